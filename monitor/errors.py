@@ -1,0 +1,25 @@
+"""What can go wrong, told apart by what helps.
+
+Every error is one line for a person: what happened, where, and what to do.  Where a library's error is
+translated, it stays chained, so that `--debug` can show it.
+"""
+
+
+class MonitorError(Exception):
+    """Something failed; the command ends with `exit_code`."""
+
+    exit_code = 1
+
+
+class ConfigurationError(MonitorError):
+    """The configuration or the call is wrong: trying again changes nothing, a person must."""
+
+    exit_code = 2
+
+
+class TemporaryError(MonitorError):
+    """The same call may succeed later: worth a retry with back-off."""
+
+
+class NotPermittedError(MonitorError):
+    """The cluster refused a verb on a resource; the message names both."""

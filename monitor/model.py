@@ -1,0 +1,394 @@
+"""The values that the whole program speaks of.
+
+A *run* is one bootstrap of one *build*, from an emptied volume to an outcome.  Values are frozen; what is
+absent is `None` or a type of its own, never a number that stands for "unknown".  Times are `Instant`s or
+seconds since the Unix epoch (`*_at`), lengths are seconds (`*_seconds`), sizes are bytes (`*_bytes`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class SyncMode(StrEnum):
+    """Which history a bootstrap processes."""
+
+    C_CHAIN_STATE_SYNC = "c-chain-state-sync"
+    ONLY_P_CHAIN_FULL_SYNC = "only-p-chain-full-sync"
+    FULL_SYNC = "full-sync"
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+class Reason(StrEnum):
+    """Why a run failed.  A reason speaks either of the build or of the testbed it ran on."""
+
+    CRASHED = "crashed"
+    OUT_OF_MEMORY = "out_of_memory"
+    UNHEALTHY = "unhealthy"
+    STALLED = "stalled"
+    DEADLINE = "deadline"
+    DISK_FULL = "disk_full"
+    NOT_STARTED = "not_started"
+    MISCONFIGURED = "misconfigured"
+
+    @property
+    def speaks_of_build(self) -> bool:
+        """False where the build cannot be blamed, so that nothing is judged by it."""
+        return self not in {Reason.DISK_FULL, Reason.NOT_STARTED, Reason.MISCONFIGURED}
+
+
+class Phase(StrEnum):
+    """What the tester is doing; exactly one at a time."""
+
+    DISCOVERING = "discovering"
+    CLEARING = "clearing"
+    STARTING = "starting"
+    BOOTSTRAPPING = "bootstrapping"
+    SOAKING = "soaking"
+    BLOCKED = "blocked"
+    PAUSED = "paused"
+    IDLE = "idle"
+
+
+class Health(StrEnum):
+    """What `/ext/health` says, once its freshness is known.
+
+    The node's health freezes while it executes blocks, so an old answer is no answer: `STALE`.
+    """
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    STALE = "stale"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One moment on two clocks.
+
+    `wall` (Unix seconds) is for people and may jump.  `boot_seconds` counts from the machine's boot, goes
+    on through a restart of this process and never jumps; it compares only within one `boot_id`.
+    """
+
+    wall: float
+    boot_seconds: float
+    boot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What a node prints for `--version-json` (avalanchego `version/string.go`)."""
+
+    application: str
+    database: str
+    rpcchainvm: int
+    commit: str
+    go: str
+
+    @classmethod
+    def parse(cls, text: str) -> Versions:
+        """Read the JSON that a node prints or the pod's annotation holds.
+
+        Raises:
+            ValueError: it is no such JSON; the message says what is missing.
+        """
+        found = json.loads(text)
+        if not isinstance(found, dict) or "application" not in found:
+            raise ValueError('no JSON object with an "application"')
+        return cls(
+            application=str(found["application"]),
+            database=str(found.get("database", "")),
+            rpcchainvm=int(found.get("rpcchainvm", 0)),
+            commit=str(found.get("commit", "")),
+            go=str(found.get("go", "")),
+        )
+
+    def to_json(self) -> str:
+        """The same JSON on one line, as the annotation holds it."""
+        return json.dumps(
+            {
+                "application": self.application,
+                "database": self.database,
+                "rpcchainvm": self.rpcchainvm,
+                "commit": self.commit,
+                "go": self.go,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A node image pinned by digest, with the versions it reports (`None`: could not be learned).
+
+    A build may have several digests (that of the index, that of the platform).
+    """
+
+    image: str
+    digests: frozenset[str]
+    versions: Versions | None = None
+
+    def same(self, other: Build) -> bool:
+        """Whether both are one build: their digests intersect."""
+        return not self.digests.isdisjoint(other.digests)
+
+    @property
+    def version(self) -> str:
+        """Such as `avalanchego/1.14.2`; empty while unknown."""
+        return self.versions.application if self.versions else ""
+
+    @property
+    def commit(self) -> str:
+        """40 hexadecimal digits; empty while unknown."""
+        return self.versions.commit if self.versions else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The node as its platform is set to run it now: this pod, or this local child.
+
+    `build` is `None` while the image is not pinned by digest.  `settings_digest` stands for the node's
+    arguments and settings that can change how a bootstrap goes.  `node_running` is `None` where the
+    platform has not said.
+    """
+
+    uid: str
+    image: str
+    build: Build | None
+    network: str
+    sync_mode: SyncMode
+    settings_digest: str
+    node_running: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthyStreak:
+    """An unbroken time of health: where it began, and how much of it was watched."""
+
+    since_wall: float
+    since_boot_seconds: float
+    active_seconds_at_start: float
+    observed_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bookkeeping:
+    """What is counted while a run is open, so that a restart of anything loses none of it.
+
+    `accounted_boot_seconds` on `boot_id` is the moment up to which `active_seconds` is complete.
+    `process_start_boot_seconds` is when the node's process, last seen, began; `process_uid` is the workload
+    it was seen in.
+    """
+
+    boot_id: str = ""
+    accounted_boot_seconds: float = 0.0
+    active_seconds: float = 0.0
+    observed_seconds: float = 0.0
+    process_start_boot_seconds: float | None = None
+    process_uid: str = ""
+    node_restarts: int = 0
+    healthy: HealthyStreak | None = None
+    identity_agreed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One bootstrap of one build.
+
+    `started_at` is `None` until the volume has been cleared; `duration_seconds` is active time, to the first
+    healthy reading; `wall_seconds` the same by the clock on the wall.
+    """
+
+    number: int
+    build: Build
+    network: str
+    sync_mode: SyncMode
+    testbed: str
+    settings_digest: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+    message: str = ""
+    duration_seconds: float | None = None
+    wall_seconds: float | None = None
+    disk_usage_bytes: int | None = None
+    recovered: bool = False
+    settings_changed: bool = False
+    bookkeeping: Bookkeeping = field(default_factory=Bookkeeping)
+
+    @property
+    def open(self) -> bool:
+        """It started and has no outcome yet."""
+        return self.started_at is not None and self.outcome is None
+
+    @property
+    def judged(self) -> bool:
+        """Its outcome speaks of the build."""
+        if self.outcome is Outcome.FAILED:
+            return self.reason is not None and self.reason.speaks_of_build
+        return self.outcome is Outcome.SUCCEEDED
+
+    def is_of(self, workload: Workload) -> bool:
+        """Whether it bootstraps this workload's build, on its network, in its mode."""
+        return (
+            workload.build is not None
+            and self.build.same(workload.build)
+            and self.network == workload.network
+            and self.sync_mode is workload.sync_mode
+        )
+
+
+class AttemptCause(StrEnum):
+    """Why a run was asked for."""
+
+    NEW_BUILD = "new_build"
+    REQUEST = "request"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A run that was decided and has not started, by the workload `uid` after the run `after_run`."""
+
+    build: Build
+    after_run: int
+    cause: AttemptCause
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has the volume: a pod's UID and a number that it keeps raising while it lives."""
+
+    uid: str
+    beat: int
+
+
+class DataState(StrEnum):
+    """What there is of the node's data on the volume."""
+
+    ABSENT = "absent"
+    PRESENT = "present"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeData:
+    """The node's directory on the volume; `obstacle` says why it could not be removed (`None`: it could)."""
+
+    path: str
+    state: DataState
+    obstacle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeReading:
+    """The volume at one moment; `usage_bytes` is what the node's data takes (`None`: could not be read)."""
+
+    taken: Instant
+    usage_bytes: int | None
+    size_bytes: int
+    available_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """One answer of `/ext/health`.  `oldest_check` is the oldest time stamp among its checks, as sent."""
+
+    healthy: bool
+    oldest_check: str
+    failing_checks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeIdentity:
+    """Who the node says it is."""
+
+    network_id: int
+    version: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMetrics:
+    """What is read from `/ext/metrics`.
+
+    `process_started_at` is in Unix seconds by the node's clock.  `counters` maps (chain, signal) to the
+    counter's value, which begins at 0 again with every process; see `progress` for the signals.
+    """
+
+    process_started_at: float | None
+    counters: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    peers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDown:
+    """Nothing listens: the node's process is not there."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSilent:
+    """Something listens but does not answer: the node is starting, or busy."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAnswering:
+    """The node answered; each part that it did not give is `None`."""
+
+    health: HealthReport | None
+    bootstrapped: bool | None
+    identity: NodeIdentity | None
+    metrics: NodeMetrics | None
+
+
+NodeReading = NodeDown | NodeSilent | NodeAnswering
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A counter added up over processes: `value` is the sum, `maximum` the highest in one process."""
+
+    before: float = 0.0
+    last: float = 0.0
+    maximum: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """The sum over all processes of the run."""
+        return self.before + self.last
+
+
+Counts = Mapping[tuple[str, str], Count]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings that decisions depend on; made once by `settings`.  Lengths in seconds."""
+
+    tester: str
+    testbed: str
+    rolling_tag: str
+    restart_on_new_build: bool
+    tick_seconds: float
+    soak_seconds: float
+    holder_timeout_seconds: float
+    adopt_keep: bool = False
+    adopt_clear_token: str = ""
+
+
+JsonObject = dict[str, Any]

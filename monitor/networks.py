@@ -1,0 +1,46 @@
+"""Names of Avalanche networks, in one canonical form.
+
+`1`, `network-1` and `mainnet` are one network (avalanchego `utils/constants/network_ids.go`).
+"""
+
+from __future__ import annotations
+
+import re
+
+from monitor.errors import ConfigurationError
+
+_NAMES = {
+    1: "mainnet",
+    2: "cascade",
+    3: "denali",
+    4: "everest",
+    5: "fuji",
+    10: "testing",
+    12345: "local",
+}
+_IDENTIFIERS = {name: identifier for identifier, name in _NAMES.items()} | {"testnet": 5}
+_NUMBER = re.compile(r"(?:network-)?([0-9]+)")
+_LARGEST_IDENTIFIER = 2**32 - 1
+
+
+def network_name(identifier: int) -> str:
+    """The canonical name of a network by its ID: `5` is `fuji`, `54321` is `network-54321`."""
+    return _NAMES.get(identifier, f"network-{identifier}")
+
+
+def canonical_network(text: str, where: str) -> str:
+    """The canonical name of a network as somebody wrote it.
+
+    Raises:
+        ConfigurationError: it is neither a known name nor an ID; `where` says where it stands.
+    """
+    lowered = text.strip().lower()
+    if lowered in _IDENTIFIERS:
+        return network_name(_IDENTIFIERS[lowered])
+    match = _NUMBER.fullmatch(lowered)
+    if match is None or int(match[1]) > _LARGEST_IDENTIFIER:
+        known = ", ".join(sorted(_IDENTIFIERS))
+        raise ConfigurationError(
+            f"{where} is {text!r}, which is no network: give one of {known}, or network-<ID>"
+        )
+    return network_name(int(match[1]))

@@ -1,0 +1,95 @@
+"""Time that was really observed, so that no outage, drain or clock jump is taken for the node's doing.
+
+Three kinds are kept in a run's books:
+
+*Observed* time is what every time-out counts: the interval from one tick to the next, capped at two
+intervals, so that a monitor that was away for a day has seen nothing of it.
+
+*Active* time is what is judged: intervals in which the node's process ran.  A process's start time is
+remembered; a gap in watching over which it did not change was active too.  Start times are compared on the
+boot clock, which a changed wall clock does not move: a process that is 100 s old began 100 s ago, whatever
+the time is.
+
+The *healthy streak* is the unbroken health that a success needs.  A stale or missing answer neither
+lengthens nor breaks it; an unhealthy answer or another process breaks it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from monitor.model import Bookkeeping, Health, HealthyStreak, Instant
+
+# The start of a process is rounded to 10 ms by the kernel and drifts with the wall clock's corrections.
+SAME_PROCESS_SECONDS = 2.0
+
+
+def observed_interval_seconds(previous: Instant | None, now: Instant, tick_seconds: float) -> float:
+    """What a tick adds to observed time: since `previous`, the tick before it by the same process."""
+    if previous is None or previous.boot_id != now.boot_id:
+        return 0.0
+    return min(max(0.0, now.boot_seconds - previous.boot_seconds), 2 * tick_seconds)
+
+
+def opened(now: Instant) -> Bookkeeping:
+    """The books of a run that starts now."""
+    return Bookkeeping(boot_id=now.boot_id, accounted_boot_seconds=now.boot_seconds)
+
+
+def advanced(
+    books: Bookkeeping,
+    now: Instant,
+    interval_seconds: float,
+    process_started_at: float | None,
+    uid: str,
+    health: Health,
+) -> Bookkeeping:
+    """The books after one tick.
+
+    Args:
+        books: as they were.
+        now: the moment of the tick.
+        interval_seconds: what the tick adds to observed time.
+        process_started_at: start of the node's process in Unix seconds; `None` where it was not seen.
+        uid: the workload it runs in, so that a moved pod is no node restart.
+        health: what the node said.
+    """
+    books = replace(books, observed_seconds=books.observed_seconds + interval_seconds)
+    if process_started_at is not None:
+        books = _with_process(books, now, now.boot_seconds - (now.wall - process_started_at), uid)
+    return replace(books, healthy=_streak(books, now, interval_seconds, health))
+
+
+def _with_process(books: Bookkeeping, now: Instant, start: float, uid: str) -> Bookkeeping:
+    same_boot = books.boot_id == now.boot_id
+    known = books.process_start_boot_seconds
+    same_process = same_boot and known is not None and abs(known - start) <= SAME_PROCESS_SECONDS
+    restarted = known is not None and not same_process and books.process_uid == uid
+    # On another boot the books say nothing of this process: all its life since then is new.
+    since = max(books.accounted_boot_seconds, start) if same_boot else start
+    return replace(
+        books,
+        boot_id=now.boot_id,
+        accounted_boot_seconds=now.boot_seconds,
+        active_seconds=books.active_seconds + max(0.0, now.boot_seconds - since),
+        process_start_boot_seconds=start,
+        process_uid=uid,
+        node_restarts=books.node_restarts + (1 if restarted else 0),
+        healthy=books.healthy if same_process or known is None else None,
+        identity_agreed=books.identity_agreed and same_process,
+    )
+
+
+def _streak(
+    books: Bookkeeping, now: Instant, interval_seconds: float, health: Health
+) -> HealthyStreak | None:
+    match health:
+        case Health.HEALTHY if books.healthy is None:
+            return HealthyStreak(now.wall, now.boot_seconds, books.active_seconds)
+        case Health.HEALTHY if books.healthy is not None:
+            seconds = books.healthy.observed_seconds + interval_seconds
+            return replace(books.healthy, observed_seconds=seconds)
+        case Health.UNHEALTHY:
+            return None
+        case _:
+            return books.healthy

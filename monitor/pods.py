@@ -1,0 +1,63 @@
+"""What is read of a pod: plain values, so that nothing but `cluster` knows the Kubernetes client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentVariable:
+    """One entry of a container's `env`; `value` is `None` where it comes from `source` (`secretKeyRef` …)."""
+
+    name: str
+    value: str | None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Where a container sees (a part of) a volume."""
+
+    path: str
+    volume: str
+    sub_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container as its pod specifies it.
+
+    `environment_sources` names what `envFrom` would bring in, unseen: `configMap/x`, `secret/y`.
+    """
+
+    name: str
+    image: str
+    command: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    environment: tuple[EnvironmentVariable, ...] = ()
+    environment_sources: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod of a StatefulSet.
+
+    `containers` are all, init containers and native sidecars first.  `running` names those that run now;
+    `image_ids` is what their runtime says they run.  `stateful_set` is the owner's name.
+    """
+
+    name: str
+    uid: str
+    stateful_set: str
+    revision: str
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    containers: tuple[Container, ...] = ()
+    running: frozenset[str] = frozenset()
+    image_ids: Mapping[str, str] = field(default_factory=dict)
+    terminating: bool = False
+
+    def container(self, name: str) -> Container | None:
+        """The container of that name."""
+        return next((each for each in self.containers if each.name == name), None)

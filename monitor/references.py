@@ -1,0 +1,58 @@
+"""Image references by the grammar of the OCI distribution specification.
+
+In `host:5000/a/b:tag@sha256:…` the first colon begins a port, the second a tag.  A reference with a digest is
+pinned, whatever tag it also has.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from monitor.errors import ConfigurationError
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*"
+_DOMAIN = rf"(?:{_HOST}|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_REFERENCE = re.compile(
+    rf"(?P<repository>(?:{_DOMAIN}/)?{_COMPONENT}(?:/{_COMPONENT})*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?"
+    r"(?:@(?P<digest>[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReference:
+    """A name of an image, taken apart; `repository` has the registry's host, where one is given."""
+
+    repository: str
+    tag: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> ImageReference:
+        """Take a reference apart.
+
+        Raises:
+            ConfigurationError: it is none by the grammar.
+        """
+        match = _REFERENCE.fullmatch(text)
+        if match is None:
+            raise ConfigurationError(
+                f"image {text!r} is no image reference: write it as [host[:port]/]name[:tag][@sha256:digest]"
+            )
+        return cls(match["repository"], match["tag"], match["digest"])
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it names one build for ever."""
+        return self.digest is not None
+
+    def with_digest(self, digest: str) -> str:
+        """The reference that pins this repository to a digest."""
+        return f"{self.repository}@{digest}"
+
+    def __str__(self) -> str:
+        """The reference as it is written."""
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{self.repository}{tag}" + (f"@{self.digest}" if self.digest else "")

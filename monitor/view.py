@@ -1,0 +1,279 @@
+"""The one Status that metrics, page, JSON and command line show.
+
+It is made from the ledger alone: so `init`, which ends before anything could ask it, shows in it too, and a
+restart loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from monitor.model import (
+    Build,
+    Counts,
+    Health,
+    JsonObject,
+    Outcome,
+    Phase,
+    Run,
+    SyncMode,
+    Versions,
+    VolumeReading,
+    Workload,
+)
+
+RESULTS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """The node as it was seen last; `None` where it was not."""
+
+    seen_at: float
+    up: bool
+    health: Health
+    bootstrapped: bool | None = None
+    failing_checks: tuple[str, ...] = ()
+    peers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeStatus:
+    """The volume as it was measured last."""
+
+    measured_at: float
+    usage_bytes: int | None
+    size_bytes: int
+    available_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All that is known of a tester at one moment.
+
+    `run` is the newest that started, `results` the newest that ended, newest first; `totals` counts all by
+    (outcome, reason).  `notice` says why nothing is judged, where that is so.  `new_build` was found and is not tested yet.
+    """
+
+    at: float
+    tester: str
+    network: str
+    sync_mode: str
+    testbed: str
+    phase: Phase | None
+    message: str
+    notice: str
+    run: Run | None
+    counts: Counts
+    node: NodeStatus | None
+    volume: VolumeStatus | None
+    new_build: Build | None
+    last_image_check_at: float | None
+    results: tuple[Run, ...]
+    totals: Mapping[tuple[str, str], int]
+    consecutive_failures: int
+    last_success: Run | None
+    tester_since: float | None
+    pin_reverts: int
+    recoveries: int
+    stray_recreations: int
+    tick_at: float | None = None
+
+
+def configuration_reading(tester: str, testbed: str, workload: Workload) -> JsonObject:
+    """What the tester is, to be kept as the reading `configuration`."""
+    return {
+        "tester": tester,
+        "testbed": testbed,
+        "network": workload.network,
+        "sync_mode": workload.sync_mode,
+    }
+
+
+def phase_reading(phase: Phase, message: str) -> JsonObject:
+    """What the tester is doing, to be kept as the reading `phase`."""
+    return {"phase": phase, "message": message}
+
+
+def node_reading(status: NodeStatus) -> JsonObject:
+    """The node, to be kept as the reading `node`."""
+    return {
+        "seen_at": status.seen_at,
+        "up": status.up,
+        "health": status.health,
+        "bootstrapped": status.bootstrapped,
+        "failing_checks": list(status.failing_checks),
+        "peers": status.peers,
+    }
+
+
+def volume_reading(reading: VolumeReading) -> JsonObject:
+    """The volume, to be kept as the reading `volume`."""
+    return {
+        "measured_at": reading.taken.wall,
+        "usage_bytes": reading.usage_bytes,
+        "size_bytes": reading.size_bytes,
+        "available_bytes": reading.available_bytes,
+    }
+
+
+def build_reading(build: Build | None) -> JsonObject:
+    """A build found and not yet tested, to be kept as the reading `new_build`."""
+    if build is None:
+        return {}
+    return {
+        "image": build.image,
+        "digests": sorted(build.digests),
+        "versions": build.versions.to_json() if build.versions else None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Something that was read last: its value, and when."""
+
+    value: JsonObject
+    read_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All of the ledger that is shown, as of one moment.
+
+    `runs` are the newest that started, newest first; `totals` counts all ended runs by (outcome, reason);
+    `interventions` by kind.
+    """
+
+    runs: tuple[Run, ...]
+    totals: Mapping[tuple[str, str], int]
+    counts: Counts
+    readings: Mapping[str, Reading]
+    interventions: Mapping[str, int]
+    first_run_at: float | None
+    last_success: Run | None
+    consecutive_failures: int
+    recoveries: int
+
+
+def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
+    """Make the Status; `tester` is its name until the ledger knows it."""
+    readings = {name: each.value for name, each in shown.readings.items()}
+    configuration = readings.get("configuration", {})
+    run = shown.runs[0] if shown.runs else None
+    phase = readings.get("phase", {})
+    tick = shown.readings.get("node")
+    return Status(
+        at=now_wall,
+        tester=str(configuration.get("tester", tester)),
+        network=str(configuration.get("network", run.network if run else "")),
+        sync_mode=str(configuration.get("sync_mode", run.sync_mode if run else SyncMode.C_CHAIN_STATE_SYNC)),
+        testbed=str(configuration.get("testbed", run.testbed if run else "")),
+        phase=Phase(phase["phase"]) if phase else None,
+        message=str(phase.get("message", "")),
+        notice=str(readings.get("notice", {}).get("message", "")),
+        run=run,
+        counts=shown.counts,
+        node=_node(readings.get("node")),
+        volume=VolumeStatus(**readings["volume"]) if readings.get("volume") else None,
+        new_build=_build(readings.get("new_build")),
+        last_image_check_at=readings.get("image_check", {}).get("succeeded_at"),
+        results=tuple(each for each in shown.runs if each.outcome is not None)[:RESULTS_SHOWN],
+        totals=shown.totals,
+        consecutive_failures=shown.consecutive_failures,
+        last_success=shown.last_success,
+        tester_since=shown.first_run_at,
+        pin_reverts=shown.interventions.get("pin_revert", 0),
+        recoveries=shown.recoveries,
+        stray_recreations=shown.interventions.get("recreate_stray", 0),
+        tick_at=tick.read_at if tick else None,
+    )
+
+
+def run_json(run: Run) -> JsonObject:
+    """A run as `/api/v1/history` has it; a time that does not apply is null."""
+    return {
+        "run": run.number,
+        "image": run.build.image,
+        "version": run.build.version,
+        "commit": run.build.commit,
+        "network": run.network,
+        "syncMode": run.sync_mode,
+        "testbed": run.testbed,
+        "startedAt": run.started_at,
+        "endedAt": run.ended_at,
+        "outcome": run.outcome,
+        "reason": run.reason,
+        "message": run.message,
+        "durationSeconds": run.duration_seconds,
+        "wallSeconds": run.wall_seconds,
+        "diskUsageBytes": run.disk_usage_bytes,
+        "activeSeconds": run.bookkeeping.active_seconds,
+        "nodeRestarts": run.bookkeeping.node_restarts,
+        "recovered": run.recovered,
+        "settingsChanged": run.settings_changed,
+    }
+
+
+def status_json(status: Status) -> JsonObject:
+    """The Status as `/api/v1/status` has it."""
+    return {
+        "at": status.at,
+        "tester": status.tester,
+        "network": status.network,
+        "syncMode": status.sync_mode,
+        "testbed": status.testbed,
+        "phase": status.phase,
+        "message": status.message,
+        "notice": status.notice,
+        "run": run_json(status.run) if status.run else None,
+        "progress": [
+            {"chain": chain, "signal": signal, "value": count.value, "maximum": count.maximum}
+            for (chain, signal), count in sorted(status.counts.items())
+        ],
+        "node": node_reading(status.node) if status.node else None,
+        "volume": {
+            "measuredAt": status.volume.measured_at,
+            "usageBytes": status.volume.usage_bytes,
+            "sizeBytes": status.volume.size_bytes,
+            "availableBytes": status.volume.available_bytes,
+        }
+        if status.volume
+        else None,
+        "newBuild": {
+            "image": status.new_build.image,
+            "version": status.new_build.version,
+            "commit": status.new_build.commit,
+        }
+        if status.new_build
+        else None,
+        "lastImageCheckAt": status.last_image_check_at,
+        "runsTotal": {
+            outcome: sum(count for (each, _), count in status.totals.items() if each == outcome)
+            for outcome in Outcome
+        },
+        "consecutiveFailures": status.consecutive_failures,
+        "lastSuccessAt": status.last_success.ended_at if status.last_success else None,
+        "testerSince": status.tester_since,
+        "tickAt": status.tick_at,
+    }
+
+
+def _node(value: JsonObject | None) -> NodeStatus | None:
+    if not value:
+        return None
+    return NodeStatus(
+        seen_at=value["seen_at"],
+        up=value["up"],
+        health=Health(value["health"]),
+        bootstrapped=value["bootstrapped"],
+        failing_checks=tuple(value["failing_checks"]),
+        peers=value["peers"],
+    )
+
+
+def _build(value: JsonObject | None) -> Build | None:
+    if not value:
+        return None
+    versions = Versions.parse(value["versions"]) if value["versions"] else None
+    return Build(value["image"], frozenset(value["digests"]), versions)

@@ -1,0 +1,189 @@
+"""The volume: the node's folder on it, how it is measured, and how it is cleared for a new run.
+
+Clearing renames the folder aside and syncs that first, so that a kill leaves either all of the node's data or
+none of it where the node would look.  No link is followed, and nothing is begun that could not be ended.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from monitor.errors import MonitorError, TemporaryError
+from monitor.model import DataState, Instant, NodeData, VolumeReading
+
+NODE_FOLDER = "avalanchego"
+_ASIDE_PREFIX = ".bootstrap-monitor-clearing-"
+_MOUNTS = Path("/proc/self/mountinfo")
+_BLOCK_BYTES = 512
+
+
+class Volume:
+    """A tester's volume, at the folder where the monitor sees it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self.node_folder = data_dir / NODE_FOLDER
+
+    def node_data(self) -> NodeData:
+        """What there is of the node's data, and whether it could be removed.
+
+        Raises:
+            TemporaryError: the volume cannot be read.
+        """
+        try:
+            filled = any(self._asides()) or self._filled()
+            return NodeData(
+                path=str(self.node_folder),
+                state=DataState.PRESENT if filled else DataState.ABSENT,
+                obstacle=self._obstacle(),
+            )
+        except OSError as error:
+            raise TemporaryError(
+                f"{error.filename or self._data_dir}: cannot be read ({error.strerror})"
+            ) from error
+
+    def clear(self) -> None:
+        """Remove the node's data and leave an empty folder of the same kind.
+
+        Raises:
+            MonitorError: something of it cannot be removed; what remains is not where the node looks.
+        """
+        try:
+            mode = 0o750
+            if self._filled():
+                mode = stat.S_IMODE(self.node_folder.stat().st_mode)
+                self.node_folder.rename(
+                    self._data_dir / f"{_ASIDE_PREFIX}{os.getpid()}-{len(list(self._asides()))}"
+                )
+            if not self.node_folder.exists():
+                self.node_folder.mkdir()
+                self.node_folder.chmod(mode)
+            self._sync()
+            for aside in self._asides():
+                shutil.rmtree(aside)
+            self._sync()
+        except OSError as error:
+            raise MonitorError(
+                f"{error.filename or self.node_folder}: cannot be removed ({error.strerror}); "
+                "mend its permissions, then it goes on"
+            ) from error
+
+    def measure(self, now: Instant) -> VolumeReading:
+        """Size and free space of the volume, and what the node's data takes of it.
+
+        Raises:
+            TemporaryError: the volume cannot be read.
+        """
+        try:
+            system = os.statvfs(self._data_dir)
+        except OSError as error:
+            raise TemporaryError(f"{self._data_dir}: cannot be read ({error.strerror})") from error
+        return VolumeReading(
+            taken=now,
+            usage_bytes=disk_usage_bytes(self.node_folder),
+            size_bytes=system.f_blocks * system.f_frsize,
+            available_bytes=system.f_bavail * system.f_frsize,
+        )
+
+    def _filled(self) -> bool:
+        if self.node_folder.is_symlink():
+            return True
+        try:
+            with os.scandir(self.node_folder) as entries:
+                return any(True for _ in entries)
+        except FileNotFoundError:
+            return False
+        except NotADirectoryError:
+            return True
+
+    def _obstacle(self) -> str | None:
+        """Why clearing could not end; looked for before anything of it is recorded."""
+        folder = self.node_folder
+        if folder.is_symlink():
+            return f"{folder} is a link: nothing is cleared through it; put the node's data itself there"
+        if not os.access(self._data_dir, os.R_OK | os.W_OK | os.X_OK):
+            return (
+                f"{self._data_dir}: this user ({os.geteuid()}) may not write there; set fsGroup or runAsUser"
+            )
+        if not folder.exists():
+            return None
+        if not folder.is_dir():
+            return f"{folder} is no folder: remove it"
+        for mount in _mount_points():
+            if mount == folder or folder in mount.parents:
+                return f"{mount} is a mount of its own: mount the volume at {self._data_dir} instead"
+        for root in (folder, *self._asides()):
+            for each, _, _ in os.walk(root):
+                if not os.access(each, os.R_OK | os.W_OK | os.X_OK):
+                    return (
+                        f"{each}: this user ({os.geteuid()}) may not remove what is in it; "
+                        "run node and monitor as one user, or set fsGroup"
+                    )
+        return None
+
+    def _asides(self) -> Iterator[Path]:
+        yield from self._data_dir.glob(_ASIDE_PREFIX + "*")
+
+    def _sync(self) -> None:
+        directory = os.open(self._data_dir, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def disk_usage_bytes(root: Path) -> int | None:
+    """The blocks that a tree takes, on its own file system; a file with several names counts once.
+
+    What vanishes under way is left out; `None` where some of it may not be read.
+    """
+    seen: set[tuple[int, int]] = set()
+    pending = [str(root)]
+    try:
+        status = os.lstat(root)
+        total = status.st_blocks * _BLOCK_BYTES
+        while pending:
+            for entry in _entries(pending.pop()):
+                total += _entry_bytes(entry, status.st_dev, seen, pending)
+    except FileNotFoundError:
+        return 0
+    except PermissionError:
+        return None
+    return total
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []
+
+
+def _entry_bytes(entry: os.DirEntry[str], device: int, seen: set[tuple[int, int]], pending: list[str]) -> int:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return 0
+    if status.st_dev != device:
+        return 0
+    if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+        key = (status.st_dev, status.st_ino)
+        if key in seen:
+            return 0
+        seen.add(key)
+    if stat.S_ISDIR(status.st_mode):
+        pending.append(entry.path)
+    return status.st_blocks * _BLOCK_BYTES
+
+
+def _mount_points() -> list[Path]:
+    try:
+        lines = _MOUNTS.read_text().splitlines()
+    except OSError:
+        return []
+    return [Path(line.split(" ")[4].replace("\\040", " ")) for line in lines]

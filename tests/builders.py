@@ -1,0 +1,151 @@
+"""Values for tests: ordinary ones, of which a test names only what it is about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from monitor.decide.init import InitState
+from monitor.decide.wait import WaitState
+from monitor.model import (
+    Attempt,
+    AttemptCause,
+    Bookkeeping,
+    Build,
+    DataState,
+    HealthyStreak,
+    Instant,
+    NodeAnswering,
+    NodeData,
+    NodeIdentity,
+    Policy,
+    Run,
+    SyncMode,
+    Versions,
+    VolumeReading,
+    Workload,
+)
+
+REPOSITORY = "registry.example:5000/node"
+OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
+COMMIT = "c" * 40
+
+POLICY = Policy(
+    tester="tester",
+    testbed="default",
+    rolling_tag="latest",
+    restart_on_new_build=False,
+    tick_seconds=10.0,
+    soak_seconds=300.0,
+    holder_timeout_seconds=300.0,
+)
+NOW = Instant(wall=1_000_000.0, boot_seconds=50_000.0, boot_id="boot")
+
+
+def build(digest: str = OLD, commit: str = COMMIT) -> Build:
+    """A build of the test's repository."""
+    versions = Versions("avalanchego/1.14.2", "v1.4.5", 45, commit, "1.26")
+    return Build(f"{REPOSITORY}@{digest}", frozenset({digest}), versions)
+
+
+def workload(of: Build | None = None, **changes: Any) -> Workload:
+    """A pod pinned to a build; on the rolling tag without one."""
+    pod = Workload(
+        uid="pod-1",
+        image=of.image if of else f"{REPOSITORY}:latest",
+        build=of,
+        network="fuji",
+        sync_mode=SyncMode.FULL_SYNC,
+        settings_digest="settings",
+    )
+    return replace(pod, **changes)
+
+
+def run(of: Build | None = None, **changes: Any) -> Run:
+    """An open run of a build."""
+    found = Run(
+        number=1,
+        build=of or build(),
+        network="fuji",
+        sync_mode=SyncMode.FULL_SYNC,
+        testbed="default",
+        settings_digest="settings",
+        started_at=NOW.wall - 10_000,
+    )
+    return replace(found, **changes)
+
+
+def attempt(of: Build, uid: str = "pod-1") -> Attempt:
+    """An attempt of a build after run 1."""
+    return Attempt(of, 1, AttemptCause.NEW_BUILD, uid)
+
+
+def init_state(**changes: Any) -> InitState:
+    """A pinned pod on an empty, unknown volume."""
+    state = InitState(
+        policy=POLICY,
+        workload=workload(build()),
+        last=None,
+        clearing=None,
+        attempt=None,
+        known=False,
+        data=NodeData("/data/avalanchego", DataState.ABSENT),
+        newest=None,
+        newest_judged=False,
+        pinned_before=False,
+        reverts_today=0,
+        reverter="",
+        held_by=None,
+        issued_token="",
+        fresh_token="fresh",
+    )
+    return replace(state, **changes)
+
+
+DATA = NodeData("/data/avalanchego", DataState.PRESENT)
+
+
+def answering(**changes: Any) -> NodeAnswering:
+    """A node that answers, of the test's network and commit."""
+    node = NodeAnswering(
+        health=None, bootstrapped=None, identity=NodeIdentity(5, "avalanchego/1.14.2", COMMIT), metrics=None
+    )
+    return replace(node, **changes)
+
+
+def healthy_books(soaked_seconds: float, **changes: Any) -> Bookkeeping:
+    """Books of a node that has been healthy for so long."""
+    streak = HealthyStreak(
+        since_wall=NOW.wall - soaked_seconds,
+        since_boot_seconds=NOW.boot_seconds - soaked_seconds,
+        active_seconds_at_start=1234.0,
+        observed_seconds=soaked_seconds,
+    )
+    return replace(Bookkeeping(healthy=streak, identity_agreed=True, active_seconds=1600.0), **changes)
+
+
+def volume(measured_seconds_ago: float = 0.0, usage_bytes: int | None = 4096) -> VolumeReading:
+    """A measurement of the volume."""
+    taken = replace(
+        NOW, wall=NOW.wall - measured_seconds_ago, boot_seconds=NOW.boot_seconds - measured_seconds_ago
+    )
+    return VolumeReading(taken, usage_bytes, 10**12, 10**11)
+
+
+def wait_state(**changes: Any) -> WaitState:
+    """An open run of this pod's build whose node answers."""
+    state = WaitState(
+        now=NOW,
+        policy=POLICY,
+        workload=workload(build()),
+        held_by=None,
+        last=run(),
+        clearing=None,
+        attempt=None,
+        node=answering(),
+        volume=None,
+        newest=None,
+        newest_judged=False,
+        seconds_since_stray_recreation=None,
+    )
+    return replace(state, **changes)
