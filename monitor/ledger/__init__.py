@@ -1,0 +1,11 @@
+"""What must survive: runs and their results, on the volume, beside the node's data and never cleared with it.
+
+One SQLite file (rollback journal, synchronous EXTRA: the directory is synced too) that `init` and the daemon
+share.  Each decision is one transaction.  A file that is not a database is moved aside and kept; every other
+error is the volume's and may pass, so the file stays and the call is tried again.
+"""
+
+from monitor.ledger.recovery import open_ledger, open_read_only, recover
+from monitor.ledger.store import Ledger
+
+__all__ = ["Ledger", "open_ledger", "open_read_only", "recover"]

@@ -1,0 +1,114 @@
+"""The details file of the Go monitor, kept current so that a tester can come from it and go back.
+
+The Go monitor reads `image` and `startTime` and ignores the rest (avalanchego
+`tests/fixture/bootstrapmonitor/common.go`).  The rest recovers a run, open or ended, where the ledger is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from monitor.errors import ConfigurationError
+from monitor.model import Build, Outcome, Reason, Run, SyncMode, Workload
+from monitor.references import ImageReference
+
+FILE_NAME = "bootstrap_test_details.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What the file says; the last four are not in a file of the Go monitor."""
+
+    image: str
+    started_at: float
+    network: str | None = None
+    sync_mode: SyncMode | None = None
+    number: int = 1
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+
+
+def write_details(path: Path, run: Run) -> None:
+    """Replace the file in one step, so that a kill leaves the old one or the new one."""
+    if run.started_at is None:
+        return
+    text = json.dumps(
+        {
+            "image": run.build.image,
+            "startTime": datetime.fromtimestamp(run.started_at, UTC).isoformat().replace("+00:00", "Z"),
+            "network": run.network,
+            "syncMode": run.sync_mode,
+            "run": run.number,
+            "outcome": run.outcome,
+            "reason": run.reason,
+        }
+    )
+    if _current(path) == text:
+        return
+    aside = path.with_name(path.name + ".new")
+    with aside.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def read_details(path: Path) -> Details | None:
+    """What the file says; `None` where it is absent or not to be understood, which recovers nothing."""
+    text = _current(path)
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+        return Details(
+            image=str(found["image"]),
+            started_at=datetime.fromisoformat(found["startTime"]).timestamp(),
+            network=found.get("network"),
+            sync_mode=SyncMode(found["syncMode"]) if found.get("syncMode") else None,
+            number=int(found.get("run", 1)),
+            outcome=Outcome(found["outcome"]) if found.get("outcome") else None,
+            reason=Reason(found["reason"]) if found.get("reason") else None,
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def recovered_run(details: Details, workload: Workload, testbed: str) -> Run | None:
+    """The run that the details tell of; `None` where its image names no build."""
+    try:
+        reference = ImageReference.parse(details.image)
+    except ConfigurationError:
+        return None
+    if reference.digest is None:
+        return None
+    build = Build(details.image, frozenset({reference.digest}))
+    if workload.build is not None and build.same(workload.build):
+        build = workload.build
+    return Run(
+        number=details.number,
+        build=build,
+        network=details.network or workload.network,
+        sync_mode=details.sync_mode or workload.sync_mode,
+        testbed=testbed,
+        started_at=details.started_at,
+        outcome=details.outcome,
+        reason=details.reason,
+        message="recovered from the details file",
+        recovered=True,
+    )
+
+
+def _current(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,201 @@
+"""How each record of a decision is written, inside a transaction of the store."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import replace
+from typing import assert_never
+
+from monitor.decide.vocabulary import (
+    AdoptRun,
+    BeginClearing,
+    BeginRun,
+    EndRun,
+    IssueToken,
+    Record,
+    RecordAttempt,
+    RecordIntervention,
+    ResumeRun,
+)
+from monitor.ledger import rows
+from monitor.model import Counts, Instant, Outcome, Run, Workload
+from monitor.observed_time import opened
+
+
+def write(connection: sqlite3.Connection, record: Record, now: Instant, testbed: str) -> None:
+    """Write one record."""
+    match record:
+        case BeginClearing() | BeginRun() | AdoptRun() | ResumeRun():
+            take(connection, record.workload.uid)
+        case _:
+            pass
+    match record:
+        case BeginClearing():
+            _begin_clearing(connection, record, now, testbed)
+        case BeginRun():
+            _begin_run(connection, record.workload, now)
+        case AdoptRun():
+            _adopt(connection, record.workload, now, testbed)
+        case ResumeRun():
+            _resume(connection, record)
+        case EndRun():
+            _end(connection, record, now)
+        case RecordAttempt():
+            connection.execute(
+                "INSERT INTO attempts (image, digests, versions, after_run, cause, uid, recorded_at) VALUES "
+                "(:image, :digests, :versions, (SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL), :cause, :uid, :now)",
+                rows.build_columns(record.build)
+                | {"cause": record.cause, "uid": record.uid, "now": now.wall},
+            )
+        case RecordIntervention():
+            connection.execute(
+                "INSERT INTO interventions (kind, uid, image, made_at) VALUES (?, ?, ?, ?)",
+                (record.kind, record.uid, record.image, now.wall),
+            )
+        case IssueToken():
+            connection.execute(
+                "INSERT OR REPLACE INTO readings VALUES ('adopt_token', ?, ?)",
+                (json.dumps({"token": record.token}), now.wall),
+            )
+        case _:
+            assert_never(record)
+
+
+def take(connection: sqlite3.Connection, uid: str) -> None:
+    """Make a workload the holder of the volume, or raise its beat if it is already."""
+    connection.execute(
+        "INSERT INTO holder VALUES (1, ?, 1) "
+        "ON CONFLICT (only) DO UPDATE SET uid = excluded.uid, beat = beat + 1",
+        (uid,),
+    )
+
+
+def write_books(connection: sqlite3.Connection, run: Run, counts: Counts) -> None:
+    """Bring an open run's books and counters up to date; an ended run's stay as they are."""
+    changed = connection.execute(
+        "UPDATE runs SET bookkeeping = ?, settings_changed = ? WHERE number = ? AND outcome IS NULL",
+        (rows.books_text(run.bookkeeping), run.settings_changed, run.number),
+    ).rowcount
+    if changed:
+        connection.executemany(
+            "INSERT OR REPLACE INTO counts VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (run.number, chain, signal, count.before, count.last, count.maximum)
+                for (chain, signal), count in counts.items()
+            ],
+        )
+
+
+def insert_run(connection: sqlite3.Connection, run: Run, clearing_at: float | None) -> None:
+    """Write a run that was not there."""
+    columns = rows.build_columns(run.build) | {
+        "number": run.number or None,
+        "network": run.network,
+        "sync_mode": run.sync_mode,
+        "testbed": run.testbed,
+        "settings_digest": run.settings_digest,
+        "recovered": run.recovered,
+        "clearing_at": clearing_at,
+        "started_at": run.started_at,
+        "outcome": run.outcome,
+        "reason": run.reason,
+        "message": run.message,
+        "bookkeeping": rows.books_text(run.bookkeeping),
+    }
+    names = ", ".join(columns)
+    marks = ", ".join(f":{name}" for name in columns)
+    connection.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", columns)  # noqa: S608 - literals only
+
+
+def run_of_workload(workload: Workload, testbed: str) -> Run:
+    """A run that has not begun; its number is 0 until the ledger gives it one."""
+    if workload.build is None:
+        raise AssertionError("no rule begins a run of an image that is not pinned")
+    return Run(
+        number=0,
+        build=workload.build,
+        network=workload.network,
+        sync_mode=workload.sync_mode,
+        testbed=testbed,
+        settings_digest=workload.settings_digest,
+    )
+
+
+def _begin_clearing(
+    connection: sqlite3.Connection, record: BeginClearing, now: Instant, testbed: str
+) -> None:
+    connection.execute(
+        "UPDATE runs SET outcome = ?, ended_at = ?, message = ? WHERE started_at IS NOT NULL AND outcome IS NULL",
+        (Outcome.SUPERSEDED, now.wall, record.message),
+    )
+    connection.execute("DELETE FROM readings WHERE name = 'adopt_token'")
+    insert_run(connection, run_of_workload(record.workload, testbed), now.wall)
+
+
+def _begin_run(connection: sqlite3.Connection, workload: Workload, now: Instant) -> None:
+    """The clearing may have begun for another build than the pod has by now: the pod's counts."""
+    run = replace(run_of_workload(workload, ""), bookkeeping=opened(now))
+    columns = rows.build_columns(run.build) | {
+        "network": run.network,
+        "sync_mode": run.sync_mode,
+        "settings_digest": run.settings_digest,
+        "started_at": now.wall,
+        "bookkeeping": rows.books_text(run.bookkeeping),
+    }
+    assignments = ", ".join(f"{name} = :{name}" for name in columns)
+    connection.execute(
+        f"UPDATE runs SET {assignments} WHERE started_at IS NULL AND outcome IS NULL",  # noqa: S608 - literals only
+        columns,
+    )
+
+
+def _adopt(connection: sqlite3.Connection, workload: Workload, now: Instant, testbed: str) -> None:
+    run = run_of_workload(workload, testbed)
+    insert_run(
+        connection,
+        replace(
+            run,
+            started_at=now.wall,
+            recovered=True,
+            message="adopted data that no ledger knew",
+            bookkeeping=opened(now),
+        ),
+        None,
+    )
+
+
+def _resume(connection: sqlite3.Connection, record: ResumeRun) -> None:
+    """Learn the versions and digests that were not known, and notice settings that changed under way."""
+    run, workload = record.run, record.workload
+    if workload.build is None:
+        return
+    build = replace(
+        run.build,
+        digests=run.build.digests | workload.build.digests,
+        versions=run.build.versions or workload.build.versions,
+    )
+    changed = run.settings_changed or (run.open and run.settings_digest != workload.settings_digest)
+    connection.execute(
+        "UPDATE runs SET image = :image, digests = :digests, versions = :versions, "
+        "settings_changed = :changed WHERE number = :number",
+        rows.build_columns(build) | {"changed": changed, "number": run.number},
+    )
+
+
+def _end(connection: sqlite3.Connection, record: EndRun, now: Instant) -> None:
+    """A verdict is final: a run that has one keeps it."""
+    connection.execute(
+        "UPDATE runs SET outcome = ?, reason = ?, message = ?, ended_at = ?, duration_seconds = ?, "
+        "wall_seconds = ?, disk_usage_bytes = ? WHERE number = ? AND outcome IS NULL",
+        (
+            record.outcome,
+            record.reason,
+            record.message,
+            now.wall,
+            record.duration_seconds,
+            record.wall_seconds,
+            record.disk_usage_bytes,
+            record.run.number,
+        ),
+    )

@@ -1,0 +1,113 @@
+"""Opening the ledger: a file that is no database is kept aside, and the details file recovers the run."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from monitor.errors import MonitorError, TemporaryError
+from monitor.ledger import schema
+from monitor.ledger.details import FILE_NAME, read_details, recovered_run
+from monitor.ledger.records import insert_run
+from monitor.ledger.store import BUSY_SECONDS, Ledger, translated
+from monitor.model import Workload
+
+FILE = "bootstrap-monitor.sqlite3"
+_BROKEN = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
+
+def open_ledger(data_dir: Path, wall: Callable[[], float] = time.time) -> Ledger:
+    """Open the ledger of a volume, and make it where there is none.
+
+    A file that is not a database or is corrupt is renamed to `….corrupt-<time>`, never removed.
+
+    Raises:
+        TemporaryError: the volume, or another process, is in the way.
+        MonitorError: the ledger is of a newer monitor, or its folder does not exist.
+    """
+    if not data_dir.is_dir():
+        raise MonitorError(f"--data-dir {data_dir}: no such folder; mount the node's volume there")
+    path = data_dir / FILE
+    try:
+        return _opened(path)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode not in _BROKEN:
+            raise _temporary(path, error) from error
+        set_aside(path, wall())
+    try:
+        return _opened(path)
+    except sqlite3.DatabaseError as error:
+        raise _temporary(path, error) from error
+
+
+def open_read_only(data_dir: Path) -> Ledger:
+    """Open a ledger to look at it, while its monitor may run.
+
+    Raises:
+        MonitorError: there is none.
+    """
+    path = data_dir / FILE
+    if not path.is_file():
+        raise MonitorError(f"no ledger at {path}: give the --data-dir of a tester that has run")
+    with translated(path):
+        connection = sqlite3.connect(
+            f"file:{path}?mode=ro",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.row_factory = sqlite3.Row
+        schema.check(connection, str(path))
+    return Ledger(connection, path)
+
+
+def recover(ledger: Ledger, data_dir: Path, workload: Workload, testbed: str) -> bool:
+    """Where the ledger knows no run but the details file does, take that run over; says whether it did."""
+    if ledger.known():
+        return False
+    details = read_details(data_dir / FILE_NAME)
+    run = recovered_run(details, workload, testbed) if details else None
+    if run is None:
+        return False
+    with ledger.transaction() as connection:
+        insert_run(connection, run, None)
+    return True
+
+
+def set_aside(path: Path, wall: float) -> None:
+    """Keep a broken ledger, and its journal, under another name."""
+    for each in (path, path.with_name(path.name + "-journal")):
+        if each.exists():
+            try:
+                each.rename(each.with_name(f"{each.name}.corrupt-{int(wall)}"))
+            except OSError as error:
+                raise TemporaryError(f"{each}: cannot be moved aside ({error.strerror})") from error
+
+
+def _opened(path: Path) -> Ledger:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = EXTRA")
+        schema.prepare(connection, str(path))
+        with closing(connection.execute("PRAGMA quick_check(1)")) as checked:
+            (verdict,) = checked.fetchone()
+        if verdict != "ok":
+            broken = sqlite3.DatabaseError(verdict)
+            broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise broken
+    except BaseException:
+        connection.close()
+        raise
+    ledger = Ledger(connection, path)
+    ledger.refresh_details()
+    return ledger
+
+
+def _temporary(path: Path, error: sqlite3.Error) -> TemporaryError:
+    return TemporaryError(f"{path}: {error} ({getattr(error, 'sqlite_errorname', 'SQLite')})")

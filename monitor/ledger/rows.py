@@ -1,0 +1,82 @@
+"""Runs, builds and books as rows of the ledger, and back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict, fields
+from typing import Any
+
+from monitor.model import (
+    Attempt,
+    AttemptCause,
+    Bookkeeping,
+    Build,
+    HealthyStreak,
+    Outcome,
+    Reason,
+    Run,
+    SyncMode,
+    Versions,
+)
+
+
+def build_columns(build: Build) -> dict[str, Any]:
+    """A build as the columns `image`, `digests` and `versions`."""
+    return {
+        "image": build.image,
+        "digests": json.dumps(sorted(build.digests)),
+        "versions": build.versions.to_json() if build.versions else None,
+    }
+
+
+def build_of(row: sqlite3.Row) -> Build:
+    """The build of a row with those columns."""
+    versions = Versions.parse(row["versions"]) if row["versions"] else None
+    return Build(row["image"], frozenset(json.loads(row["digests"])), versions)
+
+
+def books_text(books: Bookkeeping) -> str:
+    """The books as JSON."""
+    return json.dumps(asdict(books))
+
+
+def books_of(text: str) -> Bookkeeping:
+    """The books back; what a newer or older monitor wrote otherwise is left out or has its default."""
+    found = json.loads(text)
+    if found.get("healthy"):
+        found["healthy"] = HealthyStreak(**_known(HealthyStreak, found["healthy"]))
+    return Bookkeeping(**_known(Bookkeeping, found))
+
+
+def run_of(row: sqlite3.Row) -> Run:
+    """The run of a row of `runs`."""
+    return Run(
+        number=row["number"],
+        build=build_of(row),
+        network=row["network"],
+        sync_mode=SyncMode(row["sync_mode"]),
+        testbed=row["testbed"],
+        settings_digest=row["settings_digest"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        outcome=Outcome(row["outcome"]) if row["outcome"] else None,
+        reason=Reason(row["reason"]) if row["reason"] else None,
+        message=row["message"],
+        duration_seconds=row["duration_seconds"],
+        wall_seconds=row["wall_seconds"],
+        disk_usage_bytes=row["disk_usage_bytes"],
+        recovered=bool(row["recovered"]),
+        settings_changed=bool(row["settings_changed"]),
+        bookkeeping=books_of(row["bookkeeping"]),
+    )
+
+
+def attempt_of(row: sqlite3.Row) -> Attempt:
+    """The attempt of a row of `attempts`."""
+    return Attempt(build_of(row), row["after_run"], AttemptCause(row["cause"]), row["uid"])
+
+
+def _known(kind: type, found: dict[str, Any]) -> dict[str, Any]:
+    names = {each.name for each in fields(kind)}
+    return {key: value for key, value in found.items() if key in names}

@@ -1,0 +1,244 @@
+"""The open ledger: reads a state to decide by, records decisions, keeps what is shown."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from monitor.decide.vocabulary import Intervention, Record
+from monitor.errors import TemporaryError
+from monitor.ledger import records, rows
+from monitor.ledger.details import FILE_NAME, write_details
+from monitor.ledger.reserve import give_up_reserve, keep_reserve
+from monitor.model import Attempt, Build, Count, Counts, Holder, Instant, JsonObject, Outcome, Run, SyncMode
+from monitor.view import Reading, Snapshot
+
+BUSY_SECONDS = 5.0
+_FULL = (sqlite3.SQLITE_FULL,)
+
+
+class Ledger:
+    """One connection, used by one thread at a time; see the package for the theory.
+
+    Every method raises `TemporaryError` where the volume or another process is in the way.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._lock = threading.Lock()
+        self._reserve = path.with_name("bootstrap-monitor.reserve")
+        self._details = path.with_name(FILE_NAME)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    def last(self) -> Run | None:
+        """The newest run that started."""
+        found = self._runs("started_at IS NOT NULL", 1)
+        return found[0] if found else None
+
+    def clearing(self) -> Run | None:
+        """The run whose clearing began and that has not started."""
+        found = self._runs("started_at IS NULL AND outcome IS NULL", 1)
+        return found[0] if found else None
+
+    def run(self, number: int) -> Run | None:
+        """One run by its number."""
+        found = self._runs("number = ?", 1, (number,))
+        return found[0] if found else None
+
+    def runs(self, most: int) -> tuple[Run, ...]:
+        """The newest runs that started, newest first."""
+        return self._runs("started_at IS NOT NULL", most)
+
+    def known(self) -> bool:
+        """Whether any run was ever begun here."""
+        with self._reading() as connection:
+            return connection.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is not None
+
+    def judged(self, build: Build, network: str, sync_mode: SyncMode) -> bool:
+        """Whether a run of this build, network and mode has an outcome that speaks of the build."""
+        ended = self._runs("outcome IS NOT NULL AND network = ? AND sync_mode = ?", -1, (network, sync_mode))
+        return any(run.judged and run.build.same(build) for run in ended)
+
+    def attempt(self) -> Attempt | None:
+        """The attempt that was recorded and whose run has not started."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT * FROM attempts WHERE after_run >= "
+                "(SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL) "
+                "ORDER BY id DESC LIMIT 1"
+            ).fetchone()
+        return rows.attempt_of(row) if row else None
+
+    def intervened(self, kind: Intervention, since: float, other_than: str = "") -> int:
+        """For how many workloads, other than one, an intervention was recorded since then."""
+        with self._reading() as connection:
+            (count,) = connection.execute(
+                "SELECT COUNT(DISTINCT uid) FROM interventions WHERE kind = ? AND made_at >= ? AND uid <> ?",
+                (kind, since, other_than),
+            ).fetchone()
+        return int(count)
+
+    def intervened_at(self, kind: Intervention) -> float | None:
+        """When an intervention was recorded last."""
+        with self._reading() as connection:
+            (when,) = connection.execute(
+                "SELECT MAX(made_at) FROM interventions WHERE kind = ?", (kind,)
+            ).fetchone()
+        return None if when is None else float(when)
+
+    def holder(self) -> Holder | None:
+        """Who has the volume."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT uid, beat FROM holder").fetchone()
+        return Holder(row["uid"], row["beat"]) if row else None
+
+    def beat(self, uid: str) -> None:
+        """Take the volume, or show that this workload still has it."""
+        with self.transaction() as connection:
+            records.take(connection, uid)
+
+    def release(self, uid: str) -> None:
+        """Give the volume up, so that the next one need not wait for the beat to stop."""
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM holder WHERE uid = ?", (uid,))
+
+    def reading(self, name: str) -> Reading | None:
+        """What was read last under that name."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT value, read_at FROM readings WHERE name = ?", (name,)).fetchone()
+        return Reading(json.loads(row["value"]), row["read_at"]) if row else None
+
+    def counts(self, run: Run) -> Counts:
+        """The run's counters so far."""
+        with self._reading() as connection:
+            found = connection.execute("SELECT * FROM counts WHERE run = ?", (run.number,)).fetchall()
+        return {
+            (row["chain"], row["signal"]): Count(row["before"], row["last"], row["maximum"]) for row in found
+        }
+
+    def record(
+        self,
+        now: Instant,
+        testbed: str,
+        decided: Sequence[Record] = (),
+        readings: Mapping[str, JsonObject] | None = None,
+        books: Run | None = None,
+        counts: Counts | None = None,
+    ) -> None:
+        """Write a decision, and what was read with it, in one transaction.
+
+        Args:
+            now: the moment that is written down.
+            testbed: where runs that begin now take place.
+            decided: what the decision says to record.
+            readings: by name, what was read.
+            books: the open run, with its books as they are now.
+            counts: the open run's counters as they are now.
+        """
+        with self.transaction() as connection:
+            for name, value in (readings or {}).items():
+                connection.execute(
+                    "INSERT INTO readings VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
+                    "SET value = excluded.value, read_at = excluded.read_at",
+                    (name, json.dumps(value), now.wall),
+                )
+            if books is not None:
+                records.write_books(connection, books, counts or {})
+            for each in decided:
+                records.write(connection, each, now, testbed)
+        self.refresh_details()
+
+    def refresh_details(self) -> None:
+        """Bring the details file up to the newest run."""
+        last = self.last()
+        if last is None:
+            return
+        try:
+            write_details(self._details, last)
+        except OSError as error:
+            raise TemporaryError(f"{self._details}: cannot be written ({error.strerror})") from error
+
+    def keep_reserve(self) -> None:
+        """Take the reserve of space, if there is room for it."""
+        try:
+            keep_reserve(self._reserve)
+        except OSError as error:
+            raise TemporaryError(f"{self._reserve}: cannot be written ({error.strerror})") from error
+
+    def snapshot(self, most_runs: int) -> Snapshot:
+        """All that is shown."""
+        runs = self.runs(most_runs)
+        successes = self._runs("outcome = ?", 1, (Outcome.SUCCEEDED,))
+        after = successes[0].number if successes else 0
+        with self._reading() as connection:
+            totals = connection.execute(
+                "SELECT outcome, COALESCE(reason, '') AS reason, COUNT(*) AS runs FROM runs "
+                "WHERE outcome IS NOT NULL GROUP BY 1, 2"
+            ).fetchall()
+            readings = connection.execute("SELECT * FROM readings").fetchall()
+            interventions = connection.execute(
+                "SELECT kind, COUNT(DISTINCT uid) AS made FROM interventions GROUP BY kind"
+            ).fetchall()
+            (first,) = connection.execute(
+                "SELECT MIN(COALESCE(started_at, clearing_at)) FROM runs"
+            ).fetchone()
+            (failures,) = connection.execute(
+                "SELECT COUNT(*) FROM runs WHERE outcome = ? AND number > ?", (Outcome.FAILED, after)
+            ).fetchone()
+        return Snapshot(
+            runs=runs,
+            totals={(row["outcome"], row["reason"]): row["runs"] for row in totals},
+            counts=self.counts(runs[0]) if runs else {},
+            readings={row["name"]: Reading(json.loads(row["value"]), row["read_at"]) for row in readings},
+            interventions={row["kind"]: row["made"] for row in interventions},
+            first_run_at=first,
+            last_success=successes[0] if successes else None,
+            consecutive_failures=failures,
+            recoveries=len(list(self._path.parent.glob(self._path.name + ".corrupt-*"))),
+        )
+
+    def _runs(self, condition: str, most: int, values: tuple[object, ...] = ()) -> tuple[Run, ...]:
+        with self._reading() as connection:
+            found = connection.execute(
+                f"SELECT * FROM runs WHERE {condition} ORDER BY number DESC LIMIT ?",  # noqa: S608 - literals only
+                (*values, most),
+            ).fetchall()
+        return tuple(rows.run_of(row) for row in found)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, translated(self._path):
+            yield self._connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing of what is written within; on a full volume the reserve is given up."""
+        with self._lock, translated(self._path):
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException as error:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in _FULL:
+                    give_up_reserve(self._reserve)
+                raise
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Errors of SQLite as this program's: all but a broken file may pass."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise TemporaryError(f"{path}: {error} ({getattr(error, 'sqlite_errorname', 'SQLite')})") from error
