@@ -1,0 +1,212 @@
+"""What the monitor asks of its namespace, one method each.
+
+A method that writes may be repeated after any failure: what is done already is done again without harm.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Mapping
+
+from monitor.cluster.answers import Answer, Call
+from monitor.cluster.connection import Connection, Pause, configuration_for, forever
+from monitor.cluster.objects import VERSIONS_ANNOTATION, StatefulSet, pod_of, stateful_set_of
+from monitor.errors import ConfigurationError, TemporaryError
+from monitor.model import Build, JsonObject, Versions
+from monitor.pods import Pod
+
+FIELD_MANAGER = "bootstrap-monitor"
+_CONFLICT_TRIES = 5
+_CONFLICT_PAUSE_SECONDS = 0.2
+
+
+class Cluster:
+    """A thin gateway to one namespace."""
+
+    def __init__(self, connection: Connection, namespace: str, *, pause: Pause = forever) -> None:
+        """Use an open connection; it is used from several threads."""
+        self._connection = connection
+        self._namespace = namespace
+        self._pause = pause
+
+    @classmethod
+    def connect(
+        cls,
+        namespace: str,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        pause: Pause = forever,
+        jitter: Callable[[], float] = random.random,
+    ) -> Cluster:
+        """Connect as a pod does, else by kubeconfig.
+
+        Raises:
+            ConfigurationError: neither is there, or what is there is unusable.
+        """
+        connection = Connection(configuration_for(environment), pause=pause, jitter=jitter)
+        return cls(connection, namespace, pause=pause)
+
+    @property
+    def namespace(self) -> str:
+        """Where everything it knows lies."""
+        return self._namespace
+
+    def close(self) -> None:
+        """Give up the sockets."""
+        self._connection.close()
+
+    def read_pod(self, name: str) -> Pod:
+        """Read a pod of a StatefulSet.
+
+        Raises:
+            ConfigurationError: there is none, or no StatefulSet owns it.
+        """
+        return pod_of(self.pod_manifest(name))
+
+    def pod_manifest(self, name: str) -> JsonObject:
+        """A pod's whole object, of which another pod is made.
+
+        Raises:
+            ConfigurationError: there is none.
+        """
+        found = self.find_pod(name)
+        if found is None:
+            raise ConfigurationError(
+                f"pod {name!r} not found in namespace {self._namespace!r}: check --pod-name and --namespace"
+            )
+        return found
+
+    def find_pod(self, name: str) -> JsonObject | None:
+        """A pod's whole object; `None` where there is none."""
+        answer = self._send("get", "pods", name)
+        return None if answer.missing else answer.json()
+
+    def create_pod(self, manifest: JsonObject) -> str:
+        """Create it and give its UID.  Sent once: whether a lost answer was a success cannot be told.
+
+        Raises:
+            TemporaryError: one of that name is there.
+        """
+        name = manifest["metadata"]["name"]
+        answer = self._send("create", "pods", name, body=manifest, repeatable=False)
+        if answer.missing:
+            raise ConfigurationError(f"namespace {self._namespace!r} not found: check --namespace")
+        if answer.conflict:
+            raise TemporaryError(
+                f"pod {name!r} cannot be created in namespace {self._namespace!r} ({answer.message}): "
+                "try again later"
+            )
+        uid: str = answer.json()["metadata"]["uid"]
+        return uid
+
+    def delete_pod(self, name: str, uid: str) -> None:
+        """Delete this very pod, and no namesake; one that is gone is as good as deleted."""
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}}
+        self._send("delete", "pods", name, body=options)
+
+    def read_log(self, name: str, container: str, *, limit_bytes: int) -> str:
+        """The beginning of a container's log.
+
+        Raises:
+            TemporaryError: the pod is gone.
+        """
+        query = (("container", container), ("limitBytes", str(limit_bytes)))
+        answer = self._send("get", "pods/log", name, query=query)
+        if answer.missing:
+            raise TemporaryError(
+                f"no log of pod {name!r} in namespace {self._namespace!r} ({answer.message}): try again later"
+            )
+        return answer.body.decode(errors="replace")
+
+    def read_stateful_set(self, name: str) -> StatefulSet:
+        """Read it.
+
+        Raises:
+            ConfigurationError: there is none.
+        """
+        answer = self._send("get", "statefulsets", name)
+        if answer.missing:
+            raise self._no_stateful_set(name)
+        return stateful_set_of(answer.json())
+
+    def pin(self, name: str, container: str, build: Build) -> bool:
+        """Set a container of the StatefulSet's template, found by name, to the build; false if it was so.
+
+        Unknown versions are an empty annotation, so that those of another build do not stay.
+
+        Raises:
+            ConfigurationError: there is no such StatefulSet or container.
+            TemporaryError: others keep changing it at the same time.
+        """
+        for _ in range(_CONFLICT_TRIES):
+            current = self.read_stateful_set(name)
+            if container not in current.images:
+                raise ConfigurationError(
+                    f"StatefulSet {name!r} has no container {container!r} but {listing(current.images)}: "
+                    "check --node-container-name"
+                )
+            if current.images[container] == build.image and _says(
+                current.versions_annotation, build.versions
+            ):
+                return False
+            answer = self._send(
+                "patch",
+                "statefulsets",
+                name,
+                query=(("fieldManager", FIELD_MANAGER),),
+                body=_pin(container, build, current.resource_version),
+            )
+            if answer.missing:
+                raise self._no_stateful_set(name)
+            if not answer.conflict:
+                return True
+            if self._pause(_CONFLICT_PAUSE_SECONDS):
+                break
+        raise TemporaryError(
+            f"StatefulSet {name!r} in namespace {self._namespace!r} keeps being changed by others "
+            f"while it is pinned to {build.image}: try again later"
+        )
+
+    def _send(  # noqa: PLR0913 (the parts of a call)
+        self,
+        verb: str,
+        resource: str,
+        name: str,
+        *,
+        query: tuple[tuple[str, str], ...] = (),
+        body: JsonObject | None = None,
+        repeatable: bool = True,
+    ) -> Answer:
+        call = Call(verb, resource, name, self._namespace, query, body)
+        return self._connection.send(call, repeatable=repeatable)
+
+    def _no_stateful_set(self, name: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"StatefulSet {name!r} not found in namespace {self._namespace!r}, though it owns this pod: "
+            "restore it"
+        )
+
+
+def listing(names: Mapping[str, object] | tuple[str, ...]) -> str:
+    """Names as an error lists them."""
+    return ", ".join(repr(each) for each in names) or "none"
+
+
+def _says(annotation: str | None, versions: Versions | None) -> bool:
+    if versions is None:
+        return not annotation
+    try:
+        return Versions.parse(annotation or "") == versions
+    except ValueError:
+        return False
+
+
+def _pin(container: str, build: Build, resource_version: str) -> JsonObject:
+    # A strategic merge patch finds the container by its name; the resource version makes it safe to repeat.
+    versions = build.versions.to_json() if build.versions else ""
+    template = {
+        "metadata": {"annotations": {VERSIONS_ANNOTATION: versions}},
+        "spec": {"containers": [{"name": container, "image": build.image}]},
+    }
+    return {"metadata": {"resourceVersion": resource_version}, "spec": {"template": template}}

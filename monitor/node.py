@@ -1,0 +1,310 @@
+"""What the node says of itself over its HTTP API.
+
+A node that is asked may be starting, busy, broken or another program altogether.  So one reading takes
+bounded time and bounded memory, and raises nothing: what the node did not give is `None`, a node that gives
+nothing at all is `NodeSilent`, and one whose port is closed is `NodeDown`.
+
+Time-outs of sockets bound the wait for the next bytes, not for a whole answer, and a header or the size of a
+chunk may be endless.  Therefore the bounds are kept where bytes come in, by the socket itself.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import socket
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import HTTPError, LocationValueError, NewConnectionError
+
+from monitor.errors import ConfigurationError
+from monitor.model import (
+    HealthReport,
+    NodeAnswering,
+    NodeDown,
+    NodeIdentity,
+    NodeMetrics,
+    NodeReading,
+    NodeSilent,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from _typeshed import WriteableBuffer
+
+_HEALTH_BYTES = 1 << 20
+_METRICS_BYTES = 8 << 20
+_PIECE_BYTES = 64 << 10
+# One time-out each for health, readiness and metrics, and one for both questions of identity.
+_CALLS = 4
+_NOTHING = NodeAnswering(health=None, bootstrapped=None, identity=None, metrics=None)
+
+_SIGNALS = {
+    "avalanche_snowman_bs_fetched": "blocks_fetched",
+    "avalanche_snowman_bs_accepted": "blocks_accepted",
+    "avalanche_avalanche_bs_fetched_vts": "vertices_fetched",
+    "avalanche_avalanche_bs_accepted_vts": "vertices_accepted",
+    "avalanche_avalanche_bs_fetched_txs": "transactions_fetched",
+    "avalanche_avalanche_bs_accepted_txs": "transactions_accepted",
+}
+_PROCESS_START = "avalanche_process_process_start_time_seconds"
+_PEERS = "avalanche_network_peers"
+# The page has thousands of lines: this picks the needed ones in one pass, without splitting it.
+_WANTED_LINE = re.compile(
+    rb'^(%b)(?:\{chain="([PXC])"\})?[ \t]+([0-9.eE+-]{1,40})[ \t]*\r?$'
+    % "|".join([*_SIGNALS, _PROCESS_START, _PEERS]).encode(),
+    re.MULTILINE,
+)
+
+
+class NodeClient:
+    """Asks one node; keeps one connection to it.  Not to be used by two threads at once."""
+
+    def __init__(self, url: str, timeout_seconds: float = 5.0) -> None:
+        """Prepare to ask the node at `url`, such as `http://127.0.0.1:9650`.
+
+        Raises:
+            ConfigurationError: `url` is not of that form.
+
+        """
+        self._timeout_seconds = timeout_seconds
+        self._bounds = _Bounds()
+        self._pool = _pool(url, self._bounds)
+        self._identity: NodeIdentity | None = None
+        self._identity_of: float | None = None
+
+    def read(self) -> NodeReading:
+        """Ask for everything once.  Takes about four time-outs at most, and raises nothing."""
+        ends_at = time.monotonic() + _CALLS * self._timeout_seconds
+        try:
+            return self._read(ends_at)
+        except ConnectionRefusedError as error:
+            self._identity = None
+            return NodeDown(str(error))
+
+    def close(self) -> None:
+        """Close the kept connection."""
+        self._pool.close()
+
+    def _read(self, ends_at: float) -> NodeReading:
+        problems: list[str] = []
+
+        def ask(method: str, path: str, limit_bytes: int, rpc: str = "") -> _Answer | None:
+            body = _rpc_body(rpc) if rpc else None
+            try:
+                return self._ask(method, path, body, limit_bytes, ends_at)
+            except (HTTPError, OSError, ValueError) as error:
+                if _refused(error):
+                    raise ConnectionRefusedError(f"{self._where()} refuses connections") from error
+                problems.append(f"{path}: {error}")
+                return None
+
+        health = ask("GET", "/ext/health", _HEALTH_BYTES)
+        readiness = ask("GET", "/ext/health/readiness", _HEALTH_BYTES)
+        page = ask("GET", "/ext/metrics", _METRICS_BYTES)
+        metrics = _metrics(page)
+        if health is readiness is page is None:
+            return NodeSilent(f"{self._where()} does not answer: {problems[0]}")
+        started_at = metrics.process_started_at if metrics else None
+        if self._identity is None or started_at is None or started_at != self._identity_of:
+            version = ask("POST", "/ext/info", _HEALTH_BYTES, rpc="info.getNodeVersion")
+            network = ask("POST", "/ext/info", _HEALTH_BYTES, rpc="info.getNetworkID")
+            self._identity, self._identity_of = _identity(version, network), started_at
+        answering = NodeAnswering(_health(health), _bootstrapped(readiness), self._identity, metrics)
+        if answering == _NOTHING:
+            return NodeSilent(f"{self._where()} answers, but not as a node does")
+        return answering
+
+    def _ask(self, method: str, path: str, body: bytes | None, limit_bytes: int, ends_at: float) -> _Answer:
+        now = time.monotonic()
+        seconds = min(self._timeout_seconds, ends_at - now)
+        if seconds <= 0:
+            raise TimeoutError("no time left for it")
+        self._bounds.ends_at = now + seconds
+        self._bounds.bytes_left = limit_bytes
+        response = self._pool.request(
+            method,
+            path,
+            body=body,
+            headers={"Content-Type": "application/json"} if body else None,
+            timeout=urllib3.Timeout(connect=seconds, read=seconds),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        # In pieces, because a whole body is given the memory that its length claims.  Packed content is not
+        # asked for and not unpacked: a small answer could become a huge one.
+        pieces = list(response.stream(_PIECE_BYTES, decode_content=False))
+        response.release_conn()
+        return _Answer(response.status, b"".join(pieces))
+
+    def _where(self) -> str:
+        return f"{self._pool.host}:{self._pool.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes
+
+
+# ---- Bounds ---------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Bounds:
+    """How long the answer under way may take, and how many bytes."""
+
+    ends_at: float = 0.0
+    bytes_left: int = 0
+
+
+class _BoundedSocket(socket.socket):
+    """A connected socket that receives nothing beyond its bounds."""
+
+    bounds: _Bounds
+
+    @classmethod
+    def around(cls, connected: socket.socket, bounds: _Bounds) -> _BoundedSocket:
+        """Take over a connected socket."""
+        bounded = cls(connected.family, connected.type, connected.proto, fileno=connected.detach())
+        bounded.bounds = bounds
+        return bounded
+
+    def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
+        seconds = self.bounds.ends_at - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError("the answer takes too long")
+        if self.bounds.bytes_left <= 0:
+            raise OSError("the answer is too large")
+        self.settimeout(seconds)
+        received = super().recv_into(buffer, nbytes, flags)
+        self.bounds.bytes_left -= received
+        return received
+
+
+class _BoundedConnection(HTTPConnection):
+    def __init__(self, host: str, port: int, *, bounds: _Bounds, **settings: Any) -> None:  # noqa: ANN401
+        super().__init__(host, port, **settings)
+        self._bounds = bounds
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = _BoundedSocket.around(self.sock, self._bounds)
+
+
+class _BoundedPool(HTTPConnectionPool):
+    ConnectionCls = _BoundedConnection
+
+
+def _pool(url: str, bounds: _Bounds) -> _BoundedPool:
+    try:
+        parsed = urllib3.util.parse_url(url)
+    except LocationValueError as error:
+        raise ConfigurationError(f"the node's address {url!r} is no URL: {error}") from error
+    if parsed.scheme != "http" or not parsed.host:
+        raise ConfigurationError(f"the node's address is {url!r}: expected http://HOST:PORT")
+    return _BoundedPool(parsed.host, parsed.port or 80, maxsize=1, bounds=bounds)
+
+
+def _refused(error: BaseException) -> bool:
+    causes = (error, error.__cause__)
+    return isinstance(error, NewConnectionError) and any(
+        isinstance(c, ConnectionRefusedError) for c in causes
+    )
+
+
+# ---- Answers --------------------------------------------------------------------------------------------
+
+
+def _rpc_body(method: str) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": {}}).encode()
+
+
+def _json_object(answer: _Answer | None, *statuses: int) -> Mapping[str, Any] | None:
+    if answer is None or answer.status not in statuses:
+        return None
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _health(answer: _Answer | None) -> HealthReport | None:
+    found = _json_object(answer, 200, 503)
+    if found is None or not isinstance(found.get("healthy"), bool):
+        return None
+    checks = found.get("checks")
+    if not isinstance(checks, dict) or not all(isinstance(check, dict) for check in checks.values()):
+        return None
+    moments = [moment for check in checks.values() if (moment := _moment(check.get("timestamp")))]
+    failing = tuple(sorted(name for name, check in checks.items() if check.get("error") is not None))
+    oldest = min(moments)[-1] if moments else ""
+    return HealthReport(healthy=found["healthy"], oldest_check=oldest, failing_checks=failing)
+
+
+def _moment(stamp: object) -> tuple[datetime, str, str] | None:
+    """What orders a time stamp, and itself: a `datetime` holds microseconds, the text the digits beyond."""
+    if not isinstance(stamp, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else (moment, stamp.rstrip("Z"), stamp)
+
+
+def _bootstrapped(answer: _Answer | None) -> bool | None:
+    healthy = (_json_object(answer, 200, 503) or {}).get("healthy")
+    return healthy if isinstance(healthy, bool) else None
+
+
+def _identity(version: _Answer | None, network: _Answer | None) -> NodeIdentity | None:
+    versions = (_json_object(version, 200) or {}).get("result")
+    networks = (_json_object(network, 200) or {}).get("result")
+    if not isinstance(versions, dict) or not isinstance(networks, dict):
+        return None
+    name, commit, number = versions.get("version"), versions.get("gitCommit"), networks.get("networkID")
+    if not isinstance(name, str) or not isinstance(commit, str):
+        return None
+    if not isinstance(number, str) or not re.fullmatch(r"[0-9]{1,10}", number):
+        return None
+    return NodeIdentity(network_id=int(number), version=name, commit=commit)
+
+
+def _metrics(answer: _Answer | None) -> NodeMetrics | None:
+    if answer is None or answer.status != HTTPStatus.OK:
+        return None
+    started_at, peers = None, None
+    counters: dict[tuple[str, str], float] = {}
+    for line in _WANTED_LINE.finditer(answer.body):
+        name, chain, value = line[1].decode(), (line[2] or b"").decode(), _number(line[3])
+        if value is None:
+            continue
+        if name in _SIGNALS and chain:
+            counters[chain, _SIGNALS[name]] = value
+        elif name == _PROCESS_START:
+            started_at = value
+        elif name == _PEERS:
+            peers = int(value)
+    if started_at is None and peers is None and not counters:
+        return None
+    return NodeMetrics(process_started_at=started_at, counters=counters, peers=peers)
+
+
+def _number(text: bytes) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value >= 0 else None

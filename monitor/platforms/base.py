@@ -1,0 +1,61 @@
+"""What the loop asks of a platform, and of whoever knows which build is newest.
+
+Every call may be repeated: what is done already is done again without harm.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+from monitor.model import Build, Workload
+
+
+class Platform(Protocol):
+    """Runs the node of one tester."""
+
+    def workload(self) -> Workload:
+        """What is set to run now.
+
+        Raises:
+            ConfigurationError: what it is set to cannot be tested; says why and what to do.
+            NotPermittedError: a permission lacks; names verb and resource.
+            TemporaryError: the platform did not answer.
+        """
+        ...
+
+    def pin(self, build: Build) -> None:
+        """Set the node to this build, by digest, with its versions."""
+        ...
+
+    def recreate(self, *, unchanged: bool) -> None:
+        """Have the node started anew as it is set now, `init` first.
+
+        With `unchanged` also where what it is set to is what runs already.
+        """
+        ...
+
+    def await_end(self, stopping: threading.Event) -> None:
+        """After `recreate`, in `init`: return once this `init` should end."""
+        ...
+
+    def reverter(self) -> str:
+        """Who last set the node's image, other than this monitor; empty where unknown."""
+        ...
+
+
+class BuildSource(Protocol):
+    """Knows which build is newest under the rolling tag."""
+
+    @property
+    def name(self) -> str:
+        """The metric label `source`: `pod`, `registry`, `file`."""
+        ...
+
+    def newest(self) -> Build:
+        """Look it up.
+
+        Raises:
+            TemporaryError: it could not be learned this time.
+        """
+        ...

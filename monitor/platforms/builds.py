@@ -1,0 +1,135 @@
+"""Builds of the local platform: the content of a file, copied so that replacing the file harms no run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from monitor.errors import ConfigurationError, MonitorError, TemporaryError
+from monitor.model import Build, Versions
+from monitor.references import ImageReference
+
+STABLE_SECONDS = 1.0
+VERSIONS_SECONDS = 30.0
+VERSIONS_TRIES = 3
+BUILDS_KEPT = 5
+_CHUNK_BYTES = 2**20
+
+
+def repository_of(executable: Path) -> str:
+    """The name of a file as the repository of an image reference."""
+    name = re.sub(r"[^a-z0-9]+", "-", executable.name.lower()).strip("-")
+    return name or "node"
+
+
+class BuildStore:
+    """Copies of builds, by the SHA-256 of their content."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, build: Build) -> Path:
+        """Where the executable of a build is.
+
+        Raises:
+            MonitorError: its copy is gone.
+        """
+        digest = ImageReference.parse(build.image).digest or ""
+        path = self._folder / digest.removeprefix("sha256:")
+        if not path.is_file():
+            raise MonitorError(
+                f"{path}: the copy of build {build.image} is gone; put it back, or start a new data folder"
+            )
+        return path
+
+    def keep(self, executable: Path) -> str:
+        """Copy a file into the store; its digest, `sha256:…`, of what was really copied."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        aside = self._folder / ".new"
+        hashed = hashlib.sha256()
+        with executable.open("rb") as source, aside.open("wb") as copy:
+            while chunk := source.read(_CHUNK_BYTES):
+                hashed.update(chunk)
+                copy.write(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
+        aside.chmod(0o755)
+        aside.replace(self._folder / hashed.hexdigest())
+        return f"sha256:{hashed.hexdigest()}"
+
+    def prune(self, keep: Build) -> None:
+        """Remove all but this build and the newest few."""
+        kept = self.path(keep)
+        copies = sorted(
+            self._folder.glob("[0-9a-f]" * 64), key=lambda path: path.stat().st_mtime, reverse=True
+        )
+        for path in copies[BUILDS_KEPT:]:
+            if path != kept:
+                path.unlink(missing_ok=True)
+
+
+class FileSource:
+    """The newest build is what the file holds now, once nobody writes it any more."""
+
+    name = "file"
+
+    def __init__(
+        self, executable: Path, builds: BuildStore, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._executable, self._builds, self._sleep = executable, builds, sleep
+        self._known: tuple[tuple[int, int, int], Build] | None = None
+        self._tries: dict[str, int] = {}
+
+    def newest(self) -> Build:
+        """Copy the file if it changed, and ask it for its versions."""
+        signature = self._signature()
+        if self._known and self._known[0] == signature:
+            return self._known[1]
+        self._sleep(STABLE_SECONDS)
+        if self._signature() != signature:
+            raise TemporaryError(f"{self._executable} is being written: it is looked at again later")
+        try:
+            digest = self._builds.keep(self._executable)
+        except OSError as error:
+            raise TemporaryError(f"{self._executable}: cannot be copied ({error.strerror})") from error
+        image = ImageReference(repository_of(self._executable)).with_digest(digest)
+        build = Build(image, frozenset({digest}))
+        versions = self._versions(build)
+        build = Build(image, frozenset({digest}), versions)
+        self._known = (signature, build)
+        return build
+
+    def _signature(self) -> tuple[int, int, int]:
+        try:
+            status = self._executable.stat()
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self._executable}: no such build ({error.strerror}); give the node's executable"
+            ) from error
+        if not self._executable.is_file():
+            raise ConfigurationError(f"{self._executable} is no file: give the node's executable")
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
+    def _versions(self, build: Build) -> Versions | None:
+        """What the build reports; unknown after three tries, which is no reason to stop."""
+        tries = self._tries[build.image] = self._tries.get(build.image, 0) + 1
+        try:
+            answer = subprocess.run(  # noqa: S603 - asking the build is what this is for
+                [self._builds.path(build), "--version-json"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=VERSIONS_SECONDS,
+                check=True,
+            )
+            return Versions.parse(answer.stdout.decode())
+        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            if tries < VERSIONS_TRIES:
+                raise TemporaryError(
+                    f"{self._executable} --version-json gives no versions ({error})"
+                ) from error
+            return None

@@ -1,0 +1,223 @@
+"""The node of a StatefulSet's pod, which this monitor shares: pinned through the template, recreated by hand.
+
+A StatefulSet does not replace a pod that is stuck in an init container or never gets ready, even when its
+template is mended.  So after a pin the monitor deletes its own pod, by UID: once the StatefulSet's controller
+has observed the change (before, the pod would come back on the old revision), and only if the pod's revision
+is not the updated one (else there is nothing to gain).
+"""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from monitor.cluster import Cluster, Pause, StatefulSet
+from monitor.cluster.connection import forever
+from monitor.cluster.gateway import FIELD_MANAGER, listing
+from monitor.cluster.objects import VERSIONS_ANNOTATION, pod_of
+from monitor.configuration import check_node_data, configuration_of
+from monitor.errors import ConfigurationError, TemporaryError
+from monitor.model import Build, SyncMode, Versions, Workload
+from monitor.pods import Container, Pod
+from monitor.references import ImageReference
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PodSettings:
+    """What names the node: its pod and container, and what of its configuration is settled by flags."""
+
+    pod_name: str
+    node_container_name: str
+    data_dir: str
+    network: str | None = None
+    sync_mode: SyncMode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the parts of a recreation may take."""
+
+    observed_seconds: float = 30.0
+    """Until the StatefulSet's controller has seen a change."""
+    poll_seconds: float = 1.0
+    """Between two looks at it."""
+    again_seconds: float = 300.0
+    """Until the own pod, asked to end, is asked again."""
+    end_seconds: float = 900.0
+    """Until an `init` that waits for its end gives up."""
+
+
+class KubernetesPlatform:
+    """Implements `Platform` for the pod that this monitor runs in."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        settings: PodSettings,
+        *,
+        patience: Patience | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Pause = forever,
+    ) -> None:
+        """Take what it works with; nothing is read yet."""
+        self._cluster = cluster
+        self._settings = settings
+        self._patience = patience or Patience()
+        self._clock = clock
+        self._pause = pause
+        self._uid: str | None = None
+        self._stateful_set_name = ""
+        self._deleted_at: float | None = None
+        self._unchanged = False
+
+    def workload(self) -> Workload:
+        """What is set to run now, by the own pod."""
+        pod = self._own_pod()
+        if pod is None:
+            raise TemporaryError(
+                f"pod {self._settings.pod_name!r} is gone or another one by now: this one is being ended"
+            )
+        node = self._node(pod)
+        build = _build(pod, ImageReference.parse(node.image), node.image)
+        configuration = configuration_of(node, self._settings.network, self._settings.sync_mode)
+        check_node_data(node, self._monitor(pod), self._settings.data_dir)
+        said = node.name in pod.image_ids
+        return Workload(
+            uid=pod.uid,
+            image=node.image,
+            build=build,
+            network=configuration.network,
+            sync_mode=configuration.sync_mode,
+            settings_digest=configuration.settings_digest,
+            node_running=node.name in pod.running if said else None,
+        )
+
+    def pin(self, build: Build) -> None:
+        """Set the StatefulSet's template to the build; nothing is written where it is so already."""
+        name = self._stateful_set().name
+        if self._cluster.pin(name, self._settings.node_container_name, build):
+            _log.info("pinned StatefulSet %r to %s", name, build.image)
+
+    def recreate(self, *, unchanged: bool) -> None:
+        """Delete the own pod where it is not of the updated revision, or `unchanged` asks for it anyway.
+
+        Raises:
+            ConfigurationError: the StatefulSet would recreate the old revision.
+            TemporaryError: its controller does not see the change.
+        """
+        self._unchanged = unchanged
+        updated = self._observed()
+        pod = self._own_pod()
+        if pod is None or pod.terminating or self._asked_lately():
+            return
+        if unchanged or pod.revision != updated.update_revision:
+            _log.info("deleting pod %r, so that it is recreated", pod.name)
+            self._cluster.delete_pod(pod.name, pod.uid)
+            self._deleted_at = self._clock()
+
+    def await_end(self, stopping: threading.Event) -> None:
+        """Wait for this process to be ended, asking again meanwhile; return at the end or in despair."""
+        begun = self._clock()
+        while not stopping.wait(self._patience.again_seconds):
+            if self._clock() - begun >= self._patience.end_seconds:
+                return
+            try:
+                self.recreate(unchanged=self._unchanged)
+            except TemporaryError as error:
+                _log.warning("the pod could not be asked to end again: %s", error)
+
+    def reverter(self) -> str:
+        """Who last set the node's image in the StatefulSet, other than this monitor."""
+        managers = self._stateful_set().image_managers.get(self._settings.node_container_name, ())
+        others = [each for each in managers if each.name != FIELD_MANAGER]
+        return max(others, key=lambda each: each.time).name if others else ""
+
+    def _own_pod(self) -> Pod | None:
+        """The own pod; `None` once it is gone, even if another one has its name by now."""
+        if self._uid is None:
+            pod = self._cluster.read_pod(self._settings.pod_name)
+            self._uid, self._stateful_set_name = pod.uid, pod.stateful_set
+            return pod
+        found = self._cluster.find_pod(self._settings.pod_name)
+        return pod_of(found) if found and found["metadata"]["uid"] == self._uid else None
+
+    def _node(self, pod: Pod) -> Container:
+        node = pod.container(self._settings.node_container_name)
+        if node is None:
+            names = listing(tuple(each.name for each in pod.containers))
+            raise ConfigurationError(
+                f"pod {pod.name!r} has no container {self._settings.node_container_name!r} but {names}: "
+                "check --node-container-name"
+            )
+        return node
+
+    def _monitor(self, pod: Pod) -> Container:
+        """The container that sees the volume as this monitor does."""
+        data_dir = posixpath.normpath(self._settings.data_dir)
+        for container in pod.containers:
+            if container.name != self._settings.node_container_name and _mounts(container, data_dir):
+                return container
+        raise ConfigurationError(
+            f"no container of pod {pod.name!r} but the node's mounts a volume at --data-dir {data_dir}: "
+            "mount the node's volume there, or correct --data-dir"
+        )
+
+    def _stateful_set(self) -> StatefulSet:
+        if self._uid is None:
+            self._own_pod()
+        found = self._cluster.read_stateful_set(self._stateful_set_name)
+        if found.partition > 0:
+            raise ConfigurationError(
+                f"StatefulSet {found.name!r} rolls out only from ordinal {found.partition} on, so its pod would "
+                "come back on the old revision: set spec.updateStrategy.rollingUpdate.partition to 0"
+            )
+        return found
+
+    def _observed(self) -> StatefulSet:
+        """The StatefulSet, once its controller has seen its last change."""
+        begun = self._clock()
+        while True:
+            found = self._stateful_set()
+            if found.observed_generation >= found.generation:
+                return found
+            late = self._clock() - begun >= self._patience.observed_seconds
+            if late or self._pause(self._patience.poll_seconds):
+                raise TemporaryError(
+                    f"StatefulSet {found.name!r} is at generation {found.generation}, but its controller has "
+                    f"observed {found.observed_generation}: check that the controller manager runs"
+                )
+
+    def _asked_lately(self) -> bool:
+        return (
+            self._deleted_at is not None and self._clock() - self._deleted_at < self._patience.again_seconds
+        )
+
+
+def _build(pod: Pod, reference: ImageReference, image: str) -> Build | None:
+    if reference.digest is None:
+        return None
+    return Build(image, frozenset({reference.digest}), _versions(pod))
+
+
+def _versions(pod: Pod) -> Versions | None:
+    text = pod.annotations.get(VERSIONS_ANNOTATION, "")
+    if not text.strip():
+        return None
+    try:
+        return Versions.parse(text)
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(
+            f"annotation {VERSIONS_ANNOTATION} of pod {pod.name!r} is no output of --version-json ({error}): "
+            "correct it in the StatefulSet's template, or empty it"
+        ) from error
+
+
+def _mounts(container: Container, path: str) -> bool:
+    roots = (posixpath.normpath(each.path) for each in container.mounts)
+    return any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots)

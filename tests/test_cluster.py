@@ -1,0 +1,634 @@
+"""The gateway against a server that speaks the protocol over real sockets."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.cluster import Cluster, Connection, FieldManager
+from monitor.cluster.answers import Call
+from monitor.cluster.connection import configuration_for, from_kubeconfig, in_cluster
+from monitor.cluster.objects import VERSIONS_ANNOTATION, pod_of
+from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, TemporaryError
+from monitor.model import Build, Versions
+from monitor.pods import EnvironmentVariable, Mount
+from tests.fake_api_server import FakeApiServer, Fault, serving
+
+D1, D2 = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+VERSIONS = Versions("avalanchego/1.14.2", "v1.4.5", 45, "c" * 40, "1.26.8")
+BUILD = Build(f"host:5000/a/node@{D2}", frozenset({D2}), VERSIONS)
+
+
+def stateful_set(**spec: Any) -> dict[str, Any]:
+    """A StatefulSet whose node is not container 0."""
+    return {
+        "metadata": {"name": "tester", "generation": 1},
+        "spec": {
+            "template": {
+                "spec": {
+                    "containers": [
+                        {"name": "monitor", "image": "monitor:1"},
+                        {"name": "node", "image": "host:5000/a/node:latest"},
+                    ]
+                }
+            },
+            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
+            **spec,
+        },
+        "status": {"observedGeneration": 1, "updateRevision": "tester-1"},
+    }
+
+
+def pod(**metadata: Any) -> dict[str, Any]:
+    """A pod of it."""
+    return {
+        "metadata": {
+            "name": "tester-0",
+            "uid": "uid-a",
+            "ownerReferences": [{"kind": "StatefulSet", "name": "tester"}],
+            **metadata,
+        },
+        "spec": {"containers": [{"name": "node", "image": "host:5000/a/node:latest"}]},
+    }
+
+
+def kubeconfig(directory: Path, server: str, token: str = "the-token") -> Path:
+    """A kubeconfig file, as `kubectl` writes it."""
+    path = directory / "kubeconfig"
+    path.write_text(
+        "{apiVersion: v1, kind: Config, current-context: c,"
+        f" clusters: [{{name: c, cluster: {{server: '{server}'}}}}],"
+        f" users: [{{name: u, user: {{token: {token}}}}}],"
+        " contexts: [{name: c, context: {cluster: c, user: u}}]}"
+    )
+    return path
+
+
+class Pauses:
+    """A pause that takes no time and remembers how long it was to take."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.stopping = False
+
+    def __call__(self, seconds: float) -> bool:
+        self.seconds.append(seconds)
+        return self.stopping
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApiServer]:
+    with serving() as fake:
+        fake.add(fake.stateful_sets, stateful_set())
+        fake.add(fake.pods, pod())
+        yield fake
+
+
+@pytest.fixture
+def pauses() -> Pauses:
+    return Pauses()
+
+
+@pytest.fixture
+def cluster(api: FakeApiServer, pauses: Pauses, tmp_path: Path) -> Iterator[Cluster]:
+    environment = {"KUBECONFIG": str(kubeconfig(tmp_path, api.url))}
+    with closing(
+        Cluster.connect("ns", environment=environment, pause=pauses, jitter=lambda: 0.5)
+    ) as connected:
+        yield connected
+
+
+def test_the_bearer_header_is_sent(api: FakeApiServer, cluster: Cluster) -> None:
+    """Client 36.0.0 sent none: the server would answer 401."""
+    assert cluster.read_pod("tester-0").uid == "uid-a"
+
+    headers = api.requests[0].headers
+    assert (headers["authorization"].lower(), headers["user-agent"]) == (
+        "bearer the-token",
+        "bootstrap-monitor",
+    )
+
+
+def test_a_pod_is_read_whole(api: FakeApiServer, cluster: Cluster) -> None:
+    """Init containers and native sidecars come first; what `envFrom` and `valueFrom` hide is named."""
+    api.add(
+        api.pods,
+        {
+            "metadata": {
+                **pod()["metadata"],
+                "labels": {"controller-revision-hash": "tester-1"},
+                "annotations": {VERSIONS_ANNOTATION: "{}"},
+                "deletionTimestamp": "2026-11-24T00:00:00Z",
+            },
+            "spec": {
+                "initContainers": [{"name": "init", "image": "monitor:1", "restartPolicy": "Always"}],
+                "containers": [
+                    {
+                        "name": "node",
+                        "image": "n:1",
+                        "command": ["./avalanchego"],
+                        "args": ["--a=b"],
+                        "env": [
+                            {"name": "A", "value": "1"},
+                            {"name": "B"},
+                            {"name": "C", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+                            {"name": "D", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                        ],
+                        "envFrom": [{"configMapRef": {"name": "x"}}, {"secretRef": {"name": "y"}}],
+                        "volumeMounts": [
+                            {"name": "data", "mountPath": "/data", "subPath": "avalanchego"},
+                            {"name": "data", "mountPath": "/all", "subPathExpr": "$(X)"},
+                        ],
+                    }
+                ],
+            },
+            "status": {
+                "initContainerStatuses": [{"name": "init", "state": {"running": {}}, "imageID": ""}],
+                "containerStatuses": [{"name": "node", "state": {"waiting": {}}, "imageID": f"host/n@{D1}"}],
+            },
+        },
+    )
+    api.reads_until_gone = 1
+
+    found = cluster.read_pod("tester-0")
+
+    node = found.container("node")
+    assert node is not None
+    assert [each.name for each in found.containers] == ["init", "node"]
+    assert (found.stateful_set, found.revision, found.terminating) == ("tester", "tester-1", True)
+    assert (found.running, found.image_ids) == (frozenset({"init"}), {"init": "", "node": f"host/n@{D1}"})
+    assert node.environment == (
+        EnvironmentVariable("A", "1"),
+        EnvironmentVariable("B", ""),
+        EnvironmentVariable("C", None, "secretKeyRef s k"),
+        EnvironmentVariable("D", None, "fieldRef metadata.name"),
+    )
+    assert node.environment_sources == ("configMap/x", "secret/y")
+    assert node.mounts == (Mount("/data", "data", "avalanchego"), Mount("/all", "data", "$(X)"))
+
+
+@pytest.mark.parametrize(
+    ("owners", "found"),
+    [
+        pytest.param([], "nothing", id="none"),
+        pytest.param([{"kind": "ReplicaSet", "name": "r"}], "ReplicaSet 'r'", id="of another kind"),
+        pytest.param(
+            [{"kind": "StatefulSet", "name": "a"}, {"kind": "StatefulSet", "name": "b"}],
+            "StatefulSet 'a', StatefulSet 'b'",
+            id="two",
+        ),
+    ],
+)
+def test_the_owner_must_be_one_stateful_set(owners: list[dict[str, str]], found: str) -> None:
+    """Nothing else would recreate the pod from a template that can be pinned."""
+    with pytest.raises(ConfigurationError) as caught:
+        pod_of(pod(ownerReferences=owners))
+
+    assert str(caught.value) == (
+        f"pod 'tester-0' is owned by {found}: run it as the pod of exactly one StatefulSet"
+    )
+
+
+def test_a_stateful_set_is_read(api: FakeApiServer, cluster: Cluster) -> None:
+    """Who set which image comes from the managed fields."""
+    owned = {"f:spec": {"f:containers": {'k:{"name":"node"}': {".": {}, "f:image": {}}}}}
+    found = api.stateful_sets["tester"]
+    found["metadata"]["managedFields"] = [
+        {"manager": "argocd", "time": "2026-11-24T10:00:00Z", "fieldsV1": {"f:spec": {"f:template": owned}}},
+        {"manager": "kube-controller-manager", "fieldsV1": {"f:status": {}}},
+    ]
+    found["spec"]["updateStrategy"]["rollingUpdate"]["partition"] = 2
+
+    read = cluster.read_stateful_set("tester")
+
+    assert (read.generation, read.observed_generation, read.update_revision) == (1, 1, "tester-1")
+    assert read.images == {"monitor": "monitor:1", "node": "host:5000/a/node:latest"}
+    assert read.image_managers == {"node": (FieldManager("argocd", "2026-11-24T10:00:00Z"),)}
+    assert (read.partition, read.versions_annotation) == (2, None)
+
+
+class TestPin:
+    """The only write to a StatefulSet."""
+
+    def test_sets_image_and_annotation_by_name(self, api: FakeApiServer, cluster: Cluster) -> None:
+        """The node is container 1, and the annotation did not exist; nothing else changes."""
+        assert cluster.pin("tester", "node", BUILD)
+
+        template = api.stateful_sets["tester"]["spec"]["template"]
+        assert template["metadata"]["annotations"] == {VERSIONS_ANNOTATION: VERSIONS.to_json()}
+        assert [each["image"] for each in template["spec"]["containers"]] == ["monitor:1", BUILD.image]
+        assert api.made("PATCH")[0].query == {"fieldManager": "bootstrap-monitor"}
+
+    @pytest.mark.parametrize(
+        ("build", "annotation"),
+        [
+            pytest.param(BUILD, VERSIONS.to_json().replace(" ", "\n"), id="written another way"),
+            pytest.param(Build(BUILD.image, BUILD.digests), "", id="unknown versions"),
+            pytest.param(Build(BUILD.image, BUILD.digests), None, id="unknown versions, no annotation"),
+        ],
+    )
+    def test_changes_nothing_that_is_so(
+        self, api: FakeApiServer, cluster: Cluster, build: Build, annotation: str | None
+    ) -> None:
+        """A patch would make a new revision and move the pod."""
+        template = api.stateful_sets["tester"]["spec"]["template"]
+        template["spec"]["containers"][1]["image"] = BUILD.image
+        if annotation is not None:
+            template["metadata"] = {"annotations": {VERSIONS_ANNOTATION: annotation}}
+
+        assert not cluster.pin("tester", "node", build)
+        assert api.made("PATCH") == []
+
+    def test_empties_the_versions_of_another_build(self, api: FakeApiServer, cluster: Cluster) -> None:
+        """Else the new build would be reported under the old version."""
+        cluster.pin("tester", "node", BUILD)
+
+        assert cluster.pin("tester", "node", Build(BUILD.image, BUILD.digests))
+        annotations = api.stateful_sets["tester"]["spec"]["template"]["metadata"]["annotations"]
+        assert annotations == {VERSIONS_ANNOTATION: ""}
+
+    def test_reads_again_when_it_changed_under_way(
+        self, api: FakeApiServer, cluster: Cluster, pauses: Pauses
+    ) -> None:
+        """409: the template may by now say something else."""
+        meddling = iter([api.touch])
+        api.before_patch = lambda found: next(meddling, lambda _: None)(found)
+
+        assert cluster.pin("tester", "node", BUILD)
+        assert ([each.method for each in api.requests], pauses.seconds) == (
+            ["GET", "PATCH", "GET", "PATCH"],
+            [0.2],
+        )
+
+    def test_gives_up_where_it_keeps_changing(self, api: FakeApiServer, cluster: Cluster) -> None:
+        """A fight is no reason to spin."""
+        api.before_patch = api.touch
+
+        with pytest.raises(TemporaryError) as caught:
+            cluster.pin("tester", "node", BUILD)
+        assert str(caught.value) == (
+            "StatefulSet 'tester' in namespace 'ns' keeps being changed by others while it is pinned to "
+            f"{BUILD.image}: try again later"
+        )
+        assert len(api.made("PATCH")) == 5
+
+    def test_is_repeated_when_its_answer_is_lost(self, api: FakeApiServer, cluster: Cluster) -> None:
+        """The first was carried out, so the second conflicts, and the third look finds it done."""
+        api.faults = [Fault(), Fault(drop=True, after_serving=True)]
+
+        assert not cluster.pin("tester", "node", BUILD)
+        assert [each.method for each in api.requests] == ["GET", "PATCH", "PATCH", "GET"]
+        assert api.stateful_sets["tester"]["metadata"]["generation"] == 2
+
+    def test_names_the_containers_there_are(self, cluster: Cluster) -> None:
+        """Most likely a flag is wrong."""
+        with pytest.raises(ConfigurationError) as caught:
+            cluster.pin("tester", "avago", BUILD)
+        assert str(caught.value) == (
+            "StatefulSet 'tester' has no container 'avago' but 'monitor', 'node': check --node-container-name"
+        )
+
+
+class TestDeletePod:
+    """By UID, so that it never meets a namesake."""
+
+    def test_deletes_the_very_pod(self, api: FakeApiServer, cluster: Cluster) -> None:
+        """The precondition holds."""
+        cluster.delete_pod("tester-0", "uid-a")
+
+        assert (api.deleted, api.pods) == (["uid-a"], {})
+
+    @pytest.mark.parametrize("name", ["tester-0", "gone-0"], ids=["a namesake", "gone"])
+    def test_counts_what_is_gone_as_deleted(self, api: FakeApiServer, cluster: Cluster, name: str) -> None:
+        """409 and 404 say that this pod is no more."""
+        cluster.delete_pod(name, "uid-of-before")
+
+        assert (api.deleted, list(api.pods)) == ([], ["tester-0"])
+
+    def test_is_repeated(self, api: FakeApiServer, cluster: Cluster) -> None:
+        """The second finds it done."""
+        api.faults = [Fault(drop=True, after_serving=True)]
+
+        cluster.delete_pod("tester-0", "uid-a")
+        assert (api.deleted, len(api.requests)) == (["uid-a"], 2)
+
+
+def test_a_creation_is_sent_once(api: FakeApiServer, cluster: Cluster) -> None:
+    """Whether it was carried out cannot be told from a lost answer."""
+    api.faults = [Fault(drop=True, after_serving=True)]
+
+    with pytest.raises(TemporaryError):
+        cluster.create_pod({"metadata": {"name": "check"}})
+    assert (len(api.requests), "check" in api.pods) == (1, True)
+
+
+def test_a_log_is_bounded(api: FakeApiServer, cluster: Cluster) -> None:
+    """A node that logs for days fits no memory."""
+    api.logs["tester-0"] = "x" * 1000
+
+    assert cluster.read_log("tester-0", "node", limit_bytes=10) == "x" * 10
+    assert api.requests[0].query == {"container": "node", "limitBytes": "10"}
+
+
+_READ = "get pods 'tester-0' in namespace 'ns'"
+_RBAC = (
+    'pods "tester-0" is forbidden: User "system:serviceaccount:ns:sa"\ncannot get resource "pods" '
+    'in API group "" in the namespace "ns"'
+)
+
+
+@pytest.mark.parametrize(
+    ("faults", "kind", "message"),
+    [
+        pytest.param(
+            [Fault(403, _RBAC)],
+            NotPermittedError,
+            f"not permitted to {_READ} ({' '.join(_RBAC.split())}): allow get on pods in its Role",
+            id="403 by role",
+        ),
+        pytest.param(
+            [Fault(403, 'pods "x" is forbidden: exceeded quota: q')],
+            NotPermittedError,
+            f'not permitted to {_READ} (pods "x" is forbidden: exceeded quota: q): change what it names',
+            id="403 by admission",
+        ),
+        pytest.param(
+            [Fault(401, "Unauthorized")] * 3,
+            TemporaryError,
+            f"the API server does not accept the credentials to {_READ} (401: Unauthorized): "
+            "check the ServiceAccount's token",
+            id="401",
+        ),
+        pytest.param(
+            [Fault(500, "etcdserver: leader changed")] * 3,
+            TemporaryError,
+            f"the API server could not {_READ} now (500: etcdserver: leader changed): try again later",
+            id="500",
+        ),
+        pytest.param(
+            [Fault(429, "too many requests", {"Retry-After": "3600"})],
+            TemporaryError,
+            f"the API server could not {_READ} now (429: too many requests): try again later",
+            id="429 for an hour",
+        ),
+        pytest.param(
+            [Fault(400, "bad field")],
+            ConfigurationError,
+            f"the API server does not take the call to {_READ} (400: bad field): correct what it names",
+            id="400",
+        ),
+        pytest.param(
+            [Fault(200, body=b"<html>Welcome</html>")],
+            TemporaryError,
+            "the API server answered with no JSON object but '<html>Welcome</html>': "
+            "does something else answer at its address?",
+            id="no JSON",
+        ),
+        pytest.param(
+            [Fault(404, "not found")],
+            ConfigurationError,
+            "pod 'tester-0' not found in namespace 'ns': check --pod-name and --namespace",
+            id="404",
+        ),
+    ],
+)
+def test_an_error_says_what_where_and_what_to_do(
+    api: FakeApiServer, cluster: Cluster, faults: list[Fault], kind: type[MonitorError], message: str
+) -> None:
+    """And is of the kind that says what helps; only what may pass is tried again."""
+    api.faults = list(faults)
+
+    with pytest.raises(kind) as caught:
+        cluster.read_pod("tester-0")
+    assert str(caught.value) == message
+    assert len(api.requests) == len(faults)
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        pytest.param(
+            lambda cluster: cluster.read_stateful_set("gone"),
+            "StatefulSet 'gone' not found in namespace 'ns', though it owns this pod: restore it",
+            id="StatefulSet",
+        ),
+        pytest.param(
+            lambda cluster: cluster.read_log("gone", "node", limit_bytes=1),
+            "no log of pod 'gone' in namespace 'ns' (pods \"gone\" not found): try again later",
+            id="log",
+        ),
+        pytest.param(
+            lambda cluster: cluster.create_pod({"metadata": {"name": "tester-0"}}),
+            "pod 'tester-0' cannot be created in namespace 'ns' (pods \"tester-0\" already exists): "
+            "try again later",
+            id="name taken",
+        ),
+    ],
+)
+def test_absence_and_conflict_are_told_by_who_asked(
+    cluster: Cluster, act: Callable[[Cluster], object], message: str
+) -> None:
+    """The same status means something else to each."""
+    with pytest.raises(MonitorError) as caught:
+        act(cluster)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("faults", "seconds"),
+    [
+        pytest.param([Fault(500), Fault(503)], [0.5, 1.0], id="back-off"),
+        pytest.param([Fault(429, headers={"Retry-After": "7"})], [7.5], id="as the server asks"),
+        pytest.param([Fault(503, headers={"Retry-After": "soon"})], [0.5], id="what it asks is no number"),
+        pytest.param([Fault(drop=True)], [0.5], id="reset"),
+        pytest.param([Fault(401, "token expired")], [0.5], id="a token about to be rotated"),
+    ],
+)
+def test_a_read_is_repeated(
+    api: FakeApiServer, cluster: Cluster, pauses: Pauses, faults: list[Fault], seconds: list[float]
+) -> None:
+    """With half a second and more between, here with a jitter of a half."""
+    api.faults = list(faults)
+
+    assert cluster.read_pod("tester-0").name == "tester-0"
+    assert pauses.seconds == seconds
+
+
+def test_stopping_ends_the_retries(api: FakeApiServer, cluster: Cluster, pauses: Pauses) -> None:
+    """SIGTERM has five seconds."""
+    api.faults = [Fault(500, "x")] * 3
+    pauses.stopping = True
+
+    with pytest.raises(TemporaryError):
+        cluster.read_pod("tester-0")
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        pytest.param(lambda cluster: cluster.read_pod("tester-0"), id="get"),
+        pytest.param(lambda cluster: cluster.read_log("tester-0", "node", limit_bytes=1), id="log"),
+        pytest.param(lambda cluster: cluster.create_pod({"metadata": {"name": "c"}}), id="create"),
+        pytest.param(lambda cluster: cluster.delete_pod("tester-0", "uid-a"), id="delete"),
+    ],
+)
+def test_no_call_waits_for_ever(
+    api: FakeApiServer, tmp_path: Path, pauses: Pauses, act: Callable[[Cluster], object]
+) -> None:
+    """The client alone has no time-outs."""
+    api.faults = [Fault(delay_seconds=2.0)] * 3
+    connection = Connection(
+        from_kubeconfig(str(kubeconfig(tmp_path, api.url))), read_seconds=0.1, pause=pauses
+    )
+    begun = time.monotonic()
+
+    with pytest.raises(TemporaryError, match=r"\(no answer within 0.1 s\): is it reachable from here\?$"):
+        act(Cluster(connection, "ns"))
+    assert time.monotonic() - begun < 1.5
+
+
+def test_a_patch_does_not_wait_for_ever(api: FakeApiServer, tmp_path: Path, pauses: Pauses) -> None:
+    """Its read is answered, the patch is not."""
+    api.faults = [Fault(), *[Fault(delay_seconds=2.0)] * 3]
+    connection = Connection(
+        from_kubeconfig(str(kubeconfig(tmp_path, api.url))), read_seconds=0.1, pause=pauses
+    )
+
+    with pytest.raises(TemporaryError, match="patch statefulsets 'tester' in namespace 'ns' .no answer"):
+        Cluster(connection, "ns").pin("tester", "node", BUILD)
+
+
+def test_nothing_listens(tmp_path: Path, pauses: Pauses) -> None:
+    """The one line has the address and the system's reason, and no object's representation."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, but not listening: refused
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        cluster = Cluster(Connection(from_kubeconfig(str(kubeconfig(tmp_path, url))), pause=pauses), "ns")
+
+        with pytest.raises(TemporaryError) as caught:
+            cluster.read_pod("tester-0")
+    assert str(caught.value) == (
+        f"no answer from the API server {url} to {_READ} ([Errno 111] Connection refused): "
+        "is it reachable from here?"
+    )
+    assert caught.value.__cause__ is not None
+    assert len(pauses.seconds) == 2
+
+
+class TestCredentials:
+    """In a pod those of its ServiceAccount, elsewhere a kubeconfig."""
+
+    def test_a_service_account_goes_first(self, tmp_path: Path) -> None:
+        """Its token is missing here, which is an error though a kubeconfig would be there."""
+        environment = {
+            "KUBERNETES_SERVICE_HOST": "10.0.0.1",
+            "KUBERNETES_SERVICE_PORT": "443",
+            "KUBECONFIG": str(kubeconfig(tmp_path, "http://127.0.0.1")),
+        }
+
+        with pytest.raises(ConfigurationError) as caught:
+            configuration_for(environment, str(tmp_path / "absent"))
+        assert str(caught.value) == (
+            f"no ServiceAccount's token in {tmp_path}/absent (Service token file does not exist.): "
+            "mount one into this container"
+        )
+
+    @pytest.mark.parametrize("content", [None, "", "a: [", "[1]", "a: b"])
+    def test_a_kubeconfig_that_cannot_be_used(self, tmp_path: Path, content: str | None) -> None:
+        """It is named, and what to do."""
+        path = tmp_path / "kubeconfig"
+        if content is not None:
+            path.write_text(content)
+
+        with pytest.raises(ConfigurationError) as caught:
+            configuration_for({"KUBECONFIG": str(path)})
+        message = str(caught.value)
+        assert message.startswith(f"kubeconfig '{path}' cannot be used (")
+        assert message.endswith("): set KUBECONFIG to a working one, or run in a pod with a ServiceAccount")
+        assert "\n" not in message
+
+    @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: install the package openssl")
+    def test_a_rotated_token_is_read_anew(self, tmp_path: Path, pauses: Pauses) -> None:
+        """As in a pod: TLS verified by the ServiceAccount's own CA, the token from its file."""
+        tls = _certificate(tmp_path)
+        (tmp_path / "token").write_text("the-token")
+        with serving(tls) as api:
+            api.add(api.pods, pod())
+            host, port = api.url.removeprefix("https://").split(":")
+            environment = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+            configuration = in_cluster(environment, str(tmp_path))
+            cluster = Cluster(Connection(configuration, pause=pauses), "ns")
+            cluster.read_pod("tester-0")
+            (tmp_path / "token").write_text("rotated")
+            api.token = "rotated"
+            with pytest.raises(TemporaryError, match="does not accept the credentials"):
+                cluster.read_pod("tester-0")  # within the minute that it is kept
+
+            loader = configuration.refresh_api_key_hook.__closure__[0].cell_contents
+            loader.token_expires_at = loader.token_expires_at.replace(year=2000)
+            assert cluster.read_pod("tester-0").uid == "uid-a"
+
+    @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: install the package openssl")
+    def test_a_server_of_another_authority_is_not_trusted(self, tmp_path: Path, pauses: Pauses) -> None:
+        """Nothing is sent to it, least of all the token."""
+        (tmp_path / "other").mkdir()
+        _certificate(tmp_path / "other")
+        (tmp_path / "other" / "token").write_text("the-token")
+        with serving(_certificate(tmp_path)) as api:
+            host, port = api.url.removeprefix("https://").split(":")
+            environment = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+            connection = Connection(in_cluster(environment, str(tmp_path / "other")), pause=pauses)
+
+            with pytest.raises(TemporaryError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+                Cluster(connection, "ns").read_pod("tester-0")
+            assert api.requests == []
+            assert "\n" not in str(caught.value)
+
+
+def _certificate(directory: Path) -> ssl.SSLContext:
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+            *("-keyout", "key.pem", "-out", "ca.crt", "-days", "2", "-subj", "/CN=test"),
+            *("-addext", "subjectAltName=IP:127.0.0.1"),
+        ],
+        cwd=directory,
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory / "ca.crt", directory / "key.pem")
+    return context
+
+
+def test_a_name_cannot_leave_its_path() -> None:
+    """What comes from a flag is quoted."""
+    assert (
+        Call("get", "pods/log", "a/../b?c", "n s").path == "/api/v1/namespaces/n%20s/pods/a%2F..%2Fb%3Fc/log"
+    )
+
+
+def test_the_client_is_imported_only_to_connect(tmp_path: Path) -> None:
+    """And without its generated classes, which cost 25 MiB and half a second."""
+    program = """if True:
+        import sys, monitor.cluster
+        assert not {"kubernetes", "urllib3"} & set(sys.modules)
+        from monitor.cluster.connection import Connection, from_kubeconfig
+        Connection(from_kubeconfig(sys.argv[1]))
+        generated = ("kubernetes.client.api.", "kubernetes.client.models.")
+        assert [name for name in sys.modules if name.startswith(generated)] == []
+    """
+    path = kubeconfig(tmp_path, "http://127.0.0.1:1")
+
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
