@@ -1,0 +1,70 @@
+"""Does what was decided, and chooses nothing.  Every action may be repeated."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from monitor.decide.vocabulary import Action, ClearNodeData, Pin, Recreate
+from monitor.errors import MonitorError
+from monitor.ledger import Ledger
+from monitor.model import Holder, Instant, Policy
+from monitor.platforms.base import Platform
+from monitor.volume import Volume
+
+HOLDER_LOOK_SECONDS = 1.0
+
+
+class Actor:
+    """The hands of one command."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        ledger: Ledger,
+        volume: Volume,
+        policy: Policy,
+        clock: Callable[[], Instant],
+        stopping: threading.Event,
+    ) -> None:
+        self._platform, self._ledger, self._volume = platform, ledger, volume
+        self._policy, self._clock, self._stopping = policy, clock, stopping
+
+    def perform(self, action: Action) -> None:
+        """Do one thing."""
+        match action:
+            case Pin():
+                self._platform.pin(action.build)
+            case Recreate():
+                self._platform.recreate(unchanged=action.unchanged)
+            case ClearNodeData():
+                self._volume.clear()
+            case _:
+                raise AssertionError(f"{action} is for init itself")
+
+    def recreate_and_await_end(self, action: Recreate) -> None:
+        """Have this pod replaced and wait for that, so that the node never starts as it was set."""
+        self.perform(action)
+        self._platform.await_end(self._stopping)
+
+    def watch_holder(self, uid: str) -> Holder | None:
+        """Watch the holder of the volume for as long as it may be silent; the holder that was, if it was.
+
+        Raises:
+            MonitorError: it beats: another pod works on this volume.
+        """
+        first = self._ledger.holder()
+        until = self._clock().boot_seconds + self._policy.holder_timeout_seconds
+        while self._clock().boot_seconds < until:
+            if self._stopping.wait(HOLDER_LOOK_SECONDS):
+                raise MonitorError(
+                    "stopped while it watched another holder of the volume; nothing was cleared"
+                )
+            holder = self._ledger.holder()
+            if holder is None or holder.uid == uid:
+                return holder
+            if holder != first:
+                raise MonitorError(
+                    f"pod {holder.uid} holds this volume and lives: end it first; nothing was cleared"
+                )
+        return first

@@ -1,0 +1,142 @@
+"""`demo`: the whole lifecycle on a simulated node, in about a minute.
+
+It is `local` on a program that only pretends to bootstrap, with short intervals.  After each result the
+program's file is replaced by another build, as a developer's compiler would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from rich.console import Console
+
+from monitor import simulated_node
+from monitor.commands.local import LocalTester, exclusively, local_tester
+from monitor.durations import Duration
+from monitor.errors import MonitorError
+from monitor.settings import DemoSettings, LocalSettings
+from monitor.terminal import history_table
+from monitor.view import RESULTS_SHOWN
+
+# Each build: its commit and how it behaves; the second is slower.
+BUILDS: tuple[tuple[str, dict[str, float | str]], ...] = (
+    ("11" * 20, {"bootstrap_seconds": 8}),
+    ("22" * 20, {"bootstrap_seconds": 12, "version": "avalanchego/1.14.3"}),
+    ("33" * 20, {"bootstrap_seconds": 8, "version": "avalanchego/1.14.4"}),
+)
+LONGEST_SECONDS = 300.0
+_WATCH_SECONDS = 0.5
+
+
+def run_demo(settings: DemoSettings) -> int:
+    """Run it; 0 when every build was tested and succeeded."""
+    console = Console(stderr=True, highlight=False)
+    stopping, interrupted = threading.Event(), threading.Event()
+
+    def interrupt(*_: object) -> None:
+        interrupted.set()
+        stopping.set()
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, interrupt)
+    folder = Path(tempfile.mkdtemp(prefix="bootstrap-monitor-demo-"))
+    try:
+        succeeded = _run(settings, folder, console, stopping)
+    finally:
+        if settings.keep:
+            console.print(f"kept in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    if interrupted.is_set() and not settings.keep:
+        return 130
+    if succeeded < len(BUILDS):
+        raise MonitorError(f"only {succeeded} of {len(BUILDS)} builds succeeded")
+    return 0
+
+
+def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threading.Event) -> int:
+    executable = folder / "avalanchego"
+    _write_build(executable, 0)
+    node_port, web_port = _free_port(), _free_port(settings.listen[1])
+    arguments = ["--network-id=fuji", f"--http-port={node_port}"]
+    (folder / "data").mkdir()
+    with exclusively(folder / "data"):
+        local = _local_settings(executable, folder / "data", settings, web_port)
+        tester = local_tester(local, arguments, os.environ, console, stopping)
+        console.print(f"page     http://127.0.0.1:{web_port}/")
+        console.print(f"metrics  http://127.0.0.1:{web_port}/metrics")
+        console.print(f"{len(BUILDS)} builds of a simulated node are bootstrapped one after the other (Ctrl-C ends it)")
+        console.print()
+        next_build = threading.Thread(
+            target=_replace_builds, args=(executable, tester, settings.keep), name="builds"
+        )
+        next_build.start()
+        try:
+            tester.run()
+        finally:
+            stopping.set()
+            next_build.join()
+        runs = tester.ledger.runs(RESULTS_SHOWN)
+        console.print()
+        Console(highlight=False).print(history_table(runs))
+        return sum(run.outcome == "succeeded" for run in runs)
+
+
+def _replace_builds(executable: Path, tester: LocalTester, keep: bool) -> None:  # noqa: FBT001 - the flag itself
+    """Wait for each build's result, then put the next one in its place; end after the last."""
+    waited = 0.0
+    while not tester.stopping.wait(_WATCH_SECONDS):
+        waited += _WATCH_SECONDS
+        with contextlib.suppress(MonitorError):  # the ledger may be busy for a moment
+            done = sum(run.outcome is not None for run in tester.ledger.runs(RESULTS_SHOWN))
+            if 0 < done < len(BUILDS):
+                _write_build(executable, done)
+            if not keep and (done == len(BUILDS) or waited > LONGEST_SECONDS):
+                tester.stopping.set()
+
+
+def _write_build(executable: Path, index: int) -> None:
+    commit, behaviour = BUILDS[index]
+    shebang = f"#!{sys.executable}\n"
+    text = shebang + simulated_node.variant(commit, **behaviour).partition("\n")[2]
+    if executable.exists() and executable.read_text() == text:
+        return
+    aside = executable.with_suffix(".new")
+    aside.write_text(text)
+    aside.chmod(0o755)
+    aside.replace(executable)
+
+
+def _local_settings(
+    executable: Path, data_dir: Path, settings: DemoSettings, web_port: int
+) -> LocalSettings:
+    host = settings.listen[0] or "127.0.0.1"
+    return LocalSettings(
+        build=executable,
+        data_dir=data_dir,
+        tester="demo",
+        testbed="simulated",
+        soak=Duration(2),
+        health_check_interval=Duration(0.5),
+        image_check_interval=Duration(1),
+        disk_check_interval=Duration(2),
+        web_listen_address=f"{host}:{web_port}",
+    )
+
+
+def _free_port(wanted: int = 0) -> int:
+    """The wanted port where it is free, else any."""
+    for port in (wanted, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise MonitorError("no free port on 127.0.0.1: end another program")

@@ -1,0 +1,192 @@
+"""`local`: a tester without Kubernetes, for the person who works on a node."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import signal
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from monitor.act import Actor
+from monitor.clock import SystemClock
+from monitor.commands.watching import Watching, patiently_opened, watching
+from monitor.configuration import configuration_of
+from monitor.daemon import Job
+from monitor.errors import MonitorError
+from monitor.ledger import Ledger, recover
+from monitor.loop import Init
+from monitor.model import Workload
+from monitor.observe import InitObserver
+from monitor.platforms.builds import BuildStore, FileSource, repository_of
+from monitor.platforms.local import LocalPlatform, Supervisor, node_container
+from monitor.settings import LocalSettings
+from monitor.terminal import Reporter
+from monitor.view import Status
+from monitor.volume import Volume
+
+REPORT_SECONDS = 1.0
+
+
+@dataclass
+class LocalTester:
+    """A tester on this machine, put together and ready to run."""
+
+    platform: LocalPlatform
+    supervisor: Supervisor
+    watching: Watching
+    ledger: Ledger
+    reporter: Reporter
+    stopping: threading.Event
+    _failure: MonitorError | None = field(default=None, init=False)
+
+    def run(self) -> None:
+        """Until told to stop; the node has ended then.
+
+        Raises:
+            MonitorError: it cannot go on without a person.
+        """
+        node = threading.Thread(target=self._supervise, name="supervisor")
+        self.reporter.start()
+        try:
+            node.start()
+            try:
+                self.watching.run(self.stopping)
+            finally:
+                self.stopping.set()
+                node.join()
+        finally:
+            self.reporter.stop()
+        if self._failure is not None:
+            raise self._failure
+
+    def _supervise(self) -> None:
+        try:
+            self.supervisor.run(self.stopping)
+        except MonitorError as error:
+            self._failure = error
+            self.stopping.set()
+
+
+def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
+    """Bootstrap a build, and each that replaces it, until interrupted."""
+    stopping = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stopping.set())
+    console = Console(stderr=True)
+    settings = _with_data_dir(settings, arguments)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with exclusively(settings.data_dir):
+        tester = local_tester(settings, arguments, os.environ, console, stopping)
+        host, port = settings.listen
+        console.print(
+            f"data in {settings.data_dir}; page and metrics at http://{host or 'localhost'}:{port}/"
+        )
+        tester.run()
+        console.print("stopped; the same command goes on where this ended")
+    return 0
+
+
+def local_tester(
+    settings: LocalSettings,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    console: Console,
+    stopping: threading.Event,
+) -> LocalTester:
+    """Put a tester together; the data folder must be held exclusively."""
+    clock, data_dir = SystemClock(), settings.data_dir
+    repository = repository_of(settings.build)
+    platform = LocalPlatform(
+        data_dir,
+        repository,
+        settings.rolling_tag,
+        arguments,
+        environment,
+        settings.network or None,
+        settings.sync_mode,
+        lambda: f"local-{uuid.uuid4()}",
+    )
+    builds = BuildStore(data_dir / "builds")
+    source = FileSource(settings.build, builds)
+    ledger, volume = patiently_opened(data_dir, stopping), Volume(data_dir)
+    holder = ledger.holder()
+    if holder is not None:
+        ledger.release(holder.uid)  # the folder is held exclusively: nobody else lives on it
+    policy = settings.policy(settings.tester or data_dir.name)
+    init = Init(
+        InitObserver(platform, source, ledger, volume, policy, clock),
+        ledger,
+        Actor(platform, ledger, volume, policy, clock, stopping),
+        policy,
+        clock,
+        stopping,
+    )
+
+    def run_init(workload: Workload) -> bool:
+        recover(ledger, data_dir, workload, settings.testbed)
+        return init.run(workload)
+
+    reporter = Reporter(console)
+
+    def report_job(load: Callable[[], Status]) -> tuple[Job, ...]:
+        return (Job("report", lambda: reporter.report(load()), REPORT_SECONDS),)
+
+    ledger.keep_reserve()
+    port = platform.http_port
+    parts = watching(
+        settings,
+        settings,
+        policy,
+        platform,
+        source,
+        ledger,
+        stopping,
+        settings.image_check_interval,
+        f"http://127.0.0.1:{port}" if port else settings.node_url,
+        workload_kept_seconds=0.0,
+        more_jobs=report_job,
+    )
+    supervisor = Supervisor(platform, builds, data_dir, arguments, environment, run_init, ledger.release)
+    return LocalTester(platform, supervisor, parts, ledger, reporter, stopping)
+
+
+@contextmanager
+def exclusively(data_dir: Path) -> Iterator[None]:
+    """Hold a data folder for this process; the lock goes with the process, however it ends.
+
+    Raises:
+        MonitorError: another process has it.
+    """
+    path = data_dir / "local.lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise MonitorError(
+                f"{data_dir} is in use by bootstrap-monitor (process {file.read().strip()}): "
+                "stop that one, or give another --data-dir"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _with_data_dir(settings: LocalSettings, arguments: Sequence[str]) -> LocalSettings:
+    """A folder for each network and mode, so that one does not supersede the other's run."""
+    if settings.data_dir != Path():
+        return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
+    container = node_container("node", arguments, os.environ)
+    found = configuration_of(container, settings.network or None, settings.sync_mode)
+    share = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    name = re.sub(r"[^a-z0-9-]", "-", f"{found.network}-{found.sync_mode}")
+    return settings.model_copy(update={"data_dir": share / "bootstrap-monitor" / name})

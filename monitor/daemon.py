@@ -1,0 +1,112 @@
+"""Runs the jobs of `wait-for-completion` and `local`: APScheduler's thread pool, and a watch over it.
+
+APScheduler goes by the wall clock: set back an hour, it would run nothing for an hour.  So the main thread
+compares the wall clock with the monotonic one and, where they part, has every job run now.  A job that fails
+is logged and counted, and runs again at its next time; each success is a heartbeat, by which `/-/healthy`
+knows whether this process still does its work.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from monitor.activity import Activity
+from monitor.errors import MonitorError
+
+CLOCK_JUMP_SECONDS = 2.0
+WATCH_SECONDS = 1.0
+DRAIN_SECONDS = 3.0
+# A job is late once it missed so many of its times, and so long.
+HEARTBEATS_MISSED = 5
+HEARTBEAT_GRACE_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something done at an interval; `essential` where the process is of no use without it."""
+
+    name: str
+    run: Callable[[], None]
+    interval_seconds: float
+    essential: bool = False
+
+
+class Daemon:
+    """Keeps jobs running until told to stop."""
+
+    def __init__(self, jobs: tuple[Job, ...], activity: Activity) -> None:
+        self._jobs, self._activity = jobs, activity
+        self._began = time.monotonic()
+        self._active: set[str] = set()
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(len(jobs))},
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+
+    def run(self, stopping: threading.Event) -> None:
+        """Run the jobs until `stopping` is set; then wait a little for those under way."""
+        for job in self._jobs:
+            self._scheduler.add_job(
+                self._perform,
+                "interval",
+                (job,),
+                id=job.name,
+                seconds=job.interval_seconds,
+                next_run_time=datetime.now(UTC),
+            )
+        self._scheduler.start()
+        ahead = time.time() - time.monotonic()
+        while not stopping.wait(WATCH_SECONDS):
+            jump = time.time() - time.monotonic() - ahead
+            if abs(jump) > CLOCK_JUMP_SECONDS:
+                _log.warning("the clock was set by %+.0f s: all jobs run now", jump)
+                ahead += jump
+                for job in self._jobs:
+                    self.run_soon(job.name)
+        self._scheduler.pause()
+        until = time.monotonic() + DRAIN_SECONDS
+        while self._active and time.monotonic() < until:
+            time.sleep(0.02)
+
+    def run_soon(self, name: str) -> None:
+        """Have a job run now, and at its interval from then on."""
+        if self._scheduler.running and name not in self._active:
+            self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+
+    def healthy(self) -> tuple[bool, list[str]]:
+        """Whether every essential job succeeded lately; a line for each job."""
+        now, lines, healthy = time.monotonic(), [], True
+        for job in self._jobs:
+            since = now - (self._activity.last_success_monotonic(job.name) or self._began)
+            late = since > HEARTBEATS_MISSED * job.interval_seconds + HEARTBEAT_GRACE_SECONDS
+            healthy = healthy and not (late and job.essential)
+            lines.append(f"{job.name}: {'late' if late else 'ok'}, last done {since:.0f} s ago")
+        return healthy, lines
+
+    def _perform(self, job: Job) -> None:
+        self._active.add(job.name)
+        began = time.monotonic()
+        try:
+            job.run()
+        except MonitorError as error:
+            self._activity.error(job.name)
+            _log.warning("%s: %s", job.name, error)
+        except Exception:
+            # Whatever it was, the next time may go well; the count and the missing heartbeat tell of it.
+            self._activity.error(job.name)
+            _log.exception("%s failed", job.name)
+        else:
+            self._activity.task_finished(job.name, time.monotonic() - began, time.time())
+        finally:
+            self._active.discard(job.name)

@@ -1,0 +1,154 @@
+"""Observe, decide, record, act: the one loop, as `init` goes through it and as each tick does.
+
+A decision is recorded before it is acted on, and acting may be repeated; so a kill anywhere leaves the next
+start a plain resume.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from monitor.act import Actor
+from monitor.decide.init import decide_init
+from monitor.decide.vocabulary import (
+    ClearNodeData,
+    Decision,
+    Fail,
+    LookUpNewest,
+    Pin,
+    Proceed,
+    Recreate,
+    WatchHolder,
+)
+from monitor.decide.wait import decide_wait
+from monitor.errors import MonitorError
+from monitor.ledger import Ledger
+from monitor.model import Instant, JsonObject, NodeAnswering, NodeDown, Policy, Workload
+from monitor.observe import InitObserver, Seen, WaitObserver
+from monitor.view import NodeStatus, configuration_reading, node_reading, phase_reading, volume_reading
+
+MOST_STEPS = 20
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """One passage through `init`."""
+
+    observer: InitObserver
+    ledger: Ledger
+    actor: Actor
+    policy: Policy
+    clock: Callable[[], Instant]
+    stopping: threading.Event
+
+    def run(self, workload: Workload) -> bool:
+        """Go on until the node may start (True) or this `init` must end and be started again (False).
+
+        Raises:
+            MonitorError: a person must do something, or the platform is in the way.
+        """
+        configuration = configuration_reading(self.policy.tester, self.policy.testbed, workload)
+        for _ in range(MOST_STEPS):
+            decision = decide_init(self.observer.state(workload))
+            _log.info(decision.message, extra={"rule": decision.rule})
+            readings = {"configuration": configuration, **_phase(decision)}
+            self.ledger.record(self.clock(), self.policy.testbed, decision.records, readings)
+            for action in decision.actions:
+                match action:
+                    case Proceed():
+                        return True
+                    case Fail():
+                        self.stopping.wait(action.after_seconds)
+                        raise action.error
+                    case LookUpNewest():
+                        self.observer.look_up()
+                    case WatchHolder():
+                        self.observer.found_silent(self.actor.watch_holder(workload.uid))
+                    case Recreate():
+                        self.actor.recreate_and_await_end(action)
+                        return False
+                    case ClearNodeData() | Pin():
+                        self.actor.perform(action)
+        raise MonitorError(
+            f"init came to no end after {MOST_STEPS} steps: this is a fault of bootstrap-monitor"
+        )
+
+
+class Tick:
+    """Called at every interval by whoever keeps the time."""
+
+    def __init__(
+        self,
+        observer: WaitObserver,
+        ledger: Ledger,
+        actor: Actor,
+        policy: Policy,
+        measure_soon: Callable[[], None],
+    ) -> None:
+        self._observer, self._ledger, self._actor = observer, ledger, actor
+        self._policy, self._measure_soon = policy, measure_soon
+        self._said = ""
+
+    def __call__(self) -> None:
+        """Watch, judge, and go on to the next build where it is time."""
+        seen = self._observer.look()
+        state = seen.state
+        decision = decide_wait(state)
+        if decision.message != self._said:
+            _log.info(decision.message, extra={"rule": decision.rule})
+            self._said = decision.message
+        self._ledger.record(
+            state.now,
+            self._policy.testbed,
+            decision.records,
+            self._readings(seen, decision),
+            books=seen.watched,
+            counts=seen.counts,
+        )
+        if state.workload is not None and state.held_by is None:
+            self._ledger.beat(state.workload.uid)
+        if not _measured_since_healthy(seen):
+            self._measure_soon()
+        for action in decision.actions:
+            self._actor.perform(action)
+
+    def _readings(self, seen: Seen, decision: Decision) -> Mapping[str, JsonObject]:
+        state, node = seen.state, seen.state.node
+        answering = node if isinstance(node, NodeAnswering) else None
+        report = answering.health if answering else None
+        readings = _phase(decision) | {
+            "node": node_reading(
+                NodeStatus(
+                    seen_at=state.now.wall,
+                    up=not isinstance(node, NodeDown),
+                    health=seen.health,
+                    bootstrapped=answering.bootstrapped if answering else None,
+                    failing_checks=report.failing_checks if report else (),
+                    peers=answering.metrics.peers if answering and answering.metrics else None,
+                )
+            )
+        }
+        quiet = decision.message if decision.phase is None else ""
+        readings["notice"] = {"message": seen.notice or quiet}
+        if state.volume is not None:
+            readings["volume"] = volume_reading(state.volume)
+        if state.workload is not None:
+            readings["configuration"] = configuration_reading(
+                self._policy.tester, self._policy.testbed, state.workload
+            )
+        return readings
+
+
+def _phase(decision: Decision) -> dict[str, JsonObject]:
+    return {"phase": phase_reading(decision.phase, decision.message)} if decision.phase else {}
+
+
+def _measured_since_healthy(seen: Seen) -> bool:
+    """False once the node is healthy and the disk was not measured since: the result wants its size."""
+    volume, streak = seen.state.volume, seen.watched.bookkeeping.healthy if seen.watched else None
+    return streak is None or (volume is not None and volume.taken.boot_seconds >= streak.since_boot_seconds)

@@ -1,0 +1,308 @@
+"""Every setting: a flag, a `BOOTSTRAP_MONITOR_…` variable, a default.  Flags win over variables.
+
+Each command has its own class, so that a flag stands after its command.  A mistake is one line; a variable
+that no setting has is a mistake too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, CliApp, CliPositionalArg, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from monitor.durations import Duration
+from monitor.errors import ConfigurationError
+from monitor.model import Policy, SyncMode
+
+ENVIRONMENT_PREFIX = "BOOTSTRAP_MONITOR_"
+DEFAULT_PORT = 9641
+# What Kubernetes injects for a Service whose name begins with `bootstrap-monitor`.
+_SERVICE_VARIABLE = re.compile(r".*SERVICE_(HOST|PORT(_.+)?)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?")
+_TOKEN = re.compile(r"clear:([A-Za-z0-9]+)")
+
+
+class CommonSettings(BaseSettings):
+    """What every command that looks at a tester takes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX,
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_exit_on_error=False,
+        cli_show_env_vars=True,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
+        use_attribute_docstrings=True,
+        validate_default=True,
+        frozen=True,
+        extra="forbid",
+    )
+
+    data_dir: Path
+    """Folder of the ledger; the node's data is in its subfolder avalanchego."""
+
+    log_format: Literal["auto", "plain", "colors", "json"] = "auto"
+    """How log lines look; auto is colors on a terminal, plain elsewhere."""
+
+    debug: bool = False
+    """Log more, and show tracebacks."""
+
+
+class TesterSettings(CommonSettings):
+    """What a tester is, and how it judges."""
+
+    tester: str = ""
+    """Name of the tester; default: the StatefulSet's, or network and sync mode."""
+
+    testbed: str = "default"
+    """Name for what the node runs on; only runs of one testbed are compared."""
+
+    network: str = ""
+    """The network, where the node's configuration does not show it."""
+
+    sync_mode: SyncMode | None = None
+    """The sync mode, where the node's configuration does not show it."""
+
+    rolling_tag: Annotated[str, Field(min_length=1)] = "latest"
+    """The tag that follows new builds."""
+
+    on_new_build: Literal["finish", "restart"] = "finish"
+    """What a new build does to a run that is open: let it finish, or start again with the new one."""
+
+    soak: Duration = Duration(300)
+    """How long the node must stay healthy before a run has succeeded."""
+
+    adopt: str = ""
+    """What to do with a node's data that no ledger knows: keep, or clear:TOKEN with the token of the error."""
+
+    health_check_interval: Duration = Duration(10)
+    """How often the node is looked at."""
+
+    disk_check_interval: Duration = Duration(300)
+    """How often the node's data is measured."""
+
+    holder_timeout: Duration = Duration(300)
+    """How long another holder of the volume must be silent before its data may be cleared."""
+
+    node_url: str = "http://127.0.0.1:9650"
+    """Where the node answers."""
+
+    node_timeout: Duration = Duration(5)
+    """How long the node may take to answer."""
+
+    @field_validator("adopt")
+    @classmethod
+    def _known_adoption(cls, value: str) -> str:
+        if value in {"", "keep"} or _TOKEN.fullmatch(value):
+            return value
+        raise ValueError("it must be keep or clear:TOKEN")
+
+    def policy(self, tester: str) -> Policy:
+        """What decisions depend on."""
+        token = _TOKEN.fullmatch(self.adopt)
+        return Policy(
+            tester=tester,
+            testbed=self.testbed,
+            rolling_tag=self.rolling_tag,
+            restart_on_new_build=self.on_new_build == "restart",
+            tick_seconds=self.health_check_interval,
+            soak_seconds=self.soak,
+            holder_timeout_seconds=self.holder_timeout,
+            adopt_keep=self.adopt == "keep",
+            adopt_clear_token=token[1] if token else "",
+        )
+
+
+class PodSettings(TesterSettings):
+    """A tester in a pod."""
+
+    namespace: str = Field(default_factory=lambda: os.environ.get("POD_NAMESPACE", ""))
+    """Namespace of this pod; default: POD_NAMESPACE."""
+
+    pod_name: str = Field(default_factory=lambda: os.environ.get("POD_NAME", ""))
+    """Name of this pod; default: POD_NAME."""
+
+    node_container_name: str
+    """Name of the node's container."""
+
+    check_pod_timeout: Duration = Duration(600)
+    """How long a check pod may take, its image's pull included."""
+
+    @field_validator("namespace", "pod_name")
+    @classmethod
+    def _given(cls, value: str) -> str:
+        if not value:
+            raise ValueError("it is required, or set POD_NAMESPACE and POD_NAME in the pod")
+        return value
+
+    @property
+    def tester_name(self) -> str:
+        """The tester's name; a StatefulSet's pod is called after it, with a number behind."""
+        return self.tester or self.pod_name.rpartition("-")[0] or self.pod_name
+
+
+class WebSettings(BaseSettings):
+    """Where page, metrics and API are served."""
+
+    web_listen_address: str = f":{DEFAULT_PORT}"
+    """Address of page, metrics and API, as [host]:port."""
+
+    web_tls_certificate: Path | None = None
+    """PEM file of the server's certificate; with it, HTTPS is served."""
+
+    web_tls_key: Path | None = None
+    """PEM file of the certificate's key."""
+
+    @field_validator("web_listen_address")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        port = value.rpartition(":")[2]
+        if ":" not in value or not port.isdigit() or int(port) > 65535:
+            raise ValueError("it must be [host]:port, such as :9641 or 127.0.0.1:9641")
+        return value
+
+    @property
+    def listen(self) -> tuple[str, int]:
+        """Host (empty: every address) and port."""
+        host, _, port = self.web_listen_address.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+class InitSettings(PodSettings):
+    """Start or resume a test, before the node starts."""
+
+
+class WaitSettings(PodSettings, WebSettings):
+    """Watch the node until it has bootstrapped, then look for a newer build and start again."""
+
+    image_check_interval: Duration = Duration(300)
+    """How often a newer build is looked for."""
+
+
+class LocalSettings(TesterSettings, WebSettings):
+    """Bootstrap a build on this machine, again whenever its file changes."""
+
+    build: CliPositionalArg[Path]
+    """The node's executable."""
+
+    data_dir: Path = Path()
+    """Folder of the ledger; default: a folder of this network and mode under ~/.local/share."""
+
+    web_listen_address: str = f"127.0.0.1:{DEFAULT_PORT}"
+    """Address of page, metrics and API, as [host]:port."""
+
+    image_check_interval: Duration = Duration(30)
+    """How often the build's file is looked at."""
+
+
+class DemoSettings(WebSettings):
+    """Watch the whole lifecycle on a simulated node, in about a minute."""
+
+    model_config = CommonSettings.model_config
+
+    keep: bool = False
+    """Stay, and keep what was made, until interrupted."""
+
+    log_format: Literal["auto", "plain", "colors", "json"] = "auto"
+    """How log lines look."""
+
+    debug: bool = False
+    """Show the log of the monitor as well, and tracebacks."""
+
+    web_listen_address: str = f"127.0.0.1:{DEFAULT_PORT}"
+    """Address of page, metrics and API, as [host]:port."""
+
+
+class StatusSettings(CommonSettings):
+    """Show what a tester is doing."""
+
+    json_output: bool = Field(default=False, alias="json")
+    """Print JSON, the same as /api/v1/status."""
+
+
+class HistorySettings(CommonSettings):
+    """Show the runs of a tester, newest first."""
+
+    json_output: bool = Field(default=False, alias="json")
+    """Print JSON, the same as /api/v1/history."""
+
+
+_Settings = TypeVar("_Settings", bound=BaseSettings)
+
+
+def parse(
+    kind: type[_Settings], command: str, arguments: Sequence[str], environment: Mapping[str, str]
+) -> _Settings:
+    """Read a command's settings.
+
+    Raises:
+        ConfigurationError: one line with every mistake in it.
+        SystemExit: `--help` was asked for and printed.
+    """
+    _refuse_unknown(environment)
+    try:
+        with_name = type(
+            kind.__name__,
+            (kind,),
+            {
+                "__doc__": kind.__doc__,
+                "model_config": {**kind.model_config, "cli_prog_name": f"bootstrap-monitor {command}"},
+            },
+        )
+        return CliApp.run(with_name, cli_args=list(arguments))
+    except SettingsError as error:
+        raise ConfigurationError(
+            f"{_plain(str(error), kind)}; see bootstrap-monitor {command} --help"
+        ) from error
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(_mistake(each) for each in error.errors())) from error
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = sorted({ENVIRONMENT_PREFIX + name.upper() for name in _names()})
+    for name in sorted(environment):
+        rest = name.removeprefix(ENVIRONMENT_PREFIX)
+        if rest == name or name in known or _SERVICE_VARIABLE.fullmatch(rest):
+            continue
+        close = difflib.get_close_matches(name, known, 1)
+        raise ConfigurationError(
+            f"{name} is no setting: " + (f"did you mean {close[0]}?" if close else "remove it")
+        )
+
+
+def _names() -> set[str]:
+    kinds: tuple[type[BaseSettings], ...] = (
+        InitSettings,
+        WaitSettings,
+        LocalSettings,
+        DemoSettings,
+        StatusSettings,
+        HistorySettings,
+    )
+    return {name for kind in kinds for name in kind.model_fields}
+
+
+def _plain(text: str, kind: type[BaseSettings]) -> str:
+    text = text.removeprefix("error parsing CLI: ")
+    unknown = re.search(r"unrecognized arguments: (--[^\s=]+)", text)
+    if unknown:
+        flags = ["--" + name.replace("_", "-") for name in kind.model_fields]
+        close = difflib.get_close_matches(unknown[1], flags, 1)
+        return f"{unknown[1]} is no flag" + (f" (did you mean {close[0]}?)" if close else "")
+    return text
+
+
+def _mistake(error: Any) -> str:
+    name = str(error["loc"][0]) if error["loc"] else "settings"
+    where = f"--{name.replace('_', '-')} ({ENVIRONMENT_PREFIX}{name.upper()})"
+    if error["type"] == "missing":
+        return f"{where} is required"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{where} is {error['input']!r}: {message[0].lower()}{message[1:]}"

@@ -1,0 +1,168 @@
+"""What a person sees on a terminal: one line of progress, and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from monitor.durations import duration_text
+from monitor.model import Outcome, Phase, Run
+from monitor.view import Status
+
+_MARKS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.SUPERSEDED: "–"}
+_COLORS = {Outcome.SUCCEEDED: "green", Outcome.FAILED: "red", Outcome.SUPERSEDED: "dim"}
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def size_text(size_bytes: float) -> str:
+    """Such as `1.5 GiB`."""
+    unit = 0
+    while size_bytes >= 1024 and unit < len(_SIZES) - 1:
+        size_bytes, unit = size_bytes / 1024, unit + 1
+    return f"{size_bytes:.0f} {_SIZES[unit]}" if unit == 0 else f"{size_bytes:.1f} {_SIZES[unit]}"
+
+
+def build_text(run: Run) -> str:
+    """The version and the commit's beginning, else the digest's."""
+    if run.build.versions is None:
+        return run.build.image.rpartition("@")[2][:19]
+    return f"{run.build.version} ({run.build.commit[:8]})" if run.build.commit else run.build.version
+
+
+def time_text(unix_seconds: float | None) -> str:
+    """UTC, to the second."""
+    if unix_seconds is None:
+        return ""
+    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def progress_text(status: Status) -> str:
+    """Where the tester is, on one line."""
+    run = status.run
+    phase = status.phase.value if status.phase else Phase.STARTING.value
+    if run is None or status.phase in {Phase.DISCOVERING, Phase.CLEARING}:
+        return f"{phase}: {status.message}"
+    parts = [f"run {run.number}", build_text(run), phase]
+    if run.open:
+        chains = [
+            f"{chain} {status.counts[chain, 'blocks_accepted'].value:,.0f}"
+            for chain in ("P", "X", "C")
+            if (chain, "blocks_accepted") in status.counts
+        ]
+        parts += [f"blocks {' '.join(chains)}"] if chains else []
+        parts.append(duration_text(run.bookkeeping.active_seconds))
+    if status.volume and status.volume.usage_bytes is not None:
+        parts.append(f"disk {size_text(status.volume.usage_bytes)}")
+    return " · ".join(parts)
+
+
+def result_text(run: Run) -> Text:
+    """How a run ended, on one line."""
+    if run.outcome is None:
+        return Text(f"run {run.number} is open")
+    parts = [f"{_MARKS[run.outcome]} run {run.number} {run.outcome}", build_text(run)]
+    if run.duration_seconds is not None:
+        parts.append(duration_text(run.duration_seconds))
+    if run.disk_usage_bytes is not None:
+        parts.append(f"disk {size_text(run.disk_usage_bytes)}")
+    if run.outcome is Outcome.FAILED:
+        parts.append(run.message)
+    return Text(" · ".join(parts), style=_COLORS[run.outcome])
+
+
+def history_table(runs: Iterable[Run]) -> Table:
+    """The runs, one a row."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("RUN", "OUTCOME", "BUILD", "NETWORK", "SYNC MODE", "STARTED"):
+        table.add_column(name, no_wrap=name in {"RUN", "OUTCOME"})
+    for name in ("DURATION", "WALL", "DISK"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for run in runs:
+        outcome = run.outcome.value if run.outcome else "open"
+        if run.reason:
+            outcome = f"{outcome}: {run.reason}"
+        table.add_row(
+            str(run.number),
+            Text(outcome, style=_COLORS[run.outcome] if run.outcome else ""),
+            build_text(run),
+            run.network,
+            run.sync_mode,
+            time_text(run.started_at),
+            duration_text(run.duration_seconds) if run.duration_seconds is not None else "",
+            duration_text(run.wall_seconds) if run.wall_seconds is not None else "",
+            size_text(run.disk_usage_bytes) if run.disk_usage_bytes is not None else "",
+        )
+    return table
+
+
+def status_lines(status: Status) -> Iterable[str]:
+    """The status as lines for a person."""
+    yield f"tester    {status.tester} · {status.network} · {status.sync_mode} · testbed {status.testbed}"
+    yield f"phase     {status.phase.value if status.phase else 'not started'}: {status.message}"
+    if status.notice:
+        yield f"notice    {status.notice}"
+    if status.run:
+        run = status.run
+        state = f"{run.outcome}{f': {run.reason}' if run.reason else ''}" if run.outcome else "open"
+        yield f"run       {run.number} of {build_text(run)} · {state} · started {time_text(run.started_at)}"
+        yield f"image     {run.build.image}"
+        active = run.duration_seconds if run.duration_seconds is not None else run.bookkeeping.active_seconds
+        yield f"active    {duration_text(active)} · node restarts {run.bookkeeping.node_restarts}"
+    for chain in sorted({chain for chain, signal in status.counts if signal.startswith("blocks_")}):
+        counts = [
+            f"{signal.removeprefix('blocks_')} {status.counts[chain, signal].value:,.0f}"
+            for signal in ("blocks_fetched", "blocks_accepted")
+            if (chain, signal) in status.counts
+        ]
+        yield f"chain {chain}   {' · '.join(counts)} blocks"
+    if status.node:
+        node = status.node
+        yield f"node      {'up' if node.up else 'down'} · {node.health} · seen {time_text(node.seen_at)}"
+    if status.volume:
+        volume = status.volume
+        used = size_text(volume.usage_bytes) if volume.usage_bytes is not None else "unknown"
+        free = f"{size_text(volume.available_bytes)} of {size_text(volume.size_bytes)} free"
+        yield f"disk      {used} · {free} · measured {time_text(volume.measured_at)}"
+    if status.new_build:
+        yield f"new build {status.new_build.version} {status.new_build.image}"
+
+
+class Reporter:
+    """Keeps one line of progress current on a terminal; elsewhere prints a line when something changed."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = (
+            Live("", console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        )
+        self._reported: set[int] = set()
+        self._said: object = None
+
+    def start(self) -> None:
+        """Begin the line."""
+        if self._live:
+            self._live.start()
+
+    def stop(self) -> None:
+        """Remove the line."""
+        if self._live:
+            self._live.stop()
+
+    def report(self, status: Status) -> None:
+        """Show a status."""
+        for run in reversed(status.results):
+            if run.number not in self._reported:
+                self._reported.add(run.number)
+                self._console.print(result_text(run))
+        if self._live:
+            self._live.update(Text(progress_text(status), no_wrap=True, overflow="ellipsis"))
+            return
+        changed = (status.phase, status.run.number if status.run else 0)
+        if changed != self._said:
+            self._said = changed
+            self._console.print(progress_text(status), soft_wrap=True)
