@@ -1,0 +1,44 @@
+# What the test bed is made of; sourced by its scripts.  Each of these can be set from outside.
+# shellcheck shell=bash
+KUBERNETES_VERSION=${KUBERNETES_VERSION:-1.34.4}
+AVALANCHEGO_VERSION=${AVALANCHEGO_VERSION:-1.14.2}
+
+# One set of sources, two builds: they differ in the commit that they report, and so in their digest.
+declare -A BUILD_COMMITS=(
+  [first]=1111111111111111111111111111111111111111
+  [second]=2222222222222222222222222222222222222222
+)
+
+CACHE=${BOOTSTRAP_MONITOR_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bootstrap-monitor-tests}
+TESTBED=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+PROJECT=$(cd "$TESTBED/../.." && pwd)
+
+# A result is a folder that appears at once and complete: it is made under another name, then renamed.
+# usage: make_once RESULT COMMAND...    COMMAND gets the folder to fill as its last argument
+make_once() {
+  local result=$1 unfinished
+  shift
+  [ -e "$result" ] && return
+  mkdir -p "$(dirname "$result")"
+  unfinished=$(mktemp -d "$result.unfinished-XXXXXX")
+  "$@" "$unfinished"
+  mv -T "$unfinished" "$result"
+}
+
+# A short name for what a result was made of: the files and folders that are given, and the words after --.
+# usage: fingerprint PATH... [-- WORD...]
+fingerprint() {
+  local paths=()
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do paths+=("$1"); shift; done
+  { find "${paths[@]}" -type f ! -name '*.pyc' -print0 | LC_ALL=C sort -z | xargs -0r sha256sum | sed "s#  $PROJECT/#  #"
+    printf '%s\n' "$@"; } | sha256sum | cut -c1-16
+}
+
+# Older results of the same kind are of no use any more.
+# usage: keep_only RESULT PATTERN
+keep_only() {
+  local result=$1 each
+  for each in $2; do
+    case $each in "$result" | *'*'*) ;; *) rm -rf "$each" ;; esac
+  done
+}
