@@ -1,0 +1,60 @@
+# What a person types here; `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint unit crash cluster format lock clean
+
+help: ## list what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/demo ## watch the whole lifecycle on a simulated node, in about a minute (make demo ARGS=--keep stays)
+	@$(VENV)/bin/python -m monitor demo $(ARGS)
+
+test: lint unit crash cluster ## all of it: what lint, unit, crash and cluster do
+
+lint: $(VENV)/test ## ruff, mypy --strict, import-linter
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+unit: $(VENV)/test ## the tests that need neither network nor root
+	$(VENV)/bin/pytest -q --ignore=tests/crashes --ignore=tests/e2e $(ARGS)
+
+crash: $(VENV)/test ## kill -9 at every step of init and wait-for-completion
+	$(VENV)/bin/pytest -q tests/crashes $(ARGS)
+
+cluster: $(VENV)/test ## end to end: a real AvalancheGo on a real Kubernetes (root on Debian, or kind)
+	$(VENV)/bin/pytest -q tests/e2e $(ARGS)
+
+format: $(VENV)/test ## put the code into its form
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+lock: $(VENV)/test ## pin the newest dependencies by their hashes
+	$(VENV)/bin/pip install --quiet uv
+	$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 \
+	  pyproject.toml -o requirements.txt
+	$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 \
+	  --group lint --group test pyproject.toml -o requirements-dev.txt
+
+clean: ## remove what was made here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) > /dev/null || { echo "no $(PYTHON) here: install the package python3 (3.11 or newer)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is older than 3.11: install a newer one, and name it: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null \
+	  || { echo "$(PYTHON) cannot make virtual environments: install the package python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo: requirements.txt | $(VENV)/bin/python
+	@echo "setting up $(VENV)"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/test: requirements-dev.txt | $(VENV)/bin/python
+	@echo "setting up $(VENV)"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,87 @@
+"""Runs one command of bootstrap-monitor and kills it with signal 9 at its N-th crossing.
+
+A crossing is the moment right before or right after something that changes state: a decision recorded in the
+ledger, the details file, a write to the API server, the clearing of the node's data and its parts.  The program
+is not changed for it: Python's own profile hook watches for these functions.  Crossings are counted over all
+processes of a scenario by the lines of one file.
+
+usage: killed_at.py CROSSINGS-FILE N COMMAND [FLAGS...]      N = 0: never
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import CodeType, FrameType
+
+from monitor import cli
+from monitor.cluster import Cluster
+from monitor.ledger import Ledger, details
+from monitor.volume import Volume
+
+WATCHED: dict[CodeType, str] = {
+    Ledger.record.__code__: "record",
+    Ledger.release.__code__: "release",
+    details.write_details.__code__: "details",
+    Cluster.pin.__code__: "pin",
+    Cluster.create_pod.__code__: "create pod",
+    Cluster.delete_pod.__code__: "delete pod",
+    Volume.clear.__code__: "clear",
+    shutil.rmtree.__code__: "remove",
+}
+SYSTEM_CALLS = {os.rename: "rename", os.replace: "replace"}
+
+
+class Killer:
+    """The profile hook: it writes each crossing down and ends the process at the one that is asked for."""
+
+    def __init__(self, crossings: Path, fatal: int, command: str) -> None:
+        self._crossings, self._fatal, self._command = crossings, fatal, command
+        self._lock = threading.Lock()
+        self._deciding = threading.local()
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        match event:
+            case "call" | "return" if (what := WATCHED.get(frame.f_code)) is not None:
+                self._function(what, frame, event)
+            case "c_call" | "c_return" if (call := SYSTEM_CALLS.get(argument)) is not None:  # type: ignore[call-overload]
+                self._cross("before" if event == "c_call" else "after", call, inside_decision=True)
+
+    def _function(self, what: str, frame: FrameType, event: str) -> None:
+        before = event == "call"
+        if what == "record":
+            decided = " + ".join(type(each).__name__ for each in frame.f_locals.get("decided", ()))
+            self._deciding.now = bool(decided)
+            if decided:
+                self._cross("before" if before else "after", f"record {decided}")
+            if not before:
+                self._deciding.now = False
+            return
+        self._cross("before" if before else "after", what, inside_decision=what == "details")
+
+    def _cross(self, side: str, what: str, *, inside_decision: bool = False) -> None:
+        """Count it; what each tick does anyway counts only where a decision is recorded."""
+        if inside_decision and not getattr(self._deciding, "now", False) and what != "rename":
+            return
+        with self._lock:
+            with self._crossings.open("a") as file:
+                file.write(f"{self._command}: {side} {what}\n")
+            if len(self._crossings.read_text().splitlines()) == self._fatal:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main() -> int:
+    """Run the command under the hook."""
+    crossings, fatal, arguments = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    killer = Killer(crossings, fatal, arguments[0])
+    threading.setprofile(killer)
+    sys.setprofile(killer)
+    return cli.main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

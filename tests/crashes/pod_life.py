@@ -1,0 +1,281 @@
+"""What a kubelet and a StatefulSet's controller do for a tester's one pod, in small, around the real commands.
+
+The API server is the tests' fake one, the node is the simulated one; `init` and `wait-for-completion` are real
+processes, which may be killed at any crossing (see `killed_at`).  While the pod lives its life, `Watch` looks at the
+ledger as often as it can and keeps all that it ever saw of each run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fake_api_server import FakeApiServer
+from monitor import simulated_node
+from monitor.errors import MonitorError
+from monitor.ledger import open_read_only
+from monitor.model import Run
+
+REPOSITORY = "10.0.0.1:5000/node"
+COMMITS = ("a1" * 20, "b2" * 20)
+DIGESTS = ("sha256:" + "a1" * 32, "sha256:" + "b2" * 32)
+KILLED = -signal.SIGKILL
+SECONDS = 60.0
+STEP_SECONDS = 0.02
+
+
+class LifeError(AssertionError):
+    """The tester did not do what it should."""
+
+
+@dataclass
+class Watch:
+    """All that was ever seen of each run: an honest ledger shows one start and one result."""
+
+    data_dir: Path
+    starts: dict[int, set[float | None]] = field(default_factory=dict)
+    results: dict[int, set[tuple[object, ...]]] = field(default_factory=dict)
+
+    def look(self) -> tuple[Run, ...]:
+        """The runs, newest first; none while there is no ledger."""
+        try:
+            ledger = open_read_only(self.data_dir)
+        except MonitorError:
+            return ()
+        try:
+            runs = ledger.runs(10)
+        except MonitorError:
+            return ()
+        finally:
+            ledger.close()
+        for run in runs:
+            self.starts.setdefault(run.number, set()).add(run.started_at)
+            if run.outcome is not None:
+                result = (run.outcome, run.reason, run.ended_at, run.duration_seconds, run.wall_seconds)
+                self.results.setdefault(run.number, set()).add((*result, run.disk_usage_bytes))
+        return runs
+
+
+class PodLife:
+    """One tester from its first pod on."""
+
+    def __init__(self, api: FakeApiServer, folder: Path, fatal: int) -> None:
+        self._api, self._folder, self._fatal = api, folder, fatal
+        self.data_dir = folder / "data"
+        self.data_dir.mkdir()
+        self.crossings = folder / "crossings"
+        self.crossings.touch()
+        self.watch = Watch(self.data_dir)
+        self.kills = 0
+        self._newest, self._pods, self._node_port = 0, 0, free_port()
+        self._log = (folder / "log").open("ab")
+        self._until = time.monotonic() + SECONDS
+        api.add(api.stateful_sets, stateful_set(self.data_dir))
+        api.on_create = self._run_check_pod
+
+    def live(self) -> None:
+        """Until two builds have a result each; the second comes once the first has one."""
+        with contextlib.closing(self._log):
+            while not self._done():
+                pod = self._new_pod()
+                if self._init(pod):
+                    self._run(pod)
+
+    def _done(self) -> bool:
+        if time.monotonic() > self._until:
+            raise LifeError(f"no two results after {SECONDS} s\n{self.told()}")
+        runs = self.watch.look()
+        ended = [run for run in runs if run.outcome is not None]
+        self._newest = min(1, len(ended))
+        return len(ended) == len(COMMITS)
+
+    def told(self) -> str:
+        """What the processes said, and where they were."""
+        said = (self._folder / "log").read_text(errors="replace").splitlines()[-40:]
+        return "\n".join([*self.crossings.read_text().splitlines(), "", *said])
+
+    def _new_pod(self) -> dict[str, Any]:
+        self._pods += 1
+        template = self._api.stateful_sets["tester"]["spec"]["template"]
+        generation = self._api.stateful_sets["tester"]["metadata"]["generation"]
+        metadata = {
+            "name": "tester-0",
+            "uid": f"pod-{self._pods}",
+            "labels": {"controller-revision-hash": f"tester-{generation}"},
+            "annotations": dict(template.get("metadata", {}).get("annotations", {})),
+            "ownerReferences": [{"kind": "StatefulSet", "name": "tester"}],
+        }
+        return self._api.add(
+            self._api.pods, {"metadata": metadata, "spec": template["spec"] | {}, "status": {}}
+        )
+
+    def _control(self) -> None:
+        """The controller observes each change of the StatefulSet."""
+        found = self._api.stateful_sets["tester"]
+        generation = found["metadata"]["generation"]
+        found["status"] = {"observedGeneration": generation, "updateRevision": f"tester-{generation}"}
+
+    def _is_there(self, pod: dict[str, Any]) -> bool:
+        current = self._api.pods.get("tester-0")
+        return current is not None and current["metadata"]["uid"] == pod["metadata"]["uid"]
+
+    def _init(self, pod: dict[str, Any]) -> bool:
+        """Run `init` until it allows the node to start; false if the pod went away."""
+        while self._is_there(pod):
+            with self._command("init") as process:
+                while process.poll() is None and self._is_there(pod):
+                    self._tend()
+                if process.poll() is None:
+                    return False
+            if process.returncode == 0:
+                return True
+            self._count(process, "init", expected=1)
+        return False
+
+    def _run(self, pod: dict[str, Any]) -> None:
+        """Node and daemon side by side, each restarted when it ends, until the pod goes away or all is done."""
+        with self._node(), contextlib.ExitStack() as stack:
+            flags = ["--image-check-interval=200ms", "--web-listen-address=127.0.0.1:0"]
+            daemon = stack.enter_context(self._command("wait-for-completion", *flags))
+            while self._is_there(pod) and not self._done():
+                self._tend()
+                if daemon.poll() is not None:
+                    self._count(daemon, "wait-for-completion", expected=KILLED)
+                    daemon = stack.enter_context(self._command("wait-for-completion", *flags))
+
+    def _tend(self) -> None:
+        self._control()
+        self._done()
+        time.sleep(STEP_SECONDS)
+
+    def _count(self, process: subprocess.Popen[bytes], command: str, expected: int) -> None:
+        if process.returncode == KILLED:
+            self.kills += 1
+        elif process.returncode != expected:
+            raise LifeError(f"{command} ended with {process.returncode}\n{self.told()}")
+
+    @contextlib.contextmanager
+    def _command(self, command: str, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
+        """One of the commands as the pod runs it; at the end it is asked to stop, as the kubelet does."""
+        process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("killed_at.py"), self.crossings, str(self._fatal)]
+            + [command, *tester_flags(self.data_dir, self._node_port), *flags],
+            env=os.environ | {"KUBECONFIG": str(self._kubeconfig()), "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            process.wait(20)
+
+    @contextlib.contextmanager
+    def _node(self) -> Iterator[None]:
+        """The node that the pod's image is; the folder of its data shows whether it was ever cleared meanwhile."""
+        folder = self.data_dir / "avalanchego"
+        runs = self.watch.look()
+        marker = folder / f"of-run-{runs[0].number}"
+        if any(folder.glob("of-run-*")) and not marker.exists():
+            raise LifeError(f"the data of another run is under run {runs[0].number}\n{self.told()}")
+        if runs[0].bookkeeping.process_uid and not marker.exists():
+            raise LifeError(f"the data of run {runs[0].number} was cleared under way\n{self.told()}")
+        folder.mkdir(exist_ok=True)
+        marker.touch()
+        image = self._api.pods["tester-0"]["spec"]["containers"][1]["image"]
+        node = subprocess.Popen(
+            [sys.executable, simulated_node.__file__, f"--data-dir={folder}", "--network-id=fuji"]
+            + [f"--http-port={self._node_port}", "--health-check-frequency=50ms"]
+            + [f"--simulate-commit={COMMITS[DIGESTS.index(image.partition('@')[2])]}"]
+            + ["--simulate-bootstrap-seconds=0.3", "--simulate-blocks=50"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._log,
+        )
+        try:
+            yield
+        finally:
+            node.kill()
+            node.wait()
+            if not marker.exists():
+                raise LifeError(f"{marker.name} is gone: its data was cleared under way\n{self.told()}")
+
+    def _kubeconfig(self) -> Path:
+        path = self._folder / "kubeconfig"
+        path.write_text(
+            "{apiVersion: v1, kind: Config, current-context: c,"
+            f" clusters: [{{name: c, cluster: {{server: '{self._api.url}'}}}}],"
+            f" users: [{{name: u, user: {{token: {self._api.token}}}}}],"
+            " contexts: [{name: c, context: {cluster: c, user: u}}]}"
+        )
+        return path
+
+    def _run_check_pod(self, pod: dict[str, Any]) -> None:
+        """The kubelet pulls the newest build, and it prints its versions and ends."""
+        versions = simulated_node.versions_json(
+            simulated_node.Simulation(commit=COMMITS[self._newest])
+        )
+        self._api.logs[pod["metadata"]["name"]] = versions
+        container = pod["spec"]["containers"][0]["name"]
+        pod["status"] = {
+            "phase": "Succeeded",
+            "containerStatuses": [
+                {
+                    "name": container,
+                    "imageID": f"{REPOSITORY}@{DIGESTS[self._newest]}",
+                    "state": {"terminated": {"exitCode": 0}},
+                }
+            ],
+        }
+
+
+def stateful_set(data_dir: Path) -> dict[str, Any]:
+    """A tester's StatefulSet: the monitor sees the whole volume, the node the folder of its data."""
+    monitor = {"name": "monitor", "image": "monitor:1"}
+    monitor["volumeMounts"] = [{"name": "data", "mountPath": str(data_dir)}]  # type: ignore[assignment]
+    node = {
+        "name": "node",
+        "image": f"{REPOSITORY}:latest",
+        "env": [{"name": "AVAGO_NETWORK_ID", "value": "fuji"}, {"name": "AVAGO_DATA_DIR", "value": "/data"}],
+        "volumeMounts": [{"name": "data", "mountPath": "/data", "subPath": "avalanchego"}],
+    }
+    template = {"metadata": {}, "spec": {"containers": [monitor, node]}}
+    return {
+        "metadata": {"name": "tester", "generation": 1},
+        "spec": {"template": template, "updateStrategy": {"type": "RollingUpdate"}},
+        "status": {"observedGeneration": 1, "updateRevision": "tester-1"},
+    }
+
+
+def tester_flags(data_dir: Path, node_port: int) -> list[str]:
+    """Flags of both commands; every interval is short."""
+    return [
+        f"--data-dir={data_dir}",
+        "--namespace=ns",
+        "--pod-name=tester-0",
+        "--node-container-name=node",
+        f"--node-url=http://127.0.0.1:{node_port}",
+        "--soak=200ms",
+        "--health-check-interval=100ms",
+        "--disk-check-interval=100ms",
+        "--holder-timeout=1s",
+        "--log-format=plain",
+    ]
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
