@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.live import Live
@@ -12,33 +11,10 @@ from rich.text import Text
 
 from monitor.durations import duration_text
 from monitor.model import Outcome, Phase, Run
+from monitor.texts import MARKS, build_text, size_text, time_text
 from monitor.view import Status
 
-_MARKS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.SUPERSEDED: "–"}
 _COLORS = {Outcome.SUCCEEDED: "green", Outcome.FAILED: "red", Outcome.SUPERSEDED: "dim"}
-_SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
-
-
-def size_text(size_bytes: float) -> str:
-    """Such as `1.5 GiB`."""
-    unit = 0
-    while size_bytes >= 1024 and unit < len(_SIZES) - 1:
-        size_bytes, unit = size_bytes / 1024, unit + 1
-    return f"{size_bytes:.0f} {_SIZES[unit]}" if unit == 0 else f"{size_bytes:.1f} {_SIZES[unit]}"
-
-
-def build_text(run: Run) -> str:
-    """The version and the commit's beginning, else the digest's."""
-    if run.build.versions is None:
-        return run.build.image.rpartition("@")[2][:19]
-    return f"{run.build.version} ({run.build.commit[:8]})" if run.build.commit else run.build.version
-
-
-def time_text(unix_seconds: float | None) -> str:
-    """UTC, to the second."""
-    if unix_seconds is None:
-        return ""
-    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def progress_text(status: Status) -> str:
@@ -47,7 +23,7 @@ def progress_text(status: Status) -> str:
     phase = status.phase.value if status.phase else Phase.STARTING.value
     if run is None or status.phase in {Phase.DISCOVERING, Phase.CLEARING}:
         return f"{phase}: {status.message}"
-    parts = [f"run {run.number}", build_text(run), phase]
+    parts = [f"run {run.number}", build_text(run.build), phase]
     if run.open:
         chains = [
             f"{chain} {status.counts[chain, 'blocks_accepted'].value:,.0f}"
@@ -65,7 +41,7 @@ def result_text(run: Run) -> Text:
     """How a run ended, on one line."""
     if run.outcome is None:
         return Text(f"run {run.number} is open")
-    parts = [f"{_MARKS[run.outcome]} run {run.number} {run.outcome}", build_text(run)]
+    parts = [f"{MARKS[run.outcome]} run {run.number} {run.outcome}", build_text(run.build)]
     if run.duration_seconds is not None:
         parts.append(duration_text(run.duration_seconds))
     if run.disk_usage_bytes is not None:
@@ -89,7 +65,7 @@ def history_table(runs: Iterable[Run]) -> Table:
         table.add_row(
             str(run.number),
             Text(outcome, style=_COLORS[run.outcome] if run.outcome else ""),
-            build_text(run),
+            build_text(run.build),
             run.network,
             run.sync_mode,
             time_text(run.started_at),
@@ -109,7 +85,8 @@ def status_lines(status: Status) -> Iterable[str]:
     if status.run:
         run = status.run
         state = f"{run.outcome}{f': {run.reason}' if run.reason else ''}" if run.outcome else "open"
-        yield f"run       {run.number} of {build_text(run)} · {state} · started {time_text(run.started_at)}"
+        started = time_text(run.started_at)
+        yield f"run       {run.number} of {build_text(run.build)} · {state} · started {started}"
         yield f"image     {run.build.image}"
         active = run.duration_seconds if run.duration_seconds is not None else run.bookkeeping.active_seconds
         yield f"active    {duration_text(active)} · node restarts {run.bookkeeping.node_restarts}"

@@ -24,6 +24,7 @@ from monitor.model import (
 )
 
 RESULTS_SHOWN = 20
+HISTORY_SHOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Status:
     """All that is known of a tester at one moment.
 
     `run` is the newest that started, `results` the newest that ended, newest first; `totals` counts all by
-    (outcome, reason).  `notice` says why nothing is judged, where that is so.  `new_build` was found and is not tested yet.
+    (outcome, reason).  `notice` says why nothing is judged, where that is so.  `new_build` was found
+    and is not tested yet.
     """
 
     at: float

@@ -1,0 +1,76 @@
+"""What the running monitor itself did, which no ledger keeps: its tasks, its errors, its looks for builds.
+
+The counts begin at 0 with every process, as counters may.  What can be counted is there at 0 before it first
+happens, so that its first time is seen as a rise.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+IMAGE_CHECK_RESULTS = ("success", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSuccess:
+    """The last time that a task went well: how long it took, and when it was done on two clocks."""
+
+    seconds: float
+    wall: float
+    monotonic: float
+
+
+@dataclass(frozen=True, slots=True)
+class Activities:
+    """All of it at one moment: errors by operation, image checks by (source, result), tasks by name."""
+
+    errors: Mapping[str, int]
+    image_checks: Mapping[tuple[str, str], int]
+    tasks: Mapping[str, TaskSuccess]
+
+
+class Activity:
+    """Counts; may be called by any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._errors: dict[str, int] = {}
+        self._image_checks: dict[tuple[str, str], int] = {}
+        self._tasks: dict[str, TaskSuccess] = {}
+
+    def expect(self, operation: str) -> None:
+        """Have an operation's errors counted from 0."""
+        with self._lock:
+            self._errors.setdefault(operation, 0)
+
+    def error(self, operation: str) -> None:
+        """An operation failed."""
+        with self._lock:
+            self._errors[operation] = self._errors.get(operation, 0) + 1
+
+    def image_check(self, source: str, result: str) -> None:
+        """A newer build was looked for; `result` is one of `IMAGE_CHECK_RESULTS`."""
+        with self._lock:
+            for each in (*IMAGE_CHECK_RESULTS, result):
+                self._image_checks.setdefault((source, each), 0)
+            self._image_checks[source, result] += 1
+
+    def task_finished(self, task: str, seconds: float, wall: float) -> None:
+        """A task went well: it took so long, and ended at this time."""
+        with self._lock:
+            self._errors.setdefault(task, 0)
+            self._tasks[task] = TaskSuccess(seconds, wall, time.monotonic())
+
+    def last_success_monotonic(self, task: str) -> float | None:
+        """When a task last went well, by the monotonic clock."""
+        with self._lock:
+            success = self._tasks.get(task)
+        return success.monotonic if success else None
+
+    def so_far(self) -> Activities:
+        """All of it, as of now."""
+        with self._lock:
+            return Activities(dict(self._errors), dict(self._image_checks), dict(self._tasks))

@@ -1,0 +1,147 @@
+"""How samples come out of a Status.
+
+All carry the labels `tester`, `network` and `sync_mode` besides their own.  A sample of a run has the run's
+network and sync mode, which may be others than the tester's of today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from monitor.model import Health, Outcome, Phase, Reason, Run
+from monitor.view import Status
+
+
+class Sample(NamedTuple):
+    """One value, with the values of the family's own labels; `None` is unknown and not shown."""
+
+    of: Run | Status
+    labels: tuple[str, ...]
+    value: float | None
+
+
+Samples = Callable[[Status], Iterable[Sample]]
+
+
+_ENDS = (
+    (Outcome.SUCCEEDED, ""),
+    *((Outcome.FAILED, reason) for reason in Reason),
+    (Outcome.SUPERSEDED, ""),
+)
+
+
+def tester(value: Callable[[Status], float | None]) -> Samples:
+    """One sample, of the tester."""
+    return lambda status: [Sample(status, (), value(status))]
+
+
+def current_run(value: Callable[[Run], float | None]) -> Samples:
+    """One sample, of the newest run that started."""
+    return lambda status: [Sample(status.run, (), value(status.run))] if status.run else []
+
+
+def open_run(value: Callable[[Run], float | None]) -> Samples:
+    """One sample, of the current run while it is open."""
+    return current_run(lambda run: value(run) if run.open else None)
+
+
+def last_success(value: Callable[[Run], float | None]) -> Samples:
+    """One sample, of the last run that succeeded."""
+
+    def samples(status: Status) -> list[Sample]:
+        run = status.last_success
+        return [Sample(run, (), value(run))] if run else []
+
+    return samples
+
+
+def results(value: Callable[[Run], float | None]) -> Samples:
+    """A sample for each run that ended."""
+    return lambda status: [
+        Sample(run, (str(run.number), run.build.image, run.build.version), value(run))
+        for run in status.results
+    ]
+
+
+def blocks(signal: str) -> Samples:
+    """A count of blocks in the current run, by chain."""
+
+    def samples(status: Status) -> list[Sample]:
+        if status.run is None:
+            return []
+        return [
+            Sample(status.run, (chain,), count.value)
+            for (chain, each), count in status.counts.items()
+            if each == signal
+        ]
+
+    return samples
+
+
+def run_info(status: Status) -> list[Sample]:
+    """What the current run bootstraps."""
+    run = status.run
+    if run is None:
+        return []
+    build = run.build
+    return [Sample(run, (str(run.number), build.image, build.version, build.commit, run.testbed), 1)]
+
+
+def result_info(status: Status) -> list[Sample]:
+    """What each run that ended bootstrapped, and how it ended."""
+    return [
+        Sample(run, (str(run.number), run.build.image, run.build.version, run.build.commit, *_end(run)), 1)
+        for run in status.results
+    ]
+
+
+def phases(status: Status) -> list[Sample]:
+    """1 for the tester's phase, 0 for the others."""
+    return [Sample(status, (phase,), phase is status.phase) for phase in Phase if status.phase]
+
+
+def last_outcome(status: Status) -> list[Sample]:
+    """1 for the end that the newest ended run came to, 0 for the others."""
+    if not status.results:
+        return []
+    last = status.results[0]
+    return [Sample(last, end, end == _end(last)) for end in dict.fromkeys((*_ENDS, _end(last)))]
+
+
+def run_totals(status: Status) -> list[Sample]:
+    """All runs that ended, by outcome."""
+    return [
+        Sample(
+            status, (outcome,), sum(number for (end, _), number in status.totals.items() if end == outcome)
+        )
+        for outcome in Outcome
+    ]
+
+
+def failure_totals(status: Status) -> list[Sample]:
+    """All runs that failed, by reason; a recovered one may have none."""
+    failures = {reason: number for (end, reason), number in status.totals.items() if end == Outcome.FAILED}
+    reasons = dict.fromkeys((*Reason, *failures))
+    return [Sample(status, (reason,), failures.get(reason, 0)) for reason in reasons]
+
+
+def new_build(status: Status) -> list[Sample]:
+    """The build that was found and is not tested yet."""
+    build = status.new_build
+    return [Sample(status, (build.image, build.version, build.commit), 1)] if build else []
+
+
+def node_healthy(status: Status) -> float | None:
+    """1 or 0 where the node says it and the answer is fresh."""
+    known = {Health.HEALTHY: 1.0, Health.UNHEALTHY: 0.0}
+    return known.get(status.node.health) if status.node else None
+
+
+def succeeded(run: Run) -> float | None:
+    """A superseded run neither succeeded nor failed."""
+    return None if run.outcome is Outcome.SUPERSEDED else run.outcome is Outcome.SUCCEEDED
+
+
+def _end(run: Run) -> tuple[str, str]:
+    return run.outcome or "", run.reason or ""

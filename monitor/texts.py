@@ -1,0 +1,33 @@
+"""How sizes, times and builds read, the same on the terminal and on the page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from monitor.model import Build, Outcome
+
+MARKS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.SUPERSEDED: "–"}  # noqa: RUF001 - a dash
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
+_STEP = 1024
+
+
+def size_text(size_bytes: float) -> str:
+    """Such as `1.5 GiB`."""
+    unit = 0
+    while size_bytes >= _STEP and unit < len(_SIZES) - 1:
+        size_bytes, unit = size_bytes / _STEP, unit + 1
+    return f"{size_bytes:.0f} {_SIZES[unit]}" if unit == 0 else f"{size_bytes:.1f} {_SIZES[unit]}"
+
+
+def time_text(unix_seconds: float | None) -> str:
+    """UTC, to the second."""
+    if unix_seconds is None:
+        return ""
+    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def build_text(build: Build) -> str:
+    """The version and the commit's beginning, else the digest's."""
+    if build.versions is None:
+        return build.image.rpartition("@")[2][:19]
+    return f"{build.version} ({build.commit[:8]})" if build.commit else build.version

@@ -1,0 +1,10 @@
+"""The page, the metrics, the probes and the API, over HTTP: read-only.
+
+`site` says what is answered, `server` how it gets to the client, `page` what a person sees.
+"""
+
+from monitor.web.server import Limits, WebServer
+from monitor.web.site import Site
+from monitor.web.tls import Certificate
+
+__all__ = ["Certificate", "Limits", "Site", "WebServer"]

@@ -1,0 +1,113 @@
+"""What is answered at each path, whatever carries it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from email.message import Message
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder, gzip_accepted
+
+from monitor.errors import MonitorError
+from monitor.model import Run
+from monitor.view import Status, run_json, status_json
+from monitor.web.page import CONTENT_SECURITY_POLICY, page
+
+_TEXT = "text/plain; charset=utf-8"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: a status, a body of some type, and headers besides those that all answers have."""
+
+    status: HTTPStatus
+    content_type: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def line(status: HTTPStatus, text: str, **headers: str) -> Answer:
+    """An answer of one line, or a few."""
+    return Answer(status, _TEXT, f"{text}\n".encode(errors="replace"), headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the answers come from.
+
+    `healthy` tells whether the process still does its work, with a line for each part of it; `ready` whether
+    it can answer at all.
+    """
+
+    registry: CollectorRegistry
+    load: Callable[[], Status]
+    history: Callable[[], Sequence[Run]]
+    healthy: Callable[[], tuple[bool, Sequence[str]]]
+    ready: Callable[[], bool]
+
+    def answer(self, target: str, headers: Message) -> Answer:
+        """Answer a GET of a path with an optional query; one that fails is a line too."""
+        path, _, query = target.partition("?")
+        try:
+            return self._answer(path, query, headers)
+        except MonitorError as error:
+            return line(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        except Exception:  # noqa: BLE001 - it is logged, and nothing of it is for the client
+            _log.exception("%s could not be answered", path)
+            return line(
+                HTTPStatus.INTERNAL_SERVER_ERROR, "this failed; the log of bootstrap-monitor says why"
+            )
+
+    def _answer(self, path: str, query: str, headers: Message) -> Answer:
+        answers: Mapping[str, Callable[[], Answer]] = {
+            "/": self._page,
+            "/metrics": lambda: self._metrics(query, headers),
+            "/-/healthy": self._health,
+            "/-/ready": self._readiness,
+            "/api/v1/status": lambda: _json(status_json(self.load())),
+            "/api/v1/history": lambda: _json([run_json(run) for run in self.history()]),
+        }
+        if path not in answers:
+            return line(HTTPStatus.NOT_FOUND, "nothing here; / lists what there is")
+        return answers[path]()
+
+    def _page(self) -> Answer:
+        html = page(self.load()).encode(errors="replace")
+        policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
+        return Answer(HTTPStatus.OK, "text/html; charset=utf-8", html, policy)
+
+    def _health(self) -> Answer:
+        healthy, lines = self.healthy()
+        verdict = "healthy" if healthy else "not healthy: a task is late"
+        return line(_ok_if(healthy), "\n".join((verdict, *lines)))
+
+    def _readiness(self) -> Answer:
+        ready = self.ready()
+        return line(_ok_if(ready), "ready" if ready else "not ready")
+
+    def _metrics(self, query: str, headers: Message) -> Answer:
+        try:
+            encode, content_type = choose_encoder(headers.get("Accept", ""))
+        except (TypeError, ValueError):  # a version that is no number
+            encode, content_type = choose_encoder("")
+        names = parse_qs(query).get("name[]")
+        body = encode(self.registry.restricted_registry(names) if names else self.registry)
+        if gzip_accepted(headers.get("Accept-Encoding", "")):
+            return Answer(HTTPStatus.OK, content_type, gzip.compress(body), {"Content-Encoding": "gzip"})
+        return Answer(HTTPStatus.OK, content_type, body, {})
+
+
+def _ok_if(good: bool) -> HTTPStatus:  # noqa: FBT001 - the flag itself
+    return HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _json(value: object) -> Answer:
+    return Answer(HTTPStatus.OK, "application/json", json.dumps(value, indent=2).encode() + b"\n", {})

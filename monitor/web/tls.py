@@ -1,0 +1,57 @@
+"""The certificate that HTTPS is served with, read again when its files are renewed."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from pathlib import Path
+
+from monitor.errors import ConfigurationError
+
+_log = logging.getLogger(__name__)
+
+
+class Certificate:
+    """A certificate and its key, in PEM files; used by one thread."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        """Read the files.
+
+        Raises:
+            ConfigurationError: they cannot be used.
+        """
+        self._files = (certificate, key)
+        try:
+            self._stamp = self._stamped()
+            self._context = self._read()
+        except OSError as error:
+            raise ConfigurationError(
+                f"{certificate} and {key} cannot serve HTTPS ({_cause(error)}): "
+                "both must be readable PEM files, the key without a password and that of the certificate"
+            ) from error
+
+    def context(self) -> ssl.SSLContext:
+        """For a new connection; while a renewal is incomplete, with the certificate from before."""
+        try:
+            stamp = self._stamped()
+            if stamp != self._stamp:
+                self._context = self._read()
+                self._stamp = stamp
+                _log.info("web: the certificate was renewed")
+        except OSError as error:
+            _log.warning("web: the renewed certificate cannot be used yet (%s)", _cause(error))
+        return self._context
+
+    def _stamped(self) -> list[tuple[int, int]]:
+        return [(found.st_ino, found.st_mtime_ns) for found in (path.stat() for path in self._files)]
+
+    def _read(self) -> ssl.SSLContext:
+        # A new one each time: half a renewal would spoil the context in use.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # Without a password at hand, OpenSSL would ask for it on the terminal.
+        context.load_cert_chain(*self._files, password=lambda: "")
+        return context
+
+
+def _cause(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__

@@ -1,0 +1,67 @@
+"""What the monitor counts of itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from monitor.activity import Activity
+
+
+def test_errors_are_counted_by_operation() -> None:
+    activity = Activity()
+    for operation in ("tick", "image", "tick"):
+        activity.error(operation)
+    assert activity.so_far().errors == {"tick": 2, "image": 1}
+
+
+def test_what_is_expected_counts_from_zero() -> None:
+    activity = Activity()
+    activity.error("status")
+    activity.expect("status")
+    activity.expect("tick")
+    assert activity.so_far().errors == {"status": 1, "tick": 0}
+
+
+def test_a_task_that_went_well_has_no_errors_and_a_time() -> None:
+    activity, before = Activity(), time.monotonic()
+    activity.task_finished("disk", 1.5, 1000.0)
+    activity.task_finished("disk", 2.5, 1300.0)
+    so_far = activity.so_far()
+    assert so_far.errors == {"disk": 0}
+    assert (so_far.tasks["disk"].seconds, so_far.tasks["disk"].wall) == (2.5, 1300.0)
+    last = activity.last_success_monotonic("disk")
+    assert last is not None
+    assert before <= last <= time.monotonic()
+    assert activity.last_success_monotonic("tick") is None
+
+
+def test_both_results_of_a_source_are_there_once_it_was_asked() -> None:
+    activity = Activity()
+    activity.image_check("pod", "success")
+    activity.image_check("pod", "success")
+    assert activity.so_far().image_checks == {("pod", "success"): 2, ("pod", "error"): 0}
+
+
+def test_no_count_is_lost_between_threads() -> None:
+    activity, threads, times = Activity(), 8, 2000
+
+    def work() -> None:
+        for _ in range(times):
+            activity.error("tick")
+            activity.image_check("registry", "error")
+
+    working = [threading.Thread(target=work) for _ in range(threads)]
+    for each in working:
+        each.start()
+    for each in working:
+        each.join()
+    so_far = activity.so_far()
+    assert so_far.errors["tick"] == so_far.image_checks["registry", "error"] == threads * times
+
+
+def test_what_was_read_does_not_change_afterwards() -> None:
+    activity = Activity()
+    so_far = activity.so_far()
+    activity.error("tick")
+    assert so_far.errors == {}
