@@ -102,7 +102,7 @@ class Daemon:
         except MonitorError as error:
             self._activity.error(job.name)
             _log.warning("%s: %s", job.name, error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the daemon outlives whatever a job does
             # Whatever it was, the next time may go well; the count and the missing heartbeat tell of it.
             self._activity.error(job.name)
             _log.exception("%s failed", job.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import durationpy
 from pydantic_core import core_schema
@@ -11,6 +10,7 @@ from pydantic_core import core_schema
 # durationpy takes more than Go does: `1d`, `-1m`, and `1m-30s` as 90 s.
 _GRAMMAR = re.compile(r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+")
 _UNITS = ((3600, "h"), (60, "m"), (1, "s"))
+_TENTHS_BELOW_SECONDS = 10
 
 
 class Duration(float):
@@ -37,14 +37,14 @@ class Duration(float):
         return duration_text(self)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> core_schema.CoreSchema:
         """How pydantic reads it."""
         return core_schema.no_info_plain_validator_function(cls.parse)
 
 
 def duration_text(seconds: float) -> str:
     """Such as `2h05m`, `1m30s`, `12s`, `0.5s`: two units at most, for people to read."""
-    if seconds < 10 and seconds != int(seconds):
+    if seconds < _TENTHS_BELOW_SECONDS and seconds != int(seconds):
         return f"{seconds:.1f}s"
     whole = round(seconds)
     if whole >= 2 * 86400:

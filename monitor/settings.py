@@ -11,9 +11,10 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, CliApp, CliPositionalArg, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -23,6 +24,7 @@ from monitor.model import Policy, SyncMode
 
 ENVIRONMENT_PREFIX = "BOOTSTRAP_MONITOR_"
 DEFAULT_PORT = 9641
+_LARGEST_PORT = 65535
 # What Kubernetes injects for a Service whose name begins with `bootstrap-monitor`.
 _SERVICE_VARIABLE = re.compile(r".*SERVICE_(HOST|PORT(_.+)?)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?")
 _TOKEN = re.compile(r"clear:([A-Za-z0-9]+)")
@@ -151,6 +153,9 @@ class PodSettings(TesterSettings):
 class WebSettings(BaseSettings):
     """Where page, metrics and API are served."""
 
+    # Of several bases, the last one's configuration wins.
+    model_config = CommonSettings.model_config
+
     web_listen_address: str = f":{DEFAULT_PORT}"
     """Address of page, metrics and API, as [host]:port."""
 
@@ -160,11 +165,19 @@ class WebSettings(BaseSettings):
     web_tls_key: Path | None = None
     """PEM file of the certificate's key."""
 
+    @field_validator("web_tls_key")
+    @classmethod
+    def _both_or_none(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        certificate = info.data.get("web_tls_certificate")
+        if (key is None) != (certificate is None):
+            raise ValueError("--web-tls-certificate and --web-tls-key go together")
+        return key
+
     @field_validator("web_listen_address")
     @classmethod
     def _address(cls, value: str) -> str:
         port = value.rpartition(":")[2]
-        if ":" not in value or not port.isdigit() or int(port) > 65535:
+        if ":" not in value or not port.isdigit() or int(port) > _LARGEST_PORT:
             raise ValueError("it must be [host]:port, such as :9641 or 127.0.0.1:9641")
         return value
 
@@ -173,6 +186,13 @@ class WebSettings(BaseSettings):
         """Host (empty: every address) and port."""
         host, _, port = self.web_listen_address.rpartition(":")
         return host.strip("[]"), int(port)
+
+    @property
+    def tls(self) -> tuple[Path, Path] | None:
+        """The files of certificate and key, where HTTPS is served."""
+        if self.web_tls_certificate is None or self.web_tls_key is None:
+            return None
+        return self.web_tls_certificate, self.web_tls_key
 
 
 class InitSettings(PodSettings):
@@ -299,10 +319,11 @@ def _plain(text: str, kind: type[BaseSettings]) -> str:
     return text
 
 
-def _mistake(error: Any) -> str:
+def _mistake(error: ErrorDetails) -> str:
     name = str(error["loc"][0]) if error["loc"] else "settings"
     where = f"--{name.replace('_', '-')} ({ENVIRONMENT_PREFIX}{name.upper()})"
     if error["type"] == "missing":
         return f"{where} is required"
     message = error["msg"].removeprefix("Value error, ")
-    return f"{where} is {error['input']!r}: {message[0].lower()}{message[1:]}"
+    given = "is not given" if error["input"] is None else f"is {error['input']!r}"
+    return f"{where} {given}: {message[0].lower()}{message[1:]}"

@@ -109,7 +109,7 @@ class SettingError(ValueError):
     """The node cannot start with what it was told."""
 
 
-class Death(Exception):
+class NodeDeathError(Exception):
     """The node ends, as its behaviour demands."""
 
     def __init__(self, exit_code: int, chain: str, message: str, **details: str) -> None:
@@ -255,7 +255,7 @@ def seconds_of(duration: str) -> float:
 def go_duration(seconds: float) -> str:
     """A duration in Go's writing, to the millisecond."""
     milliseconds = round(seconds * 1000)
-    if milliseconds < 1000:
+    if seconds < 1:
         return f"{milliseconds}ms" if milliseconds else "0s"
     minutes, milliseconds = divmod(milliseconds, 60_000)
     text = f"{milliseconds / 1000:.3f}".rstrip("0").rstrip(".") + "s"
@@ -570,7 +570,7 @@ class Node:
                 self._tick(min(now - last, 1.0))
                 last = now
                 time.sleep(tick_seconds)
-        except Death as death:
+        except NodeDeathError as death:
             self.journal.write(death.chain, "FATAL", "node/node.go:1", death.message, **death.details)
             return death.exit_code
         except OSError as error:
@@ -632,9 +632,9 @@ class Node:
             height = self.bootstrap.count(chain, ACCEPTED) + 1
             error = f"failed to verify block {BLOCK_ID} (height={height}) in bootstrapping: simulated"
             reason = "received an unexpected error"
-            raise Death(1, chain, "shutting down chain", reason=reason, error=error)
+            raise NodeDeathError(1, chain, "shutting down chain", reason=reason, error=error)
         if uptime - self._bootstrapped_at >= simulation.die_after_bootstrapped_seconds:
-            raise Death(2, "", "panicking", reason="simulated panic", **{"from": "simulated"})
+            raise NodeDeathError(2, "", "panicking", reason="simulated panic", **{"from": "simulated"})
         if len(self._hoard) * 4 < simulation.eat_memory_mib:
             self._hoard.append(b"x" * 4 * MEBIBYTE)
         if self.bootstrap.written_bytes < simulation.fill_volume_mib * MEBIBYTE:
@@ -696,7 +696,7 @@ class Node:
             return
         self.health.run(findings)
         if findings["diskspace"][0]["availableDiskPercentage"] < self.settings.disk_required_percent:
-            raise Death(1, "", "low on disk space. Shutting down...")
+            raise NodeDeathError(1, "", "low on disk space. Shutting down...")
 
     def _findings(self) -> dict[str, Finding]:
         peers, done = self.peers(), self.bootstrapped

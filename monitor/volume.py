@@ -113,10 +113,16 @@ class Volume:
             return None
         if not folder.is_dir():
             return f"{folder} is no folder: remove it"
+        return self._foreign_mount() or self._irremovable()
+
+    def _foreign_mount(self) -> str | None:
         for mount in _mount_points():
-            if mount == folder or folder in mount.parents:
+            if mount == self.node_folder or self.node_folder in mount.parents:
                 return f"{mount} is a mount of its own: mount the volume at {self._data_dir} instead"
-        for root in (folder, *self._asides()):
+        return None
+
+    def _irremovable(self) -> str | None:
+        for root in (self.node_folder, *self._asides()):
             for each, _, _ in os.walk(root):
                 if not os.access(each, os.R_OK | os.W_OK | os.X_OK):
                     return (

@@ -12,19 +12,25 @@ from monitor.model import (
     AttemptCause,
     Bookkeeping,
     Build,
+    Count,
     DataState,
+    Health,
     HealthyStreak,
     Instant,
     NodeAnswering,
     NodeData,
     NodeIdentity,
+    Outcome,
+    Phase,
     Policy,
+    Reason,
     Run,
     SyncMode,
     Versions,
     VolumeReading,
     Workload,
 )
+from monitor.view import NodeStatus, Status, VolumeStatus
 
 REPOSITORY = "registry.example:5000/node"
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
@@ -149,3 +155,77 @@ def wait_state(**changes: Any) -> WaitState:
         seconds_since_stray_recreation=None,
     )
     return replace(state, **changes)
+
+
+def status(**changes: Any) -> Status:
+    """A tester of which nothing is known yet but what it is."""
+    empty = Status(
+        at=NOW.wall,
+        tester="tester",
+        network="fuji",
+        sync_mode="full-sync",
+        testbed="default",
+        phase=None,
+        message="",
+        notice="",
+        run=None,
+        counts={},
+        node=None,
+        volume=None,
+        new_build=None,
+        last_image_check_at=None,
+        results=(),
+        totals={},
+        consecutive_failures=0,
+        last_success=None,
+        tester_since=None,
+        pin_reverts=0,
+        recoveries=0,
+        stray_recreations=0,
+    )
+    return replace(empty, **changes)
+
+
+def ended(number: int, outcome: Outcome = Outcome.SUCCEEDED, **changes: Any) -> Run:
+    """A run of the old build with an outcome, and all that is measured of one."""
+    measured = {"duration_seconds": 5400.0, "wall_seconds": 5460.0, "disk_usage_bytes": 3 * 2**30}
+    return run(number=number, outcome=outcome, ended_at=NOW.wall - 1000 + number, **{**measured, **changes})
+
+
+def full_status(**changes: Any) -> Status:
+    """A tester that has seen everything: runs of every outcome, and one that is open."""
+    open_run = run(number=6, bookkeeping=Bookkeeping(active_seconds=900.0, node_restarts=2))
+    results = (
+        ended(5, Outcome.FAILED, reason=Reason.STALLED, message="P stood still", duration_seconds=None),
+        ended(4, Outcome.SUPERSEDED, duration_seconds=None, disk_usage_bytes=None),
+        ended(3),
+        ended(2, recovered=True, duration_seconds=None, wall_seconds=None, disk_usage_bytes=None),
+        ended(1, build=replace(build(NEW), versions=None)),
+    )
+    status_now = status(
+        phase=Phase.BOOTSTRAPPING,
+        message="bootstrapping",
+        run=open_run,
+        counts={
+            ("P", "blocks_fetched"): Count(1000, 234, 1000),
+            ("P", "blocks_accepted"): Count(0, 200, 200),
+            ("C", "leaves"): Count(0, 5, 5),
+        },
+        node=NodeStatus(NOW.wall - 3, up=True, health=Health.UNHEALTHY, bootstrapped=False, peers=12),
+        volume=VolumeStatus(NOW.wall - 60, 2**30, 10 * 2**30, 8 * 2**30),
+        new_build=build(NEW, "d" * 40),
+        last_image_check_at=NOW.wall - 30,
+        results=results,
+        totals={
+            ("succeeded", ""): 3,
+            ("failed", "stalled"): 1,
+            ("failed", "crashed"): 2,
+            ("superseded", ""): 1,
+        },
+        consecutive_failures=1,
+        last_success=results[2],
+        tester_since=NOW.wall - 10**6,
+        pin_reverts=1,
+        recoveries=2,
+    )
+    return replace(status_now, **changes)

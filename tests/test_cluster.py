@@ -7,13 +7,13 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_api_server import FakeApiServer, Fault, kubeconfig, serving
 
 from monitor.cluster import Cluster, Connection, FieldManager
 from monitor.cluster.answers import Call
@@ -22,14 +22,13 @@ from monitor.cluster.objects import VERSIONS_ANNOTATION, pod_of
 from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, TemporaryError
 from monitor.model import Build, Versions
 from monitor.pods import EnvironmentVariable, Mount
-from tests.fake_api_server import FakeApiServer, Fault, serving
 
 D1, D2 = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 VERSIONS = Versions("avalanchego/1.14.2", "v1.4.5", 45, "c" * 40, "1.26.8")
 BUILD = Build(f"host:5000/a/node@{D2}", frozenset({D2}), VERSIONS)
 
 
-def stateful_set(**spec: Any) -> dict[str, Any]:
+def stateful_set(**spec: object) -> dict[str, Any]:
     """A StatefulSet whose node is not container 0."""
     return {
         "metadata": {"name": "tester", "generation": 1},
@@ -49,7 +48,7 @@ def stateful_set(**spec: Any) -> dict[str, Any]:
     }
 
 
-def pod(**metadata: Any) -> dict[str, Any]:
+def pod(**metadata: object) -> dict[str, Any]:
     """A pod of it."""
     return {
         "metadata": {
@@ -60,18 +59,6 @@ def pod(**metadata: Any) -> dict[str, Any]:
         },
         "spec": {"containers": [{"name": "node", "image": "host:5000/a/node:latest"}]},
     }
-
-
-def kubeconfig(directory: Path, server: str, token: str = "the-token") -> Path:
-    """A kubeconfig file, as `kubectl` writes it."""
-    path = directory / "kubeconfig"
-    path.write_text(
-        "{apiVersion: v1, kind: Config, current-context: c,"
-        f" clusters: [{{name: c, cluster: {{server: '{server}'}}}}],"
-        f" users: [{{name: u, user: {{token: {token}}}}}],"
-        " contexts: [{name: c, context: {cluster: c, user: u}}]}"
-    )
-    return path
 
 
 class Pauses:
@@ -201,7 +188,7 @@ def test_the_owner_must_be_one_stateful_set(owners: list[dict[str, str]], found:
 
 def test_a_stateful_set_is_read(api: FakeApiServer, cluster: Cluster) -> None:
     """Who set which image comes from the managed fields."""
-    owned = {"f:spec": {"f:containers": {'k:{"name":"node"}': {".": {}, "f:image": {}}}}}
+    owned: dict[str, Any] = {"f:spec": {"f:containers": {'k:{"name":"node"}': {".": {}, "f:image": {}}}}}
     found = api.stateful_sets["tester"]
     found["metadata"]["managedFields"] = [
         {"manager": "argocd", "time": "2026-11-24T10:00:00Z", "fieldsV1": {"f:spec": {"f:template": owned}}},
@@ -261,8 +248,8 @@ class TestPin:
         self, api: FakeApiServer, cluster: Cluster, pauses: Pauses
     ) -> None:
         """409: the template may by now say something else."""
-        meddling = iter([api.touch])
-        api.before_patch = lambda found: next(meddling, lambda _: None)(found)
+        meddling = [api.touch]
+        api.before_patch = lambda found: meddling.pop()(found) if meddling else None
 
         assert cluster.pin("tester", "node", BUILD)
         assert ([each.method for each in api.requests], pauses.seconds) == (
@@ -491,11 +478,9 @@ def test_no_call_waits_for_ever(
     connection = Connection(
         from_kubeconfig(str(kubeconfig(tmp_path, api.url))), read_seconds=0.1, pause=pauses
     )
-    begun = time.monotonic()
 
     with pytest.raises(TemporaryError, match=r"\(no answer within 0.1 s\): is it reachable from here\?$"):
         act(Cluster(connection, "ns"))
-    assert time.monotonic() - begun < 1.5
 
 
 def test_a_patch_does_not_wait_for_ever(api: FakeApiServer, tmp_path: Path, pauses: Pauses) -> None:
@@ -505,7 +490,7 @@ def test_a_patch_does_not_wait_for_ever(api: FakeApiServer, tmp_path: Path, paus
         from_kubeconfig(str(kubeconfig(tmp_path, api.url))), read_seconds=0.1, pause=pauses
     )
 
-    with pytest.raises(TemporaryError, match="patch statefulsets 'tester' in namespace 'ns' .no answer"):
+    with pytest.raises(TemporaryError, match=r"patch statefulsets 'tester' in namespace 'ns' \(no answer"):
         Cluster(connection, "ns").pin("tester", "node", BUILD)
 
 
@@ -538,13 +523,15 @@ class TestCredentials:
         }
 
         with pytest.raises(ConfigurationError) as caught:
-            configuration_for(environment, str(tmp_path / "absent"))
+            configuration_for(environment, tmp_path / "absent")
         assert str(caught.value) == (
             f"no ServiceAccount's token in {tmp_path}/absent (Service token file does not exist.): "
             "mount one into this container"
         )
 
-    @pytest.mark.parametrize("content", [None, "", "a: [", "[1]", "a: b"])
+    @pytest.mark.parametrize(
+        "content", [None, "", "a: [", "[1]", "a: b", "\0", "{current-context: c, contexts: 5}"]
+    )
     def test_a_kubeconfig_that_cannot_be_used(self, tmp_path: Path, content: str | None) -> None:
         """It is named, and what to do."""
         path = tmp_path / "kubeconfig"
@@ -567,7 +554,7 @@ class TestCredentials:
             api.add(api.pods, pod())
             host, port = api.url.removeprefix("https://").split(":")
             environment = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
-            configuration = in_cluster(environment, str(tmp_path))
+            configuration = in_cluster(environment, tmp_path)
             cluster = Cluster(Connection(configuration, pause=pauses), "ns")
             cluster.read_pod("tester-0")
             (tmp_path / "token").write_text("rotated")
@@ -575,7 +562,8 @@ class TestCredentials:
             with pytest.raises(TemporaryError, match="does not accept the credentials"):
                 cluster.read_pod("tester-0")  # within the minute that it is kept
 
-            loader = configuration.refresh_api_key_hook.__closure__[0].cell_contents
+            hook: Any = configuration.refresh_api_key_hook
+            loader = hook.__closure__[0].cell_contents
             loader.token_expires_at = loader.token_expires_at.replace(year=2000)
             assert cluster.read_pod("tester-0").uid == "uid-a"
 
@@ -588,7 +576,7 @@ class TestCredentials:
         with serving(_certificate(tmp_path)) as api:
             host, port = api.url.removeprefix("https://").split(":")
             environment = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
-            connection = Connection(in_cluster(environment, str(tmp_path / "other")), pause=pauses)
+            connection = Connection(in_cluster(environment, tmp_path / "other"), pause=pauses)
 
             with pytest.raises(TemporaryError, match="CERTIFICATE_VERIFY_FAILED") as caught:
                 Cluster(connection, "ns").read_pod("tester-0")

@@ -4,8 +4,8 @@
 says what each answer means; `objects` turns JSON into values; `gateway` has the operations.
 """
 
-from monitor.cluster.connection import Connection, Pause
+from monitor.cluster.connection import Connection, Pause, forever
 from monitor.cluster.gateway import Cluster
 from monitor.cluster.objects import FieldManager, StatefulSet
 
-__all__ = ["Cluster", "Connection", "FieldManager", "Pause", "StatefulSet"]
+__all__ = ["Cluster", "Connection", "FieldManager", "Pause", "StatefulSet", "forever"]

@@ -8,10 +8,10 @@ settled here.
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.cluster.answers import Answer, Call, UnavailableError, checked, one_line
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Pause = Callable[[float], bool]
 """Waits for so many seconds; true once the program is to end, such as `threading.Event().wait`."""
 
-SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _TRIES = 3
 _BACK_OFF_SECONDS = 0.5
 _LONGEST_RETRY_AFTER_SECONDS = 30.0
@@ -38,7 +38,7 @@ def forever(seconds: float) -> bool:
     return False
 
 
-def in_cluster(environment: Mapping[str, str], directory: str = SERVICE_ACCOUNT) -> Configuration:
+def in_cluster(environment: Mapping[str, str], directory: Path = SERVICE_ACCOUNT) -> Configuration:
     """The ServiceAccount's configuration; its token is read anew every minute, as it is rotated.
 
     Raises:
@@ -50,15 +50,16 @@ def in_cluster(environment: Mapping[str, str], directory: str = SERVICE_ACCOUNT)
 
     configuration = Configuration()
     loader = InClusterConfigLoader(  # type: ignore[no-untyped-call]
-        token_filename=os.path.join(directory, "token"),
-        cert_filename=os.path.join(directory, "ca.crt"),
+        token_filename=str(directory / "token"),
+        cert_filename=str(directory / "ca.crt"),
         environ=environment,
     )
     try:
         loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
     except (ConfigException, OSError) as error:
         raise ConfigurationError(
-            f"no ServiceAccount's token in {directory} ({one_line(str(error))}): mount one into this container"
+            f"no ServiceAccount's token in {directory} ({one_line(str(error))}): "
+            "mount one into this container"
         ) from error
     return configuration
 
@@ -70,14 +71,14 @@ def from_kubeconfig(paths: str) -> Configuration:
         ConfigurationError: there is none, or it is malformed.
     """
     from kubernetes.client.configuration import Configuration  # noqa: PLC0415
-    from kubernetes.config import ConfigException, load_kube_config  # noqa: PLC0415
+    from kubernetes.config import load_kube_config  # noqa: PLC0415
 
     configuration = Configuration()
     try:
         load_kube_config(  # type: ignore[no-untyped-call]
             config_file=paths, client_configuration=configuration, persist_config=False
         )
-    except (ConfigException, OSError, ValueError, TypeError, KeyError) as error:
+    except Exception as error:  # the client raises whatever a malformed file leads it to
         raise ConfigurationError(
             f"kubeconfig {paths!r} cannot be used ({one_line(str(error))}): "
             "set KUBECONFIG to a working one, or run in a pod with a ServiceAccount"
@@ -86,7 +87,7 @@ def from_kubeconfig(paths: str) -> Configuration:
 
 
 def configuration_for(
-    environment: Mapping[str, str], service_account: str = SERVICE_ACCOUNT
+    environment: Mapping[str, str], service_account: Path = SERVICE_ACCOUNT
 ) -> Configuration:
     """In a pod the ServiceAccount's, elsewhere that of `KUBECONFIG` or `~/.kube/config`.
 
@@ -95,8 +96,8 @@ def configuration_for(
     """
     if environment.get("KUBERNETES_SERVICE_HOST"):
         return in_cluster(environment, service_account)
-    default = os.path.join(environment.get("HOME", "~"), ".kube", "config")
-    return from_kubeconfig(environment.get("KUBECONFIG") or default)
+    default = Path(environment.get("HOME", "~")) / ".kube" / "config"
+    return from_kubeconfig(environment.get("KUBECONFIG") or str(default))
 
 
 class Connection:

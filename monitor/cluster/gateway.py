@@ -168,7 +168,7 @@ class Cluster:
             f"while it is pinned to {build.image}: try again later"
         )
 
-    def _send(  # noqa: PLR0913 (the parts of a call)
+    def _send(
         self,
         verb: str,
         resource: str,

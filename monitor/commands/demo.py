@@ -73,7 +73,9 @@ def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threa
         tester = local_tester(local, arguments, os.environ, console, stopping)
         console.print(f"page     http://127.0.0.1:{web_port}/")
         console.print(f"metrics  http://127.0.0.1:{web_port}/metrics")
-        console.print(f"{len(BUILDS)} builds of a simulated node are bootstrapped one after the other (Ctrl-C ends it)")
+        console.print(
+            f"{len(BUILDS)} builds of a simulated node are bootstrapped one after the other (Ctrl-C ends it)"
+        )
         console.print()
         next_build = threading.Thread(
             target=_replace_builds, args=(executable, tester, settings.keep), name="builds"
@@ -115,9 +117,7 @@ def _write_build(executable: Path, index: int) -> None:
     aside.replace(executable)
 
 
-def _local_settings(
-    executable: Path, data_dir: Path, settings: DemoSettings, web_port: int
-) -> LocalSettings:
+def _local_settings(executable: Path, data_dir: Path, settings: DemoSettings, web_port: int) -> LocalSettings:
     host = settings.listen[0] or "127.0.0.1"
     return LocalSettings(
         build=executable,

@@ -4,78 +4,68 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import threading
-import time
 from collections.abc import Callable
-from types import FrameType
 from typing import TypeVar
 
 from monitor.act import Actor
 from monitor.clock import SystemClock
-from monitor.cluster import Cluster
+from monitor.cluster import Cluster, Pause, forever
 from monitor.commands.watching import patiently_opened, watching
 from monitor.errors import MonitorError, TemporaryError
-from monitor.ledger import recover
+from monitor.ledger import Ledger, recover
 from monitor.loop import Init
-from monitor.model import Workload
 from monitor.observe import InitObserver
 from monitor.platforms.check_pod import CheckPatience, CheckPodSource
-from monitor.platforms.kubernetes import KubernetesPlatform
-from monitor.platforms.kubernetes import PodSettings as OwnPod
+from monitor.platforms.kubernetes import KubernetesPlatform, OwnPod
 from monitor.settings import InitSettings, PodSettings, WaitSettings
 from monitor.volume import Volume
 
 TRIES = 6
 FIRST_RETRY_SECONDS = 1.0
+LAST_RESORT_SECONDS = 4.5
 
 _log = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
 
 
-class Terminated(BaseException):
+class TerminatedError(BaseException):
     """SIGTERM came; raised wherever the main thread is, since every step can be repeated."""
 
 
-def run_init(settings: InitSettings) -> int:
-    """Start or resume a test; 0 when the node may start."""
+def run_init(settings: InitSettings, pause: Pause = forever) -> int:
+    """Start or resume a test; 0 when the node may start.
+
+    Raises:
+        MonitorError: a person must do something, or what is in the way did not pass.
+    """
     signal.signal(signal.SIGTERM, _terminate)
-    stopping = threading.Event()
-    platform, source = _platform(settings)
-    ledger = patiently_opened(settings.data_dir, stopping)
-    policy, clock, volume = settings.policy(settings.tester_name), SystemClock(), Volume(settings.data_dir)
-    workload: Workload | None = None
-    proceed = False
     try:
-        workload = _tried(platform.workload)
-        recover(ledger, settings.data_dir, workload, settings.testbed)
-        ledger.keep_reserve()
-        init = Init(
-            InitObserver(platform, source, ledger, volume, policy, clock),
-            ledger,
-            Actor(platform, ledger, volume, policy, clock, stopping),
-            policy,
-            clock,
-            stopping,
-        )
-        found = workload
-        proceed = _tried(lambda: init.run(found))
-    except Terminated:
+        return 0 if _init(settings, pause) else 1
+    except TerminatedError:
         _log.info("told to stop")
+        return 1
     finally:
-        if workload is not None and not proceed:
-            with contextlib.suppress(MonitorError):
-                ledger.release(workload.uid)
-        ledger.close()
-    return 0 if proceed else 1
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends anyway, and says how
 
 
 def run_wait(settings: WaitSettings) -> int:
-    """Watch the node until told to stop."""
+    """Watch the node until told to stop.
+
+    Raises:
+        MonitorError: it cannot begin.
+    """
     stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    signal.signal(signal.SIGINT, lambda *_: stopping.set())
-    platform, source = _platform(settings)
+
+    def stop(*_: object) -> None:
+        _end_before_long()
+        stopping.set()
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, stop)
+    platform, source = _platform(settings, stopping.wait)
     ledger = patiently_opened(settings.data_dir, stopping)
     parts = watching(
         settings,
@@ -89,46 +79,89 @@ def run_wait(settings: WaitSettings) -> int:
         settings.node_url,
     )
     parts.run(stopping)
-    with contextlib.suppress(MonitorError):
-        holder = ledger.holder()
-        if holder is not None and holder.uid == platform.uid:
-            ledger.release(holder.uid)
+    _release(ledger, platform)
     return 0
 
 
-def _platform(settings: PodSettings) -> tuple[KubernetesPlatform, CheckPodSource]:
-    cluster = Cluster(settings.namespace)
-    platform = KubernetesPlatform(
-        cluster,
-        OwnPod(
-            settings.pod_name,
-            settings.node_container_name,
-            str(settings.data_dir),
-            settings.network or None,
-            settings.sync_mode,
-        ),
+def _init(settings: InitSettings, pause: Pause) -> bool:
+    """Whether the node may start."""
+    stopping = threading.Event()
+    platform, source = _platform(settings, pause)
+    ledger = patiently_opened(settings.data_dir, stopping)
+    policy, clock, volume = settings.policy(settings.tester_name), SystemClock(), Volume(settings.data_dir)
+    init = Init(
+        InitObserver(platform, source, ledger, volume, policy, clock),
+        ledger,
+        Actor(platform, ledger, volume, policy, clock, stopping),
+        policy,
+        clock,
+        stopping,
     )
-    return platform, CheckPodSource(
+
+    def passage() -> bool:
+        workload = platform.workload()
+        recover(ledger, settings.data_dir, workload, settings.testbed)
+        ledger.keep_reserve()
+        return init.run(workload)
+
+    proceed = False
+    try:
+        proceed = _tried(passage, pause)
+    finally:
+        if not proceed:
+            _release(ledger, platform)
+        ledger.close()
+    return proceed
+
+
+def _platform(settings: PodSettings, pause: Pause) -> tuple[KubernetesPlatform, CheckPodSource]:
+    cluster = Cluster.connect(settings.namespace, pause=pause)
+    own = OwnPod(
+        settings.pod_name,
+        settings.node_container_name,
+        str(settings.data_dir),
+        settings.network or None,
+        settings.sync_mode,
+    )
+    source = CheckPodSource(
         cluster,
         settings.pod_name,
         settings.node_container_name,
         settings.rolling_tag,
         patience=CheckPatience(deadline_seconds=settings.check_pod_timeout),
+        pause=pause,
     )
+    return KubernetesPlatform(cluster, own, pause=pause), source
 
 
-def _tried(call: Callable[[], _Answer]) -> _Answer:
+def _release(ledger: Ledger, platform: KubernetesPlatform) -> None:
+    """Give the volume up, so that the next pod need not wait until this one is silent."""
+    if platform.uid is not None:
+        with contextlib.suppress(MonitorError):
+            ledger.release(platform.uid)
+
+
+def _tried(call: Callable[[], _Answer], pause: Pause) -> _Answer:
     """The call's answer, tried again with back-off while what fails may pass."""
-    pause_seconds = FIRST_RETRY_SECONDS
+    wait_seconds = FIRST_RETRY_SECONDS
     for _ in range(TRIES - 1):
         try:
             return call()
         except TemporaryError as error:
-            _log.warning("%s; trying again in %.0f s", error, pause_seconds)
-            time.sleep(pause_seconds)
-            pause_seconds *= 2
+            _log.warning("%s; trying again in %.0f s", error, wait_seconds)
+            if pause(wait_seconds):
+                raise
+            wait_seconds *= 2
     return call()
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def _terminate(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is cleaned up now is not interrupted again
+    _end_before_long()
+    raise TerminatedError
+
+
+def _end_before_long() -> None:
+    """End the process whatever hangs: a call in a clean-up, a lock.  Every write is a transaction."""
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
+    signal.setitimer(signal.ITIMER_REAL, LAST_RESORT_SECONDS)

@@ -10,9 +10,7 @@ from rich.console import Console
 from monitor.ledger import open_read_only
 from monitor.settings import HistorySettings, StatusSettings
 from monitor.terminal import history_table, status_lines
-from monitor.view import RESULTS_SHOWN, run_json, status_json, status_of
-
-HISTORY_SHOWN = 1000
+from monitor.view import HISTORY_SHOWN, RESULTS_SHOWN, run_json, status_json, status_of
 
 
 def run_status(settings: StatusSettings) -> int:

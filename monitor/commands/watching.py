@@ -24,9 +24,9 @@ from monitor.observe import WORKLOAD_KEPT_SECONDS, WaitObserver
 from monitor.platforms.base import BuildSource, Platform
 from monitor.refresh import BuildWatch, Measurement
 from monitor.settings import TesterSettings, WebSettings
-from monitor.view import RESULTS_SHOWN, Status, status_of
+from monitor.view import HISTORY_SHOWN, RESULTS_SHOWN, Status, status_of
 from monitor.volume import Volume
-from monitor.web import WebServer
+from monitor.web import Certificate, Site, WebServer
 
 LEDGER_PATIENCE_SECONDS = 60.0
 _LEDGER_STEP_SECONDS = 1.0
@@ -101,5 +101,6 @@ def watching(
     )
     registry = CollectorRegistry()
     registry.register(StatusCollector(load, activity))
-    server = WebServer(web.listen, registry, load, daemon.healthy, lambda: True)
+    site = Site(registry, load, lambda: ledger.runs(HISTORY_SHOWN), daemon.healthy, lambda: True)
+    server = WebServer(web.listen, site, Certificate(*web.tls) if web.tls else None)
     return Watching(daemon, server, load)

@@ -44,7 +44,8 @@ def write(connection: sqlite3.Connection, record: Record, now: Instant, testbed:
         case RecordAttempt():
             connection.execute(
                 "INSERT INTO attempts (image, digests, versions, after_run, cause, uid, recorded_at) VALUES "
-                "(:image, :digests, :versions, (SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL), :cause, :uid, :now)",
+                "(:image, :digests, :versions, "
+                "(SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL), :cause, :uid, :now)",
                 rows.build_columns(record.build)
                 | {"cause": record.cause, "uid": record.uid, "now": now.wall},
             )

@@ -95,18 +95,22 @@ def _opened(path: Path) -> Ledger:
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("PRAGMA synchronous = EXTRA")
         schema.prepare(connection, str(path))
-        with closing(connection.execute("PRAGMA quick_check(1)")) as checked:
-            (verdict,) = checked.fetchone()
-        if verdict != "ok":
-            broken = sqlite3.DatabaseError(verdict)
-            broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-            raise broken
+        _check_whole(connection)
     except BaseException:
         connection.close()
         raise
     ledger = Ledger(connection, path)
     ledger.refresh_details()
     return ledger
+
+
+def _check_whole(connection: sqlite3.Connection) -> None:
+    with closing(connection.execute("PRAGMA quick_check(1)")) as checked:
+        (verdict,) = checked.fetchone()
+    if verdict != "ok":
+        broken = sqlite3.DatabaseError(verdict)
+        broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise broken
 
 
 def _temporary(path: Path, error: sqlite3.Error) -> TemporaryError:

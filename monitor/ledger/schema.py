@@ -73,7 +73,11 @@ CREATE TABLE IF NOT EXISTS interventions (
     image TEXT NOT NULL DEFAULT '',
     made_at REAL NOT NULL
 );
-CREATE TABLE IF NOT EXISTS holder (only INTEGER PRIMARY KEY CHECK (only = 1), uid TEXT NOT NULL, beat INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS holder (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    uid TEXT NOT NULL,
+    beat INTEGER NOT NULL
+);
 """
 
 

@@ -41,7 +41,7 @@ _PULL_FAILURES = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 )
 _START_FAILURES = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-_DIGEST = re.compile(r"(?:[a-z-]+://)?(?P<repository>[^@]+)@(?P<digest>[a-z0-9+._-]+:[0-9a-fA-F]{32,})")
+_IMAGE_ID = re.compile(r"(?:[a-z-]+://)?[^@]+@(?P<digest>[a-z0-9+._-]+:[0-9a-fA-F]{32,})")
 
 
 def check_pod(
@@ -101,7 +101,7 @@ def parse_versions(log: str) -> Versions:
     for brace in re.finditer(r"\{", log):
         try:
             found, _ = decoder.raw_decode(log, brace.start())
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if "application" in found:
             return Versions.parse(json.dumps(found))
@@ -110,7 +110,7 @@ def parse_versions(log: str) -> Versions:
 
 def _command(node: JsonObject) -> tuple[str, ...]:
     command = tuple(node.get("command", ()))
-    # A shell would run its script, that is the whole node, and take `--version-json` for the script's argument.
+    # A shell would run its script, that is the whole node, and take `--version-json` for its argument.
     if not command or posixpath.basename(command[0]) in _SHELLS:
         return _DEFAULT_COMMAND
     return command
@@ -150,7 +150,7 @@ def digest_of(image_id: str, image: str) -> str:
     Raises:
         ConfigurationError: it names an image that only this machine has.
     """
-    match = _DIGEST.fullmatch(image_id)
+    match = _IMAGE_ID.fullmatch(image_id)
     if match:
         return match["digest"]
     if image_id:

@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from monitor.cluster import Cluster, Pause
-from monitor.cluster.connection import forever
-from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, TemporaryError
+from monitor.cluster import Cluster, Pause, forever
+from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.model import Build, JsonObject, Versions
 from monitor.platforms.check_manifest import (
     CONTAINER,
@@ -56,7 +55,7 @@ class _LookUp:
 class CheckPodSource:
     """Implements `BuildSource` with a pod that runs the image under the rolling tag."""
 
-    def __init__(  # noqa: PLR0913 (names, and what it works with)
+    def __init__(
         self,
         cluster: Cluster,
         pod_name: str,
@@ -113,17 +112,17 @@ class CheckPodSource:
         """Run it once; whatever happens, no check pod stays."""
         self._remove(manifest)
         try:
-            self._cluster.create_pod(manifest)
-            return self._result(manifest)
+            uid = self._cluster.create_pod(manifest)
+            return self._result(manifest, uid)
         finally:
             self._remove_quietly(manifest)
 
-    def _result(self, manifest: JsonObject) -> _LookUp:
+    def _result(self, manifest: JsonObject, uid: str) -> _LookUp:
         name, image = manifest["metadata"]["name"], manifest["spec"]["containers"][0]["image"]
         begun, digest = self._clock(), ""
         while True:
             found = self._cluster.find_pod(name)
-            if found is None:
+            if found is None or found["metadata"]["uid"] != uid:
                 raise TemporaryError(
                     f"check pod {name!r} was deleted by someone before it told its image: try again later"
                 )
@@ -146,7 +145,7 @@ class CheckPodSource:
         try:
             text = self._cluster.read_log(name, CONTAINER, limit_bytes=_LOG_LIMIT_BYTES)
             return _LookUp(digest, parse_versions(text))
-        except (TemporaryError, NotPermittedError, ValueError, TypeError) as error:
+        except (MonitorError, ValueError, TypeError) as error:  # unknown versions are no reason to stop
             return _LookUp(digest, None, str(error))
 
     def _remove(self, manifest: JsonObject) -> None:

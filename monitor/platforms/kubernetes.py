@@ -15,8 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from monitor.cluster import Cluster, Pause, StatefulSet
-from monitor.cluster.connection import forever
+from monitor.cluster import Cluster, Pause, StatefulSet, forever
 from monitor.cluster.gateway import FIELD_MANAGER, listing
 from monitor.cluster.objects import VERSIONS_ANNOTATION, pod_of
 from monitor.configuration import check_node_data, configuration_of
@@ -29,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class PodSettings:
+class OwnPod:
     """What names the node: its pod and container, and what of its configuration is settled by flags."""
 
     pod_name: str
@@ -59,7 +58,7 @@ class KubernetesPlatform:
     def __init__(
         self,
         cluster: Cluster,
-        settings: PodSettings,
+        settings: OwnPod,
         *,
         patience: Patience | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -75,6 +74,11 @@ class KubernetesPlatform:
         self._stateful_set_name = ""
         self._deleted_at: float | None = None
         self._unchanged = False
+
+    @property
+    def uid(self) -> str | None:
+        """The own pod's UID; `None` until the pod was read."""
+        return self._uid
 
     def workload(self) -> Workload:
         """What is set to run now, by the own pod."""
@@ -174,8 +178,8 @@ class KubernetesPlatform:
         found = self._cluster.read_stateful_set(self._stateful_set_name)
         if found.partition > 0:
             raise ConfigurationError(
-                f"StatefulSet {found.name!r} rolls out only from ordinal {found.partition} on, so its pod would "
-                "come back on the old revision: set spec.updateStrategy.rollingUpdate.partition to 0"
+                f"StatefulSet {found.name!r} rolls out only from ordinal {found.partition} on, so its pod "
+                "would come back on the old revision: set spec.updateStrategy.rollingUpdate.partition to 0"
             )
         return found
 
@@ -212,10 +216,13 @@ def _versions(pod: Pod) -> Versions | None:
     try:
         return Versions.parse(text)
     except (ValueError, TypeError) as error:
-        raise ConfigurationError(
-            f"annotation {VERSIONS_ANNOTATION} of pod {pod.name!r} is no output of --version-json ({error}): "
-            "correct it in the StatefulSet's template, or empty it"
-        ) from error
+        _log.warning(
+            "annotation %s of pod %r is no output of --version-json (%s): the build's versions are unknown",
+            VERSIONS_ANNOTATION,
+            pod.name,
+            error,
+        )
+        return None
 
 
 def _mounts(container: Container, path: str) -> bool:

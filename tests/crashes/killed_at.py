@@ -31,9 +31,11 @@ WATCHED: dict[CodeType, str] = {
     Cluster.create_pod.__code__: "create pod",
     Cluster.delete_pod.__code__: "delete pod",
     Volume.clear.__code__: "clear",
-    shutil.rmtree.__code__: "remove",
 }
 SYSTEM_CALLS = {os.rename: "rename", os.replace: "replace"}
+# A plain function or, from Python 3.12 on, an instance with a `__call__`.
+_REMOVE = getattr(shutil.rmtree, "__code__", None) or type(shutil.rmtree).__call__.__code__
+WATCHED[_REMOVE] = "remove"
 
 
 class Killer:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from fake_api_server import FakeApiServer
+
 from monitor import simulated_node
 from monitor.errors import MonitorError
 from monitor.ledger import open_read_only
@@ -167,8 +168,15 @@ class PodLife:
     def _command(self, command: str, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
         """One of the commands as the pod runs it; at the end it is asked to stop, as the kubelet does."""
         process = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("killed_at.py"), self.crossings, str(self._fatal)]
-            + [command, *tester_flags(self.data_dir, self._node_port), *flags],
+            [
+                sys.executable,
+                str(Path(__file__).with_name("killed_at.py")),
+                str(self.crossings),
+                str(self._fatal),
+                command,
+                *tester_flags(self.data_dir, self._node_port),
+                *flags,
+            ],
             env=os.environ | {"KUBECONFIG": str(self._kubeconfig()), "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -195,10 +203,17 @@ class PodLife:
         marker.touch()
         image = self._api.pods["tester-0"]["spec"]["containers"][1]["image"]
         node = subprocess.Popen(
-            [sys.executable, simulated_node.__file__, f"--data-dir={folder}", "--network-id=fuji"]
-            + [f"--http-port={self._node_port}", "--health-check-frequency=50ms"]
-            + [f"--simulate-commit={COMMITS[DIGESTS.index(image.partition('@')[2])]}"]
-            + ["--simulate-bootstrap-seconds=0.3", "--simulate-blocks=50"],
+            [
+                sys.executable,
+                simulated_node.__file__,
+                f"--data-dir={folder}",
+                "--network-id=fuji",
+                f"--http-port={self._node_port}",
+                "--health-check-frequency=50ms",
+                f"--simulate-commit={COMMITS[DIGESTS.index(image.partition('@')[2])]}",
+                "--simulate-bootstrap-seconds=0.3",
+                "--simulate-blocks=50",
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._log,
@@ -223,9 +238,7 @@ class PodLife:
 
     def _run_check_pod(self, pod: dict[str, Any]) -> None:
         """The kubelet pulls the newest build, and it prints its versions and ends."""
-        versions = simulated_node.versions_json(
-            simulated_node.Simulation(commit=COMMITS[self._newest])
-        )
+        versions = simulated_node.versions_json(simulated_node.Simulation(commit=COMMITS[self._newest]))
         self._api.logs[pod["metadata"]["name"]] = versions
         container = pod["spec"]["containers"][0]["name"]
         pod["status"] = {

@@ -6,14 +6,13 @@ to it is killed with signal 9 right there, and started again as a kubelet does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-
 from crashes.pod_life import DIGESTS, REPOSITORY, PodLife
 from fake_api_server import serving
+
 from monitor.ledger.details import FILE_NAME, read_details
 from monitor.model import Outcome
 
@@ -64,10 +63,10 @@ def lived(folder: Path, fatal: int) -> PodLife:
 
 
 @pytest.fixture(scope="module")
-def crossings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+def crossings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The crossings of a life that nobody disturbs."""
     life = lived(tmp_path_factory.mktemp("undisturbed") / "life", 0)
-    yield life.crossings.read_text().splitlines()
+    return life.crossings.read_text().splitlines()
 
 
 @pytest.mark.parametrize("side", ["before", "after"])

@@ -112,7 +112,7 @@ def source_environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def running(binary: Path, data: Path, environment: dict[str, str]) -> Iterator[str]:
-    """A node that is healthy; the address of its API."""
+    """A node that has bootstrapped; the address of its API."""
     data.mkdir(exist_ok=True)
     own = {
         "AVAGO_DATA_DIR": str(data),
@@ -128,10 +128,12 @@ def running(binary: Path, data: Path, environment: dict[str, str]) -> Iterator[s
     with (data / "output").open("w+") as output:
         node = subprocess.Popen([binary], env=inherited | own | environment, stdout=output, stderr=output)
         try:
-            yield until(lambda: healthy_uri(node, data), START_SECONDS, f"the node is not healthy; see {output.name}")
+            yield until(
+                lambda: ready_uri(node, data), START_SECONDS, f"the node is not ready; see {output.name}"
+            )
         except Exception:
             output.seek(0)
-            sys.stderr.writelines(output.readlines()[-20:])
+            sys.stderr.writelines(line[:200].rstrip() + "\n" for line in output.readlines()[-20:])
             raise
         finally:
             node.terminate()
@@ -139,13 +141,14 @@ def running(binary: Path, data: Path, environment: dict[str, str]) -> Iterator[s
     (data / "output").unlink()
 
 
-def healthy_uri(node: subprocess.Popen[bytes], data: Path) -> str | None:
-    """Where the node answers, once it is healthy."""
+def ready_uri(node: subprocess.Popen[bytes], data: Path) -> str | None:
+    """Where the node answers, once it has bootstrapped."""
     if node.poll() is not None:
         raise RuntimeError(f"the node has ended with {node.returncode}")
     try:
         uri: str = json.loads((data / "process.json").read_text())["uri"]
-        with urllib.request.urlopen(f"{uri}/ext/health", timeout=5):
+        # Readiness: alone in its network it lacks peers, and never calls itself healthy.
+        with urllib.request.urlopen(f"{uri}/ext/health/readiness", timeout=5):
             return uri
     except (OSError, ValueError):
         return None
@@ -165,7 +168,12 @@ def make_blocks(uri: str) -> None:
             "gasPrice": 2 * number(call(uri, "/ext/bc/C/rpc", "eth_gasPrice")),
         }
         signed = account.sign_transaction(transfer)
-        call(uri, "/ext/bc/C/rpc", "eth_sendRawTransaction", ["0x" + signed.raw_transaction.hex().removeprefix("0x")])
+        call(
+            uri,
+            "/ext/bc/C/rpc",
+            "eth_sendRawTransaction",
+            ["0x" + signed.raw_transaction.hex().removeprefix("0x")],
+        )
         until(
             lambda height=height: number(call(uri, "/ext/bc/C/rpc", "eth_blockNumber")) >= height or None,  # type: ignore[misc]
             BLOCK_SECONDS,

@@ -1,0 +1,193 @@
+"""What a fake API server knows: pods, their logs and StatefulSets, and what each request does to them.
+
+It keeps what a client must get right: the bearer header, resource versions and UID preconditions, the
+strategic merge of a template's containers, `Status` objects for errors.  Nothing runs: tests play kubelet and
+controllers through `on_create`, `after_patch` and the objects.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+JsonObject = dict[str, Any]
+Response = tuple[int, dict[str, str], bytes]
+VERBS = {"GET": "get", "POST": "create", "DELETE": "delete", "PATCH": "patch"}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one request: an answer of this status, a delay before it, or a broken connection."""
+
+    status: int = 0
+    message: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    delay_seconds: float = 0.0
+    drop: bool = False
+    after_serving: bool = False
+    """The request is carried out first; only its answer is lost."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: JsonObject | None
+
+
+class FakeApiServer:
+    """The server's state; `fake_api_server.serving` runs it.
+
+    `denied` is what no Role allows: the verb and the resource, with the message of the refusal.
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.token = "the-token"
+        self.denied: dict[tuple[str, str], str] = {}
+        self.pods: dict[str, JsonObject] = {}
+        self.stateful_sets: dict[str, JsonObject] = {}
+        self.logs: dict[str, str] = {}
+        self.faults: list[Fault] = []
+        self.requests: list[Request] = []
+        self.on_create: Callable[[JsonObject], None] = lambda _pod: None
+        self.before_patch: Callable[[JsonObject], None] = lambda _stateful_set: None
+        self.after_patch: Callable[[JsonObject], None] = lambda _stateful_set: None
+        self.deleted: list[str] = []
+        self.reads_until_gone = 0
+        self._versions = 100
+        self._lock = threading.RLock()
+
+    def made(self, method: str) -> list[Request]:
+        """The requests of one method, in order."""
+        return [each for each in self.requests if each.method == method]
+
+    def add(self, kept: dict[str, JsonObject], found: JsonObject) -> JsonObject:
+        """Keep an object as the server would, with a resource version."""
+        kept[found["metadata"]["name"]] = found
+        self.touch(found)
+        return found
+
+    def touch(self, found: JsonObject) -> None:
+        """Somebody changed it."""
+        self._versions += 1
+        found["metadata"]["resourceVersion"] = str(self._versions)
+
+    def serve(self, request: Request) -> Response:
+        """Carry a request out."""
+        with self._lock:
+            if request.headers.get("authorization", "").lower() != f"bearer {self.token}":
+                return status_response(HTTPStatus.UNAUTHORIZED, "Unauthorized")
+            parts = request.path.strip("/").split("/")
+            kind, name, subresource = ([*parts[parts.index("namespaces") + 2 :], "", ""])[:3]
+            resource = f"{kind}/{subresource}" if subresource else kind
+            refusal = self.denied.get((VERBS[request.method], resource))
+            if refusal is not None:
+                return status_response(HTTPStatus.FORBIDDEN, refusal)
+            return self._carried_out(request, resource, name)
+
+    def _carried_out(self, request: Request, resource: str, name: str) -> Response:
+        body = request.body or {}
+        match (request.method, resource):
+            case ("GET", "pods/log"):
+                return self._log(name, request)
+            case ("GET", _):
+                return self._read(resource, name)
+            case ("POST", "pods"):
+                return self._create(body)
+            case ("DELETE", "pods"):
+                return self._delete(name, body)
+            case ("PATCH", "statefulsets"):
+                return self._patch(name, request)
+        return status_response(HTTPStatus.METHOD_NOT_ALLOWED, "the server does not allow this method")
+
+    def _read(self, kind: str, name: str) -> Response:
+        found = (self.pods if kind == "pods" else self.stateful_sets).get(name)
+        if found and "deletionTimestamp" in found["metadata"]:
+            self.reads_until_gone -= 1
+            if self.reads_until_gone < 0:
+                del self.pods[name]
+                found = None
+        return _json(HTTPStatus.OK, found) if found else _missing(kind, name)
+
+    def _log(self, name: str, request: Request) -> Response:
+        if name not in self.pods:
+            return _missing("pods", name)
+        text = self.logs.get(name, "").encode()[: int(request.query["limitBytes"])]
+        return HTTPStatus.OK, {"Content-Type": "text/plain"}, text
+
+    def _create(self, pod: JsonObject) -> Response:
+        name = pod["metadata"]["name"]
+        if name in self.pods:
+            return status_response(HTTPStatus.CONFLICT, f'pods "{name}" already exists')
+        pod["metadata"]["uid"] = f"uid-{self._versions}"
+        pod["status"] = {"phase": "Pending"}
+        self.add(self.pods, pod)
+        self.on_create(pod)
+        return _json(HTTPStatus.CREATED, pod)
+
+    def _delete(self, name: str, options: JsonObject) -> Response:
+        pod = self.pods.get(name)
+        if pod is None:
+            return _missing("pods", name)
+        wanted, uid = options.get("preconditions", {}).get("uid"), pod["metadata"]["uid"]
+        if wanted and wanted != uid:
+            return status_response(
+                HTTPStatus.CONFLICT, f"the UID in the precondition ({wanted}) is not {uid}"
+            )
+        self.deleted.append(uid)
+        if self.reads_until_gone:
+            pod["metadata"]["deletionTimestamp"] = "2026-11-24T00:00:00Z"
+        else:
+            del self.pods[name]
+        return _json(HTTPStatus.OK, pod)
+
+    def _patch(self, name: str, request: Request) -> Response:
+        found = self.stateful_sets.get(name)
+        if found is None:
+            return _missing("statefulsets.apps", name)
+        if request.headers.get("content-type") != "application/strategic-merge-patch+json":
+            return status_response(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not a strategic merge patch")
+        self.before_patch(found)
+        patch = request.body or {}
+        if patch["metadata"]["resourceVersion"] != found["metadata"]["resourceVersion"]:
+            return status_response(
+                HTTPStatus.CONFLICT, "the object has been modified; apply your changes to the latest"
+            )
+        before = copy.deepcopy(found["spec"])
+        _merge_template(found["spec"]["template"], patch["spec"]["template"])
+        if found["spec"] != before:
+            found["metadata"]["generation"] += 1
+        self.touch(found)
+        self.after_patch(found)
+        return _json(HTTPStatus.OK, found)
+
+
+def _merge_template(template: JsonObject, patch: JsonObject) -> None:
+    annotations = template.setdefault("metadata", {}).setdefault("annotations", {})
+    annotations.update(patch["metadata"]["annotations"])
+    by_name = {each["name"]: each for each in template["spec"]["containers"]}
+    for change in patch["spec"]["containers"]:
+        by_name[change["name"]].update(change)
+
+
+def _json(status: int, found: JsonObject) -> Response:
+    return status, {"Content-Type": "application/json"}, json.dumps(found).encode()
+
+
+def status_response(status: int, message: str) -> Response:
+    return _json(status, {"kind": "Status", "status": "Failure", "message": message, "code": int(status)})
+
+
+def _missing(kind: str, name: str) -> Response:
+    return status_response(HTTPStatus.NOT_FOUND, f'{kind} "{name}" not found')
