@@ -139,7 +139,7 @@ class PodLife:
                     return False
             if process.returncode == 0:
                 return True
-            self._count(process, "init", expected=1)
+            self._check(process, "init", expected=1)
         return False
 
     def _run(self, pod: dict[str, Any]) -> None:
@@ -150,7 +150,7 @@ class PodLife:
             while self._is_there(pod) and not self._done():
                 self._tend()
                 if daemon.poll() is not None:
-                    self._count(daemon, "wait-for-completion", expected=KILLED)
+                    self._check(daemon, "wait-for-completion", expected=KILLED)
                     daemon = stack.enter_context(self._command("wait-for-completion", *flags))
 
     def _tend(self) -> None:
@@ -158,10 +158,8 @@ class PodLife:
         self._done()
         time.sleep(STEP_SECONDS)
 
-    def _count(self, process: subprocess.Popen[bytes], command: str, expected: int) -> None:
-        if process.returncode == KILLED:
-            self.kills += 1
-        elif process.returncode != expected:
+    def _check(self, process: subprocess.Popen[bytes], command: str, expected: int) -> None:
+        if process.returncode not in {KILLED, expected}:
             raise LifeError(f"{command} ended with {process.returncode}\n{self.told()}")
 
     @contextlib.contextmanager
@@ -187,7 +185,8 @@ class PodLife:
         finally:
             if process.poll() is None:
                 process.terminate()
-            process.wait(20)
+            if process.wait(20) == KILLED:
+                self.kills += 1
 
     @contextlib.contextmanager
     def _node(self) -> Iterator[None]:

@@ -1,0 +1,115 @@
+"""A cluster with the images in its registry, the source of a real history, and testers of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e.tester import DeployedTester
+from testbed import manifests
+from testbed.bed import Bed, BedMissingError, bed_of, network, until
+
+SOURCE_NAMESPACE = "source"
+Deploy = Callable[..., DeployedTester]
+
+
+@pytest.fixture(scope="session")
+def bed(pytestconfig: pytest.Config) -> Iterator[Bed]:
+    """The cluster; where there is none these tests are skipped, but with CI set they fail."""
+    with contextlib.ExitStack() as stack:
+        try:
+            found = stack.enter_context(
+                bed_of(pytestconfig.getoption("kubeconfig"), pytestconfig.getoption("registry"))
+            )
+        except BedMissingError as error:
+            if os.environ.get("CI"):
+                pytest.fail(str(error), pytrace=False)
+            pytest.skip(str(error))
+        found.push("pause", "1", "pause:1")
+        found.push("bootstrap-monitor", "1", "bootstrap-monitor:1")
+        yield found
+
+
+@pytest.fixture(scope="session")
+def source(bed: Bed) -> dict[str, Any]:
+    """The node with the history: what a tester's node is told to bootstrap from it."""
+    bed.push("avalanchego-source", "1", "avalanchego-source:1")
+    known = network()
+    bed.apply(manifests.namespace(SOURCE_NAMESPACE, "baseline"))
+    bed.apply(manifests.source(SOURCE_NAMESPACE, f"{bed.registry}/avalanchego-source:1", known))
+
+    def address() -> str | None:
+        found = bed.get("pod", "source", SOURCE_NAMESPACE)
+        status = found.get("status", {}) if found else {}
+        ready = any(
+            each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", ())
+        )
+        return str(status["podIP"]) if ready else None
+
+    return {**known, "address": until(address, 180, "the source node is ready")}
+
+
+@pytest.fixture
+def deploy(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Deploy]:
+    """Deploys a tester in a namespace of its own; `repository` gets the first build under the rolling tag."""
+    with contextlib.ExitStack() as stack:
+
+        def deployed(
+            environment: dict[str, str], repository: str = "avalanchego", **settings: Any
+        ) -> DeployedTester:
+            name = request.node.originalname.removeprefix("test_").replace("_", "-")[:50].strip("-")
+            tester = manifests.Tester(
+                namespace=name,
+                image=f"{bed.registry}/{repository}:{name}",
+                monitor_image=f"{bed.registry}/bootstrap-monitor:1",
+                rolling_tag=name,
+                node_environment=environment,
+                **settings,
+            )
+            found = DeployedTester(bed, tester, repository)
+            found.push("first")
+            stack.callback(found.remove)
+            found.create()
+            return found
+
+        yield deployed
+
+
+@pytest.fixture
+def held_source(bed: Bed, source: dict[str, Any]) -> Iterator[Callable[[], None]]:
+    """The source is stopped; calling it starts the source again, and so does the end of the test."""
+    execute = ("exec", f"--namespace={SOURCE_NAMESPACE}", "source", "--", "sh", "-c")
+
+    def state_is(wanted: str) -> Callable[[], bool]:
+        return lambda: bed.run(*execute, "cat /data/state").strip() == wanted
+
+    def released() -> None:
+        bed.run(*execute, "rm -f /data/hold")
+        until(state_is("running"), 30, "the source runs")
+
+    assert source["address"]
+    bed.run(*execute, "touch /data/hold; kill $(cat /data/pid)")
+    until(state_is("held"), 60, "the source is stopped")
+    yield released
+    released()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """A failing test says what its testers were doing."""
+    report = yield
+    if report.when == "call" and report.failed and isinstance(item, pytest.Function):
+        for tester in DeployedTester.present:
+            report.sections.append((f"tester {tester.namespace}", tester.told()))
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Pulls, clearings and bootstraps take their time; each wait has a deadline of its own."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(900))

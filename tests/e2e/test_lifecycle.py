@@ -1,0 +1,135 @@
+"""A real AvalancheGo bootstraps a real history on a real Kubernetes, build after build.
+
+The tester runs as its manifests say: restricted pods, a Role of its own, a registry with a port, a node that is
+not container 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from e2e.conftest import Deploy
+from e2e.tester import DeployedTester
+from testbed import manifests
+from testbed.bed import until
+
+COMMITS = {"first": "1" * 40, "second": "2" * 40}
+
+
+def full_sync(source: dict[str, Any]) -> dict[str, str]:
+    """The environment of a tester's node that bootstraps from the source."""
+    return manifests.full_sync(source, source["address"])
+
+
+def check_pods(tester: DeployedTester) -> list[str]:
+    """Pods in its namespace besides its own."""
+    return [each for each in tester.bed.names("pods", tester.namespace) if each != tester.tester.pod]
+
+
+def test_a_tester_pins_bootstraps_records_and_goes_on_with_the_next_build(
+    deploy: Deploy, source: dict[str, Any]
+) -> None:
+    tester = deploy(full_sync(source))
+    first = tester.await_run(1)
+    repository, _, digest = tester.image().partition("@")
+    assert repository == tester.tester.image.removesuffix(f":{tester.tester.rolling_tag}")
+    assert digest.startswith("sha256:")
+    assert tester.versions()["commit"] == COMMITS["first"], "the annotation was not there before"
+    tester.mark()
+
+    ended = tester.await_end(1)
+    assert ended["startedAt"] == first["startedAt"]
+    assert (ended["outcome"], ended["commit"]) == ("succeeded", COMMITS["first"]), tester.told()
+    assert ended["durationSeconds"] > 0
+    assert ended["diskUsageBytes"] > 2**16
+    progress = {(each["chain"], each["signal"]): each["value"] for each in tester.status()["progress"]}
+    assert progress["C", "blocks_fetched"] >= source["blocks"], "the node really fetched the history"
+    assert progress["C", "blocks_accepted"] >= source["blocks"], "and executed it"
+    check_result_metrics(tester, ended)
+
+    uid = tester.uid()
+    tester.delete_pod()
+    tester.await_other_pod(uid)
+    resumed = tester.await_run(1, uid_other_than=uid)
+    assert resumed == ended, "a result is final: nothing of it changed"
+    assert tester.marked(), "nothing was cleared"
+
+    newer = tester.push("second")
+    second = tester.await_end(2)
+    assert tester.image() == f"{repository}@{newer}"
+    assert (second["outcome"], second["commit"]) == ("succeeded", COMMITS["second"]), tester.told()
+    assert second["startedAt"] > ended["endedAt"]
+    assert tester.versions()["commit"] == COMMITS["second"]
+    assert not tester.marked(), "the volume was cleared for the new run"
+    assert [each["run"] for each in tester.history()] == [2, 1]
+    assert tester.history()[1] == ended
+    until(lambda: not check_pods(tester), 60, "no check pod is left", tester.told)
+
+
+def check_result_metrics(tester: DeployedTester, ended: dict[str, Any]) -> None:
+    """The metrics say of a success what the history says."""
+    samples = tester.samples()
+    own = {
+        "tester": "tester",
+        "network": "network-54321",
+        "sync_mode": "full-sync",
+        "run": "1",
+        "image": tester.image(),
+        "version": ended["version"],
+    }
+    for name, value in (
+        ("success", 1.0),
+        ("duration_seconds", ended["durationSeconds"]),
+        ("disk_usage_bytes", ended["diskUsageBytes"]),
+    ):
+        assert (own, value) in samples[f"bootstrap_monitor_result_{name}"]
+    info = {**own, "commit": ended["commit"], "outcome": "succeeded", "reason": ""}
+    assert (info, 1.0) in samples["bootstrap_monitor_result_info"]
+    totals = {labels["outcome"]: value for labels, value in samples["bootstrap_monitor_runs_total"]}
+    assert totals == {"succeeded": 1, "failed": 0, "superseded": 0}
+
+
+def test_an_interrupted_run_resumes(
+    deploy: Deploy, source: dict[str, Any], held_source: Callable[[], None]
+) -> None:
+    tester = deploy(full_sync(source))
+    begun = tester.await_run(1)
+    assert begun["outcome"] is None
+    tester.mark()
+    uid = tester.uid()
+    tester.delete_pod()
+    tester.await_other_pod(uid)
+    assert tester.marked()
+    held_source()
+
+    ended = tester.await_end(1)
+    assert (ended["outcome"], ended["startedAt"]) == ("succeeded", begun["startedAt"]), tester.told()
+    assert tester.marked(), "nothing was cleared"
+    assert ended["nodeRestarts"] == 0, "a moved pod is no node restart"
+    assert [each["run"] for each in tester.history()] == [1]
+
+
+def test_the_rolling_tag_set_back_by_hand_clears_nothing(
+    deploy: Deploy, source: dict[str, Any], held_source: Callable[[], None]
+) -> None:
+    tester = deploy(full_sync(source))
+    begun = tester.await_run(1)
+    pinned, rolling = tester.image(), tester.tester.image
+    tester.mark()
+
+    for moved in (False, True):
+        if moved:
+            assert not pinned.endswith(tester.push("second"))
+        uid = tester.uid()
+        tester.set_image(rolling)
+        tester.await_other_pod(uid)
+        until(lambda: tester.image() == pinned, 120, "the open run's build is pinned again", tester.told)
+        resumed = tester.await_run(1, uid_other_than=uid)
+        assert (resumed["outcome"], resumed["startedAt"]) == (None, begun["startedAt"]), tester.told()
+        assert tester.marked(), "nothing was cleared"
+
+    held_source()
+    assert tester.await_end(1)["outcome"] == "succeeded"
+    second = tester.await_end(2)
+    assert (second["outcome"], second["commit"]) == ("succeeded", COMMITS["second"]), tester.told()

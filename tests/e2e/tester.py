@@ -1,0 +1,185 @@
+"""A tester on a cluster, as its operator sees it: by kubectl, its logs, and what it serves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any, ClassVar
+
+from prometheus_client.parser import text_string_to_metric_families
+from testbed import manifests
+from testbed.bed import Bed, until
+
+VERSIONS_ANNOTATION = "avalanche.avax.network/avalanchego-versions"
+MARKER = "/node/marker"
+JsonObject = dict[str, Any]
+
+
+class DeployedTester:
+    """One tester; `first` and `second` are the digests of its two builds once they were pushed."""
+
+    present: ClassVar[list[DeployedTester]] = []
+
+    def __init__(self, bed: Bed, tester: manifests.Tester, repository: str) -> None:
+        self.bed, self.tester, self._repository = bed, tester, repository
+        self.namespace = tester.namespace
+
+    def push(self, build: str) -> str:
+        """Put a build under the rolling tag; its digest."""
+        return self.bed.push(self._repository, build, f"{self._repository}:{self.tester.rolling_tag}")
+
+    def create(self) -> None:
+        """Create everything of it."""
+        DeployedTester.present.append(self)
+        bed, storage_class = self.bed, None
+        self.bed.apply(manifests.namespace(self.namespace))
+        if bed.volumes:
+            storage_class, path = self.namespace, f"{bed.volumes}/{self.namespace}"
+            self._node_run(*bed.make_folder, path)
+            bed.apply(manifests.local_volume(self.namespace, path, bed.node))
+        bed.apply(
+            *manifests.access(self.tester),
+            manifests.claim(self.tester, storage_class),
+            manifests.stateful_set(self.tester),
+        )
+
+    def remove(self) -> None:
+        """Remove everything of it; its volume's folder goes with the cluster."""
+        DeployedTester.present.remove(self)
+        self.bed.run("delete", "namespace", self.namespace, "--wait=false")
+        self.bed.run("delete", "persistentvolume", self.namespace, "--ignore-not-found", "--wait=false")
+
+    def pod(self) -> JsonObject | None:
+        """Its pod as it is now."""
+        return self.bed.get("pod", self.tester.pod, self.namespace)
+
+    def image(self) -> str:
+        """The node's image in the StatefulSet's template."""
+        return str(self._node(self._template()["spec"])["image"])
+
+    def set_image(self, image: str) -> None:
+        """Set it by hand, as an operator does."""
+        self.bed.run(
+            "set",
+            "image",
+            f"--namespace={self.namespace}",
+            f"statefulset/{self.tester.name}",
+            f"{manifests.NODE}={image}",
+        )
+
+    def versions(self) -> JsonObject:
+        """The annotation with the versions, in the template."""
+        text = self._template()["metadata"].get("annotations", {}).get(VERSIONS_ANNOTATION, "")
+        found: JsonObject = json.loads(text or "{}")
+        return found
+
+    def delete_pod(self) -> None:
+        """Delete its pod, as a drain does."""
+        self.bed.run("delete", "pod", self.tester.pod, f"--namespace={self.namespace}", "--wait=false")
+
+    def execute(self, command: str) -> str:
+        """Run a shell command in the node's container."""
+        arguments = (
+            "exec",
+            f"--namespace={self.namespace}",
+            self.tester.pod,
+            f"--container={manifests.NODE}",
+        )
+        return self.bed.run(*arguments, "--", "sh", "-c", command)
+
+    def mark(self) -> None:
+        """Leave a file among the node's data."""
+        self.execute(f"touch {MARKER}")
+
+    def marked(self) -> bool:
+        """Whether the file is there."""
+        return self.execute(f"test -e {MARKER} && echo yes || echo no").strip() == "yes"
+
+    def history(self) -> list[JsonObject]:
+        """Its runs, newest first; none while it does not answer."""
+        text = self._served("/api/v1/history")
+        found: list[JsonObject] = json.loads(text) if text else []
+        return found
+
+    def status(self) -> JsonObject:
+        """Its status; empty while it does not answer."""
+        found: JsonObject = json.loads(self._served("/api/v1/status") or "{}")
+        return found
+
+    def samples(self) -> dict[str, list[tuple[dict[str, str], float]]]:
+        """Its metrics: for each name the samples, labels and value."""
+        found: dict[str, list[tuple[dict[str, str], float]]] = {}
+        for family in text_string_to_metric_families(self._served("/metrics")):
+            for sample in family.samples:
+                found.setdefault(sample.name, []).append((dict(sample.labels), sample.value))
+        return found
+
+    def log(self, container: str, *, previous: bool = False) -> str:
+        """What a container of its pod has said."""
+        arguments = ["logs", f"--namespace={self.namespace}", self.tester.pod, f"--container={container}"]
+        return self.bed.run(*arguments, *(["--previous"] if previous else []), check=False)
+
+    def await_run(self, number: int, seconds: float = 240, *, uid_other_than: str = "") -> JsonObject:
+        """The run of that number once its node is watched: the run's JSON."""
+
+        def look() -> JsonObject | None:
+            pod = self.pod()
+            if pod is None or pod["metadata"]["uid"] == uid_other_than:
+                return None
+            return next((each for each in self.history() if each["run"] == number), None)
+
+        return until(look, seconds, f"run {number} is there", self.told)
+
+    def await_end(self, number: int, seconds: float = 300) -> JsonObject:
+        """The run of that number once it has an outcome: its JSON."""
+
+        def look() -> JsonObject | None:
+            return next((each for each in self.history() if each["run"] == number and each["outcome"]), None)
+
+        return until(look, seconds, f"run {number} has ended", self.told)
+
+    def await_other_pod(self, uid: str, seconds: float = 120) -> str:
+        """The UID of the pod once it is another one whose node runs."""
+
+        def look() -> str | None:
+            pod = self.pod()
+            if pod is None or pod["metadata"]["uid"] == uid:
+                return None
+            states = pod.get("status", {}).get("containerStatuses", ())
+            runs = any(each["name"] == manifests.NODE and "running" in each["state"] for each in states)
+            return str(pod["metadata"]["uid"]) if runs else None
+
+        return until(look, seconds, "another pod runs the node", self.told)
+
+    def uid(self) -> str:
+        """The UID of its pod; empty while there is none."""
+        pod = self.pod()
+        return str(pod["metadata"]["uid"]) if pod else ""
+
+    def told(self) -> str:
+        """All that there is to know of it."""
+        parts = [
+            self.bed.run("describe", "pods", f"--namespace={self.namespace}", check=False)[-6000:],
+            *(
+                f"--- {name}\n{self.log(name)[-3000:]}"
+                for name in (manifests.INIT, manifests.MONITOR, manifests.NODE)
+            ),
+        ]
+        return "\n".join(parts)
+
+    def _served(self, path: str) -> str:
+        pod = f"/api/v1/namespaces/{self.namespace}/pods/{self.tester.pod}:{manifests.WEB_PORT}"
+        text = self.bed.run("get", "--raw", f"{pod}/proxy{path}", check=False)
+        return "" if text.startswith("Error from server") else text
+
+    def _template(self) -> JsonObject:
+        found = self.bed.get("statefulset", self.tester.name, self.namespace)
+        assert found is not None
+        template: JsonObject = found["spec"]["template"]
+        return template
+
+    def _node(self, spec: JsonObject) -> JsonObject:
+        return next(each for each in spec["containers"] if each["name"] == manifests.NODE)
+
+    def _node_run(self, *command: str) -> None:
+        subprocess.run(command, check=True, capture_output=True)

@@ -1,0 +1,233 @@
+"""A Kubernetes for the tests: which one there is, how it is reached, and what the tests do with it.
+
+In this order: the cluster that the flags name; a container engine with kind; as root on Debian, binaries built
+from Go modules, in namespaces of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+FOLDER = Path(__file__).resolve().parent
+JsonObject = dict[str, Any]
+_Found = TypeVar("_Found")
+_STEP_SECONDS = 0.5
+
+
+class BedMissingError(Exception):
+    """No cluster can be had here; says what is missing."""
+
+
+@dataclass(frozen=True)
+class Bed:
+    """A running cluster.
+
+    `prefix` is what a command needs in front to be in the cluster's network.  `make_folder` makes a folder on
+    `node`, below `volumes`; where `volumes` is empty, the cluster's default StorageClass gives the volumes.
+    """
+
+    kubeconfig: Path
+    kubectl: str
+    registry: str
+    prefix: tuple[str, ...] = ()
+    node: str = ""
+    volumes: str = ""
+    make_folder: tuple[str, ...] = ()
+
+    def run(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
+        """What kubectl prints; with `check`, its failure is an error that shows what it said."""
+        done = subprocess.run(
+            [*self.prefix, self.kubectl, f"--kubeconfig={self.kubeconfig}", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout if check else done.stdout + done.stderr
+
+    def apply(self, *manifests: JsonObject) -> None:
+        """Create or change objects."""
+        objects = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
+        self.run("apply", "--filename=-", stdin=json.dumps(objects))
+
+    def get(self, kind: str, name: str, namespace: str) -> JsonObject | None:
+        """An object; `None` where there is none."""
+        text = self.run("get", kind, name, f"--namespace={namespace}", "--ignore-not-found", "--output=json")
+        found: JsonObject | None = json.loads(text) if text.strip() else None
+        return found
+
+    def names(self, kind: str, namespace: str) -> list[str]:
+        """The names of all objects of a kind."""
+        text = self.run("get", kind, f"--namespace={namespace}", "--output=json")
+        return [each["metadata"]["name"] for each in json.loads(text)["items"]]
+
+    def push(self, name: str, tag: str, target: str) -> str:
+        """Push an image of the cache as `target` (NAME:TAG); its digest."""
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bootstrap-monitor-tests"
+        cache = Path(os.environ.get("BOOTSTRAP_MONITOR_TEST_CACHE") or cache)
+        done = subprocess.run(
+            [
+                *self.prefix,
+                sys.executable,
+                str(FOLDER / "push_image.py"),
+                str(cache / "images" / name / tag),
+                f"{self.registry}/{target}",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if done.returncode:
+            raise AssertionError(f"pushing {name}:{tag} as {target}: {done.stderr}")
+        return done.stdout.strip()
+
+
+def until(
+    look: Callable[[], _Found | None], seconds: float, what: str, told: Callable[[], str] = str
+) -> _Found:
+    """The first answer of `look` that is one; after so long an error that says what was awaited.
+
+    `told` adds what there is to know of a failure.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {seconds:.0f} s still not: {what}\n{told()}")
+        time.sleep(_STEP_SECONDS)
+
+
+@contextlib.contextmanager
+def bed_of(kubeconfig: str, registry: str) -> Iterator[Bed]:
+    """The cluster to test on.
+
+    Raises:
+        BedMissingError: there is none, and why.
+    """
+    if kubeconfig or registry:
+        yield _given(kubeconfig, registry)
+    elif shutil.which("kind") and _container_engine():
+        with _kind() as bed:
+            yield bed
+    elif os.geteuid() == 0 and Path("/etc/debian_version").exists():
+        with _binaries() as bed:
+            yield bed
+    else:
+        raise BedMissingError(
+            "no Kubernetes to test on: name one by --kubeconfig and --registry (it may be damaged), or install "
+            "a container engine and kind, or be root on Debian"
+        )
+
+
+def network() -> JsonObject:
+    """What the nodes of the network with a history are told; see make_history.py."""
+    folder = _provision("--where-history").strip()
+    found: JsonObject = json.loads((Path(folder) / "network.json").read_text())
+    return found
+
+
+def _given(kubeconfig: str, registry: str) -> Bed:
+    kubectl = shutil.which("kubectl")
+    if not (kubeconfig and registry):
+        raise BedMissingError(
+            "--kubeconfig and --registry go together: the cluster pulls the images from there"
+        )
+    if kubectl is None:
+        raise BedMissingError("--kubeconfig needs kubectl on the PATH")
+    _provision("kind")
+    return Bed(Path(kubeconfig), kubectl, registry)
+
+
+def _container_engine() -> bool:
+    return (
+        subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+        if (shutil.which("docker"))
+        else False
+    )
+
+
+@contextlib.contextmanager
+def _kind() -> Iterator[Bed]:
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        raise BedMissingError("kind is here but kubectl is not: install it")
+    _provision("kind")
+    name = f"bootstrap-monitor-{os.getpid()}"
+    try:
+        started = subprocess.run(
+            [FOLDER / "kind-up", name], stdout=subprocess.PIPE, text=True, check=True, timeout=600
+        )
+        kubeconfig, registry, node = started.stdout.split()[-3:]
+        yield Bed(
+            Path(kubeconfig),
+            kubectl,
+            registry,
+            node=node,
+            volumes="/var/testbed",
+            make_folder=("docker", "exec", node, "mkdir", "-p"),
+        )
+    finally:
+        subprocess.run([FOLDER / "kind-down", name], check=False, timeout=300)
+
+
+@contextlib.contextmanager
+def _binaries() -> Iterator[Bed]:
+    _provision()
+    kubernetes = _provision("--where-kubernetes").strip()
+    # It ends when its standard input does: also when this process is killed.
+    hold = 'echo "ready $TESTBED_STATE"; read -r _'
+    with subprocess.Popen(
+        [FOLDER / "inside", FOLDER / "up", kubernetes, "bash", "-c", hold],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as inside:
+        assert inside.stdin is not None
+        assert inside.stdout is not None
+        try:
+            state = next((line.split()[1] for line in inside.stdout if line.startswith("ready ")), None)
+            if state is None:
+                raise AssertionError("the test bed did not start; see above")
+            yield Bed(
+                Path(state) / "admin.kubeconfig",
+                f"{kubernetes}/kubectl",
+                "10.88.0.1:5000",
+                prefix=("nsenter", f"--target={inside.pid}", "--net", "--"),
+                node="node0",
+                volumes=f"{state}/volumes",
+                make_folder=("mkdir", "-p"),
+            )
+        finally:
+            inside.stdin.close()
+            inside.wait(60)
+
+
+def _provision(*arguments: str) -> str:
+    """Run it; what it prints for people is shown as it comes."""
+    asked = bool(arguments) and arguments[0].startswith("--")
+    done = subprocess.run(
+        [FOLDER / "provision", *arguments],
+        env=os.environ | {"PYTHON": sys.executable},
+        stdout=subprocess.PIPE if asked else None,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BedMissingError("the test bed could not be made; see above")
+    return done.stdout or ""
