@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from testbed.bed import Bed, BedMissingError, bed_of, network, until
 
 SOURCE_NAMESPACE = "source"
 Deploy = Callable[..., DeployedTester]
+# A namespace that is going may not be gone when the next case of a test starts.
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +43,11 @@ def source(bed: Bed) -> dict[str, Any]:
     bed.push("avalanchego-source", "1", "avalanchego-source:1")
     known = network()
     bed.apply(manifests.namespace(SOURCE_NAMESPACE, "baseline"))
+    until(
+        lambda: bed.get("serviceaccount", "default", SOURCE_NAMESPACE),
+        30,
+        "the namespace has its service account",
+    )
     bed.apply(manifests.source(SOURCE_NAMESPACE, f"{bed.registry}/avalanchego-source:1", known))
 
     def address() -> str | None:
@@ -61,7 +69,8 @@ def deploy(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Deploy]:
         def deployed(
             environment: dict[str, str], repository: str = "avalanchego", **settings: Any
         ) -> DeployedTester:
-            name = request.node.originalname.removeprefix("test_").replace("_", "-")[:50].strip("-")
+            words = request.node.originalname.removeprefix("test_").replace("_", "-")
+            name = f"{words[:50].strip('-')}-{next(_numbers)}"
             tester = manifests.Tester(
                 namespace=name,
                 image=f"{bed.registry}/{repository}:{name}",
