@@ -5,6 +5,7 @@ Nothing heavy is imported before it is needed, so that `version` and a typo answ
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -30,14 +31,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = _run(words)
     except MonitorError as error:
-        if "--debug" in words:
+        if _tracebacks_wanted(words):
             raise
-        print(f"bootstrap-monitor: {error}", file=sys.stderr)
+        print(f"bootstrap-monitor: {' '.join(str(error).split())}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except Exception as error:
+        if _tracebacks_wanted(words):
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"bootstrap-monitor: unexpected {what}; --debug shows where", file=sys.stderr)
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
@@ -45,6 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A job that hangs in a call would hold the exit up for as long; every write is a transaction.
         os._exit(code)
     return code
+
+
+def _tracebacks_wanted(words: list[str]) -> bool:
+    """Before, and even if, the settings can be read; what is behind `--` is the node's."""
+    flags = words[: words.index("--")] if "--" in words else words
+    for word in reversed(flags):
+        if word in {"--debug", "--no-debug"}:
+            return word == "--debug"
+    return os.environ.get("BOOTSTRAP_MONITOR_DEBUG", "").lower() in {"1", "on", "t", "true", "y", "yes"}
 
 
 def _run(words: list[str]) -> int:
@@ -91,7 +107,7 @@ def _run_command(command: str, rest: list[str]) -> int:
             return run_local(local, node_arguments)
         case "demo":
             demo = known.parse(known.DemoSettings, command, flags, os.environ)
-            set_up_logs(demo.log_format, debug=demo.debug)
+            set_up_logs(demo.log_format, debug=demo.debug, level=logging.WARNING)
             from monitor.commands.demo import run_demo
 
             return run_demo(demo)

@@ -15,13 +15,15 @@ _COLORS = {"DEBUG": "\x1b[2m", "INFO": "", "WARNING": "\x1b[33m", "ERROR": "\x1b
 _RESET = "\x1b[0m"
 
 
-def set_up_logs(log_format: LogFormat, *, debug: bool, stream: TextIO = sys.stderr) -> None:
-    """Have the program's log written to a stream."""
+def set_up_logs(
+    log_format: LogFormat, *, debug: bool, level: int = logging.INFO, stream: TextIO = sys.stderr
+) -> None:
+    """Have the program's log written to a stream, from a level on; with `debug` all of it."""
     handler = logging.StreamHandler(stream)
     colors = log_format == "colors" or (log_format == "auto" and stream.isatty())
     handler.setFormatter(_Json() if log_format == "json" else _Plain(colors=colors))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("monitor").setLevel(logging.DEBUG if debug else logging.INFO)
+    logging.getLogger("monitor").setLevel(logging.DEBUG if debug else level)
     # The scheduler reports each job; the jobs report themselves.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.live import Live
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from monitor.durations import duration_text
 from monitor.model import Outcome, Phase, Run
-from monitor.texts import MARKS, build_text, size_text, time_text
+from monitor.texts import MARKS, build_text, minute_text, size_text, time_text
 from monitor.view import Status
 
 _COLORS = {Outcome.SUCCEEDED: "green", Outcome.FAILED: "red", Outcome.SUPERSEDED: "dim"}
@@ -22,18 +22,18 @@ def progress_text(status: Status) -> str:
     run = status.run
     phase = status.phase.value if status.phase else Phase.STARTING.value
     if run is None or status.phase in {Phase.DISCOVERING, Phase.CLEARING}:
-        return f"{phase}: {status.message}"
-    parts = [f"run {run.number}", build_text(run.build), phase]
-    if run.open:
-        chains = [
-            f"{chain} {status.counts[chain, 'blocks_accepted'].value:,.0f}"
-            for chain in ("P", "X", "C")
-            if (chain, "blocks_accepted") in status.counts
-        ]
-        parts += [f"blocks {' '.join(chains)}"] if chains else []
-        parts.append(duration_text(run.bookkeeping.active_seconds))
+        return f"{phase}: {status.message}" if status.message else phase
+    active = f" {duration_text(run.bookkeeping.active_seconds)}" if run.open else ""
+    parts = [f"run {run.number}", build_text(run.build), f"{phase}{active}"]
     if status.volume and status.volume.usage_bytes is not None:
         parts.append(f"disk {size_text(status.volume.usage_bytes)}")
+    # Last, so that a narrow terminal cuts these.
+    chains = [
+        f"{chain} {status.counts[chain, 'blocks_accepted'].value:,.0f}"
+        for chain in ("P", "X", "C")
+        if run.open and (chain, "blocks_accepted") in status.counts
+    ]
+    parts += [" ".join(chains)] if chains else []
     return " · ".join(parts)
 
 
@@ -51,11 +51,13 @@ def result_text(run: Run) -> Text:
     return Text(" · ".join(parts), style=_COLORS[run.outcome])
 
 
-def history_table(runs: Iterable[Run]) -> Table:
-    """The runs, one a row."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("RUN", "OUTCOME", "BUILD", "NETWORK", "SYNC MODE", "STARTED"):
-        table.add_column(name, no_wrap=name in {"RUN", "OUTCOME"})
+def history_table(runs: Sequence[Run]) -> Table:
+    """The runs, one a row; the network and mode that all have in common are the title."""
+    tested = {f"{run.network} · {run.sync_mode}" for run in runs}
+    title = tested.pop() if len(tested) == 1 else ""
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", title=title, title_justify="left")
+    for name in ("RUN", "OUTCOME", "BUILD", *(() if title else ("TESTED",)), "STARTED (UTC)"):
+        table.add_column(name, no_wrap=name in {"RUN", "OUTCOME", "BUILD"})
     for name in ("DURATION", "WALL", "DISK"):
         table.add_column(name, justify="right", no_wrap=True)
     for run in runs:
@@ -66,9 +68,8 @@ def history_table(runs: Iterable[Run]) -> Table:
             str(run.number),
             Text(outcome, style=_COLORS[run.outcome] if run.outcome else ""),
             build_text(run.build),
-            run.network,
-            run.sync_mode,
-            time_text(run.started_at),
+            *(() if title else (f"{run.network} · {run.sync_mode}",)),
+            minute_text(run.started_at),
             duration_text(run.duration_seconds) if run.duration_seconds is not None else "",
             duration_text(run.wall_seconds) if run.wall_seconds is not None else "",
             size_text(run.disk_usage_bytes) if run.disk_usage_bytes is not None else "",

@@ -26,8 +26,14 @@ def time_text(unix_seconds: float | None) -> str:
     return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
+def minute_text(unix_seconds: float | None) -> str:
+    """UTC, to the minute."""
+    return time_text(unix_seconds)[:16]
+
+
 def build_text(build: Build) -> str:
-    """The version and the commit's beginning, else the digest's."""
+    """The version without the client's name and the commit's beginning, else the digest's."""
     if build.versions is None:
         return build.image.rpartition("@")[2][:19]
-    return f"{build.version} ({build.commit[:8]})" if build.commit else build.version
+    version = build.version.rpartition("/")[2]
+    return f"{version} ({build.commit[:8]})" if build.commit else version

@@ -62,21 +62,19 @@ def test_a_size_is_readable(size_bytes: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("shown", "text"),
     [
-        pytest.param(status(phase=None), "starting: ", id="nothing yet"),
+        pytest.param(status(phase=None), "starting", id="nothing yet"),
         pytest.param(
             status(phase=Phase.DISCOVERING, message="looking up"), "discovering: looking up", id="no run yet"
         ),
         pytest.param(
             status(run()),
-            "run 1 · avalanchego/1.14.2 (cccccccc) · bootstrapping · blocks P 1,234 · 0s",
+            "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1,234",
             id="bootstrapping",
         ),
-        pytest.param(
-            status(SUCCEEDED, phase=Phase.IDLE), "run 1 · avalanchego/1.14.2 (cccccccc) · idle", id="idle"
-        ),
+        pytest.param(status(SUCCEEDED, phase=Phase.IDLE), "run 1 · 1.14.2 (cccccccc) · idle", id="idle"),
         pytest.param(
             replace(status(SUCCEEDED, phase=Phase.IDLE), volume=VolumeStatus(0, 2**20, 2**30, 2**29)),
-            "run 1 · avalanchego/1.14.2 (cccccccc) · idle · disk 1.0 MiB",
+            "run 1 · 1.14.2 (cccccccc) · idle · disk 1.0 MiB",
             id="with a measured disk",
         ),
     ],
@@ -88,8 +86,8 @@ def test_progress_is_one_line(shown: Status, text: str) -> None:
 @pytest.mark.parametrize(
     ("ended", "text"),
     [
-        (SUCCEEDED, "✓ run 1 succeeded · avalanchego/1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB"),
-        (FAILED, "✗ run 2 failed · avalanchego/1.14.2 (cccccccc) · P stood still"),
+        (SUCCEEDED, "✓ run 1 succeeded · 1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB"),
+        (FAILED, "✗ run 2 failed · 1.14.2 (cccccccc) · P stood still"),
         (run(), "run 1 is open"),
     ],
     ids=["succeeded", "failed", "open"],
@@ -98,13 +96,27 @@ def test_a_result_is_one_line(ended: Run, text: str) -> None:
     assert result_text(ended).plain == text
 
 
-def test_history_shows_each_run_with_its_reason() -> None:
-    console = Console(file=io.StringIO(), width=200)
-    console.print(history_table([FAILED, SUCCEEDED]))
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+def history_lines(width: int, *runs: Run) -> list[str]:
+    """The history on a terminal so wide."""
+    file = io.StringIO()
+    Console(file=file, width=width).print(history_table(runs))
+    return [line.rstrip() for line in file.getvalue().splitlines()]
 
-    assert [line.split()[:2] for line in lines] == [["RUN", "OUTCOME"], ["2", "failed:"], ["1", "succeeded"]]
-    assert lines[2].split()[-4:] == ["1h30m", "1h31m", "3.0", "GiB"]
+
+def test_history_shows_each_run_with_its_reason_in_80_columns() -> None:
+    assert history_lines(80, FAILED, SUCCEEDED) == [
+        "fuji · full-sync",
+        "RUN OUTCOME         BUILD             STARTED (UTC)    DURATION  WALL    DISK",
+        "2   failed: stalled 1.14.2 (cccccccc) 1970-01-12 11:00",
+        "1   succeeded       1.14.2 (cccccccc) 1970-01-12 11:00    1h30m 1h31m 3.0 GiB",
+    ]
+
+
+def test_history_tells_what_was_tested_where_that_differs() -> None:
+    header, *lines = history_lines(120, replace(FAILED, network="mainnet"), SUCCEEDED)
+
+    assert header.split()[:5] == ["RUN", "OUTCOME", "BUILD", "TESTED", "STARTED"]
+    assert [line.partition(" · ")[0].split()[-1] for line in lines] == ["mainnet", "fuji"]
 
 
 def test_status_tells_what_is_known_and_leaves_out_what_is_not() -> None:
@@ -136,10 +148,10 @@ def test_a_file_gets_a_line_for_each_change_and_each_result_once() -> None:
         reporter.report(each)
     reporter.stop()
 
-    assert [line[:30] for line in file.getvalue().splitlines()] == [
-        "run 1 · avalanchego/1.14.2 (cc",
-        "✓ run 1 succeeded · avalanchego"[:30],
-        "run 1 · avalanchego/1.14.2 (cc",
+    assert file.getvalue().splitlines() == [
+        "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1,234",
+        "✓ run 1 succeeded · 1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB",
+        "run 1 · 1.14.2 (cccccccc) · idle",
     ]
 
 

@@ -300,7 +300,7 @@ def test_the_page_shows_the_tester() -> None:
         "Node restarts 2",
         "Process up Health unhealthy Bootstrapped no Peers 12",
         "Node's data 1.0 GiB Free 8.0 GiB of 10.0 GiB",
-        "Next build avalanchego/1.14.2 (dddddddd)",
+        "Next build 1.14.2 (dddddddd)",
     ):
         assert words in page.text
     assert page.open == []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 import signal
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,10 +18,10 @@ from rich.console import Console
 
 from monitor.act import Actor
 from monitor.clock import SystemClock
-from monitor.commands.watching import Watching, patiently_opened, watching
+from monitor.commands.watching import Watching, patiently_opened, tried, watching
 from monitor.configuration import configuration_of
 from monitor.daemon import Job
-from monitor.errors import MonitorError
+from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger import Ledger, recover
 from monitor.loop import Init
 from monitor.model import Workload
@@ -33,6 +34,8 @@ from monitor.view import Status
 from monitor.volume import Volume
 
 REPORT_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -63,6 +66,8 @@ class LocalTester:
                 self.stopping.set()
                 node.join()
         finally:
+            with suppress(MonitorError):
+                self.reporter.report(self.watching.load())
             self.reporter.stop()
         if self._failure is not None:
             raise self._failure
@@ -72,6 +77,10 @@ class LocalTester:
             self.supervisor.run(self.stopping)
         except MonitorError as error:
             self._failure = error
+        except Exception as error:  # noqa: BLE001 - without its supervisor there is nothing to go on with
+            _log.exception("the node's supervisor failed")
+            self._failure = MonitorError(f"the node's supervisor failed ({error}); the log says where")
+        finally:
             self.stopping.set()
 
 
@@ -82,7 +91,12 @@ def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
         signal.signal(each, lambda *_: stopping.set())
     console = Console(stderr=True)
     settings = _with_data_dir(settings, arguments)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"--data-dir {settings.data_dir} cannot be made ({error.strerror}): give another"
+        ) from error
     with exclusively(settings.data_dir):
         tester = local_tester(settings, arguments, os.environ, console, stopping)
         host, port = settings.listen
@@ -131,8 +145,16 @@ def local_tester(
     )
 
     def run_init(workload: Workload) -> bool:
-        recover(ledger, data_dir, workload, settings.testbed)
-        return init.run(workload)
+        def passage() -> bool:
+            recover(ledger, data_dir, workload, settings.testbed)
+            return init.run(workload)
+
+        try:
+            return tried(passage, stopping.wait)
+        except TemporaryError:
+            if stopping.is_set():
+                return False
+            raise
 
     reporter = Reporter(console)
 
@@ -183,7 +205,7 @@ def exclusively(data_dir: Path) -> Iterator[None]:
 
 def _with_data_dir(settings: LocalSettings, arguments: Sequence[str]) -> LocalSettings:
     """A folder for each network and mode, so that one does not supersede the other's run."""
-    if settings.data_dir != Path():
+    if "data_dir" in settings.model_fields_set:
         return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
     container = node_container("node", arguments, os.environ)
     found = configuration_of(container, settings.network or None, settings.sync_mode)
