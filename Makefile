@@ -18,7 +18,9 @@ lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-unit: $(VENV)/test ## the tests that need neither network nor root
+unit: $(VENV)/test ## the tests that need neither network nor root; the rules by every branch
+	$(VENV)/bin/pytest -q --no-header --cov=monitor.decide --cov-branch --cov-fail-under=100 --cov-report= \
+	  tests/test_decide_init.py tests/test_decide_wait.py
 	$(VENV)/bin/pytest -q --ignore=tests/crashes --ignore=tests/e2e $(ARGS)
 
 crash: $(VENV)/test ## kill -9 at every step of init and wait-for-completion
@@ -39,7 +41,7 @@ lock: $(VENV)/test ## pin the newest dependencies by their hashes
 	  --group lint --group test pyproject.toml -o requirements-dev.txt
 
 clean: ## remove what was made here
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage build dist *.egg-info
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) > /dev/null || { echo "no $(PYTHON) here: install the package python3 (3.11 or newer)" >&2; exit 1; }
