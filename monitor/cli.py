@@ -29,7 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code (0 done, 1 failed, 2 the configuration or the call is wrong)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _run(words)
+        try:
+            code = _run(words)
+        finally:
+            sys.stdout.flush()  # here, where a reader that has gone is no surprise
     except MonitorError as error:
         if _tracebacks_wanted(words):
             raise

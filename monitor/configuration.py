@@ -27,6 +27,8 @@ _FALSE_WORDS = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 _NAMED_ONLY = "network-name"  # the name that the original tester's README gave the setting
 _FILE_KEYS = ("config-file", "config-file-content")
+_SWITCHES = frozenset({"partial-sync-primary-network"})  # a boolean flag takes no word behind it as its value
+_C_CHAIN_NAMES = ("C", "evm")  # in the order in which the node looks for its configuration
 _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 # Settings that change who hears of a bootstrap, not how it goes.
 _IRRELEVANT = re.compile(
@@ -137,19 +139,20 @@ def _sync_mode(settings: _Settings) -> SyncMode:
 
 def _sync_mode_of_chains(content: _Setting) -> SyncMode:
     chains = _json_object(_decode(content.value, content.where), content.where)
-    chain = chains.get("C")
+    name = next((each for each in _C_CHAIN_NAMES if each in chains), None)
+    chain = chains[name] if name else None
     if chain is None:
         return SyncMode.C_CHAIN_STATE_SYNC
-    where = f'{content.where}: "C"'
+    where = f'{content.where}: "{name}"'
     if not isinstance(chain, dict):
         raise ConfigurationError(f'{where} is no JSON object: it must be {{"Config": "<base64>"}}')
-    config = chain.get("Config")
+    config = _member(chain, "Config")
     if config is None or config == "":
         return SyncMode.C_CHAIN_STATE_SYNC
     where = f'{where}: "Config"'
     if not isinstance(config, str):
         raise ConfigurationError(f"{where} is no text: it must be base64 of the C-Chain's JSON")
-    enabled = _json_object(_decode(config, where), where).get("state-sync-enabled")
+    enabled = _member(_json_object(_decode(config, where), where), "state-sync-enabled")
     where = f'{where}: "state-sync-enabled"'
     match enabled:
         case None:
@@ -181,11 +184,17 @@ def _decode(text: str, where: str) -> bytes:
 def _json_object(text: bytes, where: str) -> Mapping[str, Any]:
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{where} holds no JSON ({error}): mend it") from error
     if not isinstance(found, dict):
         raise ConfigurationError(f"{where} holds no JSON object but {type(found).__name__}: mend it")
     return found
+
+
+def _member(found: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - JSON holds any value
+    """As Go reads a struct's member: its name in any case, the last one holds."""
+    values = [value for key, value in found.items() if key.lower() == name.lower()]
+    return values[-1] if values else None
 
 
 class _Settings:
@@ -282,7 +291,8 @@ def _flags(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
             continue
         key, equals, value = word.lstrip("-").partition("=")
         following = words[position + 1] if position + 1 < len(words) else "-"
-        yield key, value if equals else ("true" if following.startswith("-") else following)
+        alone = key in _SWITCHES or following.startswith("-")
+        yield key, value if equals else ("true" if alone else following)
 
 
 def _location(container: Container, path: str) -> tuple[str, str] | None:

@@ -11,6 +11,7 @@ from pydantic_core import core_schema
 _GRAMMAR = re.compile(r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+")
 _UNITS = ((3600, "h"), (60, "m"), (1, "s"))
 _TENTHS_BELOW_SECONDS = 10
+_LONGEST_SECONDS = 2**63 // 10**9  # Go counts nanoseconds in 63 bits, and no longer wait is possible here
 
 
 class Duration(float):
@@ -21,15 +22,20 @@ class Duration(float):
         """Read it.
 
         Raises:
-            ValueError: it is none, or not positive.
+            ValueError: it is none, not positive, or too long.
         """
         if isinstance(text, Duration):
             return text
         if not isinstance(text, str) or not _GRAMMAR.fullmatch(text):
             raise ValueError("it must be a duration such as 30s, 1m30s or 12h")
-        seconds = cls(durationpy.from_str(text).total_seconds())
+        try:
+            seconds = cls(durationpy.from_str(text).total_seconds())
+        except ValueError:
+            seconds = cls("inf")  # the grammar has let it pass, so it is out of range
         if seconds <= 0:
             raise ValueError("it must be longer than zero")
+        if seconds >= _LONGEST_SECONDS:
+            raise ValueError("it must be shorter than 292 years")
         return seconds
 
     def __str__(self) -> str:

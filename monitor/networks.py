@@ -19,7 +19,7 @@ _NAMES = {
     12345: "local",
 }
 _IDENTIFIERS = {name: identifier for identifier, name in _NAMES.items()} | {"testnet": 5}
-_NUMBER = re.compile(r"(?:network-)?([0-9]+)")
+_NUMBER = re.compile(r"(?:network-)?0*([0-9]{1,10})")
 _LARGEST_IDENTIFIER = 2**32 - 1
 
 

@@ -35,6 +35,7 @@ class CommonSettings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=ENVIRONMENT_PREFIX,
+        env_prefix_target="all",
         cli_kebab_case=True,
         cli_implicit_flags=True,
         cli_exit_on_error=False,
@@ -55,6 +56,13 @@ class CommonSettings(BaseSettings):
 
     debug: bool = False
     """Log more, and show tracebacks."""
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _not_empty(cls, value: object) -> object:
+        if value == "":
+            raise ValueError("it must name a folder")
+        return value
 
 
 class TesterSettings(CommonSettings):
@@ -286,14 +294,15 @@ def parse(
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
-    known = sorted({ENVIRONMENT_PREFIX + name.upper() for name in _names()})
+    known = sorted({name.upper() for name in _names()})
     for name in sorted(environment):
         rest = name.removeprefix(ENVIRONMENT_PREFIX)
-        if rest == name or name in known or _SERVICE_VARIABLE.fullmatch(rest):
+        if rest == name or rest in known or _SERVICE_VARIABLE.fullmatch(rest):
             continue
-        close = difflib.get_close_matches(name, known, 1)
+        close = difflib.get_close_matches(rest.upper(), known, 1)
         raise ConfigurationError(
-            f"{name} is no setting: " + (f"did you mean {close[0]}?" if close else "remove it")
+            f"{name} is no setting: "
+            + (f"did you mean {ENVIRONMENT_PREFIX}{close[0]}?" if close else "remove it")
         )
 
 
@@ -306,14 +315,18 @@ def _names() -> set[str]:
         StatusSettings,
         HistorySettings,
     )
-    return {name for kind in kinds for name in kind.model_fields}
+    return {name for kind in kinds for name in _given_names(kind)}
+
+
+def _given_names(kind: type[BaseSettings]) -> set[str]:
+    return {field.alias or name for name, field in kind.model_fields.items()}
 
 
 def _plain(text: str, kind: type[BaseSettings]) -> str:
     text = text.removeprefix("error parsing CLI: ")
     unknown = re.search(r"unrecognized arguments: (--[^\s=]+)", text)
     if unknown:
-        flags = ["--" + name.replace("_", "-") for name in kind.model_fields]
+        flags = ["--" + name.replace("_", "-") for name in _given_names(kind)]
         close = difflib.get_close_matches(unknown[1], flags, 1)
         return f"{unknown[1]} is no flag" + (f" (did you mean {close[0]}?)" if close else "")
     return text

@@ -101,7 +101,8 @@ def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
         tester = local_tester(settings, arguments, os.environ, console, stopping)
         host, port = settings.listen
         console.print(
-            f"data in {settings.data_dir}; page and metrics at http://{host or 'localhost'}:{port}/"
+            f"data in {settings.data_dir}; page and metrics at http://{host or 'localhost'}:{port}/",
+            soft_wrap=True,
         )
         tester.run()
         console.print("stopped; the same command goes on where this ended")

@@ -1,0 +1,573 @@
+"""Each setting has a flag, a variable and a default, in this order, and a mistake is one line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from monitor.durations import Duration
+from monitor.errors import ConfigurationError
+from monitor.model import Policy, SyncMode
+from monitor.settings import (
+    DemoSettings,
+    HistorySettings,
+    InitSettings,
+    LocalSettings,
+    StatusSettings,
+    WaitSettings,
+    parse,
+)
+
+IN_POD = ["--data-dir=/data", "--namespace=tests", "--pod-name=tester-0", "--node-container-name=node"]
+REQUIRED: dict[type[BaseSettings], list[str]] = {
+    InitSettings: IN_POD,
+    WaitSettings: IN_POD,
+    LocalSettings: ["avalanchego"],
+    DemoSettings: [],
+    StatusSettings: ["--data-dir=/data"],
+    HistorySettings: ["--data-dir=/data"],
+}
+COMMANDS: dict[type[BaseSettings], str] = {
+    InitSettings: "init",
+    WaitSettings: "wait-for-completion",
+    LocalSettings: "local",
+    DemoSettings: "demo",
+    StatusSettings: "status",
+    HistorySettings: "history",
+}
+
+_Kind = TypeVar("_Kind", bound=BaseSettings)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting comes from where the tests run."""
+    for name in list(os.environ):
+        if name.startswith(("BOOTSTRAP_MONITOR_", "POD_")) or name == "JSON":
+            monkeypatch.delenv(name)
+
+
+def read(kind: type[_Kind], flags: Sequence[str] = ()) -> _Kind:
+    """The settings of a command with what it requires, and these flags."""
+    return parse(kind, COMMANDS[kind], [*REQUIRED[kind], *flags], os.environ)
+
+
+def mistake(kind: type[BaseSettings], flags: Sequence[str]) -> str:
+    """The one line that a call ends with."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse(kind, COMMANDS[kind], flags, os.environ)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+COMMON = {"data_dir": Path("/data"), "log_format": "auto", "debug": False}
+TESTER = COMMON | {
+    "tester": "",
+    "testbed": "default",
+    "network": "",
+    "sync_mode": None,
+    "rolling_tag": "latest",
+    "on_new_build": "finish",
+    "soak": 300.0,
+    "adopt": "",
+    "health_check_interval": 10.0,
+    "disk_check_interval": 300.0,
+    "holder_timeout": 300.0,
+    "node_url": "http://127.0.0.1:9650",
+    "node_timeout": 5.0,
+}
+POD = TESTER | {
+    "namespace": "tests",
+    "pod_name": "tester-0",
+    "node_container_name": "node",
+    "check_pod_timeout": 600.0,
+}
+WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key": None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "defaults"),
+    [
+        pytest.param(InitSettings, POD, id="init"),
+        pytest.param(WaitSettings, POD | WEB | {"image_check_interval": 300.0}, id="wait-for-completion"),
+        pytest.param(
+            LocalSettings,
+            TESTER
+            | WEB
+            | {
+                "data_dir": Path(),
+                "web_listen_address": "127.0.0.1:9641",
+                "build": Path("avalanchego"),
+                "image_check_interval": 30.0,
+            },
+            id="local",
+        ),
+        pytest.param(
+            DemoSettings,
+            WEB
+            | {
+                "web_listen_address": "127.0.0.1:9641",
+                "keep": False,
+                "log_format": "auto",
+                "debug": False,
+            },
+            id="demo",
+        ),
+        pytest.param(StatusSettings, COMMON | {"json_output": False}, id="status"),
+        pytest.param(HistorySettings, COMMON | {"json_output": False}, id="history"),
+    ],
+)
+def test_defaults(kind: type[BaseSettings], defaults: Mapping[str, object]) -> None:
+    assert read(kind).model_dump() == defaults
+
+
+# Of each setting: a command that has it, its name, what is written, and what that is.
+SETTINGS: list[Any] = [
+    pytest.param(kind, name, text, value, id=name)
+    for kind, name, text, value in [
+        (InitSettings, "data_dir", "/other", Path("/other")),
+        (InitSettings, "log_format", "json", "json"),
+        (InitSettings, "tester", "fuji-full", "fuji-full"),
+        (InitSettings, "testbed", "big-machine", "big-machine"),
+        (InitSettings, "network", "fuji", "fuji"),
+        (InitSettings, "sync_mode", "full-sync", SyncMode.FULL_SYNC),
+        (InitSettings, "rolling_tag", "master", "master"),
+        (InitSettings, "on_new_build", "restart", "restart"),
+        (InitSettings, "soak", "1m30s", 90.0),
+        (InitSettings, "adopt", "clear:abc123", "clear:abc123"),
+        (InitSettings, "health_check_interval", "1m", 60.0),
+        (InitSettings, "disk_check_interval", "1h", 3600.0),
+        (InitSettings, "holder_timeout", "10m", 600.0),
+        (InitSettings, "node_url", "http://127.0.0.1:9750", "http://127.0.0.1:9750"),
+        (InitSettings, "node_timeout", "500ms", 0.5),
+        (InitSettings, "namespace", "other", "other"),
+        (InitSettings, "pod_name", "other-0", "other-0"),
+        (InitSettings, "node_container_name", "avago", "avago"),
+        (InitSettings, "check_pod_timeout", "20m", 1200.0),
+        (WaitSettings, "image_check_interval", "30s", 30.0),
+        (WaitSettings, "web_listen_address", "127.0.0.1:80", "127.0.0.1:80"),
+        (LocalSettings, "data_dir", ".", Path()),
+        (LocalSettings, "image_check_interval", "1s", 1.0),
+        (DemoSettings, "web_listen_address", ":0", ":0"),
+    ]
+]
+
+
+def test_every_setting_is_in_these_tables() -> None:
+    fields = {name for kind in REQUIRED for name in kind.model_fields}
+    elsewhere = {"build", "web_tls_certificate", "web_tls_key"}
+    switches = {"debug", "keep", "json_output"}
+
+    assert {case.values[1] for case in SETTINGS} == fields - elsewhere - switches
+
+
+def without(kind: type[BaseSettings], flag: str) -> list[str]:
+    """What the command requires, that flag left out."""
+    return [each for each in REQUIRED[kind] if not each.startswith(f"{flag}=")]
+
+
+@pytest.mark.parametrize(("kind", "name", "text", "value"), SETTINGS)
+def test_a_setting_by_its_flag(kind: type[BaseSettings], name: str, text: str, value: object) -> None:
+    flag = f"--{name.replace('_', '-')}"
+    apart = parse(kind, COMMANDS[kind], [*REQUIRED[kind], flag, text], os.environ)
+    joined = parse(kind, COMMANDS[kind], [f"{flag}={text}", *without(kind, flag)], os.environ)
+
+    assert (getattr(apart, name), getattr(joined, name)) == (value, value)
+
+
+@pytest.mark.parametrize(("kind", "name", "text", "value"), SETTINGS)
+def test_a_setting_by_its_variable(
+    kind: type[BaseSettings], name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"BOOTSTRAP_MONITOR_{name.upper()}", text)
+    found = parse(kind, COMMANDS[kind], without(kind, f"--{name.replace('_', '-')}"), os.environ)
+
+    assert getattr(found, name) == value
+
+
+@pytest.mark.parametrize(("kind", "name", "text", "value"), SETTINGS)
+def test_a_flag_wins_over_a_variable(
+    kind: type[BaseSettings], name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"BOOTSTRAP_MONITOR_{name.upper()}", "nonsense")
+    flag = f"--{name.replace('_', '-')}"
+
+    assert getattr(read(kind, [flag, text]), name) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "field"),
+    [
+        pytest.param(InitSettings, "debug", "debug", id="debug"),
+        pytest.param(DemoSettings, "keep", "keep", id="keep"),
+        pytest.param(StatusSettings, "json", "json_output", id="status as JSON"),
+        pytest.param(HistorySettings, "json", "json_output", id="history as JSON"),
+    ],
+)
+def test_a_switch(kind: type[BaseSettings], name: str, field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_flag = getattr(read(kind, [f"--{name}"]), field)
+    monkeypatch.setenv(f"BOOTSTRAP_MONITOR_{name.upper()}", "true")
+    by_variable = getattr(read(kind), field)
+    against_variable = getattr(read(kind, [f"--no-{name}"]), field)
+
+    assert (by_flag, by_variable, against_variable) == (True, True, False)
+
+
+def test_a_variable_without_the_prefix_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JSON", "true")
+    monkeypatch.setenv("SOAK", "1s")
+
+    assert read(StatusSettings).json_output is False
+    assert read(InitSettings).soak == Duration(300)
+
+
+def test_of_a_flag_given_twice_the_last_holds() -> None:
+    assert read(InitSettings, ["--soak=1m", "--soak=2m"]).soak == Duration(120)
+
+
+def test_the_pods_own_variables_name_pod_and_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POD_NAMESPACE", "here")
+    monkeypatch.setenv("POD_NAME", "mine-0")
+    flags = ["--data-dir=/data", "--node-container-name=node"]
+    by_pod = parse(InitSettings, "init", flags, os.environ)
+    monkeypatch.setenv("BOOTSTRAP_MONITOR_NAMESPACE", "there")
+    by_variable = parse(InitSettings, "init", flags, os.environ)
+    by_flag = parse(InitSettings, "init", [*flags, "--namespace=elsewhere"], os.environ)
+
+    assert (by_pod.namespace, by_pod.pod_name) == ("here", "mine-0")
+    assert (by_variable.namespace, by_flag.namespace) == ("there", "elsewhere")
+
+
+NOT_GIVEN = "it is required, or set POD_NAMESPACE and POD_NAME in the pod"
+NO_DURATION = "it must be a duration such as 30s, 1m30s or 12h"
+NO_ADDRESS = "it must be [host]:port, such as :9641 or 127.0.0.1:9641"
+TOGETHER = "--web-tls-certificate and --web-tls-key go together"
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "problem"),
+    [
+        pytest.param(InitSettings, ["--soak=1d"], f"--soak is '1d': {NO_DURATION}", id="duration in days"),
+        pytest.param(InitSettings, ["--soak=30"], f"--soak is '30': {NO_DURATION}", id="duration, no unit"),
+        pytest.param(InitSettings, ["--soak=-1m"], f"--soak is '-1m': {NO_DURATION}", id="negative duration"),
+        pytest.param(InitSettings, ["--soak="], f"--soak is '': {NO_DURATION}", id="empty duration"),
+        pytest.param(
+            InitSettings, ["--soak=0s"], "--soak is '0s': it must be longer than zero", id="duration of zero"
+        ),
+        pytest.param(
+            InitSettings,
+            ["--soak=99999999999h"],
+            "--soak is '99999999999h': it must be shorter than 292 years",
+            id="duration beyond all bounds",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--sync-mode=fast"],
+            "--sync-mode is 'fast': "
+            "input should be 'c-chain-state-sync', 'only-p-chain-full-sync' or 'full-sync'",
+            id="sync mode",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--on-new-build=stop"],
+            "--on-new-build is 'stop': input should be 'finish' or 'restart'",
+            id="on new build",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--log-format=xml"],
+            "--log-format is 'xml': input should be 'auto', 'plain', 'colors' or 'json'",
+            id="log format",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--adopt=clear"],
+            "--adopt is 'clear': it must be keep or clear:TOKEN",
+            id="clear without a token",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--adopt=clear:"],
+            "--adopt is 'clear:': it must be keep or clear:TOKEN",
+            id="clear with an empty token",
+        ),
+        pytest.param(
+            InitSettings, ["--adopt=yes"], "--adopt is 'yes': it must be keep or clear:TOKEN", id="adopt"
+        ),
+        pytest.param(
+            InitSettings,
+            ["--rolling-tag="],
+            "--rolling-tag is '': string should have at least 1 character",
+            id="empty rolling tag",
+        ),
+        pytest.param(
+            InitSettings, ["--data-dir="], "--data-dir is '': it must name a folder", id="empty folder"
+        ),
+        pytest.param(
+            LocalSettings,
+            ["--data-dir="],
+            "--data-dir is '': it must name a folder",
+            id="empty folder, local",
+        ),
+        pytest.param(InitSettings, ["--namespace="], f"--namespace is '': {NOT_GIVEN}", id="empty namespace"),
+        pytest.param(
+            WaitSettings,
+            ["--web-listen-address=9641"],
+            f"--web-listen-address is '9641': {NO_ADDRESS}",
+            id="a port alone",
+        ),
+        pytest.param(
+            WaitSettings,
+            ["--web-listen-address=:http"],
+            f"--web-listen-address is ':http': {NO_ADDRESS}",
+            id="a port's name",
+        ),
+        pytest.param(
+            WaitSettings,
+            ["--web-listen-address=:65536"],
+            f"--web-listen-address is ':65536': {NO_ADDRESS}",
+            id="a port out of bounds",
+        ),
+        pytest.param(
+            WaitSettings,
+            ["--web-listen-address=host:"],
+            f"--web-listen-address is 'host:': {NO_ADDRESS}",
+            id="no port",
+        ),
+        pytest.param(
+            WaitSettings,
+            ["--web-tls-certificate=/c"],
+            f"--web-tls-key is not given: {TOGETHER}",
+            id="certificate without its key",
+        ),
+        pytest.param(
+            WaitSettings,
+            ["--web-tls-key=/k"],
+            f"--web-tls-key is '/k': {TOGETHER}",
+            id="key without its certificate",
+        ),
+    ],
+)
+def test_a_bad_value_is_named_with_flag_and_variable(
+    kind: type[BaseSettings], flags: Sequence[str], problem: str
+) -> None:
+    flag, _, rest = problem.partition(" ")
+    variable = "BOOTSTRAP_MONITOR_" + flag[2:].upper().replace("-", "_")
+
+    assert mistake(kind, [*REQUIRED[kind], *flags]) == f"{flag} ({variable}) {rest}"
+
+
+def test_a_bad_variable_is_named_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOTSTRAP_MONITOR_SOAK", "1d")
+    line = f"--soak (BOOTSTRAP_MONITOR_SOAK) is '1d': {NO_DURATION}"
+
+    assert mistake(InitSettings, IN_POD) == line
+
+
+def test_a_bad_switch_is_named_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOTSTRAP_MONITOR_JSON", "maybe")
+    line = "--json (BOOTSTRAP_MONITOR_JSON) is 'maybe': input should be a valid boolean, "
+
+    assert mistake(StatusSettings, ["--data-dir=/data"]).startswith(line)
+
+
+def test_all_that_is_missing_is_named_at_once() -> None:
+    assert mistake(InitSettings, []) == (
+        "--data-dir (BOOTSTRAP_MONITOR_DATA_DIR) is required; "
+        f"--namespace (BOOTSTRAP_MONITOR_NAMESPACE) is '': {NOT_GIVEN}; "
+        f"--pod-name (BOOTSTRAP_MONITOR_POD_NAME) is '': {NOT_GIVEN}; "
+        "--node-container-name (BOOTSTRAP_MONITOR_NODE_CONTAINER_NAME) is required"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "line"),
+    [
+        pytest.param(
+            StatusSettings, [], "--data-dir (BOOTSTRAP_MONITOR_DATA_DIR) is required", id="no folder, status"
+        ),
+        pytest.param(
+            HistorySettings,
+            [],
+            "--data-dir (BOOTSTRAP_MONITOR_DATA_DIR) is required",
+            id="no folder, history",
+        ),
+        pytest.param(
+            WaitSettings,
+            [*IN_POD, "--sok=1m"],
+            "--sok is no flag (did you mean --soak?); see bootstrap-monitor wait-for-completion --help",
+            id="a typo",
+        ),
+        pytest.param(
+            StatusSettings,
+            ["--data-dir=/data", "--jsno"],
+            "--jsno is no flag (did you mean --json?); see bootstrap-monitor status --help",
+            id="a typo of a switch",
+        ),
+        pytest.param(
+            InitSettings,
+            [*IN_POD, "--frobnicate"],
+            "--frobnicate is no flag; see bootstrap-monitor init --help",
+            id="unknown",
+        ),
+        pytest.param(
+            InitSettings,
+            [*IN_POD, "--health=3s"],
+            "--health is no flag; see bootstrap-monitor init --help",
+            id="the beginning of one",
+        ),
+        pytest.param(
+            InitSettings,
+            [*IN_POD, "--web-listen-address=:1"],
+            "--web-listen-address is no flag; see bootstrap-monitor init --help",
+            id="one of another command",
+        ),
+        pytest.param(
+            InitSettings,
+            [*IN_POD, "--soak"],
+            "argument --soak: expected one argument; see bootstrap-monitor init --help",
+            id="no value",
+        ),
+        pytest.param(
+            InitSettings,
+            [*IN_POD, "more"],
+            "unrecognized arguments: more; see bootstrap-monitor init --help",
+            id="a word too many",
+        ),
+        pytest.param(
+            LocalSettings,
+            [],
+            "the following arguments are required: BUILD; see bootstrap-monitor local --help",
+            id="no build",
+        ),
+    ],
+)
+def test_a_wrong_call_is_one_line(kind: type[BaseSettings], flags: Sequence[str], line: str) -> None:
+    assert mistake(kind, flags) == line
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        pytest.param("SOKA", "did you mean BOOTSTRAP_MONITOR_SOAK?", id="a typo"),
+        pytest.param("soak", "did you mean BOOTSTRAP_MONITOR_SOAK?", id="in small letters"),
+        pytest.param("NODE_CONTAINER", "did you mean BOOTSTRAP_MONITOR_NODE_CONTAINER_NAME?", id="cut short"),
+        pytest.param("JSON_OUTPUT", "remove it", id="not as its flag is called"),
+        pytest.param("XYZZY_PLUGH", "remove it", id="nothing like it"),
+    ],
+)
+def test_a_variable_that_no_setting_has_is_refused(name: str, problem: str) -> None:
+    variable = f"BOOTSTRAP_MONITOR_{name}"
+    with pytest.raises(ConfigurationError) as caught:
+        parse(StatusSettings, "status", ["--data-dir=/data"], {variable: "1"})
+
+    assert str(caught.value) == f"{variable} is no setting: {problem}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("BOOTSTRAP_MONITOR_SERVICE_HOST", id="host"),
+        pytest.param("BOOTSTRAP_MONITOR_SERVICE_PORT", id="port"),
+        pytest.param("BOOTSTRAP_MONITOR_SERVICE_PORT_HTTP", id="port with a name"),
+        pytest.param("BOOTSTRAP_MONITOR_PORT", id="address"),
+        pytest.param("BOOTSTRAP_MONITOR_PORT_9641_TCP", id="address of a port"),
+        pytest.param("BOOTSTRAP_MONITOR_PORT_9641_TCP_ADDR", id="part of an address"),
+        pytest.param("BOOTSTRAP_MONITOR_FUJI_SERVICE_HOST", id="a Service with a longer name"),
+        pytest.param("BOOTSTRAP_MONITOR_FUJI_PORT", id="its address"),
+    ],
+)
+def test_what_kubernetes_injects_for_a_service_is_no_mistake(name: str) -> None:
+    found = parse(StatusSettings, "status", ["--data-dir=/data"], {name: "tcp://10.0.0.1:9641"})
+
+    assert found.data_dir == Path("/data")
+
+
+def test_a_setting_of_another_command_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOTSTRAP_MONITOR_SOAK", "1m")
+    monkeypatch.setenv("BOOTSTRAP_MONITOR_NODE_CONTAINER_NAME", "node")
+
+    assert read(StatusSettings).data_dir == Path("/data")
+
+
+@pytest.mark.parametrize(
+    ("address", "listen"),
+    [
+        pytest.param(":9641", ("", 9641), id="every address"),
+        pytest.param("127.0.0.1:80", ("127.0.0.1", 80), id="IPv4"),
+        pytest.param("[::1]:65535", ("::1", 65535), id="IPv6, and the highest port"),
+        pytest.param("localhost:0", ("localhost", 0), id="name, and any port"),
+    ],
+)
+def test_listen_address(address: str, listen: tuple[str, int]) -> None:
+    assert read(DemoSettings, [f"--web-listen-address={address}"]).listen == listen
+
+
+def test_https_is_served_with_certificate_and_key() -> None:
+    both = read(DemoSettings, ["--web-tls-certificate=/c", "--web-tls-key=/k"])
+
+    assert (both.tls, read(DemoSettings).tls) == ((Path("/c"), Path("/k")), None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        pytest.param([], "tester", id="the StatefulSet's"),
+        pytest.param(["--pod-name=fuji-full-sync-12"], "fuji-full-sync", id="dashes in it"),
+        pytest.param(["--pod-name=alone"], "alone", id="a pod without a number"),
+        pytest.param(["--tester=mine"], "mine", id="as it was given"),
+    ],
+)
+def test_name_of_the_tester(flags: Sequence[str], name: str) -> None:
+    assert read(InitSettings, flags).tester_name == name
+
+
+DEFAULT_POLICY = Policy(
+    tester="t",
+    testbed="default",
+    rolling_tag="latest",
+    restart_on_new_build=False,
+    tick_seconds=10.0,
+    soak_seconds=300.0,
+    holder_timeout_seconds=300.0,
+    adopt_keep=False,
+    adopt_clear_token="",
+)
+
+
+@pytest.mark.parametrize(
+    ("flags", "changes"),
+    [
+        pytest.param([], {}, id="defaults"),
+        pytest.param(["--testbed=big"], {"testbed": "big"}, id="testbed"),
+        pytest.param(["--rolling-tag=master"], {"rolling_tag": "master"}, id="rolling tag"),
+        pytest.param(["--on-new-build=restart"], {"restart_on_new_build": True}, id="on new build"),
+        pytest.param(["--health-check-interval=1m"], {"tick_seconds": 60.0}, id="tick"),
+        pytest.param(["--soak=1s"], {"soak_seconds": 1.0}, id="soak"),
+        pytest.param(["--holder-timeout=1h"], {"holder_timeout_seconds": 3600.0}, id="holder"),
+        pytest.param(["--adopt=keep"], {"adopt_keep": True}, id="keep"),
+        pytest.param(["--adopt=clear:abc"], {"adopt_clear_token": "abc"}, id="clear"),
+    ],
+)
+def test_policy(flags: Sequence[str], changes: Mapping[str, Any]) -> None:
+    assert read(InitSettings, flags).policy("t") == replace(DEFAULT_POLICY, **changes)
+
+
+def test_help_names_flag_default_and_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(WaitSettings, "wait-for-completion", ["--help"], os.environ)
+    text = " ".join(capsys.readouterr().out.split())
+
+    assert caught.value.code == 0
+    assert text.startswith("usage: bootstrap-monitor wait-for-completion [-h] ")
+    assert (
+        "--soak Duration How long the node must stay healthy before a run has succeeded. (default: 5m) "
+        "[env: BOOTSTRAP_MONITOR_SOAK]"
+    ) in text
