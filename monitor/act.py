@@ -39,6 +39,7 @@ class Actor:
                 self._platform.recreate(unchanged=action.unchanged)
             case ClearNodeData():
                 self._volume.clear()
+                self._ledger.keep_reserve()  # a volume that was full has room for it only now
             case _:
                 raise AssertionError(f"{action} is for init itself")
 

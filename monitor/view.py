@@ -177,7 +177,7 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
         run=run,
         counts=shown.counts,
         node=_node(readings.get("node")),
-        volume=VolumeStatus(**readings["volume"]) if readings.get("volume") else None,
+        volume=_volume(readings.get("volume")),
         new_build=_build(readings.get("new_build")),
         last_image_check_at=readings.get("image_check", {}).get("succeeded_at"),
         results=tuple(each for each in shown.runs if each.outcome is not None)[:RESULTS_SHOWN],
@@ -233,7 +233,16 @@ def status_json(status: Status) -> JsonObject:
             {"chain": chain, "signal": signal, "value": count.value, "maximum": count.maximum}
             for (chain, signal), count in sorted(status.counts.items())
         ],
-        "node": node_reading(status.node) if status.node else None,
+        "node": {
+            "seenAt": status.node.seen_at,
+            "up": status.node.up,
+            "health": status.node.health,
+            "bootstrapped": status.node.bootstrapped,
+            "failingChecks": list(status.node.failing_checks),
+            "peers": status.node.peers,
+        }
+        if status.node
+        else None,
         "volume": {
             "measuredAt": status.volume.measured_at,
             "usageBytes": status.volume.usage_bytes,
@@ -271,6 +280,17 @@ def _node(value: JsonObject | None) -> NodeStatus | None:
         bootstrapped=value["bootstrapped"],
         failing_checks=tuple(value["failing_checks"]),
         peers=value["peers"],
+    )
+
+
+def _volume(value: JsonObject | None) -> VolumeStatus | None:
+    if not value:
+        return None
+    return VolumeStatus(
+        measured_at=value["measured_at"],
+        usage_bytes=value["usage_bytes"],
+        size_bytes=value["size_bytes"],
+        available_bytes=value["available_bytes"],
     )
 
 

@@ -50,9 +50,13 @@ class Volume:
         """Remove the node's data and leave an empty folder of the same kind.
 
         Raises:
-            MonitorError: something of it cannot be removed; what remains is not where the node looks.
+            MonitorError: it is a link, a file or a mount, and is left as it is; or something of it cannot be
+                removed, and what remains is not where the node looks.
         """
         try:
+            misplaced = self._misplaced()
+            if misplaced is not None:
+                raise MonitorError(misplaced)
             mode = 0o750
             if self._filled():
                 mode = stat.S_IMODE(self.node_folder.stat().st_mode)
@@ -64,7 +68,7 @@ class Volume:
                 self.node_folder.chmod(mode)
             self._sync()
             for aside in self._asides():
-                shutil.rmtree(aside)
+                _remove(aside)
             self._sync()
         except OSError as error:
             raise MonitorError(
@@ -80,11 +84,13 @@ class Volume:
         """
         try:
             system = os.statvfs(self._data_dir)
+            usage_bytes = disk_usage_bytes(self.node_folder)
         except OSError as error:
-            raise TemporaryError(f"{self._data_dir}: cannot be read ({error.strerror})") from error
+            where = error.filename or self._data_dir
+            raise TemporaryError(f"{where}: cannot be read ({error.strerror})") from error
         return VolumeReading(
             taken=now,
-            usage_bytes=disk_usage_bytes(self.node_folder),
+            usage_bytes=usage_bytes,
             size_bytes=system.f_blocks * system.f_frsize,
             available_bytes=system.f_bavail * system.f_frsize,
         )
@@ -102,33 +108,38 @@ class Volume:
 
     def _obstacle(self) -> str | None:
         """Why clearing could not end; looked for before anything of it is recorded."""
-        folder = self.node_folder
-        if folder.is_symlink():
-            return f"{folder} is a link: nothing is cleared through it; put the node's data itself there"
+        misplaced = self._misplaced()
+        if misplaced is not None:
+            return misplaced
         if not os.access(self._data_dir, os.R_OK | os.W_OK | os.X_OK):
             return (
                 f"{self._data_dir}: this user ({os.geteuid()}) may not write there; set fsGroup or runAsUser"
             )
-        if not folder.exists():
-            return None
-        if not folder.is_dir():
+        return self._irremovable()
+
+    def _misplaced(self) -> str | None:
+        """What is there instead of a folder of this volume."""
+        folder = self.node_folder
+        if folder.is_symlink():
+            return f"{folder} is a link: nothing is cleared through it; put the node's data itself there"
+        if folder.exists() and not folder.is_dir():
             return f"{folder} is no folder: remove it"
-        return self._foreign_mount() or self._irremovable()
+        return self._foreign_mount()
 
     def _foreign_mount(self) -> str | None:
+        folder = self.node_folder.resolve()  # as the kernel names it
         for mount in _mount_points():
-            if mount == self.node_folder or self.node_folder in mount.parents:
+            if mount == folder or folder in mount.parents:
                 return f"{mount} is a mount of its own: mount the volume at {self._data_dir} instead"
         return None
 
     def _irremovable(self) -> str | None:
         for root in (self.node_folder, *self._asides()):
-            for each, _, _ in os.walk(root):
-                if not os.access(each, os.R_OK | os.W_OK | os.X_OK):
-                    return (
-                        f"{each}: this user ({os.geteuid()}) may not remove what is in it; "
-                        "run node and monitor as one user, or set fsGroup"
-                    )
+            for each in _closed_folders(root):
+                return (
+                    f"{each}: this user ({os.geteuid()}) may not remove what is in it; "
+                    "run node and monitor as one user, or set fsGroup"
+                )
         return None
 
     def _asides(self) -> Iterator[Path]:
@@ -140,6 +151,22 @@ class Volume:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
+    else:
+        shutil.rmtree(path)
+
+
+def _closed_folders(root: Path) -> Iterator[str]:
+    """Those of which something could not be removed; `os.walk` passes over what it cannot list."""
+    unlisted: list[OSError] = []
+    for each, _, _ in os.walk(root, onerror=unlisted.append):
+        if not os.access(each, os.R_OK | os.W_OK | os.X_OK):
+            yield each
+    yield from (str(error.filename) for error in unlisted if not isinstance(error, FileNotFoundError))
 
 
 def disk_usage_bytes(root: Path) -> int | None:
@@ -166,7 +193,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return list(entries)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

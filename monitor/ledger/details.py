@@ -17,6 +17,7 @@ from monitor.model import Build, Outcome, Reason, Run, SyncMode, Workload
 from monitor.references import ImageReference
 
 FILE_NAME = "bootstrap_test_details.txt"
+_NUMBERS = range(1, 2**31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +70,19 @@ def read_details(path: Path) -> Details | None:
         return None
     try:
         found = json.loads(text)
+        image, network, number = str(found["image"]), found.get("network"), int(found.get("run", 1))
+        if not isinstance(network, str | None) or number not in _NUMBERS:
+            return None
         return Details(
-            image=str(found["image"]),
+            image=image,
             started_at=datetime.fromisoformat(found["startTime"]).timestamp(),
-            network=found.get("network"),
+            network=network,
             sync_mode=SyncMode(found["syncMode"]) if found.get("syncMode") else None,
-            number=int(found.get("run", 1)),
+            number=number,
             outcome=Outcome(found["outcome"]) if found.get("outcome") else None,
             reason=Reason(found["reason"]) if found.get("reason") else None,
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import schema
@@ -17,6 +18,7 @@ from monitor.model import Workload
 
 FILE = "bootstrap-monitor.sqlite3"
 _BROKEN = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_PRIMARY = 0xFF  # an extended result code has the primary one in its low byte
 
 
 def open_ledger(data_dir: Path, wall: Callable[[], float] = time.time) -> Ledger:
@@ -34,7 +36,7 @@ def open_ledger(data_dir: Path, wall: Callable[[], float] = time.time) -> Ledger
     try:
         return _opened(path)
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode not in _BROKEN:
+        if error.sqlite_errorcode & _PRIMARY not in _BROKEN:
             raise _temporary(path, error) from error
         set_aside(path, wall())
     try:
@@ -46,6 +48,8 @@ def open_ledger(data_dir: Path, wall: Callable[[], float] = time.time) -> Ledger
 def open_read_only(data_dir: Path) -> Ledger:
     """Open a ledger to look at it, while its monitor may run.
 
+    It is not opened with `mode=ro`: what a killed monitor left half-written must be rolled back to be read.
+
     Raises:
         MonitorError: there is none.
     """
@@ -54,22 +58,31 @@ def open_read_only(data_dir: Path) -> Ledger:
         raise MonitorError(f"no ledger at {path}: give the --data-dir of a tester that has run")
     with translated(path):
         connection = sqlite3.connect(
-            f"file:{path}?mode=ro",
+            f"file:{quote(str(path))}?mode=rw",
             uri=True,
             timeout=BUSY_SECONDS,
             isolation_level=None,
             check_same_thread=False,
         )
         connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA query_only = ON")
         schema.check(connection, str(path))
     return Ledger(connection, path)
 
 
 def recover(ledger: Ledger, data_dir: Path, workload: Workload, testbed: str) -> bool:
-    """Where the ledger knows no run but the details file does, take that run over; says whether it did."""
+    """Where the ledger knows no run but the details file does, take that run over; says whether it did.
+
+    Raises:
+        TemporaryError: the details file cannot be read, which is not the same as that there is none.
+    """
     if ledger.known():
         return False
-    details = read_details(data_dir / FILE_NAME)
+    path = data_dir / FILE_NAME
+    try:
+        details = read_details(path)
+    except OSError as error:
+        raise TemporaryError(f"{path}: cannot be read ({error.strerror})") from error
     run = recovered_run(details, workload, testbed) if details else None
     if run is None:
         return False
@@ -79,11 +92,14 @@ def recover(ledger: Ledger, data_dir: Path, workload: Workload, testbed: str) ->
 
 
 def set_aside(path: Path, wall: float) -> None:
-    """Keep a broken ledger, and its journal, under another name."""
+    """Keep a broken ledger, and its journal, under another name; one that was kept before stays too."""
+    when = int(wall)
+    while path.with_name(f"{path.name}.corrupt-{when}").exists():
+        when += 1
     for each in (path, path.with_name(path.name + "-journal")):
         if each.exists():
             try:
-                each.rename(each.with_name(f"{each.name}.corrupt-{int(wall)}"))
+                each.rename(each.with_name(f"{each.name}.corrupt-{when}"))
             except OSError as error:
                 raise TemporaryError(f"{each}: cannot be moved aside ({error.strerror})") from error
 

@@ -13,7 +13,7 @@ from monitor.decide.vocabulary import Intervention, Record
 from monitor.errors import TemporaryError
 from monitor.ledger import records, rows
 from monitor.ledger.details import FILE_NAME, write_details
-from monitor.ledger.reserve import give_up_reserve, keep_reserve
+from monitor.ledger.reserve import NO_SPACE, give_up_reserve, keep_reserve
 from monitor.model import Attempt, Build, Count, Counts, Holder, Instant, JsonObject, Outcome, Run, SyncMode
 from monitor.view import Reading, Snapshot
 
@@ -158,13 +158,15 @@ class Ledger:
         self.refresh_details()
 
     def refresh_details(self) -> None:
-        """Bring the details file up to the newest run."""
+        """Bring the details file up to the newest run; on a full volume the reserve is given up."""
         last = self.last()
         if last is None:
             return
         try:
             write_details(self._details, last)
         except OSError as error:
+            if error.errno in NO_SPACE:
+                give_up_reserve(self._reserve)
             raise TemporaryError(f"{self._details}: cannot be written ({error.strerror})") from error
 
     def keep_reserve(self) -> None:
