@@ -77,7 +77,7 @@ class Bed:
     def push(self, name: str, tag: str, target: str) -> str:
         """Push an image of the cache as `target` (NAME:TAG); its digest."""
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bootstrap-monitor-tests"
-        cache = Path(os.environ.get("BOOTSTRAP_MONITOR_TEST_CACHE") or cache)
+        cache = Path(os.environ.get("TESTBED_CACHE") or cache)
         done = subprocess.run(
             [
                 *self.prefix,

@@ -9,7 +9,7 @@ declare -A BUILD_COMMITS=(
   [second]=2222222222222222222222222222222222222222
 )
 
-CACHE=${BOOTSTRAP_MONITOR_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bootstrap-monitor-tests}
+CACHE=${TESTBED_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bootstrap-monitor-tests}
 TESTBED=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PROJECT=$(cd "$TESTBED/../.." && pwd)
 
