@@ -44,9 +44,17 @@ class Job:
 class Daemon:
     """Keeps jobs running until told to stop."""
 
-    def __init__(self, jobs: tuple[Job, ...], activity: Activity) -> None:
+    def __init__(
+        self,
+        jobs: tuple[Job, ...],
+        activity: Activity,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        watch_seconds: float = WATCH_SECONDS,
+    ) -> None:
         self._jobs, self._activity = jobs, activity
-        self._began = time.monotonic()
+        self._wall, self._monotonic, self._watch_seconds = wall, monotonic, watch_seconds
+        self._began = monotonic()
         self._active: set[str] = set()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -66,14 +74,15 @@ class Daemon:
                 next_run_time=datetime.now(UTC),
             )
         self._scheduler.start()
-        ahead = time.time() - time.monotonic()
-        while not stopping.wait(WATCH_SECONDS):
-            jump = time.time() - time.monotonic() - ahead
+        ahead = self._wall() - self._monotonic()
+        while not stopping.wait(self._watch_seconds):
+            jump = self._wall() - self._monotonic() - ahead
             if abs(jump) > CLOCK_JUMP_SECONDS:
                 _log.warning("the clock was set by %+.0f s: all jobs run now", jump)
                 ahead += jump
                 for job in self._jobs:
-                    self.run_soon(job.name)
+                    # One that is under way too: its next time is as wrong as that of the others.
+                    self._run_now(job.name)
         self._scheduler.pause()
         until = time.monotonic() + DRAIN_SECONDS
         while self._active and time.monotonic() < until:
@@ -82,17 +91,20 @@ class Daemon:
     def run_soon(self, name: str) -> None:
         """Have a job run now, and at its interval from then on."""
         if self._scheduler.running and name not in self._active:
-            self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+            self._run_now(name)
 
     def healthy(self) -> tuple[bool, list[str]]:
         """Whether every essential job succeeded lately; a line for each job."""
-        now, lines, healthy = time.monotonic(), [], True
+        now, lines, healthy = self._monotonic(), [], True
         for job in self._jobs:
             since = now - (self._activity.last_success_monotonic(job.name) or self._began)
             late = since > HEARTBEATS_MISSED * job.interval_seconds + HEARTBEAT_GRACE_SECONDS
             healthy = healthy and not (late and job.essential)
             lines.append(f"{job.name}: {'late' if late else 'ok'}, last done {since:.0f} s ago")
         return healthy, lines
+
+    def _run_now(self, name: str) -> None:
+        self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
 
     def _perform(self, job: Job) -> None:
         self._active.add(job.name)

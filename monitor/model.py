@@ -106,10 +106,14 @@ class Versions:
         found = json.loads(text)
         if not isinstance(found, dict) or "application" not in found:
             raise ValueError('no JSON object with an "application"')
+        try:
+            rpcchainvm = int(found.get("rpcchainvm", 0))
+        except (TypeError, OverflowError) as error:
+            raise ValueError(f'"rpcchainvm" is no number ({error})') from error
         return cls(
             application=str(found["application"]),
             database=str(found.get("database", "")),
-            rpcchainvm=int(found.get("rpcchainvm", 0)),
+            rpcchainvm=rpcchainvm,
             commit=str(found.get("commit", "")),
             go=str(found.get("go", "")),
         )

@@ -167,7 +167,12 @@ def simulation_of(flags: Mapping[str, str], environment: Mapping[str, str]) -> S
         name: truth(text, name) if kinds[name] == "bool" else readers[str(kinds[name])](text)
         for name, text in told.items()
     }
-    return Simulation(**values)
+    simulation = Simulation(**values)
+    if not 0 < simulation.bootstrap_seconds < NEVER:
+        raise SettingError(
+            f"bootstrap_seconds is {simulation.bootstrap_seconds}: it must be longer than zero"
+        )
+    return simulation
 
 
 @dataclass(frozen=True)
@@ -610,8 +615,11 @@ class Node:
         self.journal.write(
             "P", "INFO", "bootstrap/bootstrapper.go:192", "starting bootstrapper", lastAcceptedID=BLOCK_ID
         )
-        self.health.run({name: found for name, found in self._findings().items() if len(name) > 1})
-        self.health.register(["P", "bootstrapped"])
+        unrun = ["P", "bootstrapped"]
+        chains = self.bootstrap.chains()
+        first = {name: found for name, found in self._findings().items() if name not in {*chains, *unrun}}
+        self.health.run(first)
+        self.health.register(unrun)
         self.readiness.register(["bootstrapped"])
         self._next_round = self.uptime_seconds + self._health_seconds
 

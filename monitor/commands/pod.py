@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from pathlib import Path
 
 from monitor.act import Actor
 from monitor.clock import SystemClock
 from monitor.cluster import Cluster, Pause, forever
-from monitor.commands.watching import patiently_opened, watching
-from monitor.errors import MonitorError, TemporaryError
+from monitor.commands.watching import patiently_opened, tried, watching
+from monitor.errors import MonitorError
 from monitor.ledger import Ledger, recover
 from monitor.loop import Init
 from monitor.observe import InitObserver
@@ -23,12 +23,9 @@ from monitor.platforms.kubernetes import KubernetesPlatform, OwnPod
 from monitor.settings import InitSettings, PodSettings, WaitSettings
 from monitor.volume import Volume
 
-TRIES = 6
-FIRST_RETRY_SECONDS = 1.0
 LAST_RESORT_SECONDS = 4.5
 
 _log = logging.getLogger(__name__)
-_Answer = TypeVar("_Answer")
 
 
 class TerminatedError(BaseException):
@@ -106,7 +103,7 @@ def _init(settings: InitSettings, pause: Pause) -> bool:
 
     proceed = False
     try:
-        proceed = _tried(passage, pause)
+        proceed = tried(passage, pause)
     finally:
         if not proceed:
             _release(ledger, platform)
@@ -141,20 +138,6 @@ def _release(ledger: Ledger, platform: KubernetesPlatform) -> None:
             ledger.release(platform.uid)
 
 
-def _tried(call: Callable[[], _Answer], pause: Pause) -> _Answer:
-    """The call's answer, tried again with back-off while what fails may pass."""
-    wait_seconds = FIRST_RETRY_SECONDS
-    for _ in range(TRIES - 1):
-        try:
-            return call()
-        except TemporaryError as error:
-            _log.warning("%s; trying again in %.0f s", error, wait_seconds)
-            if pause(wait_seconds):
-                raise
-            wait_seconds *= 2
-    return call()
-
-
 def _terminate(*_: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is cleaned up now is not interrupted again
     _end_before_long()
@@ -162,6 +145,9 @@ def _terminate(*_: object) -> None:
 
 
 def _end_before_long() -> None:
-    """End the process whatever hangs: a call in a clean-up, a lock.  Every write is a transaction."""
-    signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
-    signal.setitimer(signal.ITIMER_REAL, LAST_RESORT_SECONDS)
+    """End the process whatever hangs: a call in a clean-up, a lock.  Every write is a transaction.
+
+    SQLite waits for its file inside one call, in which no handler of a signal runs: so it is a thread in C.
+    """
+    nowhere = Path(os.devnull).open("wb")  # noqa: SIM115 - needed until the process ends
+    faulthandler.dump_traceback_later(LAST_RESORT_SECONDS, exit=True, file=nowhere)

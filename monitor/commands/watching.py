@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -30,6 +32,11 @@ from monitor.web import Certificate, Site, WebServer
 
 LEDGER_PATIENCE_SECONDS = 60.0
 _LEDGER_STEP_SECONDS = 1.0
+TRIES = 6
+FIRST_RETRY_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,20 @@ def patiently_opened(data_dir: Path, stopping: threading.Event) -> Ledger:
         except TemporaryError:
             if time.monotonic() > until or stopping.wait(_LEDGER_STEP_SECONDS):
                 raise
+
+
+def tried(call: Callable[[], _Answer], pause: Callable[[float], bool]) -> _Answer:
+    """The call's answer, tried again with back-off while what fails may pass."""
+    wait_seconds = FIRST_RETRY_SECONDS
+    for _ in range(TRIES - 1):
+        try:
+            return call()
+        except TemporaryError as error:
+            _log.warning("%s; trying again in %.0f s", error, wait_seconds)
+            if pause(wait_seconds):
+                raise
+            wait_seconds *= 2
+    return call()
 
 
 def watching(

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +18,7 @@ from monitor.configuration import configuration_of, visible_setting
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.model import Build, SyncMode, Versions, Workload
 from monitor.platforms.builds import BuildStore
-from monitor.platforms.processes import Orphan, end_process
+from monitor.platforms.processes import Orphan, end_group, end_process
 from monitor.pods import Container, EnvironmentVariable
 from monitor.references import ImageReference
 
@@ -59,6 +57,10 @@ class LocalPlatform:
                 raise ConfigurationError(
                     f"{word}: the node's data is in {data_dir}/avalanchego; use --data-dir"
                 )
+        if environment.get("AVAGO_DB_DIR"):
+            raise ConfigurationError(
+                f"AVAGO_DB_DIR: the node's data is in {data_dir}/avalanchego; unset it, and use --data-dir"
+            )
         self._file = data_dir / "local.json"
         self._new_uid = new_uid
         self._uid = new_uid()
@@ -165,11 +167,15 @@ class Supervisor:
         self._builds.prune(build)
         back_off = FIRST_RESTART_SECONDS
         while not (stopping.is_set() or self._platform.recreated.is_set()):
-            seconds = self._run_once(build, stopping)
+            reason = "the node ended by itself"
+            try:
+                seconds = self._run_once(build, stopping)
+            except TemporaryError as error:
+                seconds, reason = 0.0, str(error)
             if stopping.is_set() or self._platform.recreated.is_set():
                 return
             back_off = FIRST_RESTART_SECONDS if seconds > STEADY_SECONDS else back_off
-            _log.warning("the node ended by itself; it is started again in %.0f s", back_off)
+            _log.warning("%s; it is started again in %.0f s", reason, back_off)
             _wait_any(back_off, stopping, self._platform.recreated)
             back_off = min(2 * back_off, LONGEST_RESTART_SECONDS)
 
@@ -179,7 +185,13 @@ class Supervisor:
         folder = self._data_dir / "avalanchego"
         folder.mkdir(exist_ok=True)
         waited = 0.0
-        with _node_log(self._data_dir / "node.log").open("ab") as log:
+        try:
+            log = _node_log(self._data_dir / "node.log").open("ab")
+        except OSError as error:
+            raise TemporaryError(
+                f"{self._data_dir}/node.log: cannot be written ({error.strerror})"
+            ) from error
+        with log:
             try:
                 child = subprocess.Popen(  # noqa: S603 - running the build is what this is for
                     [executable, f"--data-dir={folder}", *self._arguments],
@@ -193,18 +205,17 @@ class Supervisor:
                 raise MonitorError(
                     f"{executable} cannot be run ({error.strerror}): is it a program?"
                 ) from error
-            self._orphan.remember(child.pid)
-            self._platform.node_running = True
             try:
+                self._orphan.remember(child.pid)
+                self._platform.node_running = True
                 while child.poll() is None:
                     if stopping.is_set() or self._platform.recreated.is_set():
                         end_process(child, NODE_STOP_SECONDS)
                     else:
                         waited += _wait_any(0.1, stopping, self._platform.recreated)
             finally:
-                if child.poll() is None:
-                    os.killpg(child.pid, signal.SIGKILL)
-                    child.wait()
+                end_group(child.pid)
+                child.wait()
                 self._platform.node_running = False
                 self._orphan.forget()
         return waited

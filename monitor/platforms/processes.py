@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -9,6 +10,8 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+
+from monitor.errors import TemporaryError
 
 ORPHAN_STOP_SECONDS = 10.0
 _STEP_SECONDS = 0.05
@@ -22,19 +25,32 @@ def end_process(child: subprocess.Popen[bytes], patience_seconds: float) -> None
     try:
         child.wait(patience_seconds)
     except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
+        end_group(child.pid)
         child.wait()
+
+
+def end_group(pid: int) -> None:
+    """End what still runs in the group of a process, the process itself or what it left behind."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 class Orphan:
     """Remembers in a file which process runs, by its number and its start, since numbers are used again."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, patience_seconds: float = ORPHAN_STOP_SECONDS) -> None:
+        self._path, self._patience_seconds = path, patience_seconds
 
     def remember(self, pid: int) -> None:
-        """This process runs from now on."""
-        self._path.write_text(json.dumps({"pid": pid, "start": _start_of(pid)}))
+        """This process runs from now on.
+
+        Raises:
+            TemporaryError: that cannot be written down.
+        """
+        try:
+            self._path.write_text(json.dumps({"pid": pid, "start": _start_of(pid)}))
+        except OSError as error:
+            raise TemporaryError(f"{self._path}: cannot be written ({error.strerror})") from error
 
     def forget(self) -> None:
         """It ended."""
@@ -49,14 +65,14 @@ class Orphan:
             return
         if start is not None and _start_of(pid) == start:
             _log.warning("ending the node that an earlier bootstrap-monitor left running (process %d)", pid)
-            os.killpg(pid, signal.SIGTERM)
-            steps = int(ORPHAN_STOP_SECONDS / _STEP_SECONDS)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGTERM)
+            steps = int(self._patience_seconds / _STEP_SECONDS)
             for _ in range(steps):
                 if _start_of(pid) != start:
                     break
                 time.sleep(_STEP_SECONDS)
-            else:
-                os.killpg(pid, signal.SIGKILL)
+            end_group(pid)
         self.forget()
 
 

@@ -1,0 +1,360 @@
+"""The real `local` with a simulated node: to a result, through signals and kills, and nothing is left running."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from simulated_builds import (
+    COMMITS,
+    PATIENCE_SECONDS,
+    eventually,
+    free_port,
+    processes_of,
+    write_build,
+    write_program,
+)
+
+from monitor import simulated_node
+from monitor.commands.local import exclusively, local_tester
+from monitor.commands.watching import TRIES, tried
+from monitor.durations import Duration
+from monitor.errors import MonitorError, TemporaryError
+from monitor.ledger import open_read_only
+from monitor.model import Outcome, Run
+from monitor.settings import LocalSettings
+
+ROOT = Path(__file__).parents[1]
+GOES_ON = "stopped; the same command goes on where this ended"
+
+
+@dataclass
+class LocalLife:
+    """A build's file, a data folder, and the command that tests the one in the other."""
+
+    folder: Path
+    port: int
+    started: ExitStack
+
+    @property
+    def build(self) -> Path:
+        """The file that is tested."""
+        return self.folder / "avalanchego"
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the tester lives."""
+        return self.folder / "data"
+
+    def start(self, *flags: str) -> subprocess.Popen[str]:
+        """Start the command; it is killed at the end of the test, if it still runs then."""
+        command = [
+            *(sys.executable, "-m", "monitor", "local", str(self.build), f"--data-dir={self.data_dir}"),
+            *("--health-check-interval=50ms", "--image-check-interval=100ms", "--disk-check-interval=100ms"),
+            *("--soak=100ms", "--web-listen-address=127.0.0.1:0", *flags),
+            *("--", "--network-id=fuji", f"--http-port={self.port}"),
+        ]
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment()
+        )
+        self.started.callback(end, process)
+        return process
+
+    def runs(self) -> tuple[Run, ...]:
+        """The runs, newest first; none while there is no ledger."""
+        try:
+            with closing(open_read_only(self.data_dir)) as ledger:
+                return ledger.runs(10)
+        except MonitorError:
+            return ()
+
+    def nodes(self) -> set[int]:
+        """The processes of its node."""
+        return processes_of(f"--data-dir={self.data_dir}/avalanchego")
+
+    def node(self) -> int:
+        """The one node that runs, once it does."""
+        eventually(lambda: len(self.nodes()) == 1 and bool(self.runs()), "one node and a run")
+        (pid,) = self.nodes()
+        return pid
+
+    def remembered(self) -> int | None:
+        """The process that the next start would end, should it find it."""
+        try:
+            return int(json.loads((self.data_dir / "local-node.json").read_text())["pid"])
+        except (OSError, ValueError):
+            return None
+
+    def watched(self) -> Run:
+        """The run, once a tick has brought its books up."""
+        eventually(lambda: bool(self.runs()) and self.runs()[0].bookkeeping.active_seconds > 0, "a tick")
+        return self.runs()[0]
+
+
+def environment() -> dict[str, str]:
+    """This program's, without what would configure a monitor or a node."""
+    prefixes = ("BOOTSTRAP_MONITOR_", "AVAGO_", "SIMULATE_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a process that a failed test left, and tell what it said; what it started is ended by it."""
+    if process.poll() is None:
+        process.terminate()
+        sys.stderr.write(process.communicate(timeout=PATIENCE_SECONDS)[1])
+
+
+def stopped(process: subprocess.Popen[str], signal_number: int) -> tuple[int, list[str]]:
+    """Send one signal; the exit code and the lines that were written."""
+    process.send_signal(signal_number)
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    return process.returncode, said.splitlines()
+
+
+def each_build_that_the_file_holds_gets_a_result(tester: LocalLife) -> None:
+    """From an empty folder to success, then on with what replaced the file."""
+    write_build(tester.build, bootstrap_seconds=0.3, blocks=50)
+    process = tester.start()
+    eventually(lambda: bool(tester.runs()) and not tester.runs()[0].open, "the first result")
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=0.3, blocks=50)
+    eventually(lambda: len(tester.runs()) == 2 and not tester.runs()[0].open, "the second result")
+    code, said = stopped(process, signal.SIGTERM)
+
+    results = [(run.number, run.outcome, run.build.commit) for run in reversed(tester.runs())]
+    assert results == [(1, Outcome.SUCCEEDED, COMMITS[0]), (2, Outcome.SUCCEEDED, COMMITS[1])]
+    assert all((run.network, run.sync_mode) == ("fuji", "c-chain-state-sync") for run in tester.runs())
+    assert all(run.duration_seconds and run.disk_usage_bytes for run in tester.runs())
+    assert (code, said[-1], tester.nodes()) == (0, GOES_ON, set())
+    for number, commit in enumerate(COMMITS, 1):
+        (line,) = (line for line in said if line.startswith(f"✓ run {number} succeeded"))
+        assert f"({commit[:8]})" in line
+    assert said[0] == f"data in {tester.data_dir}; page and metrics at http://127.0.0.1:0/"
+
+
+def what_is_interrupted_goes_on_with_the_same_run(tester: LocalLife) -> None:
+    """By Ctrl-C, by SIGTERM, and by a kill, which leaves the node to be ended by the next start."""
+    process = tester.start()
+    first_node = tester.node()
+    run = tester.watched()
+    kept = tester.data_dir / "avalanchego" / "kept"
+    kept.touch()
+    code, said = stopped(process, signal.SIGINT)
+    assert (code, said[-1], tester.nodes()) == (0, GOES_ON, set())
+
+    process = tester.start()
+    second_node = tester.node()
+    eventually(lambda: tester.remembered() == second_node, "the node can be found again")
+    process.kill()
+    process.communicate()
+    assert tester.nodes() == {second_node}
+
+    process = tester.start()
+    eventually(lambda: tester.nodes().isdisjoint({first_node, second_node}), "the one left behind is ended")
+    third_node = tester.node()
+    code, said = stopped(process, signal.SIGTERM)
+    assert (code, said[-1], tester.nodes()) == (0, GOES_ON, set())
+
+    assert third_node not in {first_node, second_node}
+    (same,) = tester.runs()
+    assert (same.number, same.started_at, same.outcome) == (1, run.started_at, None)
+    assert same.build == run.build
+    assert kept.exists()
+    assert (
+        f"ending the node that an earlier bootstrap-monitor left running (process {second_node})"
+        in "\n".join(said)
+    )
+
+
+def a_node_that_ends_by_itself_is_started_again(tester: LocalLife) -> None:
+    process = tester.start()
+    first = tester.node()
+    run = tester.watched()
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: first not in tester.nodes() and len(tester.nodes()) == 1, "another process")
+    code, said = stopped(process, signal.SIGTERM)
+
+    assert [each.started_at for each in tester.runs()] == [run.started_at]
+    assert sum("the node ended by itself; it is started again in 1 s" in line for line in said) == 1
+    assert (code, tester.nodes()) == (0, set())
+
+
+def a_build_that_does_not_tell_its_versions_at_once_is_asked_again(tester: LocalLife) -> None:
+    """The machine may have been busy: that is no reason to end."""
+    asked = tester.folder / "asked"
+    write_program(
+        tester.build,
+        f"#!/bin/sh\nif [ ! -e {asked} ]; then touch {asked}; exit 3; fi\n"
+        f'exec {sys.executable} {simulated_node.__file__} --simulate-bootstrap-seconds=60 "$@"\n',
+    )
+    process = tester.start()
+    tester.node()
+    code, said = stopped(process, signal.SIGTERM)
+
+    (line,) = (line for line in said if "trying again" in line)
+    assert "--version-json gives no versions" in line
+    assert line.endswith("; trying again in 1 s")
+    assert (code, tester.nodes()) == (0, set())
+    assert [run.build.commit for run in tester.runs()] == [simulated_node.COMMIT]
+
+
+def a_late_beat_of_an_earlier_workload_holds_up_nothing(tester: LocalLife) -> None:
+    """A tick that is under way while the node is recreated beats for what runs no more."""
+    tester.data_dir.mkdir()
+    settings = LocalSettings(
+        build=tester.build,
+        data_dir=tester.data_dir,
+        health_check_interval=Duration(0.05),
+        web_listen_address="127.0.0.1:0",
+    )
+    arguments, stopping = ["--network-id=fuji", f"--http-port={tester.port}"], threading.Event()
+    local = local_tester(settings, arguments, environment(), Console(file=io.StringIO()), stopping)
+    local.ledger.beat("local-earlier")
+    thread = threading.Thread(target=local.run)
+    thread.start()
+    try:
+        tester.node()
+        tester.watched()
+        local.ledger.beat("local-earlier")
+        seen = tester.watched().bookkeeping.active_seconds
+        eventually(lambda: tester.runs()[0].bookkeeping.active_seconds > seen + 0.2, "ticks go on judging")
+    finally:
+        stopping.set()
+        thread.join(PATIENCE_SECONDS)
+        local.ledger.close()
+
+    assert (thread.is_alive(), tester.nodes()) == (False, set())
+
+
+def a_port_in_use_is_one_line_and_leaves_no_node(tester: LocalLife) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        process = tester.start(f"--web-listen-address={address}")
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
+
+    last = said.splitlines()[-1]
+    assert process.returncode in {1, 2}
+    assert last.startswith("bootstrap-monitor: ")
+    assert address.rpartition(":")[2] in last
+    assert ("Traceback" in said, tester.nodes()) == (False, set())
+
+
+def a_build_that_is_not_there_is_one_line(tester: LocalLife) -> None:
+    tester.build.unlink()
+    process = tester.start()
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+
+    error = f"{tester.build}: no such build (No such file or directory); give the node's executable"
+    assert said.splitlines()[-1] == f"bootstrap-monitor: {error}"
+    assert (process.returncode, "Traceback" in said, tester.nodes()) == (2, False, set())
+
+
+STORIES = (
+    each_build_that_the_file_holds_gets_a_result,
+    what_is_interrupted_goes_on_with_the_same_run,
+    a_node_that_ends_by_itself_is_started_again,
+    a_build_that_does_not_tell_its_versions_at_once_is_asked_again,
+    a_late_beat_of_an_earlier_workload_holds_up_nothing,
+    a_port_in_use_is_one_line_and_leaves_no_node,
+    a_build_that_is_not_there_is_one_line,
+)
+
+
+def told(story: Callable[[LocalLife], None], folder: Path) -> None:
+    """Tell a story from its beginning, and leave nothing running."""
+    with ExitStack() as started:
+        tester = LocalLife(folder, free_port(), started)
+        write_build(tester.build, bootstrap_seconds=60, blocks=50)
+        try:
+            story(tester)
+        finally:
+            started.close()
+            for pid in tester.nodes():
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[None]]]:
+    """All stories at once: each of them takes seconds, of which it mostly waits."""
+    with ThreadPoolExecutor(len(STORIES)) as pool:
+        yield {
+            story.__name__: pool.submit(told, story, tmp_path_factory.mktemp("local")) for story in STORIES
+        }
+
+
+@pytest.mark.parametrize("story", [pytest.param(each.__name__, id=each.__name__) for each in STORIES])
+def test_local(telling: dict[str, Future[None]], story: str) -> None:
+    """What happens to the real command, as the story's name says."""
+    telling[story].result()
+
+
+def test_a_data_folder_has_one_monitor_at_a_time(tmp_path: Path) -> None:
+    with exclusively(tmp_path):
+        with pytest.raises(MonitorError) as refused, exclusively(tmp_path):
+            raise AssertionError("two hold it")
+        assert str(refused.value) == (
+            f"{tmp_path} is in use by bootstrap-monitor (process {os.getpid()}): "
+            "stop that one, or give another --data-dir"
+        )
+    with exclusively(tmp_path):
+        pass
+
+
+@dataclass
+class Call:
+    """Something that fails for a while, and the waits between."""
+
+    failures: int
+    stopped_after: int = TRIES
+    made: int = 0
+    waited: list[float] = field(default_factory=list)
+
+    def __call__(self) -> str:
+        self.made += 1
+        if self.made <= self.failures:
+            raise TemporaryError(f"failure {self.made}")
+        return "done"
+
+    def pause(self, seconds: float) -> bool:
+        """Wait; says whether to stop."""
+        self.waited.append(seconds)
+        return len(self.waited) == self.stopped_after
+
+
+@pytest.mark.parametrize(
+    ("failures", "waited"),
+    [
+        pytest.param(0, [], id="at once"),
+        pytest.param(2, [1.0, 2.0], id="at the third try"),
+        pytest.param(TRIES - 1, [1.0, 2.0, 4.0, 8.0, 16.0], id="at the last try"),
+    ],
+)
+def test_what_may_pass_is_tried_again(failures: int, waited: list[float]) -> None:
+    call = Call(failures)
+
+    assert (tried(call, call.pause), call.waited) == ("done", waited)
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        pytest.param(Call(TRIES), f"failure {TRIES}", id="it does not pass"),
+        pytest.param(Call(TRIES, stopped_after=2), "failure 2", id="told to stop meanwhile"),
+    ],
+)
+def test_trying_again_has_an_end(call: Call, error: str) -> None:
+    with pytest.raises(TemporaryError) as caught:
+        tried(call, call.pause)
+    assert str(caught.value) == error

@@ -1,0 +1,244 @@
+"""The jobs between the ticks: the volume's measurement, and the look for a newer build."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from builders import NEW, NOW, OLD, POLICY, build, workload
+
+from monitor.activity import Activity
+from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
+from monitor.errors import MonitorError, TemporaryError
+from monitor.ledger import Ledger, open_ledger
+from monitor.model import Build, Instant, NodeReading, Outcome, Policy, Reason, Workload
+from monitor.observe import WaitObserver
+from monitor.refresh import BuildWatch, Measurement
+from monitor.volume import Volume
+
+
+class NeverAsked:
+    """Neither a platform nor a node: these jobs ask none and tell none."""
+
+    def workload(self) -> Workload:
+        raise AssertionError("asked what runs")
+
+    def pin(self, build: Build) -> None:
+        raise AssertionError(f"told to pin {build}")
+
+    def recreate(self, *, unchanged: bool) -> None:
+        raise AssertionError(f"told to recreate {unchanged}")
+
+    def await_end(self, stopping: threading.Event) -> None:
+        raise AssertionError(f"told to wait {stopping}")
+
+    def reverter(self) -> str:
+        raise AssertionError("asked who set the image")
+
+    def read(self) -> NodeReading:
+        raise AssertionError("asked the node")
+
+
+@dataclass
+class Source:
+    """Knows the newest build, or fails; counts how often it was asked."""
+
+    name: str = "pod"
+    found: Build = field(default_factory=lambda: build(NEW))
+    error: MonitorError | None = None
+    asked: int = 0
+
+    def newest(self) -> Build:
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        return self.found
+
+
+LATER = replace(NOW, wall=NOW.wall + 60, boot_seconds=NOW.boot_seconds + 60)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = open_ledger(tmp_path)
+    yield opened
+    opened.close()
+
+
+def observer_of(ledger: Ledger, folder: Path) -> WaitObserver:
+    """An observer that the jobs leave their readings with."""
+    nobody = NeverAsked()
+    return WaitObserver(nobody, ledger, nobody, POLICY, lambda: NOW, folder)
+
+
+def begin(ledger: Ledger, of: Build) -> None:
+    """A run starts."""
+    ledger.record(NOW, "default", [BeginClearing(workload(of), ""), BeginRun(workload(of))])
+
+
+def end(ledger: Ledger, outcome: Outcome, reason: Reason | None = None) -> None:
+    """It ends."""
+    last = ledger.last()
+    assert last is not None
+    ledger.record(NOW, "default", [EndRun(last, outcome, reason, "", None, None, None)])
+
+
+class TestMeasurement:
+    """What a tick decides by is as old as the beginning of the walk."""
+
+    def test_the_reading_is_left_for_the_next_tick(self, ledger: Ledger, tmp_path: Path) -> None:
+        folder = tmp_path / "avalanchego"
+        folder.mkdir()
+        (folder / "block").write_bytes(bytes(10_000))
+        observer = observer_of(ledger, tmp_path)
+        Measurement(Volume(tmp_path), observer, lambda: LATER)()
+
+        reading = observer.volume
+        assert reading is not None
+        assert (reading.taken, reading.usage_bytes) == (
+            LATER,
+            sum(path.stat().st_blocks * 512 for path in (folder, folder / "block")),
+        )
+        assert 0 < reading.available_bytes <= reading.size_bytes
+
+    def test_the_next_measurement_replaces_it(self, ledger: Ledger, tmp_path: Path) -> None:
+        observer, times = observer_of(ledger, tmp_path), iter((NOW, LATER))
+        measure = Measurement(Volume(tmp_path), observer, lambda: next(times))
+        taken: list[Instant] = []
+        for _ in range(2):
+            measure()
+            assert observer.volume is not None
+            taken.append(observer.volume.taken)
+
+        assert taken == [NOW, LATER]
+
+
+@dataclass
+class Watch:
+    """A look for a newer build, and what it did."""
+
+    ledger: Ledger
+    observer: WaitObserver
+    source: Source = field(default_factory=Source)
+    policy: Policy = POLICY
+    activity: Activity = field(default_factory=Activity)
+
+    def look(self) -> None:
+        """Look once."""
+        BuildWatch(self.source, self.observer, self.ledger, self.activity, self.policy, lambda: LATER)()
+
+    def shown(self) -> tuple[str | None, float | None]:
+        """What the ledger shows: the image that waits to be tested, and when one was looked for."""
+        found, check = self.ledger.reading("new_build"), self.ledger.reading("image_check")
+        return (found.value.get("image") if found else None, check.value["succeeded_at"] if check else None)
+
+
+@pytest.fixture
+def watch(ledger: Ledger, tmp_path: Path) -> Watch:
+    return Watch(ledger, observer_of(ledger, tmp_path))
+
+
+class TestBuildWatch:
+    """Asked for no more than is needed, and told at once."""
+
+    @pytest.mark.parametrize(
+        ("name", "run_is", "restart", "asked"),
+        [
+            pytest.param("pod", "none", False, 0, id="before the first run"),
+            pytest.param("file", "none", True, 0, id="before the first run, whoever is asked"),
+            pytest.param("pod", "open", False, 0, id="no pod beside an open run that no build would end"),
+            pytest.param("pod", "open", True, 1, id="a pod where a new build ends the run"),
+            pytest.param("registry", "open", False, 1, id="what costs no pod is asked beside an open run"),
+            pytest.param("file", "open", False, 1, id="a file is looked at beside an open run"),
+            pytest.param("pod", "ended", False, 1, id="a pod once the run is finished"),
+        ],
+    )
+    def test_who_is_asked_when(
+        self,
+        watch: Watch,
+        name: str,
+        run_is: str,
+        restart: bool,  # noqa: FBT001 (the case)
+        asked: int,
+    ) -> None:
+        watch.source.name = name
+        watch.policy = replace(POLICY, restart_on_new_build=restart)
+        if run_is != "none":
+            begin(watch.ledger, build(OLD))
+        if run_is == "ended":
+            end(watch.ledger, Outcome.SUCCEEDED)
+        watch.look()
+
+        assert watch.source.asked == asked
+        assert (watch.observer.newest == build(NEW)) is bool(asked)
+        checks = {(name, "success"): 1, (name, "error"): 0} if asked else {}
+        assert watch.activity.so_far().image_checks == checks
+        assert watch.shown() == ((build(NEW).image, LATER.wall) if asked else (None, None))
+
+    @pytest.mark.parametrize(
+        ("outcome", "reason", "found", "waits"),
+        [
+            pytest.param(Outcome.SUCCEEDED, None, NEW, True, id="another build"),
+            pytest.param(Outcome.SUCCEEDED, None, OLD, False, id="the build that succeeded"),
+            pytest.param(Outcome.FAILED, Reason.CRASHED, OLD, False, id="the build that failed"),
+        ],
+    )
+    def test_what_is_shown_as_new(
+        self,
+        watch: Watch,
+        outcome: Outcome,
+        reason: Reason | None,
+        found: str,
+        waits: bool,  # noqa: FBT001 (what is expected)
+    ) -> None:
+        begin(watch.ledger, build(OLD))
+        end(watch.ledger, outcome, reason)
+        watch.source.found = build(found)
+        watch.look()
+
+        assert watch.shown() == (build(found).image if waits else None, LATER.wall)
+        assert watch.observer.newest == build(found)
+
+    @pytest.mark.parametrize(
+        ("reason", "waits"),
+        [
+            pytest.param(Reason.STALLED, False, id="a verdict on the build"),
+            pytest.param(Reason.DISK_FULL, True, id="a failure of the testbed"),
+        ],
+    )
+    def test_a_build_tested_before_the_last_one(
+        self,
+        watch: Watch,
+        reason: Reason,
+        waits: bool,  # noqa: FBT001 (what is expected)
+    ) -> None:
+        """A tag may go back to it; what judges nothing leaves it new."""
+        begin(watch.ledger, build(NEW))
+        end(watch.ledger, Outcome.FAILED, reason)
+        begin(watch.ledger, build(OLD))
+        end(watch.ledger, Outcome.SUCCEEDED)
+        watch.look()
+
+        assert watch.shown()[0] == (build(NEW).image if waits else None)
+
+    def test_the_build_that_is_under_way_is_not_new(self, watch: Watch) -> None:
+        begin(watch.ledger, build(OLD))
+        watch.source = Source("file", build(OLD))
+        watch.look()
+
+        assert (watch.source.asked, watch.shown()) == (1, (None, LATER.wall))
+
+    def test_a_failed_look_is_counted_and_what_was_known_stays(self, watch: Watch) -> None:
+        begin(watch.ledger, build(OLD))
+        end(watch.ledger, Outcome.SUCCEEDED)
+        watch.look()
+        watch.source.error = TemporaryError("the registry does not answer")
+        with pytest.raises(TemporaryError, match="the registry does not answer"):
+            watch.look()
+
+        assert watch.activity.so_far().image_checks == {("pod", "success"): 1, ("pod", "error"): 1}
+        assert watch.observer.newest == build(NEW)
+        assert watch.shown() == (build(NEW).image, LATER.wall)

@@ -1,0 +1,292 @@
+"""`status` and `history` tell what the ledger says, for a person and as JSON, and are one line where there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import COMMIT, NEW, NOW, build, workload
+
+from monitor.commands.show import run_history, run_status
+from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
+from monitor.errors import MonitorError, TemporaryError
+from monitor.ledger import open_ledger
+from monitor.ledger.recovery import FILE
+from monitor.ledger.schema import VERSION
+from monitor.model import Build, Count, Health, Outcome, Phase, Reason, VolumeReading
+from monitor.settings import HistorySettings, StatusSettings
+from monitor.view import (
+    NodeStatus,
+    build_reading,
+    configuration_reading,
+    node_reading,
+    phase_reading,
+    volume_reading,
+)
+
+ROOT = Path(__file__).parents[1]
+WIDE = 200
+
+
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So wide that no table is folded, and no settings from around the tests."""
+    monkeypatch.setenv("COLUMNS", str(WIDE))
+    for name in [name for name in os.environ if name.startswith("BOOTSTRAP_MONITOR_")]:
+        monkeypatch.delenv(name)
+
+
+def fill(data_dir: Path) -> None:
+    """A tester whose first build failed, whose second succeeded, and whose third is under way."""
+    with closing(open_ledger(data_dir)) as ledger:
+        at = NOW
+
+        def later(seconds: float) -> None:
+            nonlocal at
+            at = replace(at, wall=at.wall + seconds, boot_seconds=at.boot_seconds + seconds)
+
+        def begin(of: Build) -> None:
+            pod = workload(of)
+            ledger.record(at, "machine-1", [BeginClearing(pod, "")])
+            ledger.record(at, "machine-1", [BeginRun(pod)])
+            later(5400)
+
+        def end(outcome: Outcome, reason: Reason | None, message: str, *measured: float) -> None:
+            last = ledger.last()
+            assert last is not None
+            duration, wall, disk = (*measured, None, None, None)[:3]
+            size = int(disk) if disk is not None else None
+            ledger.record(at, "machine-1", [EndRun(last, outcome, reason, message, duration, wall, size)])
+            later(60)
+
+        begin(build())
+        end(Outcome.FAILED, Reason.STALLED, "P stood still")
+        begin(build(NEW, "d" * 40))
+        end(Outcome.SUCCEEDED, None, "", 5400.0, 5460.0, 3 * 2**30)
+        begin(build())
+        last = ledger.last()
+        assert last is not None
+        node = NodeStatus(NOW.wall, up=True, health=Health.UNHEALTHY, bootstrapped=False, peers=12)
+        ledger.record(
+            at,
+            "machine-1",
+            readings={
+                "configuration": configuration_reading("tester", "machine-1", workload(build())),
+                "phase": phase_reading(Phase.BOOTSTRAPPING, "bootstrapping"),
+                "node": node_reading(node),
+                "volume": volume_reading(VolumeReading(NOW, 2**30, 10 * 2**30, 8 * 2**30)),
+                "new_build": build_reading(build(NEW, "e" * 40)),
+            },
+            books=replace(last, bookkeeping=replace(last.bookkeeping, active_seconds=900.0, node_restarts=2)),
+            counts={
+                ("P", "blocks_fetched"): Count(0, 5678, 5678),
+                ("P", "blocks_accepted"): Count(0, 12, 12),
+            },
+        )
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    fill(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    open_ledger(tmp_path).close()
+    return tmp_path
+
+
+def status(data_dir: Path, *, json_output: bool = False) -> int:
+    """Run `status`."""
+    return run_status(StatusSettings(data_dir=data_dir, json=json_output))
+
+
+def history(data_dir: Path, *, json_output: bool = False) -> int:
+    """Run `history`."""
+    return run_history(HistorySettings(data_dir=data_dir, json=json_output))
+
+
+class TestHistory:
+    """The runs, newest first."""
+
+    def test_as_a_table(self, filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert history(filled) == 0
+
+        title, head, *rows = capsys.readouterr().out.splitlines()
+        assert title.strip() == "fuji · full-sync"
+        assert head.split() == ["RUN", "OUTCOME", "BUILD", "STARTED", "(UTC)", "DURATION", "WALL", "DISK"]
+        assert [row.split()[:2] for row in rows] == [["3", "open"], ["2", "succeeded"], ["1", "failed:"]]
+        for row, commit in zip(rows, ("cccccccc", "dddddddd", "cccccccc"), strict=True):
+            assert f"({commit})" in row
+        assert rows[1].split()[-4:] == ["1h30m", "1h31m", "3.0", "GiB"]
+        assert "failed: stalled" in rows[2]
+        assert ("1h30m" in rows[0], "1h30m" in rows[2]) == (False, False)
+
+    def test_as_json(self, filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert history(filled, json_output=True) == 0
+
+        runs = json.loads(capsys.readouterr().out)
+        assert [(run["run"], run["outcome"], run["reason"], run["message"]) for run in runs] == [
+            (3, None, None, ""),
+            (2, "succeeded", None, ""),
+            (1, "failed", "stalled", "P stood still"),
+        ]
+        assert [run["durationSeconds"] for run in runs] == [None, 5400.0, None]
+        assert [run["diskUsageBytes"] for run in runs] == [None, 3 * 2**30, None]
+        assert [run["startedAt"] for run in runs] == [NOW.wall + after for after in (10920, 5460, 0)]
+        assert [run["endedAt"] for run in runs] == [None, NOW.wall + 10860, NOW.wall + 5400]
+        assert {run["testbed"] for run in runs} == {"machine-1"}
+        assert (runs[2]["image"], runs[2]["commit"]) == (build().image, COMMIT)
+        assert (runs[0]["activeSeconds"], runs[0]["nodeRestarts"]) == (900.0, 2)
+
+    @pytest.mark.parametrize(
+        ("json_output", "said"), [(False, "no run yet\n"), (True, "[]\n")], ids=["table", "JSON"]
+    )
+    def test_without_runs(
+        self,
+        empty: Path,
+        capsys: pytest.CaptureFixture[str],
+        json_output: bool,  # noqa: FBT001 (the case)
+        said: str,
+    ) -> None:
+        assert history(empty, json_output=json_output) == 0
+        assert capsys.readouterr().out == said
+
+
+class TestStatus:
+    """What the tester is doing."""
+
+    def test_for_a_person(self, filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert status(filled) == 0
+
+        lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+        assert lines["tester"].split(" · ")[0] == "tester"
+        assert {"fuji", "full-sync"} <= set(lines["tester"].split(" · "))
+        assert lines["phase"] == "bootstrapping: bootstrapping"
+        assert lines["run"].startswith("3 of ")
+        assert "open" in lines["run"]
+        assert lines["image"] == build().image
+        assert lines["active"] == "15m · node restarts 2"
+        assert "5,678" in lines["chain"]
+        assert lines["node"].startswith("up · unhealthy")
+        assert lines["disk"].startswith("1.0 GiB")
+        assert build(NEW).image in lines["new"]
+
+    def test_as_json(self, filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert status(filled, json_output=True) == 0
+
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        assert (found["tester"], found["network"], found["testbed"]) == ("tester", "fuji", "machine-1")
+        assert (found["phase"], found["run"]["run"], found["run"]["outcome"]) == ("bootstrapping", 3, None)
+        assert found["runsTotal"] == {"succeeded": 1, "failed": 1, "superseded": 0}
+        assert found["progress"] == [
+            {"chain": "P", "signal": "blocks_accepted", "value": 12, "maximum": 12},
+            {"chain": "P", "signal": "blocks_fetched", "value": 5678, "maximum": 5678},
+        ]
+        assert (found["node"]["health"], found["node"]["peers"]) == ("unhealthy", 12)
+        assert found["volume"]["usageBytes"] == 2**30
+        assert found["newBuild"]["commit"] == "e" * 40
+        assert (found["consecutiveFailures"], found["lastSuccessAt"]) == (0, NOW.wall + 10860)
+
+    def test_without_runs(self, empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """The ledger is there before anything was decided."""
+        assert (status(empty), status(empty, json_output=True)) == (0, 0)
+
+        out = capsys.readouterr().out
+        text, found = out[: out.index("{")], json.loads(out[out.index("{") :])
+        assert [line.split()[0] for line in text.splitlines()] == ["tester", "phase"]
+        assert (found["run"], found["phase"], found["progress"], found["node"]) == (None, None, [], None)
+
+
+@pytest.mark.parametrize("command", [status, history])
+class TestLedger:
+    """It is only looked at."""
+
+    @pytest.mark.parametrize("name", ["odd #1?", "a%20b", "&mode=memory", "é"])
+    def test_any_folder_will_do(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: Callable[[Path], int], name: str
+    ) -> None:
+        folder = tmp_path / name
+        folder.mkdir()
+        fill(folder)
+
+        assert command(folder) == 0
+        assert "cccccccc" in capsys.readouterr().out
+
+    def test_a_monitor_that_lives_is_not_disturbed(
+        self, filled: Path, capsys: pytest.CaptureFixture[str], command: Callable[[Path], int]
+    ) -> None:
+        """Neither in the middle of what it writes nor by a file beside its own."""
+        before = {path.name: path.stat().st_mtime_ns for path in filled.iterdir()}
+        with closing(sqlite3.connect(filled / FILE, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            assert command(filled) == 0
+            writer.execute("ROLLBACK")
+
+        assert capsys.readouterr().out
+        assert {path.name: path.stat().st_mtime_ns for path in filled.iterdir()} == before
+
+    def test_none_there(self, tmp_path: Path, command: Callable[[Path], int]) -> None:
+        with pytest.raises(MonitorError) as caught:
+            command(tmp_path)
+
+        error = f"no ledger at {tmp_path / FILE}: give the --data-dir of a tester that has run"
+        assert (str(caught.value), caught.value.exit_code) == (error, 1)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_file_that_is_none(self, tmp_path: Path, command: Callable[[Path], int]) -> None:
+        (tmp_path / FILE).write_text("no database" * 100)
+
+        with pytest.raises(TemporaryError, match="file is not a database"):
+            command(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+    def test_one_of_a_newer_monitor(self, filled: Path, command: Callable[[Path], int]) -> None:
+        with closing(sqlite3.connect(filled / FILE)) as connection:
+            connection.execute(f"PRAGMA user_version = {VERSION + 2}")
+
+        with pytest.raises(MonitorError, match=f"has schema {VERSION + 2}, this monitor knows {VERSION}"):
+            command(filled)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        pytest.param(
+            ["status", "--data-dir={}"],
+            1,
+            f"no ledger at {{}}/{FILE}: give the --data-dir of a tester that has run",
+            id="status, no ledger",
+        ),
+        pytest.param(
+            ["history", "--json", "--data-dir={}/none"],
+            1,
+            f"no ledger at {{}}/none/{FILE}: give the --data-dir of a tester that has run",
+            id="history, no folder",
+        ),
+        pytest.param(
+            ["history"],
+            2,
+            "--data-dir (BOOTSTRAP_MONITOR_DATA_DIR) is required",
+            id="history, no data folder",
+        ),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(
+    tmp_path: Path, words: list[str], code: int, said: str
+) -> None:
+    command = [sys.executable, "-m", "monitor", *(word.format(tmp_path) for word in words)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    expected = f"bootstrap-monitor: {said.format(tmp_path)}\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (code, "", expected)
