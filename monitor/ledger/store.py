@@ -17,7 +17,8 @@ from monitor.ledger.reserve import NO_SPACE, give_up_reserve, keep_reserve
 from monitor.model import Attempt, Build, Count, Counts, Holder, Instant, JsonObject, Outcome, Run, SyncMode
 from monitor.view import Reading, Snapshot
 
-BUSY_SECONDS = 5.0
+# A holder of the file is gone within milliseconds; SIGTERM must not wait for it longer than it may take itself.
+BUSY_SECONDS = 3.0
 _FULL = (sqlite3.SQLITE_FULL,)
 
 
