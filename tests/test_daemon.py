@@ -428,21 +428,22 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, End]:
 
 
 @pytest.mark.parametrize(
-    ("hindrance", "code"),
+    ("hindrance", "codes"),
     [
-        pytest.param("nothing", 0, id="nothing"),
-        pytest.param("a node that takes the call and says nothing", 0, id="a silent node"),
-        pytest.param("an API server that says nothing", 0, id="a silent API server"),
-        pytest.param("an API server that says nothing to init", 1, id="init, a silent API server"),
-        pytest.param("a ledger that another process holds", 1, id="a ledger that is held"),
+        pytest.param("nothing", {0}, id="nothing"),
+        pytest.param("a node that takes the call and says nothing", {0}, id="a silent node"),
+        pytest.param("an API server that says nothing", {0}, id="a silent API server"),
+        pytest.param("an API server that says nothing to init", {1}, id="init, a silent API server"),
+        pytest.param("a ledger that another process holds", {0, 1}, id="a ledger that is held"),
     ],
 )
-def test_a_sigterm_ends_the_command_beside(ends: dict[str, End], hindrance: str, code: int) -> None:
-    """Cleanly where the volume can be given up; with 1 where not even that can be done, or `init` was not through."""
+def test_a_sigterm_ends_the_command_beside(ends: dict[str, End], hindrance: str, codes: set[int]) -> None:
+    """Cleanly where the volume can be given up; with 1 where `init` was not through, or time ran out before."""
     assert hindrance in ends, "it did not end at all"
     end = ends[hindrance]
 
-    assert (end.code, "Traceback" in end.said) == (code, False)
+    assert end.code in codes
+    assert "Traceback" not in end.said
     assert end.seconds < STOPS_WITHIN_SECONDS
 
 
