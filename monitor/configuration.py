@@ -62,7 +62,7 @@ def configuration_of(
     """
     settings = _Settings(container)
     return NodeConfiguration(
-        network=canonical_network(network, "--network") if network else _network(settings),
+        network=_settled_network(settings, network) if network else _network(settings),
         sync_mode=sync_mode or _sync_mode(settings),
         settings_digest=settings.digest(),
     )
@@ -104,6 +104,16 @@ def check_node_data(node: Container, monitor: Container, data_dir: str) -> None:
             )
 
 
+def _settled_network(settings: _Settings, flag: str) -> str:
+    """What a flag says, which settles what cannot be seen, and contradicts nothing that can."""
+    network, seen = canonical_network(flag, "--network"), settings.literal("network-id")
+    if seen is not None and canonical_network(seen.value, seen.where) != network:
+        raise ConfigurationError(
+            f"--network is {flag!r} but {seen.where} is {seen.value!r}, which the node obeys: leave --network out"
+        )
+    return network
+
+
 def _network(settings: _Settings) -> str:
     obeyed = settings.find("network-id", "--network")
     named = settings.find(_NAMED_ONLY, "--network") if obeyed is None else settings.literal(_NAMED_ONLY)
@@ -111,7 +121,8 @@ def _network(settings: _Settings) -> str:
     match found:
         case []:
             raise ConfigurationError(
-                f"container {settings.container.name!r} names no network: set AVAGO_NETWORK_ID, or --network"
+                f"container {settings.container.name!r} names no network: set AVAGO_NETWORK_ID or its flag "
+                "--network-id, or give --network"
             )
         case [one, other] if one != other and obeyed and named:
             raise ConfigurationError(

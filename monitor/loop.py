@@ -112,7 +112,7 @@ class Tick:
         )
         if state.workload is not None and state.held_by is None:
             self._ledger.beat(state.workload.uid)
-        if not _measured_since_healthy(seen):
+        if not _measured_lately(seen):
             self._measure_soon()
         for action in decision.actions:
             self._actor.perform(action)
@@ -148,7 +148,12 @@ def _phase(decision: Decision) -> dict[str, JsonObject]:
     return {"phase": phase_reading(decision.phase, decision.message)} if decision.phase else {}
 
 
-def _measured_since_healthy(seen: Seen) -> bool:
-    """False once the node is healthy and the disk was not measured since: the result wants its size."""
-    volume, streak = seen.state.volume, seen.watched.bookkeeping.healthy if seen.watched else None
-    return streak is None or (volume is not None and volume.taken.boot_seconds >= streak.since_boot_seconds)
+def _measured_lately(seen: Seen) -> bool:
+    """False while the disk was not measured since the run started, or since the node is healthy."""
+    volume, run = seen.state.volume, seen.watched
+    if run is None:
+        return True
+    if volume is None or (run.started_at is not None and volume.taken.wall < run.started_at):
+        return False
+    streak = run.bookkeeping.healthy
+    return streak is None or volume.taken.boot_seconds >= streak.since_boot_seconds

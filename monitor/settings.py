@@ -215,7 +215,7 @@ class WaitSettings(PodSettings, WebSettings):
 
 
 class LocalSettings(TesterSettings, WebSettings):
-    """Bootstrap a build on this machine, again whenever its file changes."""
+    """Bootstrap a build on this machine, again whenever its file changes; node arguments go behind --."""
 
     build: CliPositionalArg[Path]
     """The node's executable."""
@@ -225,6 +225,9 @@ class LocalSettings(TesterSettings, WebSettings):
 
     web_listen_address: str = f"127.0.0.1:{DEFAULT_PORT}"
     """Address of page, metrics and API, as [host]:port."""
+
+    disk_check_interval: Duration = Duration(30)
+    """How often the node's data is measured."""
 
     image_check_interval: Duration = Duration(30)
     """How often the build's file is looked at."""
@@ -248,18 +251,31 @@ class DemoSettings(WebSettings):
     """Address of page, metrics and API, as [host]:port."""
 
 
-class StatusSettings(CommonSettings):
+class ShowSettings(CommonSettings):
+    """What of a tester is shown."""
+
+    data_dir: Path = Path()
+    """Folder of the ledger; default: the one that local has made, if there is one only."""
+
+
+class StatusSettings(ShowSettings):
     """Show what a tester is doing."""
 
     json_output: bool = Field(default=False, alias="json")
     """Print JSON, the same as /api/v1/status."""
 
 
-class HistorySettings(CommonSettings):
+class HistorySettings(ShowSettings):
     """Show the runs of a tester, newest first."""
 
     json_output: bool = Field(default=False, alias="json")
     """Print JSON, the same as /api/v1/history."""
+
+
+def local_testers(environment: Mapping[str, str]) -> Path:
+    """The folder in which `local` makes one for each network and mode."""
+    share = Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return share / "bootstrap-monitor"
 
 
 _Settings = TypeVar("_Settings", bound=BaseSettings)
@@ -328,7 +344,10 @@ def _plain(text: str, kind: type[BaseSettings]) -> str:
     if unknown:
         flags = ["--" + name.replace("_", "-") for name in _given_names(kind)]
         close = difflib.get_close_matches(unknown[1], flags, 1)
-        return f"{unknown[1]} is no flag" + (f" (did you mean {close[0]}?)" if close else "")
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        if kind is LocalSettings:
+            hint += "; the node's own flags go behind --"
+        return f"{unknown[1]} is no flag{hint}"
     return text
 
 

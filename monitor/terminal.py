@@ -11,9 +11,11 @@ from rich.text import Text
 
 from monitor.durations import duration_text
 from monitor.model import Outcome, Phase, Run
-from monitor.texts import MARKS, build_text, minute_text, size_text, time_text
+from monitor.texts import MARKS, build_text, count_text, minute_text, size_text, time_text
 from monitor.view import Status
 
+# Ticks come every few seconds; one that is older than this does not come late.
+SILENT_SECONDS = 120.0
 _COLORS = {Outcome.SUCCEEDED: "green", Outcome.FAILED: "red", Outcome.SUPERSEDED: "dim"}
 
 
@@ -29,7 +31,7 @@ def progress_text(status: Status) -> str:
         parts.append(f"disk {size_text(status.volume.usage_bytes)}")
     # Last, so that a narrow terminal cuts these.
     chains = [
-        f"{chain} {status.counts[chain, 'blocks_accepted'].value:,.0f}"
+        f"{chain} {count_text(status.counts[chain, 'blocks_accepted'].value)}"
         for chain in ("P", "X", "C")
         if run.open and (chain, "blocks_accepted") in status.counts
     ]
@@ -70,17 +72,26 @@ def history_table(runs: Sequence[Run]) -> Table:
             build_text(run.build),
             *(() if title else (f"{run.network} · {run.sync_mode}",)),
             minute_text(run.started_at),
-            duration_text(run.duration_seconds) if run.duration_seconds is not None else "",
+            _duration(run),
             duration_text(run.wall_seconds) if run.wall_seconds is not None else "",
             size_text(run.disk_usage_bytes) if run.disk_usage_bytes is not None else "",
         )
     return table
 
 
+def _duration(run: Run) -> str:
+    """What is judged; of an open run, how long it is active so far."""
+    seconds = run.bookkeeping.active_seconds if run.open else run.duration_seconds
+    return duration_text(seconds) if seconds is not None else ""
+
+
 def status_lines(status: Status) -> Iterable[str]:
     """The status as lines for a person."""
     yield f"tester    {status.tester} · {status.network} · {status.sync_mode} · testbed {status.testbed}"
-    yield f"phase     {status.phase.value if status.phase else 'not started'}: {status.message}"
+    phase = status.phase.value if status.phase else "not started"
+    yield f"phase     {phase}" + (f": {status.message}" if status.message not in {"", phase} else "")
+    if status.tick_at is not None and status.at - status.tick_at > SILENT_SECONDS:
+        yield f"monitor   silent since {time_text(status.tick_at)}: what follows is as old"
     if status.notice:
         yield f"notice    {status.notice}"
     if status.run:
@@ -93,8 +104,8 @@ def status_lines(status: Status) -> Iterable[str]:
         yield f"active    {duration_text(active)} · node restarts {run.bookkeeping.node_restarts}"
     for chain in sorted({chain for chain, signal in status.counts if signal.startswith("blocks_")}):
         counts = [
-            f"{signal.removeprefix('blocks_')} {status.counts[chain, signal].value:,.0f}"
-            for signal in ("blocks_fetched", "blocks_accepted")
+            f"{word} {status.counts[chain, signal].value:,.0f}"
+            for word, signal in (("fetched", "blocks_fetched"), ("executed", "blocks_accepted"))
             if (chain, signal) in status.counts
         ]
         yield f"chain {chain}   {' · '.join(counts)} blocks"
@@ -133,12 +144,13 @@ class Reporter:
 
     def report(self, status: Status) -> None:
         """Show a status."""
+        if self._live:
+            self._live.update(Text(progress_text(status), no_wrap=True, overflow="ellipsis"))
         for run in reversed(status.results):
             if run.number not in self._reported:
                 self._reported.add(run.number)
                 self._console.print(result_text(run))
         if self._live:
-            self._live.update(Text(progress_text(status), no_wrap=True, overflow="ellipsis"))
             return
         changed = (status.phase, status.run.number if status.run else 0)
         if changed != self._said:

@@ -19,6 +19,14 @@ def size_text(size_bytes: float) -> str:
     return f"{size_bytes:.0f} {_SIZES[unit]}" if unit == 0 else f"{size_bytes:.1f} {_SIZES[unit]}"
 
 
+def count_text(count: float) -> str:
+    """Such as `812`, `24.1k`, `5.3M`."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.1f}{unit}"
+    return f"{count:.0f}"
+
+
 def time_text(unix_seconds: float | None) -> str:
     """UTC, to the second."""
     if unix_seconds is None:

@@ -177,7 +177,7 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
         run=run,
         counts=shown.counts,
         node=_node(readings.get("node")),
-        volume=_volume(readings.get("volume")),
+        volume=_volume(readings.get("volume"), run),
         new_build=_build(readings.get("new_build")),
         last_image_check_at=readings.get("image_check", {}).get("succeeded_at"),
         results=tuple(each for each in shown.runs if each.outcome is not None)[:RESULTS_SHOWN],
@@ -283,12 +283,15 @@ def _node(value: JsonObject | None) -> NodeStatus | None:
     )
 
 
-def _volume(value: JsonObject | None) -> VolumeStatus | None:
+def _volume(value: JsonObject | None, run: Run | None) -> VolumeStatus | None:
+    """What was measured before the open run started is what the run before it left."""
     if not value:
         return None
+    started_at = run.started_at if run and run.open else None
+    outdated = started_at is not None and value["measured_at"] < started_at
     return VolumeStatus(
         measured_at=value["measured_at"],
-        usage_bytes=value["usage_bytes"],
+        usage_bytes=None if outdated else value["usage_bytes"],
         size_bytes=value["size_bytes"],
         available_bytes=value["available_bytes"],
     )

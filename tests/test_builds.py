@@ -211,14 +211,13 @@ class TestSource:
         assert source.newest() is found
         assert compiler.asked() == VERSIONS_TRIES
 
-    def test_a_file_that_is_no_program_has_no_versions(self, compiler: Compiler) -> None:
+    def test_a_file_that_is_no_program_is_refused(self, compiler: Compiler) -> None:
         write_program(compiler.executable, "no program")
-        source = compiler.source()
-        for _ in range(VERSIONS_TRIES - 1):
-            with pytest.raises(TemporaryError, match="Exec format error"):
-                source.newest()
-
-        assert source.newest().versions is None
+        with pytest.raises(ConfigurationError) as caught:
+            compiler.source().newest()
+        assert str(caught.value) == (
+            f"{compiler.executable} cannot be run (Exec format error): give a program of this machine"
+        )
 
     def test_a_file_that_is_not_there(self, compiler: Compiler) -> None:
         with pytest.raises(ConfigurationError) as caught:

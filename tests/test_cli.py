@@ -125,7 +125,7 @@ NODE = ["--", "--network-id=fuji"]
         pytest.param(
             ["local", "avalanchego"],
             {},
-            "container 'node' names no network: set AVAGO_NETWORK_ID, or --network",
+            "container 'node' names no network: set AVAGO_NETWORK_ID or its flag --network-id, or give --network",
             id="no network",
         ),
         pytest.param(
@@ -159,14 +159,44 @@ NODE = ["--", "--network-id=fuji"]
 def test_a_wrong_call_ends_with_2(
     arguments: Sequence[str], environment: Mapping[str, str], line: str, tmp_path: Path
 ) -> None:
+    add_build(tmp_path)
     assert complained(monitor(tmp_path, arguments, environment)) == (2, "", line)
+
+
+@pytest.mark.parametrize(
+    ("mode", "line"),
+    [
+        (None, "avalanchego: no such build (No such file or directory); give the node's executable"),
+        (0o644, "avalanchego is not executable: chmod +x it"),
+    ],
+    ids=["no file", "not executable"],
+)
+def test_nothing_is_made_for_a_build_that_cannot_be(mode: int | None, line: str, tmp_path: Path) -> None:
+    if mode is not None:
+        add_build(tmp_path).chmod(mode)
+    ended = monitor(tmp_path, ["local", "avalanchego", "--data-dir=data", *NODE])
+
+    assert (complained(ended), (tmp_path / "data").exists()) == ((2, "", line), False)
 
 
 def test_the_nodes_data_folder_is_not_for_its_own_flags(tmp_path: Path) -> None:
     flag = f"--data-dir={tmp_path / 'data'}"
     line = f"--data-dir=/x: the node's data is in {tmp_path}/data/avalanchego; use --data-dir"
+    add_build(tmp_path)
 
-    assert complained(monitor(tmp_path, ["local", "a", flag, *NODE, "--data-dir=/x"])) == (2, "", line)
+    assert complained(monitor(tmp_path, ["local", "avalanchego", flag, *NODE, "--data-dir=/x"])) == (
+        2,
+        "",
+        line,
+    )
+
+
+def add_build(folder: Path) -> Path:
+    """An executable file that is no program."""
+    path = folder / "avalanchego"
+    path.write_text("no program")
+    path.chmod(0o755)
+    return path
 
 
 def test_without_a_cluster_it_says_what_it_looked_for(tmp_path: Path) -> None:
@@ -254,11 +284,10 @@ def test_a_pod_that_is_not_there_ends_with_2(api: FakeApiServer, tmp_path: Path)
 def test_folder_of_a_local_tester(
     flags: Sequence[str], environment: Mapping[str, str], where: str, tmp_path: Path
 ) -> None:
-    arguments = ["local", "./no-build", "--web-listen-address=127.0.0.1:0", *flags, *NODE]
+    add_build(tmp_path)
+    arguments = ["local", "./avalanchego", "--web-listen-address=127.0.0.1:0", *flags, *NODE]
     ended = monitor(tmp_path, arguments, environment)
-    line = (
-        "bootstrap-monitor: no-build: no such build (No such file or directory); give the node's executable"
-    )
+    line = "bootstrap-monitor: avalanchego cannot be run (Exec format error): give a program of this machine"
 
     assert (ended.returncode, ended.stdout, ended.stderr.splitlines()[-1]) == (2, "", line)
     ledgers = [found.relative_to(tmp_path) for found in tmp_path.rglob("bootstrap-monitor.sqlite3")]
@@ -267,11 +296,12 @@ def test_folder_of_a_local_tester(
 
 def test_the_log_goes_to_standard_error_in_the_chosen_format(tmp_path: Path) -> None:
     flags = ["--web-listen-address=127.0.0.1:0", "--log-format=json"]
-    ended = monitor(tmp_path, ["local", "./no-build", *flags, *NODE])
+    add_build(tmp_path)
+    ended = monitor(tmp_path, ["local", "./avalanchego", *flags, *NODE])
     logged = [json.loads(line) for line in ended.stderr.splitlines() if line.startswith("{")]
 
     assert ended.stdout == ""
-    assert {"msg": "looking up the build of no-build:latest", "level": "info"}.items() <= next(
+    assert {"msg": "looking up the build of avalanchego:latest", "level": "info"}.items() <= next(
         entry for entry in logged if entry.get("rule") == "build_unresolved"
     ).items()
 

@@ -130,12 +130,15 @@ def test_of_two_variables_of_one_name_the_last_holds() -> None:
     ("environment", "arguments", "line"),
     [
         pytest.param(
-            {}, [], "container 'node' names no network: set AVAGO_NETWORK_ID, or --network", id="none"
+            {},
+            [],
+            "container 'node' names no network: set AVAGO_NETWORK_ID or its flag --network-id, or give --network",
+            id="none",
         ),
         pytest.param(
             {NETWORK_ID: "", NETWORK_NAME: ""},
             [],
-            "container 'node' names no network: set AVAGO_NETWORK_ID, or --network",
+            "container 'node' names no network: set AVAGO_NETWORK_ID or its flag --network-id, or give --network",
             id="both empty",
         ),
         pytest.param(
@@ -500,10 +503,14 @@ def test_a_reference_to_a_variable_from_elsewhere_is_named(
     assert failure(node(environment, arguments, hidden={"NET": "secret s"})) == line
 
 
-def test_flags_win_over_what_the_container_says() -> None:
-    found = configuration_of(on_fuji({PARTIAL: "true"}), "mainnet", FULL_SYNC)
+def test_a_flag_wins_over_the_mode_that_the_container_says() -> None:
+    assert configuration_of(on_fuji({PARTIAL: "true"}), "fuji", FULL_SYNC).sync_mode is FULL_SYNC
 
-    assert (found.network, found.sync_mode) == ("mainnet", FULL_SYNC)
+
+def test_a_flag_that_contradicts_the_network_that_the_node_obeys_is_refused() -> None:
+    assert failure(on_fuji(), network="mainnet") == (
+        "--network is 'mainnet' but AVAGO_NETWORK_ID is 'fuji', which the node obeys: leave --network out"
+    )
 
 
 def test_a_flag_that_names_no_network_is_refused() -> None:
@@ -521,8 +528,8 @@ def test_one_flag_does_not_settle_the_other_value() -> None:
 
 
 def digest(container: Container) -> str:
-    found = configuration_of(container, "fuji", FULL_SYNC)
-    assert found == NodeConfiguration("fuji", FULL_SYNC, found.settings_digest)
+    found = configuration_of(container, None, FULL_SYNC)
+    assert found == NodeConfiguration(found.network, FULL_SYNC, found.settings_digest)
     return found.settings_digest
 
 

@@ -81,7 +81,7 @@ def raised() -> _Raised:
         ),
         pytest.param(
             record(rule="resume", run=3),
-            "2023-11-14T22:13:20Z INFO    a build of fuji rule=resume run=3\n",
+            "2023-11-14T22:13:20Z INFO    a build of fuji run=3\n",
             id="fields behind it",
         ),
         pytest.param(

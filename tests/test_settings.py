@@ -106,6 +106,7 @@ WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key"
                 "web_listen_address": "127.0.0.1:9641",
                 "build": Path("avalanchego"),
                 "image_check_interval": 30.0,
+                "disk_check_interval": 30.0,
             },
             id="local",
         ),
@@ -390,15 +391,6 @@ def test_all_that_is_missing_is_named_at_once() -> None:
 @pytest.mark.parametrize(
     ("kind", "flags", "line"),
     [
-        pytest.param(
-            StatusSettings, [], "--data-dir (BOOTSTRAP_MONITOR_DATA_DIR) is required", id="no folder, status"
-        ),
-        pytest.param(
-            HistorySettings,
-            [],
-            "--data-dir (BOOTSTRAP_MONITOR_DATA_DIR) is required",
-            id="no folder, history",
-        ),
         pytest.param(
             WaitSettings,
             [*IN_POD, "--sok=1m"],

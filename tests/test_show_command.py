@@ -18,12 +18,12 @@ from builders import COMMIT, NEW, NOW, build, workload
 
 from monitor.commands.show import run_history, run_status
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
-from monitor.errors import MonitorError, TemporaryError
+from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger import open_ledger
 from monitor.ledger.recovery import FILE
 from monitor.ledger.schema import VERSION
 from monitor.model import Build, Count, Health, Outcome, Phase, Reason, VolumeReading
-from monitor.settings import HistorySettings, StatusSettings
+from monitor.settings import HistorySettings, StatusSettings, parse
 from monitor.view import (
     NodeStatus,
     build_reading,
@@ -83,7 +83,7 @@ def fill(data_dir: Path) -> None:
                 "configuration": configuration_reading("tester", "machine-1", workload(build())),
                 "phase": phase_reading(Phase.BOOTSTRAPPING, "bootstrapping"),
                 "node": node_reading(node),
-                "volume": volume_reading(VolumeReading(NOW, 2**30, 10 * 2**30, 8 * 2**30)),
+                "volume": volume_reading(VolumeReading(at, 2**30, 10 * 2**30, 8 * 2**30)),
                 "new_build": build_reading(build(NEW, "e" * 40)),
             },
             books=replace(last, bookkeeping=replace(last.bookkeeping, active_seconds=900.0, node_restarts=2)),
@@ -172,7 +172,8 @@ class TestStatus:
         lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
         assert lines["tester"].split(" · ")[0] == "tester"
         assert {"fuji", "full-sync"} <= set(lines["tester"].split(" · "))
-        assert lines["phase"] == "bootstrapping: bootstrapping"
+        assert lines["phase"] == "bootstrapping"
+        assert lines["monitor"].startswith("silent since 1970-01-12")
         assert lines["run"].startswith("3 of ")
         assert "open" in lines["run"]
         assert lines["image"] == build().image
@@ -260,6 +261,40 @@ class TestLedger:
 
 
 @pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["fuji-full-sync"], None),
+        (
+            ["fuji-full-sync", "mainnet-full-sync"],
+            "give --data-dir, one of {0}/fuji-full-sync, {0}/mainnet-full-sync",
+        ),
+    ],
+    ids=["one", "two"],
+)
+def test_a_tester_of_local_is_found_where_there_is_one_only(
+    names: list[str],
+    said: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    for name in names:
+        folder = tmp_path / "bootstrap-monitor" / name
+        folder.mkdir(parents=True)
+        fill(folder)
+    settings = parse(HistorySettings, "history", [], {})
+
+    if said is None:
+        assert run_history(settings) == 0
+        assert "succeeded" in capsys.readouterr().out
+    else:
+        with pytest.raises(ConfigurationError) as caught:
+            run_history(settings)
+        assert str(caught.value) == said.format(tmp_path / "bootstrap-monitor")
+
+
+@pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         pytest.param(
@@ -277,7 +312,7 @@ class TestLedger:
         pytest.param(
             ["history"],
             2,
-            "--data-dir (BOOTSTRAP_MONITOR_DATA_DIR) is required",
+            "--data-dir is required: {}/bootstrap-monitor holds no tester that local would have made",
             id="history, no data folder",
         ),
     ],
@@ -286,7 +321,15 @@ def test_an_error_is_one_line_and_an_exit_code(
     tmp_path: Path, words: list[str], code: int, said: str
 ) -> None:
     command = [sys.executable, "-m", "monitor", *(word.format(tmp_path) for word in words)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"XDG_DATA_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
     expected = f"bootstrap-monitor: {said.format(tmp_path)}\n"
     assert (ended.returncode, ended.stdout, ended.stderr) == (code, "", expected)

@@ -68,7 +68,7 @@ def test_a_size_is_readable(size_bytes: float, text: str) -> None:
         ),
         pytest.param(
             status(run()),
-            "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1,234",
+            "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k",
             id="bootstrapping",
         ),
         pytest.param(status(SUCCEEDED, phase=Phase.IDLE), "run 1 · 1.14.2 (cccccccc) · idle", id="idle"),
@@ -149,7 +149,7 @@ def test_a_file_gets_a_line_for_each_change_and_each_result_once() -> None:
     reporter.stop()
 
     assert file.getvalue().splitlines() == [
-        "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1,234",
+        "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k",
         "✓ run 1 succeeded · 1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB",
         "run 1 · 1.14.2 (cccccccc) · idle",
     ]

@@ -52,7 +52,8 @@ def run_demo(settings: DemoSettings) -> int:
         succeeded = _run(settings, folder, console, stopping)
     finally:
         if settings.keep:
-            console.print(f"kept in {folder}")
+            command = f"{sys.executable} -m monitor history --data-dir {folder}/data"
+            console.print(f"kept in {folder}: look with {command}, and remove the folder", soft_wrap=True)
         else:
             shutil.rmtree(folder, ignore_errors=True)
     if interrupted.is_set() and not settings.keep:
@@ -65,12 +66,15 @@ def run_demo(settings: DemoSettings) -> int:
 def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threading.Event) -> int:
     executable = folder / "avalanchego"
     _write_build(executable, 0)
-    node_port, web_port = _free_port(), _free_port(settings.listen[1])
+    node_port, web_port = _free_port(), settings.listen[1]
+    if "web_listen_address" not in settings.model_fields_set:
+        web_port = _free_port(web_port)
     arguments = ["--network-id=fuji", f"--http-port={node_port}"]
     (folder / "data").mkdir()
     with exclusively(folder / "data"):
         local = _local_settings(executable, folder / "data", settings, web_port)
         tester = local_tester(local, arguments, os.environ, console, stopping)
+        web_port = tester.watching.listen()
         console.print(f"page     http://127.0.0.1:{web_port}/")
         console.print(f"metrics  http://127.0.0.1:{web_port}/metrics")
         console.print(
@@ -78,7 +82,7 @@ def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threa
         )
         console.print()
         next_build = threading.Thread(
-            target=_replace_builds, args=(executable, tester, settings.keep), name="builds"
+            target=_replace_builds, args=(executable, tester, settings.keep, console), name="builds"
         )
         next_build.start()
         try:
@@ -92,16 +96,24 @@ def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threa
         return sum(run.outcome == "succeeded" for run in runs)
 
 
-def _replace_builds(executable: Path, tester: LocalTester, keep: bool) -> None:  # noqa: FBT001 - the flag itself
+def _replace_builds(
+    executable: Path,
+    tester: LocalTester,
+    keep: bool,  # noqa: FBT001 - the flag itself
+    console: Console,
+) -> None:
     """Wait for each build's result, then put the next one in its place; end after the last."""
-    waited = 0.0
+    waited, told = 0.0, False
     while not tester.stopping.wait(_WATCH_SECONDS):
         waited += _WATCH_SECONDS
         with contextlib.suppress(MonitorError):  # the ledger may be busy for a moment
             done = sum(run.outcome is not None for run in tester.ledger.runs(RESULTS_SHOWN))
             if 0 < done < len(BUILDS):
                 _write_build(executable, done)
-            if not keep and (done == len(BUILDS) or waited > LONGEST_SECONDS):
+            if keep and done == len(BUILDS) and not told:
+                told = True
+                console.print("all builds are done; page and metrics stay until Ctrl-C")
+            elif not keep and (done == len(BUILDS) or waited > LONGEST_SECONDS):
                 tester.stopping.set()
 
 

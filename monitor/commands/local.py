@@ -24,11 +24,11 @@ from monitor.daemon import Job
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger import Ledger, recover
 from monitor.loop import Init
-from monitor.model import Workload
+from monitor.model import Run, Workload
 from monitor.observe import InitObserver
 from monitor.platforms.builds import BuildStore, FileSource, repository_of
 from monitor.platforms.local import LocalPlatform, Supervisor, node_container
-from monitor.settings import LocalSettings
+from monitor.settings import LocalSettings, local_testers
 from monitor.terminal import Reporter
 from monitor.view import Status
 from monitor.volume import Volume
@@ -90,6 +90,7 @@ def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stopping.set())
     console = Console(stderr=True)
+    FileSource(settings.build, BuildStore(settings.data_dir / "builds")).check()
     settings = _with_data_dir(settings, arguments)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -99,7 +100,7 @@ def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
         ) from error
     with exclusively(settings.data_dir):
         tester = local_tester(settings, arguments, os.environ, console, stopping)
-        host, port = settings.listen
+        host, port = settings.listen[0], tester.watching.listen()
         console.print(
             f"data in {settings.data_dir}; page and metrics at http://{host or 'localhost'}:{port}/",
             soft_wrap=True,
@@ -132,6 +133,7 @@ def local_tester(
     builds = BuildStore(data_dir / "builds")
     source = FileSource(settings.build, builds)
     ledger, volume = patiently_opened(data_dir, stopping), Volume(data_dir)
+    _refuse_another_test(ledger.last(), platform.workload(), data_dir)
     holder = ledger.holder()
     if holder is not None:
         ledger.release(holder.uid)  # the folder is held exclusively: nobody else lives on it
@@ -186,6 +188,22 @@ def local_tester(
     return LocalTester(platform, supervisor, parts, ledger, reporter, stopping)
 
 
+def _refuse_another_test(last: Run | None, workload: Workload, data_dir: Path) -> None:
+    """One word in the call must not cost a run that is open.
+
+    Raises:
+        ConfigurationError: the open run is of another network or mode.
+    """
+    if last is None or not last.open:
+        return
+    was, now = f"{last.network}, {last.sync_mode}", f"{workload.network}, {workload.sync_mode}"
+    if was != now:
+        raise ConfigurationError(
+            f"run {last.number} in {data_dir} is open and is of {was}, but this is {now}: "
+            "give another --data-dir, or remove that folder to give the run up"
+        )
+
+
 @contextmanager
 def exclusively(data_dir: Path) -> Iterator[None]:
     """Hold a data folder for this process; the lock goes with the process, however it ends.
@@ -194,7 +212,13 @@ def exclusively(data_dir: Path) -> Iterator[None]:
         MonitorError: another process has it.
     """
     path = data_dir / "local.lock"
-    with path.open("a+") as file:
+    try:
+        opened = path.open("a+")
+    except OSError as error:
+        raise ConfigurationError(
+            f"--data-dir {data_dir} cannot be written ({error.strerror}): give another, or run as its owner"
+        ) from error
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -215,6 +239,5 @@ def _with_data_dir(settings: LocalSettings, arguments: Sequence[str]) -> LocalSe
         return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
     container = node_container("node", arguments, os.environ)
     found = configuration_of(container, settings.network or None, settings.sync_mode)
-    share = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     name = re.sub(r"[^a-z0-9-]", "-", f"{found.network}-{found.sync_mode}")
-    return settings.model_copy(update={"data_dir": share / "bootstrap-monitor" / name})
+    return settings.model_copy(update={"data_dir": local_testers(os.environ) / name})

@@ -75,6 +75,7 @@ def run_wait(settings: WaitSettings) -> int:
         settings.image_check_interval,
         settings.node_url,
     )
+    parts.listen()
     parts.run(stopping)
     _release(ledger, platform)
     return 0

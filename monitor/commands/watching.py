@@ -41,15 +41,23 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """The running parts; `run` keeps them going until told to stop."""
+    """The running parts: `listen` first, so that an address in use stops all else; then `run`."""
 
     daemon: Daemon
     web: WebServer
     load: Callable[[], Status]
 
-    def run(self, stopping: threading.Event) -> None:
-        """Serve and watch."""
+    def listen(self) -> int:
+        """Serve page, metrics and API; the port.
+
+        Raises:
+            MonitorError: the address cannot be listened on.
+        """
         self.web.start()
+        return self.web.port
+
+    def run(self, stopping: threading.Event) -> None:
+        """Watch until told to stop."""
         try:
             self.daemon.run(stopping)
         finally:

@@ -207,7 +207,7 @@ def run_starts_anew(state: InitState) -> Decision | None:
     """Rule 7: otherwise the volume is cleared for a new run; first of all that is recorded."""
     if state.data.obstacle is not None:
         return _failed("run_starts_anew", MonitorError(state.data.obstacle))
-    message = f"clearing {state.data.path} for a new run of {state.workload.image}"
+    message = f"clearing {state.data.path} for a new run of {state.workload.image}{_what_changed(state)}"
     return _unless_held(state) or Decision(
         rule="run_starts_anew",
         message=message,
@@ -215,6 +215,22 @@ def run_starts_anew(state: InitState) -> Decision | None:
         records=(BeginClearing(state.workload, message),),
         actions=(ClearNodeData(),),
     )
+
+
+def _what_changed(state: InitState) -> str:
+    """Why an open run does not go on."""
+    last, workload = state.last, state.workload
+    if last is None or not last.open:
+        return ""
+    changes = [
+        f"{name} changed from {was} to {now}"
+        for name, was, now in (
+            ("the network", last.network, workload.network),
+            ("the sync mode", last.sync_mode, workload.sync_mode),
+        )
+        if was != now
+    ]
+    return f" instead of run {last.number}" + (f": {', '.join(changes)}" if changes else "")
 
 
 InitRule = Callable[[InitState], Decision | None]

@@ -83,7 +83,7 @@ def run_is_not_this_pods(state: WaitState) -> Decision | None:
         return None
     recent = state.seconds_since_stray_recreation
     if isinstance(state.node, NodeDown) or (recent is not None and recent < STRAY_RECREATION_SECONDS):
-        return _quiet("init has not started a run of this pod's build yet")
+        return _quiet("no run of the build that is set has started yet")
     return Decision(
         rule="run_is_not_this_pods",
         message="the node runs but init started no run of it: recreating it",

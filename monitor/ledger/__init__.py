@@ -5,7 +5,8 @@ share.  Each decision is one transaction.  A file that is not a database is move
 error is the volume's and may pass, so the file stays and the call is tried again.
 """
 
+from monitor.ledger.recovery import FILE as LEDGER_FILE
 from monitor.ledger.recovery import open_ledger, open_read_only, recover
 from monitor.ledger.store import Ledger
 
-__all__ = ["Ledger", "open_ledger", "open_read_only", "recover"]
+__all__ = ["LEDGER_FILE", "Ledger", "open_ledger", "open_read_only", "recover"]

@@ -104,6 +104,14 @@ class FileSource:
         self._known = (signature, build)
         return build
 
+    def check(self) -> None:
+        """Look whether there is a file to run.
+
+        Raises:
+            ConfigurationError: there is none.
+        """
+        self._signature()
+
     def _signature(self) -> tuple[int, int, int]:
         try:
             status = self._executable.stat()
@@ -113,6 +121,8 @@ class FileSource:
             ) from error
         if not self._executable.is_file():
             raise ConfigurationError(f"{self._executable} is no file: give the node's executable")
+        if not os.access(self._executable, os.X_OK):
+            raise ConfigurationError(f"{self._executable} is not executable: chmod +x it")
         return status.st_mtime_ns, status.st_size, status.st_ino
 
     def _versions(self, build: Build) -> Versions | None:
@@ -127,9 +137,23 @@ class FileSource:
                 check=True,
             )
             return Versions.parse(answer.stdout.decode())
-        except (OSError, subprocess.SubprocessError, ValueError) as error:
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self._executable} cannot be run ({error.strerror}): give a program of this machine"
+            ) from error
+        except (subprocess.SubprocessError, ValueError) as error:
             if tries < VERSIONS_TRIES:
                 raise TemporaryError(
-                    f"{self._executable} --version-json gives no versions ({error})"
+                    f"{self._executable} --version-json gives no versions ({_reason(error)})"
                 ) from error
             return None
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case subprocess.CalledProcessError():
+            return f"it ended with {error.returncode}"
+        case subprocess.TimeoutExpired():
+            return f"no answer within {error.timeout:.0f} s"
+        case _:
+            return str(error)
