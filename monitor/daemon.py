@@ -56,6 +56,7 @@ class Daemon:
         self._wall, self._monotonic, self._watch_seconds = wall, monotonic, watch_seconds
         self._began = monotonic()
         self._active: set[str] = set()
+        self._ended: dict[str, float] = {}
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(len(jobs))},
@@ -94,10 +95,13 @@ class Daemon:
             self._run_now(name)
 
     def healthy(self) -> tuple[bool, list[str]]:
-        """Whether every essential job succeeded lately; a line for each job."""
+        """Whether every essential job came to an end lately, good or bad; a line for each job.
+
+        A job that fails is no reason to restart this process: what it waits for is elsewhere.
+        """
         now, lines, healthy = self._monotonic(), [], True
         for job in self._jobs:
-            since = now - (self._activity.last_success_monotonic(job.name) or self._began)
+            since = now - self._ended.get(job.name, self._began)
             late = since > HEARTBEATS_MISSED * job.interval_seconds + HEARTBEAT_GRACE_SECONDS
             healthy = healthy and not (late and job.essential)
             lines.append(f"{job.name}: {'late' if late else 'ok'}, last done {since:.0f} s ago")
@@ -115,10 +119,11 @@ class Daemon:
             self._activity.error(job.name)
             _log.warning("%s: %s", job.name, error)
         except Exception:  # noqa: BLE001 - the daemon outlives whatever a job does
-            # Whatever it was, the next time may go well; the count and the missing heartbeat tell of it.
+            # Whatever it was, the next time may go well; the count tells of it.
             self._activity.error(job.name)
             _log.exception("%s failed", job.name)
         else:
             self._activity.task_finished(job.name, time.monotonic() - began, time.time())
         finally:
+            self._ended[job.name] = self._monotonic()
             self._active.discard(job.name)

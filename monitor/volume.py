@@ -6,6 +6,7 @@ none of it where the node would look.  No link is followed, and nothing is begun
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import stat
@@ -60,9 +61,7 @@ class Volume:
             mode = 0o750
             if self._filled():
                 mode = stat.S_IMODE(self.node_folder.stat().st_mode)
-                self.node_folder.rename(
-                    self._data_dir / f"{_ASIDE_PREFIX}{os.getpid()}-{len(list(self._asides()))}"
-                )
+                self.node_folder.rename(self._unused_aside())
             if not self.node_folder.exists():
                 self.node_folder.mkdir()
                 self.node_folder.chmod(mode)
@@ -141,6 +140,11 @@ class Volume:
                     "run node and monitor as one user, or set fsGroup"
                 )
         return None
+
+    def _unused_aside(self) -> Path:
+        """What an interrupted clearing left may have any number."""
+        names = (self._data_dir / f"{_ASIDE_PREFIX}{number}" for number in itertools.count(1))
+        return next(name for name in names if not name.exists() and not name.is_symlink())
 
     def _asides(self) -> Iterator[Path]:
         yield from self._data_dir.glob(_ASIDE_PREFIX + "*")

@@ -89,7 +89,7 @@ class TestStore:
             digests.append(store.keep(executable))
             os.utime(store.path(build_of(digests[-1])), (number, number))
         (tmp_path / "builds" / "notes").touch()
-        store.prune(build_of(digests[0]))
+        store.use(build_of(digests[0]))
 
         left = {path.name for path in (tmp_path / "builds").iterdir()}
         expected = {digests[0], *digests[-BUILDS_KEPT:]}

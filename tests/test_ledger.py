@@ -854,11 +854,11 @@ def test_the_reserve_is_given_up_too_where_only_the_details_file_finds_no_room(
 ) -> None:
     run, reserve = started(ledger), tmp_path / RESERVE
     ledger.keep_reserve()
-    (tmp_path / f"{DETAILS}.new").symlink_to("/dev/full")
+    (tmp_path / f"{DETAILS}.new-{os.getpid()}").symlink_to("/dev/full")
     with pytest.raises(TemporaryError) as refused:
         ledger.record(later(100), "default", (end_of(run),))
     given_up = not reserve.exists()
-    (tmp_path / f"{DETAILS}.new").unlink()
+    (tmp_path / f"{DETAILS}.new-{os.getpid()}").unlink()
     ledger.refresh_details()
 
     assert str(refused.value) == f"{tmp_path / DETAILS}: cannot be written (No space left on device)"
@@ -946,7 +946,7 @@ def test_where_no_reserve_can_be_taken_none_is_left_half_and_the_ledger_goes_on(
 def test_a_details_file_that_cannot_be_written_is_an_error_that_may_pass(
     ledger: Ledger, tmp_path: Path
 ) -> None:
-    (tmp_path / f"{DETAILS}.new").mkdir()
+    (tmp_path / f"{DETAILS}.new-{os.getpid()}").mkdir()
     ledger.record(NOW, "default", (BeginClearing(POD, "clearing"),))
     with pytest.raises(TemporaryError) as refused:
         ledger.record(NOW, "default", (BeginRun(POD),))

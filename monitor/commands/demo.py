@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import sys
 import tempfile
@@ -19,7 +18,8 @@ from pathlib import Path
 from rich.console import Console
 
 from monitor import simulated_node
-from monitor.commands.local import LocalTester, exclusively, local_tester
+from monitor.commands.local import LAST_RESORT_SECONDS, LocalTester, exclusively, local_tester
+from monitor.commands.signals import stop_on_signals
 from monitor.durations import Duration
 from monitor.errors import MonitorError
 from monitor.settings import DemoSettings, LocalSettings
@@ -40,13 +40,7 @@ def run_demo(settings: DemoSettings) -> int:
     """Run it; 0 when every build was tested and succeeded."""
     console = Console(stderr=True, highlight=False)
     stopping, interrupted = threading.Event(), threading.Event()
-
-    def interrupt(*_: object) -> None:
-        interrupted.set()
-        stopping.set()
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, interrupt)
+    stop_on_signals(stopping, LAST_RESORT_SECONDS, told=interrupted.set)
     folder = Path(tempfile.mkdtemp(prefix="bootstrap-monitor-demo-"))
     try:
         succeeded = _run(settings, folder, console, stopping)
@@ -106,7 +100,7 @@ def _replace_builds(
     waited, told = 0.0, False
     while not tester.stopping.wait(_WATCH_SECONDS):
         waited += _WATCH_SECONDS
-        with contextlib.suppress(MonitorError):  # the ledger may be busy for a moment
+        with contextlib.suppress(MonitorError, OSError):  # the ledger may be busy, the volume full
             done = sum(run.outcome is not None for run in tester.ledger.runs(RESULTS_SHOWN))
             if 0 < done < len(BUILDS):
                 _write_build(executable, done)

@@ -6,7 +6,6 @@ import fcntl
 import logging
 import os
 import re
-import signal
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from rich.console import Console
 
 from monitor.act import Actor
 from monitor.clock import SystemClock
+from monitor.commands.signals import stop_on_signals
 from monitor.commands.watching import Watching, patiently_opened, tried, watching
 from monitor.configuration import configuration_of
 from monitor.daemon import Job
@@ -27,13 +27,15 @@ from monitor.loop import Init
 from monitor.model import Run, Workload
 from monitor.observe import InitObserver
 from monitor.platforms.builds import BuildStore, FileSource, repository_of
-from monitor.platforms.local import LocalPlatform, Supervisor, node_container
+from monitor.platforms.local import NODE_STOP_SECONDS, LocalPlatform, Supervisor, node_container
 from monitor.settings import LocalSettings, local_testers
 from monitor.terminal import Reporter
 from monitor.view import Status
 from monitor.volume import Volume
 
 REPORT_SECONDS = 1.0
+# The node has its own time to end before that.
+LAST_RESORT_SECONDS = NODE_STOP_SECONDS + 15.0
 
 _log = logging.getLogger(__name__)
 
@@ -87,8 +89,7 @@ class LocalTester:
 def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
     """Bootstrap a build, and each that replaces it, until interrupted."""
     stopping = threading.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: stopping.set())
+    stop_on_signals(stopping, LAST_RESORT_SECONDS)
     console = Console(stderr=True)
     FileSource(settings.build, BuildStore(settings.data_dir / "builds")).check()
     settings = _with_data_dir(settings, arguments)
@@ -180,7 +181,9 @@ def local_tester(
         ledger,
         stopping,
         settings.image_check_interval,
-        f"http://127.0.0.1:{port}" if port else settings.node_url,
+        f"http://127.0.0.1:{port}"
+        if port and "node_url" not in settings.model_fields_set
+        else settings.node_url,
         workload_kept_seconds=0.0,
         more_jobs=report_job,
     )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import logging
-import os
 import signal
 import threading
-from pathlib import Path
 
 from monitor.act import Actor
 from monitor.clock import SystemClock
 from monitor.cluster import Cluster, Pause, forever
+from monitor.commands.signals import end_before_long, stop_on_signals
 from monitor.commands.watching import patiently_opened, tried, watching
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, recover
@@ -55,13 +53,7 @@ def run_wait(settings: WaitSettings) -> int:
         MonitorError: it cannot begin.
     """
     stopping = threading.Event()
-
-    def stop(*_: object) -> None:
-        _end_before_long()
-        stopping.set()
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, stop)
+    stop_on_signals(stopping, LAST_RESORT_SECONDS)
     platform, source = _platform(settings, stopping.wait)
     ledger = patiently_opened(settings.data_dir, stopping)
     parts = watching(
@@ -141,14 +133,5 @@ def _release(ledger: Ledger, platform: KubernetesPlatform) -> None:
 
 def _terminate(*_: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is cleaned up now is not interrupted again
-    _end_before_long()
+    end_before_long(LAST_RESORT_SECONDS)
     raise TerminatedError
-
-
-def _end_before_long() -> None:
-    """End the process whatever hangs: a call in a clean-up, a lock.  Every write is a transaction.
-
-    SQLite waits for its file inside one call, in which no handler of a signal runs: so it is a thread in C.
-    """
-    nowhere = Path(os.devnull).open("wb")  # noqa: SIM115 - needed until the process ends
-    faulthandler.dump_traceback_later(LAST_RESORT_SECONDS, exit=True, file=nowhere)

@@ -50,7 +50,7 @@ def write_details(path: Path, run: Run) -> None:
     )
     if _current(path) == text:
         return
-    aside = path.with_name(path.name + ".new")
+    aside = path.with_name(f"{path.name}.new-{os.getpid()}")  # `init` and a sidecar may both be at it
     with aside.open("w") as file:
         file.write(text)
         file.flush()

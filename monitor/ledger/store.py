@@ -32,6 +32,7 @@ class Ledger:
         self._connection = connection
         self._path = path
         self._lock = threading.Lock()
+        self._details_lock = threading.Lock()
         self._reserve = path.with_name("bootstrap-monitor.reserve")
         self._details = path.with_name(FILE_NAME)
 
@@ -160,11 +161,11 @@ class Ledger:
 
     def refresh_details(self) -> None:
         """Bring the details file up to the newest run; on a full volume the reserve is given up."""
-        last = self.last()
-        if last is None:
-            return
         try:
-            write_details(self._details, last)
+            with self._details_lock:
+                last = self.last()
+                if last is not None:
+                    write_details(self._details, last)
         except OSError as error:
             if error.errno in NO_SPACE:
                 give_up_reserve(self._reserve)

@@ -32,6 +32,7 @@ class BuildStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._used: Path | None = None
 
     def path(self, build: Build) -> Path:
         """Where the executable of a build is.
@@ -60,16 +61,22 @@ class BuildStore:
             os.fsync(copy.fileno())
         aside.chmod(0o755)
         aside.replace(self._folder / hashed.hexdigest())
+        self._prune()
         return f"sha256:{hashed.hexdigest()}"
 
-    def prune(self, keep: Build) -> None:
-        """Remove all but this build and the newest few."""
-        kept = self.path(keep)
+    def use(self, build: Build) -> None:
+        """This build runs from now on: of the others only the newest few are kept."""
+        self._used = self.path(build)
+        self._prune()
+
+    def _prune(self) -> None:
+        if self._used is None:
+            return  # what runs is not known yet
         copies = sorted(
             self._folder.glob("[0-9a-f]" * 64), key=lambda path: path.stat().st_mtime, reverse=True
         )
         for path in copies[BUILDS_KEPT:]:
-            if path != kept:
+            if path != self._used:
                 path.unlink(missing_ok=True)
 
 

@@ -164,7 +164,7 @@ class Supervisor:
 
     def _supervise(self, build: Build, stopping: threading.Event) -> None:
         """Run the node until it is to be started anew; restart it when it ends by itself."""
-        self._builds.prune(build)
+        self._builds.use(build)
         back_off = FIRST_RESTART_SECONDS
         while not (stopping.is_set() or self._platform.recreated.is_set()):
             reason = "the node ended by itself"

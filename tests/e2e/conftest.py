@@ -32,7 +32,8 @@ def bed(pytestconfig: pytest.Config) -> Iterator[Bed]:
             if os.environ.get("CI"):
                 pytest.fail(str(error), pytrace=False)
             pytest.skip(str(error))
-        found.push("pause", "1", "pause:1")
+        if found.sandbox_image:
+            found.push("pause", "1", found.sandbox_image)
         found.push("bootstrap-monitor", "1", "bootstrap-monitor:1")
         yield found
 

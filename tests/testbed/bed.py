@@ -34,6 +34,7 @@ class Bed:
 
     `prefix` is what a command needs in front to be in the cluster's network.  `make_folder` makes a folder on
     `node`, below `volumes`; where `volumes` is empty, the cluster's default StorageClass gives the volumes.
+    `sandbox_image` (NAME:TAG) is what its containerd wants in the registry for every pod.
     """
 
     kubeconfig: Path
@@ -43,6 +44,7 @@ class Bed:
     node: str = ""
     volumes: str = ""
     make_folder: tuple[str, ...] = ()
+    sandbox_image: str = ""
 
     def run(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
         """What kubectl prints; with `check`, its failure is an error that shows what it said."""
@@ -212,6 +214,7 @@ def _binaries() -> Iterator[Bed]:
                 node="node0",
                 volumes=f"{state}/volumes",
                 make_folder=("mkdir", "-p"),
+                sandbox_image="pause:1",
             )
         finally:
             inside.stdin.close()
