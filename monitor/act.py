@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
 from collections.abc import Callable
 
-from monitor.decide.vocabulary import Action, ClearNodeData, Pin, Recreate
+from monitor.decide.announcements import announcements_of
+from monitor.decide.vocabulary import Action, ClearNodeData, Decision, KeepLastWords, Pin, Recreate
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger
-from monitor.model import Holder, Instant, Policy
+from monitor.model import Evidence, Holder, Instant, Policy
+from monitor.node_log import TAIL_BYTES, NodeLogs
 from monitor.platforms.base import Platform
 from monitor.volume import Volume
 
 HOLDER_LOOK_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
 
 
 class Actor:
@@ -29,6 +35,7 @@ class Actor:
     ) -> None:
         self._platform, self._ledger, self._volume = platform, ledger, volume
         self._policy, self._clock, self._stopping = policy, clock, stopping
+        self._logs = NodeLogs(volume.node_folder / "logs")
 
     def perform(self, action: Action) -> None:
         """Do one thing."""
@@ -40,8 +47,30 @@ class Actor:
             case ClearNodeData():
                 self._volume.clear()
                 self._ledger.keep_reserve()  # a volume that was full has room for it only now
+            case KeepLastWords():
+                self._keep_last_words(action.run)
             case _:
                 raise AssertionError(f"{action} is for init itself")
+
+    def announce(self, decision: Decision) -> bool:
+        """Tell people what was decided, once and as well as it goes; whether all of it could be told."""
+        told = True
+        for each in announcements_of(decision):
+            try:
+                self._platform.announce(each)
+            except MonitorError as error:
+                _log.warning("%s could not be announced: %s", each.reason, error)
+                told = False
+        return told
+
+    def _keep_last_words(self, run: int) -> None:
+        """Best effort: the verdict stands without them."""
+        words = self._logs.last_words()
+        if not words:
+            with contextlib.suppress(MonitorError):
+                words = self._platform.last_words()
+        if words:
+            self._ledger.keep_evidence(run, Evidence(words[-TAIL_BYTES:], self._clock().wall))
 
     def recreate_and_await_end(self, action: Recreate) -> None:
         """Have this pod replaced and wait for that, so that the node never starts as it was set."""

@@ -7,7 +7,6 @@ happens, so that its first time is seen as a rise.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,11 +15,10 @@ IMAGE_CHECK_RESULTS = ("success", "error")
 
 @dataclass(frozen=True, slots=True)
 class TaskSuccess:
-    """The last time that a task went well: how long it took, and when it was done on two clocks."""
+    """The last time that a task went well: how long it took, and when it was done."""
 
     seconds: float
     wall: float
-    monotonic: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +60,7 @@ class Activity:
         """A task went well: it took so long, and ended at this time."""
         with self._lock:
             self._errors.setdefault(task, 0)
-            self._tasks[task] = TaskSuccess(seconds, wall, time.monotonic())
-
-    def last_success_monotonic(self, task: str) -> float | None:
-        """When a task last went well, by the monotonic clock."""
-        with self._lock:
-            success = self._tasks.get(task)
-        return success.monotonic if success else None
+            self._tasks[task] = TaskSuccess(seconds, wall)
 
     def so_far(self) -> Activities:
         """All of it, as of now."""

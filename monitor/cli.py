@@ -9,19 +9,56 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 
 from monitor import __version__
 from monitor.errors import ConfigurationError, MonitorError
 
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """What a command is for, the class of its settings, and the function (`module:name`) that runs it.
+
+    `log_level` is from where on its log is shown; `None` where it writes none.
+    """
+
+    purpose: str
+    settings: str
+    runs: str
+    log_level: int | None = None
+
+
 _COMMANDS = {
-    "init": "start or resume a test, before the node starts (init container)",
-    "wait-for-completion": "watch the node until it has bootstrapped, then look for a newer build (sidecar)",
-    "local": "bootstrap a build on this machine: local BUILD [flags] -- NODE-ARGUMENTS",
-    "demo": "watch the whole lifecycle on a simulated node",
-    "status": "show what a tester is doing",
-    "history": "show the runs of a tester",
-    "version": "print the version",
+    "init": _Command(
+        "start or resume a test, before the node starts (init container)",
+        "InitSettings",
+        "pod:run_init",
+        logging.INFO,
+    ),
+    "wait-for-completion": _Command(
+        "watch the node until it has bootstrapped, then look for a newer build (sidecar)",
+        "WaitSettings",
+        "pod:run_wait",
+        logging.INFO,
+    ),
+    "local": _Command(
+        "bootstrap a build on this machine: local BUILD [flags] -- NODE-ARGUMENTS",
+        "LocalSettings",
+        "local:run_local",
+        logging.INFO,
+    ),
+    "demo": _Command(
+        "watch the whole lifecycle on a simulated node", "DemoSettings", "demo:run_demo", logging.WARNING
+    ),
+    "status": _Command("show what a tester is doing", "StatusSettings", "show:run_status"),
+    "history": _Command("show the runs of a tester", "HistorySettings", "show:run_history"),
+    "rerun": _Command(
+        "bootstrap the last build once more, or the IMAGE given", "RerunSettings", "ask:run_rerun"
+    ),
+    "pause": _Command("take no new builds; a run that is open goes on", "RequestSettings", "ask:run_pause"),
+    "resume": _Command("take new builds again", "RequestSettings", "ask:run_resume"),
 }
 
 
@@ -72,63 +109,40 @@ def _run(words: list[str]) -> int:
         case "" | "help" | "-h" | "--help":
             print(_help())
             return 0 if command else 2
+        case "version" | "--version" if rest:
+            raise ConfigurationError(f"version takes no arguments, but was given {rest[0]!r}")
         case "version" | "--version":
             print(f"bootstrap-monitor {__version__}")
             return 0
         case _ if command in _COMMANDS:
             return _run_command(command, rest)
         case _:
-            raise ConfigurationError(f"{command!r} is no command: one of {', '.join(_COMMANDS)}")
+            names = ", ".join([*_COMMANDS, "version"])
+            raise ConfigurationError(f"{command!r} is no command: one of {names}")
 
 
-def _run_command(command: str, rest: list[str]) -> int:
+def _run_command(name: str, rest: list[str]) -> int:
     from monitor import settings as known
-    from monitor.logs import set_up_logs
 
+    command = _COMMANDS[name]
     separator = rest.index("--") if "--" in rest else len(rest)
     flags, node_arguments = rest[:separator], rest[separator + 1 :]
-    if node_arguments and command != "local":
-        raise ConfigurationError(f"{command} takes no arguments after --")
-    match command:
-        case "init":
-            init = known.parse(known.InitSettings, command, flags, os.environ)
-            set_up_logs(init.log_format, debug=init.debug)
-            from monitor.commands.pod import run_init
+    if node_arguments and name != "local":
+        raise ConfigurationError(f"{name} takes no arguments after --")
+    settings = known.parse(getattr(known, command.settings), name, flags, os.environ)
+    if command.log_level is not None:
+        from monitor.logs import set_up_logs
 
-            return run_init(init)
-        case "wait-for-completion":
-            wait = known.parse(known.WaitSettings, command, flags, os.environ)
-            set_up_logs(wait.log_format, debug=wait.debug)
-            from monitor.commands.pod import run_wait
-
-            return run_wait(wait)
-        case "local":
-            local = known.parse(known.LocalSettings, command, flags, os.environ)
-            set_up_logs(local.log_format, debug=local.debug)
-            from monitor.commands.local import run_local
-
-            return run_local(local, node_arguments)
-        case "demo":
-            demo = known.parse(known.DemoSettings, command, flags, os.environ)
-            set_up_logs(demo.log_format, debug=demo.debug, level=logging.WARNING)
-            from monitor.commands.demo import run_demo
-
-            return run_demo(demo)
-        case "status":
-            status = known.parse(known.StatusSettings, command, flags, os.environ)
-            from monitor.commands.show import run_status
-
-            return run_status(status)
-        case _:
-            history = known.parse(known.HistorySettings, command, flags, os.environ)
-            from monitor.commands.show import run_history
-
-            return run_history(history)
+        set_up_logs(settings.log_format, debug=settings.debug, level=command.log_level)
+    module, _, function = command.runs.partition(":")
+    run: Callable[..., int] = getattr(import_module(f"monitor.commands.{module}"), function)
+    return run(settings, node_arguments) if name == "local" else run(settings)
 
 
 def _help() -> str:
-    width = max(map(len, _COMMANDS))
-    lines = [f"  {name:<{width}}  {purpose}" for name, purpose in _COMMANDS.items()]
+    purposes = {name: each.purpose for name, each in _COMMANDS.items()} | {"version": "print the version"}
+    width = max(map(len, purposes))
+    lines = [f"  {name:<{width}}  {purpose}" for name, purpose in purposes.items()]
     return "\n".join(
         [
             "usage: bootstrap-monitor COMMAND [flags]",

@@ -9,6 +9,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
+from monitor.texts import printable
+
 LogFormat = Literal["auto", "plain", "colors", "json"]
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -57,7 +59,7 @@ class _Plain(logging.Formatter):
         shown = {key: value for key, value in _fields(record).items() if self._debug or key != "rule"}
         fields = "".join(f" {key}={value}" for key, value in shown.items())
         message = _DIGEST.sub(r"\1", record.getMessage())
-        line = f"{when} {record.levelname:<7} {message}{fields}"
+        line = printable(f"{when} {record.levelname:<7} {message}{fields}")
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         color = _COLORS.get(record.levelname, "") if self._colors else ""

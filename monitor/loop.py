@@ -12,8 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from monitor.act import Actor
+from monitor.activity import Activity
 from monitor.decide.init import decide_init
 from monitor.decide.vocabulary import (
+    AdoptRun,
+    BeginRun,
     ClearNodeData,
     Decision,
     Fail,
@@ -28,7 +31,15 @@ from monitor.errors import MonitorError
 from monitor.ledger import Ledger
 from monitor.model import Instant, JsonObject, NodeAnswering, NodeDown, Policy, Workload
 from monitor.observe import InitObserver, Seen, WaitObserver
-from monitor.view import NodeStatus, configuration_reading, node_reading, phase_reading, volume_reading
+from monitor.view import (
+    NodeStatus,
+    ProgressStatus,
+    configuration_reading,
+    node_reading,
+    phase_reading,
+    progress_reading,
+    volume_reading,
+)
 
 MOST_STEPS = 20
 
@@ -53,11 +64,15 @@ class Init:
             MonitorError: a person must do something, or the platform is in the way.
         """
         configuration = configuration_reading(self.policy.tester, self.policy.testbed, workload)
+        begun = False
         for _ in range(MOST_STEPS):
             decision = decide_init(self.observer.state(workload))
             _log.info(decision.message, extra={"rule": decision.rule})
             readings = {"configuration": configuration, **_phase(decision)}
             self.ledger.record(self.clock(), self.policy.testbed, decision.records, readings)
+            if not begun:  # what this passage began needs no word that it is resumed
+                self.actor.announce(decision)
+            begun = begun or any(isinstance(each, BeginRun | AdoptRun) for each in decision.records)
             for action in decision.actions:
                 match action:
                     case Proceed():
@@ -89,9 +104,11 @@ class Tick:
         actor: Actor,
         policy: Policy,
         measure_soon: Callable[[], None],
+        activity: Activity,
     ) -> None:
         self._observer, self._ledger, self._actor = observer, ledger, actor
-        self._policy, self._measure_soon = policy, measure_soon
+        self._policy, self._measure_soon, self._activity = policy, measure_soon, activity
+        activity.expect("announce")
         self._said = ""
 
     def __call__(self) -> None:
@@ -102,6 +119,7 @@ class Tick:
         if decision.message != self._said:
             _log.info(decision.message, extra={"rule": decision.rule})
             self._said = decision.message
+        self._observer.recorded = False
         self._ledger.record(
             state.now,
             self._policy.testbed,
@@ -110,10 +128,13 @@ class Tick:
             books=seen.watched,
             counts=seen.counts,
         )
+        self._observer.recorded = True
         if state.workload is not None and state.held_by is None:
             self._ledger.beat(state.workload.uid)
         if not _measured_lately(seen):
             self._measure_soon()
+        if not self._actor.announce(decision):
+            self._activity.error("announce")
         for action in decision.actions:
             self._actor.perform(action)
 
@@ -133,6 +154,12 @@ class Tick:
                 )
             )
         }
+        if seen.watched is not None:
+            idle_seconds = seen.watched.bookkeeping.idle_seconds
+            readings["progress"] = progress_reading(
+                seen.watched.number,
+                ProgressStatus(state.log.chains, idle_seconds >= self._policy.stall_warning_seconds),
+            )
         quiet = decision.message if decision.phase is None else ""
         readings["notice"] = {"message": seen.notice or quiet}
         if state.volume is not None:

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+# The kubelet's word for a container that it starts again after a pause, and its state until it says so.
+CRASH_LOOPING = frozenset({"CrashLoopBackOff", "Completed", "Error", "OOMKilled"})
+
 
 class SyncMode(StrEnum):
     """Which history a bootstrap processes."""
@@ -158,12 +161,40 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeExit:
+    """How the node's process ended last; `message` is what the platform kept of its last words."""
+
+    code: int
+    out_of_memory: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeProcess:
+    """The node's process as its platform sees it.
+
+    `waiting` says why it does not run, in the platform's word (`ImagePullBackOff`), empty while it runs.
+    `restarts` counts those of this workload.
+    """
+
+    running: bool
+    waiting: str = ""
+    restarts: int = 0
+    last_exit: NodeExit | None = None
+
+    @property
+    def crash_looping(self) -> bool:
+        """It ended and is started again by and by."""
+        return not self.running and self.waiting in CRASH_LOOPING
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """The node as its platform is set to run it now: this pod, or this local child.
 
     `build` is `None` while the image is not pinned by digest.  `settings_digest` stands for the node's
-    arguments and settings that can change how a bootstrap goes.  `node_running` is `None` where the
-    platform has not said.
+    arguments and settings that can change how a bootstrap goes.  `process` is `None` where the platform has
+    not said.
     """
 
     uid: str
@@ -172,7 +203,7 @@ class Workload:
     network: str
     sync_mode: SyncMode
     settings_digest: str
-    node_running: bool | None = None
+    process: NodeProcess | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +231,17 @@ class Bookkeeping:
     observed_seconds: float = 0.0
     process_start_boot_seconds: float | None = None
     process_uid: str = ""
+    process_restarts: int = 0
     node_restarts: int = 0
+    restarts_at_progress: int = 0
     healthy: HealthyStreak | None = None
     identity_agreed: bool = False
+    progress_at: float | None = None
+    idle_seconds: float = 0.0
+    lifeless_seconds: float | None = None
+    not_started_seconds: float = 0.0
+    unhealthy_seconds: float = 0.0
+    disk_write_bytes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +266,7 @@ class Run:
     duration_seconds: float | None = None
     wall_seconds: float | None = None
     disk_usage_bytes: int | None = None
+    volume_size_bytes: int | None = None
     recovered: bool = False
     settings_changed: bool = False
     bookkeeping: Bookkeeping = field(default_factory=Bookkeeping)
@@ -271,6 +311,22 @@ class Attempt:
     uid: str
 
 
+class RequestKind(StrEnum):
+    """What a person can ask a tester for."""
+
+    RERUN = "rerun"
+    PAUSE = "pause"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is kept of a run that failed: the end of its node's log, and when it was taken (Unix seconds)."""
+
+    text: str
+    taken_at: float
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """Who has the volume: a pod's UID and a number that it keeps raising while it lives."""
@@ -307,11 +363,15 @@ class VolumeReading:
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """One answer of `/ext/health`.  `oldest_check` is the oldest time stamp among its checks, as sent."""
+    """One answer of `/ext/health`.  `oldest_check` is the oldest time stamp among its checks, as sent.
+
+    `isolated` is that it fails for want of peers or stake alone: the network's doing, not the node's.
+    """
 
     healthy: bool
     oldest_check: str
     failing_checks: tuple[str, ...] = ()
+    isolated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +394,39 @@ class NodeMetrics:
     process_started_at: float | None
     counters: Mapping[tuple[str, str], float] = field(default_factory=dict)
     peers: int | None = None
+    disk_write_bytes: float | None = None
+
+
+class ChainActivity(StrEnum):
+    """What a chain does, by the last line of its log that says so."""
+
+    FETCHING = "fetching"
+    COMPACTING = "compacting"
+    EXECUTING = "executing"
+    SYNCING_STATE = "syncing_state"
+    WAITING = "waiting"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLog:
+    """What one chain's log says: `blocks_stored` is how many it has fetched in all, over restarts.
+
+    `ratio` (0 to 1) and `end_at` (Unix seconds) are the node's own estimate for what it does now.
+    """
+
+    activity: ChainActivity
+    blocks_stored: int | None = None
+    ratio: float | None = None
+    end_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLog:
+    """What the node's log files say: each chain's last words, and the last line of level FATAL, if any."""
+
+    chains: Mapping[str, ChainLog] = field(default_factory=dict)
+    fatal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +484,13 @@ class Policy:
     tick_seconds: float
     soak_seconds: float
     holder_timeout_seconds: float
+    disk_floor_ratio: float = 0.1
+    start_timeout_seconds: float = 3600.0
+    crash_limit: int = 5
+    unhealthy_timeout_seconds: float = 3600.0
+    stall_warning_seconds: float = 1800.0
+    stall_timeout_seconds: float = 43200.0
+    deadline_seconds: float | None = None
     adopt_keep: bool = False
     adopt_clear_token: str = ""
 

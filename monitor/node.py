@@ -55,13 +55,18 @@ _SIGNALS = {
     "avalanche_avalanche_bs_accepted_vts": "vertices_accepted",
     "avalanche_avalanche_bs_fetched_txs": "transactions_fetched",
     "avalanche_avalanche_bs_accepted_txs": "transactions_accepted",
+    "avalanche_evm_eth_state_sync_total_leafs": "leaves_synced",
+    "avalanche_proposervm_last_accepted_timestamp": "chain_time",
 }
 _PROCESS_START = "avalanche_process_process_start_time_seconds"
 _PEERS = "avalanche_network_peers"
+_WRITTEN = "avalanche_system_resources_num_disk_write_bytes"
+# What the checks of chains and network say when the network is away (avalanchego snow/networking, network).
+_ISOLATED = re.compile(r"not connected to (enough stake|a minimum of)")
 # The page has thousands of lines: this picks the needed ones in one pass, without splitting it.
 _WANTED_LINE = re.compile(
-    rb'^(%b)(?:\{chain="([PXC])"\})?[ \t]+([0-9.eE+-]{1,40})[ \t]*\r?$'
-    % "|".join([*_SIGNALS, _PROCESS_START, _PEERS]).encode(),
+    rb'^(%b)(?:\{(?:block_type="[a-z]{1,20}",)?(?:chain="([PXC])"|processID="[0-9]{1,20}")\})?'
+    rb"[ \t]+([0-9.eE+-]{1,40})[ \t]*\r?$" % "|".join([*_SIGNALS, _PROCESS_START, _PEERS, _WRITTEN]).encode(),
     re.MULTILINE,
 )
 
@@ -206,14 +211,24 @@ class _BoundedPool(HTTPConnectionPool):
     ConnectionCls = _BoundedConnection
 
 
-def _pool(url: str, bounds: _Bounds) -> _BoundedPool:
+def address_of(url: str) -> tuple[str, int]:
+    """Host and port of a node's URL.
+
+    Raises:
+        ConfigurationError: it is not of the form http://HOST:PORT.
+    """
     try:
         parsed = urllib3.util.parse_url(url)
     except LocationValueError as error:
         raise ConfigurationError(f"the node's address {url!r} is no URL: {error}") from error
     if parsed.scheme != "http" or not parsed.host:
         raise ConfigurationError(f"the node's address is {url!r}: expected http://HOST:PORT")
-    return _BoundedPool(parsed.host, parsed.port or 80, maxsize=1, bounds=bounds)
+    return parsed.host, parsed.port or 80
+
+
+def _pool(url: str, bounds: _Bounds) -> _BoundedPool:
+    host, port = address_of(url)
+    return _BoundedPool(host, port, maxsize=1, bounds=bounds)
 
 
 def _refused(error: BaseException) -> bool:
@@ -248,9 +263,14 @@ def _health(answer: _Answer | None) -> HealthReport | None:
     if not isinstance(checks, dict) or not all(isinstance(check, dict) for check in checks.values()):
         return None
     moments = [moment for check in checks.values() if (moment := _moment(check.get("timestamp")))]
-    failing = tuple(sorted(name for name, check in checks.items() if check.get("error") is not None))
+    errors = {name: str(check["error"]) for name, check in checks.items() if check.get("error") is not None}
     oldest = min(moments)[-1] if moments else ""
-    return HealthReport(healthy=found["healthy"], oldest_check=oldest, failing_checks=failing)
+    return HealthReport(
+        healthy=found["healthy"],
+        oldest_check=oldest,
+        failing_checks=tuple(sorted(errors)),
+        isolated=bool(errors) and all(_ISOLATED.search(error) for error in errors.values()),
+    )
 
 
 def _moment(stamp: object) -> tuple[datetime, str, str] | None:
@@ -285,21 +305,24 @@ def _identity(version: _Answer | None, network: _Answer | None) -> NodeIdentity 
 def _metrics(answer: _Answer | None) -> NodeMetrics | None:
     if answer is None or answer.status != HTTPStatus.OK:
         return None
-    started_at, peers = None, None
+    started_at, peers, written = None, None, None
     counters: dict[tuple[str, str], float] = {}
     for line in _WANTED_LINE.finditer(answer.body):
         name, chain, value = line[1].decode(), (line[2] or b"").decode(), _number(line[3])
         if value is None:
             continue
         if name in _SIGNALS and chain:
-            counters[chain, _SIGNALS[name]] = value
+            key = (chain, _SIGNALS[name])
+            counters[key] = max(value, counters.get(key, 0.0))  # one of several kinds of block is the last
+        elif name == _WRITTEN:
+            written = (written or 0.0) + value
         elif name == _PROCESS_START:
             started_at = value
         elif name == _PEERS:
             peers = int(value)
     if started_at is None and peers is None and not counters:
         return None
-    return NodeMetrics(process_started_at=started_at, counters=counters, peers=peers)
+    return NodeMetrics(started_at, counters, peers, written)
 
 
 def _number(text: bytes) -> float | None:

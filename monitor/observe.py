@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 from monitor.decide.init import InitState
+from monitor.decide.verdicts import identity_difference
 from monitor.decide.vocabulary import Intervention
-from monitor.decide.wait import WaitState, identity_difference
+from monitor.decide.wait_state import WaitState
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, recover
 from monitor.model import (
@@ -27,6 +28,7 @@ from monitor.model import (
     Instant,
     NodeAnswering,
     NodeDown,
+    NodeLog,
     NodeReading,
     NodeSilent,
     Policy,
@@ -34,14 +36,19 @@ from monitor.model import (
     VolumeReading,
     Workload,
 )
+from monitor.node_log import NodeLogs
 from monitor.observed_time import advanced, observed_interval_seconds
 from monitor.platforms.base import BuildSource, Platform
-from monitor.progress import added_up
+from monitor.progress import added_up, chains_at_work, progressed, stored_blocks, works
+from monitor.time_outs import blocked_by, counted, signs_of
 from monitor.volume import Volume
 
 # The node checks its health every 30 s (avalanchego `--health-check-frequency`); it may miss two.
 STALE_AFTER_SECONDS = 90.0
 WORKLOAD_KEPT_SECONDS = 600.0
+RETRY_SECONDS = 60.0
+# While the node does not answer, what its platform says of it is all there is.
+WORKLOAD_KEPT_SECONDS_WHILE_DOWN = 30.0
 _DAY_SECONDS = 86400.0
 
 _log = logging.getLogger(__name__)
@@ -116,7 +123,7 @@ class InitObserver:
             data=self._volume.node_data(),
             newest=newest,
             newest_judged=newest is not None and ledger.judged(newest, workload.network, workload.sync_mode),
-            pinned_before=ledger.intervened(Intervention.PIN, 0.0, workload.uid) > 0,
+            pinned_before=ledger.pinned_before(workload.uid),
             reverts_today=reverts,
             reverter=self._platform.reverter() if workload.build is None and reverts else "",
             held_by=holder.uid if held and holder else None,
@@ -165,19 +172,22 @@ class WaitObserver:
         self._workload_kept_seconds = workload_kept_seconds
         self._workload: Workload | None = None
         self._workload_read_at = float("-inf")
-        self._node_kind: type | None = None
+        self._node_seen: tuple[type, float | None] | None = None
+        self._logs = NodeLogs(data_dir / "avalanchego" / "logs")
         self._freshness: Freshness | None = None
         self._previous: Instant | None = None
         self._other: tuple[Holder, float] | None = None
         self.volume: VolumeReading | None = None
         self.newest: Build | None = None
         self.platform_error: MonitorError | None = None
+        self.recorded = True
 
     def look(self) -> Seen:
         """Read everything once."""
         reading = self._node.read()
         now = self._clock()
-        workload = self._current_workload(type(reading), now)
+        workload = self._current_workload(reading, now)
+        reading = _of_workload(reading, workload if self._workload_read_at == now.boot_seconds else None)
         health = self._health(reading, now)
         held_by = self._held_by(workload.uid, now) if workload else None
         if workload is not None:
@@ -186,9 +196,13 @@ class WaitObserver:
         counts: Counts = {}
         interval = observed_interval_seconds(self._previous, now, self._policy.tick_seconds)
         self._previous = now
+        log = self._logs.read()
         if last and last.open and held_by is None and (workload is None or last.is_of(workload)):
-            last = watched = self._brought_up(last, workload, reading, health, interval, now)
-            counts = self._counts(last, reading)
+            known = self._ledger.counts(last)
+            counts = _counted(known, reading, log)
+            last = watched = self._brought_up(
+                last, workload, reading, health, interval, now, log, known, counts
+            )
         stray = self._ledger.intervened_at(Intervention.RECREATE_STRAY)
         newest = self.newest
         state = WaitState(
@@ -206,15 +220,29 @@ class WaitObserver:
             and workload is not None
             and self._ledger.judged(newest, workload.network, workload.sync_mode),
             seconds_since_stray_recreation=None if stray is None else abs(now.wall - stray),
+            log=log,
+            blocked=blocked_by(reading),
+            paused=self._ledger.paused(),
+            requested=self._ledger.requested(),
+            failed_starts=self._ledger.failed_starts(),
         )
         notice = str(self.platform_error) if self.platform_error else ""
         return Seen(state, watched, counts, health, notice)
 
-    def _current_workload(self, kind: type, now: Instant) -> Workload | None:
-        """What runs; asked again when the node came or went, else seldom."""
-        changed = kind is not self._node_kind
-        self._node_kind = kind
-        aged = now.boot_seconds - self._workload_read_at >= self._workload_kept_seconds
+    def _current_workload(self, reading: NodeReading, now: Instant) -> Workload | None:
+        """What runs; asked again when the node came, went or restarted, else seldom."""
+        metrics = reading.metrics if isinstance(reading, NodeAnswering) else None
+        seen = (type(reading), metrics.process_started_at if metrics else None)
+        changed, self._node_seen = seen != self._node_seen, seen
+        kept_seconds = self._workload_kept_seconds
+        if isinstance(reading, NodeDown):
+            kept_seconds = min(
+                kept_seconds,
+                WORKLOAD_KEPT_SECONDS_WHILE_DOWN,
+                self._policy.start_timeout_seconds / 4,
+            )
+        # While the volume fails the monitor it fails the node too, whose restarts are followed closely then.
+        aged = not self.recorded or now.boot_seconds - self._workload_read_at >= kept_seconds
         if self._workload is not None and not changed and not aged:
             return self._workload
         try:
@@ -222,6 +250,8 @@ class WaitObserver:
             self.platform_error = None
         except MonitorError as error:
             self.platform_error = error
+            # It may take a minute to find out that nobody answers: not in every tick.
+            self._workload_read_at = now.boot_seconds - kept_seconds + min(kept_seconds, RETRY_SECONDS)
             return self._workload
         self._workload_read_at = now.boot_seconds
         return self._workload
@@ -260,19 +290,58 @@ class WaitObserver:
         health: Health,
         interval: float,
         now: Instant,
+        log: NodeLog,
+        known: Counts,
+        counts: Counts,
     ) -> Run:
         metrics = reading.metrics if isinstance(reading, NodeAnswering) else None
         started_at = metrics.process_started_at if metrics else None
-        uid = workload.uid if workload else run.bookkeeping.process_uid
-        books = advanced(run.bookkeeping, now, interval, started_at, uid, health)
+        uid = workload.uid if workload else None
+        process = workload.process if workload else None
+        blocked = bool(blocked_by(reading))
+        interval = 0.0 if blocked else interval
+        books = advanced(
+            run.bookkeeping,
+            now,
+            interval,
+            started_at,
+            uid,
+            health,
+            restarts=process.restarts if process else None,
+            blocked=blocked,
+            restarts_count=self.recorded,
+        )
+        if isinstance(reading, NodeDown):
+            books = replace(books, healthy=None)
+        chains = chains_at_work(counts)
+        written = metrics.disk_write_bytes if metrics and metrics.disk_write_bytes is not None else None
+        signs = signs_of(
+            reading,
+            process if self.platform_error is None else None,
+            health,
+            progressed=progressed(known, counts, chains),
+            works=written is not None and written > books.disk_write_bytes and works(log, chains),
+        )
+        books = counted(books, now.wall, interval, signs)
+        if written is not None:
+            books = replace(books, disk_write_bytes=written)
         identity = reading.identity if isinstance(reading, NodeAnswering) else None
         if identity is not None and identity_difference(run, identity) is None:
             books = replace(books, identity_agreed=True)
         changed = workload is not None and workload.settings_digest != run.settings_digest
         return replace(run, bookkeeping=books, settings_changed=run.settings_changed or changed)
 
-    def _counts(self, run: Run, reading: NodeReading) -> Counts:
-        counts = self._ledger.counts(run)
-        if isinstance(reading, NodeAnswering) and reading.metrics:
-            return added_up(counts, reading.metrics.counters)
-        return counts
+
+def _of_workload(reading: NodeReading, workload: Workload | None) -> NodeReading:
+    """What answers while the platform, just asked, says that the node does not run, is something else."""
+    process = workload.process if workload else None
+    if process is None or process.running or isinstance(reading, NodeDown):
+        return reading
+    return NodeDown("the node does not run; what answers in its place is something else")
+
+
+def _counted(known: Counts, reading: NodeReading, log: NodeLog) -> Counts:
+    counters = dict(stored_blocks(log))
+    if isinstance(reading, NodeAnswering) and reading.metrics:
+        counters |= reading.metrics.counters
+    return added_up(known, counters)

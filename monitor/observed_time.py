@@ -11,7 +11,7 @@ boot clock, which a changed wall clock does not move: a process that is 100 s ol
 the time is.
 
 The *healthy streak* is the unbroken health that a success needs.  A stale or missing answer neither
-lengthens nor breaks it; an unhealthy answer or another process breaks it.
+lengthens nor breaks it; an unhealthy answer, a closed port or another process breaks it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def observed_interval_seconds(previous: Instant | None, now: Instant, tick_secon
     return min(max(0.0, now.boot_seconds - previous.boot_seconds), 2 * tick_seconds)
 
 
-def opened(now: Instant) -> Bookkeeping:
-    """The books of a run that starts now."""
-    return Bookkeeping(boot_id=now.boot_id, accounted_boot_seconds=now.boot_seconds)
+def opened(now: Instant, uid: str = "") -> Bookkeeping:
+    """The books of a run that starts now; with `uid`, in a workload whose node has not run yet."""
+    return Bookkeeping(boot_id=now.boot_id, accounted_boot_seconds=now.boot_seconds, process_uid=uid)
 
 
 def advanced(
@@ -41,8 +41,12 @@ def advanced(
     now: Instant,
     interval_seconds: float,
     process_started_at: float | None,
-    uid: str,
+    uid: str | None,
     health: Health,
+    *,
+    restarts: int | None = None,
+    blocked: bool = False,
+    restarts_count: bool = True,
 ) -> Bookkeeping:
     """The books after one tick.
 
@@ -51,16 +55,36 @@ def advanced(
         now: the moment of the tick.
         interval_seconds: what the tick adds to observed time.
         process_started_at: start of the node's process in Unix seconds; `None` where it was not seen.
-        uid: the workload it runs in, so that a moved pod is no node restart.
+        uid: the workload it runs in, so that a moved pod is no node restart; `None` where it is not known,
+            and no restart is counted until it is.
         health: what the node said.
+        restarts: how often the workload's platform restarted the node; `None` where it does not tell, and
+            changed starts of the process are counted.
+        blocked: the network is away: the time is nobody's, neither observed nor active.
+        restarts_count: false where the volume failed the monitor since the last tick: it failed the node too.
     """
     books = replace(books, observed_seconds=books.observed_seconds + interval_seconds)
+    active_seconds, before = books.active_seconds, books
     if process_started_at is not None:
         books = _with_process(books, now, now.boot_seconds - (now.wall - process_started_at), uid)
+    if restarts is not None and uid is not None:
+        # Of a workload that was not seen before, what it did until now says nothing of this run.
+        counts = restarts_count and before.process_uid == uid
+        more = max(0, restarts - before.process_restarts) if counts else 0
+        books = replace(
+            books,
+            process_uid=uid,
+            process_restarts=restarts,
+            node_restarts=before.node_restarts + more,
+        )
+    if blocked:
+        same_boot = books.boot_id == now.boot_id
+        accounted = now.boot_seconds if same_boot else books.accounted_boot_seconds
+        books = replace(books, active_seconds=active_seconds, accounted_boot_seconds=accounted)
     return replace(books, healthy=_streak(books, now, interval_seconds, health))
 
 
-def _with_process(books: Bookkeeping, now: Instant, start: float, uid: str) -> Bookkeeping:
+def _with_process(books: Bookkeeping, now: Instant, start: float, uid: str | None) -> Bookkeeping:
     same_boot = books.boot_id == now.boot_id
     known = books.process_start_boot_seconds
     same_process = same_boot and known is not None and abs(known - start) <= SAME_PROCESS_SECONDS
@@ -73,7 +97,7 @@ def _with_process(books: Bookkeeping, now: Instant, start: float, uid: str) -> B
         accounted_boot_seconds=now.boot_seconds,
         active_seconds=books.active_seconds + max(0.0, now.boot_seconds - since),
         process_start_boot_seconds=start,
-        process_uid=uid,
+        process_uid=books.process_uid if uid is None else uid,
         node_restarts=books.node_restarts + (1 if restarted else 0),
         healthy=books.healthy if same_process or known is None else None,
         identity_agreed=books.identity_agreed and same_process,

@@ -41,11 +41,34 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
+class Termination:
+    """How a container ended; `message` is its termination message, which may be the end of its log."""
+
+    exit_code: int
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerState:
+    """A container as the kubelet sees it; `image_id` is what its runtime says it runs.
+
+    `reason` says why it does not run, in the kubelet's word; empty while it runs.
+    """
+
+    running: bool
+    reason: str = ""
+    restarts: int = 0
+    image_id: str = ""
+    last_termination: Termination | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
     """A pod of a StatefulSet.
 
-    `containers` are all, init containers and native sidecars first.  `running` names those that run now;
-    `image_ids` is what their runtime says they run.  `stateful_set` is the owner's name.
+    `containers` are all, init containers and native sidecars first.  `states` are of those that the kubelet
+    has spoken of.  `stateful_set` is the owner's name, `stateful_set_uid` its UID.
     """
 
     name: str
@@ -54,8 +77,8 @@ class Pod:
     revision: str
     annotations: Mapping[str, str] = field(default_factory=dict)
     containers: tuple[Container, ...] = ()
-    running: frozenset[str] = frozenset()
-    image_ids: Mapping[str, str] = field(default_factory=dict)
+    states: Mapping[str, ContainerState] = field(default_factory=dict)
+    stateful_set_uid: str = ""
     terminating: bool = False
 
     def container(self, name: str) -> Container | None:

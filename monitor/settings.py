@@ -77,7 +77,7 @@ class TesterSettings(CommonSettings):
     network: str = ""
     """The network, where the node's configuration does not show it."""
 
-    sync_mode: SyncMode | None = None
+    sync_mode: Literal["c-chain-state-sync", "only-p-chain-full-sync", "full-sync"] | None = None
     """The sync mode, where the node's configuration does not show it."""
 
     rolling_tag: Annotated[str, Field(min_length=1)] = "latest"
@@ -88,6 +88,27 @@ class TesterSettings(CommonSettings):
 
     soak: Duration = Duration(300)
     """How long the node must stay healthy before a run has succeeded."""
+
+    disk_floor: Annotated[float, Field(ge=0, lt=100, allow_inf_nan=False)] = 10.0
+    """Percent of the volume that must be free; below it, the node never calls itself healthy."""
+
+    start_timeout: Duration = Duration(3600)
+    """How long the node's container may fail to start (an image that is gone) before the run has failed."""
+
+    crash_limit: Annotated[int, Field(ge=1)] = 5
+    """Restarts of the node without progress between, after which the run has failed."""
+
+    unhealthy_timeout: Duration = Duration(3600)
+    """How long a bootstrapped node may stay unhealthy before the run has failed."""
+
+    stall_warning: Duration = Duration(1800)
+    """How long without progress until the run shows as stalled."""
+
+    stall_timeout: Duration = Duration(43200)
+    """How long without progress until the run has failed; twice as long while the node compacts or executes."""
+
+    deadline: Duration | Literal["auto"] = "auto"
+    """How long a run may be open; auto: 60 days for full-sync, 14 days otherwise."""
 
     adopt: str = ""
     """What to do with a node's data that no ledger knows: keep, or clear:TOKEN with the token of the error."""
@@ -107,6 +128,27 @@ class TesterSettings(CommonSettings):
     node_timeout: Duration = Duration(5)
     """How long the node may take to answer."""
 
+    @property
+    def settled_sync_mode(self) -> SyncMode | None:
+        """The sync mode, where a flag settles it."""
+        return None if self.sync_mode is None else SyncMode(self.sync_mode)
+
+    @field_validator("stall_timeout")
+    @classmethod
+    def _warned_before(cls, value: Duration, info: ValidationInfo) -> Duration:
+        warning = info.data.get("stall_warning")
+        if warning is not None and warning > value:
+            raise ValueError(f"it must not be shorter than --stall-warning, which is {warning}")
+        return value
+
+    @field_validator("deadline", mode="before")
+    @classmethod
+    def _auto_or_duration(cls, value: object) -> object:
+        try:
+            return value if value == "auto" else Duration.parse(value)
+        except ValueError as error:
+            raise ValueError(str(error).replace("it must be a", "it must be auto or a")) from error
+
     @field_validator("adopt")
     @classmethod
     def _known_adoption(cls, value: str) -> str:
@@ -125,6 +167,13 @@ class TesterSettings(CommonSettings):
             tick_seconds=self.health_check_interval,
             soak_seconds=self.soak,
             holder_timeout_seconds=self.holder_timeout,
+            disk_floor_ratio=self.disk_floor / 100,
+            start_timeout_seconds=self.start_timeout,
+            crash_limit=self.crash_limit,
+            unhealthy_timeout_seconds=self.unhealthy_timeout,
+            stall_warning_seconds=self.stall_warning,
+            stall_timeout_seconds=self.stall_timeout,
+            deadline_seconds=None if self.deadline == "auto" else self.deadline,
             adopt_keep=self.adopt == "keep",
             adopt_clear_token=token[1] if token else "",
         )
@@ -138,6 +187,9 @@ class PodSettings(TesterSettings):
 
     pod_name: str = Field(default_factory=lambda: os.environ.get("POD_NAME", ""))
     """Name of this pod; default: POD_NAME."""
+
+    pod_uid: str = Field(default_factory=lambda: os.environ.get("POD_UID", ""))
+    """UID of this pod, so that another one of its name is not taken for it; default: POD_UID."""
 
     node_container_name: str
     """Name of the node's container."""
@@ -265,8 +317,22 @@ class StatusSettings(ShowSettings):
     """Print JSON, the same as /api/v1/status."""
 
 
+class RequestSettings(CommonSettings):
+    """Stop or go on with taking new builds; what runs goes on either way."""
+
+
+class RerunSettings(CommonSettings):
+    """Bootstrap a build once more, as soon as no run is open."""
+
+    image: CliPositionalArg[str] = ""
+    """The image, pinned by digest; default: that of the last run."""
+
+
 class HistorySettings(ShowSettings):
     """Show the runs of a tester, newest first."""
+
+    run: Annotated[int, Field(ge=1)] | None = None
+    """Show one run, with the last words of its node where it failed."""
 
     json_output: bool = Field(default=False, alias="json")
     """Print JSON, the same as /api/v1/history."""
@@ -329,6 +395,8 @@ def _names() -> set[str]:
         LocalSettings,
         DemoSettings,
         StatusSettings,
+        RequestSettings,
+        RerunSettings,
         HistorySettings,
     )
     return {name for kind in kinds for name in _given_names(kind)}
@@ -357,5 +425,7 @@ def _mistake(error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return f"{where} is required"
     message = error["msg"].removeprefix("Value error, ")
-    given = "is not given" if error["input"] is None else f"is {error['input']!r}"
+    value = error["input"]
+    # Only a default is a Duration before it is read, and that reads as a person writes it.
+    given = "is not given" if value is None else f"is {value if isinstance(value, Duration) else repr(value)}"
     return f"{where} {given}: {message[0].lower()}{message[1:]}"

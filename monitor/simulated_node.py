@@ -288,6 +288,8 @@ def go_time(nanoseconds: int) -> str:
 
 FETCHED, ACCEPTED = "avalanche_snowman_bs_fetched", "avalanche_snowman_bs_accepted"
 DAG = "avalanche_avalanche_bs_"
+CHAIN_TIME = "avalanche_proposervm_last_accepted_timestamp"
+FIRST_BLOCK_TIME, BLOCK_SECONDS = 1.6e9, 2.0
 BLOCKS = (("fetching", (FETCHED,)), ("executing", (ACCEPTED,)))
 VERTICES = (
     ("vertices", (DAG + "fetched_vts", DAG + "fetched_txs")),
@@ -746,6 +748,13 @@ class Node:
             ]
             counts = {f'{{chain="{c}"}}': float(counters.get((c, name), 0)) for c in having}
             yield name, "counter", "Number of what its name says during bootstrapping", counts
+        reached = {
+            f'{{block_type="{kind}",chain="{c}"}}': FIRST_BLOCK_TIME + BLOCK_SECONDS * height
+            for c in chains
+            for kind in ("inner", "proposervm")
+            if (height := self.bootstrap.count(c, ACCEPTED))
+        }
+        yield CHAIN_TIME, "gauge", "timestamp of the last block accepted", reached
         gauges = (
             (
                 "avalanche_snowman_bootstrap_finished",

@@ -10,8 +10,17 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.durations import duration_text
-from monitor.model import Outcome, Phase, Run
-from monitor.texts import MARKS, build_text, count_text, minute_text, size_text, time_text
+from monitor.model import Evidence, Outcome, Phase, Run
+from monitor.texts import (
+    MARKS,
+    build_text,
+    chain_text,
+    count_text,
+    minute_text,
+    printable,
+    size_text,
+    time_text,
+)
 from monitor.view import Status
 
 # Ticks come every few seconds; one that is older than this does not come late.
@@ -24,7 +33,7 @@ def progress_text(status: Status) -> str:
     run = status.run
     phase = status.phase.value if status.phase else Phase.STARTING.value
     if run is None or status.phase in {Phase.DISCOVERING, Phase.CLEARING}:
-        return f"{phase}: {status.message}" if status.message else phase
+        return printable(f"{phase}: {status.message}") if status.message else phase
     active = f" {duration_text(run.bookkeeping.active_seconds)}" if run.open else ""
     parts = [f"run {run.number}", build_text(run.build), f"{phase}{active}"]
     if status.volume and status.volume.usage_bytes is not None:
@@ -36,7 +45,7 @@ def progress_text(status: Status) -> str:
         if run.open and (chain, "blocks_accepted") in status.counts
     ]
     parts += [" ".join(chains)] if chains else []
-    return " · ".join(parts)
+    return printable(" · ".join(parts))
 
 
 def result_text(run: Run) -> Text:
@@ -50,7 +59,7 @@ def result_text(run: Run) -> Text:
         parts.append(f"disk {size_text(run.disk_usage_bytes)}")
     if run.outcome is Outcome.FAILED:
         parts.append(run.message)
-    return Text(" · ".join(parts), style=_COLORS[run.outcome])
+    return Text(printable(" · ".join(parts)), style=_COLORS[run.outcome])
 
 
 def history_table(runs: Sequence[Run]) -> Table:
@@ -69,7 +78,7 @@ def history_table(runs: Sequence[Run]) -> Table:
         table.add_row(
             str(run.number),
             Text(outcome, style=_COLORS[run.outcome] if run.outcome else ""),
-            build_text(run.build),
+            Text(printable(build_text(run.build))),
             *(() if title else (f"{run.network} · {run.sync_mode}",)),
             minute_text(run.started_at),
             _duration(run),
@@ -102,13 +111,7 @@ def status_lines(status: Status) -> Iterable[str]:
         yield f"image     {run.build.image}"
         active = run.duration_seconds if run.duration_seconds is not None else run.bookkeeping.active_seconds
         yield f"active    {duration_text(active)} · node restarts {run.bookkeeping.node_restarts}"
-    for chain in sorted({chain for chain, signal in status.counts if signal.startswith("blocks_")}):
-        counts = [
-            f"{word} {status.counts[chain, signal].value:,.0f}"
-            for word, signal in (("fetched", "blocks_fetched"), ("executed", "blocks_accepted"))
-            if (chain, signal) in status.counts
-        ]
-        yield f"chain {chain}   {' · '.join(counts)} blocks"
+    yield from _chain_lines(status)
     if status.node:
         node = status.node
         yield f"node      {'up' if node.up else 'down'} · {node.health} · seen {time_text(node.seen_at)}"
@@ -119,6 +122,47 @@ def status_lines(status: Status) -> Iterable[str]:
         yield f"disk      {used} · {free} · measured {time_text(volume.measured_at)}"
     if status.new_build:
         yield f"new build {status.new_build.version} {status.new_build.image}"
+
+
+def _chain_lines(status: Status) -> Iterable[str]:
+    logs = status.progress.chains if status.progress else {}
+    counted = {chain for chain, signal in status.counts if signal.startswith("blocks_")}
+    for chain in sorted(counted | set(logs)):
+        counts = [
+            f"{signal.removeprefix('blocks_')} {status.counts[chain, signal].value:,.0f}"
+            for signal in ("blocks_fetched", "blocks_accepted")
+            if (chain, signal) in status.counts
+        ]
+        parts = [f"{' · '.join(counts)} blocks"] if counts else []
+        parts += [chain_text(logs[chain])] if chain in logs else []
+        yield f"chain {chain}   {' · '.join(parts)}"
+    if status.progress and status.progress.stalled and status.run:
+        since = time_text(status.run.bookkeeping.progress_at) or "the run's start"
+        yield f"stalled   no progress since {since}"
+
+
+def run_lines(run: Run, evidence: Evidence | None) -> Iterable[str]:
+    """All there is to say of one run, with the end of its node's log where it failed."""
+    outcome = run.outcome.value if run.outcome else "open"
+    yield f"run       {run.number} · {outcome}{f': {run.reason}' if run.reason else ''}"
+    yield f"image     {run.build.image}"
+    yield f"version   {run.build.version or 'unknown'} · commit {run.build.commit or 'unknown'}"
+    yield f"tested    {run.network} · {run.sync_mode} · testbed {run.testbed}"
+    yield f"started   {time_text(run.started_at)}"
+    if run.ended_at is not None:
+        yield f"ended     {time_text(run.ended_at)}"
+    if run.duration_seconds is not None:
+        yield f"duration  {duration_text(run.duration_seconds)} active"
+    if run.wall_seconds is not None:
+        yield f"wall      {duration_text(run.wall_seconds)}"
+    if run.disk_usage_bytes is not None:
+        yield f"disk      {size_text(run.disk_usage_bytes)}"
+    yield f"restarts  {run.bookkeeping.node_restarts}"
+    if run.message:
+        yield f"message   {run.message}"
+    if evidence is not None:
+        yield f"evidence  the node's last words, taken {time_text(evidence.taken_at)}:"
+        yield evidence.text.rstrip("\n")
 
 
 class Reporter:
@@ -155,4 +199,4 @@ class Reporter:
         changed = (status.phase, status.run.number if status.run else 0)
         if changed != self._said:
             self._said = changed
-            self._console.print(progress_text(status), soft_wrap=True)
+            self._console.print(progress_text(status), soft_wrap=True, markup=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from monitor.model import Build, Outcome
+from monitor.model import Build, ChainLog, Outcome
 
 MARKS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.SUPERSEDED: "–"}  # noqa: RUF001 - a dash
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -45,3 +45,14 @@ def build_text(build: Build) -> str:
         return build.image.rpartition("@")[2][:19]
     version = build.version.rpartition("/")[2]
     return f"{version} ({build.commit[:8]})" if build.commit else version
+
+
+def chain_text(chain: ChainLog) -> str:
+    """What a chain does, and how much of that is done where its log says so."""
+    doing = chain.activity.replace("_", " ")
+    return doing if chain.ratio is None else f"{doing} {chain.ratio:.0%}"
+
+
+def printable(text: str) -> str:
+    """Text of a node without what would steer the terminal."""
+    return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from monitor.model import (
     Build,
+    ChainActivity,
+    ChainLog,
     Counts,
     Health,
     JsonObject,
@@ -50,6 +52,14 @@ class VolumeStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgressStatus:
+    """How the open run comes along: each chain by its log, and whether progress is overdue."""
+
+    chains: Mapping[str, ChainLog]
+    stalled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """All that is known of a tester at one moment.
 
@@ -68,6 +78,7 @@ class Status:
     notice: str
     run: Run | None
     counts: Counts
+    progress: ProgressStatus | None
     node: NodeStatus | None
     volume: VolumeStatus | None
     new_build: Build | None
@@ -107,6 +118,23 @@ def node_reading(status: NodeStatus) -> JsonObject:
         "bootstrapped": status.bootstrapped,
         "failing_checks": list(status.failing_checks),
         "peers": status.peers,
+    }
+
+
+def progress_reading(run: int, status: ProgressStatus) -> JsonObject:
+    """How an open run comes along, to be kept as the reading `progress`."""
+    return {
+        "run": run,
+        "stalled": status.stalled,
+        "chains": {
+            name: {
+                "activity": chain.activity,
+                "blocks_stored": chain.blocks_stored,
+                "ratio": chain.ratio,
+                "end_at": chain.end_at,
+            }
+            for name, chain in status.chains.items()
+        },
     }
 
 
@@ -171,11 +199,12 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
         network=str(configuration.get("network", run.network if run else "")),
         sync_mode=str(configuration.get("sync_mode", run.sync_mode if run else SyncMode.C_CHAIN_STATE_SYNC)),
         testbed=str(configuration.get("testbed", run.testbed if run else "")),
-        phase=Phase(phase["phase"]) if phase else None,
+        phase=Phase(phase["phase"]) if phase.get("phase") in set(Phase) else None,
         message=str(phase.get("message", "")),
         notice=str(readings.get("notice", {}).get("message", "")),
         run=run,
         counts=shown.counts,
+        progress=_progress(readings.get("progress"), run) if run and run.open else None,
         node=_node(readings.get("node")),
         volume=_volume(readings.get("volume"), run),
         new_build=_build(readings.get("new_build")),
@@ -212,6 +241,7 @@ def run_json(run: Run) -> JsonObject:
         "diskUsageBytes": run.disk_usage_bytes,
         "activeSeconds": run.bookkeeping.active_seconds,
         "nodeRestarts": run.bookkeeping.node_restarts,
+        "lastProgressAt": run.bookkeeping.progress_at,
         "recovered": run.recovered,
         "settingsChanged": run.settings_changed,
     }
@@ -243,6 +273,13 @@ def status_json(status: Status) -> JsonObject:
         }
         if status.node
         else None,
+        "stalled": status.progress.stalled if status.progress else None,
+        "chains": {
+            name: {"activity": chain.activity, "ratio": chain.ratio, "endAt": chain.end_at}
+            for name, chain in sorted(status.progress.chains.items())
+        }
+        if status.progress
+        else {},
         "volume": {
             "measuredAt": status.volume.measured_at,
             "usageBytes": status.volume.usage_bytes,
@@ -268,6 +305,17 @@ def status_json(status: Status) -> JsonObject:
         "testerSince": status.tester_since,
         "tickAt": status.tick_at,
     }
+
+
+def _progress(value: JsonObject | None, run: Run) -> ProgressStatus | None:
+    """What was read of the run before says nothing of this one."""
+    if not value or value["run"] != run.number:
+        return None
+    chains = {
+        name: ChainLog(ChainActivity(each["activity"]), each["blocks_stored"], each["ratio"], each["end_at"])
+        for name, each in value["chains"].items()
+    }
+    return ProgressStatus(chains, value["stalled"])
 
 
 def _node(value: JsonObject | None) -> NodeStatus | None:

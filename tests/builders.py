@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from monitor.decide.init import InitState
-from monitor.decide.wait import WaitState
+from monitor.decide.wait_state import WaitState
 from monitor.model import (
     Attempt,
     AttemptCause,
@@ -98,7 +98,7 @@ def init_state(**changes: Any) -> InitState:
         data=NodeData("/data/avalanchego", DataState.ABSENT),
         newest=None,
         newest_judged=False,
-        pinned_before=False,
+        pinned_before="",
         reverts_today=0,
         reverter="",
         held_by=None,
@@ -170,6 +170,7 @@ def status(**changes: Any) -> Status:
         notice="",
         run=None,
         counts={},
+        progress=None,
         node=None,
         volume=None,
         new_build=None,

@@ -1,4 +1,4 @@
-"""What a fake API server knows: pods, their logs and StatefulSets, and what each request does to them.
+"""What a fake API server knows: pods, their logs, StatefulSets and Events, and what each request does to them.
 
 It keeps what a client must get right: the bearer header, resource versions and UID preconditions, the
 strategic merge of a template's containers, `Status` objects for errors.  Nothing runs: tests play kubelet and
@@ -17,6 +17,7 @@ from typing import Any
 
 JsonObject = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
+MESSAGE_CHARACTERS = 1024
 VERBS = {"GET": "get", "POST": "create", "DELETE": "delete", "PATCH": "patch"}
 
 
@@ -58,6 +59,8 @@ class FakeApiServer:
         self.pods: dict[str, JsonObject] = {}
         self.stateful_sets: dict[str, JsonObject] = {}
         self.logs: dict[str, str] = {}
+        self.previous_logs: dict[str, str] = {}
+        self.events: list[JsonObject] = []
         self.faults: list[Fault] = []
         self.requests: list[Request] = []
         self.on_create: Callable[[JsonObject], None] = lambda _pod: None
@@ -103,8 +106,8 @@ class FakeApiServer:
                 return self._log(name, request)
             case ("GET", _):
                 return self._read(resource, name)
-            case ("POST", "pods"):
-                return self._create(body)
+            case ("POST", "pods" | "events"):
+                return self._create(body) if resource == "pods" else self._tell(body)
             case ("DELETE", "pods"):
                 return self._delete(name, body)
             case ("PATCH", "statefulsets"):
@@ -123,8 +126,33 @@ class FakeApiServer:
     def _log(self, name: str, request: Request) -> Response:
         if name not in self.pods:
             return _missing("pods", name)
-        text = self.logs.get(name, "").encode()[: int(request.query["limitBytes"])]
+        logs = self.previous_logs if request.query.get("previous") == "true" else self.logs
+        if logs is self.previous_logs and name not in logs:
+            container = request.query["container"]
+            return status_response(
+                HTTPStatus.BAD_REQUEST,
+                f'previous terminated container "{container}" in pod "{name}" not found',
+            )
+        lines = logs.get(name, "").splitlines(keepends=True)
+        tail = "".join(lines[-int(request.query.get("tailLines", len(lines) or 1)) :])
+        # As the kubelet does: it begins where the tail does, and ends at the limit.
+        text = tail.encode()[: int(request.query["limitBytes"])]
         return HTTPStatus.OK, {"Content-Type": "text/plain"}, text
+
+    def _tell(self, event: JsonObject) -> Response:
+        metadata, about = event["metadata"], event["involvedObject"]
+        if metadata["namespace"] != about["namespace"]:
+            return status_response(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "involvedObject.namespace: does not match event.namespace"
+            )
+        if len(event["message"]) > MESSAGE_CHARACTERS:
+            return status_response(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "message: can have at most 1024 characters"
+            )
+        self._versions += 1
+        kept = {**event, "metadata": {**metadata, "name": f"{metadata['generateName']}{self._versions}"}}
+        self.events.append(kept)
+        return _json(HTTPStatus.CREATED, kept)
 
     def _create(self, pod: JsonObject) -> Response:
         name = pod["metadata"]["name"]

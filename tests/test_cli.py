@@ -19,7 +19,10 @@ from monitor.decide.vocabulary import BeginClearing, BeginRun
 from monitor.ledger import open_ledger
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ["init", "wait-for-completion", "local", "demo", "status", "history", "version"]
+COMMANDS = [
+    *("init", "wait-for-completion", "local", "demo", "status", "history"),
+    *("rerun", "pause", "resume", "version"),
+]
 TIMEOUT_SECONDS = 60
 
 Ended = subprocess.CompletedProcess[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import ssl
@@ -19,9 +20,10 @@ from monitor.cluster import Cluster, Connection, FieldManager
 from monitor.cluster.answers import Call
 from monitor.cluster.connection import configuration_for, from_kubeconfig, in_cluster
 from monitor.cluster.objects import VERSIONS_ANNOTATION, pod_of
+from monitor.decide.announcements import Announcement
 from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, TemporaryError
 from monitor.model import Build, Versions
-from monitor.pods import EnvironmentVariable, Mount
+from monitor.pods import ContainerState, EnvironmentVariable, Mount, Termination
 
 D1, D2 = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 VERSIONS = Versions("avalanchego/1.14.2", "v1.4.5", 45, "c" * 40, "1.26.8")
@@ -54,7 +56,7 @@ def pod(**metadata: object) -> dict[str, Any]:
         "metadata": {
             "name": "tester-0",
             "uid": "uid-a",
-            "ownerReferences": [{"kind": "StatefulSet", "name": "tester"}],
+            "ownerReferences": [{"kind": "StatefulSet", "name": "tester", "uid": "uid-of-the-set"}],
             **metadata,
         },
         "spec": {"containers": [{"name": "node", "image": "host:5000/a/node:latest"}]},
@@ -153,7 +155,11 @@ def test_a_pod_is_read_whole(api: FakeApiServer, cluster: Cluster) -> None:
     assert node is not None
     assert [each.name for each in found.containers] == ["init", "node"]
     assert (found.stateful_set, found.revision, found.terminating) == ("tester", "tester-1", True)
-    assert (found.running, found.image_ids) == (frozenset({"init"}), {"init": "", "node": f"host/n@{D1}"})
+    assert found.stateful_set_uid == "uid-of-the-set"
+    assert found.states == {
+        "init": ContainerState(running=True),
+        "node": ContainerState(running=False, image_id=f"host/n@{D1}"),
+    }
     assert node.environment == (
         EnvironmentVariable("A", "1"),
         EnvironmentVariable("B", ""),
@@ -162,6 +168,68 @@ def test_a_pod_is_read_whole(api: FakeApiServer, cluster: Cluster) -> None:
     )
     assert node.environment_sources == ("configMap/x", "secret/y")
     assert node.mounts == (Mount("/data", "data", "avalanchego"), Mount("/all", "data", "$(X)"))
+
+
+EXIT = {"exitCode": 139, "reason": "Error", "message": "[signal SIGSEGV]"}
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        pytest.param({}, ContainerState(running=False), id="nothing said"),
+        pytest.param(
+            {"state": {"running": {"startedAt": "2026-11-24T00:00:00Z"}}},
+            ContainerState(running=True),
+            id="running",
+        ),
+        pytest.param(
+            {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}},
+            ContainerState(running=False, reason="ImagePullBackOff"),
+            id="waiting",
+        ),
+        pytest.param(
+            {"state": {"terminated": EXIT}, "restartCount": 2},
+            ContainerState(
+                running=False,
+                reason="Error",
+                restarts=2,
+                last_termination=Termination(139, "Error", "[signal SIGSEGV]"),
+            ),
+            id="terminated",
+        ),
+        pytest.param(
+            {
+                "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
+                "restartCount": 7,
+            },
+            ContainerState(
+                running=False,
+                reason="CrashLoopBackOff",
+                restarts=7,
+                last_termination=Termination(137, "OOMKilled"),
+            ),
+            id="in a crash loop",
+        ),
+        pytest.param(
+            {"state": {"running": {}}, "lastState": {"terminated": EXIT}, "restartCount": 1},
+            ContainerState(
+                running=True, restarts=1, last_termination=Termination(139, "Error", "[signal SIGSEGV]")
+            ),
+            id="running again",
+        ),
+        pytest.param(
+            {"state": {"terminated": {"exitCode": 0}}, "lastState": {"terminated": EXIT}},
+            ContainerState(running=False, last_termination=Termination(0)),
+            id="the end just now, not the one before",
+        ),
+    ],
+)
+def test_the_state_of_a_container(status: dict[str, Any], state: ContainerState) -> None:
+    """As the kubelet has it: `state` is now, `lastState` the process before."""
+    found = pod_of({**pod(), "status": {"containerStatuses": [{"name": "node", **status}]}})
+
+    assert found.states == {"node": state}
 
 
 @pytest.mark.parametrize(
@@ -212,7 +280,8 @@ class TestPin:
         assert cluster.pin("tester", "node", BUILD)
 
         template = api.stateful_sets["tester"]["spec"]["template"]
-        assert template["metadata"]["annotations"] == {VERSIONS_ANNOTATION: VERSIONS.to_json()}
+        annotation = json.loads(template["metadata"]["annotations"][VERSIONS_ANNOTATION])
+        assert annotation == json.loads(VERSIONS.to_json()) | {"image": BUILD.image}
         assert [each["image"] for each in template["spec"]["containers"]] == ["monitor:1", BUILD.image]
         assert api.made("PATCH")[0].query == {"fieldManager": "bootstrap-monitor"}
 
@@ -325,6 +394,170 @@ def test_a_log_is_bounded(api: FakeApiServer, cluster: Cluster) -> None:
 
     assert cluster.read_log("tester-0", "node", limit_bytes=10) == "x" * 10
     assert api.requests[0].query == {"container": "node", "limitBytes": "10"}
+
+
+class TestReadLogEnd:
+    """What a node said last, before or after it was started again."""
+
+    @pytest.mark.parametrize(
+        ("previous", "text"),
+        [pytest.param(False, "now\n", id="present"), pytest.param(True, "before\n", id="previous")],
+    )
+    def test_reads_the_process_that_is_asked_for(
+        self,
+        api: FakeApiServer,
+        cluster: Cluster,
+        previous: bool,  # noqa: FBT001 (the case)
+        text: str,
+    ) -> None:
+        """By the container's name."""
+        api.logs["tester-0"], api.previous_logs["tester-0"] = "now\n", "before\n"
+
+        assert cluster.read_log_end("tester-0", "node", 9, previous=previous) == text
+        query = api.requests[0].query
+        assert (query["container"], query["tailLines"]) == ("node", "9")
+
+    def test_reads_the_last_lines(self, api: FakeApiServer, cluster: Cluster) -> None:
+        """No more than so many."""
+        api.logs["tester-0"] = "".join(f"line {number}\n" for number in range(100))
+
+        assert cluster.read_log_end("tester-0", "node", 2, previous=False) == "line 98\nline 99\n"
+
+    def test_of_long_lines_the_end_is_kept(self, api: FakeApiServer, cluster: Cluster) -> None:
+        """The server's own limit would cut off what the node said last."""
+        api.logs["tester-0"] = "".join(f"{number:04} {'x' * 1000}\n" for number in range(500)) + "the end\n"
+
+        found = cluster.read_log_end("tester-0", "node", 500, previous=False)
+        assert (found.endswith("the end\n"), len(found)) == (True, 64 << 10)
+
+    @pytest.mark.parametrize(
+        ("name", "previous"),
+        [
+            pytest.param("tester-0", True, id="400, no process before"),
+            pytest.param("tester-0", False, id="nothing said"),
+            pytest.param("gone-0", True, id="404, no such pod, previous"),
+            pytest.param("gone-0", False, id="404, no such pod"),
+        ],
+    )
+    def test_where_there_is_none_it_is_empty(
+        self,
+        api: FakeApiServer,
+        cluster: Cluster,
+        name: str,
+        previous: bool,  # noqa: FBT001 (the case)
+    ) -> None:
+        """That is no error: a node that never started said nothing."""
+        assert cluster.read_log_end(name, "node", 9, previous=previous) == ""
+        assert len(api.requests) == 1
+
+    def test_of_a_container_that_never_started_it_is_empty(
+        self, api: FakeApiServer, cluster: Cluster
+    ) -> None:
+        """Which the server calls a bad request too."""
+        message = 'container "node" in pod "tester-0" is waiting to start: trying and failing to pull image'
+        api.faults = [Fault(400, message)]
+
+        assert cluster.read_log_end("tester-0", "node", 9, previous=False) == ""
+
+    @pytest.mark.parametrize(
+        ("fault", "kind"),
+        [
+            pytest.param(Fault(403, 'User "u" cannot get resource "pods/log"'), NotPermittedError, id="403"),
+            pytest.param(Fault(500, "kubelet away"), TemporaryError, id="500"),
+        ],
+    )
+    def test_an_outage_is_not_the_same_as_none(
+        self, api: FakeApiServer, cluster: Cluster, fault: Fault, kind: type[MonitorError]
+    ) -> None:
+        """Who asks may go on without, but is told."""
+        api.faults = [fault] * 3
+
+        with pytest.raises(kind):
+            cluster.read_log_end("tester-0", "node", 9, previous=False)
+
+
+class TestTell:
+    """An Event beside the cluster's own, about the StatefulSet."""
+
+    def test_it_is_an_event_as_the_api_server_takes_it(self, api: FakeApiServer, cluster: Cluster) -> None:
+        """With the object's UID, by which `kubectl describe` finds it."""
+        cluster.tell("tester", "uid-s", "tester-0", Announcement("BootstrapStarted", "A run started"), 1e6)
+
+        (request,) = api.made("POST")
+        assert (request.path, request.query) == ("/api/v1/namespaces/ns/events", {})
+        assert request.body == {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": "tester.", "namespace": "ns"},
+            "involvedObject": {
+                "apiVersion": "apps/v1",
+                "kind": "StatefulSet",
+                "name": "tester",
+                "namespace": "ns",
+                "uid": "uid-s",
+            },
+            "reason": "BootstrapStarted",
+            "message": "A run started",
+            "type": "Normal",
+            "source": {"component": "bootstrap-monitor"},
+            "reportingComponent": "bootstrap-monitor",
+            "reportingInstance": "tester-0",
+            "firstTimestamp": "1970-01-12T13:46:40Z",
+            "lastTimestamp": "1970-01-12T13:46:40Z",
+            "count": 1,
+        }
+        assert len(api.events) == 1
+
+    @pytest.mark.parametrize(
+        ("warning", "kind"), [(True, "Warning"), (False, "Normal")], ids=["warning", "normal"]
+    )
+    def test_a_warning_is_one(
+        self,
+        api: FakeApiServer,
+        cluster: Cluster,
+        warning: bool,  # noqa: FBT001 (the case)
+        kind: str,
+    ) -> None:
+        """There are two types."""
+        cluster.tell("tester", "u", "tester-0", Announcement("R", "m", warning=warning), 0.0)
+
+        assert api.events[0]["type"] == kind
+
+    @pytest.mark.parametrize(
+        ("length", "sent"), [(1024, 1024), (1025, 1024), (9000, 1024)], ids=["fits", "one more", "far more"]
+    )
+    def test_a_long_message_is_cut(
+        self, api: FakeApiServer, cluster: Cluster, length: int, sent: int
+    ) -> None:
+        """The server would refuse it whole."""
+        cluster.tell("tester", "u", "tester-0", Announcement("R", "x" * length), 0.0)
+
+        assert len(api.events[0]["message"]) == sent
+
+    @pytest.mark.parametrize(
+        "fault",
+        [Fault(500, "x"), Fault(429, "x"), Fault(drop=True), Fault(drop=True, after_serving=True)],
+        ids=["500", "429", "reset", "its answer is lost"],
+    )
+    def test_it_is_sent_once(self, api: FakeApiServer, cluster: Cluster, fault: Fault) -> None:
+        """Else it would stand there twice, or hold up the loop."""
+        api.faults = [fault]
+
+        with pytest.raises(TemporaryError):
+            cluster.tell("tester", "u", "tester-0", Announcement("R", "m"), 0.0)
+        assert len(api.requests) == 1
+
+    def test_a_lacking_permission_is_named(self, api: FakeApiServer, cluster: Cluster) -> None:
+        """Whoever installed it may not have granted it."""
+        api.denied["create", "events"] = 'User "u" cannot create resource "events"'
+
+        with pytest.raises(NotPermittedError) as caught:
+            cluster.tell("tester", "u", "tester-0", Announcement("R", "m"), 0.0)
+        assert str(caught.value) == (
+            "not permitted to create events in namespace 'ns' "
+            '(User "u" cannot create resource "events"): allow create on events in its Role'
+        )
+        assert (api.events, len(api.requests)) == ([], 1)
 
 
 _READ = "get pods 'tester-0' in namespace 'ns'"

@@ -197,8 +197,20 @@ class TestHeartbeats:
             assert lines[0].startswith("tick: late, last done 61 s ago")
             monotonic.set_by = 0.0
             tick.held.set()
-            eventually(lambda: activity.last_success_monotonic("tick") is not None, "a heartbeat")
+            eventually(lambda: "tick" in activity.so_far().tasks, "a heartbeat")
             assert daemon.healthy()[0]
+
+    def test_a_job_that_fails_has_a_heartbeat(self) -> None:
+        """What it waits for is elsewhere: no restart of this process would help."""
+        tick, monotonic = (
+            Work(fails_with=TemporaryError("the API server does not answer")),
+            Clock(time.monotonic),
+        )
+        daemon = Daemon((Job("tick", tick, 0.05, essential=True),), Activity(), monotonic=monotonic)
+        with running(daemon, tick):
+            monotonic.set_by = 5 * 0.05 + HEARTBEAT_GRACE_SECONDS + 1
+            eventually(lambda: tick.done > 1, "a tick that failed")
+            eventually(lambda: daemon.healthy()[0], "its heartbeat")
 
     def test_a_job_that_is_not_essential_makes_nothing_unhealthy(self) -> None:
         now = 1000.0

@@ -34,6 +34,7 @@ OPEN = run()
 SUCCEEDED = run(outcome=Outcome.SUCCEEDED)
 FAILED = run(outcome=Outcome.FAILED, reason=Reason.CRASHED)
 RECREATED: tuple[Action, ...] = (Pin(build()), Recreate(unchanged=False))
+BEFORE = f"{REPOSITORY}@{OLD}"
 RESTARTING = replace(POLICY, restart_on_new_build=True)
 
 
@@ -55,26 +56,36 @@ def case(
             [Fail],
             workload=ROLLING,
             last=OPEN,
-            pinned_before=True,
+            pinned_before=BEFORE,
             reverts_today=2,
         ),
         case(
             "1a-second-revert-is-set-right",
             "open_run_goes_on",
-            [RecordIntervention, RecordIntervention],
+            [RecordIntervention],
             [Pin, Recreate],
             workload=ROLLING,
             last=OPEN,
-            pinned_before=True,
+            pinned_before=BEFORE,
             reverts_today=1,
         ),
         case(
             "2-open-run-keeps-its-build",
             "open_run_goes_on",
-            [RecordIntervention],
+            [],
             [Pin, Recreate],
             workload=ROLLING,
             last=OPEN,
+        ),
+        case(
+            "2-after-a-pod-that-was-pinned-to-another-repository",
+            "open_run_goes_on",
+            [],
+            [Pin, Recreate],
+            workload=ROLLING,
+            last=OPEN,
+            pinned_before=f"elsewhere/node@{OLD}",
+            reverts_today=2,
         ),
         case(
             "2-not-with-restart",
@@ -113,7 +124,7 @@ def case(
         case(
             "3-pins-what-was-found",
             "build_unresolved",
-            [RecordIntervention],
+            [],
             [Pin, Recreate],
             workload=ROLLING,
             newest=build(NEW),
@@ -139,19 +150,50 @@ def case(
             data=DATA,
             held_by="pod-0",
         ),
-        case("5-open", "run_resumes", [ResumeRun], [Proceed], last=OPEN, known=True, data=DATA),
-        case("5-succeeded", "run_resumes", [ResumeRun], [Proceed], last=SUCCEEDED, known=True, data=DATA),
-        case("5-failed", "run_resumes", [ResumeRun], [Proceed], last=FAILED, known=True, data=DATA),
+        case(
+            "5-open",
+            "run_resumes",
+            [ResumeRun, RecordIntervention],
+            [Proceed],
+            last=OPEN,
+            known=True,
+            data=DATA,
+        ),
+        case(
+            "5-succeeded",
+            "run_resumes",
+            [ResumeRun, RecordIntervention],
+            [Proceed],
+            last=SUCCEEDED,
+            known=True,
+            data=DATA,
+        ),
+        case(
+            "5-failed",
+            "run_resumes",
+            [ResumeRun, RecordIntervention],
+            [Proceed],
+            last=FAILED,
+            known=True,
+            data=DATA,
+        ),
         case(
             "5-attempt-of-another-build",
             "run_resumes",
-            [ResumeRun],
+            [ResumeRun, RecordIntervention],
             [Proceed],
             last=SUCCEEDED,
             attempt=attempt(build(NEW)),
             known=True,
         ),
-        case("5-held-by-another-resumes", "run_resumes", [ResumeRun], [Proceed], last=OPEN, held_by="pod-0"),
+        case(
+            "5-held-by-another-resumes",
+            "run_resumes",
+            [ResumeRun, RecordIntervention],
+            [Proceed],
+            last=OPEN,
+            held_by="pod-0",
+        ),
         case("6-error-with-a-token", "data_unknown", [IssueToken], [Fail], data=DATA),
         case("6-the-same-token-again", "data_unknown", [], [Fail], data=DATA, issued_token="t0"),
         case("6-keep", "data_unknown", [AdoptRun], [], data=DATA, policy=replace(POLICY, adopt_keep=True)),
@@ -278,7 +320,7 @@ def test_digests_that_intersect_are_the_same_build() -> None:
 
 def test_a_revert_is_recorded_by_pod_and_its_error_names_who_and_waits() -> None:
     state = init_state(
-        workload=ROLLING, last=OPEN, pinned_before=True, reverts_today=2, reverter="argocd-controller"
+        workload=ROLLING, last=OPEN, pinned_before=BEFORE, reverts_today=2, reverter="argocd-controller"
     )
     decision = decide_init(state)
     (failure,) = decision.actions

@@ -19,8 +19,19 @@ from builders import (
     workload,
 )
 
-from monitor.decide.vocabulary import Action, EndRun, Pin, Record, RecordAttempt, RecordIntervention, Recreate
-from monitor.decide.wait import DISK_MEASUREMENT_SECONDS, WAIT_RULES, WaitState, decide_wait
+from monitor.decide.verdicts import DISK_MEASUREMENT_SECONDS
+from monitor.decide.vocabulary import (
+    Action,
+    EndRun,
+    KeepLastWords,
+    Pin,
+    Record,
+    RecordAttempt,
+    RecordIntervention,
+    Recreate,
+)
+from monitor.decide.wait import WAIT_RULES, decide_wait
+from monitor.decide.wait_state import WaitState
 from monitor.model import NodeDown, NodeIdentity, NodeSilent, Outcome, Phase, Reason, SyncMode
 
 DONE = run(outcome=Outcome.SUCCEEDED)
@@ -116,7 +127,7 @@ def case(
             "node_is_another",
             Phase.IDLE,
             [EndRun],
-            [],
+            [KeepLastWords],
             node=answering(identity=NodeIdentity(1, "", "")),
             last=SOAKED,
             volume=volume(),
@@ -126,7 +137,7 @@ def case(
             "node_is_another",
             Phase.IDLE,
             [EndRun],
-            [],
+            [KeepLastWords],
             node=answering(identity=NodeIdentity(5, "", "d" * 40)),
         ),
         case(
@@ -246,6 +257,12 @@ def test_rules_stand_in_the_order_of_the_design() -> None:
         "run_is_not_this_pods",
         "node_is_another",
         "node_is_healthy",
+        "volume_is_full",
+        "node_does_not_start",
+        "node_crashes",
+        "node_stays_unhealthy",
+        "run_stalls",
+        "run_is_overdue",
         "build_is_due",
         "nothing_to_do",
     ]

@@ -16,6 +16,7 @@ from builders import NEW, NOW, OLD, POLICY, REPOSITORY, build, workload
 from own_mount import lines_on_a_mount
 
 from monitor.act import Actor
+from monitor.decide.announcements import Announcement
 from monitor.decide.vocabulary import (
     AdoptRun,
     BeginClearing,
@@ -30,7 +31,7 @@ from monitor.decide.vocabulary import (
     ResumeRun,
 )
 from monitor.errors import MonitorError, TemporaryError
-from monitor.ledger import Ledger, open_ledger, open_read_only
+from monitor.ledger import Ledger, open_existing, open_ledger, open_read_only
 from monitor.ledger.reserve import RESERVE_BYTES
 from monitor.model import (
     Attempt,
@@ -38,11 +39,13 @@ from monitor.model import (
     Bookkeeping,
     Build,
     Count,
+    Evidence,
     HealthyStreak,
     Holder,
     Instant,
     Outcome,
     Reason,
+    RequestKind,
     Run,
     SyncMode,
     Workload,
@@ -115,6 +118,9 @@ def test_a_new_ledger_knows_nothing(ledger: Ledger) -> None:
     )
     assert ledger.judged(build(), "fuji", SyncMode.FULL_SYNC) is False
     assert ledger.intervened_at(Intervention.PIN) is None
+    assert (ledger.paused(), ledger.requested(), ledger.failed_starts(), ledger.evidence(1)) == (
+        *(False, None, 0, None),
+    )
 
 
 def test_a_clearing_that_began_is_known_and_is_no_run_yet(ledger: Ledger) -> None:
@@ -140,7 +146,7 @@ def test_a_run_begins_with_all_that_is_known_of_it(ledger: Ledger) -> None:
         testbed="big-disk",
         settings_digest="settings",
         started_at=NOW.wall + 60,
-        bookkeeping=opened(later(60)),
+        bookkeeping=opened(later(60), "pod-1"),
     )
 
 
@@ -293,7 +299,24 @@ def test_the_books_and_counters_of_a_run_with_a_result_stay_as_they_were(ledger:
         pytest.param(Bookkeeping(), id="empty"),
         pytest.param(opened(NOW), id="opened"),
         pytest.param(
-            Bookkeeping("boot", 50_100.25, 99.5, 88.25, 50_001.5, "pod-1", 3, None, identity_agreed=True),
+            Bookkeeping(
+                boot_id="boot",
+                accounted_boot_seconds=50_100.25,
+                active_seconds=99.5,
+                observed_seconds=88.25,
+                process_start_boot_seconds=50_001.5,
+                process_uid="pod-1",
+                process_restarts=3,
+                node_restarts=4,
+                restarts_at_progress=2,
+                identity_agreed=True,
+                progress_at=1e6 + 0.5,
+                idle_seconds=12.125,
+                lifeless_seconds=1.5,
+                not_started_seconds=2.5,
+                unhealthy_seconds=3.5,
+                disk_write_bytes=2.0**40,
+            ),
             id="under way",
         ),
         pytest.param(Bookkeeping(healthy=HealthyStreak(1e6 + 0.125, 50_000.1, 12.5, 7.25)), id="healthy"),
@@ -304,6 +327,26 @@ def test_the_books_of_an_open_run_are_kept_exactly(ledger: Ledger, books: Bookke
     ledger.record(later(10), "default", books=run)
 
     assert last_of(ledger) == run
+
+
+@pytest.mark.parametrize(
+    ("column", "word", "expected"),
+    [
+        ("reason", "struck_by_lightning", (Outcome.FAILED, None, False)),
+        ("outcome", "postponed", (Outcome.SUPERSEDED, Reason.CRASHED, False)),
+    ],
+)
+def test_a_word_of_a_newer_monitor_judges_nothing(
+    ledger: Ledger, tmp_path: Path, column: str, word: str, expected: tuple[Outcome, Reason | None, bool]
+) -> None:
+    ledger.record(later(100), "default", (end_of(started(ledger), Outcome.FAILED, Reason.CRASHED),))
+    connection = sqlite3.connect(tmp_path / FILE)
+    with connection:
+        connection.execute(f"UPDATE runs SET {column} = ?", (word,))  # noqa: S608 - one of the columns above
+    connection.close()
+    run = last_of(ledger)
+
+    assert (run.outcome, run.reason, run.judged) == expected
 
 
 def test_what_a_newer_monitor_keeps_in_the_books_is_left_out(ledger: Ledger) -> None:
@@ -466,6 +509,238 @@ def test_an_attempt_before_any_run_counts(ledger: Ledger) -> None:
     assert ledger.attempt() == Attempt(build(), 0, AttemptCause.NEW_BUILD, "pod-1")
 
 
+PAUSE, RESUME, RERUN = RequestKind.PAUSE, RequestKind.RESUME, RequestKind.RERUN
+
+
+@pytest.mark.parametrize(
+    ("asked", "paused"),
+    [
+        pytest.param([], False, id="nothing asked"),
+        pytest.param([PAUSE], True, id="paused"),
+        pytest.param([PAUSE, PAUSE], True, id="paused twice"),
+        pytest.param([PAUSE, PAUSE, RESUME], False, id="one resume is enough"),
+        pytest.param([RESUME], False, id="resumed without a pause"),
+        pytest.param([PAUSE, RESUME, PAUSE], True, id="paused again"),
+        pytest.param([PAUSE, RERUN], True, id="another run does not resume it"),
+        pytest.param([RERUN], False, id="another run does not pause it"),
+    ],
+)
+def test_it_is_paused_until_it_is_resumed(
+    ledger: Ledger,
+    tmp_path: Path,
+    asked: Sequence[RequestKind],
+    paused: bool,  # noqa: FBT001 (what is expected)
+) -> None:
+    for kind in asked:
+        ledger.ask(kind, "", NOW.wall)  # all at one moment: the order counts, not the clock
+    beside = open_read_only(tmp_path)
+    seen = beside.paused()
+    beside.close()
+
+    assert (ledger.paused(), seen) == (paused, paused)
+
+
+def test_without_an_image_the_last_run_s_build_is_requested(ledger: Ledger) -> None:
+    """Whatever is the last one once it is looked at."""
+    ledger.ask(RERUN, "", NOW.wall)
+    before = ledger.requested()
+    ended(ledger)
+    first = ledger.requested()
+    ended(ledger, workload(build(NEW)), seconds=6000)
+
+    assert (before, first, ledger.requested()) == (None, build(), build(NEW))
+
+
+THIRD = f"sha256:{'3' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("image", "requested"),
+    [
+        pytest.param(f"{REPOSITORY}@{OLD}", build(), id="the one before"),
+        pytest.param(f"{REPOSITORY}:v1.14.2@{OLD}", build(), id="with a tag too"),
+        pytest.param(f"{REPOSITORY}@{NEW}", build(NEW), id="the last one"),
+        pytest.param(
+            f"{REPOSITORY}@{THIRD}",
+            Build(f"{REPOSITORY}@{THIRD}", frozenset({THIRD})),
+            id="one that never ran has no versions",
+        ),
+    ],
+)
+def test_a_named_image_has_its_versions_from_history(ledger: Ledger, image: str, requested: Build) -> None:
+    ended(ledger)
+    ended(ledger, workload(build(NEW)), seconds=6000)
+    ledger.ask(RERUN, image, NOW.wall)
+
+    assert ledger.requested() == requested
+
+
+def test_a_named_image_is_found_by_any_of_its_digests(ledger: Ledger) -> None:
+    both = replace(build(), digests=frozenset({OLD, THIRD}))
+    ended(ledger, workload(both))
+    ledger.ask(RERUN, f"{REPOSITORY}@{THIRD}", NOW.wall)
+
+    assert ledger.requested() == both
+
+
+def test_of_two_requests_the_newer_one_counts(ledger: Ledger) -> None:
+    ended(ledger)
+    ended(ledger, workload(build(NEW)), seconds=6000)
+    ledger.ask(RERUN, f"{REPOSITORY}@{OLD}", NOW.wall)
+    ledger.ask(RERUN, "", NOW.wall)
+
+    assert ledger.requested() == build(NEW)
+
+
+@pytest.mark.parametrize(
+    ("cause", "left"),
+    [
+        pytest.param(AttemptCause.REQUEST, None, id="its own"),
+        pytest.param(AttemptCause.NEW_BUILD, build(), id="a new build's"),
+        pytest.param(AttemptCause.RETRY, build(), id="a retry's"),
+    ],
+)
+def test_a_request_is_done_once_its_attempt_is_recorded(
+    ledger: Ledger, cause: AttemptCause, left: Build | None
+) -> None:
+    """In one transaction, so that it is neither lost nor run twice."""
+    ended(ledger)
+    for _ in range(2):
+        ledger.ask(RERUN, "", NOW.wall)
+    ledger.record(later(10), "default", (attempted(build(), cause=cause),))
+
+    assert ledger.requested() == left
+    found = ledger.attempt()
+    assert found is not None
+    assert found.cause is cause
+
+
+def test_a_request_after_the_attempt_asks_for_another_run(ledger: Ledger) -> None:
+    ended(ledger)
+    ledger.ask(RERUN, "", NOW.wall)
+    ledger.record(later(10), "default", (attempted(build(), cause=AttemptCause.REQUEST),))
+    ledger.ask(RERUN, "", NOW.wall)
+
+    assert ledger.requested() == build()
+
+
+def test_a_request_that_is_not_recorded_whole_stays(ledger: Ledger) -> None:
+    ended(ledger)
+    ledger.ask(RERUN, "", NOW.wall)
+    half = (attempted(build(), cause=AttemptCause.REQUEST), BeginClearing(workload(), ""))
+    with pytest.raises(AssertionError):
+        ledger.record(later(10), "default", half)
+
+    assert (ledger.requested(), ledger.attempt()) == (build(), None)
+
+
+DID_NOT_START = (build(), Reason.NOT_STARTED)
+
+
+@pytest.mark.parametrize(
+    ("runs", "count"),
+    [
+        pytest.param([DID_NOT_START], 1, id="once"),
+        pytest.param([DID_NOT_START] * 3, 3, id="three times"),
+        pytest.param([DID_NOT_START, (build(), None)], 0, id="it started since"),
+        pytest.param([(build(), None), DID_NOT_START], 1, id="it started before"),
+        pytest.param([DID_NOT_START, (build(), Reason.CRASHED)], 0, id="it failed otherwise since"),
+        pytest.param([DID_NOT_START, (build(NEW), Reason.NOT_STARTED)], 1, id="another build before"),
+        pytest.param(
+            [DID_NOT_START, (build(NEW), Reason.NOT_STARTED), DID_NOT_START], 1, id="another build between"
+        ),
+    ],
+)
+def test_failed_starts_are_counted_by_build_and_in_a_row(
+    ledger: Ledger, runs: Sequence[tuple[Build, Reason | None]], count: int
+) -> None:
+    for number, (of, reason) in enumerate(runs):
+        outcome = Outcome.FAILED if reason else Outcome.SUCCEEDED
+        ended(ledger, workload(of), outcome, reason, seconds=number * 6000)
+
+    assert ledger.failed_starts() == count
+
+
+def test_a_run_that_is_open_has_no_failed_start_yet(ledger: Ledger) -> None:
+    ended(ledger, outcome=Outcome.FAILED, reason=Reason.NOT_STARTED)
+    started(ledger, seconds=6000)
+
+    assert ledger.failed_starts() == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["the end", "", "two\nlines\n", "\x1b[31m\x00\ufffd", "é" * 65536],
+    ids=["a line", "empty", "lines", "control characters", "long"],
+)
+def test_evidence_is_kept_as_it_is(ledger: Ledger, tmp_path: Path, text: str) -> None:
+    run = ended(ledger, outcome=Outcome.FAILED, reason=Reason.CRASHED)
+    ledger.keep_evidence(run.number, Evidence(text, NOW.wall))
+    beside = open_read_only(tmp_path)
+    seen = beside.evidence(run.number)
+    beside.close()
+
+    assert (ledger.evidence(run.number), seen) == (Evidence(text, NOW.wall),) * 2
+    assert ledger.evidence(run.number + 1) is None
+
+
+def test_of_evidence_that_was_taken_twice_the_newer_one_is_shown(ledger: Ledger) -> None:
+    """After a kill the verdict's action may be repeated."""
+    run = ended(ledger, outcome=Outcome.FAILED, reason=Reason.CRASHED)
+    for at, text in enumerate(("first", "second")):
+        ledger.keep_evidence(run.number, Evidence(text, float(at)))
+
+    assert ledger.evidence(run.number) == Evidence("second", 1.0)
+
+
+@pytest.mark.parametrize("size_bytes", [10**12, None], ids=["measured", "not measured"])
+def test_a_result_has_the_size_of_the_volume_it_ran_on(ledger: Ledger, size_bytes: int | None) -> None:
+    """By which a bigger one is told."""
+    end = replace(end_of(started(ledger), Outcome.FAILED, Reason.DISK_FULL), volume_size_bytes=size_bytes)
+    ledger.record(later(5000), "default", (end,))
+
+    assert (last_of(ledger).volume_size_bytes, last_of(ledger).reason) == (size_bytes, Reason.DISK_FULL)
+
+
+def test_a_request_is_written_beside_a_monitor_that_lives(ledger: Ledger, tmp_path: Path) -> None:
+    ended(ledger)
+    asking = open_existing(tmp_path)
+    asking.ask(RERUN, "", NOW.wall)
+    asking.ask(PAUSE, "", NOW.wall)
+    asking.close()
+
+    assert (ledger.requested(), ledger.paused()) == (build(), True)
+
+
+@pytest.mark.parametrize("folder", ["", "none"], ids=["no file", "no folder"])
+def test_where_there_is_no_ledger_a_request_makes_none(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(MonitorError) as caught:
+        open_existing(tmp_path / folder)
+
+    path = tmp_path / folder / FILE
+    assert str(caught.value) == f"no ledger at {path}: give the --data-dir of a tester that has run"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_request_makes_no_details_file(ledger: Ledger, tmp_path: Path) -> None:
+    """That is the monitor's, which keeps it current."""
+    ended(ledger)
+    (tmp_path / DETAILS).unlink()
+    open_existing(tmp_path).close()
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [FILE]
+
+
+def test_a_broken_ledger_is_not_moved_aside_by_a_request(tmp_path: Path) -> None:
+    """Only the monitor does that, which also recovers its run."""
+    (tmp_path / FILE).write_text("no database" * 100)
+
+    with pytest.raises(TemporaryError, match="file is not a database"):
+        open_existing(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+    assert (tmp_path / FILE).read_text().startswith("no database")
+
+
 def test_an_intervention_counts_once_a_pod(ledger: Ledger) -> None:
     for seconds, uid in ((0, "pod-1"), (10, "pod-1"), (20, "pod-2"), (30, "pod-3")):
         ledger.record(later(seconds), "default", (RecordIntervention(Intervention.PIN_REVERT, uid),))
@@ -625,6 +900,12 @@ class Machine:
         raise NotImplementedError
 
     def await_end(self, stopping: threading.Event) -> None:
+        raise NotImplementedError
+
+    def announce(self, announcement: Announcement) -> None:
+        raise NotImplementedError
+
+    def last_words(self) -> str:
         raise NotImplementedError
 
     def reverter(self) -> str:
@@ -844,7 +1125,7 @@ def test_the_end_of_a_run_is_recorded_on_a_file_system_that_the_node_filled_to_i
 
     assert shown == [
         "No space left on device",
-        "database or disk is full (SQLITE_FULL)",
+        "recorded",
         "recorded",
         "disk_full False True",
     ]

@@ -34,7 +34,7 @@ from monitor.commands.watching import TRIES, tried
 from monitor.durations import Duration
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import open_read_only
-from monitor.model import Outcome, Run
+from monitor.model import Outcome, Reason, Run
 from monitor.settings import LocalSettings
 
 ROOT = Path(__file__).parents[1]
@@ -193,6 +193,23 @@ def a_node_that_ends_by_itself_is_started_again(tester: LocalLife) -> None:
     assert (code, tester.nodes()) == (0, set())
 
 
+def a_build_that_never_runs_fails_and_the_next_one_is_tested(tester: LocalLife) -> None:
+    """One bad build never ends the tester."""
+    write_program(tester.build, "#!/bin/sh\nexit 9\n")
+    process = tester.start("--crash-limit=2")
+    eventually(lambda: bool(tester.runs()) and not tester.runs()[0].open, "a verdict")
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=0.3, blocks=50)
+    eventually(lambda: len(tester.runs()) == 2 and not tester.runs()[0].open, "the next build's result")
+    code, said = stopped(process, signal.SIGTERM)
+
+    second, first = tester.runs()
+    assert (first.outcome, first.reason, first.build.versions) == (Outcome.FAILED, Reason.CRASHED, None)
+    assert first.message.endswith("(exit code 9)")
+    assert (second.outcome, second.build.commit) == (Outcome.SUCCEEDED, COMMITS[1])
+    assert (code, tester.nodes(), said[-1]) == (0, set(), GOES_ON)
+    assert len([line for line in said if line.startswith("✗ run 1 failed")]) == 1
+
+
 def a_build_that_does_not_tell_its_versions_at_once_is_asked_again(tester: LocalLife) -> None:
     """The machine may have been busy: that is no reason to end."""
     asked = tester.folder / "asked"
@@ -267,6 +284,7 @@ STORIES = (
     each_build_that_the_file_holds_gets_a_result,
     what_is_interrupted_goes_on_with_the_same_run,
     a_node_that_ends_by_itself_is_started_again,
+    a_build_that_never_runs_fails_and_the_next_one_is_tested,
     a_build_that_does_not_tell_its_versions_at_once_is_asked_again,
     a_late_beat_of_an_earlier_workload_holds_up_nothing,
     a_port_in_use_is_one_line_and_leaves_no_node,

@@ -191,3 +191,18 @@ def test_set_up_anew_the_last_stream_alone_is_written_to() -> None:
     logging.getLogger("monitor.loop").handle(record())
 
     assert (first.getvalue(), second.getvalue().count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize(
+    ("log_format", "line"),
+    [
+        pytest.param("plain", "no disk \ufffd[2J\ufffd said=\ufffd[1m\n", id="plain"),
+        pytest.param("colors", "no disk \ufffd[2J\ufffd said=\ufffd[1m\n", id="colors"),
+        pytest.param("json", '"msg": "no disk \\u001b[2J\\u0007", "said": "\\u001b[1m"}\n', id="JSON"),
+    ],
+)
+def test_nothing_of_a_node_steers_the_terminal(log_format: LogFormat, line: str) -> None:
+    """A verdict's message ends with what the node printed last."""
+    entry = record(message="no disk \x1b[2J\x07", said="\x1b[1m")
+
+    assert written(log_format, entry).endswith(line)

@@ -11,6 +11,9 @@ import pytest
 from builders import NEW, NOW, POLICY, answering, build, workload
 
 from monitor.act import Actor
+from monitor.activity import Activity
+from monitor.decide.announcements import Announcement
+from monitor.decide.vocabulary import Decision, KeepLastWords
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
 from monitor.loop import Init, Tick
@@ -18,14 +21,21 @@ from monitor.model import (
     Build,
     HealthReport,
     Instant,
+    NodeAnswering,
     NodeDown,
+    NodeIdentity,
     NodeMetrics,
+    NodeProcess,
     NodeReading,
+    NodeSilent,
     Outcome,
     Phase,
     Policy,
+    Reason,
+    VolumeReading,
     Workload,
 )
+from monitor.node_log import TAIL_BYTES
 from monitor.observe import InitObserver, WaitObserver
 from monitor.volume import Volume
 
@@ -42,7 +52,10 @@ class Machine:
     name: str = "pod"
     told: list[str] = field(default_factory=list)
     recorded_before: list[int] = field(default_factory=list)
+    announced: list[Announcement] = field(default_factory=list)
+    words: str = ""
     broken: MonitorError | None = None
+    mute: MonitorError | None = None
 
     def workload(self) -> Workload:
         return self.pod
@@ -64,8 +77,23 @@ class Machine:
         assert not stopping.is_set()
         self.told.append("await end")
 
+    def announce(self, announcement: Announcement) -> None:
+        if self.mute:
+            raise self.mute
+        self.announced.append(announcement)
+
+    def last_words(self) -> str:
+        if self.broken:
+            raise self.broken
+        return self.words
+
     def reverter(self) -> str:
         return "argocd"
+
+    @property
+    def reasons(self) -> list[str]:
+        """Of what was announced."""
+        return [each.reason for each in self.announced]
 
     def read(self) -> NodeReading:
         return self.answer
@@ -94,12 +122,26 @@ def init_of(machine: Machine, folder: Path, policy: Policy = POLICY) -> Init:
     return Init(observer, machine.ledger, actor, policy, machine.clock, stopping)
 
 
-def tick_of(machine: Machine, folder: Path, measured: list[bool] | None = None) -> tuple[Tick, WaitObserver]:
+def tick_of(
+    machine: Machine,
+    folder: Path,
+    measured: list[bool] | None = None,
+    activity: Activity | None = None,
+    policy: Policy = POLICY,
+) -> tuple[Tick, WaitObserver]:
     """A tick on this machine."""
-    observer = WaitObserver(machine, machine.ledger, machine, POLICY, machine.clock, folder)
-    actor = Actor(machine, machine.ledger, Volume(folder), POLICY, machine.clock, threading.Event())
+    observer = WaitObserver(machine, machine.ledger, machine, policy, machine.clock, folder)
+    actor = Actor(machine, machine.ledger, Volume(folder), policy, machine.clock, threading.Event())
     soon = [] if measured is None else measured
-    return Tick(observer, machine.ledger, actor, POLICY, lambda: soon.append(True)), observer
+    tick = Tick(observer, machine.ledger, actor, policy, lambda: soon.append(True), activity or Activity())
+    return tick, observer
+
+
+def begun(machine: Machine, folder: Path) -> None:
+    """A run of the usual build is open, in this pod."""
+    init_of(machine, folder).run(workload(build()))
+    machine.pod = workload(build())
+    machine.announced.clear()
 
 
 def passed(machine: Machine, seconds: float) -> None:
@@ -127,6 +169,9 @@ def test_a_pinned_pod_on_an_empty_volume_starts_a_run(machine: Machine, tmp_path
     run = machine.ledger.last()
     assert run is not None
     assert (run.number, run.open, run.started_at, machine.told) == (1, True, NOW.wall, [])
+    assert machine.announced == [
+        Announcement("BootstrapStarted", f"A run of {build().image} started"),
+    ]
 
 
 def test_a_new_build_supersedes_clears_and_starts(machine: Machine, tmp_path: Path) -> None:
@@ -148,6 +193,9 @@ def test_the_same_build_resumes_and_keeps_data_and_start(machine: Machine, tmp_p
 
     (run,) = machine.ledger.runs(2)
     assert (run.started_at, (tmp_path / "avalanchego" / "db").exists()) == (NOW.wall, True)
+    assert machine.announced[1:] == [
+        Announcement("BootstrapResumed", f"Run 1 of {build().image} was resumed"),
+    ]
 
 
 def test_an_error_of_a_rule_ends_init_and_nothing_is_done(machine: Machine, tmp_path: Path) -> None:
@@ -215,12 +263,16 @@ def test_a_success_is_recorded_once_and_then_the_next_build_is_run(machine: Mach
     assert (run.outcome, phase(machine.ledger)) == (Outcome.SUCCEEDED, Phase.IDLE)
     assert [run.duration_seconds, run.wall_seconds] == [10, 10]
     assert measured, "the disk is measured as soon as the node is healthy"
+    assert machine.reasons == ["BootstrapStarted", "BootstrapSucceeded"]
 
     observer.newest = build(NEW)
     tick()
     tick()
     assert machine.told == ["pin bbbb", "recreate"] * 2
     assert machine.recorded_before == [1, 1], "the attempt is in the ledger before anything is pinned"
+    assert machine.announced[2:] == [
+        Announcement("NewBuildFound", f"{build(NEW).image} is bootstrapped next"),
+    ], "it is told once, however often it is done"
     attempt = machine.ledger.attempt()
     assert attempt is not None
     assert attempt.build.same(build(NEW))
@@ -266,3 +318,203 @@ def test_a_pod_that_another_one_shut_out_judges_nothing_and_does_not_beat(
     assert machine.ledger.holder() == holder
     assert notice is not None
     assert notice.value["message"] == "pod pod-1 holds the volume"
+
+
+def test_a_finished_run_that_is_resumed_is_not_announced(machine: Machine, tmp_path: Path) -> None:
+    test_a_success_is_recorded_once_and_then_the_next_build_is_run(machine, tmp_path)
+    machine.announced.clear()
+    assert init_of(machine, tmp_path).run(workload(build()))
+
+    assert machine.announced == []
+
+
+def test_a_pin_that_was_reverted_is_announced_as_a_warning(machine: Machine, tmp_path: Path) -> None:
+    init_of(machine, tmp_path).run(workload(build(), uid="pod-0"))
+    machine.announced.clear()
+    init_of(machine, tmp_path).run(workload(uid="pod-1"))
+
+    assert machine.announced == [
+        Announcement("PinReverted", f"The node's image was set back to {workload().image}", warning=True)
+    ]
+
+
+def test_a_pin_that_is_fought_over_ends_init_and_is_announced(machine: Machine, tmp_path: Path) -> None:
+    for number in range(3):
+        init_of(machine, tmp_path).run(workload(build(), uid=f"pinned-{number}"))
+        if number < 2:
+            init_of(machine, tmp_path).run(workload(uid=f"unpinned-{number}"))
+    machine.announced.clear()
+    init = init_of(machine, tmp_path)
+    init.stopping.set()  # it would wait before it fails
+    with pytest.raises(MonitorError, match=r"set back to .* by 'argocd' for the third time in 24 h"):
+        init.run(workload(uid="unpinned-2"))
+
+    assert machine.reasons == ["PinReverted"]
+    assert phase(machine.ledger) == Phase.BLOCKED
+
+
+def test_a_failure_is_announced_and_keeps_the_ends_of_the_nodes_logs(
+    machine: Machine, tmp_path: Path
+) -> None:
+    begun(machine, tmp_path)
+    logs = tmp_path / "avalanchego" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "main.log").write_text("the last line\n")
+    machine.answer = answering(identity=NodeIdentity(1, "avalanchego/1.14.2", build().commit))
+    tick, _ = tick_of(machine, tmp_path)
+    tick()
+    tick()
+
+    run = machine.ledger.last()
+    assert run is not None
+    assert (run.outcome, run.reason) == (Outcome.FAILED, Reason.MISCONFIGURED)
+    assert machine.announced == [
+        Announcement(
+            "BootstrapFailed",
+            f"Run 1 of {build().image} failed (misconfigured): "
+            "the node is on network mainnet, but the run is of fuji",
+            warning=True,
+        )
+    ]
+    evidence = machine.ledger.evidence(1)
+    assert evidence is not None
+    assert (evidence.text, evidence.taken_at) == ("==> main.log <==\nthe last line\n", NOW.wall)
+
+
+@pytest.mark.parametrize(
+    ("words", "broken", "kept"),
+    [
+        pytest.param("panic: no\n", None, "panic: no\n", id="what the platform kept"),
+        pytest.param("x" * 2 * TAIL_BYTES + "end", None, "x" * (TAIL_BYTES - 3) + "end", id="the end of it"),
+        pytest.param("", None, None, id="nothing anywhere"),
+        pytest.param("", TemporaryError("no answer"), None, id="the platform does not answer"),
+    ],
+)
+def test_where_the_node_has_no_logs_its_platform_is_asked_for_the_last_words(
+    machine: Machine, tmp_path: Path, words: str, broken: MonitorError | None, kept: str | None
+) -> None:
+    begun(machine, tmp_path)
+    machine.words, machine.broken = words, broken
+    actor = Actor(machine, machine.ledger, Volume(tmp_path), POLICY, machine.clock, threading.Event())
+    actor.perform(KeepLastWords(1))
+
+    evidence = machine.ledger.evidence(1)
+    assert (evidence.text if evidence else None) == kept
+
+
+def test_what_cannot_be_announced_is_counted_and_everything_else_is_done(
+    machine: Machine, tmp_path: Path
+) -> None:
+    begun(machine, tmp_path)
+    machine.mute = TemporaryError("events are not permitted")
+    machine.answer = answering(identity=NodeIdentity(1, "avalanchego/1.14.2", build().commit))
+    activity = Activity()
+    tick, observer = tick_of(machine, tmp_path, activity=activity)
+    before = dict(activity.so_far().errors)
+    tick()
+    observer.newest = build(NEW)
+    tick()
+
+    run = machine.ledger.last()
+    assert run is not None
+    assert run.reason is Reason.MISCONFIGURED
+    assert machine.told == ["pin bbbb", "recreate"]
+    assert (before, activity.so_far().errors) == ({"announce": 0}, {"announce": 2})
+
+
+def test_init_goes_on_where_nothing_can_be_announced(machine: Machine, tmp_path: Path) -> None:
+    machine.mute = TemporaryError("events are not permitted")
+
+    assert init_of(machine, tmp_path).run(workload(build()))
+
+
+def test_a_decision_without_anything_to_tell_is_told(machine: Machine, tmp_path: Path) -> None:
+    actor = Actor(machine, machine.ledger, Volume(tmp_path), POLICY, machine.clock, threading.Event())
+
+    assert actor.announce(Decision("nothing_to_do", "bootstrapping"))
+    assert machine.announced == []
+
+
+HOUR = 3600.0
+IMAGE_GONE = workload(build(), process=NodeProcess(running=False, waiting="ImagePullBackOff"))
+SAID_BAD = HealthReport(healthy=False, oldest_check="", failing_checks=("C",))
+
+
+@pytest.mark.parametrize(
+    ("pod", "answer", "free", "seconds", "reason"),
+    [
+        pytest.param(workload(build()), answering(), 0.09, 0, Reason.DISK_FULL, id="the disk is full"),
+        pytest.param(IMAGE_GONE, NodeDown("refused"), 0.5, HOUR, Reason.NOT_STARTED, id="it never starts"),
+        pytest.param(
+            workload(build()),
+            answering(health=SAID_BAD, bootstrapped=True),
+            0.5,
+            HOUR,
+            Reason.UNHEALTHY,
+            id="it stays unhealthy",
+        ),
+        pytest.param(workload(build()), NodeSilent(""), 0.5, 12 * HOUR, Reason.STALLED, id="it stands still"),
+    ],
+)
+def test_a_verdict_falls_when_its_time_was_observed_and_not_before(
+    machine: Machine,
+    tmp_path: Path,
+    pod: Workload,
+    answer: NodeReading,
+    free: float,
+    seconds: float,
+    reason: Reason,
+) -> None:
+    """Each tick is five minutes; a report is fresh when its time stamps move, so the second one is the first."""
+    begun(machine, tmp_path)
+    machine.pod = pod
+    tick, observer = tick_of(machine, tmp_path, policy=replace(POLICY, tick_seconds=300.0))
+    observed = 0.0
+    while (run := machine.ledger.last()) is not None and run.open and observed <= 20 * HOUR:
+        machine.answer = answer
+        if isinstance(answer, NodeAnswering) and answer.health:
+            report = replace(answer.health, oldest_check=str(observed))
+            machine.answer = replace(answer, health=report)
+        observer.volume = VolumeReading(machine.now, 0, 1000, int(1000 * free))
+        tick()
+        passed(machine, 300)
+        observed += 300
+
+    assert run is not None
+    assert (run.outcome, run.reason) == (Outcome.FAILED, reason)
+    assert seconds <= observed - 300 <= seconds + 300
+    assert machine.reasons == ["BootstrapFailed"]
+
+
+@pytest.mark.parametrize(
+    ("pod", "answer"),
+    [
+        pytest.param(IMAGE_GONE, NodeDown("refused"), id="down"),
+        pytest.param(workload(build()), NodeSilent(""), id="silent"),
+        pytest.param(workload(build()), answering(health=SAID_BAD, bootstrapped=True), id="unhealthy"),
+        pytest.param(workload(build()), answering(), id="without progress"),
+    ],
+)
+@pytest.mark.parametrize("new_process", [True, False], ids=["started anew", "suspended"])
+def test_a_tester_that_was_off_for_longer_than_every_time_out_judges_nothing_by_it(
+    machine: Machine, tmp_path: Path, pod: Workload, answer: NodeReading, *, new_process: bool
+) -> None:
+    begun(machine, tmp_path)
+    machine.pod, machine.answer = pod, answer
+    tick, observer = tick_of(machine, tmp_path)
+    tick()
+    for _ in range(3):
+        passed(machine, 100 * 86400)
+        if new_process:
+            tick, observer = tick_of(machine, tmp_path)
+        if isinstance(answer, NodeAnswering) and answer.health:
+            report = replace(answer.health, oldest_check=str(machine.now.wall))
+            machine.answer = replace(answer, health=report)
+        observer.volume = Volume(tmp_path).measure(machine.now)
+        tick()
+
+    run = machine.ledger.last()
+    assert run is not None
+    assert run.open
+    assert run.bookkeeping.observed_seconds <= 3 * 2 * POLICY.tick_seconds
+    assert machine.announced == []

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import COMMIT, NEW, NOW, OLD, REPOSITORY, build, ended, full_status, run, status
+from builders import COMMIT, NEW, NOW, OLD, REPOSITORY, build, ended, run, status
+from builders import full_status as full_status_before_it_was_watched
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
@@ -19,8 +20,28 @@ from monitor import __version__
 from monitor.activity import Activity
 from monitor.errors import TemporaryError
 from monitor.metrics import StatusCollector
-from monitor.model import Health, Outcome, Phase, Reason, SyncMode, Versions
-from monitor.view import NodeStatus, Status, VolumeStatus
+from monitor.model import (
+    Bookkeeping,
+    ChainActivity,
+    ChainLog,
+    Health,
+    Outcome,
+    Phase,
+    Reason,
+    Run,
+    SyncMode,
+    Versions,
+)
+from monitor.view import (
+    NodeStatus,
+    ProgressStatus,
+    Reading,
+    Snapshot,
+    Status,
+    VolumeStatus,
+    progress_reading,
+    status_of,
+)
 
 PREFIX = "bootstrap_monitor_"
 TESTER = ("tester", "network", "sync_mode")
@@ -32,6 +53,10 @@ OF_A_FULL_STATUS = {
     "run_phase": ("phase",),
     "run_start_timestamp_seconds": (),
     "run_active_seconds": (),
+    "run_last_progress_timestamp_seconds": (),
+    "run_stalled": (),
+    "run_eta_timestamp_seconds": (),
+    "run_progress_ratio": ("chain",),
     "run_blocks_fetched": ("chain",),
     "run_blocks_accepted": ("chain",),
     "node_up": (),
@@ -66,6 +91,24 @@ OF_A_BUSY_MONITOR = {
     "task_duration_seconds": ("task",),
 }
 OF_ANY_MONITOR = {"errors_total": ("operation",)}
+
+FETCHING = ChainLog(ChainActivity.FETCHING)
+PROGRESS = ProgressStatus(
+    {
+        "P": ChainLog(ChainActivity.WAITING, 1234, 1.0),
+        "X": FETCHING,
+        "C": ChainLog(ChainActivity.EXECUTING, ratio=0.25, end_at=NOW.wall + 7200),
+    },
+    stalled=False,
+)
+
+
+def full_status(**changes: Any) -> Status:
+    """A tester that has seen everything, and whose open run is watched."""
+    books = Bookkeeping(active_seconds=900.0, node_restarts=2, progress_at=NOW.wall - 40)
+    watched = {"run": run(number=6, bookkeeping=books), "progress": PROGRESS}
+    return full_status_before_it_was_watched(**watched | changes)
+
 
 Series = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -167,6 +210,12 @@ def test_openmetrics_is_well_formed_too() -> None:
         ),
         ("run_start_timestamp_seconds", {}, NOW.wall - 10_000),
         ("run_active_seconds", {}, 900),
+        ("run_last_progress_timestamp_seconds", {}, NOW.wall - 40),
+        ("run_stalled", {}, 0),
+        ("run_eta_timestamp_seconds", {}, NOW.wall + 7200),
+        ("run_progress_ratio", {"chain": "P"}, 1),
+        ("run_progress_ratio", {"chain": "C"}, 0.25),
+        ("run_progress_ratio", {"chain": "X"}, None),
         ("run_blocks_fetched", {"chain": "P"}, 1234),
         ("run_blocks_accepted", {"chain": "P"}, 200),
         ("node_up", {}, 1),
@@ -255,12 +304,69 @@ def test_one_last_outcome_is_1(outcome: Outcome, reason: Reason | None) -> None:
         ({"volume": VolumeStatus(0, None, 10, 5)}, "disk_usage_bytes"),
         ({"last_success": ended(3, disk_usage_bytes=None)}, "last_disk_usage_bytes"),
         ({"results": ()}, "last_run_outcome"),
+        ({"run": ended(6)}, "run_last_progress_timestamp_seconds"),
+        ({"run": run(number=6)}, "run_last_progress_timestamp_seconds"),
+        ({"progress": None}, "run_stalled"),
+        ({"progress": None}, "run_eta_timestamp_seconds"),
+        ({"progress": None}, "run_progress_ratio"),
+        ({"run": None}, "run_stalled"),
+        ({"run": None}, "run_eta_timestamp_seconds"),
+        ({"run": None}, "run_progress_ratio"),
+        ({"progress": ProgressStatus({}, stalled=False)}, "run_progress_ratio"),
+        ({"progress": ProgressStatus({"P": FETCHING}, stalled=False)}, "run_eta_timestamp_seconds"),
+        ({"progress": ProgressStatus({"P": FETCHING}, stalled=False)}, "run_progress_ratio"),
     ],
-    ids=["no_open_run", "no_open_run_active", "stale", "unknown", "not_measured", "no_usage", "no_result"],
+    ids=[
+        *("no_open_run", "no_open_run_active", "stale", "unknown", "not_measured", "no_usage", "no_result"),
+        *("no_open_run_progress", "no_progress_yet", "no_watch", "no_watch_eta", "no_watch_ratio"),
+        *("no_run_stalled", "no_run_eta", "no_run_ratio", "no_log", "log_without_eta", "log_without_ratio"),
+    ],
 )
 def test_a_single_unknown_is_absent(changes: dict[str, Any], name: str) -> None:
     assert name in names(series(scraped(full_status)))
     assert name not in names(series(scraped(lambda: full_status(**changes))))
+
+
+@pytest.mark.parametrize("stalled", [True, False], ids=["stalled", "going_on"])
+def test_a_stall_is_1(*, stalled: bool) -> None:
+    assert of(full_status(progress=ProgressStatus({}, stalled)), "run_stalled") == stalled
+
+
+@pytest.mark.parametrize(
+    ("ends", "last"),
+    [([5.0, 9.0, 7.0], 9.0), ([5.0, None], 5.0), ([None], None), ([], None)],
+    ids=["the_slowest", "one_says", "none_says", "no_chain"],
+)
+def test_the_end_is_that_of_the_slowest_chain(ends: list[float | None], last: float | None) -> None:
+    chains = {f"chain {number}": replace(FETCHING, end_at=end) for number, end in enumerate(ends)}
+
+    assert (
+        of(full_status(progress=ProgressStatus(chains, stalled=False)), "run_eta_timestamp_seconds") == last
+    )
+
+
+@pytest.mark.parametrize(
+    ("newest", "shown"),
+    [(ended(5), False), (run(number=6), True), (run(number=7), False)],
+    ids=["it_ended", "it_is_open", "the_next_one_is_open"],
+)
+def test_progress_is_shown_of_the_open_run_that_it_was_read_of(newest: Run, *, shown: bool) -> None:
+    """As the ledger has it: the reading stays there when its run ends."""
+    empty = Snapshot(
+        runs=(newest,),
+        totals={},
+        counts={},
+        readings={"progress": Reading(progress_reading(newest.number if shown else 5, PROGRESS), NOW.wall)},
+        interventions={},
+        first_run_at=None,
+        last_success=None,
+        consecutive_failures=0,
+        recoveries=0,
+    )
+    found = names(series(scraped(lambda: status_of(empty, NOW.wall))))
+    of_progress = {"run_stalled", "run_eta_timestamp_seconds", "run_progress_ratio"}
+
+    assert found & of_progress == (of_progress if shown else set())
 
 
 def test_a_run_keeps_the_network_and_mode_it_was_of() -> None:

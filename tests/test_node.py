@@ -162,6 +162,7 @@ def test_bootstrapped_node() -> None:
             counters={
                 ("C", "blocks_accepted"): 40,
                 ("C", "blocks_fetched"): 40,
+                ("C", "chain_time"): 1795475916,
                 ("P", "blocks_accepted"): 0,
                 ("P", "blocks_fetched"): 0,
                 ("X", "blocks_accepted"): 0,
@@ -172,6 +173,7 @@ def test_bootstrapped_node() -> None:
                 ("X", "vertices_fetched"): 0,
             },
             peers=1,
+            disk_write_bytes=450560,
         ),
     )
 
@@ -289,6 +291,75 @@ avalanche_network_peers 3
     assert isinstance(reading, NodeAnswering)
     expected = NodeMetrics(process_started_at=None, counters={("P", "blocks_fetched"): 4_157_000}, peers=3)
     assert reading.metrics == expected
+
+
+PAGE = 'avalanche_proposervm_last_accepted_timestamp{block_type="%s",chain="%s"} %s\n'
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        pytest.param(
+            PAGE % ("inner", "C", "1.7e+09") + PAGE % ("proposervm", "C", "1.6e+09"),
+            NodeMetrics(None, {("C", "chain_time"): 1.7e9}),
+            id="chain time: the later kind of block",
+        ),
+        pytest.param(
+            PAGE % ("inner", "P", "0") + PAGE % ("proposervm", "P", "1.6e+09"),
+            NodeMetrics(None, {("P", "chain_time"): 1.6e9}),
+            id="chain time: one kind has none yet",
+        ),
+        pytest.param(
+            "avalanche_network_peers 1\n"
+            'avalanche_system_resources_num_disk_write_bytes{processID="7"} 4.5e+06\n'
+            'avalanche_system_resources_num_disk_write_bytes{processID="11140"} 500000\n',
+            NodeMetrics(None, {}, 1, 5_000_000.0),
+            id="bytes written: those of all its processes",
+        ),
+        pytest.param(
+            "avalanche_network_peers 0\n", NodeMetrics(None, {}, 0, None), id="no peers is a number"
+        ),
+        pytest.param(
+            'avalanche_evm_eth_state_sync_total_leafs{chain="C"} 12\n',
+            NodeMetrics(None, {("C", "leaves_synced"): 12}),
+            id="leaves of state sync",
+        ),
+    ],
+)
+def test_what_the_metrics_page_tells(page: str, expected: NodeMetrics) -> None:
+    with serving({"/ext/metrics": (200, page.encode())}) as node:
+        reading = NodeClient(node.url).read()
+
+    assert isinstance(reading, NodeAnswering)
+    assert reading.metrics == expected
+
+
+STAKE = "not connected to enough stake: connected to 6.505707%; required at least 80.000000%"
+PEERS = "network layer is unhealthy reason: not connected to a minimum of 1 peer(s)"
+DISK = "remaining available disk percentage (2) is below the warning threshold"
+
+
+@pytest.mark.parametrize(
+    ("errors", "isolated"),
+    [
+        pytest.param({"P": STAKE}, True, id="too little stake"),
+        pytest.param({"network": PEERS}, True, id="no peers"),
+        pytest.param({"P": STAKE, "C": STAKE, "network": PEERS}, True, id="both, of several chains"),
+        pytest.param({"P": STAKE, "diskspace": DISK}, False, id="and something else"),
+        pytest.param({"C": "block processing too long"}, False, id="something else alone"),
+        pytest.param({"bootstrapped": "subnets not bootstrapped", "P": STAKE}, False, id="it bootstraps"),
+        pytest.param({}, False, id="nothing fails"),
+    ],
+)
+def test_a_node_that_only_lacks_the_network_says_so(errors: dict[str, str], *, isolated: bool) -> None:
+    checks = {name: {"error": error} for name, error in errors.items()} | {"database": {"message": None}}
+    body = json.dumps({"checks": checks, "healthy": not errors}).encode()
+    with serving({"/ext/health": (503, body)}) as node:
+        reading = NodeClient(node.url).read()
+
+    assert isinstance(reading, NodeAnswering)
+    assert reading.health is not None
+    assert (reading.health.isolated, reading.health.failing_checks) == (isolated, tuple(sorted(errors)))
 
 
 def test_identity_asked_once_per_process() -> None:

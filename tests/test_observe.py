@@ -9,25 +9,36 @@ from pathlib import Path
 import pytest
 from builders import NEW, NOW, POLICY, answering, build, workload
 
+from monitor.decide.announcements import Announcement
 from monitor.decide.vocabulary import BeginClearing, BeginRun, Intervention, RecordIntervention
+from monitor.decide.wait import decide_wait
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
 from monitor.model import (
+    Bookkeeping,
     Build,
+    ChainActivity,
+    ChainLog,
+    Count,
     Health,
     HealthReport,
     Instant,
     NodeDown,
     NodeIdentity,
     NodeMetrics,
+    NodeProcess,
     NodeReading,
     NodeSilent,
+    RequestKind,
     Workload,
 )
 from monitor.observe import (
     STALE_AFTER_SECONDS,
+    WORKLOAD_KEPT_SECONDS,
+    WORKLOAD_KEPT_SECONDS_WHILE_DOWN,
     Freshness,
     InitObserver,
+    Seen,
     WaitObserver,
     freshness_of,
     health_of,
@@ -71,6 +82,12 @@ class Edge:
         raise NotImplementedError
 
     def await_end(self, stopping: object) -> None:
+        raise NotImplementedError
+
+    def announce(self, announcement: Announcement) -> None:
+        raise NotImplementedError
+
+    def last_words(self) -> str:
         raise NotImplementedError
 
     def reverter(self) -> str:
@@ -148,6 +165,48 @@ def test_an_absent_answer_is_unknown(
     edge.answer = answer
 
     assert observer.look().health is expected
+
+
+def test_what_answers_while_the_node_does_not_run_is_not_the_node(edge: Edge, observer: WaitObserver) -> None:
+    """Another node may listen where the child of this machine could not."""
+    edge.answer = answering(health=HEALTHY)
+    edge.pod = workload(build(), process=NodeProcess(running=False, waiting="CrashLoopBackOff"))
+
+    assert isinstance(observer.look().state.node, NodeDown)
+
+
+def test_a_platform_that_does_not_answer_is_asked_again_after_a_while(
+    edge: Edge, observer: WaitObserver
+) -> None:
+    """It may take a minute each time to find that out, which no tick has."""
+    observer.look()
+    edge.error = TemporaryError("no answer")
+    asked = []
+    for minute in range(12):
+        edge.now = later(600 + 60 * minute - 30)
+        observer.look()
+        asked.append(edge.asked)
+
+    assert asked == [1, *range(2, 13)]
+    edge.now = later(600 + 60 * 11 - 20)
+    observer.look()
+    assert edge.asked == 12
+
+
+def test_a_node_that_went_away_must_be_healthy_anew(
+    edge: Edge, ledger: Ledger, observer: WaitObserver
+) -> None:
+    streaks = []
+    for seconds, stamp in ((0, "t1"), (10, "t2"), (20, None)):
+        edge.now = later(seconds)
+        health = HealthReport(healthy=True, oldest_check=stamp or "")
+        edge.answer = answering(health=health) if stamp else NodeDown("refused")
+        watched = observer.look().watched
+        assert watched is not None
+        ledger.record(edge.now, "default", books=watched)
+        streaks.append(watched.bookkeeping.healthy is not None)
+
+    assert streaks == [False, True, False]
 
 
 def test_a_node_that_came_back_must_show_fresh_health_anew(edge: Edge, observer: WaitObserver) -> None:
@@ -297,18 +356,335 @@ def test_counters_add_up_over_node_restarts(edge: Edge, observer: WaitObserver, 
     assert (count.value, count.maximum) == (107, 100)
 
 
+# ---- The clocks of a run ----------------------------------------------------------------------------------
+
+
+class Watch:
+    """Ticks of one monitor: each look is decided by and kept, as the loop does it."""
+
+    def __init__(self, edge: Edge, ledger: Ledger, folder: Path, tick_seconds: float = 10.0) -> None:
+        self._edge, self._ledger, self._folder = edge, ledger, folder
+        self._policy = replace(POLICY, tick_seconds=tick_seconds)
+        self.restart()
+
+    def restart(self) -> None:
+        """Another process of the monitor."""
+        edge = self._edge
+        self._observer = WaitObserver(edge, self._ledger, edge, self._policy, edge.clock, self._folder)
+
+    def look(self, seconds: float, answer: NodeReading | None = None) -> Seen:
+        """So many seconds after the start, with this answer from then on."""
+        self._edge.now, self._edge.answer = later(seconds), answer or self._edge.answer
+        seen = self._observer.look()
+        self._ledger.record(self._edge.now, "default", books=seen.watched, counts=seen.counts)
+        return seen
+
+    def books(self, seconds: float, answer: NodeReading | None = None) -> Bookkeeping:
+        """The books after such a look."""
+        watched = self.look(seconds, answer).watched
+        assert watched is not None
+        return watched.bookkeeping
+
+
+@pytest.fixture
+def watch(edge: Edge, ledger: Ledger, tmp_path: Path) -> Watch:
+    return Watch(edge, ledger, tmp_path)
+
+
+def running(
+    blocks: float = 0, written: float | None = None, started: float = 0, peers: int | None = 3
+) -> NodeReading:
+    """A node that executes C, since so many seconds after the start."""
+    counters = {("C", "blocks_accepted"): blocks}
+    return answering(metrics=NodeMetrics(NOW.wall + started, counters, peers, written))
+
+
+def log(folder: Path, chain: str, *messages: str) -> None:
+    """Have the log of a chain say this."""
+    logs = folder / "avalanchego" / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    lines = (f"[11-23|23:18:37.401] INFO <{chain} Chain> a/b.go:1 {message}\n" for message in messages)
+    (logs / f"{chain}.log").write_text("".join(lines))
+
+
+def test_progress_sets_idle_time_back(watch: Watch) -> None:
+    idle = [
+        watch.books(seconds, running(blocks)).idle_seconds
+        for seconds, blocks in ((0, 5), (10, 5), (20, 5), (30, 6), (40, 6))
+    ]
+
+    assert idle == [0, 10, 20, 0, 10]
+
+
+@pytest.mark.parametrize("answer", [NodeDown("refused"), NodeSilent(""), answering()], ids=repr)
+def test_a_node_that_says_nothing_makes_no_progress(watch: Watch, answer: NodeReading) -> None:
+    watch.books(0, running(5))
+    watch.books(10, answer)
+
+    assert watch.books(20, answer).idle_seconds == 20
+
+
+def test_a_new_process_and_a_new_monitor_are_no_progress_and_lose_no_count(watch: Watch) -> None:
+    watch.books(0, running(100))
+    watch.books(10, NodeDown("refused"))
+    watch.restart()
+    watch.books(20, running(0, started=15))
+    watch.books(30, running(60, started=15))
+    seen = watch.look(40, running(100, started=15))
+
+    assert seen.watched is not None
+    assert seen.watched.bookkeeping.idle_seconds == 30, "all but what no monitor watched"
+    assert seen.counts["C", "blocks_accepted"] == Count(100, 100, 100)
+    assert watch.books(50, running(101, started=15)).idle_seconds == 0
+
+
+def test_a_crash_loop_in_which_only_p_catches_up_comes_no_further(watch: Watch, edge: Edge) -> None:
+    edge.pod = workload(build(), process=NodeProcess(running=True))
+    watch.books(0, running(100))
+    for crash in range(1, 6):
+        edge.pod = workload(build(), process=NodeProcess(running=True, restarts=crash))
+        position = {("P", "chain_time"): 1e9 + crash, ("P", "blocks_accepted"): float(crash)}
+        metrics = NodeMetrics(NOW.wall + 100 * crash, position, 3)
+        watch.books(100 * crash, answering(metrics=metrics))
+    seen = watch.look(600)
+
+    assert decide_wait(seen.state).rule == "node_crashes"
+
+
+def test_what_the_logs_tell_is_read_with_each_look(watch: Watch, tmp_path: Path) -> None:
+    log(tmp_path, "C", 'fetching blocks {"numFetchedBlocks": 70, "pctComplete": 7}')
+    first = watch.look(0, NodeSilent(""))
+    log(tmp_path, "C", 'fetching blocks {"numFetchedBlocks": 80, "pctComplete": 8}')
+    second = watch.books(20)
+
+    assert first.state.log.chains == {"C": ChainLog(ChainActivity.FETCHING, 70, 0.07)}
+    assert first.counts == {("C", "blocks_stored"): Count(0, 70, 70)}
+    assert second.idle_seconds == 0, "its log tells of progress while the node is silent"
+
+
+@pytest.mark.parametrize(
+    ("said", "written", "lifeless_seconds"),
+    [
+        pytest.param("compacting database", [1, 2, 3], 0, id="compacts, and writes"),
+        pytest.param("executing blocks", [1, 2, 3], 0, id="executes, and writes"),
+        pytest.param("fetching blocks", [1, 2, 3], 30, id="writes, but to fetch is no hidden work"),
+        pytest.param("compacting database", [3, 3, 3], 20, id="compacts, but writes no more"),
+        pytest.param("compacting database", [1, 2, 2], 10, id="writes no more since the last look"),
+        pytest.param("compacting database", [None, None, None], 30, id="does not tell what it writes"),
+        pytest.param("compacting database", [9, 1, 2], 0, id="another process counts its writes anew"),
+        pytest.param(None, [1, 2, 3], 30, id="no log"),
+    ],
+)
+def test_life_is_writing_while_a_chain_compacts_or_executes(
+    watch: Watch, tmp_path: Path, said: str | None, written: list[float | None], lifeless_seconds: float
+) -> None:
+    """The first answer of a node is progress, from which lifeless time counts."""
+    if said:
+        log(tmp_path, "C", said)
+    watch.books(0, running(5))
+    books = [watch.books(10 * n, running(5, each)) for n, each in enumerate(written, start=1)][-1]
+
+    assert (books.lifeless_seconds, books.idle_seconds) == (lifeless_seconds, 30)
+
+
+def test_p_that_compacts_while_it_keeps_up_is_no_life_of_the_run(watch: Watch, tmp_path: Path) -> None:
+    log(tmp_path, "P", "compacting database")
+    log(tmp_path, "C", "fetching blocks")
+    watch.books(0, running(5, 1))
+
+    assert watch.books(10, running(5, 2)).lifeless_seconds == 10
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize(
+    ("said", "writes", "hours", "verdict"),
+    [
+        pytest.param("compacting database", True, 13, "nothing_to_do", id="13 h: a compaction goes on"),
+        pytest.param("compacting database", False, 13, "run_stalls", id="13 h: a stall in a compaction"),
+        pytest.param("fetching blocks", True, 13, "run_stalls", id="13 h: a stall"),
+        pytest.param("fetching blocks", True, 11, "nothing_to_do", id="11 h: not long enough for a verdict"),
+        pytest.param("compacting database", True, 25, "run_stalls", id="25 h: too long for a compaction"),
+    ],
+)
+def test_a_stall_and_a_compaction_of_the_same_length(
+    edge: Edge,
+    ledger: Ledger,
+    tmp_path: Path,
+    said: str,
+    hours: int,
+    verdict: str,
+    *,
+    writes: bool,
+) -> None:
+    watch, tick_seconds = Watch(edge, ledger, tmp_path, 300.0), 300
+    log(tmp_path, "C", said)
+    rules = []
+    for tick in range(int(hours * HOUR / tick_seconds) + 1):
+        seen = watch.look(tick * tick_seconds, running(5, 1000.0 + (tick if writes else 0)))
+        rules.append(decide_wait(seen.state).rule)
+
+    assert {*rules[: int(11 * HOUR / tick_seconds)]} == {"nothing_to_do"}
+    assert rules[-1] == verdict
+
+
+@pytest.mark.parametrize(
+    "blocked",
+    [
+        pytest.param(running(5, peers=0), id="no peers"),
+        pytest.param(
+            answering(
+                health=HealthReport(healthy=False, oldest_check="t", failing_checks=("P",), isolated=True),
+                bootstrapped=True,
+            ),
+            id="too little stake, and nothing else told",
+        ),
+    ],
+)
+def test_blocked_time_is_neither_observed_nor_active_nor_counted(watch: Watch, blocked: NodeReading) -> None:
+    before = watch.books(10, running(5))
+    assert all(watch.look(seconds, blocked).state.blocked for seconds in (20, 30, 40))
+    during = watch.books(5000)
+    after = watch.books(5010, running(5))
+
+    names = ("observed_seconds", "active_seconds", "idle_seconds", "unhealthy_seconds", "not_started_seconds")
+    clocks = [[getattr(books, name) for name in names] for books in (before, during, after)]
+    assert clocks == [[0, 10, 0, 0, 0], [0, 10, 0, 0, 0], [10, 20, 10, 0, 0]]
+
+
+def restarted(times: int, uid: str = "pod-1") -> Workload:
+    """A pod whose node was restarted so often."""
+    return workload(build(), uid=uid, process=NodeProcess(running=True, restarts=times))
+
+
+def test_a_restart_of_the_container_counts_once(watch: Watch, edge: Edge) -> None:
+    edge.pod = restarted(0)
+    watch.books(0, running(5))
+    edge.pod = restarted(1)
+    counted = [watch.books(10, NodeDown("")), watch.books(20, running(0, started=15))]
+    counted += [watch.books(30), watch.books(40)]
+
+    assert [books.node_restarts for books in counted] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("new_monitor", [False, True], ids=["the same monitor", "a new monitor"])
+def test_a_restart_while_the_platform_was_away_counts_once(
+    watch: Watch, edge: Edge, *, new_monitor: bool
+) -> None:
+    edge.pod = restarted(0)
+    watch.books(0, running(5))
+    edge.pod, edge.error = restarted(2), TemporaryError("no answer")
+    if new_monitor:
+        watch.restart()
+    watch.books(10, NodeDown(""))
+    watch.books(20, running(0, started=15))
+    watch.books(30, running(0, started=25))
+    edge.error = None
+
+    assert watch.books(700).node_restarts == 2
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["the platform answers", "it was away meanwhile"])
+def test_a_moved_pod_is_no_node_restart(watch: Watch, edge: Edge, ledger: Ledger, *, away: bool) -> None:
+    edge.pod = restarted(3)
+    before = watch.books(0, running(5))
+    ledger.release("pod-1")
+    edge.pod = restarted(0, uid="pod-2")
+    edge.error = TemporaryError("no answer") if away else None
+    watch.restart()
+    watch.books(10, running(0, started=5))
+    edge.error = None
+
+    after = watch.books(700, running(0, started=5))
+    assert (before.node_restarts, after.node_restarts) == (3, 3)
+
+
+def test_restarts_count_while_blocked(watch: Watch, edge: Edge) -> None:
+    """An outage of the network crashes no node."""
+    edge.pod = restarted(0)
+    watch.books(0, running(5, peers=0))
+    edge.pod = restarted(1)
+
+    assert watch.books(10, running(0, started=5, peers=0)).node_restarts == 1
+
+
+def test_while_the_node_is_down_its_platform_is_asked_more_often(watch: Watch, edge: Edge) -> None:
+    asked = []
+    watch.look(0, running(5))
+    for seconds in (10, 20, 10 + WORKLOAD_KEPT_SECONDS_WHILE_DOWN, 50, 100):
+        watch.look(seconds, NodeDown("refused"))
+        asked.append(edge.asked)
+    watch.look(110, running(5))
+    watch.look(110 + WORKLOAD_KEPT_SECONDS - 1)
+
+    assert [*asked, edge.asked] == [2, 2, 3, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("process", "not_started_seconds"),
+    [
+        pytest.param(NodeProcess(running=False, waiting="ImagePullBackOff"), 20, id="no image"),
+        pytest.param(NodeProcess(running=False, waiting="CrashLoopBackOff"), 0, id="it crashes"),
+        pytest.param(NodeProcess(running=True), 0, id="it runs"),
+        pytest.param(None, 0, id="its platform does not say"),
+    ],
+)
+def test_a_node_that_is_down_is_not_started_where_its_platform_says_so(
+    watch: Watch, edge: Edge, process: NodeProcess | None, not_started_seconds: float
+) -> None:
+    edge.pod = workload(build(), process=process)
+    watch.books(0, NodeDown("refused"))
+    watch.books(10)
+
+    assert watch.books(20).not_started_seconds == not_started_seconds
+
+
+def test_what_the_platform_said_long_ago_is_not_held_for_what_it_says(watch: Watch, edge: Edge) -> None:
+    """Its last word was that the node waits for an image; since then it does not answer."""
+    edge.pod = workload(build(), process=NodeProcess(running=False, waiting="ImagePullBackOff"))
+    watch.books(0, NodeDown("refused"))
+    watch.books(10)
+    edge.error = TemporaryError("no answer")
+    counted = [watch.books(seconds).not_started_seconds for seconds in range(20, 4000, 20)]
+
+    assert counted[-1] <= 10 + WORKLOAD_KEPT_SECONDS_WHILE_DOWN
+
+
+def test_what_a_person_asked_for_is_part_of_the_state(observer: WaitObserver, ledger: Ledger) -> None:
+    before = observer.look().state
+    ledger.ask(RequestKind.PAUSE, "", NOW.wall)
+    ledger.ask(RequestKind.RERUN, "", NOW.wall)
+    after = observer.look().state
+
+    assert (before.paused, before.requested) == (False, None)
+    assert (after.paused, after.requested) == (True, build())
+
+
 def test_init_reads_who_reverted_only_where_a_pin_was_reverted(
     edge: Edge, ledger: Ledger, tmp_path: Path
 ) -> None:
     observer = InitObserver(edge, Unasked(), ledger, Volume(tmp_path), POLICY, edge.clock)
     unpinned = workload(uid="pod-9")
     first = observer.state(unpinned)
-    ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN, "pod-0"),))
-    ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN_REVERT, "pod-8"),))
+    ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN_REVERT, "pod-7"),))
+    ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN, "pod-8", "node@sha256:1"),))
     second = observer.state(unpinned)
 
-    assert (first.pinned_before, first.reverter) == (False, "")
-    assert (second.pinned_before, second.reverts_today, second.reverter) == (True, 1, "kubectl-edit")
+    assert (first.pinned_before, first.reverter) == ("", "")
+    assert second.pinned_before == "node@sha256:1"
+    assert (second.reverts_today, second.reverter) == (1, "kubectl-edit")
+
+
+def test_a_pod_that_followed_one_that_was_not_pinned_either_is_no_revert(
+    edge: Edge, ledger: Ledger, tmp_path: Path
+) -> None:
+    """Where a pin could not be set, nobody has set it back."""
+    observer = InitObserver(edge, Unasked(), ledger, Volume(tmp_path), POLICY, edge.clock)
+    ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN, "pod-7", "node@sha256:1"),))
+    ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN_REVERT, "pod-8"),))
+
+    assert observer.state(workload(uid="pod-9")).pinned_before == ""
 
 
 def test_a_revert_of_this_very_pod_is_not_counted_again(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:

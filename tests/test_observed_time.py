@@ -22,15 +22,20 @@ def later(seconds: float, wall_shift: float = 0.0, boot_id: str = NOW.boot_id) -
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One tick: when, and what was seen; `process` is when the node's process began, after the start."""
+    """One tick: when, and what was seen; `process` is when the node's process began, after the start.
+
+    `restarts` is what the platform tells of them, and `uid` is `None` while it did not tell whose.
+    """
 
     seconds: float
     process: float | None = None
     health: Health = Health.UNKNOWN
-    uid: str = "pod-1"
+    uid: str | None = "pod-1"
     wall_shift: float = 0.0
     boot_id: str = NOW.boot_id
     new_monitor: bool = False
+    restarts: int | None = None
+    blocked: bool = False
 
 
 def kept(*looks: Look, books: Bookkeeping | None = None) -> Bookkeeping:
@@ -43,7 +48,16 @@ def kept(*looks: Look, books: Bookkeeping | None = None) -> Bookkeeping:
         now = later(look.seconds, look.wall_shift, look.boot_id)
         interval = observed_interval_seconds(None if look.new_monitor else previous, now, TICK)
         started_at = None if look.process is None else NOW.wall + look.process + look.wall_shift
-        books = advanced(books, now, interval, started_at, look.uid, look.health)
+        books = advanced(
+            books,
+            now,
+            0.0 if look.blocked else interval,
+            started_at,
+            look.uid,
+            look.health,
+            restarts=look.restarts,
+            blocked=look.blocked,
+        )
         previous = now
     return books
 
@@ -195,6 +209,109 @@ def test_node_restarts_are_counted(looks: list[Look], node_restarts: int) -> Non
     assert kept(*looks).node_restarts == node_restarts
 
 
+@pytest.mark.parametrize(
+    ("looks", "node_restarts"),
+    [
+        pytest.param([Look(10, 0, restarts=3)], 0, id="what was before the run was seen is not of it"),
+        pytest.param([Look(10, 0, restarts=0), Look(20, 15, restarts=1)], 1, id="both see it: once"),
+        pytest.param(
+            [Look(10, 0, restarts=0), Look(20, 15, restarts=0), Look(30, 15, restarts=1)],
+            1,
+            id="the platform tells it later",
+        ),
+        pytest.param(
+            [Look(10, 0, restarts=0), Look(20, restarts=1), Look(30, 25, restarts=1)],
+            1,
+            id="the platform tells it first",
+        ),
+        pytest.param(
+            [Look(10, 0, restarts=0), Look(20, restarts=4)], 4, id="several between two looks, none seen"
+        ),
+        pytest.param(
+            [Look(10, 0, restarts=0), Look(20, 15, uid=None), Look(30, 15, restarts=1)],
+            1,
+            id="the platform was away from a new monitor meanwhile: once",
+        ),
+        pytest.param(
+            [
+                Look(10, 0, restarts=0),
+                Look(20, 15, uid=None),
+                Look(30, 25, uid=None),
+                Look(40, 35, restarts=3),
+            ],
+            3,
+            id="it was away for three",
+        ),
+        pytest.param(
+            [Look(10, 0, restarts=2), Look(20, 15, uid="pod-2", restarts=0)], 0, id="a moved pod is none"
+        ),
+        pytest.param(
+            [
+                Look(10, 0, restarts=2),
+                Look(20, 15, uid=None),
+                Look(30, 15, uid="pod-2", restarts=0),
+                Look(40, 35, uid="pod-2", restarts=1),
+            ],
+            1,
+            id="nor one that moved while the platform was away",
+        ),
+        pytest.param(
+            [Look(10, 0, restarts=2), Look(20, 15, uid="pod-2", restarts=5)],
+            0,
+            id="what a moved pod did before it was seen says nothing of the run",
+        ),
+        pytest.param(
+            [Look(10, 0, restarts=2), Look(20, 0, restarts=1), Look(30, 0, restarts=2)],
+            1,
+            id="a platform that counts back takes none away",
+        ),
+        pytest.param([Look(10, restarts=0), Look(20, restarts=3)], 3, id="a process that was never seen"),
+    ],
+)
+def test_restarts_that_the_platform_tells_count_once(looks: list[Look], node_restarts: int) -> None:
+    assert kept(*looks).node_restarts == node_restarts
+
+
+@pytest.mark.parametrize(
+    ("looks", "observed_seconds", "active_seconds"),
+    [
+        pytest.param(
+            [Look(10, 0), Look(20, 0, blocked=True), Look(30, 0, blocked=True), Look(40, 0)],
+            10,
+            20,
+            id="blocked time is neither",
+        ),
+        pytest.param(
+            [Look(10, 0), Look(20, None, blocked=True), Look(30, None, blocked=True), Look(40, 0)],
+            10,
+            20,
+            id="the process was not seen meanwhile: it is not caught up afterwards",
+        ),
+        pytest.param(
+            [Look(10, 0), Look(20, 15, blocked=True), Look(30, 15)], 10, 20, id="another process, blocked"
+        ),
+        pytest.param([Look(10, 0, blocked=True), Look(20, 0)], 10, 10, id="blocked from the start"),
+        pytest.param(
+            [Look(10, 0), Look(20, 15, boot_id="other", blocked=True), Look(30, 15, boot_id="other")],
+            10,
+            20,
+            id="on another machine",
+        ),
+    ],
+)
+def test_blocked_time_is_nobodys(looks: list[Look], observed_seconds: float, active_seconds: float) -> None:
+    books = kept(*looks)
+
+    assert (books.observed_seconds, books.active_seconds) == (observed_seconds, active_seconds)
+
+
+def test_a_healthy_streak_does_not_grow_while_blocked() -> None:
+    books = kept(Look(10, 0, Health.HEALTHY), Look(20, 0, Health.HEALTHY, blocked=True))
+
+    assert books.healthy is not None
+    assert books.healthy.observed_seconds == 0
+
+
 HEALTHY, UNHEALTHY, STALE, UNKNOWN = Health.HEALTHY, Health.UNHEALTHY, Health.STALE, Health.UNKNOWN
 
 
@@ -301,9 +418,11 @@ def watched(draw: st.DrawFn) -> list[Look]:
                 seconds,
                 process if draw(st.booleans()) else None,
                 draw(st.sampled_from(list(Health))),
-                draw(st.sampled_from(["pod-1", "pod-2"])),
+                draw(st.sampled_from(["pod-1", "pod-2", None])),
                 draw(SHIFTS),
                 new_monitor=draw(st.booleans()),
+                restarts=draw(st.none() | st.integers(0, 5)),
+                blocked=draw(st.booleans()),
             )
         )
     return looks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from tester_objects import (
     NEW_BUILD,
     POD,
     REPOSITORY,
+    STATEFUL_SET_UID,
     UID,
     VERSIONS,
     Clock,
@@ -30,8 +32,9 @@ from tester_objects import (
 
 from monitor.cluster import Cluster
 from monitor.cluster.objects import VERSIONS_ANNOTATION
+from monitor.decide.announcements import Announcement
 from monitor.errors import ConfigurationError, NotPermittedError, TemporaryError
-from monitor.model import Build, SyncMode
+from monitor.model import Build, NodeExit, NodeProcess, SyncMode
 from monitor.platforms.kubernetes import KubernetesPlatform, OwnPod
 
 OWN = OwnPod(POD, "node", "/data")
@@ -76,7 +79,7 @@ class TestWorkload:
 
         assert (found.uid, found.image, found.build) == (UID, f"{REPOSITORY}:latest", None)
         assert (found.network, found.sync_mode) == ("fuji", SyncMode.C_CHAIN_STATE_SYNC)
-        assert found.node_running is None
+        assert found.process is None
         assert platform.uid == UID
 
     def test_pinned_it_has_a_build_with_its_versions(
@@ -100,6 +103,17 @@ class TestWorkload:
 
         assert platform.workload().build == Build(BUILD.image, frozenset({D1}))
 
+    def test_versions_of_another_image_are_not_this_ones(
+        self, api: FakeApiServer, platform: KubernetesPlatform
+    ) -> None:
+        """Who pins another digest by hand leaves the annotation as it was."""
+        platform.pin(BUILD)
+        annotation = api.stateful_sets["tester"]["spec"]["template"]["metadata"]["annotations"]
+        add_tester(api, pinned_to=replace(NEW_BUILD, versions=None))
+        api.pods[POD]["metadata"]["annotations"] = annotation
+
+        assert platform.workload().build == replace(NEW_BUILD, versions=None)
+
     def test_a_digest_pins_whatever_the_tag(self, api: FakeApiServer, platform: KubernetesPlatform) -> None:
         """`repository:latest@sha256:…` is pinned."""
         image = f"{REPOSITORY}:latest@{D1}"
@@ -108,25 +122,93 @@ class TestWorkload:
         assert platform.workload().build == Build(image, frozenset({D1}))
 
     @pytest.mark.parametrize(
-        ("statuses", "running"),
+        ("statuses", "process", "loops"),
         [
-            pytest.param([], None, id="not said"),
-            pytest.param([{"name": "node", "state": {"waiting": {}}}], False, id="waiting"),
-            pytest.param([{"name": "node", "state": {"running": {}}}], True, id="running"),
-            pytest.param([{"name": "monitor", "state": {"running": {}}}], None, id="another one"),
+            pytest.param([], None, None, id="not said"),
+            pytest.param(
+                [{"name": "node", "state": {"waiting": {}}}], NodeProcess(False), False, id="waiting"
+            ),
+            pytest.param(
+                [{"name": "node", "state": {"running": {}}}], NodeProcess(True), False, id="running"
+            ),
+            pytest.param([{"name": "monitor", "state": {"running": {}}}], None, None, id="another one"),
+            pytest.param(
+                [{"name": "node", "state": {"waiting": {"reason": "ImagePullBackOff"}}}],
+                NodeProcess(False, "ImagePullBackOff"),
+                False,
+                id="its image is gone",
+            ),
+            pytest.param(
+                [
+                    {
+                        "name": "node",
+                        "restartCount": 3,
+                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                        "lastState": {"terminated": {"exitCode": 2, "reason": "Error", "message": "panic"}},
+                    }
+                ],
+                NodeProcess(False, "CrashLoopBackOff", 3, NodeExit(2, message="panic")),
+                True,
+                id="it crashes again and again",
+            ),
+            pytest.param(
+                [
+                    {
+                        "name": "node",
+                        "restartCount": 4,
+                        "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
+                    }
+                ],
+                NodeProcess(False, "OOMKilled", 4, NodeExit(137, out_of_memory=True)),
+                True,
+                id="it was just killed for its memory",
+            ),
+            pytest.param(
+                [{"name": "node", "state": {"terminated": {"exitCode": 137, "reason": "Error"}}}],
+                NodeProcess(False, "Error", 0, NodeExit(137)),
+                True,
+                id="it was killed, but not for its memory",
+            ),
+            pytest.param(
+                [
+                    {
+                        "name": "node",
+                        "restartCount": 5,
+                        "state": {"running": {}},
+                        "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
+                    }
+                ],
+                NodeProcess(True, "", 5, NodeExit(137, out_of_memory=True)),
+                False,
+                id="it runs again",
+            ),
         ],
     )
-    def test_it_says_whether_the_node_runs(
+    def test_it_says_how_the_node_s_process_fares(
         self,
         api: FakeApiServer,
         platform: KubernetesPlatform,
         statuses: list[dict[str, Any]],
-        running: bool | None,  # noqa: FBT001 (what is expected)
+        process: NodeProcess | None,
+        loops: bool | None,  # noqa: FBT001 (what is expected)
     ) -> None:
         """As the kubelet has it; absent is not known."""
         api.pods[POD]["status"] = {"containerStatuses": statuses}
 
-        assert platform.workload().node_running is running
+        found = platform.workload().process
+        assert found == process
+        assert (found.crash_looping if found else None) is loops
+
+    def test_a_namesake_is_not_it_from_the_beginning(self, api: FakeApiServer, cluster: Cluster) -> None:
+        """A sidecar may start again after its pod was replaced: its own UID came with its environment."""
+        own = OwnPod(POD, "node", "/data", uid="of-the-pod-before")
+        platform = KubernetesPlatform(cluster, own)
+
+        with pytest.raises(TemporaryError, match="another one by now"):
+            platform.workload()
+        with pytest.raises(TemporaryError, match="another one by now"):
+            platform.pin(NEW_BUILD)
+        assert (platform.uid, api.made("PATCH")) == (None, [])
 
     @pytest.mark.parametrize("gone", [True, False], ids=["gone", "a namesake"])
     def test_another_pod_of_its_name_is_not_it(
@@ -204,7 +286,8 @@ class TestPin:
 
         template = api.stateful_sets["tester"]["spec"]["template"]
         assert [each["image"] for each in template["spec"]["containers"]] == ["monitor:1", NEW_BUILD.image]
-        assert template["metadata"]["annotations"] == {VERSIONS_ANNOTATION: VERSIONS.to_json()}
+        annotation = json.loads(template["metadata"]["annotations"][VERSIONS_ANNOTATION])
+        assert annotation == json.loads(VERSIONS.to_json()) | {"image": NEW_BUILD.image}
 
     def test_is_repeated_without_harm(self, api: FakeApiServer, platform: KubernetesPlatform) -> None:
         """Also where the answer to the first was lost, and somebody else changed something meanwhile."""
@@ -449,3 +532,75 @@ class TestAwaitEnd:
             platform.await_end(waiting)
         assert waiting.waits == 2
         assert "the pod could not be asked to end again: the API server could not" in caplog.text
+
+
+class TestAnnounce:
+    """An Event about the StatefulSet, which outlives the pod."""
+
+    @pytest.mark.parametrize(
+        "read_before", [True, False], ids=["the pod was read", "the pod is not yet read"]
+    )
+    def test_it_is_about_the_owner_of_the_pod(
+        self,
+        api: FakeApiServer,
+        platform: KubernetesPlatform,
+        read_before: bool,  # noqa: FBT001 (the case)
+    ) -> None:
+        """By its UID, and from this pod."""
+        if read_before:
+            platform.workload()
+        platform.announce(Announcement("BootstrapFailed", "it stalled", warning=True))
+
+        (event,) = api.events
+        about = event["involvedObject"]
+        assert (about["kind"], about["name"], about["uid"]) == ("StatefulSet", "tester", STATEFUL_SET_UID)
+        assert (event["reason"], event["type"], event["message"]) == (
+            *("BootstrapFailed", "Warning", "it stalled"),
+        )
+        assert event["reportingInstance"] == POD
+
+    def test_it_is_told_also_where_the_pod_is_gone_by_now(
+        self, api: FakeApiServer, platform: KubernetesPlatform
+    ) -> None:
+        """What is announced with a recreation comes just then."""
+        platform.workload()
+        del api.pods[POD]
+        platform.announce(Announcement("NewBuildFound", "a build"))
+
+        assert len(api.events) == 1
+
+    def test_a_lacking_permission_is_named(self, api: FakeApiServer, platform: KubernetesPlatform) -> None:
+        """The loop goes on without."""
+        api.denied["create", "events"] = 'User "u" cannot create resource "events"'
+
+        with pytest.raises(NotPermittedError, match=r"allow create on events in its Role$"):
+            platform.announce(Announcement("R", "m"))
+
+
+class TestLastWords:
+    """The end of the node's own log, where its files say nothing."""
+
+    @pytest.mark.parametrize(
+        ("before", "now", "words"),
+        [
+            pytest.param("panic: before\n", "starting\n", "panic: before\n", id="of the process that ended"),
+            pytest.param(None, "starting\n", "starting\n", id="of the first process"),
+            pytest.param("", "starting\n", "starting\n", id="the one before said nothing"),
+            pytest.param(None, None, "", id="it never said anything"),
+        ],
+    )
+    def test_they_are_those_before_the_last_end(
+        self,
+        api: FakeApiServer,
+        platform: KubernetesPlatform,
+        before: str | None,
+        now: str | None,
+        words: str,
+    ) -> None:
+        """Of a node that is started again, the end of the new log says nothing of the end."""
+        for logs, text in ((api.previous_logs, before), (api.logs, now)):
+            if text is not None:
+                logs[POD] = text
+
+        assert platform.last_words() == words
+        assert {request.query["container"] for request in api.requests} == {"node"}

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulated_builds import PATIENCE_SECONDS, eventually, lives, write_program
+from simulated_builds import PATIENCE_SECONDS, eventually, free_port, lives, write_program
 
+from monitor.decide.announcements import Announcement
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
-from monitor.model import Build, SyncMode, Versions, Workload
+from monitor.model import Build, NodeExit, NodeProcess, SyncMode, Versions, Workload
+from monitor.node_log import TAIL_BYTES
 from monitor.platforms.builds import BuildStore
 from monitor.platforms.local import (
+    CRASH_LOOP,
     NODE_LOG_BYTES,
     LocalPlatform,
     Supervisor,
@@ -60,7 +63,7 @@ class TestPlatform:
 
         assert (found.uid, found.image, found.build) == ("uid-1", "avalanchego:latest", None)
         assert (found.network, found.sync_mode) == ("fuji", SyncMode.C_CHAIN_STATE_SYNC)
-        assert found.node_running is False
+        assert found.process == NodeProcess(running=False)
 
     @pytest.mark.parametrize("versions", [VERSIONS, None], ids=["known versions", "unknown versions"])
     def test_a_pin_outlives_the_process(self, tmp_path: Path, versions: Versions | None) -> None:
@@ -105,7 +108,83 @@ class TestPlatform:
 
         assert (one.workload().uid, one.recreated.is_set()) == ("uid-2", True)
         one.await_end(threading.Event())  # it does not wait: the supervisor starts `init` again
+        one.announce(Announcement("R", "m"))  # there is nobody to tell
         assert one.reverter() == ""
+
+    @pytest.mark.parametrize(
+        ("events", "process"),
+        [
+            pytest.param([], NodeProcess(False), id="nothing yet"),
+            pytest.param(["started"], NodeProcess(True), id="it runs"),
+            pytest.param(["started", 3], NodeProcess(False, CRASH_LOOP, 1, NodeExit(3)), id="it ended"),
+            pytest.param(
+                ["started", 0], NodeProcess(False, CRASH_LOOP, 1, NodeExit(0)), id="without an error"
+            ),
+            pytest.param(
+                ["started", -signal.SIGKILL],
+                NodeProcess(False, CRASH_LOOP, 1, NodeExit(137)),
+                id="by a signal",
+            ),
+            pytest.param(
+                ["started", 3, "started"], NodeProcess(True, "", 1, NodeExit(3)), id="it runs again"
+            ),
+            pytest.param(
+                ["started", 3, "started", -signal.SIGSEGV],
+                NodeProcess(False, CRASH_LOOP, 2, NodeExit(139)),
+                id="it ended again",
+            ),
+            pytest.param(
+                ["started", 3, "started", "stopped"],
+                NodeProcess(False, "", 1, NodeExit(3)),
+                id="it was stopped",
+            ),
+            pytest.param(
+                ["started", 3, "started", "recreated"], NodeProcess(False), id="another workload has no past"
+            ),
+            pytest.param(["gone"], NodeProcess(False, "its copy is gone"), id="it cannot be started"),
+            pytest.param(["gone", "started"], NodeProcess(True), id="its copy is back"),
+            pytest.param(
+                ["started", 3, "recreated", "started"], NodeProcess(True), id="another workload runs"
+            ),
+        ],
+    )
+    def test_it_keeps_how_the_process_fares(
+        self, tmp_path: Path, events: list[str | int], process: NodeProcess
+    ) -> None:
+        """In the words of a cluster, and a signal as a shell has it."""
+        one = platform(tmp_path)
+        for event in events:
+            match event:
+                case "started":
+                    one.started()
+                case "stopped":
+                    one.stopped()
+                case "gone":
+                    one.waits("its copy is gone")
+                case "recreated":
+                    one.recreate(unchanged=True)
+                case code:
+                    one.ended(int(code))
+
+        assert one.workload().process == process
+        assert process.crash_looping is (process.waiting == CRASH_LOOP)
+
+    @pytest.mark.parametrize(
+        ("printed", "words"),
+        [
+            pytest.param(None, "", id="nothing"),
+            pytest.param(b"FATAL: no\n", "FATAL: no\n", id="little"),
+            pytest.param(b"x" * TAIL_BYTES + b"end\n", "x" * (TAIL_BYTES - 4) + "end\n", id="much"),
+            pytest.param(b"a\xffb\n", "a\ufffdb\n", id="no text"),
+        ],
+    )
+    def test_last_words_are_the_end_of_what_the_node_printed(
+        self, tmp_path: Path, printed: bytes | None, words: str
+    ) -> None:
+        if printed is not None:
+            (tmp_path / "node.log").write_bytes(printed)
+
+        assert platform(tmp_path).last_words() == words
 
     @pytest.mark.parametrize(
         ("changes", "message"),
@@ -153,6 +232,7 @@ class Machine:
     platform: LocalPlatform
     stopping: threading.Event = field(default_factory=threading.Event)
     proceeds: Callable[[Workload], bool] = lambda _: True
+    port: int = field(default_factory=free_port)
     inits: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     failure: BaseException | None = None
@@ -180,6 +260,7 @@ class Machine:
             {"PATH": os.environ["PATH"], "MARK": "yes"},
             init,
             self.released.append,
+            ("127.0.0.1", self.port),
         )
         try:
             supervisor.run(self.stopping)
@@ -233,14 +314,14 @@ class TestSupervisor:
             eventually(lambda: len(machine.lived()) == 1, "the node")
             (life,) = machine.lived()
             assert lives(life["pid"])
-            assert machine.platform.workload().node_running is True
+            eventually(lambda: machine.platform.process == NodeProcess(running=True), "it is said to run")
             remembered = json.loads((machine.folder / "local-node.json").read_text())
 
         assert life["arguments"] == [f"--data-dir={machine.folder}/avalanchego", "--network-id=fuji"]
         assert (life["mark"], remembered["pid"]) == ("yes", life["pid"])
         assert not lives(life["pid"])
         assert not (machine.folder / "local-node.json").exists()
-        assert machine.platform.workload().node_running is False
+        assert machine.platform.workload().process == NodeProcess(running=False)
         assert (machine.folder / "node.log").read_text() == "hello\n"
         assert (machine.inits, machine.released) == (["uid-1"], ["uid-1"])
 
@@ -265,9 +346,24 @@ class TestSupervisor:
             os.kill(machine.pids()[0], signal.SIGKILL)
             eventually(lambda: len(machine.lived()) == 2, "the second life")
 
+            eventually(lambda: machine.platform.process.running, "it is said to run again")
+            process = machine.platform.process
+
         first, second = machine.pids()
         assert first != second
+        assert process == NodeProcess(running=True, restarts=1, last_exit=NodeExit(128 + signal.SIGKILL))
         assert (machine.inits, lives(second)) == (["uid-1"], False)
+
+    def test_a_node_that_keeps_ending_is_counted(self, machine: Machine) -> None:
+        """What it printed in all its lives is there to read."""
+        machine.node_is("print('no database', flush=True); sys.exit(7)")
+        with machine.supervised():
+            eventually(lambda: machine.platform.process.restarts >= 2, "two ends")
+            process = machine.platform.process
+            words = machine.platform.last_words()
+
+        assert process.last_exit == NodeExit(7)
+        assert words.startswith("no database\nno database\n")
 
     def test_what_is_recreated_goes_through_init_again(self, machine: Machine) -> None:
         machine.node_is(WAITS)
@@ -304,13 +400,41 @@ class TestSupervisor:
 
         assert (machine.failure, machine.lived()) == (None, [])
 
-    def test_a_build_that_is_no_program_is_said(self, machine: Machine) -> None:
+    def test_a_build_that_is_no_program_is_a_crash_of_that_build_alone(
+        self, machine: Machine, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """It is tried again with back-off, and the next build runs."""
         machine.node_is("")
         (copy,) = (path for path in (machine.folder / "builds").iterdir())
         copy.write_text("no program")
-        machine.supervise()
+        with machine.supervised():
+            eventually(lambda: machine.platform.process.restarts >= 2, "a second try")
+            process = machine.platform.process
+            machine.node_is(WAITS)
+            machine.platform.recreate(unchanged=False)
+            eventually(lambda: machine.platform.process == NodeProcess(running=True), "the next build")
 
-        assert str(machine.failure) == f"{copy} cannot be run (Exec format error): is it a program?"
+        message = f"{copy} cannot be run (Exec format error)"
+        assert (process.crash_looping, process.last_exit) == (True, NodeExit(126, message=message))
+        said = [record.getMessage() for record in caplog.records]
+        assert said[:2] == [f"{message}; it is started again in {seconds} s" for seconds in (1, 2)]
+        assert (machine.failure, machine.inits) == (None, ["uid-1", "uid-2"])
+
+    def test_a_build_whose_copy_is_gone_waits_and_is_no_crash(self, machine: Machine) -> None:
+        """As an image that is gone from its registry; it runs once it is back."""
+        machine.node_is(WAITS)
+        (copy,) = (path for path in (machine.folder / "builds").iterdir())
+        kept = copy.rename(machine.folder / "kept")
+        with machine.supervised():
+            eventually(lambda: machine.platform.process.waiting != "", "it is said")
+            process = machine.platform.process
+            kept.rename(copy)
+            eventually(lambda: machine.platform.process == NodeProcess(running=True), "it runs")
+
+        image = f"avalanchego@sha256:{copy.name}"
+        message = f"{copy}: the copy of build {image} is gone; put it back, or start a new data folder"
+        assert process == NodeProcess(running=False, waiting=message)
+        assert (process.crash_looping, machine.failure, machine.inits) == (False, None, ["uid-1"])
 
     def test_an_error_of_init_ends_it(self, machine: Machine) -> None:
         def refuses(_: Workload) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from builders import NEW, NOW, OLD, POLICY, build, workload
 
 from monitor.activity import Activity
+from monitor.decide.announcements import Announcement
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
@@ -34,6 +35,12 @@ class NeverAsked:
 
     def await_end(self, stopping: threading.Event) -> None:
         raise AssertionError(f"told to wait {stopping}")
+
+    def announce(self, announcement: Announcement) -> None:
+        raise AssertionError(f"told to announce {announcement}")
+
+    def last_words(self) -> str:
+        raise AssertionError("asked what the node printed")
 
     def reverter(self) -> str:
         raise AssertionError("asked who set the image")

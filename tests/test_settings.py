@@ -19,6 +19,8 @@ from monitor.settings import (
     HistorySettings,
     InitSettings,
     LocalSettings,
+    RequestSettings,
+    RerunSettings,
     StatusSettings,
     WaitSettings,
     parse,
@@ -32,6 +34,8 @@ REQUIRED: dict[type[BaseSettings], list[str]] = {
     DemoSettings: [],
     StatusSettings: ["--data-dir=/data"],
     HistorySettings: ["--data-dir=/data"],
+    RerunSettings: ["--data-dir=/data"],
+    RequestSettings: ["--data-dir=/data"],
 }
 COMMANDS: dict[type[BaseSettings], str] = {
     InitSettings: "init",
@@ -40,6 +44,8 @@ COMMANDS: dict[type[BaseSettings], str] = {
     DemoSettings: "demo",
     StatusSettings: "status",
     HistorySettings: "history",
+    RerunSettings: "rerun",
+    RequestSettings: "pause",
 }
 
 _Kind = TypeVar("_Kind", bound=BaseSettings)
@@ -76,6 +82,13 @@ TESTER = COMMON | {
     "rolling_tag": "latest",
     "on_new_build": "finish",
     "soak": 300.0,
+    "disk_floor": 10.0,
+    "start_timeout": 3600.0,
+    "crash_limit": 5,
+    "unhealthy_timeout": 3600.0,
+    "stall_warning": 1800.0,
+    "stall_timeout": 43200.0,
+    "deadline": "auto",
     "adopt": "",
     "health_check_interval": 10.0,
     "disk_check_interval": 300.0,
@@ -86,6 +99,7 @@ TESTER = COMMON | {
 POD = TESTER | {
     "namespace": "tests",
     "pod_name": "tester-0",
+    "pod_uid": "",
     "node_container_name": "node",
     "check_pod_timeout": 600.0,
 }
@@ -122,7 +136,9 @@ WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key"
             id="demo",
         ),
         pytest.param(StatusSettings, COMMON | {"json_output": False}, id="status"),
-        pytest.param(HistorySettings, COMMON | {"json_output": False}, id="history"),
+        pytest.param(HistorySettings, COMMON | {"json_output": False, "run": None}, id="history"),
+        pytest.param(RerunSettings, COMMON | {"image": ""}, id="rerun"),
+        pytest.param(RequestSettings, COMMON, id="pause and resume"),
     ],
 )
 def test_defaults(kind: type[BaseSettings], defaults: Mapping[str, object]) -> None:
@@ -142,6 +158,13 @@ SETTINGS: list[Any] = [
         (InitSettings, "rolling_tag", "master", "master"),
         (InitSettings, "on_new_build", "restart", "restart"),
         (InitSettings, "soak", "1m30s", 90.0),
+        (InitSettings, "disk_floor", "2.5", 2.5),
+        (InitSettings, "start_timeout", "2h", 7200.0),
+        (InitSettings, "crash_limit", "3", 3),
+        (InitSettings, "unhealthy_timeout", "30m", 1800.0),
+        (InitSettings, "stall_warning", "10m", 600.0),
+        (InitSettings, "stall_timeout", "24h", 86400.0),
+        (InitSettings, "deadline", "72h", 259200.0),
         (InitSettings, "adopt", "clear:abc123", "clear:abc123"),
         (InitSettings, "health_check_interval", "1m", 60.0),
         (InitSettings, "disk_check_interval", "1h", 3600.0),
@@ -150,12 +173,15 @@ SETTINGS: list[Any] = [
         (InitSettings, "node_timeout", "500ms", 0.5),
         (InitSettings, "namespace", "other", "other"),
         (InitSettings, "pod_name", "other-0", "other-0"),
+        (InitSettings, "pod_uid", "6d5c", "6d5c"),
         (InitSettings, "node_container_name", "avago", "avago"),
         (InitSettings, "check_pod_timeout", "20m", 1200.0),
         (WaitSettings, "image_check_interval", "30s", 30.0),
         (WaitSettings, "web_listen_address", "127.0.0.1:80", "127.0.0.1:80"),
         (LocalSettings, "data_dir", ".", Path()),
         (LocalSettings, "image_check_interval", "1s", 1.0),
+        (LocalSettings, "stall_timeout", "45m", 2700.0),
+        (HistorySettings, "run", "12", 12),
         (DemoSettings, "web_listen_address", ":0", ":0"),
     ]
 ]
@@ -163,7 +189,7 @@ SETTINGS: list[Any] = [
 
 def test_every_setting_is_in_these_tables() -> None:
     fields = {name for kind in REQUIRED for name in kind.model_fields}
-    elsewhere = {"build", "web_tls_certificate", "web_tls_key"}
+    elsewhere = {"build", "image", "web_tls_certificate", "web_tls_key"}
     switches = {"debug", "keep", "json_output"}
 
     assert {case.values[1] for case in SETTINGS} == fields - elsewhere - switches
@@ -229,6 +255,52 @@ def test_a_variable_without_the_prefix_is_no_setting(monkeypatch: pytest.MonkeyP
     assert read(InitSettings).soak == Duration(300)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("auto", "auto"), ("336h", 1209600.0), ("1ms", 0.001)],
+    ids=["auto", "two weeks", "at once"],
+)
+def test_the_deadline_is_a_duration_or_auto(
+    text: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_flag = read(InitSettings, [f"--deadline={text}"]).deadline
+    monkeypatch.setenv("BOOTSTRAP_MONITOR_DEADLINE", text)
+
+    assert [by_flag, read(InitSettings).deadline] == [value, value]
+
+
+def test_the_image_to_run_again_is_a_word() -> None:
+    assert read(RerunSettings, ["node@sha256:1"]).image == "node@sha256:1"
+    assert read(RerunSettings).image == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "value"),
+    [
+        pytest.param(["--disk-floor=0"], 0.0, id="no floor"),
+        pytest.param(["--disk-floor=99.9"], 99.9, id="a high floor"),
+    ],
+)
+def test_bounds_of_the_disk_floor(flags: Sequence[str], value: float) -> None:
+    assert read(InitSettings, flags).disk_floor == value
+
+
+@pytest.mark.parametrize(
+    ("flags", "lengths"),
+    [
+        pytest.param(["--stall-warning=12h"], (43200.0, 43200.0), id="as long as the default"),
+        pytest.param(["--stall-timeout=30m"], (1800.0, 1800.0), id="as short as the default"),
+        pytest.param(["--stall-warning=1m", "--stall-timeout=2m"], (60.0, 120.0), id="both"),
+    ],
+)
+def test_a_stall_is_warned_of_before_it_is_a_failure(
+    flags: Sequence[str], lengths: tuple[float, float]
+) -> None:
+    found = read(InitSettings, flags)
+
+    assert (found.stall_warning, found.stall_timeout) == lengths
+
+
 def test_of_a_flag_given_twice_the_last_holds() -> None:
     assert read(InitSettings, ["--soak=1m", "--soak=2m"]).soak == Duration(120)
 
@@ -267,6 +339,102 @@ TOGETHER = "--web-tls-certificate and --web-tls-key go together"
             ["--soak=99999999999h"],
             "--soak is '99999999999h': it must be shorter than 292 years",
             id="duration beyond all bounds",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--disk-floor=-1"],
+            "--disk-floor is '-1': input should be greater than or equal to 0",
+            id="a floor under nothing",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--disk-floor=100"],
+            "--disk-floor is '100': input should be less than 100",
+            id="a floor that nothing reaches",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--disk-floor=10%"],
+            "--disk-floor is '10%': input should be a valid number, unable to parse string as a number",
+            id="a floor with its unit",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--disk-floor=nan"],
+            "--disk-floor is 'nan': input should be a finite number",
+            id="a floor that is no number",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--start-timeout=0s"],
+            "--start-timeout is '0s': it must be longer than zero",
+            id="no time to start",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--crash-limit=0"],
+            "--crash-limit is '0': input should be greater than or equal to 1",
+            id="a limit of no crash",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--crash-limit=2.5"],
+            "--crash-limit is '2.5': input should be a valid integer, unable to parse string as an integer",
+            id="half a crash",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--unhealthy-timeout=1d"],
+            f"--unhealthy-timeout is '1d': {NO_DURATION}",
+            id="unhealthy for days",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--stall-warning=-5m"],
+            f"--stall-warning is '-5m': {NO_DURATION}",
+            id="a warning before the time",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--stall-timeout=soon"],
+            f"--stall-timeout is 'soon': {NO_DURATION}",
+            id="stalled soon",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--stall-timeout=10m"],
+            "--stall-timeout is '10m': it must not be shorter than --stall-warning, which is 30m",
+            id="stalled before it is warned of",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--stall-warning=24h"],
+            "--stall-timeout is 12h: it must not be shorter than --stall-warning, which is 24h",
+            id="warned of after it stalled",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--deadline=14d"],
+            "--deadline is '14d': it must be auto or a duration such as 30s, 1m30s or 12h",
+            id="deadline in days",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--deadline=0s"],
+            "--deadline is '0s': it must be longer than zero",
+            id="no deadline",
+        ),
+        pytest.param(
+            InitSettings,
+            ["--deadline=Auto"],
+            "--deadline is 'Auto': it must be auto or a duration such as 30s, 1m30s or 12h",
+            id="auto in capitals",
+        ),
+        pytest.param(
+            HistorySettings,
+            ["--run=0"],
+            "--run is '0': input should be greater than or equal to 1",
+            id="run 0",
         ),
         pytest.param(
             InitSettings,
@@ -529,6 +697,13 @@ DEFAULT_POLICY = Policy(
     tick_seconds=10.0,
     soak_seconds=300.0,
     holder_timeout_seconds=300.0,
+    disk_floor_ratio=0.1,
+    start_timeout_seconds=3600.0,
+    crash_limit=5,
+    unhealthy_timeout_seconds=3600.0,
+    stall_warning_seconds=1800.0,
+    stall_timeout_seconds=43200.0,
+    deadline_seconds=None,
     adopt_keep=False,
     adopt_clear_token="",
 )
@@ -544,6 +719,14 @@ DEFAULT_POLICY = Policy(
         pytest.param(["--health-check-interval=1m"], {"tick_seconds": 60.0}, id="tick"),
         pytest.param(["--soak=1s"], {"soak_seconds": 1.0}, id="soak"),
         pytest.param(["--holder-timeout=1h"], {"holder_timeout_seconds": 3600.0}, id="holder"),
+        pytest.param(["--disk-floor=2.5"], {"disk_floor_ratio": 0.025}, id="disk floor"),
+        pytest.param(["--start-timeout=2h"], {"start_timeout_seconds": 7200.0}, id="start"),
+        pytest.param(["--crash-limit=3"], {"crash_limit": 3}, id="crashes"),
+        pytest.param(["--unhealthy-timeout=2h"], {"unhealthy_timeout_seconds": 7200.0}, id="unhealthy"),
+        pytest.param(["--stall-warning=1h"], {"stall_warning_seconds": 3600.0}, id="stall, warning"),
+        pytest.param(["--stall-timeout=1h"], {"stall_timeout_seconds": 3600.0}, id="stall"),
+        pytest.param(["--deadline=auto"], {"deadline_seconds": None}, id="deadline, auto"),
+        pytest.param(["--deadline=48h"], {"deadline_seconds": 172800.0}, id="deadline"),
         pytest.param(["--adopt=keep"], {"adopt_keep": True}, id="keep"),
         pytest.param(["--adopt=clear:abc"], {"adopt_clear_token": "abc"}, id="clear"),
     ],
@@ -559,7 +742,16 @@ def test_help_names_flag_default_and_variable(capsys: pytest.CaptureFixture[str]
 
     assert caught.value.code == 0
     assert text.startswith("usage: bootstrap-monitor wait-for-completion [-h] ")
-    assert (
-        "--soak Duration How long the node must stay healthy before a run has succeeded. (default: 5m) "
-        "[env: BOOTSTRAP_MONITOR_SOAK]"
-    ) in text
+    for words in (
+        "--soak Duration How long the node must stay healthy before a run has succeeded. (default: 5m) [env: ",
+        "[env: BOOTSTRAP_MONITOR_SOAK]",
+        "--sync-mode {c-chain-state-sync,only-p-chain-full-sync,full-sync} The sync mode, ",
+        "--disk-floor float Percent of the volume that must be free",
+        "(default: 10.0) [env: BOOTSTRAP_MONITOR_DISK_FLOOR]",
+        "--crash-limit int Restarts of the node without progress between",
+        "--stall-timeout Duration How long without progress until the run has failed",
+        "(default: 12h) [env: BOOTSTRAP_MONITOR_STALL_TIMEOUT]",
+        "--deadline {Duration,auto} How long a run may be open; auto: 60 days for full",
+        "(default: auto) [env: BOOTSTRAP_MONITOR_DEADLINE]",
+    ):
+        assert words in text

@@ -22,14 +22,27 @@ from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger import open_ledger
 from monitor.ledger.recovery import FILE
 from monitor.ledger.schema import VERSION
-from monitor.model import Build, Count, Health, Outcome, Phase, Reason, VolumeReading
+from monitor.model import (
+    Build,
+    ChainActivity,
+    ChainLog,
+    Count,
+    Evidence,
+    Health,
+    Outcome,
+    Phase,
+    Reason,
+    VolumeReading,
+)
 from monitor.settings import HistorySettings, StatusSettings, parse
 from monitor.view import (
     NodeStatus,
+    ProgressStatus,
     build_reading,
     configuration_reading,
     node_reading,
     phase_reading,
+    progress_reading,
     volume_reading,
 )
 
@@ -43,6 +56,9 @@ def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(WIDE))
     for name in [name for name in os.environ if name.startswith("BOOTSTRAP_MONITOR_")]:
         monkeypatch.delenv(name)
+
+
+LAST_WORDS = "==> main.log <==\n\x1b[31m[bold]FATAL\x1b[0m no disk\r\n\x1b]0;owned\x07\tlast\n"
 
 
 def fill(data_dir: Path) -> None:
@@ -70,6 +86,7 @@ def fill(data_dir: Path) -> None:
 
         begin(build())
         end(Outcome.FAILED, Reason.STALLED, "P stood still")
+        ledger.keep_evidence(1, Evidence(LAST_WORDS, at.wall))
         begin(build(NEW, "d" * 40))
         end(Outcome.SUCCEEDED, None, "", 5400.0, 5460.0, 3 * 2**30)
         begin(build())
@@ -111,9 +128,9 @@ def status(data_dir: Path, *, json_output: bool = False) -> int:
     return run_status(StatusSettings(data_dir=data_dir, json=json_output))
 
 
-def history(data_dir: Path, *, json_output: bool = False) -> int:
+def history(data_dir: Path, *, json_output: bool = False, run: int | None = None) -> int:
     """Run `history`."""
-    return run_history(HistorySettings(data_dir=data_dir, json=json_output))
+    return run_history(HistorySettings(data_dir=data_dir, json=json_output, run=run))
 
 
 class TestHistory:
@@ -163,6 +180,96 @@ class TestHistory:
         assert capsys.readouterr().out == said
 
 
+class TestOneRun:
+    """`history --run N`: all there is to say of it."""
+
+    def test_of_a_failure_with_its_node_s_last_words(
+        self, filled: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert history(filled, run=1) == 0
+
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == "run       1 · failed: stalled"
+        assert lines[1] == f"image     {build().image}"
+        assert "message   P stood still" in lines
+        assert lines[lines.index("==> main.log <==") - 1].startswith(
+            "evidence  the node's last words, taken "
+        )
+
+    def test_nothing_of_the_log_steers_the_terminal(
+        self, filled: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Nor is any of it taken for markup."""
+        history(filled, run=1)
+
+        out = capsys.readouterr().out
+        assert [" ".join(line.split()) for line in out.splitlines()[-3:]] == [
+            *(
+                "==> main.log <==",
+                "\ufffd[31m[bold]FATAL\ufffd[0m no disk\ufffd",
+                "\ufffd]0;owned\ufffd last",
+            ),
+        ]
+        assert {each for each in out if not each.isprintable()} == {"\n"}
+
+    @pytest.mark.parametrize(
+        ("number", "state"), [(2, "2 · succeeded"), (3, "3 · open")], ids=["a success", "the open one"]
+    )
+    def test_without_evidence(
+        self, filled: Path, capsys: pytest.CaptureFixture[str], number: int, state: str
+    ) -> None:
+        assert history(filled, run=number) == 0
+
+        out = capsys.readouterr().out
+        assert out.splitlines()[0] == f"run       {state}"
+        assert "evidence" not in out
+
+    def test_a_long_line_is_not_folded(
+        self, filled: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It may be searched."""
+        monkeypatch.setenv("COLUMNS", "40")
+        history(filled, run=1)
+
+        assert f"image     {build().image}\n" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("number", "evidence"), [(1, LAST_WORDS), (2, None), (3, None)], ids=["failure", "success", "open"]
+    )
+    def test_as_json(
+        self, filled: Path, capsys: pytest.CaptureFixture[str], number: int, evidence: str | None
+    ) -> None:
+        """The same as in the list, and the evidence as it was printed: JSON escapes it."""
+        history(filled, json_output=True)
+        listed = {run["run"]: run for run in json.loads(capsys.readouterr().out)}
+        assert history(filled, json_output=True, run=number) == 0
+
+        out = capsys.readouterr().out
+        assert json.loads(out) == listed[number] | {"evidence": evidence}
+        assert {each for each in out if not each.isprintable()} <= {"\n"}
+
+    @pytest.mark.parametrize("json_output", [False, True], ids=["lines", "JSON"])
+    def test_that_is_not_there(
+        self,
+        filled: Path,
+        capsys: pytest.CaptureFixture[str],
+        json_output: bool,  # noqa: FBT001 (the case)
+    ) -> None:
+        with pytest.raises(MonitorError) as caught:
+            history(filled, json_output=json_output, run=4)
+
+        assert str(caught.value) == "there is no run 4: history lists those that there are"
+        assert (caught.value.exit_code, capsys.readouterr().out) == (1, "")
+
+    def test_whose_clearing_only_began(self, filled: Path) -> None:
+        """It is no run yet."""
+        with closing(open_ledger(filled)) as ledger:
+            ledger.record(NOW, "machine-1", [BeginClearing(workload(build(NEW)), "")])
+
+        with pytest.raises(MonitorError, match=r"^there is no run 4: "):
+            history(filled, run=4)
+
+
 class TestStatus:
     """What the tester is doing."""
 
@@ -198,6 +305,34 @@ class TestStatus:
         assert found["volume"]["usageBytes"] == 2**30
         assert found["newBuild"]["commit"] == "e" * 40
         assert (found["consecutiveFailures"], found["lastSuccessAt"]) == (0, NOW.wall + 10860)
+
+    def test_with_what_its_chains_do(self, filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        chains = {"P": ChainLog(ChainActivity.EXECUTING, 5678, 0.5), "C": ChainLog(ChainActivity.FETCHING)}
+        with closing(open_ledger(filled)) as ledger:
+            reading = progress_reading(3, ProgressStatus(chains, stalled=True))
+            ledger.record(NOW, "machine-1", readings={"progress": reading})
+        status(filled)
+        lines = capsys.readouterr().out.splitlines()
+        status(filled, json_output=True)
+        found = json.loads(capsys.readouterr().out)
+
+        assert "chain C   fetching" in lines
+        assert "chain P   fetched 5,678 · accepted 12 blocks · executing 50%" in lines
+        assert "stalled   no progress since the run's start" in lines
+        assert (found["stalled"], found["chains"]["P"]["ratio"]) == (True, 0.5)
+
+    def test_nothing_of_a_node_steers_the_terminal(
+        self, filled: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The message of a crash ends with what the node printed."""
+        with closing(open_ledger(filled)) as ledger:
+            phase = phase_reading(Phase.IDLE, "failed: \x1b[2J[/bold]\x07")
+            ledger.record(NOW, "machine-1", readings={"phase": phase})
+        status(filled)
+
+        out = capsys.readouterr().out
+        assert "phase     idle: failed: \ufffd[2J[/bold]\ufffd\n" in out
+        assert {each for each in out if not each.isprintable()} == {"\n"}
 
     def test_without_runs(self, empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """The ledger is there before anything was decided."""
@@ -308,6 +443,19 @@ def test_a_tester_of_local_is_found_where_there_is_one_only(
             1,
             f"no ledger at {{}}/none/{FILE}: give the --data-dir of a tester that has run",
             id="history, no folder",
+        ),
+        pytest.param(
+            ["history", "--run=1", "--data-dir={}"],
+            1,
+            f"no ledger at {{}}/{FILE}: give the --data-dir of a tester that has run",
+            id="one run, no ledger",
+        ),
+        pytest.param(
+            ["history", "--run=first", "--data-dir={}"],
+            2,
+            "--run (BOOTSTRAP_MONITOR_RUN) is 'first': "
+            "input should be a valid integer, unable to parse string as an integer",
+            id="one run, no number",
         ),
         pytest.param(
             ["history"],

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from builders import NOW, build, run, workload
 from rich.console import Console
 
-from monitor.model import Count, Health, Outcome, Phase, Reason, Run
+from monitor.model import (
+    Bookkeeping,
+    ChainActivity,
+    ChainLog,
+    Count,
+    Evidence,
+    Health,
+    Outcome,
+    Phase,
+    Reason,
+    Run,
+    Versions,
+)
 from monitor.terminal import (
     Reporter,
     history_table,
     progress_text,
     result_text,
+    run_lines,
     status_lines,
 )
-from monitor.texts import size_text
+from monitor.texts import printable, size_text
 from monitor.view import (
     NodeStatus,
+    ProgressStatus,
     Reading,
     Snapshot,
     Status,
@@ -137,6 +152,131 @@ def test_status_tells_what_is_known_and_leaves_out_what_is_not() -> None:
     assert [line.split()[0] for line in full] == [
         *("tester", "phase", "notice", "run", "image", "active", "chain", "node", "disk", "new"),
     ]
+
+
+PROGRESS = ProgressStatus(
+    {
+        "P": ChainLog(ChainActivity.EXECUTING, 5678, 0.426),
+        "C": ChainLog(ChainActivity.SYNCING_STATE),
+    },
+    stalled=False,
+)
+STALLED = replace(PROGRESS, stalled=True)
+
+
+def watched(progress: ProgressStatus | None, **books: Any) -> list[str]:
+    """The status's lines of chains and stall, of an open run."""
+    shown = replace(status(run(bookkeeping=Bookkeeping(**books))), progress=progress)
+    return [line for line in status_lines(shown) if line.startswith(("chain", "stalled"))]
+
+
+@pytest.mark.parametrize(
+    ("progress", "books", "lines"),
+    [
+        pytest.param(None, {}, ["chain P   fetched 5,678 · accepted 1,234 blocks"], id="not watched"),
+        pytest.param(
+            PROGRESS,
+            {},
+            [
+                "chain C   syncing state",
+                "chain P   fetched 5,678 · accepted 1,234 blocks · executing 43%",
+            ],
+            id="activity and percent",
+        ),
+        pytest.param(
+            replace(STALLED, chains={}),
+            {"progress_at": NOW.wall - 100_000},
+            [
+                "chain P   fetched 5,678 · accepted 1,234 blocks",
+                "stalled   no progress since 1970-01-11 10:00:00Z",
+            ],
+            id="stalled",
+        ),
+        pytest.param(
+            replace(STALLED, chains={}),
+            {},
+            [
+                "chain P   fetched 5,678 · accepted 1,234 blocks",
+                "stalled   no progress since the run's start",
+            ],
+            id="stalled from the start",
+        ),
+    ],
+)
+def test_status_tells_what_each_chain_does(
+    progress: ProgressStatus | None, books: dict[str, Any], lines: list[str]
+) -> None:
+    assert watched(progress, **books) == lines
+
+
+def test_an_open_run_line_by_line() -> None:
+    assert list(run_lines(run(), None)) == [
+        "run       1 · open",
+        f"image     {build().image}",
+        f"version   avalanchego/1.14.2 · commit {'c' * 40}",
+        "tested    fuji · full-sync · testbed default",
+        "started   1970-01-12 11:00:00Z",
+        "restarts  0",
+    ]
+
+
+def test_a_run_that_succeeded_has_what_was_measured() -> None:
+    assert list(run_lines(SUCCEEDED, None))[5:] == [
+        "ended     1970-01-12 13:46:40Z",
+        "duration  1h30m active",
+        "wall      1h31m",
+        "disk      3.0 GiB",
+        "restarts  0",
+    ]
+
+
+def test_a_run_that_failed_has_its_reason_and_the_last_words_of_its_node() -> None:
+    nameless = replace(
+        FAILED, build=replace(build(), versions=None), bookkeeping=Bookkeeping(node_restarts=5)
+    )
+    lines = list(run_lines(nameless, Evidence("first\nlast\n\n", NOW.wall)))
+
+    assert lines[0] == "run       2 · failed: stalled"
+    assert lines[2] == "version   unknown · commit unknown"
+    assert lines[5:] == [
+        "restarts  5",
+        "message   P stood still",
+        "evidence  the node's last words, taken 1970-01-12 13:46:40Z:",
+        "first\nlast",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("plain é ✓", "plain é ✓", id="ordinary"),
+        pytest.param("a\n\tb", "a\n\tb", id="lines and tabs"),
+        pytest.param("\x1b[2J\x1b]0;title\x07", "\ufffd[2J\ufffd]0;title\ufffd", id="escape sequences"),
+        pytest.param("a\rb\x08\x00\x7f", "a\ufffdb\ufffd\ufffd\ufffd", id="control characters"),
+        pytest.param("\x9b31m", "\ufffd31m", id="one of eight bits"),
+        pytest.param("a\u202eb\u2028c", "a\ufffdb\ufffdc", id="what turns the line around or ends it"),
+    ],
+)
+def test_what_would_steer_a_terminal_is_not_printed(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+VERSION, MESSAGE = "\x1b[31m[bold]\x07", "\x1b[31m[/red]\x07"
+
+
+def test_nothing_of_a_node_steers_the_terminal() -> None:
+    """Messages have a node's last line, and a version is whatever it printed."""
+    versions = Versions(VERSION, "", 0, "", "")
+    odd = replace(FAILED, build=replace(build(), versions=versions), message=MESSAGE)
+    file = io.StringIO()
+    reporter = Reporter(Console(file=file, width=300))
+    reporter.report(status(odd, phase=Phase.IDLE, message=MESSAGE))
+    reporter.report(status(phase=Phase.DISCOVERING, message=MESSAGE))
+    said = "\n".join([file.getvalue(), *history_lines(300, odd)])
+
+    assert said.count("[31m[bold]") == 3, "as it was printed: in the result, the progress and the history"
+    assert said.count("[31m[/red]") == 2, "in the result, and while there is no run"
+    assert {each for each in said if not each.isprintable()} == {"\n"}
 
 
 def test_a_file_gets_a_line_for_each_change_and_each_result_once() -> None:

@@ -34,6 +34,8 @@ from monitor.ledger import open_ledger, open_read_only
 from monitor.model import (
     Bookkeeping,
     Build,
+    ChainActivity,
+    ChainLog,
     Count,
     Health,
     Instant,
@@ -46,6 +48,7 @@ from monitor.model import (
 from monitor.view import (
     RESULTS_SHOWN,
     NodeStatus,
+    ProgressStatus,
     Reading,
     Snapshot,
     Status,
@@ -54,6 +57,7 @@ from monitor.view import (
     configuration_reading,
     node_reading,
     phase_reading,
+    progress_reading,
     run_json,
     status_json,
     status_of,
@@ -243,8 +247,57 @@ def test_a_whole_ledger_is_shown_alike_by_its_monitor_and_by_a_command_beside_it
     assert (shown.tester_since, shown.consecutive_failures) == (NOW.wall, 0)
 
 
+PROGRESS = ProgressStatus(
+    {
+        "P": ChainLog(ChainActivity.WAITING, 1234, 1.0),
+        "C": ChainLog(ChainActivity.SYNCING_STATE, None, None, None),
+        "X": ChainLog(ChainActivity.EXECUTING, 5, 0.5, NOW.wall + 60),
+    },
+    stalled=True,
+)
+
+
+def progress_of(shown: Run | None, reading: dict[str, Any] | None) -> ProgressStatus | None:
+    """The progress of a ledger with this run and this reading; through JSON, as the ledger keeps it."""
+    readings = {"progress": Reading(json.loads(json.dumps(reading)), READ_AT)} if reading else {}
+    return status_of(snapshot(runs=(shown,) if shown else (), readings=readings), NOW.wall).progress
+
+
+@pytest.mark.parametrize(
+    "progress",
+    [pytest.param(PROGRESS, id="chains"), pytest.param(ProgressStatus({}, stalled=False), id="no logs")],
+)
+def test_the_progress_of_an_open_run_is_shown_as_it_was_read(progress: ProgressStatus) -> None:
+    assert progress_of(run(number=6), progress_reading(6, progress)) == progress
+
+
+@pytest.mark.parametrize(
+    ("shown", "reading"),
+    [
+        pytest.param(run(number=6), None, id="not read yet"),
+        pytest.param(ended(6), progress_reading(6, PROGRESS), id="the run ended"),
+        pytest.param(run(number=7), progress_reading(6, PROGRESS), id="it is of the run before"),
+        pytest.param(None, progress_reading(6, PROGRESS), id="no run"),
+    ],
+)
+def test_progress_that_is_not_the_open_run_s_is_not_shown(
+    shown: Run | None, reading: dict[str, Any] | None
+) -> None:
+    """Else a run would begin as stalled as the one before it ended."""
+    assert progress_of(shown, reading) is None
+
+
+def test_progress_in_json() -> None:
+    shown = status_json(full_status(progress=PROGRESS))
+
+    assert shown["stalled"] is True
+    assert list(shown["chains"]) == ["C", "P", "X"]
+    assert shown["chains"]["C"] == {"activity": "syncing_state", "ratio": None, "endAt": None}
+    assert shown["chains"]["X"] == {"activity": "executing", "ratio": 0.5, "endAt": NOW.wall + 60}
+
+
 def test_a_run_in_json() -> None:
-    books = Bookkeeping(active_seconds=5500.0, node_restarts=2)
+    books = Bookkeeping(active_seconds=5500.0, node_restarts=2, progress_at=NOW.wall - 3000)
     failed = ended(7, Outcome.FAILED, reason=Reason.STALLED, message="P stood still", bookkeeping=books)
 
     assert run_json(failed) == {
@@ -265,6 +318,7 @@ def test_a_run_in_json() -> None:
         "diskUsageBytes": 3 * 2**30,
         "activeSeconds": 5500.0,
         "nodeRestarts": 2,
+        "lastProgressAt": NOW.wall - 3000,
         "recovered": False,
         "settingsChanged": False,
     }
@@ -274,7 +328,10 @@ def test_what_an_open_run_does_not_have_yet_is_null_in_json() -> None:
     shown = run_json(run(build=replace(build(), versions=None)))
     absent = {key for key, value in shown.items() if value is None}
 
-    assert absent == {"endedAt", "outcome", "reason", "durationSeconds", "wallSeconds", "diskUsageBytes"}
+    assert absent == {
+        *("endedAt", "outcome", "reason", "durationSeconds", "wallSeconds", "diskUsageBytes"),
+        "lastProgressAt",
+    }
     assert (shown["version"], shown["commit"]) == ("", "")
 
 
@@ -291,6 +348,8 @@ def test_the_status_in_json_of_a_tester_of_which_nothing_is_known() -> None:
         "run": None,
         "progress": [],
         "node": None,
+        "stalled": None,
+        "chains": {},
         "volume": None,
         "newBuild": None,
         "lastImageCheckAt": None,

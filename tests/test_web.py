@@ -11,23 +11,36 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from typing import Any
 
 import pytest
-from builders import build, ended, full_status, run, status
+from builders import NOW, build, ended, full_status, run, status, workload
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
 from monitor.activity import Activity
+from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
+from monitor.ledger import open_ledger
 from monitor.metrics import StatusCollector
-from monitor.model import Outcome, Reason, Run, Versions
+from monitor.model import (
+    Bookkeeping,
+    ChainActivity,
+    ChainLog,
+    Evidence,
+    Outcome,
+    Phase,
+    Reason,
+    Run,
+    Versions,
+)
 from monitor.settings import LocalSettings, WaitSettings, WebSettings, parse
-from monitor.view import Status, run_json, status_json
+from monitor.view import ProgressStatus, Status, run_json, status_json, status_of
 from monitor.web import Certificate, Limits, Site, WebServer
 
 HOST = "127.0.0.1"
@@ -307,6 +320,101 @@ def test_the_page_shows_the_tester() -> None:
     assert set(page.links) >= {"/metrics", "/api/v1/status", "/api/v1/history"}
 
 
+PROGRESS = ProgressStatus(
+    {
+        "P": ChainLog(ChainActivity.EXECUTING, 1234, 0.426),
+        "C": ChainLog(ChainActivity.SYNCING_STATE),
+    },
+    stalled=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param(
+            {"progress": PROGRESS},
+            "Chain P fetched 1,234 · executed 200 blocks · executing 43% Chain C syncing state ",
+            id="what each chain does",
+        ),
+        pytest.param(
+            {"progress": ProgressStatus({"X": ChainLog(ChainActivity.WAITING, ratio=1.0)}, stalled=False)},
+            "Chain P fetched 1,234 · executed 200 blocks Chain X waiting 100% ",
+            id="a chain that counts no blocks",
+        ),
+        pytest.param(
+            {
+                "progress": replace(PROGRESS, stalled=True),
+                "run": run(number=6, bookkeeping=Bookkeeping(progress_at=NOW.wall - 100_000)),
+            },
+            "Stalled no progress since 1970-01-11 10:00:00Z ",
+            id="stalled since when",
+        ),
+        pytest.param(
+            {"progress": replace(PROGRESS, stalled=True)},
+            "Stalled no progress since 1970-01-12 11:00:00Z ",
+            id="stalled since the start",
+        ),
+        pytest.param(
+            {"phase": Phase.BLOCKED, "message": "blocked: the node has no peers; no clock runs meanwhile"},
+            " blocked blocked: the node has no peers; no clock runs meanwhile ",
+            id="what it is blocked by",
+        ),
+        pytest.param(
+            {"phase": Phase.PAUSED, "message": "paused: no new build is taken until resumed"},
+            " paused paused: no new build is taken until resumed ",
+            id="paused",
+        ),
+        pytest.param(
+            {"run": ended(6, Outcome.FAILED, reason=Reason.CRASHED, message="exit code 2: no disk")},
+            "State ✗ failed: crashed Why exit code 2: no disk Build ",
+            id="why the last run failed",
+        ),
+    ],
+)
+def test_the_page_shows_how_the_run_comes_along(changes: dict[str, Any], words: str) -> None:
+    assert words in page_of(full_status(**changes)).text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="not watched"),
+        pytest.param({"progress": PROGRESS}, id="going on"),
+        pytest.param({"run": ended(6, message="it succeeded")}, id="a success"),
+    ],
+)
+def test_the_page_does_not_show_what_is_not_so(changes: dict[str, Any]) -> None:
+    page = page_of(full_status(**changes)).text
+
+    assert ("Stalled" in page, "Why" in page) == (False, False)
+
+
+def test_the_end_of_a_node_s_log_is_not_served(tmp_path: Path) -> None:
+    """It may hold what is nobody else's business: who may see the volume may read it."""
+    with closing(open_ledger(tmp_path)) as ledger:
+        ledger.record(NOW, "default", [BeginClearing(workload(build()), "")])
+        ledger.record(NOW, "default", [BeginRun(workload(build()))])
+        last = ledger.last()
+        assert last is not None
+        end = EndRun(last, Outcome.FAILED, Reason.CRASHED, "it crashed", None, None, None)
+        ledger.record(NOW, "default", [end])
+        ledger.keep_evidence(last.number, Evidence("a secret of the node", NOW.wall))
+
+        def load() -> Status:
+            return status_of(ledger.snapshot(21), NOW.wall)
+
+        registry = CollectorRegistry()
+        registry.register(StatusCollector(load, Activity()))
+        site = Site(registry, load, lambda: ledger.runs(100), lambda: (True, []), lambda: True)
+        with serving(site) as server:
+            bodies = {path: ask(server, path)[1] for path in PATHS}
+
+    assert [path for path, body in bodies.items() if b"secret" in body] == []
+    assert b"it crashed" in bodies["/"]
+    assert b"it crashed" in bodies["/api/v1/history"]
+
+
 def test_the_page_shows_the_results() -> None:
     heads, stalled, superseded, succeeded, recovered, nameless = page_of(full_status()).rows
     assert heads == ["Run", "Outcome", "Version", "Commit", "Image", "Duration", "Wall", "Disk", "Ended"]
@@ -339,20 +447,21 @@ def test_the_page_of_a_tester_that_has_seen_nothing() -> None:
 EVIL = "<script>alert(1)</script>\"'&"
 
 
-def test_nothing_that_is_shown_becomes_markup() -> None:
+@pytest.mark.parametrize("failed", [False, True], ids=["an open run", "a failed run"])
+def test_nothing_that_is_shown_becomes_markup(*, failed: bool) -> None:
     """Messages hold what programs printed, images what people wrote."""
     versions = Versions(EVIL, EVIL, 0, EVIL, EVIL)
     evil = build()
     evil = type(evil)(EVIL, evil.digests, versions)
-    failed = ended(1, Outcome.FAILED, reason=Reason.CRASHED, message=EVIL, build=evil)
+    crash = ended(1, Outcome.FAILED, reason=Reason.CRASHED, message=EVIL, build=evil)
     shown = full_status(
         tester=EVIL,
         network=EVIL,
         testbed=EVIL,
         message=EVIL,
         notice=EVIL,
-        run=run(build=evil),
-        results=(failed,),
+        run=crash if failed else run(build=evil),
+        results=(crash,),
         new_build=evil,
     )
     page = page_of(shown)

@@ -15,6 +15,7 @@ VERSIONS = Versions("avalanchego/1.14.2", "v1.4.5", 45, "c" * 40, "1.26.8")
 BUILD = Build(f"{REPOSITORY}@{D1}", frozenset({D1}), VERSIONS)
 NEW_BUILD = Build(f"{REPOSITORY}@{D2}", frozenset({D2}), VERSIONS)
 POD, UID = "tester-0", "uid-a"
+STATEFUL_SET_UID = "uid-of-the-set"
 CHECK_POD = "tester-version-check"
 
 
@@ -82,7 +83,9 @@ def pod_of_template(found: JsonObject, uid: str = UID) -> JsonObject:
             "uid": uid,
             "labels": {"controller-revision-hash": found["status"]["updateRevision"], "app": "tester"},
             "annotations": template.get("metadata", {}).get("annotations", {}),
-            "ownerReferences": [{"kind": "StatefulSet", "name": found["metadata"]["name"]}],
+            "ownerReferences": [
+                {"kind": "StatefulSet", "name": found["metadata"]["name"], "uid": STATEFUL_SET_UID}
+            ],
         },
         "spec": template["spec"],
         "status": {},

@@ -17,7 +17,7 @@ from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, 
 from monitor.model import JsonObject
 
 _METHODS = {"get": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
-_PREFIXES = {"pods": "/api/v1", "statefulsets": "/apis/apps/v1"}
+_PREFIXES = {"pods": "/api/v1", "events": "/api/v1", "statefulsets": "/apis/apps/v1"}
 _CONTENT_TYPES = {"patch": "application/strategic-merge-patch+json"}
 _MESSAGE_LENGTH = 400
 
@@ -54,7 +54,8 @@ class Call:
 
     def __str__(self) -> str:
         """The call as an error names it."""
-        return f"{self.verb} {self.resource} {self.name!r} in namespace {self.namespace!r}"
+        named = f" {self.name!r}" if self.name else ""
+        return f"{self.verb} {self.resource}{named} in namespace {self.namespace!r}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,29 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from monitor.cluster.answers import Answer, Call
 from monitor.cluster.connection import Connection, Pause, configuration_for, forever
-from monitor.cluster.objects import VERSIONS_ANNOTATION, StatefulSet, pod_of, stateful_set_of
+from monitor.cluster.objects import (
+    VERSIONS_ANNOTATION,
+    StatefulSet,
+    annotated_versions,
+    pod_of,
+    stateful_set_of,
+    versions_annotation,
+)
+from monitor.decide.announcements import Announcement
 from monitor.errors import ConfigurationError, TemporaryError
-from monitor.model import Build, JsonObject, Versions
+from monitor.model import Build, JsonObject
 from monitor.pods import Pod
 
 FIELD_MANAGER = "bootstrap-monitor"
 _CONFLICT_TRIES = 5
 _CONFLICT_PAUSE_SECONDS = 0.2
+_EVENT_MESSAGE_CHARACTERS = 1024  # as many as the API server takes
+_LOG_READ_BYTES = 1 << 20  # the API server cuts the end off where it is more
+_LOG_END_BYTES = 64 << 10
 
 
 class Cluster:
@@ -119,6 +131,44 @@ class Cluster:
             )
         return answer.body.decode(errors="replace")
 
+    def read_log_end(self, name: str, container: str, lines: int, *, previous: bool) -> str:
+        """The last lines of a container's log, of its process before the present one if `previous`.
+
+        Empty where there is none.
+        """
+        query = (
+            ("container", container),
+            ("tailLines", str(lines)),
+            ("limitBytes", str(_LOG_READ_BYTES)),
+            ("previous", str(previous).lower()),
+        )
+        try:
+            answer = self._send("get", "pods/log", name, query=query)
+        except ConfigurationError:  # there was no process before, which the API server calls a bad request
+            return ""
+        return "" if answer.missing else answer.body[-_LOG_END_BYTES:].decode(errors="replace")
+
+    def tell(self, name: str, uid: str, reporter: str, announcement: Announcement, now_wall: float) -> None:
+        """Write an Event about the StatefulSet; sent once, since an event is worth no second."""
+        stamp = datetime.fromtimestamp(now_wall, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        about = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": name, "namespace": self._namespace}
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{name}.", "namespace": self._namespace},
+            "involvedObject": about | {"uid": uid},
+            "reason": announcement.reason,
+            "message": announcement.message[:_EVENT_MESSAGE_CHARACTERS],
+            "type": "Warning" if announcement.warning else "Normal",
+            "source": {"component": FIELD_MANAGER},
+            "reportingComponent": FIELD_MANAGER,
+            "reportingInstance": reporter,
+            "firstTimestamp": stamp,
+            "lastTimestamp": stamp,
+            "count": 1,
+        }
+        self._send("create", "events", "", body=event, repeatable=False)
+
     def read_stateful_set(self, name: str) -> StatefulSet:
         """Read it.
 
@@ -146,9 +196,7 @@ class Cluster:
                     f"StatefulSet {name!r} has no container {container!r} but {listing(current.images)}: "
                     "check --node-container-name"
                 )
-            if current.images[container] == build.image and _says(
-                current.versions_annotation, build.versions
-            ):
+            if current.images[container] == build.image and _says(current.versions_annotation, build):
                 return False
             answer = self._send(
                 "patch",
@@ -193,20 +241,19 @@ def listing(names: Mapping[str, object] | tuple[str, ...]) -> str:
     return ", ".join(repr(each) for each in names) or "none"
 
 
-def _says(annotation: str | None, versions: Versions | None) -> bool:
-    if versions is None:
+def _says(annotation: str | None, build: Build) -> bool:
+    if build.versions is None:
         return not annotation
     try:
-        return Versions.parse(annotation or "") == versions
+        return annotated_versions(annotation or "", build.image) == build.versions
     except ValueError:
         return False
 
 
 def _pin(container: str, build: Build, resource_version: str) -> JsonObject:
     # A strategic merge patch finds the container by its name; the resource version makes it safe to repeat.
-    versions = build.versions.to_json() if build.versions else ""
     template = {
-        "metadata": {"annotations": {VERSIONS_ANNOTATION: versions}},
+        "metadata": {"annotations": {VERSIONS_ANNOTATION: versions_annotation(build)}},
         "spec": {"containers": [{"name": container, "image": build.image}]},
     }
     return {"metadata": {"resourceVersion": resource_version}, "spec": {"template": template}}

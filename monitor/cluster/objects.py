@@ -5,15 +5,17 @@ Fields that an object may lack are read as empty: the API server leaves out what
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.errors import ConfigurationError
-from monitor.model import JsonObject
-from monitor.pods import Container, EnvironmentVariable, Mount, Pod
+from monitor.model import Build, JsonObject, Versions
+from monitor.pods import Container, ContainerState, EnvironmentVariable, Mount, Pod, Termination
 
 VERSIONS_ANNOTATION = "avalanche.avax.network/avalanchego-versions"
+_IMAGE_KEY = "image"  # which the Go monitor does not write, and ignores
 _REVISION_LABEL = "controller-revision-hash"
 
 
@@ -47,24 +49,23 @@ class StatefulSet:
 def pod_of(found: JsonObject) -> Pod:
     """A pod of a StatefulSet.
 
-    `image_ids` has an entry, possibly empty, for each container that the kubelet has spoken of.
-
     Raises:
         ConfigurationError: the pod is not owned by exactly one StatefulSet.
     """
     metadata, spec, status = found["metadata"], found.get("spec", {}), found.get("status", {})
     statuses = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    owner, owner_uid = _owner(metadata)
     return Pod(
         name=metadata["name"],
         uid=metadata["uid"],
-        stateful_set=_owner(metadata),
+        stateful_set=owner,
+        stateful_set_uid=owner_uid,
         revision=metadata.get("labels", {}).get(_REVISION_LABEL, ""),
         annotations=dict(metadata.get("annotations", {})),
         containers=tuple(
             _container(each) for each in (*spec.get("initContainers", ()), *spec.get("containers", ()))
         ),
-        running=frozenset(each["name"] for each in statuses if "running" in each.get("state", {})),
-        image_ids={each["name"]: each.get("imageID", "") for each in statuses},
+        states={each["name"]: _state(each) for each in statuses},
         terminating="deletionTimestamp" in metadata,
     )
 
@@ -88,16 +89,55 @@ def stateful_set_of(found: JsonObject) -> StatefulSet:
     )
 
 
-def _owner(metadata: JsonObject) -> str:
-    owners = [(each.get("kind", ""), each.get("name", "")) for each in metadata.get("ownerReferences", ())]
+def versions_annotation(build: Build) -> str:
+    """What a build reports, and of which image that is: who pins another by hand leaves the annotation."""
+    if build.versions is None:
+        return ""
+    return json.dumps({**json.loads(build.versions.to_json()), _IMAGE_KEY: build.image})
+
+
+def annotated_versions(annotation: str, image: str) -> Versions | None:
+    """The versions of an annotation; `None` where it is empty, or of another image.
+
+    Raises:
+        ValueError: it is no output of `--version-json`.
+    """
+    if not annotation.strip():
+        return None
+    versions = Versions.parse(annotation)
+    return versions if json.loads(annotation).get(_IMAGE_KEY, image) == image else None
+
+
+def _owner(metadata: JsonObject) -> tuple[str, str]:
+    owners = [
+        (each.get("kind", ""), each.get("name", ""), each.get("uid", ""))
+        for each in metadata.get("ownerReferences", ())
+    ]
     match owners:
-        case [("StatefulSet", str(name))]:
-            return name
+        case [("StatefulSet", str(name), str(uid))]:
+            return name, uid
         case _:
-            found = ", ".join(f"{kind} {name!r}" for kind, name in owners) or "nothing"
+            found = ", ".join(f"{kind} {name!r}" for kind, name, _ in owners) or "nothing"
             raise ConfigurationError(
                 f"pod {metadata['name']!r} is owned by {found}: run it as the pod of exactly one StatefulSet"
             )
+
+
+def _state(found: JsonObject) -> ContainerState:
+    state = found.get("state", {})
+    stopped = state.get("waiting") or state.get("terminated") or {}
+    ended = state.get("terminated") or found.get("lastState", {}).get("terminated")
+    return ContainerState(
+        running="running" in state,
+        reason=stopped.get("reason", ""),
+        restarts=found.get("restartCount", 0),
+        image_id=found.get("imageID", ""),
+        last_termination=Termination(
+            ended.get("exitCode", 0), ended.get("reason", ""), ended.get("message", "")
+        )
+        if ended
+        else None,
+    )
 
 
 def _container(found: JsonObject) -> Container:

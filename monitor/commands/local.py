@@ -25,6 +25,7 @@ from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger import Ledger, recover
 from monitor.loop import Init
 from monitor.model import Run, Workload
+from monitor.node import address_of
 from monitor.observe import InitObserver
 from monitor.platforms.builds import BuildStore, FileSource, repository_of
 from monitor.platforms.local import NODE_STOP_SECONDS, LocalPlatform, Supervisor, node_container
@@ -128,7 +129,7 @@ def local_tester(
         arguments,
         environment,
         settings.network or None,
-        settings.sync_mode,
+        settings.settled_sync_mode,
         lambda: f"local-{uuid.uuid4()}",
     )
     builds = BuildStore(data_dir / "builds")
@@ -171,7 +172,9 @@ def local_tester(
         return (Job("report", lambda: reporter.report(load()), REPORT_SECONDS),)
 
     ledger.keep_reserve()
-    port = platform.http_port
+    node_url = settings.node_url
+    if platform.http_port and "node_url" not in settings.model_fields_set:
+        node_url = f"http://127.0.0.1:{platform.http_port}"
     parts = watching(
         settings,
         settings,
@@ -181,13 +184,13 @@ def local_tester(
         ledger,
         stopping,
         settings.image_check_interval,
-        f"http://127.0.0.1:{port}"
-        if port and "node_url" not in settings.model_fields_set
-        else settings.node_url,
+        node_url,
         workload_kept_seconds=0.0,
         more_jobs=report_job,
     )
-    supervisor = Supervisor(platform, builds, data_dir, arguments, environment, run_init, release)
+    supervisor = Supervisor(
+        platform, builds, data_dir, arguments, environment, run_init, release, address_of(node_url)
+    )
     return LocalTester(platform, supervisor, parts, ledger, reporter, stopping)
 
 
@@ -241,6 +244,6 @@ def _with_data_dir(settings: LocalSettings, arguments: Sequence[str]) -> LocalSe
     if "data_dir" in settings.model_fields_set:
         return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
     container = node_container("node", arguments, os.environ)
-    found = configuration_of(container, settings.network or None, settings.sync_mode)
+    found = configuration_of(container, settings.network or None, settings.settled_sync_mode)
     name = re.sub(r"[^a-z0-9-]", "-", f"{found.network}-{found.sync_mode}")
     return settings.model_copy(update={"data_dir": local_testers(os.environ) / name})

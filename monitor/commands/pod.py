@@ -111,7 +111,8 @@ def _platform(settings: PodSettings, pause: Pause) -> tuple[KubernetesPlatform, 
         settings.node_container_name,
         str(settings.data_dir),
         settings.network or None,
-        settings.sync_mode,
+        settings.settled_sync_mode,
+        settings.pod_uid,
     )
     source = CheckPodSource(
         cluster,

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from monitor.errors import ConfigurationError
-from monitor.ledger import LEDGER_FILE, open_read_only
+from monitor.errors import ConfigurationError, MonitorError
+from monitor.ledger import LEDGER_FILE, Ledger, open_read_only
 from monitor.settings import HistorySettings, ShowSettings, StatusSettings, local_testers
-from monitor.terminal import history_table, status_lines
+from monitor.terminal import history_table, run_lines, status_lines
+from monitor.texts import printable
 from monitor.view import HISTORY_SHOWN, RESULTS_SHOWN, run_json, status_json, status_of
 
 
@@ -25,19 +26,36 @@ def run_status(settings: StatusSettings) -> int:
         return 0
     console = Console(highlight=False)
     for line in status_lines(status):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(printable(line), soft_wrap=True, markup=False)
     return 0
 
 
 def run_history(settings: HistorySettings) -> int:
     """Print the runs, newest first."""
-    runs = open_read_only(_folder(settings)).runs(HISTORY_SHOWN)
+    ledger = open_read_only(_folder(settings))
+    if settings.run is not None:
+        return _show_run(ledger, settings.run, as_json=settings.json_output)
+    runs = ledger.runs(HISTORY_SHOWN)
     if settings.json_output:
         print(json.dumps([run_json(run) for run in runs], indent=2))
     elif not runs:
         print("no run yet")
     else:
         Console(highlight=False).print(history_table(runs))
+    return 0
+
+
+def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
+    run, evidence = ledger.run(number), ledger.evidence(number)
+    if run is None or run.started_at is None:
+        raise MonitorError(f"there is no run {number}: history lists those that there are")
+    if as_json:
+        found = run_json(run) | {"evidence": evidence.text if evidence else None}
+        print(json.dumps(found, indent=2))
+        return 0
+    console = Console(highlight=False)
+    for line in run_lines(run, evidence):
+        console.print(printable(line), soft_wrap=True, markup=False)
     return 0
 
 

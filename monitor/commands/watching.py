@@ -118,7 +118,7 @@ def watching(
     def measure_soon() -> None:
         daemon.run_soon("disk")
 
-    tick = Tick(observer, ledger, actor, policy, measure_soon)
+    tick = Tick(observer, ledger, actor, policy, measure_soon, activity)
     daemon = Daemon(
         (
             Job("tick", tick, settings.health_check_interval, essential=True),

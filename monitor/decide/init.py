@@ -42,7 +42,7 @@ class InitState:
     `last` is the volume's last run that started (L in the design), `clearing` the run whose clearing began and
     was not finished, `known` whether the ledger knows this volume at all.  `newest` is `None` until it was
     looked up.  `reverts_today` counts other pods of the last 24 hours that came back unpinned; `pinned_before`
-    is whether one was ever pinned, by another pod than this.  `held_by` names another live holder.
+    is the image of the pod before this one if that was pinned, empty otherwise.  `held_by` names another live holder.
     """
 
     policy: Policy
@@ -54,7 +54,7 @@ class InitState:
     data: NodeData
     newest: Build | None
     newest_judged: bool
-    pinned_before: bool
+    pinned_before: str
     reverts_today: int
     reverter: str
     held_by: str | None
@@ -168,7 +168,10 @@ def run_resumes(state: InitState) -> Decision | None:
         if last.open
         else f"run {last.number} of {last.build.image} has {last.outcome}: waiting for a new build",
         phase=Phase.STARTING if last.open else Phase.IDLE,
-        records=(ResumeRun(last, state.workload),),
+        records=(
+            ResumeRun(last, state.workload),
+            RecordIntervention(Intervention.PIN, state.workload.uid, state.workload.image),
+        ),
         actions=(Proceed(),),
     )
 
@@ -256,7 +259,11 @@ def _same_test(run: Run, workload: Workload) -> bool:
 
 
 def _reverted(state: InitState) -> bool:
-    return state.workload.build is None and state.pinned_before
+    """A pod that ran pinned was followed by one on the rolling tag of the same repository."""
+    if state.workload.build is not None or not state.pinned_before:
+        return False
+    before, now = ImageReference.parse(state.pinned_before), ImageReference.parse(state.workload.image)
+    return before.repository == now.repository
 
 
 def _revert(state: InitState) -> tuple[Record, ...]:
@@ -266,12 +273,11 @@ def _revert(state: InitState) -> tuple[Record, ...]:
 
 
 def _pinned(state: InitState, rule: str, build: Build, message: str) -> Decision:
-    pin = RecordIntervention(Intervention.PIN, state.workload.uid, build.image)
     return Decision(
         rule=rule,
         message=message,
         phase=Phase.DISCOVERING,
-        records=(*_revert(state), pin),
+        records=_revert(state),
         actions=(Pin(build), Recreate(unchanged=False)),
     )
 

@@ -50,6 +50,7 @@ class EndRun:
     duration_seconds: float | None
     wall_seconds: float | None
     disk_usage_bytes: int | None
+    volume_size_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class RecordAttempt:
 
 
 class Intervention(StrEnum):
-    """What the monitor did, or found undone, on its platform."""
+    """What the monitor did, or found done or undone, on its platform: `PIN` is a workload seen pinned."""
 
     PIN = "pin"
     PIN_REVERT = "pin_revert"
@@ -120,6 +121,13 @@ class Recreate:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepLastWords:
+    """Keep the end of the node's log as evidence of a run that failed."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
 class Proceed:
     """`init` is done and the node may start."""
 
@@ -132,7 +140,7 @@ class Fail:
     after_seconds: float = 0.0
 
 
-Action = LookUpNewest | WatchHolder | ClearNodeData | Pin | Recreate | Proceed | Fail
+Action = LookUpNewest | WatchHolder | ClearNodeData | Pin | Recreate | KeepLastWords | Proceed | Fail
 
 
 @dataclass(frozen=True, slots=True)

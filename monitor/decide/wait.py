@@ -7,61 +7,32 @@ cannot be told apart from an outage is no verdict.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from monitor.decide.verdicts import (
+    node_crashes,
+    node_does_not_start,
+    node_is_another,
+    node_is_healthy,
+    node_stays_unhealthy,
+    run_is_overdue,
+    run_stalls,
+    volume_is_full,
+)
 from monitor.decide.vocabulary import (
     Decision,
-    EndRun,
     Intervention,
     Pin,
     RecordAttempt,
     RecordIntervention,
     Recreate,
 )
-from monitor.model import (
-    Attempt,
-    AttemptCause,
-    Build,
-    HealthyStreak,
-    Instant,
-    NodeAnswering,
-    NodeDown,
-    NodeIdentity,
-    NodeReading,
-    Outcome,
-    Phase,
-    Policy,
-    Reason,
-    Run,
-    VolumeReading,
-    Workload,
-)
-from monitor.networks import network_name
+from monitor.decide.wait_state import WaitState
+from monitor.durations import duration_text
+from monitor.model import AttemptCause, Build, NodeAnswering, NodeDown, Outcome, Phase, Reason, Run
 
 STRAY_RECREATION_SECONDS = 600.0
-DISK_MEASUREMENT_SECONDS = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class WaitState:
-    """All that a tick decides by; `last` has its books brought up to this tick.
-
-    `workload` is `None` while the platform has not said what runs; `held_by` names another live holder of the
-    volume.  `seconds_since_stray_recreation` is `None` if there was none.
-    """
-
-    now: Instant
-    policy: Policy
-    workload: Workload | None
-    held_by: str | None
-    last: Run | None
-    clearing: Run | None
-    attempt: Attempt | None
-    node: NodeReading
-    volume: VolumeReading | None
-    newest: Build | None
-    newest_judged: bool
-    seconds_since_stray_recreation: float | None
+START_RETRIES = 2
+FIRST_START_RETRY_SECONDS = 900.0
 
 
 def decide_wait(state: WaitState) -> Decision:
@@ -93,63 +64,45 @@ def run_is_not_this_pods(state: WaitState) -> Decision | None:
     )
 
 
-def node_is_another(state: WaitState) -> Decision | None:
-    """Rule 1: the node itself says it runs another network or another commit."""
-    run, identity = state.last, _identity(state)
-    if run is None or not run.open or identity is None:
-        return None
-    difference = identity_difference(run, identity)
-    if difference is None:
-        return None
-    return Decision(
-        rule="node_is_another",
-        message=difference,
-        phase=Phase.IDLE,
-        records=(_ended(state, run, Outcome.FAILED, Reason.MISCONFIGURED, difference),),
-    )
-
-
-def node_is_healthy(state: WaitState) -> Decision | None:
-    """Rule 2: healthy, and still so after the soak."""
-    run = state.last
-    if run is None or not run.open:
-        return None
-    streak, books = run.bookkeeping.healthy, run.bookkeeping
-    if streak is None or streak.observed_seconds < state.policy.soak_seconds or not books.identity_agreed:
-        return None
-    if not _measured_since(state, streak):
-        return None
-    message = f"run {run.number} of {run.build.image} succeeded"
-    return Decision(
-        rule="node_is_healthy",
-        message=message,
-        phase=Phase.IDLE,
-        records=(_ended(state, run, Outcome.SUCCEEDED, None, message),),
-    )
-
-
 def build_is_due(state: WaitState) -> Decision | None:
-    """Rule 9: the run is finished, or may be cut short, and there is a build to run."""
+    """Rule 9: not paused; the run is finished, or may be cut short, and there is a build to run."""
     run = state.last
     if run is None or state.workload is None or (run.open and not state.policy.restart_on_new_build):
         return None
     if state.attempt is not None:
         return _switched(run, state.attempt.build, ())
-    newest = state.newest
-    if newest is None or state.newest_judged or newest.same(run.build):
+    if state.paused:
         return None
-    return _switched(run, newest, (RecordAttempt(newest, AttemptCause.NEW_BUILD, state.workload.uid),))
+    found = _next_build(state, run)
+    if found is None:
+        return None
+    build, cause = found
+    return _switched(run, build, (RecordAttempt(build, cause, state.workload.uid),))
 
 
 def nothing_to_do(state: WaitState) -> Decision:
     """Rule 10: keep waiting."""
     run = state.last
     if run is None or not run.open:
+        if state.paused:
+            return Decision("nothing_to_do", "paused: no new build is taken until resumed", Phase.PAUSED)
         return Decision("nothing_to_do", "waiting for a new build", Phase.IDLE)
+    return _waiting_for(state, run)
+
+
+def _waiting_for(state: WaitState, run: Run) -> Decision:
+    """How an open run comes along."""
+    if state.blocked:
+        return Decision("nothing_to_do", f"blocked: {state.blocked}; no clock runs meanwhile", Phase.BLOCKED)
+    if run.bookkeeping.healthy is not None and not run.bookkeeping.identity_agreed:
+        message = "healthy, but the node does not say which network and commit it runs: allow its info API"
+        return Decision("nothing_to_do", message, Phase.SOAKING)
     if run.bookkeeping.healthy is not None:
         return Decision("nothing_to_do", "healthy: waiting whether it stays so", Phase.SOAKING)
     if isinstance(state.node, NodeAnswering):
-        return Decision("nothing_to_do", "bootstrapping", Phase.BOOTSTRAPPING)
+        stalled = run.bookkeeping.idle_seconds >= state.policy.stall_warning_seconds
+        message = f"no progress for {duration_text(state.policy.stall_warning_seconds)} or longer"
+        return Decision("nothing_to_do", message if stalled else "bootstrapping", Phase.BOOTSTRAPPING)
     return Decision("nothing_to_do", f"waiting for the node: {state.node.message}", Phase.STARTING)
 
 
@@ -159,19 +112,15 @@ WAIT_RULES: tuple[WaitRule, ...] = (
     run_is_not_this_pods,  # 0
     node_is_another,  # 1
     node_is_healthy,  # 2
+    volume_is_full,  # 3
+    node_does_not_start,  # 4
+    node_crashes,  # 5
+    node_stays_unhealthy,  # 6
+    run_stalls,  # 7
+    run_is_overdue,  # 8
     build_is_due,  # 9
     nothing_to_do,  # 10
 )
-
-
-def identity_difference(run: Run, identity: NodeIdentity) -> str | None:
-    """How the node differs from what the run is of; `None` where it agrees."""
-    network = network_name(identity.network_id)
-    if network != run.network:
-        return f"the node is on network {network}, but the run is of {run.network}"
-    if run.build.commit and identity.commit and run.build.commit != identity.commit:
-        return f"the node is of commit {identity.commit}, but the build is of {run.build.commit}"
-    return None
 
 
 def _awaits_start(state: WaitState, last: Run) -> bool:
@@ -191,28 +140,28 @@ def _quiet(message: str) -> Decision:
     return Decision(rule="run_is_not_this_pods", message=message)
 
 
-def _identity(state: WaitState) -> NodeIdentity | None:
-    return state.node.identity if isinstance(state.node, NodeAnswering) else None
+def _next_build(state: WaitState, run: Run) -> tuple[Build, AttemptCause] | None:
+    """What to run next, and why; a person's request first."""
+    if state.requested is not None:
+        return state.requested, AttemptCause.REQUEST
+    newest = state.newest
+    if newest is not None and not state.newest_judged and not newest.same(run.build):
+        return newest, AttemptCause.NEW_BUILD
+    if _retry_is_due(state, run):
+        return run.build, AttemptCause.RETRY
+    return None
 
 
-def _measured_since(state: WaitState, streak: HealthyStreak) -> bool:
-    """Whether the disk was measured since the node was healthy, or it is too late to wait for that."""
-    volume = state.volume
-    if streak.observed_seconds >= state.policy.soak_seconds + DISK_MEASUREMENT_SECONDS:
-        return True
-    return volume is not None and volume.taken.boot_seconds >= streak.since_boot_seconds
-
-
-def _ended(state: WaitState, run: Run, outcome: Outcome, reason: Reason | None, message: str) -> EndRun:
-    books = run.bookkeeping
-    healthy = books.healthy if outcome is Outcome.SUCCEEDED else None
-    end = healthy.since_wall if healthy else state.now.wall
-    duration: float | None = healthy.active_seconds_at_start if healthy else books.active_seconds
-    wall: float | None = max(0.0, end - run.started_at) if run.started_at is not None else None
-    if run.recovered:
-        duration = wall = None  # nobody knows what was before
-    usage = state.volume.usage_bytes if state.volume else None
-    return EndRun(run, outcome, reason, message, duration, wall, usage)
+def _retry_is_due(state: WaitState, run: Run) -> bool:
+    """A failure of the testbed is tried again where that may help; see the reasons in the design."""
+    match run.reason:
+        case Reason.NOT_STARTED if run.outcome is Outcome.FAILED and run.ended_at is not None:
+            pause_seconds = FIRST_START_RETRY_SECONDS * 2 ** (state.failed_starts - 1)
+            return state.failed_starts <= START_RETRIES and state.now.wall - run.ended_at >= pause_seconds
+        case Reason.DISK_FULL if state.volume is not None and run.volume_size_bytes is not None:
+            return state.volume.size_bytes > run.volume_size_bytes
+        case _:
+            return False
 
 
 def _switched(run: Run, build: Build, records: tuple[RecordAttempt, ...]) -> Decision:

@@ -19,7 +19,7 @@ from monitor.decide.vocabulary import (
     ResumeRun,
 )
 from monitor.ledger import rows
-from monitor.model import Counts, Instant, Outcome, Run, Workload
+from monitor.model import AttemptCause, Counts, Instant, Outcome, RequestKind, Run, Workload
 from monitor.observed_time import opened
 
 
@@ -42,13 +42,7 @@ def write(connection: sqlite3.Connection, record: Record, now: Instant, testbed:
         case EndRun():
             _end(connection, record, now)
         case RecordAttempt():
-            connection.execute(
-                "INSERT INTO attempts (image, digests, versions, after_run, cause, uid, recorded_at) VALUES "
-                "(:image, :digests, :versions, "
-                "(SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL), :cause, :uid, :now)",
-                rows.build_columns(record.build)
-                | {"cause": record.cause, "uid": record.uid, "now": now.wall},
-            )
+            _attempt(connection, record, now)
         case RecordIntervention():
             connection.execute(
                 "INSERT INTO interventions (kind, uid, image, made_at) VALUES (?, ?, ?, ?)",
@@ -136,7 +130,7 @@ def _begin_clearing(
 
 def _begin_run(connection: sqlite3.Connection, workload: Workload, now: Instant) -> None:
     """The clearing may have begun for another build than the pod has by now: the pod's counts."""
-    run = replace(run_of_workload(workload, ""), bookkeeping=opened(now))
+    run = replace(run_of_workload(workload, ""), bookkeeping=opened(now, workload.uid))
     columns = rows.build_columns(run.build) | {
         "network": run.network,
         "sync_mode": run.sync_mode,
@@ -184,11 +178,26 @@ def _resume(connection: sqlite3.Connection, record: ResumeRun) -> None:
     )
 
 
+def _attempt(connection: sqlite3.Connection, record: RecordAttempt, now: Instant) -> None:
+    """A run that a person asked for is under way by this: the request is done."""
+    connection.execute(
+        "INSERT INTO attempts (image, digests, versions, after_run, cause, uid, recorded_at) VALUES "
+        "(:image, :digests, :versions, "
+        "(SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL), :cause, :uid, :now)",
+        rows.build_columns(record.build) | {"cause": record.cause, "uid": record.uid, "now": now.wall},
+    )
+    if record.cause is AttemptCause.REQUEST:
+        connection.execute(
+            "UPDATE requests SET done_at = ? WHERE kind = ? AND done_at IS NULL",
+            (now.wall, RequestKind.RERUN),
+        )
+
+
 def _end(connection: sqlite3.Connection, record: EndRun, now: Instant) -> None:
     """A verdict is final: a run that has one keeps it."""
     connection.execute(
         "UPDATE runs SET outcome = ?, reason = ?, message = ?, ended_at = ?, duration_seconds = ?, "
-        "wall_seconds = ?, disk_usage_bytes = ? WHERE number = ? AND outcome IS NULL",
+        "wall_seconds = ?, disk_usage_bytes = ?, volume_size_bytes = ? WHERE number = ? AND outcome IS NULL",
         (
             record.outcome,
             record.reason,
@@ -197,6 +206,7 @@ def _end(connection: sqlite3.Connection, record: EndRun, now: Instant) -> None:
             record.duration_seconds,
             record.wall_seconds,
             record.disk_usage_bytes,
+            record.volume_size_bytes,
             record.run.number,
         ),
     )

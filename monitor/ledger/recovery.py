@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -57,17 +58,25 @@ def open_read_only(data_dir: Path) -> Ledger:
     if not path.is_file():
         raise MonitorError(f"no ledger at {path}: give the --data-dir of a tester that has run")
     with translated(path):
-        connection = sqlite3.connect(
-            f"file:{quote(str(path))}?mode=rw",
-            uri=True,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        connection = _existing(path)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA query_only = ON")
         schema.check(connection, str(path))
     return Ledger(connection, path)
+
+
+def open_existing(data_dir: Path) -> Ledger:
+    """Open a ledger to write a request into it, while its monitor may run.
+
+    Raises:
+        TemporaryError: the volume, or another process, is in the way.
+        MonitorError: there is none.
+    """
+    path = data_dir / FILE
+    if not path.is_file():
+        raise MonitorError(f"no ledger at {path}: give the --data-dir of a tester that has run")
+    with translated(path):
+        return Ledger(_prepared(_existing(path), path), path)
 
 
 def recover(ledger: Ledger, data_dir: Path, workload: Workload, testbed: str) -> bool:
@@ -106,18 +115,35 @@ def set_aside(path: Path, wall: float) -> None:
 
 def _opened(path: Path) -> Ledger:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    ledger = Ledger(_prepared(connection, path), path)
+    ledger.refresh_details()
+    return ledger
+
+
+def _existing(path: Path) -> sqlite3.Connection:
+    """A connection to a file that is there; none is made."""
+    return sqlite3.connect(
+        f"file:{quote(str(path))}?mode=rw",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _prepared(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    """The connection, ready to write; closed where it cannot be."""
     try:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("PRAGMA synchronous = EXTRA")
         schema.prepare(connection, str(path))
         _check_whole(connection)
+        _check_writable(path)
     except BaseException:
         connection.close()
         raise
-    ledger = Ledger(connection, path)
-    ledger.refresh_details()
-    return ledger
+    return connection
 
 
 def _check_whole(connection: sqlite3.Connection) -> None:
@@ -127,6 +153,12 @@ def _check_whole(connection: sqlite3.Connection) -> None:
         broken = sqlite3.DatabaseError(verdict)
         broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise broken
+
+
+def _check_writable(path: Path) -> None:
+    """SQLite opens a file on a read-only volume all the same, and would never write to it, whatever changes."""
+    if not os.access(path, os.W_OK):
+        raise TemporaryError(f"{path}: cannot be written; make the volume writable")
 
 
 def _temporary(path: Path, error: sqlite3.Error) -> TemporaryError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import asdict, fields
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from monitor.model import (
     Attempt,
@@ -19,6 +20,8 @@ from monitor.model import (
     SyncMode,
     Versions,
 )
+
+_Word = TypeVar("_Word", bound=StrEnum)
 
 
 def build_columns(build: Build) -> dict[str, Any]:
@@ -60,12 +63,13 @@ def run_of(row: sqlite3.Row) -> Run:
         settings_digest=row["settings_digest"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
-        outcome=Outcome(row["outcome"]) if row["outcome"] else None,
-        reason=Reason(row["reason"]) if row["reason"] else None,
+        outcome=_word(row["outcome"], Outcome, Outcome.SUPERSEDED),
+        reason=_word(row["reason"], Reason, None),
         message=row["message"],
         duration_seconds=row["duration_seconds"],
         wall_seconds=row["wall_seconds"],
         disk_usage_bytes=row["disk_usage_bytes"],
+        volume_size_bytes=row["volume_size_bytes"],
         recovered=bool(row["recovered"]),
         settings_changed=bool(row["settings_changed"]),
         bookkeeping=books_of(row["bookkeeping"]),
@@ -74,7 +78,22 @@ def run_of(row: sqlite3.Row) -> Run:
 
 def attempt_of(row: sqlite3.Row) -> Attempt:
     """The attempt of a row of `attempts`."""
-    return Attempt(build_of(row), row["after_run"], AttemptCause(row["cause"]), row["uid"])
+    return Attempt(
+        build_of(row),
+        row["after_run"],
+        _word(row["cause"], AttemptCause, None) or AttemptCause.NEW_BUILD,
+        row["uid"],
+    )
+
+
+def _word(text: str | None, kind: type[_Word], unknown: _Word | None) -> _Word | None:
+    """A word of ours; one that a newer monitor wrote stands for what says least."""
+    if not text:
+        return None
+    try:
+        return kind(text)
+    except ValueError:
+        return unknown
 
 
 def _known(kind: type, found: dict[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS runs (
     duration_seconds REAL,
     wall_seconds REAL,
     disk_usage_bytes INTEGER,
+    volume_size_bytes INTEGER,
     bookkeeping TEXT NOT NULL DEFAULT '{}'
 );
 CREATE TABLE IF NOT EXISTS counts (
@@ -62,7 +63,6 @@ CREATE TABLE IF NOT EXISTS attempts (
 CREATE TABLE IF NOT EXISTS evidence (
     id INTEGER PRIMARY KEY,
     run INTEGER NOT NULL REFERENCES runs (number),
-    kind TEXT NOT NULL,
     text TEXT NOT NULL,
     taken_at REAL NOT NULL
 );

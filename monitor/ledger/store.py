@@ -14,12 +14,31 @@ from monitor.errors import TemporaryError
 from monitor.ledger import records, rows
 from monitor.ledger.details import FILE_NAME, write_details
 from monitor.ledger.reserve import NO_SPACE, give_up_reserve, keep_reserve
-from monitor.model import Attempt, Build, Count, Counts, Holder, Instant, JsonObject, Outcome, Run, SyncMode
+from monitor.model import (
+    Attempt,
+    Build,
+    Count,
+    Counts,
+    Evidence,
+    Holder,
+    Instant,
+    JsonObject,
+    Outcome,
+    Reason,
+    RequestKind,
+    Run,
+    SyncMode,
+)
+from monitor.references import ImageReference
 from monitor.view import Reading, Snapshot
 
 # A holder of the file is gone within milliseconds; SIGTERM must not wait for it longer than it may take itself.
 BUSY_SECONDS = 3.0
 _FULL = (sqlite3.SQLITE_FULL,)
+
+
+class VolumeFullError(TemporaryError):
+    """There was no room to write; the reserve has been given up."""
 
 
 class Ledger:
@@ -89,6 +108,15 @@ class Ledger:
             ).fetchone()
         return int(count)
 
+    def pinned_before(self, uid: str) -> str:
+        """The image that the workload before this one ran pinned to; empty where it came unpinned too."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT kind, image FROM interventions WHERE kind IN (?, ?) AND uid <> ? ORDER BY id DESC LIMIT 1",
+                (Intervention.PIN, Intervention.PIN_REVERT, uid),
+            ).fetchone()
+        return str(row["image"]) if row is not None and row["kind"] == Intervention.PIN else ""
+
     def intervened_at(self, kind: Intervention) -> float | None:
         """When an intervention was recorded last."""
         with self._reading() as connection:
@@ -112,6 +140,64 @@ class Ledger:
         """Give the volume up, so that the next one need not wait for the beat to stop."""
         with self.transaction() as connection:
             connection.execute("DELETE FROM holder WHERE uid = ?", (uid,))
+
+    def ask(self, kind: RequestKind, image: str, now_wall: float) -> None:
+        """Write down what a person asks for."""
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT INTO requests (kind, argument, made_at) VALUES (?, ?, ?)", (kind, image, now_wall)
+            )
+
+    def paused(self) -> bool:
+        """Whether a person stopped new builds from being taken."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT kind FROM requests WHERE kind IN (?, ?) ORDER BY id DESC LIMIT 1",
+                (RequestKind.PAUSE, RequestKind.RESUME),
+            ).fetchone()
+        return row is not None and row["kind"] == RequestKind.PAUSE
+
+    def requested(self) -> Build | None:
+        """The build that a person asked to run again, and that has not begun: one named, else the last run's."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT argument FROM requests WHERE kind = ? AND done_at IS NULL ORDER BY id DESC LIMIT 1",
+                (RequestKind.RERUN,),
+            ).fetchone()
+        if row is None:
+            return None
+        last, image = self.last(), row["argument"]
+        if not image:
+            return last.build if last else None
+        digest = ImageReference.parse(image).digest
+        named = Build(image, frozenset({digest} if digest else ()))
+        known = (run.build for run in self.runs(-1) if run.build.same(named))
+        return next(known, named)
+
+    def failed_starts(self) -> int:
+        """How many of the newest runs, all of one build, ended because the node did not start."""
+        count = 0
+        for run in (runs := self.runs(-1)):
+            if run.reason is not Reason.NOT_STARTED or not run.build.same(runs[0].build):
+                break
+            count += 1
+        return count
+
+    def keep_evidence(self, run: int, evidence: Evidence) -> None:
+        """Keep what there is to see of a run's failure."""
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT INTO evidence (run, text, taken_at) VALUES (?, ?, ?)",
+                (run, evidence.text, evidence.taken_at),
+            )
+
+    def evidence(self, run: int) -> Evidence | None:
+        """What was kept of a run's failure."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT text, taken_at FROM evidence WHERE run = ? ORDER BY id DESC LIMIT 1", (run,)
+            ).fetchone()
+        return Evidence(row["text"], row["taken_at"]) if row else None
 
     def reading(self, name: str) -> Reading | None:
         """What was read last under that name."""
@@ -146,18 +232,33 @@ class Ledger:
             books: the open run, with its books as they are now.
             counts: the open run's counters as they are now.
         """
+        try:
+            self._record(now, testbed, decided, readings or {}, books, counts or {})
+        except VolumeFullError:
+            # The reserve was given up for this: before the node takes it.
+            self._record(now, testbed, decided, readings or {}, books, counts or {})
+        self.refresh_details()
+
+    def _record(
+        self,
+        now: Instant,
+        testbed: str,
+        decided: Sequence[Record],
+        readings: Mapping[str, JsonObject],
+        books: Run | None,
+        counts: Counts,
+    ) -> None:
         with self.transaction() as connection:
-            for name, value in (readings or {}).items():
+            for name, value in readings.items():
                 connection.execute(
                     "INSERT INTO readings VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
                     "SET value = excluded.value, read_at = excluded.read_at",
                     (name, json.dumps(value), now.wall),
                 )
             if books is not None:
-                records.write_books(connection, books, counts or {})
+                records.write_books(connection, books, counts)
             for each in decided:
                 records.write(connection, each, now, testbed)
-        self.refresh_details()
 
     def refresh_details(self) -> None:
         """Bring the details file up to the newest run; on a full volume the reserve is given up."""
@@ -245,4 +346,6 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise TemporaryError(f"{path}: {error} ({getattr(error, 'sqlite_errorname', 'SQLite')})") from error
+        full = getattr(error, "sqlite_errorcode", None) in _FULL
+        kind = VolumeFullError if full else TemporaryError
+        raise kind(f"{path}: {error} ({getattr(error, 'sqlite_errorname', 'SQLite')})") from error

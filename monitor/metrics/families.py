@@ -43,6 +43,27 @@ FAMILIES = (
         of.open_run(lambda run: run.bookkeeping.active_seconds),
     ),
     Family(
+        "bootstrap_monitor_run_last_progress_timestamp_seconds",
+        "When the open run last reached a position it had not reached before, in seconds since the Unix epoch.",
+        of.open_run(lambda run: run.bookkeeping.progress_at),
+    ),
+    Family(
+        "bootstrap_monitor_run_stalled",
+        "Whether the open run made no progress for the stall warning; time in which it was blocked is left out.",
+        of.stalled,
+    ),
+    Family(
+        "bootstrap_monitor_run_eta_timestamp_seconds",
+        "When what the slowest chain does now is done, by the node's own estimate; absent while it gives none.",
+        of.end_estimate,
+    ),
+    Family(
+        "bootstrap_monitor_run_progress_ratio",
+        "How much of what a chain does now is done, by the node's log; absent while it does not say.",
+        of.chain_ratios,
+        ("chain",),
+    ),
+    Family(
         "bootstrap_monitor_run_blocks_fetched",
         "Blocks that the node fetched in the current run, by chain, added up over restarts of the node.",
         of.blocks("blocks_fetched"),

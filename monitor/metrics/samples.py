@@ -79,6 +79,26 @@ def blocks(signal: str) -> Samples:
     return samples
 
 
+def stalled(status: Status) -> list[Sample]:
+    """Whether the open run's progress is overdue."""
+    return [Sample(status.run, (), status.progress.stalled)] if status.run and status.progress else []
+
+
+def end_estimate(status: Status) -> list[Sample]:
+    """When the chain that takes longest is done with what it does now."""
+    if status.run is None or status.progress is None:
+        return []
+    ends = [chain.end_at for chain in status.progress.chains.values() if chain.end_at is not None]
+    return [Sample(status.run, (), max(ends, default=None))]
+
+
+def chain_ratios(status: Status) -> list[Sample]:
+    """How much is done of what each chain of the open run does now."""
+    if status.run is None or status.progress is None:
+        return []
+    return [Sample(status.run, (name,), chain.ratio) for name, chain in status.progress.chains.items()]
+
+
 def run_info(status: Status) -> list[Sample]:
     """What the current run bootstraps."""
     run = status.run

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
+from monitor.decide.announcements import Announcement
 from monitor.model import Build, Workload
 
 
@@ -37,6 +38,18 @@ class Platform(Protocol):
 
     def await_end(self, stopping: threading.Event) -> None:
         """After `recreate`, in `init`: return once this `init` should end."""
+        ...
+
+    def announce(self, announcement: Announcement) -> None:
+        """Tell people, as the platform tells such things.
+
+        Raises:
+            MonitorError: it could not be told.
+        """
+        ...
+
+    def last_words(self) -> str:
+        """The end of what the node printed, if the platform keeps that; empty otherwise."""
         ...
 
     def reverter(self) -> str:

@@ -17,25 +17,33 @@ from dataclasses import dataclass
 
 from monitor.cluster import Cluster, Pause, StatefulSet, forever
 from monitor.cluster.gateway import FIELD_MANAGER, listing
-from monitor.cluster.objects import VERSIONS_ANNOTATION, pod_of
+from monitor.cluster.objects import VERSIONS_ANNOTATION, annotated_versions, pod_of
 from monitor.configuration import check_node_data, configuration_of
+from monitor.decide.announcements import Announcement
 from monitor.errors import ConfigurationError, TemporaryError
-from monitor.model import Build, SyncMode, Versions, Workload
-from monitor.pods import Container, Pod
+from monitor.model import Build, NodeExit, NodeProcess, SyncMode, Versions, Workload
+from monitor.pods import Container, ContainerState, Pod
 from monitor.references import ImageReference
+
+OUT_OF_MEMORY = "OOMKilled"  # the kubelet's word
+LOG_LINES = 500
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnPod:
-    """What names the node: its pod and container, and what of its configuration is settled by flags."""
+    """What names the node: its pod and container, and what of its configuration is settled by flags.
+
+    Without `uid` it is that of the pod that has the name when it is first read.
+    """
 
     pod_name: str
     node_container_name: str
     data_dir: str
     network: str | None = None
     sync_mode: SyncMode | None = None
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ class KubernetesPlatform:
         self._clock = clock
         self._pause = pause
         self._uid: str | None = None
-        self._stateful_set_name = ""
+        self._stateful_set_name = self._stateful_set_uid = ""
         self._deleted_at: float | None = None
         self._unchanged = False
 
@@ -84,14 +92,11 @@ class KubernetesPlatform:
         """What is set to run now, by the own pod."""
         pod = self._own_pod()
         if pod is None:
-            raise TemporaryError(
-                f"pod {self._settings.pod_name!r} is gone or another one by now: this one is being ended"
-            )
+            raise self._gone()
         node = self._node(pod)
         build = _build(pod, ImageReference.parse(node.image), node.image)
         configuration = configuration_of(node, self._settings.network, self._settings.sync_mode)
         check_node_data(node, self._monitor(pod), self._settings.data_dir)
-        said = node.name in pod.image_ids
         return Workload(
             uid=pod.uid,
             image=node.image,
@@ -99,7 +104,7 @@ class KubernetesPlatform:
             network=configuration.network,
             sync_mode=configuration.sync_mode,
             settings_digest=configuration.settings_digest,
-            node_running=node.name in pod.running if said else None,
+            process=_process(pod.states.get(node.name)),
         )
 
     def pin(self, build: Build) -> None:
@@ -142,14 +147,44 @@ class KubernetesPlatform:
         others = [each for each in managers if each.name != FIELD_MANAGER]
         return max(others, key=lambda each: each.time).name if others else ""
 
+    def announce(self, announcement: Announcement) -> None:
+        """Write an Event about the StatefulSet."""
+        if self._uid is None and self._own_pod() is None:
+            raise self._gone()
+        self._cluster.tell(
+            self._stateful_set_name,
+            self._stateful_set_uid,
+            self._settings.pod_name,
+            announcement,
+            time.time(),
+        )
+
+    def last_words(self) -> str:
+        """The end of what the node's process printed before it ended last, else of what it prints."""
+        for previous in (True, False):
+            text = self._cluster.read_log_end(
+                self._settings.pod_name, self._settings.node_container_name, LOG_LINES, previous=previous
+            )
+            if text:
+                return text
+        return ""
+
     def _own_pod(self) -> Pod | None:
         """The own pod; `None` once it is gone, even if another one has its name by now."""
         if self._uid is None:
             pod = self._cluster.read_pod(self._settings.pod_name)
-            self._uid, self._stateful_set_name = pod.uid, pod.stateful_set
+            if self._settings.uid not in {"", pod.uid}:
+                return None
+            self._uid = pod.uid
+            self._stateful_set_name, self._stateful_set_uid = pod.stateful_set, pod.stateful_set_uid
             return pod
         found = self._cluster.find_pod(self._settings.pod_name)
         return pod_of(found) if found and found["metadata"]["uid"] == self._uid else None
+
+    def _gone(self) -> TemporaryError:
+        return TemporaryError(
+            f"pod {self._settings.pod_name!r} is gone or another one by now: this one is being ended"
+        )
 
     def _node(self, pod: Pod) -> Container:
         node = pod.container(self._settings.node_container_name)
@@ -173,8 +208,8 @@ class KubernetesPlatform:
         )
 
     def _stateful_set(self) -> StatefulSet:
-        if self._uid is None:
-            self._own_pod()
+        if self._uid is None and self._own_pod() is None:
+            raise self._gone()
         found = self._cluster.read_stateful_set(self._stateful_set_name)
         if found.partition > 0:
             raise ConfigurationError(
@@ -203,18 +238,28 @@ class KubernetesPlatform:
         )
 
 
+def _process(state: ContainerState | None) -> NodeProcess | None:
+    """`None` before the kubelet has spoken of the container."""
+    if state is None:
+        return None
+    ended = state.last_termination
+    return NodeProcess(
+        running=state.running,
+        waiting=state.reason,
+        restarts=state.restarts,
+        last_exit=NodeExit(ended.exit_code, ended.reason == OUT_OF_MEMORY, ended.message) if ended else None,
+    )
+
+
 def _build(pod: Pod, reference: ImageReference, image: str) -> Build | None:
     if reference.digest is None:
         return None
-    return Build(image, frozenset({reference.digest}), _versions(pod))
+    return Build(image, frozenset({reference.digest}), _versions(pod, image))
 
 
-def _versions(pod: Pod) -> Versions | None:
-    text = pod.annotations.get(VERSIONS_ANNOTATION, "")
-    if not text.strip():
-        return None
+def _versions(pod: Pod, image: str) -> Versions | None:
     try:
-        return Versions.parse(text)
+        return annotated_versions(pod.annotations.get(VERSIONS_ANNOTATION, ""), image)
     except (ValueError, TypeError) as error:
         _log.warning(
             "annotation %s of pod %r is no output of --version-json (%s): the build's versions are unknown",

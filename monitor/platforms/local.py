@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from monitor.configuration import configuration_of, visible_setting
+from monitor.decide.announcements import Announcement
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
-from monitor.model import Build, SyncMode, Versions, Workload
+from monitor.model import Build, NodeExit, NodeProcess, SyncMode, Versions, Workload
+from monitor.node_log import TAIL_BYTES
 from monitor.platforms.builds import BuildStore
 from monitor.platforms.processes import Orphan, end_group, end_process
 from monitor.pods import Container, EnvironmentVariable
@@ -26,7 +31,10 @@ FIRST_RESTART_SECONDS = 1.0
 LONGEST_RESTART_SECONDS = 60.0
 STEADY_SECONDS = 60.0
 NODE_STOP_SECONDS = 30.0
+NODE_LOG = "node.log"
 NODE_LOG_BYTES = 8 * 2**20
+CANNOT_BE_RUN = 126  # as a shell has it
+CRASH_LOOP = "CrashLoopBackOff"  # as a cluster calls it
 _OWN_FLAGS = ("--data-dir", "--db-dir")
 
 _log = logging.getLogger(__name__)
@@ -69,7 +77,7 @@ class LocalPlatform:
         self._configuration = configuration_of(container, network, sync_mode)
         self.http_port = visible_setting(container, "http-port")
         self.recreated = threading.Event()
-        self.node_running = False
+        self.process = NodeProcess(running=False)
         if self._set_image().repository != repository:
             self._file.unlink(missing_ok=True)
 
@@ -91,7 +99,7 @@ class LocalPlatform:
             network=self._configuration.network,
             sync_mode=self._configuration.sync_mode,
             settings_digest=self._configuration.settings_digest,
-            node_running=self.node_running,
+            process=self.process,
         )
 
     def pin(self, build: Build) -> None:
@@ -110,6 +118,7 @@ class LocalPlatform:
         """Have the supervisor start anew; another workload, as a pod that is recreated is another."""
         _log.debug("recreating the node", extra={"unchanged": unchanged})
         self._uid = self._new_uid()
+        self.begun()
         self.recreated.set()
 
     def await_end(self, stopping: threading.Event) -> None:
@@ -118,6 +127,40 @@ class LocalPlatform:
     def reverter(self) -> str:
         """Nobody else sets it."""
         return ""
+
+    def announce(self, announcement: Announcement) -> None:
+        """Who runs it sees its progress line and its log: there is nobody else to tell."""
+
+    def last_words(self) -> str:
+        """The end of what the node printed."""
+        try:
+            with (self._file.parent / NODE_LOG).open("rb") as file:
+                file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
+                return file.read(TAIL_BYTES).decode(errors="replace")
+        except OSError:
+            return ""
+
+    def begun(self) -> None:
+        """No process of this workload ran yet."""
+        self.process = NodeProcess(running=False)
+
+    def waits(self, reason: str) -> None:
+        """It cannot be started, for no fault of the build."""
+        self.process = replace(self.process, running=False, waiting=reason)
+
+    def started(self) -> None:
+        """The node's process runs."""
+        self.process = replace(self.process, running=True, waiting="")
+
+    def stopped(self) -> None:
+        """It does not run any more, and was meant to end."""
+        self.process = replace(self.process, running=False)
+
+    def ended(self, code: int, message: str = "") -> None:
+        """It ended by itself, and is started again after a pause; a signal's number is negative."""
+        shell_code = 128 - code if code < 0 else code
+        restarts = self.process.restarts + 1
+        self.process = NodeProcess(False, CRASH_LOOP, restarts, NodeExit(shell_code, message=message))
 
     def _set_image(self) -> ImageReference:
         return ImageReference.parse(str(self._read().get("image", self._unpinned)))
@@ -142,10 +185,11 @@ class Supervisor:
         environment: Mapping[str, str],
         init: Callable[[Workload], bool],
         release: Callable[[str], None],
+        address: tuple[str, int],
     ) -> None:
         self._platform, self._builds, self._data_dir = platform, builds, data_dir
         self._arguments, self._environment = tuple(arguments), dict(environment)
-        self._init, self._release = init, release
+        self._init, self._release, self._address = init, release, address
         self._orphan = Orphan(data_dir / "local-node.json")
 
     def run(self, stopping: threading.Event) -> None:
@@ -157,6 +201,7 @@ class Supervisor:
         self._orphan.end()
         while not stopping.is_set():
             self._platform.recreated.clear()
+            self._platform.begun()  # what ended just now may have been counted after it was recreated
             workload = self._platform.workload()
             if self._init(workload) and workload.build is not None:
                 self._supervise(workload.build, stopping)
@@ -164,32 +209,45 @@ class Supervisor:
 
     def _supervise(self, build: Build, stopping: threading.Event) -> None:
         """Run the node until it is to be started anew; restart it when it ends by itself."""
-        self._builds.use(build)
-        back_off = FIRST_RESTART_SECONDS
+        with suppress(MonitorError):  # its copy is gone, which is found below
+            self._builds.use(build)
+        back_off, code = FIRST_RESTART_SECONDS, None
         while not (stopping.is_set() or self._platform.recreated.is_set()):
             reason = "the node ended by itself"
             try:
-                seconds = self._run_once(build, stopping)
+                seconds, code = self._run_once(build, stopping)
             except TemporaryError as error:
-                seconds, reason = 0.0, str(error)
+                seconds, code, reason = 0.0, CANNOT_BE_RUN, str(error)
+            except MonitorError as error:
+                seconds, code, reason = 0.0, None, str(error)
             if stopping.is_set() or self._platform.recreated.is_set():
+                self._platform.stopped()
                 return
+            if code is None:
+                self._platform.waits(reason)
+            else:
+                self._platform.ended(code, reason if code == CANNOT_BE_RUN else "")
             back_off = FIRST_RESTART_SECONDS if seconds > STEADY_SECONDS else back_off
             _log.warning("%s; it is started again in %.0f s", reason, back_off)
             _wait_any(back_off, stopping, self._platform.recreated)
             back_off = min(2 * back_off, LONGEST_RESTART_SECONDS)
 
-    def _run_once(self, build: Build, stopping: threading.Event) -> float:
-        """One life of the node's process; how many of the watched seconds it lasted."""
+    def _run_once(self, build: Build, stopping: threading.Event) -> tuple[float, int]:
+        """One life of the node's process: how many of the watched seconds it lasted, and its exit code."""
         executable = self._builds.path(build)
+        if _listens(self._address):
+            raise MonitorError(
+                f"something else listens at {self._address[0]}:{self._address[1]}, where the node should: "
+                "end it, or give the node another --http-port"
+            )
         folder = self._data_dir / "avalanchego"
         folder.mkdir(exist_ok=True)
         waited = 0.0
         try:
-            log = _node_log(self._data_dir / "node.log").open("ab")
+            log = _node_log(self._data_dir / NODE_LOG).open("ab")
         except OSError as error:
             raise TemporaryError(
-                f"{self._data_dir}/node.log: cannot be written ({error.strerror})"
+                f"{self._data_dir}/{NODE_LOG}: cannot be written ({error.strerror})"
             ) from error
         with log:
             try:
@@ -202,12 +260,10 @@ class Supervisor:
                     process_group=0,
                 )
             except OSError as error:
-                raise MonitorError(
-                    f"{executable} cannot be run ({error.strerror}): is it a program?"
-                ) from error
+                raise TemporaryError(f"{executable} cannot be run ({error.strerror})") from error
             try:
                 self._orphan.remember(child.pid)
-                self._platform.node_running = True
+                self._platform.started()
                 while child.poll() is None:
                     if stopping.is_set() or self._platform.recreated.is_set():
                         end_process(child, NODE_STOP_SECONDS)
@@ -216,9 +272,15 @@ class Supervisor:
             finally:
                 end_group(child.pid)
                 child.wait()
-                self._platform.node_running = False
                 self._orphan.forget()
-        return waited
+        return waited, child.returncode
+
+
+def _listens(address: tuple[str, int]) -> bool:
+    """Whether a port is taken; what answers there would be taken for the node."""
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(address) == 0
 
 
 def _wait_any(seconds: float, *events: threading.Event) -> float:

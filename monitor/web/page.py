@@ -9,7 +9,7 @@ from html import escape
 
 from monitor.durations import duration_text
 from monitor.model import Outcome, Run
-from monitor.texts import MARKS, build_text, size_text, time_text
+from monitor.texts import MARKS, build_text, chain_text, size_text, time_text
 from monitor.view import Status
 
 RELOAD_SECONDS = 10
@@ -98,28 +98,34 @@ def _run(status: Status) -> str:
     rows = [
         ("Number", escape(str(run.number))),
         ("State", _outcome(run)),
+        *([("Why", escape(run.message))] if run.outcome is Outcome.FAILED else []),
         ("Build", escape(build_text(run.build))),
         ("Image", escape(run.build.image)),
         ("Commit", escape(run.build.commit or _UNKNOWN)),
         ("Started", _time(run.started_at)),
         ("Active", escape(duration_text(active))),
         ("Node restarts", str(run.bookkeeping.node_restarts)),
-        *((f"Chain {chain}", text) for chain, text in _progress(status)),
+        *((f"Chain {chain}", escape(text)) for chain, text in _progress(status)),
     ]
+    if status.progress and status.progress.stalled:
+        rows.append(("Stalled", f"no progress since {_time(run.bookkeeping.progress_at or run.started_at)}"))
     if status.new_build:
         rows.append(("Next build", escape(f"{build_text(status.new_build)} {status.new_build.image}")))
     return _pairs(rows)
 
 
 def _progress(status: Status) -> Iterable[tuple[str, str]]:
+    logs = status.progress.chains if status.progress else {}
     for chain in _CHAINS:
-        found = [
+        counts = [
             f"{word} {status.counts[chain, signal].value:,.0f}"
             for signal, word in (("blocks_fetched", "fetched"), ("blocks_accepted", "executed"))
             if (chain, signal) in status.counts
         ]
-        if found:
-            yield chain, f"{' · '.join(found)} blocks"
+        parts = [f"{' · '.join(counts)} blocks"] if counts else []
+        parts += [chain_text(logs[chain])] if chain in logs else []
+        if parts:
+            yield chain, " · ".join(parts)
 
 
 def _node(status: Status) -> str:

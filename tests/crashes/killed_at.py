@@ -28,6 +28,7 @@ WATCHED: dict[CodeType, str] = {
     Ledger.release.__code__: "release",
     details.write_details.__code__: "details",
     Cluster.pin.__code__: "pin",
+    Cluster.tell.__code__: "tell",
     Cluster.create_pod.__code__: "create pod",
     Cluster.delete_pod.__code__: "delete pod",
     Volume.clear.__code__: "clear",

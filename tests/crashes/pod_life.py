@@ -113,7 +113,7 @@ class PodLife:
             "uid": f"pod-{self._pods}",
             "labels": {"controller-revision-hash": f"tester-{generation}"},
             "annotations": dict(template.get("metadata", {}).get("annotations", {})),
-            "ownerReferences": [{"kind": "StatefulSet", "name": "tester"}],
+            "ownerReferences": [{"kind": "StatefulSet", "name": "tester", "uid": "uid-of-the-set"}],
         }
         return self._api.add(
             self._api.pods, {"metadata": metadata, "spec": template["spec"] | {}, "status": {}}
@@ -196,7 +196,7 @@ class PodLife:
         marker = folder / f"of-run-{runs[0].number}"
         if any(folder.glob("of-run-*")) and not marker.exists():
             raise LifeError(f"the data of another run is under run {runs[0].number}\n{self.told()}")
-        if runs[0].bookkeeping.process_uid and not marker.exists():
+        if runs[0].bookkeeping.active_seconds and not marker.exists():
             raise LifeError(f"the data of run {runs[0].number} was cleared under way\n{self.told()}")
         folder.mkdir(exist_ok=True)
         marker.touch()

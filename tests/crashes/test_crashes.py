@@ -19,7 +19,6 @@ from monitor.model import Outcome
 AT_ONCE = 4
 # What a test that kills must have met; else it proves nothing.
 STEPS = (
-    "init: {} record RecordIntervention",
     "init: {} pin",
     "init: {} delete pod",
     "init: {} record BeginClearing",
@@ -27,7 +26,7 @@ STEPS = (
     "init: {} rename",
     "init: {} remove",
     "init: {} record BeginRun",
-    "init: {} record ResumeRun",
+    "init: {} record ResumeRun + RecordIntervention",
     "init: {} details",
     "wait-for-completion: {} record EndRun",
     "wait-for-completion: {} details",

@@ -1,0 +1,52 @@
+"""`rerun`, `pause` and `resume`: what a person asks of a tester, written into its ledger.
+
+The monitor reads it at its next tick; so the command works wherever the volume is, such as in the pod by
+`kubectl exec`.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+
+from monitor.errors import ConfigurationError, MonitorError
+from monitor.ledger import open_existing
+from monitor.model import RequestKind
+from monitor.references import ImageReference
+from monitor.settings import RequestSettings, RerunSettings
+
+
+def run_rerun(settings: RerunSettings) -> int:
+    """Ask for another run."""
+    with closing(open_existing(settings.data_dir)) as ledger:
+        last = ledger.last()
+        if last is None:
+            raise MonitorError("there is no run yet that could be repeated: the first one comes by itself")
+        image = settings.image
+        if image:
+            wanted, had = ImageReference.parse(image), ImageReference.parse(last.build.image)
+            if wanted.digest is None:
+                raise ConfigurationError(f"{image} is not pinned: name it by digest, as history --json does")
+            if wanted.repository != had.repository:
+                raise ConfigurationError(f"{image} is not of {had.repository}, which this tester follows")
+        ledger.ask(RequestKind.RERUN, image, time.time())
+        when = f"once run {last.number}, which is open, has ended" if last.open else "at the next look"
+        paused = "; paused until resume, which goes for this too" if ledger.paused() else ""
+        print(f"{image or last.build.image} is bootstrapped again {when}{paused}")
+    return 0
+
+
+def run_pause(settings: RequestSettings) -> int:
+    """Ask that no new build is taken."""
+    with closing(open_existing(settings.data_dir)) as ledger:
+        ledger.ask(RequestKind.PAUSE, "", time.time())
+    print("paused: the run that is open goes on, and no other is begun until resume")
+    return 0
+
+
+def run_resume(settings: RequestSettings) -> int:
+    """Take new builds again."""
+    with closing(open_existing(settings.data_dir)) as ledger:
+        ledger.ask(RequestKind.RESUME, "", time.time())
+    print("resumed")
+    return 0

@@ -1,0 +1,233 @@
+"""The rules that end a run: each says what its run came to, or nothing.
+
+They are asked in the design's order.  A verdict is about an open run of this very workload, from what was
+really observed: a length is observed time, and what was not read is no reason.
+"""
+
+from __future__ import annotations
+
+from monitor.decide.vocabulary import Decision, EndRun, KeepLastWords
+from monitor.decide.wait_state import WaitState
+from monitor.durations import duration_text
+from monitor.model import (
+    HealthyStreak,
+    NodeAnswering,
+    NodeIdentity,
+    Outcome,
+    Phase,
+    Reason,
+    Run,
+    SyncMode,
+    VolumeReading,
+)
+from monitor.networks import network_name
+
+DISK_MEASUREMENT_SECONDS = 600.0
+RESTARTS_AT_MOST = 50
+# Life is a write seen within this time while a chain compacts or executes.
+LIFE_SECONDS = 600.0
+_DAY_SECONDS = 86400.0
+DEADLINE_SECONDS = {SyncMode.FULL_SYNC: 60 * _DAY_SECONDS}
+DEADLINE_SECONDS_OTHERWISE = 14 * _DAY_SECONDS
+
+
+def node_is_another(state: WaitState) -> Decision | None:
+    """Rule 1: the node itself says it runs another network or another commit."""
+    run = _open_run(state)
+    identity = state.node.identity if isinstance(state.node, NodeAnswering) else None
+    if run is None or identity is None:
+        return None
+    difference = identity_difference(run, identity)
+    if difference is None:
+        return None
+    return _failed("node_is_another", state, run, Reason.MISCONFIGURED, difference)
+
+
+def node_is_healthy(state: WaitState) -> Decision | None:
+    """Rule 2: healthy, and still so after the soak."""
+    run = _open_run(state)
+    if run is None:
+        return None
+    streak, books = run.bookkeeping.healthy, run.bookkeeping
+    if streak is None or streak.observed_seconds < state.policy.soak_seconds or not books.identity_agreed:
+        return None
+    if not _measured_since(state, streak):
+        return None
+    message = f"run {run.number} of {run.build.image} succeeded"
+    return Decision(
+        rule="node_is_healthy",
+        message=message,
+        phase=Phase.IDLE,
+        records=(_ended(state, run, Outcome.SUCCEEDED, None, message),),
+    )
+
+
+def volume_is_full(state: WaitState) -> Decision | None:
+    """Rule 3: too little space is free for the node ever to call itself healthy."""
+    run, volume = _open_run(state), state.volume
+    if run is None or volume is None or volume.size_bytes <= 0:
+        return None
+    free = volume.available_bytes / volume.size_bytes
+    if free >= state.policy.disk_floor_ratio:
+        return None
+    message = f"{free:.1%} of the volume is free, less than the floor of {state.policy.disk_floor_ratio:.0%}"
+    return _failed("volume_is_full", state, run, Reason.DISK_FULL, message)
+
+
+def node_does_not_start(state: WaitState) -> Decision | None:
+    """Rule 4: the platform does not bring the node's process up."""
+    run, timeout = _open_run(state), state.policy.start_timeout_seconds
+    if run is None or run.bookkeeping.not_started_seconds < timeout:
+        return None
+    process = state.workload.process if state.workload else None
+    why = f" ({process.waiting})" if process and process.waiting else ""
+    message = f"the node did not start for {duration_text(timeout)}{why}"
+    return _failed("node_does_not_start", state, run, Reason.NOT_STARTED, message)
+
+
+def node_crashes(state: WaitState) -> Decision | None:
+    """Rule 5: it ends again and again, and comes no further between."""
+    run = _open_run(state)
+    if run is None:
+        return None
+    books = run.bookkeeping
+    vain = books.node_restarts - books.restarts_at_progress
+    if vain < state.policy.crash_limit and books.node_restarts < RESTARTS_AT_MOST:
+        return None
+    times = (
+        f"{vain} times without progress"
+        if vain >= state.policy.crash_limit
+        else f"{books.node_restarts} times"
+    )
+    process = state.workload.process if state.workload else None
+    last = process.last_exit if process else None
+    if last is not None and last.out_of_memory:
+        message = f"the node was restarted {times}; it was killed for the memory it took"
+        return _failed("node_crashes", state, run, Reason.OUT_OF_MEMORY, message)
+    code = f" (exit code {last.code})" if last is not None else ""
+    words = state.log.fatal or (_last_line(last.message) if last is not None else "")
+    message = f"the node was restarted {times}{code}" + (f": {words}" if words else "")
+    return _failed("node_crashes", state, run, Reason.CRASHED, message)
+
+
+def node_stays_unhealthy(state: WaitState) -> Decision | None:
+    """Rule 6: bootstrapped, but something it checks keeps failing."""
+    run, timeout = _open_run(state), state.policy.unhealthy_timeout_seconds
+    if run is None or run.bookkeeping.unhealthy_seconds < timeout:
+        return None
+    health = state.node.health if isinstance(state.node, NodeAnswering) else None
+    failing = health.failing_checks if health else ()
+    named = f": {', '.join(failing)}" if failing else ""
+    message = f"bootstrapped, but unhealthy for {duration_text(timeout)}{named}"
+    reason = Reason.DISK_FULL if failing == ("diskspace",) else Reason.UNHEALTHY
+    return _failed("node_stays_unhealthy", state, run, reason, message)
+
+
+def run_stalls(state: WaitState) -> Decision | None:
+    """Rule 7: no position was reached that was not reached before; twice as long is given to a node that works."""
+    run = _open_run(state)
+    if run is None or run.bookkeeping.healthy is not None:
+        return None
+    books, timeout = run.bookkeeping, state.policy.stall_timeout_seconds
+    lives = books.lifeless_seconds is not None and books.lifeless_seconds < LIFE_SECONDS
+    if books.idle_seconds < (2 * timeout if lives else timeout):
+        return None
+    message = f"no progress for {duration_text(books.idle_seconds)}{_where(state)}"
+    return _failed("run_stalls", state, run, Reason.STALLED, message)
+
+
+def run_is_overdue(state: WaitState) -> Decision | None:
+    """Rule 8: it goes on for longer than any bootstrap may."""
+    run = _open_run(state)
+    if run is None:
+        return None
+    deadline = deadline_seconds(state, run)
+    if run.bookkeeping.observed_seconds < deadline:
+        return None
+    message = f"not bootstrapped after {duration_text(deadline)}{_where(state)}"
+    return _failed("run_is_overdue", state, run, Reason.DEADLINE, message)
+
+
+def deadline_seconds(state: WaitState, run: Run) -> float:
+    """How long a run may be open, in observed time."""
+    if state.policy.deadline_seconds is not None:
+        return state.policy.deadline_seconds
+    return DEADLINE_SECONDS.get(run.sync_mode, DEADLINE_SECONDS_OTHERWISE)
+
+
+def identity_difference(run: Run, identity: NodeIdentity) -> str | None:
+    """How the node differs from what the run is of; `None` where it agrees."""
+    network = network_name(identity.network_id)
+    if network != run.network:
+        return f"the node is on network {network}, but the run is of {run.network}"
+    if run.build.commit and identity.commit and run.build.commit != identity.commit:
+        return f"the node is of commit {identity.commit}, but the build is of {run.build.commit}"
+    return None
+
+
+def _open_run(state: WaitState) -> Run | None:
+    return state.last if state.last is not None and state.last.open else None
+
+
+def _measured_since(state: WaitState, streak: HealthyStreak) -> bool:
+    """Whether the disk was measured since the node was healthy, or it is too late to wait for that."""
+    volume = state.volume
+    if streak.observed_seconds >= state.policy.soak_seconds + DISK_MEASUREMENT_SECONDS:
+        return True
+    return volume is not None and volume.taken.boot_seconds >= streak.since_boot_seconds
+
+
+def _measured_in(run: Run, volume: VolumeReading | None, healthy: HealthyStreak | None) -> bool:
+    """Whether a measurement is of this run's data, and where it succeeded of all of it."""
+    if volume is None:
+        return False
+    if healthy is not None:
+        return volume.taken.boot_seconds >= healthy.since_boot_seconds
+    return run.started_at is None or volume.taken.wall >= run.started_at
+
+
+def _where(state: WaitState) -> str:
+    """What each chain was at, by its log."""
+    said = [
+        f"{name} {chain.activity}" + (f" {chain.ratio:.0%}" if chain.ratio is not None else "")
+        for name, chain in sorted(state.log.chains.items())
+    ]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].strip() if lines else ""
+
+
+def _failed(rule: str, state: WaitState, run: Run, reason: Reason, message: str) -> Decision:
+    return Decision(
+        rule=rule,
+        message=f"run {run.number} failed: {reason}: {message}",
+        phase=Phase.IDLE,
+        records=(_ended(state, run, Outcome.FAILED, reason, message),),
+        actions=(KeepLastWords(run.number),),
+    )
+
+
+def _ended(state: WaitState, run: Run, outcome: Outcome, reason: Reason | None, message: str) -> EndRun:
+    books = run.bookkeeping
+    healthy = books.healthy if outcome is Outcome.SUCCEEDED else None
+    end = healthy.since_wall if healthy else state.now.wall
+    duration: float | None = healthy.active_seconds_at_start if healthy else books.active_seconds
+    wall: float | None = max(0.0, end - run.started_at) if run.started_at is not None else None
+    if run.recovered:
+        duration = wall = None  # nobody knows what was before
+    if books.process_start_boot_seconds is None and books.active_seconds == 0:
+        duration = None  # the node's process was never seen
+    volume = state.volume if _measured_in(run, state.volume, healthy) else None
+    return EndRun(
+        run,
+        outcome,
+        reason,
+        message,
+        duration,
+        wall,
+        volume.usage_bytes if volume else None,
+        volume.size_bytes if volume else None,
+    )

@@ -1,0 +1,46 @@
+"""What `wait-for-completion` decides by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from monitor.model import (
+    Attempt,
+    Build,
+    Instant,
+    NodeLog,
+    NodeReading,
+    Policy,
+    Run,
+    VolumeReading,
+    Workload,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitState:
+    """All that a tick decides by; `last` has its books brought up to this tick.
+
+    `workload` is `None` while the platform has not said what runs; `held_by` names another live holder of the
+    volume.  `seconds_since_stray_recreation` is `None` if there was none.  `blocked` says what keeps the node
+    from the network, empty where nothing does.  `requested` is the build that a person asked to run again, and
+    `failed_starts` how many runs of the last build ended as `not_started` in a row.
+    """
+
+    now: Instant
+    policy: Policy
+    workload: Workload | None
+    held_by: str | None
+    last: Run | None
+    clearing: Run | None
+    attempt: Attempt | None
+    node: NodeReading
+    volume: VolumeReading | None
+    newest: Build | None
+    newest_judged: bool
+    seconds_since_stray_recreation: float | None
+    log: NodeLog = field(default_factory=NodeLog)
+    blocked: str = ""
+    paused: bool = False
+    requested: Build | None = None
+    failed_starts: int = 0

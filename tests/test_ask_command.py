@@ -1,0 +1,286 @@
+"""`rerun`, `pause` and `resume` write what a person asks into a ledger that is there, or are one line."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from builders import NEW, NOW, OLD, REPOSITORY, build, workload
+
+from monitor.commands.ask import run_pause, run_rerun, run_resume
+from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
+from monitor.errors import MonitorError, TemporaryError
+from monitor.ledger import open_ledger, open_read_only
+from monitor.ledger.recovery import FILE
+from monitor.ledger.schema import VERSION
+from monitor.model import Build, Outcome
+from monitor.settings import RequestSettings, RerunSettings
+
+ROOT = Path(__file__).parents[1]
+THIRD = f"sha256:{'3' * 64}"
+PAUSED = "paused: the run that is open goes on, and no other is begun until resume\n"
+RESUMED = "resumed\n"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting comes from where the tests run."""
+    for name in [name for name in os.environ if name.startswith("BOOTSTRAP_MONITOR_")]:
+        monkeypatch.delenv(name)
+
+
+def begin(data_dir: Path, of: Build, *, end: bool = True) -> None:
+    """A run of a build, which ended or goes on."""
+    with closing(open_ledger(data_dir)) as ledger:
+        pod = workload(of)
+        ledger.record(NOW, "default", [BeginClearing(pod, "")])
+        ledger.record(NOW, "default", [BeginRun(pod)])
+        last = ledger.last()
+        assert last is not None
+        if end:
+            ledger.record(NOW, "default", [EndRun(last, Outcome.SUCCEEDED, None, "", 1.0, 1.0, 1)])
+
+
+@pytest.fixture
+def idle(tmp_path: Path) -> Path:
+    """A tester whose two runs ended."""
+    begin(tmp_path, build())
+    begin(tmp_path, build(NEW))
+    return tmp_path
+
+
+def asked(data_dir: Path) -> tuple[Build | None, bool]:
+    """What the monitor finds: the build to run again, and whether it is paused."""
+    with closing(open_read_only(data_dir)) as ledger:
+        return ledger.requested(), ledger.paused()
+
+
+def rerun(data_dir: Path, image: str = "") -> int:
+    """Run `rerun`."""
+    return run_rerun(RerunSettings(data_dir=data_dir, image=image))
+
+
+def pause(data_dir: Path) -> int:
+    """Run `pause`."""
+    return run_pause(RequestSettings(data_dir=data_dir))
+
+
+def resume(data_dir: Path) -> int:
+    """Run `resume`."""
+    return run_resume(RequestSettings(data_dir=data_dir))
+
+
+class TestRerun:
+    """One more run, of the last build or of one that is named."""
+
+    @pytest.mark.parametrize(
+        ("image", "requested"),
+        [
+            pytest.param("", build(NEW), id="the last build"),
+            pytest.param(f"{REPOSITORY}@{OLD}", build(), id="one of before"),
+            pytest.param(
+                f"{REPOSITORY}@{THIRD}",
+                Build(f"{REPOSITORY}@{THIRD}", frozenset({THIRD})),
+                id="one that never ran",
+            ),
+            pytest.param(f"{REPOSITORY}:v1@{OLD}", build(), id="with a tag too"),
+        ],
+    )
+    def test_is_asked_for(
+        self, idle: Path, capsys: pytest.CaptureFixture[str], image: str, requested: Build
+    ) -> None:
+        assert rerun(idle, image) == 0
+        assert asked(idle) == (requested, False)
+        said = f"{image or build(NEW).image} is bootstrapped again at the next look\n"
+        assert capsys.readouterr().out == said
+
+    def test_while_a_run_is_open_comes_after_it(self, idle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        begin(idle, build(), end=False)
+        rerun(idle)
+
+        said = f"{build().image} is bootstrapped again once run 3, which is open, has ended\n"
+        assert capsys.readouterr().out == said
+
+    def test_while_paused_waits_for_resume(self, idle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        pause(idle)
+        rerun(idle)
+
+        assert asked(idle) == (build(NEW), True)
+        said = f"{build(NEW).image} is bootstrapped again at the next look; paused until resume, "
+        assert capsys.readouterr().out == f"{PAUSED}{said}which goes for this too\n"
+
+    def test_asked_for_twice_is_one(self, idle: Path) -> None:
+        """The attempt that is recorded is the answer to both."""
+        rerun(idle)
+        rerun(idle)
+
+        assert asked(idle) == (build(NEW), False)
+
+    @pytest.mark.parametrize(
+        ("image", "error", "code"),
+        [
+            pytest.param(
+                f"{REPOSITORY}:latest",
+                f"{REPOSITORY}:latest is not pinned: name it by digest, as history --json does",
+                2,
+                id="not pinned",
+            ),
+            pytest.param(
+                f"elsewhere/node@{OLD}",
+                f"elsewhere/node@{OLD} is not of {REPOSITORY}, which this tester follows",
+                2,
+                id="of another repository",
+            ),
+            pytest.param(
+                "No Image",
+                "image 'No Image' is no image reference: write it as [host[:port]/]name[:tag][@sha256:digest]",
+                2,
+                id="no image",
+            ),
+        ],
+    )
+    def test_of_what_cannot_run_is_refused(self, idle: Path, image: str, error: str, code: int) -> None:
+        with pytest.raises(MonitorError) as caught:
+            rerun(idle, image)
+
+        assert (str(caught.value), caught.value.exit_code) == (error, code)
+        assert asked(idle) == (None, False)
+
+    def test_before_the_first_run_is_refused(self, tmp_path: Path) -> None:
+        open_ledger(tmp_path).close()
+        with pytest.raises(MonitorError) as caught:
+            rerun(tmp_path)
+
+        error = "there is no run yet that could be repeated: the first one comes by itself"
+        assert (str(caught.value), caught.value.exit_code) == (error, 1)
+
+
+class TestPause:
+    """No new build is taken meanwhile."""
+
+    @pytest.mark.parametrize(
+        ("commands", "paused", "said"),
+        [
+            pytest.param([pause], True, PAUSED, id="paused"),
+            pytest.param([pause, pause, resume], False, PAUSED * 2 + RESUMED, id="resumed"),
+            pytest.param([resume], False, RESUMED, id="resumed without a pause"),
+            pytest.param([pause, resume, pause], True, PAUSED + RESUMED + PAUSED, id="paused again"),
+        ],
+    )
+    def test_lasts_until_it_is_resumed(
+        self,
+        idle: Path,
+        capsys: pytest.CaptureFixture[str],
+        commands: Sequence[Callable[[Path], int]],
+        paused: bool,  # noqa: FBT001 (what is expected)
+        said: str,
+    ) -> None:
+        assert [command(idle) for command in commands] == [0] * len(commands)
+        assert (asked(idle), capsys.readouterr().out) == ((None, paused), said)
+
+    def test_may_come_before_the_first_run(self, tmp_path: Path) -> None:
+        open_ledger(tmp_path).close()
+
+        assert (pause(tmp_path), asked(tmp_path)) == (0, (None, True))
+
+
+@pytest.mark.parametrize("command", [rerun, pause, resume])
+class TestLedger:
+    """It is that of a tester, which may run meanwhile."""
+
+    def test_none_there(self, tmp_path: Path, command: Callable[[Path], int]) -> None:
+        with pytest.raises(MonitorError) as caught:
+            command(tmp_path)
+
+        error = f"no ledger at {tmp_path / FILE}: give the --data-dir of a tester that has run"
+        assert (str(caught.value), caught.value.exit_code) == (error, 1)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_file_that_is_none(self, tmp_path: Path, command: Callable[[Path], int]) -> None:
+        (tmp_path / FILE).write_text("no database" * 100)
+
+        with pytest.raises(TemporaryError, match="file is not a database"):
+            command(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+    def test_one_of_a_newer_monitor(self, idle: Path, command: Callable[[Path], int]) -> None:
+        with closing(sqlite3.connect(idle / FILE)) as connection:
+            connection.execute(f"PRAGMA user_version = {VERSION + 2}")
+
+        with pytest.raises(MonitorError, match=f"has schema {VERSION + 2}, this monitor knows {VERSION}"):
+            command(idle)
+
+    def test_a_monitor_that_lives_sees_it(self, idle: Path, command: Callable[[Path], int]) -> None:
+        """By the ledger that it has open all the time."""
+        with closing(open_ledger(idle)) as lives:
+            command(idle)
+            lives.beat("pod-1")
+            seen = (lives.requested() is not None, lives.paused())
+
+        assert seen == (command is rerun, command is pause)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "out", "said"),
+    [
+        pytest.param(
+            ["rerun", "--data-dir={}"],
+            0,
+            f"{build(NEW).image} is bootstrapped again at the next look\n",
+            "",
+            id="rerun",
+        ),
+        pytest.param(
+            ["rerun", "--data-dir={}", f"{REPOSITORY}@{OLD}"],
+            0,
+            f"{REPOSITORY}@{OLD} is bootstrapped again at the next look\n",
+            "",
+            id="rerun of an image",
+        ),
+        pytest.param(["pause", "--data-dir={}"], 0, PAUSED, "", id="pause"),
+        pytest.param(["resume", "--data-dir={}"], 0, RESUMED, "", id="resume"),
+        pytest.param(
+            ["rerun", "--data-dir={}/none"],
+            1,
+            "",
+            f"no ledger at {{}}/none/{FILE}: give the --data-dir of a tester that has run",
+            id="no ledger",
+        ),
+        pytest.param(
+            ["rerun", f"{REPOSITORY}:latest", "--data-dir={}"],
+            2,
+            "",
+            f"{REPOSITORY}:latest is not pinned: name it by digest, as history --json does",
+            id="not pinned",
+        ),
+        pytest.param(
+            ["rerun", f"other@{OLD}", "--data-dir={}"],
+            2,
+            "",
+            f"other@{OLD} is not of {REPOSITORY}, which this tester follows",
+            id="of another repository",
+        ),
+        pytest.param(
+            ["pause"], 2, "", "--data-dir (BOOTSTRAP_MONITOR_DATA_DIR) is required", id="no data folder"
+        ),
+        pytest.param(
+            ["resume", "--data-dir={}", "now"],
+            2,
+            "",
+            "unrecognized arguments: now; see bootstrap-monitor resume --help",
+            id="a word too many",
+        ),
+    ],
+)
+def test_the_command_line(idle: Path, words: list[str], code: int, out: str, said: str) -> None:
+    command = [sys.executable, "-m", "monitor", *(word.format(idle) for word in words)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    expected = f"bootstrap-monitor: {said.format(idle)}\n" if said else ""
+    assert (ended.returncode, ended.stdout, ended.stderr) == (code, out, expected)

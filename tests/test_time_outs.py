@@ -1,0 +1,269 @@
+"""The clocks behind the time-outs: what each counts, what sets it back, and that the unknown does neither."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from builders import answering
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.model import (
+    Bookkeeping,
+    Health,
+    HealthReport,
+    HealthyStreak,
+    NodeDown,
+    NodeMetrics,
+    NodeProcess,
+    NodeReading,
+    NodeSilent,
+)
+from monitor.time_outs import Signs, blocked_by, counted, signs_of
+
+AT = 1_000_000.0
+NOTHING = Signs(progressed=False, works=False, started=None, unhealthy=None)
+BOOKS = Bookkeeping(
+    node_restarts=4,
+    restarts_at_progress=1,
+    progress_at=AT - 500,
+    idle_seconds=500.0,
+    lifeless_seconds=300.0,
+    not_started_seconds=200.0,
+    unhealthy_seconds=100.0,
+)
+
+
+def signs(**seen: bool | None) -> Signs:
+    """What a tick saw that saw nothing else."""
+    return replace(NOTHING, **seen)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seen", "changes"),
+    [
+        pytest.param({}, {"idle_seconds": 510, "lifeless_seconds": 310}, id="nothing seen: it is idle"),
+        pytest.param(
+            {"progressed": True},
+            {"progress_at": AT, "idle_seconds": 0, "lifeless_seconds": 0, "restarts_at_progress": 4},
+            id="progress sets everything of it back",
+        ),
+        pytest.param(
+            {"progressed": True, "works": True},
+            {"progress_at": AT, "idle_seconds": 0, "lifeless_seconds": 0, "restarts_at_progress": 4},
+            id="progress and life",
+        ),
+        pytest.param({"works": True}, {"idle_seconds": 510, "lifeless_seconds": 0}, id="life is no progress"),
+        pytest.param(
+            {"started": False},
+            {"idle_seconds": 510, "lifeless_seconds": 310, "not_started_seconds": 210},
+            id="not started",
+        ),
+        pytest.param(
+            {"started": True},
+            {"idle_seconds": 510, "lifeless_seconds": 310, "not_started_seconds": 0},
+            id="started",
+        ),
+        pytest.param(
+            {"unhealthy": True},
+            {"idle_seconds": 510, "lifeless_seconds": 310, "unhealthy_seconds": 110},
+            id="unhealthy",
+        ),
+        pytest.param(
+            {"unhealthy": False},
+            {"idle_seconds": 510, "lifeless_seconds": 310, "unhealthy_seconds": 0},
+            id="not unhealthy",
+        ),
+    ],
+)
+def test_what_a_tick_counts(seen: dict[str, bool], changes: dict[str, float]) -> None:
+    assert counted(BOOKS, AT, 10.0, signs(**seen)) == replace(BOOKS, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seen", "lifeless_seconds"),
+    [
+        pytest.param({}, None, id="never seen at work: unknown it stays"),
+        pytest.param({"works": True}, 0.0, id="at work for the first time"),
+        pytest.param({"progressed": True}, 0.0, id="progress for the first time"),
+    ],
+)
+def test_a_node_that_was_never_seen_at_work_has_no_life_to_lose(
+    seen: dict[str, bool], lifeless_seconds: float | None
+) -> None:
+    books = counted(replace(BOOKS, lifeless_seconds=None), AT, 10.0, signs(**seen))
+
+    assert books.lifeless_seconds == lifeless_seconds
+
+
+SIGNS = st.builds(
+    Signs,
+    progressed=st.booleans(),
+    works=st.booleans(),
+    started=st.none() | st.booleans(),
+    unhealthy=st.none() | st.booleans(),
+)
+SECONDS = st.integers(0, 10**6).map(float)
+BOOKS_OF_ANY_KIND = st.builds(
+    Bookkeeping,
+    node_restarts=st.integers(0, 100),
+    restarts_at_progress=st.integers(0, 100),
+    progress_at=st.none() | SECONDS,
+    idle_seconds=SECONDS,
+    lifeless_seconds=st.none() | SECONDS,
+    not_started_seconds=SECONDS,
+    unhealthy_seconds=SECONDS,
+)
+
+
+@given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
+def test_an_unknown_neither_counts_nor_resets(books: Bookkeeping, interval: float, seen: Signs) -> None:
+    after = counted(books, AT, interval, replace(seen, started=None, unhealthy=None))
+
+    assert after.not_started_seconds == books.not_started_seconds
+    assert after.unhealthy_seconds == books.unhealthy_seconds
+
+
+@given(BOOKS_OF_ANY_KIND, SIGNS)
+def test_no_time_adds_nothing(books: Bookkeeping, seen: Signs) -> None:
+    """What is blocked has no time: every clock stands, or is set back."""
+    after = counted(books, AT, 0.0, seen)
+
+    for name in ("idle_seconds", "lifeless_seconds", "not_started_seconds", "unhealthy_seconds"):
+        assert getattr(after, name) in {getattr(books, name), 0.0}
+    assert counted(books, AT, 0.0, NOTHING) == books
+
+
+@given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
+def test_no_clock_gains_more_than_the_interval(books: Bookkeeping, interval: float, seen: Signs) -> None:
+    after = counted(books, AT, interval, seen)
+
+    for name in ("idle_seconds", "lifeless_seconds", "not_started_seconds", "unhealthy_seconds"):
+        now, before = getattr(after, name), getattr(books, name)
+        assert now is None or 0.0 <= now <= (before or 0.0) + interval
+
+
+@given(BOOKS_OF_ANY_KIND, st.lists(SIGNS, max_size=10))
+def test_a_clock_is_the_time_since_its_last_reset(books: Bookkeeping, ticks: list[Signs]) -> None:
+    after = books
+    for seen in ticks:
+        after = counted(after, AT, 10.0, seen)
+    since = [not seen.progressed for seen in ticks[::-1]]
+    idle_ticks = since.index(False) if False in since else len(ticks)
+
+    assert after.idle_seconds == 10.0 * idle_ticks + (books.idle_seconds if idle_ticks == len(ticks) else 0)
+
+
+@given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
+def test_nothing_else_of_the_books_changes(books: Bookkeeping, interval: float, seen: Signs) -> None:
+    books = replace(books, healthy=HealthyStreak(1.0, 2.0, 3.0), active_seconds=7.0, observed_seconds=8.0)
+    after = counted(books, AT, interval, seen)
+
+    assert after.node_restarts == books.node_restarts
+    assert (after.healthy, after.active_seconds, after.observed_seconds) == (books.healthy, 7.0, 8.0)
+
+
+# ---- Blocked ---------------------------------------------------------------------------------------------
+
+
+def report(*failing: str, isolated: bool = False) -> HealthReport:
+    """Bad health by these checks."""
+    return HealthReport(healthy=not failing, oldest_check="t", failing_checks=failing, isolated=isolated)
+
+
+@pytest.mark.parametrize(
+    ("reading", "expected"),
+    [
+        pytest.param(NodeDown("refused"), "", id="a node that is down does not tell"),
+        pytest.param(NodeSilent("no answer"), "", id="nor does one that is silent"),
+        pytest.param(answering(), "", id="nor one that says nothing of it"),
+        pytest.param(answering(metrics=NodeMetrics(AT)), "", id="peers not given"),
+        pytest.param(answering(metrics=NodeMetrics(AT, peers=1)), "", id="a peer"),
+        pytest.param(answering(metrics=NodeMetrics(AT, peers=0)), "the node has no peers", id="no peers"),
+        pytest.param(
+            answering(health=report("P", isolated=True)),
+            "the node reaches too little of the network (P)",
+            id="too little stake",
+        ),
+        pytest.param(
+            answering(health=report("P", "network", isolated=True), metrics=NodeMetrics(AT, peers=3)),
+            "the node reaches too little of the network (P, network)",
+            id="too little stake, with peers",
+        ),
+        pytest.param(answering(health=report("P")), "", id="a check that speaks of the node"),
+        pytest.param(answering(health=report()), "", id="healthy"),
+    ],
+)
+def test_what_blocks_a_node(reading: NodeReading, expected: str) -> None:
+    assert blocked_by(reading) == expected
+
+
+# ---- Signs -----------------------------------------------------------------------------------------------
+
+DOWN = NodeDown("refused")
+RUNS = NodeProcess(running=True)
+
+
+def waits(why: str) -> NodeProcess:
+    """A process that does not run."""
+    return NodeProcess(running=False, waiting=why)
+
+
+@pytest.mark.parametrize(
+    ("reading", "process", "started"),
+    [
+        pytest.param(answering(), None, True, id="it answers"),
+        pytest.param(NodeSilent(""), None, True, id="something listens"),
+        pytest.param(
+            answering(), waits("ImagePullBackOff"), True, id="its answer is newer than its platform's"
+        ),
+        pytest.param(DOWN, None, None, id="down, and its platform does not say: unknown"),
+        pytest.param(DOWN, RUNS, True, id="down, but it runs: it has not opened its port yet"),
+        pytest.param(DOWN, waits("ImagePullBackOff"), False, id="no image"),
+        pytest.param(DOWN, waits("CreateContainerConfigError"), False, id="no configuration"),
+        pytest.param(DOWN, waits(""), False, id="not scheduled"),
+        pytest.param(
+            DOWN, waits("CrashLoopBackOff"), True, id="it starts again and again: that is another rule"
+        ),
+        pytest.param(DOWN, waits("Error"), True, id="it ended just now"),
+        pytest.param(DOWN, waits("OOMKilled"), True, id="it was killed just now"),
+        pytest.param(DOWN, waits("Completed"), True, id="it ended well, which it should not"),
+    ],
+)
+def test_whether_the_node_was_started(
+    reading: NodeReading, process: NodeProcess | None, *, started: bool | None
+) -> None:
+    seen = signs_of(reading, process, Health.UNKNOWN, progressed=False, works=False)
+
+    assert seen == signs(started=started)
+
+
+@pytest.mark.parametrize(
+    ("reading", "health", "unhealthy"),
+    [
+        pytest.param(answering(bootstrapped=True), Health.UNHEALTHY, True, id="bootstrapped, and bad"),
+        pytest.param(answering(bootstrapped=True), Health.HEALTHY, False, id="bootstrapped, and good"),
+        pytest.param(answering(bootstrapped=True), Health.STALE, None, id="an old answer says nothing"),
+        pytest.param(answering(bootstrapped=True), Health.UNKNOWN, None, id="no answer says nothing"),
+        pytest.param(answering(bootstrapped=False), Health.UNHEALTHY, False, id="not bootstrapped yet"),
+        pytest.param(answering(bootstrapped=False), Health.STALE, False, id="not bootstrapped, old answer"),
+        pytest.param(answering(bootstrapped=None), Health.UNHEALTHY, None, id="who knows if bootstrapped"),
+        pytest.param(NodeSilent(""), Health.UNKNOWN, None, id="silent"),
+        pytest.param(DOWN, Health.UNKNOWN, None, id="down"),
+    ],
+)
+def test_whether_the_node_is_unhealthy(
+    reading: NodeReading, health: Health, *, unhealthy: bool | None
+) -> None:
+    seen = signs_of(reading, RUNS, health, progressed=False, works=False)
+
+    assert seen == signs(started=True, unhealthy=unhealthy)
+
+
+@pytest.mark.parametrize("progressed", [True, False])
+@pytest.mark.parametrize("works", [True, False])
+def test_progress_and_life_are_as_they_were_seen(*, progressed: bool, works: bool) -> None:
+    seen = signs_of(DOWN, None, Health.UNKNOWN, progressed=progressed, works=works)
+
+    assert seen == signs(progressed=progressed, works=works)
