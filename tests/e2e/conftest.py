@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -62,31 +63,37 @@ def source(bed: Bed) -> dict[str, Any]:
     return {**known, "address": until(address, 180, "the source node is ready")}
 
 
+def deployed(
+    bed: Bed,
+    stack: contextlib.ExitStack,
+    words: str,
+    environment: dict[str, str],
+    repository: str = "avalanchego",
+    **settings: Any,
+) -> DeployedTester:
+    """A tester in a namespace of its own, until the stack ends; the first build is under its rolling tag."""
+    name = f"{words.replace('_', '-')[:50].strip('-')}-{next(_numbers)}"
+    tester = manifests.Tester(
+        namespace=name,
+        image=f"{bed.registry}/{repository}:{name}",
+        monitor_image=f"{bed.registry}/bootstrap-monitor:1",
+        rolling_tag=name,
+        node_environment=environment,
+        **settings,
+    )
+    found = DeployedTester(bed, tester, repository)
+    found.push("first")
+    stack.callback(found.remove)
+    found.create()
+    return found
+
+
 @pytest.fixture
 def deploy(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Deploy]:
-    """Deploys a tester in a namespace of its own; `repository` gets the first build under the rolling tag."""
+    """Deploys a tester."""
+    words = request.node.originalname.removeprefix("test_")
     with contextlib.ExitStack() as stack:
-
-        def deployed(
-            environment: dict[str, str], repository: str = "avalanchego", **settings: Any
-        ) -> DeployedTester:
-            words = request.node.originalname.removeprefix("test_").replace("_", "-")
-            name = f"{words[:50].strip('-')}-{next(_numbers)}"
-            tester = manifests.Tester(
-                namespace=name,
-                image=f"{bed.registry}/{repository}:{name}",
-                monitor_image=f"{bed.registry}/bootstrap-monitor:1",
-                rolling_tag=name,
-                node_environment=environment,
-                **settings,
-            )
-            found = DeployedTester(bed, tester, repository)
-            found.push("first")
-            stack.callback(found.remove)
-            found.create()
-            return found
-
-        yield deployed
+        yield functools.partial(deployed, bed, stack, words)
 
 
 @pytest.fixture

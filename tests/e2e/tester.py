@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -27,6 +28,33 @@ class DeployedTester:
     def push(self, build: str) -> str:
         """Put a build under the rolling tag; its digest."""
         return self.bed.push(self._repository, build, f"{self._repository}:{self.tester.rolling_tag}")
+
+    def push_variant(self, behaviour: Mapping[str, str]) -> str:
+        """Put a simulated build under the rolling tag that behaves so; its digest."""
+        variables = {f"SIMULATE_{name}": value for name, value in behaviour.items()}
+        target = f"{self._repository}:{self.tester.rolling_tag}"
+        return self.bed.push(self._repository, "first", target, variables)
+
+    def events(self, reason: str, about: str) -> list[str]:
+        """What the Events about its StatefulSet say, of one reason."""
+        selector = f"involvedObject.kind=StatefulSet,involvedObject.name={self.tester.name},reason={reason}"
+        text = self.bed.run(
+            "get", "events", f"--namespace={self.namespace}", f"--field-selector={selector}", "--output=json"
+        )
+        messages = (str(each["message"]) for each in json.loads(text)["items"])
+        return [each for each in messages if about in each]
+
+    def monitor(self, *arguments: str) -> str:
+        """What a command of the monitor prints in its pod."""
+        return self.bed.run(
+            "exec",
+            f"--namespace={self.namespace}",
+            self.tester.pod,
+            f"--container={manifests.MONITOR}",
+            "--",
+            "bootstrap-monitor",
+            *arguments,
+        )
 
     def create(self) -> None:
         """Create everything of it."""

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,8 +76,8 @@ class Bed:
         text = self.run("get", kind, f"--namespace={namespace}", "--output=json")
         return [each["metadata"]["name"] for each in json.loads(text)["items"]]
 
-    def push(self, name: str, tag: str, target: str) -> str:
-        """Push an image of the cache as `target` (NAME:TAG); its digest."""
+    def push(self, name: str, tag: str, target: str, variables: Mapping[str, str] | None = None) -> str:
+        """Push an image of the cache as `target` (NAME:TAG), with variables in its environment; its digest."""
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bootstrap-monitor-tests"
         cache = Path(os.environ.get("TESTBED_CACHE") or cache)
         done = subprocess.run(
@@ -87,6 +87,7 @@ class Bed:
                 str(FOLDER / "push_image.py"),
                 str(cache / "images" / name / tag),
                 f"{self.registry}/{target}",
+                *(f"{key}={value}" for key, value in (variables or {}).items()),
             ],
             capture_output=True,
             text=True,

@@ -20,6 +20,7 @@ RULES: tuple[JsonObject, ...] = (
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "create", "delete"]},
     {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
     {"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["get", "patch"]},
+    {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
 )
 _DATA, _NODE_DATA = "/data", "/node"
 _QUICK_NODE = {
@@ -213,7 +214,11 @@ def _monitor(tester: Tester, name: str, command: str) -> JsonObject:
             *watching,
             *tester.flags,
         ],
-        "env": [_field("POD_NAME", "metadata.name"), _field("POD_NAMESPACE", "metadata.namespace")],
+        "env": [
+            _field("POD_NAME", "metadata.name"),
+            _field("POD_NAMESPACE", "metadata.namespace"),
+            _field("POD_UID", "metadata.uid"),
+        ],
         "securityContext": {**_RESTRICTED, "readOnlyRootFilesystem": True},
         "volumeMounts": [{"name": "node-data", "mountPath": _DATA}],
     }

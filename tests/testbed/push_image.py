@@ -1,13 +1,17 @@
 """Push an image from an OCI layout to a registry over plain HTTP; prints its digest.
 
-usage: push_image.py LAYOUT HOST:PORT/NAME:TAG
+usage: push_image.py LAYOUT HOST:PORT/NAME:TAG [VARIABLE=VALUE...]
+
+With variables it is another image, which has these in its environment.
 """
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -16,22 +20,61 @@ _INDEX = "application/vnd.oci.image.index.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
-def main(layout: Path, target: str) -> str:
+class Layout:
+    """An image's parts by their digests; `made` are those that are in no file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.made: dict[str, bytes] = {}
+
+    def descriptor(self) -> dict[str, Any]:
+        """What names the image."""
+        found: dict[str, Any] = json.loads((self._folder / "index.json").read_text())["manifests"][0]
+        return found
+
+    def read(self, digest: str) -> bytes:
+        """One part."""
+        path = self._folder / "blobs" / digest.replace(":", "/")
+        return self.made[digest] if digest in self.made else path.read_bytes()
+
+    def with_environment(self, variables: Sequence[str]) -> dict[str, Any]:
+        """What names the image that has these variables in its environment as well."""
+        descriptor = self.descriptor()
+        manifest = json.loads(self.read(descriptor["digest"]))
+        if "manifests" in manifest:
+            descriptor = manifest["manifests"][0]
+            manifest = json.loads(self.read(descriptor["digest"]))
+        config = json.loads(self.read(manifest["config"]["digest"]))
+        names = {each.partition("=")[0] for each in variables}
+        kept = [each for each in config["config"].get("Env", ()) if each.partition("=")[0] not in names]
+        config["config"]["Env"] = [*kept, *variables]
+        manifest["config"] |= self._make(config)
+        return {"mediaType": descriptor.get("mediaType", _MANIFEST)} | self._make(manifest)
+
+    def _make(self, part: dict[str, Any]) -> dict[str, Any]:
+        content = json.dumps(part).encode()
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        self.made[digest] = content
+        return {"digest": digest, "size": len(content)}
+
+
+def main(folder: Path, target: str, variables: Sequence[str]) -> str:
     """Push it and give its digest."""
     host, _, path = target.partition("/")
     name, _, tag = path.rpartition(":")
     connection = http.client.HTTPConnection(host, timeout=60)
-    descriptor = json.loads((layout / "index.json").read_text())["manifests"][0]
+    layout = Layout(folder)
+    descriptor = layout.with_environment(variables) if variables else layout.descriptor()
     _push_manifest(connection, layout, name, descriptor, tag)
     digest: str = descriptor["digest"]
     return digest
 
 
 def _push_manifest(
-    connection: http.client.HTTPConnection, layout: Path, name: str, descriptor: dict[str, Any], tag: str
+    connection: http.client.HTTPConnection, layout: Layout, name: str, descriptor: dict[str, Any], tag: str
 ) -> None:
     """What a manifest names goes first: the registry refuses one whose parts it lacks."""
-    content = _blob(layout, descriptor["digest"]).read_bytes()
+    content = layout.read(descriptor["digest"])
     manifest = json.loads(content)
     for child in manifest.get("manifests", ()):
         _push_manifest(connection, layout, name, child, child["digest"])
@@ -42,7 +85,7 @@ def _push_manifest(
     _request(connection, "PUT", f"/v2/{name}/manifests/{tag}", content, {"Content-Type": media_type})
 
 
-def _push_blob(connection: http.client.HTTPConnection, layout: Path, name: str, digest: str) -> None:
+def _push_blob(connection: http.client.HTTPConnection, layout: Layout, name: str, digest: str) -> None:
     connection.request("HEAD", f"/v2/{name}/blobs/{digest}")
     answer = connection.getresponse()
     answer.read()
@@ -50,11 +93,9 @@ def _push_blob(connection: http.client.HTTPConnection, layout: Path, name: str, 
         return
     location = urlsplit(_request(connection, "POST", f"/v2/{name}/blobs/uploads/", b"")["location"])
     query = f"{location.query}&digest={quote(digest)}".removeprefix("&")
-    with _blob(layout, digest).open("rb") as content:
-        size = _blob(layout, digest).stat().st_size
-        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        connection.request("PUT", f"{location.path}?{query}", content, headers)
-        _answer(connection, f"PUT blob {digest}")
+    headers = {"Content-Type": "application/octet-stream"}
+    connection.request("PUT", f"{location.path}?{query}", layout.read(digest), headers)
+    _answer(connection, f"PUT blob {digest}")
 
 
 def _request(
@@ -76,9 +117,5 @@ def _answer(connection: http.client.HTTPConnection, what: str) -> dict[str, str]
     return {key.lower(): value for key, value in answer.getheaders()}
 
 
-def _blob(layout: Path, digest: str) -> Path:
-    return layout / "blobs" / digest.replace(":", "/")
-
-
 if __name__ == "__main__":
-    sys.stdout.write(main(Path(sys.argv[1]), sys.argv[2]) + "\n")
+    sys.stdout.write(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:]) + "\n")
