@@ -2,15 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit crash cluster format lock clean
+.PHONY: help demo test lint unit crash fault fault-matrix cluster format lock clean
 
 help: ## list what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo ## watch the whole lifecycle on a simulated node, in about a minute (make demo ARGS=--keep stays)
 	@$(VENV)/bin/python -m monitor demo $(ARGS)
 
-test: lint unit crash cluster ## all of it: what lint, unit, crash and cluster do
+test: lint unit crash fault cluster ## all of it: what lint, unit, crash, fault and cluster do
 
 lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 	$(VENV)/bin/ruff check .
@@ -20,11 +20,17 @@ lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 
 unit: $(VENV)/test ## the tests that need neither network nor root; the rules by every branch
 	$(VENV)/bin/pytest -q --no-header --cov=monitor.decide --cov-branch --cov-fail-under=100 --cov-report= \
-	  tests/test_decide_init.py tests/test_decide_wait.py
-	$(VENV)/bin/pytest -q --ignore=tests/crashes --ignore=tests/e2e $(ARGS)
+	  tests/test_decide_init.py tests/test_decide_wait.py tests/test_decide_verdicts.py tests/test_announcements.py
+	$(VENV)/bin/pytest -q --ignore=tests/crashes --ignore=tests/faults --ignore=tests/e2e $(ARGS)
 
 crash: $(VENV)/test ## kill -9 at every step of init and wait-for-completion
 	$(VENV)/bin/pytest -q tests/crashes $(ARGS)
+
+fault: $(VENV)/test ## faults of cluster, node, volume and clock, each at a bad moment: a set that covers all of them
+	$(VENV)/bin/pytest -q tests/faults $(ARGS)
+
+fault-matrix: $(VENV)/test ## every fault at every moment (about 20 minutes), and the table of docs/reliability.md
+	$(VENV)/bin/pytest -q tests/faults --all-cells $(ARGS)
 
 cluster: $(VENV)/test ## end to end: a real AvalancheGo on a real Kubernetes (root on Debian, or kind)
 	$(VENV)/bin/pytest -q tests/e2e $(ARGS)

@@ -1,0 +1,52 @@
+"""Goes through one cell in a process of its own, and prints what it showed.
+
+usage: cell.py FAULT MOMENT FOLDER
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from faults.harness import PATIENCE_SECONDS
+from faults.matrix import FAULTS, STARTING, shown, sidecar_starts_read_only
+from faults.volumes import ISOLATED
+
+
+class CellError(AssertionError):
+    """A cell did not show what it should."""
+
+
+def told_by(fault: str, moment: str, folder: Path) -> str:
+    """What a cell shows that is gone through in a process of its own, and in a namespace where it needs one.
+
+    Raises:
+        CellError: something did not hold.
+    """
+    entry = ISOLATED if FAULTS[fault].own_file_system else ()
+    path = ":".join(sys.path)
+    process = subprocess.run(
+        [*entry, "env", f"PYTHONPATH={path}", sys.executable, __file__, fault, moment, str(folder)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE_SECONDS,
+    )
+    if process.returncode:
+        raise CellError(f"{fault}-{moment}\n{process.stderr}")
+    return process.stdout.strip()
+
+
+def main() -> int:
+    """One cell."""
+    fault, moment, folder = sys.argv[1:]
+    words = (
+        sidecar_starts_read_only(Path(folder)) if moment == STARTING else shown(fault, moment, Path(folder))
+    )
+    print(words)  # noqa: T201 - whoever started it reads it
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""The matrix as a document: one row a fault, one column a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from faults.matrix import FAULT_SECONDS, FAULTS, IMPOSSIBLE, MOMENTS
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+FAILED = "**FAILED**"
+CANNOT = "(cannot be) "
+_INTRODUCTION = f"""\
+# What a fault leaves behind
+
+Written by `pytest tests/faults --all-cells`, which runs the real `init` and `wait-for-completion` against an API
+server that speaks the protocol, a simulated node and a real volume. In each cell one fault is put in at one moment,
+lasts {FAULT_SECONDS:g} seconds or longer where it lasts (all intervals are about a hundredth of their defaults), until
+the commands have met it, and is taken away; then a new build is pushed. Whatever a cell says, all of this held in it:
+
+- each run has one start and one result, of the right build, which never changed again; no build ran twice;
+- the node's data stayed from a run's start until another run was due, and no run went on with the data of another;
+- a run's duration is not longer than its node ran; where the fault came while it soaked and the node went on, it is
+  the one that was known before;
+- without a hand, the build that was pushed afterwards was bootstrapped and succeeded.
+
+Not shown here: two faults at once; a process that stands still for longer than the holder of a volume may be silent;
+a real kubelet, registry and node, which the end-to-end tests have.
+"""
+
+
+def rows() -> dict[str, str]:
+    """The title of each row, by the fault's name."""
+    return {name: fault.title for name, fault in FAULTS.items()}
+
+
+def written(told: Mapping[tuple[str, str], str]) -> str:
+    """The document, from what each cell told."""
+    lines = [
+        _line("fault", *MOMENTS.values()),
+        _line("---", *("---" for _ in MOMENTS)),
+        *(_line(title, *(_cell(told, name, moment) for moment in MOMENTS)) for name, title in rows().items()),
+    ]
+    return _INTRODUCTION + "\n" + "\n".join(lines) + "\n"
+
+
+def table(text: str) -> list[list[str]]:
+    """The cells of the document's table, its head first and without the rule under it."""
+    lines = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
+    found = [[cell.strip() for cell in line] for line in lines]
+    return [found[0], *found[2:]] if found else []
+
+
+def _cell(told: Mapping[tuple[str, str], str], fault: str, moment: str) -> str:
+    why = IMPOSSIBLE.get((fault, moment))
+    return told[fault, moment] if why is None else CANNOT + why
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"

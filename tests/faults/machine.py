@@ -1,0 +1,85 @@
+"""The clocks of a cell's machine, which its processes read from one file instead of the kernel.
+
+Monitor and node run on one machine and see the same clocks: a wall clock that is set moves for both, and the start
+of a process moves with it, since the kernel tells that by the boot's wall time.  A reboot begins a boot clock and
+a boot ID of its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+FILE, BOOT_FILE = "machine.json", "boot_id"
+_KEPT_SECONDS = 0.01
+_UP_SECONDS = 20.0
+_real_time, _real_clock_gettime = time.time, time.clock_gettime
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """How far the machine's clocks are ahead of the real ones."""
+
+    wall_ahead: float = 0.0
+    boot_ahead: float = 0.0
+
+    def write(self, folder: Path) -> None:
+        """Set the machine's clocks."""
+        aside = folder / (FILE + ".new")
+        aside.write_text(json.dumps(asdict(self)))
+        aside.replace(folder / FILE)
+
+    @staticmethod
+    def read(folder: Path) -> Clocks:
+        """What the machine's clocks are set to."""
+        return Clocks(**json.loads((folder / FILE).read_text()))
+
+
+def boot(folder: Path) -> None:
+    """Begin a boot: its clock, and its ID, are its own; the wall clock goes on."""
+    (folder / BOOT_FILE).write_text(f"{uuid.uuid4()}\n")
+    boot_ahead = _UP_SECONDS - _real_clock_gettime(time.CLOCK_BOOTTIME)
+    Clocks(boot_ahead=boot_ahead).write(folder)
+
+
+class _Machine:
+    """The file, read anew as often as a clock may be set."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._clocks, self._read_at = folder, Clocks(), float("-inf")
+
+    def clocks(self) -> Clocks:
+        now = time.monotonic()
+        if now - self._read_at > _KEPT_SECONDS:
+            self._clocks, self._read_at = Clocks.read(self._folder), now
+        return self._clocks
+
+
+def install(folder: Path) -> None:
+    """Have this process, and all that it imports from now on, go by the machine's clocks."""
+    machine = _Machine(folder)
+
+    def wall() -> float:
+        return _real_time() + machine.clocks().wall_ahead
+
+    def clock_gettime(clock: int) -> float:
+        ahead = machine.clocks().boot_ahead if clock == time.CLOCK_BOOTTIME else 0.0
+        return _real_clock_gettime(clock) + ahead
+
+    class MachineDatetime(dt.datetime):
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> MachineDatetime:
+            return cls.fromtimestamp(wall(), tz)
+
+    time.time = wall
+    time.clock_gettime = clock_gettime
+    dt.datetime = MachineDatetime  # type: ignore[misc]
+
+
+def wall_ahead(folder: Path) -> float:
+    """How far the wall clock is set ahead."""
+    return Clocks.read(folder).wall_ahead

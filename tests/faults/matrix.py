@@ -1,0 +1,353 @@
+"""The matrix: what can go wrong, when, and what must hold afterwards.
+
+A cell puts one fault in at one moment, for some seconds, takes it away, and then pushes one more good build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from fake_api_server import Fault as Answer
+from faults import machine
+from faults.harness import DIGESTS, REPOSITORY, Tester, killed, power_cut, tester
+
+from monitor.ledger.details import FILE_NAME, read_details
+from monitor.model import Outcome, Reason, Run
+
+FAULT_SECONDS = 3.0
+# Long enough for a node that ends at each start to be restarted as often as a build may be.
+CRASHING_SECONDS = 6.0
+SLOW_SECONDS = 10.0
+HOUR = 3600.0
+# The soak of these tests is five times as long.
+STEADY_SECONDS = 0.3
+# Steps of the harness, the start of a process, and rounding.
+SLACK_SECONDS = 0.7
+
+MOMENTS = {
+    "clearing": "while init clears",
+    "pinning": "while pinning",
+    "soaking": "before the result is recorded (soaking)",
+    "recorded": "after the result is recorded",
+    "idle": "while idle",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way in which what the tester depends on fails.
+
+    `breaks_health`: the node ends by it, or seems to, so it must become healthy once more.  `reasons` are the
+    failures that an open run may rightly end with under it.  A fault `is_met` where the commands noticed it: the
+    harness counts what it refused them, or they say one of `signs`; else a cell would prove nothing.  It lasts
+    at least until then, but where it is `met_afterwards`.
+    """
+
+    title: str
+    begin: Callable[[Tester], None]
+    end: Callable[[Tester], None]
+    own_file_system: bool = False
+    breaks_health: bool = False
+    reasons: frozenset[Reason] = frozenset()
+    counted: bool = False
+    met_afterwards: bool = False
+    seconds: float = FAULT_SECONDS
+    signs: tuple[str, ...] = ()
+
+    def is_met(self, made: Tester) -> bool:
+        """Whether the commands noticed it."""
+        counted = made.meetings > 0 or not self.counted
+        return counted and (not self.signs or any(sign in made.said for sign in self.signs))
+
+
+class Lasting(list[Answer]):
+    """An answer that every request gets."""
+
+    def __init__(self, answer: Answer, made: Tester) -> None:
+        super().__init__([answer])
+        self._made = made
+
+    def pop(self, _index: object = -1) -> Answer:
+        self._made.meetings += 1
+        return self[0]
+
+
+def _answers(answer: Answer) -> Callable[[Tester], None]:
+    def begin(made: Tester) -> None:
+        made.api.faults = Lasting(answer, made)
+
+    return begin
+
+
+def _serves(made: Tester) -> None:
+    made.api.faults = []
+
+
+def _set(name: str, value: object) -> Callable[[Tester], None]:
+    return lambda made: setattr(made, name, value)
+
+
+def _clock(seconds: float) -> Callable[[Tester], None]:
+    def begin(made: Tester) -> None:
+        boot_ahead = machine.Clocks.read(made.folder).boot_ahead
+        machine.Clocks(wall_ahead=seconds, boot_ahead=boot_ahead).write(made.folder)
+
+    return begin
+
+
+def _nothing(_: Tester) -> None:
+    pass
+
+
+def _evict(made: Tester) -> None:
+    made.unschedulable = True
+    made.api.pods.pop("tester-0")
+
+
+def _part(made: Tester) -> None:
+    made.pod.parted = True
+    made.api.pods.pop("tester-0")
+
+
+def _end_parted(made: Tester) -> None:
+    for pod in made.pods:
+        pod.parted = False
+
+
+FAULTS = {
+    "api-down": Fault(
+        "API server down",
+        lambda made: made.api_gate.close(),
+        lambda made: made.api_gate.open(),
+        signs=("no answer from the API server",),
+    ),
+    "api-slow": Fault(
+        "API server slow (10 s)", _answers(Answer(delay_seconds=SLOW_SECONDS)), _serves, counted=True
+    ),
+    "api-429": Fault(
+        "API server answers 429",
+        _answers(Answer(HTTPStatus.TOO_MANY_REQUESTS, "too many requests", {"Retry-After": "1"})),
+        _serves,
+        counted=True,
+    ),
+    "api-500": Fault(
+        "API server answers 500",
+        _answers(Answer(HTTPStatus.INTERNAL_SERVER_ERROR, "etcd")),
+        _serves,
+        counted=True,
+    ),
+    "api-401": Fault(
+        "API server answers 401",
+        _answers(Answer(HTTPStatus.UNAUTHORIZED, "Unauthorized")),
+        _serves,
+        counted=True,
+    ),
+    "registry-down": Fault(
+        "registry down (ImagePullBackOff)",
+        _set("registry_down", True),
+        _set("registry_down", False),
+        counted=True,
+    ),
+    "node-closed": Fault(
+        "node API down",
+        _set("node_closed", True),
+        _set("node_closed", False),
+        counted=True,
+        breaks_health=True,  # a closed port is taken for a node that has ended
+    ),
+    "node-silent": Fault(
+        "node API silent", _set("node_silent", True), _set("node_silent", False), counted=True
+    ),
+    "volume-read-only": Fault(
+        "volume read-only",
+        Tester.freeze,
+        Tester.thaw,
+        own_file_system=True,
+        breaks_health=True,
+        seconds=CRASHING_SECONDS,
+        signs=("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR", "cannot be written", "Read-only"),
+    ),
+    "volume-full": Fault(
+        "volume full",
+        Tester.fill,
+        Tester.empty,
+        own_file_system=True,
+        breaks_health=True,
+        reasons=frozenset({Reason.DISK_FULL}),
+        counted=True,
+    ),
+    "clock-forward": Fault(
+        "wall clock an hour forward",
+        _clock(HOUR),
+        _clock(0.0),
+        signs=("the clock was set by",),
+        met_afterwards=True,
+    ),
+    "clock-back": Fault(
+        "wall clock an hour back",
+        _clock(-HOUR),
+        _clock(0.0),
+        signs=("the clock was set by",),
+        met_afterwards=True,
+    ),
+    "init-killed": Fault("`kill -9` of init", lambda made: killed(made.pod.init), _nothing),
+    "sidecar-killed": Fault("`kill -9` of the sidecar", lambda made: killed(made.pod.sidecar), _nothing),
+    "node-killed": Fault(
+        "`kill -9` of the node", lambda made: killed(made.pod.node), _nothing, breaks_health=True
+    ),
+    "kubelet-restarted": Fault(
+        "kubelet restarted (stale status)", _set("kubelet_away", True), _set("kubelet_away", False)
+    ),
+    "pod-evicted": Fault("pod evicted", _evict, _set("unschedulable", False), breaks_health=True),
+    "second-pod": Fault(
+        "a second pod on the volume",
+        _part,
+        _end_parted,
+        breaks_health=True,
+        counted=True,
+    ),
+    "init-skipped": Fault(
+        "init skipped after a reboot", power_cut, _set("kubelet_away", False), breaks_health=True
+    ),
+}
+
+_NO_NODE = "The node is started once init has ended: there is none to ask or to kill."
+_INIT_ENDED = "init has ended, and is not started again in this pod."
+IMPOSSIBLE = {
+    ("node-closed", "clearing"): _NO_NODE,
+    ("node-silent", "clearing"): _NO_NODE,
+    ("node-killed", "clearing"): _NO_NODE,
+    ("sidecar-killed", "clearing"): "The sidecar is started once init has ended.",
+    ("init-skipped", "clearing"): "The kubelet skips only an init that has ended once in this pod.",
+    ("init-killed", "soaking"): _INIT_ENDED,
+    ("init-killed", "recorded"): _INIT_ENDED,
+    ("init-killed", "idle"): _INIT_ENDED,
+}
+CELLS = tuple((fault, moment) for fault in FAULTS for moment in MOMENTS if (fault, moment) not in IMPOSSIBLE)
+
+STARTING = "starting"  # no moment of the matrix: the sidecar itself starts while the fault is there
+
+
+@dataclass(frozen=True)
+class At:
+    """How it was when the fault was put in: the run, and how long its node took until it was healthy."""
+
+    run: Run | None
+    healthy_seconds: float | None
+
+
+def shown(fault_name: str, moment: str, folder: Path) -> str:
+    """Go through one cell; what it showed, in a few words."""
+    fault = FAULTS[fault_name]
+    holdable = "init" if fault_name == "init-killed" or moment == "clearing" else "wait-for-completion"
+    with tester(folder, holdable, own_file_system=fault.own_file_system) as made:
+        at = _brought_to(made, fault_name, moment)
+        made.forget_said()
+        fault.begin(made)
+        made.let_go()
+        made.go_on(fault.seconds)
+        made.until(lambda: fault.met_afterwards or fault.is_met(made), f"somebody notices: {fault.title}")
+        fault.end(made)
+        affected = made.newest + 1
+        made.until(lambda: made.look.results == affected, f"a result of run {affected}")
+        made.newest += 1
+        made.until(lambda: made.look.results == affected + 1, "a result of the build pushed after it")
+        _check(made, fault, moment, at, affected)
+        return _words(made.look.runs, affected, moment)
+
+
+def sidecar_starts_read_only(folder: Path) -> str:
+    """A sidecar that is killed while the volume is read-only, and so starts on such a volume, must write later."""
+    with tester(folder, "", own_file_system=True) as made:
+        made.until(lambda: made.look.results == 1, "the first result")
+        made.freeze()
+        killed(made.pod.sidecar)
+        made.until(lambda: made.pod.sidecar.runs, "it is started again")
+        made.go_on(FAULT_SECONDS)
+        made.thaw()
+        made.newest += 1
+        made.until(lambda: made.look.results == 2, "a result of the build pushed after it")
+        assert all(len(each) == 1 for each in made.watch.results.values()), made.told()
+        return "it wrote again"
+
+
+def _brought_to(made: Tester, fault_name: str, moment: str) -> At:
+    """Bring a tester to the moment; whoever comes to it is held."""
+    if moment == "clearing" or (moment == "pinning" and fault_name != "init-killed"):
+        made.until(lambda: made.look.results == 1, "the first result")
+        made.arm(moment)
+        made.newest = 1
+    else:
+        if moment == "idle":
+            made.until(lambda: _is_idle(made), "it idles")
+        if moment == "soaking":
+            made.until(lambda: _soaks(made), "it soaks")
+        made.arm(moment)
+    made.until(lambda: made.held, f"the moment: {MOMENTS[moment]}")
+    looks = made.looks
+    made.until(
+        lambda: made.looks > looks or not made.look.runs, "a look at the ledger's runs while it is held"
+    )
+    run = made.look.runs[0] if made.look.runs else None
+    healthy = run.bookkeeping.healthy if run is not None else None
+    return At(run, healthy.active_seconds_at_start if healthy is not None else None)
+
+
+def _soaks(made: Tester) -> bool:
+    """Whether the node has been healthy for some ticks: new chains make it unhealthy once more at first."""
+    healthy = made.look.runs[0].bookkeeping.healthy if made.look.runs else None
+    return healthy is not None and healthy.observed_seconds >= STEADY_SECONDS
+
+
+def _is_idle(made: Tester) -> bool:
+    """Whether it has a result, and looked for a newer build since."""
+    ended = made.look.runs[0].ended_at if made.look.runs else None
+    return ended is not None and made.look.image_checked_at > ended
+
+
+def _check(made: Tester, fault: Fault, moment: str, at: At, affected: int) -> None:
+    """What must be true of every cell."""
+    told = made.told()
+    assert fault.is_met(made), f"nobody noticed: {fault.title}\n{told}"
+    runs = sorted(made.look.runs, key=lambda run: run.number)
+    images = [f"{REPOSITORY}@{digest}" for digest in DIGESTS[: affected + 1]]
+    assert [run.build.image for run in runs] == images, told
+    for run in runs:
+        failed_rightly = run.number == affected and run.reason in fault.reasons
+        assert run.outcome is Outcome.SUCCEEDED or failed_rightly, told
+        assert not run.recovered, told
+        limit = made.node_seconds.get(run.number, 0.0) + SLACK_SECONDS
+        duration = run.duration_seconds or 0.0
+        assert duration > 0 or failed_rightly, (run, told)
+        assert duration <= limit, (run, limit, told)
+    starts, results = made.watch.starts, made.watch.results
+    assert all(len(each) == 1 for each in starts.values()), (starts, told)
+    assert len(results) == affected + 1, (results, told)
+    assert all(len(each) == 1 for each in results.values()), (results, told)
+    if moment == "soaking" and not fault.breaks_health:
+        assert runs[-2].duration_seconds == at.healthy_seconds, (runs[-2], at, told)
+    if moment in {"recorded", "idle"}:
+        assert at.run == runs[-2], (at, told)
+    made.until(lambda: _details_say(made.volume.path, images[-1], affected + 1), "the details file says so")
+
+
+def _details_say(data_dir: Path, image: str, number: int) -> bool:
+    """Whether the details file, which is written after the ledger, tells of this success."""
+    found = read_details(data_dir / FILE_NAME)
+    expected = (image, number, Outcome.SUCCEEDED)
+    return found is not None and (found.image, found.number, found.outcome) == expected
+
+
+def _words(runs: tuple[Run, ...], affected: int, moment: str) -> str:
+    run = next(run for run in runs if run.number == affected)
+    result = "succeeded" if run.outcome is Outcome.SUCCEEDED else f"failed, rightly: {run.reason}"
+    match moment:
+        case "recorded" | "idle":
+            return "the result stayed as it was; the next build succeeded"
+        case "soaking":
+            return f"the open run kept its data and {result}; the next build succeeded"
+        case _:
+            return f"the run that was due came once and {result}; so did the next build"

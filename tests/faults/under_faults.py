@@ -1,0 +1,163 @@
+"""Runs one process of a cell, `node` or a command of bootstrap-monitor, where its harness can put a fault in.
+
+The program is not changed for it.  Its clocks are the machine's (see `machine`).  At an armed moment it is held:
+Python's own profile hook finds the moment, writes `held`, and waits until `armed` is gone.  While `frozen` is there
+it lets go of files that it has open for writing, as the kernel wants before it makes a file system read-only.
+
+usage: under_faults.py FOLDER WHERE-THE-VOLUME-IS node|COMMAND [FLAGS...]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from faults import machine
+
+ARMED, HELD, FROZEN, WHO = "armed", "held", "frozen", "who"
+_POLL_SECONDS = 0.01
+_REMOVE = getattr(shutil.rmtree, "__code__", None) or type(shutil.rmtree).__call__.__code__
+
+
+class Holder:
+    """The profile hook: it holds a thread that comes to the armed moment until it is let go."""
+
+    def __init__(self, folder: Path) -> None:
+        from monitor.cluster import Cluster  # noqa: PLC0415 - after the clocks were installed
+        from monitor.ledger import Ledger  # noqa: PLC0415
+
+        self._folder, self._armed, self._over = folder, folder / ARMED, False
+        self._record, self._pin = Ledger.record.__code__, Cluster.pin.__code__
+
+    def __call__(self, frame: FrameType, event: str, _argument: object) -> None:
+        if self._over:
+            sys.setprofile(None)
+        if event not in {"call", "return"} or frame.f_code not in {self._record, self._pin, _REMOVE}:
+            return
+        with contextlib.suppress(FileNotFoundError):
+            if self._armed.read_text() in set(self._moments(frame, event)):
+                self._hold()
+
+    def _moments(self, frame: FrameType, event: str) -> Iterator[str]:
+        """What moments this is, of those that may be armed."""
+        if frame.f_code is not self._record:
+            if event == "call":
+                yield "pinning" if frame.f_code is self._pin else "clearing"
+            return
+        kinds = {type(each).__name__ for each in frame.f_locals.get("decided", ())}
+        if event == "return":
+            if "EndRun" in kinds:
+                yield "recorded"
+            return
+        readings: dict[str, Any] = frame.f_locals.get("readings") or {}
+        if not kinds:
+            yield str(readings.get("phase", {}).get("phase", ""))  # soaking, idle
+
+    def _hold(self) -> None:
+        held = self._folder / HELD
+        held.with_suffix(".new").write_text(str(os.getpid()))
+        held.with_suffix(".new").replace(held)
+        while self._armed.exists():
+            time.sleep(_POLL_SECONDS)
+        self._over = True
+
+
+class Grip:
+    """The process's hold on files of the volume that are open for writing.
+
+    What was let go is open for reading meanwhile, so SQLite fails as it locks instead of as it writes.
+    """
+
+    def __init__(self, folder: Path, data_dir: Path) -> None:
+        self._frozen, self._data_dir = folder / FROZEN, str(data_dir)
+        self._loosened: dict[int, str] = {}
+
+    def watch(self) -> None:
+        """Let go while it is wanted, for ever."""
+        while True:
+            if self._frozen.exists():
+                self._loosen()
+            elif self._loosened:
+                self._tighten()
+            time.sleep(_POLL_SECONDS)
+
+    def _loosen(self) -> None:
+        opened = dict(self._open_for_writing())
+        if any(path.endswith("-journal") for path in opened.values()):
+            return  # a transaction is under way: it ends first
+        for descriptor, path in opened.items():
+            self._exchange(descriptor, path, os.O_RDONLY)
+            self._loosened[descriptor] = path
+
+    def _tighten(self) -> None:
+        for descriptor, path in list(self._loosened.items()):
+            with contextlib.suppress(OSError):
+                if str(Path(f"/proc/self/fd/{descriptor}").readlink()) == path:
+                    self._exchange(descriptor, path, os.O_RDWR)
+                del self._loosened[descriptor]
+
+    def _open_for_writing(self) -> Iterator[tuple[int, str]]:
+        for each in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):
+                path = str(each.readlink())
+                if not path.startswith(self._data_dir + "/"):
+                    continue
+                lines = Path(f"/proc/self/fdinfo/{each.name}").read_text().splitlines()
+                flags = int(next(line for line in lines if line.startswith("flags:")).split()[1], 8)
+                if flags & os.O_ACCMODE != os.O_RDONLY:
+                    yield int(each.name), path
+
+    @staticmethod
+    def _exchange(descriptor: int, path: str, flags: int) -> None:
+        other = os.open(path, flags | os.O_CLOEXEC)
+        os.dup2(other, descriptor, inheritable=False)
+        os.close(other)
+
+
+def run_node(folder: Path, arguments: list[str]) -> int:
+    """The simulated node, whose start moves with the wall clock as the kernel tells it."""
+    from monitor import simulated_node  # noqa: PLC0415 - after the clocks were installed
+
+    class Node(simulated_node.Node):
+        @property
+        def _started_at(self) -> float:
+            return simulated_node.process_started_at() + machine.wall_ahead(folder)
+
+        @_started_at.setter
+        def _started_at(self, value: float) -> None:
+            pass
+
+    simulated_node.Node = Node  # type: ignore[misc]
+    return simulated_node.main(arguments, os.environ)
+
+
+def run_command(folder: Path, arguments: list[str]) -> int:
+    """A command of bootstrap-monitor, which can be held."""
+    from monitor import cli, clock  # noqa: PLC0415 - after the clocks were installed
+
+    clock._BOOT_ID = folder / machine.BOOT_FILE  # noqa: SLF001 - the machine's, as its clocks are
+    if (folder / WHO).read_text() == arguments[0] and not (folder / HELD).exists():
+        holder = Holder(folder)
+        threading.setprofile(holder)
+        sys.setprofile(holder)
+    return cli.main(arguments)
+
+
+def main() -> int:
+    """Run it on the cell's machine."""
+    folder, data_dir, what, arguments = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4:]
+    machine.install(folder)
+    threading.Thread(target=Grip(folder, data_dir).watch, daemon=True).start()
+    return run_node(folder, arguments) if what == "node" else run_command(folder, [what, *arguments])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
