@@ -1,0 +1,144 @@
+"""On this machine: a build that misbehaves ends with its reason, and a good one that replaces it succeeds.
+
+The real `local` with the simulated node, time-outs of seconds.  Some run at once: they wait more than they work.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from simulated_builds import COMMITS, eventually, free_port, write_build
+from test_local_command import LocalLife, stopped
+
+from monitor.model import Outcome, Reason, Run
+
+AT_ONCE = 3
+LONG_SECONDS = 120.0
+FLAGS = (
+    "--crash-limit=2",
+    "--stall-warning=500ms",
+    "--stall-timeout=4s",
+    "--unhealthy-timeout=1s",
+    "--deadline=1m",
+    "--disk-floor=0",
+    "--node-timeout=500ms",
+)
+GOOD: Mapping[str, float | str] = {"bootstrap_seconds": 0.5, "blocks": 50}
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a build behaves, and what its run comes to; `says` is in the result's message."""
+
+    behaviour: Mapping[str, float | str]
+    reason: Reason | None
+    says: str = ""
+    flags: tuple[str, ...] = field(default=())
+
+
+CASES = {
+    "exits at start": Case({"exit_at_start": "true"}, Reason.CRASHED, "(exit code 1)"),
+    "crashes before it comes anywhere": Case(
+        {"crash_after_seconds": 1, "forget": "true", "bootstrap_seconds": 30, "blocks": 10},
+        Reason.CRASHED,
+        "failed to verify block",
+    ),
+    "crashes, but comes further each time": Case(
+        {"crash_after_seconds": 1.6, "bootstrap_seconds": 6, "blocks": 400}, None
+    ),
+    "never listens": Case({"listen_after_seconds": "inf"}, Reason.STALLED, "no progress for"),
+    "never answers": Case({"answer_after_seconds": "inf"}, Reason.STALLED, "no progress for"),
+    "hangs half-way": Case({"hang_at_share": 0.5, "bootstrap_seconds": 2}, Reason.STALLED, "no progress for"),
+    "compacts for as long": Case({"compact_seconds": 6, "bootstrap_seconds": 2}, None),
+    "fetches the same for ever": Case(
+        {"refetch": "true", "bootstrap_seconds": 2, "blocks": 10}, Reason.STALLED, "P fetching"
+    ),
+    "stays unhealthy": Case(
+        {**GOOD, "failing_checks": "router"}, Reason.UNHEALTHY, "unhealthy for 1s: router"
+    ),
+    "dies in the soak": Case(
+        {**GOOD, "die_after_bootstrapped_seconds": 0.5}, Reason.CRASHED, "panicking", ("--soak=3s",)
+    ),
+    "is too slow": Case(
+        {"bootstrap_seconds": 40}, Reason.DEADLINE, "not bootstrapped after 8s", ("--deadline=8s",)
+    ),
+    "is on another network": Case(
+        {**GOOD, "reported_network_id": 1}, Reason.MISCONFIGURED, "the node is on network mainnet"
+    ),
+    "finds no peers for a while": Case({**GOOD, "no_peers_seconds": 6}, None),
+}
+
+
+def runs_of(case: Case, folder: Path) -> tuple[Run, Run]:
+    """The run of the build, and that of the good one that replaced it."""
+    folder.mkdir()
+    with ExitStack() as started:
+        tester = LocalLife(folder, free_port(), started)
+        write_build(tester.build, COMMITS[0], **case.behaviour)
+        try:
+            process = tester.start(*FLAGS, *case.flags)
+            eventually(lambda: bool(tester.runs()) and not tester.runs()[0].open, "a result", LONG_SECONDS)
+            write_build(tester.build, COMMITS[1], **GOOD)
+            eventually(
+                lambda: len(tester.runs()) == 2 and not tester.runs()[0].open,
+                "the good build's result",
+                LONG_SECONDS,
+            )
+            stopped(process, signal.SIGTERM)
+            second, first = tester.runs()
+            return first, second
+        finally:
+            started.close()
+            for pid in tester.nodes():
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[tuple[Run, Run]]]]:
+    """All cases, some at once."""
+    folder = tmp_path_factory.mktemp("local")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {
+            name: pool.submit(runs_of, case, folder / str(number))
+            for number, (name, case) in enumerate(CASES.items())
+        }
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", CASES)
+def test_a_build_that(name: str, running: Mapping[str, Future[tuple[Run, Run]]]) -> None:
+    case, (first, second) = CASES[name], running[name].result()
+
+    assert (first.number, first.build.commit, second.build.commit) == (1, *COMMITS)
+    assert (first.outcome, first.reason) == (
+        Outcome.FAILED if case.reason else Outcome.SUCCEEDED,
+        case.reason,
+    ), first.message
+    assert case.says in first.message
+    assert (second.number, second.outcome) == (2, Outcome.SUCCEEDED), second.message
+
+
+@pytest.mark.timeout(400)
+def test_restarts_with_progress_between_are_no_crash_loop(
+    running: Mapping[str, Future[tuple[Run, Run]]],
+) -> None:
+    first, _ = running["crashes, but comes further each time"].result()
+
+    assert first.bookkeeping.node_restarts > 2, "more often than the limit that it never reached in vain"
+
+
+@pytest.mark.timeout(400)
+def test_time_without_peers_is_not_active(running: Mapping[str, Future[tuple[Run, Run]]]) -> None:
+    first, _ = running["finds no peers for a while"].result()
+
+    assert first.duration_seconds is not None
+    assert first.wall_seconds is not None
+    assert first.duration_seconds < 6 < first.wall_seconds
