@@ -10,7 +10,7 @@ from collections.abc import Callable
 from monitor.decide.announcements import announcements_of
 from monitor.decide.vocabulary import Action, ClearNodeData, Decision, KeepLastWords, Pin, Recreate
 from monitor.errors import MonitorError
-from monitor.ledger import Ledger
+from monitor.ledger import Ledger, VolumeFullError
 from monitor.model import Evidence, Holder, Instant, Policy
 from monitor.node_log import TAIL_BYTES, NodeLogs
 from monitor.platforms.base import Platform
@@ -70,7 +70,8 @@ class Actor:
             with contextlib.suppress(MonitorError):
                 words = self._platform.last_words()
         if words:
-            self._ledger.keep_evidence(run, Evidence(words[-TAIL_BYTES:], self._clock().wall))
+            with contextlib.suppress(VolumeFullError):
+                self._ledger.keep_evidence(run, Evidence(words[-TAIL_BYTES:], self._clock().wall))
 
     def recreate_and_await_end(self, action: Recreate) -> None:
         """Have this pod replaced and wait for that, so that the node never starts as it was set."""

@@ -6,6 +6,7 @@ start a plain resume.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -28,7 +29,7 @@ from monitor.decide.vocabulary import (
 )
 from monitor.decide.wait import decide_wait
 from monitor.errors import MonitorError
-from monitor.ledger import Ledger
+from monitor.ledger import Ledger, VolumeFullError
 from monitor.model import Instant, JsonObject, NodeAnswering, NodeDown, Policy, Workload
 from monitor.observe import InitObserver, Seen, WaitObserver
 from monitor.view import (
@@ -69,7 +70,7 @@ class Init:
             decision = decide_init(self.observer.state(workload))
             _log.info(decision.message, extra={"rule": decision.rule})
             readings = {"configuration": configuration, **_phase(decision)}
-            self.ledger.record(self.clock(), self.policy.testbed, decision.records, readings)
+            self._record(decision, readings)
             if not begun:  # what this passage began needs no word that it is resumed
                 self.actor.announce(decision)
             begun = begun or any(isinstance(each, BeginRun | AdoptRun) for each in decision.records)
@@ -92,6 +93,14 @@ class Init:
         raise MonitorError(
             f"init came to no end after {MOST_STEPS} steps: this is a fault of bootstrap-monitor"
         )
+
+    def _record(self, decision: Decision, readings: Mapping[str, JsonObject]) -> None:
+        """Nothing decided is acted on unrecorded; what is only read need not be, where the volume is full."""
+        try:
+            self.ledger.record(self.clock(), self.policy.testbed, decision.records, readings)
+        except VolumeFullError:
+            if decision.records:
+                raise
 
 
 class Tick:
@@ -120,17 +129,24 @@ class Tick:
             _log.info(decision.message, extra={"rule": decision.rule})
             self._said = decision.message
         self._observer.recorded = False
-        self._ledger.record(
-            state.now,
-            self._policy.testbed,
-            decision.records,
-            self._readings(seen, decision),
-            books=seen.watched,
-            counts=seen.counts,
-        )
+        try:
+            self._ledger.record(
+                state.now,
+                self._policy.testbed,
+                decision.records,
+                self._readings(seen, decision),
+                books=seen.watched,
+                counts=seen.counts,
+            )
+        except VolumeFullError as error:
+            self._measure_soon()  # by which the run ends: for that there is room
+            if decision.records:
+                raise
+            _log.warning("%s; what was read is not kept", error)
         self._observer.recorded = True
         if state.workload is not None and state.held_by is None:
-            self._ledger.beat(state.workload.uid)
+            with contextlib.suppress(VolumeFullError):
+                self._ledger.beat(state.workload.uid)
         if not _measured_lately(seen):
             self._measure_soon()
         if not self._actor.announce(decision):

@@ -1102,32 +1102,43 @@ folder = Path(sys.argv[1])
 ledger = open_ledger(folder)
 run = started(ledger)
 ledger.keep_reserve()
-with (folder / "node").open("wb", buffering=0) as file:
+decisions = (
+    (),
+    (end_of(run, Outcome.FAILED, Reason.DISK_FULL),),
+    (),
+    (RecordAttempt(build(NEW), AttemptCause.NEW_BUILD, "pod-1"),),
+    (BeginClearing(workload(build(NEW)), "clearing"),),
+)
+for decided in decisions:
+    with (folder / "node").open("ab", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError as error:
+            pass
     try:
-        while True:
-            file.write(bytes(4096))
-    except OSError as error:
-        print(error.strerror)
-for _ in range(2):
-    try:
-        ledger.record(later(100), "default", (end_of(run, Outcome.FAILED, Reason.DISK_FULL),))
-        print("recorded")
+        ledger.record(later(100), "default", decided, {"node": {"seen": "x" * 4096}})
+        print("recorded" if decided else "kept")
     except TemporaryError as error:
-        print(str(error).partition(": ")[2])
-print(last_of(ledger).reason, (folder / RESERVE).exists(), "disk_full" in (folder / DETAILS).read_text())
+        print("refused" if decided else "not kept")
+print("reserve left" if (folder / RESERVE).exists() else "no reserve left")
+print(last_of(ledger).reason, ledger.clearing() is not None, "disk_full" in (folder / DETAILS).read_text())
 """
 
 
-def test_the_end_of_a_run_is_recorded_on_a_file_system_that_the_node_filled_to_its_last_byte(
+def test_what_is_decided_is_recorded_on_a_file_system_that_the_node_keeps_filling_to_its_last_byte(
     tmp_path: Path,
 ) -> None:
+    """What is only read is not, and gives up nothing of the reserve."""
     shown = lines_on_a_mount(tmp_path, REALLY_FULL, str(tmp_path), str(Path(__file__).parent))
 
-    assert shown == [
-        "No space left on device",
+    assert shown[0] == "not kept"
+    assert [line for line in shown if "kept" not in line] == [
         "recorded",
         "recorded",
-        "disk_full False True",
+        "recorded",
+        "reserve left",
+        "disk_full True True",
     ]
 
 

@@ -104,9 +104,9 @@ class MortalLedger(Ledger):
         super().record(now, testbed, decided, *rest, **more)
         self._deciding = False
 
-    def refresh_details(self) -> None:
+    def refresh_details(self, *, decided: bool = False) -> None:
         self._cross()
-        super().refresh_details()
+        super().refresh_details(decided=decided)
         self._cross()
 
     @contextmanager

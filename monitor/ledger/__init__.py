@@ -7,6 +7,14 @@ error is the volume's and may pass, so the file stays and the call is tried agai
 
 from monitor.ledger.recovery import FILE as LEDGER_FILE
 from monitor.ledger.recovery import open_existing, open_ledger, open_read_only, recover
-from monitor.ledger.store import Ledger
+from monitor.ledger.store import Ledger, VolumeFullError
 
-__all__ = ["LEDGER_FILE", "Ledger", "open_existing", "open_ledger", "open_read_only", "recover"]
+__all__ = [
+    "LEDGER_FILE",
+    "Ledger",
+    "VolumeFullError",
+    "open_existing",
+    "open_ledger",
+    "open_read_only",
+    "recover",
+]

@@ -116,7 +116,7 @@ def set_aside(path: Path, wall: float) -> None:
 def _opened(path: Path) -> Ledger:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     ledger = Ledger(_prepared(connection, path), path)
-    ledger.refresh_details()
+    ledger.refresh_details(decided=True)
     return ledger
 
 

@@ -13,7 +13,7 @@ from monitor.decide.vocabulary import Intervention, Record
 from monitor.errors import TemporaryError
 from monitor.ledger import records, rows
 from monitor.ledger.details import FILE_NAME, write_details
-from monitor.ledger.reserve import NO_SPACE, give_up_reserve, keep_reserve
+from monitor.ledger.reserve import NO_SPACE, give_up_part, keep_reserve
 from monitor.model import (
     Attempt,
     Build,
@@ -38,7 +38,7 @@ _FULL = (sqlite3.SQLITE_FULL,)
 
 
 class VolumeFullError(TemporaryError):
-    """There was no room to write; the reserve has been given up."""
+    """There was no room to write, and for what was to be written no part of the reserve is given up."""
 
 
 class Ledger:
@@ -222,7 +222,7 @@ class Ledger:
         books: Run | None = None,
         counts: Counts | None = None,
     ) -> None:
-        """Write a decision, and what was read with it, in one transaction.
+        """Write a decision, and what was read with it, in one transaction; on a full volume the reserve helps.
 
         Args:
             now: the moment that is written down.
@@ -232,12 +232,15 @@ class Ledger:
             books: the open run, with its books as they are now.
             counts: the open run's counters as they are now.
         """
-        try:
-            self._record(now, testbed, decided, readings or {}, books, counts or {})
-        except VolumeFullError:
-            # The reserve was given up for this: before the node takes it.
-            self._record(now, testbed, decided, readings or {}, books, counts or {})
-        self.refresh_details()
+        while True:
+            try:
+                self._record(now, testbed, decided, readings or {}, books, counts or {})
+                break
+            except VolumeFullError:
+                # At once, before the node takes it; what is only read can wait until there is room.
+                if not decided or not give_up_part(self._reserve):
+                    raise
+        self.refresh_details(decided=bool(decided))
 
     def _record(
         self,
@@ -260,16 +263,17 @@ class Ledger:
             for each in decided:
                 records.write(connection, each, now, testbed)
 
-    def refresh_details(self) -> None:
-        """Bring the details file up to the newest run; on a full volume the reserve is given up."""
+    def refresh_details(self, *, decided: bool = False) -> None:
+        """Bring the details file up to the newest run; if `decided`, a part of the reserve is given up for it."""
         try:
             with self._details_lock:
                 last = self.last()
                 if last is not None:
                     write_details(self._details, last)
         except OSError as error:
-            if error.errno in NO_SPACE:
-                give_up_reserve(self._reserve)
+            if error.errno in NO_SPACE and decided and give_up_part(self._reserve):
+                self.refresh_details(decided=True)
+                return
             raise TemporaryError(f"{self._details}: cannot be written ({error.strerror})") from error
 
     def keep_reserve(self) -> None:
@@ -326,17 +330,15 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing of what is written within; on a full volume the reserve is given up."""
+        """All or nothing of what is written within."""
         with self._lock, translated(self._path):
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 self._connection.execute("COMMIT")
-            except BaseException as error:
+            except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-                if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in _FULL:
-                    give_up_reserve(self._reserve)
                 raise
 
 

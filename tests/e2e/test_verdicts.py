@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 import pytest
-from e2e.conftest import deployed
+from e2e.conftest import Deploy, deployed
 from e2e.tester import DeployedTester
 from testbed.bed import Bed, until
 
@@ -120,6 +120,22 @@ def test_a_bad_build_fails_with_its_reason(
     told = until(lambda: tester.events("BootstrapFailed", f"Run {ended['run']} of"), 30, "an Event tells it")
     assert len(told) == 1
     assert f"({reason}): {ended['message']}" in told[0]
+
+
+def test_a_build_that_fills_its_volume_is_the_testbeds_fault(deploy: Deploy) -> None:
+    """The end is recorded though nothing is free, and the next build finds the volume cleared."""
+    found = deploy(
+        {"AVAGO_NETWORK_ID": "fuji"},
+        repository="avalanchego-simulated",
+        flags=("--crash-limit=50",),
+        volume_mib=96,
+    )
+    found.await_end(1)
+    full = run_next(found, {"BOOTSTRAP_SECONDS": "60", "FILL_VOLUME_MIB": "400"})
+    good = run_next(found, GOOD)
+
+    assert (full["outcome"], full["reason"]) == ("failed", "disk_full"), found.told()
+    assert good["outcome"] == "succeeded", found.told()
 
 
 def test_a_network_that_is_away_is_no_fault_of_the_build(tester: DeployedTester) -> None:

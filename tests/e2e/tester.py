@@ -63,7 +63,10 @@ class DeployedTester:
         self.bed.apply(manifests.namespace(self.namespace))
         if bed.volumes:
             storage_class, path = self.namespace, f"{bed.volumes}/{self.namespace}"
-            self._node_run(*bed.make_folder, path)
+            self._on_node("mkdir", "-p", path)
+            if self.tester.volume_mib:
+                size = f"size={self.tester.volume_mib}m,mode=0777"
+                self._on_node("mount", "-t", "tmpfs", "-o", size, "tmpfs", path)
             bed.apply(manifests.local_volume(self.namespace, path, bed.node))
         bed.apply(
             *manifests.access(self.tester),
@@ -209,5 +212,5 @@ class DeployedTester:
     def _node(self, spec: JsonObject) -> JsonObject:
         return next(each for each in spec["containers"] if each["name"] == manifests.NODE)
 
-    def _node_run(self, *command: str) -> None:
-        subprocess.run(command, check=True, capture_output=True)
+    def _on_node(self, *command: str) -> None:
+        subprocess.run([*self.bed.on_node, *command], check=True, capture_output=True)

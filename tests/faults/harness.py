@@ -29,6 +29,7 @@ from faults.volumes import Folder, OwnFileSystem
 from monitor import simulated_node
 from monitor.errors import MonitorError
 from monitor.ledger import open_read_only
+from monitor.ledger.reserve import RESERVE_BYTES
 from monitor.model import Run
 
 REPOSITORY = "10.0.0.1:5000/node"
@@ -308,10 +309,14 @@ class Tester:
             pod.node.started(self._node(pod))
 
     def _keep_full(self) -> None:
-        if self._filling and (self.volume.path / "bootstrap-monitor.reserve").exists():
+        if self._filling and self._reserve_is_whole():
             self._own_file_system().fill()
         elif self._filling:
             self.meetings += 1
+
+    def _reserve_is_whole(self) -> bool:
+        reserve = self.volume.path / "bootstrap-monitor.reserve"
+        return reserve.exists() and reserve.stat().st_size >= RESERVE_BYTES
 
     def _open_gate(self, pod: Pod) -> None:
         """The node's port as others see it."""

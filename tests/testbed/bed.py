@@ -32,7 +32,7 @@ class BedMissingError(Exception):
 class Bed:
     """A running cluster.
 
-    `prefix` is what a command needs in front to be in the cluster's network.  `make_folder` makes a folder on
+    `prefix` is what a command needs in front to be in the cluster's network.  `on_node` runs a command on
     `node`, below `volumes`; where `volumes` is empty, the cluster's default StorageClass gives the volumes.
     `sandbox_image` (NAME:TAG) is what its containerd wants in the registry for every pod.
     """
@@ -43,7 +43,7 @@ class Bed:
     prefix: tuple[str, ...] = ()
     node: str = ""
     volumes: str = ""
-    make_folder: tuple[str, ...] = ()
+    on_node: tuple[str, ...] = ()
     sandbox_image: str = ""
 
     def run(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
@@ -183,7 +183,7 @@ def _kind() -> Iterator[Bed]:
             registry,
             node=node,
             volumes="/var/testbed",
-            make_folder=("docker", "exec", node, "mkdir", "-p"),
+            on_node=("docker", "exec", node),
         )
     finally:
         subprocess.run([FOLDER / "kind-down", name], check=False, timeout=300)
@@ -214,12 +214,17 @@ def _binaries() -> Iterator[Bed]:
                 prefix=("nsenter", f"--target={inside.pid}", "--net", "--"),
                 node="node0",
                 volumes=f"{state}/volumes",
-                make_folder=("mkdir", "-p"),
+                on_node=("nsenter", f"--target={_child(inside.pid)}", "--mount", "--"),
                 sandbox_image="pause:1",
             )
         finally:
             inside.stdin.close()
             inside.wait(60)
+
+
+def _child(pid: int) -> str:
+    """The process that `inside` waits for; it is in the cluster's mount namespace."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
 
 
 def _provision(*arguments: str) -> str:

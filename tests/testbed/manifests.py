@@ -35,7 +35,10 @@ _RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL
 
 @dataclass(frozen=True)
 class Tester:
-    """One tester; `rules` are what its ServiceAccount may do."""
+    """One tester; `rules` are what its ServiceAccount may do.
+
+    With `volume_mib` its volume is a file system of that size, in memory.
+    """
 
     namespace: str
     image: str
@@ -46,6 +49,7 @@ class Tester:
     flags: Sequence[str] = ()
     rules: Sequence[JsonObject] = RULES
     node_resources: Mapping[str, Any] = field(default_factory=dict)
+    volume_mib: int = 0
 
     @property
     def pod(self) -> str:
