@@ -57,6 +57,7 @@ class Daemon:
         self._began = monotonic()
         self._active: set[str] = set()
         self._ended: dict[str, float] = {}
+        self._due: set[str] = set()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(len(jobs))},
@@ -81,9 +82,10 @@ class Daemon:
             if abs(jump) > CLOCK_JUMP_SECONDS:
                 _log.warning("the clock was set by %+.0f s: all jobs run now", jump)
                 ahead += jump
-                for job in self._jobs:
-                    # One that is under way too: its next time is as wrong as that of the others.
-                    self._run_now(job.name)
+                self._due = {job.name for job in self._jobs}
+            # Until it has begun: one that is still under way cannot, and its next time is as wrong as the others'.
+            for name in tuple(self._due):
+                self._run_now(name)
         self._scheduler.pause()
         until = time.monotonic() + DRAIN_SECONDS
         while self._active and time.monotonic() < until:
@@ -112,6 +114,7 @@ class Daemon:
 
     def _perform(self, job: Job) -> None:
         self._active.add(job.name)
+        self._due.discard(job.name)
         began = time.monotonic()
         try:
             job.run()
