@@ -20,6 +20,7 @@ from monitor.decide.vocabulary import (
     BeginRun,
     ClearNodeData,
     Decision,
+    EndRun,
     Fail,
     LookUpNewest,
     Pin,
@@ -30,7 +31,7 @@ from monitor.decide.vocabulary import (
 from monitor.decide.wait import decide_wait
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, VolumeFullError
-from monitor.model import Instant, JsonObject, NodeAnswering, NodeDown, Policy, Workload
+from monitor.model import Instant, JsonObject, NodeAnswering, NodeDown, Outcome, Policy, Workload
 from monitor.observe import InitObserver, Seen, WaitObserver
 from monitor.view import (
     NodeStatus,
@@ -126,7 +127,11 @@ class Tick:
         state = seen.state
         decision = decide_wait(state)
         if decision.message != self._said:
-            _log.info(decision.message, extra={"rule": decision.rule})
+            failed = any(
+                isinstance(each, EndRun) and each.outcome is Outcome.FAILED for each in decision.records
+            )
+            level = logging.WARNING if failed else logging.INFO
+            _log.log(level, decision.message, extra={"rule": decision.rule})
             self._said = decision.message
         self._observer.recorded = False
         try:

@@ -241,6 +241,7 @@ class Bookkeeping:
     lifeless_seconds: float | None = None
     not_started_seconds: float = 0.0
     unhealthy_seconds: float = 0.0
+    blocked_seconds: float = 0.0
     disk_write_bytes: float = 0.0
 
 

@@ -35,6 +35,7 @@ from monitor.model import (
     NodeReading,
     NodeSilent,
 )
+from monitor.texts import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +59,7 @@ _SIGNALS = {
     "avalanche_evm_eth_state_sync_total_leafs": "leaves_synced",
     "avalanche_proposervm_last_accepted_timestamp": "chain_time",
 }
+_NAME_CHARACTERS = 100
 _PROCESS_START = "avalanche_process_process_start_time_seconds"
 _PEERS = "avalanche_network_peers"
 _WRITTEN = "avalanche_system_resources_num_disk_write_bytes"
@@ -263,7 +265,11 @@ def _health(answer: _Answer | None) -> HealthReport | None:
     if not isinstance(checks, dict) or not all(isinstance(check, dict) for check in checks.values()):
         return None
     moments = [moment for check in checks.values() if (moment := _moment(check.get("timestamp")))]
-    errors = {name: str(check["error"]) for name, check in checks.items() if check.get("error") is not None}
+    errors = {
+        one_line(name, _NAME_CHARACTERS): str(check["error"])
+        for name, check in checks.items()
+        if check.get("error") is not None
+    }
     oldest = min(moments)[-1] if moments else ""
     return HealthReport(
         healthy=found["healthy"],

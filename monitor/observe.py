@@ -41,7 +41,7 @@ from monitor.observed_time import advanced, observed_interval_seconds
 from monitor.platforms.base import BuildSource, Platform
 from monitor.progress import added_up, chains_at_work, progressed, stored_blocks, works
 from monitor.time_outs import blocked_by, counted, signs_of
-from monitor.volume import Volume
+from monitor.volume import Volume, free_space
 
 # The node checks its health every 30 s (avalanchego `--health-check-frequency`); it may miss two.
 STALE_AFTER_SECONDS = 90.0
@@ -166,8 +166,9 @@ class WaitObserver:
         clock: Callable[[], Instant],
         data_dir: Path,
         workload_kept_seconds: float = WORKLOAD_KEPT_SECONDS,
+        free: Callable[[Path], tuple[int, int]] = free_space,
     ) -> None:
-        self._platform, self._ledger, self._node = platform, ledger, node
+        self._platform, self._ledger, self._node, self._free = platform, ledger, node, free
         self._policy, self._clock, self._data_dir = policy, clock, data_dir
         self._workload_kept_seconds = workload_kept_seconds
         self._workload: Workload | None = None
@@ -214,7 +215,7 @@ class WaitObserver:
             clearing=self._ledger.clearing(),
             attempt=self._ledger.attempt(),
             node=reading,
-            volume=self.volume,
+            volume=self._current_volume(),
             newest=newest,
             newest_judged=newest is not None
             and workload is not None
@@ -228,6 +229,16 @@ class WaitObserver:
         )
         notice = str(self.platform_error) if self.platform_error else ""
         return Seen(state, watched, counts, health, notice)
+
+    def _current_volume(self) -> VolumeReading | None:
+        """As last measured, with what is free now: to measure the data takes long, and a volume fills quickly."""
+        if self.volume is None:
+            return None
+        try:
+            size_bytes, available_bytes = self._free(self._data_dir)
+        except MonitorError:
+            return self.volume
+        return replace(self.volume, size_bytes=size_bytes, available_bytes=available_bytes)
 
     def _current_workload(self, reading: NodeReading, now: Instant) -> Workload | None:
         """What runs; asked again when the node came, went or restarted, else seldom."""
@@ -299,7 +310,7 @@ class WaitObserver:
         uid = workload.uid if workload else None
         process = workload.process if workload else None
         blocked = bool(blocked_by(reading))
-        interval = 0.0 if blocked else interval
+        watched_seconds, interval = interval, 0.0 if blocked else interval
         books = advanced(
             run.bookkeeping,
             now,
@@ -313,7 +324,8 @@ class WaitObserver:
         )
         if isinstance(reading, NodeDown):
             books = replace(books, healthy=None)
-        chains = chains_at_work(counts)
+        books = replace(books, blocked_seconds=books.blocked_seconds + watched_seconds if blocked else 0.0)
+        chains = chains_at_work(counts, log)
         written = metrics.disk_write_bytes if metrics and metrics.disk_write_bytes is not None else None
         signs = signs_of(
             reading,

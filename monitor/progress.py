@@ -30,7 +30,8 @@ _COUNTERS = frozenset(
         "leaves_synced",
     }
 )
-_WORKING = frozenset({ChainActivity.COMPACTING, ChainActivity.EXECUTING})
+_WORKING = frozenset({ChainActivity.COMPACTING, ChainActivity.EXECUTING, ChainActivity.SYNCING_STATE})
+_THROUGH = frozenset({ChainActivity.WAITING, ChainActivity.DONE})
 
 
 def added_up(counts: Counts, counters: Mapping[tuple[str, str], float]) -> Counts:
@@ -47,14 +48,16 @@ def stored_blocks(log: NodeLog) -> Mapping[tuple[str, str], float]:
     }
 
 
-def chains_at_work(counts: Counts) -> frozenset[str]:
-    """The chains that the run is at, by what was ever counted in it.
+def chains_at_work(counts: Counts, log: NodeLog) -> frozenset[str]:
+    """The chains that the run is at, by what was ever counted in it, without those that wait for the others.
 
     A process that was started again goes through P first, as far as P has come meanwhile; that is no work of
-    a run that was past P.
+    a run that was past P.  A chain that waits keeps up with what is new, which is no work either.
     """
     chains = frozenset(chain for chain, _ in counts)
-    return chains - {"P"} or chains
+    chains = chains - {"P"} or chains
+    through = {name for name, chain in log.chains.items() if chain.activity in _THROUGH}
+    return chains - through or chains
 
 
 def progressed(before: Counts, after: Counts, chains: frozenset[str]) -> bool:

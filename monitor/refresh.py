@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from monitor.activity import Activity
+from monitor.decide.wait import blocked_for_long
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger
 from monitor.model import Instant, Policy
@@ -43,7 +44,8 @@ class BuildWatch:
     def __call__(self) -> None:
         """Look once.  A pod is not started for it while a run is open that no new build would end."""
         last = self._ledger.last()
-        busy = last is None or (last.open and not self._policy.restart_on_new_build)
+        may_be_cut_short = self._policy.restart_on_new_build or (last is not None and blocked_for_long(last))
+        busy = last is None or (last.open and not may_be_cut_short)
         if last is None or (busy and self._source.name == "pod"):
             return
         try:

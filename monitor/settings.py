@@ -304,7 +304,7 @@ class DemoSettings(WebSettings):
 
 
 class ShowSettings(CommonSettings):
-    """What of a tester is shown."""
+    """A tester whose monitor may or may not run."""
 
     data_dir: Path = Path()
     """Folder of the ledger; default: the one that local has made, if there is one only."""
@@ -317,11 +317,11 @@ class StatusSettings(ShowSettings):
     """Print JSON, the same as /api/v1/status."""
 
 
-class RequestSettings(CommonSettings):
+class RequestSettings(ShowSettings):
     """Stop or go on with taking new builds; what runs goes on either way."""
 
 
-class RerunSettings(CommonSettings):
+class RerunSettings(ShowSettings):
     """Bootstrap a build once more, as soon as no run is open."""
 
     image: CliPositionalArg[str] = ""

@@ -114,7 +114,10 @@ def status_lines(status: Status) -> Iterable[str]:
     yield from _chain_lines(status)
     if status.node:
         node = status.node
-        yield f"node      {'up' if node.up else 'down'} · {node.health} · seen {time_text(node.seen_at)}"
+        failing = f": {', '.join(node.failing_checks)}" if node.failing_checks else ""
+        peers = f" · {node.peers} peers" if node.peers is not None else ""
+        up = "up" if node.up else "down"
+        yield f"node      {up} · {node.health}{failing}{peers} · seen {time_text(node.seen_at)}"
     if status.volume:
         volume = status.volume
         used = size_text(volume.usage_bytes) if volume.usage_bytes is not None else "unknown"

@@ -53,6 +53,12 @@ def chain_text(chain: ChainLog) -> str:
     return doing if chain.ratio is None else f"{doing} {chain.ratio:.0%}"
 
 
+def one_line(text: str, most_characters: int) -> str:
+    """Text of a node without line breaks and without what could not be shown or stored, bounded."""
+    shown = "".join(each if each.isprintable() else " " if each.isspace() else "\ufffd" for each in text)
+    return shown if len(shown) <= most_characters else shown[: most_characters - 1] + "…"
+
+
 def printable(text: str) -> str:
     """Text of a node without what would steer the terminal."""
     return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)

@@ -14,11 +14,13 @@ from monitor.model import Bookkeeping, Health, NodeAnswering, NodeDown, NodeProc
 class Signs:
     """What one tick saw of an open run; `None` is unknown.
 
+    `arrived`: it is healthy, so there is no further to go; one that falls silent after that stands still.
     `progressed`: a position was reached that was not reached before.  `works`: the node wrote to its disk while
     a chain compacts or executes.  `started`: its process runs, or ended and is started again by and by.
     `unhealthy`: it is bootstrapped, and its health is fresh and bad.
     """
 
+    arrived: bool
     progressed: bool
     works: bool
     started: bool | None
@@ -51,7 +53,8 @@ def _with_progress(books: Bookkeeping, now_wall: float, interval_seconds: float,
         lifeless = 0.0
     elif lifeless is not None:
         lifeless += interval_seconds
-    return replace(books, idle_seconds=books.idle_seconds + interval_seconds, lifeless_seconds=lifeless)
+    idle_seconds = 0.0 if signs.arrived else books.idle_seconds + interval_seconds
+    return replace(books, idle_seconds=idle_seconds, lifeless_seconds=lifeless)
 
 
 def blocked_by(reading: NodeReading) -> str:
@@ -59,7 +62,7 @@ def blocked_by(reading: NodeReading) -> str:
 
     An outage of the network is no fault of the build: meanwhile no clock runs.
     """
-    if not isinstance(reading, NodeAnswering):
+    if not isinstance(reading, NodeAnswering) or (reading.health is not None and reading.health.healthy):
         return ""
     if reading.metrics is not None and reading.metrics.peers == 0:
         return "the node has no peers"
@@ -80,4 +83,5 @@ def signs_of(
             unhealthy = False
         elif health is Health.UNHEALTHY:
             unhealthy = True
-    return Signs(progressed=progressed, works=works, started=started, unhealthy=unhealthy)
+    arrived = health is Health.HEALTHY
+    return Signs(arrived=arrived, progressed=progressed, works=works, started=started, unhealthy=unhealthy)

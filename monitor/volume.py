@@ -81,8 +81,8 @@ class Volume:
         Raises:
             TemporaryError: the volume cannot be read.
         """
+        size_bytes, available_bytes = free_space(self._data_dir)
         try:
-            system = os.statvfs(self._data_dir)
             usage_bytes = disk_usage_bytes(self.node_folder)
         except OSError as error:
             where = error.filename or self._data_dir
@@ -90,8 +90,8 @@ class Volume:
         return VolumeReading(
             taken=now,
             usage_bytes=usage_bytes,
-            size_bytes=system.f_blocks * system.f_frsize,
-            available_bytes=system.f_bavail * system.f_frsize,
+            size_bytes=size_bytes,
+            available_bytes=available_bytes,
         )
 
     def _filled(self) -> bool:
@@ -171,6 +171,19 @@ def _closed_folders(root: Path) -> Iterator[str]:
         if not os.access(each, os.R_OK | os.W_OK | os.X_OK):
             yield each
     yield from (str(error.filename) for error in unlisted if not isinstance(error, FileNotFoundError))
+
+
+def free_space(data_dir: Path) -> tuple[int, int]:
+    """Size of a volume, and what is free on it for this user, in bytes.
+
+    Raises:
+        TemporaryError: it cannot be read.
+    """
+    try:
+        system = os.statvfs(data_dir)
+    except OSError as error:
+        raise TemporaryError(f"{data_dir}: cannot be read ({error.strerror})") from error
+    return system.f_blocks * system.f_frsize, system.f_bavail * system.f_frsize
 
 
 def disk_usage_bytes(root: Path) -> int | None:

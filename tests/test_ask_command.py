@@ -267,7 +267,11 @@ class TestLedger:
             id="of another repository",
         ),
         pytest.param(
-            ["pause"], 2, "", "--data-dir (BOOTSTRAP_MONITOR_DATA_DIR) is required", id="no data folder"
+            ["pause"],
+            2,
+            "",
+            "--data-dir is required: {}/share/bootstrap-monitor holds no tester that local would have made",
+            id="no data folder",
         ),
         pytest.param(
             ["resume", "--data-dir={}", "now"],
@@ -280,7 +284,10 @@ class TestLedger:
 )
 def test_the_command_line(idle: Path, words: list[str], code: int, out: str, said: str) -> None:
     command = [sys.executable, "-m", "monitor", *(word.format(idle) for word in words)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    environment = os.environ | {"XDG_DATA_HOME": f"{idle}/share"}
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
 
     expected = f"bootstrap-monitor: {said.format(idle)}\n" if said else ""
     assert (ended.returncode, ended.stdout, ended.stderr) == (code, out, expected)

@@ -43,6 +43,7 @@ from monitor.model import (
 
 HOUR, DAY = 3600.0, 86400.0
 DOWN = NodeDown("refused")
+ODD = "bootstrapped, but unhealthy for 1h: a b\ufffd[2J\ufffd"
 FATAL = NodeLog(fatal='shutting down chain {"error": "failed to verify block"}')
 
 
@@ -214,9 +215,49 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             id="7 its life is over",
         ),
         pytest.param(
-            wait_state(last=run(bookkeeping=healthy_books(1.0, idle_seconds=24 * HOUR))),
+            wait_state(
+                last=run(bookkeeping=healthy_books(1.0, idle_seconds=12 * HOUR)), node=NodeSilent("hangs")
+            ),
+            (Reason.STALLED, "no progress for 12h"),
+            id="7 it hangs since it was healthy",
+        ),
+        pytest.param(
+            wait_state(last=run(bookkeeping=healthy_books(1.0, observed_seconds=60 * DAY))),
             None,
-            id="7 healthy: there is nothing left to do",
+            id="8 healthy in time",
+        ),
+        pytest.param(
+            wait_state(last=run(bookkeeping=healthy_books(HOUR + 300, identity_agreed=False)), node=DOWN),
+            (
+                Reason.MISCONFIGURED,
+                "healthy, but the node does not say which network and commit it runs: allow its info API",
+            ),
+            id="1 it never says who it is",
+        ),
+        pytest.param(
+            wait_state(last=run(bookkeeping=healthy_books(HOUR + 299, identity_agreed=False)), node=DOWN),
+            None,
+            id="1 it does not say who it is yet",
+        ),
+        pytest.param(
+            wait_state(last=books(active_seconds=1.0, not_started_seconds=24 * HOUR - 1), node=DOWN),
+            None,
+            id="4 what got on is not given up so soon",
+        ),
+        pytest.param(
+            wait_state(last=books(active_seconds=1.0, not_started_seconds=24 * HOUR), node=DOWN),
+            (Reason.NOT_STARTED, "the node did not start for 24h"),
+            id="4 but some time it is",
+        ),
+        pytest.param(
+            wait_state(volume=replace(volume(10_001.0), available_bytes=0)),
+            None,
+            id="3 measured before the run",
+        ),
+        pytest.param(
+            wait_state(last=books(unhealthy_seconds=HOUR), node=unhealthy("a\nb\x1b[2J\ud800" + 2000 * "x")),
+            (Reason.UNHEALTHY, f"{ODD}{(999 - len(ODD)) * 'x'}…"),
+            id="6 a name that would break a line, a terminal and the ledger",
         ),
         pytest.param(
             wait_state(last=books(observed_seconds=60 * DAY)),
@@ -373,6 +414,16 @@ def ended_before(seconds: float) -> Run:
             id="a person's wish comes before",
         ),
         pytest.param(wait_state(requested=build()), None, id="a wish waits until the open run has ended"),
+        pytest.param(
+            wait_state(last=books(blocked_seconds=DAY - 1), newest=build(NEW)),
+            None,
+            id="blocked, but not for long",
+        ),
+        pytest.param(
+            wait_state(last=books(blocked_seconds=DAY), newest=build(NEW)),
+            AttemptCause.NEW_BUILD,
+            id="blocked for a day: it may be the build",
+        ),
     ],
 )
 def test_what_is_run_next(state: WaitState, cause: AttemptCause | None) -> None:
@@ -393,13 +444,13 @@ def test_the_same_build_is_recreated_although_nothing_changes() -> None:
         (
             wait_state(last=run(outcome=Outcome.SUCCEEDED), paused=True),
             Phase.PAUSED,
-            "paused: no new build is taken until resumed",
+            "no new build is taken until resumed",
         ),
         (wait_state(paused=True), Phase.BOOTSTRAPPING, "bootstrapping"),
         (
             wait_state(blocked="the node has no peers"),
             Phase.BLOCKED,
-            "blocked: the node has no peers; no clock runs meanwhile",
+            "the node has no peers: no clock runs meanwhile",
         ),
         (wait_state(last=books(idle_seconds=1800.0)), Phase.BOOTSTRAPPING, "no progress for 30m or longer"),
     ],

@@ -189,7 +189,7 @@ def a_node_that_ends_by_itself_is_started_again(tester: LocalLife) -> None:
     code, said = stopped(process, signal.SIGTERM)
 
     assert [each.started_at for each in tester.runs()] == [run.started_at]
-    assert sum("the node ended by itself; it is started again in 1 s" in line for line in said) == 1
+    assert sum("the node ended by itself (exit code" in line and "again in 1 s" in line for line in said) == 1
     assert (code, tester.nodes()) == (0, set())
 
 

@@ -140,7 +140,7 @@ class Watched:
     def progresses(self, reading: Reading) -> bool:
         """Whether this reading is progress."""
         before, self.counts = self.counts, added_up(self.counts, reading)
-        return progressed(before, self.counts, chains_at_work(self.counts))
+        return progressed(before, self.counts, chains_at_work(self.counts, NodeLog()))
 
 
 P_ONLY = at(P_blocks_fetched=100, P_blocks_accepted=50, P_chain_time=5000)
@@ -258,7 +258,27 @@ def test_another_chains_position_is_no_progress() -> None:
     ],
 )
 def test_the_chains_at_work(counted: Reading, expected: str) -> None:
-    assert chains_at_work(added_up({}, counted)) == frozenset(expected)
+    assert chains_at_work(added_up({}, counted), NodeLog()) == frozenset(expected)
+
+
+@pytest.mark.parametrize(
+    ("doing", "expected"),
+    [
+        pytest.param({"X": ChainActivity.WAITING, "C": ChainActivity.SYNCING_STATE}, "C", id="X waits for C"),
+        pytest.param({"X": ChainActivity.EXECUTING, "C": ChainActivity.DONE}, "X", id="C waits for X"),
+        pytest.param({"X": ChainActivity.DONE, "C": ChainActivity.DONE}, "XC", id="all are through"),
+        pytest.param({}, "XC", id="no log"),
+    ],
+)
+def test_a_chain_that_waits_for_the_others_is_not_at_work(
+    doing: dict[str, ChainActivity], expected: str
+) -> None:
+    counts = added_up(
+        {}, dict.fromkeys([("P", "blocks_accepted"), ("X", "blocks_accepted"), ("C", "leaves_synced")], 1.0)
+    )
+    log = NodeLog({name: ChainLog(activity) for name, activity in doing.items()})
+
+    assert chains_at_work(counts, log) == frozenset(expected)
 
 
 def test_what_the_logs_say_is_stored_is_a_position() -> None:
@@ -274,10 +294,11 @@ def test_what_the_logs_say_is_stored_is_a_position() -> None:
 
 
 @pytest.mark.parametrize("activity", list(ChainActivity))
-def test_compacting_and_executing_are_work(activity: ChainActivity) -> None:
+def test_compacting_executing_and_syncing_are_work(activity: ChainActivity) -> None:
     log = NodeLog({"C": ChainLog(activity)})
 
-    assert works(log, frozenset("XC")) is (activity in {ChainActivity.COMPACTING, ChainActivity.EXECUTING})
+    at_work = {ChainActivity.COMPACTING, ChainActivity.EXECUTING, ChainActivity.SYNCING_STATE}
+    assert works(log, frozenset("XC")) is (activity in at_work)
     assert not works(log, frozenset("PX")), "of a chain that is not at work it says nothing"
 
 

@@ -23,7 +23,7 @@ from monitor.model import (
 from monitor.time_outs import Signs, blocked_by, counted, signs_of
 
 AT = 1_000_000.0
-NOTHING = Signs(progressed=False, works=False, started=None, unhealthy=None)
+NOTHING = Signs(arrived=False, progressed=False, works=False, started=None, unhealthy=None)
 BOOKS = Bookkeeping(
     node_restarts=4,
     restarts_at_progress=1,
@@ -44,6 +44,11 @@ def signs(**seen: bool | None) -> Signs:
     ("seen", "changes"),
     [
         pytest.param({}, {"idle_seconds": 510, "lifeless_seconds": 310}, id="nothing seen: it is idle"),
+        pytest.param(
+            {"arrived": True},
+            {"idle_seconds": 0, "lifeless_seconds": 310},
+            id="healthy: not idle, but no crash is forgiven for it",
+        ),
         pytest.param(
             {"progressed": True},
             {"progress_at": AT, "idle_seconds": 0, "lifeless_seconds": 0, "restarts_at_progress": 4},
@@ -258,7 +263,7 @@ def test_whether_the_node_is_unhealthy(
 ) -> None:
     seen = signs_of(reading, RUNS, health, progressed=False, works=False)
 
-    assert seen == signs(started=True, unhealthy=unhealthy)
+    assert seen == signs(started=True, unhealthy=unhealthy, arrived=health is Health.HEALTHY)
 
 
 @pytest.mark.parametrize("progressed", [True, False])

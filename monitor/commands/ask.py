@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import closing
 
+from monitor.commands.show import folder_of
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import open_existing
 from monitor.model import RequestKind
@@ -18,7 +19,7 @@ from monitor.settings import RequestSettings, RerunSettings
 
 def run_rerun(settings: RerunSettings) -> int:
     """Ask for another run."""
-    with closing(open_existing(settings.data_dir)) as ledger:
+    with closing(open_existing(folder_of(settings))) as ledger:
         last = ledger.last()
         if last is None:
             raise MonitorError("there is no run yet that could be repeated: the first one comes by itself")
@@ -38,7 +39,7 @@ def run_rerun(settings: RerunSettings) -> int:
 
 def run_pause(settings: RequestSettings) -> int:
     """Ask that no new build is taken."""
-    with closing(open_existing(settings.data_dir)) as ledger:
+    with closing(open_existing(folder_of(settings))) as ledger:
         ledger.ask(RequestKind.PAUSE, "", time.time())
     print("paused: the run that is open goes on, and no other is begun until resume")
     return 0
@@ -46,7 +47,7 @@ def run_pause(settings: RequestSettings) -> int:
 
 def run_resume(settings: RequestSettings) -> int:
     """Take new builds again."""
-    with closing(open_existing(settings.data_dir)) as ledger:
+    with closing(open_existing(folder_of(settings))) as ledger:
         ledger.ask(RequestKind.RESUME, "", time.time())
     print("resumed")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -16,10 +17,13 @@ from monitor.terminal import history_table, run_lines, status_lines
 from monitor.texts import printable
 from monitor.view import HISTORY_SHOWN, RESULTS_SHOWN, run_json, status_json, status_of
 
+# A file or a pipe has no width.
+WIDE_COLUMNS = 200
+
 
 def run_status(settings: StatusSettings) -> int:
     """Print what the tester is doing."""
-    ledger = open_read_only(_folder(settings))
+    ledger = open_read_only(folder_of(settings))
     status = status_of(ledger.snapshot(RESULTS_SHOWN + 1), time.time())
     if settings.json_output:
         print(json.dumps(status_json(status), indent=2))
@@ -32,7 +36,7 @@ def run_status(settings: StatusSettings) -> int:
 
 def run_history(settings: HistorySettings) -> int:
     """Print the runs, newest first."""
-    ledger = open_read_only(_folder(settings))
+    ledger = open_read_only(folder_of(settings))
     if settings.run is not None:
         return _show_run(ledger, settings.run, as_json=settings.json_output)
     runs = ledger.runs(HISTORY_SHOWN)
@@ -41,7 +45,8 @@ def run_history(settings: HistorySettings) -> int:
     elif not runs:
         print("no run yet")
     else:
-        Console(highlight=False).print(history_table(runs))
+        width = None if sys.stdout.isatty() else WIDE_COLUMNS
+        Console(highlight=False, width=width).print(history_table(runs))
     return 0
 
 
@@ -59,7 +64,7 @@ def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
     return 0
 
 
-def _folder(settings: ShowSettings) -> Path:
+def folder_of(settings: ShowSettings) -> Path:
     """The one given, else the one that `local` has made.
 
     Raises:

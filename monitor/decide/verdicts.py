@@ -21,19 +21,25 @@ from monitor.model import (
     VolumeReading,
 )
 from monitor.networks import network_name
+from monitor.texts import one_line
 
 DISK_MEASUREMENT_SECONDS = 600.0
 RESTARTS_AT_MOST = 50
 # Life is a write seen within this time while a chain compacts or executes.
 LIFE_SECONDS = 600.0
+LATER_START_FACTOR = 24.0
+MESSAGE_CHARACTERS = 1000
 _DAY_SECONDS = 86400.0
 DEADLINE_SECONDS = {SyncMode.FULL_SYNC: 60 * _DAY_SECONDS}
 DEADLINE_SECONDS_OTHERWISE = 14 * _DAY_SECONDS
 
 
 def node_is_another(state: WaitState) -> Decision | None:
-    """Rule 1: the node itself says it runs another network or another commit."""
+    """Rule 1: the node itself says it runs another network or another commit, or never says which."""
     run = _open_run(state)
+    if run is not None and _hides_its_identity(state, run):
+        message = "healthy, but the node does not say which network and commit it runs: allow its info API"
+        return _failed("node_is_another", state, run, Reason.MISCONFIGURED, message)
     identity = state.node.identity if isinstance(state.node, NodeAnswering) else None
     if run is None or identity is None:
         return None
@@ -65,7 +71,7 @@ def node_is_healthy(state: WaitState) -> Decision | None:
 def volume_is_full(state: WaitState) -> Decision | None:
     """Rule 3: too little space is free for the node ever to call itself healthy."""
     run, volume = _open_run(state), state.volume
-    if run is None or volume is None or volume.size_bytes <= 0:
+    if run is None or volume is None or volume.size_bytes <= 0 or not _measured_in(run, volume, None):
         return None
     free = volume.available_bytes / volume.size_bytes
     if free >= state.policy.disk_floor_ratio:
@@ -75,8 +81,10 @@ def volume_is_full(state: WaitState) -> Decision | None:
 
 
 def node_does_not_start(state: WaitState) -> Decision | None:
-    """Rule 4: the platform does not bring the node's process up."""
+    """Rule 4: the platform does not bring the node's process up; a run that got on is given up much later."""
     run, timeout = _open_run(state), state.policy.start_timeout_seconds
+    if run is not None and run.bookkeeping.active_seconds > 0:
+        timeout *= LATER_START_FACTOR
     if run is None or run.bookkeeping.not_started_seconds < timeout:
         return None
     process = state.workload.process if state.workload else None
@@ -126,7 +134,7 @@ def node_stays_unhealthy(state: WaitState) -> Decision | None:
 def run_stalls(state: WaitState) -> Decision | None:
     """Rule 7: no position was reached that was not reached before; twice as long is given to a node that works."""
     run = _open_run(state)
-    if run is None or run.bookkeeping.healthy is not None:
+    if run is None:
         return None
     books, timeout = run.bookkeeping, state.policy.stall_timeout_seconds
     lives = books.lifeless_seconds is not None and books.lifeless_seconds < LIFE_SECONDS
@@ -139,7 +147,7 @@ def run_stalls(state: WaitState) -> Decision | None:
 def run_is_overdue(state: WaitState) -> Decision | None:
     """Rule 8: it goes on for longer than any bootstrap may."""
     run = _open_run(state)
-    if run is None:
+    if run is None or run.bookkeeping.healthy is not None:
         return None
     deadline = deadline_seconds(state, run)
     if run.bookkeeping.observed_seconds < deadline:
@@ -163,6 +171,15 @@ def identity_difference(run: Run, identity: NodeIdentity) -> str | None:
     if run.build.commit and identity.commit and run.build.commit != identity.commit:
         return f"the node is of commit {identity.commit}, but the build is of {run.build.commit}"
     return None
+
+
+def _hides_its_identity(state: WaitState, run: Run) -> bool:
+    streak, patience = run.bookkeeping.healthy, state.policy.unhealthy_timeout_seconds
+    return (
+        streak is not None
+        and not run.bookkeeping.identity_agreed
+        and streak.observed_seconds >= state.policy.soak_seconds + patience
+    )
 
 
 def _open_run(state: WaitState) -> Run | None:
@@ -201,6 +218,7 @@ def _last_line(text: str) -> str:
 
 
 def _failed(rule: str, state: WaitState, run: Run, reason: Reason, message: str) -> Decision:
+    message = one_line(message, MESSAGE_CHARACTERS)
     return Decision(
         rule=rule,
         message=f"run {run.number} failed: {reason}: {message}",

@@ -32,6 +32,7 @@ from monitor.model import AttemptCause, Build, NodeAnswering, NodeDown, Outcome,
 
 STRAY_RECREATION_SECONDS = 600.0
 START_RETRIES = 2
+BLOCKED_LONG_SECONDS = 86400.0
 FIRST_START_RETRY_SECONDS = 900.0
 
 
@@ -67,7 +68,7 @@ def run_is_not_this_pods(state: WaitState) -> Decision | None:
 def build_is_due(state: WaitState) -> Decision | None:
     """Rule 9: not paused; the run is finished, or may be cut short, and there is a build to run."""
     run = state.last
-    if run is None or state.workload is None or (run.open and not state.policy.restart_on_new_build):
+    if run is None or state.workload is None or (run.open and not _may_be_cut_short(state, run)):
         return None
     if state.attempt is not None:
         return _switched(run, state.attempt.build, ())
@@ -80,12 +81,17 @@ def build_is_due(state: WaitState) -> Decision | None:
     return _switched(run, build, (RecordAttempt(build, cause, state.workload.uid),))
 
 
+def blocked_for_long(run: Run) -> bool:
+    """It may be the build itself that finds no peers: another one is then worth more than this run."""
+    return run.bookkeeping.blocked_seconds >= BLOCKED_LONG_SECONDS
+
+
 def nothing_to_do(state: WaitState) -> Decision:
     """Rule 10: keep waiting."""
     run = state.last
     if run is None or not run.open:
         if state.paused:
-            return Decision("nothing_to_do", "paused: no new build is taken until resumed", Phase.PAUSED)
+            return Decision("nothing_to_do", "no new build is taken until resumed", Phase.PAUSED)
         return Decision("nothing_to_do", "waiting for a new build", Phase.IDLE)
     return _waiting_for(state, run)
 
@@ -93,7 +99,7 @@ def nothing_to_do(state: WaitState) -> Decision:
 def _waiting_for(state: WaitState, run: Run) -> Decision:
     """How an open run comes along."""
     if state.blocked:
-        return Decision("nothing_to_do", f"blocked: {state.blocked}; no clock runs meanwhile", Phase.BLOCKED)
+        return Decision("nothing_to_do", f"{state.blocked}: no clock runs meanwhile", Phase.BLOCKED)
     if run.bookkeeping.healthy is not None and not run.bookkeeping.identity_agreed:
         message = "healthy, but the node does not say which network and commit it runs: allow its info API"
         return Decision("nothing_to_do", message, Phase.SOAKING)
@@ -138,6 +144,10 @@ def _awaits_start(state: WaitState, last: Run) -> bool:
 
 def _quiet(message: str) -> Decision:
     return Decision(rule="run_is_not_this_pods", message=message)
+
+
+def _may_be_cut_short(state: WaitState, run: Run) -> bool:
+    return state.policy.restart_on_new_build or blocked_for_long(run)
 
 
 def _next_build(state: WaitState, run: Run) -> tuple[Build, AttemptCause] | None:

@@ -22,12 +22,15 @@ def keep_reserve(path: Path) -> None:
         return
     kept_bytes -= kept_bytes % PART_BYTES
     try:
-        with open(path, "ab") as file:  # noqa: PTH123 - posix_fallocate wants a descriptor
-            try:
-                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
-            except OSError:
-                os.truncate(path, kept_bytes)
-                raise
+        # Where the file system cannot allocate, the C library writes instead: so neither append nor write only.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+        except OSError:
+            os.truncate(path, kept_bytes)
+            raise
+        finally:
+            os.close(descriptor)
     except OSError as error:
         if not kept_bytes:
             path.unlink(missing_ok=True)

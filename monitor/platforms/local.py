@@ -33,6 +33,7 @@ STEADY_SECONDS = 60.0
 NODE_STOP_SECONDS = 30.0
 NODE_LOG = "node.log"
 NODE_LOG_BYTES = 8 * 2**20
+ENDED = "the node ended by itself"
 CANNOT_BE_RUN = 126  # as a shell has it
 CRASH_LOOP = "CrashLoopBackOff"  # as a cluster calls it
 _OWN_FLAGS = ("--data-dir", "--db-dir")
@@ -211,9 +212,11 @@ class Supervisor:
         """Run the node until it is to be started anew; restart it when it ends by itself."""
         with suppress(MonitorError):  # its copy is gone, which is found below
             self._builds.use(build)
+        with suppress(OSError):  # what it prints from here on is its own
+            (self._data_dir / NODE_LOG).replace(self._data_dir / f"{NODE_LOG}.1")
         back_off, code = FIRST_RESTART_SECONDS, None
         while not (stopping.is_set() or self._platform.recreated.is_set()):
-            reason = "the node ended by itself"
+            reason = ENDED
             try:
                 seconds, code = self._run_once(build, stopping)
             except TemporaryError as error:
@@ -226,7 +229,9 @@ class Supervisor:
             if code is None:
                 self._platform.waits(reason)
             else:
-                self._platform.ended(code, reason if code == CANNOT_BE_RUN else "")
+                self._platform.ended(code, "" if reason == ENDED else reason)
+                if reason == ENDED:
+                    reason = f"{ENDED} (exit code {code}; see {self._data_dir}/{NODE_LOG})"
             back_off = FIRST_RESTART_SECONDS if seconds > STEADY_SECONDS else back_off
             _log.warning("%s; it is started again in %.0f s", reason, back_off)
             _wait_any(back_off, stopping, self._platform.recreated)
