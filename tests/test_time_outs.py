@@ -154,7 +154,7 @@ def test_a_clock_is_the_time_since_its_last_reset(books: Bookkeeping, ticks: lis
     after = books
     for seen in ticks:
         after = counted(after, AT, 10.0, seen)
-    since = [not seen.progressed for seen in ticks[::-1]]
+    since = [not (seen.progressed or seen.arrived) for seen in ticks[::-1]]
     idle_ticks = since.index(False) if False in since else len(ticks)
 
     assert after.idle_seconds == 10.0 * idle_ticks + (books.idle_seconds if idle_ticks == len(ticks) else 0)
