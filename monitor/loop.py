@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from monitor.act import Actor
 from monitor.activity import Activity
 from monitor.decide.init import decide_init
+from monitor.decide.verdicts import measured_in
 from monitor.decide.vocabulary import (
     AdoptRun,
     BeginRun,
@@ -199,9 +200,6 @@ def _phase(decision: Decision) -> dict[str, JsonObject]:
 def _measured_lately(seen: Seen) -> bool:
     """False while the disk was not measured since the run started, or since the node is healthy."""
     volume, run = seen.state.volume, seen.watched
-    if run is None:
-        return True
-    if volume is None or (run.started_at is not None and volume.taken.wall < run.started_at):
-        return False
-    streak = run.bookkeeping.healthy
-    return streak is None or volume.taken.boot_seconds >= streak.since_boot_seconds
+    return run is None or (
+        measured_in(run, volume, None) and measured_in(run, volume, run.bookkeeping.healthy)
+    )

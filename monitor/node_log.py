@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import durationpy
@@ -37,52 +37,63 @@ _BEGINNINGS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """The end of one file as it was at `changed_at` (Unix seconds), and what it says."""
+
+    identity: tuple[int, int, int]
+    text: str
+    changed_at: float
+    chain: ChainLog | None
+    fatal: str
+
+
 class NodeLogs:
     """Reads the folder of a node's logs."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._kept: dict[str, tuple[tuple[int, int, int], str]] = {}
+        self._kept: dict[str, _Tail] = {}
 
     def read(self) -> NodeLog:
         """What they say now; of files that are not there, nothing."""
-        chains = {}
-        fatal: list[tuple[float, str]] = []
-        for name in ("main", *_CHAINS):
-            text, changed_at = self._tail(name)
-            chain = chain_log_of(text, changed_at) if name in _CHAINS else None
-            if chain is not None:
-                chains[name] = chain
-            last = fatal_line_of(text)
-            if last:
-                fatal.append((changed_at, last))
-        return NodeLog(chains, max(fatal)[1] if fatal else "")
+        tails = self._tails()
+        chains = {name: tail.chain for name, tail in tails.items() if name in _CHAINS and tail.chain}
+        fatal = max(
+            ((tail.changed_at, tail.fatal) for tail in tails.values() if tail.fatal), default=(0.0, "")
+        )
+        return NodeLog(chains, fatal[1])
 
     def last_words(self) -> str:
         """The ends of all of them, the one that was written last at the end; `TAIL_BYTES` at most."""
-        tails = sorted((changed_at, name, text) for name, (text, changed_at) in self._tails().items() if text)
+        tails = sorted(
+            (tail.changed_at, name, tail.text) for name, tail in self._tails().items() if tail.text
+        )
         share = TAIL_BYTES // max(1, len(tails)) - 64
         return "".join(f"==> {name}.log <==\n{_last_lines(text.encode(), share)}" for _, name, text in tails)
 
-    def _tails(self) -> Mapping[str, tuple[str, float]]:
-        return {name: self._tail(name) for name in ("main", *_CHAINS)}
+    def _tails(self) -> Mapping[str, _Tail]:
+        tails = ((name, self._tail(name)) for name in ("main", *_CHAINS))
+        return {name: tail for name, tail in tails if tail is not None}
 
-    def _tail(self, name: str) -> tuple[str, float]:
-        """The end of one file, and when it changed last (Unix seconds)."""
+    def _tail(self, name: str) -> _Tail | None:
+        """Read and understood anew only when the file changed."""
         path = self._folder / f"{name}.log"
         try:
             status = path.stat()
             identity = (status.st_ino, status.st_size, status.st_mtime_ns)
             kept = self._kept.get(name)
-            if kept is None or kept[0] != identity:
+            if kept is None or kept.identity != identity:
                 with path.open("rb") as file:
                     file.seek(max(0, status.st_size - TAIL_BYTES))
                     read = file.read(TAIL_BYTES)
                 whole = read if status.st_size <= TAIL_BYTES else read.partition(b"\n")[2]
-                kept = self._kept[name] = (identity, whole.decode(errors="replace"))
+                text, changed_at = whole.decode(errors="replace"), status.st_mtime
+                chain, fatal = chain_log_of(text, changed_at), fatal_line_of(text)
+                kept = self._kept[name] = _Tail(identity, text, changed_at, chain, fatal)
         except OSError:
-            return "", 0.0
-        return kept[1], status.st_mtime
+            return None
+        return kept
 
 
 def chain_log_of(text: str, changed_at: float) -> ChainLog | None:

@@ -32,6 +32,7 @@ from monitor.model import (
     NodeReading,
     NodeSilent,
     Policy,
+    Reason,
     Run,
     VolumeReading,
     Workload,
@@ -197,7 +198,7 @@ class WaitObserver:
         counts: Counts = {}
         interval = observed_interval_seconds(self._previous, now, self._policy.tick_seconds)
         self._previous = now
-        log = self._logs.read()
+        log = self._logs.read() if last and last.open else NodeLog()
         if last and last.open and held_by is None and (workload is None or last.is_of(workload)):
             known = self._ledger.counts(last)
             counts = _counted(known, reading, log)
@@ -225,7 +226,7 @@ class WaitObserver:
             blocked=blocked_by(reading),
             paused=self._ledger.paused(),
             requested=self._ledger.requested(),
-            failed_starts=self._ledger.failed_starts(),
+            failed_starts=self._ledger.failed_starts() if last and last.reason is Reason.NOT_STARTED else 0,
         )
         notice = str(self.platform_error) if self.platform_error else ""
         return Seen(state, watched, counts, health, notice)
@@ -320,10 +321,9 @@ class WaitObserver:
             health,
             restarts=process.restarts if process else None,
             blocked=blocked,
+            down=isinstance(reading, NodeDown),
             restarts_count=self.recorded,
         )
-        if isinstance(reading, NodeDown):
-            books = replace(books, healthy=None)
         books = replace(books, blocked_seconds=books.blocked_seconds + watched_seconds if blocked else 0.0)
         chains = chains_at_work(counts, log)
         written = metrics.disk_write_bytes if metrics and metrics.disk_write_bytes is not None else None

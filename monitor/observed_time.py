@@ -46,6 +46,7 @@ def advanced(
     *,
     restarts: int | None = None,
     blocked: bool = False,
+    down: bool = False,
     restarts_count: bool = True,
 ) -> Bookkeeping:
     """The books after one tick.
@@ -61,6 +62,7 @@ def advanced(
         restarts: how often the workload's platform restarted the node; `None` where it does not tell, and
             changed starts of the process are counted.
         blocked: the network is away: the time is nobody's, neither observed nor active.
+        down: its port is closed, so that what it said last is over.
         restarts_count: false where the volume failed the monitor since the last tick: it failed the node too.
     """
     books = replace(books, observed_seconds=books.observed_seconds + interval_seconds)
@@ -81,7 +83,8 @@ def advanced(
         same_boot = books.boot_id == now.boot_id
         accounted = now.boot_seconds if same_boot else books.accounted_boot_seconds
         books = replace(books, active_seconds=active_seconds, accounted_boot_seconds=accounted)
-    return replace(books, healthy=_streak(books, now, interval_seconds, health))
+    streak = None if down else _streak(books, now, interval_seconds, health)
+    return replace(books, healthy=streak)
 
 
 def _with_process(books: Bookkeeping, now: Instant, start: float, uid: str | None) -> Bookkeeping:

@@ -14,7 +14,7 @@ from monitor.model import Evidence, Outcome, Phase, Run
 from monitor.texts import (
     MARKS,
     build_text,
-    chain_text,
+    chain_progress_text,
     count_text,
     minute_text,
     printable,
@@ -131,14 +131,7 @@ def _chain_lines(status: Status) -> Iterable[str]:
     logs = status.progress.chains if status.progress else {}
     counted = {chain for chain, signal in status.counts if signal.startswith("blocks_")}
     for chain in sorted(counted | set(logs)):
-        counts = [
-            f"{signal.removeprefix('blocks_')} {status.counts[chain, signal].value:,.0f}"
-            for signal in ("blocks_fetched", "blocks_accepted")
-            if (chain, signal) in status.counts
-        ]
-        parts = [f"{' · '.join(counts)} blocks"] if counts else []
-        parts += [chain_text(logs[chain])] if chain in logs else []
-        yield f"chain {chain}   {' · '.join(parts)}"
+        yield f"chain {chain}   {chain_progress_text(chain, status.counts, logs, executed='accepted')}"
     if status.progress and status.progress.stalled and status.run:
         since = time_text(status.run.bookkeeping.progress_at) or "the run's start"
         yield f"stalled   no progress since {since}"

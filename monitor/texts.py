@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from monitor.model import Build, ChainLog, Outcome
+from monitor.model import Build, ChainLog, Counts, Outcome
 
 MARKS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.SUPERSEDED: "–"}  # noqa: RUF001 - a dash
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -51,6 +52,20 @@ def chain_text(chain: ChainLog) -> str:
     """What a chain does, and how much of that is done where its log says so."""
     doing = chain.activity.replace("_", " ")
     return doing if chain.ratio is None else f"{doing} {chain.ratio:.0%}"
+
+
+def chain_progress_text(
+    chain: str, counts: Counts, logs: Mapping[str, ChainLog], executed: str = "executed"
+) -> str:
+    """What a chain has fetched and executed, and what it does; empty where nothing is known of it."""
+    found = [
+        f"{word} {counts[chain, signal].value:,.0f}"
+        for word, signal in (("fetched", "blocks_fetched"), (executed, "blocks_accepted"))
+        if (chain, signal) in counts
+    ]
+    parts = [f"{' · '.join(found)} blocks"] if found else []
+    parts += [chain_text(logs[chain])] if chain in logs else []
+    return " · ".join(parts)
 
 
 def one_line(text: str, most_characters: int) -> str:

@@ -29,6 +29,7 @@ RESTARTS_AT_MOST = 50
 LIFE_SECONDS = 600.0
 LATER_START_FACTOR = 24.0
 MESSAGE_CHARACTERS = 1000
+IDENTITY_HIDDEN = "healthy, but the node does not say which network and commit it runs: allow its info API"
 _DAY_SECONDS = 86400.0
 DEADLINE_SECONDS = {SyncMode.FULL_SYNC: 60 * _DAY_SECONDS}
 DEADLINE_SECONDS_OTHERWISE = 14 * _DAY_SECONDS
@@ -38,8 +39,7 @@ def node_is_another(state: WaitState) -> Decision | None:
     """Rule 1: the node itself says it runs another network or another commit, or never says which."""
     run = _open_run(state)
     if run is not None and _hides_its_identity(state, run):
-        message = "healthy, but the node does not say which network and commit it runs: allow its info API"
-        return _failed("node_is_another", state, run, Reason.MISCONFIGURED, message)
+        return _failed("node_is_another", state, run, Reason.MISCONFIGURED, IDENTITY_HIDDEN)
     identity = state.node.identity if isinstance(state.node, NodeAnswering) else None
     if run is None or identity is None:
         return None
@@ -57,7 +57,7 @@ def node_is_healthy(state: WaitState) -> Decision | None:
     streak, books = run.bookkeeping.healthy, run.bookkeeping
     if streak is None or streak.observed_seconds < state.policy.soak_seconds or not books.identity_agreed:
         return None
-    if not _measured_since(state, streak):
+    if not _measured_since(state, run, streak):
         return None
     message = f"run {run.number} of {run.build.image} succeeded"
     return Decision(
@@ -71,7 +71,7 @@ def node_is_healthy(state: WaitState) -> Decision | None:
 def volume_is_full(state: WaitState) -> Decision | None:
     """Rule 3: too little space is free for the node ever to call itself healthy."""
     run, volume = _open_run(state), state.volume
-    if run is None or volume is None or volume.size_bytes <= 0 or not _measured_in(run, volume, None):
+    if run is None or volume is None or volume.size_bytes <= 0 or not measured_in(run, volume, None):
         return None
     free = volume.available_bytes / volume.size_bytes
     if free >= state.policy.disk_floor_ratio:
@@ -173,6 +173,15 @@ def identity_difference(run: Run, identity: NodeIdentity) -> str | None:
     return None
 
 
+def measured_in(run: Run, volume: VolumeReading | None, healthy: HealthyStreak | None) -> bool:
+    """Whether a measurement is of this run's data, and where the node was healthy since then of all of it."""
+    if volume is None:
+        return False
+    if healthy is not None:
+        return volume.taken.boot_seconds >= healthy.since_boot_seconds
+    return run.started_at is None or volume.taken.wall >= run.started_at
+
+
 def _hides_its_identity(state: WaitState, run: Run) -> bool:
     streak, patience = run.bookkeeping.healthy, state.policy.unhealthy_timeout_seconds
     return (
@@ -186,21 +195,10 @@ def _open_run(state: WaitState) -> Run | None:
     return state.last if state.last is not None and state.last.open else None
 
 
-def _measured_since(state: WaitState, streak: HealthyStreak) -> bool:
+def _measured_since(state: WaitState, run: Run, streak: HealthyStreak) -> bool:
     """Whether the disk was measured since the node was healthy, or it is too late to wait for that."""
-    volume = state.volume
-    if streak.observed_seconds >= state.policy.soak_seconds + DISK_MEASUREMENT_SECONDS:
-        return True
-    return volume is not None and volume.taken.boot_seconds >= streak.since_boot_seconds
-
-
-def _measured_in(run: Run, volume: VolumeReading | None, healthy: HealthyStreak | None) -> bool:
-    """Whether a measurement is of this run's data, and where it succeeded of all of it."""
-    if volume is None:
-        return False
-    if healthy is not None:
-        return volume.taken.boot_seconds >= healthy.since_boot_seconds
-    return run.started_at is None or volume.taken.wall >= run.started_at
+    late = streak.observed_seconds >= state.policy.soak_seconds + DISK_MEASUREMENT_SECONDS
+    return late or measured_in(run, state.volume, streak)
 
 
 def _where(state: WaitState) -> str:
@@ -238,7 +236,7 @@ def _ended(state: WaitState, run: Run, outcome: Outcome, reason: Reason | None, 
         duration = wall = None  # nobody knows what was before
     if books.process_start_boot_seconds is None and books.active_seconds == 0:
         duration = None  # the node's process was never seen
-    volume = state.volume if _measured_in(run, state.volume, healthy) else None
+    volume = state.volume if measured_in(run, state.volume, healthy) else None
     return EndRun(
         run,
         outcome,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from monitor.decide.verdicts import (
+    IDENTITY_HIDDEN,
     node_crashes,
     node_does_not_start,
     node_is_another,
@@ -101,8 +102,7 @@ def _waiting_for(state: WaitState, run: Run) -> Decision:
     if state.blocked:
         return Decision("nothing_to_do", f"{state.blocked}: no clock runs meanwhile", Phase.BLOCKED)
     if run.bookkeeping.healthy is not None and not run.bookkeeping.identity_agreed:
-        message = "healthy, but the node does not say which network and commit it runs: allow its info API"
-        return Decision("nothing_to_do", message, Phase.SOAKING)
+        return Decision("nothing_to_do", IDENTITY_HIDDEN, Phase.SOAKING)
     if run.bookkeeping.healthy is not None:
         return Decision("nothing_to_do", "healthy: waiting whether it stays so", Phase.SOAKING)
     if isinstance(state.node, NodeAnswering):

@@ -14,7 +14,7 @@ from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import schema
 from monitor.ledger.details import FILE_NAME, read_details, recovered_run
 from monitor.ledger.records import insert_run
-from monitor.ledger.store import BUSY_SECONDS, Ledger, translated
+from monitor.ledger.store import BUSY_SECONDS, Ledger, temporary, translated
 from monitor.model import Workload
 
 FILE = "bootstrap-monitor.sqlite3"
@@ -38,12 +38,12 @@ def open_ledger(data_dir: Path, wall: Callable[[], float] = time.time) -> Ledger
         return _opened(path)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & _PRIMARY not in _BROKEN:
-            raise _temporary(path, error) from error
+            raise temporary(path, error) from error
         set_aside(path, wall())
     try:
         return _opened(path)
     except sqlite3.DatabaseError as error:
-        raise _temporary(path, error) from error
+        raise temporary(path, error) from error
 
 
 def open_read_only(data_dir: Path) -> Ledger:
@@ -54,9 +54,7 @@ def open_read_only(data_dir: Path) -> Ledger:
     Raises:
         MonitorError: there is none.
     """
-    path = data_dir / FILE
-    if not path.is_file():
-        raise MonitorError(f"no ledger at {path}: give the --data-dir of a tester that has run")
+    path = _found(data_dir)
     with translated(path):
         connection = _existing(path)
         connection.row_factory = sqlite3.Row
@@ -72,9 +70,7 @@ def open_existing(data_dir: Path) -> Ledger:
         TemporaryError: the volume, or another process, is in the way.
         MonitorError: there is none.
     """
-    path = data_dir / FILE
-    if not path.is_file():
-        raise MonitorError(f"no ledger at {path}: give the --data-dir of a tester that has run")
+    path = _found(data_dir)
     with translated(path):
         return Ledger(_prepared(_existing(path), path), path)
 
@@ -120,6 +116,13 @@ def _opened(path: Path) -> Ledger:
     return ledger
 
 
+def _found(data_dir: Path) -> Path:
+    path = data_dir / FILE
+    if not path.is_file():
+        raise MonitorError(f"no ledger at {path}: give the --data-dir of a tester that has run")
+    return path
+
+
 def _existing(path: Path) -> sqlite3.Connection:
     """A connection to a file that is there; none is made."""
     return sqlite3.connect(
@@ -159,7 +162,3 @@ def _check_writable(path: Path) -> None:
     """SQLite opens a file on a read-only volume all the same, and would never write to it, whatever changes."""
     if not os.access(path, os.W_OK):
         raise TemporaryError(f"{path}: cannot be written; make the volume writable")
-
-
-def _temporary(path: Path, error: sqlite3.Error) -> TemporaryError:
-    return TemporaryError(f"{path}: {error} ({getattr(error, 'sqlite_errorname', 'SQLite')})")

@@ -348,6 +348,11 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        full = getattr(error, "sqlite_errorcode", None) in _FULL
-        kind = VolumeFullError if full else TemporaryError
-        raise kind(f"{path}: {error} ({getattr(error, 'sqlite_errorname', 'SQLite')})") from error
+        raise temporary(path, error) from error
+
+
+def temporary(path: Path, error: sqlite3.Error) -> TemporaryError:
+    """An error of SQLite as one of this program that may pass."""
+    full = getattr(error, "sqlite_errorcode", None) in _FULL
+    kind = VolumeFullError if full else TemporaryError
+    return kind(f"{path}: {error} ({getattr(error, 'sqlite_errorname', 'SQLite')})")

@@ -33,7 +33,6 @@ STEADY_SECONDS = 60.0
 NODE_STOP_SECONDS = 30.0
 NODE_LOG = "node.log"
 NODE_LOG_BYTES = 8 * 2**20
-ENDED = "the node ended by itself"
 CANNOT_BE_RUN = 126  # as a shell has it
 CRASH_LOOP = "CrashLoopBackOff"  # as a cluster calls it
 _OWN_FLAGS = ("--data-dir", "--db-dir")
@@ -212,26 +211,26 @@ class Supervisor:
         """Run the node until it is to be started anew; restart it when it ends by itself."""
         with suppress(MonitorError):  # its copy is gone, which is found below
             self._builds.use(build)
+        log = self._data_dir / NODE_LOG
         with suppress(OSError):  # what it prints from here on is its own
-            (self._data_dir / NODE_LOG).replace(self._data_dir / f"{NODE_LOG}.1")
-        back_off, code = FIRST_RESTART_SECONDS, None
+            _set_aside(log)
+        back_off = FIRST_RESTART_SECONDS
         while not (stopping.is_set() or self._platform.recreated.is_set()):
-            reason = ENDED
+            seconds, code, obstacle = 0.0, None, ""
             try:
                 seconds, code = self._run_once(build, stopping)
             except TemporaryError as error:
-                seconds, code, reason = 0.0, CANNOT_BE_RUN, str(error)
+                code, obstacle = CANNOT_BE_RUN, str(error)
             except MonitorError as error:
-                seconds, code, reason = 0.0, None, str(error)
+                obstacle = str(error)
             if stopping.is_set() or self._platform.recreated.is_set():
                 self._platform.stopped()
                 return
             if code is None:
-                self._platform.waits(reason)
+                self._platform.waits(obstacle)
             else:
-                self._platform.ended(code, "" if reason == ENDED else reason)
-                if reason == ENDED:
-                    reason = f"{ENDED} (exit code {code}; see {self._data_dir}/{NODE_LOG})"
+                self._platform.ended(code, obstacle)
+            reason = obstacle or f"the node ended by itself (exit code {code}; see {log})"
             back_off = FIRST_RESTART_SECONDS if seconds > STEADY_SECONDS else back_off
             _log.warning("%s; it is started again in %.0f s", reason, back_off)
             _wait_any(back_off, stopping, self._platform.recreated)
@@ -301,5 +300,9 @@ def _wait_any(seconds: float, *events: threading.Event) -> float:
 def _node_log(path: Path) -> Path:
     """What the node prints, with the file before it kept once this one is large."""
     if path.exists() and path.stat().st_size > NODE_LOG_BYTES:
-        path.replace(path.with_suffix(".log.1"))
+        _set_aside(path)
     return path
+
+
+def _set_aside(log: Path) -> None:
+    log.replace(log.with_suffix(".log.1"))

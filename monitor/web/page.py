@@ -9,7 +9,7 @@ from html import escape
 
 from monitor.durations import duration_text
 from monitor.model import Outcome, Run
-from monitor.texts import MARKS, build_text, chain_text, size_text, time_text
+from monitor.texts import MARKS, build_text, chain_progress_text, size_text, time_text
 from monitor.view import Status
 
 RELOAD_SECONDS = 10
@@ -117,15 +117,8 @@ def _run(status: Status) -> str:
 def _progress(status: Status) -> Iterable[tuple[str, str]]:
     logs = status.progress.chains if status.progress else {}
     for chain in _CHAINS:
-        counts = [
-            f"{word} {status.counts[chain, signal].value:,.0f}"
-            for signal, word in (("blocks_fetched", "fetched"), ("blocks_accepted", "executed"))
-            if (chain, signal) in status.counts
-        ]
-        parts = [f"{' · '.join(counts)} blocks"] if counts else []
-        parts += [chain_text(logs[chain])] if chain in logs else []
-        if parts:
-            yield chain, " · ".join(parts)
+        if text := chain_progress_text(chain, status.counts, logs):
+            yield chain, text
 
 
 def _node(status: Status) -> str:
