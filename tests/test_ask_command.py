@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -15,10 +14,9 @@ from builders import NEW, NOW, OLD, REPOSITORY, build, workload
 
 from monitor.commands.ask import run_pause, run_rerun, run_resume
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
-from monitor.errors import MonitorError, TemporaryError
+from monitor.errors import MonitorError
 from monitor.ledger import open_ledger, open_read_only
 from monitor.ledger.recovery import FILE
-from monitor.ledger.schema import VERSION
 from monitor.model import Build, Outcome
 from monitor.settings import RequestSettings, RerunSettings
 
@@ -193,28 +191,6 @@ class TestPause:
 @pytest.mark.parametrize("command", [rerun, pause, resume])
 class TestLedger:
     """It is that of a tester, which may run meanwhile."""
-
-    def test_none_there(self, tmp_path: Path, command: Callable[[Path], int]) -> None:
-        with pytest.raises(MonitorError) as caught:
-            command(tmp_path)
-
-        error = f"no ledger at {tmp_path / FILE}: give the --data-dir of a tester that has run"
-        assert (str(caught.value), caught.value.exit_code) == (error, 1)
-        assert list(tmp_path.iterdir()) == []
-
-    def test_a_file_that_is_none(self, tmp_path: Path, command: Callable[[Path], int]) -> None:
-        (tmp_path / FILE).write_text("no database" * 100)
-
-        with pytest.raises(TemporaryError, match="file is not a database"):
-            command(tmp_path)
-        assert [path.name for path in tmp_path.iterdir()] == [FILE]
-
-    def test_one_of_a_newer_monitor(self, idle: Path, command: Callable[[Path], int]) -> None:
-        with closing(sqlite3.connect(idle / FILE)) as connection:
-            connection.execute(f"PRAGMA user_version = {VERSION + 2}")
-
-        with pytest.raises(MonitorError, match=f"has schema {VERSION + 2}, this monitor knows {VERSION}"):
-            command(idle)
 
     def test_a_monitor_that_lives_sees_it(self, idle: Path, command: Callable[[Path], int]) -> None:
         """By the ledger that it has open all the time."""

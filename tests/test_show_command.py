@@ -18,10 +18,9 @@ from builders import COMMIT, NEW, NOW, build, workload
 
 from monitor.commands.show import run_history, run_status
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
-from monitor.errors import ConfigurationError, MonitorError, TemporaryError
+from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import open_ledger
 from monitor.ledger.recovery import FILE
-from monitor.ledger.schema import VERSION
 from monitor.model import (
     Build,
     ChainActivity,
@@ -371,28 +370,6 @@ class TestLedger:
 
         assert capsys.readouterr().out
         assert {path.name: path.stat().st_mtime_ns for path in filled.iterdir()} == before
-
-    def test_none_there(self, tmp_path: Path, command: Callable[[Path], int]) -> None:
-        with pytest.raises(MonitorError) as caught:
-            command(tmp_path)
-
-        error = f"no ledger at {tmp_path / FILE}: give the --data-dir of a tester that has run"
-        assert (str(caught.value), caught.value.exit_code) == (error, 1)
-        assert list(tmp_path.iterdir()) == []
-
-    def test_a_file_that_is_none(self, tmp_path: Path, command: Callable[[Path], int]) -> None:
-        (tmp_path / FILE).write_text("no database" * 100)
-
-        with pytest.raises(TemporaryError, match="file is not a database"):
-            command(tmp_path)
-        assert [path.name for path in tmp_path.iterdir()] == [FILE]
-
-    def test_one_of_a_newer_monitor(self, filled: Path, command: Callable[[Path], int]) -> None:
-        with closing(sqlite3.connect(filled / FILE)) as connection:
-            connection.execute(f"PRAGMA user_version = {VERSION + 2}")
-
-        with pytest.raises(MonitorError, match=f"has schema {VERSION + 2}, this monitor knows {VERSION}"):
-            command(filled)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 from e2e.conftest import Deploy, deployed
@@ -47,7 +48,7 @@ def tester(bed: Bed) -> Iterator[DeployedTester]:
         yield found
 
 
-def run_next(tester: DeployedTester, behaviour: Mapping[str, str]) -> dict[str, object]:
+def run_next(tester: DeployedTester, behaviour: Mapping[str, str]) -> dict[str, Any]:
     """Push a build that behaves so; the run of it once it has ended."""
     number = tester.history()[0]["run"] + 1
     commit = hashlib.sha1(repr((number, behaviour)).encode(), usedforsecurity=False).hexdigest()
@@ -136,6 +137,14 @@ def test_a_build_that_fills_its_volume_is_the_testbeds_fault(deploy: Deploy) -> 
 
     assert (full["outcome"], full["reason"]) == ("failed", "disk_full"), found.told()
     assert good["outcome"] == "succeeded", found.told()
+
+
+def test_restarts_with_progress_between_are_no_crash_loop(tester: DeployedTester) -> None:
+    """It is restarted more often than the limit, comes further each time, and succeeds."""
+    ended = run_next(tester, {"CRASH_AFTER_SECONDS": "8", "BOOTSTRAP_SECONDS": "20", "BLOCKS": "400"})
+
+    assert ended["outcome"] == "succeeded", tester.told()
+    assert ended["nodeRestarts"] > 2, tester.told()
 
 
 def test_a_network_that_is_away_is_no_fault_of_the_build(tester: DeployedTester) -> None:
