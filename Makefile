@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit crash fault fault-matrix cluster format lock clean
+.PHONY: help demo test lint unit crash fault fault-matrix cluster servers generate bench-regression bench-fleet format lock clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -10,7 +10,7 @@ help: ## list what there is to make
 demo: $(VENV)/demo ## watch the whole lifecycle on a simulated node, in about a minute (make demo ARGS=--keep stays)
 	@$(VENV)/bin/python -m monitor demo $(ARGS)
 
-test: lint unit crash fault cluster ## all of it: what lint, unit, crash, fault and cluster do
+test: lint unit crash fault servers cluster ## all of it: what lint, unit, crash, fault, servers and cluster do
 
 lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 	$(VENV)/bin/ruff check .
@@ -21,7 +21,7 @@ lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 unit: $(VENV)/test ## the tests that need neither network nor root; the rules by every branch
 	$(VENV)/bin/pytest -q --no-header --cov=monitor.decide --cov-branch --cov-fail-under=100 --cov-report= \
 	  tests/test_decide_init.py tests/test_decide_wait.py tests/test_decide_verdicts.py tests/test_announcements.py
-	$(VENV)/bin/pytest -q --ignore=tests/crashes --ignore=tests/faults --ignore=tests/e2e $(ARGS)
+	$(VENV)/bin/pytest -q --ignore=tests/crashes --ignore=tests/faults --ignore=tests/servers --ignore=tests/e2e $(ARGS)
 
 crash: $(VENV)/test ## kill -9 at every step of init and wait-for-completion
 	$(VENV)/bin/pytest -q tests/crashes $(ARGS)
@@ -34,6 +34,20 @@ fault-matrix: $(VENV)/test ## every fault at every moment (about 20 minutes), an
 
 cluster: $(VENV)/test ## end to end: a real AvalancheGo on a real Kubernetes (root on Debian, or kind)
 	$(VENV)/bin/pytest -q tests/e2e $(ARGS)
+
+servers: $(VENV)/test ## rules and dashboards against a real Prometheus, old and new, and a real Alertmanager
+	$(VENV)/bin/pytest -q tests/servers $(ARGS)
+
+generate: $(VENV)/test ## write what is made from code: dashboards, the PrometheusRule, docs/metrics.md
+	$(VENV)/bin/python -m docs.generate
+	$(VENV)/bin/python -m dashboards
+	$(VENV)/bin/python -m alerts.generate
+
+bench-regression: $(VENV)/test ## how often the regression verdict is right, on simulated histories
+	$(VENV)/bin/python -m bench.regression $(ARGS)
+
+bench-fleet: $(VENV)/test ## what a fleet of 1,000 testers costs Prometheus
+	$(VENV)/bin/python -m bench.fleet $(ARGS)
 
 format: $(VENV)/test ## put the code into its form
 	$(VENV)/bin/ruff check --fix .

@@ -57,6 +57,11 @@ _COMMANDS = {
     "rerun": _Command(
         "bootstrap the last build once more, or the IMAGE given", "RerunSettings", "ask:run_rerun"
     ),
+    "mark-baseline": _Command(
+        "compare with no run before a known shift: baselines begin with RUN, or with the next one",
+        "MarkBaselineSettings",
+        "ask:run_mark_baseline",
+    ),
     "pause": _Command("take no new builds; a run that is open goes on", "RequestSettings", "ask:run_pause"),
     "resume": _Command("take new builds again", "RequestSettings", "ask:run_resume"),
 }

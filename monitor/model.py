@@ -316,6 +316,7 @@ class RequestKind(StrEnum):
     """What a person can ask a tester for."""
 
     RERUN = "rerun"
+    MARK_BASELINE = "mark_baseline"
     PAUSE = "pause"
     RESUME = "resume"
 

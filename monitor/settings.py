@@ -108,7 +108,7 @@ class TesterSettings(CommonSettings):
     """How long without progress until the run has failed; twice as long while the node compacts or executes."""
 
     deadline: Duration | Literal["auto"] = "auto"
-    """How long a run may be open; auto: 60 days for full-sync, 14 days otherwise."""
+    """How long a run may be open; auto: three times what is usual, until that is known 14 days (full-sync: 60)."""
 
     adopt: str = ""
     """What to do with a node's data that no ledger knows: keep, or clear:TOKEN with the token of the error."""
@@ -328,6 +328,13 @@ class RerunSettings(ShowSettings):
     """The image, pinned by digest; default: that of the last run."""
 
 
+class MarkBaselineSettings(ShowSettings):
+    """Compare with no run before a known shift: baselines are made of the runs from here on."""
+
+    from_run: CliPositionalArg[Annotated[int, Field(ge=1)] | None] = None
+    """The first run of the new baseline; default: the next one that begins."""
+
+
 class HistorySettings(ShowSettings):
     """Show the runs of a tester, newest first."""
 
@@ -397,6 +404,7 @@ def _names() -> set[str]:
         StatusSettings,
         RequestSettings,
         RerunSettings,
+        MarkBaselineSettings,
         HistorySettings,
     )
     return {name for kind in kinds for name in _given_names(kind)}

@@ -13,11 +13,13 @@ from monitor.durations import duration_text
 from monitor.model import Evidence, Outcome, Phase, Run
 from monitor.texts import (
     MARKS,
+    MEASURES,
     build_text,
     chain_progress_text,
     count_text,
     minute_text,
     printable,
+    regression_text,
     size_text,
     time_text,
 )
@@ -123,6 +125,10 @@ def status_lines(status: Status) -> Iterable[str]:
         used = size_text(volume.usage_bytes) if volume.usage_bytes is not None else "unknown"
         free = f"{size_text(volume.available_bytes)} of {size_text(volume.size_bytes)} free"
         yield f"disk      {used} · {free} · measured {time_text(volume.measured_at)}"
+    for measure, regression in status.regressions.items():
+        yield f"baseline  {MEASURES[measure]}: {regression_text(measure, regression)}"
+    if status.late:
+        yield "late      the open run takes longer than usual at most"
     if status.new_build:
         yield f"new build {status.new_build.version} {status.new_build.image}"
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from monitor.baseline import FEWEST, Verdict
+from monitor.durations import duration_text
 from monitor.model import Build, ChainLog, Counts, Outcome
+from monitor.regression import Measure, Regression, compare_link
 
 MARKS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.SUPERSEDED: "–"}  # noqa: RUF001 - a dash
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
+MEASURES = {
+    Measure.DURATION: "duration",
+    Measure.DISK_USAGE: "disk usage",
+    Measure.BLOCK_TIME: "time per block",
+}
 
 
 def size_text(size_bytes: float) -> str:
@@ -66,6 +74,31 @@ def chain_progress_text(
     parts = [f"{' · '.join(found)} blocks"] if found else []
     parts += [chain_text(logs[chain])] if chain in logs else []
     return " · ".join(parts)
+
+
+def measure_text(measure: Measure, value: float) -> str:
+    """A value of what is compared, in its unit."""
+    match measure:
+        case Measure.DURATION:
+            return duration_text(value)
+        case Measure.DISK_USAGE:
+            return size_text(value)
+        case Measure.BLOCK_TIME:
+            return f"{value * 1000:.3g} ms"
+
+
+def regression_text(measure: Measure, regression: Regression) -> str:
+    """What is usual, and whether the newest runs still are."""
+    limit, good, bad = regression.limit, regression.last_good, regression.first_bad
+    if limit is None:
+        return f"{regression.samples} of {FEWEST} runs that a baseline needs"
+    usual = f"usually {measure_text(measure, limit.baseline)}, at most {measure_text(measure, limit.limit)}"
+    if bad is None:
+        return usual
+    verdict = "regression" if regression.verdict is Verdict.CONFIRMED else "regression suspected"
+    since = f"{verdict} since run {bad.number}" + (f", last good run {good.number}" if good else "")
+    link = compare_link(regression)
+    return f"{since} ({usual})" + (f" {link}" if link else "")
 
 
 def one_line(text: str, most_characters: int) -> str:

@@ -7,7 +7,7 @@ restart loses nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from monitor.model import (
     Build,
@@ -23,6 +23,15 @@ from monitor.model import (
     Versions,
     VolumeReading,
     Workload,
+)
+from monitor.regression import (
+    Measure,
+    Regression,
+    Regressions,
+    Success,
+    compare_link,
+    is_late,
+    regressions,
 )
 
 RESULTS_SHOWN = 20
@@ -65,7 +74,7 @@ class Status:
 
     `run` is the newest that started, `results` the newest that ended, newest first; `totals` counts all by
     (outcome, reason).  `notice` says why nothing is judged, where that is so.  `new_build` was found
-    and is not tested yet.
+    and is not tested yet.  `regressions` and `late` are of the newest run's network, mode and testbed.
     """
 
     at: float
@@ -91,6 +100,8 @@ class Status:
     pin_reverts: int
     recoveries: int
     stray_recreations: int
+    regressions: Regressions = field(default_factory=dict)
+    late: bool | None = None
     tick_at: float | None = None
 
 
@@ -172,7 +183,7 @@ class Snapshot:
     """All of the ledger that is shown, as of one moment.
 
     `runs` are the newest that started, newest first; `totals` counts all ended runs by (outcome, reason);
-    `interventions` by kind.
+    `interventions` by kind; `compared` are the successes that the newest run may be compared with.
     """
 
     runs: tuple[Run, ...]
@@ -184,6 +195,7 @@ class Snapshot:
     last_success: Run | None
     consecutive_failures: int
     recoveries: int
+    compared: tuple[Success, ...] = ()
 
 
 def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
@@ -193,6 +205,7 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
     run = shown.runs[0] if shown.runs else None
     phase = readings.get("phase", {})
     tick = shown.readings.get("node")
+    judged = regressions(shown.compared, run.sync_mode) if run else {}
     return Status(
         at=now_wall,
         tester=str(configuration.get("tester", tester)),
@@ -217,6 +230,8 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
         pin_reverts=shown.interventions.get("pin_revert", 0),
         recoveries=shown.recoveries,
         stray_recreations=shown.interventions.get("recreate_stray", 0),
+        regressions=judged,
+        late=is_late(run, judged[Measure.DURATION].limit) if run else None,
         tick_at=tick.read_at if tick else None,
     )
 
@@ -274,6 +289,8 @@ def status_json(status: Status) -> JsonObject:
         if status.node
         else None,
         "stalled": status.progress.stalled if status.progress else None,
+        "late": status.late,
+        "regressions": {measure: _regression_json(each) for measure, each in status.regressions.items()},
         "chains": {
             name: {"activity": chain.activity, "ratio": chain.ratio, "endAt": chain.end_at}
             for name, chain in sorted(status.progress.chains.items())
@@ -304,6 +321,21 @@ def status_json(status: Status) -> JsonObject:
         "lastSuccessAt": status.last_success.ended_at if status.last_success else None,
         "testerSince": status.tester_since,
         "tickAt": status.tick_at,
+    }
+
+
+def _regression_json(regression: Regression) -> JsonObject:
+    limit, good, bad = regression.limit, regression.last_good, regression.first_bad
+    return {
+        "verdict": regression.verdict,
+        "samples": regression.samples,
+        "baseline": limit.baseline if limit else None,
+        "limit": limit.limit if limit else None,
+        "lastGoodRun": good.number if good else None,
+        "lastGoodCommit": good.build.commit if good else None,
+        "firstBadRun": bad.number if bad else None,
+        "firstBadCommit": bad.build.commit if bad else None,
+        "compareUrl": compare_link(regression) or None,
     }
 
 

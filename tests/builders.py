@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from monitor.baseline import Limit, Verdict
 from monitor.decide.init import InitState
 from monitor.decide.wait_state import WaitState
 from monitor.model import (
@@ -30,6 +31,7 @@ from monitor.model import (
     VolumeReading,
     Workload,
 )
+from monitor.regression import Measure, Regression
 from monitor.view import NodeStatus, Status, VolumeStatus
 
 REPOSITORY = "registry.example:5000/node"
@@ -230,3 +232,18 @@ def full_status(**changes: Any) -> Status:
         recoveries=2,
     )
     return replace(status_now, **changes)
+
+
+REGRESSIONS = {
+    Measure.DURATION: Regression(
+        Verdict.CONFIRMED,
+        9,
+        Limit(3600.0, 4000.0, 9),
+        last_good=ended(2),
+        first_bad=ended(3, build=build(NEW, "d" * 40)),
+    ),
+    Measure.DISK_USAGE: Regression(
+        Verdict.SUSPECTED, 8, Limit(2e9, 3e9, 8), first_bad=ended(3, build=replace(build(), versions=None))
+    ),
+    Measure.BLOCK_TIME: Regression(Verdict.NONE, 7, Limit(0.01, 0.0125, 7)),
+}

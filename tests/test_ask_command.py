@@ -1,4 +1,4 @@
-"""`rerun`, `pause` and `resume` write what a person asks into a ledger that is there, or are one line."""
+"""`rerun`, `mark-baseline`, `pause` and `resume` write what a person asks, or are one line."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from builders import NEW, NOW, OLD, REPOSITORY, build, workload
 
-from monitor.commands.ask import run_pause, run_rerun, run_resume
+from monitor.commands.ask import run_mark_baseline, run_pause, run_rerun, run_resume
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
-from monitor.errors import MonitorError
+from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import open_ledger, open_read_only
 from monitor.ledger.recovery import FILE
 from monitor.model import Build, Outcome
-from monitor.settings import RequestSettings, RerunSettings
+from monitor.settings import MarkBaselineSettings, RequestSettings, RerunSettings
 
 ROOT = Path(__file__).parents[1]
 THIRD = f"sha256:{'3' * 64}"
@@ -267,3 +267,43 @@ def test_the_command_line(idle: Path, words: list[str], code: int, out: str, sai
 
     expected = f"bootstrap-monitor: {said.format(idle)}\n" if said else ""
     assert (ended.returncode, ended.stdout, ended.stderr) == (code, out, expected)
+
+
+class TestMarkBaseline:
+    """Baselines of the runs from one on."""
+
+    @pytest.mark.parametrize(
+        ("from_run", "end", "begins"),
+        [
+            pytest.param(None, True, 3, id="the next run"),
+            pytest.param(None, False, 3, id="the next run, while one is open"),
+            pytest.param(2, True, 2, id="one that ended"),
+            pytest.param(2, False, 2, id="the one that is open"),
+            pytest.param(3, True, 3, id="the next run, by its number"),
+        ],
+    )
+    def test_it_is_written_and_said(
+        self,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        from_run: int | None,
+        begins: int,
+        *,
+        end: bool,
+    ) -> None:
+        begin(tmp_path, build())
+        begin(tmp_path, build(NEW), end=end)
+
+        assert run_mark_baseline(MarkBaselineSettings(data_dir=tmp_path, from_run=from_run)) == 0
+        assert capsys.readouterr().out == (
+            f"baselines are made of run {begins} and those after it: the ones before are compared with no more\n"
+        )
+        with closing(open_read_only(tmp_path)) as ledger:
+            assert ledger.baseline_begins() == begins
+            assert ledger.requested() is None
+
+    def test_a_run_that_is_far_ahead_is_a_typo(self, idle: Path) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            run_mark_baseline(MarkBaselineSettings(data_dir=idle, from_run=33))
+
+        assert str(caught.value) == "there is no run 33 yet: the next one is 3"

@@ -278,6 +278,35 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             (Reason.DEADLINE, "not bootstrapped after 1h"),
             id="8 as set",
         ),
+        pytest.param(
+            wait_state(last=books(observed_seconds=30 * HOUR), baseline_seconds=10 * HOUR),
+            (Reason.DEADLINE, "not bootstrapped after 30h"),
+            id="8 three baselines",
+        ),
+        pytest.param(
+            wait_state(last=books(observed_seconds=30 * HOUR - 1), baseline_seconds=10 * HOUR),
+            None,
+            id="8 three baselines, not yet",
+        ),
+        pytest.param(
+            wait_state(last=books(observed_seconds=HOUR - 1), baseline_seconds=60.0),
+            None,
+            id="8 a baseline of a minute, not yet an hour",
+        ),
+        pytest.param(
+            wait_state(last=books(observed_seconds=HOUR), baseline_seconds=60.0),
+            (Reason.DEADLINE, "not bootstrapped after 1h"),
+            id="8 a baseline of a minute",
+        ),
+        pytest.param(
+            wait_state(
+                last=books(observed_seconds=30 * HOUR),
+                baseline_seconds=10 * HOUR,
+                policy=replace(POLICY, deadline_seconds=40 * HOUR),
+            ),
+            None,
+            id="8 as set, whatever the baseline",
+        ),
     ],
 )
 def test_a_run_ends_with_its_reason(state: WaitState, expected: tuple[Reason, str] | None) -> None:

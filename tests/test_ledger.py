@@ -39,6 +39,7 @@ from monitor.model import (
     Bookkeeping,
     Build,
     Count,
+    Counts,
     Evidence,
     HealthyStreak,
     Holder,
@@ -51,6 +52,7 @@ from monitor.model import (
     Workload,
 )
 from monitor.observed_time import opened
+from monitor.regression import COMPARED_MOST
 from monitor.view import Reading
 from monitor.volume import Volume
 
@@ -666,6 +668,67 @@ def test_a_run_that_is_open_has_no_failed_start_yet(ledger: Ledger) -> None:
     started(ledger, seconds=6000)
 
     assert ledger.failed_starts() == 0
+
+
+def test_a_run_is_compared_with_successes_of_its_network_mode_and_testbed(ledger: Ledger) -> None:
+    for outcome, reason in (SUCCESS, FAILURE, SUPERSEDED, SUCCESS):
+        ended(ledger, outcome=outcome, reason=reason)
+    last = last_of(ledger)
+
+    assert [each.run.number for each in ledger.successes(last)] == [1, 4]
+    assert ledger.successes(replace(last, network="mainnet")) == ()
+    assert ledger.successes(replace(last, sync_mode=SyncMode.ONLY_P_CHAIN_FULL_SYNC)) == ()
+    assert ledger.successes(replace(last, testbed="another")) == ()
+
+
+def test_a_run_is_compared_with_the_newest_successes_only(ledger: Ledger) -> None:
+    for _ in range(COMPARED_MOST + 3):
+        ended(ledger)
+
+    found = [each.run.number for each in ledger.successes(last_of(ledger))]
+    assert found == list(range(4, COMPARED_MOST + 4))
+
+
+@pytest.mark.parametrize(
+    ("counts", "blocks", "again"),
+    [
+        pytest.param({}, 0, False, id="nothing counted"),
+        pytest.param(
+            {("P", "blocks_accepted"): Count(7, 5, 7), ("C", "blocks_accepted"): Count(0, 30, 30)},
+            42,
+            False,
+            id="blocks of all chains and processes",
+        ),
+        pytest.param({("P", "blocks_fetched"): Count(0, 9, 9)}, 0, False, id="fetched only"),
+        pytest.param({("C", "leaves_synced"): Count(0, 9, 9)}, 0, False, id="state synced once"),
+        pytest.param({("C", "leaves_synced"): Count(9, 4, 9)}, 0, True, id="state synced again"),
+        pytest.param(
+            {("C", "leaves_synced"): Count(9, 0, 9)}, 0, False, id="the node restarted after the state sync"
+        ),
+    ],
+)
+def test_a_success_has_what_its_counters_say(
+    ledger: Ledger, counts: Counts, blocks: float, *, again: bool
+) -> None:
+    run = started(ledger)
+    ledger.record(NOW, "default", (), books=run, counts=counts)
+    ledger.record(NOW, "default", (end_of(run),))
+
+    (found,) = ledger.successes(run)
+    assert (found.run.number, found.blocks_accepted, found.state_synced_again) == (1, blocks, again)
+
+
+@pytest.mark.parametrize(("marks", "first"), [((), 0), ((3,), 3), ((3, 2), 2)], ids=["none", "one", "newest"])
+def test_baselines_begin_where_a_person_marked_it(ledger: Ledger, marks: Sequence[int], first: int) -> None:
+    for _ in range(4):
+        ended(ledger)
+    for mark in marks:
+        ledger.ask(RequestKind.MARK_BASELINE, str(mark), NOW.wall)
+
+    assert ledger.baseline_begins() == first
+    assert [each.run.number for each in ledger.successes(last_of(ledger))] == list(range(max(1, first), 5))
+    assert ledger.requested() is None
+    assert not ledger.paused()
 
 
 @pytest.mark.parametrize(

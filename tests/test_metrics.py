@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import COMMIT, NEW, NOW, OLD, REPOSITORY, build, ended, run, status
+from builders import COMMIT, NEW, NOW, OLD, REGRESSIONS, REPOSITORY, build, ended, run, status
 from builders import full_status as full_status_before_it_was_watched
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
@@ -18,12 +20,17 @@ from prometheus_client.parser import text_string_to_metric_families as parsed
 
 from monitor import __version__
 from monitor.activity import Activity
+from monitor.baseline import Verdict
 from monitor.errors import TemporaryError
 from monitor.metrics import StatusCollector
+from monitor.metrics.families import FAMILIES, Family
+from monitor.metrics.samples import Sample
 from monitor.model import (
     Bookkeeping,
+    Build,
     ChainActivity,
     ChainLog,
+    Count,
     Health,
     Outcome,
     Phase,
@@ -32,6 +39,7 @@ from monitor.model import (
     SyncMode,
     Versions,
 )
+from monitor.regression import Measure, Regression, Success
 from monitor.view import (
     NodeStatus,
     ProgressStatus,
@@ -55,6 +63,7 @@ OF_A_FULL_STATUS = {
     "run_active_seconds": (),
     "run_last_progress_timestamp_seconds": (),
     "run_stalled": (),
+    "run_late": (),
     "run_eta_timestamp_seconds": (),
     "run_progress_ratio": ("chain",),
     "run_blocks_fetched": ("chain",),
@@ -75,6 +84,15 @@ OF_A_FULL_STATUS = {
     "last_success_timestamp_seconds": (),
     "last_disk_usage_bytes": (),
     "tester_since_timestamp_seconds": (),
+    "duration_baseline_seconds": (),
+    "duration_limit_seconds": (),
+    "disk_usage_baseline_bytes": (),
+    "disk_usage_limit_bytes": (),
+    "block_time_baseline_seconds": (),
+    "block_time_limit_seconds": (),
+    "baseline_samples": ("measure",),
+    "regression": ("measure", "verdict"),
+    "regression_info": ("measure", "commit_good", "commit_bad"),
     "new_build_info": ("image", "version", "commit"),
     "last_image_check_success_timestamp_seconds": (),
 }
@@ -106,10 +124,16 @@ PROGRESS = ProgressStatus(
 def full_status(**changes: Any) -> Status:
     """A tester that has seen everything, and whose open run is watched."""
     books = Bookkeeping(active_seconds=900.0, node_restarts=2, progress_at=NOW.wall - 40)
-    watched = {"run": run(number=6, bookkeeping=books), "progress": PROGRESS}
+    watched = {
+        "run": run(number=6, bookkeeping=books),
+        "progress": PROGRESS,
+        "late": False,
+        "regressions": REGRESSIONS,
+    }
     return full_status_before_it_was_watched(**watched | changes)
 
 
+NO_BASELINE = {Measure.DURATION: Regression(Verdict.INSUFFICIENT_DATA, 3)}
 Series = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 
@@ -212,6 +236,20 @@ def test_openmetrics_is_well_formed_too() -> None:
         ("run_active_seconds", {}, 900),
         ("run_last_progress_timestamp_seconds", {}, NOW.wall - 40),
         ("run_stalled", {}, 0),
+        ("run_late", {}, 0),
+        ("duration_baseline_seconds", {}, 3600),
+        ("duration_limit_seconds", {}, 4000),
+        ("disk_usage_baseline_bytes", {}, 2e9),
+        ("disk_usage_limit_bytes", {}, 3e9),
+        ("block_time_baseline_seconds", {}, 0.01),
+        ("block_time_limit_seconds", {}, 0.0125),
+        ("baseline_samples", {"measure": "disk_usage"}, 8),
+        ("regression", {"measure": "duration", "verdict": "confirmed"}, 1),
+        ("regression", {"measure": "duration", "verdict": "suspected"}, 0),
+        ("regression", {"measure": "block_time", "verdict": "none"}, 1),
+        ("regression_info", {"measure": "duration", "commit_good": COMMIT, "commit_bad": "d" * 40}, 1),
+        ("regression_info", {"measure": "disk_usage", "commit_good": "", "commit_bad": ""}, 1),
+        ("regression_info", {"measure": "block_time"}, None),
         ("run_eta_timestamp_seconds", {}, NOW.wall + 7200),
         ("run_progress_ratio", {"chain": "P"}, 1),
         ("run_progress_ratio", {"chain": "C"}, 0.25),
@@ -307,6 +345,13 @@ def test_one_last_outcome_is_1(outcome: Outcome, reason: Reason | None) -> None:
         ({"run": ended(6)}, "run_last_progress_timestamp_seconds"),
         ({"run": run(number=6)}, "run_last_progress_timestamp_seconds"),
         ({"progress": None}, "run_stalled"),
+        ({"late": None}, "run_late"),
+        ({"regressions": {}}, "regression"),
+        ({"regressions": {}}, "regression_info"),
+        ({"regressions": NO_BASELINE}, "duration_baseline_seconds"),
+        ({"regressions": NO_BASELINE}, "duration_limit_seconds"),
+        ({"regressions": NO_BASELINE}, "regression_info"),
+        ({"run": None}, "baseline_samples"),
         ({"progress": None}, "run_eta_timestamp_seconds"),
         ({"progress": None}, "run_progress_ratio"),
         ({"run": None}, "run_stalled"),
@@ -318,7 +363,9 @@ def test_one_last_outcome_is_1(outcome: Outcome, reason: Reason | None) -> None:
     ],
     ids=[
         *("no_open_run", "no_open_run_active", "stale", "unknown", "not_measured", "no_usage", "no_result"),
-        *("no_open_run_progress", "no_progress_yet", "no_watch", "no_watch_eta", "no_watch_ratio"),
+        *("no_open_run_progress", "no_progress_yet", "no_watch", "no_limit", "not_judged", "not_judged_info"),
+        *("few_samples", "few_samples_limit", "no_regression", "no_run_samples"),
+        *("no_watch_eta", "no_watch_ratio"),
         *("no_run_stalled", "no_run_eta", "no_run_ratio", "no_log", "log_without_eta", "log_without_ratio"),
     ],
 )
@@ -414,11 +461,58 @@ def test_a_status_that_cannot_be_loaded_costs_only_what_is_made_of_it(error: Exc
     registry, activity = CollectorRegistry(), busy()
     registry.register(StatusCollector(load, activity))
     scrapes = [list(parsed(generate_latest(registry).decode())) for _ in range(3)]
-    failures = [series(scrape)["errors_total", frozenset({("operation", "status")})] for scrape in scrapes]
+    failures = [series(scrape)["errors_total", frozenset({("operation", "metrics")})] for scrape in scrapes]
     assert failures == [0, 1, 2]
     assert names(series(scrapes[1])) == {*OF_A_BUSY_MONITOR, *OF_ANY_MONITOR, "build_info"}
     testers = {sample.labels.get("tester") for family in scrapes[2] for sample in family.samples}
     assert testers == {"tester", None}  # the one known from before; build_info has none
+
+
+@pytest.mark.parametrize("broken", FAMILIES, ids=lambda family: family.name.removeprefix(PREFIX))
+def test_a_family_that_cannot_be_made_costs_its_own_series(broken: Family) -> None:
+    def fails(_: Status) -> list[Sample]:
+        raise KeyError("a fault")
+
+    activity = busy()
+    families = [replace(each, samples=fails) if each is broken else each for each in FAMILIES]
+    registry = CollectorRegistry()
+    registry.register(StatusCollector(full_status, activity, families))
+    found = names(series(list(parsed(generate_latest(registry).decode()))))
+
+    assert names(series(scraped(full_status, busy()))) - found == {broken.name.removeprefix(PREFIX)}
+    assert activity.so_far().errors["metrics"] == 1
+
+
+BUILDS = [build(), build(NEW), replace(build(), versions=None), replace(build(NEW), versions=None)]
+
+
+@given(
+    ends=st.lists(st.tuples(st.sampled_from(BUILDS), st.sampled_from(Outcome), st.booleans()), max_size=25),
+    is_open=st.booleans(),
+)
+def test_no_two_series_of_a_scrape_are_alike(
+    ends: list[tuple[Build, Outcome, bool]], *, is_open: bool
+) -> None:
+    """Prometheus would drop one of them without a word, and promtool lets the page pass."""
+    runs = [
+        ended(number, outcome, build=of, duration_seconds=3600.0 + 900 * slow, wall_seconds=4500.0)
+        for number, (of, outcome, slow) in enumerate(ends, 1)
+    ]
+    newest = [run(number=len(runs) + 1)] if is_open else []
+    shown = Snapshot(
+        runs=(*newest, *reversed(runs)),
+        totals=Counter((each.outcome or "", "") for each in runs),
+        counts={("P", "blocks_fetched"): Count(0, 5, 5), ("C", "blocks_fetched"): Count(0, 6, 6)},
+        readings={},
+        interventions={},
+        first_run_at=None,
+        last_success=runs[-1] if runs else None,
+        consecutive_failures=0,
+        recoveries=0,
+        compared=tuple(Success(each, 1e6) for each in runs),
+    )
+
+    series(scraped(lambda: status_of(shown, NOW.wall)))
 
 
 def test_registering_it_loads_nothing() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from builders import NEW, NOW, POLICY, answering, build, workload
 
+from monitor.baseline import FEWEST, LAG
 from monitor.decide.announcements import Announcement
-from monitor.decide.vocabulary import BeginClearing, BeginRun, Intervention, RecordIntervention
+from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, Intervention, RecordIntervention
 from monitor.decide.wait import decide_wait
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
@@ -29,6 +31,7 @@ from monitor.model import (
     NodeProcess,
     NodeReading,
     NodeSilent,
+    Outcome,
     RequestKind,
     Workload,
 )
@@ -649,6 +652,27 @@ def test_what_the_platform_said_long_ago_is_not_held_for_what_it_says(watch: Wat
     counted = [watch.books(seconds).not_started_seconds for seconds in range(20, 4000, 20)]
 
     assert counted[-1] <= 10 + WORKLOAD_KEPT_SECONDS_WHILE_DOWN
+
+
+@pytest.mark.parametrize(
+    ("successes", "seconds"), [(FEWEST + LAG - 1, None), (FEWEST + LAG, 3600.0)], ids=["too few", "enough"]
+)
+def test_an_open_run_is_held_against_what_is_usual(
+    edge: Edge, tmp_path: Path, successes: int, seconds: float | None
+) -> None:
+    pod = workload(build())
+    with closing(open_ledger(tmp_path)) as ledger:
+        for number in range(successes + 1):
+            ledger.record(NOW, "default", (BeginClearing(pod, ""),))
+            ledger.record(NOW, "default", (BeginRun(pod),))
+            last = ledger.last()
+            assert last is not None
+            if number < successes:
+                end = EndRun(last, Outcome.SUCCEEDED, None, "", 3600.0, 3600.0, 1)
+                ledger.record(NOW, "default", (end,))
+        found = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look().state.baseline_seconds
+
+    assert found == (None if seconds is None else pytest.approx(seconds, rel=0.05))
 
 
 def test_what_a_person_asked_for_is_part_of_the_state(observer: WaitObserver, ledger: Ledger) -> None:

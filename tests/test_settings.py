@@ -19,6 +19,7 @@ from monitor.settings import (
     HistorySettings,
     InitSettings,
     LocalSettings,
+    MarkBaselineSettings,
     RequestSettings,
     RerunSettings,
     StatusSettings,
@@ -35,6 +36,7 @@ REQUIRED: dict[type[BaseSettings], list[str]] = {
     StatusSettings: ["--data-dir=/data"],
     HistorySettings: ["--data-dir=/data"],
     RerunSettings: ["--data-dir=/data"],
+    MarkBaselineSettings: ["--data-dir=/data"],
     RequestSettings: ["--data-dir=/data"],
 }
 COMMANDS: dict[type[BaseSettings], str] = {
@@ -45,6 +47,7 @@ COMMANDS: dict[type[BaseSettings], str] = {
     StatusSettings: "status",
     HistorySettings: "history",
     RerunSettings: "rerun",
+    MarkBaselineSettings: "mark-baseline",
     RequestSettings: "pause",
 }
 
@@ -138,6 +141,7 @@ WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key"
         pytest.param(StatusSettings, COMMON | {"json_output": False}, id="status"),
         pytest.param(HistorySettings, COMMON | {"json_output": False, "run": None}, id="history"),
         pytest.param(RerunSettings, COMMON | {"image": ""}, id="rerun"),
+        pytest.param(MarkBaselineSettings, COMMON | {"from_run": None}, id="mark-baseline"),
         pytest.param(RequestSettings, COMMON, id="pause and resume"),
     ],
 )
@@ -189,7 +193,7 @@ SETTINGS: list[Any] = [
 
 def test_every_setting_is_in_these_tables() -> None:
     fields = {name for kind in REQUIRED for name in kind.model_fields}
-    elsewhere = {"build", "image", "web_tls_certificate", "web_tls_key"}
+    elsewhere = {"build", "image", "from_run", "web_tls_certificate", "web_tls_key"}
     switches = {"debug", "keep", "json_output"}
 
     assert {case.values[1] for case in SETTINGS} == fields - elsewhere - switches
@@ -751,7 +755,7 @@ def test_help_names_flag_default_and_variable(capsys: pytest.CaptureFixture[str]
         "--crash-limit int Restarts of the node without progress between",
         "--stall-timeout Duration How long without progress until the run has failed",
         "(default: 12h) [env: BOOTSTRAP_MONITOR_STALL_TIMEOUT]",
-        "--deadline {Duration,auto} How long a run may be open; auto: 60 days for full",
+        "--deadline {Duration,auto} How long a run may be open; auto: three times ",
         "(default: auto) [env: BOOTSTRAP_MONITOR_DEADLINE]",
     ):
         assert words in text

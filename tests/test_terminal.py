@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import NOW, build, run, workload
+from builders import COMMIT, NOW, REGRESSIONS, build, run, workload
 from rich.console import Console
 
+from monitor.baseline import Verdict
 from monitor.model import (
     Bookkeeping,
     ChainActivity,
@@ -23,6 +24,7 @@ from monitor.model import (
     Run,
     Versions,
 )
+from monitor.regression import Measure, Regression
 from monitor.terminal import (
     Reporter,
     history_table,
@@ -31,7 +33,7 @@ from monitor.terminal import (
     run_lines,
     status_lines,
 )
-from monitor.texts import printable, size_text
+from monitor.texts import printable, regression_text, size_text
 from monitor.view import (
     NodeStatus,
     ProgressStatus,
@@ -150,8 +152,50 @@ def test_status_tells_what_is_known_and_leaves_out_what_is_not() -> None:
 
     assert [line.split()[0] for line in bare] == ["tester", "phase"]
     assert [line.split()[0] for line in full] == [
-        *("tester", "phase", "notice", "run", "image", "active", "chain", "node", "disk", "new"),
+        *("tester", "phase", "notice", "run", "image", "active", "chain", "node", "disk"),
+        *("baseline", "baseline", "baseline", "new"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("measure", "regression", "text"),
+    [
+        pytest.param(
+            Measure.DURATION,
+            Regression(Verdict.INSUFFICIENT_DATA, 3),
+            "3 of 5 runs that a baseline needs",
+            id="too few runs",
+        ),
+        pytest.param(
+            Measure.BLOCK_TIME,
+            REGRESSIONS[Measure.BLOCK_TIME],
+            "usually 10 ms, at most 12.5 ms",
+            id="as usual",
+        ),
+        pytest.param(
+            Measure.DISK_USAGE,
+            REGRESSIONS[Measure.DISK_USAGE],
+            "regression suspected since run 3 (usually 1.9 GiB, at most 2.8 GiB)",
+            id="suspected, of builds that tell no commit",
+        ),
+        pytest.param(
+            Measure.DURATION,
+            REGRESSIONS[Measure.DURATION],
+            "regression since run 3, last good run 2 (usually 1h, at most 1h06m) "
+            f"https://github.com/ava-labs/avalanchego/compare/{COMMIT}...{'d' * 40}",
+            id="confirmed, between two commits",
+        ),
+    ],
+)
+def test_a_regression_is_told_in_a_sentence(measure: Measure, regression: Regression, text: str) -> None:
+    assert regression_text(measure, regression) == text
+
+
+@pytest.mark.parametrize("late", [True, False, None], ids=["late", "in time", "no limit"])
+def test_a_late_run_is_told(*, late: bool | None) -> None:
+    lines = list(status_lines(replace(status(run()), late=late)))
+
+    assert ("late      the open run takes longer than usual at most" in lines) is bool(late)
 
 
 PROGRESS = ProgressStatus(

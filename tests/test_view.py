@@ -13,6 +13,7 @@ from builders import (
     NEW,
     NOW,
     OLD,
+    REGRESSIONS,
     REPOSITORY,
     build,
     ended,
@@ -23,6 +24,7 @@ from builders import (
     workload,
 )
 
+from monitor.baseline import Verdict
 from monitor.decide.vocabulary import (
     BeginClearing,
     BeginRun,
@@ -45,6 +47,7 @@ from monitor.model import (
     Run,
     SyncMode,
 )
+from monitor.regression import Measure, Success, regressions
 from monitor.view import (
     RESULTS_SHOWN,
     NodeStatus,
@@ -349,6 +352,8 @@ def test_the_status_in_json_of_a_tester_of_which_nothing_is_known() -> None:
         "progress": [],
         "node": None,
         "stalled": None,
+        "late": None,
+        "regressions": {},
         "chains": {},
         "volume": None,
         "newBuild": None,
@@ -403,3 +408,34 @@ def test_the_status_is_json_that_any_reader_understands(shown: Status) -> None:
     made = status_json(shown)
 
     assert json.loads(json.dumps(made, allow_nan=False)) == made
+
+
+def test_the_newest_run_is_held_against_those_before_it() -> None:
+    successes = tuple(
+        Success(ended(number, duration_seconds=seconds, wall_seconds=seconds), blocks_accepted=1e6)
+        for number, seconds in enumerate((3600.0,) * 9 + (7200.0,) * 2, 1)
+    )
+    late = run(number=12, bookkeeping=Bookkeeping(active_seconds=9000.0))
+    shown = status_of(snapshot(runs=(late,), compared=successes), NOW.wall)
+
+    assert shown.regressions == regressions([*successes], SyncMode.FULL_SYNC)
+    assert shown.regressions[Measure.DURATION].verdict is Verdict.CONFIRMED
+    assert shown.late is True
+
+
+def test_a_regression_in_json_names_its_runs_and_commits() -> None:
+    shown = status_json(full_status(regressions=REGRESSIONS, late=True))
+
+    assert shown["late"] is True
+    assert shown["regressions"]["duration"] == {
+        "verdict": "confirmed",
+        "samples": 9,
+        "baseline": 3600.0,
+        "limit": 4000.0,
+        "lastGoodRun": 2,
+        "lastGoodCommit": COMMIT,
+        "firstBadRun": 3,
+        "firstBadCommit": "d" * 40,
+        "compareUrl": f"https://github.com/ava-labs/avalanchego/compare/{COMMIT}...{'d' * 40}",
+    }
+    assert shown["regressions"]["disk_usage"]["compareUrl"] is None

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import NOW, build, ended, full_status, run, status, workload
+from builders import NOW, REGRESSIONS, build, ended, full_status, run, status, workload
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
@@ -246,7 +246,7 @@ def test_what_cannot_be_loaded_is_one_line(path: str, error: Exception, code: in
         assert ask(server, "/-/healthy")[0].status == 200
         response, metrics = ask(server, "/metrics")
         assert response.status == 200
-        assert b'bootstrap_monitor_errors_total{network="",operation="status"' in metrics
+        assert b'bootstrap_monitor_errors_total{network="",operation="metrics"' in metrics
 
 
 @pytest.mark.parametrize("good", [True, False], ids=["good", "bad"])
@@ -369,6 +369,16 @@ PROGRESS = ProgressStatus(
             {"run": ended(6, Outcome.FAILED, reason=Reason.CRASHED, message="exit code 2: no disk")},
             "State ✗ failed: crashed Why exit code 2: no disk Build ",
             id="why the last run failed",
+        ),
+        pytest.param(
+            {"regressions": REGRESSIONS, "late": True},
+            "Compared with the runs before Duration regression since run 3, last good run 2 (usually 1h, at most",
+            id="a regression",
+        ),
+        pytest.param(
+            {"regressions": REGRESSIONS, "late": True},
+            "Late the open run takes longer than usual at most",
+            id="late",
         ),
     ],
 )

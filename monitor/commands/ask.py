@@ -1,4 +1,4 @@
-"""`rerun`, `pause` and `resume`: what a person asks of a tester, written into its ledger.
+"""`rerun`, `mark-baseline`, `pause` and `resume`: what a person asks of a tester, written into its ledger.
 
 The monitor reads it at its next tick; so the command works wherever the volume is, such as in the pod by
 `kubectl exec`.
@@ -14,7 +14,7 @@ from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import open_existing
 from monitor.model import RequestKind
 from monitor.references import ImageReference
-from monitor.settings import RequestSettings, RerunSettings
+from monitor.settings import MarkBaselineSettings, RequestSettings, RerunSettings
 
 
 def run_rerun(settings: RerunSettings) -> int:
@@ -34,6 +34,19 @@ def run_rerun(settings: RerunSettings) -> int:
         when = f"once run {last.number}, which is open, has ended" if last.open else "at the next look"
         paused = "; paused until resume, which goes for this too" if ledger.paused() else ""
         print(f"{image or last.build.image} is bootstrapped again {when}{paused}")
+    return 0
+
+
+def run_mark_baseline(settings: MarkBaselineSettings) -> int:
+    """Have baselines made of the runs from one on."""
+    with closing(open_existing(folder_of(settings))) as ledger:
+        last = ledger.last()
+        following = last.number + 1 if last else 1
+        first = settings.from_run or following
+        if first > following:
+            raise ConfigurationError(f"there is no run {first} yet: the next one is {following}")
+        ledger.ask(RequestKind.MARK_BASELINE, str(first), time.time())
+    print(f"baselines are made of run {first} and those after it: the ones before are compared with no more")
     return 0
 
 

@@ -33,6 +33,9 @@ IDENTITY_HIDDEN = "healthy, but the node does not say which network and commit i
 _DAY_SECONDS = 86400.0
 DEADLINE_SECONDS = {SyncMode.FULL_SYNC: 60 * _DAY_SECONDS}
 DEADLINE_SECONDS_OTHERWISE = 14 * _DAY_SECONDS
+BASELINES_AT_MOST = 3
+# Three times a few seconds would judge the machine's mood.
+LEAST_DEADLINE_SECONDS = 3600.0
 
 
 def node_is_another(state: WaitState) -> Decision | None:
@@ -160,6 +163,8 @@ def deadline_seconds(state: WaitState, run: Run) -> float:
     """How long a run may be open, in observed time."""
     if state.policy.deadline_seconds is not None:
         return state.policy.deadline_seconds
+    if state.baseline_seconds is not None:
+        return max(BASELINES_AT_MOST * state.baseline_seconds, LEAST_DEADLINE_SECONDS)
     return DEADLINE_SECONDS.get(run.sync_mode, DEADLINE_SECONDS_OTHERWISE)
 
 

@@ -23,8 +23,9 @@ class WaitState:
 
     `workload` is `None` while the platform has not said what runs; `held_by` names another live holder of the
     volume.  `seconds_since_stray_recreation` is `None` if there was none.  `blocked` says what keeps the node
-    from the network, empty where nothing does.  `requested` is the build that a person asked to run again, and
-    `failed_starts` how many runs of the last build ended as `not_started` in a row.
+    from the network, empty where nothing does.  `requested` is the build that a person asked to run again,
+    `failed_starts` how many runs of the last build ended as `not_started` in a row, and `baseline_seconds` how
+    long a run is usually active (`None`: not known yet).
     """
 
     now: Instant
@@ -44,3 +45,4 @@ class WaitState:
     paused: bool = False
     requested: Build | None = None
     failed_starts: int = 0
+    baseline_seconds: float | None = None

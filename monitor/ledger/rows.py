@@ -20,6 +20,7 @@ from monitor.model import (
     SyncMode,
     Versions,
 )
+from monitor.regression import Success
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -74,6 +75,11 @@ def run_of(row: sqlite3.Row) -> Run:
         settings_changed=bool(row["settings_changed"]),
         bookkeeping=books_of(row["bookkeeping"]),
     )
+
+
+def success_of(row: sqlite3.Row) -> Success:
+    """A run that succeeded, of a row of `runs` with the columns that are made of its counts."""
+    return Success(run_of(row), row["blocks_accepted"] or 0.0, bool(row["state_synced_again"]))
 
 
 def attempt_of(row: sqlite3.Row) -> Attempt:

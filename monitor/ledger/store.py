@@ -30,11 +30,22 @@ from monitor.model import (
     SyncMode,
 )
 from monitor.references import ImageReference
+from monitor.regression import COMPARED_MOST, Success
 from monitor.view import Reading, Snapshot
 
 # A holder of the file is gone within milliseconds; SIGTERM must not wait for it longer than it may take itself.
 BUSY_SECONDS = 3.0
 _FULL = (sqlite3.SQLITE_FULL,)
+# State sync that began again after leaves had been counted was redone, in part at least.
+_SUCCESSES = """
+SELECT *,
+  (SELECT SUM(before + last) FROM counts WHERE run = number AND signal = 'blocks_accepted') AS blocks_accepted,
+  EXISTS (SELECT 1 FROM counts WHERE run = number AND signal = 'leaves_synced' AND before > 0 AND last > 0)
+    AS state_synced_again
+FROM runs
+WHERE outcome = ? AND network = ? AND sync_mode = ? AND testbed = ? AND number >= ?
+ORDER BY number DESC LIMIT ?
+"""
 
 
 class VolumeFullError(TemporaryError):
@@ -141,11 +152,11 @@ class Ledger:
         with self.transaction() as connection:
             connection.execute("DELETE FROM holder WHERE uid = ?", (uid,))
 
-    def ask(self, kind: RequestKind, image: str, now_wall: float) -> None:
-        """Write down what a person asks for."""
+    def ask(self, kind: RequestKind, argument: str, now_wall: float) -> None:
+        """Write down what a person asks for: `argument` is the image or the run that it is about."""
         with self.transaction() as connection:
             connection.execute(
-                "INSERT INTO requests (kind, argument, made_at) VALUES (?, ?, ?)", (kind, image, now_wall)
+                "INSERT INTO requests (kind, argument, made_at) VALUES (?, ?, ?)", (kind, argument, now_wall)
             )
 
     def paused(self) -> bool:
@@ -156,6 +167,23 @@ class Ledger:
                 (RequestKind.PAUSE, RequestKind.RESUME),
             ).fetchone()
         return row is not None and row["kind"] == RequestKind.PAUSE
+
+    def baseline_begins(self) -> int:
+        """The first run that baselines are made of, as a person marked it; 0: all runs are."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT argument FROM requests WHERE kind = ? ORDER BY id DESC LIMIT 1",
+                (RequestKind.MARK_BASELINE,),
+            ).fetchone()
+        return int(row["argument"]) if row is not None else 0
+
+    def successes(self, like: Run) -> tuple[Success, ...]:
+        """The runs that a run may be compared with, oldest first: of its network, mode and testbed."""
+        since = self.baseline_begins()
+        values = (Outcome.SUCCEEDED, like.network, like.sync_mode, like.testbed, since, COMPARED_MOST)
+        with self._reading() as connection:
+            found = connection.execute(_SUCCESSES, values).fetchall()
+        return tuple(rows.success_of(row) for row in reversed(found))
 
     def requested(self) -> Build | None:
         """The build that a person asked to run again, and that has not begun: one named, else the last run's."""
@@ -311,6 +339,7 @@ class Ledger:
             interventions={row["kind"]: row["made"] for row in interventions},
             first_run_at=first,
             last_success=successes[0] if successes else None,
+            compared=self.successes(runs[0]) if runs else (),
             consecutive_failures=failures,
             recoveries=len(list(self._path.parent.glob(self._path.name + ".corrupt-*"))),
         )

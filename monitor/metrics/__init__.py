@@ -4,6 +4,6 @@ Families are built anew at every scrape, so that nothing outlives what it spoke 
 absent, never a number that stands for it.
 """
 
-from monitor.metrics.collector import StatusCollector
+from monitor.metrics.collector import EVERY_FAMILY, StatusCollector, label_names
 
-__all__ = ["StatusCollector"]
+__all__ = ["EVERY_FAMILY", "StatusCollector", "label_names"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from monitor.metrics import samples as of
+from monitor.regression import Measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class Family:
     text: str
     samples: of.Samples
     labels: tuple[str, ...] = ()
+    of_tester = True
 
 
 _RESULT_LABELS = ("run", "image", "version")
@@ -51,6 +53,11 @@ FAMILIES = (
         "bootstrap_monitor_run_stalled",
         "Whether the open run made no progress for the stall warning; time in which it was blocked is left out.",
         of.stalled,
+    ),
+    Family(
+        "bootstrap_monitor_run_late",
+        "Whether the open run has been active for longer than the limit; absent while there is no limit.",
+        of.late,
     ),
     Family(
         "bootstrap_monitor_run_eta_timestamp_seconds",
@@ -178,6 +185,49 @@ FAMILIES = (
         "bootstrap_monitor_tester_since_timestamp_seconds",
         "When the tester's first run began, in seconds since the Unix epoch.",
         of.tester(lambda status: status.tester_since),
+    ),
+    *(
+        family
+        for measure, name, unit, what in (
+            (Measure.DURATION, "duration", "seconds", "How long a run is active"),
+            (Measure.DISK_USAGE, "disk_usage", "bytes", "What the node's data takes at the end of a run"),
+            (
+                Measure.BLOCK_TIME,
+                "block_time",
+                "seconds",
+                "How long a run is active for each block it executes",
+            ),
+        )
+        for family in (
+            Family(
+                f"bootstrap_monitor_{name}_baseline_{unit}",
+                f"{what}: what is usual by the runs before, in {unit}; absent under 5 comparable runs.",
+                of.limits(measure, lambda limit: limit.baseline),
+            ),
+            Family(
+                f"bootstrap_monitor_{name}_limit_{unit}",
+                f"{what}: more than this is unusual, in {unit}; absent under 5 comparable runs.",
+                of.limits(measure, lambda limit: limit.limit),
+            ),
+        )
+    ),
+    Family(
+        "bootstrap_monitor_baseline_samples",
+        "How many comparable runs the baseline is of, or would be were they enough, by measure.",
+        of.regressions(lambda regression: regression.samples),
+        ("measure",),
+    ),
+    Family(
+        "bootstrap_monitor_regression",
+        "Whether the newest runs are worse than usual, by measure: 1 for the verdict, 0 for the others.",
+        of.verdicts,
+        ("measure", "verdict"),
+    ),
+    Family(
+        "bootstrap_monitor_regression_info",
+        "The last good and the first bad commit of a regression that is suspected or confirmed; always 1.",
+        of.regression_commits,
+        ("measure", "commit_good", "commit_bad"),
     ),
     Family(
         "bootstrap_monitor_new_build_info",

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from monitor.baseline import Limit, Verdict
 from monitor.model import Health, Outcome, Phase, Reason, Run
+from monitor.regression import Measure, Regression
 from monitor.view import Status
 
 
@@ -82,6 +84,51 @@ def blocks(signal: str) -> Samples:
 def stalled(status: Status) -> list[Sample]:
     """Whether the open run's progress is overdue."""
     return [Sample(status.run, (), status.progress.stalled)] if status.run and status.progress else []
+
+
+def late(status: Status) -> list[Sample]:
+    """Whether the open run is past the limit."""
+    return [Sample(status.run, (), status.late)] if status.run else []
+
+
+def limits(measure: Measure, value: Callable[[Limit], float]) -> Samples:
+    """One sample of what the newest run is held against."""
+
+    def samples(status: Status) -> list[Sample]:
+        judged = status.regressions.get(measure)
+        if status.run is None or judged is None or judged.limit is None:
+            return []
+        return [Sample(status.run, (), value(judged.limit))]
+
+    return samples
+
+
+def regressions(value: Callable[[Regression], float]) -> Samples:
+    """A sample for each measure that is judged."""
+    return lambda status: [
+        Sample(status.run, (measure,), value(judged))
+        for measure, judged in status.regressions.items()
+        if status.run
+    ]
+
+
+def verdicts(status: Status) -> list[Sample]:
+    """For each measure, 1 for its verdict and 0 for the others."""
+    return [
+        Sample(status.run, (measure, verdict), verdict is judged.verdict)
+        for measure, judged in status.regressions.items()
+        for verdict in Verdict
+        if status.run
+    ]
+
+
+def regression_commits(status: Status) -> list[Sample]:
+    """Between which commits each measure got worse; a commit that no build told is empty."""
+    return [
+        Sample(status.run, (measure, _commit(judged.last_good), _commit(judged.first_bad)), 1)
+        for measure, judged in status.regressions.items()
+        if status.run and judged.first_bad
+    ]
 
 
 def end_estimate(status: Status) -> list[Sample]:
@@ -161,6 +208,10 @@ def node_healthy(status: Status) -> float | None:
 def succeeded(run: Run) -> float | None:
     """A superseded run neither succeeded nor failed."""
     return None if run.outcome is Outcome.SUPERSEDED else run.outcome is Outcome.SUCCEEDED
+
+
+def _commit(run: Run | None) -> str:
+    return run.build.commit if run else ""
 
 
 def _end(run: Run) -> tuple[str, str]:

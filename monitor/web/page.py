@@ -9,7 +9,15 @@ from html import escape
 
 from monitor.durations import duration_text
 from monitor.model import Outcome, Run
-from monitor.texts import MARKS, build_text, chain_progress_text, size_text, time_text
+from monitor.texts import (
+    MARKS,
+    MEASURES,
+    build_text,
+    chain_progress_text,
+    regression_text,
+    size_text,
+    time_text,
+)
 from monitor.view import Status
 
 RELOAD_SECONDS = 10
@@ -72,7 +80,7 @@ def page(status: Status) -> str:
 <section><h2>Run</h2>{_run(status)}</section>
 <section><h2>Node</h2>{_node(status)}<h2>Volume</h2>{_volume(status)}</section>
 </div>
-<section><h2>Results</h2>{_results(status)}</section>
+{_compared(status)}<section><h2>Results</h2>{_results(status)}</section>
 </main>
 <footer>
 <p>As of {_time(status.at)}; reloads every {RELOAD_SECONDS} s.</p>
@@ -149,6 +157,18 @@ def _volume(status: Status) -> str:
             ("Measured", _time(volume.measured_at)),
         ]
     )
+
+
+def _compared(status: Status) -> str:
+    if not status.regressions:
+        return ""
+    rows = [
+        (MEASURES[measure].capitalize(), escape(regression_text(measure, regression)))
+        for measure, regression in status.regressions.items()
+    ]
+    if status.late:
+        rows.append(("Late", "the open run takes longer than usual at most"))
+    return f"<section><h2>Compared with the runs before</h2>{_pairs(rows)}</section>"
 
 
 def _results(status: Status) -> str:

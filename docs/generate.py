@@ -1,0 +1,54 @@
+"""Writes the pages that say what the code says: `python -m docs.generate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from monitor.metrics import EVERY_FAMILY, label_names
+from monitor.metrics.collector import COMMON_LABELS
+
+METRICS = Path(__file__).with_name("metrics.md")
+_METRICS_TEXT = """\
+# Metrics
+
+Served at `/metrics`, in Prometheus' text format or as OpenMetrics. This page is made from the code
+(`make generate`).
+
+- Every name begins with `{prefix}`, which is left out here.
+- Every series has the labels {common}, but for `build_info`. What is told of a run
+  has the network and the mode of that run, which may be others than the tester is set to today.
+- What is unknown is absent: no value stands for "not known". [Runbooks](runbooks) say what to do about an alert.
+- It is made from the ledger at each scrape and so outlives a restart, but for `image_checks_total`, `task_…` and
+  `errors_total`, which tell of the process.
+- A part that cannot be made costs its own series, and counts in `errors_total{{operation="metrics"}}`.
+- Results are of the newest 20 runs that ended, so the number of series is bounded.
+
+| name | type | labels of its own | |
+| --- | --- | --- | --- |
+{rows}
+"""
+PREFIX = "bootstrap_monitor_"
+
+
+def metrics_page() -> str:
+    """The page of all metrics."""
+    common = ", ".join(f"`{label}`" for label in COMMON_LABELS)
+    return _METRICS_TEXT.format(prefix=PREFIX, common=common, rows="\n".join(_rows()))
+
+
+def _rows() -> Iterable[str]:
+    for family in EVERY_FAMILY:
+        own = [label for label in label_names(family) if label not in COMMON_LABELS]
+        labels = ", ".join(f"`{label}`" for label in own)
+        kind = "counter" if family.name.endswith("_total") else "gauge"
+        yield f"| `{family.name.removeprefix(PREFIX)}` | {kind} | {labels} | {family.text} |"
+
+
+def main() -> None:
+    """Write them."""
+    METRICS.write_text(metrics_page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

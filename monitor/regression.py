@@ -1,0 +1,136 @@
+"""Whether bootstraps got slower or bigger: the verdict on the runs of one tester, and what it rests on.
+
+Only *comparable* runs are compared: of one network, sync mode and testbed, successful, and measured without
+a doubt.  What is measured of each is judged by itself (see `baseline` for the rule):
+
+- `duration`: active seconds until the node was healthy.
+- `disk_usage`: bytes of the node's data at the end.
+- `block_time`: active seconds for each block that was executed, in the modes that execute the history.  It
+  cancels the growth of the chain.  Under C-Chain state sync the blocks say little, so it is not judged there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from monitor.baseline import Limit, Verdict, assess, limit_for_next, samples_for_next
+from monitor.model import Outcome, Run, SyncMode
+
+SOURCE_URL = "https://github.com/ava-labs/avalanchego"
+# A node that was down for more of its run than this says as much of the outage as of the build.
+LEAST_ACTIVE_RATIO = 0.95
+# More than any rule looks back.
+COMPARED_MOST = 60
+
+
+class Measure(StrEnum):
+    """What of a run is compared."""
+
+    DURATION = "duration"
+    DISK_USAGE = "disk_usage"
+    BLOCK_TIME = "block_time"
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """A run that succeeded, with what its counters say.
+
+    `blocks_accepted` is of all chains; `state_synced_again`: a restart of the node began the state sync anew.
+    """
+
+    run: Run
+    blocks_accepted: float = 0.0
+    state_synced_again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """What is known of one measure.
+
+    `samples` is how many runs the baseline of the next one is of, or would be.  `limit` is what the run that is open, or comes next,
+    is held against.  `last_good` and `first_bad` are the runs between which it got worse, while the verdict
+    says that it did.
+    """
+
+    verdict: Verdict
+    samples: int = 0
+    limit: Limit | None = None
+    last_good: Run | None = None
+    first_bad: Run | None = None
+
+
+Regressions = Mapping[Measure, Regression]
+
+
+def regressions(successes: Sequence[Success], sync_mode: SyncMode) -> Regressions:
+    """The verdict by measure, for those that are judged in this mode.
+
+    Args:
+        successes: of one network, sync mode and testbed, since the baseline was marked, oldest first.
+        sync_mode: theirs.
+    """
+    compared = [success for success in successes if comparable(success)]
+    return {measure: _judged(compared, measure) for measure in measures(sync_mode)}
+
+
+def measures(sync_mode: SyncMode) -> Sequence[Measure]:
+    """What is judged in a mode."""
+    if sync_mode is SyncMode.C_CHAIN_STATE_SYNC:
+        return (Measure.DURATION, Measure.DISK_USAGE)
+    return tuple(Measure)
+
+
+def comparable(success: Success) -> bool:
+    """Whether its numbers speak of the build alone."""
+    run = success.run
+    if run.outcome is not Outcome.SUCCEEDED or run.recovered or run.settings_changed:
+        return False
+    if run.duration_seconds is None or run.wall_seconds is None:
+        return False
+    return not success.state_synced_again and run.duration_seconds >= LEAST_ACTIVE_RATIO * run.wall_seconds
+
+
+def is_late(run: Run, limit: Limit | None) -> bool | None:
+    """Whether an open run has been active for longer than the limit; `None` where there is none yet."""
+    if limit is None or not run.open:
+        return None
+    healthy = run.bookkeeping.healthy
+    active_seconds = healthy.active_seconds_at_start if healthy else run.bookkeeping.active_seconds
+    return active_seconds > limit.limit
+
+
+def compare_link(regression: Regression) -> str:
+    """Where the changes between the last good and the first bad build can be read; empty while unknown."""
+    good = regression.last_good.build.commit if regression.last_good else ""
+    bad = regression.first_bad.build.commit if regression.first_bad else ""
+    return f"{SOURCE_URL}/compare/{good}...{bad}" if good and bad and good != bad else ""
+
+
+def _judged(compared: Sequence[Success], measure: Measure) -> Regression:
+    of = _VALUES[measure]
+    measured = [(success.run, value) for success in compared if (value := of(success)) is not None]
+    values = [value for _, value in measured]
+    found = assess(values)
+    return Regression(
+        verdict=found.verdict,
+        samples=samples_for_next(values),
+        limit=limit_for_next(values),
+        last_good=None if found.last_good is None else measured[found.last_good][0],
+        first_bad=None if found.first_bad is None else measured[found.first_bad][0],
+    )
+
+
+def _block_time_seconds(success: Success) -> float | None:
+    duration_seconds = success.run.duration_seconds
+    if duration_seconds is None or success.blocks_accepted <= 0:
+        return None
+    return duration_seconds / success.blocks_accepted
+
+
+_VALUES: Mapping[Measure, Callable[[Success], float | None]] = {
+    Measure.DURATION: lambda success: success.run.duration_seconds,
+    Measure.DISK_USAGE: lambda success: success.run.disk_usage_bytes,
+    Measure.BLOCK_TIME: _block_time_seconds,
+}
