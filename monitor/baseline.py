@@ -35,9 +35,7 @@ LAG = 1  # newest values before the judged one that its baseline leaves out
 TRIMMED = 2  # highest and lowest values of the window that it leaves out too: one run in twenty is an outlier
 HISTORY = 20  # values that growth and noise are measured from
 ALLOWANCE = 0.13  # the limit over the baseline
-NEARLY = (
-    0.75  # of the way from baseline to limit: what all of the last three must pass, if not two pass the limit
-)
+NEARLY = 0.75  # of the way from baseline to limit: enough if all of the last three passed it
 JUDGED_TOGETHER = 3
 CONFIRMING = 2
 

@@ -14,7 +14,6 @@ from bench.histories import PLAIN, SHIPPED, Rule, judge
 from bench.regression import BEGIN, CLAIMS, DOCUMENT, END, HISTORIES, Claim, percent, written
 from monitor.baseline import (
     Assessment,
-    Limit,
     Verdict,
     assess,
     limit_for_next,
@@ -23,12 +22,9 @@ from monitor.baseline import (
     verdicts,
 )
 
-SUFFICE = (
-    7  # as many values have a verdict: a baseline of five, the one that it leaves out, and the judged one
-)
-LOOKS_BACK = (
-    24  # values that a verdict is of: three judged, the first of them with one left out and twenty before
-)
+SUFFICE = 7  # values have a verdict: a baseline of five, the one left out, and the one that is judged
+LIMIT_LOOKS_BACK = 21  # values that a limit is of: one left out, and twenty before
+LOOKS_BACK = LIMIT_LOOKS_BACK + 3  # values that a verdict is of
 STEADY = [100.0] * 12  # baseline 101.5, as some growth is assumed; limit 114.7; near it from 111.4 on
 values_of_runs = st.lists(st.floats(1, 1e6), max_size=40)
 
@@ -59,13 +55,14 @@ values_of_runs = st.lists(st.floats(1, 1e6), max_size=40)
         ),
         pytest.param([*STEADY, 112, 112, 112], Verdict.CONFIRMED, 12, id="three that are all nearly over"),
         pytest.param(
-            [*STEADY, 112, 112, 112, 112], Verdict.CONFIRMED, 12, id="four that are all nearly over"
+            [*STEADY, *STEADY, 112, 112, 112, 112], Verdict.CONFIRMED, 24, id="four that are all nearly over"
         ),
         pytest.param([*STEADY, 112, 112], Verdict.NONE, None, id="two that are nearly over"),
         pytest.param([*STEADY, 112, 111, 112], Verdict.NONE, None, id="three, one of them not nearly over"),
         pytest.param(
             [*STEADY, 112, 120, 112], Verdict.CONFIRMED, 12, id="three nearly over, one of them really"
         ),
+        pytest.param([*STEADY, 112, 120, 120], Verdict.CONFIRMED, 13, id="only what is over, where two are"),
         pytest.param([*STEADY, 50, 50, 50], Verdict.NONE, None, id="faster is no regression"),
         pytest.param(
             [1.5**run for run in range(20)], Verdict.CONFIRMED, 6, id="huge growth, from the first verdict on"
@@ -109,7 +106,11 @@ def test_a_limit_is_thirteen_percent_over_what_the_middle_runs_would_be_today() 
     # No growth was seen, so half of the assumed 0.5 % counts; the nine runs are two to ten runs old.
     middle = math.fsum(100 * 1.0025**age for age in range(4, 9)) / 5
 
-    assert limit_for_next([100] * 20) == Limit(pytest.approx(middle), pytest.approx(1.13 * middle), 9)
+    limit = limit_for_next([100] * 20)
+
+    assert limit is not None
+    assert (limit.baseline, limit.limit) == pytest.approx((middle, 1.13 * middle))
+    assert limit.samples == 9
 
 
 @pytest.mark.parametrize(
@@ -197,7 +198,8 @@ def test_equal_runs_are_no_regression(value: float, count: int) -> None:
 @given(st.lists(st.floats(1, 1e6), min_size=LOOKS_BACK, max_size=LOOKS_BACK), values_of_runs)
 def test_what_was_long_ago_does_not_matter(values: list[float], older: list[float]) -> None:
     assert verdicts(older + values)[-1] == verdicts(values)[-1]
-    assert limit_for_next(older + values) == limit_for_next(values)
+    newest = values[-LIMIT_LOOKS_BACK:]
+    assert limit_for_next(older + newest) == limit_for_next(newest)
 
 
 @given(st.lists(st.floats(-1e9, 1e9), max_size=40), st.integers(0, 45))

@@ -1,0 +1,147 @@
+"""Simulated histories of a tester, and the rules that are tried on them.
+
+A history is what a tester measures, run after run: a level that grows with the chain, log-normal noise on it, and
+outliers, which only ever are higher (a slow peer, a busy host).  With a shift, its last runs are of a slower build.
+Every history has a seed of its own, so each rule sees the very same ones.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from statistics import median
+
+from monitor.baseline import Verdict, limits, verdicts
+
+LEAST_OUTLIER, MOST_OUTLIER = 0.15, 0.50
+WINDOW, LAG, FEWEST = 7, 2, 5  # runs of a baseline, newest ones left out, and fewest, of the other rules
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What happens to a tester: `noise` is the coefficient of variation, and the share of outliers too.
+
+    `before` runs of the old build come first, then `after` more: of a build slower by `shift`, if that is not zero.
+    The chain makes each run longer by `growth`.
+    """
+
+    noise: float
+    growth: float
+    shift: float
+    before: int
+    after: int
+
+
+def history(scene: Scene, seed: str) -> list[float]:
+    """What a tester measures, oldest first; the level of the first run is 1."""
+    chance = random.Random(seed)  # noqa: S311 - a simulation, which must come out the same again
+    deviation = math.sqrt(math.log1p(scene.noise**2))
+    values = []
+    for index in range(scene.before + scene.after):
+        level = (1 + scene.growth) ** index * (1 + scene.shift if index >= scene.before else 1)
+        outlier = chance.uniform(LEAST_OUTLIER, MOST_OUTLIER) if chance.random() < scene.noise else 0
+        values.append(level * (1 + outlier) * chance.lognormvariate(0, deviation))
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A way to judge: whether a regression stands confirmed after each value from an index on."""
+
+    name: str
+    confirmed: Callable[[Sequence[float], int], list[bool]]
+
+
+def _shipped(values: Sequence[float], start: int) -> list[bool]:
+    return [verdict is Verdict.CONFIRMED for verdict in verdicts(values, start)]
+
+
+def _two_of_three(
+    limit_of: Callable[[Sequence[float], int], float],
+) -> Callable[[Sequence[float], int], list[bool]]:
+    def confirmed(values: Sequence[float], start: int) -> list[bool]:
+        over = [values[index] > limit_of(values, index) for index in range(start - 2, len(values))]
+        return [sum(over[at : at + 3]) >= 2 for at in range(len(over) - 2)]  # noqa: PLR2004 - 2 of 3, as named
+
+    return confirmed
+
+
+def _shipped_limits_only(values: Sequence[float], index: int) -> float:
+    (limit,) = limits(values[: index + 1], index)
+    return limit.limit if limit else math.inf
+
+
+def _plain(values: Sequence[float], index: int) -> float:
+    return _over_median(_window(values, index), 0.15, 2)
+
+
+def _detrended(values: Sequence[float], index: int) -> float:
+    window = _window(values, index)
+    steps = [(b - a) / (at_b - at_a) for (at_a, a), (at_b, b) in combinations(enumerate(window), 2)]
+    slope = max(median(steps), 0) if steps else 0
+    return _over_median(
+        [value + slope * (LAG + len(window) - at) for at, value in enumerate(window)], 0.15, 2
+    )
+
+
+def _fixed_growth(values: Sequence[float], index: int) -> float:
+    window = _window(values, index)
+    return _over_median(
+        [value * 1.005 ** (LAG + len(window) - at) for at, value in enumerate(window)], 0.13, 0
+    )
+
+
+def _window(values: Sequence[float], index: int) -> Sequence[float]:
+    return values[max(index - LAG - WINDOW, 0) : max(index - LAG, 0)]
+
+
+def _over_median(window: Sequence[float], margin: float, deviations: float) -> float:
+    """The limit over a window's median: by a share of it, or by the median absolute deviation, if that is more."""
+    if len(window) < FEWEST:
+        return math.inf
+    middle = median(window)
+    scatter = 1.4826 * median(abs(value - middle) for value in window)
+    return middle + max(margin * middle, deviations * scatter)
+
+
+SHIPPED = Rule("as shipped", _shipped)
+PLAIN = Rule("plain: median of 7 + max(15 %, 2 MAD)", _two_of_three(_plain))
+RULES = (
+    SHIPPED,
+    Rule("its limits, only 2 of the last 3", _two_of_three(_shipped_limits_only)),
+    PLAIN,
+    Rule("median of 7 + 0.5 % a run, + 13 %", _two_of_three(_fixed_growth)),
+    Rule("the plain one along the slope of its 7", _two_of_three(_detrended)),
+)
+
+
+def tally(rule: Rule, scene: Scene, values: Sequence[float]) -> Counter[str]:
+    """Judge a history after each of its runs that come after those `before`.
+
+    Counts `histories` (1) and `runs`; `alarms`, which rise to `confirmed`, and the runs after which it is `standing`;
+    and, of the histories, those `found_by_second` or `found_by_third` run and those still `standing_at_end`.
+    """
+    earlier, *confirmed = rule.confirmed(values, scene.before - 1)
+    return Counter(
+        histories=1,
+        runs=len(confirmed),
+        alarms=sum(now and not then for then, now in pairwise([earlier, *confirmed])),
+        standing=sum(confirmed),
+        found_by_second=any(confirmed[:2]),
+        found_by_third=any(confirmed[:3]),
+        standing_at_end=confirmed[-1],
+    )
+
+
+def judge(scene: Scene, seed: int, numbers: range, rules: Sequence[Rule] = RULES) -> list[Counter[str]]:
+    """What each rule makes of these histories of a scene, added up."""
+    totals: list[Counter[str]] = [Counter() for _ in rules]
+    for number in numbers:
+        values = history(scene, f"{seed} {scene} {number}")
+        for rule, total in zip(rules, totals, strict=True):
+            total.update(tally(rule, scene, values))
+    return totals
