@@ -1,0 +1,73 @@
+"""What happened when: a run started, a run ended, a new build waited.
+
+Grafana makes an annotation of each series of a range query.  Where the value is a point in time (`value_for_time`),
+the annotation is there, however often the value is repeated: so the start and the end of a run are exact, and known
+also for a time before Prometheus scraped the tester.  Otherwise all points in a row above 0 make one region: so a
+build that was found is shown for as long as it waits.  `changes()` would show neither: it is late by a scrape, sees
+nothing of the first value of a series, and loses the labels that say which run it was.
+"""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders.dashboard import AnnotationQuery
+
+from dashboards.queries import (
+    aggregated,
+    largest,
+    milliseconds,
+    named_by_build,
+    of_results,
+    on_tester,
+    series,
+)
+from dashboards.variables import DATASOURCE
+
+# A run lasts hours to weeks; what repeats one value need not be asked for more often.
+_STEP = "5m"
+_IN_RANGE = ">= $__from"
+
+
+def events() -> list[AnnotationQuery]:
+    """Those of both dashboards."""
+    return [_run_started(), _run_ended(), _build_waits()]
+
+
+def _run_started() -> AnnotationQuery:
+    run = aggregated("group", series("run_info"), "run", "version", "commit")
+    started = milliseconds(largest("run_start_timestamp_seconds"))
+    expr = f"({run} * {on_tester()} group_left () {started}) {_IN_RANGE}"
+    return _annotation("Run started", named_by_build(expr), "blue", value_for_time=True).text_format(
+        "{{tester}} began run {{run}} of {{build}}"
+    )
+
+
+def _run_ended() -> AnnotationQuery:
+    ended = of_results("result_end_timestamp_seconds", "version", "commit", "outcome", "reason")
+    expr = named_by_build(f"{milliseconds(ended)} {_IN_RANGE}")
+    # An absent label would show as its own name.
+    end = f'label_join({expr}, "end", " ", "outcome", "reason")'
+    return _annotation("Run ended", end, "purple", value_for_time=True).text_format(
+        "{{tester}}: run {{run}} of {{build}} {{end}}"
+    )
+
+
+def _build_waits() -> AnnotationQuery:
+    expr = named_by_build(aggregated("group", series("new_build_info"), "version", "commit"))
+    return _annotation("New build", expr, "green", value_for_time=False).text_format(
+        "{{tester}} found {{build}}, not tested yet"
+    )
+
+
+def _annotation(name: str, expr: str, color: str, *, value_for_time: bool) -> AnnotationQuery:
+    return (
+        AnnotationQuery()
+        .name(name)
+        .datasource(DATASOURCE)
+        .enable(True)
+        .icon_color(color)
+        .expr(expr)
+        .step(_STEP)
+        .title_format(name)
+        .tag_keys("tester,version,outcome,reason")
+        .use_value_for_time(value_for_time)
+    )

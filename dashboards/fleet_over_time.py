@@ -1,0 +1,160 @@
+"""What the testers did, and whether it got worse."""
+
+from __future__ import annotations
+
+from dashboards.links import (
+    to_commit,
+    to_comparison,
+    to_runbook,
+    to_tester_of_row,
+    to_tester_of_series,
+)
+from dashboards.panels import (
+    About,
+    AnyPanel,
+    Line,
+    history,
+    over_time,
+    timeline,
+    with_line_at,
+)
+from dashboards.queries import (
+    aggregated,
+    by_newest_success,
+    largest,
+    number_of,
+    numbered,
+    on_tester,
+    outcomes_by_build,
+    series,
+)
+from dashboards.states import (
+    LAST_OUTCOME,
+    OUTCOMES,
+    PHASES,
+    VERDICTS,
+    mapping_of,
+)
+from dashboards.tables import COLOURED_CELL, Column, matrix, merged
+
+
+def history_row() -> list[AnyPanel]:
+    """Phases and results."""
+    return [_phases(), _last_results(), _results_by_build()]
+
+
+def _phases() -> AnyPanel:
+    return (
+        timeline(
+            About(
+                "Phases",
+                "What each tester did when. Long blue is a bootstrap; orange is an outage of what surrounds the "
+                "node; a gap is a monitor that did not answer. A click opens the tester.",
+                24,
+                8,
+            ),
+            Line(number_of(PHASES)),
+        )
+        .mappings(mapping_of(PHASES))
+        .data_links([to_tester_of_series()])
+    )
+
+
+def _last_results() -> AnyPanel:
+    return (
+        history(
+            About(
+                "Last result over time",
+                "How the newest ended run had ended at each moment. Red that stays is a tester that no build "
+                "gets through; red in all rows at once is a bad build or a bad network.",
+                12,
+                9,
+            ),
+            Line(number_of(LAST_OUTCOME)),
+        )
+        .mappings(mapping_of(LAST_OUTCOME))
+        .data_links([to_tester_of_series()])
+    )
+
+
+def _results_by_build() -> AnyPanel:
+    return matrix(
+        About(
+            "Results by build",
+            "A row for each build, a column for each tester: the newest result of it. A red row is a bad build, "
+            "a red column a tester in trouble.",
+            12,
+            9,
+        ),
+        outcomes_by_build(),
+        rows="build",
+        columns="tester",
+        mappings=mapping_of(OUTCOMES),
+    )
+
+
+def worse_row() -> list[AnyPanel]:
+    """Slower or bigger."""
+    return [_against_limit(), _free_space(), _regressions()]
+
+
+def _against_limit() -> AnyPanel:
+    newest_success = aggregated("max", by_newest_success("result_duration_seconds"))
+    panel = over_time(
+        About(
+            "Newest duration against its limit",
+            "The duration of the newest success, as a share of the limit of today. Above 100 % it was too slow; a "
+            "line that creeps up is growth of the chain, a step is a change of the build or of the testbed.",
+            12,
+            8,
+            unit="percentunit",
+        ),
+        Line(f"{newest_success} / {on_tester()} {largest('duration_limit_seconds')}"),
+    )
+    return with_line_at(panel, (None, "transparent"), (1, "red"))
+
+
+def _free_space() -> AnyPanel:
+    free = f"{largest('volume_available_bytes')} / {on_tester()} {largest('volume_size_bytes')}"
+    panel = over_time(
+        About(
+            "Free space",
+            "How much of each volume is free. Under 10 % a run fails as disk_full: give the tester a bigger volume "
+            "before that.",
+            12,
+            8,
+            unit="percentunit",
+        ),
+        Line(free),
+    )
+    return with_line_at(panel.min(0).max(1), (None, "red"), (0.1, "transparent"))
+
+
+def _regressions() -> AnyPanel:
+    least = VERDICTS.numbers()["suspected"]
+    return merged(
+        About(
+            "Regressions",
+            "What got slower or bigger, and between which commits. Confirmed: several "
+            "runs agree, so read the changes. Suspected: the newest was over its limit, so wait for the next.",
+            24,
+            7,
+            none="no regression",
+        ),
+        Column("Tester", label="tester", links=[to_tester_of_row()]),
+        Column("Namespace", label="namespace"),
+        Column("Cluster", label="cluster"),
+        Column("Measure", label="measure"),
+        Column(
+            "Verdict",
+            f"{aggregated('max', numbered(VERDICTS), 'measure')} >= {least}",
+            mappings=mapping_of(VERDICTS),
+            cell=COLOURED_CELL,
+            links=[to_comparison(), to_runbook("BootstrapRegressed")],
+        ),
+        Column(expr=aggregated("group", series("regression_info"), "measure", "commit_good", "commit_bad")),
+        Column("Last good commit", label="commit_good", links=[to_commit()]),
+        Column("First bad commit", label="commit_bad", links=[to_commit(), to_comparison()]),
+        sort_by="Verdict",
+        descending=True,
+    )

@@ -1,0 +1,38 @@
+"""Where a rule does not hold, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboards.lint.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """A rule that does not hold; `where` names one panel, empty is everywhere."""
+
+    rule: str
+    where: str
+    reason: str
+
+    def covers(self, problem: Problem) -> bool:
+        """Whether this is the problem that is meant."""
+        return self.rule == problem.rule and self.where in {"", problem.where}
+
+
+_BY_TESTER = (
+    "A tester is named by its labels and keeps its name when its pod moves; job and instance name the pod's target. "
+    "The rules template-testers-rule and target-testers-rule demand the tester's labels instead."
+)
+EXCEPTIONS = (
+    Exemption("template-job-rule", "", _BY_TESTER),
+    Exemption("template-instance-rule", "", _BY_TESTER),
+    Exemption("target-job-rule", "", _BY_TESTER),
+    Exemption("target-instance-rule", "", _BY_TESTER),
+    Exemption(
+        "target-counter-agg-rule",
+        "Restarts and failures",
+        "The restarts of the node begin at 0 with each run: the count is the answer, an increase would lose what a "
+        "monitor counted before it moved.",
+    ),
+)

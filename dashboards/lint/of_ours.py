@@ -1,0 +1,215 @@
+"""What these dashboards need beyond the rules of Grafana's linter."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import promql_parser as parser
+
+from dashboards.expressions import Kind, expressions, panels
+from dashboards.links import FLEET_UID, TESTER_UID
+from dashboards.lint.of_grafana import Dashboard, Found, named, trees
+from dashboards.lint.promql import OF_A_POD, Labels, matched, nodes, parsed, selectors
+from dashboards.queries import VARIABLES
+
+RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
+
+_NEWEST_CLASSIC_SCHEMA = 42
+_GRID_COLUMNS = 24
+# Of the functions of Prometheus 2.42 those that are used here; none is used that it has not.
+FUNCTIONS = {"time", "rate", "increase", "present_over_time", "label_join", "label_replace"}
+_DASHBOARD_LINK = re.compile(r"^/d/([\w-]+)")
+_RUNBOOK_LINK = re.compile(r"^\$\{runbooks:raw\}/(\w+)\.md$")
+_SOURCE_LINK = re.compile(r"^https://github\.com/ava-labs/avalanchego/(commit/\S+|compare/\S+\.\.\.\S+)$")
+_FIELD_OF_LINK = re.compile(r"\$\{__data\.fields\.(\w+)\}")
+
+
+def template_testers(dashboard: Dashboard) -> Found:
+    """Testers are chosen by what distinguishes them; "all" fits a label that is not there."""
+    names = [each["name"] for each in dashboard["templating"]["list"]]
+    for label in VARIABLES:
+        if label not in names:
+            yield "", f"no variable {label}"
+    for variable in dashboard["templating"]["list"]:
+        if variable.get("includeAll") and variable.get("allValue") != ".*":
+            yield variable["name"], "all of it does not fit a label that is not there"
+
+
+def template_chained(dashboard: Dashboard) -> Found:
+    """Each list is narrowed by the choices before it."""
+    for expression, tree in trees(dashboard):
+        if expression.kind is Kind.VARIABLE and expression.panel in VARIABLES:
+            before = set(VARIABLES[: VARIABLES.index(expression.panel)])
+            if any(matched(each) != before for each in selectors(tree)):
+                yield expression.panel, "it is not narrowed by just the choices before it"
+
+
+def target_testers(dashboard: Dashboard) -> Found:
+    """Every selector takes the chosen testers alone."""
+    for expression in expressions(dashboard):
+        if expression.kind is not Kind.VARIABLE:
+            chosen = re.findall(r"\{([^{}]*\$\w+[^{}]*)\}", expression.expr)
+            missing = {each for each in VARIABLES for one in chosen if f'{each}=~"${each}"' not in one}
+            if missing or len(chosen) != expression.expr.count("bootstrap_monitor_"):
+                yield (
+                    expression.panel,
+                    f"{expression.ref}: a selector takes other testers too {sorted(missing)}",
+                )
+
+
+def target_exposition(dashboard: Dashboard) -> Found:
+    """Every metric and label is in the exposition."""
+    for expression, tree in trees(dashboard):
+        labels = Labels()
+        known = labels.of(tree)
+        if expression.kind is Kind.VARIABLE and expression.ref not in known:
+            labels.problems.append(f"it lists the label {expression.ref}, which is not there")
+        for problem in labels.problems:
+            yield expression.panel, f"{expression.ref}: {problem}"
+
+
+def target_moved_pod(dashboard: Dashboard) -> Found:
+    """A tester whose pod moved stays one series."""
+    for expression, tree in trees(dashboard):
+        if expression.kind is not Kind.VARIABLE and (kept := OF_A_POD & Labels().of(tree)):
+            yield expression.panel, f"{expression.ref}: the result has {', '.join(sorted(kept))}"
+
+
+def target_functions(dashboard: Dashboard) -> Found:
+    """Prometheus 2.42 can evaluate it, and no value is made up where there is none."""
+    for expression, tree in trees(dashboard):
+        for node in nodes(tree):
+            if isinstance(node, parser.Call) and node.func.name not in FUNCTIONS:
+                yield (
+                    expression.panel,
+                    f"{expression.ref}: {node.func.name} is not among the functions to use",
+                )
+
+
+def mapping_text_and_colour(dashboard: Dashboard) -> Found:
+    """A state has a text beside its colour, and a colour beside its text."""
+    for panel in panels(dashboard):
+        config = panel["fieldConfig"]
+        mappings = [*config["defaults"].get("mappings", [])]
+        for override in config["overrides"]:
+            mappings += [
+                one for each in override["properties"] if each["id"] == "mappings" for one in each["value"]
+            ]
+        for value, shown in ((value, shown) for each in mappings for value, shown in each["options"].items()):
+            if not shown.get("text") or not shown.get("color"):
+                yield panel["title"], f"the value {value} has no text or no colour"
+
+
+def table_columns(dashboard: Dashboard) -> Found:
+    """A table shows the labels it names and no others."""
+    for panel in panels(dashboard):
+        organized = [each["options"] for each in panel.get("transformations", []) if each["id"] == "organize"]
+        for options in organized:
+            placed = set(options["excludeByName"]) | set(options["indexByName"])
+            for target in panel["targets"]:
+                labels = _labels(target["expr"])
+                if stray := labels - placed:
+                    yield panel["title"], f"{target['refId']}: no column is meant for {sorted(stray)}"
+
+
+def link_targets(dashboard: Dashboard) -> Found:
+    """A link leads to one of the dashboards, to a runbook that exists, or to the node's sources."""
+    for where, url in _links(dashboard):
+        if found := _DASHBOARD_LINK.match(url):
+            if found[1] not in {FLEET_UID, TESTER_UID}:
+                yield where, f"there is no dashboard {found[1]}"
+        elif found := _RUNBOOK_LINK.match(url):
+            if not (RUNBOOKS / f"{found[1]}.md").exists():
+                yield where, f"there is no runbook {found[1]}"
+        elif not _SOURCE_LINK.match(url):
+            yield where, f"the link {url} leads nowhere known"
+
+
+def link_fields(dashboard: Dashboard) -> Found:
+    """A link in a table uses labels that the table has as columns."""
+    for panel in panels(dashboard):
+        columns = {
+            name
+            for each in panel.get("transformations", [])
+            for name in each["options"].get("renameByName", {})
+        }
+        for where, url in _links_of(panel):
+            if missing := set(_FIELD_OF_LINK.findall(url)) - columns:
+                yield where, f"a link uses {sorted(missing)}, which is no column"
+
+
+def layout(dashboard: Dashboard) -> Found:
+    """Panels do not overlap, and each line of them is as wide as the page."""
+    boxes = [(each.get("title", ""), each["gridPos"]) for each in dashboard["panels"]]
+    for (one, a), (other, b) in combinations(boxes, 2):
+        if _between(a["x"], b["x"], a["w"], b["w"]) and _between(a["y"], b["y"], a["h"], b["h"]):
+            yield one, f"it overlaps {other}"
+    for y in sorted({box["y"] for _, box in boxes}):
+        line = [box for _, box in boxes if box["y"] == y]
+        if sum(box["w"] for box in line) != _GRID_COLUMNS or len({box["h"] for box in line}) != 1:
+            yield "", f"the line of panels at {y} is not full or not even"
+
+
+def unique_names(dashboard: Dashboard) -> Found:
+    """A panel can be told from the others by its number and its title."""
+    for key in ("id", "title"):
+        of = [each[key] for each in (dashboard["panels"] if key == "id" else panels(dashboard))]
+        for value, number in Counter(of).items():
+            if number > 1:
+                yield str(value), f"{number} panels have this {key}"
+
+
+def classic_schema(dashboard: Dashboard) -> Found:
+    """Files and ConfigMaps can hold only the classic form."""
+    if not dashboard.get("uid") or not 0 < dashboard.get("schemaVersion", 0) <= _NEWEST_CLASSIC_SCHEMA:
+        yield "", "it has no uid, or is not of the classic schema"
+
+
+def _between(a: int, b: int, size_a: int, size_b: int) -> bool:
+    return a < b + size_b and b < a + size_a
+
+
+def _labels(expr: str) -> frozenset[str]:
+    try:
+        return Labels().of(parsed(expr))
+    except (ValueError, KeyError):
+        return frozenset()
+
+
+def _links(dashboard: Dashboard) -> Iterator[tuple[str, str]]:
+    for link in dashboard.get("links", []):
+        yield link["title"], link["url"]
+    for panel in panels(dashboard):
+        yield from _links_of(panel)
+
+
+def _links_of(panel: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    config = panel["fieldConfig"]
+    overridden = [each for one in config["overrides"] for each in one["properties"] if each["id"] == "links"]
+    of_columns = [link for each in overridden for link in each["value"]]
+    for link in (*config["defaults"].get("links", []), *of_columns):
+        yield panel["title"], link["url"]
+
+
+RULES = dict(
+    (
+        named("template-testers-rule", template_testers),
+        named("template-chained-rule", template_chained),
+        named("target-testers-rule", target_testers),
+        named("target-exposition-rule", target_exposition),
+        named("target-moved-pod-rule", target_moved_pod),
+        named("target-functions-rule", target_functions),
+        named("mapping-text-and-colour-rule", mapping_text_and_colour),
+        named("table-columns-rule", table_columns),
+        named("link-targets-rule", link_targets),
+        named("link-fields-rule", link_fields),
+        named("layout-rule", layout),
+        named("unique-names-rule", unique_names),
+        named("classic-schema-rule", classic_schema),
+    )
+)

@@ -1,0 +1,95 @@
+"""The words that a state has, each with a number, a text and a colour.
+
+Prometheus keeps a state as one series for each word, 1 for the one that holds.  A panel wants one series for each
+tester: so the words are numbered, the expression picks the number of the one that holds, and the panel maps it
+back to its text.  A text stands beside each colour, for those who cannot tell colours apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMapping, ValueMappingResult
+
+from monitor.model import Outcome, Phase
+
+GREY = "#8e8e8e"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a word is shown."""
+
+    text: str
+    color: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A metric whose label `label` has one of `states`; they are numbered from 1, and of two the last one wins."""
+
+    metric: str
+    label: str
+    states: Mapping[str, State]
+
+    def numbers(self) -> dict[str, int]:
+        """The number of each word."""
+        return {word: number for number, word in enumerate(self.states, start=1)}
+
+
+PHASES = Words(
+    "run_phase",
+    "phase",
+    {
+        Phase.DISCOVERING: State("discovering", "light-purple"),
+        Phase.CLEARING: State("clearing", "purple"),
+        Phase.STARTING: State("starting", "light-blue"),
+        Phase.BOOTSTRAPPING: State("bootstrapping", "blue"),
+        Phase.SOAKING: State("soaking", "light-green"),
+        Phase.IDLE: State("idle", "green"),
+        Phase.PAUSED: State("paused", GREY),
+        Phase.BLOCKED: State("blocked", "orange"),
+    },
+)
+_ENDS: dict[str, State] = {
+    Outcome.SUCCEEDED: State("succeeded", "green"),
+    Outcome.SUPERSEDED: State("superseded", GREY),
+    Outcome.FAILED: State("failed", "red"),
+}
+LAST_OUTCOME = Words("last_run_outcome", "outcome", _ENDS)
+OUTCOMES = Words("result_info", "outcome", _ENDS)
+VERDICTS = Words(
+    "regression",
+    "verdict",
+    {
+        "insufficient_data": State("too few runs", GREY),
+        "none": State("none", "green"),
+        "suspected": State("suspected", "orange"),
+        "confirmed": State("confirmed", "red"),
+    },
+)
+
+# What is 0 or 1 already.
+ANSWERS = {0: State("no answer", "red"), 1: State("answers", "green")}
+UP = {0: State("down", "red"), 1: State("up", "green")}
+HEALTHY = {0: State("unhealthy", "orange"), 1: State("healthy", "green")}
+STALLED = {0: State("moving", "green"), 1: State("stalled", "red")}
+LATE = {0: State("in time", "green"), 1: State("late", "orange")}
+
+
+def mapping_of(words: Words) -> list[ValueMapping]:
+    """Each number of the words to its text and colour."""
+    return value_mapping({number: words.states[word] for word, number in words.numbers().items()})
+
+
+def value_mapping(states: Mapping[int, State] | Mapping[str, State]) -> list[ValueMapping]:
+    """Each value to its text and colour."""
+    return [
+        ValueMap(
+            options={
+                str(value): ValueMappingResult(text=state.text, color=state.color, index=index)
+                for index, (value, state) in enumerate(states.items())
+            }
+        )
+    ]

@@ -1,0 +1,40 @@
+"""The dashboard *Tester*: one tester, its run, its results, and whether they got worse."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+
+from dashboards.annotations import events
+from dashboards.links import FLEET_UID, TAG, TESTER_UID, to_dashboard
+from dashboards.tester_now import now_row
+from dashboards.tester_results import results
+from dashboards.tester_run import run
+from dashboards.tester_volume import monitor_itself, volume
+from dashboards.variables import variables
+
+
+def tester() -> Dashboard:
+    """The dashboard."""
+    dashboard = (
+        Dashboard("Bootstrap monitor: Tester")
+        .uid(TESTER_UID)
+        .description("One tester: its run, its results, and whether bootstraps got slower or bigger.")
+        .tags([TAG])
+        .readonly()
+        .time("now-30d", "now")
+        .refresh("1m")
+        .variables(variables(one_tester=True))
+        .annotations([*events()])
+        .link(to_dashboard("Fleet", FLEET_UID))
+    )
+    for title, panels in (
+        ("Now", now_row()),
+        ("Run", run()),
+        ("Results", results()),
+        ("Volume", volume()),
+        ("The monitor itself", monitor_itself()),
+    ):
+        dashboard = dashboard.with_row(Row(title))
+        for panel in panels:
+            dashboard = dashboard.with_panel(panel)
+    return dashboard

@@ -1,0 +1,138 @@
+"""One tester's open run, over time."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
+
+from dashboards.panels import (
+    About,
+    AnyPanel,
+    Line,
+    over_time,
+    steps,
+    timeline,
+    with_line_at,
+)
+from dashboards.queries import (
+    PRESENCE,
+    age,
+    aggregated,
+    largest,
+    number_of,
+    series,
+)
+from dashboards.states import (
+    HEALTHY,
+    LATE,
+    PHASES,
+    STALLED,
+    UP,
+    mapping_of,
+    value_mapping,
+)
+
+
+def run() -> list[AnyPanel]:
+    """The open run, over time."""
+    return [_run_timeline(), _progress(), _blocks_per_second(), _blocks(), _since_progress(), _restarts()]
+
+
+def _run_timeline() -> AnyPanel:
+    panel = timeline(
+        About(
+            "Run timeline",
+            "What the tester did, and how the node was meanwhile. A node that is down or unhealthy while the phase "
+            "is idle failed after its success; a gap in all rows is a monitor that did not answer.",
+            24,
+            8,
+        ),
+        Line(number_of(PHASES), "phase"),
+        Line(largest("node_up"), "process"),
+        Line(largest("node_healthy"), "health"),
+        Line(largest("run_stalled"), "progress"),
+        Line(largest("run_late"), "time"),
+    ).mappings(mapping_of(PHASES))
+    for letter, states in (("B", UP), ("C", HEALTHY), ("D", STALLED), ("E", LATE)):
+        panel = panel.override_by_query(letter, [DynamicConfigValue("mappings", value_mapping(states))])
+    return panel
+
+
+def _progress() -> AnyPanel:
+    return (
+        over_time(
+            About(
+                "Progress by chain",
+                "How much is done of what a chain does now, by the node's log. A line that falls to 0 is the step "
+                "from fetching to executing, or a restart; a flat one is a stall, unless the chain compacts.",
+                8,
+                8,
+                unit="percentunit",
+            ),
+            Line(largest("run_progress_ratio", "chain"), "{{chain}}"),
+        )
+        .min(0)
+        .max(1)
+    )
+
+
+def _blocks_per_second() -> AnyPanel:
+    def rate(metric: str) -> str:
+        return aggregated("max", f"rate({series(metric)}[$__rate_interval])", "chain")
+
+    return over_time(
+        About(
+            "Blocks per second",
+            "How fast each chain fetches and executes. A rate that sinks over days is a disk that slows down; one "
+            "that drops at a build is a slower build.",
+            8,
+            8,
+            unit="cps",
+        ),
+        Line(rate("run_blocks_fetched"), "{{chain}} fetched"),
+        Line(rate("run_blocks_accepted"), "{{chain}} executed"),
+    )
+
+
+def _blocks() -> AnyPanel:
+    return over_time(
+        About(
+            "Blocks of the run",
+            "Blocks so far, added up over restarts of the node. Executed ones that stay far behind the fetched ones "
+            "are the work that is left.",
+            8,
+            8,
+            unit="short",
+        ),
+        Line(largest("run_blocks_fetched", "chain"), "{{chain}} fetched"),
+        Line(largest("run_blocks_accepted", "chain"), "{{chain}} executed"),
+    )
+
+
+def _since_progress() -> AnyPanel:
+    return over_time(
+        About(
+            "Time without progress",
+            "How long the open run has not reached a position that it had not reached before. It grows while the "
+            "node compacts; past the stall time-out (12 h by default) the run fails.",
+            12,
+            7,
+            unit="s",
+        ),
+        Line(age(largest("run_last_progress_timestamp_seconds")), "without progress"),
+    )
+
+
+def _restarts() -> AnyPanel:
+    panel = steps(
+        About(
+            "Restarts and failures",
+            "Restarts of the node in the current run, and failed runs since the last success. Five restarts without "
+            "progress between fail the run as crashed.",
+            12,
+            7,
+            unit="short",
+        ),
+        Line(largest("node_restarts_total"), "restarts in this run"),
+        Line(largest(PRESENCE), "failed in a row"),
+    )
+    return with_line_at(panel.min(0).decimals(0), (None, "transparent"), (5, "red"))

@@ -1,0 +1,345 @@
+"""The committed dashboards break no rule, and each rule sees the break it is there for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from dashboards.expressions import panels
+from dashboards.files import FOLDER
+from dashboards.lint import EXCEPTIONS, RULES, Exemption, complaints
+from dashboards.queries import VARIABLES
+
+FILES = ("fleet.json", "tester.json")
+RESTARTS = "Restarts and failures"
+# The matchers that every selector of the dashboards has.
+CHOSEN = ", ".join(f'{each}=~"${each}"' for each in VARIABLES)
+UP = f"max by (tester) (bootstrap_monitor_node_up{{{CHOSEN}}})"
+
+Dashboard = dict[str, Any]
+Break = Callable[[Dashboard], None]
+
+
+def committed(name: str) -> Dashboard:
+    found: Dashboard = json.loads((FOLDER / name).read_text())
+    return found
+
+
+def a_panel(dashboard: Dashboard, kind: str = "timeseries") -> Dashboard:
+    """The first panel of that kind."""
+    return next(each for each in panels(dashboard) if each["type"] == kind)
+
+
+def a_variable(dashboard: Dashboard, name: str) -> Dashboard:
+    return next(each for each in dashboard["templating"]["list"] if each["name"] == name)
+
+
+def asks(expr: str) -> Break:
+    """A panel asks this instead."""
+
+    def broken(dashboard: Dashboard) -> None:
+        a_panel(dashboard)["targets"][0]["expr"] = expr
+
+    return broken
+
+
+def lists(query: str, name: str = "network") -> Break:
+    """A variable lists this instead."""
+
+    def broken(dashboard: Dashboard) -> None:
+        a_variable(dashboard, name)["query"]["query"] = query
+
+    return broken
+
+
+def annotates(expr: str) -> Break:
+    """An annotation asks this instead."""
+
+    def broken(dashboard: Dashboard) -> None:
+        dashboard["annotations"]["list"][0]["expr"] = expr
+
+    return broken
+
+
+def panel_has(key: str, value: Any, kind: str = "timeseries") -> Break:
+    """A panel has another value there."""
+
+    def broken(dashboard: Dashboard) -> None:
+        a_panel(dashboard, kind)[key] = value
+
+    return broken
+
+
+def variable_has(name: str, key: str, value: Any) -> Break:
+    """A variable has another value there."""
+
+    def broken(dashboard: Dashboard) -> None:
+        a_variable(dashboard, name)[key] = value
+
+    return broken
+
+
+def dashboard_has(key: str, value: Any) -> Break:
+    """The dashboard has another value there."""
+
+    def broken(dashboard: Dashboard) -> None:
+        dashboard[key] = value
+
+    return broken
+
+
+def without_variable(name: str) -> Break:
+    """A variable is gone."""
+
+    def broken(dashboard: Dashboard) -> None:
+        dashboard["templating"]["list"].remove(a_variable(dashboard, name))
+
+    return broken
+
+
+def two_data_sources(dashboard: Dashboard) -> None:
+    dashboard["templating"]["list"].append(a_variable(dashboard, "datasource"))
+
+
+def another_data_source_of_target(dashboard: Dashboard) -> None:
+    a_panel(dashboard)["targets"][0]["datasource"] = {"uid": "abc"}
+
+
+def another_data_source_of_annotation(dashboard: Dashboard) -> None:
+    dashboard["annotations"]["list"][0]["datasource"] = {"uid": "abc"}
+
+
+def unit(name: str) -> Break:
+    """A panel has that unit."""
+
+    def broken(dashboard: Dashboard) -> None:
+        a_panel(dashboard)["fieldConfig"]["defaults"]["unit"] = name
+
+    return broken
+
+
+def unknown_unit_of_a_column(dashboard: Dashboard) -> None:
+    overrides = [each for table in panels(dashboard) for each in table["fieldConfig"]["overrides"]]
+    next(each for one in overrides for each in one["properties"] if each["id"] == "unit")["value"] = "parsecs"
+
+
+def mapping_without(key: str) -> Break:
+    """A state lacks its text or its colour."""
+
+    def broken(dashboard: Dashboard) -> None:
+        mappings = a_panel(dashboard, "state-timeline")["fieldConfig"]["defaults"]["mappings"]
+        del mappings[0]["options"]["1"][key]
+
+    return broken
+
+
+def mapping_of_a_column_without_text(dashboard: Dashboard) -> None:
+    overrides = a_panel(dashboard, "table")["fieldConfig"]["overrides"]
+    mappings = next(each for one in overrides for each in one["properties"] if each["id"] == "mappings")[
+        "value"
+    ]
+    mappings[0]["options"]["1"]["text"] = ""
+
+
+def column_dropped(dashboard: Dashboard) -> None:
+    organize = next(
+        each for each in a_panel(dashboard, "table")["transformations"] if each["id"] == "organize"
+    )
+    for places in organize["options"].values():
+        places.pop("tester", None)
+        places.pop("measure", None)
+
+
+def linked(url: str) -> Break:
+    """A panel links there."""
+
+    def broken(dashboard: Dashboard) -> None:
+        a_panel(dashboard, "table")["fieldConfig"]["defaults"]["links"] = [{"title": "there", "url": url}]
+
+    return broken
+
+
+def head_links_elsewhere(dashboard: Dashboard) -> None:
+    dashboard["links"][0]["url"] = "/d/elsewhere"
+
+
+def moved(**to: int) -> Break:
+    """A panel stands elsewhere, or is of another size."""
+
+    def broken(dashboard: Dashboard) -> None:
+        a_panel(dashboard)["gridPos"] |= to
+
+    return broken
+
+
+def same_as_the_next(key: str) -> Break:
+    """Two panels have the same number or title."""
+
+    def broken(dashboard: Dashboard) -> None:
+        one, other, *_ = panels(dashboard)
+        other[key] = one[key]
+
+    return broken
+
+
+BROKEN = {
+    "no data source to choose": ("template-datasource-rule", without_variable("datasource")),
+    "two data sources to choose": ("template-datasource-rule", two_data_sources),
+    "a data source by another label": (
+        "template-datasource-rule",
+        variable_has("datasource", "label", "Source"),
+    ),
+    "a data source of another type": (
+        "template-datasource-rule",
+        variable_has("datasource", "query", "loki"),
+    ),
+    "a list by another function": ("template-label-promql-rule", lists("metrics(up)")),
+    "a list of no PromQL": ("template-label-promql-rule", lists("label_values(up{, network)")),
+    "a list made once": ("template-on-time-change-reload-rule", variable_has("tester", "refresh", 1)),
+    "editable": ("uneditable-dashboard", dashboard_has("editable", True)),
+    "a panel with its own data source": ("panel-datasource-rule", panel_has("datasource", {"uid": "abc"})),
+    "a panel without data source": ("panel-datasource-rule", panel_has("datasource", {})),
+    "a target with its own data source": ("panel-datasource-rule", another_data_source_of_target),
+    "an annotation with its own data source": ("panel-datasource-rule", another_data_source_of_annotation),
+    "a list of another data source": (
+        "panel-datasource-rule",
+        variable_has("tester", "datasource", {"uid": "abc"}),
+    ),
+    "a panel without title": ("panel-title-description-rule", panel_has("title", "")),
+    "a panel without description": ("panel-title-description-rule", panel_has("description", "")),
+    "a panel without unit": ("panel-units-rule", unit("")),
+    "a panel of an unknown unit": ("panel-units-rule", unit("parsecs")),
+    "a column of an unknown unit": ("panel-units-rule", unknown_unit_of_a_column),
+    "a panel that asks nothing": ("panel-no-targets-rule", panel_has("targets", [])),
+    "no PromQL": ("target-promql-rule", asks("max by (tester")),
+    "a variable that is not there": ("target-promql-rule", asks(UP.replace("$tester", "$nobody"))),
+    "no PromQL in an annotation": ("target-promql-rule", annotates("max by (tester")),
+    "a rate over a fixed time": (
+        "target-rate-interval-rule",
+        asks(f"max by (tester) (rate(bootstrap_monitor_errors_total{{{CHOSEN}}}[5m]))"),
+    ),
+    "a counter as it stands": (
+        "target-counter-agg-rule",
+        asks(f"max by (tester) (bootstrap_monitor_errors_total{{{CHOSEN}}})"),
+    ),
+    "a counter's greatest value": (
+        "target-counter-agg-rule",
+        asks(f"max by (tester) (max_over_time(bootstrap_monitor_errors_total{{{CHOSEN}}}[5m]))"),
+    ),
+    "no variable for the network": ("template-testers-rule", without_variable("network")),
+    "all clusters, but not none": ("template-testers-rule", variable_has("cluster", "allValue", ".+")),
+    "a list that is not narrowed": (
+        "template-chained-rule",
+        lists("label_values(bootstrap_monitor_node_up, network)"),
+    ),
+    "a selector of all testers": ("target-testers-rule", asks("max by (tester) (bootstrap_monitor_node_up)")),
+    "a selector of one network's testers": (
+        "target-testers-rule",
+        asks('max by (tester) (bootstrap_monitor_node_up{network=~"$network"})'),
+    ),
+    "an annotation of all testers": (
+        "target-testers-rule",
+        annotates("max by (tester) (bootstrap_monitor_node_up)"),
+    ),
+    "a metric that is not there": ("target-exposition-rule", asks(UP.replace("node_up", "node_down"))),
+    "a metric of an annotation that is not there": (
+        "target-exposition-rule",
+        annotates(UP.replace("node_up", "node_down")),
+    ),
+    "a matcher of a label that is not there": (
+        "target-exposition-rule",
+        asks(UP.replace("{", '{phase="idle", ')),
+    ),
+    "a sum by a label that is not there": (
+        "target-exposition-rule",
+        asks(UP.replace("(tester)", "(tester, chain)")),
+    ),
+    "a match on a label that was aggregated away": (
+        "target-exposition-rule",
+        asks(f"{UP} * on (tester, network) {UP}"),
+    ),
+    "a label that the other side has not": (
+        "target-exposition-rule",
+        asks(f"{UP} * on (tester) group_left (version) {UP}"),
+    ),
+    "a replacement from a label that is not there": (
+        "target-exposition-rule",
+        asks(f'label_replace({UP}, "build", "$1", "version", "(.*)")'),
+    ),
+    "a list of a label that is not there": (
+        "target-exposition-rule",
+        lists("label_values(bootstrap_monitor_node_up, phase)"),
+    ),
+    "a list of a metric that is not there": ("target-exposition-rule", lists("label_values(up, network)")),
+    "a series for each pod": ("target-moved-pod-rule", asks(f"bootstrap_monitor_node_up{{{CHOSEN}}}")),
+    "a series for each instance": (
+        "target-moved-pod-rule",
+        asks(UP.replace("(tester)", "(tester, instance)")),
+    ),
+    "a series for each job": (
+        "target-moved-pod-rule",
+        asks(f"max without (pod, instance, container, endpoint) (bootstrap_monitor_node_up{{{CHOSEN}}})"),
+    ),
+    "0 where there is nothing": ("target-functions-rule", asks(f"{UP} or vector(0)")),
+    "a function newer than Prometheus 2.42": (
+        "target-functions-rule",
+        asks(f"max by (tester) (mad_over_time(bootstrap_monitor_node_up{{{CHOSEN}}}[5m]))"),
+    ),
+    "a colour without a text": ("mapping-text-and-colour-rule", mapping_without("text")),
+    "a text without a colour": ("mapping-text-and-colour-rule", mapping_without("color")),
+    "a column's colour without a text": ("mapping-text-and-colour-rule", mapping_of_a_column_without_text),
+    "a label without a column": ("table-columns-rule", column_dropped),
+    "a link to no dashboard of these": ("link-targets-rule", linked("/d/elsewhere")),
+    "a link to a runbook that is not there": ("link-targets-rule", linked("${runbooks:raw}/BootstrapFun.md")),
+    "a link to somewhere": ("link-targets-rule", linked("https://example.org/")),
+    "a head that links to no dashboard of these": ("link-targets-rule", head_links_elsewhere),
+    "a link by a column that is not there": (
+        "link-fields-rule",
+        linked("/d/x?var=${__data.fields.instance}"),
+    ),
+    "a panel on top of another": ("layout-rule", moved(x=1, y=1)),
+    "a line that is not full": ("layout-rule", moved(w=3)),
+    "a line that is not even": ("layout-rule", moved(h=3)),
+    "two panels of one title": ("unique-names-rule", same_as_the_next("title")),
+    "two panels of one number": ("unique-names-rule", same_as_the_next("id")),
+    "no uid": ("classic-schema-rule", dashboard_has("uid", "")),
+    "the newer schema": ("classic-schema-rule", dashboard_has("schemaVersion", 43)),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_committed_dashboard_breaks_no_rule(name: str) -> None:
+    assert complaints(committed(name)) == []
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(("rule", "broken"), BROKEN.values(), ids=list(BROKEN))
+def test_a_rule_sees_the_break_it_is_there_for(name: str, rule: str, broken: Break) -> None:
+    dashboard = committed(name)
+    before = complaints(dashboard, [rule])
+    broken(dashboard)
+    assert set(complaints(dashboard, [rule])) - set(before), f"{rule} saw nothing"
+
+
+def test_each_rule_is_shown_to_see_something() -> None:
+    never_holds = {each.rule for each in EXCEPTIONS if not each.where}
+    assert set(RULES) - never_holds == {rule for rule, _ in BROKEN.values()}
+
+
+@pytest.mark.parametrize("exemption", EXCEPTIONS, ids=lambda each: each.rule)
+def test_each_exception_is_needed_and_has_its_reason(exemption: Exemption) -> None:
+    found = [each for name in FILES for each in RULES[exemption.rule](committed(name))]
+    assert any(exemption.covers(each) for each in found)
+    assert exemption.reason.endswith(".")
+
+
+def test_an_exception_is_for_its_panel_alone() -> None:
+    dashboard = committed("tester.json")
+    counter = next(each for each in panels(dashboard) if each["title"] == RESTARTS)
+    other = deepcopy(counter) | {"title": "Other", "id": 1000}
+    dashboard["panels"].append(other)
+    assert ("target-counter-agg-rule", "Other") in {(each.rule, each.where) for each in complaints(dashboard)}
