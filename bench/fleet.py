@@ -1,0 +1,237 @@
+"""What a fleet of testers costs: series and bytes, the time of a scrape, and of an evaluation of all rules.
+
+    python -m bench.fleet [--testers 1000]
+
+The pages are real: rendered from real ledgers with a full history, then told apart by the tester's name.  Every
+tenth tester has regressed, so its alert fires.  One web server answers for all of them; a real Prometheus scrapes it,
+with the project's rules and beside them one rule that only looks at `up`.  The rules look back over 15 minutes: so
+that there is as much to look at as in a fleet that is scraped every 30 s, the fleet is scraped 30 times in quicker
+succession before anything is measured.  The figures to reach are meant for a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import re
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from statistics import median
+
+from prometheus_client import generate_latest
+from rich.console import Console
+from rich.table import Table
+
+from bench import testers
+from monitor.view import HISTORY_SHOWN
+from monitor.web import Site, WebServer
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tests"))  # the servers are those of the tests
+
+from servers import tools  # noqa: E402 - the line above finds it
+from servers.prometheus import Prometheus, Target, configuration, prometheus  # noqa: E402
+
+RULES = ROOT / "alerts" / "rules.yaml"
+LOOKED_AT, EVALUATIONS = 30, 5
+SCRAPE_SECONDS, EVALUATION_SECONDS, POLL_SECONDS = 5, 20, 0.2
+SCRAPES_TIMED = 300
+ONE_REGRESSED_OF = 10
+BARE = "bare"
+_DURATION = re.compile(
+    r'^prometheus_rule_group_last_duration_seconds\{rule_group="(.+)"\} (\S+)$', re.MULTILINE
+)
+_EVALUATED = re.compile(r'^prometheus_rule_group_iterations_total\{rule_group="(.+)"\} (\S+)$', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A figure, what it is to reach, and what the bare rule takes where that is to be compared; all in one unit."""
+
+    what: str
+    most: float
+    measured: float
+    unit: str
+    bare: float | None = None
+
+    @property
+    def row(self) -> tuple[str, str, str, str, str]:
+        """As the table shows it."""
+        beside = f"{self.bare:,.3g} {self.unit}: {self.measured / self.bare:,.0f} times" if self.bare else ""
+        return (
+            self.what,
+            f"{self.measured:,.3g} {self.unit}",
+            f"≤ {self.most:,.3g} {self.unit}",
+            f"{self.measured / self.most:.0%}",
+            beside,
+        )
+
+
+class _Pages(BaseHTTPRequestHandler):
+    """`/NAME/metrics` is the page of the tester of that name."""
+
+    protocol_version = "HTTP/1.1"
+    pages: Sequence[bytes] = ()
+
+    def do_GET(self) -> None:
+        name = self.path.split("/")[1]
+        number = int(name.rpartition("-")[2])
+        body = self.pages[number % len(self.pages)].replace(testers.NAME.encode(), name.encode())
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 1024
+
+
+@contextlib.contextmanager
+def fleet_served(pages: Sequence[bytes]) -> Iterator[str]:
+    """All testers at one address, which have these pages by turns."""
+    handler = type("_OfThesePages", (_Pages,), {"pages": pages})
+    server = _Server(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, name="fleet")
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def time_of_scrape_seconds(site: Site) -> float:
+    """How long a monitor takes to answer a scrape, in the middle of many."""
+    server = WebServer(("127.0.0.1", 0), site)
+    server.start()
+    took = []
+    try:
+        for _ in range(SCRAPES_TIMED):
+            began = time.perf_counter()
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as answer:
+                answer.read()
+            took.append(time.perf_counter() - began)
+    finally:
+        server.stop()
+    return median(took)
+
+
+def evaluation_seconds(server: Prometheus) -> Mapping[str, float]:
+    """How long each group of rules takes to evaluate, in the middle of several evaluations."""
+    found: dict[str, list[float]] = {}
+    seen: dict[str, str] = {}
+    while not found or min(len(each) for each in found.values()) < EVALUATIONS:
+        time.sleep(POLL_SECONDS)
+        page = _own_metrics(server)
+        durations, evaluated = dict(_DURATION.findall(page)), dict(_EVALUATED.findall(page))
+        for group, iteration in evaluated.items():
+            if seen.get(group) != iteration:
+                if group in seen:
+                    found.setdefault(group, []).append(float(durations[group]))
+                seen[group] = iteration
+    return {group.rpartition(";")[2]: median(took) for group, took in found.items()}
+
+
+def _own_metrics(server: Prometheus) -> str:
+    with urllib.request.urlopen(f"{server.url}/metrics") as answer:  # noqa: S310 - it is ours
+        text: str = answer.read().decode()
+    return text
+
+
+def scraped(server: Prometheus, fleet: int) -> None:
+    """Wait until each tester has been scraped as often as the rules look at."""
+    asked = f"count(count_over_time(up[15m]) >= {LOOKED_AT}) == {fleet}"
+    while not server.now(asked):
+        time.sleep(1)
+
+
+def of_rules(
+    version: str, program: Path, folder: Path, pages: Sequence[bytes], fleet: int
+) -> tuple[float, float]:
+    """How long all rules, and the bare one, take to evaluate over the whole fleet."""
+    rule = {"alert": "Down", "expr": "up == 0"}
+    bare = folder / "bare.yaml"
+    bare.write_text(json.dumps({"groups": [{"name": BARE, "rules": [rule]}]}))
+    with fleet_served(pages) as address:
+        labels = [
+            {"namespace": "testers", "pod": f"tester-{number}-0", "instance": f"tester-{number}"}
+            for number in range(fleet)
+        ]
+        targets = [Target(address, label, f"/tester-{number}/metrics") for number, label in enumerate(labels)]
+        told = configuration(
+            targets,
+            "bootstrap-monitor",
+            [RULES, bare],
+            scrape_seconds=SCRAPE_SECONDS,
+            evaluation_seconds=EVALUATION_SECONDS,
+        )
+        with prometheus(version, program, folder / version, told) as server:
+            scraped(server, fleet)
+            took = evaluation_seconds(server)
+    return sum(seconds for group, seconds in took.items() if group != BARE), took[BARE]
+
+
+def measured(fleet: int, versions: Sequence[str]) -> list[Cost]:
+    """Everything, in the order in which it is shown."""
+    with tempfile.TemporaryDirectory(prefix="bootstrap-monitor-bench-") as name:
+        folder = Path(name)
+        usual = testers.write_history(folder / "usual", regressed=False)
+        ledger = testers.write_history(folder / "regressed", regressed=True)
+        registry = testers.registry_of(ledger)
+        site = Site(
+            registry,
+            lambda: testers.status(ledger),
+            lambda: ledger.runs(HISTORY_SHOWN),
+            lambda: (True, ()),
+            lambda: True,
+        )
+        page = generate_latest(registry)
+        pages = (page, *(generate_latest(testers.registry_of(usual)),) * (ONE_REGRESSED_OF - 1))
+        series = sum(not line.startswith(b"#") for line in page.splitlines())
+        costs = [
+            Cost("series of a tester", 400, series, ""),
+            Cost("page of a tester", 60, len(page) / 1000, "KB"),
+            Cost("answer to a scrape", 10, time_of_scrape_seconds(site) * 1000, "ms"),
+        ]
+        ledger.close()
+        usual.close()
+        for version in versions:
+            rules, bare = of_rules(version, tools.PROMETHEUS[version].found(), folder, pages, fleet)
+            costs += [
+                Cost(f"all rules, Prometheus {version}", 2, rules, "s", bare),
+            ]
+    return costs
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.fleet", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--testers", type=int, default=1000, help="how many testers are scraped")
+    parser.add_argument("--versions", nargs="+", default=tools.VERSIONS, choices=tools.VERSIONS)
+    told = parser.parse_args()
+    table = Table("what", "measured", "to reach", "of it", "up == 0", title=f"{told.testers:,} testers")
+    for cost in measured(told.testers, told.versions):
+        table.add_row(*cost.row)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

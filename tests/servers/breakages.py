@@ -1,0 +1,136 @@
+"""Rules with one thing less, each of which an alert's own tests have to notice."""
+
+from __future__ import annotations
+
+import pytest
+
+# For each alert: what it would do wrong if its rule had one thing less.
+BREAKAGES = (
+    pytest.param(
+        "BootstrapFailed", "keep_firing_for: 1h", "keep_firing_for: 1m", id="failed: ends while a pod moves"
+    ),
+    pytest.param(
+        "BootstrapFailed",
+        "run, version, commit, reason) (",
+        "run, version, commit, reason, instance) (",
+        id="failed: another alert after a pod has moved",
+    ),
+    pytest.param(
+        "BootstrapFailed",
+        "or on (cluster, namespace, tester)\n            tester:bootstrap_monitor_consecutive_failures:max\n",
+        "",
+        id="failed: needs the result",
+    ),
+    pytest.param(
+        "BootstrapFailed",
+        'result_info{outcome="failed"}',
+        "result_info",
+        id="failed: takes any result for a failure",
+    ),
+    pytest.param(
+        "BootstrapFailed",
+        "or on (cluster, namespace, tester)\n",
+        "or on (cluster, namespace, tester, network, sync_mode)\n",
+        id="failed: goes by another network's failure",
+    ),
+    pytest.param("BootstrapFailingRepeatedly", ">= 3\n", ">= 2\n", id="repeatedly: fires too early"),
+    pytest.param(
+        "BootstrapFailingRepeatedly",
+        "crashed|deadline|",
+        "not_started|crashed|deadline|",
+        id="repeatedly: wakes for nothing",
+    ),
+    pytest.param(
+        "BootstrapRegressed",
+        '          commit_bad: ""\n',
+        "",
+        id="regressed: another alert for each first bad commit",
+    ),
+    pytest.param(
+        "BootstrapRegressed",
+        "or on (cluster, namespace, tester, network, sync_mode, measure)\n"
+        "            measure:bootstrap_monitor_regression:confirmed\n",
+        "",
+        id="regressed: needs the commits",
+    ),
+    pytest.param(
+        "BootstrapRegressed", 'verdict="confirmed"', 'verdict="suspected"', id="regressed: when suspected"
+    ),
+    pytest.param(
+        "BootstrapNoRecentSuccess",
+        "or tester:bootstrap_monitor_run_start_timestamp_seconds:newest\n",
+        "\n",
+        id="no success: needs a result",
+    ),
+    pytest.param(
+        "BootstrapNoRecentSuccess",
+        "tester:bootstrap_monitor_last_success_timestamp_seconds:max\n                or max by",
+        "max by",
+        id="no success: forgets the success before twenty runs",
+    ),
+    pytest.param(
+        "BootstrapNoRecentSuccess",
+        "60 * 86400",
+        "14 * 86400",
+        id="no success: has no patience with a full-sync",
+    ),
+    pytest.param(
+        "BootstrapUnhealthyAfterSuccess",
+        "unless on (cluster, namespace, tester)\n          tester:bootstrap_monitor_run_info:open\n        for: 1h",
+        "for: 1h",
+        id="unhealthy: while a run is open",
+    ),
+    pytest.param("BootstrapStalled", "> 2 * 3600", "> 60", id="stalled: fires too early"),
+    pytest.param("BootstrapStalled", "for: 1h", "for: 10m", id="stalled: soon after an outage"),
+    pytest.param("BootstrapStalled", 'phase="blocked"', 'phase="paused"', id="stalled: while blocked"),
+    pytest.param("BootstrapLate", "run_late[15m])) == 1", "run_late[15m])) >= 0", id="late: before its time"),
+    pytest.param("BootstrapBlocked", "for: 1h", "for: 30m", id="blocked: fires too early"),
+    pytest.param(
+        "BootstrapBlocked",
+        'run_phase{phase="blocked"}[15m])\n          ) == 1\n        for',
+        'run_phase{phase="blocked"}[1m])\n          ) == 1\n        for',
+        id="blocked: begins anew after a missed scrape",
+    ),
+    pytest.param("BootstrapNotStarting", "for: 30m", "for: 5m", id="not starting: while a pod moves"),
+    pytest.param(
+        "BootstrapNodeRestarting", "\n          >= 3", "", id="restarting: for the restarts of the run before"
+    ),
+    pytest.param(
+        "BootstrapNodeRestarting",
+        "increase(tester:bootstrap_monitor_node_restarts_total:max[6h:5m]) > 2.5",
+        "tester:bootstrap_monitor_node_restarts_total:max > 2.5",
+        id="restarting: for old restarts",
+    ),
+    pytest.param(
+        "BootstrapVolumeFillingUp", ") * 0.1\n", ") * 0.3\n", id="volume: a sync that fills it as it should"
+    ),
+    pytest.param("BootstrapVolumeFillingUp", ") * 0.12", ") * 0.2", id="volume: far from the floor"),
+    pytest.param("BootstrapPinReverted", "[1d:5m]) > 1.5", "[1d:5m]) > 0.5", id="reverted: for one"),
+    pytest.param(
+        "BootstrapPinReverted",
+        "increase(tester:bootstrap_monitor_pin_reverts_total:max[1d:5m])",
+        "max by (cluster, namespace, tester, network, sync_mode) (increase(bootstrap_monitor_pin_reverts_total[1d]))",
+        id="reverted: loses what comes with a new pod",
+    ),
+    pytest.param(
+        "BootstrapImageChecksFailing",
+        "unless on (cluster, namespace, tester)\n            tester:bootstrap_monitor_run_info:open",
+        "",
+        id="image checks: while a run is open",
+    ),
+    pytest.param(
+        "BootstrapImageChecksFailing", "< 2 * 3600", "< 1 * 3600", id="image checks: for a short outage"
+    ),
+    pytest.param("BootstrapMonitorErrors", "for: 45m", "for: 5m", id="errors: for a burst"),
+    pytest.param(
+        "BootstrapMonitorErrors", 'operation!="image"', 'operation!=""', id="errors: of looks for builds"
+    ),
+    pytest.param("BootstrapMonitorDown", "[1d:10m]", "[30m:10m]", id="down: ends too early"),
+    pytest.param("BootstrapMonitorDown", "for: 10m", "for: 0m", id="down: before the first scrapes"),
+    pytest.param(
+        "BootstrapMonitorDown",
+        "unless on (cluster, namespace, tester)\n          last_over_time(",
+        "unless on (namespace, tester)\n          last_over_time(",
+        id="down: takes one cluster's tester for another's",
+    ),
+)

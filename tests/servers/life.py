@@ -1,0 +1,161 @@
+"""A real monitor that has lived: good builds, a regression, a crash, a stall, and a run that is open at the end.
+
+It is the real `local` on simulated builds, with time-outs of seconds.  Every moment of its life is scraped.
+What the tests ask for later is there when the life is told: the story waits for conditions, not for clocks.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simulated_builds import PATIENCE_SECONDS, eventually, free_port, processes_of, write_build
+from test_local_command import environment
+
+from monitor.errors import MonitorError
+from monitor.ledger import open_read_only
+from monitor.model import Outcome, Reason, Run
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = ROOT / "alerts" / "rules.yaml"
+TESTER, TESTBED, NETWORK, SYNC_MODE = "fuji-full-sync", "simulated", "fuji", "full-sync"
+RUN_SECONDS = 120.0
+JOB = "bootstrap-monitor"
+# What an operator attaches to a target in a pod.  A single Prometheus has no label for its cluster.
+_OF_POD = {
+    "namespace": "testers",
+    "pod": f"{TESTER}-0",
+    "container": "bootstrap-monitor",
+    "endpoint": "metrics",
+}
+TARGET_LABELS = {"2.42": _OF_POD, "3": {**_OF_POD, "cluster": "west"}}
+
+# Long enough that the start of the node, in which it is not active, is less than a twentieth of a run.
+GOOD: Mapping[str, float | str] = {"bootstrap_seconds": 6, "blocks": 400}
+QUICK: Mapping[str, float | str] = {**GOOD, "bootstrap_seconds": 5}
+SLOW: Mapping[str, float | str] = {**GOOD, "bootstrap_seconds": 14}
+SUCCEEDED = (Outcome.SUCCEEDED, None)
+# Each build's behaviour, and how its run ends.  Good ones make a baseline that the slow ones are over; those before
+# these are quick, so that a busy machine makes no regression of them.
+BUILDS: tuple[tuple[Mapping[str, float | str], tuple[Outcome, Reason | None]], ...] = (
+    *((GOOD, SUCCEEDED),) * 6,
+    *((QUICK, SUCCEEDED),) * 2,
+    *((SLOW, SUCCEEDED),) * 2,
+    *(({**GOOD, "crash_at_share": 0.3}, (Outcome.FAILED, Reason.CRASHED)),) * 2,
+    ({**GOOD, "hang_at_share": 0.5}, (Outcome.FAILED, Reason.STALLED)),
+)
+LAST_GOOD, FIRST_BAD, STALLED = 8, 9, 13
+# The run that is open at the end, and is late by then; and the build that waits for its end.
+OPEN: Mapping[str, float | str] = {"bootstrap_seconds": 1200, "blocks": 100_000}
+FLAGS = (
+    "--soak=300ms",
+    "--health-check-interval=100ms",
+    "--image-check-interval=200ms",
+    "--disk-check-interval=500ms",
+    "--node-timeout=5s",
+    "--crash-limit=2",
+    "--stall-warning=3s",
+    "--stall-timeout=12s",
+    "--deadline=1h",
+    "--disk-floor=0",
+)
+
+
+def commit(number: int) -> str:
+    """The commit of the build of a run."""
+    return f"{number:02x}" * 20
+
+
+def version(number: int) -> str:
+    """The version of the build of a run."""
+    return f"avalanchego/1.14.{number}"
+
+
+@dataclass
+class Life:
+    """One tester: its folder, and where its metrics are."""
+
+    folder: Path
+    web_port: int = field(default_factory=free_port)
+    node_port: int = field(default_factory=free_port)
+
+    @property
+    def address(self) -> str:
+        """Where it is scraped."""
+        return f"127.0.0.1:{self.web_port}"
+
+    def runs(self) -> tuple[Run, ...]:
+        """The runs, oldest first; none while there is no ledger."""
+        try:
+            with closing(open_read_only(self.folder / "data")) as ledger:
+                return ledger.runs(100)[::-1]
+        except MonitorError:
+            return ()
+
+    def install(self, number: int, behaviour: Mapping[str, float | str]) -> None:
+        """Put a run's build in the place of the one before."""
+        write_build(self.folder / "avalanchego", commit(number), version=version(number), **behaviour)
+
+    @contextlib.contextmanager
+    def begun(self) -> Iterator[None]:
+        """The command runs; it and its node have ended afterwards."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.install(1, BUILDS[0][0])
+        chain = base64.b64encode(json.dumps({"state-sync-enabled": False}).encode()).decode()
+        chains = base64.b64encode(json.dumps({"C": {"Config": chain, "Upgrade": None}}).encode()).decode()
+        command = [
+            *(sys.executable, "-m", "monitor", "local", str(self.folder / "avalanchego")),
+            *(f"--data-dir={self.folder / 'data'}", f"--tester={TESTER}", f"--testbed={TESTBED}", *FLAGS),
+            *(f"--web-listen-address={self.address}", "--", f"--network-id={NETWORK}"),
+            *(f"--http-port={self.node_port}", f"--chain-config-content={chains}"),
+        ]
+        log = self.folder / "log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment(),
+            )
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE_SECONDS)
+            finally:
+                process.kill()
+                process.wait()
+                for pid in processes_of(f"--data-dir={self.folder / 'data'}/avalanchego"):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+
+    def live(self) -> None:
+        """From the first run to the one that stays open; each ends as its build makes it."""
+        for number, (_, end) in enumerate(BUILDS, 1):
+            eventually(
+                lambda number=number: len(self.runs()) >= number and not self.runs()[number - 1].open,  # type: ignore[misc]
+                f"run {number} has ended; the monitor said:\n{self.said()}",
+                RUN_SECONDS,
+            )
+            run = self.runs()[number - 1]
+            assert (run.outcome, run.reason) == end, f"run {number}: {run.message}\n{self.said()}"
+            self.install(number + 1, BUILDS[number][0] if number < len(BUILDS) else OPEN)
+        last = len(BUILDS) + 1
+        eventually(lambda: len(self.runs()) == last, f"run {last} is open; {self.said()}", RUN_SECONDS)
+        self.install(last + 1, GOOD)
+
+    def said(self) -> str:
+        """The end of what the monitor printed."""
+        return "\n".join((self.folder / "log").read_text().splitlines()[-20:])

@@ -1,0 +1,57 @@
+"""Servers as child processes: each is ready when it starts to be used, and has ended when it is not any more."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from simulated_builds import PATIENCE_SECONDS, eventually
+
+JsonObject = dict[str, Any]
+_END_SECONDS = 30.0
+
+
+def get(url: str, parameters: Sequence[tuple[str, str]] = ()) -> JsonObject:
+    """The JSON behind an address; what a server answers to a call that it refuses is JSON too."""
+    query = f"?{urlencode(parameters)}" if parameters else ""
+    try:
+        with urllib.request.urlopen(f"{url}{query}", timeout=PATIENCE_SECONDS) as answer:
+            found: JsonObject = json.load(answer)
+    except urllib.error.HTTPError as error:
+        found = json.loads(error.read())
+    return found
+
+
+@contextlib.contextmanager
+def served(command: Sequence[str | Path], ready: str, log: Path) -> Iterator[None]:
+    """A server, from the moment its address `ready` answers 200."""
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent
+        )
+
+    def answers() -> bool:
+        assert process.poll() is None, f"{command[0]} ended:\n{log.read_text()}"
+        try:
+            with urllib.request.urlopen(ready, timeout=PATIENCE_SECONDS) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    try:
+        eventually(answers, f"{ready} answers", 2 * PATIENCE_SECONDS)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

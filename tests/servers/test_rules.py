@@ -1,0 +1,225 @@
+"""The rules do what they should, by promtool's own tests, old and new; pint and amtool find nothing wrong.
+
+Each test of an alert is shown to fail where the rule is broken.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+from servers.breakages import BREAKAGES
+from servers.life import ROOT
+from servers.tools import VERSIONS
+
+ALERTS = ROOT / "alerts"
+TESTED = sorted(path.stem for path in (ALERTS / "tests").glob("*.yaml"))
+
+
+def said(*command: str | Path) -> tuple[int, str]:
+    """How a program ended, and what it said."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """A copy of the alerts that may be broken."""
+    return Path(shutil.copytree(ALERTS, tmp_path / "alerts"))
+
+
+def broken(folder: Path, old: str, new: str) -> None:
+    """Break the rules of a copy."""
+    rules = folder / "rules.yaml"
+    before = rules.read_text()
+    assert old in before
+    rules.write_text(before.replace(old, new))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_promtool_accepts_the_rules(promtools: Mapping[str, Path], version: str) -> None:
+    code, text = said(promtools[version], "check", "rules", ALERTS / "rules.yaml")
+
+    assert code == 0, text
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_promtool_finds_a_broken_rule(promtools: Mapping[str, Path], version: str, copied: Path) -> None:
+    broken(copied, "max by (cluster", "mux by (cluster")
+    code, text = said(promtools[version], "check", "rules", copied / "rules.yaml")
+
+    assert code != 0, text
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("alert", TESTED)
+def test_an_alert_passes_its_tests(promtools: Mapping[str, Path], version: str, alert: str) -> None:
+    code, text = said(promtools[version], "test", "rules", ALERTS / "tests" / f"{alert}.yaml")
+
+    assert code == 0, text
+
+
+@pytest.mark.parametrize(("alert", "old", "new"), BREAKAGES)
+def test_a_broken_alert_fails_its_tests(
+    promtools: Mapping[str, Path], copied: Path, alert: str, old: str, new: str
+) -> None:
+    broken(copied, old, new)
+    code, text = said(promtools["3"], "test", "rules", copied / "tests" / f"{alert}.yaml")
+
+    assert code != 0, text
+    assert "exp" in text, "it fails by what fires, not by how it is written"
+
+
+def test_there_is_a_breakage_of_each_alert() -> None:
+    assert {each.values[0] for each in BREAKAGES} == set(TESTED)
+
+
+def pint_of(pint: Path, folder: Path) -> tuple[int, str]:
+    """What pint says of the rules, down to the least."""
+    severity = ("--min-severity=info", "--fail-on=info")
+    return said(
+        pint,
+        "--no-color",
+        "--offline",
+        f"--config={folder / 'pint.hcl'}",
+        "lint",
+        *severity,
+        folder / "rules.yaml",
+    )
+
+
+def test_pint_finds_nothing(pint: Path) -> None:
+    code, text = pint_of(pint, ALERTS)
+
+    assert (code, "Problems found" in text) == (0, False), text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check"),
+    [
+        pytest.param(
+            "tester:bootstrap_monitor_pin_reverts_total:max\n", "pin_reverts\n", "rule/name", id="name"
+        ),
+        pytest.param(
+            "max by (cluster, namespace, ", "max by (namespace, ", "promql/aggregate", id="a label less"
+        ),
+        pytest.param("operation) (", "operation, pod) (", "promql/aggregate", id="a label of pods"),
+        pytest.param("severity: critical", "severity: page", "rule/label", id="severity"),
+        pytest.param(
+            "sync_mode }}): blocked", "pod }}): blocked", "alerts/template", id="a label that there is not"
+        ),
+        pytest.param(
+            "/BootstrapLate.md", "/BootstrapLater.md", "alerts/annotation", id="another alert's runbook"
+        ),
+        pytest.param("for: 45m", "for: 45h", "rule/for", id="endless patience"),
+    ],
+)
+def test_pint_finds_what_is_wrong(pint: Path, copied: Path, old: str, new: str, check: str) -> None:
+    broken(copied, old, new)
+    code, text = pint_of(pint, copied)
+
+    assert code != 0
+    assert f"({check})" in text
+
+
+@pytest.fixture(scope="session")
+def amtool(alertmanager_program: Path) -> Path:
+    """The tool that comes with Alertmanager."""
+    return alertmanager_program.with_name("amtool")
+
+
+def test_amtool_accepts_the_example(amtool: Path) -> None:
+    code, text = said(amtool, "check-config", ALERTS / "alertmanager.yaml")
+
+    assert code == 0, text
+    assert "1 templates" in text
+
+
+def test_amtool_accepts_the_readme_s_receiver(amtool: Path, copied: Path) -> None:
+    examples = re.findall(r"```yaml\n(.+?)```", (ALERTS / "README.md").read_text(), re.DOTALL)
+    (receiver,) = yaml.safe_load(examples[1])
+    file = copied / "alertmanager.yaml"
+    configured = yaml.safe_load(file.read_text())
+    names = [each["name"] for each in configured["receivers"]]
+    configured["receivers"][names.index(receiver["name"])] = receiver
+    file.write_text(yaml.safe_dump(configured))
+    code, text = said(amtool, "check-config", file)
+
+    assert code == 0, text
+
+
+@pytest.mark.parametrize(
+    ("labels", "receivers"),
+    [
+        pytest.param(("severity=warning", "network=fuji"), "testnets", id="a warning of a test network"),
+        pytest.param(("severity=warning", "network=mainnet"), "mainnet", id="a warning of mainnet"),
+        pytest.param(("severity=critical", "network=mainnet"), "on-call,mainnet", id="mainnet, now"),
+        pytest.param(("severity=critical", "network=fuji"), "on-call,testnets", id="a test network, now"),
+    ],
+)
+def test_who_hears_of_it(amtool: Path, labels: Sequence[str], receivers: str) -> None:
+    config = f"--config.file={ALERTS / 'alertmanager.yaml'}"
+    code, text = said(amtool, "config", "routes", "test", config, *labels)
+
+    assert (code, text.splitlines()[0]) == (0, receivers)
+
+
+def message(amtool: Path, folder: Path, template: str, alerts: list[dict[str, object]]) -> str:
+    """What a template makes of alerts of one group."""
+    common = {"alertname": "BootstrapRegressed", "network": "fuji"}
+    told = {"status": "firing", "commonLabels": common, "groupLabels": common, "alerts": alerts}
+    (folder / "told.json").write_text(json.dumps(told))
+    code, text = said(
+        amtool,
+        "template",
+        "render",
+        f"--template.glob={ALERTS / 'bootstrap-monitor.tmpl'}",
+        f'--template.text={{{{ template "{template}" . }}}}',
+        f"--template.data={folder / 'told.json'}",
+    )
+    assert code == 0, text
+    return text.strip()
+
+
+def alert(status: str, labels: Mapping[str, str], **annotations: str) -> dict[str, object]:
+    """An alert as a template gets it."""
+    links = {"runbook_url": "https://runbook", "dashboard_url": "/d/bootstrap-monitor-tester?var-tester=one"}
+    texts = {
+        "summary": "It got worse.",
+        "description": "one (fuji, full-sync): worse.",
+        **links,
+        **annotations,
+    }
+    return {"status": status, "labels": labels, "annotations": texts}
+
+
+def test_the_message_for_people(amtool: Path, tmp_path: Path) -> None:
+    alerts = [
+        alert("firing", {"cluster": "west", "namespace": "n"}, compare_url="https://compare"),
+        alert("resolved", {}, compare_url="", dashboard_url="https://grafana.corp/d/x"),
+    ]
+
+    assert (
+        message(amtool, tmp_path, "bootstrap_monitor.title", alerts)
+        == "[FIRING:1] BootstrapRegressed on fuji"
+    )
+    assert message(amtool, tmp_path, "bootstrap_monitor.text", alerts) == (
+        "It got worse.\n"
+        "one (fuji, full-sync): worse.\n"
+        "Cluster: west\n"
+        "Namespace: n\n"
+        "Changes: https://compare\n"
+        "Runbook: https://runbook\n"
+        "Dashboard: https://grafana.example.org/d/bootstrap-monitor-tester?var-tester=one\n"
+        "\n"
+        "Resolved: It got worse.\n"
+        "one (fuji, full-sync): worse.\n"
+        "Runbook: https://runbook\n"
+        "Dashboard: https://grafana.corp/d/x"
+    )

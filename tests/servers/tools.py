@@ -1,0 +1,82 @@
+"""The servers and tools that these tests run: from the PATH where the version is right, else made by `provision`."""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+PROVISION = Path(__file__).resolve().parent / "provision"
+# The lowest version of Prometheus that is supported, and a current one.
+VERSIONS = ("2.42", "3")
+
+
+class ToolMissingError(Exception):
+    """A tool can't be had here; says what is missing."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program: its names on a PATH, what its version begins with, and where `provision` puts it."""
+
+    names: tuple[str, ...]
+    version: str
+    provisioned: str
+    file: str
+
+    def found(self) -> Path:
+        """The program; it is made where it is missing.
+
+        Raises:
+            ToolMissingError: it cannot be made here.
+        """
+        for name in self.names:
+            path = shutil.which(name)
+            if path is not None and self._is(Path(path)):
+                return Path(path)
+        _provision(self.provisioned)
+        made = Path(_provision("--where", self.provisioned)) / self.file
+        if not self._is(made):
+            raise ToolMissingError(
+                f"{made.name} {self.version}x is missing, as this system's is another: have it on the PATH"
+            )
+        return made
+
+    def _is(self, path: Path) -> bool:
+        return bool(re.search(rf"(version |^){re.escape(self.version)}", _version(path)))
+
+
+PROMETHEUS = {
+    "2.42": Tool(("prometheus",), "2.42.", "debian", "usr/bin/prometheus"),
+    "3": Tool(("prometheus", "prometheus-3"), "3.", "prometheus", "prometheus"),
+}
+PROMTOOL = {
+    "2.42": Tool(("promtool",), "2.42.", "debian", "usr/bin/promtool"),
+    "3": Tool(("promtool", "promtool-3"), "3.", "prometheus", "promtool"),
+}
+ALERTMANAGER = Tool(
+    ("prometheus-alertmanager", "alertmanager"), "0.", "debian", "usr/bin/prometheus-alertmanager"
+)
+PINT = Tool(("pint",), "0.", "pint", "pint")
+
+
+@functools.cache
+def _version(path: Path) -> str:
+    """What a program says its version is."""
+    asked: list[str | Path] = [path, "version" if path.name == "pint" else "--version"]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+    lines = (done.stdout or done.stderr).splitlines() or [""]
+    return lines[0]
+
+
+@functools.cache
+def _provision(*arguments: str) -> str:
+    """Run it; where it fails, the last line that it prints says why."""
+    done = subprocess.run([PROVISION, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"{PROVISION} failed without a word"]
+        raise ToolMissingError(said[-1])
+    return done.stdout.strip()
