@@ -49,9 +49,9 @@ class Success:
 class Regression:
     """What is known of one measure.
 
-    `samples` is how many runs the baseline of the next one is of, or would be.  `limit` is what the run that is open, or comes next,
-    is held against.  `last_good` and `first_bad` are the runs between which it got worse, while the verdict
-    says that it did.
+    `samples` is how many runs the baseline of the next one is of, or would be.  `limit` is what the run that is
+    open, or comes next, is held against.  `last_good` and `first_bad` are the runs between which it got worse,
+    while the verdict says that it did.
     """
 
     verdict: Verdict

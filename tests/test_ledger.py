@@ -866,6 +866,18 @@ def test_failures_in_a_row_are_those_since_the_last_success(
     assert len(found.runs) == min(2, len(outcomes))
 
 
+def test_what_was_of_another_network_is_neither_the_last_success_nor_a_failure_in_a_row(
+    ledger: Ledger,
+) -> None:
+    ended(ledger)
+    ended(ledger, outcome=Outcome.FAILED, reason=Reason.STALLED)
+    started(ledger, workload(build(NEW), network="mainnet"), seconds=5000)
+    found = ledger.snapshot(5)
+
+    assert (found.consecutive_failures, found.last_success) == (0, None)
+    assert sum(found.totals.values()) == 2
+
+
 def test_runs_are_counted_by_outcome_and_reason_also_beyond_those_that_are_shown(ledger: Ledger) -> None:
     for outcome, reason in (SUCCESS, FAILURE, FAILURE, (Outcome.FAILED, Reason.CRASHED), SUPERSEDED):
         ended(ledger, outcome=outcome, reason=reason)

@@ -36,6 +36,7 @@ from monitor.view import Reading, Snapshot
 # A holder of the file is gone within milliseconds; SIGTERM must not wait for it longer than it may take itself.
 BUSY_SECONDS = 3.0
 _FULL = (sqlite3.SQLITE_FULL,)
+_ALIKE = "network = ? AND sync_mode = ?"
 # State sync that began again after leaves had been counted was redone, in part at least.
 _SUCCESSES = """
 SELECT *,
@@ -312,9 +313,10 @@ class Ledger:
             raise TemporaryError(f"{self._reserve}: cannot be written ({error.strerror})") from error
 
     def snapshot(self, most_runs: int) -> Snapshot:
-        """All that is shown."""
+        """All that is shown; of successes and failures, those of the newest run's network and mode."""
         runs = self.runs(most_runs)
-        successes = self._runs("outcome = ?", 1, (Outcome.SUCCEEDED,))
+        alike = (runs[0].network, runs[0].sync_mode) if runs else ("", "")
+        successes = self._runs(f"outcome = ? AND {_ALIKE}", 1, (Outcome.SUCCEEDED, *alike))
         after = successes[0].number if successes else 0
         with self._reading() as connection:
             totals = connection.execute(
@@ -329,7 +331,8 @@ class Ledger:
                 "SELECT MIN(COALESCE(started_at, clearing_at)) FROM runs"
             ).fetchone()
             (failures,) = connection.execute(
-                "SELECT COUNT(*) FROM runs WHERE outcome = ? AND number > ?", (Outcome.FAILED, after)
+                f"SELECT COUNT(*) FROM runs WHERE outcome = ? AND {_ALIKE} AND number > ?",  # noqa: S608 - literals
+                (Outcome.FAILED, *alike, after),
             ).fetchone()
         return Snapshot(
             runs=runs,
