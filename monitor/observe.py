@@ -41,7 +41,7 @@ from monitor.node_log import NodeLogs
 from monitor.observed_time import advanced, observed_interval_seconds
 from monitor.platforms.base import BuildSource, Platform
 from monitor.progress import added_up, chains_at_work, progressed, stored_blocks, works
-from monitor.regression import Measure, regressions
+from monitor.regression import usual_duration_seconds
 from monitor.time_outs import blocked_by, counted, signs_of
 from monitor.volume import Volume, free_space
 
@@ -228,7 +228,9 @@ class WaitObserver:
             paused=self._ledger.paused(),
             requested=self._ledger.requested(),
             failed_starts=self._ledger.failed_starts() if last and last.reason is Reason.NOT_STARTED else 0,
-            baseline_seconds=self._baseline_seconds(last) if last and last.open else None,
+            baseline_seconds=usual_duration_seconds(self._ledger.successes(last))
+            if last and last.open
+            else None,
         )
         notice = str(self.platform_error) if self.platform_error else ""
         return Seen(state, watched, counts, health, notice)
@@ -242,11 +244,6 @@ class WaitObserver:
         except MonitorError:
             return self.volume
         return replace(self.volume, size_bytes=size_bytes, available_bytes=available_bytes)
-
-    def _baseline_seconds(self, run: Run) -> float | None:
-        """How long runs like this one usually are active."""
-        limit = regressions(self._ledger.successes(run), run.sync_mode)[Measure.DURATION].limit
-        return limit.baseline if limit else None
 
     def _current_workload(self, reading: NodeReading, now: Instant) -> Workload | None:
         """What runs; asked again when the node came, went or restarted, else seldom."""

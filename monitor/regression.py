@@ -75,6 +75,13 @@ def regressions(successes: Sequence[Success], sync_mode: SyncMode) -> Regression
     return {measure: _judged(compared, measure) for measure in measures(sync_mode)}
 
 
+def usual_duration_seconds(successes: Sequence[Success]) -> float | None:
+    """How long runs like these are active; `None` while too few can be compared."""
+    durations = [each.run.duration_seconds for each in successes if comparable(each)]
+    limit = limit_for_next([seconds for seconds in durations if seconds is not None])
+    return limit.baseline if limit else None
+
+
 def measures(sync_mode: SyncMode) -> Sequence[Measure]:
     """What is judged in a mode."""
     if sync_mode is SyncMode.C_CHAIN_STATE_SYNC:

@@ -184,7 +184,7 @@ class Snapshot:
 
     `runs` are the newest that started, newest first; `totals` counts all ended runs by (outcome, reason);
     `interventions` by kind; `compared` are the successes that the newest run may be compared with.
-    `last_success` and `consecutive_failures` are of the newest run's network and mode.
+    `last_success` and `consecutive_failures` are of the network and mode that is tested now.
     """
 
     runs: tuple[Run, ...]

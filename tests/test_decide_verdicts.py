@@ -279,28 +279,47 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             id="8 as set",
         ),
         pytest.param(
-            wait_state(last=books(observed_seconds=30 * HOUR), baseline_seconds=10 * HOUR),
+            wait_state(
+                last=books(observed_seconds=30 * HOUR, active_seconds=30 * HOUR), baseline_seconds=10 * HOUR
+            ),
             (Reason.DEADLINE, "not bootstrapped after 30h"),
             id="8 three baselines",
         ),
         pytest.param(
-            wait_state(last=books(observed_seconds=30 * HOUR - 1), baseline_seconds=10 * HOUR),
+            wait_state(
+                last=books(observed_seconds=30 * HOUR - 1, active_seconds=30 * HOUR),
+                baseline_seconds=10 * HOUR,
+            ),
             None,
             id="8 three baselines, not yet",
         ),
         pytest.param(
-            wait_state(last=books(observed_seconds=HOUR - 1), baseline_seconds=60.0),
+            wait_state(
+                last=books(observed_seconds=30 * HOUR, active_seconds=2 * HOUR), baseline_seconds=10 * HOUR
+            ),
+            None,
+            id="8 three baselines, but the node was down",
+        ),
+        pytest.param(
+            wait_state(
+                last=books(observed_seconds=60 * DAY, active_seconds=2 * HOUR), baseline_seconds=10 * HOUR
+            ),
+            (Reason.DEADLINE, "not bootstrapped after 60d00h"),
+            id="8 a node that is down most of the time",
+        ),
+        pytest.param(
+            wait_state(last=books(observed_seconds=HOUR, active_seconds=HOUR - 1), baseline_seconds=60.0),
             None,
             id="8 a baseline of a minute, not yet an hour",
         ),
         pytest.param(
-            wait_state(last=books(observed_seconds=HOUR), baseline_seconds=60.0),
+            wait_state(last=books(observed_seconds=HOUR, active_seconds=HOUR), baseline_seconds=60.0),
             (Reason.DEADLINE, "not bootstrapped after 1h"),
             id="8 a baseline of a minute",
         ),
         pytest.param(
             wait_state(
-                last=books(observed_seconds=30 * HOUR),
+                last=books(observed_seconds=30 * HOUR, active_seconds=30 * HOUR),
                 baseline_seconds=10 * HOUR,
                 policy=replace(POLICY, deadline_seconds=40 * HOUR),
             ),

@@ -53,7 +53,7 @@ from monitor.model import (
 )
 from monitor.observed_time import opened
 from monitor.regression import COMPARED_MOST
-from monitor.view import Reading
+from monitor.view import Reading, configuration_reading
 from monitor.volume import Volume
 
 ROOT = Path(__file__).parents[1]
@@ -871,11 +871,22 @@ def test_what_was_of_another_network_is_neither_the_last_success_nor_a_failure_i
 ) -> None:
     ended(ledger)
     ended(ledger, outcome=Outcome.FAILED, reason=Reason.STALLED)
-    started(ledger, workload(build(NEW), network="mainnet"), seconds=5000)
+    pod = workload(build(NEW), network="mainnet")
+    now = {"configuration": configuration_reading("tester", "default", pod)}
+    before = ledger.snapshot(5)
+    ledger.record(NOW, "default", (), now)
     found = ledger.snapshot(5)
 
+    assert (before.consecutive_failures, before.last_success) == (1, before.runs[-1])
     assert (found.consecutive_failures, found.last_success) == (0, None)
     assert sum(found.totals.values()) == 2
+
+
+def test_before_its_configuration_was_read_a_tester_is_what_its_newest_run_was_of(ledger: Ledger) -> None:
+    ended(ledger, outcome=Outcome.FAILED, reason=Reason.STALLED)
+    started(ledger, workload(build(NEW), network="mainnet"), seconds=5000)
+
+    assert ledger.snapshot(5).consecutive_failures == 0
 
 
 def test_runs_are_counted_by_outcome_and_reason_also_beyond_those_that_are_shown(ledger: Ledger) -> None:

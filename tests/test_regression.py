@@ -11,7 +11,16 @@ from builders import OLD, build, ended, healthy_books, run
 
 from monitor.baseline import FEWEST, LAG, Limit, Verdict, limit_for_next
 from monitor.model import Bookkeeping, Outcome, Reason, Run, SyncMode
-from monitor.regression import Measure, Success, comparable, compare_link, is_late, measures, regressions
+from monitor.regression import (
+    Measure,
+    Success,
+    comparable,
+    compare_link,
+    is_late,
+    measures,
+    regressions,
+    usual_duration_seconds,
+)
 
 HOUR = 3600.0
 STEADY = tuple(HOUR + step for step in (0, 40, -30, 10, -20, 30, 0, -10, 20, 0, -40, 30))
@@ -160,6 +169,13 @@ def test_there_is_no_link_without_two_commits(good: str, bad: str) -> None:
 
 def _of(commit: str) -> Run:
     return ended(1, build=build(OLD, commit))
+
+
+def test_what_is_usual_is_the_baseline_of_the_comparable_runs() -> None:
+    odd = success(99, SLOW, recovered=True)
+
+    assert usual_duration_seconds([*successes(*STEADY), odd]) == pytest.approx(HOUR, rel=0.05)
+    assert usual_duration_seconds([*successes(*STEADY[:FEWEST]), odd]) is None
 
 
 LIMIT = Limit(baseline=HOUR, limit=1.2 * HOUR, samples=9)

@@ -152,19 +152,29 @@ def run_is_overdue(state: WaitState) -> Decision | None:
     run = _open_run(state)
     if run is None or run.bookkeeping.healthy is not None:
         return None
-    deadline = deadline_seconds(state, run)
-    if run.bookkeeping.observed_seconds < deadline:
+    books, usual = run.bookkeeping, _usual_deadline_seconds(state)
+    # What is usual is active time: a node that was down is not slow.  Nobody saw what was not observed.
+    if usual is not None and min(books.active_seconds, books.observed_seconds) >= usual:
+        deadline = usual
+    elif books.observed_seconds >= (longest := _longest_deadline_seconds(state, run)):
+        deadline = longest
+    else:
         return None
     message = f"not bootstrapped after {duration_text(deadline)}{_where(state)}"
     return _failed("run_is_overdue", state, run, Reason.DEADLINE, message)
 
 
-def deadline_seconds(state: WaitState, run: Run) -> float:
+def _usual_deadline_seconds(state: WaitState) -> float | None:
+    """How long a run may be active, where nothing is set and it is known what is usual."""
+    if state.policy.deadline_seconds is not None or state.baseline_seconds is None:
+        return None
+    return max(BASELINES_AT_MOST * state.baseline_seconds, LEAST_DEADLINE_SECONDS)
+
+
+def _longest_deadline_seconds(state: WaitState, run: Run) -> float:
     """How long a run may be open, in observed time."""
     if state.policy.deadline_seconds is not None:
         return state.policy.deadline_seconds
-    if state.baseline_seconds is not None:
-        return max(BASELINES_AT_MOST * state.baseline_seconds, LEAST_DEADLINE_SECONDS)
     return DEADLINE_SECONDS.get(run.sync_mode, DEADLINE_SECONDS_OTHERWISE)
 
 

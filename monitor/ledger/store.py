@@ -313,9 +313,9 @@ class Ledger:
             raise TemporaryError(f"{self._reserve}: cannot be written ({error.strerror})") from error
 
     def snapshot(self, most_runs: int) -> Snapshot:
-        """All that is shown; of successes and failures, those of the newest run's network and mode."""
+        """All that is shown; of successes and failures, those of the network and mode that is tested now."""
         runs = self.runs(most_runs)
-        alike = (runs[0].network, runs[0].sync_mode) if runs else ("", "")
+        alike = self._tested(runs[0] if runs else None)
         successes = self._runs(f"outcome = ? AND {_ALIKE}", 1, (Outcome.SUCCEEDED, *alike))
         after = successes[0].number if successes else 0
         with self._reading() as connection:
@@ -346,6 +346,13 @@ class Ledger:
             consecutive_failures=failures,
             recoveries=len(list(self._path.parent.glob(self._path.name + ".corrupt-*"))),
         )
+
+    def _tested(self, newest: Run | None) -> tuple[str, str]:
+        """The network and mode that the tester is set to; before that was read, those of its newest run."""
+        reading = self.reading("configuration")
+        if reading is not None:
+            return reading.value["network"], reading.value["sync_mode"]
+        return (newest.network, newest.sync_mode) if newest else ("", "")
 
     def _runs(self, condition: str, most: int, values: tuple[object, ...] = ()) -> tuple[Run, ...]:
         with self._reading() as connection:

@@ -92,7 +92,7 @@ def late(status: Status) -> list[Sample]:
 
 
 def limits(measure: Measure, value: Callable[[Limit], float]) -> Samples:
-    """One sample of what the newest run is held against."""
+    """One sample of what the run that is open, or comes next, is held against."""
 
     def samples(status: Status) -> list[Sample]:
         judged = status.regressions.get(measure)
