@@ -88,7 +88,7 @@ def _results_by_build() -> AnyPanel:
         ),
         outcomes_by_build(),
         rows="build",
-        columns="tester",
+        columns="column",
         mappings=mapping_of(OUTCOMES),
     )
 

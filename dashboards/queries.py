@@ -92,9 +92,18 @@ def current_build() -> str:
     return newest(aggregated("group", named_by_build(run), "build"))
 
 
-def of_results(metric: str, *labels: str, outcome: str = ".+") -> str:
-    """A metric of the ended runs with that outcome (a regular expression), with `labels` of `result_info`."""
-    each = aggregated("group", series("result_info", f'outcome=~"{outcome}"'), "run", *labels)
+def of_results(metric: str, *labels: str) -> str:
+    """A metric of the ended runs, with `labels` of `result_info`."""
+    return _of(series("result_info"), metric, *labels)
+
+
+def of_successes(metric: str, *labels: str) -> str:
+    """The same of the runs that succeeded on the network and in the mode that the tester has today."""
+    return _of(of_today(series("result_info", 'outcome="succeeded"')), metric, *labels)
+
+
+def _of(results: str, metric: str, *labels: str) -> str:
+    each = aggregated("group", results, "run", *labels)
     return f"{each} * {on_tester('run')} group_left () {largest(metric, 'run')}"
 
 
@@ -108,15 +117,21 @@ def by_newest_success(metric: str) -> str:
 
     It is evaluated at each point of the range, so over time it steps from run to run.
     """
-    value = of_results(metric, "version", "commit", outcome="succeeded")
-    last = newest(of_results("result_end_timestamp_seconds", outcome="succeeded"))
+    value = of_successes(metric, "version", "commit")
+    last = newest(of_successes("result_end_timestamp_seconds"))
     return aggregated("max", named_by_build(f"({value}) and {on_tester('run')} {last}"), "build")
 
 
 def outcomes_by_build() -> str:
-    """The number of the newest outcome of each build, by build and tester."""
+    """The number of the newest outcome of each build, by `build` and `column`: the tester by its whole name."""
     builds = ("version", "commit")
     each = aggregated("max", numbered(OUTCOMES), "run", *builds)
     last = newest(of_results("result_end_timestamp_seconds", *builds), *builds)
     on_run = on_tester("run")
-    return f"max by (build, tester) ({named_by_build(f'({each}) and {on_run} {last}')})"
+    return f"max by (build, column) ({_named_in_full(named_by_build(f'({each}) and {on_run} {last}'))})"
+
+
+def _named_in_full(expr: str) -> str:
+    """Give series the label `column`: cluster and namespace, where there are any, and tester."""
+    joined = f'label_join({expr}, "column", " ", "cluster", "namespace", "tester")'
+    return f'label_replace({joined}, "column", "$1", "column", " *(.*)")'

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
@@ -27,6 +27,7 @@ DEFAULT_PORT = 9641
 _LARGEST_PORT = 65535
 # What Kubernetes injects for a Service whose name begins with `bootstrap-monitor`.
 _SERVICE_VARIABLE = re.compile(r".*SERVICE_(HOST|PORT(_.+)?)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?")
+_POSITIONAL = get_args(CliPositionalArg[str])[1]
 _TOKEN = re.compile(r"clear:([A-Za-z0-9]+)")
 
 
@@ -379,7 +380,7 @@ def parse(
             f"{_plain(str(error), kind)}; see bootstrap-monitor {command} --help"
         ) from error
     except ValidationError as error:
-        raise ConfigurationError("; ".join(_mistake(each) for each in error.errors())) from error
+        raise ConfigurationError("; ".join(_mistake(each, kind) for each in error.errors())) from error
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
@@ -418,7 +419,7 @@ def _plain(text: str, kind: type[BaseSettings]) -> str:
     text = text.removeprefix("error parsing CLI: ")
     unknown = re.search(r"unrecognized arguments: (--[^\s=]+)", text)
     if unknown:
-        flags = ["--" + name.replace("_", "-") for name in _given_names(kind)]
+        flags = ["--" + name.replace("_", "-") for name in _given_names(kind) - _positionals(kind)]
         close = difflib.get_close_matches(unknown[1], flags, 1)
         hint = f" (did you mean {close[0]}?)" if close else ""
         if kind is LocalSettings:
@@ -427,9 +428,15 @@ def _plain(text: str, kind: type[BaseSettings]) -> str:
     return text
 
 
-def _mistake(error: ErrorDetails) -> str:
+def _positionals(kind: type[BaseSettings]) -> set[str]:
+    """The settings that are given without a flag."""
+    return {name for name, field in kind.model_fields.items() if _POSITIONAL in field.metadata}
+
+
+def _mistake(error: ErrorDetails, kind: type[BaseSettings]) -> str:
     name = str(error["loc"][0]) if error["loc"] else "settings"
-    where = f"--{name.replace('_', '-')} ({ENVIRONMENT_PREFIX}{name.upper()})"
+    flag = name.replace("_", "-")
+    where = flag.upper() if name in _positionals(kind) else f"--{flag} ({ENVIRONMENT_PREFIX}{name.upper()})"
     if error["type"] == "missing":
         return f"{where} is required"
     message = error["msg"].removeprefix("Value error, ")

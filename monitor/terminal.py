@@ -125,6 +125,8 @@ def status_lines(status: Status) -> Iterable[str]:
         used = size_text(volume.usage_bytes) if volume.usage_bytes is not None else "unknown"
         free = f"{size_text(volume.available_bytes)} of {size_text(volume.size_bytes)} free"
         yield f"disk      {used} · {free} · measured {time_text(volume.measured_at)}"
+    if status.baseline_begins:
+        yield f"baseline  marked: of run {status.baseline_begins} and those after it"
     for measure, regression in status.regressions.items():
         yield f"baseline  {MEASURES[measure]}: {regression_text(measure, regression)}"
     if status.late:

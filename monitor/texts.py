@@ -91,7 +91,7 @@ def regression_text(measure: Measure, regression: Regression) -> str:
     """What is usual, and whether the newest runs still are."""
     limit, good, bad = regression.limit, regression.last_good, regression.first_bad
     if limit is None:
-        return f"{regression.samples} of {FEWEST} runs that a baseline needs"
+        return f"{regression.samples} of {FEWEST} runs that a baseline needs, the newest left out"
     usual = f"usually {measure_text(measure, limit.baseline)}, at most {measure_text(measure, limit.limit)}"
     if bad is None:
         return usual

@@ -74,7 +74,8 @@ class Status:
 
     `run` is the newest that started, `results` the newest that ended, newest first; `totals` counts all by
     (outcome, reason).  `notice` says why nothing is judged, where that is so.  `new_build` was found
-    and is not tested yet.  `regressions` and `late` are of the newest run's network, mode and testbed.
+    and is not tested yet.  `regressions` and `late` are of the newest run's network, mode and testbed, of the
+    runs from `baseline_begins` on (0: all).
     """
 
     at: float
@@ -102,6 +103,7 @@ class Status:
     stray_recreations: int
     regressions: Regressions = field(default_factory=dict)
     late: bool | None = None
+    baseline_begins: int = 0
     tick_at: float | None = None
 
 
@@ -183,7 +185,8 @@ class Snapshot:
     """All of the ledger that is shown, as of one moment.
 
     `runs` are the newest that started, newest first; `totals` counts all ended runs by (outcome, reason);
-    `interventions` by kind; `compared` are the successes that the newest run may be compared with.
+    `interventions` by kind; `compared` are the successes that the newest run may be compared with, none
+    before the run `baseline_begins` (0: any).
     `last_success` and `consecutive_failures` are of the network and mode that is tested now.
     """
 
@@ -197,6 +200,7 @@ class Snapshot:
     consecutive_failures: int
     recoveries: int
     compared: tuple[Success, ...] = ()
+    baseline_begins: int = 0
 
 
 def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
@@ -232,6 +236,7 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
         recoveries=shown.recoveries,
         stray_recreations=shown.interventions.get("recreate_stray", 0),
         regressions=judged,
+        baseline_begins=shown.baseline_begins,
         late=is_late(run, judged[Measure.DURATION].limit) if run else None,
         tick_at=tick.read_at if tick else None,
     )
@@ -291,6 +296,7 @@ def status_json(status: Status) -> JsonObject:
         else None,
         "stalled": status.progress.stalled if status.progress else None,
         "late": status.late,
+        "baselineBeginsWithRun": status.baseline_begins or None,
         "regressions": {measure: _regression_json(each) for measure, each in status.regressions.items()},
         "chains": {
             name: {"activity": chain.activity, "ratio": chain.ratio, "endAt": chain.end_at}

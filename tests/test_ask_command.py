@@ -18,6 +18,7 @@ from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import open_ledger, open_read_only
 from monitor.ledger.recovery import FILE
 from monitor.model import Build, Outcome
+from monitor.platforms.builds import BUILDS_FOLDER
 from monitor.settings import MarkBaselineSettings, RequestSettings, RerunSettings
 
 ROOT = Path(__file__).parents[1]
@@ -267,6 +268,32 @@ def test_the_command_line(idle: Path, words: list[str], code: int, out: str, sai
 
     expected = f"bootstrap-monitor: {said.format(idle)}\n" if said else ""
     assert (ended.returncode, ended.stdout, ended.stderr) == (code, out, expected)
+
+
+class TestRerunOfLocal:
+    """Of `local` only what was copied can run again."""
+
+    @pytest.fixture
+    def copied(self, idle: Path) -> Path:
+        """A tester of `local` that has kept the copy of its newest build."""
+        folder = idle / BUILDS_FOLDER
+        folder.mkdir()
+        (folder / NEW.removeprefix("sha256:")).write_text("a build")
+        return idle
+
+    @pytest.mark.parametrize("image", ["", f"{REPOSITORY}@{NEW}"], ids=["the last build", "by its digest"])
+    def test_a_build_whose_copy_is_kept_is_asked_for(self, copied: Path, image: str) -> None:
+        assert rerun(copied, image) == 0
+        assert asked(copied) == (build(NEW), False)
+
+    @pytest.mark.parametrize("digest", [OLD, THIRD], ids=["pruned", "never seen"])
+    def test_a_build_whose_copy_is_not_there_is_refused(self, copied: Path, digest: str) -> None:
+        image = f"{REPOSITORY}@{digest}"
+        with pytest.raises(ConfigurationError) as caught:
+            rerun(copied, image)
+
+        assert str(caught.value) == f"there is no copy of {image} any more: copies are kept of {NEW}"
+        assert asked(copied) == (None, False)
 
 
 class TestMarkBaseline:

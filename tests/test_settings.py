@@ -199,6 +199,18 @@ def test_every_setting_is_in_these_tables() -> None:
     assert {case.values[1] for case in SETTINGS} == fields - elsewhere - switches
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        pytest.param(["foo"], "FROM-RUN is 'foo': input should be a valid integer", id="no number"),
+        pytest.param(["0"], "FROM-RUN is '0': input should be greater than or equal to 1", id="no run"),
+        pytest.param(["--from-run=2"], "--from-run is no flag; see", id="as a flag"),
+    ],
+)
+def test_what_is_given_without_a_flag_is_named_without_one(words: Sequence[str], line: str) -> None:
+    assert mistake(MarkBaselineSettings, ["--data-dir=/data", *words]).startswith(line)
+
+
 def without(kind: type[BaseSettings], flag: str) -> list[str]:
     """What the command requires, that flag left out."""
     return [each for each in REQUIRED[kind] if not each.startswith(f"{flag}=")]

@@ -163,7 +163,7 @@ def test_status_tells_what_is_known_and_leaves_out_what_is_not() -> None:
         pytest.param(
             Measure.DURATION,
             Regression(Verdict.INSUFFICIENT_DATA, 3),
-            "3 of 5 runs that a baseline needs",
+            "3 of 5 runs that a baseline needs, the newest left out",
             id="too few runs",
         ),
         pytest.param(
@@ -189,6 +189,13 @@ def test_status_tells_what_is_known_and_leaves_out_what_is_not() -> None:
 )
 def test_a_regression_is_told_in_a_sentence(measure: Measure, regression: Regression, text: str) -> None:
     assert regression_text(measure, regression) == text
+
+
+@pytest.mark.parametrize(("first", "told"), [(0, False), (7, True)], ids=["not marked", "marked"])
+def test_a_mark_is_told(first: int, *, told: bool) -> None:
+    lines = list(status_lines(replace(status(run()), baseline_begins=first)))
+
+    assert ("baseline  marked: of run 7 and those after it" in lines) is told
 
 
 @pytest.mark.parametrize("late", [True, False, None], ids=["late", "in time", "no limit"])

@@ -353,6 +353,7 @@ def test_the_status_in_json_of_a_tester_of_which_nothing_is_known() -> None:
         "node": None,
         "stalled": None,
         "late": None,
+        "baselineBeginsWithRun": None,
         "regressions": {},
         "chains": {},
         "volume": None,

@@ -376,6 +376,11 @@ PROGRESS = ProgressStatus(
             id="a regression",
         ),
         pytest.param(
+            {"regressions": REGRESSIONS, "baseline_begins": 7},
+            "Marked baselines are of run 7 and those after it",
+            id="marked",
+        ),
+        pytest.param(
             {"regressions": REGRESSIONS, "late": True},
             "Late the open run takes longer than usual at most",
             id="late",

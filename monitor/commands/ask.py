@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from pathlib import Path
 
 from monitor.commands.show import folder_of
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import open_existing
 from monitor.model import RequestKind
+from monitor.platforms.builds import BUILDS_FOLDER, BuildStore
 from monitor.references import ImageReference
 from monitor.settings import MarkBaselineSettings, RequestSettings, RerunSettings
 
@@ -30,11 +32,23 @@ def run_rerun(settings: RerunSettings) -> int:
                 raise ConfigurationError(f"{image} is not pinned: name it by digest, as history --json does")
             if wanted.repository != had.repository:
                 raise ConfigurationError(f"{image} is not of {had.repository}, which this tester follows")
+        _refuse_lost_copy(folder_of(settings) / BUILDS_FOLDER, image or last.build.image)
         ledger.ask(RequestKind.RERUN, image, time.time())
         when = f"once run {last.number}, which is open, has ended" if last.open else "at the next look"
         paused = "; paused until resume, which goes for this too" if ledger.paused() else ""
         print(f"{image or last.build.image} is bootstrapped again {when}{paused}")
     return 0
+
+
+def _refuse_lost_copy(folder: Path, image: str) -> None:
+    """Of `local`, only builds whose copies were kept can run again."""
+    if not folder.is_dir():
+        return
+    kept = BuildStore(folder).kept()
+    if ImageReference.parse(image).digest not in kept:
+        raise ConfigurationError(
+            f"there is no copy of {image} any more: copies are kept of {', '.join(kept) or 'none'}"
+        )
 
 
 def run_mark_baseline(settings: MarkBaselineSettings) -> int:

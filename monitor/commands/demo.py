@@ -106,7 +106,11 @@ def _replace_builds(
                 _write_build(executable, done)
             if keep and done == len(BUILDS) and not told:
                 told = True
-                console.print("all builds are done; page and metrics stay until Ctrl-C")
+                data_dir = executable.parent / "data"
+                console.print(
+                    "all builds are done; page and metrics stay until Ctrl-C, and the ledger after it:"
+                )
+                console.print(f"  {sys.executable} -m monitor status --data-dir {data_dir}", soft_wrap=True)
             elif not keep and (done == len(BUILDS) or waited > LONGEST_SECONDS):
                 tester.stopping.set()
 

@@ -27,7 +27,7 @@ from monitor.loop import Init
 from monitor.model import Run, Workload
 from monitor.node import address_of
 from monitor.observe import InitObserver
-from monitor.platforms.builds import BuildStore, FileSource, repository_of
+from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource, repository_of
 from monitor.platforms.local import NODE_STOP_SECONDS, LocalPlatform, Supervisor, node_container
 from monitor.settings import LocalSettings, local_testers
 from monitor.terminal import Reporter
@@ -92,7 +92,7 @@ def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
     stopping = threading.Event()
     stop_on_signals(stopping, LAST_RESORT_SECONDS)
     console = Console(stderr=True)
-    FileSource(settings.build, BuildStore(settings.data_dir / "builds")).check()
+    FileSource(settings.build, BuildStore(settings.data_dir / BUILDS_FOLDER)).check()
     settings = _with_data_dir(settings, arguments)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ def local_tester(
         settings.settled_sync_mode,
         lambda: f"local-{uuid.uuid4()}",
     )
-    builds = BuildStore(data_dir / "builds")
+    builds = BuildStore(data_dir / BUILDS_FOLDER)
     source = FileSource(settings.build, builds)
     ledger, volume = patiently_opened(data_dir, stopping), Volume(data_dir)
     _refuse_another_test(ledger.last(), platform.workload(), data_dir)

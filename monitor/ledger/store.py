@@ -343,6 +343,7 @@ class Ledger:
             first_run_at=first,
             last_success=successes[0] if successes else None,
             compared=self.successes(runs[0]) if runs else (),
+            baseline_begins=self.baseline_begins(),
             consecutive_failures=failures,
             recoveries=len(list(self._path.parent.glob(self._path.name + ".corrupt-*"))),
         )

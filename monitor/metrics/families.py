@@ -201,12 +201,12 @@ FAMILIES = (
         for family in (
             Family(
                 f"bootstrap_monitor_{name}_baseline_{unit}",
-                f"{what}: what is usual by the runs before, in {unit}; absent under 5 comparable runs.",
+                f"{what}: what is usual by the runs before, in {unit}; absent under 6 comparable runs.",
                 of.limits(measure, lambda limit: limit.baseline),
             ),
             Family(
                 f"bootstrap_monitor_{name}_limit_{unit}",
-                f"{what}: more than this is unusual, in {unit}; absent under 5 comparable runs.",
+                f"{what}: more than this is unusual, in {unit}; absent under 6 comparable runs.",
                 of.limits(measure, lambda limit: limit.limit),
             ),
         )

@@ -18,7 +18,9 @@ STABLE_SECONDS = 1.0
 VERSIONS_SECONDS = 30.0
 VERSIONS_TRIES = 3
 BUILDS_KEPT = 5
+BUILDS_FOLDER = "builds"
 _CHUNK_BYTES = 2**20
+_COPIES = "[0-9a-f]" * 64
 
 
 def repository_of(executable: Path) -> str:
@@ -48,6 +50,10 @@ class BuildStore:
             )
         return path
 
+    def kept(self) -> list[str]:
+        """The digests of the builds whose copies are there."""
+        return sorted(f"sha256:{path.name}" for path in self._folder.glob(_COPIES))
+
     def keep(self, executable: Path) -> str:
         """Copy a file into the store; its digest, `sha256:…`, of what was really copied."""
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -72,9 +78,7 @@ class BuildStore:
     def _prune(self) -> None:
         if self._used is None:
             return  # what runs is not known yet
-        copies = sorted(
-            self._folder.glob("[0-9a-f]" * 64), key=lambda path: path.stat().st_mtime, reverse=True
-        )
+        copies = sorted(self._folder.glob(_COPIES), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in copies[BUILDS_KEPT:]:
             if path != self._used:
                 path.unlink(missing_ok=True)

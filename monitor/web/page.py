@@ -166,6 +166,8 @@ def _compared(status: Status) -> str:
         (MEASURES[measure].capitalize(), escape(regression_text(measure, regression)))
         for measure, regression in status.regressions.items()
     ]
+    if status.baseline_begins:
+        rows.append(("Marked", f"baselines are of run {status.baseline_begins} and those after it"))
     if status.late:
         rows.append(("Late", "the open run takes longer than usual at most"))
     return f"<section><h2>Compared with the runs before</h2>{_pairs(rows)}</section>"
