@@ -137,6 +137,10 @@ def each_build_that_the_file_holds_gets_a_result(tester: LocalLife) -> None:
     assert results == [(1, Outcome.SUCCEEDED, COMMITS[0]), (2, Outcome.SUCCEEDED, COMMITS[1])]
     assert all((run.network, run.sync_mode) == ("fuji", "c-chain-state-sync") for run in tester.runs())
     assert all(run.duration_seconds and run.disk_usage_bytes for run in tester.runs())
+    with closing(open_read_only(tester.data_dir)) as ledger:
+        configuration = ledger.reading("configuration")
+    assert configuration is not None
+    assert configuration.value["tester"] == "fuji-c-chain-state-sync"
     assert (code, said[-1], tester.nodes()) == (0, GOES_ON, set())
     for number, commit in enumerate(COMMITS, 1):
         (line,) = (line for line in said if line.startswith(f"✓ run {number} succeeded"))

@@ -135,12 +135,14 @@ def local_tester(
     builds = BuildStore(data_dir / BUILDS_FOLDER)
     source = FileSource(settings.build, builds)
     ledger, volume = patiently_opened(data_dir, stopping), Volume(data_dir)
-    _refuse_another_test(ledger.last(), platform.workload(), data_dir)
+    workload_now = platform.workload()
+    _refuse_another_test(ledger.last(), workload_now, data_dir)
     holder = ledger.holder()
     if holder is not None:
         ledger.release(holder.uid)  # the folder is held exclusively: nobody else lives on it
+    tester = settings.tester or f"{workload_now.network}-{workload_now.sync_mode}"
     # A tick under way may beat for the workload that was recreated meanwhile: that is nobody to wait for.
-    policy = replace(settings.policy(settings.tester or data_dir.name), holder_timeout_seconds=0.0)
+    policy = replace(settings.policy(tester), holder_timeout_seconds=0.0)
     init = Init(
         InitObserver(platform, source, ledger, volume, policy, clock),
         ledger,
