@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit crash fault fault-matrix cluster servers generate bench-regression bench-fleet format lock clean
+.PHONY: help demo test lint unit crash fault fault-matrix cluster servers generate bench-regression bench-fleet bench-registry format lock clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ generate: $(VENV)/test ## write what is made from code: dashboards, the Promethe
 
 bench-regression: $(VENV)/test ## how often the regression verdict is right, on simulated histories
 	$(VENV)/bin/python -m bench.regression $(ARGS)
+
+bench-registry: $(VENV)/test ## what a hostile registry costs, and what is said of it
+	$(VENV)/bin/python -m bench.hostile_registry
 
 bench-fleet: $(VENV)/test ## what a fleet of 1,000 testers costs Prometheus
 	$(VENV)/bin/python -m bench.fleet $(ARGS)

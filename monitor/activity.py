@@ -7,8 +7,11 @@ happens, so that its first time is seen as a rise.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from monitor.errors import MonitorError
 
 IMAGE_CHECK_RESULTS = ("success", "error")
 
@@ -55,6 +58,16 @@ class Activity:
             for each in (*IMAGE_CHECK_RESULTS, result):
                 self._image_checks.setdefault((source, each), 0)
             self._image_checks[source, result] += 1
+
+    @contextmanager
+    def looking(self, source: str) -> Iterator[None]:
+        """Count a look for a newer build by how it ends."""
+        try:
+            yield
+        except MonitorError:
+            self.image_check(source, "error")
+            raise
+        self.image_check(source, "success")
 
     def task_finished(self, task: str, seconds: float, wall: float) -> None:
         """A task went well: it took so long, and ended at this time."""

@@ -3,9 +3,6 @@
 A node that is asked may be starting, busy, broken or another program altogether.  So one reading takes
 bounded time and bounded memory, and raises nothing: what the node did not give is `None`, a node that gives
 nothing at all is `NodeSilent`, and one whose port is closed is `NodeDown`.
-
-Time-outs of sockets bound the wait for the next bytes, not for a whole answer, and a header or the size of a
-chunk may be endless.  Therefore the bounds are kept where bytes come in, by the socket itself.
 """
 
 from __future__ import annotations
@@ -13,18 +10,17 @@ from __future__ import annotations
 import json
 import math
 import re
-import socket
 import time
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import urllib3
-from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import HTTPError, LocationValueError, NewConnectionError
 
+from monitor.bounded_http import BoundedPool, Bounds, body_of
 from monitor.errors import ConfigurationError
 from monitor.model import (
     HealthReport,
@@ -38,13 +34,12 @@ from monitor.model import (
 from monitor.texts import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from _typeshed import WriteableBuffer
+    from collections.abc import Iterable, Mapping
 
 _HEALTH_BYTES = 1 << 20
 _METRICS_BYTES = 8 << 20
-_PIECE_BYTES = 64 << 10
+_METRICS_PATH = "/ext/metrics"
+PIECE_BYTES = 64 << 10
 # One time-out each for health, readiness and metrics, and one for both questions of identity.
 _CALLS = 4
 _NOTHING = NodeAnswering(health=None, bootstrapped=None, identity=None, metrics=None)
@@ -84,7 +79,7 @@ class NodeClient:
 
         """
         self._timeout_seconds = timeout_seconds
-        self._bounds = _Bounds()
+        self._bounds = Bounds()
         self._pool = _pool(url, self._bounds)
         self._identity: NodeIdentity | None = None
         self._identity_of: float | None = None
@@ -117,7 +112,7 @@ class NodeClient:
 
         health = ask("GET", "/ext/health", _HEALTH_BYTES)
         readiness = ask("GET", "/ext/health/readiness", _HEALTH_BYTES)
-        page = ask("GET", "/ext/metrics", _METRICS_BYTES)
+        page = ask("GET", _METRICS_PATH, _METRICS_BYTES)
         metrics = _metrics(page)
         if health is readiness is page is None:
             return NodeSilent(f"{self._where()} does not answer: {problems[0]}")
@@ -148,11 +143,12 @@ class NodeClient:
             redirect=False,
             preload_content=False,
         )
-        # In pieces, because a whole body is given the memory that its length claims.  Packed content is not
-        # asked for and not unpacked: a small answer could become a huge one.
-        pieces = list(response.stream(_PIECE_BYTES, decode_content=False))
+        if path != _METRICS_PATH:
+            return _Answer(response.status, body_of(response))
+        # Whole, the page would take half a MiB of the process's memory for good.
+        kept = _wanted_lines(response.stream(PIECE_BYTES, decode_content=False))
         response.release_conn()
-        return _Answer(response.status, b"".join(pieces))
+        return _Answer(response.status, kept)
 
     def _where(self) -> str:
         return f"{self._pool.host}:{self._pool.port}"
@@ -162,55 +158,6 @@ class NodeClient:
 class _Answer:
     status: int
     body: bytes
-
-
-# ---- Bounds ---------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Bounds:
-    """How long the answer under way may take, and how many bytes."""
-
-    ends_at: float = 0.0
-    bytes_left: int = 0
-
-
-class _BoundedSocket(socket.socket):
-    """A connected socket that receives nothing beyond its bounds."""
-
-    bounds: _Bounds
-
-    @classmethod
-    def around(cls, connected: socket.socket, bounds: _Bounds) -> _BoundedSocket:
-        """Take over a connected socket."""
-        bounded = cls(connected.family, connected.type, connected.proto, fileno=connected.detach())
-        bounded.bounds = bounds
-        return bounded
-
-    def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
-        seconds = self.bounds.ends_at - time.monotonic()
-        if seconds <= 0:
-            raise TimeoutError("the answer takes too long")
-        if self.bounds.bytes_left <= 0:
-            raise OSError("the answer is too large")
-        self.settimeout(seconds)
-        received = super().recv_into(buffer, nbytes, flags)
-        self.bounds.bytes_left -= received
-        return received
-
-
-class _BoundedConnection(HTTPConnection):
-    def __init__(self, host: str, port: int, *, bounds: _Bounds, **settings: Any) -> None:  # noqa: ANN401
-        super().__init__(host, port, **settings)
-        self._bounds = bounds
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock = _BoundedSocket.around(self.sock, self._bounds)
-
-
-class _BoundedPool(HTTPConnectionPool):
-    ConnectionCls = _BoundedConnection
 
 
 def address_of(url: str) -> tuple[str, int]:
@@ -228,9 +175,9 @@ def address_of(url: str) -> tuple[str, int]:
     return parsed.host, parsed.port or 80
 
 
-def _pool(url: str, bounds: _Bounds) -> _BoundedPool:
+def _pool(url: str, bounds: Bounds) -> BoundedPool:
     host, port = address_of(url)
-    return _BoundedPool(host, port, maxsize=1, bounds=bounds)
+    return BoundedPool(host, port, maxsize=1, bounds=bounds)
 
 
 def _refused(error: BaseException) -> bool:
@@ -306,6 +253,17 @@ def _identity(version: _Answer | None, network: _Answer | None) -> NodeIdentity 
     if not isinstance(number, str) or not re.fullmatch(r"[0-9]{1,10}", number):
         return None
     return NodeIdentity(network_id=int(number), version=name, commit=commit)
+
+
+def _wanted_lines(pieces: Iterable[bytes]) -> bytes:
+    kept, rest = bytearray(), b""
+    for piece in chain(pieces, (b"\n",)):
+        rest += piece
+        end = rest.rfind(b"\n") + 1
+        for line in _WANTED_LINE.finditer(rest, 0, end):
+            kept += line[0] + b"\n"
+        rest = rest[end:]
+    return bytes(kept)
 
 
 def _metrics(answer: _Answer | None) -> NodeMetrics | None:

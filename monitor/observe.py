@@ -17,7 +17,7 @@ from monitor.decide.init import InitState
 from monitor.decide.verdicts import identity_difference
 from monitor.decide.vocabulary import Intervention
 from monitor.decide.wait_state import WaitState
-from monitor.errors import MonitorError
+from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import Ledger, recover
 from monitor.model import (
     Build,
@@ -39,7 +39,7 @@ from monitor.model import (
 )
 from monitor.node_log import NodeLogs
 from monitor.observed_time import advanced, observed_interval_seconds
-from monitor.platforms.base import BuildSource, Platform
+from monitor.platforms.base import BuildLookUp, Platform
 from monitor.progress import added_up, chains_at_work, progressed, stored_blocks, works
 from monitor.regression import usual_duration_seconds
 from monitor.time_outs import blocked_by, counted, signs_of
@@ -88,7 +88,7 @@ class InitObserver:
     def __init__(
         self,
         platform: Platform,
-        source: BuildSource,
+        source: BuildLookUp,
         ledger: Ledger,
         volume: Volume,
         policy: Policy,
@@ -100,8 +100,14 @@ class InitObserver:
         self._silent: Holder | None = None
 
     def look_up(self) -> None:
-        """Learn the newest build; kept for the states that follow."""
+        """Learn the newest build; kept for the states that follow.
+
+        Raises:
+            TemporaryError: it cannot be told this time.
+        """
         self._newest = self._source.newest()
+        if self._newest is None:
+            raise TemporaryError("the newest build cannot be told: whoever knows it asked to be left alone")
 
     def found_silent(self, holder: Holder | None) -> None:
         """Remember that this holder does not beat any more."""
@@ -180,6 +186,7 @@ class WaitObserver:
         self._freshness: Freshness | None = None
         self._previous: Instant | None = None
         self._other: tuple[Holder, float] | None = None
+        self._baseline: tuple[tuple[int, int], float | None] | None = None
         self.volume: VolumeReading | None = None
         self.newest: Build | None = None
         self.platform_error: MonitorError | None = None
@@ -244,6 +251,14 @@ class WaitObserver:
         except MonitorError:
             return self.volume
         return replace(self.volume, size_bytes=size_bytes, available_bytes=available_bytes)
+
+    def _baseline_seconds(self, run: Run) -> float | None:
+        """How long runs like this one usually are active; while it is open, only a mark changes that."""
+        key = (run.number, self._ledger.baseline_begins())
+        if self._baseline is None or self._baseline[0] != key:
+            # A quarter of a tick's time, where sixty runs are compared: not in every tick.
+            self._baseline = (key, usual_duration_seconds(self._ledger.successes(run)))
+        return self._baseline[1]
 
     def _current_workload(self, reading: NodeReading, now: Instant) -> Workload | None:
         """What runs; asked again when the node came, went or restarted, else seldom."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from monitor.activity import Activity
 from monitor.decide.wait import blocked_for_long
-from monitor.errors import MonitorError
 from monitor.ledger import Ledger
 from monitor.model import Instant, Policy
 from monitor.observe import WaitObserver
@@ -34,27 +32,25 @@ class BuildWatch:
         source: BuildSource,
         observer: WaitObserver,
         ledger: Ledger,
-        activity: Activity,
         policy: Policy,
         clock: Callable[[], Instant],
     ) -> None:
         self._source, self._observer, self._ledger = source, observer, ledger
-        self._activity, self._policy, self._clock = activity, policy, clock
+        self._policy, self._clock = policy, clock
 
     def __call__(self) -> None:
-        """Look once.  A pod is not started for it while a run is open that no new build would end."""
+        """Look once.  Nothing is started for it while a run is open that no new build would end.
+
+        What is only glimpsed then is shown; a tick takes no build whose versions may still be learned.
+        """
         last = self._ledger.last()
-        may_be_cut_short = self._policy.restart_on_new_build or (last is not None and blocked_for_long(last))
-        busy = last is None or (last.open and not may_be_cut_short)
-        if last is None or (busy and self._source.name == "pod"):
+        if last is None:
             return
-        try:
-            build = self._source.newest()
-        except MonitorError:
-            self._activity.image_check(self._source.name, "error")
-            raise
-        self._activity.image_check(self._source.name, "success")
-        self._observer.newest = build
+        needless = last.open and not self._policy.restart_on_new_build and not blocked_for_long(last)
+        build = self._source.glimpse() if needless else self._source.newest()
+        if build is None:
+            return
+        self._observer.newest = None if needless and build.versions is None else build
         tested = build.same(last.build) or self._ledger.judged(build, last.network, last.sync_mode)
         now = self._clock()
         readings = {

@@ -198,6 +198,21 @@ class PodSettings(TesterSettings):
     check_pod_timeout: Duration = Duration(600)
     """How long a check pod may take, its image's pull included."""
 
+    image_source: Literal["auto", "registry", "pod"] = "auto"
+    """Who tells of new builds: the registry, and a pod for their versions (auto); it alone; or pods alone."""
+
+    registry_config: Path | None = None
+    """Docker configuration with the registry's credentials in its auths; helpers are not supported."""
+
+    registry_ca: Path | None = None
+    """PEM file of authorities that the registry is trusted by, besides the system's."""
+
+    registry_plain_http: bool = False
+    """Ask the registry over plain HTTP, and send no credentials; on this machine it is asked so anyway."""
+
+    registry_auth_host: str = ""
+    """Host (and port) of the registry's token service, where it is another than the registry's own."""
+
     @field_validator("namespace", "pod_name")
     @classmethod
     def _given(cls, value: str) -> str:
@@ -263,8 +278,8 @@ class InitSettings(PodSettings):
 class WaitSettings(PodSettings, WebSettings):
     """Watch the node until it has bootstrapped, then look for a newer build and start again."""
 
-    image_check_interval: Duration = Duration(300)
-    """How often a newer build is looked for."""
+    image_check_interval: Duration | None = None
+    """How often a newer build is looked for; default: 30s, and 5m where only a pod can tell."""
 
 
 class LocalSettings(TesterSettings, WebSettings):

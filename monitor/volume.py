@@ -189,16 +189,16 @@ def free_space(data_dir: Path) -> tuple[int, int]:
 def disk_usage_bytes(root: Path) -> int | None:
     """The blocks that a tree takes, on its own file system; a file with several names counts once.
 
-    What vanishes under way is left out; `None` where some of it may not be read.
+    What vanishes under way is left out; `None` where some of it may not be read.  It may be called in a thread
+    of its own: each look at a file lets the other threads run, and no more than one folder is open.
     """
-    seen: set[tuple[int, int]] = set()
-    pending = [str(root)]
+    seen: set[int] = set()
     try:
-        status = os.lstat(root)
+        status = root.stat()
         total = status.st_blocks * _BLOCK_BYTES
+        pending = [os.path.realpath(root)]
         while pending:
-            for entry in _entries(pending.pop()):
-                total += _entry_bytes(entry, status.st_dev, seen, pending)
+            total += _folder_bytes(pending.pop(), status.st_dev, seen, pending)
     except FileNotFoundError:
         return 0
     except PermissionError:
@@ -206,28 +206,40 @@ def disk_usage_bytes(root: Path) -> int | None:
     return total
 
 
-def _entries(folder: str) -> list[os.DirEntry[str]]:
+def _folder_bytes(folder: str, device: int, seen: set[int], pending: list[str]) -> int:
+    """What the entries of a folder take; folders among them are added to `pending`."""
     try:
-        with os.scandir(folder) as entries:
-            return list(entries)
+        # Its descriptor: the kernel need not find the path anew for each entry, which takes a fifth of the time.
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return 0
+    try:
+        with os.scandir(descriptor) as entries:
+            # One by one: the node may keep a hundred thousand files in one folder.
+            return sum(_entry_bytes(entry, folder, device, seen, pending) for entry in entries)
+    except FileNotFoundError:  # removed, which some C libraries say and others take for the end
+        return 0
+    except OSError as error:  # which names the descriptor, or the entry alone
+        raise OSError(error.errno, error.strerror, folder) from error
+    finally:
+        os.close(descriptor)
 
 
-def _entry_bytes(entry: os.DirEntry[str], device: int, seen: set[tuple[int, int]], pending: list[str]) -> int:
+def _entry_bytes(
+    entry: os.DirEntry[str], folder: str, device: int, seen: set[int], pending: list[str]
+) -> int:
     try:
         status = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return 0
     if status.st_dev != device:
         return 0
-    if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
-        key = (status.st_dev, status.st_ino)
-        if key in seen:
-            return 0
-        seen.add(key)
     if stat.S_ISDIR(status.st_mode):
-        pending.append(entry.path)
+        pending.append(f"{folder}/{entry.name}")
+    elif status.st_nlink > 1:
+        if status.st_ino in seen:
+            return 0
+        seen.add(status.st_ino)
     return status.st_blocks * _BLOCK_BYTES
 
 

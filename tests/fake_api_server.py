@@ -48,6 +48,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # In one piece, as a real one: a body behind its headers waits 40 ms for the client's delayed acknowledgement.
+    wbufsize = -1
     server: _Server
 
     def handle_request(self) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from monitor.activity import Activity
+from monitor.errors import TemporaryError
 
 
 def test_errors_are_counted_by_operation() -> None:
@@ -37,6 +40,16 @@ def test_both_results_of_a_source_are_there_once_it_was_asked() -> None:
     activity.image_check("pod", "success")
     activity.image_check("pod", "success")
     assert activity.so_far().image_checks == {("pod", "success"): 2, ("pod", "error"): 0}
+
+
+def test_a_look_is_counted_by_how_it_ends() -> None:
+    activity = Activity()
+    with activity.looking("registry"):
+        assert not activity.so_far().image_checks, "not before its end"
+    with pytest.raises(TemporaryError), activity.looking("registry"):
+        raise TemporaryError("it does not answer")
+
+    assert activity.so_far().image_checks == {("registry", "success"): 1, ("registry", "error"): 1}
 
 
 def test_no_count_is_lost_between_threads() -> None:

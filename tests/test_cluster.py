@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ import pytest
 from fake_api_server import FakeApiServer, Fault, kubeconfig, serving
 
 from monitor.cluster import Cluster, Connection, FieldManager
+from monitor.cluster.access import TOKEN_KEPT_SECONDS, access_for, from_kubeconfig, in_pod
 from monitor.cluster.answers import Call
-from monitor.cluster.connection import configuration_for, from_kubeconfig, in_cluster
 from monitor.cluster.objects import VERSIONS_ANNOTATION, pod_of
 from monitor.decide.announcements import Announcement
 from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, TemporaryError
@@ -747,8 +747,21 @@ def test_nothing_listens(tmp_path: Path, pauses: Pauses) -> None:
 class TestCredentials:
     """In a pod those of its ServiceAccount, elsewhere a kubeconfig."""
 
-    def test_a_service_account_goes_first(self, tmp_path: Path) -> None:
-        """Its token is missing here, which is an error though a kubeconfig would be there."""
+    @pytest.mark.parametrize(
+        ("files", "obstacle"),
+        [
+            ({"ca.crt": "a"}, "[Errno 2] No such file or directory: '{}/token'"),
+            ({"token": "a"}, "[Errno 2] No such file or directory: '{}/ca.crt'"),
+            ({"token": "\n", "ca.crt": "a"}, "{}/token is empty"),
+        ],
+        ids=["no token", "no authority", "an empty token"],
+    )
+    def test_a_service_account_goes_first(
+        self, tmp_path: Path, files: Mapping[str, str], obstacle: str
+    ) -> None:
+        """It cannot be used here, which is an error though a kubeconfig would be there."""
+        for name, content in files.items():
+            (tmp_path / name).write_text(content)
         environment = {
             "KUBERNETES_SERVICE_HOST": "10.0.0.1",
             "KUBERNETES_SERVICE_PORT": "443",
@@ -756,11 +769,27 @@ class TestCredentials:
         }
 
         with pytest.raises(ConfigurationError) as caught:
-            configuration_for(environment, tmp_path / "absent")
+            access_for(environment, tmp_path)
         assert str(caught.value) == (
-            f"no ServiceAccount's token in {tmp_path}/absent (Service token file does not exist.): "
-            "mount one into this container"
+            f"no ServiceAccount's token in {tmp_path} ({obstacle.format(tmp_path)}): mount one into this container"
         )
+
+    @pytest.mark.parametrize(
+        ("variables", "url"),
+        [
+            ({"HOST": "10.0.0.1", "PORT": "6443"}, "https://10.0.0.1:6443"),
+            ({"HOST": "fd00::1", "PORT": "443"}, "https://[fd00::1]:443"),
+            ({"HOST": "kubernetes.default.svc"}, "https://kubernetes.default.svc:443"),
+        ],
+        ids=["IPv4", "IPv6", "a name"],
+    )
+    def test_the_address_in_a_pod(self, tmp_path: Path, variables: Mapping[str, str], url: str) -> None:
+        """It may be of either family."""
+        for name in ("token", "ca.crt"):
+            (tmp_path / name).write_text("a")
+        environment = {f"KUBERNETES_SERVICE_{name}": value for name, value in variables.items()}
+
+        assert access_for(environment, tmp_path).url == url
 
     @pytest.mark.parametrize(
         "content", [None, "", "a: [", "[1]", "a: b", "\0", "{current-context: c, contexts: 5}"]
@@ -772,7 +801,7 @@ class TestCredentials:
             path.write_text(content)
 
         with pytest.raises(ConfigurationError) as caught:
-            configuration_for({"KUBECONFIG": str(path)})
+            access_for({"KUBECONFIG": str(path)})
         message = str(caught.value)
         assert message.startswith(f"kubeconfig '{path}' cannot be used (")
         assert message.endswith("): set KUBECONFIG to a working one, or run in a pod with a ServiceAccount")
@@ -787,18 +816,23 @@ class TestCredentials:
             api.add(api.pods, pod())
             host, port = api.url.removeprefix("https://").split(":")
             environment = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
-            configuration = in_cluster(environment, tmp_path)
-            cluster = Cluster(Connection(configuration, pause=pauses), "ns")
+            now = [1000.0]
+            access = in_pod(environment, tmp_path, lambda: now[0])
+            cluster = Cluster(Connection(access, pause=pauses), "ns")
             cluster.read_pod("tester-0")
             (tmp_path / "token").write_text("rotated")
             api.token = "rotated"
             with pytest.raises(TemporaryError, match="does not accept the credentials"):
                 cluster.read_pod("tester-0")  # within the minute that it is kept
 
-            hook: Any = configuration.refresh_api_key_hook
-            loader = hook.__closure__[0].cell_contents
-            loader.token_expires_at = loader.token_expires_at.replace(year=2000)
+            now[0] += TOKEN_KEPT_SECONDS
             assert cluster.read_pod("tester-0").uid == "uid-a"
+            (tmp_path / "token").unlink()
+            now[0] += TOKEN_KEPT_SECONDS
+            with pytest.raises(
+                TemporaryError, match=r"No such file or directory: '.*/token'\): is it reachable"
+            ):
+                cluster.read_pod("tester-0")
 
     @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: install the package openssl")
     def test_a_server_of_another_authority_is_not_trusted(self, tmp_path: Path, pauses: Pauses) -> None:
@@ -809,7 +843,7 @@ class TestCredentials:
         with serving(_certificate(tmp_path)) as api:
             host, port = api.url.removeprefix("https://").split(":")
             environment = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
-            connection = Connection(in_cluster(environment, tmp_path / "other"), pause=pauses)
+            connection = Connection(in_pod(environment, tmp_path / "other"), pause=pauses)
 
             with pytest.raises(TemporaryError, match="CERTIFICATE_VERIFY_FAILED") as caught:
                 Cluster(connection, "ns").read_pod("tester-0")
@@ -840,16 +874,20 @@ def test_a_name_cannot_leave_its_path() -> None:
     )
 
 
-def test_the_client_is_imported_only_to_connect(tmp_path: Path) -> None:
-    """And without its generated classes, which cost 25 MiB and half a second."""
+def test_in_a_pod_the_client_is_not_imported(tmp_path: Path) -> None:
+    """It takes 9 MiB; elsewhere it does without its generated classes, which take 25 more and half a second."""
     program = """if True:
-        import sys, monitor.cluster
-        assert not {"kubernetes", "urllib3"} & set(sys.modules)
-        from monitor.cluster.connection import Connection, from_kubeconfig
-        Connection(from_kubeconfig(sys.argv[1]))
+        import sys
+        from pathlib import Path
+        from monitor.cluster.access import from_kubeconfig, in_pod
+        in_pod({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, Path(sys.argv[1]))
+        assert "kubernetes" not in sys.modules
+        from_kubeconfig(sys.argv[2])
         generated = ("kubernetes.client.api.", "kubernetes.client.models.")
         assert [name for name in sys.modules if name.startswith(generated)] == []
     """
+    for name in ("token", "ca.crt"):
+        (tmp_path / name).write_text("a")
     path = kubeconfig(tmp_path, "http://127.0.0.1:1")
 
-    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+    subprocess.run([sys.executable, "-c", program, str(tmp_path), str(path)], check=True)

@@ -473,6 +473,30 @@ def test_a_build_that_was_judged_long_ago_still_is(ledger: Ledger) -> None:
     assert ledger.judged(build(), "fuji", SyncMode.FULL_SYNC) is True
 
 
+@pytest.mark.parametrize(
+    ("runs", "digests", "expected"),
+    [
+        pytest.param([], {OLD}, None, id="no run"),
+        pytest.param([build()], {NEW}, None, id="another build"),
+        pytest.param([build()], {NEW, OLD}, build(), id="one of its digests is enough"),
+        pytest.param([build(), build(NEW)], {OLD}, build(), id="met long ago"),
+        pytest.param(
+            [replace(build(), versions=None)], {OLD}, replace(build(), versions=None), id="no versions"
+        ),
+        pytest.param(
+            [build(), replace(build(), versions=None)], {OLD}, build(), id="where there are versions"
+        ),
+    ],
+)
+def test_a_build_that_was_met_is_known_by_its_digests(
+    ledger: Ledger, runs: list[Build], digests: set[str], expected: Build | None
+) -> None:
+    for number, each in enumerate(runs):
+        ended(ledger, workload(each), seconds=(number + 1) * 10_000)
+
+    assert ledger.build_of(frozenset(digests)) == expected
+
+
 def test_a_run_that_is_open_judges_nothing(ledger: Ledger) -> None:
     started(ledger)
 

@@ -30,7 +30,7 @@ from simulated_builds import (
 
 from monitor import simulated_node
 from monitor.commands.local import exclusively, local_tester
-from monitor.commands.watching import TRIES, tried
+from monitor.commands.patience import TRIES, tried
 from monitor.durations import Duration
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import open_read_only

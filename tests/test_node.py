@@ -24,7 +24,7 @@ from monitor.model import (
     NodeMetrics,
     NodeSilent,
 )
-from monitor.node import NodeClient
+from monitor.node import PIECE_BYTES, NodeClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -332,6 +332,22 @@ def test_what_the_metrics_page_tells(page: str, expected: NodeMetrics) -> None:
 
     assert isinstance(reading, NodeAnswering)
     assert reading.metrics == expected
+
+
+PEERS_LINE = "avalanche_network_peers 12345\n"
+
+
+@pytest.mark.parametrize("ends", ["", "\n"], ids=["without an end", "with an end"])
+@pytest.mark.parametrize("beyond", range(len(PEERS_LINE) + 1))
+def test_a_line_that_comes_in_two_pieces_is_whole(beyond: int, ends: str) -> None:
+    """Wherever the page is cut; also where its last line has no end."""
+    filling = "#" * (PIECE_BYTES - len(PEERS_LINE) + beyond - 1) + "\n"
+    page = filling + PEERS_LINE.rstrip("\n") + ends
+    with serving({"/ext/metrics": (200, page.encode())}) as node:
+        reading = NodeClient(node.url).read()
+
+    assert isinstance(reading, NodeAnswering)
+    assert reading.metrics == NodeMetrics(None, {}, 12345, None)
 
 
 STAKE = "not connected to enough stake: connected to 6.505707%; required at least 80.000000%"

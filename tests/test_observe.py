@@ -654,25 +654,43 @@ def test_what_the_platform_said_long_ago_is_not_held_for_what_it_says(watch: Wat
     assert counted[-1] <= 10 + WORKLOAD_KEPT_SECONDS_WHILE_DOWN
 
 
+def open_run_after(ledger: Ledger, successes: int) -> None:
+    """A run is open, after so many of an hour each."""
+    pod = workload(build())
+    for number in range(successes + 1):
+        ledger.record(NOW, "default", (BeginClearing(pod, ""),))
+        ledger.record(NOW, "default", (BeginRun(pod),))
+        last = ledger.last()
+        assert last is not None
+        if number < successes:
+            end = EndRun(last, Outcome.SUCCEEDED, None, "", 3600.0, 3600.0, 1)
+            ledger.record(NOW, "default", (end,))
+
+
 @pytest.mark.parametrize(
     ("successes", "seconds"), [(FEWEST + LAG - 1, None), (FEWEST + LAG, 3600.0)], ids=["too few", "enough"]
 )
 def test_an_open_run_is_held_against_what_is_usual(
     edge: Edge, tmp_path: Path, successes: int, seconds: float | None
 ) -> None:
-    pod = workload(build())
     with closing(open_ledger(tmp_path)) as ledger:
-        for number in range(successes + 1):
-            ledger.record(NOW, "default", (BeginClearing(pod, ""),))
-            ledger.record(NOW, "default", (BeginRun(pod),))
-            last = ledger.last()
-            assert last is not None
-            if number < successes:
-                end = EndRun(last, Outcome.SUCCEEDED, None, "", 3600.0, 3600.0, 1)
-                ledger.record(NOW, "default", (end,))
+        open_run_after(ledger, successes)
         found = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look().state.baseline_seconds
 
     assert found == (None if seconds is None else pytest.approx(seconds, rel=0.05))
+
+
+def test_what_is_usual_is_what_a_person_marked_last(edge: Edge, tmp_path: Path) -> None:
+    """Also while the run is open."""
+    with closing(open_ledger(tmp_path)) as ledger:
+        open_run_after(ledger, FEWEST + LAG)
+        observer = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path)
+        found = [observer.look().state.baseline_seconds]
+        for first_run in ("2", "1"):
+            ledger.ask(RequestKind.MARK_BASELINE, first_run, NOW.wall)
+            found.append(observer.look().state.baseline_seconds)
+
+    assert found == [pytest.approx(3600, rel=0.05), None, found[0]]
 
 
 def test_what_a_person_asked_for_is_part_of_the_state(observer: WaitObserver, ledger: Ledger) -> None:
@@ -721,7 +739,17 @@ def test_a_revert_of_this_very_pod_is_not_counted_again(edge: Edge, ledger: Ledg
 class Unasked:
     """A source that nothing should ask."""
 
-    name = "unasked"
-
     def newest(self) -> Build:
         raise AssertionError("it was asked")
+
+
+def test_init_cannot_go_on_without_an_answer(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
+    """A registry that asked to be left alone: that may pass, so it is tried again."""
+
+    class Silent:
+        def newest(self) -> None:
+            return None
+
+    observer = InitObserver(edge, Silent(), ledger, Volume(tmp_path), POLICY, edge.clock)
+    with pytest.raises(TemporaryError, match="the newest build cannot be told"):
+        observer.look_up()

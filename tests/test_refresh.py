@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from builders import NEW, NOW, OLD, POLICY, build, workload
 
-from monitor.activity import Activity
 from monitor.decide.announcements import Announcement
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
+from monitor.decide.wait import BLOCKED_LONG_SECONDS
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
 from monitor.model import Build, Instant, NodeReading, Outcome, Policy, Reason, Workload
@@ -51,18 +51,22 @@ class NeverAsked:
 
 @dataclass
 class Source:
-    """Knows the newest build, or fails; counts how often it was asked."""
+    """Knows the newest build, or fails; `shown` is what costs nothing to tell of it."""
 
-    name: str = "pod"
-    found: Build = field(default_factory=lambda: build(NEW))
+    found: Build | None = field(default_factory=lambda: build(NEW))
+    shown: Build | None = None
     error: MonitorError | None = None
-    asked: int = 0
+    asked: list[str] = field(default_factory=list)
 
-    def newest(self) -> Build:
-        self.asked += 1
+    def newest(self) -> Build | None:
+        self.asked.append("newest")
         if self.error is not None:
             raise self.error
         return self.found
+
+    def glimpse(self) -> Build | None:
+        self.asked.append("glimpse")
+        return self.shown
 
 
 LATER = replace(NOW, wall=NOW.wall + 60, boot_seconds=NOW.boot_seconds + 60)
@@ -131,11 +135,10 @@ class Watch:
     observer: WaitObserver
     source: Source = field(default_factory=Source)
     policy: Policy = POLICY
-    activity: Activity = field(default_factory=Activity)
 
     def look(self) -> None:
         """Look once."""
-        BuildWatch(self.source, self.observer, self.ledger, self.activity, self.policy, lambda: LATER)()
+        BuildWatch(self.source, self.observer, self.ledger, self.policy, lambda: LATER)()
 
     def shown(self) -> tuple[str | None, float | None]:
         """What the ledger shows: the image that waits to be tested, and when one was looked for."""
@@ -152,38 +155,71 @@ class TestBuildWatch:
     """Asked for no more than is needed, and told at once."""
 
     @pytest.mark.parametrize(
-        ("name", "run_is", "restart", "asked"),
+        ("run_is", "restart", "blocked", "asked"),
         [
-            pytest.param("pod", "none", False, 0, id="before the first run"),
-            pytest.param("file", "none", True, 0, id="before the first run, whoever is asked"),
-            pytest.param("pod", "open", False, 0, id="no pod beside an open run that no build would end"),
-            pytest.param("pod", "open", True, 1, id="a pod where a new build ends the run"),
-            pytest.param("registry", "open", False, 1, id="what costs no pod is asked beside an open run"),
-            pytest.param("file", "open", False, 1, id="a file is looked at beside an open run"),
-            pytest.param("pod", "ended", False, 1, id="a pod once the run is finished"),
+            pytest.param("none", False, False, [], id="before the first run"),
+            pytest.param("none", True, False, [], id="before the first run, though it may be cut short"),
+            pytest.param(
+                "open", False, False, ["glimpse"], id="nothing is started for a build that must wait"
+            ),
+            pytest.param("open", True, False, ["newest"], id="a new build ends the run"),
+            pytest.param("open", False, True, ["newest"], id="a new build ends a run blocked for long"),
+            pytest.param("ended", False, False, ["newest"], id="the run is finished"),
         ],
     )
     def test_who_is_asked_when(
         self,
         watch: Watch,
-        name: str,
         run_is: str,
         restart: bool,  # noqa: FBT001 (the case)
-        asked: int,
+        blocked: bool,  # noqa: FBT001 (the case)
+        asked: list[str],
     ) -> None:
-        watch.source.name = name
         watch.policy = replace(POLICY, restart_on_new_build=restart)
         if run_is != "none":
             begin(watch.ledger, build(OLD))
         if run_is == "ended":
             end(watch.ledger, Outcome.SUCCEEDED)
+        if blocked:
+            last = watch.ledger.last()
+            assert last is not None
+            books = replace(last.bookkeeping, blocked_seconds=BLOCKED_LONG_SECONDS)
+            watch.ledger.record(NOW, "default", books=replace(last, bookkeeping=books))
         watch.look()
 
         assert watch.source.asked == asked
-        assert (watch.observer.newest == build(NEW)) is bool(asked)
-        checks = {(name, "success"): 1, (name, "error"): 0} if asked else {}
-        assert watch.activity.so_far().image_checks == checks
-        assert watch.shown() == ((build(NEW).image, LATER.wall) if asked else (None, None))
+        found = asked == ["newest"]
+        assert (watch.observer.newest == build(NEW)) is found
+        assert watch.shown() == ((build(NEW).image, LATER.wall) if found else (None, None))
+
+    @pytest.mark.parametrize(
+        ("shown", "taken"),
+        [
+            pytest.param(build(NEW), build(NEW), id="one that is known is taken once it is time"),
+            pytest.param(replace(build(NEW), versions=None), None, id="one that is not is only shown"),
+        ],
+    )
+    def test_what_is_glimpsed_beside_an_open_run(
+        self, watch: Watch, shown: Build, taken: Build | None
+    ) -> None:
+        """Else the run's end could take an older build, or this one before its versions are known."""
+        begin(watch.ledger, build(OLD))
+        watch.observer.newest = build(OLD)
+        watch.source.shown = shown
+        watch.look()
+
+        assert watch.shown() == (build(NEW).image, LATER.wall)
+        assert watch.observer.newest == taken
+
+    def test_without_an_answer_nothing_changes(self, watch: Watch) -> None:
+        begin(watch.ledger, build(OLD))
+        end(watch.ledger, Outcome.SUCCEEDED)
+        watch.look()
+        watch.source.found = None
+        watch.look()
+
+        assert watch.observer.newest == build(NEW)
+        assert watch.source.asked == ["newest"] * 2
 
     @pytest.mark.parametrize(
         ("outcome", "reason", "found", "waits"),
@@ -233,12 +269,12 @@ class TestBuildWatch:
 
     def test_the_build_that_is_under_way_is_not_new(self, watch: Watch) -> None:
         begin(watch.ledger, build(OLD))
-        watch.source = Source("file", build(OLD))
+        watch.source.shown = build(OLD)
         watch.look()
 
-        assert (watch.source.asked, watch.shown()) == (1, (None, LATER.wall))
+        assert (watch.source.asked, watch.shown()) == (["glimpse"], (None, LATER.wall))
 
-    def test_a_failed_look_is_counted_and_what_was_known_stays(self, watch: Watch) -> None:
+    def test_a_look_that_fails_changes_nothing(self, watch: Watch) -> None:
         begin(watch.ledger, build(OLD))
         end(watch.ledger, Outcome.SUCCEEDED)
         watch.look()
@@ -246,6 +282,5 @@ class TestBuildWatch:
         with pytest.raises(TemporaryError, match="the registry does not answer"):
             watch.look()
 
-        assert watch.activity.so_far().image_checks == {("pod", "success"): 1, ("pod", "error"): 1}
         assert watch.observer.newest == build(NEW)
         assert watch.shown() == (build(NEW).image, LATER.wall)

@@ -105,6 +105,11 @@ POD = TESTER | {
     "pod_uid": "",
     "node_container_name": "node",
     "check_pod_timeout": 600.0,
+    "image_source": "auto",
+    "registry_config": None,
+    "registry_ca": None,
+    "registry_plain_http": False,
+    "registry_auth_host": "",
 }
 WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key": None}
 
@@ -113,7 +118,7 @@ WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key"
     ("kind", "defaults"),
     [
         pytest.param(InitSettings, POD, id="init"),
-        pytest.param(WaitSettings, POD | WEB | {"image_check_interval": 300.0}, id="wait-for-completion"),
+        pytest.param(WaitSettings, POD | WEB | {"image_check_interval": None}, id="wait-for-completion"),
         pytest.param(
             LocalSettings,
             TESTER
@@ -180,6 +185,10 @@ SETTINGS: list[Any] = [
         (InitSettings, "pod_uid", "6d5c", "6d5c"),
         (InitSettings, "node_container_name", "avago", "avago"),
         (InitSettings, "check_pod_timeout", "20m", 1200.0),
+        (InitSettings, "image_source", "registry", "registry"),
+        (InitSettings, "registry_config", "/secret/config.json", Path("/secret/config.json")),
+        (InitSettings, "registry_ca", "/ca.pem", Path("/ca.pem")),
+        (InitSettings, "registry_auth_host", "auth.example:8443", "auth.example:8443"),
         (WaitSettings, "image_check_interval", "30s", 30.0),
         (WaitSettings, "web_listen_address", "127.0.0.1:80", "127.0.0.1:80"),
         (LocalSettings, "data_dir", ".", Path()),
@@ -194,7 +203,7 @@ SETTINGS: list[Any] = [
 def test_every_setting_is_in_these_tables() -> None:
     fields = {name for kind in REQUIRED for name in kind.model_fields}
     elsewhere = {"build", "image", "from_run", "web_tls_certificate", "web_tls_key"}
-    switches = {"debug", "keep", "json_output"}
+    switches = {"debug", "keep", "json_output", "registry_plain_http"}
 
     assert {case.values[1] for case in SETTINGS} == fields - elsewhere - switches
 
@@ -249,6 +258,7 @@ def test_a_flag_wins_over_a_variable(
     ("kind", "name", "field"),
     [
         pytest.param(InitSettings, "debug", "debug", id="debug"),
+        pytest.param(InitSettings, "registry-plain-http", "registry_plain_http", id="registry-plain-http"),
         pytest.param(DemoSettings, "keep", "keep", id="keep"),
         pytest.param(StatusSettings, "json", "json_output", id="status as JSON"),
         pytest.param(HistorySettings, "json", "json_output", id="history as JSON"),
@@ -256,7 +266,7 @@ def test_a_flag_wins_over_a_variable(
 )
 def test_a_switch(kind: type[BaseSettings], name: str, field: str, monkeypatch: pytest.MonkeyPatch) -> None:
     by_flag = getattr(read(kind, [f"--{name}"]), field)
-    monkeypatch.setenv(f"BOOTSTRAP_MONITOR_{name.upper()}", "true")
+    monkeypatch.setenv(f"BOOTSTRAP_MONITOR_{name.upper().replace('-', '_')}", "true")
     by_variable = getattr(read(kind), field)
     against_variable = getattr(read(kind, [f"--no-{name}"]), field)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import threading
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -434,6 +437,73 @@ def test_what_a_link_points_to_is_not_counted(tmp_path: Path) -> None:
     assert disk_usage_bytes(root) == blocks(root, root / "link", root / "file") < 1_000_000
 
 
+def test_a_folder_of_many_files_takes_no_memory(tmp_path: Path) -> None:
+    """Of 200,000, a list of them would take 170 MiB."""
+    for number in range(2_000):
+        (tmp_path / str(number)).touch()
+    tracemalloc.start()
+    disk_usage_bytes(tmp_path)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak_bytes < 100_000
+
+
+def test_what_is_mounted_below_is_not_counted(tmp_path: Path) -> None:
+    root = fill(tmp_path / "avalanchego")
+    mounted = root / "mounted"
+    mounted.mkdir()
+    script = """if True:
+        import sys
+        from pathlib import Path
+        from monitor.volume import disk_usage_bytes
+        (Path(sys.argv[1]) / "mounted" / "big").write_bytes(bytes(1_000_000))
+        print(disk_usage_bytes(Path(sys.argv[1])))
+    """
+    (usage_bytes,) = lines_on_a_mount(mounted, script, str(root))
+
+    assert int(usage_bytes) == blocks(root, *(each for each in root.rglob("*") if each != mounted))
+
+
+def test_the_node_may_remove_and_replace_what_is_measured(tmp_path: Path) -> None:
+    """Folders of files come and go under the walk, and now and then a link to much more is in their place."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "big").write_bytes(os.urandom(10_000_000))
+    root = fill(tmp_path / "avalanchego")
+    for number in range(300):  # between the look at a folder and the look into it there is time
+        (root / str(number)).touch()
+    stays = disk_usage_bytes(root)
+    assert stays is not None
+    ended = threading.Event()
+
+    def churn() -> None:
+        folder = root / "folder"
+        while not ended.is_set():
+            folder.mkdir()
+            for number in range(10):
+                (folder / str(number)).write_text("some")
+            shutil.rmtree(folder)
+            folder.symlink_to(outside)
+            for number in range(10):
+                (root / f"new-{number}").write_text("some")
+            for number in range(10):
+                (root / f"new-{number}").unlink()
+            folder.unlink()
+
+    node = threading.Thread(target=churn)
+    node.start()
+    try:
+        found = [disk_usage_bytes(root) for _ in range(700)]
+    finally:
+        ended.set()
+        node.join()
+
+    assert [each for each in found if each is None or not stays <= each < stays + 1_000_000] == []
+    assert len(set(found)) > 1, "nothing changed under the walks, which proves nothing"
+    assert disk_usage_bytes(root) == stays
+
+
 def test_a_link_that_leads_nowhere_cannot_be_measured(tmp_path: Path) -> None:
     a_link_to_itself(tmp_path)
     with pytest.raises(TemporaryError) as refused:
@@ -443,10 +513,11 @@ def test_a_link_that_leads_nowhere_cannot_be_measured(tmp_path: Path) -> None:
     assert str(refused.value) == expected
 
 
-def test_usage_is_unknown_where_a_folder_may_not_be_read() -> None:
+@pytest.mark.parametrize("mode", [0o000, 0o400, 0o100], ids=["closed", "only listed", "not listed"])
+def test_usage_is_unknown_where_a_folder_may_not_be_read(mode: int) -> None:
     with ordinary_user() as data_dir:
         closed = fill(data_dir / "avalanchego") / "db"
-        closed.chmod(0)
+        closed.chmod(mode)
         reading = Volume(data_dir).measure(NOW)
         closed.chmod(0o700)
         reading_again = Volume(data_dir).measure(NOW)

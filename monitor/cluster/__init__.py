@@ -1,7 +1,8 @@
 """The cluster behind one door: what the monitor reads from Kubernetes and asks of it, as plain values.
 
-`connection` is the only module that imports the `kubernetes` client, and only once it connects; `answers`
-says what each answer means; `objects` turns JSON into values; `gateway` has the operations.
+`access` finds the API server, and alone imports the `kubernetes` client, where there is a kubeconfig to read;
+`connection` sends the calls; `answers` says what each answer means; `objects` turns JSON into values; `gateway` has
+the operations.
 """
 
 from monitor.cluster.connection import Connection, Pause, forever

@@ -10,8 +10,9 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from monitor.cluster.access import access_for
 from monitor.cluster.answers import Answer, Call
-from monitor.cluster.connection import Connection, Pause, configuration_for, forever
+from monitor.cluster.connection import Connection, Pause, forever
 from monitor.cluster.objects import (
     VERSIONS_ANNOTATION,
     StatefulSet,
@@ -56,7 +57,7 @@ class Cluster:
         Raises:
             ConfigurationError: neither is there, or what is there is unusable.
         """
-        connection = Connection(configuration_for(environment), pause=pause, jitter=jitter)
+        connection = Connection(access_for(environment), pause=pause, jitter=jitter)
         return cls(connection, namespace, pause=pause)
 
     @property

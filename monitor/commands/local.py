@@ -16,9 +16,11 @@ from pathlib import Path
 from rich.console import Console
 
 from monitor.act import Actor
+from monitor.activity import Activity
 from monitor.clock import SystemClock
+from monitor.commands.patience import patiently_opened, tried
 from monitor.commands.signals import stop_on_signals
-from monitor.commands.watching import Watching, patiently_opened, tried, watching
+from monitor.commands.watching import Watching, watching
 from monitor.configuration import configuration_of
 from monitor.daemon import Job
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
@@ -28,6 +30,7 @@ from monitor.model import Run, Workload
 from monitor.node import address_of
 from monitor.observe import InitObserver
 from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource, repository_of
+from monitor.platforms.counted import CountedSource
 from monitor.platforms.local import NODE_STOP_SECONDS, LocalPlatform, Supervisor, node_container
 from monitor.settings import LocalSettings, local_testers
 from monitor.terminal import Reporter
@@ -133,7 +136,8 @@ def local_tester(
         lambda: f"local-{uuid.uuid4()}",
     )
     builds = BuildStore(data_dir / BUILDS_FOLDER)
-    source = FileSource(settings.build, builds)
+    activity = Activity()
+    source = CountedSource(FileSource(settings.build, builds), "file", activity)
     ledger, volume = patiently_opened(data_dir, stopping), Volume(data_dir)
     workload_now = platform.workload()
     _refuse_another_test(ledger.last(), workload_now, data_dir)
@@ -184,6 +188,7 @@ def local_tester(
         platform,
         source,
         ledger,
+        activity,
         stopping,
         settings.image_check_interval,
         node_url,

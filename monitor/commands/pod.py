@@ -8,20 +8,25 @@ import signal
 import threading
 
 from monitor.act import Actor
+from monitor.activity import Activity
 from monitor.clock import SystemClock
 from monitor.cluster import Cluster, Pause, forever
+from monitor.commands.patience import patiently_opened, tried
 from monitor.commands.signals import end_before_long, stop_on_signals
-from monitor.commands.watching import patiently_opened, tried, watching
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, recover
 from monitor.loop import Init
 from monitor.observe import InitObserver
 from monitor.platforms.check_pod import CheckPatience, CheckPodSource
+from monitor.platforms.discovery import Discovery
 from monitor.platforms.kubernetes import KubernetesPlatform, OwnPod
+from monitor.registry import Pace, Registry, RegistryOptions
 from monitor.settings import InitSettings, PodSettings, WaitSettings
 from monitor.volume import Volume
 
 LAST_RESORT_SECONDS = 4.5
+REGISTRY_LOOK_SECONDS = 30.0
+POD_LOOK_SECONDS = 300.0
 
 _log = logging.getLogger(__name__)
 
@@ -52,10 +57,24 @@ def run_wait(settings: WaitSettings) -> int:
     Raises:
         MonitorError: it cannot begin.
     """
+    from monitor.commands.watching import watching  # noqa: PLC0415 - init does without
+
     stopping = threading.Event()
     stop_on_signals(stopping, LAST_RESORT_SECONDS)
-    platform, source = _platform(settings, stopping.wait)
-    ledger = patiently_opened(settings.data_dir, stopping)
+    cluster, platform = _platform(settings, stopping.wait)
+    ledger, activity = patiently_opened(settings.data_dir, stopping), Activity()
+    by_pod = settings.image_source == "pod"
+    seconds = settings.image_check_interval or (POD_LOOK_SECONDS if by_pod else REGISTRY_LOOK_SECONDS)
+    source = _source(
+        settings,
+        cluster,
+        platform,
+        ledger,
+        activity,
+        stopping.wait,
+        first_pause_seconds=seconds,
+        pod_interval_seconds=settings.image_check_interval or POD_LOOK_SECONDS,
+    )
     parts = watching(
         settings,
         settings,
@@ -63,8 +82,9 @@ def run_wait(settings: WaitSettings) -> int:
         platform,
         source,
         ledger,
+        activity,
         stopping,
-        settings.image_check_interval,
+        seconds,
         settings.node_url,
     )
     parts.listen()
@@ -76,8 +96,18 @@ def run_wait(settings: WaitSettings) -> int:
 def _init(settings: InitSettings, pause: Pause) -> bool:
     """Whether the node may start."""
     stopping = threading.Event()
-    platform, source = _platform(settings, pause)
+    cluster, platform = _platform(settings, pause)
     ledger = patiently_opened(settings.data_dir, stopping)
+    source = _source(
+        settings,
+        cluster,
+        platform,
+        ledger,
+        Activity(),
+        pause,
+        first_pause_seconds=0.0,
+        pod_interval_seconds=0.0,
+    )
     policy, clock, volume = settings.policy(settings.tester_name), SystemClock(), Volume(settings.data_dir)
     init = Init(
         InitObserver(platform, source, ledger, volume, policy, clock),
@@ -104,7 +134,7 @@ def _init(settings: InitSettings, pause: Pause) -> bool:
     return proceed
 
 
-def _platform(settings: PodSettings, pause: Pause) -> tuple[KubernetesPlatform, CheckPodSource]:
+def _platform(settings: PodSettings, pause: Pause) -> tuple[Cluster, KubernetesPlatform]:
     cluster = Cluster.connect(settings.namespace, pause=pause)
     own = OwnPod(
         settings.pod_name,
@@ -114,7 +144,29 @@ def _platform(settings: PodSettings, pause: Pause) -> tuple[KubernetesPlatform, 
         settings.settled_sync_mode,
         settings.pod_uid,
     )
-    source = CheckPodSource(
+    return cluster, KubernetesPlatform(cluster, own, pause=pause)
+
+
+def _source(
+    settings: PodSettings,
+    cluster: Cluster,
+    platform: KubernetesPlatform,
+    ledger: Ledger,
+    activity: Activity,
+    pause: Pause,
+    *,
+    first_pause_seconds: float,
+    pod_interval_seconds: float,
+) -> Discovery:
+    """Whoever tells of new builds; `init` needs an answer now, so it pauses for none."""
+    options = RegistryOptions(
+        settings.registry_config,
+        settings.registry_ca,
+        settings.registry_plain_http,
+        settings.registry_auth_host,
+    )
+    options.check()
+    pods = CheckPodSource(
         cluster,
         settings.pod_name,
         settings.node_container_name,
@@ -122,7 +174,16 @@ def _platform(settings: PodSettings, pause: Pause) -> tuple[KubernetesPlatform, 
         patience=CheckPatience(deadline_seconds=settings.check_pod_timeout),
         pause=pause,
     )
-    return KubernetesPlatform(cluster, own, pause=pause), source
+    return Discovery(
+        None
+        if settings.image_source == "pod"
+        else lambda: Registry(platform.repository(), settings.rolling_tag, options),
+        None if settings.image_source == "registry" else pods,
+        ledger.build_of,
+        activity,
+        pace=Pace(first_pause_seconds),
+        pod_interval_seconds=pod_interval_seconds,
+    )
 
 
 def _release(ledger: Ledger, platform: KubernetesPlatform) -> None:

@@ -47,6 +47,10 @@ FROM runs
 WHERE outcome = ? AND network = ? AND sync_mode = ? AND testbed = ? AND number >= ?
 ORDER BY number DESC LIMIT ?
 """
+# Asked in every tick: not all runs of a year are read for it.
+_SAME_BUILD = (
+    "EXISTS (SELECT 1 FROM json_each(digests) AS its JOIN json_each(?) AS asked ON its.value = asked.value)"
+)
 
 
 class VolumeFullError(TemporaryError):
@@ -98,8 +102,15 @@ class Ledger:
 
     def judged(self, build: Build, network: str, sync_mode: SyncMode) -> bool:
         """Whether a run of this build, network and mode has an outcome that speaks of the build."""
-        ended = self._runs("outcome IS NOT NULL AND network = ? AND sync_mode = ?", -1, (network, sync_mode))
-        return any(run.judged and run.build.same(build) for run in ended)
+        condition = f"outcome IS NOT NULL AND network = ? AND sync_mode = ? AND {_SAME_BUILD}"
+        values = (network, sync_mode, json.dumps(sorted(build.digests)))
+        return any(run.judged for run in self._runs(condition, -1, values))
+
+    def build_of(self, digests: frozenset[str]) -> Build | None:
+        """The build of any run that has one of these digests, with its versions where a run has them."""
+        runs = self._runs("TRUE", -1)
+        found = [run.build for run in runs if not run.build.digests.isdisjoint(digests)]
+        return next((build for build in found if build.versions), found[0] if found else None)
 
     def attempt(self) -> Attempt | None:
         """The attempt that was recorded and whose run has not started."""

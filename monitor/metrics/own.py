@@ -26,7 +26,7 @@ class OwnFamily:
 OWN_FAMILIES = (
     OwnFamily(
         "bootstrap_monitor_image_checks_total",
-        "Looks for a newer build, by where it was looked for (source) and result.",
+        "Looks for a newer build, by who was asked (registry, pod or file) and result.",
         lambda activities: activities.image_checks.items(),
         ("source", "result"),
     ),

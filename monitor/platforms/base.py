@@ -57,16 +57,25 @@ class Platform(Protocol):
         ...
 
 
-class BuildSource(Protocol):
+class BuildLookUp(Protocol):
     """Knows which build is newest under the rolling tag."""
 
-    @property
-    def name(self) -> str:
-        """The metric label `source`: `pod`, `registry`, `file`."""
+    def newest(self) -> Build | None:
+        """Look it up, with its versions; `None`: it is not time yet to look again.
+
+        Raises:
+            TemporaryError: it could not be learned this time.
+        """
         ...
 
-    def newest(self) -> Build:
-        """Look it up.
+
+class BuildSource(BuildLookUp, Protocol):
+    """The same for as long as it takes; counts how often it was asked, and with what result."""
+
+    def glimpse(self) -> Build | None:
+        """What is known of it without starting anything for it; `None`: nothing, or not yet.
+
+        Its versions may be missing, though `newest` would tell them.
 
         Raises:
             TemporaryError: it could not be learned this time.

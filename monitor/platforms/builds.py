@@ -87,8 +87,6 @@ class BuildStore:
 class FileSource:
     """The newest build is what the file holds now, once nobody writes it any more."""
 
-    name = "file"
-
     def __init__(
         self, executable: Path, builds: BuildStore, sleep: Callable[[float], None] = time.sleep
     ) -> None:

@@ -53,7 +53,7 @@ class _LookUp:
 
 
 class CheckPodSource:
-    """Implements `BuildSource` with a pod that runs the image under the rolling tag."""
+    """Runs the image under the rolling tag, or another, in a pod."""
 
     def __init__(
         self,
@@ -76,25 +76,25 @@ class CheckPodSource:
         self._pause = pause
         self._versionless: set[str] = set()
 
-    @property
-    def name(self) -> str:
-        """The metric label `source`."""
-        return "pod"
-
     def newest(self) -> Build:
-        """Run the image under the rolling tag, up to three times while it prints no versions.
-
-        Raises:
-            ConfigurationError: its digest cannot be told, or its name is taken.
-            TemporaryError: it could not be pulled or started, or not in time.
-        """
+        """Run the image under the rolling tag of the own node's repository; as `learn`."""
         own = self._cluster.pod_manifest(self._pod_name)
         repository = ImageReference.parse(node_of(own, self._node_container_name)["image"]).repository
+        return self._run(own, f"{repository}:{self._rolling_tag}")
+
+    def learn(self, image: str) -> Build:
+        """Run an image, up to three times while it prints no versions.
+
+        Raises:
+            ConfigurationError: its digest cannot be told, or the check pod's name is taken.
+            TemporaryError: it could not be pulled or started, or not in time.
+        """
+        return self._run(self._cluster.pod_manifest(self._pod_name), image)
+
+    def _run(self, own: JsonObject, image: str) -> Build:
+        repository = ImageReference.parse(image).repository
         manifest = check_pod(
-            own,
-            self._node_container_name,
-            f"{repository}:{self._rolling_tag}",
-            deadline_seconds=self._patience.deadline_seconds,
+            own, self._node_container_name, image, deadline_seconds=self._patience.deadline_seconds
         )
         failed: dict[str, int] = {}
         while True:
@@ -105,8 +105,8 @@ class CheckPodSource:
                 if failed[found.digest] < _TRIES:
                     continue
                 self._versionless.add(found.digest)
-            image = ImageReference(repository).with_digest(found.digest)
-            return Build(image, frozenset({found.digest}), found.versions)
+            pinned = ImageReference(repository).with_digest(found.digest)
+            return Build(pinned, frozenset({found.digest}), found.versions)
 
     def _look_up(self, manifest: JsonObject) -> _LookUp:
         """Run it once; whatever happens, no check pod stays."""

@@ -79,6 +79,7 @@ class KubernetesPlatform:
         self._clock = clock
         self._pause = pause
         self._uid: str | None = None
+        self._repository = ""
         self._stateful_set_name = self._stateful_set_uid = ""
         self._deleted_at: float | None = None
         self._unchanged = False
@@ -106,6 +107,15 @@ class KubernetesPlatform:
             settings_digest=configuration.settings_digest,
             process=_process(pod.states.get(node.name)),
         )
+
+    def repository(self) -> str:
+        """The repository of the node's image, read once: it stays for as long as the pod does."""
+        if not self._repository:
+            pod = self._own_pod()
+            if pod is None:
+                raise self._gone()
+            self._repository = ImageReference.parse(self._node(pod).image).repository
+        return self._repository
 
     def pin(self, build: Build) -> None:
         """Set the StatefulSet's template to the build; nothing is written where it is so already."""

@@ -282,6 +282,7 @@ def tester_flags(data_dir: Path, node_port: int) -> list[str]:
         "--health-check-interval=100ms",
         "--disk-check-interval=100ms",
         "--holder-timeout=1s",
+        "--image-source=pod",  # there is no registry
         "--log-format=plain",
     ]
 

@@ -60,6 +60,17 @@ def test_a_permission_that_lacks_is_named(deploy: Deploy, verb: str, resource: s
     assert f"allow {verb} on {resource} in its Role" in said
 
 
+def test_by_its_registry_alone_a_tester_needs_no_pods(deploy: Deploy) -> None:
+    flags, rules = ["--image-source=registry"], allowed_but("create", "pods")
+    tester = deploy(SIMULATED, repository="avalanchego-simulated", flags=flags, rules=rules)
+    ended = tester.await_end(1)
+
+    assert (ended["outcome"], tester.versions()) == ("succeeded", {}), json.dumps(ended)
+    newer = tester.push_variant({"COMMIT": "2" * 40})
+    assert tester.await_end(2)["outcome"] == "succeeded"
+    assert tester.image().endswith(f"@{newer}")
+
+
 def test_a_container_that_is_not_there_is_named(deploy: Deploy) -> None:
     flags = ["--node-container-name=avalanche"]
     tester = deploy(SIMULATED, repository="avalanchego-simulated", flags=flags)

@@ -408,6 +408,7 @@ class Tester:
             "--health-check-interval=100ms",
             "--disk-check-interval=3s",
             "--holder-timeout=2s",
+            "--image-source=pod",  # there is no registry
             "--log-format=plain",
         ]
         return self._process(command, *every, *flags)

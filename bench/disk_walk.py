@@ -1,0 +1,208 @@
+"""What it takes to measure the node's data, and what it holds up: `python -m bench.disk_walk`.
+
+Walks 200,000 files as the `disk` job does, in turn with `du -s`.  During the walks a node is polled as in a tick,
+but much more often, and at rest as well.  At last the files are removed under a walk.  Exits with 1 where the
+bytes are not those of `du`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+
+from bench.standing_node import standing
+from bench.tables import Claim, concluded, table
+from monitor.model import NodeAnswering
+from monitor.node import NodeClient
+from monitor.volume import disk_usage_bytes
+
+FILES, FILES_IN_FOLDER, ROUNDS = 200_000, 2_000, 7
+LINKED_EVERY = 100  # files, of which one has a second name, and one a symbolic link to it
+POLL_SECONDS = 0.05
+
+
+def fill(root: Path, files: int) -> None:
+    """As a node's database is: files of many sizes in few folders; some with two names, some with holes."""
+    content = bytes(range(256)) * 64
+    for number in range(files):
+        folder = root / f"{number // FILES_IN_FOLDER:04d}"
+        path = folder / f"{number:08d}.sst"
+        if number % FILES_IN_FOLDER == 0:
+            folder.mkdir(parents=True)
+        with path.open("wb", buffering=0) as file:
+            file.write(content[: number * 37 % len(content)])
+            if number % LINKED_EVERY == 0:
+                file.truncate(1 << 20)
+        if number % LINKED_EVERY == 0:
+            path.with_suffix(".again").hardlink_to(path)
+            path.with_suffix(".link").symlink_to(path)
+
+
+def du(root: Path) -> int:
+    """What `du -s` says, in bytes."""
+    command = ["du", "-s", "-x", "--block-size=1", str(root)]
+    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[0])
+
+
+def timed(call: Callable[[Path], int | None], root: Path) -> tuple[float, int | None]:
+    """How many seconds it takes, and what it says."""
+    begun = time.perf_counter()
+    found = call(root)
+    return time.perf_counter() - begun, found
+
+
+def serve(pipe: Connection) -> None:
+    """Be the node, in a process of its own, until something comes."""
+    with standing("c" * 40, "sha256:" + "1" * 64) as node:
+        pipe.send(node.port)
+        pipe.recv()
+
+
+@contextmanager
+def node() -> Iterator[NodeClient]:
+    """A client of a node that runs in another process."""
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=serve, args=(there,))
+    process.start()
+    client = NodeClient(f"http://127.0.0.1:{here.recv()}")
+    try:
+        yield client
+    finally:
+        client.close()
+        here.send("")
+        process.join()
+
+
+def polls(client: NodeClient, until: Callable[[], bool]) -> list[float]:
+    """How many seconds each poll took from when it was due."""
+    found, due = [], time.perf_counter()
+    while not until():
+        if not isinstance(client.read(), NodeAnswering):
+            raise SystemExit("the node does not answer")
+        now = time.perf_counter()
+        found.append(now - due)
+        due = max(due + POLL_SECONDS, now)
+        time.sleep(max(due - time.perf_counter(), 0))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Seconds of walks, alone and beside polls, of `du`, and of polls; and how many walks said what `du` did not."""
+
+    alone: Sequence[float]
+    beside_polls: Sequence[float]
+    references: Sequence[float]
+    polls_at_rest: Sequence[float]
+    polls: Sequence[float]
+    wrong: int
+
+
+def measured(root: Path, rounds: int) -> Found:
+    """Walk in a thread as the `disk` job does, in turn with `du`, and poll meanwhile."""
+    beside_polls: list[float] = []
+    references: list[float] = []
+    wrong = 0
+
+    def walk() -> None:
+        nonlocal wrong
+        for _ in range(rounds):
+            seconds, found = timed(disk_usage_bytes, root)
+            reference_seconds, reference = timed(du, root)
+            beside_polls.append(seconds)
+            references.append(reference_seconds)
+            wrong += found != reference
+
+    with node() as client, ThreadPoolExecutor(1) as pool:
+        begun = time.monotonic()
+        at_rest = polls(client, lambda: time.monotonic() - begun > rounds)
+        walking = pool.submit(walk)
+        during = polls(client, walking.done)
+        walking.result()
+        alone = [timed(disk_usage_bytes, root)[0] for _ in range(rounds)]
+    return Found(alone, beside_polls, references, at_rest, during, wrong)
+
+
+def removed_under_way(root: Path) -> str:
+    """What walks say while all files are removed.
+
+    Raises:
+        SystemExit: one says more than there was before, or that it cannot tell.
+    """
+    before, said = disk_usage_bytes(root), []
+    remover = threading.Thread(target=subprocess.run, args=(["rm", "-r", str(root)],))
+    remover.start()
+    while remover.is_alive():
+        said.append(disk_usage_bytes(root))
+    remover.join()
+    if disk_usage_bytes(root) != 0 or any(each is None or before is None or each > before for each in said):
+        raise SystemExit(f"wrong while files were removed: {said}")
+    under_way = sum(1 for each in said if each)
+    return f"{under_way} walks while all was removed: each came to its end, none said more than before."
+
+
+def tell(files: int, rounds: int, found: Found) -> None:
+    """Print what was found."""
+    reference = median(found.references)
+    walks = {
+        "du -s": found.references,
+        "the walk": found.alone,
+        "the walk, beside polls": found.beside_polls,
+    }
+    table(
+        f"{files:,} files, medians of {rounds}:",
+        ("", "seconds", "times du -s"),
+        [(name, f"{median(each):.2f}", f"{median(each) / reference:.1f}") for name, each in walks.items()],
+    )
+    answers = {"at rest": found.polls_at_rest, "beside walks and du -s": found.polls}
+    table(
+        "Polls of the node, from when one is due to its last answer:",
+        ("", "polls", "median ms", "longest ms"),
+        [
+            (name, f"{len(each)}", f"{1000 * median(each):.1f}", f"{1000 * max(each):.0f}")
+            for name, each in answers.items()
+        ],
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run it; 1 where a claim does not hold that no clock decides."""
+    parser = argparse.ArgumentParser(prog="bench.disk_walk", description=__doc__.partition("\n")[0])
+    parser.add_argument("--files", type=int, default=FILES, help="how many (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="walks, and du's (%(default)s)")
+    parser.add_argument("--folder", type=Path, help="where they are made: on the file system in question")
+    asked = parser.parse_args(arguments)
+    root = Path(tempfile.mkdtemp(dir=asked.folder)) / "avalanchego"
+    try:
+        fill(root, asked.files)
+        found = measured(root, asked.rounds)
+        vanished = removed_under_way(root)
+    finally:
+        shutil.rmtree(root.parent)
+    tell(asked.files, asked.rounds, found)
+    sys.stdout.write(f"\n{vanished}\n")
+    ratio = median(found.beside_polls) / median(found.references)
+    return concluded(
+        [
+            Claim("walks that said other bytes than du -s", found.wrong, 0),
+            Claim("time, over that of du -s", ratio, 3, by_the_clock=True),
+            Claim("longest poll of the node", max(found.polls), 0.5, " s", by_the_clock=True),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,178 @@
+"""Which build is under the rolling tag: told by its registry, by a pod that pulls it, or by both.
+
+A registry tells the digest for one HEAD.  Only a pod tells the versions, since they stand nowhere but in the
+program itself; so one is started for a digest that nobody knows yet, and for no other.  Where the registry
+cannot be read, a pod tells the digest too, but seldom: it costs an image's pull.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from monitor.activity import Activity
+from monitor.errors import MonitorError
+from monitor.model import Build
+from monitor.registry import Pace, RegistryError
+
+_log = logging.getLogger(__name__)
+
+
+class TagReader(Protocol):
+    """Reads one tag; see `registry.Registry`."""
+
+    def digest(self) -> str:
+        """The digest under it."""
+        ...
+
+    def digests(self, digest: str) -> frozenset[str]:
+        """A digest and the others of the same build."""
+        ...
+
+    def image(self, digest: str) -> str:
+        """The image reference that pins it."""
+        ...
+
+
+class ImageRunner(Protocol):
+    """Runs an image once; see `check_pod.CheckPodSource`."""
+
+    def newest(self) -> Build:
+        """The build under the rolling tag."""
+        ...
+
+    def learn(self, image: str) -> Build:
+        """The build that an image is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the registry has under the tag; `settled`: no pod would tell more of it."""
+
+    digest: str
+    build: Build
+    settled: bool
+
+
+class Discovery:
+    """Implements `BuildSource`; not to be used by two threads at once."""
+
+    def __init__(
+        self,
+        open_tag: Callable[[], TagReader] | None,
+        pods: ImageRunner | None,
+        known: Callable[[frozenset[str]], Build | None],
+        activity: Activity,
+        *,
+        pace: Pace,
+        pod_interval_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Look by the registry, by pods, or by both.
+
+        Args:
+            open_tag: opens the tag in its registry when that is first asked; `None`: only pods tell.
+            pods: run an image; `None`: nothing is ever started, and versions of new builds stay unknown.
+            known: the build that has one of these digests, where it was met before.
+            activity: counts the looks.
+            pace: when a registry that failed is asked again.
+            pod_interval_seconds: how long after the last look a pod stands in for the registry.
+            clock: in seconds.
+        """
+        self._open_tag, self._pods, self._known, self._activity = open_tag, pods, known, activity
+        self._pace, self._pod_interval_seconds, self._clock = pace, pod_interval_seconds, clock
+        self._tag: TagReader | None = None
+        self._latest: _Found | None = None
+        self._looked_at = self._unlearned_at = float("-inf")
+        self._readable = True
+
+    def newest(self) -> Build | None:
+        """Look it up, with its versions; a pod is started where one is needed and due."""
+        if self._open_tag is None:
+            return self._by_pod()
+        found = self._found()
+        if found is not None:
+            return found.build if found.settled else self._learned(found)
+        if self._pods is None or self._clock() - self._looked_at < self._pod_interval_seconds:
+            return None
+        self._looked_at = self._clock()
+        return self._by_pod()
+
+    def glimpse(self) -> Build | None:
+        """What the registry says, and what is known of that; never a pod."""
+        found = self._found() if self._open_tag is not None else None
+        return found.build if found else None
+
+    def _found(self) -> _Found | None:
+        """What the registry says; `None` while it cannot be read, of which is told once."""
+        if not self._pace.due:
+            return None
+        try:
+            with self._activity.looking("registry"):
+                self._latest = self._looked_up()
+        except MonitorError as error:
+            self._pace.failed(error.after_seconds if isinstance(error, RegistryError) else None)
+            if self._pods is None:
+                raise
+            if self._readable:
+                _log.warning("%s; until it can be read, pods look for new builds", error)
+            self._readable = False
+            return None
+        if not self._readable:
+            _log.info("the registry can be read again: no pod is needed to look for new builds")
+        self._readable = True
+        self._pace.succeeded()
+        self._looked_at = self._clock()
+        return self._latest
+
+    def _looked_up(self) -> _Found:
+        """One HEAD; and the manifest is read too where the digest alone says nothing."""
+        if self._tag is None and self._open_tag is not None:
+            self._tag = self._open_tag()
+        if self._tag is None:
+            raise AssertionError("without a registry nobody asks it")
+        digest = self._tag.digest()
+        if self._latest is not None and self._latest.digest == digest:
+            return self._latest
+        digests = frozenset({digest})
+        met = self._met(digests)
+        if met is None:
+            digests = self._tag.digests(digest)
+            met = self._met(digests)
+        image = self._tag.image(digest)
+        if met is None:
+            return _Found(digest, Build(image, digests), settled=self._pods is None)
+        return _Found(digest, replace(met, image=image, digests=digests | met.digests), settled=True)
+
+    def _met(self, digests: frozenset[str]) -> Build | None:
+        """The same build as it was met before, here or in the ledger."""
+        latest = self._latest
+        if latest is not None and latest.settled and not digests.isdisjoint(latest.build.digests):
+            return latest.build
+        return self._known(digests)
+
+    def _learned(self, found: _Found) -> Build | None:
+        """The same with its versions; a pod that fails is not started again at once."""
+        if self._pods is None:
+            raise AssertionError("without pods nothing more is learned")
+        if self._clock() - self._unlearned_at < self._pod_interval_seconds:
+            return None
+        self._unlearned_at = self._clock()
+        with self._activity.looking("pod"):
+            ran = self._pods.learn(found.build.image)
+        self._unlearned_at = float("-inf")
+        build = replace(found.build, digests=found.build.digests | ran.digests, versions=ran.versions)
+        self._latest = replace(found, build=build, settled=True)
+        return build
+
+    def _by_pod(self) -> Build:
+        if self._pods is None:
+            raise AssertionError("either a registry or pods tell")
+        with self._activity.looking("pod"):
+            build = self._pods.newest()
+        self._latest = _Found(next(iter(build.digests)), build, settled=True)
+        return build

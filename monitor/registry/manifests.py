@@ -1,0 +1,83 @@
+"""Digests and manifests by the OCI image specification, and by that of Docker before it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import platform
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from monitor.registry.errors import RegistryError
+
+MANIFEST_BYTES = 4 << 20  # what registries take at most
+_MEDIA_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+ACCEPT = ", ".join(_MEDIA_TYPES)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+_MOST_CHILDREN = 1000
+# What the machine calls itself, in Go's words, which images use.
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+
+
+def is_digest(text: str) -> bool:
+    """Whether it is a digest of one of the algorithms that are registered."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+def digest_of(body: bytes) -> str:
+    """The digest of a manifest that has none yet."""
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+def matches(body: bytes, digest: str) -> bool:
+    """Whether a manifest is the one that a digest names."""
+    algorithm, _, expected = digest.partition(":")
+    return hmac.compare_digest(hashlib.new(algorithm, body).hexdigest(), expected)
+
+
+def architecture() -> str:
+    """That of this machine, which is the node's too: both are in one pod."""
+    machine = platform.machine()
+    return _ARCHITECTURES.get(machine, machine)
+
+
+def children_of(body: bytes, own_architecture: str) -> frozenset[str]:
+    """The digests of an index that name the same build on this machine; none where it is no index.
+
+    Those of other platforms may stay the same from build to build, and attestations are no image at all.
+
+    Raises:
+        RegistryError: it is no manifest.
+    """
+    try:
+        manifest = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise RegistryError("its manifest is no JSON") from error
+    if not isinstance(manifest, dict) or not ({"manifests", "config"} & manifest.keys()):
+        raise RegistryError("its manifest is neither that of an image nor an index")
+    return frozenset(_own_digests(manifest.get("manifests"), own_architecture))
+
+
+def _own_digests(children: object, own_architecture: str) -> Iterator[str]:
+    for child in children[:_MOST_CHILDREN] if isinstance(children, list) else ():
+        if not isinstance(child, dict):
+            continue
+        digest, annotations = child.get("digest"), child.get("annotations")
+        attests = isinstance(annotations, dict) and "vnd.docker.reference.type" in annotations
+        if isinstance(digest, str) and is_digest(digest) and not attests and _fits(child, own_architecture):
+            yield digest
+
+
+def _fits(child: Mapping[str, Any], own_architecture: str) -> bool:
+    if "platform" not in child:
+        return True
+    found = child["platform"]
+    wanted = ("linux", own_architecture)
+    return isinstance(found, dict) and (found.get("os"), found.get("architecture")) == wanted

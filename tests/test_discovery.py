@@ -1,0 +1,431 @@
+"""Who tells which build is under the rolling tag, and what that costs: a HEAD mostly, a pod seldom."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from builders import COMMIT, NEW, OLD, build, workload
+from fake_api_server import FakeApiServer, kubeconfig
+from fake_api_server import serving as serving_api
+from fake_registry import NAME, FakeRegistry, child, serving
+from tester_objects import CHECK_POD, D1, D2, VERSIONS, Clock, add_tester, run_check_pod
+
+from monitor.activity import Activity
+from monitor.cluster import Cluster
+from monitor.decide.vocabulary import BeginClearing, BeginRun
+from monitor.errors import MonitorError, NotPermittedError, TemporaryError
+from monitor.ledger import open_ledger
+from monitor.model import Build, Instant, Versions
+from monitor.platforms.check_pod import CheckPodSource
+from monitor.platforms.counted import CountedSource
+from monitor.platforms.discovery import Discovery
+from monitor.platforms.kubernetes import KubernetesPlatform, OwnPod
+from monitor.registry import Pace, Patience, Registry, RegistryError, RegistryOptions
+
+LEARNED = Versions("avalanchego/1.15.0", "v1.4.5", 46, COMMIT, "1.26")
+REPOSITORY = "registry.example/ava/node"
+PLATFORM, ATTESTED = "sha256:" + "c" * 64, "sha256:" + "d" * 64
+
+
+@dataclass
+class Tag:
+    """A tag in a registry, which may be out of reach; `same` are the further digests of each digest."""
+
+    now: str = OLD
+    same: dict[str, set[str]] = field(default_factory=dict)
+    error: MonitorError | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def digest(self) -> str:
+        self.asked.append("digest")
+        if self.error is not None:
+            raise self.error
+        return self.now
+
+    def digests(self, digest: str) -> frozenset[str]:
+        self.asked.append("digests")
+        return frozenset({digest, *self.same.get(digest, ())})
+
+    def image(self, digest: str) -> str:
+        return f"{REPOSITORY}@{digest}"
+
+
+@dataclass
+class Pods:
+    """Runs images; what each is known to be by its machine, and how often one was run."""
+
+    tag: Tag
+    reports: dict[str, str] = field(default_factory=dict)
+    versions: Versions | None = LEARNED
+    error: MonitorError | None = None
+    ran: list[str] = field(default_factory=list)
+
+    def newest(self) -> Build:
+        return self._ran("the tag", self.tag.now)
+
+    def learn(self, image: str) -> Build:
+        return self._ran(image, image.partition("@")[2])
+
+    def _ran(self, what: str, digest: str) -> Build:
+        self.ran.append(what)
+        if self.error is not None:
+            raise self.error
+        reported = self.reports.get(digest, digest)
+        return Build(f"{REPOSITORY}@{reported}", frozenset({reported}), self.versions)
+
+
+@dataclass
+class Looker:
+    """A discovery, and all that it uses."""
+
+    mode: str = "auto"
+    tag: Tag = field(default_factory=Tag)
+    known: list[Build] = field(default_factory=list)
+    activity: Activity = field(default_factory=Activity)
+    clock: Clock = field(default_factory=Clock)
+    opened: int = 0
+
+    def __post_init__(self) -> None:
+        self.pods = Pods(self.tag)
+        self.discovery = Discovery(
+            None if self.mode == "pod" else self._open,
+            None if self.mode == "registry" else self.pods,
+            self._met,
+            self.activity,
+            pace=Pace(30.0, clock=self.clock, jitter=lambda: 0.5),
+            pod_interval_seconds=300.0,
+            clock=self.clock,
+        )
+
+    def _open(self) -> Tag:
+        self.opened += 1
+        return self.tag
+
+    def _met(self, digests: frozenset[str]) -> Build | None:
+        return next((each for each in self.known if not each.digests.isdisjoint(digests)), None)
+
+    def later(self, seconds: float = 30.0) -> Build | None:
+        """What a look after so long tells."""
+        self.clock.now += seconds
+        return self.discovery.newest()
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Looks that went well, and that did not, by who was asked."""
+        counted = self.activity.so_far().image_checks
+        return {name: (counted[name, "success"], counted[name, "error"]) for name, _ in counted}
+
+
+class TestAuto:
+    def test_a_build_that_is_known_costs_a_head_and_no_pod(self) -> None:
+        looker = Looker(known=[build(OLD)])
+
+        assert [looker.later() for _ in range(100)] == [
+            replace(build(OLD), image=f"{REPOSITORY}@{OLD}")
+        ] * 100
+        assert looker.tag.asked == ["digest"] * 100
+        assert (looker.pods.ran, looker.opened) == ([], 1)
+        assert looker.counts() == {"registry": (100, 0)}
+
+    def test_a_new_one_costs_one_pod_which_runs_that_very_digest(self) -> None:
+        looker = Looker(known=[build(OLD)])
+        looker.later()
+        looker.tag.now = NEW
+
+        assert [looker.later() for _ in range(3)] == [
+            Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED)
+        ] * 3
+        assert looker.pods.ran == [f"{REPOSITORY}@{NEW}"]
+        assert looker.tag.asked == ["digest", "digest", "digests", "digest", "digest"]
+        assert looker.counts() == {"registry": (4, 0), "pod": (1, 0)}
+
+    def test_versions_that_cannot_be_learned_are_not_asked_for_again(self) -> None:
+        looker = Looker()
+        looker.pods.versions = None
+
+        assert [looker.later() for _ in range(3)] == [Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))] * 3
+        assert len(looker.pods.ran) == 1
+
+    @pytest.mark.parametrize(
+        ("known", "reports"),
+        [
+            pytest.param([build(PLATFORM)], {}, id="in the ledger"),
+            pytest.param([], {NEW: PLATFORM}, id="as the node's machine reports it"),
+        ],
+    )
+    def test_the_digest_of_the_platform_is_the_same_build(
+        self, known: list[Build], reports: dict[str, str]
+    ) -> None:
+        looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}), known=known)
+        looker.pods.reports = reports
+        found = looker.later()
+
+        assert found is not None
+        assert (found.image, found.digests) == (f"{REPOSITORY}@{NEW}", frozenset({NEW, PLATFORM}))
+        assert bool(looker.pods.ran) is not bool(known)
+
+    def test_an_index_that_only_attests_anew_is_no_new_build(self) -> None:
+        looker = Looker(tag=Tag(OLD, {OLD: {PLATFORM}, NEW: {PLATFORM}}))
+        first = looker.later()
+        looker.tag.now = NEW
+        second = looker.later()
+
+        assert first is not None
+        assert second is not None
+        assert second.same(first)
+        assert (second.image, second.versions) == (f"{REPOSITORY}@{NEW}", LEARNED)
+        assert len(looker.pods.ran) == 1
+
+    def test_a_pod_that_fails_is_not_started_again_at_once(self) -> None:
+        looker = Looker()
+        looker.pods.error = TemporaryError("it cannot be pulled")
+        with pytest.raises(TemporaryError, match="it cannot be pulled"):
+            looker.later()
+        assert [looker.later() for _ in range(9)] == [None] * 9
+        looker.pods.error = None
+
+        assert looker.later() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
+        assert looker.counts() == {"registry": (11, 0), "pod": (1, 1)}
+
+    def test_a_glimpse_never_starts_a_pod(self) -> None:
+        looker = Looker()
+
+        assert looker.discovery.glimpse() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
+        assert looker.pods.ran == []
+        assert (
+            looker.later()
+            == looker.discovery.glimpse()
+            == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
+        ), "and then it knows what a pod told"
+
+
+class TestAutoWithoutItsRegistry:
+    def test_a_pod_looks_instead_every_five_minutes(self) -> None:
+        looker = Looker()
+        looker.tag.error = RegistryError("it is away")
+        found = [looker.later() for _ in range(31)]
+
+        assert [index * 30 for index, each in enumerate(found) if each] == [0, 300, 600, 900]
+        assert looker.pods.ran == ["the tag"] * 4
+        registry, pod = looker.counts()["registry"], looker.counts()["pod"]
+        assert (registry[0], pod) == (0, (4, 0))
+        assert registry[1] < 10, "the registry is left alone longer and longer"
+
+    def test_a_hiccup_costs_no_pod(self) -> None:
+        looker = Looker(known=[build(OLD)])
+        looker.later()
+        looker.tag.error = RegistryError("it is away")
+        assert looker.later() is None
+        looker.tag.error = None
+
+        assert looker.later() is not None
+        assert looker.pods.ran == []
+
+    def test_why_is_said_once_and_also_when_it_is_over(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO)
+        looker = Looker(known=[build(OLD)])
+        for error in (RegistryError("it is away"), None, RegistryError("it is away again")):
+            looker.tag.error = error
+            for _ in range(20):
+                looker.later(60.0)
+
+        assert caplog.messages == [
+            "it is away; until it can be read, pods look for new builds",
+            "the registry can be read again: no pod is needed to look for new builds",
+            "it is away again; until it can be read, pods look for new builds",
+        ]
+
+    def test_a_pause_that_it_asks_for_is_kept(self) -> None:
+        looker = Looker()
+        looker.tag.error = RegistryError("too often", 1000.0)
+        for _ in range(33):
+            looker.later()
+
+        assert looker.tag.asked == ["digest"]
+
+    def test_what_a_pod_told_is_known_once_the_registry_is_back(self) -> None:
+        looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}))
+        looker.pods.reports = {NEW: PLATFORM}
+        looker.tag.error = RegistryError("it is away")
+        looker.later()
+        looker.tag.error = None
+
+        assert looker.later(60.0) == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW, PLATFORM}), LEARNED)
+        assert looker.pods.ran == ["the tag"]
+
+    def test_a_glimpse_shows_nothing_and_starts_nothing(self) -> None:
+        looker = Looker()
+        looker.tag.error = RegistryError("it is away")
+
+        assert looker.discovery.glimpse() is None
+        assert looker.pods.ran == []
+
+    def test_a_permission_that_lacks_is_an_error(self) -> None:
+        looker = Looker()
+        looker.pods.error = NotPermittedError("allow create on pods")
+        with pytest.raises(NotPermittedError):
+            looker.later()
+
+
+class TestRegistryAlone:
+    def test_nothing_is_started_and_versions_stay_unknown(self) -> None:
+        looker = Looker("registry")
+
+        assert looker.later() == looker.discovery.glimpse() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
+        assert looker.pods.ran == []
+
+    def test_what_is_known_of_a_build_is_kept(self) -> None:
+        looker = Looker("registry", known=[build(OLD)])
+        found = looker.later()
+
+        assert found is not None
+        assert found.versions == build(OLD).versions
+
+    def test_its_errors_are_told_each_time_it_is_asked(self) -> None:
+        looker = Looker("registry")
+        looker.tag.error = RegistryError("it is away")
+        for look in (looker.later, looker.discovery.glimpse):
+            with pytest.raises(RegistryError, match="it is away"):
+                look()
+            assert looker.later(1.0) is None, "not asked again so soon"
+            looker.clock.now += 1000.0
+        assert looker.counts() == {"registry": (0, 2)}
+
+
+class TestPodsAlone:
+    def test_each_look_is_a_pod(self) -> None:
+        looker = Looker("pod")
+
+        assert [looker.later() for _ in range(2)] == [
+            Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
+        ] * 2
+        assert looker.discovery.glimpse() is None
+        assert (looker.pods.ran, looker.opened) == (["the tag"] * 2, 0)
+        assert looker.counts() == {"pod": (2, 0)}
+
+
+# ---- On a cluster and a registry that speak their protocols ----------------------------------------------------
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    with serving() as fake:
+        yield fake
+
+
+@pytest.fixture
+def api(registry: FakeRegistry) -> Iterator[FakeApiServer]:
+    with serving_api() as fake:
+        add_tester(fake)
+        for found in (
+            fake.pods["tester-0"]["spec"],
+            fake.stateful_sets["tester"]["spec"]["template"]["spec"],
+        ):
+            for container in found["containers"]:
+                if container["name"] == "node":
+                    container["image"] = f"{registry.repository}:latest"
+        yield fake
+
+
+@pytest.fixture
+def cluster(api: FakeApiServer, tmp_path: Path) -> Iterator[Cluster]:
+    environment = {"KUBECONFIG": str(kubeconfig(tmp_path, api.url))}
+    with closing(Cluster.connect("ns", environment=environment)) as connected:
+        yield connected
+
+
+@pytest.fixture
+def discovery(cluster: Cluster, tmp_path: Path) -> Iterator[Discovery]:
+    """As the commands put it together; the ledger knows run 1 of the build `D1`."""
+    platform = KubernetesPlatform(cluster, OwnPod("tester-0", "node", "/data"))
+    ledger = open_ledger(tmp_path)
+    pods = CheckPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: False)
+    options, patience = RegistryOptions(), Patience(1.0, 2.0)
+    known = replace(build(D1), versions=VERSIONS)
+    now = Instant(1.0, 1.0, "boot")
+    ledger.record(now, "default", [BeginClearing(workload(known), ""), BeginRun(workload(known))])
+    yield Discovery(
+        lambda: Registry(platform.repository(), "latest", options, patience=patience, architecture="amd64"),
+        pods,
+        ledger.build_of,
+        Activity(),
+        pace=Pace(0.0),
+        pod_interval_seconds=0.0,
+    )
+    ledger.close()
+
+
+def pods_made(api: FakeApiServer) -> list[str]:
+    """The images of the check pods."""
+    made = [each.body for each in api.made("POST") if each.body]
+    return [each["spec"]["containers"][0]["image"] for each in made]
+
+
+def kubelet(api: FakeApiServer, digest: Callable[[], str]) -> None:
+    """It runs each check pod to its end."""
+    api.logs[CHECK_POD] = VERSIONS.to_json()
+    api.on_create = lambda pod: run_check_pod(pod, digest())
+
+
+def test_an_index_is_told_by_its_registry_and_a_pod(
+    api: FakeApiServer, registry: FakeRegistry, discovery: Discovery
+) -> None:
+    digest = registry.push_index(child(D2), child(ATTESTED, "unknown"))
+    kubelet(api, lambda: D2)
+    expected = Build(f"{registry.repository}@{digest}", frozenset({digest, D2}), VERSIONS)
+
+    assert [discovery.newest() for _ in range(3)] == [expected] * 3
+    assert pods_made(api) == [expected.image]
+    assert CHECK_POD not in api.pods
+    manifests = f"/v2/{NAME}/manifests"
+    assert registry.seen() == [
+        f"HEAD {manifests}/latest",
+        f"GET {manifests}/{digest}",
+        f"HEAD {manifests}/latest",
+        f"HEAD {manifests}/latest",
+    ]
+
+
+def test_a_build_of_the_ledger_costs_the_cluster_one_read_for_ever(
+    api: FakeApiServer, registry: FakeRegistry, discovery: Discovery
+) -> None:
+    digest = registry.push_index(child(D1))
+    expected = Build(f"{registry.repository}@{digest}", frozenset({digest, D1}), VERSIONS)
+
+    assert [discovery.newest() for _ in range(10)] == [expected] * 10
+    assert [f"{each.method} {each.path}" for each in api.requests] == [
+        "GET /api/v1/namespaces/ns/pods/tester-0"
+    ]
+
+
+def test_where_the_registry_cannot_be_read_a_pod_pulls_the_tag(
+    api: FakeApiServer, registry: FakeRegistry, discovery: Discovery
+) -> None:
+    registry.wants = "basic"
+    kubelet(api, lambda: D2)
+
+    assert discovery.newest() == Build(f"{registry.repository}@{D2}", frozenset({D2}), VERSIONS)
+    assert pods_made(api) == [f"{registry.repository}:latest"]
+
+
+def test_a_counted_source_counts_what_it_tells() -> None:
+    class Source:
+        error: MonitorError | None = None
+
+        def newest(self) -> Build:
+            if self.error:
+                raise self.error
+            return build(OLD)
+
+    source, activity = Source(), Activity()
+    counted = CountedSource(source, "file", activity)
+    assert counted.newest() == counted.glimpse() == build(OLD)
+    source.error = TemporaryError("it is being written")
+    with pytest.raises(TemporaryError):
+        counted.newest()
+
+    assert activity.so_far().image_checks == {("file", "success"): 2, ("file", "error"): 1}

@@ -1,0 +1,414 @@
+"""What a registry says of a tag, against real sockets: digests, ways in, proxies, authorities."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_registry import (
+    IDENTITY,
+    NAME,
+    FakeRegistry,
+    basic,
+    certificate,
+    child,
+    config,
+    sending,
+    serving,
+)
+
+from monitor.errors import ConfigurationError
+from monitor.registry import Patience, Registry, RegistryError, RegistryOptions
+from monitor.registry.transport import Transport
+
+D1, D2, D3, D4 = ("sha256:" + each * 64 for each in "1234")
+PATIENCE = Patience(answer_seconds=2.0, look_seconds=5.0)
+TAG, TOKEN = f"HEAD /v2/{NAME}/manifests/latest", "GET /token"
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeRegistry]:
+    with serving() as registry:
+        yield registry
+
+
+def reader(fake: FakeRegistry, options: RegistryOptions | None = None, **settings: Any) -> Registry:
+    """Who asks it."""
+    return Registry(
+        fake.repository,
+        "latest",
+        options or RegistryOptions(),
+        patience=PATIENCE,
+        architecture="amd64",
+        **settings,
+    )
+
+
+class TestDigest:
+    def test_it_costs_one_head_each_time_and_one_connection_for_all(self, fake: FakeRegistry) -> None:
+        registry, first = reader(fake), fake.push_build(1)
+        assert registry.digest() == first
+        second = fake.push_build(2)
+        assert registry.digest() == second
+        assert fake.seen() == [TAG, TAG]
+        assert {each.connection for each in fake.asked} == {1}
+        assert registry.image(second) == f"{fake.repository}@{second}"
+
+    @pytest.mark.parametrize(
+        "media_type",
+        [
+            "application/vnd.oci.image.index.v1+json",
+            "application/vnd.oci.image.manifest.v1+json",
+            "application/vnd.docker.distribution.manifest.list.v2+json",
+            "application/vnd.docker.distribution.manifest.v2+json",
+        ],
+    )
+    def test_every_type_of_manifest_is_accepted(self, fake: FakeRegistry, media_type: str) -> None:
+        digest = fake.push({"config": {}}, "latest", media_type)
+
+        assert reader(fake).digest() == digest
+
+    @pytest.mark.parametrize("change", [{"says_digest": False}, {"answers_head": False}], ids=str)
+    def test_without_it_the_manifest_is_read_and_hashed(
+        self, fake: FakeRegistry, change: dict[str, bool]
+    ) -> None:
+        for name, value in change.items():
+            setattr(fake, name, value)
+        digest = fake.push_build(1)
+
+        assert reader(fake).digest() == digest
+        assert fake.seen() == [TAG, TAG.replace("HEAD", "GET")]
+
+    def test_a_connection_that_the_registry_closed_meanwhile_is_made_anew(self, fake: FakeRegistry) -> None:
+        registry, digest = reader(fake), fake.push_build(1)
+        head = f"HTTP/1.1 200 OK\r\nDocker-Content-Digest: {digest}\r\nContent-Length: 5\r\n\r\n"
+        fake.instead = sending(head.encode())
+
+        assert [registry.digest() for _ in range(3)] == [digest] * 3
+
+    @pytest.mark.parametrize(
+        ("status", "header", "after", "says"),
+        [
+            pytest.param(404, "", None, "latest is not there: check name and tag", id="no such tag"),
+            pytest.param(429, "Retry-After: 7", 7.0, "is asked too often (429)", id="seconds to wait"),
+            pytest.param(
+                429, "Retry-After: Thu, 01 Jan 1970 00:02:00 GMT", 20.0, "too often", id="a date to wait for"
+            ),
+            pytest.param(429, "Retry-After: soon", None, "too often", id="no time to wait for"),
+            pytest.param(503, "Retry-After: 9999999", 3600.0, "answers 503 for", id="a week to wait"),
+            pytest.param(403, "", None, "does not show ava/node to the anonymous", id="forbidden"),
+        ],
+    )
+    def test_a_refusal_is_one_line_that_says_when_to_come_again(
+        self, fake: FakeRegistry, status: int, header: str, after: float | None, says: str
+    ) -> None:
+        text = f"HTTP/1.1 {status} No\r\n{header or 'X: y'}\r\nContent-Length: 0\r\n\r\n"
+        fake.instead = sending(text.encode())
+        with pytest.raises(RegistryError) as caught:
+            reader(fake, wall_clock=lambda: 100.0).digest()
+
+        assert says in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert caught.value.after_seconds == after
+
+
+class TestDigests:
+    @pytest.mark.parametrize(
+        ("children", "same"),
+        [
+            pytest.param([child(D1), child(D2, "arm64")], {D1}, id="those of this machine"),
+            pytest.param([{"digest": D3}], {D3}, id="one without a platform"),
+            pytest.param(
+                [child(D1), child(D4, annotations={"vnd.docker.reference.type": "attestation-manifest"})],
+                {D1},
+                id="no attestation",
+            ),
+            pytest.param([child(D1, "unknown", platform={"os": "unknown"})], set(), id="no unknown platform"),
+            pytest.param(
+                [{"digest": "sha256:12"}, {"digest": 7}, "x", child(D1, platform=3)], set(), id="no nonsense"
+            ),
+        ],
+    )
+    def test_an_index_is_the_same_build_as_its_manifest_for_this_machine(
+        self, fake: FakeRegistry, children: list[Any], same: set[str]
+    ) -> None:
+        digest = fake.push_index(*children)
+
+        assert reader(fake).digests(digest) == {digest, *same}
+
+    def test_a_plain_manifest_is_itself(self, fake: FakeRegistry) -> None:
+        digest = fake.push_build(1)
+
+        assert reader(fake).digests(digest) == {digest}
+        assert fake.seen() == [f"GET /v2/{NAME}/manifests/{digest}"]
+
+
+class TestWaysIn:
+    @pytest.mark.parametrize(
+        ("entry", "sent"),
+        [
+            pytest.param({}, [basic()], id="auth"),
+            pytest.param({"username": "user", "password": "pass:word"}, [basic()], id="user and password"),
+        ],
+    )
+    def test_by_user_and_password(
+        self, fake: FakeRegistry, tmp_path: Path, entry: dict[str, str], sent: list[str]
+    ) -> None:
+        fake.wants, digest = "basic", fake.push_build(1)
+        registry = reader(fake, RegistryOptions(config=config(tmp_path, fake.address, **entry)))
+
+        assert (registry.digest(), registry.digest()) == (digest, digest)
+        assert [each.authorization for each in fake.asked] == ["", *sent, *sent]
+
+    @pytest.mark.parametrize(
+        ("anonymous", "entry", "expected"),
+        [
+            pytest.param(True, None, (TOKEN, ""), id="anonymous"),
+            pytest.param(False, {}, (TOKEN, basic()), id="user and password"),
+            pytest.param(False, {"identitytoken": IDENTITY}, ("POST /token", ""), id="identity token"),
+        ],
+    )
+    def test_by_a_token_that_is_kept(
+        self,
+        fake: FakeRegistry,
+        tmp_path: Path,
+        anonymous: bool,  # noqa: FBT001 (the case)
+        entry: dict[str, str] | None,
+        expected: tuple[str, str],
+    ) -> None:
+        fake.wants, fake.lets_anonymous_pull, digest = "bearer", anonymous, fake.push_build(1)
+        options = RegistryOptions(None if entry is None else config(tmp_path, fake.address, **entry))
+        registry = reader(fake, options)
+
+        assert (registry.digest(), registry.digest()) == (digest, digest)
+        assert fake.seen() == [TAG, expected[0], TAG, TAG]
+        asked = fake.asked[1]
+        assert asked.authorization == expected[1]
+        wanted = asked.form or asked.query
+        assert (wanted["scope"], wanted["service"]) == ([f"repository:{NAME}:pull"], ["the registry"])
+        assert [each.authorization for each in fake.asked[2:]] == ["Bearer token-1"] * 2
+
+    def test_the_scope_is_the_registrys(self, fake: FakeRegistry) -> None:
+        fake.wants, fake.lets_anonymous_pull, fake.scope = "bearer", True, "aws registry:catalog:*"
+        fake.push_build(1)
+        reader(fake).digest()
+
+        assert fake.asked[1].query["scope"] == ["aws", "registry:catalog:*"]
+
+    @pytest.mark.parametrize(
+        ("fields", "good_seconds"),
+        [
+            pytest.param({"expires_in": 300}, 290, id="what it says"),
+            pytest.param({}, 50, id="a minute, where it says nothing"),
+            pytest.param({"expires_in": "soon"}, 50, id="a minute, where it says no number"),
+            pytest.param({"expires_in": float("nan")}, 50, id="a minute, where the number is none"),
+            pytest.param({"expires_in": -5}, 50, id="a minute at least"),
+            pytest.param({"expires_in": 10**400}, 3590, id="an hour at most"),
+        ],
+    )
+    def test_a_token_is_used_for_as_long_as_it_is_good(
+        self, fake: FakeRegistry, fields: dict[str, Any], good_seconds: float
+    ) -> None:
+        fake.wants, fake.lets_anonymous_pull, fake.token_fields = "bearer", True, fields
+        fake.push_build(1)
+        now = [1000.0]
+        registry = reader(fake, clock=lambda: now[0])
+        registry.digest()
+        for seconds, tokens in ((good_seconds - 1, 1), (good_seconds, 2)):
+            now[0] = 1000.0 + seconds
+            registry.digest()
+            assert len(fake.tokens) == tokens, f"after {seconds} s"
+
+    def test_a_token_that_is_good_no_more_is_replaced(self, fake: FakeRegistry) -> None:
+        fake.wants, fake.lets_anonymous_pull, digest = "bearer", True, fake.push_build(1)
+        registry = reader(fake)
+        registry.digest()
+        fake.tokens[:] = ["revoked"]
+
+        assert registry.digest() == digest
+
+    def test_credentials_are_read_anew_where_they_are_refused(
+        self, fake: FakeRegistry, tmp_path: Path
+    ) -> None:
+        fake.wants, digest = "basic", fake.push_build(1)
+        registry = reader(
+            fake, RegistryOptions(config(tmp_path, fake.address, username="user", password="old"))
+        )
+        with pytest.raises(RegistryError, match="to the user in --registry-config: check that user's"):
+            registry.digest()
+        config(tmp_path, fake.address)
+
+        assert registry.digest() == digest
+
+    @pytest.mark.parametrize("wants", ["basic", "bearer"])
+    def test_without_credentials_it_is_said_how_to_give_them(self, fake: FakeRegistry, wants: str) -> None:
+        fake.wants = wants
+        fake.push_build(1)
+        with pytest.raises(RegistryError, match="to the anonymous: give credentials by --registry-config"):
+            reader(fake).digest()
+
+    def test_an_identity_token_is_no_password(self, fake: FakeRegistry, tmp_path: Path) -> None:
+        fake.wants = "basic"
+        options = RegistryOptions(config(tmp_path, fake.address, identitytoken=IDENTITY))
+        with pytest.raises(RegistryError, match="wants a user and password"):
+            reader(fake, options).digest()
+
+
+class Proxy(ThreadingHTTPServer):
+    """A proxy that keeps what it was asked for and from whom, and answers itself; `challenge` wants a user.
+
+    A tunnel leads to the address `leads_to`, where there is one.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, digest: str) -> None:
+        self.asked: list[tuple[str, str | None]] = []
+        self.digest, self.challenge = digest, ""
+        self.authorizations: list[str | None] = []
+        self.leads_to = ""
+        super().__init__(("127.0.0.1", 0), _ProxyHandler)
+
+
+class _ProxyHandler(BaseHTTPRequestHandler):
+    server: Proxy
+
+    def handle_request(self) -> None:
+        self.server.asked.append((f"{self.command} {self.path}", self.headers.get("Proxy-Authorization")))
+        self.server.authorizations.append(self.headers.get("Authorization"))
+        if self.server.leads_to:
+            self.send_response(200)
+            self.end_headers()
+            self._join(self.server.leads_to)
+            return
+        self.send_response(502 if self.command == "CONNECT" else 401 if self.server.challenge else 200)
+        self.send_header("WWW-Authenticate", self.server.challenge)
+        self.send_header("Docker-Content-Digest", self.server.digest)
+        self.end_headers()
+
+    def _join(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self.close_connection = True
+        with socket.create_connection((host, int(port))) as other:
+            pairs = {self.connection: other, other: self.connection}
+            while True:
+                for each in select.select(list(pairs), [], [])[0]:
+                    sent = each.recv(65536)
+                    if not sent:
+                        return
+                    pairs[each].sendall(sent)
+
+    do_HEAD = do_GET = do_CONNECT = handle_request  # noqa: N815 (names that http.server wants)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (as it is overridden)
+        pass
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with Proxy(D1) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+class TestProxies:
+    def registry(self, proxy: Proxy, *, plain_http: bool) -> Registry:
+        url = f"http://me:pass%20word@127.0.0.1:{proxy.server_address[1]}"
+        environment = {"HTTPS_PROXY": url, "http_proxy": url}
+        transport = Transport(environment=environment, timeout_seconds=2.0)
+        options = RegistryOptions(plain_http=plain_http)
+        return Registry("registry.invalid/a/node", "latest", options, transport=transport)
+
+    def test_plain_http_is_asked_of_the_proxy(self, proxy: Proxy) -> None:
+        assert self.registry(proxy, plain_http=True).digest() == D1
+        assert proxy.asked == [
+            ("HEAD http://registry.invalid/v2/a/node/manifests/latest", basic("me", "pass word"))
+        ]
+
+    def test_https_goes_through_a_tunnel_of_it(self, proxy: Proxy) -> None:
+        with pytest.raises(RegistryError, match=r"the proxy does not lead there: .*502"):
+            self.registry(proxy, plain_http=False).digest()
+        assert proxy.asked == [("CONNECT registry.invalid:443", basic("me", "pass word"))]
+
+    def test_bounds_and_authorities_hold_at_the_end_of_a_tunnel(self, proxy: Proxy, tmp_path: Path) -> None:
+        files = certificate(tmp_path, "own")
+        with serving(files) as fake:
+            proxy.leads_to, digest = fake.address, fake.push_build(1)
+            environment = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.server_address[1]}"}
+            for authority in (files[0], None):
+                transport = Transport(ca=authority, environment=environment, timeout_seconds=1.0)
+                registry = Registry(
+                    f"registry.invalid/{NAME}", "latest", RegistryOptions(), transport=transport
+                )
+                if authority is None:
+                    with pytest.raises(RegistryError, match="certificate verify failed"):
+                        registry.digest()
+                else:
+                    assert (registry.digest(), registry.digest()) == (digest, digest)
+                    fake.instead = sending(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2**20)
+                    with pytest.raises(RegistryError, match="no answer from"):
+                        registry.digest()
+                    fake.instead = lambda _asked, client: client.recv(1) == b"never"
+                    with pytest.raises(RegistryError, match="nothing within 1 s"):
+                        registry.digest()
+                registry.close()
+            assert {each for each, _ in proxy.asked} == {"CONNECT registry.invalid:443"}
+
+    def test_this_machine_is_asked_directly(self, fake: FakeRegistry, proxy: Proxy) -> None:
+        digest = fake.push_build(1)
+        url = f"http://127.0.0.1:{proxy.server_address[1]}"
+        transport = Transport(environment={"HTTP_PROXY": url}, timeout_seconds=2.0)
+
+        assert reader(fake, transport=transport).digest() == digest
+        assert proxy.asked == []
+
+
+class TestAuthorities:
+    def test_a_registry_is_trusted_by_the_authority_that_is_given(self, tmp_path: Path) -> None:
+        files = certificate(tmp_path, "own")
+        with serving(files) as fake:
+            fake.wants, digest = "bearer", fake.push_build(1)
+            options = RegistryOptions(config(tmp_path, fake.address), ca=files[0])
+            registry = reader(fake, options)
+
+            assert (registry.digest(), registry.digest()) == (digest, digest)
+            assert registry.digests(digest) == {digest}
+            assert {each.connection for each in fake.asked} == {1}
+
+    def test_a_file_that_holds_no_authority_is_named(self, tmp_path: Path, fake: FakeRegistry) -> None:
+        wrong = tmp_path / "ca.pem"
+        wrong.write_text("nothing")
+        for path in (wrong, tmp_path / "missing.pem"):
+            with pytest.raises(ConfigurationError, match=f"--registry-ca {path} is no PEM file"):
+                reader(fake, RegistryOptions(ca=path)).digest()
+
+
+@pytest.mark.parametrize(
+    ("challenge", "requests"),
+    [
+        pytest.param("Basic", 1, id="for the registry"),
+        pytest.param('Bearer realm="http://registry.invalid/token"', 2, id="for its token service"),
+    ],
+)
+def test_over_plain_http_no_credentials_are_sent_to_another_machine(
+    tmp_path: Path, proxy: Proxy, challenge: str, requests: int
+) -> None:
+    """The proxy stands for a network on which everybody reads."""
+    proxy.challenge = challenge
+    options = RegistryOptions(config(tmp_path, "registry.invalid"), plain_http=True)
+    environment = {"HTTP_PROXY": f"http://127.0.0.1:{proxy.server_address[1]}"}
+    registry = Registry(
+        "registry.invalid/a/node", "latest", options, transport=Transport(environment=environment)
+    )
+    with pytest.raises(RegistryError, match=r"credentials (are|were) not sent"):
+        registry.digest()
+    assert proxy.authorizations == [None] * requests

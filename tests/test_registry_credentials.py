@@ -1,0 +1,135 @@
+"""Credentials of a Docker configuration file: whose they are, and what is wrong with a file."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.errors import ConfigurationError
+from monitor.registry.credentials import Credentials, CredentialsFile
+from monitor.registry.places import Place
+
+HUB, HARBOR = Place.of("a/node"), Place.of("harbor.example:8443/team/node")
+
+
+def auth(text: str) -> dict[str, str]:
+    """An entry as `docker login` writes it."""
+    return {"auth": base64.b64encode(text.encode()).decode()}
+
+
+def found(folder: Path, place: Place, auths: object, **more: Any) -> Credentials | None:
+    """What a file with these entries has for a place."""
+    path = folder / "config.json"
+    path.write_text(json.dumps({"auths": auths, **more}))
+    return CredentialsFile(path).credentials_for(place)
+
+
+U = Credentials("u", "p")
+
+
+@pytest.mark.parametrize(
+    ("place", "auths", "expected"),
+    [
+        pytest.param(HUB, {}, None, id="none"),
+        pytest.param(HUB, {"https://index.docker.io/v1/": auth("u:p")}, U, id="Docker Hub as docker has it"),
+        pytest.param(HUB, {"docker.io": auth("u:p")}, U, id="Docker Hub"),
+        pytest.param(HUB, {"registry-1.docker.io": auth("u:p")}, U, id="Docker Hub's API"),
+        pytest.param(HUB, {"hub.example": auth("u:p")}, None, id="another registry's"),
+        pytest.param(HARBOR, {"harbor.example:8443": auth("u:p")}, U, id="host and port"),
+        pytest.param(HARBOR, {"https://Harbor.example:8443/v2/": auth("u:p")}, U, id="an address"),
+        pytest.param(HARBOR, {"harbor.example": auth("u:p")}, None, id="another port"),
+        pytest.param(
+            HARBOR,
+            {
+                "harbor.example:8443": auth("x:y"),
+                "harbor.example:8443/team": auth("u:p"),
+                "harbor.example:8443/te": auth("v:w"),
+            },
+            U,
+            id="the longest path",
+        ),
+        pytest.param(HARBOR, {"harbor.example:8443/team/node": auth("u:p")}, U, id="the whole repository"),
+        pytest.param(HARBOR, {"harbor.example:8443/other": auth("u:p")}, None, id="another's path"),
+        pytest.param(HUB, {"docker.io": {"username": "u", "password": "p"}}, U, id="user and password"),
+        pytest.param(HUB, {"docker.io": auth("u:p:q")}, Credentials("u", "p:q"), id="a colon in a password"),
+        pytest.param(HUB, {"docker.io": auth("u:")}, Credentials("u", ""), id="no password"),
+        pytest.param(
+            HUB,
+            {"docker.io": {**auth("u:p"), "identitytoken": "t"}},
+            Credentials(identity_token="t"),
+            id="token",
+        ),
+        pytest.param(
+            HUB, {"docker.io": auth("<token>:t")}, Credentials(identity_token="t"), id="token for user"
+        ),
+        pytest.param(HUB, {"docker.io": {}}, None, id="an empty entry"),
+        pytest.param(HUB, None, None, id="no entries at all"),
+    ],
+)
+def test_whose_they_are(tmp_path: Path, place: Place, auths: object, expected: Credentials | None) -> None:
+    assert found(tmp_path, place, auths) == expected
+
+
+def test_without_a_file_everybody_is_anonymous() -> None:
+    assert CredentialsFile(None).credentials_for(HUB) is None
+
+
+@pytest.mark.parametrize(
+    ("auths", "more", "refused"),
+    [
+        pytest.param({}, {"credHelpers": {"docker.io": "ecr-login"}}, True, id="a helper for this registry"),
+        pytest.param({}, {"credHelpers": {"gcr.io": "gcloud"}}, False, id="a helper for another"),
+        pytest.param({"docker.io": {}}, {"credsStore": "desktop"}, True, id="a store that has them"),
+        pytest.param({"gcr.io": {}}, {"credsStore": "desktop"}, False, id="a store that has others"),
+        pytest.param({"docker.io": auth("u:p")}, {"credsStore": "desktop"}, False, id="a store beside them"),
+    ],
+)
+def test_a_helper_is_not_supported(
+    tmp_path: Path,
+    auths: object,
+    more: dict[str, Any],
+    refused: bool,  # noqa: FBT001 (what is expected)
+) -> None:
+    if not refused:
+        found(tmp_path, HUB, auths, **more)
+        return
+    with pytest.raises(ConfigurationError, match=r"to a credential helper, .* put them into its auths"):
+        found(tmp_path, HUB, auths, **more)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(b"{", "is no Docker configuration", id="no JSON"),
+        pytest.param(b"[" * 100_000, "is no Docker configuration", id="deep JSON"),
+        pytest.param(b"\xff", "is no Docker configuration", id="no text"),
+        pytest.param(b"[]", "is no Docker configuration", id="a list"),
+        pytest.param(b'{"auths": []}', "is no Docker configuration", id="auths that are a list"),
+        pytest.param(b'{"a": "' + b"x" * 2**20 + b'"}', "is no Docker configuration", id="a megabyte"),
+        pytest.param(b'{"auths": {"docker.io": 7}}', "is no user with a password", id="no entry"),
+        pytest.param(b'{"auths": {"docker.io": {"auth": 7}}}', "is no user with a password", id="a number"),
+        pytest.param(
+            b'{"auths": {"docker.io": {"auth": "%"}}}', "is no user with a password", id="no base64"
+        ),
+        pytest.param(
+            b'{"auths": {"docker.io": {"auth": "dQ=="}}}', "is no user with a password", id="no colon"
+        ),
+        pytest.param(None, "cannot be read (No such file or directory)", id="no file"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | None, says: str) -> None:
+    path = tmp_path / "config.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        CredentialsFile(path).credentials_for(HUB)
+    assert str(path) in str(caught.value)
+    assert says in str(caught.value)
+
+
+def test_nothing_secret_is_shown() -> None:
+    assert "secret" not in repr(Credentials("u", "secret", "secret"))

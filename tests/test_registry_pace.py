@@ -1,0 +1,103 @@
+"""When a registry is asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from monitor.registry.pace import Pace, retry_after_seconds
+
+
+@dataclass
+class Paced:
+    """A pace by a clock that is moved by hand."""
+
+    jitter: Callable[[], float]
+    first_seconds: float = 30.0
+    now: float = 1000.0
+    pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(self.first_seconds, clock=lambda: self.now, jitter=self.jitter)
+
+    def pause(self, after_seconds: float | None = None) -> float:
+        """How long it is left alone after one more failure."""
+        began = self.now
+        self.pace.failed(after_seconds)
+        while not self.pace.due:
+            self.now += 0.5
+        return self.now - began
+
+
+@pytest.mark.parametrize(
+    ("jitter", "pauses"),
+    [
+        pytest.param(0.0, [15, 30, 60, 120, 150, 150], id="half of it at least"),
+        pytest.param(0.5, [30, 60, 120, 240, 300, 300], id="twice as long each time, up to five minutes"),
+        pytest.param(1.0, [45, 90, 180, 360, 450, 450], id="one and a half of it at most"),
+    ],
+)
+def test_failures_make_it_wait(jitter: float, pauses: list[float]) -> None:
+    paced = Paced(lambda: jitter)
+    assert paced.pace.due
+
+    assert [paced.pause() for _ in pauses] == pauses
+
+
+def test_an_answer_makes_it_due_at_once() -> None:
+    paced = Paced(lambda: 0.5)
+    paced.pause()
+    paced.pause()
+    paced.pace.failed(100.0)
+    paced.pace.succeeded()
+
+    assert paced.pace.due
+    assert paced.pause() == 30
+
+
+@pytest.mark.parametrize(
+    ("first", "after", "pause"),
+    [
+        pytest.param(30.0, 100.0, 100.5, id="longer than its own"),
+        pytest.param(30.0, 5.0, 30.0, id="never shorter than its own"),
+        pytest.param(0.0, 7.0, 7.5, id="without one of its own"),
+        pytest.param(0.0, None, 0.0, id="not at all"),
+        pytest.param(1000.0, None, 1000.0, id="an interval longer than the longest pause"),
+    ],
+)
+def test_a_registry_that_asks_for_a_pause_gets_it(first: float, after: float | None, pause: float) -> None:
+    assert Paced(lambda: 0.5, first).pause(after) == pause
+
+
+def test_many_failures_are_no_overflow() -> None:
+    paced = Paced(lambda: 0.5)
+    for _ in range(5000):
+        paced.pace.failed(None)
+
+    assert paced.pause() == 300
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("0", 0.0),
+        ("120", 120.0),
+        (" 5 ", 5.0),
+        ("-5", None),
+        ("1.5", None),
+        ("1" * 50, None),
+        ("99999", 3600.0),
+        ("Thu, 01 Jan 1970 00:17:00 GMT", 20.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 3600.0),
+        ("Thu, 99 Jan 1970 00:17:00 GMT", None),
+        ("Thu, 01 Jan 999999999 00:00:00 GMT", None),
+    ],
+)
+def test_retry_after(header: str | None, seconds: float | None) -> None:
+    assert retry_after_seconds(header, 1000.0) == seconds
