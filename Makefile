@@ -2,10 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit crash fault fault-matrix cluster servers generate bench-regression bench-fleet bench-registry format lock clean
+.PHONY: help demo test lint unit crash fault fault-matrix cluster servers generate bench-regression bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu format lock clean
 
 help: ## list what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo ## watch the whole lifecycle on a simulated node, in about a minute (make demo ARGS=--keep stays)
 	@$(VENV)/bin/python -m monitor demo $(ARGS)
@@ -48,6 +48,18 @@ bench-regression: $(VENV)/test ## how often the regression verdict is right, on 
 
 bench-registry: $(VENV)/test ## what a hostile registry costs, and what is said of it
 	$(VENV)/bin/python -m bench.hostile_registry
+
+bench-disk: $(VENV)/test ## what a walk over 200,000 files costs beside du, and whether the node's polls wait for it
+	$(VENV)/bin/python -m bench.disk_walk $(ARGS)
+
+bench-start: $(VENV)/test ## how long init and version take to begin, beside an empty Python
+	$(VENV)/bin/python -m bench.start $(ARGS)
+
+bench-memory: $(VENV)/test ## the sidecar's memory, where each MiB goes, and whether it grows (about 5 minutes)
+	$(VENV)/bin/python -m bench.memory $(ARGS)
+
+bench-cpu: $(VENV)/test ## the sidecar's CPU time at default intervals (about 5 minutes)
+	$(VENV)/bin/python -m bench.cpu $(ARGS)
 
 bench-fleet: $(VENV)/test ## what a fleet of 1,000 testers costs Prometheus
 	$(VENV)/bin/python -m bench.fleet $(ARGS)

@@ -235,9 +235,7 @@ class WaitObserver:
             paused=self._ledger.paused(),
             requested=self._ledger.requested(),
             failed_starts=self._ledger.failed_starts() if last and last.reason is Reason.NOT_STARTED else 0,
-            baseline_seconds=usual_duration_seconds(self._ledger.successes(last))
-            if last and last.open
-            else None,
+            baseline_seconds=self._baseline_seconds(last) if last and last.open else None,
         )
         notice = str(self.platform_error) if self.platform_error else ""
         return Seen(state, watched, counts, health, notice)
