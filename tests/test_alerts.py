@@ -93,7 +93,7 @@ def _only(fires: bool) -> Callable[[Shipped], None]:  # noqa: FBT001 - the case 
         tests = yaml.safe_load(shipped.promtool_tests["BootstrapLate"])
         for test in tests["tests"]:
             test["alert_rule_test"] = [
-                case for case in test["alert_rule_test"] if bool(case.get("exp_alerts")) is fires
+                case for case in test.get("alert_rule_test", ()) if bool(case.get("exp_alerts")) is fires
             ]
         shipped.promtool_tests["BootstrapLate"] = yaml.safe_dump(tests)
 
@@ -155,8 +155,8 @@ def _inhibits_nothing(shipped: Shipped) -> None:
             id="a link with a variable that the dashboard has not",
         ),
         pytest.param(
-            _replaced("BootstrapLate", "run_late", "run_later"),
-            "BootstrapLate: no metric bootstrap_monitor_run_later",
+            _replaced("BootstrapNotStarting", "node_up", "node_ready"),
+            "BootstrapNotStarting: no metric bootstrap_monitor_node_ready",
             id="a metric that is not exposed",
         ),
         pytest.param(
