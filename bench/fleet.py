@@ -6,7 +6,8 @@ The pages are real: rendered from real ledgers with a full history, then told ap
 tenth tester has regressed, so its alert fires.  One web server answers for all of them; a real Prometheus scrapes it,
 with the project's rules and beside them one rule that only looks at `up`.  The rules look back over 15 minutes: so
 that there is as much to look at as in a fleet that is scraped every 30 s, the fleet is scraped 30 times in quicker
-succession before anything is measured.  The figures to reach are meant for a machine that does nothing else.
+succession before anything is measured.  The two rules that look back over a day see minutes only: on a real day of
+1,000 testers they take about 0.4 s more.  The figures to reach are meant for a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -99,6 +100,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 1024
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A server that is stopped while it scrapes hangs up: that is no fault of the page."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

@@ -350,4 +350,4 @@ def _words(runs: tuple[Run, ...], affected: int, moment: str) -> str:
         case "soaking":
             return f"the open run kept its data and {result}; the next build succeeded"
         case _:
-            return f"the run that was due came once and {result}; so did the next build"
+            return f"the run that was due came once and {result}; the next build succeeded"
