@@ -68,11 +68,12 @@ format: $(VENV)/test ## put the code into its form
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
+# Extras are kept: an older pip takes `coverage[toml]` for another requirement than a pinned `coverage`.
 lock: $(VENV)/test ## pin the newest dependencies by their hashes
 	$(VENV)/bin/pip install --quiet uv
-	$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 \
+	$(VENV)/bin/uv pip compile --quiet --upgrade --no-strip-extras --generate-hashes --no-header --python-version 3.11 \
 	  pyproject.toml -o requirements.txt
-	$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 \
+	$(VENV)/bin/uv pip compile --quiet --upgrade --no-strip-extras --generate-hashes --no-header --python-version 3.11 \
 	  --group lint --group test pyproject.toml -o requirements-dev.txt
 
 clean: ## remove what was made here
