@@ -198,7 +198,7 @@ class PodSettings(TesterSettings):
     check_pod_timeout: Duration = Duration(600)
     """How long a check pod may take, its image's pull included."""
 
-    image_source: Literal["auto", "registry", "pod"] = "auto"
+    image_source: Literal["auto", "registry", "pod"] = "pod"
     """Who tells of new builds: the registry, and a pod for their versions (auto); it alone; or pods alone."""
 
     registry_config: Path | None = None

@@ -133,7 +133,7 @@ class TestInit:
         digest = tester.registry.push_build(1)
         tester.api.logs["tester-version-check"] = VERSIONS.to_json()
         tester.api.on_create = lambda pod: run_check_pod(pod, digest)
-        self.pinned(tester, digest)
+        self.pinned(tester, digest, "--image-source=auto")
 
         assert (
             "does not show ava/node to the anonymous: give credentials by --registry-config" in tester.said()
@@ -257,7 +257,7 @@ class TestWaitForCompletion:
 
     def test_a_build_that_is_known_costs_no_pod_and_a_new_one_costs_one(self, tester: Deployed) -> None:
         tester.registry.push_build(1)
-        with idle(tester, "--image-check-interval=100ms") as address:
+        with idle(tester, "--image-source=auto", "--image-check-interval=100ms") as address:
             looks = 'image_checks_total{network="fuji",result="success",source="registry"'
             tester.eventually(lambda: sample(address, looks) >= 5)
             assert pods_created(tester.api) == 0

@@ -205,6 +205,8 @@ def full_sync(network: Mapping[str, Any], source_address: str) -> dict[str, str]
 def _monitor(tester: Tester, name: str, command: str) -> JsonObject:
     quick = ["--soak=3s", "--health-check-interval=1s", "--disk-check-interval=5s", "--holder-timeout=10s"]
     plain = ["--registry-plain-http"]  # as the bed's registry speaks, whatever cluster it is
+    if not any(flag.startswith("--image-source") for flag in tester.flags):
+        plain.append("--image-source=auto")
     watching = ["--image-check-interval=5s"] if command == "wait-for-completion" else []
     return {
         "name": name,
