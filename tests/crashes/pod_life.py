@@ -30,7 +30,7 @@ REPOSITORY = "10.0.0.1:5000/node"
 COMMITS = ("a1" * 20, "b2" * 20)
 DIGESTS = ("sha256:" + "a1" * 32, "sha256:" + "b2" * 32)
 KILLED = -signal.SIGKILL
-SECONDS = 60.0
+SECONDS = 180.0
 STEP_SECONDS = 0.02
 
 
