@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit crash fault fault-matrix cluster servers generate bench-regression bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu format lock clean
+.PHONY: help demo test lint unit crash fault fault-matrix cluster servers generate bench-regression bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster format lock clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench-memory: $(VENV)/test ## the sidecar's memory, where each MiB goes, and whe
 
 bench-cpu: $(VENV)/test ## the sidecar's CPU time at default intervals (about 5 minutes)
 	$(VENV)/bin/python -m bench.cpu $(ARGS)
+
+bench-cluster: $(VENV)/test ## on a real Kubernetes: requests in an hour, from a push to the new run, memory (15 minutes; root on Debian)
+	$(VENV)/bin/python -m bench.on_cluster $(ARGS)
 
 bench-fleet: $(VENV)/test ## what a fleet of 1,000 testers costs Prometheus
 	$(VENV)/bin/python -m bench.fleet $(ARGS)

@@ -33,15 +33,25 @@ def bed(pytestconfig: pytest.Config) -> Iterator[Bed]:
             if os.environ.get("CI"):
                 pytest.fail(str(error), pytrace=False)
             pytest.skip(str(error))
-        if found.sandbox_image:
-            found.push("pause", "1", found.sandbox_image)
-        found.push("bootstrap-monitor", "1", "bootstrap-monitor:1")
+        furnish(found)
         yield found
+
+
+def furnish(bed: Bed) -> None:
+    """Put into the registry what every pod needs."""
+    if bed.sandbox_image:
+        bed.push("pause", "1", bed.sandbox_image)
+    bed.push("bootstrap-monitor", "1", "bootstrap-monitor:1")
 
 
 @pytest.fixture(scope="session")
 def source(bed: Bed) -> dict[str, Any]:
     """The node with the history: what a tester's node is told to bootstrap from it."""
+    return started_source(bed)
+
+
+def started_source(bed: Bed) -> dict[str, Any]:
+    """Start the node with the history; what the network is, and its address there."""
     bed.push("avalanchego-source", "1", "avalanchego-source:1")
     known = network()
     bed.apply(manifests.namespace(SOURCE_NAMESPACE, "baseline"))

@@ -16,6 +16,9 @@ JsonObject = dict[str, Any]
 USER = 10001
 NODE, MONITOR, INIT = "avalanchego", "bootstrap-monitor", "bootstrap-monitor-init"
 WEB_PORT = 9641
+# Flags for tests that are not to wait long; of the last, `init` knows nothing.
+QUICK = ("--soak=3s", "--health-check-interval=1s", "--disk-check-interval=5s", "--holder-timeout=10s")
+QUICK_LOOKS = ("--image-check-interval=5s",)
 RULES: tuple[JsonObject, ...] = (
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "create", "delete"]},
     {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
@@ -37,6 +40,7 @@ _RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL
 class Tester:
     """One tester; `rules` are what its ServiceAccount may do.
 
+    `pace` and `looks` are how quick it is: flags of both commands, and of `wait-for-completion` alone.
     With `volume_mib` its volume is a file system of that size, in memory.
     """
 
@@ -47,6 +51,8 @@ class Tester:
     node_environment: Mapping[str, str]
     name: str = "tester"
     flags: Sequence[str] = ()
+    pace: Sequence[str] = QUICK
+    looks: Sequence[str] = QUICK_LOOKS
     rules: Sequence[JsonObject] = RULES
     node_resources: Mapping[str, Any] = field(default_factory=dict)
     volume_mib: int = 0
@@ -203,11 +209,10 @@ def full_sync(network: Mapping[str, Any], source_address: str) -> dict[str, str]
 
 
 def _monitor(tester: Tester, name: str, command: str) -> JsonObject:
-    quick = ["--soak=3s", "--health-check-interval=1s", "--disk-check-interval=5s", "--holder-timeout=10s"]
     plain = ["--registry-plain-http"]  # as the bed's registry speaks, whatever cluster it is
     if not any(flag.startswith("--image-source") for flag in tester.flags):
         plain.append("--image-source=auto")
-    watching = ["--image-check-interval=5s"] if command == "wait-for-completion" else []
+    watching = tester.looks if command == "wait-for-completion" else ()
     return {
         "name": name,
         "image": tester.monitor_image,
@@ -217,7 +222,7 @@ def _monitor(tester: Tester, name: str, command: str) -> JsonObject:
             f"--data-dir={_DATA}",
             f"--rolling-tag={tester.rolling_tag}",
             "--log-format=json",
-            *quick,
+            *tester.pace,
             *plain,
             *watching,
             *tester.flags,

@@ -1,0 +1,224 @@
+"""What a tester costs a real cluster, and how soon it takes a new build: `python -m bench.on_cluster`.
+
+On the test bed of the end-to-end tests, three testers of a real AvalancheGo.  To two nothing new comes: one has
+the default intervals, the other's are a tenth of them.  They are scraped, and meanwhile the third, of the
+default intervals too, gets new builds.  Needs root on Debian.  Exits with 1 where a claim does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.conftest import deployed, furnish, started_source
+from e2e.tester import DeployedTester
+from testbed import manifests
+from testbed.bed import BedMissingError, bed_of, until
+
+from bench.processes import Memory, memory_by_kind
+from bench.standing_testers import BY_THE_HOUR, Asked, Standing, scraped
+from bench.switching import STEPS, Switch, switched
+from bench.tables import Claim, concluded, table
+from monitor.commands.pod import REGISTRY_LOOK_SECONDS
+from monitor.observe import WORKLOAD_KEPT_SECONDS
+from monitor.settings import WaitSettings
+
+MINUTES, PUSHES = 10.5, 5
+FASTER = 10
+SHORT_SOAK = "--soak=3s"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the standing testers asked for and held in these seconds, and the switches meanwhile."""
+
+    seconds: float
+    asked: Mapping[str, Asked]
+    memory: Mapping[str, list[Memory]]
+    looks: Mapping[str, float]
+    switches: list[Switch]
+
+
+def default_seconds(setting: str) -> float:
+    """The default of an interval."""
+    return float(WaitSettings.model_fields[setting].default)
+
+
+def a_tenth() -> dict[str, Sequence[str]]:
+    """The flags by which every interval is a tenth of its default."""
+    pace = [
+        f"--{each.replace('_', '-')}={default_seconds(each) / FASTER:g}s"
+        for each in ("health_check_interval", "disk_check_interval")
+    ]
+    looks = [f"--image-check-interval={REGISTRY_LOOK_SECONDS / FASTER:g}s"]
+    return {"pace": [SHORT_SOAK, *pace], "looks": looks}
+
+
+def await_idle(tester: DeployedTester) -> None:
+    """Wait until its first run has ended and it waits for the next build."""
+    tester.await_end(1)
+    until(lambda: tester.status().get("phase") == "idle", 60, "it waits for a build", tester.told)
+
+
+def looks_of(tester: DeployedTester) -> float:
+    """How often it has looked for a newer build, and was told."""
+    name, wanted = "bootstrap_monitor_image_checks_total", {"source": "registry", "result": "success"}
+    return sum(count for labels, count in tester.samples().get(name, ()) if wanted.items() <= labels.items())
+
+
+def measured(
+    testers: Sequence[Standing], pushed: DeployedTester, log: Path, minutes: float, pushes: int
+) -> Found:
+    """Watch some while another one gets new builds."""
+    for each in (*(each.tester for each in testers), pushed):
+        await_idle(each)
+    looks = {each.words: looks_of(each.tester) for each in testers}
+    begin = time.time()
+    with scraped(testers) as memory:
+        switches = []
+        for number in range(pushes):
+            # Runs end at ticks, so pushes that follow at once would all meet the look-ups at the same moment.
+            time.sleep(REGISTRY_LOOK_SECONDS * number / pushes)
+            switches.append(switched(pushed, log, number + 2))
+        time.sleep(max(0.0, begin + 60 * minutes - time.time()))
+    end = time.time()
+    return Found(
+        seconds=end - begin,
+        asked={each.words: each.asked(log, begin, end) for each in testers},
+        memory=memory,
+        looks={each.words: looks_of(each.tester) - looks[each.words] for each in testers},
+        switches=switches,
+    )
+
+
+def told_requests(testers: Sequence[Standing], found: Found) -> list[Claim]:
+    """Print who asked for what; what is claimed of it."""
+    rows, claims = [], []
+    for each in testers:
+        counts = found.asked[each.words]
+        an_hour = {what: count * each.scale(what, found.seconds) for what, count in counts.items()}
+        rows += [
+            (
+                each.words,
+                " ".join(what),
+                f"{counts[what]}",
+                f"x {each.scale(what, found.seconds):.3g}",
+                f"{an_hour.get(what, 0.0):.1f}",
+            )
+            for what in sorted({*counts, BY_THE_HOUR, ("create", "pods")})
+        ]
+        claims += [
+            Claim(f"requests in an hour, {each.words}", sum(an_hour.values()), 20),
+            Claim(f"pods created, {each.words}", counts["create", "pods"], 0),
+        ]
+    table(
+        f"Requests of a tester's ServiceAccount in {found.seconds:.0f} s with nothing new; "
+        f"{' '.join(BY_THE_HOUR)} is every {WORKLOAD_KEPT_SECONDS:.0f} s whatever the intervals, "
+        "so of the hour alone:",
+        ("intervals", "request", "counted", "scale", "an hour"),
+        rows,
+    )
+    return claims
+
+
+def told_memory(testers: Sequence[Standing], found: Found, kinds: Mapping[str, float]) -> list[Claim]:
+    """Print what each sidecar held; what is claimed of it."""
+    rows = []
+    for each in testers:
+        held = found.memory[each.words]
+        last = held[-1]
+        rows.append(
+            (
+                each.words,
+                f"{len(held)}",
+                f"{found.looks[each.words]:.0f}",
+                f"{held[0].resident:.1f}",
+                f"{last.resident:.1f}",
+                f"{max(one.resident for one in held):.1f}",
+                f"{last.proportional:.1f}",
+                f"{last.private:.1f}",
+            )
+        )
+    table(
+        f"Memory of a sidecar over {found.seconds:.0f} s, MiB:",
+        ("intervals", "scrapes", "looks", "at first", "at last", "most", "proportional", "its own"),
+        rows,
+    )
+    table(
+        "By kind, with the default intervals:",
+        ("", "MiB"),
+        [(name, f"{mib:.1f}") for name, mib in kinds.items()],
+    )
+    return [Claim(f"resident, {testers[0].words}", found.memory[testers[0].words][-1].resident, 60, " MiB")]
+
+
+def told_switches(switches: Sequence[Switch]) -> list[Claim]:
+    """Print how a new build was taken; what is claimed of it."""
+    table(
+        "From the end of a push to the new run's start, default intervals, s:",
+        (*STEPS, "together"),
+        [[f"{step:.1f}" for step in (*each.steps, each.seconds)] for each in switches],
+    )
+    look_up = max(each.steps[0] for each in switches)
+    rest = max(each.seconds - each.steps[0] for each in switches)
+    return [
+        Claim("look-up, the longest", look_up, REGISTRY_LOOK_SECONDS, " s", by_the_clock=True),
+        Claim(
+            "push to start, the longest", max(each.seconds for each in switches), 90, " s", by_the_clock=True
+        ),
+        Claim(
+            "with a look-up of a whole interval", rest + REGISTRY_LOOK_SECONDS, 90, " s", by_the_clock=True
+        ),
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run it; 1 where a claim does not hold."""
+    parser = argparse.ArgumentParser(prog="bench.on_cluster", description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=MINUTES,
+        help="with nothing new (%(default)s); under 10 a reading of the pod may be missed",
+    )
+    parser.add_argument("--pushes", type=int, default=PUSHES, help="of new builds meanwhile (%(default)s)")
+    asked = parser.parse_args(arguments)
+    with ExitStack() as stack:
+        log = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "audit.log"
+        os.environ["TESTBED_AUDIT_LOG"] = str(log)
+        try:
+            bed = stack.enter_context(bed_of("", ""))
+        except BedMissingError as error:
+            raise SystemExit(str(error)) from error
+        if not log.exists():
+            raise SystemExit(
+                "this cluster keeps no audit log: run it where there is no kind, as root on Debian"
+            )
+        furnish(bed)
+        source = started_source(bed)
+        environment = manifests.full_sync(source, source["address"])
+        at_default = {"pace": [SHORT_SOAK], "looks": []}
+        made = [
+            deployed(bed, stack, words, environment, **settings)
+            for words, settings in (("standing", at_default), ("quick", a_tenth()), ("pushed", at_default))
+        ]
+        testers = [Standing("default", made[0]), Standing("a tenth of them", made[1], FASTER)]
+        found = measured(testers, made[2], log, asked.minutes, asked.pushes)
+        kinds = memory_by_kind(testers[0].process())
+    claims = [
+        *told_requests(testers, found),
+        *told_memory(testers, found, kinds),
+        *told_switches(found.switches),
+    ]
+    return concluded(claims)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
