@@ -91,22 +91,32 @@ def bounded_tls(context: ssl.SSLContext) -> ssl.SSLContext:
 def connected(host: str, port: int, bounds: Bounds) -> socket.socket:
     """A connection to the first address of the host that takes one, within the bounds.
 
+    Each address has its part of the time that is left, so that one that nobody answers at does not use it up.
     To look a name up takes as long as the system lets it.
     """
     failure = OSError("it has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        made = _BoundedSocket(family, kind, protocol)
-        made.bounds = bounds
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for position, (family, kind, protocol, _, address) in enumerate(found):
         try:
-            made.settimeout(bounds.seconds_left())
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            made.connect(address)
+            seconds = bounds.seconds_left() / (len(found) - position)
+            return _connected(_BoundedSocket(family, kind, protocol), address, seconds, bounds)
         except OSError as error:
-            made.close()
             failure = error
-        else:
-            return made
     raise failure
+
+
+def _connected(made: _BoundedSocket, address: Any, seconds: float, bounds: Bounds) -> _BoundedSocket:  # noqa: ANN401
+    """The socket, once it is connected; then all that is left of the time is for what follows, TLS say."""
+    made.bounds = bounds
+    try:
+        made.settimeout(seconds)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        made.connect(address)
+        made.settimeout(bounds.seconds_left())
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 class _BoundedConnection(HTTPConnection):

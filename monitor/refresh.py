@@ -58,3 +58,5 @@ class BuildWatch:
             "image_check": {"succeeded_at": now.wall, "image": build.image},
         }
         self._ledger.record(now, self._policy.testbed, readings=readings)
+        if build.same(last.build) and not build.digests <= last.build.digests:
+            self._ledger.add_digests(last, build.digests)

@@ -28,6 +28,7 @@ _LARGEST_PORT = 65535
 # What Kubernetes injects for a Service whose name begins with `bootstrap-monitor`.
 _SERVICE_VARIABLE = re.compile(r".*SERVICE_(HOST|PORT(_.+)?)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?")
 _POSITIONAL = get_args(CliPositionalArg[str])[1]
+_HOST_AND_PORT = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?", re.ASCII)
 _TOKEN = re.compile(r"clear:([A-Za-z0-9]+)")
 
 
@@ -212,6 +213,15 @@ class PodSettings(TesterSettings):
 
     registry_auth_host: str = ""
     """Host (and port) of the registry's token service, where it is another than the registry's own."""
+
+    @field_validator("registry_auth_host")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        """As challenges name it: in small letters, without the port of HTTPS."""
+        found = _HOST_AND_PORT.fullmatch(value)
+        if value and (found is None or int(found["port"] or 1) not in range(1, _LARGEST_PORT + 1)):
+            raise ValueError("it must be host[:port], such as auth.example or auth.example:8443")
+        return value.lower().removesuffix(":443")
 
     @field_validator("namespace", "pod_name")
     @classmethod

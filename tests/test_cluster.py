@@ -834,6 +834,20 @@ class TestCredentials:
             ):
                 cluster.read_pod("tester-0")
 
+    def test_a_token_that_is_just_being_written_leaves_the_one_before(self, tmp_path: Path) -> None:
+        """Its file is empty for a moment, and is read at the next request again."""
+        for name, content in (("token", "old"), ("ca.crt", "a")):
+            (tmp_path / name).write_text(content)
+        now = [1000.0]
+        access = in_pod({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, tmp_path, lambda: now[0])
+        (tmp_path / "token").write_text("\n")
+        now[0] += TOKEN_KEPT_SECONDS
+        sent = [access.authorization(), access.authorization()]
+        (tmp_path / "token").write_text("new")
+        sent.append(access.authorization())
+
+        assert sent == ["Bearer old", "Bearer old", "Bearer new"]
+
     @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: install the package openssl")
     def test_a_server_of_another_authority_is_not_trusted(self, tmp_path: Path, pauses: Pauses) -> None:
         """Nothing is sent to it, least of all the token."""

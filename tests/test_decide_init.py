@@ -26,7 +26,7 @@ from monitor.decide.vocabulary import (
     ResumeRun,
     WatchHolder,
 )
-from monitor.model import NodeData, Outcome, Phase, Reason, SyncMode
+from monitor.model import NodeData, Outcome, Phase, Policy, Reason, Run, SyncMode
 
 PINNED = workload(build())
 ROLLING = workload()
@@ -303,6 +303,31 @@ def test_judged_newest_build_is_run_where_nothing_else_was() -> None:
     state = init_state(workload=ROLLING, newest=build(NEW), newest_judged=True, last=other_network)
 
     assert decide_init(state).actions[0] == Pin(build(NEW))
+
+
+@pytest.mark.parametrize("policy", [POLICY, RESTARTING], ids=["finish", "restart"])
+@pytest.mark.parametrize("last", [OPEN, SUCCEEDED], ids=["open", "ended"])
+def test_the_newest_build_by_another_digest_of_it_is_the_last_runs_build(last: Run, policy: Policy) -> None:
+    """The tag names the index, the run the platform: pinned to the index, the pod would not be the run's."""
+    tag = replace(build(NEW), digests=frozenset({NEW, OLD}))
+    state = init_state(workload=ROLLING, newest=tag, last=last, policy=policy)
+    if policy.restart_on_new_build or not last.open:
+        assert decide_init(state).rule == "build_unresolved"
+
+    assert decide_init(state).actions == RECREATED
+
+
+def test_versions_that_were_learned_since_are_pinned_with_the_last_runs_build() -> None:
+    last = run(replace(build(), versions=None), outcome=Outcome.SUCCEEDED)
+
+    assert decide_init(init_state(workload=ROLLING, newest=build(), last=last)).actions == RECREATED
+
+
+def test_the_newest_build_is_pinned_as_found_where_the_last_run_was_another_test() -> None:
+    tag = replace(build(NEW), digests=frozenset({NEW, OLD}))
+    state = init_state(workload=ROLLING, newest=tag, last=run(network="mainnet"))
+
+    assert decide_init(state).actions[0] == Pin(tag)
 
 
 def test_a_run_starts_of_this_pods_build_whatever_the_clearing_was_for() -> None:

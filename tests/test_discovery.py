@@ -17,8 +17,9 @@ from tester_objects import CHECK_POD, D1, D2, VERSIONS, Clock, add_tester, run_c
 
 from monitor.activity import Activity
 from monitor.cluster import Cluster
+from monitor.commands.pod import look_seconds
 from monitor.decide.vocabulary import BeginClearing, BeginRun
-from monitor.errors import MonitorError, NotPermittedError, TemporaryError
+from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, TemporaryError
 from monitor.ledger import open_ledger
 from monitor.model import Build, Instant, Versions
 from monitor.platforms.check_pod import CheckPodSource
@@ -26,6 +27,7 @@ from monitor.platforms.counted import CountedSource
 from monitor.platforms.discovery import Discovery
 from monitor.platforms.kubernetes import KubernetesPlatform, OwnPod
 from monitor.registry import Pace, Patience, Registry, RegistryError, RegistryOptions
+from monitor.settings import WaitSettings, parse
 
 LEARNED = Versions("avalanchego/1.15.0", "v1.4.5", 46, COMMIT, "1.26")
 REPOSITORY = "registry.example/ava/node"
@@ -39,6 +41,7 @@ class Tag:
     now: str = OLD
     same: dict[str, set[str]] = field(default_factory=dict)
     error: MonitorError | None = None
+    unreadable: MonitorError | None = None
     asked: list[str] = field(default_factory=list)
 
     def digest(self) -> str:
@@ -49,6 +52,8 @@ class Tag:
 
     def digests(self, digest: str) -> frozenset[str]:
         self.asked.append("digests")
+        if self.unreadable is not None:
+            raise self.unreadable
         return frozenset({digest, *self.same.get(digest, ())})
 
     def image(self, digest: str) -> str:
@@ -127,7 +132,7 @@ class TestAuto:
         assert [looker.later() for _ in range(100)] == [
             replace(build(OLD), image=f"{REPOSITORY}@{OLD}")
         ] * 100
-        assert looker.tag.asked == ["digest"] * 100
+        assert looker.tag.asked == ["digest", "digests"] + ["digest"] * 99
         assert (looker.pods.ran, looker.opened) == ([], 1)
         assert looker.counts() == {"registry": (100, 0)}
 
@@ -140,7 +145,7 @@ class TestAuto:
             Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED)
         ] * 3
         assert looker.pods.ran == [f"{REPOSITORY}@{NEW}"]
-        assert looker.tag.asked == ["digest", "digest", "digests", "digest", "digest"]
+        assert looker.tag.asked == ["digest", "digests", "digest", "digests", "digest", "digest"]
         assert looker.counts() == {"registry": (4, 0), "pod": (1, 0)}
 
     def test_versions_that_cannot_be_learned_are_not_asked_for_again(self) -> None:
@@ -168,6 +173,28 @@ class TestAuto:
         assert (found.image, found.digests) == (f"{REPOSITORY}@{NEW}", frozenset({NEW, PLATFORM}))
         assert bool(looker.pods.ran) is not bool(known)
 
+    def test_a_build_that_is_known_keeps_its_image(self) -> None:
+        """Pinned to another digest of it, a pod would not be seen to be of the same build."""
+        met = Build(f"{REPOSITORY}@{PLATFORM}", frozenset({PLATFORM}), LEARNED)
+        looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}), known=[met])
+
+        assert looker.later() == replace(met, digests=frozenset({NEW, PLATFORM}))
+
+    def test_the_manifest_of_a_build_that_is_known_is_read_once_too(self) -> None:
+        """What is known of it may be one digest of several."""
+        known = Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED)
+        looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}), known=[known])
+
+        assert [looker.later() for _ in range(3)] == [replace(known, digests=frozenset({NEW, PLATFORM}))] * 3
+        assert looker.tag.asked == ["digest", "digests", "digest", "digest"]
+
+    def test_a_build_that_is_known_is_told_though_its_manifest_cannot_be_read(self) -> None:
+        looker = Looker(known=[build(OLD)])
+        looker.tag.unreadable = RegistryError("it shows no manifest")
+
+        assert looker.later() == replace(build(OLD), image=f"{REPOSITORY}@{OLD}")
+        assert looker.pods.ran == []
+
     def test_an_index_that_only_attests_anew_is_no_new_build(self) -> None:
         looker = Looker(tag=Tag(OLD, {OLD: {PLATFORM}, NEW: {PLATFORM}}))
         first = looker.later()
@@ -177,7 +204,7 @@ class TestAuto:
         assert first is not None
         assert second is not None
         assert second.same(first)
-        assert (second.image, second.versions) == (f"{REPOSITORY}@{NEW}", LEARNED)
+        assert (second.image, second.versions) == (f"{REPOSITORY}@{OLD}", LEARNED)
         assert len(looker.pods.ran) == 1
 
     def test_a_pod_that_fails_is_not_started_again_at_once(self) -> None:
@@ -190,6 +217,41 @@ class TestAuto:
 
         assert looker.later() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
         assert looker.counts() == {"registry": (11, 0), "pod": (1, 1)}
+
+    @pytest.mark.parametrize(
+        ("error", "fails"),
+        [
+            pytest.param(TemporaryError("the quota is used up"), 3, id="thrice where it may pass"),
+            pytest.param(NotPermittedError("allow create on pods"), 1, id="once where it is not permitted"),
+            pytest.param(ConfigurationError("its name is taken"), 1, id="once where only a person helps"),
+        ],
+    )
+    def test_pods_that_cannot_run_stop_no_tester(
+        self, error: MonitorError, fails: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The digest is known, and its versions are no reason to stop."""
+        looker = Looker()
+        looker.pods.error = error
+        for _ in range(fails - 1):
+            with pytest.raises(TemporaryError, match="quota"):
+                looker.later(300.0)
+        unknown = Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
+
+        assert [looker.later(300.0) for _ in range(3)] == [unknown] * 3
+        assert looker.pods.ran == [unknown.image] * fails
+        assert caplog.messages == [f"the versions of {unknown.image} stay unknown: {error}"]
+        looker.tag.now, looker.pods.error = NEW, None
+        assert looker.later() == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED), "those of the next"
+
+    def test_failures_are_counted_for_each_digest(self) -> None:
+        looker = Looker()
+        looker.pods.error = TemporaryError("the quota is used up")
+        for digest in (OLD, OLD, NEW, NEW):
+            looker.tag.now = digest
+            with pytest.raises(TemporaryError, match="quota"):
+                looker.later(300.0)
+
+        assert looker.later(300.0) == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}))
 
     def test_a_glimpse_never_starts_a_pod(self) -> None:
         looker = Looker()
@@ -242,10 +304,21 @@ class TestAutoWithoutItsRegistry:
     def test_a_pause_that_it_asks_for_is_kept(self) -> None:
         looker = Looker()
         looker.tag.error = RegistryError("too often", 1000.0)
-        for _ in range(33):
-            looker.later()
+        assert [looker.later() for _ in range(33)] == [None] * 33
 
         assert looker.tag.asked == ["digest"]
+        assert looker.pods.ran == [], "they would pull from that very registry"
+        looker.later(60.0)
+        assert looker.tag.asked == ["digest"] * 2
+
+    def test_once_a_pause_is_over_pods_stand_in_again(self) -> None:
+        looker = Looker()
+        looker.tag.error = RegistryError("too often", 1000.0)
+        looker.later()
+        looker.tag.error = RegistryError("it is away")
+
+        assert looker.later(1002.0) is not None
+        assert looker.pods.ran == ["the tag"]
 
     def test_what_a_pod_told_is_known_once_the_registry_is_back(self) -> None:
         looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}))
@@ -254,8 +327,40 @@ class TestAutoWithoutItsRegistry:
         looker.later()
         looker.tag.error = None
 
-        assert looker.later(60.0) == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW, PLATFORM}), LEARNED)
+        assert looker.later(60.0) == Build(f"{REPOSITORY}@{PLATFORM}", frozenset({NEW, PLATFORM}), LEARNED)
         assert looker.pods.ran == ["the tag"]
+
+    def test_what_a_pod_tells_is_the_build_that_is_known_by_that_digest(self) -> None:
+        """The ledger has index and platform; the kubelet tells of one, and not always of the same."""
+        known = Build(f"{REPOSITORY}@{OLD}", frozenset({OLD, PLATFORM}), LEARNED)
+        looker = Looker(tag=Tag(OLD, error=RegistryError("it is away")), known=[known])
+        looker.pods.reports, looker.pods.versions = {OLD: PLATFORM}, None
+
+        assert looker.later() == known
+
+    def test_what_the_registry_told_is_known_to_pods(self) -> None:
+        looker = Looker(tag=Tag(OLD, {OLD: {PLATFORM}}))
+        looker.later()
+        looker.tag.error, looker.pods.reports = RegistryError("it is away"), {OLD: PLATFORM}
+        found = looker.later(300.0)
+
+        assert found is not None
+        assert found.digests == {OLD, PLATFORM}
+
+    def test_a_manifest_is_read_once_the_registry_is_back_also_of_a_digest_that_a_pod_told(self) -> None:
+        looker = Looker(tag=Tag(OLD, {OLD: {PLATFORM}}, error=RegistryError("it is away")))
+        looker.later()
+        looker.tag.error = None
+        looker.later(60.0)
+        looker.tag.error = RegistryError("it is away")
+        looker.later(300.0)
+        looker.tag.error = None
+        found = looker.later(60.0)
+
+        assert found is not None
+        assert found.digests == {OLD, PLATFORM}
+        assert looker.tag.asked.count("digests") == 1
+        assert looker.pods.ran == ["the tag"] * 2
 
     def test_a_glimpse_shows_nothing_and_starts_nothing(self) -> None:
         looker = Looker()
@@ -265,10 +370,36 @@ class TestAutoWithoutItsRegistry:
         assert looker.pods.ran == []
 
     def test_a_permission_that_lacks_is_an_error(self) -> None:
+        """Nobody else knows so much as the digest."""
         looker = Looker()
+        looker.tag.error = RegistryError("it is away")
         looker.pods.error = NotPermittedError("allow create on pods")
         with pytest.raises(NotPermittedError):
             looker.later()
+
+    @pytest.mark.parametrize(
+        ("flags", "seconds"),
+        [
+            pytest.param(["--image-source=auto"], (30.0, 300.0), id="by default"),
+            pytest.param(
+                ["--image-source=auto", "--image-check-interval=10s"], (10.0, 300.0), id="a short interval"
+            ),
+            pytest.param(
+                ["--image-source=auto", "--image-check-interval=1h"], (3600.0, 3600.0), id="a long interval"
+            ),
+            pytest.param(["--image-source=pod"], (300.0, 300.0), id="pods alone"),
+            pytest.param(
+                ["--image-source=pod", "--image-check-interval=10s"], (10.0, 10.0), id="pods alone, often"
+            ),
+        ],
+    )
+    def test_a_pod_never_stands_in_more_often_than_every_five_minutes(
+        self, flags: list[str], seconds: tuple[float, float]
+    ) -> None:
+        tester = ["--data-dir=/data", "--namespace=ns", "--pod-name=tester-0", "--node-container-name=node"]
+        settings = parse(WaitSettings, "wait-for-completion", [*tester, *flags], {})
+
+        assert look_seconds(settings) == seconds
 
 
 class TestRegistryAlone:

@@ -521,6 +521,35 @@ def test_an_attempt_is_there_until_its_run_starts(ledger: Ledger) -> None:
     assert ledger.attempt() is None
 
 
+BOTH = replace(build(NEW), digests=frozenset({NEW, OLD}))
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param((attempted(BOTH),), id="that was attempted"),
+        pytest.param((BeginClearing(workload(BOTH), ""), BeginRun(workload(BOTH))), id="of a run before"),
+    ],
+)
+def test_a_run_has_all_digests_that_are_known_of_its_build(ledger: Ledger, before: Sequence[Record]) -> None:
+    """Its pod is pinned by one of them; by which one a registry or a kubelet tells of it later varies."""
+    ledger.record(NOW, "default", before)
+    ledger.record(later(60), "default", (BeginClearing(workload(build(NEW)), ""),))
+    clearing = ledger.clearing()
+
+    assert clearing is not None
+    assert clearing.build == BOTH
+    ledger.record(later(120), "default", (BeginRun(workload(build(NEW))),))
+    assert last_of(ledger).build == BOTH
+
+
+def test_a_run_has_no_digest_of_another_build(ledger: Ledger) -> None:
+    started(ledger, workload(build(OLD)))
+    ledger.record(NOW, "default", (attempted(build(OLD)),))
+
+    assert started(ledger, workload(build(NEW)), 60).build == build(NEW)
+
+
 def test_of_two_attempts_the_newer_one_counts(ledger: Ledger) -> None:
     ended(ledger)
     ledger.record(later(6000), "default", (attempted(build(NEW)),))

@@ -211,6 +211,26 @@ class TestBuildWatch:
         assert watch.shown() == (build(NEW).image, LATER.wall)
         assert watch.observer.newest == taken
 
+    def test_what_is_told_of_the_last_runs_build_is_kept_in_the_ledger(self, watch: Watch) -> None:
+        """After a restart whoever tells of it may tell another digest, while the registry is away."""
+        begin(watch.ledger, build(OLD))
+        before = watch.ledger.last()
+        assert before is not None
+        both = frozenset({OLD, NEW})
+        watch.source.shown = replace(build(OLD), digests=both)
+        watch.look()
+
+        assert watch.ledger.last() == replace(before, build=replace(build(OLD), digests=both))
+
+    def test_digests_of_another_build_are_not_the_last_runs(self, watch: Watch) -> None:
+        begin(watch.ledger, build(OLD))
+        watch.source.shown = build(NEW)
+        watch.look()
+        last = watch.ledger.last()
+
+        assert last is not None
+        assert last.build == build(OLD)
+
     def test_without_an_answer_nothing_changes(self, watch: Watch) -> None:
         begin(watch.ledger, build(OLD))
         end(watch.ledger, Outcome.SUCCEEDED)

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from fake_registry import (
     IDENTITY,
+    INDEX,
+    MANIFEST,
     NAME,
     FakeRegistry,
     basic,
@@ -29,6 +31,7 @@ from monitor.registry.transport import Transport
 
 D1, D2, D3, D4 = ("sha256:" + each * 64 for each in "1234")
 PATIENCE = Patience(answer_seconds=2.0, look_seconds=5.0)
+FORBIDDEN = sending(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
 TAG, TOKEN = f"HEAD /v2/{NAME}/manifests/latest", "GET /token"
 
 
@@ -125,6 +128,42 @@ class TestDigests:
             pytest.param([child(D1), child(D2, "arm64")], {D1}, id="those of this machine"),
             pytest.param([{"digest": D3}], {D3}, id="one without a platform"),
             pytest.param(
+                [
+                    {"digest": D3},
+                    child(D2, annotations={"vnd.docker.reference.type": "attestation-manifest"}),
+                ],
+                {D3},
+                id="one without a platform, and what is attested of it",
+            ),
+            pytest.param([child(D1), {"digest": D3}], {D1}, id="no other one without a platform"),
+            pytest.param([{"digest": D2}, {"digest": D3}], set(), id="none of two without a platform"),
+            pytest.param(
+                [child(D1), {"digest": D3, "mediaType": MANIFEST, "artifactType": "application/spdx+json"}],
+                {D1},
+                id="no artifact",
+            ),
+            pytest.param(
+                [{"digest": D3, "mediaType": MANIFEST, "artifactType": "application/spdx+json"}],
+                set(),
+                id="no artifact alone",
+            ),
+            pytest.param(
+                [child(D1), child(D3, artifactType="application/spdx+json")],
+                {D1},
+                id="no artifact for this machine",
+            ),
+            pytest.param(
+                [{"digest": D3, "mediaType": "application/spdx+json"}],
+                set(),
+                id="nothing of another media type",
+            ),
+            pytest.param([{"digest": D3, "mediaType": INDEX}], set(), id="no index in an index"),
+            pytest.param(
+                [{"digest": D3, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}],
+                {D3},
+                id="a manifest of Docker",
+            ),
+            pytest.param(
                 [child(D1), child(D4, annotations={"vnd.docker.reference.type": "attestation-manifest"})],
                 {D1},
                 id="no attestation",
@@ -193,6 +232,32 @@ class TestWaysIn:
         wanted = asked.form or asked.query
         assert (wanted["scope"], wanted["service"]) == ([f"repository:{NAME}:pull"], ["the registry"])
         assert [each.authorization for each in fake.asked[2:]] == ["Bearer token-1"] * 2
+
+    def test_what_is_refused_though_it_was_good_is_asked_for_anew_once(
+        self, fake: FakeRegistry, tmp_path: Path
+    ) -> None:
+        """Some registries refuse what is of old credentials with 403, which names no way in."""
+        fake.wants, digest = "bearer", fake.push_build(1)
+        registry = reader(fake, RegistryOptions(config(tmp_path, fake.address)))
+        registry.digest()
+        fake.instead = lambda asked, client: (
+            asked.authorization == "Bearer token-1" and FORBIDDEN(asked, client)
+        )
+        fake.asked.clear()
+
+        assert registry.digest() == digest
+        sent = [(f"{each.method} {each.path}", each.authorization) for each in fake.asked]
+        assert sent == [(TAG, "Bearer token-1"), (TAG, ""), (TOKEN, basic()), (TAG, "Bearer token-2")]
+
+    def test_what_is_refused_always_is_not_kept(self, fake: FakeRegistry, tmp_path: Path) -> None:
+        fake.wants, _ = "bearer", fake.push_build(1)
+        fake.instead = lambda asked, client: "Bearer" in asked.authorization and FORBIDDEN(asked, client)
+        registry = reader(fake, RegistryOptions(config(tmp_path, fake.address)))
+        for _ in range(2):
+            with pytest.raises(RegistryError, match="check that user's permissions"):
+                registry.digest()
+
+        assert fake.seen() == [TAG, TOKEN, TAG] * 2
 
     def test_the_scope_is_the_registrys(self, fake: FakeRegistry) -> None:
         fake.wants, fake.lets_anonymous_pull, fake.scope = "bearer", True, "aws registry:catalog:*"

@@ -27,6 +27,7 @@ from hostile_registry import MISBEHAVIOURS, OK, Misbehaviour, dripping, flooding
 
 from monitor.errors import MonitorError
 from monitor.registry import Patience, Registry, RegistryError, RegistryOptions
+from monitor.registry.transport import Transport
 
 ANSWER_SECONDS, LOOK_SECONDS = 0.6, 2.0
 # A look ends within its time; what is above that is for a machine that does other things too.
@@ -210,6 +211,24 @@ class TestElsewhere:
 
         assert reader(fake, tmp_path, auth_host=elsewhere.address).digest()
         assert [each.authorization for each in elsewhere.asked] == [basic()]
+
+    def test_over_plain_http_one_that_is_named_gets_them_on_this_machine_only(
+        self, fake: FakeRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A registry on this machine is no reason to show them to the network."""
+        with serving(name="registry.invalid") as elsewhere:
+            port = elsewhere.address.rpartition(":")[2]
+            fake.wants, fake.realm = "bearer", f"http://registry.invalid:{port}/token"
+            proxied = Transport(
+                environment={"HTTP_PROXY": f"http://127.0.0.1:{port}"}, timeout_seconds=ANSWER_SECONDS
+            )
+            options = RegistryOptions(config(tmp_path, fake.address), auth_host=f"registry.invalid:{port}")
+            registry = Registry(fake.repository, "latest", options, patience=PATIENCE, transport=proxied)
+            said = failure(registry, caplog)
+
+            assert f"names http://registry.invalid:{port} for its token service" in said
+            assert "credentials are not sent over plain HTTP: it must use HTTPS" in said
+            assert [each.authorization for each in elsewhere.asked] == [""]
 
     @pytest.mark.parametrize(
         "realm",

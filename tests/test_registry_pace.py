@@ -101,3 +101,35 @@ def test_many_failures_are_no_overflow() -> None:
 )
 def test_retry_after(header: str | None, seconds: float | None) -> None:
     assert retry_after_seconds(header, 1000.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds_later", "asked"),
+    [
+        pytest.param([], 0.0, False, id="no failure"),
+        pytest.param([None], 0.0, False, id="one of our own"),
+        pytest.param([None, 100.0], 0.0, True, id="one that was asked for"),
+        pytest.param([100.0], 99.0, True, id="until it is over"),
+        pytest.param([100.0], 101.0, False, id="and no longer"),
+        pytest.param([5.0], 6.0, False, id="though ours is longer"),
+    ],
+)
+def test_a_pause_that_was_asked_for_is_told_from_one_of_our_own(
+    failures: list[float | None],
+    seconds_later: float,
+    asked: bool,  # noqa: FBT001 (the case)
+) -> None:
+    paced = Paced(lambda: 0.5)
+    for after_seconds in failures:
+        paced.pace.failed(after_seconds)
+    paced.now += seconds_later
+
+    assert paced.pace.asked_for_pause is asked
+
+
+def test_an_answer_ends_a_pause_that_was_asked_for() -> None:
+    paced = Paced(lambda: 0.5)
+    paced.pace.failed(100.0)
+    paced.pace.succeeded()
+
+    assert not paced.pace.asked_for_pause

@@ -327,6 +327,43 @@ def test_a_stall_is_warned_of_before_it_is_a_failure(
     assert (found.stall_warning, found.stall_timeout) == lengths
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        pytest.param("Auth.Example", "auth.example", id="in capitals"),
+        pytest.param("auth.example:443", "auth.example", id="with the port of HTTPS"),
+        pytest.param("[fd00::1]:8443", "[fd00::1]:8443", id="an address"),
+        pytest.param("", "", id="none"),
+    ],
+)
+def test_a_token_service_is_named_as_challenges_name_it(text: str, value: str) -> None:
+    assert read(InitSettings, [f"--registry-auth-host={text}"]).registry_auth_host == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://auth.example",
+        "auth.example/token",
+        "me@auth.example",
+        "auth.example:port",
+        "auth.example:",
+        "auth.example:99999",
+        "auth example",
+        "[fd00",
+        ":443",
+        "a?b",
+        "a#b",
+        "a\\b",
+    ],
+)
+def test_a_token_service_is_named_by_host_and_port_alone(text: str) -> None:
+    assert mistake(InitSettings, [*REQUIRED[InitSettings], f"--registry-auth-host={text}"]) == (
+        f"--registry-auth-host (BOOTSTRAP_MONITOR_REGISTRY_AUTH_HOST) is {text!r}: "
+        "it must be host[:port], such as auth.example or auth.example:8443"
+    )
+
+
 def test_of_a_flag_given_twice_the_last_holds() -> None:
     assert read(InitSettings, ["--soak=1m", "--soak=2m"]).soak == Duration(120)
 

@@ -46,6 +46,7 @@ class ServiceAccountToken:
             OSError: there is none.
         """
         self._path, self._clock = path, clock
+        self._text = ""
         self._read()
 
     def __call__(self) -> str:
@@ -59,9 +60,11 @@ class ServiceAccountToken:
         return f"Bearer {self._text}"
 
     def _read(self) -> None:
-        self._text = self._path.read_text(encoding="utf-8").strip()
-        self._read_at = self._clock()
-        if not self._text:
+        """An empty file is one that is just being written: until it is, the token before stays."""
+        text = self._path.read_text(encoding="utf-8").strip()
+        if text:
+            self._text, self._read_at = text, self._clock()
+        elif not self._text:
             raise OSError(f"{self._path} is empty")
 
 

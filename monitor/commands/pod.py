@@ -63,8 +63,7 @@ def run_wait(settings: WaitSettings) -> int:
     stop_on_signals(stopping, LAST_RESORT_SECONDS)
     cluster, platform = _platform(settings, stopping.wait)
     ledger, activity = patiently_opened(settings.data_dir, stopping), Activity()
-    by_pod = settings.image_source == "pod"
-    seconds = settings.image_check_interval or (POD_LOOK_SECONDS if by_pod else REGISTRY_LOOK_SECONDS)
+    seconds, pod_seconds = look_seconds(settings)
     source = _source(
         settings,
         cluster,
@@ -73,7 +72,7 @@ def run_wait(settings: WaitSettings) -> int:
         activity,
         stopping.wait,
         first_pause_seconds=seconds,
-        pod_interval_seconds=settings.image_check_interval or POD_LOOK_SECONDS,
+        pod_interval_seconds=pod_seconds,
     )
     parts = watching(
         settings,
@@ -91,6 +90,17 @@ def run_wait(settings: WaitSettings) -> int:
     parts.run(stopping)
     _release(ledger, platform)
     return 0
+
+
+def look_seconds(settings: WaitSettings) -> tuple[float, float]:
+    """How often a newer build is looked for; and how seldom by a pod, where the registry is asked first.
+
+    A pod pulls the image, so it never stands in as often as the registry may be asked.
+    """
+    asked = settings.image_check_interval
+    if settings.image_source == "pod":
+        return asked or POD_LOOK_SECONDS, asked or POD_LOOK_SECONDS
+    return asked or REGISTRY_LOOK_SECONDS, max(asked or 0.0, POD_LOOK_SECONDS)
 
 
 def _init(settings: InitSettings, pause: Pause) -> bool:

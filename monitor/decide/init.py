@@ -7,7 +7,7 @@ stops with an error.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.decide.vocabulary import (
     AdoptRun,
@@ -118,7 +118,11 @@ def open_run_goes_on(state: InitState) -> Decision | None:
 
 
 def build_unresolved(state: InitState) -> Decision | None:
-    """Rule 3: unpinned otherwise: resolve the rolling tag; what was judged already is not run again."""
+    """Rule 3: unpinned otherwise: resolve the rolling tag; what was judged already is not run again.
+
+    The last run's build stays by the digest that the run has: a pod pinned to another digest of it, that of an
+    index, say, does not show that both are one build.
+    """
     if state.workload.build is not None:
         return None
     if state.newest is None:
@@ -129,10 +133,13 @@ def build_unresolved(state: InitState) -> Decision | None:
             actions=(LookUpNewest(),),
         )
     last = state.last
-    if state.newest_judged and last is not None and _same_test(last, state.workload):
-        return _pinned(
-            state, "build_unresolved", last.build, "the newest build was judged: the last one stays"
-        )
+    if last is not None and _same_test(last, state.workload):
+        if state.newest.same(last.build):
+            build = replace(last.build, versions=last.build.versions or state.newest.versions)
+            return _pinned(state, "build_unresolved", build, "the newest build is the last run's")
+        if state.newest_judged:
+            message = "the newest build was judged: the last one stays"
+            return _pinned(state, "build_unresolved", last.build, message)
     return _pinned(state, "build_unresolved", state.newest, f"the newest build is {state.newest.image}")
 
 

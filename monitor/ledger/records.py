@@ -19,7 +19,7 @@ from monitor.decide.vocabulary import (
     ResumeRun,
 )
 from monitor.ledger import rows
-from monitor.model import AttemptCause, Counts, Instant, Outcome, RequestKind, Run, Workload
+from monitor.model import AttemptCause, Build, Counts, Instant, Outcome, RequestKind, Run, Workload
 from monitor.observed_time import opened
 
 
@@ -125,13 +125,25 @@ def _begin_clearing(
         (Outcome.SUPERSEDED, now.wall, record.message),
     )
     connection.execute("DELETE FROM readings WHERE name = 'adopt_token'")
-    insert_run(connection, run_of_workload(record.workload, testbed), now.wall)
+    run = run_of_workload(record.workload, testbed)
+    insert_run(connection, replace(run, build=_with_known_digests(connection, run.build)), now.wall)
+
+
+def _with_known_digests(connection: sqlite3.Connection, build: Build) -> Build:
+    """With all that runs and attempts know of it: the pod is pinned by one digest, and shows no other."""
+    asked = json.dumps(sorted(build.digests))
+    found = connection.execute(
+        f"SELECT digests FROM runs WHERE {rows.SAME_BUILD} "  # noqa: S608 - literals only
+        f"UNION SELECT digests FROM attempts WHERE {rows.SAME_BUILD}",
+        (asked, asked),
+    ).fetchall()
+    return replace(build, digests=build.digests.union(*(json.loads(row["digests"]) for row in found)))
 
 
 def _begin_run(connection: sqlite3.Connection, workload: Workload, now: Instant) -> None:
     """The clearing may have begun for another build than the pod has by now: the pod's counts."""
     run = replace(run_of_workload(workload, ""), bookkeeping=opened(now, workload.uid))
-    columns = rows.build_columns(run.build) | {
+    columns = rows.build_columns(_with_known_digests(connection, run.build)) | {
         "network": run.network,
         "sync_mode": run.sync_mode,
         "settings_digest": run.settings_digest,

@@ -22,6 +22,12 @@ from monitor.model import (
 )
 from monitor.regression import Success
 
+# Asked in every tick: not all runs of a year are read for it.
+SAME_BUILD = (
+    "EXISTS (SELECT 1 FROM json_each(digests) AS its JOIN json_each(?) AS asked ON its.value = asked.value)"
+)
+"""Whether the build of a row has one of the digests in a list that is JSON."""
+
 _Word = TypeVar("_Word", bound=StrEnum)
 
 

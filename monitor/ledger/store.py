@@ -47,10 +47,6 @@ FROM runs
 WHERE outcome = ? AND network = ? AND sync_mode = ? AND testbed = ? AND number >= ?
 ORDER BY number DESC LIMIT ?
 """
-# Asked in every tick: not all runs of a year are read for it.
-_SAME_BUILD = (
-    "EXISTS (SELECT 1 FROM json_each(digests) AS its JOIN json_each(?) AS asked ON its.value = asked.value)"
-)
 
 
 class VolumeFullError(TemporaryError):
@@ -102,7 +98,7 @@ class Ledger:
 
     def judged(self, build: Build, network: str, sync_mode: SyncMode) -> bool:
         """Whether a run of this build, network and mode has an outcome that speaks of the build."""
-        condition = f"outcome IS NOT NULL AND network = ? AND sync_mode = ? AND {_SAME_BUILD}"
+        condition = f"outcome IS NOT NULL AND network = ? AND sync_mode = ? AND {rows.SAME_BUILD}"
         values = (network, sync_mode, json.dumps(sorted(build.digests)))
         return any(run.judged for run in self._runs(condition, -1, values))
 
@@ -111,6 +107,12 @@ class Ledger:
         runs = self._runs("TRUE", -1)
         found = [run.build for run in runs if not run.build.digests.isdisjoint(digests)]
         return next((build for build in found if build.versions), found[0] if found else None)
+
+    def add_digests(self, run: Run, digests: frozenset[str]) -> None:
+        """Remember further digests of a run's build: its pod shows one of them only."""
+        known = json.dumps(sorted(run.build.digests | digests))
+        with self.transaction() as connection:
+            connection.execute("UPDATE runs SET digests = ? WHERE number = ?", (known, run.number))
 
     def attempt(self) -> Attempt | None:
         """The attempt that was recorded and whose run has not started."""

@@ -2,21 +2,28 @@
 
 A registry tells the digest for one HEAD.  Only a pod tells the versions, since they stand nowhere but in the
 program itself; so one is started for a digest that nobody knows yet, and for no other.  Where the registry
-cannot be read, a pod tells the digest too, but seldom: it costs an image's pull.
+cannot be read, a pod tells the digest too, but seldom: it costs an image's pull, from the same registry.
+
+A build has several digests (index, platform), and who tells of it tells one.  So all that are known of it are
+put together, and the image stays the one that it was met by: it is what the ledger's runs are of.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from monitor.activity import Activity
-from monitor.errors import MonitorError
+from monitor.errors import ConfigurationError, MonitorError, NotPermittedError
 from monitor.model import Build
+from monitor.references import ImageReference
 from monitor.registry import Pace, RegistryError
+
+_LEARNING_TRIES = 3
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +58,7 @@ class ImageRunner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the registry has under the tag; `settled`: no pod would tell more of it."""
+    """What is under the tag; `settled`: no pod would tell more of it; `digest` is the registry's, where it told."""
 
     digest: str
     build: Build
@@ -80,7 +87,8 @@ class Discovery:
             known: the build that has one of these digests, where it was met before.
             activity: counts the looks.
             pace: when a registry that failed is asked again.
-            pod_interval_seconds: how long after the last look a pod stands in for the registry.
+            pod_interval_seconds: how long after the last look a pod stands in for the registry, unless that
+                asked for a pause; and how long after a pod that failed another one is started.
             clock: in seconds.
         """
         self._open_tag, self._pods, self._known, self._activity = open_tag, pods, known, activity
@@ -88,6 +96,7 @@ class Discovery:
         self._tag: TagReader | None = None
         self._latest: _Found | None = None
         self._looked_at = self._unlearned_at = float("-inf")
+        self._unlearned: Counter[str] = Counter()
         self._readable = True
 
     def newest(self) -> Build | None:
@@ -97,7 +106,9 @@ class Discovery:
         found = self._found()
         if found is not None:
             return found.build if found.settled else self._learned(found)
-        if self._pods is None or self._clock() - self._looked_at < self._pod_interval_seconds:
+        if self._pods is None or self._pace.asked_for_pause:
+            return None
+        if self._clock() - self._looked_at < self._pod_interval_seconds:
             return None
         self._looked_at = self._clock()
         return self._by_pod()
@@ -130,7 +141,7 @@ class Discovery:
         return self._latest
 
     def _looked_up(self) -> _Found:
-        """One HEAD; and the manifest is read too where the digest alone says nothing."""
+        """One HEAD; and once for each digest the manifest too, since the digest alone may say nothing."""
         if self._tag is None and self._open_tag is not None:
             self._tag = self._open_tag()
         if self._tag is None:
@@ -138,15 +149,18 @@ class Discovery:
         digest = self._tag.digest()
         if self._latest is not None and self._latest.digest == digest:
             return self._latest
-        digests = frozenset({digest})
-        met = self._met(digests)
-        if met is None:
+        met = self._met(frozenset({digest}))
+        try:
             digests = self._tag.digests(digest)
-            met = self._met(digests)
-        image = self._tag.image(digest)
+        except RegistryError:
+            if met is None:
+                raise
+            digests = frozenset({digest})
+        met = met or self._met(digests)
+        build = Build(self._tag.image(digest), digests)
         if met is None:
-            return _Found(digest, Build(image, digests), settled=self._pods is None)
-        return _Found(digest, replace(met, image=image, digests=digests | met.digests), settled=True)
+            return _Found(digest, build, settled=self._pods is None)
+        return _Found(digest, _joined(met, build), settled=True)
 
     def _met(self, digests: frozenset[str]) -> Build | None:
         """The same build as it was met before, here or in the ledger."""
@@ -156,14 +170,22 @@ class Discovery:
         return self._known(digests)
 
     def _learned(self, found: _Found) -> Build | None:
-        """The same with its versions; a pod that fails is not started again at once."""
+        """The same with its versions; a pod that fails is not started again at once, nor for ever."""
         if self._pods is None:
             raise AssertionError("without pods nothing more is learned")
         if self._clock() - self._unlearned_at < self._pod_interval_seconds:
             return None
         self._unlearned_at = self._clock()
-        with self._activity.looking("pod"):
-            ran = self._pods.learn(found.build.image)
+        try:
+            with self._activity.looking("pod"):
+                ran = self._pods.learn(found.build.image)
+        except MonitorError as error:
+            self._unlearned[found.digest] += 1
+            may_pass = not isinstance(error, NotPermittedError | ConfigurationError)
+            if may_pass and self._unlearned[found.digest] < _LEARNING_TRIES:
+                raise
+            _log.warning("the versions of %s stay unknown: %s", found.build.image, error)
+            ran = found.build
         self._unlearned_at = float("-inf")
         build = replace(found.build, digests=found.build.digests | ran.digests, versions=ran.versions)
         self._latest = replace(found, build=build, settled=True)
@@ -174,5 +196,16 @@ class Discovery:
             raise AssertionError("either a registry or pods tell")
         with self._activity.looking("pod"):
             build = self._pods.newest()
-        self._latest = _Found(next(iter(build.digests)), build, settled=True)
+        latest = self._latest if self._latest is not None and self._latest.build.same(build) else None
+        met = latest.build if latest else self._known(build.digests)
+        build = _joined(met, build) if met else build
+        self._latest = _Found(latest.digest if latest else "", build, settled=True)
         return build
+
+
+def _joined(met: Build, told: Build) -> Build:
+    """One build by what was known of it and what was told; its image is the tag's where it was met elsewhere."""
+    elsewhere = ImageReference.parse(met.image).repository != ImageReference.parse(told.image).repository
+    return Build(
+        told.image if elsewhere else met.image, met.digests | told.digests, met.versions or told.versions
+    )

@@ -19,7 +19,7 @@ from monitor.registry.challenges import Challenge, challenges_of
 from monitor.registry.credentials import Credentials, CredentialsFile
 from monitor.registry.errors import RegistryError
 from monitor.registry.pace import retry_after_seconds
-from monitor.registry.places import Place
+from monitor.registry.places import Place, is_this_machine
 from monitor.registry.transport import Answer, Transport
 
 _TOKEN_SERVICES = {"docker.io": "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
@@ -76,14 +76,14 @@ class Access:
             )
         self._until = self._clock() + seconds
 
+    def forget(self) -> None:
+        """What was valid is so no more."""
+        self._header = ""
+
     def refused(self) -> RegistryError:
         """The registry does not let one in, whatever was sent."""
         if self._withheld_from:
-            return RegistryError(
-                f"registry {self._place.host} names {self._withheld_from} for its token service, which is "
-                "another host: credentials were not sent there; if it is right, give --registry-auth-host "
-                f"{self._withheld_from}"
-            )
+            return self._withheld(self._withheld_from)
         where = f"registry {self._place.host} does not show {self._place.name}"
         if self._credentials.credentials_for(self._place) is None:
             return RegistryError(
@@ -92,6 +92,18 @@ class Access:
         if not self._place.takes_credentials:
             return RegistryError(f"{where}, and credentials are not sent over plain HTTP: use HTTPS")
         return RegistryError(f"{where} to the user in --registry-config: check that user's permissions")
+
+    def _withheld(self, realm: str) -> RegistryError:
+        host = urlsplit(realm).netloc
+        if not _is_private(realm):
+            return RegistryError(
+                f"registry {self._place.host} names http://{host} for its token service, and credentials are not "
+                "sent over plain HTTP: it must use HTTPS"
+            )
+        return RegistryError(
+            f"registry {self._place.host} names {host} for its token service, which is another host: "
+            f"credentials were not sent there; if it is right, give --registry-auth-host {host}"
+        )
 
     def _basic(self, credentials: Credentials | None) -> str:
         if credentials is None or not self._place.takes_credentials:
@@ -108,7 +120,7 @@ class Access:
         """A token and for how long it is good."""
         realm = self._place.target(challenge.parameters.get("realm", ""))
         if credentials is not None and not self._trusts(realm):
-            self._withheld_from, credentials = urlsplit(realm).netloc, None
+            self._withheld_from, credentials = realm, None
         answer = self._ask(realm, challenge, credentials, ends_at)
         if answer.status in {_UNAUTHORIZED, _FORBIDDEN}:
             raise self.refused()
@@ -121,11 +133,10 @@ class Access:
 
     def _trusts(self, realm: str) -> bool:
         """Whether credentials may go there."""
-        parts = urlsplit(realm)
-        if not self._place.takes_credentials or not (parts.scheme == "https" or self._place.is_local):
+        if not self._place.takes_credentials or not _is_private(realm):
             return False
         known = {self._auth_host, _TOKEN_SERVICES.get(self._place.host)}
-        return self._place.is_own(realm) or parts.netloc.lower().removesuffix(":443") in known
+        return self._place.is_own(realm) or urlsplit(realm).netloc.lower().removesuffix(":443") in known
 
     def _ask(
         self, realm: str, challenge: Challenge, credentials: Credentials | None, ends_at: float
@@ -148,6 +159,12 @@ class Access:
         address = f"{realm}{'&' if urlsplit(realm).query else '?'}{urlencode(query)}"
         headers = {"Authorization": credentials.basic} if credentials else {}
         return self._transport.ask("GET", address, headers, ends_at=ends_at, limit_bytes=_ANSWER_BYTES)
+
+
+def _is_private(url: str) -> bool:
+    """Whether nobody on the way can read what is sent there."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or is_this_machine(parts.hostname or "")
 
 
 def _parsed(body: bytes, host: str) -> tuple[str, float]:

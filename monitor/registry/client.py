@@ -49,6 +49,7 @@ class RegistryOptions:
     ca: Path | None = None
     plain_http: bool = False
     auth_host: str = ""
+    """In small letters, with its port where that is not the one of HTTPS."""
 
     def check(self) -> None:
         """Look whether the file of credentials can be used.
@@ -84,9 +85,13 @@ class Registry:
         # Who gives an authority for a registry of this machine has it speak TLS.
         self._place = Place.of(repository, plain_http=options.plain_http, local_plain_http=options.ca is None)
         self._transport = transport or Transport(ca=options.ca, timeout_seconds=self._patience.answer_seconds)
-        auth_host = options.auth_host.lower()
         self._access = Access(
-            self._place, self._transport, CredentialsFile(options.config), auth_host, clock, wall_clock
+            self._place,
+            self._transport,
+            CredentialsFile(options.config),
+            options.auth_host,
+            clock,
+            wall_clock,
         )
 
     def close(self) -> None:
@@ -143,10 +148,15 @@ class Registry:
         """The answer, let in where that is wanted; at most once anew."""
         url = f"{self._place.url}/v2/{self._place.name}/manifests/{reference}"
         answer = self._followed(method, url, ends_at)
+        if answer.status == HTTPStatus.FORBIDDEN and self._access.header:
+            # It may be of credentials that were changed since, though not every registry says so by 401.
+            self._access.forget()
+            answer = self._followed(method, url, ends_at)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             self._access.answer(answer, ends_at)
             answer = self._followed(method, url, ends_at)
         if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            self._access.forget()
             raise self._access.refused()
         return answer
 

@@ -20,6 +20,7 @@ _MEDIA_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 ACCEPT = ", ".join(_MEDIA_TYPES)
+_IMAGE_TYPES = frozenset(each for each in _MEDIA_TYPES if ".manifest.v" in each)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _MOST_CHILDREN = 1000
 # What the machine calls itself, in Go's words, which images use.
@@ -51,7 +52,8 @@ def architecture() -> str:
 def children_of(body: bytes, own_architecture: str) -> frozenset[str]:
     """The digests of an index that name the same build on this machine; none where it is no index.
 
-    Those of other platforms may stay the same from build to build, and attestations are no image at all.
+    Those of other platforms may stay the same from build to build, and attestations and other artifacts are no
+    image at all.  One that does not tell its platform is this machine's only where there is no other image.
 
     Raises:
         RegistryError: it is no manifest.
@@ -66,18 +68,25 @@ def children_of(body: bytes, own_architecture: str) -> frozenset[str]:
 
 
 def _own_digests(children: object, own_architecture: str) -> Iterator[str]:
-    for child in children[:_MOST_CHILDREN] if isinstance(children, list) else ():
-        if not isinstance(child, dict):
-            continue
-        digest, annotations = child.get("digest"), child.get("annotations")
-        attests = isinstance(annotations, dict) and "vnd.docker.reference.type" in annotations
-        if isinstance(digest, str) and is_digest(digest) and not attests and _fits(child, own_architecture):
+    found = children[:_MOST_CHILDREN] if isinstance(children, list) else ()
+    images = [child for child in found if isinstance(child, dict) and _is_image(child)]
+    for image in images:
+        digest, alone = image.get("digest"), len(images) == 1
+        if isinstance(digest, str) and is_digest(digest) and _fits(image, own_architecture, alone=alone):
             yield digest
 
 
-def _fits(child: Mapping[str, Any], own_architecture: str) -> bool:
-    if "platform" not in child:
-        return True
-    found = child["platform"]
+def _is_image(child: Mapping[str, Any]) -> bool:
+    annotations = child.get("annotations")
+    attests = isinstance(annotations, dict) and "vnd.docker.reference.type" in annotations
+    media_type = child.get("mediaType")
+    typed = media_type is None or (isinstance(media_type, str) and media_type in _IMAGE_TYPES)
+    return typed and not attests and not child.get("artifactType")
+
+
+def _fits(image: Mapping[str, Any], own_architecture: str, *, alone: bool) -> bool:
+    if "platform" not in image:
+        return alone
+    found = image["platform"]
     wanted = ("linux", own_architecture)
     return isinstance(found, dict) and (found.get("os"), found.get("architecture")) == wanted

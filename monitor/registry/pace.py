@@ -30,7 +30,12 @@ class Pace:
     ) -> None:
         self._first_seconds, self._clock, self._jitter = first_seconds, clock, jitter
         self._failures = 0
-        self._due_at = float("-inf")
+        self._due_at = self._asked_until = float("-inf")
+
+    @property
+    def asked_for_pause(self) -> bool:
+        """Whether it said itself that it wants to be left alone, and until later than now."""
+        return self._clock() < self._asked_until
 
     @property
     def due(self) -> bool:
@@ -40,7 +45,7 @@ class Pace:
     def succeeded(self) -> None:
         """It answered."""
         self._failures = 0
-        self._due_at = float("-inf")
+        self._due_at = self._asked_until = float("-inf")
 
     def failed(self, after_seconds: float | None) -> None:
         """It did not, or asked for a pause."""
@@ -48,7 +53,9 @@ class Pace:
         pause = min(pause, max(LONGEST_PAUSE_SECONDS, self._first_seconds)) * (0.5 + self._jitter())
         self._failures += 1
         if after_seconds is not None:
-            pause = max(pause, after_seconds + self._jitter())
+            asked = after_seconds + self._jitter()
+            self._asked_until = self._clock() + asked
+            pause = max(pause, asked)
         self._due_at = self._clock() + pause
 
 
