@@ -71,14 +71,12 @@ def regressions(successes: Sequence[Success], sync_mode: SyncMode) -> Regression
         successes: of one network, sync mode and testbed, since the baseline was marked, oldest first.
         sync_mode: theirs.
     """
-    compared = [success for success in successes if comparable(success)]
-    return {measure: _judged(compared, measure) for measure in measures(sync_mode)}
+    return {measure: _judged(_measured(successes, measure)) for measure in measures(sync_mode)}
 
 
 def usual_duration_seconds(successes: Sequence[Success]) -> float | None:
     """How long runs like these are active; `None` while too few can be compared."""
-    durations = [each.run.duration_seconds for each in successes if comparable(each)]
-    limit = limit_for_next([seconds for seconds in durations if seconds is not None])
+    limit = limit_for_next([seconds for _, seconds in _measured(successes, Measure.DURATION)])
     return limit.baseline if limit else None
 
 
@@ -115,9 +113,17 @@ def compare_link(regression: Regression) -> str:
     return f"{SOURCE_URL}/compare/{good}...{bad}" if good and bad and good != bad else ""
 
 
-def _judged(compared: Sequence[Success], measure: Measure) -> Regression:
+def _measured(successes: Sequence[Success], measure: Measure) -> Sequence[tuple[Run, float]]:
+    """The runs that are compared by a measure, with its value."""
     of = _VALUES[measure]
-    measured = [(success.run, value) for success in compared if (value := of(success)) is not None]
+    return [
+        (success.run, value)
+        for success in successes
+        if comparable(success) and (value := of(success)) is not None
+    ]
+
+
+def _judged(measured: Sequence[tuple[Run, float]]) -> Regression:
     values = [value for _, value in measured]
     found = assess(values)
     return Regression(

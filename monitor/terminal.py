@@ -12,6 +12,7 @@ from rich.text import Text
 from monitor.durations import duration_text
 from monitor.model import Evidence, Outcome, Phase, Run
 from monitor.texts import (
+    LATE,
     MARKS,
     MEASURES,
     build_text,
@@ -130,7 +131,7 @@ def status_lines(status: Status) -> Iterable[str]:
     for measure, regression in status.regressions.items():
         yield f"baseline  {MEASURES[measure]}: {regression_text(measure, regression)}"
     if status.late:
-        yield "late      the open run takes longer than usual at most"
+        yield f"late      {LATE}"
     if status.new_build:
         yield f"new build {status.new_build.version} {status.new_build.image}"
 

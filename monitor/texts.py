@@ -13,6 +13,7 @@ from monitor.regression import Measure, Regression, compare_link
 MARKS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.SUPERSEDED: "–"}  # noqa: RUF001 - a dash
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
+LATE = "the open run takes longer than usual at most"
 MEASURES = {
     Measure.DURATION: "duration",
     Measure.DISK_USAGE: "disk usage",

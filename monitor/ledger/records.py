@@ -131,7 +131,7 @@ def _begin_clearing(
 
 def _with_known_digests(connection: sqlite3.Connection, build: Build) -> Build:
     """With all that runs and attempts know of it: the pod is pinned by one digest, and shows no other."""
-    asked = json.dumps(sorted(build.digests))
+    asked = rows.digests_text(build.digests)
     found = connection.execute(
         f"SELECT digests FROM runs WHERE {rows.SAME_BUILD} "  # noqa: S608 - literals only
         f"UNION SELECT digests FROM attempts WHERE {rows.SAME_BUILD}",

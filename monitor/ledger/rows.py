@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import asdict, fields
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -31,11 +32,16 @@ SAME_BUILD = (
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
+def digests_text(digests: Iterable[str]) -> str:
+    """Digests as the column `digests` has them, and as `SAME_BUILD` asks for them."""
+    return json.dumps(sorted(digests))
+
+
 def build_columns(build: Build) -> dict[str, Any]:
     """A build as the columns `image`, `digests` and `versions`."""
     return {
         "image": build.image,
-        "digests": json.dumps(sorted(build.digests)),
+        "digests": digests_text(build.digests),
         "versions": build.versions.to_json() if build.versions else None,
     }
 

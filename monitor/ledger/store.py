@@ -98,19 +98,18 @@ class Ledger:
 
     def judged(self, build: Build, network: str, sync_mode: SyncMode) -> bool:
         """Whether a run of this build, network and mode has an outcome that speaks of the build."""
-        condition = f"outcome IS NOT NULL AND network = ? AND sync_mode = ? AND {rows.SAME_BUILD}"
-        values = (network, sync_mode, json.dumps(sorted(build.digests)))
+        condition = f"outcome IS NOT NULL AND {_ALIKE} AND {rows.SAME_BUILD}"
+        values = (network, sync_mode, rows.digests_text(build.digests))
         return any(run.judged for run in self._runs(condition, -1, values))
 
     def build_of(self, digests: frozenset[str]) -> Build | None:
         """The build of any run that has one of these digests, with its versions where a run has them."""
-        runs = self._runs("TRUE", -1)
-        found = [run.build for run in runs if not run.build.digests.isdisjoint(digests)]
+        found = [run.build for run in self._runs(rows.SAME_BUILD, -1, (rows.digests_text(digests),))]
         return next((build for build in found if build.versions), found[0] if found else None)
 
     def add_digests(self, run: Run, digests: frozenset[str]) -> None:
         """Remember further digests of a run's build: its pod shows one of them only."""
-        known = json.dumps(sorted(run.build.digests | digests))
+        known = rows.digests_text(run.build.digests | digests)
         with self.transaction() as connection:
             connection.execute("UPDATE runs SET digests = ? WHERE number = ?", (known, run.number))
 
@@ -328,7 +327,10 @@ class Ledger:
     def snapshot(self, most_runs: int) -> Snapshot:
         """All that is shown; of successes and failures, those of the network and mode that is tested now."""
         runs = self.runs(most_runs)
-        alike = self._tested(runs[0] if runs else None)
+        with self._reading() as connection:
+            found = connection.execute("SELECT * FROM readings").fetchall()
+        readings = {row["name"]: Reading(json.loads(row["value"]), row["read_at"]) for row in found}
+        alike = _tested_now(readings.get("configuration"), runs[0] if runs else None)
         successes = self._runs(f"outcome = ? AND {_ALIKE}", 1, (Outcome.SUCCEEDED, *alike))
         after = successes[0].number if successes else 0
         with self._reading() as connection:
@@ -336,7 +338,6 @@ class Ledger:
                 "SELECT outcome, COALESCE(reason, '') AS reason, COUNT(*) AS runs FROM runs "
                 "WHERE outcome IS NOT NULL GROUP BY 1, 2"
             ).fetchall()
-            readings = connection.execute("SELECT * FROM readings").fetchall()
             interventions = connection.execute(
                 "SELECT kind, COUNT(DISTINCT uid) AS made FROM interventions GROUP BY kind"
             ).fetchall()
@@ -351,7 +352,7 @@ class Ledger:
             runs=runs,
             totals={(row["outcome"], row["reason"]): row["runs"] for row in totals},
             counts=self.counts(runs[0]) if runs else {},
-            readings={row["name"]: Reading(json.loads(row["value"]), row["read_at"]) for row in readings},
+            readings=readings,
             interventions={row["kind"]: row["made"] for row in interventions},
             first_run_at=first,
             last_success=successes[0] if successes else None,
@@ -360,13 +361,6 @@ class Ledger:
             consecutive_failures=failures,
             recoveries=len(list(self._path.parent.glob(self._path.name + ".corrupt-*"))),
         )
-
-    def _tested(self, newest: Run | None) -> tuple[str, str]:
-        """The network and mode that the tester is set to; before that was read, those of its newest run."""
-        reading = self.reading("configuration")
-        if reading is not None:
-            return reading.value["network"], reading.value["sync_mode"]
-        return (newest.network, newest.sync_mode) if newest else ("", "")
 
     def _runs(self, condition: str, most: int, values: tuple[object, ...] = ()) -> tuple[Run, ...]:
         with self._reading() as connection:
@@ -393,6 +387,13 @@ class Ledger:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+def _tested_now(configuration: Reading | None, newest: Run | None) -> tuple[str, str]:
+    """The network and mode that the tester is set to; before that was read, those of its newest run."""
+    if configuration is not None:
+        return configuration.value["network"], configuration.value["sync_mode"]
+    return (newest.network, newest.sync_mode) if newest else ("", "")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from html import escape
 from monitor.durations import duration_text
 from monitor.model import Outcome, Run
 from monitor.texts import (
+    LATE,
     MARKS,
     MEASURES,
     build_text,
@@ -169,7 +170,7 @@ def _compared(status: Status) -> str:
     if status.baseline_begins:
         rows.append(("Marked", f"baselines are of run {status.baseline_begins} and those after it"))
     if status.late:
-        rows.append(("Late", "the open run takes longer than usual at most"))
+        rows.append(("Late", LATE))
     return f"<section><h2>Compared with the runs before</h2>{_pairs(rows)}</section>"
 
 
