@@ -19,7 +19,7 @@ from rich.console import Console
 
 from monitor import simulated_node
 from monitor.commands.local import LAST_RESORT_SECONDS, LocalTester, exclusively, local_tester
-from monitor.commands.signals import stop_on_signals
+from monitor.commands.signals import Stopping, stop_on_signals
 from monitor.durations import Duration
 from monitor.errors import MonitorError
 from monitor.settings import DemoSettings, LocalSettings
@@ -39,7 +39,7 @@ _WATCH_SECONDS = 0.5
 def run_demo(settings: DemoSettings) -> int:
     """Run it; 0 when every build was tested and succeeded."""
     console = Console(stderr=True, highlight=False)
-    stopping, interrupted = threading.Event(), threading.Event()
+    stopping, interrupted = Stopping(), threading.Event()
     stop_on_signals(stopping, LAST_RESORT_SECONDS, told=interrupted.set)
     folder = Path(tempfile.mkdtemp(prefix="bootstrap-monitor-demo-"))
     try:

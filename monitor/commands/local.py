@@ -19,7 +19,7 @@ from monitor.act import Actor
 from monitor.activity import Activity
 from monitor.clock import SystemClock
 from monitor.commands.patience import patiently_opened, tried
-from monitor.commands.signals import stop_on_signals
+from monitor.commands.signals import Stopping, stop_on_signals
 from monitor.commands.watching import Watching, watching
 from monitor.configuration import configuration_of
 from monitor.daemon import Job
@@ -92,7 +92,7 @@ class LocalTester:
 
 def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
     """Bootstrap a build, and each that replaces it, until interrupted."""
-    stopping = threading.Event()
+    stopping = Stopping()
     stop_on_signals(stopping, LAST_RESORT_SECONDS)
     console = Console(stderr=True)
     FileSource(settings.build, BuildStore(settings.data_dir / BUILDS_FOLDER)).check()

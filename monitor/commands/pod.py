@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
-import threading
 
 from monitor.act import Actor
 from monitor.activity import Activity
 from monitor.clock import SystemClock
 from monitor.cluster import Cluster, Pause, forever
 from monitor.commands.patience import patiently_opened, tried
-from monitor.commands.signals import end_before_long, stop_on_signals
+from monitor.commands.signals import Stopping, end_before_long, stop_on_signals
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, recover
 from monitor.loop import Init
@@ -59,7 +58,7 @@ def run_wait(settings: WaitSettings) -> int:
     """
     from monitor.commands.watching import watching  # noqa: PLC0415 - init does without
 
-    stopping = threading.Event()
+    stopping = Stopping()
     stop_on_signals(stopping, LAST_RESORT_SECONDS)
     cluster, platform = _platform(settings, stopping.wait)
     ledger, activity = patiently_opened(settings.data_dir, stopping), Activity()
@@ -105,7 +104,7 @@ def look_seconds(settings: WaitSettings) -> tuple[float, float]:
 
 def _init(settings: InitSettings, pause: Pause) -> bool:
     """Whether the node may start."""
-    stopping = threading.Event()
+    stopping = Stopping()
     cluster, platform = _platform(settings, pause)
     ledger = patiently_opened(settings.data_dir, stopping)
     source = _source(

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import faulthandler
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_PIECE_SECONDS = 1.0
+
+
+class Stopping(threading.Event):
+    """An event to wait for in the main thread, which alone runs what signals are to do.
+
+    A signal that comes right before the thread blocks, or to another thread, wakes nobody; so it waits in pieces.
+    """
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """As that of `Event`."""
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while not super().wait(max(0.0, min(_PIECE_SECONDS, until - time.monotonic()))):
+            if time.monotonic() >= until:
+                return False
+        return True
 
 
 def stop_on_signals(

@@ -185,7 +185,7 @@ class PodLife:
         finally:
             if process.poll() is None:
                 process.terminate()
-            if process.wait(SECONDS) == KILLED:
+            if process.wait(20) == KILLED:
                 self.kills += 1
 
     @contextlib.contextmanager
