@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from certificates import self_signed, server_context
 from fake_api_server import FakeApiServer, serving
 from fake_cluster import JsonObject
 from tester_objects import BUILD, D1, POD, UID, VERSIONS, add_tester, run_check_pod
@@ -211,16 +212,6 @@ def _free_port() -> int:
 
 
 def _certificate(folder: Path) -> ssl.SSLContext:
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
-            *("-keyout", "key.pem", "-out", "ca.crt", "-days", "2", "-subj", "/CN=bench"),
-            *("-addext", f"subjectAltName=IP:127.0.0.1,DNS:{_REGISTRY}"),
-        ],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "ca.crt", folder / "key.pem")
-    return context
+    authority, key = folder / "ca.crt", folder / "key.pem"
+    self_signed(authority, key, "IP:127.0.0.1", f"DNS:{_REGISTRY}")
+    return server_context(authority, key)

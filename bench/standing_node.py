@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from running_server import running
 
 _ANSWERS = Path(__file__).parents[1] / "tests" / "data"
 _STAMP = re.compile(rb'"timestamp": *"[^"]*"')
@@ -92,10 +93,5 @@ def standing(commit: str, digest: str, tls: ssl.SSLContext | None = None) -> Ite
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         node.port = int(server.server_address[1])
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
+        with running(server):
             yield node
-        finally:
-            server.shutdown()
-            thread.join()

@@ -9,7 +9,6 @@ import json
 import socket
 import ssl
 import struct
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from fake_cluster import FakeApiServer, Fault, Request, status_response
+from running_server import running
 
 __all__ = ["FakeApiServer", "Fault", "kubeconfig", "serving"]
 
@@ -105,10 +105,5 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[FakeApiServer]:
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         fake.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
+        with running(server):
             yield fake
-        finally:
-            server.shutdown()
-            thread.join()

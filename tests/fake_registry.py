@@ -10,9 +10,6 @@ import base64
 import hashlib
 import json
 import socket
-import ssl
-import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,6 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from certificates import self_signed, server_context
+from running_server import running
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -178,15 +178,7 @@ def child(digest: str, architecture: str = "amd64", **more: Any) -> dict[str, An
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:
     """A certificate of 127.0.0.1 and of registry.invalid, which is its own authority, and its key."""
     made, key = folder / f"{name}.pem", folder / f"{name}.key"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
-            *("-keyout", key, "-out", made, "-days", "2", "-subj", f"/CN={name}"),
-            *("-addext", "subjectAltName=IP:127.0.0.1,DNS:registry.invalid"),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    self_signed(made, key, "IP:127.0.0.1", "DNS:registry.invalid")
     return made, key
 
 
@@ -248,16 +240,9 @@ def serving(tls: tuple[Path, Path] | None = None, name: str = "127.0.0.1") -> It
     fake = FakeRegistry(scheme="https" if tls else "http")
     with _Server(fake, "127.0.0.1") as server:
         if tls:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*tls)
-            server.socket = context.wrap_socket(
+            server.socket = server_context(*tls).wrap_socket(
                 server.socket, server_side=True, do_handshake_on_connect=False
             )
         fake.address = f"{name}:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
+        with running(server):
             yield fake
-        finally:
-            server.shutdown()
-            thread.join()

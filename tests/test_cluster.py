@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import self_signed, server_context
 from fake_api_server import FakeApiServer, Fault, kubeconfig, serving
 
 from monitor.cluster import Cluster, Connection, FieldManager
@@ -866,19 +867,9 @@ class TestCredentials:
 
 
 def _certificate(directory: Path) -> ssl.SSLContext:
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
-            *("-keyout", "key.pem", "-out", "ca.crt", "-days", "2", "-subj", "/CN=test"),
-            *("-addext", "subjectAltName=IP:127.0.0.1"),
-        ],
-        cwd=directory,
-        check=True,
-        capture_output=True,
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(directory / "ca.crt", directory / "key.pem")
-    return context
+    authority, key = directory / "ca.crt", directory / "key.pem"
+    self_signed(authority, key, "IP:127.0.0.1")
+    return server_context(authority, key)
 
 
 def test_a_name_cannot_leave_its_path() -> None:

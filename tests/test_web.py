@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from builders import NOW, REGRESSIONS, build, ended, full_status, run, status, workload
+from certificates import self_signed
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
@@ -620,12 +621,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tu
 
     def make(name: str) -> tuple[Path, Path]:
         certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-        kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        files = ["-keyout", str(key), "-out", str(certificate)]
-        about = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
-        subprocess.run(
-            ["openssl", "req", "-x509", "-days", "1", *kind, *files, *about], check=True, capture_output=True
-        )
+        self_signed(certificate, key, f"DNS:{name}")
         return certificate, key
 
     return make

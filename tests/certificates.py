@@ -1,0 +1,27 @@
+"""Certificates for servers on this machine; each is its own authority."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+from pathlib import Path
+
+
+def self_signed(certificate: Path, key: Path, *names: str) -> None:
+    """Write a certificate of these names, such as `IP:127.0.0.1` and `DNS:registry.invalid`, and its key."""
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+            *("-keyout", key, "-out", certificate, "-days", "2", "-subj", f"/CN={certificate.stem}"),
+            *("-addext", f"subjectAltName={','.join(names)}"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+
+
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """What a server speaks TLS by."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
