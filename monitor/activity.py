@@ -47,6 +47,12 @@ class Activity:
         with self._lock:
             self._errors.setdefault(operation, 0)
 
+    def expect_image_checks(self, source: str) -> None:
+        """Have looks for newer builds of a source counted from 0: so it shows who may be asked."""
+        with self._lock:
+            for each in IMAGE_CHECK_RESULTS:
+                self._image_checks.setdefault((source, each), 0)
+
     def error(self, operation: str) -> None:
         """An operation failed."""
         with self._lock:
@@ -54,9 +60,8 @@ class Activity:
 
     def image_check(self, source: str, result: str) -> None:
         """A newer build was looked for; `result` is one of `IMAGE_CHECK_RESULTS`."""
+        self.expect_image_checks(source)
         with self._lock:
-            for each in (*IMAGE_CHECK_RESULTS, result):
-                self._image_checks.setdefault((source, each), 0)
             self._image_checks[source, result] += 1
 
     @contextmanager

@@ -94,6 +94,7 @@ class Looker:
     activity: Activity = field(default_factory=Activity)
     clock: Clock = field(default_factory=Clock)
     opened: int = 0
+    ledger_error: MonitorError | None = None
 
     def __post_init__(self) -> None:
         self.pods = Pods(self.tag)
@@ -112,6 +113,8 @@ class Looker:
         return self.tag
 
     def _met(self, digests: frozenset[str]) -> Build | None:
+        if self.ledger_error is not None:
+            raise self.ledger_error
         return next((each for each in self.known if not each.digests.isdisjoint(digests)), None)
 
     def later(self, seconds: float = 30.0) -> Build | None:
@@ -122,7 +125,8 @@ class Looker:
     def counts(self) -> dict[str, tuple[int, int]]:
         """Looks that went well, and that did not, by who was asked."""
         counted = self.activity.so_far().image_checks
-        return {name: (counted[name, "success"], counted[name, "error"]) for name, _ in counted}
+        looks = {name: (counted[name, "success"], counted[name, "error"]) for name, _ in counted}
+        return {name: each for name, each in looks.items() if any(each)}
 
 
 class TestAuto:
@@ -271,10 +275,10 @@ class TestAutoWithoutItsRegistry:
         looker.tag.error = RegistryError("it is away")
         found = [looker.later() for _ in range(31)]
 
-        assert [index * 30 for index, each in enumerate(found) if each] == [0, 300, 600, 900]
-        assert looker.pods.ran == ["the tag"] * 4
+        assert [(index + 1) * 30 for index, each in enumerate(found) if each] == [300, 600, 900]
+        assert looker.pods.ran == ["the tag"] * 3
         registry, pod = looker.counts()["registry"], looker.counts()["pod"]
-        assert (registry[0], pod) == (0, (4, 0))
+        assert (registry[0], pod) == (0, (3, 0))
         assert registry[1] < 10, "the registry is left alone longer and longer"
 
     def test_a_hiccup_costs_no_pod(self) -> None:
@@ -301,6 +305,46 @@ class TestAutoWithoutItsRegistry:
             "it is away again; until it can be read, pods look for new builds",
         ]
 
+    def test_each_reason_is_said_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        looker = Looker(known=[build(OLD)])
+        for number in range(60):
+            looker.tag.error = RegistryError(f"reason {number % 3}" if number < 30 else f"another {number}")
+            looker.later(600.0)
+
+        assert len(caplog.messages) == 10, "also of one that finds ever new ones"
+        assert [each.partition(";")[0] for each in caplog.messages[:3]] == [
+            "reason 0",
+            "reason 1",
+            "reason 2",
+        ]
+
+    def test_what_is_set_wrong_about_it_stops_no_tester(self) -> None:
+        """Such as a Secret with credentials that was changed for something else."""
+        looker = Looker()
+        looker.tag.error = ConfigurationError("it is no Docker configuration")
+
+        assert looker.later(300.0) is not None
+        assert looker.pods.ran == ["the tag"]
+
+    def test_a_ledger_that_is_busy_is_no_fault_of_the_registry(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        looker = Looker()
+        looker.ledger_error = TemporaryError("the ledger is busy")
+        with pytest.raises(TemporaryError, match="the ledger is busy"):
+            looker.later(300.0)
+        looker.ledger_error = None
+
+        assert looker.later() is not None
+        assert looker.pods.ran == [f"{REPOSITORY}@{OLD}"], "it runs the digest that the registry told"
+        assert caplog.messages == []
+
+    def test_who_may_be_asked_is_counted_from_the_beginning(self) -> None:
+        assert Looker().activity.so_far().image_checks == {
+            (source, result): 0 for source in ("registry", "pod") for result in ("success", "error")
+        }
+        assert {source for source, _ in Looker("registry").activity.so_far().image_checks} == {"registry"}
+
     def test_a_pause_that_it_asks_for_is_kept(self) -> None:
         looker = Looker()
         looker.tag.error = RegistryError("too often", 1000.0)
@@ -324,7 +368,7 @@ class TestAutoWithoutItsRegistry:
         looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}))
         looker.pods.reports = {NEW: PLATFORM}
         looker.tag.error = RegistryError("it is away")
-        looker.later()
+        looker.later(300.0)
         looker.tag.error = None
 
         assert looker.later(60.0) == Build(f"{REPOSITORY}@{PLATFORM}", frozenset({NEW, PLATFORM}), LEARNED)
@@ -336,7 +380,7 @@ class TestAutoWithoutItsRegistry:
         looker = Looker(tag=Tag(OLD, error=RegistryError("it is away")), known=[known])
         looker.pods.reports, looker.pods.versions = {OLD: PLATFORM}, None
 
-        assert looker.later() == known
+        assert looker.later(300.0) == known
 
     def test_what_the_registry_told_is_known_to_pods(self) -> None:
         looker = Looker(tag=Tag(OLD, {OLD: {PLATFORM}}))
@@ -349,7 +393,7 @@ class TestAutoWithoutItsRegistry:
 
     def test_a_manifest_is_read_once_the_registry_is_back_also_of_a_digest_that_a_pod_told(self) -> None:
         looker = Looker(tag=Tag(OLD, {OLD: {PLATFORM}}, error=RegistryError("it is away")))
-        looker.later()
+        looker.later(300.0)
         looker.tag.error = None
         looker.later(60.0)
         looker.tag.error = RegistryError("it is away")
@@ -375,18 +419,14 @@ class TestAutoWithoutItsRegistry:
         looker.tag.error = RegistryError("it is away")
         looker.pods.error = NotPermittedError("allow create on pods")
         with pytest.raises(NotPermittedError):
-            looker.later()
+            looker.later(300.0)
 
     @pytest.mark.parametrize(
         ("flags", "seconds"),
         [
-            pytest.param(["--image-source=auto"], (30.0, 300.0), id="by default"),
-            pytest.param(
-                ["--image-source=auto", "--image-check-interval=10s"], (10.0, 300.0), id="a short interval"
-            ),
-            pytest.param(
-                ["--image-source=auto", "--image-check-interval=1h"], (3600.0, 3600.0), id="a long interval"
-            ),
+            pytest.param([], (30.0, 300.0), id="by default"),
+            pytest.param(["--image-check-interval=10s"], (10.0, 300.0), id="a short interval"),
+            pytest.param(["--image-check-interval=1h"], (3600.0, 3600.0), id="a long interval"),
             pytest.param(["--image-source=pod"], (300.0, 300.0), id="pods alone"),
             pytest.param(
                 ["--image-source=pod", "--image-check-interval=10s"], (10.0, 10.0), id="pods alone, often"

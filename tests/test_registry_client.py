@@ -449,12 +449,28 @@ class TestAuthorities:
             assert registry.digests(digest) == {digest}
             assert {each.connection for each in fake.asked} == {1}
 
+    def test_an_authority_that_is_renewed_is_trusted_without_a_restart(self, tmp_path: Path) -> None:
+        """As a mounted Secret is: its content changes under the same name."""
+        old, new = certificate(tmp_path, "old"), certificate(tmp_path, "new")
+        given = tmp_path / "ca.pem"
+        given.write_bytes(old[0].read_bytes())
+        with serving(new) as fake:
+            digest = fake.push_build(1)
+            registry = reader(fake, RegistryOptions(ca=given))
+            with pytest.raises(RegistryError, match="is --registry-ca right"):
+                registry.digest()
+            given.write_bytes(new[0].read_bytes())
+
+            assert registry.digest() == digest
+
     def test_a_file_that_holds_no_authority_is_named(self, tmp_path: Path, fake: FakeRegistry) -> None:
         wrong = tmp_path / "ca.pem"
         wrong.write_text("nothing")
         for path in (wrong, tmp_path / "missing.pem"):
             with pytest.raises(ConfigurationError, match=f"--registry-ca {path} is no PEM file"):
                 reader(fake, RegistryOptions(ca=path)).digest()
+            with pytest.raises(ConfigurationError, match=f"--registry-ca {path} is no PEM file"):
+                RegistryOptions(ca=path).check()
 
 
 @pytest.mark.parametrize(

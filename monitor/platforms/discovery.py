@@ -24,6 +24,7 @@ from monitor.references import ImageReference
 from monitor.registry import Pace, RegistryError
 
 _LEARNING_TRIES = 3
+_MOST_REASONS = 10
 
 _log = logging.getLogger(__name__)
 
@@ -95,9 +96,13 @@ class Discovery:
         self._pace, self._pod_interval_seconds, self._clock = pace, pod_interval_seconds, clock
         self._tag: TagReader | None = None
         self._latest: _Found | None = None
-        self._looked_at = self._unlearned_at = float("-inf")
+        # Who starts while the registry is away starts no pod at once: it may have started often.
+        self._looked_at, self._unlearned_at = clock(), float("-inf")
         self._unlearned: Counter[str] = Counter()
-        self._readable = True
+        self._reasons: set[str] = set()
+        for source, asked in (("registry", open_tag), ("pod", pods)):
+            if asked is not None:
+                activity.expect_image_checks(source)
 
     def newest(self) -> Build | None:
         """Look it up, with its versions; a pod is started where one is needed and due."""
@@ -115,49 +120,50 @@ class Discovery:
 
     def glimpse(self) -> Build | None:
         """What the registry says, and what is known of that; never a pod."""
-        found = self._found() if self._open_tag is not None else None
+        found = self._found()
         return found.build if found else None
 
     def _found(self) -> _Found | None:
-        """What the registry says; `None` while it cannot be read, of which is told once."""
-        if not self._pace.due:
+        """What the registry says; `None` while it cannot be read, of which each reason is told once."""
+        if self._open_tag is None or not self._pace.due:
             return None
+        self._tag = tag = self._tag or self._open_tag()
         try:
             with self._activity.looking("registry"):
-                self._latest = self._looked_up()
-        except MonitorError as error:
+                self._latest = self._looked_up(tag)
+        except (RegistryError, ConfigurationError) as error:
             self._pace.failed(error.after_seconds if isinstance(error, RegistryError) else None)
             if self._pods is None:
                 raise
-            if self._readable:
-                _log.warning("%s; until it can be read, pods look for new builds", error)
-            self._readable = False
+            self._tell_why(str(error))
             return None
-        if not self._readable:
+        if self._reasons:
             _log.info("the registry can be read again: no pod is needed to look for new builds")
-        self._readable = True
+        self._reasons.clear()
         self._pace.succeeded()
         self._looked_at = self._clock()
         return self._latest
 
-    def _looked_up(self) -> _Found:
+    def _tell_why(self, reason: str) -> None:
+        """Say once why pods look; a registry that finds ever new reasons is not listened to for ever."""
+        if reason not in self._reasons and len(self._reasons) < _MOST_REASONS:
+            self._reasons.add(reason)
+            _log.warning("%s; until it can be read, pods look for new builds", reason)
+
+    def _looked_up(self, tag: TagReader) -> _Found:
         """One HEAD; and once for each digest the manifest too, since the digest alone may say nothing."""
-        if self._tag is None and self._open_tag is not None:
-            self._tag = self._open_tag()
-        if self._tag is None:
-            raise AssertionError("without a registry nobody asks it")
-        digest = self._tag.digest()
+        digest = tag.digest()
         if self._latest is not None and self._latest.digest == digest:
             return self._latest
         met = self._met(frozenset({digest}))
         try:
-            digests = self._tag.digests(digest)
+            digests = tag.digests(digest)
         except RegistryError:
             if met is None:
                 raise
             digests = frozenset({digest})
         met = met or self._met(digests)
-        build = Build(self._tag.image(digest), digests)
+        build = Build(tag.image(digest), digests)
         if met is None:
             return _Found(digest, build, settled=self._pods is None)
         return _Found(digest, _joined(met, build), settled=True)

@@ -22,7 +22,7 @@ from monitor.registry.manifests import (
 )
 from monitor.registry.pace import retry_after_seconds
 from monitor.registry.places import Place, origin
-from monitor.registry.transport import Answer, Transport
+from monitor.registry.transport import Answer, Transport, trusting
 from monitor.texts import one_line
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -52,12 +52,14 @@ class RegistryOptions:
     """In small letters, with its port where that is not the one of HTTPS."""
 
     def check(self) -> None:
-        """Look whether the file of credentials can be used.
+        """Look whether the files can be used.
 
         Raises:
             ConfigurationError: it cannot.
         """
         CredentialsFile(self.config).check()
+        if self.ca is not None:
+            trusting(self.ca)
 
 
 class Registry:

@@ -102,7 +102,7 @@ class Transport:
                 # A kept connection was closed at this very moment: once more, on a new one.
                 return _sent(manager, method, url, {**_HEADERS, **headers}, self._bounds.seconds_left(), body)
         except (HTTPError, OSError, ValueError) as error:
-            self.close()
+            self._begin_anew()
             raise RegistryError(
                 f"no answer from {scheme}://{host}:{port} ({_reason(error, self._timeout_seconds)})"
             ) from error
@@ -111,6 +111,12 @@ class Transport:
         """Close the kept connections."""
         for manager in self._managers.values():
             manager.clear()
+
+    def _begin_anew(self) -> None:
+        """Connect anew, and by what the file of authorities holds by then: they are renewed like certificates."""
+        self.close()
+        self._managers.clear()
+        self._tls = None
 
     def _manager(self, scheme: str, proxy: Proxy | None) -> urllib3.PoolManager:
         if (scheme, proxy) not in self._managers:
@@ -121,15 +127,25 @@ class Transport:
 
     def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:
-            self._tls = bounded_tls(ssl.create_default_context())
-            if self._ca is not None:
-                try:
-                    self._tls.load_verify_locations(self._ca)
-                except OSError as error:  # which an SSLError is too
-                    raise ConfigurationError(
-                        f"--registry-ca {self._ca} is no PEM file of certificates ({error.strerror or error})"
-                    ) from error
+            self._tls = bounded_tls(trusting(self._ca))
         return self._tls
+
+
+def trusting(ca: Path | None) -> ssl.SSLContext:
+    """What the system's authorities are trusted by, and those of a file.
+
+    Raises:
+        ConfigurationError: the file holds none.
+    """
+    context = ssl.create_default_context()
+    if ca is not None:
+        try:
+            context.load_verify_locations(ca)
+        except OSError as error:  # which an SSLError is too
+            raise ConfigurationError(
+                f"--registry-ca {ca} is no PEM file of certificates ({error.strerror or error})"
+            ) from error
+    return context
 
 
 class _Bounded(urllib3.PoolManager):

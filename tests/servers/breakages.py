@@ -191,6 +191,19 @@ BREAKAGES = (
         id="image checks: while a run is open",
     ),
     pytest.param(
+        "BootstrapImageChecksFailing",
+        "\n                unless on (cluster, namespace, tester, network, sync_mode)\n"
+        '                last_over_time(bootstrap_monitor_image_checks_total{result="error",source="pod"}[2h])',
+        "",
+        id="image checks: of a registry that pods stand in for",
+    ),
+    pytest.param(
+        "BootstrapImageChecksFailing",
+        'result="error",source!="registry"',
+        'result="error",source="file"',
+        id="image checks: of pods go unseen",
+    ),
+    pytest.param(
         "BootstrapImageChecksFailing", "< 2 * 3600", "< 1 * 3600", id="image checks: for a short outage"
     ),
     pytest.param("BootstrapMonitorErrors", "for: 45m", "for: 5m", id="errors: for a burst"),
