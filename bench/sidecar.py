@@ -140,7 +140,6 @@ class Pod:
             f"--pod-name={POD}",
             f"--pod-uid={UID}",
             "--node-container-name=node",
-            "--image-source=auto",
             f"--registry-ca={self.folder / 'account' / 'ca.crt'}",
         ]
 

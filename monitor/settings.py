@@ -199,7 +199,7 @@ class PodSettings(TesterSettings):
     check_pod_timeout: Duration = Duration(600)
     """How long a check pod may take, its image's pull included."""
 
-    image_source: Literal["auto", "registry", "pod"] = "pod"
+    image_source: Literal["auto", "registry", "pod"] = "auto"
     """Who tells of new builds: the registry, and a pod for their versions (auto); it alone; or pods alone."""
 
     registry_config: Path | None = None

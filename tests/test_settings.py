@@ -105,7 +105,7 @@ POD = TESTER | {
     "pod_uid": "",
     "node_container_name": "node",
     "check_pod_timeout": 600.0,
-    "image_source": "pod",
+    "image_source": "auto",
     "registry_config": None,
     "registry_ca": None,
     "registry_plain_http": False,

@@ -20,15 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from fake_api_server import FakeApiServer
+from fake_registry import FakeRegistry
 
 from monitor import simulated_node
 from monitor.errors import MonitorError
 from monitor.ledger import open_read_only
 from monitor.model import Run
 
-REPOSITORY = "10.0.0.1:5000/node"
 COMMITS = ("a1" * 20, "b2" * 20)
-DIGESTS = ("sha256:" + "a1" * 32, "sha256:" + "b2" * 32)
 KILLED = -signal.SIGKILL
 SECONDS = 180.0
 STEP_SECONDS = 0.02
@@ -67,10 +66,14 @@ class Watch:
 
 
 class PodLife:
-    """One tester from its first pod on."""
+    """One tester from its first pod on; `source` says who tells of new builds."""
 
-    def __init__(self, api: FakeApiServer, folder: Path, fatal: int) -> None:
-        self._api, self._folder, self._fatal = api, folder, fatal
+    def __init__(
+        self, api: FakeApiServer, registry: FakeRegistry, folder: Path, fatal: int, source: str
+    ) -> None:
+        self._api, self._registry, self._folder, self._fatal = api, registry, folder, fatal
+        self._source = source
+        self._digests = [registry.push_build(number) for number in reversed(range(len(COMMITS)))][::-1]
         self.data_dir = folder / "data"
         self.data_dir.mkdir()
         self.crossings = folder / "crossings"
@@ -80,8 +83,13 @@ class PodLife:
         self._newest, self._pods, self._node_port = 0, 0, free_port()
         self._log = (folder / "log").open("ab")
         self._until = time.monotonic() + SECONDS
-        api.add(api.stateful_sets, stateful_set(self.data_dir))
+        api.add(api.stateful_sets, stateful_set(self.data_dir, registry.repository))
         api.on_create = self._run_check_pod
+
+    @property
+    def images(self) -> list[str]:
+        """Both builds, the older one first."""
+        return [f"{self._registry.repository}@{digest}" for digest in self._digests]
 
     def live(self) -> None:
         """Until two builds have a result each; the second comes once the first has one."""
@@ -96,7 +104,9 @@ class PodLife:
             raise LifeError(f"no two results after {SECONDS} s\n{self.told()}")
         runs = self.watch.look()
         ended = [run for run in runs if run.outcome is not None]
-        self._newest = min(1, len(ended))
+        if self._newest != min(1, len(ended)):
+            self._newest = 1
+            self._registry.push_build(self._newest)
         return len(ended) == len(COMMITS)
 
     def told(self) -> str:
@@ -173,6 +183,7 @@ class PodLife:
                 str(self._fatal),
                 command,
                 *tester_flags(self.data_dir, self._node_port),
+                f"--image-source={self._source}",
                 *flags,
             ],
             env=os.environ | {"KUBECONFIG": str(self._kubeconfig()), "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -209,7 +220,7 @@ class PodLife:
                 "--network-id=fuji",
                 f"--http-port={self._node_port}",
                 "--health-check-frequency=50ms",
-                f"--simulate-commit={COMMITS[DIGESTS.index(image.partition('@')[2])]}",
+                f"--simulate-commit={COMMITS[self.images.index(image)]}",
                 "--simulate-bootstrap-seconds=0.3",
                 "--simulate-blocks=50",
             ],
@@ -245,20 +256,20 @@ class PodLife:
             "containerStatuses": [
                 {
                     "name": container,
-                    "imageID": f"{REPOSITORY}@{DIGESTS[self._newest]}",
+                    "imageID": self.images[self._newest],
                     "state": {"terminated": {"exitCode": 0}},
                 }
             ],
         }
 
 
-def stateful_set(data_dir: Path) -> dict[str, Any]:
+def stateful_set(data_dir: Path, repository: str) -> dict[str, Any]:
     """A tester's StatefulSet: the monitor sees the whole volume, the node the folder of its data."""
     monitor = {"name": "monitor", "image": "monitor:1"}
     monitor["volumeMounts"] = [{"name": "data", "mountPath": str(data_dir)}]  # type: ignore[assignment]
     node = {
         "name": "node",
-        "image": f"{REPOSITORY}:latest",
+        "image": f"{repository}:latest",
         "env": [{"name": "AVAGO_NETWORK_ID", "value": "fuji"}, {"name": "AVAGO_DATA_DIR", "value": "/data"}],
         "volumeMounts": [{"name": "data", "mountPath": "/data", "subPath": "avalanchego"}],
     }
@@ -282,7 +293,6 @@ def tester_flags(data_dir: Path, node_port: int) -> list[str]:
         "--health-check-interval=100ms",
         "--disk-check-interval=100ms",
         "--holder-timeout=1s",
-        "--image-source=pod",  # there is no registry
         "--log-format=plain",
     ]
 

@@ -136,7 +136,7 @@ class Tester:
         (folder / WHO).write_text(holdable)
         machine.boot(folder)
         kubeconfig(folder, f"http://127.0.0.1:{self.api_gate.port}", api.token)
-        api.add(api.stateful_sets, stateful_set(volume.path))
+        api.add(api.stateful_sets, stateful_set(volume.path, REPOSITORY))
         api.on_create = self._run_check_pod
 
     # ---- What a cell does ----------------------------------------------------------------------------------

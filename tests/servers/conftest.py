@@ -55,6 +55,12 @@ def alertmanager_program() -> Path:
     return found(tools.ALERTMANAGER)
 
 
+@pytest.fixture(scope="session")
+def registry_program() -> Path:
+    """Debian's registry of images."""
+    return found(tools.REGISTRY)
+
+
 @dataclass(frozen=True)
 class Lived:
     """A monitor's life: from when to when, and the servers that saw it, which still run and look.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-import shutil
 import socket
 import subprocess
 import time
@@ -19,17 +18,12 @@ from fake_registry import INDEX, MANIFEST, NAME, basic, certificate, child, conf
 
 from monitor.registry import Registry, RegistryError, RegistryOptions
 
-PROGRAM = "docker-registry"
 PASSWORD, PASSWORD_HASH = "U*U", "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
-pytestmark = pytest.mark.skipif(
-    shutil.which(PROGRAM) is None, reason=f"no {PROGRAM}: install the package {PROGRAM}"
-)
-
 
 @contextmanager
-def running(folder: Path, auth: str = "", tls: str = "") -> Iterator[str]:
+def running(program: Path, folder: Path, auth: str = "", tls: str = "") -> Iterator[str]:
     """One that keeps its images in a folder; its address."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -39,7 +33,7 @@ def running(folder: Path, auth: str = "", tls: str = "") -> Iterator[str]:
         f"http: {{addr: '{address}'{tls}}}\n{auth}"
     )
     with subprocess.Popen(
-        [PROGRAM, "serve", settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [program, "serve", settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         try:
             await_port(address)
@@ -56,7 +50,7 @@ def await_port(address: str) -> None:
             if probe.connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))) == 0:
                 return
         time.sleep(0.02)
-    raise AssertionError(f"{PROGRAM} does not listen on {address}")
+    raise AssertionError(f"the registry does not listen on {address}")
 
 
 class Pusher:
@@ -95,8 +89,8 @@ class Pusher:
         return answer.getheader("Location", "")
 
 
-def test_tags_are_followed_through_every_type_of_manifest(tmp_path: Path) -> None:
-    with running(tmp_path) as address, closing(Pusher(address)) as pusher:
+def test_tags_are_followed_through_every_type_of_manifest(registry_program: Path, tmp_path: Path) -> None:
+    with running(registry_program, tmp_path) as address, closing(Pusher(address)) as pusher:
         registry = Registry(f"{address}/{NAME}", "latest", RegistryOptions(), architecture="amd64")
         with pytest.raises(RegistryError, match="latest is not there: check name and tag"):
             registry.digest()
@@ -115,10 +109,10 @@ def test_tags_are_followed_through_every_type_of_manifest(tmp_path: Path) -> Non
         assert registry.digests(index) == {index, children[0]["digest"]}
 
 
-def test_its_users_are_let_in(tmp_path: Path) -> None:
+def test_its_users_are_let_in(registry_program: Path, tmp_path: Path) -> None:
     (tmp_path / "users").write_text(f"user:{PASSWORD_HASH}\n")
     auth = f"auth: {{htpasswd: {{realm: here, path: {tmp_path}/users}}}}\n"
-    with running(tmp_path, auth) as address:
+    with running(registry_program, tmp_path, auth) as address:
         with closing(Pusher(address, basic("user", PASSWORD))) as pusher:
             pushed = pusher.push_build(1, MANIFEST, "latest")
         repository = f"{address}/{NAME}"
@@ -131,9 +125,9 @@ def test_its_users_are_let_in(tmp_path: Path) -> None:
             Registry(repository, "latest", RegistryOptions(path)).digest()
 
 
-def test_it_is_asked_over_tls(tmp_path: Path) -> None:
+def test_it_is_asked_over_tls(registry_program: Path, tmp_path: Path) -> None:
     made, key = certificate(tmp_path, "own")
-    with running(tmp_path, tls=f", tls: {{certificate: {made}, key: {key}}}") as address:
+    with running(registry_program, tmp_path, tls=f", tls: {{certificate: {made}, key: {key}}}") as address:
         registry = Registry(f"{address}/{NAME}", "latest", RegistryOptions(ca=made))
         with pytest.raises(RegistryError, match="latest is not there"):
             registry.digest()

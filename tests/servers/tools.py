@@ -46,7 +46,7 @@ class Tool:
         return made
 
     def _is(self, path: Path) -> bool:
-        return bool(re.search(rf"(version |^){re.escape(self.version)}", _version(path)))
+        return bool(re.search(rf"(version |distribution |^){re.escape(self.version)}", _version(path)))
 
 
 PROMETHEUS = {
@@ -60,6 +60,7 @@ PROMTOOL = {
 ALERTMANAGER = Tool(
     ("prometheus-alertmanager", "alertmanager"), "0.", "debian", "usr/bin/prometheus-alertmanager"
 )
+REGISTRY = Tool(("docker-registry",), "2.", "debian", "usr/bin/docker-registry")
 PINT = Tool(("pint",), "0.", "pint", "pint")
 
 

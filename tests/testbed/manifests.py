@@ -210,8 +210,6 @@ def full_sync(network: Mapping[str, Any], source_address: str) -> dict[str, str]
 
 def _monitor(tester: Tester, name: str, command: str) -> JsonObject:
     plain = ["--registry-plain-http"]  # as the bed's registry speaks, whatever cluster it is
-    if not any(flag.startswith("--image-source") for flag in tester.flags):
-        plain.append("--image-source=auto")
     watching = tester.looks if command == "wait-for-completion" else ()
     return {
         "name": name,
