@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit crash fault fault-matrix cluster servers generate bench-regression bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster format lock clean
+.PHONY: help demo test lint unit crash fault fault-matrix chart cluster servers generate bench-regression bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster format lock clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -10,7 +10,7 @@ help: ## list what there is to make
 demo: $(VENV)/demo ## watch the whole lifecycle on a simulated node, in about a minute (make demo ARGS=--keep stays)
 	@$(VENV)/bin/python -m monitor demo $(ARGS)
 
-test: lint unit crash fault servers cluster ## all of it: what lint, unit, crash, fault, servers and cluster do
+test: lint unit chart crash fault servers cluster ## all of it: what lint, unit, chart, crash, fault, servers and cluster do
 
 lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 	$(VENV)/bin/ruff check .
@@ -21,7 +21,7 @@ lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 unit: $(VENV)/test ## the tests that need neither network nor root; the rules by every branch
 	$(VENV)/bin/pytest -q --no-header --cov=monitor.decide --cov-branch --cov-fail-under=100 --cov-report= \
 	  tests/test_decide_init.py tests/test_decide_wait.py tests/test_decide_verdicts.py tests/test_announcements.py
-	$(VENV)/bin/pytest -q --ignore=tests/crashes --ignore=tests/faults --ignore=tests/servers --ignore=tests/e2e $(ARGS)
+	$(VENV)/bin/pytest -q --ignore=tests/chart --ignore=tests/crashes --ignore=tests/faults --ignore=tests/servers --ignore=tests/e2e $(ARGS)
 
 crash: $(VENV)/test ## kill -9 at every step of init and wait-for-completion
 	$(VENV)/bin/pytest -q tests/crashes $(ARGS)
@@ -32,16 +32,20 @@ fault: $(VENV)/test ## faults of cluster, node, volume and clock, each at a bad 
 fault-matrix: $(VENV)/test ## every fault at every moment (about 20 minutes), and the table of docs/reliability.md
 	$(VENV)/bin/pytest -q tests/faults --all-cells $(ARGS)
 
+chart: $(VENV)/test ## render the Helm chart and the kustomize component, and hold them against Kubernetes' schemas
+	$(VENV)/bin/pytest -q tests/chart $(ARGS)
+
 cluster: $(VENV)/test ## end to end: a real AvalancheGo on a real Kubernetes (root on Debian, or kind)
 	$(VENV)/bin/pytest -q tests/e2e $(ARGS)
 
 servers: $(VENV)/test ## rules and dashboards against a real Prometheus, old and new, and a real Alertmanager
 	$(VENV)/bin/pytest -q tests/servers $(ARGS)
 
-generate: $(VENV)/test ## write what is made from code: dashboards, the PrometheusRule, docs/metrics.md
+generate: $(VENV)/test ## write what is made from code: dashboards, the PrometheusRule, docs/metrics.md, the chart's values
 	$(VENV)/bin/python -m docs.generate
 	$(VENV)/bin/python -m dashboards
 	$(VENV)/bin/python -m alerts.generate
+	$(VENV)/bin/python -m deploy.generate
 
 bench-regression: $(VENV)/test ## how often the regression verdict is right, on simulated histories
 	$(VENV)/bin/python -m bench.regression $(ARGS)
@@ -61,7 +65,10 @@ bench-memory: $(VENV)/test ## the sidecar's memory, where each MiB goes, and whe
 bench-cpu: $(VENV)/test ## the sidecar's CPU time at default intervals (about 5 minutes)
 	$(VENV)/bin/python -m bench.cpu $(ARGS)
 
-bench-cluster: $(VENV)/test ## on a real Kubernetes: requests in an hour, from a push to the new run, memory (15 minutes; root on Debian)
+bench-chart: $(VENV)/test ## render the Helm chart and the kustomize component, and hold them against Kubernetes' schemas
+	$(VENV)/bin/pytest -q tests/chart $(ARGS)
+
+cluster: $(VENV)/test ## on a real Kubernetes: requests in an hour, from a push to the new run, memory (15 minutes; root on Debian)
 	$(VENV)/bin/python -m bench.on_cluster $(ARGS)
 
 bench-fleet: $(VENV)/test ## what a fleet of 1,000 testers costs Prometheus

@@ -1,0 +1,126 @@
+{{/*
+What the schema cannot say in a clear sentence.  Takes root and tester; prints nothing, or fails.
+*/}}
+{{- define "bootstrap-monitor.checked" -}}
+{{- $tester := .tester -}}
+{{- $where := printf "testers.%s" $tester.key -}}
+{{- include "bootstrap-monitor.checked-names" . -}}
+{{- include "bootstrap-monitor.checked-images" . -}}
+{{- include "bootstrap-monitor.checked-node" . -}}
+{{- include "bootstrap-monitor.checked-settings" . -}}
+{{- if and (not $tester.storage.existingClaim) (not $tester.storage.size) -}}
+{{- fail (printf "%s has no storage.size: say how big its volume shall be, such as 500Gi" $where) -}}
+{{- end -}}
+{{- if not (regexMatch "^[0-9]+(\\.[0-9]+)?([KMGTPE]i|[kMGTPE])$" (include "bootstrap-monitor.text" ($tester.storage.size | default "1Gi"))) -}}
+{{- fail (printf "%s.storage.size is %s: give it a unit, such as 500Gi or 2Ti" $where (toJson $tester.storage.size)) -}}
+{{- end -}}
+{{- range $other, $values := .root.Values.testers -}}
+{{- $storage := get $values "storage" | default dict -}}
+{{- $claim := hasKey $storage "existingClaim" | ternary (get $storage "existingClaim") $.root.Values.defaults.storage.existingClaim -}}
+{{- if and $claim (ne $other $tester.key) (eq $claim $tester.storage.existingClaim) -}}
+{{- fail (printf "%s and testers.%s both take the claim %s: a volume is one tester's, give each its own" $where $other $claim) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $tester.nativeSidecar (not (semverCompare ">=1.29.0-0" .root.Capabilities.KubeVersion.Version)) -}}
+{{- fail (printf "%s: Kubernetes %s knows no native sidecars: set nativeSidecar to false" $where .root.Capabilities.KubeVersion.Version) -}}
+{{- end -}}
+{{- if hasKey ($tester.podAnnotations | default dict) "avalanche.avax.network/avalanchego-versions" -}}
+{{- fail (printf "%s.podAnnotations: avalanche.avax.network/avalanchego-versions is the monitor's own: remove it" $where) -}}
+{{- end -}}
+{{- range $name := keys ($tester.podLabels | default dict) -}}
+{{- if has $name (list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "bootstrap-monitor/tester") -}}
+{{- fail (printf "%s.podLabels: %s finds the tester's pod, so the chart sets it: remove it" $where $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "bootstrap-monitor.checked-names" -}}
+{{- $tester := .tester -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" $tester.key) -}}
+{{- fail (printf "testers.%s: a tester's name has small letters, digits and hyphens only: rename it" $tester.key) -}}
+{{- end -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $tester.name) -}}
+{{- fail (printf "testers.%s would be named %s, but it must begin with a letter and have small letters, digits and hyphens only: set fullnameOverride" $tester.key $tester.name) -}}
+{{- end -}}
+{{- if gt (len $tester.name) 52 -}}
+{{- fail (printf "testers.%s would be named %s, which has %d characters, and a StatefulSet's name has at most 52: shorten the tester's name or the release's, or set fullnameOverride" $tester.key $tester.name (len $tester.name)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "bootstrap-monitor.checked-images" -}}
+{{- $where := printf "testers.%s" .tester.key -}}
+{{- $repository := "^((([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)(\\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\\[[0-9a-fA-F:]+\\])(:[0-9]+)?/)?[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*$" -}}
+{{- $tag := "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$" -}}
+{{- range $path, $image := dict "image" .tester.image "monitor.image" .tester.monitor.image -}}
+{{- if not $image.repository -}}
+{{- fail (printf "%s has no %s.repository: name the image's repository, without a tag" $where $path) -}}
+{{- end -}}
+{{- if not (regexMatch $repository $image.repository) -}}
+{{- fail (printf "%s.%s.repository is %q: write it as [host[:port]/]name, the tag goes to %s.tag" $where $path $image.repository $path) -}}
+{{- end -}}
+{{- if and $image.tag (not (regexMatch $tag (include "bootstrap-monitor.text" $image.tag))) -}}
+{{- fail (printf "%s.%s.tag is %q: it must be a tag alone, such as latest" $where $path (include "bootstrap-monitor.text" $image.tag)) -}}
+{{- end -}}
+{{- end -}}
+{{- if not .tester.image.tag -}}
+{{- fail (printf "%s has no image.tag: name the rolling tag, which new builds are found under" $where) -}}
+{{- end -}}
+{{- $monitor := .tester.monitor.image -}}
+{{- if and $monitor.digest (not (regexMatch "^sha256:[0-9a-f]{64}$" $monitor.digest)) -}}
+{{- fail (printf "%s.monitor.image.digest is %q: it must be sha256: and 64 hexadecimal digits" $where $monitor.digest) -}}
+{{- end -}}
+{{- if and $monitor.digest $monitor.tag -}}
+{{- fail (printf "%s.monitor.image has a tag and a digest: leave one of them out" $where) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "bootstrap-monitor.checked-node" -}}
+{{- $where := printf "testers.%s" .tester.key -}}
+{{- if not (hasKey .tester "network") -}}
+{{- fail (printf "%s names no network: set network to mainnet, fuji, or a network's ID" $where) -}}
+{{- end -}}
+{{- $network := include "bootstrap-monitor.text" .tester.network -}}
+{{- if not (regexMatch "^(mainnet|testnet|fuji|cascade|denali|everest|local|testing|(network-)?[0-9]{1,10})$" $network) -}}
+{{- fail (printf "%s.network is %q: it must be mainnet, fuji, another known network, or an ID such as 54321" $where $network) -}}
+{{- end -}}
+{{- $set := dict "AVAGO_NETWORK_ID" "network" "AVAGO_NETWORK_NAME" "network" "AVAGO_PARTIAL_SYNC_PRIMARY_NETWORK" "syncMode" "AVAGO_CHAIN_CONFIG_CONTENT" "syncMode and node.cChainConfig" "AVAGO_DATA_DIR" "the chart" "AVAGO_DB_DIR" "the chart" -}}
+{{- range $name := keys (.tester.node.env | default dict) | sortAlpha -}}
+{{- if hasKey $set $name -}}
+{{- fail (printf "%s.node.env: %s is set by %s: remove it" $where $name (get $set $name)) -}}
+{{- end -}}
+{{- end -}}
+{{- range $argument := .tester.node.args -}}
+{{- $name := regexFind "^--?[^=]+" $argument | trimAll "-" | upper | replace "-" "_" | printf "AVAGO_%s" -}}
+{{- if hasKey $set $name -}}
+{{- fail (printf "%s.node.args: %s is set by %s: remove it" $where $argument (get $set $name)) -}}
+{{- end -}}
+{{- end -}}
+{{- if hasKey (.tester.node.cChainConfig | default dict) "state-sync-enabled" -}}
+{{- fail (printf "%s.node.cChainConfig: state-sync-enabled is set by syncMode: remove it" $where) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "bootstrap-monitor.checked-settings" -}}
+{{- $where := printf "testers.%s.monitor.settings" .tester.key -}}
+{{- $known := .root.Files.Get "files/settings.yaml" | fromYaml -}}
+{{- $settings := .tester.monitor.settings | default dict -}}
+{{- range $name := $known.durations -}}
+{{- if hasKey $settings $name -}}
+{{- $value := get $settings $name -}}
+{{- if not (or (and (eq $name "deadline") (eq $value "auto")) (regexMatch "^(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|ms|s|m|h))+$" $value)) -}}
+{{- fail (printf "%s.%s is %q: it must be a duration such as 30s, 1m30s or 12h" $where $name $value) -}}
+{{- end -}}
+{{- if not (regexMatch "[1-9]" $value | or (eq $value "auto")) -}}
+{{- fail (printf "%s.%s is %q: it must be longer than zero" $where $name $value) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and (hasKey $settings "diskFloor") (ge $settings.diskFloor 100.0) -}}
+{{- fail (printf "%s.diskFloor is %v: it is a percentage, and must be below 100" $where $settings.diskFloor) -}}
+{{- end -}}
+{{- with $settings.adopt -}}
+{{- if not (regexMatch "^(keep|clear:[A-Za-z0-9]+)$" .) -}}
+{{- fail (printf "%s.adopt is %q: it must be keep or clear:TOKEN, with the token of the error" $where .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,61 @@
+{{/*
+A map laid over another, as JSON; takes a list of both.  Maps are merged, all else is replaced, `null` takes away.
+Sprig's own merges let no false, zero or empty value win.
+*/}}
+{{- define "bootstrap-monitor.overlaid" -}}
+{{- $base := index . 0 | default dict -}}
+{{- $over := index . 1 | default dict -}}
+{{- $result := dict -}}
+{{- range $key, $value := $base -}}
+{{- if not (hasKey $over $key) -}}
+{{- $_ := set $result $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- range $key, $value := $over -}}
+{{- if kindIs "invalid" $value -}}
+{{- else if and (kindIs "map" $value) (kindIs "map" (get $base $key)) -}}
+{{- $_ := set $result $key (include "bootstrap-monitor.overlaid" (list (get $base $key) $value) | fromJson) -}}
+{{- else if kindIs "map" $value -}}
+{{- $_ := set $result $key (include "bootstrap-monitor.overlaid" (list dict $value) | fromJson) -}}
+{{- else -}}
+{{- $_ := set $result $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- $result | toJson -}}
+{{- end -}}
+
+{{/* A value as a person writes it: templates print large numbers as 1e+06. */}}
+{{- define "bootstrap-monitor.text" -}}
+{{- if kindIs "string" . -}}{{ . }}{{- else -}}{{ toJson . }}{{- end -}}
+{{- end -}}
+
+{{/* One tester: the defaults, what is said of it, and its names; as JSON.  Takes root and key. */}}
+{{- define "bootstrap-monitor.tester" -}}
+{{- $root := .root -}}
+{{- $tester := include "bootstrap-monitor.overlaid" (list $root.Values.defaults (get $root.Values.testers .key)) | fromJson -}}
+{{- $name := printf "%s-%s" (include "bootstrap-monitor.prefix" $root) .key -}}
+{{- $_ := set $tester "key" .key -}}
+{{- $_ := set $tester "name" $name -}}
+{{- $_ := set $tester "pod" (printf "%s-0" $name) -}}
+{{- $_ := set $tester "checkPod" (include "bootstrap-monitor.check-pod" $name) -}}
+{{- $_ := set $tester "claim" ($tester.storage.existingClaim | default (printf "%s-data" $name)) -}}
+{{- $settings := $tester.monitor.settings | default dict -}}
+{{- $_ := set $tester "startsCheckPods" (ne (get $settings "imageSource") "registry") -}}
+{{- include "bootstrap-monitor.checked" (dict "root" $root "tester" $tester) -}}
+{{- $tester | toJson -}}
+{{- end -}}
+
+{{/* A container's `env` from a map of names to values, or to objects with `valueFrom`. */}}
+{{- define "bootstrap-monitor.environment" -}}
+{{- $variables := list -}}
+{{- range $name, $value := . -}}
+{{- if kindIs "map" $value -}}
+{{- $variables = append $variables (dict "name" $name "valueFrom" $value.valueFrom) -}}
+{{- else -}}
+{{- $variables = append $variables (dict "name" $name "value" (include "bootstrap-monitor.text" $value)) -}}
+{{- end -}}
+{{- end -}}
+{{- with $variables -}}
+{{- toYaml . -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,170 @@
+"""Helm as these tests run it: what the chart renders for values, or the sentence it refuses them with."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parent.parent
+CHART = PROJECT / "deploy" / "chart"
+VALUES = [*sorted((CHART / "ci").glob("*.yaml")), *(PROJECT / "deploy" / "kind").glob("values.yaml")]
+RELEASE, NAMESPACE = "prod", "testers"
+# The oldest and the newest Kubernetes that the project's own tests run on.
+KUBERNETES_VERSIONS = ("1.34", "1.37")
+
+JsonObject = dict[str, Any]
+
+
+class ToolMissingError(Exception):
+    """A program can't be had here; says what is missing."""
+
+
+class RefusedError(Exception):
+    """Helm did not render: what it said, without its own words around it."""
+
+
+@dataclass(frozen=True)
+class Helm:
+    """A program of one major version."""
+
+    path: Path
+
+    def render(
+        self, values: Path, release: str = RELEASE, kubernetes: str = KUBERNETES_VERSIONS[-1]
+    ) -> list[JsonObject]:
+        """All objects, those of hooks too.
+
+        Raises:
+            RefusedError: schema or templates refuse the values.
+        """
+        said = self._run("template", release, CHART, "--values", values, "--kube-version", f"{kubernetes}.0")
+        return [each for each in yaml.load_all(said, Loader=yaml.CSafeLoader) if each]
+
+    def lint(self, values: Path) -> None:
+        """Hold it against Helm's own rules.
+
+        Raises:
+            RefusedError: a rule is broken.
+        """
+        self._run(
+            "lint", "--strict", CHART, "--values", values, "--kube-version", f"{KUBERNETES_VERSIONS[-1]}.0"
+        )
+
+    def notes(self, values: Path) -> str:
+        """What an installation prints."""
+        said = self._run("install", RELEASE, CHART, "--values", values, "--dry-run=client")
+        return said.partition("NOTES:\n")[2]
+
+    def _run(self, *arguments: str | Path) -> str:
+        done = subprocess.run(
+            [self.path, *arguments, "--namespace", NAMESPACE],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "KUBECONFIG": "/dev/null"},
+        )
+        if done.returncode:
+            raise RefusedError(_sentence(done.stderr or done.stdout))
+        return done.stdout
+
+
+def _sentence(said: str) -> str:
+    """What a person looks for in an error of Helm."""
+    failed = re.search(r"execution error at \(.*?\): (?P<sentence>.*)", said)
+    if failed:
+        return failed["sentence"]
+    broken = re.findall(r"^- (at .*)$", said, re.MULTILINE)
+    return "; ".join(broken) if broken else said
+
+
+@functools.cache
+def helm(version: str) -> Helm:
+    """Helm 3 or 4; it is built where it is missing.
+
+    Raises:
+        ToolMissingError: it cannot be built here.
+    """
+    name = f"helm{version}"
+    _provision(name)
+    return Helm(Path(_provision("--where", name)) / "helm")
+
+
+@functools.cache
+def custom_resource_definitions() -> tuple[Path, ...]:
+    """The Prometheus Operator's, of the kinds that the chart makes.
+
+    Raises:
+        ToolMissingError: they cannot be had here.
+    """
+    _provision("operator")
+    return tuple(sorted(Path(_provision("--where", "operator")).glob("*.yaml")))
+
+
+@functools.cache
+def kubectl() -> Path:
+    """kubectl: the test bed's, else that of the PATH.
+
+    Raises:
+        ToolMissingError: there is none.
+    """
+    provision = PROJECT / "tests" / "testbed" / "provision"
+    made = [
+        Path(_said(provision, "--where-kubernetes", version)) / "kubectl"
+        for version in _said(provision, "--kubernetes-versions").split()
+    ]
+    path = next((each for each in made if each.exists()), None) or shutil.which("kubectl")
+    if path is None:
+        raise ToolMissingError("kubectl is missing: have one on the PATH, or run tests/testbed/provision")
+    return Path(path)
+
+
+def kustomized(folder: Path) -> list[JsonObject]:
+    """All objects of a kustomization."""
+    done = subprocess.run(
+        [kubectl(), "kustomize", folder], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return [each for each in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if each]
+
+
+def written(folder: Path, values: Mapping[str, Any]) -> Path:
+    """A values file."""
+    path = folder / "values.yaml"
+    path.write_text(json.dumps(values))  # JSON is YAML
+    return path
+
+
+def of_kind(objects: Iterable[JsonObject], kind: str) -> list[JsonObject]:
+    """The objects of a kind."""
+    return [each for each in objects if each["kind"] == kind]
+
+
+def named(objects: Iterable[JsonObject], kind: str, name: str) -> JsonObject:
+    """The one object of a kind that has a name."""
+    (found,) = (each for each in of_kind(objects, kind) if each["metadata"]["name"] == name)
+    return found
+
+
+@functools.cache
+def _provision(*arguments: str) -> str:
+    return _said(HERE / "provision", *arguments)
+
+
+def _said(program: Path, *arguments: str) -> str:
+    """What a script prints; where it fails, the last line that it prints says why."""
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"{program} failed without a word"]
+        raise ToolMissingError(said[-1])
+    return done.stdout.strip()

@@ -1,0 +1,148 @@
+"""A tester may do what the README's table says, to itself and to no other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from chart.helm import CHART, NAMESPACE, RELEASE, VALUES, Helm, JsonObject, named, of_kind
+from chart.restricted import TOKEN_FOLDER, containers
+
+from monitor.checks.permissions import needed_permissions
+from monitor.platforms.check_manifest import CONTAINER, check_pod_name
+
+Grants = Mapping[tuple[str, bool], frozenset[str]]
+
+
+def _values(name: str) -> Path:
+    return CHART / "ci" / f"{name}.yaml"
+
+
+def _grants(role: JsonObject) -> dict[tuple[str, bool], frozenset[str]]:
+    """Verbs by resource and by whether they are restricted to names."""
+    found: dict[tuple[str, bool], frozenset[str]] = {}
+    for rule in role["rules"]:
+        for resource in rule["resources"]:
+            key = (resource, "resourceNames" in rule)
+            found[key] = found.get(key, frozenset()) | frozenset(rule["verbs"])
+    return found
+
+
+def _table() -> dict[tuple[str, bool], frozenset[str]]:
+    """The same by the README."""
+    rows = re.findall(
+        r"^\| `([a-z/]+)` \| (its own|any)[^|]*\| ([^|]+) \|", (CHART / "README.md").read_text(), re.MULTILINE
+    )
+    assert rows
+    return {
+        (resource, names == "its own"): frozenset(re.findall(r"`(\w+)`", verbs))
+        for resource, names, verbs in rows
+    }
+
+
+def test_a_role_is_what_the_readme_says(helm4: Helm) -> None:
+    (role,) = of_kind(helm4.render(_values("minimal")), "Role")
+    assert _grants(role) == _table()
+
+
+def test_without_check_pods_there_are_no_rights_for_them(helm4: Helm) -> None:
+    (role,) = of_kind(helm4.render(_values("registry-only")), "Role")
+    without = {key: verbs for key, verbs in _table().items() if key != ("pods", False)}
+    assert _grants(role) == without
+    assert check_pod_name("prod-fuji") not in str(role)
+
+
+def test_check_finds_nothing_missing(rendered: list[JsonObject]) -> None:
+    for stateful_set in of_kind(rendered, "StatefulSet"):
+        name = stateful_set["metadata"]["name"]
+        rules = named(rendered, "Role", name)["rules"]
+        check_pods = "--image-source=registry" not in str(stateful_set)
+        for needed in needed_permissions(f"{name}-0", name, check_pods=check_pods):
+            granted = {
+                verb
+                for rule in rules
+                if needed.resource in rule["resources"]
+                and ("resourceNames" not in rule or needed.name in rule["resourceNames"])
+                for verb in rule["verbs"]
+            }
+            assert granted >= set(needed.verbs), str(needed)
+
+
+def test_no_tester_can_touch_another_one(helm4: Helm) -> None:
+    objects = helm4.render(_values("fleet"))
+    taken: set[str] = set()
+    for role in of_kind(objects, "Role"):
+        names = {name for rule in role["rules"] for name in rule.get("resourceNames", ())}
+        assert not names & taken
+        taken |= names
+        name = role["metadata"]["name"]
+        binding = named(objects, "RoleBinding", name)
+        assert binding["roleRef"]["name"] == name
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}]
+        pod = named(objects, "StatefulSet", name)["spec"]["template"]["spec"]
+        assert pod["serviceAccountName"] == name
+    selectors = [each["spec"]["selector"]["matchLabels"] for each in of_kind(objects, "StatefulSet")]
+    for labels in (
+        each["spec"]["template"]["metadata"]["labels"] for each in of_kind(objects, "StatefulSet")
+    ):
+        assert sum(selector.items() <= labels.items() for selector in selectors) == 1
+
+
+def test_only_the_monitor_gets_the_token(rendered: list[JsonObject]) -> None:
+    for account in of_kind(rendered, "ServiceAccount"):
+        assert account["automountServiceAccountToken"] is False
+    for stateful_set in of_kind(rendered, "StatefulSet"):
+        spec = stateful_set["spec"]["template"]["spec"]
+        with_token = {
+            each["name"]
+            for each in containers(spec)
+            if any(
+                mount["name"] == "token" or mount["mountPath"] == TOKEN_FOLDER
+                for mount in each["volumeMounts"]
+            )
+        }
+        assert with_token == {"bootstrap-monitor", "bootstrap-monitor-init"}
+
+
+def test_the_node_sees_nothing_of_the_volume_but_its_own_folder(rendered: list[JsonObject]) -> None:
+    for stateful_set in of_kind(rendered, "StatefulSet"):
+        spec = stateful_set["spec"]["template"]["spec"]
+        (node,) = (each for each in containers(spec) if each["name"] == "avalanchego")
+        data = [each for each in node["volumeMounts"] if each["name"] == "node-data"]
+        assert data == [{"name": "node-data", "mountPath": "/data/avalanchego", "subPath": "avalanchego"}]
+
+
+@pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
+def test_a_policy_speaks_of_its_own_tester_alone(helm4: Helm, values: Path) -> None:
+    objects = helm4.render(values)
+    policies = of_kind(objects, "ValidatingAdmissionPolicy")
+    stateful_sets = of_kind(objects, "StatefulSet")
+    assert len(policies) in {0, len(stateful_sets)}
+    for policy in policies:
+        name = policy["metadata"]["name"]
+        key = name.rpartition(".")[2]
+        assert name == f"bootstrap-monitor.{NAMESPACE}.{RELEASE}.{key}"
+        (owner,) = (
+            each["metadata"]["name"]
+            for each in stateful_sets
+            if each["metadata"]["labels"]["bootstrap-monitor/tester"] == key
+        )
+        spec = policy["spec"]
+        assert spec["failurePolicy"] == "Fail"
+        (condition,) = spec["matchConditions"]
+        assert (
+            condition["expression"]
+            == f'request.userInfo.username == "system:serviceaccount:{NAMESPACE}:{owner}"'
+        )
+        binding = named(objects, "ValidatingAdmissionPolicyBinding", name)
+        assert binding["spec"] == {"policyName": name, "validationActions": ["Deny"]}
+
+
+def test_the_policy_knows_check_pods_where_there_are_any(helm4: Helm) -> None:
+    with_pods = of_kind(helm4.render(_values("everything")), "ValidatingAdmissionPolicy")
+    without = of_kind(helm4.render(_values("registry-only")), "ValidatingAdmissionPolicy")
+    assert all("CREATE /pods" in each["spec"]["validations"][0]["expression"] for each in with_pods)
+    assert all("CREATE /pods" not in each["spec"]["validations"][0]["expression"] for each in without)
+    assert all(CONTAINER not in str(each["spec"]["validations"]) for each in without)

@@ -1,0 +1,64 @@
+"""What the chart holds that is made elsewhere is what would be made now."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from chart.helm import CHART, PROJECT
+
+from deploy.generate import CHARTS_OWN, camel_case, contents, settings
+from monitor.settings import InitSettings, WaitSettings
+
+_MADE = contents()
+
+
+@pytest.mark.parametrize("path", _MADE, ids=lambda path: path.name)
+def test_a_file_is_what_is_made_now(path: Path) -> None:
+    assert path.read_text() == _MADE[path], "run `make generate` and commit what it wrote"
+
+
+def test_no_other_file_is_there() -> None:
+    assert {each for each in (CHART / "files").rglob("*") if each.is_file()} <= _MADE.keys()
+
+
+def test_every_flag_is_a_value_or_the_charts_own() -> None:
+    fields = InitSettings.model_fields.keys() | WaitSettings.model_fields.keys()
+    assert fields == settings().keys() | CHARTS_OWN
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    assert schema["$defs"]["settings"]["properties"].keys() == {camel_case(name) for name in settings()}
+
+
+def _open(schema: Any, where: str = "") -> list[str]:
+    """The objects that take properties which nobody has named."""
+    if not isinstance(schema, dict):
+        return []
+    closed = schema.get("additionalProperties") is False or "$ref" in schema
+    found = [where] if "properties" in schema and not closed else []
+    return found + [each for name, value in schema.items() for each in _open(value, f"{where}/{name}")]
+
+
+def test_a_typo_is_seen_everywhere() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    assert _open(schema) == []
+    del schema["$defs"]["tester"]["properties"]["image"]["additionalProperties"]
+    assert _open(schema) == ["/$defs/tester/properties/image"]
+
+
+def test_every_value_is_described() -> None:
+    rows = [
+        line.split(" | ") for line in (CHART / "README.md").read_text().splitlines() if line.startswith("| `")
+    ]
+    values = [row for row in rows if len(row) == 4 and row[0].startswith(("| `defaults", "| `testers"))]
+    assert len(values) > len(settings())
+    assert all(row[3].strip(" |") for row in values), values
+
+
+def test_the_versions_of_chart_and_monitor_agree() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    namespace: dict[str, str] = {}
+    exec((PROJECT / "monitor" / "__init__.py").read_text(), namespace)  # noqa: S102 - our own file
+    assert chart["appVersion"] == namespace["__version__"]

@@ -1,0 +1,86 @@
+"""The component adds the monitor to a StatefulSet that is there already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from chart.helm import KUBERNETES_VERSIONS, PROJECT, JsonObject, kustomized, named
+from chart.restricted import containers, problems
+from chart.schemas import mistake
+
+from monitor.checks.permissions import needed_permissions
+from monitor.cluster.objects import pod_of
+from monitor.configuration import check_node_data, configuration_of
+from monitor.settings import InitSettings, WaitSettings, parse
+
+_EXAMPLE = PROJECT / "deploy" / "kustomize" / "example"
+_NAME = "my-fuji-node"
+
+
+@pytest.fixture(scope="module")
+def objects(kubectl: Path) -> list[JsonObject]:
+    """What the example is made into."""
+    assert kubectl.exists()
+    return kustomized(_EXAMPLE)
+
+
+def _spec(objects: list[JsonObject]) -> JsonObject:
+    spec: JsonObject = named(objects, "StatefulSet", _NAME)["spec"]["template"]["spec"]
+    return spec
+
+
+@pytest.mark.parametrize("kubernetes", KUBERNETES_VERSIONS)
+def test_kubernetes_knows_every_field(objects: list[JsonObject], kubernetes: str) -> None:
+    assert [mistake(each, kubernetes) for each in objects] == [""] * len(objects)
+
+
+def test_the_pod_is_restricted(objects: list[JsonObject]) -> None:
+    assert problems(_spec(objects)) == []
+
+
+def test_the_monitor_stands_before_the_node(objects: list[JsonObject]) -> None:
+    spec = _spec(objects)
+    assert [each["name"] for each in containers(spec)] == [
+        "bootstrap-monitor",
+        "bootstrap-monitor-init",
+        "avalanchego",
+    ]
+    assert {each["image"] for each in spec["initContainers"]} == {"registry.example/bootstrap-monitor:0.1.0"}
+    assert spec["serviceAccountName"] == "bootstrap-monitor"
+
+
+def test_the_monitor_takes_its_flags_and_finds_the_data(
+    objects: list[JsonObject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("POD_NAME", "POD_NAMESPACE", "POD_UID"):
+        monkeypatch.setenv(name, "1")
+    sidecar, init, _ = containers(_spec(objects))
+    waiting = parse(WaitSettings, "wait-for-completion", sidecar["args"][1:], {})
+    assert str(waiting.data_dir) == str(parse(InitSettings, "init", init["args"][1:], {}).data_dir) == "/data"
+    owner = {"kind": "StatefulSet", "name": _NAME, "uid": "1"}
+    pod = pod_of(
+        {"metadata": {"name": f"{_NAME}-0", "uid": "2", "ownerReferences": [owner]}, "spec": _spec(objects)}
+    )
+    node, monitor = pod.container("avalanchego"), pod.container("bootstrap-monitor")
+    assert node is not None
+    assert monitor is not None
+    check_node_data(node, monitor, "/data")
+    assert configuration_of(node).network == "fuji"
+
+
+def test_the_role_is_of_this_stateful_set(objects: list[JsonObject]) -> None:
+    rules = named(objects, "Role", "bootstrap-monitor")["rules"]
+    granted = {
+        (verb, resource, name)
+        for rule in rules
+        for verb in rule["verbs"]
+        for resource in rule["resources"]
+        for name in rule.get("resourceNames", [""])
+    }
+    needed = {
+        (verb, each.resource, each.name)
+        for each in needed_permissions(f"{_NAME}-0", _NAME, check_pods=True)
+        for verb in each.verbs
+    }
+    assert granted == needed

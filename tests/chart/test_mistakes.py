@@ -1,0 +1,231 @@
+"""Typical mistakes in values: each is refused with one clear sentence."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from chart.helm import Helm, RefusedError, written
+
+_RIGHT = """
+testers:
+  fuji:
+    network: fuji
+    storage: {size: 300Gi}
+    monitor:
+      image: {repository: registry.example/bootstrap-monitor}
+"""
+_AT_MOST = (
+    "and a StatefulSet's name has at most 52: "
+    "shorten the tester's name or the release's, or set fullnameOverride"
+)
+_REPOSITORY = "write it as [host[:port]/]name, the tag goes to image.tag"
+_LETTERS = (
+    "but it must begin with a letter and have small letters, digits and hyphens only: set fullnameOverride"
+)
+_LONG = "a-tester-whose-name-says-more-than-anybody-wants-to-read"
+
+# What is changed, as YAML laid over the values above (REMOVED takes away); and the sentence.
+_MISTAKES = {
+    "a typo in a switch": (
+        "podMonitr: {enabled: true}",
+        "at '': additional properties 'podMonitr' not allowed",
+    ),
+    "a typo of a tester's": (
+        "testers: {fuji: {netwrok: fuji}}",
+        "at '/testers/fuji': additional properties 'netwrok' not allowed",
+    ),
+    "a typo in a setting": (
+        "defaults: {monitor: {settings: {stallTimeOut: 12h}}}",
+        "at '/defaults/monitor/settings': additional properties 'stallTimeOut' not allowed",
+    ),
+    "a flag where a setting is": (
+        "defaults: {monitor: {settings: {stall-timeout: 12h}}}",
+        "at '/defaults/monitor/settings': additional properties 'stall-timeout' not allowed",
+    ),
+    "no network": (
+        "testers: {fuji: {network: REMOVED}}",
+        "testers.fuji names no network: set network to mainnet, fuji, or a network's ID",
+    ),
+    "a network of the wrong type": (
+        "testers: {fuji: {network: [fuji]}}",
+        "at '/testers/fuji/network': got array, want integer or string",
+    ),
+    "an unknown network": (
+        "testers: {fuji: {network: fuij}}",
+        'testers.fuji.network is "fuij": it must be mainnet, fuji, another known network, or an ID such as 54321',
+    ),
+    "an unknown sync mode": (
+        "testers: {fuji: {syncMode: fast-sync}}",
+        "at '/testers/fuji/syncMode': value must be one of 'c-chain-state-sync', 'only-p-chain-full-sync', 'full-sync'",
+    ),
+    "a duration without a unit": (
+        'defaults: {monitor: {settings: {soak: "300"}}}',
+        'testers.fuji.monitor.settings.soak is "300": it must be a duration such as 30s, 1m30s or 12h',
+    ),
+    "a duration in days": (
+        "testers: {fuji: {monitor: {settings: {deadline: 14d}}}}",
+        'testers.fuji.monitor.settings.deadline is "14d": it must be a duration such as 30s, 1m30s or 12h',
+    ),
+    "a duration that is a number": (
+        "defaults: {monitor: {settings: {soak: 300}}}",
+        "at '/defaults/monitor/settings/soak': got number, want null or string",
+    ),
+    "a duration of nothing": (
+        "defaults: {monitor: {settings: {soak: 0s}}}",
+        'testers.fuji.monitor.settings.soak is "0s": it must be longer than zero',
+    ),
+    "a percentage out of range": (
+        "defaults: {monitor: {settings: {diskFloor: 100}}}",
+        "testers.fuji.monitor.settings.diskFloor is 100: it is a percentage, and must be below 100",
+    ),
+    "a source that does not exist": (
+        "defaults: {monitor: {settings: {imageSource: pods}}}",
+        "at '/defaults/monitor/settings/imageSource': value must be one of 'auto', 'registry', 'pod'",
+    ),
+    "a tester's name in capitals": (
+        "testers: {Mainnet: {network: mainnet}}",
+        "testers.Mainnet: a tester's name has small letters, digits and hyphens only: rename it",
+    ),
+    "a name that is too long": (
+        f"testers: {{{_LONG}: {{network: fuji}}}}",
+        f"testers.{_LONG} would be named prod-{_LONG}, which has {len(_LONG) + 5} characters, {_AT_MOST}",
+    ),
+    "a prefix that no Service may have": (
+        "fullnameOverride: 1st.bed",
+        f"testers.fuji would be named 1st.bed-fuji, {_LETTERS}",
+    ),
+    "no storage": (
+        "testers: {fuji: {storage: REMOVED}}",
+        "testers.fuji has no storage.size: say how big its volume shall be, such as 500Gi",
+    ),
+    "storage without a unit": (
+        'testers: {fuji: {storage: {size: "500"}}}',
+        'testers.fuji.storage.size is "500": give it a unit, such as 500Gi or 2Ti',
+    ),
+    "storage with a unit of its own": (
+        "testers: {fuji: {storage: {size: 500GB}}}",
+        'testers.fuji.storage.size is "500GB": give it a unit, such as 500Gi or 2Ti',
+    ),
+    "one claim for two testers": (
+        "{defaults: {storage: {existingClaim: old}}, testers: {second: {network: fuji}}}",
+        "testers.fuji and testers.second both take the claim old: a volume is one tester's, give each its own",
+    ),
+    "all defaults taken away": (
+        "defaults: {storage: ~}",
+        "at '/defaults': missing property 'storage'",
+    ),
+    "a default's part taken away": (
+        "defaults: {monitor: {registry: ~}}",
+        "at '/defaults/monitor': missing property 'registry'",
+    ),
+    "nothing where a tester is": (
+        "testers: {fuji: ~}",
+        "at '/testers/fuji': got null, want object",
+    ),
+    "nothing where a switch is": (
+        "admissionPolicy: ~",
+        "at '': missing property 'admissionPolicy'",
+    ),
+    "an access mode of many": (
+        "defaults: {storage: {accessMode: ReadWriteMany}}",
+        "at '/defaults/storage/accessMode': value must be one of 'ReadWriteOncePod', 'ReadWriteOnce'",
+    ),
+    "no image of the monitor": (
+        "testers: {fuji: {monitor: {image: {repository: ''}}}}",
+        "testers.fuji has no monitor.image.repository: name the image's repository, without a tag",
+    ),
+    "a tag in the repository": (
+        "defaults: {image: {repository: 'host:5000/node:latest'}}",
+        f'testers.fuji.image.repository is "host:5000/node:latest": {_REPOSITORY}',
+    ),
+    "a digest in the tag": (
+        "defaults: {image: {tag: 'latest@sha256:0123'}}",
+        'testers.fuji.image.tag is "latest@sha256:0123": it must be a tag alone, such as latest',
+    ),
+    "a tag that YAML takes for a number": (
+        "defaults: {image: {tag: 1.14}}",
+        "at '/defaults/image/tag': got number, want string",
+    ),
+    "tag and digest": (
+        f"defaults: {{monitor: {{image: {{tag: v1, digest: 'sha256:{'0' * 64}'}}}}}}",
+        "testers.fuji.monitor.image has a tag and a digest: leave one of them out",
+    ),
+    "half a digest": (
+        "defaults: {monitor: {image: {digest: 'sha256:0123'}}}",
+        'testers.fuji.monitor.image.digest is "sha256:0123": it must be sha256: and 64 hexadecimal digits',
+    ),
+    "the network as a variable": (
+        "defaults: {node: {env: {AVAGO_NETWORK_ID: mainnet}}}",
+        "testers.fuji.node.env: AVAGO_NETWORK_ID is set by network: remove it",
+    ),
+    "the mode as an argument": (
+        "defaults: {node: {args: [--partial-sync-primary-network=true]}}",
+        "testers.fuji.node.args: --partial-sync-primary-network=true is set by syncMode: remove it",
+    ),
+    "the mode in the C-Chain's configuration": (
+        "defaults: {node: {cChainConfig: {state-sync-enabled: false}}}",
+        "testers.fuji.node.cChainConfig: state-sync-enabled is set by syncMode: remove it",
+    ),
+    "variables as a list": (
+        "defaults: {node: {env: [{name: A, value: B}]}}",
+        "at '/defaults/node/env': got array, want object",
+    ),
+    "a switch that is a text": (
+        'defaults: {nativeSidecar: "no"}',
+        "at '/defaults/nativeSidecar': got string, want boolean",
+    ),
+    "a pull secret by its bare name": (
+        "defaults: {imagePullSecrets: [login]}",
+        "at '/defaults/imagePullSecrets/0': got string, want object",
+    ),
+    "root": (
+        "defaults: {securityContext: {runAsUser: 0}}",
+        "at '/defaults/securityContext/runAsUser': minimum: got 0, want 1",
+    ),
+    "testers as a list": (
+        "testers: [{network: fuji}]",
+        "at '/testers': got array, want object",
+    ),
+    "another label where the chart's is": (
+        "defaults: {podLabels: {app.kubernetes.io/name: node}}",
+        "testers.fuji.podLabels: app.kubernetes.io/name finds the tester's pod, so the chart sets it: remove it",
+    ),
+    "the monitor's annotation": (
+        "defaults: {podAnnotations: {avalanche.avax.network/avalanchego-versions: ''}}",
+        "testers.fuji.podAnnotations: avalanche.avax.network/avalanchego-versions is the monitor's own: remove it",
+    ),
+    "a word that adopts nothing": (
+        "defaults: {monitor: {settings: {adopt: 'yes'}}}",
+        'testers.fuji.monitor.settings.adopt is "yes": it must be keep or clear:TOKEN, with the token of the error',
+    ),
+}
+
+
+def _laid_over(base: Any, over: Any) -> Any:
+    if not isinstance(base, dict) or not isinstance(over, dict):
+        return copy.deepcopy(over)
+    merged = base | {name: _laid_over(base.get(name), value) for name, value in over.items()}
+    return {name: value for name, value in merged.items() if value != "REMOVED"}
+
+
+def test_without_the_mistakes_it_is_rendered(helm4: Helm, tmp_path: Path) -> None:
+    assert helm4.render(written(tmp_path, yaml.safe_load(_RIGHT)))
+
+
+@pytest.mark.parametrize(("change", "sentence"), _MISTAKES.values(), ids=_MISTAKES.keys())
+def test_a_mistake_is_told_in_one_sentence(helm4: Helm, tmp_path: Path, change: str, sentence: str) -> None:
+    values = _laid_over(yaml.safe_load(_RIGHT), yaml.safe_load(change))
+    with pytest.raises(RefusedError) as refused:
+        helm4.render(written(tmp_path, values))
+    assert str(refused.value) == sentence
+
+
+def test_a_cluster_without_native_sidecars_is_named(helm4: Helm, tmp_path: Path) -> None:
+    with pytest.raises(
+        RefusedError, match=r"Kubernetes v1\.28\.0 knows no native sidecars: set nativeSidecar to false"
+    ):
+        helm4.render(written(tmp_path, yaml.safe_load(_RIGHT)), kubernetes="1.28")
