@@ -25,6 +25,7 @@ from statistics import fmean, median
 FEWEST = 4  # of three runs each, not even the clearest difference is rarer by chance than 1 in 10
 CALLED_SLOWER_BY_CHANCE, CALLED_FASTER_BY_CHANCE = 0.03, 0.02
 SMALLEST_RATIO = 1.03
+MOST = 25  # of each: what a ledger compares are its newest 60
 _ALL_EXCHANGES_UP_TO = 9  # runs of each build: 48,620 exchanges; of more runs, so many are drawn
 _EXCHANGES_DRAWN = 40_000
 
@@ -111,7 +112,7 @@ def _gaps(before: Sequence[float], after: Sequence[float]) -> list[float]:
 def _drawn_gaps(before: Sequence[float], after: Sequence[float]) -> list[float]:
     """The same of exchanges drawn by chance, the same ones each time, so that a comparison has one result."""
     chance = random.Random(0)  # noqa: S311 - nothing depends on that it cannot be guessed
-    gaps = []
+    gaps: list[float] = []
     while len(gaps) < _EXCHANGES_DRAWN:
         shuffled = chance.sample(range(2 * len(before)), len(before))
         given = [after[index - len(before)] for index in shuffled if index >= len(before)]

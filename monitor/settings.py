@@ -18,6 +18,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, CliApp, CliPositionalArg, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from monitor.comparison import FEWEST as FEWEST_COMPARED
+from monitor.comparison import MOST as MOST_COMPARED
 from monitor.durations import Duration
 from monitor.errors import ConfigurationError
 from monitor.model import Policy, SyncMode
@@ -309,6 +311,18 @@ class LocalSettings(TesterSettings, WebSettings):
 
     image_check_interval: Duration = Duration(30)
     """How often the build's file is looked at."""
+
+    until: Literal["succeeded"] | None = None
+    """End with the build's result: exit code 0 if it succeeded, 1 if it failed."""
+
+    compare: Path | None = None
+    """Another build, the older one: bootstrap both in turns and tell which is faster; then end."""
+
+    runs: Annotated[int, Field(ge=FEWEST_COMPARED, le=MOST_COMPARED)] = 7
+    """How many runs of each build --compare makes."""
+
+    fail_if_slower: bool = False
+    """End --compare with exit code 1 if BUILD is slower."""
 
 
 class DemoSettings(WebSettings):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.console import Console
 from rich.live import Live
@@ -10,13 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.durations import duration_text
-from monitor.model import Evidence, Outcome, Phase, Run
+from monitor.model import ChainActivity, Evidence, Outcome, Phase, Run
 from monitor.texts import (
     LATE,
     MARKS,
     MEASURES,
     build_text,
     chain_progress_text,
+    chain_text,
     count_text,
     minute_text,
     printable,
@@ -28,34 +30,59 @@ from monitor.view import Status
 
 # Ticks come every few seconds; one that is older than this does not come late.
 SILENT_SECONDS = 120.0
+_AT_WORK = frozenset(ChainActivity) - {ChainActivity.WAITING, ChainActivity.DONE}
 _COLORS = {Outcome.SUCCEEDED: "green", Outcome.FAILED: "red", Outcome.SUPERSEDED: "dim"}
 
 
-def progress_text(status: Status) -> str:
-    """Where the tester is, on one line."""
+def run_text(run: Run) -> str:
+    """What a run is called: its number and its build."""
+    return f"run {run.number} · {build_text(run.build)}"
+
+
+def progress_text(status: Status, named: Callable[[Run], str] = run_text, columns: float = math.inf) -> str:
+    """Where the tester is, on one line: of what does not fit in, the least needed is left out."""
     run = status.run
     phase = status.phase.value if status.phase else Phase.STARTING.value
     if run is None or status.phase in {Phase.DISCOVERING, Phase.CLEARING}:
         return printable(f"{phase}: {status.message}") if status.message else phase
     active = f" {duration_text(run.bookkeeping.active_seconds)}" if run.open else ""
-    parts = [f"run {run.number}", build_text(run.build), f"{phase}{active}"]
-    if status.volume and status.volume.usage_bytes is not None:
-        parts.append(f"disk {size_text(status.volume.usage_bytes)}")
-    # Last, so that a narrow terminal cuts these.
-    chains = [
-        f"{chain} {count_text(status.counts[chain, 'blocks_accepted'].value)}"
-        for chain in ("P", "X", "C")
-        if run.open and (chain, "blocks_accepted") in status.counts
+    state = f"{phase}{active}"
+    chains = " · ".join(_chain_texts(status)) if run.open else ""
+    used = status.volume.usage_bytes if status.volume else None
+    disk = f"disk {size_text(used)}" if used is not None else ""
+    texts = [
+        printable(" · ".join(part for part in parts if part))
+        for parts in (
+            (named(run), state, chains, disk),
+            (named(run).rpartition(" · ")[0], state, chains, disk),  # without its build
+            (f"run {run.number}", state, chains),
+        )
     ]
-    parts += [" ".join(chains)] if chains else []
-    return printable(" · ".join(parts))
+    return next((text for text in texts if len(text) <= columns), texts[-1])
 
 
-def result_text(run: Run) -> Text:
+def _chain_texts(status: Status) -> Iterable[str]:
+    """The chains that are at work, how much of that is done and how long it still takes; else what each has."""
+    logs = status.progress.chains if status.progress else {}
+    at_work = {chain: log for chain, log in logs.items() if log.activity in _AT_WORK}
+    for chain in ("P", "X", "C"):
+        log = at_work.get(chain)
+        fetches = log is not None and log.activity is ChainActivity.FETCHING
+        count = status.counts.get((chain, "blocks_fetched" if fetches else "blocks_accepted"))
+        blocks = f" {count_text(count.value)}" if count else ""
+        if log is not None:
+            left = "" if log.end_at is None else f" ({duration_text(max(0.0, log.end_at - status.at))} left)"
+            yield f"{chain}{blocks} {chain_text(log)}{left}"
+        elif blocks and not at_work:
+            yield f"{chain}{blocks}"
+
+
+def result_text(run: Run, named: Callable[[Run], str] = run_text) -> Text:
     """How a run ended, on one line."""
     if run.outcome is None:
         return Text(f"run {run.number} is open")
-    parts = [f"{MARKS[run.outcome]} run {run.number} {run.outcome}", build_text(run.build)]
+    head, _, tail = named(run).partition(" · ")
+    parts = [f"{MARKS[run.outcome]} {head} {run.outcome}", *([tail] if tail else [])]
     if run.duration_seconds is not None:
         parts.append(duration_text(run.duration_seconds))
     if run.disk_usage_bytes is not None:
@@ -173,8 +200,8 @@ def run_lines(run: Run, evidence: Evidence | None) -> Iterable[str]:
 class Reporter:
     """Keeps one line of progress current on a terminal; elsewhere prints a line when something changed."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, named: Callable[[Run], str] = run_text) -> None:
+        self._console, self._named = console, named
         self._live = (
             Live("", console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
         )
@@ -194,14 +221,15 @@ class Reporter:
     def report(self, status: Status) -> None:
         """Show a status."""
         if self._live:
-            self._live.update(Text(progress_text(status), no_wrap=True, overflow="ellipsis"))
+            text = progress_text(status, self._named, self._console.width)
+            self._live.update(Text(text, no_wrap=True, overflow="ellipsis"))
         for run in reversed(status.results):
             if run.number not in self._reported:
                 self._reported.add(run.number)
-                self._console.print(result_text(run))
+                self._console.print(result_text(run, self._named), soft_wrap=not self._live)
         if self._live:
             return
         changed = (status.phase, status.run.number if status.run else 0)
         if changed != self._said:
             self._said = changed
-            self._console.print(progress_text(status), soft_wrap=True, markup=False)
+            self._console.print(progress_text(status, self._named), soft_wrap=True, markup=False)

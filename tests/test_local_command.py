@@ -3,125 +3,39 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from local_life import GOES_ON, LocalLife, environment, stopped, told
 from rich.console import Console
 from simulated_builds import (
     COMMITS,
     PATIENCE_SECONDS,
     eventually,
-    free_port,
-    processes_of,
     write_build,
     write_program,
 )
 
 from monitor import simulated_node
-from monitor.commands.local import exclusively, local_tester
+from monitor.commands.local_folder import exclusively
+from monitor.commands.local_tester import local_tester
 from monitor.commands.patience import TRIES, tried
 from monitor.durations import Duration
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import open_read_only
-from monitor.model import Outcome, Reason, Run
+from monitor.model import Outcome, Reason
 from monitor.settings import LocalSettings
 
 ROOT = Path(__file__).parents[1]
-GOES_ON = "stopped; the same command goes on where this ended"
-
-
-@dataclass
-class LocalLife:
-    """A build's file, a data folder, and the command that tests the one in the other."""
-
-    folder: Path
-    port: int
-    started: ExitStack
-
-    @property
-    def build(self) -> Path:
-        """The file that is tested."""
-        return self.folder / "avalanchego"
-
-    @property
-    def data_dir(self) -> Path:
-        """Where the tester lives."""
-        return self.folder / "data"
-
-    def start(self, *flags: str) -> subprocess.Popen[str]:
-        """Start the command; it is killed at the end of the test, if it still runs then."""
-        command = [
-            *(sys.executable, "-m", "monitor", "local", str(self.build), f"--data-dir={self.data_dir}"),
-            *("--health-check-interval=50ms", "--image-check-interval=100ms", "--disk-check-interval=100ms"),
-            *("--soak=100ms", "--web-listen-address=127.0.0.1:0", *flags),
-            *("--", "--network-id=fuji", f"--http-port={self.port}"),
-        ]
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment()
-        )
-        self.started.callback(end, process)
-        return process
-
-    def runs(self) -> tuple[Run, ...]:
-        """The runs, newest first; none while there is no ledger."""
-        try:
-            with closing(open_read_only(self.data_dir)) as ledger:
-                return ledger.runs(10)
-        except MonitorError:
-            return ()
-
-    def nodes(self) -> set[int]:
-        """The processes of its node."""
-        return processes_of(f"--data-dir={self.data_dir}/avalanchego")
-
-    def node(self) -> int:
-        """The one node that runs, once it does."""
-        eventually(lambda: len(self.nodes()) == 1 and bool(self.runs()), "one node and a run")
-        (pid,) = self.nodes()
-        return pid
-
-    def remembered(self) -> int | None:
-        """The process that the next start would end, should it find it."""
-        try:
-            return int(json.loads((self.data_dir / "local-node.json").read_text())["pid"])
-        except (OSError, ValueError):
-            return None
-
-    def watched(self) -> Run:
-        """The run, once a tick has brought its books up."""
-        eventually(lambda: bool(self.runs()) and self.runs()[0].bookkeeping.active_seconds > 0, "a tick")
-        return self.runs()[0]
-
-
-def environment() -> dict[str, str]:
-    """This program's, without what would configure a monitor or a node."""
-    prefixes = ("BOOTSTRAP_MONITOR_", "AVAGO_", "SIMULATE_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    """End a process that a failed test left, and tell what it said; what it started is ended by it."""
-    if process.poll() is None:
-        process.terminate()
-        sys.stderr.write(process.communicate(timeout=PATIENCE_SECONDS)[1])
-
-
-def stopped(process: subprocess.Popen[str], signal_number: int) -> tuple[int, list[str]]:
-    """Send one signal; the exit code and the lines that were written."""
-    process.send_signal(signal_number)
-    _, said = process.communicate(timeout=PATIENCE_SECONDS)
-    return process.returncode, said.splitlines()
 
 
 def each_build_that_the_file_holds_gets_a_result(tester: LocalLife) -> None:
@@ -294,19 +208,6 @@ STORIES = (
     a_port_in_use_is_one_line_and_leaves_no_node,
     a_build_that_is_not_there_is_one_line,
 )
-
-
-def told(story: Callable[[LocalLife], None], folder: Path) -> None:
-    """Tell a story from its beginning, and leave nothing running."""
-    with ExitStack() as started:
-        tester = LocalLife(folder, free_port(), started)
-        write_build(tester.build, bootstrap_seconds=60, blocks=50)
-        try:
-            story(tester)
-        finally:
-            started.close()
-            for pid in tester.nodes():
-                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")

@@ -129,6 +129,10 @@ WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key"
                 "build": Path("avalanchego"),
                 "image_check_interval": 30.0,
                 "disk_check_interval": 30.0,
+                "until": None,
+                "compare": None,
+                "runs": 7,
+                "fail_if_slower": False,
             },
             id="local",
         ),
@@ -194,6 +198,9 @@ SETTINGS: list[Any] = [
         (LocalSettings, "data_dir", ".", Path()),
         (LocalSettings, "image_check_interval", "1s", 1.0),
         (LocalSettings, "stall_timeout", "45m", 2700.0),
+        (LocalSettings, "until", "succeeded", "succeeded"),
+        (LocalSettings, "compare", "./old", Path("old")),
+        (LocalSettings, "runs", "10", 10),
         (HistorySettings, "run", "12", 12),
         (DemoSettings, "web_listen_address", ":0", ":0"),
     ]
@@ -203,7 +210,7 @@ SETTINGS: list[Any] = [
 def test_every_setting_is_in_these_tables() -> None:
     fields = {name for kind in REQUIRED for name in kind.model_fields}
     elsewhere = {"build", "image", "from_run", "web_tls_certificate", "web_tls_key"}
-    switches = {"debug", "keep", "json_output", "registry_plain_http"}
+    switches = {"debug", "keep", "json_output", "registry_plain_http", "fail_if_slower"}
 
     assert {case.values[1] for case in SETTINGS} == fields - elsewhere - switches
 
@@ -260,6 +267,7 @@ def test_a_flag_wins_over_a_variable(
         pytest.param(InitSettings, "debug", "debug", id="debug"),
         pytest.param(InitSettings, "registry-plain-http", "registry_plain_http", id="registry-plain-http"),
         pytest.param(DemoSettings, "keep", "keep", id="keep"),
+        pytest.param(LocalSettings, "fail-if-slower", "fail_if_slower", id="fail-if-slower"),
         pytest.param(StatusSettings, "json", "json_output", id="status as JSON"),
         pytest.param(HistorySettings, "json", "json_output", id="history as JSON"),
     ],

@@ -100,6 +100,44 @@ def test_progress_is_one_line(shown: Status, text: str) -> None:
     assert progress_text(shown) == text
 
 
+AT_WORK = replace(
+    status(run()),
+    progress=ProgressStatus(
+        {
+            "P": ChainLog(ChainActivity.EXECUTING, 5678, 0.426, NOW.wall + 750),
+            "X": ChainLog(ChainActivity.FETCHING),
+            "C": ChainLog(ChainActivity.WAITING),
+        },
+        stalled=False,
+    ),
+    volume=VolumeStatus(NOW.wall, 2**20, 2**30, 2**29),
+)
+CHAINS = "bootstrapping 0s · P 1.2k executing 43% (12m30s left) · X fetching"
+
+
+@pytest.mark.parametrize(
+    ("columns", "text"),
+    [
+        pytest.param(200, f"new 1/4 · 1.14.2 · {CHAINS} · disk 1.0 MiB", id="all of it"),
+        pytest.param(95, f"new 1/4 · {CHAINS} · disk 1.0 MiB", id="without the build"),
+        pytest.param(92, f"run 1 · {CHAINS} · disk 1.0 MiB", id="by its number only"),
+        pytest.param(80, f"run 1 · {CHAINS}", id="without the disk"),
+        pytest.param(20, f"run 1 · {CHAINS}", id="what the terminal cuts"),
+    ],
+)
+def test_progress_tells_what_the_chains_do_in_the_columns_there_are(columns: int, text: str) -> None:
+    named = "new 1/4 · 1.14.2"
+
+    assert progress_text(AT_WORK, lambda _: named, columns) == text
+
+
+def test_time_that_has_run_out_is_none() -> None:
+    """The node's estimate may be old."""
+    late = replace(AT_WORK, at=NOW.wall + 1000)
+
+    assert "(0s left)" in progress_text(late)
+
+
 @pytest.mark.parametrize(
     ("ended", "text"),
     [

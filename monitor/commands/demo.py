@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import sys
 import tempfile
 import threading
@@ -18,7 +17,8 @@ from pathlib import Path
 from rich.console import Console
 
 from monitor import simulated_node
-from monitor.commands.local import LAST_RESORT_SECONDS, LocalTester, exclusively, local_tester
+from monitor.commands.local_folder import exclusively, free_port
+from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester, local_tester
 from monitor.commands.signals import Stopping, stop_on_signals
 from monitor.durations import Duration
 from monitor.errors import MonitorError
@@ -60,9 +60,9 @@ def run_demo(settings: DemoSettings) -> int:
 def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threading.Event) -> int:
     executable = folder / "avalanchego"
     _write_build(executable, 0)
-    node_port, web_port = _free_port(), settings.listen[1]
+    node_port, web_port = free_port(), settings.listen[1]
     if "web_listen_address" not in settings.model_fields_set:
-        web_port = _free_port(web_port)
+        web_port = free_port(web_port)
     arguments = ["--network-id=fuji", f"--http-port={node_port}"]
     (folder / "data").mkdir()
     with exclusively(folder / "data"):
@@ -140,13 +140,3 @@ def _local_settings(executable: Path, data_dir: Path, settings: DemoSettings, we
         disk_check_interval=Duration(2),
         web_listen_address=f"{host}:{web_port}",
     )
-
-
-def _free_port(wanted: int = 0) -> int:
-    """The wanted port where it is free, else any."""
-    for port in (wanted, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise MonitorError("no free port on 127.0.0.1: end another program")

@@ -13,6 +13,9 @@ from pathlib import Path
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _PIECE_SECONDS = 1.0
+INTERRUPTED = 130  # as a shell has it
+_STANDARD_ERROR = 2
+_LINE_GIVEN_BACK = b"\r\x1b[K\x1b[?25h"  # without the line of progress, and with the cursor that it hid
 
 
 class Stopping(threading.Event):
@@ -31,17 +34,33 @@ class Stopping(threading.Event):
 
 
 def stop_on_signals(
-    stopping: threading.Event, last_resort_seconds: float, told: Callable[[], None] = lambda: None
+    stopping: threading.Event,
+    last_resort_seconds: float,
+    told: Callable[[], None] = lambda: None,
+    at_once: Callable[[], None] | None = None,
 ) -> None:
-    """Have SIGTERM and SIGINT set `stopping`, and the process end after so long in any case."""
+    """Have SIGTERM and SIGINT set `stopping`, and the process end after so long in any case.
+
+    Where there is something to do `at_once`, a second Ctrl-C does that and ends the process.  It must take no lock:
+    whoever was interrupted may hold it.
+    """
 
     def stop(*_: object) -> None:
         # A second signal within `Event.set` would wait for the lock that the first one holds.
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
+        if at_once is not None:
+            signal.signal(signal.SIGINT, end)
         end_before_long(last_resort_seconds)
         told()
         stopping.set()
+
+    def end(*_: object) -> None:
+        if at_once is not None:
+            at_once()
+        if os.isatty(_STANDARD_ERROR):
+            os.write(_STANDARD_ERROR, _LINE_GIVEN_BACK)
+        os._exit(INTERRUPTED)
 
     for each in _SIGNALS:
         signal.signal(each, stop)

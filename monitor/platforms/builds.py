@@ -29,6 +29,20 @@ def repository_of(executable: Path) -> str:
     return name or "node"
 
 
+def content_digest(executable: Path) -> str:
+    """The digest that a file's copy would have, `sha256:…`.
+
+    Raises:
+        ConfigurationError: there is no such program.
+    """
+    FileSource(executable, BuildStore(executable.parent)).check()
+    try:
+        with executable.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError as error:
+        raise ConfigurationError(f"{executable}: cannot be read ({error.strerror})") from error
+
+
 class BuildStore:
     """Copies of builds, by the SHA-256 of their content."""
 
@@ -88,9 +102,14 @@ class FileSource:
     """The newest build is what the file holds now, once nobody writes it any more."""
 
     def __init__(
-        self, executable: Path, builds: BuildStore, sleep: Callable[[float], None] = time.sleep
+        self,
+        executable: Path,
+        builds: BuildStore,
+        sleep: Callable[[float], None] = time.sleep,
+        repository: str = "",
     ) -> None:
         self._executable, self._builds, self._sleep = executable, builds, sleep
+        self._repository = repository or repository_of(executable)
         self._known: tuple[tuple[int, int, int], Build] | None = None
         self._tries: dict[str, int] = {}
 
@@ -106,7 +125,7 @@ class FileSource:
             digest = self._builds.keep(self._executable)
         except OSError as error:
             raise TemporaryError(f"{self._executable}: cannot be copied ({error.strerror})") from error
-        image = ImageReference(repository_of(self._executable)).with_digest(digest)
+        image = ImageReference(self._repository).with_digest(digest)
         build = Build(image, frozenset({digest}))
         versions = self._versions(build)
         build = Build(image, frozenset({digest}), versions)

@@ -191,6 +191,13 @@ class Supervisor:
         self._arguments, self._environment = tuple(arguments), dict(environment)
         self._init, self._release, self._address = init, release, address
         self._orphan = Orphan(data_dir / "local-node.json")
+        self._child: int | None = None
+
+    def end_at_once(self) -> None:
+        """End the node without waiting for it; takes no lock, and may come at any moment."""
+        child = self._child
+        if child is not None:
+            end_group(child)
 
     def run(self, stopping: threading.Event) -> None:
         """Until told to stop; ends the node then.
@@ -265,6 +272,7 @@ class Supervisor:
                 )
             except OSError as error:
                 raise TemporaryError(f"{executable} cannot be run ({error.strerror})") from error
+            self._child = child.pid
             try:
                 self._orphan.remember(child.pid)
                 self._platform.started()
@@ -275,6 +283,7 @@ class Supervisor:
                         waited += _wait_any(0.1, stopping, self._platform.recreated)
             finally:
                 end_group(child.pid)
+                self._child = None  # before its number may be another's
                 child.wait()
                 self._orphan.forget()
         return waited, child.returncode

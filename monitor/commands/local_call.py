@@ -1,0 +1,66 @@
+"""One call of `local`: how it is told to stop, and what it says while it runs."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+
+from monitor.commands.local_folder import free_port
+from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester, local_tester
+from monitor.commands.signals import Stopping, stop_on_signals
+from monitor.model import Run
+from monitor.platforms.counted import Looks
+from monitor.settings import LocalSettings
+from monitor.terminal import run_text
+
+GOES_ON = "stopped; the same command goes on where this ended"
+
+
+class Call:
+    """Ctrl-C stops it: once cleanly, twice at once."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.stopping, self._interrupted = Stopping(), threading.Event()
+        self._tester: LocalTester | None = None
+        stop_on_signals(self.stopping, LAST_RESORT_SECONDS, self._interrupted.set, self._end_at_once)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was told to stop."""
+        return self._interrupted.is_set()
+
+    def watch(
+        self,
+        settings: LocalSettings,
+        arguments: Sequence[str],
+        looks: Looks,
+        goal: Callable[[], None] | None = None,
+        named: Callable[[Run], str] = run_text,
+    ) -> None:
+        """Run a tester until it is told to stop, or its goal is reached; the folder is held exclusively.
+
+        Raises:
+            MonitorError: it cannot go on without a person.
+        """
+        if "web_listen_address" not in settings.model_fields_set:
+            host, port = settings.listen
+            address = f"{host}:{free_port(port)}"
+            settings = settings.model_copy(update={"web_listen_address": address})
+        tester = local_tester(
+            settings, arguments, os.environ, self.console, self.stopping, looks, goal, named
+        )
+        self._tester = tester
+        host, port = settings.listen[0], tester.watching.listen()
+        self.console.print(
+            f"data in {settings.data_dir}; page and metrics at http://{host or 'localhost'}:{port}/",
+            soft_wrap=True,
+        )
+        tester.run()
+
+    def _end_at_once(self) -> None:
+        if self._tester is not None:
+            self._tester.supervisor.end_at_once()

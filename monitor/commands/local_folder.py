@@ -1,0 +1,109 @@
+"""What `local` lives on: its folder, which one process has at a time, and ports that nobody else has."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from monitor.configuration import NodeConfiguration, configuration_of, visible_setting
+from monitor.errors import ConfigurationError, MonitorError
+from monitor.platforms.local import node_container
+from monitor.settings import LocalSettings, local_testers
+
+# AvalancheGo's own, by flag.
+_USUAL_PORTS = {"http-port": 9650, "staking-port": 9651}
+
+
+def configuration_of_node(
+    settings: LocalSettings, arguments: Sequence[str], environment: Mapping[str, str]
+) -> NodeConfiguration:
+    """What the node's arguments and variables say of the test.
+
+    Raises:
+        ConfigurationError: they do not say it.
+    """
+    container = node_container("node", arguments, environment)
+    return configuration_of(container, settings.network or None, settings.settled_sync_mode)
+
+
+def usual_folder(configuration: NodeConfiguration, environment: Mapping[str, str]) -> Path:
+    """A folder for each network and mode, so that one does not supersede the other's run."""
+    name = re.sub(r"[^a-z0-9-]", "-", f"{configuration.network}-{configuration.sync_mode}")
+    return local_testers(environment) / name
+
+
+def with_folder(settings: LocalSettings, usual: Path) -> LocalSettings:
+    """The settings with the folder that is asked for, else the usual one; it is there.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    folder = settings.data_dir.absolute() if "data_dir" in settings.model_fields_set else usual
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"--data-dir {folder} cannot be made ({error.strerror}): give another"
+        ) from error
+    return settings.model_copy(update={"data_dir": folder})
+
+
+@contextlib.contextmanager
+def exclusively(data_dir: Path) -> Iterator[None]:
+    """Hold a data folder for this process; the lock goes with the process, however it ends.
+
+    Raises:
+        MonitorError: another process has it.
+    """
+    path = data_dir / "local.lock"
+    try:
+        opened = path.open("a+")
+    except OSError as error:
+        raise ConfigurationError(
+            f"--data-dir {data_dir} cannot be written ({error.strerror}): give another, or run as its owner"
+        ) from error
+    with opened as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise MonitorError(
+                f"{data_dir} is in use by bootstrap-monitor (process {file.read().strip()}): "
+                "stop that one, or give another --data-dir"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def with_free_ports(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """The node's arguments, with other ports where its usual ones are taken: a node may run here already.
+
+    What a person set stays, taken or not.
+    """
+    container = node_container("node", arguments, environment)
+    found = list(arguments)
+    for flag, usual in _USUAL_PORTS.items():
+        if visible_setting(container, flag) is None and (port := free_port(usual)) != usual:
+            found.append(f"--{flag}={port}")
+    return found
+
+
+def free_port(wanted: int = 0) -> int:
+    """The wanted port of this machine where it is free, else any.
+
+    Raises:
+        MonitorError: none is free.
+    """
+    for port in (wanted, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise MonitorError("no free port on 127.0.0.1: end another program")

@@ -1,0 +1,119 @@
+"""Two builds bootstrapped in turns: whose turn it is follows from the ledger, so that it goes on after any end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from monitor.comparison import order
+from monitor.configuration import NodeConfiguration
+from monitor.errors import MonitorError
+from monitor.ledger import Ledger
+from monitor.model import Build, Outcome, RequestKind, Run
+from monitor.regression import comparable
+from monitor.terminal import run_text
+
+# So many runs of one build that do not count, and more of them would not either.
+MOST_LOST = 3
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is compared: so many runs of two builds, of one configuration on one testbed."""
+
+    old: Build
+    new: Build
+    runs: int
+    configuration: NodeConfiguration
+    testbed: str
+
+    def name_of(self, build: Build) -> str:
+        """What a build is called in all that is shown."""
+        return "new" if build.same(self.new) else "old"
+
+
+class Turns:
+    """Asks for one run after the other, and ends it all by `stopping` when the last is done.
+
+    As the tester's source of builds, it knows the one whose turn it is.
+    """
+
+    def __init__(
+        self, plan: Plan, ledger: Ledger, stopping: threading.Event, wall: Callable[[], float] = time.time
+    ) -> None:
+        self._plan, self._ledger, self._stopping, self._wall = plan, ledger, stopping, wall
+        last = ledger.last()
+        self._old_runs = last.number if last and not last.open else 0
+        self.failure: MonitorError | None = None
+
+    def newest(self) -> Build:
+        """The build whose turn it is: one that never ran is taken for a new one."""
+        return self.due() or self._plan.new
+
+    def __call__(self) -> None:
+        """Ask for the next run, if none is under way."""
+        last = self._ledger.last()
+        if last is None or last.open or self._ledger.attempt() or self._ledger.requested():
+            return
+        build = self.due()
+        if build is None or self._lost(build):
+            self._stopping.set()
+        elif self._ledger.build_of(build.digests) is not None:
+            self._ledger.ask(RequestKind.RERUN, build.image, self._wall())
+
+    def due(self) -> Build | None:
+        """The build whose turn it is; `None` once all runs are there."""
+        plan = self._plan
+        done = {True: len(self.counted(plan.new)), False: len(self.counted(plan.old))}
+        for is_new in order(plan.runs):
+            if done[is_new] == 0:
+                return plan.new if is_new else plan.old
+            done[is_new] -= 1
+        return None
+
+    def counted(self, build: Build) -> Sequence[Run]:
+        """The runs of a build that count, oldest first, no more than are asked for."""
+        configuration = self._plan.configuration
+        like = Run(0, build, configuration.network, configuration.sync_mode, self._plan.testbed)
+        found = [
+            success.run
+            for success in self._ledger.successes(like)
+            if success.run.build.same(build)
+            and success.run.settings_digest == configuration.settings_digest
+            and comparable(success)
+        ]
+        return found[: self._plan.runs]
+
+    def named(self, run: Run) -> str:
+        """What a run is called: how many of its build's there are, and which build."""
+        number = sum(1 for each in self.counted(run.build) if each.number < run.number) + 1
+        head, _, build = run_text(run).partition(" · ")
+        return f"{head} · {self._plan.name_of(run.build)} {number}/{self._plan.runs} · {build}"
+
+    def _lost(self, build: Build) -> bool:
+        """Whether too many runs of a build, since this began, do not count; then it is said why."""
+        counted = {run.number for run in self.counted(build)}
+        lost = [
+            run
+            for run in self._ledger.runs(-1)
+            if run.number > self._old_runs
+            and run.build.same(build)
+            and run.outcome is not None
+            and run.number not in counted
+        ]
+        if len(lost) < MOST_LOST:
+            return False
+        run, name = lost[0], self._plan.name_of(build)
+        why = (
+            f"{run.reason}: {run.message}" if run.outcome is Outcome.FAILED else "it was interrupted for long"
+        )
+        self.failure = MonitorError(
+            f"{len(lost)} runs of the {name} build do not count, the last one, run {run.number}, because of "
+            f"this: {why}; mend it, and the same command goes on"
+        )
+        return True

@@ -1,0 +1,69 @@
+"""A comparison reads well: both builds in a table, and a sentence that says which is faster and how sure that is."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from builders import NOW, run
+from rich.console import Console
+
+from monitor.comparison import compared
+from monitor.model import Outcome
+from monitor.terminal_comparison import Compared, comparison_table, comparison_text
+
+SUCCEEDED = replace(run(), outcome=Outcome.SUCCEEDED, ended_at=NOW.wall, disk_usage_bytes=3 * 2**30)
+
+
+def compared_lines(slower: float) -> list[str]:
+    """The comparison of a build with another whose runs took so much longer, on 80 columns."""
+    seconds = (3600.0, 3640.0, 3580.0, 3610.0)
+    old, new = (
+        Compared(name, [replace(SUCCEEDED, duration_seconds=ratio * each) for each in seconds])
+        for name, ratio in (("old", 1.0), ("new", slower))
+    )
+    file = io.StringIO()
+    console = Console(file=file, width=80)
+    console.print(comparison_table((old, new)))
+    console.print(comparison_text(compared(old.durations, new.durations)), soft_wrap=True)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def test_a_comparison_shows_both_builds_in_80_columns() -> None:
+    assert compared_lines(1.5)[:3] == [
+        "     BUILD              RUNS    MEDIAN  SHORTEST   LONGEST  SPREAD     DISK",
+        "old  1.14.2 (cccccccc)     4  1h00m05s    59m40s  1h00m40s  ±0.4 %  3.0 GiB",
+        "new  1.14.2 (cccccccc)     4  1h30m08s  1h29m30s  1h31m00s  ±0.4 %  3.0 GiB",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "begin", "end"),
+    [
+        (1.5, "new is slower: it takes 50.0 % longer (95 % interval +4", " %)"),
+        (0.5, "new is faster: it takes 50.0 % shorter (95 % interval -5", " %)"),
+        (
+            1.01,
+            "no real difference: new takes 1.0 % longer (95 % interval ",
+            " %), which chance may make as well",
+        ),
+    ],
+    ids=["slower", "faster", "neither"],
+)
+def test_a_comparison_ends_with_a_sentence(ratio: float, begin: str, end: str) -> None:
+    sentence = compared_lines(ratio)[3]
+
+    assert sentence.startswith(begin)
+    assert sentence.endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4.376, "4.38s"), (59.9, "59.90s"), (61.2, "1m01s"), (7325.0, "2h02m05s")], ids=str
+)
+def test_a_duration_is_told_so_that_a_difference_shows(seconds: float, text: str) -> None:
+    build = Compared("old", [replace(SUCCEEDED, duration_seconds=seconds)])
+    file = io.StringIO()
+    Console(file=file, width=80).print(comparison_table([build]))
+
+    assert file.getvalue().split().count(text) == 3

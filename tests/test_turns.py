@@ -1,0 +1,199 @@
+"""Whose turn it is follows from the ledger: what does not count is made up for, and no run is asked for twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from builders import NEW, NOW, OLD, build, workload
+
+from monitor.commands.turns import MOST_LOST, Plan, Turns
+from monitor.configuration import NodeConfiguration
+from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, RecordAttempt
+from monitor.ledger import Ledger, open_ledger
+from monitor.model import AttemptCause, Build, Outcome, Reason, SyncMode
+
+TESTBED = "desk"
+OLD_BUILD, NEW_BUILD = build(OLD, "a" * 40), build(NEW, "b" * 40)
+CONFIGURATION = NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings")
+
+
+def plan(runs: int = 4) -> Plan:
+    """Of the two builds."""
+    return Plan(OLD_BUILD, NEW_BUILD, runs, CONFIGURATION, TESTBED)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with closing(open_ledger(tmp_path)) as opened:
+        yield opened
+
+
+def turns(ledger: Ledger, runs: int = 4) -> Turns:
+    """As a call of the command has them."""
+    return Turns(plan(runs), ledger, threading.Event(), lambda: NOW.wall)
+
+
+def begin(ledger: Ledger, of: Build, settings: str = "settings", testbed: str = TESTBED) -> None:
+    """A run, as the tester begins it."""
+    node = replace(workload(of), settings_digest=settings)
+    ledger.record(NOW, testbed, [RecordAttempt(of, AttemptCause.REQUEST, node.uid)])
+    ledger.record(NOW, testbed, [BeginClearing(node, ""), BeginRun(node)])
+
+
+def end(ledger: Ledger, seconds: float = 100.0, wall: float = 101.0, reason: Reason | None = None) -> None:
+    """End the open run: a success, unless there is a reason."""
+    last = ledger.last()
+    assert last is not None
+    outcome = Outcome.FAILED if reason else Outcome.SUCCEEDED
+    ledger.record(NOW, TESTBED, [EndRun(last, outcome, reason, "no luck", seconds, wall, 2**30)])
+
+
+def done(ledger: Ledger, *builds: Build) -> None:
+    """Successes of builds, one after the other."""
+    for each in builds:
+        begin(ledger, each)
+        end(ledger)
+
+
+def test_the_order_favours_neither(ledger: Ledger) -> None:
+    """From an empty ledger to the last run."""
+    asked, order = turns(ledger), []
+    while (due := asked.due()) is not None:
+        order.append(asked.newest())
+        assert order[-1] is due
+        done(ledger, due)
+
+    o, n = OLD_BUILD, NEW_BUILD
+    assert order == [o, n, n, o, o, n, n, o]
+
+
+@pytest.mark.parametrize(
+    ("runs", "counted", "due"),
+    [
+        pytest.param([], (0, 0), OLD_BUILD, id="none"),
+        pytest.param([OLD_BUILD], (1, 0), NEW_BUILD, id="the old one's"),
+        pytest.param([OLD_BUILD, NEW_BUILD], (1, 1), NEW_BUILD, id="one of each"),
+        pytest.param([OLD_BUILD] * 4, (4, 0), NEW_BUILD, id="all of one"),
+        pytest.param([OLD_BUILD, NEW_BUILD] * 4, (4, 4), None, id="all"),
+        pytest.param([OLD_BUILD, NEW_BUILD] * 5, (4, 4), None, id="more than all"),
+    ],
+)
+def test_what_there_is_counts(
+    ledger: Ledger, runs: Sequence[Build], counted: tuple[int, int], due: Build | None
+) -> None:
+    done(ledger, *runs)
+    found = turns(ledger)
+
+    assert (len(found.counted(OLD_BUILD)), len(found.counted(NEW_BUILD))) == counted
+    assert found.due() == due
+
+
+def test_more_runs_may_be_asked_for_later(ledger: Ledger) -> None:
+    done(ledger, *[OLD_BUILD, NEW_BUILD] * 4)
+
+    assert turns(ledger, runs=5).due() == OLD_BUILD
+
+
+def failed(ledger: Ledger) -> None:
+    """The build crashed."""
+    begin(ledger, OLD_BUILD)
+    end(ledger, reason=Reason.CRASHED)
+
+
+def interrupted(ledger: Ledger) -> None:
+    """The node was down for a tenth of its time."""
+    begin(ledger, OLD_BUILD)
+    end(ledger, seconds=90, wall=100)
+
+
+def of_other_arguments(ledger: Ledger) -> None:
+    """The node was told something else."""
+    begin(ledger, OLD_BUILD, settings="other")
+    end(ledger)
+
+
+def elsewhere(ledger: Ledger) -> None:
+    """It ran on another testbed."""
+    begin(ledger, OLD_BUILD, testbed="laptop")
+    end(ledger)
+
+
+@pytest.mark.parametrize("run", [failed, interrupted, of_other_arguments, elsewhere])
+def test_what_says_nothing_of_the_build_is_made_up_for(ledger: Ledger, run: object) -> None:
+    assert callable(run)
+    run(ledger)
+    found = turns(ledger)
+    found()
+
+    assert (found.due(), len(found.counted(OLD_BUILD))) == (OLD_BUILD, 0)
+    assert ledger.requested() == OLD_BUILD
+
+
+def test_a_build_that_never_ran_is_the_newest_one_and_needs_no_request(ledger: Ledger) -> None:
+    """So that its versions are known from the start."""
+    done(ledger, OLD_BUILD)
+    found = turns(ledger)
+    found()
+
+    assert (found.newest(), ledger.requested()) == (NEW_BUILD, None)
+
+
+def test_no_run_is_asked_for_while_one_is_open_asked_for_or_attempted(ledger: Ledger) -> None:
+    done(ledger, OLD_BUILD, NEW_BUILD)
+    found = turns(ledger)
+    found()
+    found()
+    requested = ledger.requested()
+    ledger.record(NOW, TESTBED, [RecordAttempt(NEW_BUILD, AttemptCause.REQUEST, "local-1")])
+    found()
+    attempted = ledger.requested()
+    begin(ledger, NEW_BUILD)
+    found()
+
+    assert (requested, attempted, ledger.requested()) == (NEW_BUILD, None, None)
+
+
+def test_it_ends_with_the_last_run(ledger: Ledger) -> None:
+    done(ledger, *[OLD_BUILD, NEW_BUILD] * 4)
+    stopping = threading.Event()
+    found = Turns(plan(), ledger, stopping)
+    found()
+
+    assert (stopping.is_set(), found.failure, ledger.requested()) == (True, None, None)
+
+
+def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
+    """In one call of the command: the next one tries again."""
+    stopping = threading.Event()
+    found = Turns(plan(), ledger, stopping)
+    for _ in range(MOST_LOST):
+        assert not stopping.is_set()
+        failed(ledger)
+        found()
+
+    assert stopping.is_set()
+    assert str(found.failure) == (
+        "3 runs of the old build do not count, the last one, run 3, because of this: crashed: no luck; "
+        "mend it, and the same command goes on"
+    )
+    again = turns(ledger)
+    again()
+    assert (again.failure, ledger.requested()) == (None, OLD_BUILD)
+
+
+def test_a_run_is_called_by_its_build_and_number(ledger: Ledger) -> None:
+    done(ledger, OLD_BUILD, NEW_BUILD)
+    failed(ledger)
+    begin(ledger, NEW_BUILD)
+
+    assert [turns(ledger).named(run) for run in reversed(ledger.runs(-1))] == [
+        "run 1 · old 1/4 · 1.14.2 (aaaaaaaa)",
+        "run 2 · new 1/4 · 1.14.2 (bbbbbbbb)",
+        "run 3 · old 2/4 · 1.14.2 (aaaaaaaa)",
+        "run 4 · new 2/4 · 1.14.2 (bbbbbbbb)",
+    ]
