@@ -55,11 +55,13 @@ def comparison_text(found: Comparison) -> Text:
     interval = f"95 % interval {_percent(found.lowest)} to {_percent(found.highest)}"
     match found.difference:
         case Difference.NONE:
-            return Text(f"no real difference: new takes {longer} ({interval}), which chance may make as well")
+            return Text(
+                f"no real difference: new takes {longer} on average ({interval}), as chance may have it"
+            )
         case Difference.SLOWER:
-            return Text(f"new is slower: it takes {longer} ({interval})", style="red")
+            return Text(f"new is slower: it takes {longer} on average ({interval})", style="red")
         case Difference.FASTER:
-            return Text(f"new is faster: it takes {longer} ({interval})", style="green")
+            return Text(f"new is faster: it takes {longer} on average ({interval})", style="green")
 
 
 def _exact_text(seconds: float) -> str:

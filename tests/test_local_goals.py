@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from local_life import GOES_ON, LocalLife, ended, stopped, told
-from simulated_builds import COMMITS, eventually, write_build, write_program
+from simulated_builds import COMMITS, eventually, free_port, write_build, write_program
 
 from monitor import simulated_node
 from monitor.commands.local_folder import with_free_ports
@@ -162,33 +162,27 @@ def test_local(telling: dict[str, Future[None]], story: str) -> None:
 
 
 @pytest.fixture
-def usual_port_taken() -> Iterator[None]:
-    """By this test, or by whoever has it already."""
-    with socket.socket() as taken:
-        try:
-            taken.bind(("127.0.0.1", 9650))
-            taken.listen()
-        except OSError:
-            pass
-        yield
+def taken() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
 
 
-@pytest.mark.usefixtures("usual_port_taken")
-def test_a_node_gets_another_port_where_its_usual_one_is_taken() -> None:
-    added = [word for word in with_free_ports(["--network-id=fuji"], {}) if word.startswith("--http-port=")]
+def test_a_node_gets_another_port_where_its_usual_one_is_taken(taken: int) -> None:
+    usual = {"http-port": taken, "staking-port": free_port()}
+    given, *added = with_free_ports(["--network-id=fuji"], {}, usual)
 
-    (flag,) = added
-    assert flag not in {"--http-port=9650", "--http-port=0"}
+    assert given == "--network-id=fuji"
+    assert [word.partition("=")[0] for word in added] == ["--http-port"]
+    assert added[0].partition("=")[2] not in {str(taken), "0"}
 
 
-@pytest.mark.usefixtures("usual_port_taken")
 @pytest.mark.parametrize(
     ("arguments", "environment"),
-    [
-        (["--http-port=9650", "--staking-port=1"], {}),
-        ([], {"AVAGO_HTTP_PORT": "1", "AVAGO_STAKING_PORT": "2"}),
-    ],
-    ids=["by flag", "by variable"],
+    [(["--http-port=9650"], {}), (["--http-port", "9650"], {}), ([], {"AVAGO_HTTP_PORT": "9650"})],
+    ids=["by flag", "by flag and word", "by variable"],
 )
-def test_a_port_that_a_person_set_stays(arguments: Sequence[str], environment: dict[str, str]) -> None:
-    assert with_free_ports(arguments, environment) == arguments
+def test_a_port_that_a_person_set_stays(
+    taken: int, arguments: Sequence[str], environment: dict[str, str]
+) -> None:
+    assert with_free_ports(arguments, environment, {"http-port": taken}) == arguments

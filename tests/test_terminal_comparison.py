@@ -41,12 +41,12 @@ def test_a_comparison_shows_both_builds_in_80_columns() -> None:
 @pytest.mark.parametrize(
     ("ratio", "begin", "end"),
     [
-        (1.5, "new is slower: it takes 50.0 % longer (95 % interval +4", " %)"),
-        (0.5, "new is faster: it takes 50.0 % shorter (95 % interval -5", " %)"),
+        (1.5, "new is slower: it takes 50.0 % longer on average (95 % interval +4", " %)"),
+        (0.5, "new is faster: it takes 50.0 % shorter on average (95 % interval -5", " %)"),
         (
             1.01,
-            "no real difference: new takes 1.0 % longer (95 % interval ",
-            " %), which chance may make as well",
+            "no real difference: new takes 1.0 % longer on average (95 % interval ",
+            " %), as chance may have it",
         ),
     ],
     ids=["slower", "faster", "neither"],

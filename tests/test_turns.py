@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from monitor.commands.turns import MOST_LOST, Plan, Turns
 from monitor.configuration import NodeConfiguration
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, RecordAttempt
 from monitor.ledger import Ledger, open_ledger
-from monitor.model import AttemptCause, Build, Outcome, Reason, SyncMode
+from monitor.model import AttemptCause, Build, Outcome, Reason, Run, SyncMode
 
 TESTBED = "desk"
 OLD_BUILD, NEW_BUILD = build(OLD, "a" * 40), build(NEW, "b" * 40)
@@ -156,6 +156,31 @@ def test_no_run_is_asked_for_while_one_is_open_asked_for_or_attempted(ledger: Le
     found()
 
     assert (requested, attempted, ledger.requested()) == (NEW_BUILD, None, None)
+
+
+class Watched(Ledger):
+    """A ledger in which something happens right after its last run was looked at, once."""
+
+    happens: Callable[[], None] | None = None
+
+    def last(self) -> Run | None:
+        found, happens, self.happens = super().last(), self.happens, None
+        if happens is not None:
+            happens()
+        return found
+
+
+def test_a_run_that_begins_meanwhile_is_not_asked_for_again(tmp_path: Path, ledger: Ledger) -> None:
+    done(ledger, OLD_BUILD, NEW_BUILD, NEW_BUILD)
+    ledger.record(NOW, TESTBED, [RecordAttempt(OLD_BUILD, AttemptCause.REQUEST, "local-1")])
+    with closing(open_ledger(tmp_path)) as other:
+        other.__class__ = Watched
+        assert isinstance(other, Watched)
+        found = turns(other)
+        other.happens = lambda: begin(ledger, OLD_BUILD)
+        found()
+
+    assert ledger.requested() is None
 
 
 def test_it_ends_with_the_last_run(ledger: Ledger) -> None:

@@ -82,14 +82,16 @@ def exclusively(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def with_free_ports(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+def with_free_ports(
+    arguments: Sequence[str], environment: Mapping[str, str], usual_ports: Mapping[str, int] = _USUAL_PORTS
+) -> list[str]:
     """The node's arguments, with other ports where its usual ones are taken: a node may run here already.
 
     What a person set stays, taken or not.
     """
     container = node_container("node", arguments, environment)
     found = list(arguments)
-    for flag, usual in _USUAL_PORTS.items():
+    for flag, usual in usual_ports.items():
         if visible_setting(container, flag) is None and (port := free_port(usual)) != usual:
             found.append(f"--{flag}={port}")
     return found

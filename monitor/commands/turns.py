@@ -57,8 +57,11 @@ class Turns:
 
     def __call__(self) -> None:
         """Ask for the next run, if none is under way."""
+        # In the order in which a run comes about, so that none slips through between two looks.
+        if self._ledger.requested() or self._ledger.attempt():
+            return
         last = self._ledger.last()
-        if last is None or last.open or self._ledger.attempt() or self._ledger.requested():
+        if last is None or last.open:
             return
         build = self.due()
         if build is None or self._lost(build):
