@@ -378,11 +378,20 @@ class MarkBaselineSettings(ShowSettings):
 class HistorySettings(ShowSettings):
     """Show the runs of a tester, newest first."""
 
-    run: Annotated[int, Field(ge=1)] | None = None
+    run: int | None = None
     """Show one run, with the last words of its node where it failed."""
 
     json_output: bool = Field(default=False, alias="json")
     """Print JSON, the same as /api/v1/history."""
+
+    csv_output: bool = Field(default=False, alias="csv")
+    """Print the runs that are compared as CSV, oldest first, as Apache Otava takes it."""
+
+    export_file: Path | None = Field(default=None, alias="export")
+    """Write all runs that have ended to a file (-: standard output)."""
+
+    import_file: Path | None = Field(default=None, alias="import")
+    """Add the runs of such a file (-: standard input); runs that are there stay as they are."""
 
 
 def local_testers(environment: Mapping[str, str]) -> Path:

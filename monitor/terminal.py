@@ -11,20 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.durations import duration_text
-from monitor.model import ChainActivity, Evidence, Outcome, Phase, Run
+from monitor.model import ChainActivity, Outcome, Phase, Run
 from monitor.texts import (
-    LATE,
     MARKS,
-    MEASURES,
     build_text,
-    chain_progress_text,
     chain_text,
     count_text,
     minute_text,
     printable,
-    regression_text,
     size_text,
-    time_text,
 )
 from monitor.view import Status
 
@@ -122,79 +117,6 @@ def _duration(run: Run) -> str:
     """What is judged; of an open run, how long it is active so far."""
     seconds = run.bookkeeping.active_seconds if run.open else run.duration_seconds
     return duration_text(seconds) if seconds is not None else ""
-
-
-def status_lines(status: Status) -> Iterable[str]:
-    """The status as lines for a person."""
-    yield f"tester    {status.tester} · {status.network} · {status.sync_mode} · testbed {status.testbed}"
-    phase = status.phase.value if status.phase else "not started"
-    yield f"phase     {phase}" + (f": {status.message}" if status.message not in {"", phase} else "")
-    if status.tick_at is not None and status.at - status.tick_at > SILENT_SECONDS:
-        yield f"monitor   silent since {time_text(status.tick_at)}: what follows is as old"
-    if status.notice:
-        yield f"notice    {status.notice}"
-    if status.run:
-        run = status.run
-        state = f"{run.outcome}{f': {run.reason}' if run.reason else ''}" if run.outcome else "open"
-        started = time_text(run.started_at)
-        yield f"run       {run.number} of {build_text(run.build)} · {state} · started {started}"
-        yield f"image     {run.build.image}"
-        active = run.duration_seconds if run.duration_seconds is not None else run.bookkeeping.active_seconds
-        yield f"active    {duration_text(active)} · node restarts {run.bookkeeping.node_restarts}"
-    yield from _chain_lines(status)
-    if status.node:
-        node = status.node
-        failing = f": {', '.join(node.failing_checks)}" if node.failing_checks else ""
-        peers = f" · {node.peers} peers" if node.peers is not None else ""
-        up = "up" if node.up else "down"
-        yield f"node      {up} · {node.health}{failing}{peers} · seen {time_text(node.seen_at)}"
-    if status.volume:
-        volume = status.volume
-        used = size_text(volume.usage_bytes) if volume.usage_bytes is not None else "unknown"
-        free = f"{size_text(volume.available_bytes)} of {size_text(volume.size_bytes)} free"
-        yield f"disk      {used} · {free} · measured {time_text(volume.measured_at)}"
-    if status.baseline_begins:
-        yield f"baseline  marked: of run {status.baseline_begins} and those after it"
-    for measure, regression in status.regressions.items():
-        yield f"baseline  {MEASURES[measure]}: {regression_text(measure, regression)}"
-    if status.late:
-        yield f"late      {LATE}"
-    if status.new_build:
-        yield f"new build {status.new_build.version} {status.new_build.image}"
-
-
-def _chain_lines(status: Status) -> Iterable[str]:
-    logs = status.progress.chains if status.progress else {}
-    counted = {chain for chain, signal in status.counts if signal.startswith("blocks_")}
-    for chain in sorted(counted | set(logs)):
-        yield f"chain {chain}   {chain_progress_text(chain, status.counts, logs, executed='accepted')}"
-    if status.progress and status.progress.stalled and status.run:
-        since = time_text(status.run.bookkeeping.progress_at) or "the run's start"
-        yield f"stalled   no progress since {since}"
-
-
-def run_lines(run: Run, evidence: Evidence | None) -> Iterable[str]:
-    """All there is to say of one run, with the end of its node's log where it failed."""
-    outcome = run.outcome.value if run.outcome else "open"
-    yield f"run       {run.number} · {outcome}{f': {run.reason}' if run.reason else ''}"
-    yield f"image     {run.build.image}"
-    yield f"version   {run.build.version or 'unknown'} · commit {run.build.commit or 'unknown'}"
-    yield f"tested    {run.network} · {run.sync_mode} · testbed {run.testbed}"
-    yield f"started   {time_text(run.started_at)}"
-    if run.ended_at is not None:
-        yield f"ended     {time_text(run.ended_at)}"
-    if run.duration_seconds is not None:
-        yield f"duration  {duration_text(run.duration_seconds)} active"
-    if run.wall_seconds is not None:
-        yield f"wall      {duration_text(run.wall_seconds)}"
-    if run.disk_usage_bytes is not None:
-        yield f"disk      {size_text(run.disk_usage_bytes)}"
-    yield f"restarts  {run.bookkeeping.node_restarts}"
-    if run.message:
-        yield f"message   {run.message}"
-    if evidence is not None:
-        yield f"evidence  the node's last words, taken {time_text(evidence.taken_at)}:"
-        yield evidence.text.rstrip("\n")
 
 
 class Reporter:

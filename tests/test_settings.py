@@ -148,7 +148,18 @@ WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key"
             id="demo",
         ),
         pytest.param(StatusSettings, COMMON | {"json_output": False}, id="status"),
-        pytest.param(HistorySettings, COMMON | {"json_output": False, "run": None}, id="history"),
+        pytest.param(
+            HistorySettings,
+            COMMON
+            | {
+                "json_output": False,
+                "csv_output": False,
+                "run": None,
+                "export_file": None,
+                "import_file": None,
+            },
+            id="history",
+        ),
         pytest.param(RerunSettings, COMMON | {"image": ""}, id="rerun"),
         pytest.param(MarkBaselineSettings, COMMON | {"from_run": None}, id="mark-baseline"),
         pytest.param(RequestSettings, COMMON, id="pause and resume"),
@@ -210,7 +221,8 @@ SETTINGS: list[Any] = [
 def test_every_setting_is_in_these_tables() -> None:
     fields = {name for kind in REQUIRED for name in kind.model_fields}
     elsewhere = {"build", "image", "from_run", "web_tls_certificate", "web_tls_key"}
-    switches = {"debug", "keep", "json_output", "registry_plain_http", "fail_if_slower"}
+    elsewhere |= {"export_file", "import_file"}  # named by words of Python; see test_history_files
+    switches = {"debug", "keep", "json_output", "registry_plain_http", "fail_if_slower", "csv_output"}
 
     assert {case.values[1] for case in SETTINGS} == fields - elsewhere - switches
 
@@ -270,6 +282,7 @@ def test_a_flag_wins_over_a_variable(
         pytest.param(LocalSettings, "fail-if-slower", "fail_if_slower", id="fail-if-slower"),
         pytest.param(StatusSettings, "json", "json_output", id="status as JSON"),
         pytest.param(HistorySettings, "json", "json_output", id="history as JSON"),
+        pytest.param(HistorySettings, "csv", "csv_output", id="history as CSV"),
     ],
 )
 def test_a_switch(kind: type[BaseSettings], name: str, field: str, monkeypatch: pytest.MonkeyPatch) -> None:

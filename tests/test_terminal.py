@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from builders import COMMIT, NOW, REGRESSIONS, build, run, workload
@@ -12,12 +11,9 @@ from rich.console import Console
 
 from monitor.baseline import Verdict
 from monitor.model import (
-    Bookkeeping,
     ChainActivity,
     ChainLog,
     Count,
-    Evidence,
-    Health,
     Outcome,
     Phase,
     Reason,
@@ -30,12 +26,9 @@ from monitor.terminal import (
     history_table,
     progress_text,
     result_text,
-    run_lines,
-    status_lines,
 )
 from monitor.texts import printable, regression_text, size_text
 from monitor.view import (
-    NodeStatus,
     ProgressStatus,
     Reading,
     Snapshot,
@@ -173,27 +166,6 @@ def test_history_tells_what_was_tested_where_that_differs() -> None:
     assert [line.partition(" · ")[0].split()[-1] for line in lines] == ["mainnet", "fuji"]
 
 
-def test_status_tells_what_is_known_and_leaves_out_what_is_not() -> None:
-    bare = list(status_lines(status(phase=None)))
-    full = list(
-        status_lines(
-            replace(
-                status(run()),
-                notice="the API server does not answer",
-                node=NodeStatus(NOW.wall, up=True, health=Health.UNHEALTHY),
-                volume=VolumeStatus(NOW.wall, 2**20, 2**30, 2**29),
-                new_build=build(),
-            )
-        )
-    )
-
-    assert [line.split()[0] for line in bare] == ["tester", "phase"]
-    assert [line.split()[0] for line in full] == [
-        *("tester", "phase", "notice", "run", "image", "active", "chain", "node", "disk"),
-        *("baseline", "baseline", "baseline", "new"),
-    ]
-
-
 @pytest.mark.parametrize(
     ("measure", "regression", "text"),
     [
@@ -226,112 +198,6 @@ def test_status_tells_what_is_known_and_leaves_out_what_is_not() -> None:
 )
 def test_a_regression_is_told_in_a_sentence(measure: Measure, regression: Regression, text: str) -> None:
     assert regression_text(measure, regression) == text
-
-
-@pytest.mark.parametrize(("first", "told"), [(0, False), (7, True)], ids=["not marked", "marked"])
-def test_a_mark_is_told(first: int, *, told: bool) -> None:
-    lines = list(status_lines(replace(status(run()), baseline_begins=first)))
-
-    assert ("baseline  marked: of run 7 and those after it" in lines) is told
-
-
-@pytest.mark.parametrize("late", [True, False, None], ids=["late", "in time", "no limit"])
-def test_a_late_run_is_told(*, late: bool | None) -> None:
-    lines = list(status_lines(replace(status(run()), late=late)))
-
-    assert ("late      the open run takes longer than usual at most" in lines) is bool(late)
-
-
-PROGRESS = ProgressStatus(
-    {
-        "P": ChainLog(ChainActivity.EXECUTING, 5678, 0.426),
-        "C": ChainLog(ChainActivity.SYNCING_STATE),
-    },
-    stalled=False,
-)
-STALLED = replace(PROGRESS, stalled=True)
-
-
-def watched(progress: ProgressStatus | None, **books: Any) -> list[str]:
-    """The status's lines of chains and stall, of an open run."""
-    shown = replace(status(run(bookkeeping=Bookkeeping(**books))), progress=progress)
-    return [line for line in status_lines(shown) if line.startswith(("chain", "stalled"))]
-
-
-@pytest.mark.parametrize(
-    ("progress", "books", "lines"),
-    [
-        pytest.param(None, {}, ["chain P   fetched 5,678 · accepted 1,234 blocks"], id="not watched"),
-        pytest.param(
-            PROGRESS,
-            {},
-            [
-                "chain C   syncing state",
-                "chain P   fetched 5,678 · accepted 1,234 blocks · executing 43%",
-            ],
-            id="activity and percent",
-        ),
-        pytest.param(
-            replace(STALLED, chains={}),
-            {"progress_at": NOW.wall - 100_000},
-            [
-                "chain P   fetched 5,678 · accepted 1,234 blocks",
-                "stalled   no progress since 1970-01-11 10:00:00Z",
-            ],
-            id="stalled",
-        ),
-        pytest.param(
-            replace(STALLED, chains={}),
-            {},
-            [
-                "chain P   fetched 5,678 · accepted 1,234 blocks",
-                "stalled   no progress since the run's start",
-            ],
-            id="stalled from the start",
-        ),
-    ],
-)
-def test_status_tells_what_each_chain_does(
-    progress: ProgressStatus | None, books: dict[str, Any], lines: list[str]
-) -> None:
-    assert watched(progress, **books) == lines
-
-
-def test_an_open_run_line_by_line() -> None:
-    assert list(run_lines(run(), None)) == [
-        "run       1 · open",
-        f"image     {build().image}",
-        f"version   avalanchego/1.14.2 · commit {'c' * 40}",
-        "tested    fuji · full-sync · testbed default",
-        "started   1970-01-12 11:00:00Z",
-        "restarts  0",
-    ]
-
-
-def test_a_run_that_succeeded_has_what_was_measured() -> None:
-    assert list(run_lines(SUCCEEDED, None))[5:] == [
-        "ended     1970-01-12 13:46:40Z",
-        "duration  1h30m active",
-        "wall      1h31m",
-        "disk      3.0 GiB",
-        "restarts  0",
-    ]
-
-
-def test_a_run_that_failed_has_its_reason_and_the_last_words_of_its_node() -> None:
-    nameless = replace(
-        FAILED, build=replace(build(), versions=None), bookkeeping=Bookkeeping(node_restarts=5)
-    )
-    lines = list(run_lines(nameless, Evidence("first\nlast\n\n", NOW.wall)))
-
-    assert lines[0] == "run       2 · failed: stalled"
-    assert lines[2] == "version   unknown · commit unknown"
-    assert lines[5:] == [
-        "restarts  5",
-        "message   P stood still",
-        "evidence  the node's last words, taken 1970-01-12 13:46:40Z:",
-        "first\nlast",
-    ]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from rich.console import Console
-
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import LEDGER_FILE, Ledger, open_read_only
+from monitor.lines import run_lines, status_lines
 from monitor.settings import HistorySettings, ShowSettings, StatusSettings, local_testers
-from monitor.terminal import history_table, run_lines, status_lines
 from monitor.texts import printable
 from monitor.view import HISTORY_SHOWN, RESULTS_SHOWN, run_json, status_json, status_of
 
@@ -28,25 +26,71 @@ def run_status(settings: StatusSettings) -> int:
     if settings.json_output:
         print(json.dumps(status_json(status), indent=2))
         return 0
-    console = Console(highlight=False)
     for line in status_lines(status):
-        console.print(printable(line), soft_wrap=True, markup=False)
+        print(printable(line))
     return 0
 
 
 def run_history(settings: HistorySettings) -> int:
-    """Print the runs, newest first."""
+    """Print the runs, newest first; or write them for another program, or take those of another ledger."""
+    _refuse_two_ways(settings)
+    if settings.import_file is not None:
+        return _import(settings, settings.import_file)
     ledger = open_read_only(folder_of(settings))
     if settings.run is not None:
         return _show_run(ledger, settings.run, as_json=settings.json_output)
+    if settings.csv_output:
+        from monitor.commands.history_files import write_csv  # noqa: PLC0415 - for those who ask for it
+
+        write_csv(ledger, sys.stdout)
+        return 0
+    if settings.export_file is not None:
+        return _export(ledger, settings.export_file)
     runs = ledger.runs(HISTORY_SHOWN)
     if settings.json_output:
         print(json.dumps([run_json(run) for run in runs], indent=2))
     elif not runs:
         print("no run yet")
     else:
+        from rich.console import Console  # noqa: PLC0415 - not needed for JSON
+
+        from monitor.terminal import history_table  # noqa: PLC0415
+
         width = None if sys.stdout.isatty() else WIDE_COLUMNS
         Console(highlight=False, width=width).print(history_table(runs))
+    return 0
+
+
+def _refuse_two_ways(settings: HistorySettings) -> None:
+    asked = {
+        "--json": settings.json_output,
+        "--csv": settings.csv_output,
+        "--export": settings.export_file is not None,
+        "--import": settings.import_file is not None,
+    }
+    given = [flag for flag, is_given in asked.items() if is_given]
+    if settings.run is not None and given not in ([], ["--json"]):
+        given = ["--run", *given]
+    elif len(given) < 2:  # noqa: PLR2004 - two are one too many
+        return
+    raise ConfigurationError(f"{' and '.join(given)} do not go together: give one of them")
+
+
+def _export(ledger: Ledger, path: Path) -> int:
+    from monitor.commands.history_files import export_history  # noqa: PLC0415 - for those who ask for it
+
+    count = export_history(ledger, path)
+    print(
+        f"{count} runs that have ended, to {path}; history --import takes them into another", file=sys.stderr
+    )
+    return 0
+
+
+def _import(settings: HistorySettings, path: Path) -> int:
+    from monitor.commands.history_files import import_history  # noqa: PLC0415 - for those who ask for it
+
+    added, known = import_history(folder_of(settings), path)
+    print(f"{added} runs added, {known} were there already", file=sys.stderr)
     return 0
 
 
@@ -58,9 +102,8 @@ def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
         found = run_json(run) | {"evidence": evidence.text if evidence else None}
         print(json.dumps(found, indent=2))
         return 0
-    console = Console(highlight=False)
     for line in run_lines(run, evidence):
-        console.print(printable(line), soft_wrap=True, markup=False)
+        print(printable(line))
     return 0
 
 

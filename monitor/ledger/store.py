@@ -38,15 +38,16 @@ BUSY_SECONDS = 3.0
 _FULL = (sqlite3.SQLITE_FULL,)
 _ALIKE = "network = ? AND sync_mode = ?"
 # State sync that began again after leaves had been counted was redone, in part at least.
-_SUCCESSES = """
+_SUCCESS = """
 SELECT *,
   (SELECT SUM(before + last) FROM counts WHERE run = number AND signal = 'blocks_accepted') AS blocks_accepted,
   EXISTS (SELECT 1 FROM counts WHERE run = number AND signal = 'leaves_synced' AND before > 0 AND last > 0)
     AS state_synced_again
 FROM runs
-WHERE outcome = ? AND network = ? AND sync_mode = ? AND testbed = ? AND number >= ?
-ORDER BY number DESC LIMIT ?
+WHERE outcome = ?
 """
+_COMPARED = " AND network = ? AND sync_mode = ? AND testbed = ? AND number >= ? ORDER BY number DESC LIMIT ?"
+_ALL_RUNS = -(2**62)  # runs that were imported before those that were there are numbered downwards
 
 
 class VolumeFullError(TemporaryError):
@@ -192,11 +193,18 @@ class Ledger:
 
     def successes(self, like: Run) -> tuple[Success, ...]:
         """The runs that a run may be compared with, oldest first: of its network, mode and testbed."""
-        since = self.baseline_begins()
+        marked = self.baseline_begins()
+        since = marked if marked > 1 else _ALL_RUNS
         values = (Outcome.SUCCEEDED, like.network, like.sync_mode, like.testbed, since, COMPARED_MOST)
         with self._reading() as connection:
-            found = connection.execute(_SUCCESSES, values).fetchall()
+            found = connection.execute(_SUCCESS + _COMPARED, values).fetchall()
         return tuple(rows.success_of(row) for row in reversed(found))
+
+    def all_successes(self) -> tuple[Success, ...]:
+        """Every run that succeeded, oldest first."""
+        with self._reading() as connection:
+            found = connection.execute(f"{_SUCCESS} ORDER BY number", (Outcome.SUCCEEDED,)).fetchall()
+        return tuple(rows.success_of(row) for row in found)
 
     def requested(self) -> Build | None:
         """The build that a person asked to run again, and that has not begun: one named, else the last run's."""

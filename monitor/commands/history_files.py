@@ -1,0 +1,96 @@
+"""`history` for other programs: CSV of the runs that are compared, and a file by which it outlives its volume."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from monitor.errors import ConfigurationError, MonitorError
+from monitor.ledger import Ledger, open_ledger
+from monitor.ledger.archive import exported, imported
+from monitor.model import DataState, SyncMode
+from monitor.regression import Success, comparable
+from monitor.texts import printable
+from monitor.volume import Volume
+
+STANDARD = Path("-")
+# Apache Otava keeps series apart by the column `branch`; it takes any number of attributes and metrics.
+COLUMNS = (
+    *("time", "branch", "run", "version", "commit", "image"),
+    *("duration_seconds", "disk_usage_bytes", "block_time_seconds"),
+)
+
+
+def write_csv(ledger: Ledger, file: TextIO) -> None:
+    """The runs that are compared with each other, oldest first; `branch` is what they have in common."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_row(success) for success in ledger.all_successes() if comparable(success))
+
+
+def export_history(ledger: Ledger, path: Path) -> int:
+    """Write the history to a file in one step, or to standard output; how many runs."""
+    lines = list(exported(ledger))
+    if path == STANDARD:
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+    else:
+        aside = path.with_name(f"{path.name}.new")
+        try:
+            aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            aside.replace(path)
+        except OSError as error:
+            raise MonitorError(f"{path}: cannot be written ({error.strerror})") from error
+    return len(lines) - 1
+
+
+def import_history(data_dir: Path, path: Path) -> tuple[int, int]:
+    """Add what a file has to the ledger of a folder, which is made if need be: runs added, and runs that were there.
+
+    Raises:
+        ConfigurationError: it is no such file, or there is a node's data of which nobody knows whose it is.
+    """
+    with closing(open_ledger(data_dir)) as ledger, _opened(path) as lines:
+        node_data = Volume(data_dir).node_data()
+        if not ledger.known() and node_data.state is DataState.PRESENT:
+            raise ConfigurationError(
+                f"{node_data.path} holds a node's data that no ledger knows, and would be taken for that of a run "
+                "that is imported: start the tester first, which says what to do with it"
+            )
+        return imported(ledger, lines, "standard input" if path == STANDARD else str(path))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Iterable[str]]:
+    """The lines of a file, or of standard input."""
+    if path == STANDARD:
+        yield sys.stdin
+        return
+    try:
+        with path.open(encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: no text, so no history") from error
+
+
+def _row(success: Success) -> tuple[object, ...]:
+    run = success.run
+    seconds, blocks = run.duration_seconds, success.blocks_accepted
+    executed = run.sync_mode is not SyncMode.C_CHAIN_STATE_SYNC and blocks > 0 and seconds is not None
+    return (
+        f"{datetime.fromtimestamp(run.started_at or 0.0, UTC):%Y-%m-%d %H:%M:%S %z}",
+        f"{run.network}/{run.sync_mode}/{run.testbed}",
+        run.number,
+        printable(run.build.version),
+        printable(run.build.commit),
+        run.build.image,
+        seconds,
+        run.disk_usage_bytes,
+        seconds / blocks if executed and seconds is not None else None,
+    )

@@ -1,0 +1,180 @@
+"""`history` for other programs: CSV as Apache Otava reads it, and files by which a history outlives its volume."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from builders import NEW, NOW, OLD, build, workload
+
+from monitor.commands.show import run_history
+from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
+from monitor.errors import ConfigurationError, MonitorError
+from monitor.ledger import open_ledger, open_read_only
+from monitor.model import Count, Outcome, Reason, SyncMode, Versions
+from monitor.settings import HistorySettings, parse
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("BOOTSTRAP_MONITOR_")]:
+        monkeypatch.delenv(name)
+
+
+def history(folder: Path, *flags: str) -> int:
+    """Run the command."""
+    return run_history(parse(HistorySettings, "history", [f"--data-dir={folder}", *flags], os.environ))
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    """A tester with four runs: a success, a failure, one that was down for long, and one of another mode."""
+    folder = tmp_path / "filled"
+    folder.mkdir()
+    escapes = replace(build(NEW), versions=Versions("v\x1b[31m", "", 0, "d" * 40, ""))
+    kinds = [
+        (build(OLD), SyncMode.FULL_SYNC, None, 1000.0, 1001.0),
+        (build(NEW), SyncMode.FULL_SYNC, Reason.CRASHED, 1000.0, 1001.0),
+        (build(OLD), SyncMode.FULL_SYNC, None, 500.0, 1001.0),
+        (escapes, SyncMode.C_CHAIN_STATE_SYNC, None, 800.5, 801.0),
+    ]
+    with closing(open_ledger(folder)) as ledger:
+        for hour, (of, mode, reason, seconds, wall) in enumerate(kinds):
+            at = replace(NOW, wall=NOW.wall + 3600 * hour)
+            node = replace(workload(of), sync_mode=mode)
+            ledger.record(at, "desk", [BeginClearing(node, ""), BeginRun(node)])
+            run = ledger.last()
+            assert run is not None
+            ledger.record(at, "desk", books=run, counts={("P", "blocks_accepted"): Count(0, 2000, 2000)})
+            outcome = Outcome.FAILED if reason else Outcome.SUCCEEDED
+            ledger.record(at, "desk", [EndRun(run, outcome, reason, "", seconds, wall, 2**30)])
+    return folder
+
+
+def test_csv_has_the_runs_that_are_compared_oldest_first(
+    filled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Numbers are numbers, what was not measured is empty, and nothing of a node steers the terminal."""
+    assert history(filled, "--csv") == 0
+
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    first, second = csv.DictReader(io.StringIO(out))
+    assert first == {
+        "time": "1970-01-12 13:46:40 +0000",
+        "branch": "fuji/full-sync/desk",
+        "run": "1",
+        "version": "avalanchego/1.14.2",
+        "commit": "c" * 40,
+        "image": build(OLD).image,
+        "duration_seconds": "1000.0",
+        "disk_usage_bytes": str(2**30),
+        "block_time_seconds": "0.5",
+    }
+    assert (second["run"], second["branch"]) == ("4", "fuji/c-chain-state-sync/desk")
+    assert (second["duration_seconds"], second["block_time_seconds"]) == ("800.5", "")
+
+
+def test_a_file_takes_the_history_to_another_folder(
+    filled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, new = tmp_path / "history.jsonl", tmp_path / "new"
+    new.mkdir()
+    codes = (
+        history(filled, f"--export={file}"),
+        history(new, f"--import={file}"),
+        history(new, f"--import={file}"),
+    )
+
+    assert codes == (0, 0, 0)
+    with closing(open_read_only(filled)) as old, closing(open_read_only(new)) as other:
+        assert other.runs(-1) == old.runs(-1)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        f"4 runs that have ended, to {file}; history --import takes them into another",
+        "4 runs added, 0 were there already",
+        "0 runs added, 4 were there already",
+    ]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("history")] == ["history.jsonl"]
+
+
+@pytest.fixture
+def exported(filled: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What is written to standard output."""
+    assert history(filled, "--export=-") == 0
+    return capsys.readouterr().out
+
+
+def test_it_may_go_through_a_pipe(exported: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(exported))
+
+    assert (len(exported.splitlines()), history(tmp_path, "--import=-")) == (5, 0)
+    with closing(open_read_only(tmp_path)) as ledger:
+        assert len(ledger.runs(-1)) == 4
+
+
+def test_data_that_nobody_knows_is_not_taken_for_that_of_an_imported_run(
+    exported: str, tmp_path: Path
+) -> None:
+    """The next run would clear it."""
+    file, new = tmp_path / "history.jsonl", tmp_path / "new"
+    file.write_text(exported)
+    (new / "avalanchego" / "db").mkdir(parents=True)
+
+    with pytest.raises(
+        ConfigurationError, match=r"/new/avalanchego holds a node's data that no ledger knows, "
+    ):
+        history(new, f"--import={file}")
+    with closing(open_read_only(new)) as ledger:
+        assert ledger.runs(-1) == ()
+
+
+@pytest.mark.parametrize(
+    ("flags", "error"),
+    [
+        (["--json", "--csv"], "--json and --csv do not go together: give one of them"),
+        (["--export=a", "--import=b"], "--export and --import do not go together: give one of them"),
+        (["--run=1", "--csv"], "--run and --csv do not go together: give one of them"),
+    ],
+    ids=["two forms", "out and in", "one run"],
+)
+def test_one_thing_at_a_time(filled: Path, flags: list[str], error: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        history(filled, *flags)
+    assert str(caught.value) == error
+
+
+@pytest.mark.parametrize(
+    ("flags", "error"),
+    [
+        (["--import=none.jsonl"], "none.jsonl: cannot be read (No such file or directory)"),
+        (["--import=/dev/null"], "/dev/null: no history of a bootstrap-monitor; history --export writes one"),
+        (["--export=/none/here"], "/none/here: cannot be written (No such file or directory)"),
+    ],
+    ids=["no file", "an empty one", "no folder"],
+)
+def test_a_file_that_will_not_do_is_one_line(filled: Path, flags: list[str], error: str) -> None:
+    with pytest.raises(MonitorError) as caught:
+        history(filled, *flags)
+    assert str(caught.value) == error
+
+
+def test_bytes_that_are_no_text_are_no_history(filled: Path, tmp_path: Path) -> None:
+    file = tmp_path / "bytes"
+    file.write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(ConfigurationError, match="no text, so no history"):
+        history(filled, f"--import={file}")
+
+
+@pytest.mark.parametrize("run", ["--run=-1", "--run=0"])
+def test_a_run_of_any_number_may_be_asked_for(filled: Path, run: str) -> None:
+    """Runs that were imported before those that were there are numbered downwards."""
+    with pytest.raises(MonitorError, match=r"there is no run (-1|0): history lists those that there are"):
+        history(filled, run)
