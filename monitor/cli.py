@@ -66,9 +66,15 @@ _COMMANDS = {
     "resume": _Command("take new builds again", "RequestSettings", "ask:run_resume"),
 }
 
+# What has no settings.
+_ALONE = {
+    "completion": "print what makes a shell complete all this: bash, zsh or fish",
+    "version": "print the version",
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code (0 done, 1 failed, 2 the configuration or the call is wrong)."""
+    """Run one command; its exit code: 0 done, 1 failed, 2 the configuration or the call is wrong, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         try:
@@ -119,10 +125,16 @@ def _run(words: list[str]) -> int:
         case "version" | "--version":
             print(f"bootstrap-monitor {__version__}")
             return 0
+        case "completion":
+            from monitor.commands.completion import completion
+
+            known = {name: (each.purpose, each.settings) for name, each in _COMMANDS.items()}
+            print(completion(known | {name: (purpose, "") for name, purpose in _ALONE.items()}, rest))
+            return 0
         case _ if command in _COMMANDS:
             return _run_command(command, rest)
         case _:
-            names = ", ".join([*_COMMANDS, "version"])
+            names = ", ".join([*_COMMANDS, *_ALONE])
             raise ConfigurationError(f"{command!r} is no command: one of {names}")
 
 
@@ -145,7 +157,7 @@ def _run_command(name: str, rest: list[str]) -> int:
 
 
 def _help() -> str:
-    purposes = {name: each.purpose for name, each in _COMMANDS.items()} | {"version": "print the version"}
+    purposes = {name: each.purpose for name, each in _COMMANDS.items()} | _ALONE
     width = max(map(len, purposes))
     lines = [f"  {name:<{width}}  {purpose}" for name, purpose in purposes.items()]
     return "\n".join(
@@ -157,5 +169,6 @@ def _help() -> str:
             *lines,
             "",
             "bootstrap-monitor COMMAND --help lists a command's flags; each has a variable BOOTSTRAP_MONITOR_…",
+            "exit codes: 0 done, 1 failed, 2 the configuration or the call is wrong, 130 interrupted",
         ]
     )

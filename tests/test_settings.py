@@ -515,10 +515,10 @@ TOGETHER = "--web-tls-certificate and --web-tls-key go together"
             id="auto in capitals",
         ),
         pytest.param(
-            HistorySettings,
-            ["--run=0"],
-            "--run is '0': input should be greater than or equal to 1",
-            id="run 0",
+            LocalSettings,
+            ["--runs=3"],
+            "--runs is '3': input should be greater than or equal to 4",
+            id="three runs",
         ),
         pytest.param(
             InitSettings,

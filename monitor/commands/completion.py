@@ -1,0 +1,65 @@
+"""`completion SHELL`: the script by which a shell completes commands, flags, words and files."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+
+import shtab
+from pydantic_settings import CliSettingsSource
+
+from monitor import settings as known
+from monitor.errors import ConfigurationError
+
+_SHELLS = ("bash", "zsh", "fish")
+_USAGE = """\
+usage: bootstrap-monitor completion [-h] {bash,zsh,fish}
+
+In ~/.bashrc:                     source <(bootstrap-monitor completion bash)
+In a folder of zsh's fpath:       bootstrap-monitor completion zsh > _bootstrap-monitor
+In ~/.config/fish/completions:    bootstrap-monitor completion fish > bootstrap-monitor.fish"""
+_FOLDERS = frozenset({"data_dir"})
+
+
+def completion(commands: Mapping[str, tuple[str, str]], words: Sequence[str]) -> str:
+    """The script, or how to use it.
+
+    Args:
+        commands: by name, what a command is for, and the class of its settings; empty where it has none.
+        words: what stands behind `completion`.
+
+    Raises:
+        ConfigurationError: that is no shell.
+    """
+    match words:
+        case [shell] if shell in _SHELLS:
+            return str(shtab.complete(_parser(commands), shell))
+        case ["-h" | "--help"]:
+            return _USAGE
+        case _:
+            raise ConfigurationError(
+                f"completion is for one shell: {', '.join(_SHELLS)}; --help says how to use it"
+            )
+
+
+def _parser(commands: Mapping[str, tuple[str, str]]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("bootstrap-monitor")
+    under = parser.add_subparsers()
+    for name, (purpose, settings) in commands.items():
+        command = under.add_parser(name, help=purpose)
+        if settings:
+            CliSettingsSource(getattr(known, settings), root_parser=command)
+            for action in command._actions:  # noqa: SLF001 - argparse has no other way to all of them
+                _complete(action)
+    return parser
+
+
+def _complete(action: argparse.Action) -> None:
+    """Words where there are some to choose from, files and folders where those are asked for."""
+    kind = str(action.metavar or "")
+    if kind.startswith("{"):
+        action.choices = [word for word in kind.strip("{}").split(",") if word.islower()]
+    elif kind in {"Path", "BUILD"}:
+        action.complete = shtab.DIRECTORY if action.dest in _FOLDERS else shtab.FILE  # type: ignore[attr-defined]
+    if action.dest == "until":
+        action.choices = [kind]
