@@ -33,7 +33,7 @@ _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 # Settings that change who hears of a bootstrap, not how it goes.
 _IRRELEVANT = re.compile(
     r"log-.*|http-.*|api-.*|tracing-.*|profile-.*|public-ip.*|bootstrap-(ips|ids)"
-    r"|staking-(host|port|tls-.*|signer-.*|ephemeral-.*)|network-(?!id$).*"
+    r"|staking-(host|port|tls-.*|signer-.*|ephemeral-.*)|network-(?!id$).*|fd-limit"
 )
 
 

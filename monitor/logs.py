@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 from datetime import UTC, datetime
@@ -22,9 +23,13 @@ _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 def set_up_logs(
     log_format: LogFormat, *, debug: bool, level: int = logging.INFO, stream: TextIO | None = None
 ) -> None:
-    """Have the program's log written to a stream (default: standard error), from a level on; with `debug` all."""
+    """Have the program's log written to a stream (default: standard error), from a level on; with `debug` all.
+
+    Colors are for a terminal whose user has not set `NO_COLOR` (no-color.org).
+    """
     handler = _StandardError() if stream is None else logging.StreamHandler(stream)
-    colors = log_format == "colors" or (log_format == "auto" and (stream or sys.stderr).isatty())
+    wanted = log_format == "auto" and not os.environ.get("NO_COLOR")
+    colors = log_format == "colors" or (wanted and (stream or sys.stderr).isatty())
     handler.setFormatter(_Json() if log_format == "json" else _Plain(colors=colors, debug=debug))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("monitor").setLevel(logging.DEBUG if debug else level)

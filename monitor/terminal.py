@@ -124,9 +124,8 @@ class Reporter:
 
     def __init__(self, console: Console, named: Callable[[Run], str] = run_text) -> None:
         self._console, self._named = console, named
-        self._live = (
-            Live("", console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
-        )
+        rewritable = console.is_terminal and not console.is_dumb_terminal
+        self._live = Live("", console=console, refresh_per_second=4, transient=True) if rewritable else None
         self._reported: set[int] = set()
         self._said: object = None
 

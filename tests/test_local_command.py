@@ -59,7 +59,8 @@ def each_build_that_the_file_holds_gets_a_result(tester: LocalLife) -> None:
     for number, commit in enumerate(COMMITS, 1):
         (line,) = (line for line in said if line.startswith(f"✓ run {number} succeeded"))
         assert f"({commit[:8]})" in line
-    first, _, port = said[0].strip("/").rpartition(":")
+    (line,) = (line for line in said if line.startswith("data in "))
+    first, _, port = line.strip("/").rpartition(":")
     assert first == f"data in {tester.data_dir}; page and metrics at http://127.0.0.1"
     assert int(port) > 0
 

@@ -15,7 +15,7 @@ from local_life import GOES_ON, LocalLife, ended, stopped, told
 from simulated_builds import COMMITS, eventually, free_port, write_build, write_program
 
 from monitor import simulated_node
-from monitor.commands.local_folder import with_free_ports
+from monitor.commands.local_folder import fitted_arguments
 from monitor.model import Outcome
 
 QUICK_SECONDS, SLOW_SECONDS = 0.4, 1.6
@@ -170,7 +170,7 @@ def taken() -> Iterator[int]:
 
 def test_a_node_gets_another_port_where_its_usual_one_is_taken(taken: int) -> None:
     usual = {"http-port": taken, "staking-port": free_port()}
-    given, *added = with_free_ports(["--network-id=fuji"], {}, usual)
+    given, *added = fitted_arguments(["--network-id=fuji"], {}, usual, most_files=10**6)
 
     assert given == "--network-id=fuji"
     assert [word.partition("=")[0] for word in added] == ["--http-port"]
@@ -185,4 +185,20 @@ def test_a_node_gets_another_port_where_its_usual_one_is_taken(taken: int) -> No
 def test_a_port_that_a_person_set_stays(
     taken: int, arguments: Sequence[str], environment: dict[str, str]
 ) -> None:
-    assert with_free_ports(arguments, environment, {"http-port": taken}) == arguments
+    assert fitted_arguments(arguments, environment, {"http-port": taken}, most_files=10**6) == arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "most", "added"),
+    [
+        ([], 20000, ["--fd-limit=20000"]),
+        ([], 32768, []),
+        ([], -1, []),
+        (["--fd-limit=8192"], 20000, []),
+    ],
+    ids=["fewer than a node wants", "as many", "without a limit", "set by a person"],
+)
+def test_a_node_asks_for_no_more_files_than_it_may_have(
+    arguments: Sequence[str], most: int, added: Sequence[str]
+) -> None:
+    assert fitted_arguments(arguments, {}, {}, most) == [*arguments, *added]

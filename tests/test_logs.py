@@ -119,8 +119,28 @@ def test_colors(level: int, start: str, end: str) -> None:
         pytest.param("json", Terminal(), False, id="JSON on a terminal"),
     ],
 )
-def test_who_gets_colors(log_format: LogFormat, stream: io.StringIO, *, colored: bool) -> None:
+def test_who_gets_colors(
+    log_format: LogFormat, stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, *, colored: bool
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
     assert ("\x1b" in written(log_format, record(logging.ERROR), stream)) is colored
+
+
+@pytest.mark.parametrize(
+    ("log_format", "value", "colored"),
+    [
+        pytest.param("auto", "1", False, id="not wanted"),
+        pytest.param("auto", "", True, id="empty, which is not set"),
+        pytest.param("colors", "1", True, id="asked for all the same"),
+    ],
+)
+def test_no_color_is_heeded(
+    log_format: LogFormat, value: str, monkeypatch: pytest.MonkeyPatch, *, colored: bool
+) -> None:
+    monkeypatch.setenv("NO_COLOR", value)
+
+    assert ("\x1b" in written(log_format, record(logging.ERROR), Terminal())) is colored
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from monitor.commands.local_folder import (
     exclusively,
     usual_folder,
     with_folder,
-    with_free_ports,
 )
 from monitor.commands.patience import patiently_opened, tried
 from monitor.commands.signals import INTERRUPTED
@@ -64,7 +63,7 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
                 f"old is {old}, new is {settings.build}; {settings.runs} runs of each", soft_wrap=True
             )
             if turns.due() is not None:
-                call.watch(settings, with_free_ports(arguments, os.environ), turns, turns, turns.named)
+                call.watch(settings, arguments, turns, turns, turns.named)
             if turns.failure is not None:
                 raise turns.failure
             if turns.due() is not None:

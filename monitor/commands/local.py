@@ -7,13 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from monitor.commands.local_call import GOES_ON, Call
-from monitor.commands.local_folder import (
-    configuration_of_node,
-    exclusively,
-    usual_folder,
-    with_folder,
-    with_free_ports,
-)
+from monitor.commands.local_folder import configuration_of_node, exclusively, usual_folder, with_folder
 from monitor.commands.patience import patiently_opened, tried
 from monitor.commands.signals import INTERRUPTED
 from monitor.errors import ConfigurationError
@@ -38,7 +32,6 @@ def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
     settings = with_folder(settings, usual_folder(configuration, os.environ))
     source = FileSource(settings.build, BuildStore(settings.data_dir / BUILDS_FOLDER))
     with exclusively(settings.data_dir):
-        arguments = with_free_ports(arguments, os.environ)
         if settings.until is not None:
             return _until_verdict(call, settings, arguments, source)
         call.watch(settings, arguments, source)

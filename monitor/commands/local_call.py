@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from monitor.commands.local_folder import free_port
+from monitor.commands.local_folder import fitted_arguments, free_port
 from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester, local_tester
 from monitor.commands.signals import Stopping, stop_on_signals
 from monitor.model import Run
@@ -43,9 +43,14 @@ class Call:
     ) -> None:
         """Run a tester until it is told to stop, or its goal is reached; the folder is held exclusively.
 
+        Ports that nobody asked for and that are taken, the node's or the page's, are replaced by free ones, and told.
+
         Raises:
             MonitorError: it cannot go on without a person.
         """
+        given, arguments = arguments, fitted_arguments(arguments, os.environ)
+        if added := arguments[len(given) :]:
+            self.console.print(f"so that the node can start here, it gets {' '.join(added)}", soft_wrap=True)
         if "web_listen_address" not in settings.model_fields_set:
             host, port = settings.listen
             address = f"{host}:{free_port(port)}"

@@ -1,4 +1,4 @@
-"""What `local` lives on: its folder, which one process has at a time, and ports that nobody else has."""
+"""What `local` lives on: its folder, which one process has at a time, and what a node needs to start beside others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import re
+import resource
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from monitor.settings import LocalSettings, local_testers
 
 # AvalancheGo's own, by flag.
 _USUAL_PORTS = {"http-port": 9650, "staking-port": 9651}
+_USUAL_OPEN_FILES = 32768
 
 
 def configuration_of_node(
@@ -82,18 +84,25 @@ def exclusively(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def with_free_ports(
-    arguments: Sequence[str], environment: Mapping[str, str], usual_ports: Mapping[str, int] = _USUAL_PORTS
+def fitted_arguments(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    usual_ports: Mapping[str, int] = _USUAL_PORTS,
+    most_files: int | None = None,
 ) -> list[str]:
-    """The node's arguments, with other ports where its usual ones are taken: a node may run here already.
+    """The node's arguments, and what it needs besides to start on this machine, where a node may run already.
 
-    What a person set stays, taken or not.
+    Its usual ports are replaced where they are taken, and it asks for no more open files than it may have.  What a
+    person set stays.  None of it changes how a bootstrap goes.
     """
     container = node_container("node", arguments, environment)
     found = list(arguments)
     for flag, usual in usual_ports.items():
         if visible_setting(container, flag) is None and (port := free_port(usual)) != usual:
             found.append(f"--{flag}={port}")
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] if most_files is None else most_files
+    if visible_setting(container, "fd-limit") is None and 0 < most < _USUAL_OPEN_FILES:
+        found.append(f"--fd-limit={most}")
     return found
 
 

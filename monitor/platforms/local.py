@@ -26,12 +26,14 @@ from monitor.platforms.builds import BuildStore
 from monitor.platforms.processes import Orphan, end_group, end_process
 from monitor.pods import Container, EnvironmentVariable
 from monitor.references import ImageReference
+from monitor.texts import one_line
 
 FIRST_RESTART_SECONDS = 1.0
 LONGEST_RESTART_SECONDS = 60.0
 STEADY_SECONDS = 60.0
 NODE_STOP_SECONDS = 30.0
 NODE_LOG = "node.log"
+LAST_LINE_CHARACTERS = 200
 NODE_LOG_BYTES = 8 * 2**20
 CANNOT_BE_RUN = 126  # as a shell has it
 CRASH_LOOP = "CrashLoopBackOff"  # as a cluster calls it
@@ -237,7 +239,9 @@ class Supervisor:
                 self._platform.waits(obstacle)
             else:
                 self._platform.ended(code, obstacle)
-            reason = obstacle or f"the node ended by itself (exit code {code}; see {log})"
+            words = one_line(self._platform.last_words().rstrip().rpartition("\n")[2], LAST_LINE_CHARACTERS)
+            said = f": {words}" if words else ""
+            reason = obstacle or f"the node ended by itself (exit code {code}; see {log}){said}"
             back_off = FIRST_RESTART_SECONDS if seconds > STEADY_SECONDS else back_off
             _log.warning("%s; it is started again in %.0f s", reason, back_off)
             _wait_any(back_off, stopping, self._platform.recreated)
