@@ -316,7 +316,7 @@ class LocalSettings(TesterSettings, WebSettings):
     """End with the build's result: exit code 0 if it succeeded, 1 if it failed."""
 
     compare: Path | None = None
-    """Another build, the older one: bootstrap both in turns and tell which is faster; then end."""
+    """The older of two builds, as in --compare OLD NEW: bootstrap both in turns, and end with which is faster."""
 
     runs: Annotated[int, Field(ge=FEWEST_COMPARED, le=MOST_COMPARED)] = 7
     """How many runs of each build --compare makes."""

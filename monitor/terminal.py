@@ -25,6 +25,7 @@ from monitor.view import Status
 
 # Ticks come every few seconds; one that is older than this does not come late.
 SILENT_SECONDS = 120.0
+QUIET_SECONDS = 300.0  # whoever reads a log wants to see that it lives
 _AT_WORK = frozenset(ChainActivity) - {ChainActivity.WAITING, ChainActivity.DONE}
 _COLORS = {Outcome.SUCCEEDED: "green", Outcome.FAILED: "red", Outcome.SUPERSEDED: "dim"}
 
@@ -120,7 +121,7 @@ def _duration(run: Run) -> str:
 
 
 class Reporter:
-    """Keeps one line of progress current on a terminal; elsewhere prints a line when something changed."""
+    """Keeps one line of progress current on a terminal; elsewhere prints one at each change, and now and then."""
 
     def __init__(self, console: Console, named: Callable[[Run], str] = run_text) -> None:
         self._console, self._named = console, named
@@ -128,6 +129,7 @@ class Reporter:
         self._live = Live("", console=console, refresh_per_second=4, transient=True) if rewritable else None
         self._reported: set[int] = set()
         self._said: object = None
+        self._said_at = -math.inf
 
     def start(self) -> None:
         """Begin the line."""
@@ -151,6 +153,7 @@ class Reporter:
         if self._live:
             return
         changed = (status.phase, status.run.number if status.run else 0)
-        if changed != self._said:
-            self._said = changed
+        working = status.run is not None and status.run.open
+        if changed != self._said or (working and status.at - self._said_at >= QUIET_SECONDS):
+            self._said, self._said_at = changed, status.at
             self._console.print(progress_text(status, self._named), soft_wrap=True, markup=False)

@@ -249,6 +249,31 @@ def test_a_file_gets_a_line_for_each_change_and_each_result_once() -> None:
     ]
 
 
+def test_a_file_shows_now_and_then_that_an_open_run_lives() -> None:
+    """An idle tester has nothing to tell."""
+    file = io.StringIO()
+    reporter = Reporter(Console(file=file, width=200))
+    for seconds in range(0, 1000, 10):
+        reporter.report(replace(status(run()), at=NOW.wall + seconds))
+    open_lines = len(file.getvalue().splitlines())
+    for seconds in range(1000, 3000, 10):
+        reporter.report(replace(status(SUCCEEDED, phase=Phase.IDLE), at=NOW.wall + seconds))
+
+    assert open_lines == 4
+    assert len(file.getvalue().splitlines()) == 4 + 2
+
+
+def test_a_terminal_that_cannot_be_rewritten_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    file = io.StringIO()
+    reporter = Reporter(Console(file=file, force_terminal=True, width=80))
+    reporter.start()
+    reporter.report(status(run()))
+    reporter.stop()
+
+    assert file.getvalue().splitlines() == ["run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k"]
+
+
 def test_a_terminal_keeps_one_line_and_removes_it() -> None:
     file = io.StringIO()
     reporter = Reporter(Console(file=file, force_terminal=True, width=80))
