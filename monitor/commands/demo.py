@@ -72,7 +72,8 @@ def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threa
         console.print(f"page     http://127.0.0.1:{web_port}/")
         console.print(f"metrics  http://127.0.0.1:{web_port}/metrics")
         console.print(
-            f"{len(BUILDS)} builds of a simulated node are bootstrapped one after the other (Ctrl-C ends it)"
+            f"{len(BUILDS)} builds of a simulated node are bootstrapped one after the other (Ctrl-C ends it)",
+            soft_wrap=True,
         )
         console.print()
         next_build = threading.Thread(

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from local_life import LocalLife, stopped
 from simulated_builds import COMMITS, eventually, free_port, write_build
-from test_local_command import LocalLife, stopped
 
 from monitor.model import Outcome, Reason, Run
 

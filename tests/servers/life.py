@@ -18,8 +18,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local_life import environment
 from simulated_builds import PATIENCE_SECONDS, eventually, free_port, processes_of, write_build
-from test_local_command import environment
 
 from monitor.errors import MonitorError
 from monitor.ledger import open_read_only
