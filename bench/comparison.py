@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.tables import table
-from monitor.comparison import Difference, compared
+from monitor.comparison import Difference, compared, order
 
 DRAWS = 2000
 OUTLIERS, LEAST_OUTLIER, MOST_OUTLIER = 0.05, 0.15, 0.50
@@ -25,12 +25,16 @@ USUAL_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Two builds: the noise of both, how much longer the new one takes, runs of each, and the share of outliers."""
+    """Two builds: the noise of both, how much longer the new one takes, runs of each, and the share of outliers.
+
+    `drift` is how much longer everything takes from one run to the next.
+    """
 
     noise: float
     longer: float
     runs: int = 7
     outliers: float = 0.0
+    drift: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,12 @@ SLOWER, FASTER = frozenset({Difference.SLOWER}), frozenset({Difference.FASTER})
 ALIKE, LONGER_BY_TENTH, SHORTER_BY_TENTH = Scene(0.05, 0.0), Scene(0.05, 0.10), Scene(0.05, -0.10)
 CLAIMS = (
     Claim("no difference is called one", ALIKE, ANY, at_most=5),
+    Claim(
+        "no difference is called one on a machine that gets 1 % slower each run",
+        Scene(0.05, 0.0, drift=0.01),
+        ANY,
+        at_most=5,
+    ),
     Claim("+10 % is called slower", LONGER_BY_TENTH, SLOWER, at_least=90),
     Claim("-10 % is called faster", SHORTER_BY_TENTH, FASTER, at_least=90),
     Claim("+10 % is called faster", LONGER_BY_TENTH, FASTER, at_most=0.1),
@@ -76,14 +86,12 @@ def draw(scene: Scene, seed: str) -> tuple[list[float], list[float]]:
     chance = random.Random(seed)  # noqa: S311 - a simulation, which must come out the same again
     deviation = math.sqrt(math.log1p(scene.noise**2))
 
-    def durations(level: float) -> list[float]:
-        found = []
-        for _ in range(scene.runs):
-            outlier = chance.uniform(LEAST_OUTLIER, MOST_OUTLIER) if chance.random() < scene.outliers else 0.0
-            found.append(level * (1 + outlier) * chance.lognormvariate(0, deviation))
-        return found
-
-    return durations(USUAL_SECONDS), durations(USUAL_SECONDS * (1 + scene.longer))
+    found: dict[bool, list[float]] = {False: [], True: []}
+    for position, is_new in enumerate(order(scene.runs)):
+        level = USUAL_SECONDS * (1 + (scene.longer if is_new else 0)) * (1 + scene.drift) ** position
+        outlier = chance.uniform(LEAST_OUTLIER, MOST_OUTLIER) if chance.random() < scene.outliers else 0.0
+        found[is_new].append(level * (1 + outlier) * chance.lognormvariate(0, deviation))
+    return found[False], found[True]
 
 
 def verdicts(scene: Scene, draws: int, seed: int) -> Counter[Difference]:

@@ -2,9 +2,12 @@
 
 Durations are compared by their logarithms, so that a difference is a ratio and noise is in percent.  The test is an
 exact permutation test: if the builds were alike, any exchange of some runs of the one for as many of the other could
-have come about as well.  Each such exchange says by which ratio the exchanged runs differ; cut off 2.5 % of these
-ratios at either end, and what remains is the 95 % interval.  Where that leaves out 1, chance makes such a difference
-in at most 5 of 100 comparisons, whatever the noise looks like.  Nothing is assumed of its shape or its size.
+have come about as well.  Each such exchange says by which ratio the exchanged runs differ; cut off the lowest 35th of
+these ratios and the highest 65th, and what remains is an interval of 95 % and a little more.  Where that leaves out 1,
+chance makes such a difference in at most 4.4 of 100 comparisons.  Nothing is assumed of the noise's shape or size.
+
+The two ends are unequal because percents are: 10 % longer is a ratio of 1.10, but 10 % shorter is one of 1 to 1.11,
+which is easier to see.  Cut so, either is found as often.
 
 A difference below 3 % is never called real: where the one program's file happens to lie on the disk, or what the
 machine did that hour, may make as much, and makes it in each of the runs.
@@ -23,7 +26,8 @@ from itertools import combinations
 from statistics import fmean, median
 
 FEWEST = 4  # of three runs each, not even the clearest difference is rarer by chance than 1 in 10
-CALLED_SLOWER_BY_CHANCE, CALLED_FASTER_BY_CHANCE = 0.03, 0.02
+# By chance, the new build is called slower, and faster, at most once in so many comparisons.
+CALLED_SLOWER_ONCE_IN, CALLED_FASTER_ONCE_IN = 35, 65
 SMALLEST_RATIO = 1.03
 MOST = 25  # of each: what a ledger compares are its newest 60
 _ALL_EXCHANGES_UP_TO = 9  # runs of each build: 48,620 exchanges; of more runs, so many are drawn
@@ -74,8 +78,8 @@ def compared(old: Sequence[float], new: Sequence[float]) -> Comparison:
         old,
         new,
         ratio=math.exp(fmean(after) - fmean(before)),
-        lowest=math.exp(gaps[_cut(CALLED_SLOWER_BY_CHANCE, len(gaps))]),
-        highest=math.exp(gaps[-1 - _cut(CALLED_FASTER_BY_CHANCE, len(gaps))]),
+        lowest=math.exp(gaps[_cut(CALLED_SLOWER_ONCE_IN, len(gaps))]),
+        highest=math.exp(gaps[-1 - _cut(CALLED_FASTER_ONCE_IN, len(gaps))]),
     )
 
 
@@ -93,9 +97,9 @@ def order(runs: int) -> list[bool]:
     return [is_new for pair in range(runs) for is_new in ((False, True), (True, False))[pair % 2]]
 
 
-def _cut(chance: float, gaps: int) -> int:
+def _cut(once_in: int, gaps: int) -> int:
     """How many gaps to cut off; the exchange of nothing, which has none, is counted to either end."""
-    return max(0, math.floor(chance * (gaps + 1)) - 1)
+    return max(0, (gaps + 1) // once_in - 1)
 
 
 def _gaps(before: Sequence[float], after: Sequence[float]) -> list[float]:
