@@ -141,6 +141,10 @@ class Reporter:
         if self._live:
             self._live.stop()
 
+    def say(self, text: str) -> None:
+        """Print a line beside the progress."""
+        self._console.print(text, soft_wrap=True, markup=False)
+
     def report(self, status: Status) -> None:
         """Show a status."""
         if self._live:

@@ -64,12 +64,13 @@ def a_second_interrupt_ends_it_at_once(tester: LocalLife) -> None:
     process = tester.start()
     tester.node()
     process.send_signal(signal.SIGINT)
-    time.sleep(0.5)
+    time.sleep(4)
     assert process.poll() is None, "it waits for the node"
     begin = time.monotonic()
-    code, _ = stopped(process, signal.SIGINT)
+    code, said = stopped(process, signal.SIGINT)
 
     assert (code, tester.nodes()) == (130, set())
+    assert said[-1] == "waiting for the node to end; Ctrl-C once more ends it at once"
     assert time.monotonic() - begin < 5
 
 

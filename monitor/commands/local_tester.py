@@ -34,6 +34,7 @@ from monitor.volume import Volume
 
 REPORT_SECONDS = 1.0
 GOAL_SECONDS = 0.5
+QUICK_END_SECONDS = 2.0
 # The node has its own time to end before that.
 LAST_RESORT_SECONDS = NODE_STOP_SECONDS + 15.0
 
@@ -66,6 +67,9 @@ class LocalTester:
                 self.watching.run(self.stopping)
             finally:
                 self.stopping.set()
+                node.join(QUICK_END_SECONDS)
+                if node.is_alive():
+                    self.reporter.say("waiting for the node to end; Ctrl-C once more ends it at once")
                 node.join()
         finally:
             with suppress(MonitorError):
