@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich.console import Console
 from rich.live import Live
@@ -26,6 +26,9 @@ from monitor.view import Status
 # Ticks come every few seconds; one that is older than this does not come late.
 SILENT_SECONDS = 120.0
 QUIET_SECONDS = 300.0  # whoever reads a log wants to see that it lives
+# What a narrow terminal does without.
+_LEFT_OUT = ((), ("WALL",), ("WALL", "STARTED (UTC)"), ("WALL", "STARTED (UTC)", "DISK"))
+_UNBOUNDED = 10_000
 _AT_WORK = frozenset(ChainActivity) - {ChainActivity.WAITING, ChainActivity.DONE}
 _COLORS = {Outcome.SUCCEEDED: "green", Outcome.FAILED: "red", Outcome.SUPERSEDED: "dim"}
 
@@ -88,29 +91,39 @@ def result_text(run: Run, named: Callable[[Run], str] = run_text) -> Text:
     return Text(printable(" · ".join(parts)), style=_COLORS[run.outcome])
 
 
-def history_table(runs: Sequence[Run]) -> Table:
-    """The runs, one a row; the network and mode that all have in common are the title."""
+def history_table(runs: Sequence[Run], columns: float = math.inf) -> Table:
+    """The runs, one a row; what all have in common is the title, and what does not fit in is left out by columns."""
+    tables = (_history_table(runs, left_out) for left_out in _LEFT_OUT)
+    measure = Console(width=_UNBOUNDED)
+    fits = (table for table in tables if measure.measure(table).maximum <= columns)
+    return next(fits, _history_table(runs, _LEFT_OUT[-1]))
+
+
+def _history_table(runs: Sequence[Run], left_out: Sequence[str]) -> Table:
     tested = {f"{run.network} · {run.sync_mode}" for run in runs}
     title = tested.pop() if len(tested) == 1 else ""
+    names = ("RUN", "OUTCOME", "BUILD", "TESTED", "STARTED (UTC)", "DURATION", "WALL", "DISK")
+    shown = [name for name in names if name not in left_out and not (title and name == "TESTED")]
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", title=title, title_justify="left")
-    for name in ("RUN", "OUTCOME", "BUILD", *(() if title else ("TESTED",)), "STARTED (UTC)"):
-        table.add_column(name, no_wrap=name in {"RUN", "OUTCOME", "BUILD"})
-    for name in ("DURATION", "WALL", "DISK"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for name in shown:
+        table.add_column(
+            name, justify="right" if name in {"DURATION", "WALL", "DISK"} else "left", no_wrap=True
+        )
     for run in runs:
         outcome = run.outcome.value if run.outcome else "open"
         if run.reason:
             outcome = f"{outcome}: {run.reason}"
-        table.add_row(
-            str(run.number),
-            Text(outcome, style=_COLORS[run.outcome] if run.outcome else ""),
-            Text(printable(build_text(run.build))),
-            *(() if title else (f"{run.network} · {run.sync_mode}",)),
-            minute_text(run.started_at),
-            _duration(run),
-            duration_text(run.wall_seconds) if run.wall_seconds is not None else "",
-            size_text(run.disk_usage_bytes) if run.disk_usage_bytes is not None else "",
-        )
+        cells: Mapping[str, str | Text] = {
+            "RUN": str(run.number),
+            "OUTCOME": Text(outcome, style=_COLORS[run.outcome] if run.outcome else ""),
+            "BUILD": Text(printable(build_text(run.build))),
+            "TESTED": f"{run.network} · {run.sync_mode}",
+            "STARTED (UTC)": minute_text(run.started_at),
+            "DURATION": _duration(run),
+            "WALL": duration_text(run.wall_seconds) if run.wall_seconds is not None else "",
+            "DISK": size_text(run.disk_usage_bytes) if run.disk_usage_bytes is not None else "",
+        }
+        table.add_row(*(cells[name] for name in shown))
     return table
 
 

@@ -146,7 +146,7 @@ def test_a_result_is_one_line(ended: Run, text: str) -> None:
 def history_lines(width: int, *runs: Run) -> list[str]:
     """The history on a terminal so wide."""
     file = io.StringIO()
-    Console(file=file, width=width).print(history_table(runs))
+    Console(file=file, width=width).print(history_table(runs, width))
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
@@ -157,6 +157,24 @@ def test_history_shows_each_run_with_its_reason_in_80_columns() -> None:
         "2   failed: stalled 1.14.2 (cccccccc) 1970-01-12 11:00",
         "1   succeeded       1.14.2 (cccccccc) 1970-01-12 11:00    1h30m 1h31m 3.0 GiB",
     ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "header"),
+    [
+        (78, "RUN OUTCOME BUILD STARTED (UTC) DURATION WALL DISK"),
+        (77, "RUN OUTCOME BUILD STARTED (UTC) DURATION DISK"),
+        (60, "RUN OUTCOME BUILD DURATION DISK"),
+        (50, "RUN OUTCOME BUILD DURATION"),
+        (20, "RUN OUTCOME BUILD DURATION"),
+    ],
+)
+def test_a_narrow_terminal_gets_fewer_columns_of_the_history(columns: int, header: str) -> None:
+    """Rather than each of them cut."""
+    file = io.StringIO()
+    Console(file=file, width=200).print(history_table((FAILED, SUCCEEDED), columns))
+
+    assert " ".join(file.getvalue().splitlines()[1].split()) == header
 
 
 def test_history_tells_what_was_tested_where_that_differs() -> None:

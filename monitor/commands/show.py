@@ -57,7 +57,8 @@ def run_history(settings: HistorySettings) -> int:
         from monitor.terminal import history_table  # noqa: PLC0415
 
         width = None if sys.stdout.isatty() else WIDE_COLUMNS
-        Console(highlight=False, width=width).print(history_table(runs))
+        console = Console(highlight=False, width=width)
+        console.print(history_table(runs, console.width))
     return 0
 
 
