@@ -49,8 +49,6 @@ class Call:
             MonitorError: it cannot go on without a person.
         """
         given, arguments = arguments, fitted_arguments(arguments, os.environ)
-        if added := arguments[len(given) :]:
-            self.console.print(f"so that the node can start here, it gets {' '.join(added)}", soft_wrap=True)
         if "web_listen_address" not in settings.model_fields_set:
             host, port = settings.listen
             address = f"{host}:{free_port(port)}"
@@ -60,6 +58,8 @@ class Call:
         )
         self._tester = tester
         host, port = settings.listen[0], tester.watching.listen()
+        if added := arguments[len(given) :]:
+            self.console.print(f"so that the node can start here, it gets {' '.join(added)}", soft_wrap=True)
         self.console.print(
             f"data in {settings.data_dir}; page and metrics at http://{host or 'localhost'}:{port}/",
             soft_wrap=True,
