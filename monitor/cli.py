@@ -43,6 +43,7 @@ _COMMANDS = {
         "pod:run_wait",
         logging.INFO,
     ),
+    "check": _Command("look whether a tester in a pod can work", "CheckSettings", "check:run_check"),
     "local": _Command(
         "bootstrap a build on this machine: local BUILD [flags] -- NODE-ARGUMENTS",
         "LocalSettings",
