@@ -4,9 +4,9 @@ ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim
 
 # What builds is no part of what is shipped.
 FROM ${PYTHON_IMAGE} AS tools
+COPY requirements-build.txt /source/
 RUN python3 -m venv /tools \
- && printf 'setuptools==84.2.1 --hash=sha256:ca140b45d5325a9478f880e351484f62fef15f336462e449ca0c03c873d589c2\n' > /tools/requirements.txt \
- && /tools/bin/pip install --no-cache-dir --require-hashes --only-binary :all: --requirement /tools/requirements.txt
+ && /tools/bin/pip install --no-cache-dir --require-hashes --only-binary :all: --requirement /source/requirements-build.txt
 
 # The dependencies change seldom, and have a layer of their own.  What is compiled stays valid whatever becomes of the
 # times of files.

@@ -65,10 +65,7 @@ bench-memory: $(VENV)/test ## the sidecar's memory, where each MiB goes, and whe
 bench-cpu: $(VENV)/test ## the sidecar's CPU time at default intervals (about 5 minutes)
 	$(VENV)/bin/python -m bench.cpu $(ARGS)
 
-bench-chart: $(VENV)/test ## render the Helm chart and the kustomize component, and hold them against Kubernetes' schemas; lint workflows
-	$(VENV)/bin/pytest -q tests/chart $(ARGS)
-
-cluster: $(VENV)/test ## on a real Kubernetes: requests in an hour, from a push to the new run, memory (15 minutes; root on Debian)
+bench-cluster: $(VENV)/test ## on a real Kubernetes: requests in an hour, from a push to the new run, memory (15 minutes; root on Debian)
 	$(VENV)/bin/python -m bench.on_cluster $(ARGS)
 
 bench-fleet: $(VENV)/test ## what a fleet of 1,000 testers costs Prometheus
@@ -92,6 +89,9 @@ lock: $(VENV)/test ## pin the newest dependencies by their hashes
 	sed -n '/^dependencies/,/^]/s/^ *"\(.*\)",.*/\1/p' pyproject.toml | grep -v '^kubernetes' | \
 	  $(VENV)/bin/uv pip compile --quiet --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	  --constraint requirements.txt --output-file requirements-image.txt -
+	sed -n '/^requires = /s/.*\["\(.*\)"\]/\1/p' pyproject.toml | \
+	  $(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  --output-file requirements-build.txt -
 
 clean: ## remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage build dist *.egg-info

@@ -308,6 +308,9 @@ class CheckSettings(PodSettings):
     node_container_name: str = ""
     """Name of the node's container; default: the one that the sidecar is told."""
 
+    wait: Duration | None = None
+    """How long to look again while something fails, as it may right after an installation."""
+
     json_output: bool = Field(default=False, alias="json")
     """Print JSON."""
 

@@ -183,6 +183,36 @@ def test_inside_its_pod_all_that_is_well_is_a_line(
     assert room.endswith(" free")
 
 
+class TestWaiting:
+    """Right after an installation much is not there yet."""
+
+    def looked(self, tester: CheckedTester, capsys: pytest.CaptureFixture[str], mended_after: int) -> str:
+        """How often it looked, its exit code, and what it says of the claim."""
+        looks = 0
+        now = 0.0
+
+        def sleep(seconds: float) -> None:
+            nonlocal looks, now
+            looks, now = looks + 1, now + seconds
+            if looks == mended_after:
+                tester.api.claims[CLAIM]["status"]["phase"] = "Bound"
+
+        tester.api.claims[CLAIM]["status"]["phase"] = "Pending"
+        words = ["--namespace=tests", f"--pod-name={POD}", f"--pod-uid={UID}", "--wait=1m"]
+        code = run_check(parse(CheckSettings, "check", words, {}), clock=lambda: now, sleep=sleep)
+        lines = capsys.readouterr().out.splitlines()
+        (claim,) = (line.split()[0] for line in lines if "  claim " in line)
+        return f"{looks} {code} {claim}"
+
+    def test_it_looks_again_until_nothing_fails(
+        self, tester: CheckedTester, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert self.looked(tester, capsys, 2) == "2 0 ok"
+
+    def test_it_gives_up(self, tester: CheckedTester, capsys: pytest.CaptureFixture[str]) -> None:
+        assert self.looked(tester, capsys, 1000) == "12 1 FAIL"
+
+
 def test_what_is_asked_changes_nothing(tester: CheckedTester, capsys: pytest.CaptureFixture[str]) -> None:
     check(capsys)
 

@@ -7,7 +7,8 @@ goes by the pod's specification, the claim, and what the tester's monitor answer
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from monitor.platforms.own_containers import node_container
 from monitor.pods import Container, Pod
 from monitor.settings import CheckSettings
 
+_AGAIN_SECONDS = 5.0
 _POD = "pod"
 _OF_THE_NODE = (
     workload.IMAGE,
@@ -32,22 +34,32 @@ _OF_THE_NODE = (
 _OF_THE_POD = (given.SUBJECT, workload.NODE_CONTAINER, *_OF_THE_NODE, answers.NODE)
 
 
-def run_check(settings: CheckSettings) -> int:
-    """Print what is found; 1 where anything of it keeps the tester from working.
+def run_check(
+    settings: CheckSettings,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Print what is found; 1 where anything of it keeps the tester from working, and goes on doing so.
 
     Raises:
         ConfigurationError: the cluster cannot even be asked.
     """
-    found: list[Finding] = []
+    ends_at = clock() + (settings.wait or 0.0)
     with closing(Cluster.connect(settings.namespace)) as cluster:
-        for each in Check(settings, cluster).findings():
-            found.append(each)
-            if not settings.json_output:
-                print(each.text(), flush=True)
-    failed = any(each.result is Result.FAIL for each in found)
+        found = tuple(Check(settings, cluster).findings())
+        while not _ok(found) and clock() < ends_at:
+            sleep(min(_AGAIN_SECONDS, ends_at - clock()))
+            found = tuple(Check(settings, cluster).findings())
     if settings.json_output:
-        print(json.dumps({"ok": not failed, "checks": [each.to_json() for each in found]}, indent=2))
-    return int(failed)
+        print(json.dumps({"ok": _ok(found), "checks": [each.to_json() for each in found]}, indent=2))
+    else:
+        print("\n".join(each.text() for each in found))
+    return int(not _ok(found))
+
+
+def _ok(found: tuple[Finding, ...]) -> bool:
+    return all(each.result is not Result.FAIL for each in found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chart.helm import CHART, PROJECT
+from chart.helm import CHART
 from e2e.conftest import made
 from e2e.installed import RELEASE, Release
 from e2e.tester import DeployedTester
 from testbed.bed import Bed, until
 
-# The chart as it was first committed.
-EARLIER = "98db761b7d8682fa5d8ca681a6e6cfe4cf942039"
-
-
-@pytest.fixture(scope="session")
-def earlier_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chart as of an earlier commit."""
-    folder = tmp_path_factory.mktemp("earlier")
-    archive = subprocess.run(
-        ["git", "archive", EARLIER, "deploy/chart"], cwd=PROJECT, capture_output=True, check=False
-    )
-    assert archive.returncode == 0, (
-        f"the chart of {EARLIER} is not to be had: {archive.stderr.decode()}; in a shallow clone, "
-        "git fetch --unshallow"
-    )
-    subprocess.run(["tar", "-x"], cwd=folder, input=archive.stdout, check=True)
-    return folder / "deploy" / "chart"
+# The chart as it was first committed; it is kept here, since a shallow clone has no history.  To have another one:
+# git archive --prefix=bootstrap-monitor/ COMMIT:deploy/chart | gzip -n9 > tests/e2e/charts/COMMIT.tgz
+EARLIER = Path(__file__).parent / "charts" / "98db761.tgz"
 
 
 class Opened:
@@ -54,7 +40,7 @@ class Opened:
 
 
 @pytest.fixture
-def open_run(bed: Bed, earlier_chart: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
+def open_run(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Opened]:
     """A tester of the earlier chart, installed by that Helm; its run is open, and a newer build is there."""
     with contextlib.ExitStack() as stack:
         tester = made(
@@ -65,12 +51,24 @@ def open_run(bed: Bed, earlier_chart: Path, request: pytest.FixtureRequest) -> I
             node_environment={"SIMULATE_BOOTSTRAP_SECONDS": "3600"},
         )
         found = Opened(tester, request.param)
-        found.release.helm("install", RELEASE, earlier_chart, version=found.version)
+        found.release.helm("install", RELEASE, EARLIER, version=found.version)
         tester.await_run(1)
         tester.mark()
         found.begun, found.pinned = tester.history()[0], tester.image()
         assert not found.pinned.endswith(tester.push_variant({"COMMIT": "2" * 40}))
         yield found
+
+
+def test_the_earlier_chart_is_another_one() -> None:
+    """Else nothing would be upgraded."""
+    with tarfile.open(EARLIER) as archive:
+        earlier = {
+            each.name.partition("/")[2]: archive.extractfile(each).read()  # type: ignore[union-attr]
+            for each in archive.getmembers()
+            if each.isfile() and "/templates/" in each.name
+        }
+    assert earlier
+    assert any((CHART / name).read_bytes() != content for name, content in earlier.items())
 
 
 @pytest.mark.parametrize("open_run", ["4", "3"], indirect=True, ids=["Helm 4", "Helm 3"])
