@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit crash fault fault-matrix chart cluster servers generate bench-regression bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster format lock clean
+.PHONY: help demo test lint unit crash fault fault-matrix chart cluster servers generate bench-regression bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster image-size format lock clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ fault: $(VENV)/test ## faults of cluster, node, volume and clock, each at a bad 
 fault-matrix: $(VENV)/test ## every fault at every moment (about 20 minutes), and the table of docs/reliability.md
 	$(VENV)/bin/pytest -q tests/faults --all-cells $(ARGS)
 
-chart: $(VENV)/test ## render the Helm chart and the kustomize component, and hold them against Kubernetes' schemas
+chart: $(VENV)/test ## render the Helm chart and the kustomize component, and hold them against Kubernetes' schemas; lint workflows
 	$(VENV)/bin/pytest -q tests/chart $(ARGS)
 
 cluster: $(VENV)/test ## end to end: a real AvalancheGo on a real Kubernetes (root on Debian, or kind)
@@ -65,19 +65,20 @@ bench-memory: $(VENV)/test ## the sidecar's memory, where each MiB goes, and whe
 bench-cpu: $(VENV)/test ## the sidecar's CPU time at default intervals (about 5 minutes)
 	$(VENV)/bin/python -m bench.cpu $(ARGS)
 
-bench-chart: $(VENV)/test ## render the Helm chart and the kustomize component, and hold them against Kubernetes' schemas
-	$(VENV)/bin/pytest -q tests/chart $(ARGS)
-
-cluster: $(VENV)/test ## on a real Kubernetes: requests in an hour, from a push to the new run, memory (15 minutes; root on Debian)
+bench-cluster: $(VENV)/test ## on a real Kubernetes: requests in an hour, from a push to the new run, memory (15 minutes; root on Debian)
 	$(VENV)/bin/python -m bench.on_cluster $(ARGS)
 
 bench-fleet: $(VENV)/test ## what a fleet of 1,000 testers costs Prometheus
 	$(VENV)/bin/python -m bench.fleet $(ARGS)
 
+image-size: $(VENV)/test ## what takes the space in the monitor's image, as the test bed last built it
+	$(VENV)/bin/python deploy/image_size.py $${TESTBED_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/bootstrap-monitor-tests}/images/bootstrap-monitor/1
+
 format: $(VENV)/test ## put the code into its form
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
+# A pod needs no client that reads a kubeconfig, so the image has all but that.
 # Extras are kept: an older pip takes `coverage[toml]` for another requirement than a pinned `coverage`.
 lock: $(VENV)/test ## pin the newest dependencies by their hashes
 	$(VENV)/bin/pip install --quiet uv
@@ -85,6 +86,12 @@ lock: $(VENV)/test ## pin the newest dependencies by their hashes
 	  pyproject.toml -o requirements.txt
 	$(VENV)/bin/uv pip compile --quiet --upgrade --no-strip-extras --generate-hashes --no-header --python-version 3.11 \
 	  --group lint --group test pyproject.toml -o requirements-dev.txt
+	sed -n '/^dependencies/,/^]/s/^ *"\(.*\)",.*/\1/p' pyproject.toml | grep -v '^kubernetes' | \
+	  $(VENV)/bin/uv pip compile --quiet --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  --constraint requirements.txt --output-file requirements-image.txt -
+	sed -n '/^requires = /s/.*\["\(.*\)"\]/\1/p' pyproject.toml | \
+	  $(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  --output-file requirements-build.txt -
 
 clean: ## remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage build dist *.egg-info

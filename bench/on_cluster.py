@@ -17,9 +17,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.conftest import deployed, furnish, started_source
+from e2e.conftest import deployed, full_sync, furnish, started_source
 from e2e.tester import DeployedTester
-from testbed import manifests
 from testbed.bed import BedMissingError, bed_of, until
 
 from bench.processes import Memory, memory_by_kind
@@ -32,7 +31,7 @@ from monitor.settings import WaitSettings
 
 MINUTES, PUSHES = 10.5, 5
 FASTER = 10
-SHORT_SOAK = "--soak=3s"
+SHORT_SOAK = {"soak": "3s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +50,14 @@ def default_seconds(setting: str) -> float:
     return float(WaitSettings.model_fields[setting].default)
 
 
-def a_tenth() -> dict[str, Sequence[str]]:
-    """The flags by which every interval is a tenth of its default."""
-    pace = [
-        f"--{each.replace('_', '-')}={default_seconds(each) / FASTER:g}s"
-        for each in ("health_check_interval", "disk_check_interval")
-    ]
-    looks = [f"--image-check-interval={REGISTRY_LOOK_SECONDS / FASTER:g}s"]
-    return {"pace": [SHORT_SOAK, *pace], "looks": looks}
+def a_tenth() -> dict[str, str]:
+    """The settings by which every interval is a tenth of its default."""
+    return {
+        **SHORT_SOAK,
+        "healthCheckInterval": f"{default_seconds('health_check_interval') / FASTER:g}s",
+        "diskCheckInterval": f"{default_seconds('disk_check_interval') / FASTER:g}s",
+        "imageCheckInterval": f"{REGISTRY_LOOK_SECONDS / FASTER:g}s",
+    }
 
 
 def await_idle(tester: DeployedTester) -> None:
@@ -203,11 +202,9 @@ def main(arguments: Sequence[str]) -> int:
             )
         furnish(bed)
         source = started_source(bed)
-        environment = manifests.full_sync(source, source["address"])
-        at_default = {"pace": [SHORT_SOAK], "looks": []}
         made = [
-            deployed(bed, stack, words, environment, **settings)
-            for words, settings in (("standing", at_default), ("quick", a_tenth()), ("pushed", at_default))
+            deployed(bed, stack, words, pace=pace, **full_sync(source))
+            for words, pace in (("standing", SHORT_SOAK), ("quick", a_tenth()), ("pushed", SHORT_SOAK))
         ]
         testers = [Standing("default", made[0]), Standing("a tenth of them", made[1], FASTER)]
         found = measured(testers, made[2], log, asked.minutes, asked.pushes)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ class _Command:
     log_level: int | None = None
 
 
+_TERMINATED = 128 + signal.SIGTERM
+
 _COMMANDS = {
     "init": _Command(
         "start or resume a test, before the node starts (init container)",
@@ -43,6 +46,7 @@ _COMMANDS = {
         "pod:run_wait",
         logging.INFO,
     ),
+    "check": _Command("look whether a tester in a pod can work", "CheckSettings", "check:run_check"),
     "local": _Command(
         "bootstrap a build on this machine: local BUILD [flags] -- NODE-ARGUMENTS",
         "LocalSettings",
@@ -76,6 +80,10 @@ _ALONE = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code: 0 done, 1 failed, 2 the configuration or the call is wrong, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if os.getpid() == 1:
+        # The kernel keeps from a container's first process the signals that it has no handler for: until the command
+        # has set its own, one that is told to stop would go on until it is killed.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     try:
         try:
             code = _run(words)

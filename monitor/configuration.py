@@ -20,7 +20,7 @@ from typing import Any
 from monitor.errors import ConfigurationError
 from monitor.model import SyncMode
 from monitor.networks import canonical_network
-from monitor.pods import Container
+from monitor.pods import REFERENCE, Container, expanded
 
 _TRUE_WORDS = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE_WORDS = frozenset({"0", "f", "F", "FALSE", "false", "False"})
@@ -29,7 +29,6 @@ _NAMED_ONLY = "network-name"  # the name that the original tester's README gave 
 _FILE_KEYS = ("config-file", "config-file-content")
 _SWITCHES = frozenset({"partial-sync-primary-network"})  # a boolean flag takes no word behind it as its value
 _C_CHAIN_NAMES = ("C", "evm")  # in the order in which the node looks for its configuration
-_REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 # Settings that change who hears of a bootstrap, not how it goes.
 _IRRELEVANT = re.compile(
     r"log-.*|http-.*|api-.*|tracing-.*|profile-.*|public-ip.*|bootstrap-(ips|ids)"
@@ -74,8 +73,10 @@ def visible_setting(container: Container, key: str) -> str | None:
     return setting.value if setting else None
 
 
-def check_node_data(node: Container, monitor: Container, data_dir: str) -> None:
+def check_node_data(node: Container, monitor: Container, data_dir: str) -> str:
     """Make sure that what `init` clears is where the node keeps its data: the same volume, the same folder.
+
+    Returns the volume's name.
 
     Raises:
         ConfigurationError: the node's data or database directory lies elsewhere.
@@ -102,6 +103,7 @@ def check_node_data(node: Container, monitor: Container, data_dir: str) -> None:
                 f"{setting.where} is {setting.value}, which is not in {data_dir}/avalanchego of volume "
                 f"{cleared[0]!r}: what is cleared for a new run must be what the node writes"
             )
+    return cleared[0]
 
 
 def _settled_network(settings: _Settings, flag: str) -> str:
@@ -267,17 +269,10 @@ class _Settings:
         )
 
     def _expanded(self, text: str) -> str:
-        """Expand `$(NAME)` as the kubelet does; what it does not know stays as it is."""
-
-        def replacement(match: re.Match[str]) -> str:
-            if match[0] == "$$":
-                return "$"
-            return self._values.get(match[1], match[0])
-
-        return _REFERENCE.sub(replacement, text)
+        return expanded(text, self._values)
 
     def _visible(self, text: str, where: str) -> str:
-        for name in _REFERENCE.findall(text):
+        for name in REFERENCE.findall(text):
             if name in self._hidden:
                 raise ConfigurationError(
                     f"{where} uses $({name}), whose value (from {self._hidden[name]}) cannot be seen: write it out"

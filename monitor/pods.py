@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
+"""`$(NAME)` in a container's words and variables, and the doubled sign that stands for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,14 @@ class Mount:
     path: str
     volume: str
     sub_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSource:
+    """What a pod's volume is made of: its `kind` as the pod writes it, and the claim's name where it is one."""
+
+    kind: str
+    claim: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,8 @@ class Pod:
     """A pod of a StatefulSet.
 
     `containers` are all, init containers and native sidecars first.  `states` are of those that the kubelet
-    has spoken of.  `stateful_set` is the owner's name, `stateful_set_uid` its UID.
+    has spoken of.  `stateful_set` is the owner's name, `stateful_set_uid` its UID.  `address` is empty until
+    the pod has one.
     """
 
     name: str
@@ -80,7 +93,20 @@ class Pod:
     states: Mapping[str, ContainerState] = field(default_factory=dict)
     stateful_set_uid: str = ""
     terminating: bool = False
+    volumes: Mapping[str, VolumeSource] = field(default_factory=dict)
+    address: str = ""
 
     def container(self, name: str) -> Container | None:
         """The container of that name."""
         return next((each for each in self.containers if each.name == name), None)
+
+
+def expanded(text: str, values: Mapping[str, str]) -> str:
+    """Expand `$(NAME)` as the kubelet does; what it does not know stays as it is."""
+
+    def replacement(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        return values.get(match[1], match[0])
+
+    return REFERENCE.sub(replacement, text)

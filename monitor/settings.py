@@ -9,13 +9,20 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, CliApp, CliPositionalArg, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    CliApp,
+    CliPositionalArg,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 from pydantic_settings.exceptions import SettingsError
 
 from monitor.comparison import FEWEST as FEWEST_COMPARED
@@ -294,6 +301,22 @@ class WaitSettings(PodSettings, WebSettings):
     """How often a newer build is looked for; default: 30s, and 5m where only a pod can tell."""
 
 
+class CheckSettings(PodSettings):
+    """Look whether a tester can work; what is not given is taken from the monitor's containers in its pod."""
+
+    data_dir: Path = Path()
+    """Folder of the ledger; default: the sidecar's."""
+
+    node_container_name: str = ""
+    """Name of the node's container; default: the one that the sidecar is told."""
+
+    wait: Duration | None = None
+    """How long to look again while something fails, as it may right after an installation."""
+
+    json_output: bool = Field(default=False, alias="json")
+    """Print JSON."""
+
+
 class LocalSettings(TesterSettings, WebSettings):
     """Bootstrap a build on this machine, again whenever its file changes; node arguments go behind --."""
 
@@ -406,7 +429,7 @@ _Settings = TypeVar("_Settings", bound=BaseSettings)
 def parse(
     kind: type[_Settings], command: str, arguments: Sequence[str], environment: Mapping[str, str]
 ) -> _Settings:
-    """Read a command's settings.
+    """Read a command's settings; `POD_NAME` and its like come from this process's environment, whatever is given.
 
     Raises:
         ConfigurationError: one line with every mistake in it.
@@ -420,6 +443,7 @@ def parse(
             {
                 "__doc__": kind.__doc__,
                 "model_config": {**kind.model_config, "cli_prog_name": f"bootstrap-monitor {command}"},
+                "settings_customise_sources": classmethod(_from_flags_and(environment)),
             },
         )
         return CliApp.run(with_name, cli_args=list(arguments))
@@ -429,6 +453,22 @@ def parse(
         ) from error
     except ValidationError as error:
         raise ConfigurationError("; ".join(_mistake(each, kind) for each in error.errors())) from error
+
+
+def _from_flags_and(environment: Mapping[str, str]) -> Callable[..., tuple[PydanticBaseSettingsSource, ...]]:
+    """Where settings come from: what they are made with, which is the flags, and these variables alone."""
+
+    def sources(
+        _kind: object,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        **_: object,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        variables = EnvSettingsSource(settings_cls)
+        variables.env_vars = {name.lower(): value for name, value in environment.items()}
+        return init_settings, variables
+
+    return sources
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
@@ -448,6 +488,7 @@ def _names() -> set[str]:
     kinds: tuple[type[BaseSettings], ...] = (
         InitSettings,
         WaitSettings,
+        CheckSettings,
         LocalSettings,
         DemoSettings,
         StatusSettings,

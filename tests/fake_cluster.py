@@ -18,6 +18,8 @@ from typing import Any
 JsonObject = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 MESSAGE_CHARACTERS = 1024
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+GROUPS = {"statefulsets": "apps"}
 VERBS = {"GET": "get", "POST": "create", "DELETE": "delete", "PATCH": "patch"}
 
 
@@ -49,15 +51,17 @@ class Request:
 class FakeApiServer:
     """The server's state; `fake_api_server.serving` runs it.
 
-    `denied` is what no Role allows: the verb and the resource, with the message of the refusal.
+    `denied` is what no Role allows: the verb and the resource, and the name where only that is meant, with the
+    message of the refusal.
     """
 
     def __init__(self) -> None:
         self.url = ""
         self.token = "the-token"
-        self.denied: dict[tuple[str, str], str] = {}
+        self.denied: dict[tuple[str, ...], str] = {}
         self.pods: dict[str, JsonObject] = {}
         self.stateful_sets: dict[str, JsonObject] = {}
+        self.claims: dict[str, JsonObject] = {}
         self.logs: dict[str, str] = {}
         self.previous_logs: dict[str, str] = {}
         self.events: list[JsonObject] = []
@@ -91,13 +95,32 @@ class FakeApiServer:
         with self._lock:
             if request.headers.get("authorization", "").lower() != f"bearer {self.token}":
                 return status_response(HTTPStatus.UNAUTHORIZED, "Unauthorized")
+            if request.path == REVIEWS:
+                return self._review(request)
             parts = request.path.strip("/").split("/")
             kind, name, subresource = ([*parts[parts.index("namespaces") + 2 :], "", ""])[:3]
             resource = f"{kind}/{subresource}" if subresource else kind
-            refusal = self.denied.get((VERBS[request.method], resource))
+            refusal = self._refusal(VERBS[request.method], resource, name)
             if refusal is not None:
                 return status_response(HTTPStatus.FORBIDDEN, refusal)
             return self._carried_out(request, resource, name)
+
+    def _refusal(self, verb: str, resource: str, name: str) -> str | None:
+        return self.denied.get((verb, resource), self.denied.get((verb, resource, name)))
+
+    def _review(self, request: Request) -> Response:
+        """As the API server does it: who asks is asked for, not whether there is such an object."""
+        refusal = self.denied.get(("create", "selfsubjectaccessreviews"))
+        if refusal is not None:
+            return status_response(HTTPStatus.FORBIDDEN, refusal)
+        review = request.body or {}
+        asked = review["spec"]["resourceAttributes"]
+        kind, subresource = asked["resource"], asked.get("subresource", "")
+        if asked.get("group", "") != GROUPS.get(kind, ""):
+            return _json(HTTPStatus.CREATED, {**review, "status": {"allowed": False}})
+        resource = f"{kind}/{subresource}" if subresource else kind
+        refusal = self._refusal(asked["verb"], resource, asked.get("name", ""))
+        return _json(HTTPStatus.CREATED, {**review, "status": {"allowed": refusal is None}})
 
     def _carried_out(self, request: Request, resource: str, name: str) -> Response:
         body = request.body or {}
@@ -115,8 +138,13 @@ class FakeApiServer:
         return status_response(HTTPStatus.METHOD_NOT_ALLOWED, "the server does not allow this method")
 
     def _read(self, kind: str, name: str) -> Response:
-        found = (self.pods if kind == "pods" else self.stateful_sets).get(name)
-        if found and "deletionTimestamp" in found["metadata"]:
+        kinds = {
+            "pods": self.pods,
+            "statefulsets": self.stateful_sets,
+            "persistentvolumeclaims": self.claims,
+        }
+        found = kinds[kind].get(name)
+        if found and kind == "pods" and "deletionTimestamp" in found["metadata"]:
             self.reads_until_gone -= 1
             if self.reads_until_gone < 0:
                 del self.pods[name]

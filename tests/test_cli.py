@@ -20,7 +20,7 @@ from monitor.ledger import open_ledger
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [
-    *("init", "wait-for-completion", "local", "demo", "status", "history"),
+    *("init", "wait-for-completion", "check", "local", "demo", "status", "history"),
     *("rerun", "mark-baseline", "pause", "resume", "completion", "version"),
 ]
 TIMEOUT_SECONDS = 60

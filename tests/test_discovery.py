@@ -355,6 +355,14 @@ class TestAutoWithoutItsRegistry:
         looker.later(60.0)
         assert looker.tag.asked == ["digest"] * 2
 
+    def test_a_registry_that_asks_for_one_pause_after_another_does_not_keep_new_builds_away(self) -> None:
+        looker = Looker()
+        looker.tag.error = RegistryError("too often", 3600.0)
+        found = [looker.later() for _ in range(4 * 120)]
+
+        assert 6 <= len([each for each in found if each]) <= 8, "twice an hour at most"
+        assert len(looker.tag.asked) <= 5, "and it is left alone"
+
     def test_once_a_pause_is_over_pods_stand_in_again(self) -> None:
         looker = Looker()
         looker.tag.error = RegistryError("too often", 1000.0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -9,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fake_api_server import kubeconfig
 
 from monitor.commands.signals import Stopping
 
@@ -63,3 +67,23 @@ def test_it_is_an_event(timeout: float | None, *, expected: bool) -> None:
     assert stopping.wait(timeout) is expected
     assert time.monotonic() - began >= (0.0 if expected else timeout or 0.0)
     assert stopping.is_set() is expected
+
+
+def test_a_containers_first_process_is_ended_before_its_command_heeds_signals(tmp_path: Path) -> None:
+    """The kernel keeps from process 1 of a namespace what that has no handler for."""
+    isolated = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*isolated, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this system lets only root make namespaces")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        path = kubeconfig(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        words = ["check", "--namespace=ns", "--pod-name=tester-0"]
+        with subprocess.Popen(
+            [*isolated, sys.executable, "-m", "monitor", *words],
+            cwd=Path(__file__).parents[1],
+            env=os.environ | {"KUBECONFIG": str(path)},
+        ) as process:
+            silent.settimeout(60)
+            with silent.accept()[0]:  # it waits for an answer, which takes many seconds
+                first = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
+                os.kill(int(first), signal.SIGTERM)
+                assert process.wait(5) == 128 + signal.SIGTERM

@@ -7,6 +7,6 @@ the operations.
 
 from monitor.cluster.connection import Connection, Pause, forever
 from monitor.cluster.gateway import Cluster
-from monitor.cluster.objects import FieldManager, StatefulSet
+from monitor.cluster.objects import Claim, FieldManager, StatefulSet
 
-__all__ = ["Cluster", "Connection", "FieldManager", "Pause", "StatefulSet", "forever"]
+__all__ = ["Claim", "Cluster", "Connection", "FieldManager", "Pause", "StatefulSet", "forever"]

@@ -113,11 +113,17 @@ def from_kubeconfig(paths: str) -> Access:
     """The access that the current context in one or more kubeconfig files gives.
 
     Raises:
-        ConfigurationError: there is none, or it is malformed.
+        ConfigurationError: there is none, it is malformed, or this is the image, which has no client for it.
     """
-    from kubernetes.client.configuration import Configuration  # noqa: PLC0415 (9 MiB)
-    from kubernetes.client.rest import RESTClientObject  # noqa: PLC0415
-    from kubernetes.config import ConfigException, load_kube_config  # noqa: PLC0415
+    try:
+        from kubernetes.client.configuration import Configuration  # noqa: PLC0415 (9 MiB)
+        from kubernetes.client.rest import RESTClientObject  # noqa: PLC0415
+        from kubernetes.config import ConfigException, load_kube_config  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigurationError(
+            f"kubeconfig {paths!r} cannot be used: the image leaves out the package kubernetes, which reads it; "
+            "run in a pod with a ServiceAccount, or from a clone"
+        ) from error
 
     configuration = Configuration()
     try:

@@ -17,14 +17,17 @@ from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, 
 from monitor.model import JsonObject
 
 _METHODS = {"get": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
-_PREFIXES = {"pods": "/api/v1", "events": "/api/v1", "statefulsets": "/apis/apps/v1"}
+_GROUPS = {"statefulsets": "apps", "selfsubjectaccessreviews": "authorization.k8s.io"}
 _CONTENT_TYPES = {"patch": "application/strategic-merge-patch+json"}
 _MESSAGE_LENGTH = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, in the words of a Role: `verb` on `resource` (`pods`, `pods/log`, `statefulsets`)."""
+    """One request, in the words of a Role: `verb` on `resource` (`pods`, `pods/log`, `statefulsets`).
+
+    `namespace` is empty for what lies in none.
+    """
 
     verb: str
     resource: str
@@ -42,10 +45,12 @@ class Call:
     def path(self) -> str:
         """The path on the API server."""
         kind, _, subresource = self.resource.partition("/")
-        parts = ["namespaces", self.namespace, kind]
+        parts = [*(["namespaces", self.namespace] if self.namespace else []), kind]
         if self.verb != "create":
             parts += [self.name, *([subresource] if subresource else [])]
-        return _PREFIXES[kind] + "".join("/" + quote(part, safe="") for part in parts)
+        group = group_of(kind)
+        prefix = f"/apis/{group}/v1" if group else "/api/v1"
+        return prefix + "".join("/" + quote(part, safe="") for part in parts)
 
     @property
     def content_type(self) -> str:
@@ -55,7 +60,8 @@ class Call:
     def __str__(self) -> str:
         """The call as an error names it."""
         named = f" {self.name!r}" if self.name else ""
-        return f"{self.verb} {self.resource}{named} in namespace {self.namespace!r}"
+        where = f" in namespace {self.namespace!r}" if self.namespace else ""
+        return f"{self.verb} {self.resource}{named}{where}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,11 @@ class UnavailableError(TemporaryError):
         self.after_seconds = after_seconds
 
 
+def group_of(kind: str) -> str:
+    """The API group of a kind of object, as a Role names it; empty for the core's."""
+    return _GROUPS.get(kind, "")
+
+
 def one_line(text: str) -> str:
     """The text without line breaks, bounded."""
     joined = " ".join(text.split())
@@ -166,5 +177,6 @@ def _refusal(call: Call, answer: Answer) -> MonitorError:
 def _not_permitted(call: Call, message: str) -> str:
     # Admission (quotas, pod security) refuses with the same status, and there no Role helps.
     by_role = "cannot" in message and "resource" in message
-    help_ = f"allow {call.verb} on {call.resource} in its Role" if by_role else "change what it names"
+    role = "its Role" if call.namespace else "a ClusterRole"
+    help_ = f"allow {call.verb} on {call.resource} in {role}" if by_role else "change what it names"
     return f"not permitted to {call} ({message}): {help_}"

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from monitor.cluster.access import access_for
-from monitor.cluster.answers import Answer, Call
+from monitor.cluster.answers import Answer, Call, group_of
 from monitor.cluster.connection import Connection, Pause, forever
 from monitor.cluster.objects import (
     VERSIONS_ANNOTATION,
+    Claim,
     StatefulSet,
     annotated_versions,
+    claim_of,
     pod_of,
     stateful_set_of,
     versions_annotation,
@@ -180,6 +182,31 @@ class Cluster:
         if answer.missing:
             raise self._no_stateful_set(name)
         return stateful_set_of(answer.json())
+
+    def find_claim(self, name: str) -> Claim | None:
+        """A PersistentVolumeClaim; `None` where there is none."""
+        answer = self._send("get", "persistentvolumeclaims", name)
+        return None if answer.missing else claim_of(answer.json())
+
+    def granted(self, verb: str, resource: str, name: str) -> bool:
+        """Whether whoever asks may do so here; an empty name stands for every object of the kind."""
+        kind, _, subresource = resource.partition("/")
+        attributes = {
+            "namespace": self._namespace,
+            "verb": verb,
+            "group": group_of(kind),
+            "resource": kind,
+            "subresource": subresource,
+            "name": name,
+        }
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        call = Call("create", "selfsubjectaccessreviews", "", "", body=review)
+        answer = self._connection.send(call, repeatable=True)  # it changes nothing
+        return answer.json().get("status", {}).get("allowed") is True
 
     def pin(self, name: str, container: str, build: Build) -> bool:
         """Set a container of the StatefulSet's template, found by name, to the build; false if it was so.

@@ -12,10 +12,19 @@ from typing import Any
 
 from monitor.errors import ConfigurationError
 from monitor.model import Build, JsonObject, Versions
-from monitor.pods import Container, ContainerState, EnvironmentVariable, Mount, Pod, Termination
+from monitor.pods import (
+    Container,
+    ContainerState,
+    EnvironmentVariable,
+    Mount,
+    Pod,
+    Termination,
+    VolumeSource,
+)
 
 VERSIONS_ANNOTATION = "avalanche.avax.network/avalanchego-versions"
 _IMAGE_KEY = "image"  # which the Go monitor does not write, and ignores
+_CLAIM = "persistentVolumeClaim"
 _REVISION_LABEL = "controller-revision-hash"
 
 
@@ -32,7 +41,7 @@ class StatefulSet:
     """The part of a StatefulSet that pinning and recreating depend on.
 
     `images` and `image_managers` are by name of the template's containers; `partition` is 0 unless rolling
-    updates leave pods under it on the old revision.
+    updates leave pods under it on the old revision; `update_strategy` is `RollingUpdate` or `OnDelete`.
     """
 
     name: str
@@ -44,6 +53,22 @@ class StatefulSet:
     images: Mapping[str, str]
     versions_annotation: str | None
     image_managers: Mapping[str, tuple[FieldManager, ...]] = field(default_factory=dict)
+    replicas: int = 1
+    update_strategy: str = "RollingUpdate"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A PersistentVolumeClaim: `phase` in Kubernetes' word, `capacity` as a quantity such as `100Gi`.
+
+    `capacity` is empty until the claim is bound.
+    """
+
+    name: str
+    phase: str
+    capacity: str
+    access_modes: tuple[str, ...] = ()
+    terminating: bool = False
 
 
 def pod_of(found: JsonObject) -> Pod:
@@ -67,6 +92,8 @@ def pod_of(found: JsonObject) -> Pod:
         ),
         states={each["name"]: _state(each) for each in statuses},
         terminating="deletionTimestamp" in metadata,
+        volumes={each["name"]: _volume_source(each) for each in spec.get("volumes", ())},
+        address=status.get("podIP", ""),
     )
 
 
@@ -86,6 +113,20 @@ def stateful_set_of(found: JsonObject) -> StatefulSet:
         images={each["name"]: each.get("image", "") for each in template["spec"]["containers"]},
         versions_annotation=template.get("metadata", {}).get("annotations", {}).get(VERSIONS_ANNOTATION),
         image_managers=_image_managers(metadata.get("managedFields", ())),
+        replicas=spec.get("replicas", 1),
+        update_strategy=strategy.get("type", "RollingUpdate"),
+    )
+
+
+def claim_of(found: JsonObject) -> Claim:
+    """What is needed of a PersistentVolumeClaim."""
+    status = found.get("status", {})
+    return Claim(
+        name=found["metadata"]["name"],
+        phase=status.get("phase", ""),
+        capacity=status.get("capacity", {}).get("storage", ""),
+        access_modes=tuple(found.get("spec", {}).get("accessModes", ())),
+        terminating="deletionTimestamp" in found["metadata"],
     )
 
 
@@ -161,6 +202,11 @@ def _variable(found: JsonObject) -> EnvironmentVariable:
     if source:
         return EnvironmentVariable(found["name"], None, _source_of_value(source))
     return EnvironmentVariable(found["name"], found.get("value", ""))
+
+
+def _volume_source(found: JsonObject) -> VolumeSource:
+    kind = next((key for key in found if key != "name"), "emptyDir")  # what the API server takes none for
+    return VolumeSource(kind, found[_CLAIM]["claimName"] if kind == _CLAIM else "")
 
 
 def _source_of_value(source: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from monitor.references import ImageReference
 from monitor.registry import Pace, RegistryError
 
 _LEARNING_TRIES = 3
+_PAUSED_POD_INTERVAL_SECONDS = 1800.0
 _MOST_REASONS = 10
 
 _log = logging.getLogger(__name__)
@@ -88,8 +89,8 @@ class Discovery:
             known: the build that has one of these digests, where it was met before.
             activity: counts the looks.
             pace: when a registry that failed is asked again.
-            pod_interval_seconds: how long after the last look a pod stands in for the registry, unless that
-                asked for a pause; and how long after a pod that failed another one is started.
+            pod_interval_seconds: how long after the last look a pod stands in for the registry, longer where
+                that asked for a pause; and how long after a pod that failed another one is started.
             clock: in seconds.
         """
         self._open_tag, self._pods, self._known, self._activity = open_tag, pods, known, activity
@@ -111,9 +112,11 @@ class Discovery:
         found = self._found()
         if found is not None:
             return found.build if found.settled else self._learned(found)
-        if self._pods is None or self._pace.asked_for_pause:
+        if self._pods is None:
             return None
-        if self._clock() - self._looked_at < self._pod_interval_seconds:
+        # Pods pull from that very registry: where it wants to be left alone, they look seldom, but they do.
+        seldom = _PAUSED_POD_INTERVAL_SECONDS if self._pace.asked_for_pause else 0.0
+        if self._clock() - self._looked_at < max(self._pod_interval_seconds, seldom):
             return None
         self._looked_at = self._clock()
         return self._by_pod()

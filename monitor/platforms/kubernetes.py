@@ -9,19 +9,19 @@ is not the updated one (else there is nothing to gain).
 from __future__ import annotations
 
 import logging
-import posixpath
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from monitor.cluster import Cluster, Pause, StatefulSet, forever
-from monitor.cluster.gateway import FIELD_MANAGER, listing
+from monitor.cluster.gateway import FIELD_MANAGER
 from monitor.cluster.objects import VERSIONS_ANNOTATION, annotated_versions, pod_of
 from monitor.configuration import check_node_data, configuration_of
 from monitor.decide.announcements import Announcement
 from monitor.errors import ConfigurationError, TemporaryError
 from monitor.model import Build, NodeExit, NodeProcess, SyncMode, Versions, Workload
+from monitor.platforms.own_containers import monitor_container, node_container
 from monitor.pods import Container, ContainerState, Pod
 from monitor.references import ImageReference
 
@@ -97,7 +97,8 @@ class KubernetesPlatform:
         node = self._node(pod)
         build = _build(pod, ImageReference.parse(node.image), node.image)
         configuration = configuration_of(node, self._settings.network, self._settings.sync_mode)
-        check_node_data(node, self._monitor(pod), self._settings.data_dir)
+        monitor = monitor_container(pod, node.name, self._settings.data_dir)
+        check_node_data(node, monitor, self._settings.data_dir)
         return Workload(
             uid=pod.uid,
             image=node.image,
@@ -197,25 +198,7 @@ class KubernetesPlatform:
         )
 
     def _node(self, pod: Pod) -> Container:
-        node = pod.container(self._settings.node_container_name)
-        if node is None:
-            names = listing(tuple(each.name for each in pod.containers))
-            raise ConfigurationError(
-                f"pod {pod.name!r} has no container {self._settings.node_container_name!r} but {names}: "
-                "check --node-container-name"
-            )
-        return node
-
-    def _monitor(self, pod: Pod) -> Container:
-        """The container that sees the volume as this monitor does."""
-        data_dir = posixpath.normpath(self._settings.data_dir)
-        for container in pod.containers:
-            if container.name != self._settings.node_container_name and _mounts(container, data_dir):
-                return container
-        raise ConfigurationError(
-            f"no container of pod {pod.name!r} but the node's mounts a volume at --data-dir {data_dir}: "
-            "mount the node's volume there, or correct --data-dir"
-        )
+        return node_container(pod, self._settings.node_container_name)
 
     def _stateful_set(self) -> StatefulSet:
         if self._uid is None and self._own_pod() is None:
@@ -278,8 +261,3 @@ def _versions(pod: Pod, image: str) -> Versions | None:
             error,
         )
         return None
-
-
-def _mounts(container: Container, path: str) -> bool:
-    roots = (posixpath.normpath(each.path) for each in container.mounts)
-    return any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots)

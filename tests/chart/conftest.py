@@ -37,6 +37,12 @@ def helm3() -> Helm:
 
 
 @pytest.fixture(scope="session")
+def actionlint() -> Path:
+    """The linter of workflows."""
+    return _found(helm.actionlint)
+
+
+@pytest.fixture(scope="session")
 def kubectl() -> Path:
     """kubectl, which holds kustomize."""
     return _found(helm.kubectl)

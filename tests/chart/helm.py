@@ -112,6 +112,17 @@ def custom_resource_definitions() -> tuple[Path, ...]:
 
 
 @functools.cache
+def actionlint() -> Path:
+    """The linter of workflows.
+
+    Raises:
+        ToolMissingError: it cannot be built here.
+    """
+    _provision("actionlint")
+    return Path(_provision("--where", "actionlint")) / "actionlint"
+
+
+@functools.cache
 def kubectl() -> Path:
     """kubectl: the test bed's, else that of the PATH.
 

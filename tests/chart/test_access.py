@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from chart.helm import CHART, NAMESPACE, RELEASE, VALUES, Helm, JsonObject, named, of_kind
 from chart.restricted import TOKEN_FOLDER, containers
-from monitor.checks.permissions import needed_permissions
 
+from monitor.checks.permissions import needed_permissions
 from monitor.platforms.check_manifest import CONTAINER, check_pod_name
 
 Grants = Mapping[tuple[str, bool], frozenset[str]]

@@ -8,8 +8,8 @@ import pytest
 from chart.helm import KUBERNETES_VERSIONS, PROJECT, JsonObject, kustomized, named
 from chart.restricted import containers, problems
 from chart.schemas import mistake
-from monitor.checks.permissions import needed_permissions
 
+from monitor.checks.permissions import needed_permissions
 from monitor.cluster.objects import pod_of
 from monitor.configuration import check_node_data, configuration_of
 from monitor.settings import InitSettings, WaitSettings, parse

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from e2e.installed import Release, Tester
 from e2e.tester import DeployedTester
 from testbed import manifests
-from testbed.bed import Bed, BedMissingError, bed_of, network, until
+from testbed.bed import Bed, BedMissingError, bed_of, kubernetes_versions, network, until
 
 SOURCE_NAMESPACE = "source"
 Deploy = Callable[..., DeployedTester]
@@ -21,14 +22,22 @@ Deploy = Callable[..., DeployedTester]
 _numbers = itertools.count(1)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The whole suite runs on one Kubernetes; what is marked `every_kubernetes` on the others too."""
+    if "bed" in metafunc.fixturenames:
+        options = metafunc.config.getoption
+        versions = kubernetes_versions(options("kubeconfig"), options("registry"))
+        everywhere = metafunc.definition.get_closest_marker("every_kubernetes") is not None
+        metafunc.parametrize("bed", versions if everywhere else versions[:1], indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def bed(pytestconfig: pytest.Config) -> Iterator[Bed]:
+def bed(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator[Bed]:
     """The cluster; where there is none these tests are skipped, but with CI set they fail."""
+    options = pytestconfig.getoption
     with contextlib.ExitStack() as stack:
         try:
-            found = stack.enter_context(
-                bed_of(pytestconfig.getoption("kubeconfig"), pytestconfig.getoption("registry"))
-            )
+            found = stack.enter_context(bed_of(options("kubeconfig"), options("registry"), request.param))
         except BedMissingError as error:
             if os.environ.get("CI"):
                 pytest.fail(str(error), pytrace=False)
@@ -73,29 +82,45 @@ def started_source(bed: Bed) -> dict[str, Any]:
     return {**known, "address": until(address, 180, "the source node is ready")}
 
 
-def deployed(
-    bed: Bed,
-    stack: contextlib.ExitStack,
-    words: str,
-    environment: dict[str, str],
-    repository: str = "avalanchego",
-    **settings: Any,
+def made(
+    bed: Bed, stack: contextlib.ExitStack, words: str, repository: str = "avalanchego", **settings: Any
 ) -> DeployedTester:
-    """A tester in a namespace of its own, until the stack ends; the first build is under its rolling tag."""
-    name = f"{words.replace('_', '-')[:50].strip('-')}-{next(_numbers)}"
-    tester = manifests.Tester(
-        namespace=name,
-        image=f"{bed.registry}/{repository}:{name}",
+    """What a tester in a namespace of its own needs, until the stack ends; a build is under its rolling tag."""
+    namespace = f"{words.replace('_', '-')[:50].strip('-')}-{next(_numbers)}"
+    tester = Tester(
+        namespace=namespace,
+        repository=f"{bed.registry}/{repository}",
         monitor_image=f"{bed.registry}/bootstrap-monitor:1",
-        rolling_tag=name,
-        node_environment=environment,
+        rolling_tag=namespace,
+        has_own_class=bool(bed.volumes),
         **settings,
     )
     found = DeployedTester(bed, tester, repository)
     found.push("first")
     stack.callback(found.remove)
-    found.create()
+    found.prepare()
     return found
+
+
+def deployed(bed: Bed, stack: contextlib.ExitStack, words: str, **settings: Any) -> DeployedTester:
+    """The same, installed."""
+    found = made(bed, stack, words, **settings)
+    Release(bed, [found.tester]).install()
+    return found
+
+
+def full_sync(source: dict[str, Any]) -> dict[str, Any]:
+    """What makes a tester bootstrap the whole history from the source."""
+    environment = dict(source["environment"])
+    return {
+        "network": environment.pop("AVAGO_NETWORK_ID"),
+        "sync_mode": "full-sync",
+        "node_environment": {
+            **environment,
+            "AVAGO_BOOTSTRAP_IPS": f"{source['address']}:9651",
+            "AVAGO_BOOTSTRAP_IDS": source["node_id"],
+        },
+    }
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A real AvalancheGo bootstraps a real history on a real Kubernetes, build after build.
 
-The tester runs as its manifests say: restricted pods, a Role of its own, a registry with a port, a node that is
-not container 0.
+The tester is installed by the shipped chart: restricted pods, its Role, its admission policy; the registry has a port.
 """
 
 from __future__ import annotations
@@ -9,17 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from e2e.conftest import Deploy
+from e2e.conftest import Deploy, full_sync
 from e2e.tester import DeployedTester
-from testbed import manifests
 from testbed.bed import until
 
 COMMITS = {"first": "1" * 40, "second": "2" * 40}
-
-
-def full_sync(source: dict[str, Any]) -> dict[str, str]:
-    """The environment of a tester's node that bootstraps from the source."""
-    return manifests.full_sync(source, source["address"])
 
 
 def check_pods(tester: DeployedTester) -> list[str]:
@@ -30,7 +23,7 @@ def check_pods(tester: DeployedTester) -> list[str]:
 def test_a_tester_pins_bootstraps_records_and_goes_on_with_the_next_build(
     deploy: Deploy, source: dict[str, Any]
 ) -> None:
-    tester = deploy(full_sync(source))
+    tester = deploy(**full_sync(source))
     first = tester.await_run(1)
     repository, _, digest = tester.image().partition("@")
     assert repository == tester.tester.image.removesuffix(f":{tester.tester.rolling_tag}")
@@ -71,7 +64,7 @@ def check_result_metrics(tester: DeployedTester, ended: dict[str, Any]) -> None:
     """The metrics say of a success what the history says."""
     samples = tester.samples()
     own = {
-        "tester": "tester",
+        "tester": tester.tester.name,
         "network": "network-54321",
         "sync_mode": "full-sync",
         "run": "1",
@@ -93,7 +86,7 @@ def check_result_metrics(tester: DeployedTester, ended: dict[str, Any]) -> None:
 def test_an_interrupted_run_resumes(
     deploy: Deploy, source: dict[str, Any], held_source: Callable[[], None]
 ) -> None:
-    tester = deploy(full_sync(source))
+    tester = deploy(**full_sync(source))
     begun = tester.await_run(1)
     assert begun["outcome"] is None
     tester.mark()
@@ -113,7 +106,7 @@ def test_an_interrupted_run_resumes(
 def test_the_rolling_tag_set_back_by_hand_clears_nothing(
     deploy: Deploy, source: dict[str, Any], held_source: Callable[[], None]
 ) -> None:
-    tester = deploy(full_sync(source))
+    tester = deploy(**full_sync(source))
     begun = tester.await_run(1)
     pinned, rolling = tester.image(), tester.tester.image
     tester.mark()

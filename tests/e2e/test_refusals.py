@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from e2e.conftest import Deploy
-from e2e.tester import DeployedTester
-from testbed import manifests
+from e2e.tester import INIT, MONITOR, NODE, DeployedTester
 from testbed.bed import until
 
-SIMULATED = {"AVAGO_NETWORK_ID": "fuji"}
+SIMULATED = "avalanchego-simulated"
+JsonObject = dict[str, Any]
 
 
-def allowed_but(verb: str, resource: str) -> list[dict[str, Any]]:
-    """The rules of a tester's Role without one verb on one resource."""
-    return [
-        {**rule, "verbs": [each for each in rule["verbs"] if rule["resources"] != [resource] or each != verb]}
-        for rule in manifests.RULES
-        if rule["resources"] != [resource] or rule["verbs"] != [verb]
-    ]
+def without(verb: str, resource: str) -> Callable[[JsonObject], None]:
+    """Takes one verb on one resource out of the Role."""
+
+    def change(found: JsonObject) -> None:
+        if found["kind"] != "Role":
+            return
+        for rule in found["rules"]:
+            if rule["resources"] == [resource]:
+                rule["verbs"] = [each for each in rule["verbs"] if each != verb]
+        found["rules"] = [each for each in found["rules"] if each["verbs"]]
+
+    return change
+
+
+def told_of(verb: str, resource: str) -> str:
+    """What is said where it lacks."""
+    return f"allow {verb} on {resource} in its Role"
 
 
 def refusal(tester: DeployedTester) -> str:
@@ -29,6 +40,8 @@ def refusal(tester: DeployedTester) -> str:
     def look() -> str | None:
         pod = tester.pod()
         for each in (pod or {}).get("status", {}).get("initContainerStatuses", ()):
+            if each["name"] != INIT:
+                continue
             for state in (each["state"], each.get("lastState", {})):
                 ended = state.get("terminated")
                 if ended and ended["exitCode"]:
@@ -36,7 +49,7 @@ def refusal(tester: DeployedTester) -> str:
         return None
 
     code = until(look, 180, "init has ended with an error", tester.told)
-    log = tester.log(manifests.INIT) + tester.log(manifests.INIT, previous=True)
+    log = tester.log(INIT) + tester.log(INIT, previous=True)
     errors = [each for each in log.splitlines() if each.startswith("bootstrap-monitor: ")]
     assert errors, log
     assert "Traceback" not in log
@@ -44,29 +57,70 @@ def refusal(tester: DeployedTester) -> str:
 
 
 @pytest.mark.parametrize(
-    ("verb", "resource"),
+    ("verb", "resource", "source"),
     [
-        pytest.param("get", "pods", id="read its pod"),
-        pytest.param("create", "pods", id="make a check pod"),
-        pytest.param("get", "statefulsets", id="read its StatefulSet"),
-        pytest.param("patch", "statefulsets", id="pin"),
+        pytest.param("get", "pods", "auto", id="read its pod"),
+        pytest.param("create", "pods", "pod", id="make a check pod, where no registry is asked"),
+        pytest.param("get", "statefulsets", "auto", id="read its StatefulSet"),
+        pytest.param("patch", "statefulsets", "auto", id="pin"),
     ],
 )
-def test_a_permission_that_lacks_is_named(deploy: Deploy, verb: str, resource: str) -> None:
-    flags, rules = (
-        ["--image-source=pod"],
-        allowed_but(verb, resource),
-    )  # with a registry a check pod is no need
-    tester = deploy(SIMULATED, repository="avalanchego-simulated", flags=flags, rules=rules)
+def test_a_permission_that_lacks_is_named(deploy: Deploy, verb: str, resource: str, source: str) -> None:
+    tester = deploy(repository=SIMULATED, settings={"imageSource": source}, change=without(verb, resource))
     said = refusal(tester)
 
     assert said.startswith("1 "), said
-    assert f"allow {verb} on {resource} in its Role" in said
+    assert told_of(verb, resource) in said
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "container"),
+    [
+        pytest.param("create", "pods", INIT, id="learn versions"),
+        pytest.param("get", "pods/log", INIT, id="read what a check pod printed"),
+        pytest.param("create", "events", MONITOR, id="say it on the StatefulSet"),
+    ],
+)
+def test_without_what_it_can_do_without_it_goes_on_and_says_so(
+    deploy: Deploy, verb: str, resource: str, container: str
+) -> None:
+    tester = deploy(repository=SIMULATED, change=without(verb, resource))
+    first = tester.log_until(container, told_of(verb, resource))
+    ended = tester.await_end(1)
+
+    assert ended["outcome"] == "succeeded", first
+    assert bool(ended["commit"]) is (resource == "events"), json.dumps(ended)
+    if resource == "events":
+        counted = {
+            labels["operation"]: value for labels, value in tester.samples()["bootstrap_monitor_errors_total"]
+        }
+        assert counted["announce"] > 0, counted
+
+
+def test_a_pod_that_it_may_not_recreate_is_named_and_loses_nothing(deploy: Deploy) -> None:
+    """A StatefulSet replaces a pod whose template was changed; for the same build once more it does not."""
+    verb, resource = "delete", "pods"
+    tester = deploy(
+        repository=SIMULATED, settings={"imageSource": "registry"}, change=without(verb, resource)
+    )
+    ended = tester.await_end(1)
+    tester.monitor("rerun", "--data-dir=/data")
+
+    tester.log_until(MONITOR, told_of(verb, resource))
+    assert tester.history() == [ended]
+
+
+def test_check_names_what_lacks_to_it(deploy: Deploy) -> None:
+    verb, resource = "get", "persistentvolumeclaims"
+    tester = deploy(repository=SIMULATED, change=without(verb, resource))
+    tester.await_run(1)
+
+    assert told_of(verb, resource) in tester.monitor("check")
 
 
 def test_by_its_registry_alone_a_tester_needs_no_pods(deploy: Deploy) -> None:
-    flags, rules = ["--image-source=registry"], allowed_but("create", "pods")
-    tester = deploy(SIMULATED, repository="avalanchego-simulated", flags=flags, rules=rules)
+    """The chart's Role has no such permission then."""
+    tester = deploy(repository=SIMULATED, settings={"imageSource": "registry"})
     ended = tester.await_end(1)
 
     assert (ended["outcome"], tester.versions()) == ("succeeded", {}), json.dumps(ended)
@@ -76,20 +130,21 @@ def test_by_its_registry_alone_a_tester_needs_no_pods(deploy: Deploy) -> None:
 
 
 def test_a_container_that_is_not_there_is_named(deploy: Deploy) -> None:
-    flags = ["--node-container-name=avalanche"]
-    tester = deploy(SIMULATED, repository="avalanchego-simulated", flags=flags)
-    said = refusal(tester)
+    def misnamed(found: JsonObject) -> None:
+        if found["kind"] == "StatefulSet":
+            for each in found["spec"]["template"]["spec"]["initContainers"]:
+                right = f"--node-container-name={NODE}"
+                each["args"] = [arg.replace(right, "--node-container-name=avalanche") for arg in each["args"]]
+
+    said = refusal(deploy(repository=SIMULATED, change=misnamed))
 
     assert said.startswith("2 "), said
-    assert (
-        "has no container 'avalanche' but 'bootstrap-monitor-init', 'bootstrap-monitor', 'avalanchego'"
-        in said
-    )
+    names = ", ".join(f"{each!r}" for each in (MONITOR, INIT, NODE))
+    assert f"has no container 'avalanche' but {names}" in said
 
 
 def test_a_simulated_node_is_tested_like_a_real_one(deploy: Deploy) -> None:
-    environment = {**SIMULATED, "SIMULATE_BOOTSTRAP_SECONDS": "2"}
-    tester = deploy(environment, repository="avalanchego-simulated")
+    tester = deploy(repository=SIMULATED, node_environment={"SIMULATE_BOOTSTRAP_SECONDS": "2"})
     ended = tester.await_end(1)
 
     assert (ended["outcome"], ended["network"]) == ("succeeded", "fuji"), json.dumps(ended)

@@ -16,16 +16,16 @@ from e2e.conftest import Deploy, deployed
 from e2e.tester import DeployedTester
 from testbed.bed import Bed, until
 
-FLAGS = (
-    "--crash-limit=2",
-    "--start-timeout=20s",
-    "--unhealthy-timeout=5s",
-    "--stall-warning=5s",
-    "--stall-timeout=30s",
-    "--deadline=90s",
-    "--disk-floor=0",
-    "--node-timeout=500ms",
-)
+SETTINGS = {
+    "crashLimit": 2,
+    "startTimeout": "20s",
+    "unhealthyTimeout": "5s",
+    "stallWarning": "5s",
+    "stallTimeout": "30s",
+    "deadline": "90s",
+    "diskFloor": 0,
+    "nodeTimeout": "500ms",
+}
 # A real limit: what a build takes beyond it is its end.
 RESOURCES = {"limits": {"memory": "192Mi"}}
 GOOD = {"BOOTSTRAP_SECONDS": "2"}
@@ -39,9 +39,8 @@ def tester(bed: Bed) -> Iterator[DeployedTester]:
             bed,
             stack,
             "verdicts",
-            {"AVAGO_NETWORK_ID": "fuji"},
-            "avalanchego-simulated",
-            flags=FLAGS,
+            repository="avalanchego-simulated",
+            settings=SETTINGS,
             node_resources=RESOURCES,
         )
         found.await_end(1)
@@ -126,9 +125,8 @@ def test_a_bad_build_fails_with_its_reason(
 def test_a_build_that_fills_its_volume_is_the_testbeds_fault(deploy: Deploy) -> None:
     """The end is recorded though nothing is free, and the next build finds the volume cleared."""
     found = deploy(
-        {"AVAGO_NETWORK_ID": "fuji"},
         repository="avalanchego-simulated",
-        flags=("--crash-limit=50",),
+        settings={"crashLimit": 50},
         volume_mib=96,
     )
     found.await_end(1)

@@ -7,12 +7,15 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from e2e.installed import Tester
 from prometheus_client.parser import text_string_to_metric_families
 from testbed import manifests
 from testbed.bed import Bed, until
 
 VERSIONS_ANNOTATION = "avalanche.avax.network/avalanchego-versions"
-MARKER = "/node/marker"
+MARKER = "/data/avalanchego/marker"
+NODE, MONITOR, INIT = "avalanchego", "bootstrap-monitor", "bootstrap-monitor-init"
+WEB_PORT = 9641
 JsonObject = dict[str, Any]
 
 
@@ -21,7 +24,7 @@ class DeployedTester:
 
     present: ClassVar[list[DeployedTester]] = []
 
-    def __init__(self, bed: Bed, tester: manifests.Tester, repository: str) -> None:
+    def __init__(self, bed: Bed, tester: Tester, repository: str) -> None:
         self.bed, self.tester, self._repository = bed, tester, repository
         self.namespace = tester.namespace
 
@@ -50,35 +53,34 @@ class DeployedTester:
             "exec",
             f"--namespace={self.namespace}",
             self.tester.pod,
-            f"--container={manifests.MONITOR}",
+            f"--container={MONITOR}",
             "--",
             "bootstrap-monitor",
             *arguments,
         )
 
-    def create(self) -> None:
-        """Create everything of it."""
+    def prepare(self) -> None:
+        """Make its namespace and its volume."""
         DeployedTester.present.append(self)
-        bed, storage_class = self.bed, None
         self.bed.apply(manifests.namespace(self.namespace))
-        if bed.volumes:
-            storage_class, path = self.namespace, f"{bed.volumes}/{self.namespace}"
+        if self.tester.has_own_class:
+            path = f"{self.bed.volumes}/{self.tester.volume}"
             self._on_node("mkdir", "-p", path)
             if self.tester.volume_mib:
                 size = f"size={self.tester.volume_mib}m,mode=0777"
                 self._on_node("mount", "-t", "tmpfs", "-o", size, "tmpfs", path)
-            bed.apply(manifests.local_volume(self.namespace, path, bed.node))
-        bed.apply(
-            *manifests.access(self.tester),
-            manifests.claim(self.tester, storage_class),
-            manifests.stateful_set(self.tester),
-        )
+            self.bed.apply(manifests.local_volume(self.tester.volume, path, self.bed.node))
 
     def remove(self) -> None:
         """Remove everything of it; its volume's folder goes with the cluster."""
         DeployedTester.present.remove(self)
-        self.bed.run("delete", "namespace", self.namespace, "--wait=false")
-        self.bed.run("delete", "persistentvolume", self.namespace, "--ignore-not-found", "--wait=false")
+        for kind, name in (
+            ("namespace", self.namespace),
+            ("persistentvolume", self.tester.volume),
+            ("validatingadmissionpolicybinding", self.tester.policy),
+            ("validatingadmissionpolicy", self.tester.policy),
+        ):
+            self.bed.run("delete", kind, name, "--ignore-not-found", "--wait=false")
 
     def pod(self) -> JsonObject | None:
         """Its pod as it is now."""
@@ -95,7 +97,7 @@ class DeployedTester:
             "image",
             f"--namespace={self.namespace}",
             f"statefulset/{self.tester.name}",
-            f"{manifests.NODE}={image}",
+            f"{NODE}={image}",
         )
 
     def versions(self) -> JsonObject:
@@ -114,7 +116,7 @@ class DeployedTester:
             "exec",
             f"--namespace={self.namespace}",
             self.tester.pod,
-            f"--container={manifests.NODE}",
+            f"--container={NODE}",
         )
         return self.bed.run(*arguments, "--", "sh", "-c", command)
 
@@ -150,12 +152,21 @@ class DeployedTester:
         arguments = ["logs", f"--namespace={self.namespace}", self.tester.pod, f"--container={container}"]
         return self.bed.run(*arguments, *(["--previous"] if previous else []), check=False)
 
+    def log_until(self, container: str, words: str, seconds: float = 180) -> str:
+        """What a container has said once it has said these words."""
+
+        def look() -> str | None:
+            said = self.log(container) + self.log(container, previous=True)
+            return said if words in said else None
+
+        return until(look, seconds, f"{container} says {words!r}", self.told)
+
     def await_run(self, number: int, seconds: float = 240, *, uid_other_than: str = "") -> JsonObject:
-        """The run of that number once its node is watched: the run's JSON."""
+        """The run of that number once its node runs and is watched: the run's JSON."""
 
         def look() -> JsonObject | None:
             pod = self.pod()
-            if pod is None or pod["metadata"]["uid"] == uid_other_than:
+            if pod is None or pod["metadata"]["uid"] == uid_other_than or not _node_runs(pod):
                 return None
             return next((each for each in self.history() if each["run"] == number), None)
 
@@ -176,9 +187,7 @@ class DeployedTester:
             pod = self.pod()
             if pod is None or pod["metadata"]["uid"] == uid:
                 return None
-            states = pod.get("status", {}).get("containerStatuses", ())
-            runs = any(each["name"] == manifests.NODE and "running" in each["state"] for each in states)
-            return str(pod["metadata"]["uid"]) if runs else None
+            return str(pod["metadata"]["uid"]) if _node_runs(pod) else None
 
         return until(look, seconds, "another pod runs the node", self.told)
 
@@ -191,15 +200,12 @@ class DeployedTester:
         """All that there is to know of it."""
         parts = [
             self.bed.run("describe", "pods", f"--namespace={self.namespace}", check=False)[-6000:],
-            *(
-                f"--- {name}\n{self.log(name)[-3000:]}"
-                for name in (manifests.INIT, manifests.MONITOR, manifests.NODE)
-            ),
+            *(f"--- {name}\n{self.log(name)[-3000:]}" for name in (INIT, MONITOR, NODE)),
         ]
         return "\n".join(parts)
 
     def _served(self, path: str) -> str:
-        pod = f"/api/v1/namespaces/{self.namespace}/pods/{self.tester.pod}:{manifests.WEB_PORT}"
+        pod = f"/api/v1/namespaces/{self.namespace}/pods/{self.tester.pod}:{WEB_PORT}"
         text = self.bed.run("get", "--raw", f"{pod}/proxy{path}", check=False)
         return "" if text.startswith("Error from server") else text
 
@@ -210,7 +216,12 @@ class DeployedTester:
         return template
 
     def _node(self, spec: JsonObject) -> JsonObject:
-        return next(each for each in spec["containers"] if each["name"] == manifests.NODE)
+        return next(each for each in spec["containers"] if each["name"] == NODE)
 
     def _on_node(self, *command: str) -> None:
         subprocess.run([*self.bed.on_node, *command], check=True, capture_output=True)
+
+
+def _node_runs(pod: JsonObject) -> bool:
+    states = pod.get("status", {}).get("containerStatuses", ())
+    return any(each["name"] == NODE and "running" in each["state"] for each in states)

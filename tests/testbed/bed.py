@@ -116,20 +116,31 @@ def until(
         time.sleep(_STEP_SECONDS)
 
 
+def kubernetes_versions(kubeconfig: str, registry: str) -> tuple[str, ...]:
+    """The versions of Kubernetes to test on, the whole suite on the first; "" where a cluster has its own."""
+    if kubeconfig or registry or _has_kind():
+        return ("",)
+    return tuple(_provision("--kubernetes-versions").split())
+
+
 @contextlib.contextmanager
-def bed_of(kubeconfig: str, registry: str) -> Iterator[Bed]:
-    """The cluster to test on.
+def bed_of(kubeconfig: str, registry: str, kubernetes_version: str = "") -> Iterator[Bed]:
+    """The cluster to test on; of that version, else of the first of `kubernetes_versions`.
 
     Raises:
         BedMissingError: there is none, and why.
     """
+    versions = kubernetes_versions(kubeconfig, registry)
+    if kubernetes_version not in ("", *versions):
+        known = ", ".join(versions) or "the cluster's own version"
+        raise BedMissingError(f"no Kubernetes {kubernetes_version} here, only {known}")
     if kubeconfig or registry:
         yield _given(kubeconfig, registry)
-    elif shutil.which("kind") and _container_engine():
+    elif _has_kind():
         with _kind() as bed:
             yield bed
     elif os.geteuid() == 0 and Path("/etc/debian_version").exists():
-        with _binaries() as bed:
+        with _binaries(kubernetes_version or versions[0]) as bed:
             yield bed
     else:
         raise BedMissingError(
@@ -148,21 +159,17 @@ def network() -> JsonObject:
 def _given(kubeconfig: str, registry: str) -> Bed:
     kubectl = shutil.which("kubectl")
     if not (kubeconfig and registry):
-        raise BedMissingError(
-            "--kubeconfig and --registry go together: the cluster pulls the images from there"
-        )
+        raise BedMissingError("--kubeconfig and --registry go together: the cluster pulls images from there")
     if kubectl is None:
         raise BedMissingError("--kubeconfig needs kubectl on the PATH")
     _provision("kind")
     return Bed(Path(kubeconfig), kubectl, registry)
 
 
-def _container_engine() -> bool:
-    return (
-        subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
-        if (shutil.which("docker"))
-        else False
-    )
+def _has_kind() -> bool:
+    if not (shutil.which("kind") and shutil.which("docker")):
+        return False
+    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
 
 
 @contextlib.contextmanager
@@ -190,9 +197,9 @@ def _kind() -> Iterator[Bed]:
 
 
 @contextlib.contextmanager
-def _binaries() -> Iterator[Bed]:
+def _binaries(version: str) -> Iterator[Bed]:
     _provision()
-    kubernetes = _provision("--where-kubernetes").strip()
+    kubernetes = _provision("--where-kubernetes", version).strip()
     # It ends when its standard input does: also when this process is killed.
     hold = 'echo "ready $TESTBED_STATE"; read -r _'
     with subprocess.Popen(
@@ -229,11 +236,10 @@ def _child(pid: int) -> str:
 
 def _provision(*arguments: str) -> str:
     """Run it; what it prints for people is shown as it comes."""
-    asked = bool(arguments) and arguments[0].startswith("--")
     done = subprocess.run(
         [FOLDER / "provision", *arguments],
         env=os.environ | {"PYTHON": sys.executable},
-        stdout=subprocess.PIPE if asked else None,
+        stdout=subprocess.PIPE if any(each.startswith("--") for each in arguments) else None,
         text=True,
         check=False,
     )

@@ -1,6 +1,8 @@
 # What the test bed is made of; sourced by its scripts.  Each of these can be set from outside.
 # shellcheck shell=bash
-KUBERNETES_VERSION=${KUBERNETES_VERSION:-1.34.4}
+# The oldest comes first, and the whole suite runs on it: what it accepts, the fields of manifests included, later ones
+# keep.  What later ones changed is for a small set of tests, on each of them.
+KUBERNETES_VERSIONS=${KUBERNETES_VERSIONS:-1.34.4 1.37.2}
 AVALANCHEGO_VERSION=${AVALANCHEGO_VERSION:-1.14.2}
 
 # One set of sources, two builds: they differ in the commit that they report, and so in their digest.
@@ -16,13 +18,14 @@ PROJECT=$(cd "$TESTBED/../.." && pwd)
 # A result is a folder that appears at once and complete: it is made under another name, then renamed.
 # usage: make_once RESULT COMMAND...    COMMAND gets the folder to fill as its last argument
 make_once() {
-  local result=$1 unfinished
+  local result=$1 unfinished started=$SECONDS
   shift
   [ -e "$result" ] && return
   mkdir -p "$(dirname "$result")"
   unfinished=$(mktemp -d "$result.unfinished-XXXXXX")
   "$@" "$unfinished"
   mv -T "$unfinished" "$result"
+  echo "made ${result##*/} in $((SECONDS - started)) s"
 }
 
 # A short name for what a result was made of: the files and folders that are given, and the words after --.

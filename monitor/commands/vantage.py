@@ -1,0 +1,170 @@
+"""What `check` can ask from where it runs: inside the tester's pod, or in another one."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from http import HTTPStatus
+
+from urllib3 import Timeout
+from urllib3.exceptions import HTTPError
+
+from monitor.bounded_http import BoundedPool, Bounds, body_of
+from monitor.checks import answers
+from monitor.checks.answers import MonitorAnswer
+from monitor.checks.findings import Finding, bad, doubtful, good, unchecked
+from monitor.checks.given import Given
+from monitor.configuration import NodeConfiguration, configuration_of
+from monitor.errors import ConfigurationError, MonitorError
+from monitor.ledger import LEDGER_FILE, open_read_only
+from monitor.node import NodeClient
+from monitor.pods import Container, Pod
+from monitor.references import ImageReference
+from monitor.registry import Registry, RegistryOptions
+from monitor.settings import DEFAULT_PORT, PodSettings, WaitSettings
+from monitor.volume import Volume, free_space
+
+_MONITOR_SECONDS = 10.0
+_MONITOR_BYTES = 4 << 20
+
+
+def asked_registry(image: str, settings: PodSettings, *, inside: bool) -> Finding:
+    """Ask the image's registry for the rolling tag, where it is to be asked at all."""
+    source = settings.image_source
+    if source == "pod":
+        return good(answers.REGISTRY, "not asked: --image-source pod has a pod look for new builds")
+    absent = [path for path in (settings.registry_config, settings.registry_ca) if path and not path.exists()]
+    if absent and not inside:
+        return unchecked(answers.REGISTRY, f"{absent[0]} is not mounted here, but in the tester's pod")
+    options = RegistryOptions(
+        settings.registry_config,
+        settings.registry_ca,
+        settings.registry_plain_http,
+        settings.registry_auth_host,
+    )
+    try:
+        repository = ImageReference.parse(image).repository
+        options.check()
+        with closing(Registry(repository, settings.rolling_tag, options)) as registry:
+            answer: str | MonitorError = registry.digest()
+    except MonitorError as error:
+        return answers.registry_finding(image, source, error)
+    return answers.registry_finding(f"{repository}:{settings.rolling_tag}", source, answer)
+
+
+def seen_inside(node: Container | None, settings: PodSettings) -> Iterator[Finding]:
+    """The volume's file system, the ledger on it, and the node itself."""
+    yield from _data_folder(settings)
+    if node is not None:
+        misplaced = answers.node_address_finding(node, settings.node_url)
+        if misplaced:
+            yield misplaced
+    try:
+        with closing(NodeClient(settings.node_url, settings.node_timeout)) as client:
+            yield answers.node_finding(client.read(), settings.node_url, _expected(node, settings))
+    except ConfigurationError as error:
+        yield bad(answers.NODE, error)
+
+
+def seen_from_elsewhere(pod: Pod, node: Container | None, told: Given) -> Iterator[Finding]:
+    """What the tester's monitor answers, and what it says of the node."""
+    if node is not None:
+        misplaced = answers.node_address_finding(node, told.settings.node_url)
+        if misplaced:
+            yield misplaced
+    obstacle = _unaskable(pod, told)
+    if obstacle is not None:
+        yield obstacle
+        yield unchecked(answers.NODE, "the monitor could not be asked")
+        return
+    host, port = _address(pod, told)
+    answer = monitor_answer(host, port)
+    yield answers.monitor_finding(f"http://{host}:{port}", answer)
+    if isinstance(answer, MonitorAnswer):
+        yield answers.seen_node_finding(answer)
+    else:
+        yield unchecked(answers.NODE, "the monitor could not be asked")
+
+
+def _unaskable(pod: Pod, told: Given) -> Finding | None:
+    """Why the monitor is not even asked."""
+    if told.wait is None:
+        return unchecked(answers.MONITOR, "there is no sidecar to ask")
+    state = pod.states.get(told.wait.container.name)
+    if state is not None and not state.running:
+        return answers.stopped_monitor_finding(told.wait.container.name, state.reason)
+    if isinstance(told.wait.settings, WaitSettings) and told.wait.settings.tls:
+        return unchecked(answers.MONITOR, "it serves HTTPS by a certificate that is not of the pod's address")
+    return None if pod.address else unchecked(answers.MONITOR, "the pod has no address yet")
+
+
+def _address(pod: Pod, told: Given) -> tuple[str, int]:
+    """Where the monitor serves: host, as it stands in an address, and port."""
+    settings = told.wait.settings if told.wait else None
+    port = settings.listen[1] if isinstance(settings, WaitSettings) else DEFAULT_PORT
+    return f"[{pod.address}]" if ":" in pod.address else pod.address, port
+
+
+def monitor_answer(host: str, port: int, seconds: float = _MONITOR_SECONDS) -> MonitorAnswer | str:
+    """Ask a monitor; or why it did not answer."""
+    bounds = Bounds()
+    with closing(BoundedPool(host, port, maxsize=1, bounds=bounds)) as pool:
+
+        def ask(path: str) -> tuple[int, bytes]:
+            bounds.ends_at, bounds.bytes_left = time.monotonic() + seconds, _MONITOR_BYTES
+            response = pool.request(
+                "GET",
+                path,
+                timeout=Timeout(connect=seconds, read=seconds),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            return response.status, body_of(response)
+
+        try:
+            ready, _ = ask("/-/ready")
+            status, body = ask("/api/v1/status")
+            found = json.loads(body)
+        except (HTTPError, OSError, ValueError) as error:
+            return str(error)
+    if status != HTTPStatus.OK or not isinstance(found, dict):
+        return f"/api/v1/status is answered by {status}"
+    return MonitorAnswer(ready == HTTPStatus.OK, found)
+
+
+def _data_folder(settings: PodSettings) -> Iterator[Finding]:
+    data_dir = settings.data_dir
+    if not data_dir.is_absolute():
+        yield unchecked(answers.DATA_FOLDER, "nothing tells where it is: give --data-dir")
+        return
+    if not data_dir.is_dir():
+        yield bad(answers.DATA_FOLDER, f"{data_dir}: no such folder; mount the node's volume there")
+        yield unchecked(answers.LEDGER, "its folder is not there")
+        return
+    try:
+        size_bytes, available_bytes = free_space(data_dir)
+        data = Volume(data_dir).node_data()
+        yield answers.data_folder_finding(data, size_bytes, available_bytes, settings)
+    except MonitorError as error:
+        yield bad(answers.DATA_FOLDER, error)
+    if not (data_dir / LEDGER_FILE).exists():
+        yield doubtful(answers.LEDGER, f"there is none in {data_dir} yet: init makes it")
+        return
+    try:
+        with closing(open_read_only(data_dir)) as ledger:
+            yield answers.ledger_finding(ledger.last())
+    except MonitorError as error:
+        yield bad(answers.LEDGER, error)
+
+
+def _expected(node: Container | None, settings: PodSettings) -> NodeConfiguration | None:
+    """What it should bootstrap; `None` where that cannot be read, of which another finding tells."""
+    if node is None:
+        return None
+    try:
+        return configuration_of(node, settings.network or None, settings.settled_sync_mode)
+    except ConfigurationError:
+        return None

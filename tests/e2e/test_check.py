@@ -1,0 +1,33 @@
+"""`check` finds nothing wrong with what the chart installs, from inside the pod and from the release's own test."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from e2e.conftest import Deploy
+from e2e.installed import RELEASE, Release
+from testbed.bed import until
+
+
+@pytest.mark.every_kubernetes
+@pytest.mark.parametrize("native", [True, False], ids=["native sidecar", "plain sidecar"])
+def test_all_is_well_with_a_tester_that_works(deploy: Deploy, *, native: bool) -> None:
+    environment = {"SIMULATE_BOOTSTRAP_SECONDS": "2"}
+    tester = deploy(repository="avalanchego-simulated", node_environment=environment, native_sidecar=native)
+    ended = tester.await_end(1)
+    assert ended["outcome"] == "succeeded", tester.told()
+
+    inside = json.loads(tester.monitor("check", "--json"))
+    wrong = [each for each in inside["checks"] if each["result"] != "ok"]
+    assert (inside["ok"], wrong) == (True, [])
+
+    until(lambda: tester.status().get("phase") == "idle", 60, "it waits for a build", tester.told)
+    said = Release(tester.bed, [tester.tester]).helm("test", RELEASE, "--logs")
+    lines = [each for each in said.splitlines() if each.startswith(("ok ", "warn ", "FAIL "))]
+    assert lines, said
+    assert all(each.startswith("ok ") for each in lines), said
+
+    newer = tester.push_variant({"COMMIT": "2" * 40})
+    assert tester.await_end(2)["outcome"] == "succeeded", tester.told()
+    assert tester.image().endswith(newer)

@@ -1,0 +1,69 @@
+"""Two testers of one release in one namespace have nothing to do with each other."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from e2e.conftest import made
+from e2e.installed import Release
+from e2e.tester import DeployedTester
+from testbed.bed import Bed
+
+REPOSITORY = "avalanchego-simulated"
+
+
+@pytest.fixture(scope="module")
+def neighbours(bed: Bed) -> Iterator[tuple[DeployedTester, DeployedTester]]:
+    with contextlib.ExitStack() as stack:
+        one = made(bed, stack, "neighbours", REPOSITORY, node_environment={"SIMULATE_BOOTSTRAP_SECONDS": "2"})
+        tag = f"{one.tester.rolling_tag}-other"
+        tester = replace(one.tester, key="other", rolling_tag=tag, sync_mode="full-sync")
+        other = DeployedTester(bed, tester, REPOSITORY)
+        other.push_variant({"COMMIT": "4" * 40, "BOOTSTRAP_SECONDS": "2"})
+        stack.callback(other.remove)
+        other.prepare()
+        Release(bed, [one.tester, other.tester]).install()
+        yield one, other
+
+
+def test_each_has_results_of_its_own(neighbours: tuple[DeployedTester, DeployedTester]) -> None:
+    one, other = neighbours
+    results = [each.await_end(1) for each in neighbours]
+
+    assert [each["outcome"] for each in results] == ["succeeded"] * 2
+    assert [each["syncMode"] for each in results] == ["c-chain-state-sync", "full-sync"]
+    assert one.image() != other.image()
+    newer = one.push_variant({"COMMIT": "3" * 40})
+    assert one.await_end(2)["commit"] == "3" * 40
+    assert one.image().endswith(newer)
+    assert [each["run"] for each in other.history()] == [1]
+
+
+@pytest.mark.parametrize("verb", ["get", "delete"])
+@pytest.mark.parametrize("which", ["pod", "check pod"])
+def test_neither_sees_the_others_pods(
+    neighbours: tuple[DeployedTester, DeployedTester], verb: str, which: str
+) -> None:
+    one, other = neighbours
+    account = f"system:serviceaccount:{one.namespace}:{one.tester.name}"
+
+    def may(tester: DeployedTester) -> str:
+        name = tester.tester.pod if which == "pod" else f"{tester.tester.name}-version-check"
+        asked = ("auth", "can-i", verb, f"pod/{name}", f"--as={account}", f"--namespace={one.namespace}")
+        return one.bed.run(*asked, check=False).strip()
+
+    assert (may(one), may(other)) == ("yes", "no")
+
+
+def test_neither_changes_the_others_statefulset(
+    neighbours: tuple[DeployedTester, DeployedTester],
+) -> None:
+    one, other = neighbours
+    account = f"system:serviceaccount:{one.namespace}:{one.tester.name}"
+    for tester, answer in ((one, "yes"), (other, "no")):
+        name = f"statefulset/{tester.tester.name}"
+        asked = ("auth", "can-i", "patch", name, f"--as={account}", f"--namespace={one.namespace}")
+        assert one.bed.run(*asked, check=False).strip() == answer
