@@ -15,6 +15,7 @@ from monitor.texts import (
     LATE,
     MARKS,
     MEASURES,
+    SILENT_SECONDS,
     build_text,
     chain_progress_text,
     count_text,
@@ -26,8 +27,6 @@ from monitor.texts import (
 )
 from monitor.view import Status
 
-# Ticks come every few seconds; one that is older than this does not come late.
-SILENT_SECONDS = 120.0
 _COLORS = {Outcome.SUCCEEDED: "green", Outcome.FAILED: "red", Outcome.SUPERSEDED: "dim"}
 
 
