@@ -84,8 +84,8 @@ def _health(status: Status) -> _Tile:
         return "Node", "", UNKNOWN, ("not seen yet",)
     restarts = run.bookkeeping.node_restarts if run else 0
     details = (
-        f"{restarts} restart{'' if restarts == 1 else 's'} in this run",
-        "" if node.peers is None else f"{node.peers:,} peers",
+        f"{_counted(restarts, 'restart')} in this run",
+        "" if node.peers is None else _counted(node.peers, "peer"),
     )
     underway = run is not None and run.open and not node.bootstrapped
     if not node.up:
@@ -94,3 +94,7 @@ def _health(status: Status) -> _Tile:
         return "Node", "", "not healthy yet", details
     tone, mark = _HEALTHS.get(node.health, ("", "?"))
     return "Node", tone, f"{mark} {node.health}", details
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
