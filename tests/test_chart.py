@@ -43,7 +43,11 @@ class Drawn:
         ]
 
     def texts(self, kind: str) -> list[str]:
-        return [each.text or "" for each in self.root.iter("text") if each.get("class") == kind]
+        """The texts of a class, or of it and others."""
+        return [each.text or "" for each in self.root.iter("text") if kind in each.get("class", "").split()]
+
+    def numbers(self) -> list[str]:
+        return [each for each in self.texts("across") if each not in self.texts("version")]
 
     def band(self) -> tuple[float, float] | None:
         """Its upper and lower edge, in pixels."""
@@ -70,7 +74,7 @@ def test_runs_stand_from_old_to_new_each_at_its_duration() -> None:
         run=ended(3, duration_seconds=hours[3]),
         results=tuple(ended(number, duration_seconds=seconds) for number, seconds in hours.items()),
     )
-    assert found.texts("across") == ["1", "2", "3"]
+    assert found.numbers() == ["1", "2", "3"]
     assert [mark.x for mark in found.marks] == sorted(mark.x for mark in found.marks)
     half, two, one = (ZERO - mark.y for mark in found.marks)
     assert two / one == pytest.approx(2, rel=0.01)
@@ -132,12 +136,12 @@ def test_only_runs_of_what_is_tested_now_are_compared() -> None:
         ended(2, sync_mode=SyncMode.C_CHAIN_STATE_SYNC),
         ended(1, testbed="other"),
     )
-    assert Drawn(run=results[0], results=results).texts("across") == ["4"]
+    assert Drawn(run=results[0], results=results).numbers() == ["4"]
 
 
 def test_the_newest_twenty_are_shown_with_the_one_that_is_open() -> None:
     results = tuple(ended(number) for number in range(30, 10, -1))
-    assert Drawn(run=run(number=31), results=results).texts("across") == [str(n) for n in range(12, 32)]
+    assert Drawn(run=run(number=31), results=results).numbers() == [str(n) for n in range(12, 32)]
 
 
 def test_a_version_stands_under_the_first_run_of_it() -> None:
@@ -150,8 +154,22 @@ def test_a_version_stands_under_the_first_run_of_it() -> None:
     )
     versions = ["odd", "bbbbbbbbbbb…", "1.14.2", "1.14.3-with…"]
     found = Drawn(run=results[0], results=results)
-    assert found.texts("across version") == versions
+    assert found.texts("version") == versions
     assert found.texts("along") == versions
+
+
+@pytest.mark.parametrize(
+    ("versions", "crowded"),
+    [(("1.14.2", "1.14.3"), False), (("1.14.2", "1.14.3-rc.1"), True), (("1.14.3-rc.1",), False)],
+    ids=["short", "long", "only one"],
+)
+def test_versions_that_do_not_fit_beside_each_other_stand_upright(
+    versions: tuple[str, ...], *, crowded: bool
+) -> None:
+    results = tuple(of_version(number, versions[number % len(versions)]) for number in range(20, 0, -1))
+    found = Drawn(run=results[0], results=results)
+    assert ("crowded" in found.root.get("class", "").split()) == crowded
+    assert found.texts("other") == [str(number) for number in range(1, 21, 2)], "hidden where it is narrow"
 
 
 @pytest.mark.parametrize(

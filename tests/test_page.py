@@ -244,7 +244,7 @@ def test_it_shows_how_the_run_comes_along(part: str, changes: dict[str, Any], wo
         pytest.param({"progress": PROGRESS, "at": NOW.wall + 301}, "Expected end due", id="overdue"),
         pytest.param(
             {"phase": Phase.SOAKING, "run": run(number=6, bookkeeping=SOAKING)},
-            "Healthy since 1970-01-12 13:45:40Z",
+            "Healthy for 1m since 1970-01-12 13:45:40Z",
             id="soaking",
         ),
         pytest.param({}, "Disk 1.0 GiB 8.0 GiB of 10.0 GiB free", id="disk"),

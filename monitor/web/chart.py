@@ -6,7 +6,7 @@ they are in pixels, and text keeps its size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from monitor.baseline import Limit
 from monitor.durations import duration_text
@@ -21,6 +21,7 @@ _NUMBERS, _VERSIONS = _BOTTOM + 20, _BOTTOM + 40
 _LEAST_COLUMNS = 8
 _MOST_GRID_LINES = 5
 _VERSION_CHARACTERS = 12
+_CROWDED_CHARACTERS = 140  # in all, if each run had the longest version: more do not fit beside each other
 _STEPS_SECONDS = (
     *(1, 2, 5, 10, 15, 30),
     *(60 * minutes for minutes in (1, 2, 5, 10, 15, 30)),
@@ -47,13 +48,17 @@ def chart(status: Status) -> str:
     longest = max([_seconds(run) or 0.0 for run in runs] + ([limit.limit] if limit else []))
     step = next((each for each in _STEPS_SECONDS if longest <= each * _MOST_GRID_LINES), _STEPS_SECONDS[-1])
     scale = _Scale(longest * 1.05 or step, len(runs))
+    versions = _versions(runs)
+    crowded = len(versions) > 1 and len(runs) * max(map(len, versions.values())) > _CROWDED_CHARACTERS
     label = f"Durations of the newest {len(runs)} runs, oldest first; the table below has the figures"
     return (
-        f'<figure id="chart">{_legend(runs, limit)}<svg class="plot" role="img" aria-label="{label}">'
+        f'<figure id="chart">{_legend(runs, limit)}'
+        f'<svg class="plot{" crowded" if crowded else ""}" role="img" aria-label="{label}">'
         + (_band(limit, scale) if limit else "")
         + _grid(step, scale)
-        + "".join(_mark(run, index, scale) for index, run in enumerate(runs))
-        + _versions(runs, scale)
+        + "".join(_mark(run, scale.x(index), scale) for index, run in enumerate(runs))
+        + "".join(_number(run, scale.x(index), len(runs) - index) for index, run in enumerate(runs))
+        + "".join(_version(text(name), scale.x(index)) for index, name in versions.items())
         + "</svg></figure>"
     )
 
@@ -110,9 +115,9 @@ def _band(limit: Limit, scale: _Scale) -> str:
     )
 
 
-def _mark(run: Run, index: int, scale: _Scale) -> str:
-    """A run's shape at its duration, over its number."""
-    x, seconds = scale.x(index), _seconds(run)
+def _mark(run: Run, x: str, scale: _Scale) -> str:
+    """A run's shape at its duration."""
+    seconds = _seconds(run)
     y = scale.y(seconds or 0.0)
     how = f"{run.outcome or OPEN}{f': {run.reason}' if run.reason else ''}"
     took = "duration unknown" if seconds is None else duration_text(seconds)
@@ -121,24 +126,32 @@ def _mark(run: Run, index: int, scale: _Scale) -> str:
         f'<line class="stem" x1="{x}" x2="{x}" y1="{_BOTTOM}" y2="{y:.1f}"/>'
         f'<svg class="{run.outcome or OPEN}" x="{x}" y="{y:.1f}" overflow="visible"><title>{told}</title>'
         f'<circle r="10" fill="transparent"/>{_SHAPES[run.outcome or OPEN]}</svg>'
-        f'<text class="across" x="{x}" y="{_NUMBERS}">{run.number}</text>'
     )
 
 
-def _versions(runs: Sequence[Run], scale: _Scale) -> str:
-    """The version under the first run of each stretch of it: across, and along for a narrow screen."""
-    shown, before = "", ""
-    for index, run in enumerate(runs):
-        name = version_text(run.build) or run.build.image.rpartition("sha256:")[2]
-        if name != before:
-            cut = name if len(name) <= _VERSION_CHARACTERS else name[: _VERSION_CHARACTERS - 1] + "…"
-            shown += (
-                f'<text class="across version" x="{scale.x(index)}" y="{_VERSIONS}">{text(cut)}</text>'
-                f'<svg x="{scale.x(index)}" y="{_NUMBERS + 10}" overflow="visible">'
-                f'<text class="along" transform="rotate(-90)" y="4">{text(cut)}</text></svg>'
-            )
-        before = name
-    return shown
+def _number(run: Run, x: str, age: int) -> str:
+    """The number under a run; of many, a narrow screen shows every other one."""
+    kind = "across" if age % 2 else "across other"
+    return f'<text class="{kind}" x="{x}" y="{_NUMBERS}">{run.number}</text>'
+
+
+def _versions(runs: Sequence[Run]) -> Mapping[int, str]:
+    """The version of each stretch of runs, cut to what fits, by the place of the first."""
+    names = [version_text(run.build) or run.build.image.rpartition("sha256:")[2] for run in runs]
+    return {
+        index: name if len(name) <= _VERSION_CHARACTERS else name[: _VERSION_CHARACTERS - 1] + "…"
+        for index, name in enumerate(names)
+        if index == 0 or name != names[index - 1]
+    }
+
+
+def _version(html: str, x: str) -> str:
+    """Across, and along for where there is no room for that; the style shows one of them."""
+    return (
+        f'<text class="across version" x="{x}" y="{_VERSIONS}">{html}</text>'
+        f'<svg x="{x}" y="{_NUMBERS + 10}" overflow="visible">'
+        f'<text class="along" transform="rotate(-90)" y="4">{html}</text></svg>'
+    )
 
 
 def _legend(runs: Sequence[Run], limit: Limit | None) -> str:

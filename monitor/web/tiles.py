@@ -54,7 +54,8 @@ def _end(status: Status) -> _Tile:
         since = UNKNOWN if ended_at is None else f"{length(max(0, status.at - ended_at))} ago"
         return "Ended", "", since, (time(ended_at) if ended_at else "",)
     if status.phase is Phase.SOAKING and run.bookkeeping.healthy:
-        return "Healthy", "good", "since", (time(run.bookkeeping.healthy.since_wall),)
+        healthy_at = run.bookkeeping.healthy.since_wall
+        return "Healthy for", "good", length(max(0, status.at - healthy_at)), (f"since {time(healthy_at)}",)
     chains = status.progress.chains.values() if status.progress else ()
     end_at = max((chain.end_at for chain in chains if chain.end_at is not None), default=None)
     if end_at is None:

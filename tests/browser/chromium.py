@@ -70,12 +70,14 @@ class Browser:
         self._log("performance")
         self._log("browser")
         self._command("Emulation.setScriptExecutionDisabled", value=not view.scripts)
-        self._command(
-            "Emulation.setEmulatedMedia",
-            features=[{"name": "prefers-color-scheme", "value": "dark" if view.dark else "light"}],
-        )
-        self._resize(view.width, _HEIGHT)
+        self.look(view)
         self._driver.get(url)
+
+    def look(self, view: View) -> None:
+        """Look at the same page in another way."""
+        color = {"name": "prefers-color-scheme", "value": "dark" if view.dark else "light"}
+        self._command("Emulation.setEmulatedMedia", features=[color])
+        self._resize(view.width, _HEIGHT)
 
     def run(self, script: str, *arguments: object) -> Any:
         """What a script of the test's returns, by `return`; the page's own policy does not bind it."""

@@ -123,6 +123,11 @@ def served() -> Iterator[Served]:
         yield Served(shown, f"http://{HOST}:{server.port}/")
 
 
+def come_back(browser: Browser) -> None:
+    """As when a person comes back to the page from another: it refreshes itself at once."""
+    browser.run("document.dispatchEvent(new Event('visibilitychange'))")
+
+
 def open_all_details(browser: Browser) -> None:
     browser.run("for (const each of document.querySelectorAll('details')) each.open = true")
 
@@ -267,6 +272,7 @@ def test_what_is_selected_is_not_taken_away(browser: Browser, served: Served) ->
     assert "c" * 40 in selected, "a digest that is cut by the style is copied whole"
     served.show(full_status(run=run(number=99), at=NOW.wall + 5))
     moment = browser.text("#as-of")
+    come_back(browser)
     eventually(lambda: browser.text("#as-of") != moment, "it is refreshed", REFRESHED_SECONDS)
     assert browser.run("return String(getSelection())") == selected
 
@@ -276,9 +282,11 @@ def test_it_says_so_when_the_monitor_does_not_answer_and_when_it_does_again(
 ) -> None:
     browser.open(served.url)
     served.shown.error = ValueError("broken")
+    come_back(browser)
     eventually(lambda: "does not answer" in browser.text("main"), "it says so", REFRESHED_SECONDS)
     assert browser.barriers() == []
     served.shown.error = None
+    come_back(browser)
     eventually(lambda: "does not answer" not in browser.text("main"), "it is over", REFRESHED_SECONDS)
 
 

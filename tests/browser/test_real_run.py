@@ -24,14 +24,15 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         yield found
 
 
-def looked_at(browser: Browser, story: Story, phase: str, folder: Path) -> str:
-    """What the page says, in each way to look at it; nothing may be wrong with it."""
+def looked_at(browser: Browser, story: Story, name: str, folder: Path) -> str:
+    """What the page says now, looked at in each way; nothing may be wrong with it."""
+    browser.open(story.page)
     for view in VIEWS:
-        browser.open(story.page, view)
-        browser.screenshot(folder / f"{phase}-{view}.png", view.width)
+        browser.look(view)
+        browser.screenshot(folder / f"{name}-{view}.png", view.width)
         assert browser.overflow_pixels() == 0
-        assert set(browser.asked_for()) == {story.page}
-        assert browser.complaints() == []
+    assert set(browser.asked_for()) == {story.page}
+    assert browser.complaints() == []
     return browser.text("main")
 
 
