@@ -18,7 +18,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 PROVISION = Path(__file__).with_name("provision")
 PHONE, DESKTOP = 360, 1400
-_HEIGHT = 800
+_HEIGHT, _MOST_HEIGHT = 800, 8000
 # Success criteria of levels A and AA, and what the makers of axe recommend beyond them.
 _RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
@@ -133,9 +133,9 @@ class Browser:
         """What the browser's console says: broken policies, failed scripts."""
         return [each["message"] for each in self._log("browser")]
 
-    def screenshot(self, file: Path, width: int) -> None:
-        """The whole page, to its end."""
-        height = int(self.run("return document.documentElement.scrollHeight"))
+    def screenshot(self, file: Path, width: int, most_height: int = _MOST_HEIGHT) -> None:
+        """The whole page, to its end or this height in pixels of its style."""
+        height = min(most_height, int(self.run("return document.documentElement.scrollHeight")))
         self._resize(width, height)
         shot = self._command("Page.captureScreenshot", format="png", optimizeForSpeed=False)
         file.parent.mkdir(parents=True, exist_ok=True)
