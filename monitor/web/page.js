@@ -28,6 +28,12 @@
     if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
   }
 
+  // After an upgrade the parts may be others, and the policy that came with this page does not know the new style.
+  function upgraded(next) {
+    const differs = (name) => next.querySelector(name)?.textContent !== document.querySelector(name).textContent;
+    return differs("style") || differs("body > script");
+  }
+
   async function refresh() {
     try {
       const answer = await fetch(location.pathname, {
@@ -35,6 +41,7 @@
       });
       if (!answer.ok) throw new Error(answer.statusText);
       const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (upgraded(next)) return location.reload();
       for (const part of parts) replace(part, next.getElementById(part.id));
       document.title = next.title;
       lost.hidden = true;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from email.message import Message
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from monitor.model import (
     Versions,
 )
 from monitor.view import ProgressStatus, Status
+from monitor.web.site import Answer, Site
 
 EVIL = "<script>document.title='owned'</script><img src=http://elsewhere.example/x onerror=alert(1)>\"'&"
 REFRESHED_SECONDS = 12.0
@@ -193,6 +195,10 @@ def test_without_scripts_all_of_it_is_there(browser: Browser, served: Served, wi
     assert browser.text("main") == with_scripts
     assert "Reloads every 30 s." in browser.text("footer")
     assert "refresh every" not in browser.text("footer")
+    (refresh,) = browser.run(
+        "return [...document.querySelectorAll('[http-equiv=refresh]')].map((it) => it.content)"
+    )
+    assert refresh == "30"
 
 
 def test_the_evidence_of_a_failure_is_one_click_away_with_the_keyboard(
@@ -232,6 +238,7 @@ def test_every_control_is_reached_by_the_keyboard_and_shows_that_it_is(
         assert outline == "solid", html
         reached.add(name)
     assert len(reached) == wanted, "each once"
+    assert "results" in reached, "a table that is wider than the screen is scrolled"
 
 
 def test_it_refreshes_itself_and_disturbs_nobody(browser: Browser, served: Served) -> None:
@@ -288,6 +295,32 @@ def test_it_says_so_when_the_monitor_does_not_answer_and_when_it_does_again(
     served.shown.error = None
     come_back(browser)
     eventually(lambda: "does not answer" not in browser.text("main"), "it is over", REFRESHED_SECONDS)
+
+
+class Upgradable(Site):
+    """A site whose page is another one from some moment on."""
+
+    upgraded = False
+
+    def answer(self, target: str, headers: Message) -> Answer:
+        found = super().answer(target, headers)
+        old, new = b"</style>", b"/* of the next version */</style>"
+        return replace(found, body=found.body.replace(old, new)) if Upgradable.upgraded else found
+
+
+def test_after_an_upgrade_of_the_monitor_the_page_is_loaded_anew(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Shown().site()
+    site = Upgradable(shown.registry, shown.load, shown.history, shown.healthy, shown.ready)
+    with serving(site) as server:
+        browser.open(f"http://{HOST}:{server.port}/")
+        browser.run("window.loaded = 'before'")
+        come_back(browser)
+        monkeypatch.setattr(Upgradable, "upgraded", True)
+        come_back(browser)
+        eventually(lambda: browser.run("return window.loaded") is None, "it is loaded anew")
+        assert "next version" in browser.run("return document.querySelector('style').textContent")
 
 
 def test_the_refresh_can_be_switched_off(browser: Browser, served: Served) -> None:
