@@ -16,9 +16,9 @@ EVIL = "<script>document.title='owned'"
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Its first node comes up slowly and has no peers at first, so that each phase lasts long enough to be seen."""
-    found = Story(tmp_path_factory.mktemp("story"), ("--soak=4s", "--stall-warning=3s", "--web-evidence"))
+    found = Story(tmp_path_factory.mktemp("story"), ("--soak=3s", "--stall-warning=2s", "--web-evidence"))
     found.install(
-        1, bootstrap_seconds=7, no_peers_seconds=6, listen_after_seconds=3, version=f"avalanchego/{EVIL}"
+        1, bootstrap_seconds=5, no_peers_seconds=5, listen_after_seconds=2.5, version=f"avalanchego/{EVIL}"
     )
     with found.lives():
         yield found
@@ -27,13 +27,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 def looked_at(browser: Browser, story: Story, name: str, folder: Path) -> str:
     """What the page says now, looked at in each way; nothing may be wrong with it."""
     browser.open(story.page)
+    said = browser.text("main")
     for view in VIEWS:
         browser.look(view)
         browser.screenshot(folder / f"{name}-{view}.png", view.width)
         assert browser.overflow_pixels() == 0
     assert set(browser.asked_for()) == {story.page}
     assert browser.complaints() == []
-    return browser.text("main")
+    return said
 
 
 # One life: each test goes on where the one before it ended.
@@ -53,7 +54,7 @@ def test_the_version_that_the_node_reports_stays_text(browser: Browser, story: S
 def test_a_crash_is_shown_with_what_the_node_said_last(
     browser: Browser, story: Story, tmp_path: Path
 ) -> None:
-    story.install(2, bootstrap_seconds=3, crash_at_share=0.5)
+    story.install(2, bootstrap_seconds=2, crash_at_share=0.5)
     story.reach(2, "idle")
     looked_at(browser, story, "failed", tmp_path)
     browser.run("document.querySelector('#summary-2').click()")
