@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from monitor.model import Build, ChainLog, Counts, Outcome
 from monitor.regression import Measure, Regression, compare_link
 
 MARKS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.SUPERSEDED: "–"}  # noqa: RUF001 - a dash
+_CLIENT = re.compile(r"^[\w.-]+/")
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
 SILENT_SECONDS = 120.0  # ticks come every few seconds; one that is older than this does not come late
@@ -52,8 +54,7 @@ def minute_text(unix_seconds: float | None) -> str:
 
 def version_text(build: Build) -> str:
     """The version without the client's name; empty while unknown."""
-    client, slash, number = build.version.partition("/")
-    return number if slash else client
+    return _CLIENT.sub("", build.version)
 
 
 def build_text(build: Build) -> str:

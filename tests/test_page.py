@@ -354,7 +354,7 @@ def test_the_page_of_a_tester_that_has_seen_nothing() -> None:
         assert words in found.text()
 
 
-EVIL = "<script>alert(1)\"'&"
+EVIL = "<script>alert(1)</script>\"'&"
 
 
 @pytest.mark.parametrize("failed", [False, True], ids=["an open run", "a failed run"])

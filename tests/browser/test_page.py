@@ -139,8 +139,8 @@ def open_all_details(browser: Browser) -> None:
     [
         (name, view)
         for name in STATUSES
-        # Each in two ways that differ in both, the richest in all.
-        for view in (VIEWS if name == "all at once" else (View(PHONE, dark=True), View(DESKTOP)))
+        # The richest in each way, the others in that which has the least room.
+        for view in (VIEWS if name == "all at once" else (View(PHONE, dark=True),))
     ],
     ids=str,
 )
@@ -152,7 +152,7 @@ def test_it_keeps_nobody_out_and_loads_nothing(
     open_all_details(browser)
     assert browser.barriers() == []
     assert browser.overflow_pixels() == 0
-    assert browser.asked_for() == [served.url]
+    assert set(browser.asked_for()) == {served.url}
     assert browser.complaints() == []
 
 
