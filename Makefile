@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit crash fault fault-matrix chart cluster servers generate bench-regression bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster image-size format lock clean
+.PHONY: help demo test lint unit crash fault fault-matrix chart browser cluster servers screenshots generate bench-regression bench-comparison bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster image-size format lock clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -10,7 +10,7 @@ help: ## list what there is to make
 demo: $(VENV)/demo ## watch the whole lifecycle on a simulated node, in about a minute (make demo ARGS=--keep stays)
 	@$(VENV)/bin/python -m monitor demo $(ARGS)
 
-test: lint unit chart crash fault servers cluster ## all of it: what lint, unit, chart, crash, fault, servers and cluster do
+test: lint unit chart browser crash fault servers cluster ## all of it: what lint, unit, chart, browser, crash, fault, servers and cluster do
 
 lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 	$(VENV)/bin/ruff check .
@@ -21,7 +21,7 @@ lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 unit: $(VENV)/test ## the tests that need neither network nor root; the rules by every branch
 	$(VENV)/bin/pytest -q --no-header --cov=monitor.decide --cov-branch --cov-fail-under=100 --cov-report= \
 	  tests/test_decide_init.py tests/test_decide_wait.py tests/test_decide_verdicts.py tests/test_announcements.py
-	$(VENV)/bin/pytest -q --ignore=tests/chart --ignore=tests/crashes --ignore=tests/faults --ignore=tests/servers --ignore=tests/e2e $(ARGS)
+	$(VENV)/bin/pytest -q --ignore=tests/browser --ignore=tests/chart --ignore=tests/crashes --ignore=tests/faults --ignore=tests/servers --ignore=tests/e2e $(ARGS)
 
 crash: $(VENV)/test ## kill -9 at every step of init and wait-for-completion
 	$(VENV)/bin/pytest -q tests/crashes $(ARGS)
@@ -35,11 +35,17 @@ fault-matrix: $(VENV)/test ## every fault at every moment (about 20 minutes), an
 chart: $(VENV)/test ## render the Helm chart and the kustomize component, and hold them against Kubernetes' schemas; lint workflows
 	$(VENV)/bin/pytest -q tests/chart $(ARGS)
 
+browser: $(VENV)/test ## the status page in a real Chromium: barriers, requests, refresh, each phase of a run (root on Debian, and npm)
+	$(VENV)/bin/pytest -q tests/browser $(ARGS)
+
 cluster: $(VENV)/test ## end to end: a real AvalancheGo on a real Kubernetes (root on Debian, or kind)
 	$(VENV)/bin/pytest -q tests/e2e $(ARGS)
 
 servers: $(VENV)/test ## rules and dashboards against a real Prometheus, old and new, and a real Alertmanager
 	$(VENV)/bin/pytest -q tests/servers $(ARGS)
+
+screenshots: $(VENV)/test ## take the documents' pictures of the page from a real run (2 minutes)
+	PYTHONPATH=.:tests $(VENV)/bin/python -m browser.screenshots
 
 generate: $(VENV)/test ## write what is made from code: dashboards, the PrometheusRule, docs/metrics.md, the chart's values
 	$(VENV)/bin/python -m docs.generate
@@ -49,6 +55,9 @@ generate: $(VENV)/test ## write what is made from code: dashboards, the Promethe
 
 bench-regression: $(VENV)/test ## how often the regression verdict is right, on simulated histories
 	$(VENV)/bin/python -m bench.regression $(ARGS)
+
+bench-comparison: $(VENV)/test ## how often local --compare is right, on drawn durations
+	$(VENV)/bin/python -m bench.comparison $(ARGS)
 
 bench-registry: $(VENV)/test ## what a hostile registry costs, and what is said of it
 	$(VENV)/bin/python -m bench.hostile_registry

@@ -9,6 +9,7 @@ from monitor.model import Evidence, Run
 from monitor.texts import (
     LATE,
     MEASURES,
+    SILENT_SECONDS,
     build_text,
     chain_progress_text,
     regression_text,
@@ -16,9 +17,6 @@ from monitor.texts import (
     time_text,
 )
 from monitor.view import Status
-
-# Ticks come every few seconds; one that is older than this does not come late.
-SILENT_SECONDS = 120.0
 
 
 def status_lines(status: Status) -> Iterable[str]:

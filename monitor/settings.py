@@ -260,6 +260,9 @@ class WebSettings(BaseSettings):
     web_tls_key: Path | None = None
     """PEM file of the certificate's key."""
 
+    web_evidence: bool = False
+    """Show on the page what a failed node said last; whoever can open the page can read it."""
+
     @field_validator("web_tls_key")
     @classmethod
     def _both_or_none(cls, key: Path | None, info: ValidationInfo) -> Path | None:

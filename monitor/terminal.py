@@ -23,8 +23,6 @@ from monitor.texts import (
 )
 from monitor.view import Status
 
-# Ticks come every few seconds; one that is older than this does not come late.
-SILENT_SECONDS = 120.0
 QUIET_SECONDS = 300.0  # whoever reads a log wants to see that it lives
 # What a narrow terminal does without.
 _LEFT_OUT = ((), ("WALL",), ("WALL", "STARTED (UTC)"), ("WALL", "STARTED (UTC)", "DISK"))

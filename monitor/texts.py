@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -11,8 +12,10 @@ from monitor.model import Build, ChainLog, Counts, Outcome
 from monitor.regression import Measure, Regression, compare_link
 
 MARKS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.SUPERSEDED: "–"}  # noqa: RUF001 - a dash
+_CLIENT = re.compile(r"^[\w.-]+/")
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
+SILENT_SECONDS = 120.0  # ticks come every few seconds; one that is older than this does not come late
 LATE = "the open run takes longer than usual at most"
 MEASURES = {
     Measure.DURATION: "duration",
@@ -49,11 +52,16 @@ def minute_text(unix_seconds: float | None) -> str:
     return time_text(unix_seconds)[:16]
 
 
+def version_text(build: Build) -> str:
+    """The version without the client's name; empty while unknown."""
+    return _CLIENT.sub("", build.version)
+
+
 def build_text(build: Build) -> str:
     """The version without the client's name and the commit's beginning, else the digest's."""
     if build.versions is None:
         return build.image.rpartition("@")[2][:19]
-    version = build.version.rpartition("/")[2]
+    version = version_text(build)
     return f"{version} ({build.commit[:8]})" if build.commit else version
 
 
@@ -88,7 +96,7 @@ def measure_text(measure: Measure, value: float) -> str:
             return f"{value * 1000:.3g} ms"
 
 
-def regression_text(measure: Measure, regression: Regression) -> str:
+def regression_sentence(measure: Measure, regression: Regression) -> str:
     """What is usual, and whether the newest runs still are."""
     limit, good, bad = regression.limit, regression.last_good, regression.first_bad
     if limit is None:
@@ -98,8 +106,12 @@ def regression_text(measure: Measure, regression: Regression) -> str:
         return usual
     verdict = "regression" if regression.verdict is Verdict.CONFIRMED else "regression suspected"
     since = f"{verdict} since run {bad.number}" + (f", last good run {good.number}" if good else "")
-    link = compare_link(regression)
-    return f"{since} ({usual})" + (f" {link}" if link else "")
+    return f"{since} ({usual})"
+
+
+def regression_text(measure: Measure, regression: Regression) -> str:
+    """The same, and where the changes can be read."""
+    return " ".join(filter(None, (regression_sentence(measure, regression), compare_link(regression))))
 
 
 def one_line(text: str, most_characters: int) -> str:

@@ -111,7 +111,7 @@ POD = TESTER | {
     "registry_plain_http": False,
     "registry_auth_host": "",
 }
-WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key": None}
+WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key": None, "web_evidence": False}
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,15 @@ def test_every_setting_is_in_these_tables() -> None:
     fields = {name for kind in REQUIRED for name in kind.model_fields}
     elsewhere = {"build", "image", "from_run", "web_tls_certificate", "web_tls_key"}
     elsewhere |= {"export_file", "import_file"}  # named by words of Python; see test_history_files
-    switches = {"debug", "keep", "json_output", "registry_plain_http", "fail_if_slower", "csv_output"}
+    switches = {
+        "debug",
+        "keep",
+        "json_output",
+        "registry_plain_http",
+        "fail_if_slower",
+        "csv_output",
+        "web_evidence",
+    }
 
     assert {case.values[1] for case in SETTINGS} == fields - elsewhere - switches
 

@@ -140,4 +140,5 @@ def _local_settings(executable: Path, data_dir: Path, settings: DemoSettings, we
         image_check_interval=Duration(1),
         disk_check_interval=Duration(2),
         web_listen_address=f"{host}:{web_port}",
+        web_evidence=settings.web_evidence,
     )

@@ -89,6 +89,13 @@ def watching(
     )
     registry = CollectorRegistry()
     registry.register(StatusCollector(load, activity))
-    site = Site(registry, load, lambda: ledger.runs(HISTORY_SHOWN), daemon.healthy, lambda: True)
+    site = Site(
+        registry,
+        load,
+        lambda: ledger.runs(HISTORY_SHOWN),
+        daemon.healthy,
+        lambda: True,
+        ledger.evidence if web.web_evidence else None,
+    )
     server = WebServer(web.listen, site, Certificate(*web.tls) if web.tls else None)
     return Watching(daemon, server, load)

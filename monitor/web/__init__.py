@@ -1,6 +1,7 @@
 """The page, the metrics, the probes and the API, over HTTP: read-only.
 
-`site` says what is answered, `server` how it gets to the client, `page` what a person sees.
+`site` says what is answered, `server` how it gets to the client, `page` what a person sees: the figures of now from
+`tiles` and `present`, the runs that ended from `chart` and `past`, all written with `elements`.
 """
 
 from monitor.web.server import Limits, WebServer

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from monitor.errors import MonitorError
-from monitor.model import Run
+from monitor.model import Evidence, Outcome, Run
 from monitor.view import Status, run_json, status_json
 from monitor.web.page import CONTENT_SECURITY_POLICY, page
 
@@ -44,7 +44,7 @@ class Site:
     """Where the answers come from.
 
     `healthy` tells whether the process still does its work, with a line for each part of it; `ready` whether
-    it can answer at all.
+    it can answer at all.  `evidence` is what is kept of a failed run; `None` where that is not to be served.
     """
 
     registry: CollectorRegistry
@@ -52,6 +52,7 @@ class Site:
     history: Callable[[], Sequence[Run]]
     healthy: Callable[[], tuple[bool, Sequence[str]]]
     ready: Callable[[], bool]
+    evidence: Callable[[int], Evidence | None] | None = None
 
     def answer(self, target: str, headers: Message) -> Answer:
         """Answer a GET of a path with an optional query; one that fails is a line too."""
@@ -80,9 +81,18 @@ class Site:
         return answers[path]()
 
     def _page(self) -> Answer:
-        html = page(self.load()).encode(errors="replace")
+        status = self.load()
+        html = page(status, self._kept(status)).encode(errors="replace")
         policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
         return Answer(HTTPStatus.OK, "text/html; charset=utf-8", html, policy)
+
+    def _kept(self, status: Status) -> Mapping[int, Evidence] | None:
+        """The evidence of the failed runs that the page shows."""
+        if self.evidence is None:
+            return None
+        failed = [run.number for run in status.results if run.outcome is Outcome.FAILED]
+        found = {number: self.evidence(number) for number in failed}
+        return {number: kept for number, kept in found.items() if kept is not None}
 
     def _health(self) -> Answer:
         healthy, lines = self.healthy()

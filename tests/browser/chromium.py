@@ -1,0 +1,190 @@
+"""A real browser: Debian's headless Chromium, driven by Selenium; what it shows, asks for and complains of."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import functools
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+PROVISION = Path(__file__).with_name("provision")
+PHONE, DESKTOP = 360, 1400
+_HEIGHT, _MOST_HEIGHT = 800, 8000
+# Success criteria of levels A and AA, and what the makers of axe recommend beyond them.
+_RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+
+
+class BrowserMissingError(Exception):
+    """The browser can't be had here; says what is missing."""
+
+
+@dataclass(frozen=True)
+class View:
+    """How a person looks at the page."""
+
+    width: int = DESKTOP
+    dark: bool = False
+    scripts: bool = True
+
+    def __str__(self) -> str:
+        """Such as `360-dark`."""
+        return f"{self.width}-{'dark' if self.dark else 'light'}" + ("" if self.scripts else "-no-scripts")
+
+
+VIEWS = tuple(View(width, dark) for width in (PHONE, DESKTOP) for dark in (False, True))
+
+
+@functools.cache
+def axe() -> str:
+    """The script of axe-core; it and the browser are there afterwards.
+
+    Raises:
+        BrowserMissingError: they cannot be had here.
+    """
+    done = subprocess.run([PROVISION], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"{PROVISION} failed without a word"]
+        raise BrowserMissingError(said[-1])
+    where = subprocess.run([PROVISION, "--where-axe"], capture_output=True, text=True, check=True)
+    return Path(where.stdout.strip()).read_text()
+
+
+class Browser:
+    """One window, which stays open from test to test."""
+
+    def __init__(self, driver: Chrome) -> None:
+        self._driver = driver
+
+    def open(self, url: str, view: View = View()) -> None:
+        """Load a page, with nothing of the page before."""
+        self._command("Page.navigate", url="about:blank")
+        self._log("performance")
+        self._log("browser")
+        self._command("Emulation.setScriptExecutionDisabled", value=not view.scripts)
+        self.look(view)
+        self._driver.get(url)
+
+    def look(self, view: View) -> None:
+        """Look at the same page in another way."""
+        color = {"name": "prefers-color-scheme", "value": "dark" if view.dark else "light"}
+        self._command("Emulation.setEmulatedMedia", features=[color])
+        self._resize(view.width, _HEIGHT)
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """What a script of the test's returns, by `return`; the page's own policy does not bind it."""
+        return self._driver.execute_script(script, *arguments)
+
+    def text(self, selector: str = "body") -> str:
+        """What is shown of an element."""
+        return str(self.run("return document.querySelector(arguments[0]).innerText", selector))
+
+    def press(self, *keys: str) -> None:
+        """Press keys, where the focus is."""
+        for key in keys:
+            events: Mapping[str, Any] = {"key": key, "code": key}
+            if key == "Enter":
+                events = {**events, "text": "\r", "windowsVirtualKeyCode": 13}
+            if key == "Tab":
+                events = {**events, "windowsVirtualKeyCode": 9}
+            self._command("Input.dispatchKeyEvent", type="keyDown", **events)
+            self._command("Input.dispatchKeyEvent", type="keyUp", **events)
+
+    def overflow_pixels(self) -> int:
+        """How much wider the page is than its window."""
+        return int(
+            self.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        )
+
+    def barriers(self) -> list[str]:
+        """What axe-core finds: what keeps some people from using the page, and where."""
+        self.run(axe())
+        found = self._driver.execute_async_script(
+            "const [rules, done] = arguments;"
+            "axe.run(document, {runOnly: rules}).then(done, (error) => done({error: String(error)}))",
+            list(_RULES),
+        )
+        assert "error" not in found, found
+        assert found["passes"], "axe-core checked nothing"
+        return [
+            f"{rule['id']}: {rule['help']}: {node['html'][:200]} {node['failureSummary']}"
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
+
+    def asked_for(self) -> list[str]:
+        """Each address that was asked for since the page was opened, by the DevTools protocol."""
+        messages = [json.loads(each["message"])["message"] for each in self._log("performance")]
+        return [
+            message["params"]["request"]["url"]
+            for message in messages
+            if message["method"] == "Network.requestWillBeSent"
+        ]
+
+    def complaints(self) -> list[str]:
+        """What the browser's console says: broken policies, failed scripts."""
+        return [each["message"] for each in self._log("browser")]
+
+    def screenshot(self, file: Path, width: int, most_height: int = _MOST_HEIGHT) -> None:
+        """The whole page, to its end or this height in pixels of its style."""
+        height = min(most_height, int(self.run("return document.documentElement.scrollHeight")))
+        self._resize(width, height)
+        shot = self._command("Page.captureScreenshot", format="png", optimizeForSpeed=False)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(base64.b64decode(shot["data"]))
+        self._resize(width, _HEIGHT)
+
+    def _log(self, kind: str) -> list[dict[str, Any]]:
+        """What was logged since it was read last."""
+        found: list[dict[str, Any]] = self._driver.get_log(kind)  # type: ignore[no-untyped-call]
+        return found
+
+    def _resize(self, width: int, height: int) -> None:
+        phone = width <= PHONE
+        self._command(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=2 if phone else 1,
+            mobile=phone,
+        )
+
+    def _command(self, name: str, **parameters: Any) -> Any:
+        return self._driver.execute_cdp_cmd(name, parameters)
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Browser]:
+    """A browser that can reach this machine only.
+
+    Raises:
+        BrowserMissingError: it cannot be had here.
+    """
+    axe()
+    program, driver_program = shutil.which("chromium"), shutil.which("chromedriver")
+    options = ChromeOptions()
+    options.binary_location = program or ""
+    for argument in (
+        "--headless=new",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        *(("--no-sandbox",) if os.geteuid() == 0 else ()),
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    driver = Chrome(options, ChromeService(driver_program))
+    try:
+        driver.set_script_timeout(30)
+        driver.set_page_load_timeout(30)
+        yield Browser(driver)
+    finally:
+        driver.quit()

@@ -1,0 +1,70 @@
+"""The page of a real monitor while it bootstraps a simulated node, in each phase that it goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser.chromium import VIEWS, Browser, View
+from browser.story import Story
+from simulated_builds import eventually
+
+EVIL = "<script>document.title='owned'</script>"
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """Its first node comes up slowly and has no peers at first, so that each phase lasts long enough to be seen."""
+    found = Story(tmp_path_factory.mktemp("story"), ("--soak=3s", "--stall-warning=2s", "--web-evidence"))
+    found.install(1, bootstrap_seconds=5, no_peers_seconds=5, listen_after_seconds=2.5, version=EVIL)
+    with found.lives():
+        yield found
+
+
+def looked_at(browser: Browser, story: Story, name: str, folder: Path) -> str:
+    """What the page says now, looked at in each way; nothing may be wrong with it."""
+    browser.open(story.page)
+    said = browser.text("main")
+    for view in VIEWS:
+        browser.look(view)
+        browser.screenshot(folder / f"{name}-{view}.png", view.width)
+        assert browser.overflow_pixels() == 0
+    assert set(browser.asked_for()) == {story.page}
+    assert browser.complaints() == []
+    return said
+
+
+# One life: each test goes on where the one before it ended.
+@pytest.mark.parametrize("phase", ["starting", "blocked", "bootstrapping", "soaking", "idle"])
+def test_each_phase_is_shown(browser: Browser, story: Story, phase: str, tmp_path: Path) -> None:
+    story.reach(1, phase)
+    assert phase in looked_at(browser, story, phase, tmp_path)
+
+
+def test_the_version_that_the_node_reports_stays_text(browser: Browser, story: Story) -> None:
+    browser.open(story.page, View(dark=True))
+    assert EVIL in browser.text("#results")
+    assert browser.run("return document.title") == "fuji-nightly: idle"
+    assert browser.barriers() == []
+
+
+def test_a_crash_is_shown_with_what_the_node_said_last(
+    browser: Browser, story: Story, tmp_path: Path
+) -> None:
+    story.install(2, bootstrap_seconds=2, crash_at_share=0.5)
+    story.reach(2, "idle")
+    looked_at(browser, story, "failed", tmp_path)
+    browser.run("document.querySelector('#summary-2').click()")
+    assert "FATAL" in browser.text("#words-2")
+    assert browser.barriers() == []
+
+
+def test_a_stall_is_seen_on_a_page_that_was_open_all_the_time(
+    browser: Browser, story: Story, tmp_path: Path
+) -> None:
+    browser.open(story.page)
+    story.install(3, bootstrap_seconds=3, hang_at_share=0.3)
+    eventually(lambda: "stalled: no progress since" in browser.text("#phase"), "it shows as stalled", 60)
+    assert set(browser.asked_for()) == {story.page}
+    looked_at(browser, story, "stalled", tmp_path)
