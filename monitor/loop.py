@@ -70,7 +70,10 @@ class Init:
         begun = False
         for _ in range(MOST_STEPS):
             decision = decide_init(self.observer.state(workload))
-            _log.info(decision.message, extra={"rule": decision.rule})
+            # A failure may wait before it is raised.
+            failing = any(isinstance(each, Fail) for each in decision.actions)
+            level = logging.WARNING if failing else logging.INFO
+            _log.log(level, decision.message, extra={"rule": decision.rule})
             readings = {"configuration": configuration, **_phase(decision)}
             self._record(decision, readings)
             if not begun:  # what this passage began needs no word that it is resumed

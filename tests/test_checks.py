@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from builders import NEW, REPOSITORY
 
-from monitor.checks.answers import MonitorAnswer, data_folder_finding, node_address_finding, seen_node_finding
+from monitor.checks.answers import (
+    MonitorAnswer,
+    data_folder_finding,
+    ledger_finding,
+    monitor_finding,
+    node_address_finding,
+    seen_node_finding,
+)
 from monitor.checks.findings import Finding, Result, bad, good
 from monitor.checks.given import given_by, settings_findings
 from monitor.checks.permissions import needed_permissions
@@ -311,3 +318,18 @@ def test_a_line_steers_no_terminal() -> None:
 
     assert found.text() == "FAIL  node            two lines \ufffd[31mred"
     assert found.to_json() == {"result": "fail", "subject": "node", "message": "two lines \ufffd[31mred"}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(
+            monitor_finding("http://pod:9641", MonitorAnswer(True, {"phase": "blocked", "message": "why"})),
+            id="from elsewhere",
+        ),
+        pytest.param(ledger_finding(None, {"phase": "blocked", "message": "why"}), id="from inside"),
+    ],
+)
+def test_a_tester_that_is_blocked_does_not_work(found: Finding) -> None:
+    assert found.result is Result.FAIL
+    assert "blocked: why" in found.message

@@ -343,7 +343,9 @@ def test_a_pin_that_was_reverted_is_announced_as_a_warning(machine: Machine, tmp
     ]
 
 
-def test_a_pin_that_is_fought_over_ends_init_and_is_announced(machine: Machine, tmp_path: Path) -> None:
+def test_a_pin_that_is_fought_over_ends_init_and_is_announced(
+    machine: Machine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for number in range(3):
         init_of(machine, tmp_path).run(workload(build(), uid=f"pinned-{number}"))
         if number < 2:
@@ -356,6 +358,8 @@ def test_a_pin_that_is_fought_over_ends_init_and_is_announced(machine: Machine, 
 
     assert machine.reasons == ["PinReverted"]
     assert phase(machine.ledger) == Phase.BLOCKED
+    told = [each.message for each in caplog.records if each.levelname == "WARNING"]
+    assert ["delete the pod to go on" in each for each in told] == [True], "before it waits to fail"
 
 
 def test_a_failure_is_announced_and_keeps_the_ends_of_the_nodes_logs(

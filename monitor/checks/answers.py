@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from monitor.checks.findings import Finding, bad, doubtful, good
 from monitor.configuration import NodeConfiguration, visible_setting
 from monitor.errors import ConfigurationError, MonitorError
-from monitor.model import NodeAnswering, NodeData, NodeReading, Run
+from monitor.model import NodeAnswering, NodeData, NodeReading, Phase, Run
 from monitor.networks import network_name
 from monitor.pods import Container
 from monitor.settings import PodSettings
@@ -79,8 +79,10 @@ def monitor_finding(address: str, answer: MonitorAnswer | str) -> Finding:
         )
     if not answer.ready:
         return bad(MONITOR, f"{address} is not ready: see the sidecar's log")
-    status = answer.status
-    return good(MONITOR, f"{address} is ready: {status.get('phase')}, {status.get('message')}")
+    phase, message = answer.status.get("phase"), answer.status.get("message")
+    if phase == Phase.BLOCKED:
+        return bad(MONITOR, f"{address}: blocked: {message}")
+    return good(MONITOR, f"{address} is ready: {phase}, {message}")
 
 
 def stopped_monitor_finding(container: str, reason: str) -> Finding:
@@ -120,8 +122,10 @@ def data_folder_finding(
     return good(DATA_FOLDER, f"{settings.data_dir}: can be written and cleared, {room}")
 
 
-def ledger_finding(last: Run | None) -> Finding:
-    """What the ledger holds."""
+def ledger_finding(last: Run | None, phase: Mapping[str, Any]) -> Finding:
+    """What the ledger holds: its last run, and the phase that was recorded last."""
+    if phase.get("phase") == Phase.BLOCKED:
+        return bad(LEDGER, f"blocked: {phase.get('message')}")
     if last is None:
         return good(LEDGER, "can be read; no run yet")
     return good(LEDGER, f"can be read; run {last.number} {'is open' if last.open else f'has {last.outcome}'}")

@@ -155,7 +155,8 @@ def _data_folder(settings: PodSettings) -> Iterator[Finding]:
         return
     try:
         with closing(open_read_only(data_dir)) as ledger:
-            yield answers.ledger_finding(ledger.last())
+            phase = ledger.reading("phase")
+            yield answers.ledger_finding(ledger.last(), phase.value if phase else {})
     except MonitorError as error:
         yield bad(answers.LEDGER, error)
 

@@ -90,20 +90,16 @@ def pin_fought_over(state: InitState) -> Decision | None:
     if not _reverted(state) or state.reverts_today < REVERTS_ALLOWED_PER_DAY:
         return None
     by = f" by {state.reverter!r}" if state.reverter else ""
+    message = (
+        f"the node's image was set back to {state.workload.image}{by} for the third time in 24 h: have that ignore "
+        "the image of this container, then delete the pod to go on; until then nothing is tested"
+    )
     return Decision(
         rule="pin_fought_over",
-        message="the pin was reverted three times within a day",
+        message=message,
         phase=Phase.BLOCKED,
         records=_revert(state),
-        actions=(
-            Fail(
-                MonitorError(
-                    f"the node's image was set back to {state.workload.image}{by} for the third time in 24 h: "
-                    "tell it to ignore the image of this container; until then nothing is tested"
-                ),
-                after_seconds=REVERT_BACK_OFF_SECONDS,
-            ),
-        ),
+        actions=(Fail(MonitorError(message), after_seconds=REVERT_BACK_OFF_SECONDS),),
     )
 
 
