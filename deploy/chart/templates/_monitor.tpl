@@ -92,17 +92,17 @@ seccompProfile:
 {{- with .monitor.registry.credentialsSecret }}
 - name: registry-credentials
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     items: [{key: .dockerconfigjson, path: config.json}]
 {{- end }}
 {{- if .monitor.registry.caConfigMap }}
 - name: registry-ca
   configMap:
-    name: {{ .monitor.registry.caConfigMap }}
+    name: {{ .monitor.registry.caConfigMap | quote }}
 {{- else if .monitor.registry.caSecret }}
 - name: registry-ca
   secret:
-    secretName: {{ .monitor.registry.caSecret }}
+    secretName: {{ .monitor.registry.caSecret | quote }}
 {{- end }}
 {{- end -}}
 
