@@ -105,7 +105,7 @@ What the schema cannot say in a clear sentence.  Takes root and tester; prints n
 {{- end -}}
 
 {{- define "bootstrap-monitor.checked-monitor" -}}
-{{- range $name := list "POD_NAME" "POD_NAMESPACE" "POD_UID" -}}
+{{- range $name := list "POD_NAME" "POD_NAMESPACE" "POD_UID" "BOOTSTRAP_MONITOR_DATA_DIR" -}}
 {{- if hasKey ($.tester.monitor.env | default dict) $name -}}
 {{- fail (printf "testers.%s.monitor.env: %s is set by the chart: remove it" $.tester.key $name) -}}
 {{- end -}}

@@ -132,6 +132,9 @@ seccompProfile:
       valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
     - name: POD_UID
       valueFrom: {fieldRef: {fieldPath: metadata.uid}}
+    # For commands that a person runs in here.
+    - name: BOOTSTRAP_MONITOR_DATA_DIR
+      value: /data
     {{- with include "bootstrap-monitor.monitor-environment" .tester }}
     {{- . | nindent 4 }}
     {{- end }}
