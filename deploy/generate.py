@@ -77,13 +77,14 @@ def settings_schema() -> Schema:
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-def _settings_facts() -> dict[str, list[str]]:
-    """What templates have to know: which flags `init` does not take, and which are durations."""
+def _settings_facts() -> dict[str, list[str] | str]:
+    """What templates have to know: which flags `init` does not take, which are durations, and a default."""
     found = settings()
     return {
         "onlyWait": [
             camel_case(name) for name in WaitSettings.model_fields if name not in InitSettings.model_fields
         ],
+        "checkPodTimeout": str(found["check_pod_timeout"].default),
         "durations": [camel_case(name) for name, field in found.items() if Duration in _types(field)],
     }
 

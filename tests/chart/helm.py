@@ -19,8 +19,7 @@ PROJECT = HERE.parent.parent
 CHART = PROJECT / "deploy" / "chart"
 VALUES = [*sorted((CHART / "ci").glob("*.yaml")), *(PROJECT / "deploy" / "kind").glob("values.yaml")]
 RELEASE, NAMESPACE = "prod", "testers"
-# The oldest and the newest Kubernetes that the project's own tests run on.
-KUBERNETES_VERSIONS = ("1.34", "1.37")
+TESTBED = PROJECT / "tests" / "testbed" / "provision"
 
 JsonObject = dict[str, Any]
 
@@ -33,6 +32,21 @@ class RefusedError(Exception):
     """Helm did not render: what it said, without its own words around it."""
 
 
+def _said(program: Path, *arguments: str) -> str:
+    """What a script prints; where it fails, the last line that it prints says why."""
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"{program} failed without a word"]
+        raise ToolMissingError(said[-1])
+    return done.stdout.strip()
+
+
+# What the project's own tests run on.
+KUBERNETES_VERSIONS = tuple(
+    version.rpartition(".")[0] for version in _said(TESTBED, "--kubernetes-versions").split()
+)
+
+
 @dataclass(frozen=True)
 class Helm:
     """A program of one major version."""
@@ -40,14 +54,21 @@ class Helm:
     path: Path
 
     def render(
-        self, values: Path, release: str = RELEASE, kubernetes: str = KUBERNETES_VERSIONS[-1]
+        self,
+        values: Path,
+        release: str = RELEASE,
+        kubernetes: str = KUBERNETES_VERSIONS[-1],
+        namespace: str = NAMESPACE,
     ) -> list[JsonObject]:
         """All objects, those of hooks too.
 
         Raises:
             RefusedError: schema or templates refuse the values.
         """
-        said = self._run("template", release, CHART, "--values", values, "--kube-version", f"{kubernetes}.0")
+        said = self._run(
+            *("template", release, CHART, "--values", values, "--kube-version", f"{kubernetes}.0"),
+            namespace=namespace,
+        )
         return [each for each in yaml.load_all(said, Loader=yaml.CSafeLoader) if each]
 
     def lint(self, values: Path) -> None:
@@ -65,9 +86,9 @@ class Helm:
         said = self._run("install", RELEASE, CHART, "--values", values, "--dry-run=client")
         return said.partition("NOTES:\n")[2]
 
-    def _run(self, *arguments: str | Path) -> str:
+    def _run(self, *arguments: str | Path, namespace: str = NAMESPACE) -> str:
         done = subprocess.run(
-            [self.path, *arguments, "--namespace", NAMESPACE],
+            [self.path, *arguments, "--namespace", namespace],
             capture_output=True,
             text=True,
             timeout=60,
@@ -129,10 +150,9 @@ def kubectl() -> Path:
     Raises:
         ToolMissingError: there is none.
     """
-    provision = PROJECT / "tests" / "testbed" / "provision"
     made = [
-        Path(_said(provision, "--where-kubernetes", version)) / "kubectl"
-        for version in _said(provision, "--kubernetes-versions").split()
+        Path(_said(TESTBED, "--where-kubernetes", version)) / "kubectl"
+        for version in _said(TESTBED, "--kubernetes-versions").split()
     ]
     path = next((each for each in made if each.exists()), None) or shutil.which("kubectl")
     if path is None:
@@ -170,12 +190,3 @@ def named(objects: Iterable[JsonObject], kind: str, name: str) -> JsonObject:
 @functools.cache
 def _provision(*arguments: str) -> str:
     return _said(HERE / "provision", *arguments)
-
-
-def _said(program: Path, *arguments: str) -> str:
-    """What a script prints; where it fails, the last line that it prints says why."""
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"{program} failed without a word"]
-        raise ToolMissingError(said[-1])
-    return done.stdout.strip()

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from chart.helm import CHART, NAMESPACE, RELEASE, VALUES, Helm, JsonObject, named, of_kind
+import yaml
+from chart.helm import (
+    CHART,
+    NAMESPACE,
+    RELEASE,
+    VALUES,
+    Helm,
+    JsonObject,
+    RefusedError,
+    named,
+    of_kind,
+    written,
+)
 from chart.restricted import TOKEN_FOLDER, containers
 
 from monitor.checks.permissions import needed_permissions
-from monitor.platforms.check_manifest import CONTAINER, check_pod_name
+from monitor.platforms.check_manifest import CONTAINER, check_pod, check_pod_name
 
 Grants = Mapping[tuple[str, bool], frozenset[str]]
 
@@ -146,3 +159,47 @@ def test_the_policy_knows_check_pods_where_there_are_any(helm4: Helm) -> None:
     assert all("CREATE /pods" in each["spec"]["validations"][0]["expression"] for each in with_pods)
     assert all("CREATE /pods" not in each["spec"]["validations"][0]["expression"] for each in without)
     assert all(CONTAINER not in str(each["spec"]["validations"]) for each in without)
+
+
+def _check_pod(objects: list[JsonObject], stateful_set: str) -> JsonObject:
+    """The check pod of a tester as the monitor makes it."""
+    template = named(objects, "StatefulSet", stateful_set)["spec"]["template"]
+    owner = {"kind": "StatefulSet", "name": stateful_set, "uid": "1"}
+    metadata = {"name": f"{stateful_set}-0", "uid": "2", "ownerReferences": [owner]}
+    own = {"metadata": metadata, "spec": template["spec"]}
+    return check_pod(own, "avalanchego", "registry.example/node:1", deadline_seconds=1)
+
+
+@pytest.mark.parametrize("values", ["everything", "odd-names"])
+def test_the_policy_names_all_that_a_check_pod_has(helm4: Helm, values: str) -> None:
+    """The real API server is asked in the end-to-end tests, of one tester."""
+    objects = helm4.render(_values(values))
+    for policy in of_kind(objects, "ValidatingAdmissionPolicy"):
+        key = policy["metadata"]["name"].rpartition(".")[2]
+        (owner,) = (
+            each["metadata"]["name"]
+            for each in of_kind(objects, "StatefulSet")
+            if each["metadata"]["labels"]["bootstrap-monitor/tester"] == key
+        )
+        pod = _check_pod(objects, owner)
+        (container,) = pod["spec"]["containers"]
+        said = str([each["expression"] for each in policy["spec"]["validations"]])
+        given = {**pod["metadata"], **pod["spec"], **container, **container["securityContext"]}
+        assert not re.search(r"(in|==) null\b", said)
+        assert [name for name in given if f'"{name}"' not in said] == []
+        most = {each["name"]: each["expression"] for each in policy["spec"]["variables"]}["mostResources"]
+        assert json.loads(most).items() >= container["resources"]["limits"].items()
+        assert f'in ["{pod["spec"]["priorityClassName"]}"]' in said
+
+
+def test_an_affinity_that_the_api_server_changes_is_refused_with_a_policy(
+    helm4: Helm, tmp_path: Path
+) -> None:
+    values = yaml.safe_load(_values("minimal").read_text())
+    terms = [{"topologyKey": "zone", "matchLabelKeys": ["app"]}]
+    affinity = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
+    values["defaults"] = {"affinity": affinity}
+    assert helm4.render(written(tmp_path, values))
+    values["admissionPolicy"] = {"enabled": True}
+    with pytest.raises(RefusedError, match=r"^testers.fuji.affinity: .* write a labelSelector instead$"):
+        helm4.render(written(tmp_path, values))

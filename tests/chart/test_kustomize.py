@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chart.helm import KUBERNETES_VERSIONS, PROJECT, JsonObject, kustomized, named
@@ -15,6 +18,7 @@ from monitor.configuration import check_node_data, configuration_of
 from monitor.settings import InitSettings, WaitSettings, parse
 
 _EXAMPLE = PROJECT / "deploy" / "kustomize" / "example"
+_COMPONENT = PROJECT / "deploy" / "kustomize" / "monitor"
 _NAME = "my-fuji-node"
 
 
@@ -47,7 +51,7 @@ def test_the_monitor_stands_before_the_node(objects: list[JsonObject]) -> None:
         "avalanchego",
     ]
     assert {each["image"] for each in spec["initContainers"]} == {"registry.example/bootstrap-monitor:0.1.0"}
-    assert spec["serviceAccountName"] == "bootstrap-monitor"
+    assert spec["serviceAccountName"] == f"{_NAME}-bootstrap-monitor"
 
 
 def test_the_monitor_takes_its_flags_and_finds_the_data(
@@ -69,8 +73,14 @@ def test_the_monitor_takes_its_flags_and_finds_the_data(
     assert configuration_of(node).network == "fuji"
 
 
-def test_the_role_is_of_this_stateful_set(objects: list[JsonObject]) -> None:
-    rules = named(objects, "Role", "bootstrap-monitor")["rules"]
+def _assert_granted(objects: list[JsonObject], stateful_set: str) -> None:
+    """A StatefulSet's pods have an account of its own, and that has a Role of its own that names it."""
+    name = f"{stateful_set}-bootstrap-monitor"
+    pod = named(objects, "StatefulSet", stateful_set)["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == named(objects, "ServiceAccount", name)["metadata"]["name"]
+    binding = named(objects, "RoleBinding", name)
+    assert (binding["roleRef"]["name"], [each["name"] for each in binding["subjects"]]) == (name, [name])
+    rules = named(objects, "Role", name)["rules"]
     granted = {
         (verb, resource, name)
         for rule in rules
@@ -80,7 +90,44 @@ def test_the_role_is_of_this_stateful_set(objects: list[JsonObject]) -> None:
     }
     needed = {
         (verb, each.resource, each.name)
-        for each in needed_permissions(f"{_NAME}-0", _NAME, check_pods=True)
+        for each in needed_permissions(f"{stateful_set}-0", stateful_set, check_pods=True)
         for verb in each.verbs
     }
     assert granted == needed
+
+
+def test_the_role_is_of_this_stateful_set(objects: list[JsonObject]) -> None:
+    _assert_granted(objects, _NAME)
+
+
+def _kustomization(folder: Path, *, node: str = "", **fields: Any) -> Path:
+    """A kustomization in a folder of its own, with the example's StatefulSet under another name if one is told."""
+    folder.mkdir()
+    if node:
+        text = (_EXAMPLE / "node.yaml").read_text()
+        (folder / "node.yaml").write_text(text.replace(_NAME, node))
+        fields["resources"] = ["node.yaml"]
+    (folder / "kustomization.yaml").write_text(json.dumps(fields))
+    return folder
+
+
+@pytest.fixture
+def component(kubectl: Path, tmp_path: Path) -> str:
+    """The component, from a folder beside it."""
+    assert kubectl.exists()
+    shutil.copytree(_COMPONENT, tmp_path / "monitor")
+    return "../monitor"
+
+
+def test_two_in_one_namespace_take_nothing_from_each_other(component: str, tmp_path: Path) -> None:
+    for node in ("node-a", "node-b"):
+        _kustomization(tmp_path / node, node=node, components=[component], namespace="testers")
+    both = kustomized(_kustomization(tmp_path / "both", resources=["../node-a", "../node-b"]))
+    for node in ("node-a", "node-b"):
+        _assert_granted(both, node)
+
+
+def test_a_prefix_may_be_set_below(component: str, tmp_path: Path) -> None:
+    _kustomization(tmp_path / "node", node="node-a", namePrefix="prod-")
+    objects = kustomized(_kustomization(tmp_path / "above", resources=["../node"], components=[component]))
+    _assert_granted(objects, "prod-node-a")

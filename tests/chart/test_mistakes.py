@@ -130,6 +130,10 @@ _MISTAKES = {
         "admissionPolicy: ~",
         "at '': missing property 'admissionPolicy'",
     ),
+    "the pod's name as a variable": (
+        "defaults: {monitor: {env: {POD_NAME: x}}}",
+        "testers.fuji.monitor.env: POD_NAME is set by the chart: remove it",
+    ),
     "an access mode of many": (
         "defaults: {storage: {accessMode: ReadWriteMany}}",
         "at '/defaults/storage/accessMode': value must be one of 'ReadWriteOncePod', 'ReadWriteOnce'",

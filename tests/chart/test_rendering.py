@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from chart.helm import KUBERNETES_VERSIONS, NAMESPACE, VALUES, Helm, JsonObject, of_kind
+from chart.helm import KUBERNETES_VERSIONS, NAMESPACE, VALUES, Helm, JsonObject, of_kind, written
 from chart.restricted import containers, pod_specs, problems
 from chart.schemas import mistake
 
@@ -39,6 +39,23 @@ def test_kubernetes_knows_every_field(rendered: list[JsonObject], kubernetes: st
         except LookupError:
             unknown.add(each["kind"])
     assert unknown <= _CUSTOM
+
+
+def test_a_release_may_be_called_by_a_number(helm4: Helm) -> None:
+    objects = helm4.render(VALUES[0].with_name("odd-names.yaml"), release="123", namespace="456")
+    names = {each["metadata"].get("namespace", "456") for each in objects}
+    labels = [each["metadata"]["labels"] for each in objects]
+    assert names == {"456"}
+    assert {each["app.kubernetes.io/instance"] for each in labels} == {"123"}
+    assert all(isinstance(value, str) for each in labels for value in each.values())
+
+
+@pytest.mark.parametrize("kind", sorted(_CUSTOM))
+def test_what_is_made_once_may_be_called_by_a_number(helm4: Helm, tmp_path: Path, kind: str) -> None:
+    switch = kind[0].lower() + kind[1:]
+    values = {switch: {"enabled": True, "labels": {"release": "5"}}}
+    (found,) = of_kind(helm4.render(written(tmp_path, values), release="123"), kind)
+    assert (found["metadata"]["name"], found["metadata"]["labels"]["release"]) == ("123", "5")
 
 
 def test_an_unknown_field_would_be_seen(rendered: list[JsonObject]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chart.helm import NAMESPACE, Helm, JsonObject, named, of_kind, written
+from chart.helm import NAMESPACE, Helm, JsonObject, RefusedError, named, of_kind, written
 from chart.restricted import containers
 
 from monitor.cluster.objects import pod_of
@@ -125,6 +125,24 @@ def test_the_volume_stays_and_is_one_pods(helm4: Helm, tmp_path: Path) -> None:
     }
 
 
+def test_nothing_wins_over_what_the_chart_says_itself(helm4: Helm, tmp_path: Path) -> None:
+    keep = "helm.sh/resource-policy"
+    storage = {"size": "300Gi", "annotations": {keep: "delete", "example.org/a": "b"}}
+    labels = {"app.kubernetes.io/instance": "kps", "release": "kps"}
+    values = {
+        "testers": {"one": MINIMAL | {"storage": storage}},
+        "podMonitor": {"enabled": True, "labels": labels},
+    }
+    objects = helm4.render(written(tmp_path, values))
+    (claim,) = of_kind(objects, "PersistentVolumeClaim")
+    (found,) = of_kind(objects, "PodMonitor")
+    assert claim["metadata"]["annotations"] == {keep: "keep", "example.org/a": "b"}
+    assert found["metadata"]["labels"].items() > {
+        ("app.kubernetes.io/instance", "prod"),
+        ("release", "kps"),
+    }
+
+
 def test_a_claim_that_is_there_already_is_taken(helm4: Helm, tmp_path: Path) -> None:
     tester = MINIMAL | {"storage": {"existingClaim": "old"}}
     objects = helm4.render(written(tmp_path, {"testers": {"one": tester}}))
@@ -153,6 +171,34 @@ def test_what_is_said_of_a_tester_wins_over_defaults(
     assert [each for each in flags if each.startswith(ours)] == expected
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("defaults/syncMode", "defaults/nativeSidecar", "defaults/terminationGracePeriodSeconds"),
+        *("defaults/image/repository", "defaults/image/tag", "defaults/image/pullPolicy"),
+        *("defaults/storage/accessMode", "defaults/monitor/port", "defaults/monitor/registry/caKey"),
+        *("defaults/monitor/image/repository", "defaults/monitor/image/pullPolicy"),
+        *("podMonitor/interval", "podMonitor/scheme", "networkPolicy/stakingPort"),
+    ],
+)
+def test_what_must_be_said_cannot_be_taken_away(helm4: Helm, tmp_path: Path, path: str) -> None:
+    where, _, name = path.rpartition("/")
+    values: Any = None
+    for part in reversed(path.split("/")):
+        values = {part: values}
+    with pytest.raises(RefusedError, match=f"^at '/{where}': missing property '{name}'$"):
+        helm4.render(written(tmp_path, values))
+
+
+@pytest.mark.parametrize("under", ["defaults", "tester"])
+def test_a_variable_that_is_null_is_none(helm4: Helm, tmp_path: Path, under: str) -> None:
+    node = {"node": {"env": {"A": None, "B": "null", "C": 1}}}
+    of: JsonObject = {"defaults": node} if under == "defaults" else node
+    (container,) = _tester(helm4, tmp_path, **of)["spec"]["template"]["spec"]["containers"]
+    given = {each["name"]: each["value"] for each in container["env"] if not each["name"].startswith("AVAGO")}
+    assert given == {"B": "null", "C": "1"}
+
+
 def test_the_user_may_come_from_the_cluster(helm4: Helm, tmp_path: Path) -> None:
     nobody = {"runAsUser": None, "runAsGroup": None, "fsGroup": None}
     stateful_set = _tester(helm4, tmp_path, defaults={"securityContext": nobody})
@@ -167,6 +213,27 @@ def test_check_pods_are_called_as_the_monitor_calls_them(helm4: Helm, tmp_path: 
     name = f"prod-{key}"
     (role,) = of_kind(objects, "Role")
     assert role["rules"][0]["resourceNames"] == [f"{name}-0", check_pod_name(name)]
+
+
+def test_the_log_of_a_test_can_be_read_when_it_has_ended(rendered: list[JsonObject]) -> None:
+    """Helm 3 deletes a hook that is to go when it has succeeded, and then asks for its log."""
+    pods = of_kind(rendered, "Pod")
+    hooks = {
+        name: value
+        for each in pods
+        for name, value in each["metadata"]["annotations"].items()
+        if name.startswith("helm.sh/")
+    }
+    assert hooks == {"helm.sh/hook": "test", "helm.sh/hook-delete-policy": "before-hook-creation"}
+
+
+def test_a_test_tells_before_helm_gives_up(rendered: list[JsonObject]) -> None:
+    for pod in of_kind(rendered, "Pod"):
+        (container,) = pod["spec"]["containers"]
+        command, *flags = container["args"]
+        wait = parse(CheckSettings, command, flags, {}).wait
+        assert wait is not None
+        assert 60 <= wait < 300 <= pod["spec"]["activeDeadlineSeconds"]
 
 
 def test_notes_say_what_to_do_next(helm4: Helm, tmp_path: Path) -> None:

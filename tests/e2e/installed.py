@@ -27,8 +27,8 @@ class Tester:
     """One tester.
 
     `pace` is how quick it is, `settings` what else its monitor is told.  With `volume_mib` its volume is a file
-    system of that size, in memory; `has_own_class`: the volume is one of the bed's.  `change` is done to each
-    object that the chart renders, before it is applied.
+    system of that size, in memory; `has_own_class`: the volume is one of the bed's.  `placement` is what its values
+    say of where its pods may go.  `change` is done to each object that the chart renders, before it is applied.
     """
 
     namespace: str
@@ -44,6 +44,7 @@ class Tester:
     volume_mib: int = 0
     has_own_class: bool = True
     native_sidecar: bool = True
+    placement: Mapping[str, Any] = field(default_factory=dict)
     change: Callable[[JsonObject], None] | None = None
     key: str = KEY
 
@@ -97,6 +98,7 @@ class Tester:
             },
             "nativeSidecar": self.native_sidecar,
             "terminationGracePeriodSeconds": 10,
+            **self.placement,
         }
 
 

@@ -14,13 +14,49 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.conftest import deployed
-from e2e.installed import KEY
+from e2e.conftest import made
+from e2e.installed import Release
 from e2e.tester import MONITOR, NODE, VERSIONS_ANNOTATION, DeployedTester
 from testbed.bed import Bed, until
 
+from monitor.platforms.check_manifest import check_pod
+
 JsonObject = dict[str, Any]
 DIGEST = "sha256:" + "0" * 64
+# What the tester's values say.
+PLACEMENT = {
+    "nodeSelector": {"kubernetes.io/os": "linux"},
+    "affinity": {
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [
+                {
+                    "weight": 1,
+                    "podAffinityTerm": {
+                        "topologyKey": "kubernetes.io/hostname",
+                        "labelSelector": {"matchLabels": {"app": "noisy"}, "matchExpressions": []},
+                    },
+                }
+            ]
+        }
+    },
+    "tolerations": [{"key": "testers", "operator": "Exists", "value": "", "effect": "NoSchedule"}],
+    "runtimeClassName": "sandbox",
+}
+# What the cluster adds: by the runtime that the values name, and to pods that ask for no priority.
+SANDBOX = {
+    "apiVersion": "node.k8s.io/v1",
+    "kind": "RuntimeClass",
+    "metadata": {"name": "sandbox"},
+    "handler": "runc",
+    "scheduling": {"tolerations": [{"key": "sandboxed", "operator": "Exists"}]},
+}
+ORDINARY = {
+    "apiVersion": "scheduling.k8s.io/v1",
+    "kind": "PriorityClass",
+    "metadata": {"name": "ordinary"},
+    "globalDefault": True,
+    "value": 0,
+}
 
 pytestmark = pytest.mark.every_kubernetes
 
@@ -35,8 +71,12 @@ class Holder:
 
     def tried(self, *arguments: str, stdin: str = "") -> str:
         """What is said to it; empty where it may."""
+        done = self._asked(*arguments, stdin=stdin)
+        return done.stderr.strip() if done.returncode else ""
+
+    def _asked(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         bed = self.tester.bed
-        done = subprocess.run(
+        return subprocess.run(
             [*bed.prefix, bed.kubectl, f"--kubeconfig={self.kubeconfig}", *arguments],
             input=stdin,
             capture_output=True,
@@ -44,7 +84,6 @@ class Holder:
             timeout=60,
             check=False,
         )
-        return done.stderr.strip() if done.returncode else ""
 
     def patched(self, patch: JsonObject, name: str = "") -> str:
         """What is said to a change of a StatefulSet; nothing is really changed."""
@@ -60,10 +99,25 @@ class Holder:
 
     def created(self, found: JsonObject, namespace: str = "") -> str:
         """What is said to a new object; nothing is really made."""
-        where = f"--namespace={namespace or self.tester.namespace}"
-        return self.tried(
-            "create", "--dry-run=server", "--validate=false", "--filename=-", where, stdin=json.dumps(found)
-        )
+        done = self._made(found, namespace or self.tester.namespace)
+        return done.stderr.strip() if done.returncode else ""
+
+    def admitted(self, found: JsonObject) -> JsonObject:
+        """A new object as the cluster would make it; nothing is really made."""
+        done = self._made(found, self.tester.namespace)
+        assert done.returncode == 0, done.stderr
+        answer: JsonObject = json.loads(done.stdout)
+        return answer
+
+    def _made(self, found: JsonObject, namespace: str) -> subprocess.CompletedProcess[str]:
+        flags = ("--dry-run=server", "--validate=false", "--output=json", f"--namespace={namespace}")
+        return self._asked("create", *flags, "--filename=-", stdin=json.dumps(found))
+
+    def check_pod(self) -> JsonObject:
+        """The check pod as the monitor makes it."""
+        own = self.tester.pod()
+        assert own is not None
+        return check_pod(own, NODE, self.tester.tester.image, deadline_seconds=600)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["by the Role", "by the policy alone"])
@@ -71,14 +125,7 @@ def holder(
     bed: Bed, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Holder]:
     with contextlib.ExitStack() as stack:
-        tester = deployed(
-            bed,
-            stack,
-            "admission",
-            repository="avalanchego-simulated",
-            node_environment={"SIMULATE_BOOTSTRAP_SECONDS": "3600"},
-        )
-        tester.await_run(1)
+        tester = placed(bed, stack)
         folder = tmp_path_factory.mktemp("holder")
         found = Holder(tester, written(tester, folder / "kubeconfig"), request.param)
         if found.granted:
@@ -96,6 +143,34 @@ def holder(
         refused = {"spec": {"replicas": 2}}
         until(lambda: "changes nothing of" in found.patched(refused), 60, "the policy is in force")
         yield found
+
+
+def placed(bed: Bed, stack: contextlib.ExitStack) -> DeployedTester:
+    """A tester that is placed in every way, where the cluster adds something of its own to pods."""
+    bed.apply(SANDBOX, ORDINARY)
+    stack.callback(bed.run, "delete", "runtimeclass/sandbox", "priorityclass/ordinary")
+    tester = made(
+        bed,
+        stack,
+        "admission",
+        repository="avalanchego-simulated",
+        node_environment={"SIMULATE_BOOTSTRAP_SECONDS": "3600"},
+        placement=PLACEMENT,
+    )
+    namespace = tester.namespace
+    # Pod Security would answer first, and with it nobody would know whether the policy does.
+    bed.run("label", "--overwrite", "namespace", namespace, "pod-security.kubernetes.io/enforce=privileged")
+    # A request would find no node where the kubelet does not count this storage.
+    limits = {
+        "type": "Container",
+        "default": {"ephemeral-storage": "100Mi"},
+        "defaultRequest": {"ephemeral-storage": "0"},
+    }
+    metadata = {"name": "limits", "namespace": namespace}
+    bed.apply({"apiVersion": "v1", "kind": "LimitRange", "metadata": metadata, "spec": {"limits": [limits]}})
+    Release(bed, [tester.tester]).install()
+    tester.await_run(1)
+    return tester
 
 
 def written(tester: DeployedTester, path: Path) -> Path:
@@ -159,72 +234,160 @@ def test_it_may_pin(holder: Holder) -> None:
     assert holder.patched(patch) == ""
 
 
-def check_pod(holder: Holder, **fields: Any) -> JsonObject:
-    """What its check pod looks like, but for some fields of its specification."""
-    tester = holder.tester.tester
-    labels = {
-        "app.kubernetes.io/managed-by": "bootstrap-monitor",
-        "app.kubernetes.io/name": "bootstrap-monitor",
-        "app.kubernetes.io/component": "version-check",
+def test_it_may_start_its_check_pod_whatever_the_cluster_adds(holder: Holder) -> None:
+    spec = holder.admitted(holder.check_pod())["spec"]
+
+    assert spec["priorityClassName"] == "ordinary"
+    assert {each["key"] for each in spec["tolerations"]} > {"testers", "sandboxed"}
+    assert spec["containers"][0]["resources"]["limits"].keys() == {"cpu", "memory", "ephemeral-storage"}
+
+
+ELSEWHERE = {"apiVersion": "v1", "kind": "Pod", "name": "another", "uid": "1"}
+PROBE = {"exec": {"command": ["env"]}}
+ALL_ELSEWHERE = {
+    "podAntiAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": [
+            {"topologyKey": "kubernetes.io/hostname", "labelSelector": {}, "namespaceSelector": {}}
+        ]
     }
-    owner = {"apiVersion": "v1", "kind": "Pod", "name": tester.pod, "uid": holder.tester.uid()}
-    limits = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    container = {
-        "name": "version-check",
-        "image": tester.image,
-        "command": ["./avalanchego"],
-        "args": ["--version-json"],
-        "securityContext": limits,
+}
+LIMITS = {"cpu": "1", "memory": "256Mi"}
+
+OWN = "creates no pod but its check pod"
+BEARS = "bears its labels and its owner"
+NOTHING_BUT = "has nothing but one container"
+TOKEN = "has no token"
+ENDS = "ends by monitor.settings.checkPodTimeout"
+IS_PLACED = "is placed as the values place its tester"
+IS_RESTRICTED = "is as restricted as its tester"
+ASKS = "asks for no more than"
+RUNS = "runs the node's image alone"
+
+# Which part of the check pod is changed, to what (None takes away, a function is given what was); and what is said.
+VIOLATIONS: dict[str, tuple[str, JsonObject, str]] = {
+    "another name": ("metadata", {"name": "another"}, OWN),
+    "no labels": ("metadata", {"labels": None}, OWN),
+    "a label of the node's": ("labels", {"app.kubernetes.io/component": "tester"}, OWN),
+    "one more label": ("labels", {"app": "another"}, OWN),
+    "no owner": ("metadata", {"ownerReferences": None}, OWN),
+    "another owner": ("metadata", {"ownerReferences": [ELSEWHERE]}, OWN),
+    "a second owner": ("metadata", {"ownerReferences": lambda owners: [*owners, ELSEWHERE]}, OWN),
+    "an annotation": ("metadata", {"annotations": {"a": "b"}}, BEARS),
+    "a finalizer": ("metadata", {"finalizers": ["example.org/stay"]}, BEARS),
+    "a volume": ("spec", {"volumes": [{"name": "s", "secret": {"secretName": "s"}}]}, NOTHING_BUT),
+    "a node": ("spec", {"nodeName": "node0"}, NOTHING_BUT),
+    "the host's network": ("spec", {"hostNetwork": True}, NOTHING_BUT),
+    "the host's processes": ("spec", {"hostPID": True}, NOTHING_BUT),
+    "the host's memory": ("spec", {"hostIPC": True}, NOTHING_BUT),
+    "the host's users": ("spec", {"hostUsers": True}, NOTHING_BUT),
+    "shared processes": ("spec", {"shareProcessNamespace": True}, NOTHING_BUT),
+    "a device": ("spec", {"resourceClaims": [{"name": "d", "resourceClaimName": "d"}]}, NOTHING_BUT),
+    "resources of the pod": ("spec", {"resources": {"limits": {"cpu": "64"}}}, NOTHING_BUT),
+    "an init container": ("spec", {"initContainers": [{"name": "i", "image": "i"}]}, NOTHING_BUT),
+    "a container for later": (
+        "spec",
+        {"ephemeralContainers": [{"name": "e", "image": "e"}]},
+        "ephemeralContainers: Forbidden",  # by Kubernetes itself
+    ),
+    "a name server": ("spec", {"dnsConfig": {"nameservers": ["192.0.2.1"]}}, NOTHING_BUT),
+    "names of hosts": ("spec", {"hostAliases": [{"ip": "192.0.2.1", "hostnames": ["a"]}]}, NOTHING_BUT),
+    "a gate": ("spec", {"schedulingGates": [{"name": "example.org/never"}]}, NOTHING_BUT),
+    "a token": ("spec", {"automountServiceAccountToken": True}, TOKEN),
+    "a token by default": ("spec", {"automountServiceAccountToken": None}, TOKEN),
+    "the monitor's account": ("spec", {"serviceAccountName": "bed-tester"}, TOKEN),
+    "no deadline": ("spec", {"activeDeadlineSeconds": None}, ENDS),
+    "a long deadline": ("spec", {"activeDeadlineSeconds": 3600}, ENDS),
+    "a long farewell": ("spec", {"terminationGracePeriodSeconds": 3600}, ENDS),
+    "a restart": ("spec", {"restartPolicy": "OnFailure"}, ENDS),
+    "the highest priority": ("spec", {"priorityClassName": "system-node-critical"}, IS_PLACED),
+    "no runtime": ("spec", {"runtimeClassName": None}, IS_PLACED),
+    "another scheduler": ("spec", {"schedulerName": "another"}, IS_PLACED),
+    "another node selector": ("spec", {"nodeSelector": {"kubernetes.io/hostname": "node0"}}, IS_PLACED),
+    "no node selector": ("spec", {"nodeSelector": None}, IS_PLACED),
+    "no affinity": ("spec", {"affinity": None}, IS_PLACED),
+    "an affinity that keeps others off": ("spec", {"affinity": ALL_ELSEWHERE}, IS_PLACED),
+    "a toleration of everything": ("spec", {"tolerations": [{"operator": "Exists"}]}, IS_PLACED),
+    "no context": ("spec", {"securityContext": None}, IS_RESTRICTED),
+    "root": ("podSecurity", {"runAsUser": 0, "runAsNonRoot": False}, IS_RESTRICTED),
+    "another group": ("podSecurity", {"supplementalGroups": [0]}, IS_RESTRICTED),
+    "a kernel parameter": ("podSecurity", {"sysctls": [{"name": "kernel.x", "value": "1"}]}, IS_RESTRICTED),
+    "a label of SELinux": ("podSecurity", {"seLinuxOptions": {"type": "spc_t"}}, IS_RESTRICTED),
+    "no filter": ("podSecurity", {"seccompProfile": {"type": "Unconfined"}}, IS_RESTRICTED),
+    "a container without context": ("container", {"securityContext": None}, IS_RESTRICTED),
+    "escalation": ("containerSecurity", {"allowPrivilegeEscalation": True}, IS_RESTRICTED),
+    "a privileged container": (
+        "containerSecurity",
+        {"allowPrivilegeEscalation": None, "privileged": True},
+        IS_RESTRICTED,
+    ),
+    "a capability": (
+        "containerSecurity",
+        {"capabilities": {"drop": ["ALL"], "add": ["NET_RAW"]}},
+        IS_RESTRICTED,
+    ),
+    "capabilities": ("containerSecurity", {"capabilities": None}, IS_RESTRICTED),
+    "a container as root": ("containerSecurity", {"runAsUser": 0}, IS_RESTRICTED),
+    "a container without filter": (
+        "containerSecurity",
+        {"seccompProfile": {"type": "Unconfined"}},
+        IS_RESTRICTED,
+    ),
+    "no resources": ("container", {"resources": None}, ASKS),
+    "as many CPUs as a node has": ("container", {"resources": {"limits": LIMITS | {"cpu": "64"}}}, ASKS),
+    "as much memory as a node has": (
+        "container",
+        {"resources": {"limits": LIMITS | {"memory": "1Ti"}}},
+        ASKS,
+    ),
+    "another resource": ("container", {"resources": {"limits": LIMITS | {"example.org/gpu": "1"}}}, ASKS),
+    "two containers": (
+        "spec",
+        {"containers": lambda containers: [*containers, containers[0] | {"name": "second"}]},
+        RUNS,
+    ),
+    "another image": ("container", {"image": "elsewhere.example/node:1"}, RUNS),
+    "another command": ("container", {"command": ["sh", "-c", "env"]}, RUNS),
+    "the image's command": ("container", {"command": None}, RUNS),
+    "other arguments": ("container", {"args": ["--http-host=0.0.0.0"]}, RUNS),
+    "a Secret in a variable": (
+        "container",
+        {"env": [{"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]},
+        RUNS,
+    ),
+    "a Secret in its variables": ("container", {"envFrom": [{"secretRef": {"name": "s"}}]}, RUNS),
+    "a port": ("container", {"ports": [{"containerPort": 80, "hostPort": 80}]}, RUNS),
+    "a hook": ("container", {"lifecycle": {"postStart": PROBE}}, RUNS),
+    "a startup probe": ("container", {"startupProbe": PROBE}, RUNS),
+    "a readiness probe": ("container", {"readinessProbe": PROBE}, RUNS),
+    "a liveness probe": ("container", {"livenessProbe": PROBE}, RUNS),
+    "a terminal": ("container", {"tty": True, "stdin": True}, RUNS),
+}
+
+
+def changed(pod: JsonObject, part: str, fields: JsonObject) -> JsonObject:
+    """A check pod with some fields of a part replaced."""
+    (container,) = pod["spec"]["containers"]
+    parts = {
+        "metadata": pod["metadata"],
+        "labels": pod["metadata"]["labels"],
+        "spec": pod["spec"],
+        "podSecurity": pod["spec"]["securityContext"],
+        "container": container,
+        "containerSecurity": container["securityContext"],
     }
-    spec = {
-        "restartPolicy": "Never",
-        "activeDeadlineSeconds": 60,
-        "automountServiceAccountToken": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 10001,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [container | fields.pop("container", {})],
-        **fields,
-    }
-    metadata = {"name": f"{tester.name}-version-check", "labels": labels, "ownerReferences": [owner]}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+    found: JsonObject = parts[part]
+    found.update({name: value(found[name]) if callable(value) else value for name, value in fields.items()})
+    return pod
 
 
-def test_it_may_start_its_check_pod(holder: Holder) -> None:
-    assert holder.created(check_pod(holder)) == ""
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        pytest.param({"volumes": [{"name": "s", "secret": {"secretName": "s"}}]}, id="with a volume"),
-        pytest.param({"automountServiceAccountToken": True}, id="with a token"),
-        pytest.param({"serviceAccountName": "bed-tester"}, id="as its own account"),
-        pytest.param({"nodeName": "node0"}, id="placed by itself"),
-        pytest.param({"container": {"command": ["sh", "-c", "env"]}}, id="with another command"),
-        pytest.param({"container": {"image": "elsewhere.example/node:1"}}, id="of another image"),
-        pytest.param(
-            {"container": {"env": [{"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}},
-            id="with a Secret in its variables",
-        ),
-    ],
-)
-def test_it_starts_no_other_check_pod(holder: Holder, fields: JsonObject) -> None:
-    assert "the check pod " in holder.created(check_pod(holder, **fields))
-
-
-def test_it_starts_no_other_pod(holder: Holder) -> None:
-    named_otherwise = check_pod(holder)
-    named_otherwise["metadata"]["name"] = "another"
-
-    assert "creates no pod but its check pod" in holder.created(named_otherwise)
+@pytest.mark.parametrize(("part", "fields", "said"), VIOLATIONS.values(), ids=VIOLATIONS.keys())
+def test_it_starts_no_other_check_pod(holder: Holder, part: str, fields: JsonObject, said: str) -> None:
+    assert said in holder.created(changed(holder.check_pod(), part, fields))
 
 
 def test_it_deletes_no_other_pod(holder: Holder) -> None:
     bed, namespace = holder.tester.bed, holder.tester.namespace
-    other = check_pod(holder)
+    other = holder.check_pod()
     other["metadata"] = {"name": "another", "namespace": namespace}
     bed.apply(other)
     said = holder.tried("delete", "pod", "another", f"--namespace={namespace}", "--wait=false")
@@ -248,7 +411,7 @@ def test_it_makes_nothing_else(holder: Holder, kind: str, said_by_policy: str) -
 
 def test_it_writes_nothing_outside_its_namespace(holder: Holder) -> None:
     """A pod that would do at home."""
-    said = holder.created(check_pod(holder), "default")
+    said = holder.created(holder.check_pod(), "default")
 
     assert ("writes nothing outside" if holder.granted else "forbidden") in said
 
@@ -272,15 +435,3 @@ def test_its_role_lets_it_read_nothing_else(holder: Holder, asked: tuple[str, ..
     said = holder.tried(*asked, *where)
 
     assert said == "" if holder.granted else "forbidden" in said
-
-
-def test_kubernetes_finds_nothing_wrong_with_the_policy(holder: Holder) -> None:
-    tester = holder.tester
-    found = until(
-        lambda: (tester.bed.get("validatingadmissionpolicy", tester.tester.policy, "") or {}).get("status"),
-        60,
-        "the policy's types are checked",
-    )
-
-    assert tester.tester.policy.endswith(KEY)
-    assert not found.get("typeChecking", {}).get("expressionWarnings"), found

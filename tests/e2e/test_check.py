@@ -23,10 +23,11 @@ def test_all_is_well_with_a_tester_that_works(deploy: Deploy, *, native: bool) -
     assert (inside["ok"], wrong) == (True, [])
 
     until(lambda: tester.status().get("phase") == "idle", 60, "it waits for a build", tester.told)
-    said = Release(tester.bed, [tester.tester]).helm("test", RELEASE, "--logs")
-    lines = [each for each in said.splitlines() if each.startswith(("ok ", "warn ", "FAIL "))]
-    assert lines, said
-    assert all(each.startswith("ok ") for each in lines), said
+    for version in ("4", "3"):
+        said = Release(tester.bed, [tester.tester]).helm("test", RELEASE, "--logs", version=version)
+        lines = [each for each in said.splitlines() if each.startswith(("ok ", "warn ", "FAIL "))]
+        assert lines, said
+        assert all(each.startswith("ok ") for each in lines), said
 
     newer = tester.push_variant({"COMMIT": "2" * 40})
     assert tester.await_end(2)["outcome"] == "succeeded", tester.told()

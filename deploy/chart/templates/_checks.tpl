@@ -7,7 +7,11 @@ What the schema cannot say in a clear sentence.  Takes root and tester; prints n
 {{- include "bootstrap-monitor.checked-names" . -}}
 {{- include "bootstrap-monitor.checked-images" . -}}
 {{- include "bootstrap-monitor.checked-node" . -}}
+{{- include "bootstrap-monitor.checked-monitor" . -}}
 {{- include "bootstrap-monitor.checked-settings" . -}}
+{{- if and .root.Values.admissionPolicy.enabled (regexMatch "matchLabelKeys|mismatchLabelKeys" (toJson $tester.affinity)) -}}
+{{- fail (printf "%s.affinity: the admission policy cannot foresee what matchLabelKeys and mismatchLabelKeys become: write a labelSelector instead" $where) -}}
+{{- end -}}
 {{- if and (not $tester.storage.existingClaim) (not $tester.storage.size) -}}
 {{- fail (printf "%s has no storage.size: say how big its volume shall be, such as 500Gi" $where) -}}
 {{- end -}}
@@ -97,6 +101,14 @@ What the schema cannot say in a clear sentence.  Takes root and tester; prints n
 {{- end -}}
 {{- if hasKey (.tester.node.cChainConfig | default dict) "state-sync-enabled" -}}
 {{- fail (printf "%s.node.cChainConfig: state-sync-enabled is set by syncMode: remove it" $where) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "bootstrap-monitor.checked-monitor" -}}
+{{- range $name := list "POD_NAME" "POD_NAMESPACE" "POD_UID" "BOOTSTRAP_MONITOR_DATA_DIR" -}}
+{{- if hasKey ($.tester.monitor.env | default dict) $name -}}
+{{- fail (printf "testers.%s.monitor.env: %s is set by the chart: remove it" $.tester.key $name) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 

@@ -92,17 +92,17 @@ seccompProfile:
 {{- with .monitor.registry.credentialsSecret }}
 - name: registry-credentials
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     items: [{key: .dockerconfigjson, path: config.json}]
 {{- end }}
 {{- if .monitor.registry.caConfigMap }}
 - name: registry-ca
   configMap:
-    name: {{ .monitor.registry.caConfigMap }}
+    name: {{ .monitor.registry.caConfigMap | quote }}
 {{- else if .monitor.registry.caSecret }}
 - name: registry-ca
   secret:
-    secretName: {{ .monitor.registry.caSecret }}
+    secretName: {{ .monitor.registry.caSecret | quote }}
 {{- end }}
 {{- end -}}
 
@@ -132,6 +132,9 @@ seccompProfile:
       valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
     - name: POD_UID
       valueFrom: {fieldRef: {fieldPath: metadata.uid}}
+    # For commands that a person runs in here.
+    - name: BOOTSTRAP_MONITOR_DATA_DIR
+      value: /data
     {{- with include "bootstrap-monitor.monitor-environment" .tester }}
     {{- . | nindent 4 }}
     {{- end }}

@@ -15,14 +15,14 @@
 {{/* What finds the release's testers. */}}
 {{- define "bootstrap-monitor.release-labels" -}}
 app.kubernetes.io/name: bootstrap-monitor
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* What finds one tester's pod; takes root and tester.  A StatefulSet's selector cannot be changed later. */}}
 {{- define "bootstrap-monitor.selector-labels" -}}
 {{ include "bootstrap-monitor.release-labels" .root }}
 app.kubernetes.io/component: tester
-bootstrap-monitor/tester: {{ .tester.key }}
+bootstrap-monitor/tester: {{ .tester.key | quote }}
 {{- end -}}
 
 {{/* What every object of the release bears; takes root. */}}
@@ -37,13 +37,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- define "bootstrap-monitor.tester-labels" -}}
 {{ include "bootstrap-monitor.common-labels" .root }}
 app.kubernetes.io/component: tester
-bootstrap-monitor/tester: {{ .tester.key }}
+bootstrap-monitor/tester: {{ .tester.key | quote }}
 {{- end -}}
 
-{{/* Labels that are common to all objects, and those of one switch; takes root and of (the values of the switch). */}}
+{{/* Labels of one switch, over which those win that are common to all objects; takes root and of (the values of the switch). */}}
 {{- define "bootstrap-monitor.switch-labels" -}}
-{{ include "bootstrap-monitor.common-labels" .root }}
-{{- with .of.labels }}
-{{ toYaml . }}
-{{- end }}
+{{ merge (include "bootstrap-monitor.common-labels" .root | fromYaml) (.of.labels | default dict) | toYaml }}
 {{- end -}}

@@ -7,8 +7,11 @@ Sprig's own merges let no false, zero or empty value win.
 {{- $over := index . 1 | default dict -}}
 {{- $result := dict -}}
 {{- range $key, $value := $base -}}
-{{- if not (hasKey $over $key) -}}
+{{- if not (or (hasKey $over $key) (kindIs "invalid" $value)) -}}
 {{- $_ := set $result $key $value -}}
+{{- if kindIs "map" $value -}}
+{{- $_ := set $result $key (include "bootstrap-monitor.overlaid" (list $value dict) | fromJson) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- range $key, $value := $over -}}
