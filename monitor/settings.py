@@ -39,6 +39,7 @@ _SERVICE_VARIABLE = re.compile(r".*SERVICE_(HOST|PORT(_.+)?)|(.*_)?PORT(_\d+_(TC
 _POSITIONAL = get_args(CliPositionalArg[str])[1]
 _HOST_AND_PORT = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?", re.ASCII)
 _TOKEN = re.compile(r"clear:([A-Za-z0-9]+)")
+_OF_THIS_POD = {"namespace": "POD_NAMESPACE", "pod_name": "POD_NAME", "pod_uid": "POD_UID"}
 
 
 class CommonSettings(BaseSettings):
@@ -193,13 +194,13 @@ class TesterSettings(CommonSettings):
 class PodSettings(TesterSettings):
     """A tester in a pod."""
 
-    namespace: str = Field(default_factory=lambda: os.environ.get("POD_NAMESPACE", ""))
+    namespace: str = ""
     """Namespace of this pod; default: POD_NAMESPACE."""
 
-    pod_name: str = Field(default_factory=lambda: os.environ.get("POD_NAME", ""))
+    pod_name: str = ""
     """Name of this pod; default: POD_NAME."""
 
-    pod_uid: str = Field(default_factory=lambda: os.environ.get("POD_UID", ""))
+    pod_uid: str = ""
     """UID of this pod, so that another one of its name is not taken for it; default: POD_UID."""
 
     node_container_name: str
@@ -222,6 +223,11 @@ class PodSettings(TesterSettings):
 
     registry_auth_host: str = ""
     """Host (and port) of the registry's token service, where it is another than the registry's own."""
+
+    @field_validator("namespace", "pod_name", "pod_uid", mode="before")
+    @classmethod
+    def _of_this_pod(cls, value: object, info: ValidationInfo) -> object:
+        return value or os.environ.get(_OF_THIS_POD[info.field_name or ""], "")
 
     @field_validator("registry_auth_host")
     @classmethod
