@@ -11,6 +11,7 @@ a doubt.  What is measured of each is judged by itself (see `baseline` for the r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +20,7 @@ from monitor.baseline import Limit, Verdict, assess, limit_for_next, samples_for
 from monitor.model import Outcome, Run, SyncMode
 
 SOURCE_URL = "https://github.com/ava-labs/avalanchego"
+COMMIT = re.compile(r"[0-9a-f]{40}")  # what a build reports may be anything
 # A node that was down for more of its run than this says as much of the outage as of the build.
 LEAST_ACTIVE_RATIO = 0.95
 # More than any rule looks back.
@@ -107,10 +109,11 @@ def is_late(run: Run, limit: Limit | None) -> bool | None:
 
 
 def compare_link(regression: Regression) -> str:
-    """Where the changes between the last good and the first bad build can be read; empty while unknown."""
+    """Where the changes between the last good and the first bad build can be read; empty where no two are known."""
     good = regression.last_good.build.commit if regression.last_good else ""
     bad = regression.first_bad.build.commit if regression.first_bad else ""
-    return f"{SOURCE_URL}/compare/{good}...{bad}" if good and bad and good != bad else ""
+    known = COMMIT.fullmatch(good) and COMMIT.fullmatch(bad) and good != bad
+    return f"{SOURCE_URL}/compare/{good}...{bad}" if known else ""
 
 
 def _measured(successes: Sequence[Success], measure: Measure) -> Sequence[tuple[Run, float]]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from html import escape as text
 
 from monitor.durations import duration_text
 from monitor.model import Build, Run
-from monitor.regression import SOURCE_URL
+from monitor.regression import COMMIT, SOURCE_URL
 from monitor.texts import MARKS, size_text, time_text, version_text
 
 UNKNOWN = "unknown"
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 __all__ = [
     "UNKNOWN",
@@ -48,7 +46,7 @@ def link(url: str, shown: str, key: str) -> str:
 def commit(build: Build, key: str) -> str:
     """The commit of a build; one that can be one is linked to its source."""
     found = build.commit
-    if _COMMIT.fullmatch(found):
+    if COMMIT.fullmatch(found):
         return f'<a id="{key}" href="{SOURCE_URL}/commit/{found}" rel="external noreferrer">{_cut(found)}</a>'
     return _cut(found) if found else UNKNOWN
 

@@ -15,7 +15,9 @@
   // What a person did to a part is done to the new one: what is open, where the focus is, how far it is scrolled.
   function replace(part, next) {
     const html = next.innerHTML;
-    if (html === shown.get(part) || selected(part)) return;
+    const held = html !== shown.get(part) && selected(part);
+    part.classList.toggle("held", held);
+    if (html === shown.get(part) || held) return;
     for (const each of part.querySelectorAll("details[open]")) {
       const same = next.querySelector("#" + each.id);
       if (same) same.open = true;
@@ -34,7 +36,10 @@
     return differs("style") || differs("body > script");
   }
 
+  let underWay = false;
   async function refresh() {
+    if (underWay) return;
+    underWay = true;
     try {
       const answer = await fetch(location.pathname, {
         cache: "no-store", signal: AbortSignal.timeout(periodMilliseconds),
@@ -47,6 +52,8 @@
       lost.hidden = true;
     } catch {
       lost.hidden = false;
+    } finally {
+      underWay = false;
     }
   }
 

@@ -282,6 +282,13 @@ def test_what_is_selected_is_not_taken_away(browser: Browser, served: Served) ->
     come_back(browser)
     eventually(lambda: browser.text("#as-of") != moment, "it is refreshed", REFRESHED_SECONDS)
     assert browser.run("return String(getSelection())") == selected
+    held = "return Boolean(document.querySelector('.held'))"
+    assert browser.run(held), "it says that this part is older"
+
+    browser.run("getSelection().removeAllRanges()")
+    come_back(browser)
+    eventually(lambda: not browser.run(held), "the part is as new as the rest", REFRESHED_SECONDS)
+    assert "99" in browser.text("#run")
 
 
 def test_it_says_so_when_the_monitor_does_not_answer_and_when_it_does_again(

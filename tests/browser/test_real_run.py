@@ -16,8 +16,8 @@ EVIL = "<script>document.title='owned'</script>"
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Its first node comes up slowly and has no peers at first, so that each phase lasts long enough to be seen."""
-    found = Story(tmp_path_factory.mktemp("story"), ("--soak=3s", "--stall-warning=2s", "--web-evidence"))
-    found.install(1, bootstrap_seconds=5, no_peers_seconds=5, listen_after_seconds=2.5, version=EVIL)
+    found = Story(tmp_path_factory.mktemp("story"), ("--soak=8s", "--stall-warning=2s", "--web-evidence"))
+    found.install(1, bootstrap_seconds=10, no_peers_seconds=9, listen_after_seconds=5, version=EVIL)
     with found.lives():
         yield found
 
