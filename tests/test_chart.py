@@ -179,12 +179,22 @@ def test_versions_that_do_not_fit_beside_each_other_stand_upright(
         (70.0, ["0s", "15s", "30s", "45s", "1m"]),
         (5400.0, ["0s", "30m", "1h", "1h30m"]),
         (14 * 86400.0, ["0s", "5d00h", "10d00h"]),
-        (400 * 86400.0, ["0s", *(f"{days}d00h" for days in range(50, 401, 50))]),
+        (250 * 86400.0, ["0s", *(f"{days}d00h" for days in range(50, 251, 50))]),
+        (400 * 86400.0, ["0s", *(f"{days}d00h" for days in range(100, 401, 100))]),
+        (3000 * 86400.0, ["0s", *(f"{days}d00h" for days in range(600, 3001, 600))]),
     ],
 )
 def test_lines_are_few_and_round(longest_seconds: float, lines: list[str]) -> None:
     success = ended(1, duration_seconds=longest_seconds)
     assert list(Drawn(run=success, results=(success,)).lines()) == lines
+
+
+def test_lines_are_few_however_long_a_run_took() -> None:
+    """A node's clock may have said anything."""
+    success = ended(1, duration_seconds=1e300)
+    found = Drawn(run=success, results=(success,))
+    assert len(found.lines()) == 6
+    assert min(found.lines().values()) == pytest.approx(found.marks[0].y, abs=0.2)
 
 
 @pytest.mark.parametrize("changes", [{"results": ()}, {"run": None}], ids=["only an open run", "no run"])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
+import socket
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +106,72 @@ def test_a_file_takes_the_history_to_another_folder(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("history")] == ["history.jsonl"]
 
 
+def test_a_link_stays_and_its_target_is_written(filled: Path, tmp_path: Path) -> None:
+    """With the permissions that it has; what else is there is left alone."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    target, link = folder / "history", tmp_path / "link"
+    target.write_text("old")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    others = [folder / "history.new", tmp_path / "link.new"]
+    for other in others:
+        other.write_text("mine")
+
+    assert history(filled, f"--export={link}") == 0
+    assert link.is_symlink()
+    assert (len(target.read_text().splitlines()), target.stat().st_mode & 0o777) == (5, 0o640)
+    assert [other.read_text() for other in others] == ["mine", "mine"]
+    assert sorted(path.name for path in folder.iterdir()) == ["history", "history.new"]
+
+
+def test_a_link_to_nothing_yet_makes_its_target(filled: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("later")
+
+    assert history(filled, f"--export={link}") == 0
+    assert (link.is_symlink(), len((tmp_path / "later").read_text().splitlines())) == (True, 5)
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(filled: Path, tmp_path: Path) -> None:
+    """As does a device: `/dev/stdout` is a link to either."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert history(filled, f"--export={pipe}") == 0
+        read = os.read(reader, 2**16)
+    finally:
+        os.close(reader)
+    assert (pipe.is_fifo(), len(read.splitlines())) == (True, 5)
+
+
+def test_what_cannot_be_written_to_stays_what_it_is(filled: Path, tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        with pytest.raises(MonitorError, match=r"/socket: cannot be written \(No such device or address\)"):
+            history(filled, f"--export={path}")
+        assert path.is_socket()
+
+
+def test_a_file_that_cannot_be_written_is_as_it_was(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where that shows at the very end."""
+    file = tmp_path / "out" / "history"
+    file.parent.mkdir()
+    file.write_text("old")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(MonitorError, match=r"/out/history: cannot be written \(No space left on device\)"):
+        history(filled, f"--export={file}")
+    assert (file.read_text(), [path.name for path in file.parent.iterdir()]) == ("old", ["history"])
+
+
 @pytest.fixture
 def exported(filled: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """What is written to standard output."""
@@ -135,6 +203,31 @@ def test_data_that_nobody_knows_is_not_taken_for_that_of_an_imported_run(
         assert ledger.runs(-1) == ()
 
 
+def test_an_open_run_keeps_its_place_beside_its_data(exported: str, tmp_path: Path) -> None:
+    """The next start would clear days of progress."""
+    file, new = tmp_path / "history.jsonl", tmp_path / "new"
+    file.write_text(exported.replace('"run": ', '"run": 1'))
+    (new / "avalanchego" / "db").mkdir(parents=True)
+    long_ago = replace(NOW, wall=NOW.wall - 86400)
+    with closing(open_ledger(new)) as ledger:
+        ledger.record(long_ago, "desk", [BeginClearing(workload(build()), ""), BeginRun(workload(build()))])
+        last = ledger.last()
+
+    with pytest.raises(ConfigurationError, match="newer than all that are here, while run 1 is open: "):
+        history(new, f"--import={file}")
+    with closing(open_read_only(new)) as ledger:
+        assert ledger.runs(-1) == (last,)
+
+
+def test_data_of_a_run_that_ended_keeps_its_run(exported: str, filled: Path, tmp_path: Path) -> None:
+    file = tmp_path / "history.jsonl"
+    file.write_text(exported.replace('"run": ', '"run": 1').replace('"startedAt": 10', '"startedAt": 90'))
+    (filled / "avalanchego" / "db").mkdir(parents=True)
+
+    with pytest.raises(ConfigurationError, match="while a node's data is there: "):
+        history(filled, f"--import={file}")
+
+
 @pytest.mark.parametrize(
     ("flags", "error"),
     [
@@ -156,8 +249,10 @@ def test_one_thing_at_a_time(filled: Path, flags: list[str], error: str) -> None
         (["--import=none.jsonl"], "none.jsonl: cannot be read (No such file or directory)"),
         (["--import=/dev/null"], "/dev/null: no history of a bootstrap-monitor; history --export writes one"),
         (["--export=/none/here"], "/none/here: cannot be written (No such file or directory)"),
+        (["--export=."], ". is a folder: name a file in it"),
+        (["--export=/"], "/ is a folder: name a file in it"),
     ],
-    ids=["no file", "an empty one", "no folder"],
+    ids=["no file", "an empty one", "no folder", "this folder", "the root"],
 )
 def test_a_file_that_will_not_do_is_one_line(filled: Path, flags: list[str], error: str) -> None:
     with pytest.raises(MonitorError) as caught:

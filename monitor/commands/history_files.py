@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
+import secrets
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -34,25 +37,56 @@ def write_csv(ledger: Ledger, file: TextIO) -> None:
 
 
 def export_history(ledger: Ledger, path: Path) -> int:
-    """Write the history to a file in one step, or to standard output; how many runs."""
+    """Write the history to a file in one step, or to standard output; how many runs.
+
+    Raises:
+        ConfigurationError: it is a folder.
+        MonitorError: it cannot be written.
+    """
     lines = list(exported(ledger))
+    content = "".join(f"{line}\n" for line in lines)
     if path == STANDARD:
-        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.write(content)
+    elif path.is_dir():
+        raise ConfigurationError(f"{path} is a folder: name a file in it")
     else:
-        aside = path.with_name(f"{path.name}.new")
         try:
-            aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            aside.replace(path)
+            _write(path, content)
         except OSError as error:
             raise MonitorError(f"{path}: cannot be written ({error.strerror})") from error
     return len(lines) - 1
+
+
+def _write(path: Path, content: str) -> None:
+    """Write to what a path leads to: a pipe or a device stays what it is."""
+    if path.exists() and not path.is_file():
+        path.write_text(content, encoding="utf-8")
+    else:
+        _replace(Path(os.path.realpath(path)), content)
+
+
+def _replace(path: Path, content: str) -> None:
+    """Write a file so that at any moment it is whole, the old or the new one."""
+    aside = path.with_name(f".bootstrap-monitor-{secrets.token_hex(8)}")
+    try:
+        with aside.open("x", encoding="utf-8") as file:
+            if path.exists():
+                shutil.copymode(path, aside)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def import_history(data_dir: Path, path: Path) -> tuple[int, int]:
     """Add what a file has to the ledger of a folder, which is made if need be: runs added, and runs that were there.
 
     Raises:
-        ConfigurationError: it is no such file, or there is a node's data of which nobody knows whose it is.
+        ConfigurationError: it is no such file, there is a node's data of which nobody knows whose it is, or it would
+            take the place of the run that is under way.
     """
     with closing(open_ledger(data_dir)) as ledger, _opened(path) as lines:
         node_data = Volume(data_dir).node_data()
@@ -61,7 +95,8 @@ def import_history(data_dir: Path, path: Path) -> tuple[int, int]:
                 f"{node_data.path} holds a node's data that no ledger knows, and would be taken for that of a run "
                 "that is imported: start the tester first, which says what to do with it"
             )
-        return imported(ledger, lines, "standard input" if path == STANDARD else str(path))
+        where = "standard input" if path == STANDARD else str(path)
+        return imported(ledger, lines, where, node_data.state)
 
 
 @contextmanager

@@ -37,6 +37,11 @@ from monitor.view import Reading, Snapshot
 BUSY_SECONDS = 3.0
 _FULL = (sqlite3.SQLITE_FULL,)
 _ALIKE = "network = ? AND sync_mode = ?"
+PENDING_ATTEMPT = """
+SELECT * FROM attempts
+WHERE after_run >= (SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL)
+ORDER BY id DESC LIMIT 1
+"""
 # State sync that began again after leaves had been counted was redone, in part at least.
 _SUCCESS = """
 SELECT *,
@@ -117,11 +122,7 @@ class Ledger:
     def attempt(self) -> Attempt | None:
         """The attempt that was recorded and whose run has not started."""
         with self._reading() as connection:
-            row = connection.execute(
-                "SELECT * FROM attempts WHERE after_run >= "
-                "(SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL) "
-                "ORDER BY id DESC LIMIT 1"
-            ).fetchone()
+            row = connection.execute(PENDING_ATTEMPT).fetchone()
         return rows.attempt_of(row) if row else None
 
     def intervened(self, kind: Intervention, since: float, other_than: str = "") -> int:

@@ -6,6 +6,7 @@ they are in pixels, and text keeps its size.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from monitor.baseline import Limit
@@ -46,7 +47,7 @@ def chart(status: Status) -> str:
     judged = status.regressions.get(Measure.DURATION)
     limit = judged.limit if judged else None
     longest = max([_seconds(run) or 0.0 for run in runs] + ([limit.limit] if limit else []))
-    step = next((each for each in _STEPS_SECONDS if longest <= each * _MOST_GRID_LINES), _STEPS_SECONDS[-1])
+    step = _step(longest)
     scale = _Scale(longest * 1.05 or step, len(runs))
     versions = _versions(runs)
     crowded = len(versions) > 1 and len(runs) * max(map(len, versions.values())) > _CROWDED_CHARACTERS
@@ -96,6 +97,15 @@ class _Scale:
     def lines(self, step: float) -> Sequence[float]:
         """The durations that lines are drawn for."""
         return [step * n for n in range(int(self._most_seconds / step) + 1)]
+
+
+def _step(longest_seconds: float) -> int:
+    """From one line to the next: round, and so long that lines are few, however long a run took."""
+    for each in _STEPS_SECONDS:
+        if longest_seconds <= each * _MOST_GRID_LINES:
+            return each
+    longest_step = _STEPS_SECONDS[-1]
+    return longest_step * math.ceil(longest_seconds / longest_step / _MOST_GRID_LINES)
 
 
 def _grid(step: float, scale: _Scale) -> str:
