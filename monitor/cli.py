@@ -78,7 +78,9 @@ _ALONE = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code: 0 done, 1 failed, 2 the configuration or the call is wrong, 130 interrupted."""
+    """Run one command; its exit code: 0 done, 1 failed, 2 the configuration or the call is wrong, 3 local --until
+    told nothing of the build, 130 interrupted.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if os.getpid() == 1:
         # The kernel keeps from a container's first process the signals that it has no handler for: until the command
@@ -177,6 +179,7 @@ def _help() -> str:
             *lines,
             "",
             "bootstrap-monitor COMMAND --help lists a command's flags; each has a variable BOOTSTRAP_MONITOR_…",
-            "exit codes: 0 done, 1 failed, 2 the configuration or the call is wrong, 130 interrupted",
+            "exit codes: 0 done, 1 failed, 2 the configuration or the call is wrong, 3 local --until told nothing",
+            "of the build, 130 interrupted",
         ]
     )

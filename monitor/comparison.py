@@ -57,9 +57,14 @@ class Comparison:
     highest: float
 
     @property
+    def chance_may_make_it(self) -> bool:
+        """Whether builds that are alike would often differ as much."""
+        return self.lowest <= 1 <= self.highest
+
+    @property
     def difference(self) -> Difference:
         """The verdict."""
-        if 1 / SMALLEST_RATIO < self.ratio < SMALLEST_RATIO or self.lowest <= 1 <= self.highest:
+        if 1 / SMALLEST_RATIO < self.ratio < SMALLEST_RATIO or self.chance_may_make_it:
             return Difference.NONE
         return Difference.SLOWER if self.ratio > 1 else Difference.FASTER
 

@@ -9,7 +9,7 @@ from statistics import median
 from rich.table import Table
 from rich.text import Text
 
-from monitor.comparison import Comparison, Difference, spread
+from monitor.comparison import SMALLEST_RATIO, Comparison, Difference, spread
 from monitor.model import Run
 from monitor.texts import build_text, printable, size_text
 
@@ -18,10 +18,11 @@ _MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One of the builds of a comparison: its name, and its runs that count."""
+    """One of the builds of a comparison: its name, its runs that count, and those that failed."""
 
     name: str
     runs: Sequence[Run]
+    failed: Sequence[Run] = ()
 
     @property
     def durations(self) -> list[float]:
@@ -54,14 +55,29 @@ def comparison_text(found: Comparison) -> Text:
     longer = f"{abs(100 * (found.ratio - 1)):.1f} % {'longer' if found.ratio >= 1 else 'shorter'}"
     interval = f"95 % interval {_percent(found.lowest)} to {_percent(found.highest)}"
     match found.difference:
-        case Difference.NONE:
+        case Difference.NONE if found.chance_may_make_it:
             return Text(
                 f"no real difference: new takes {longer} on average ({interval}), as chance may have it"
+            )
+        case Difference.NONE:
+            return Text(
+                f"no difference that counts: new takes {longer} on average ({interval}); that is hardly chance, but "
+                f"less than {100 * (SMALLEST_RATIO - 1):.0f} % may come from the machine"
             )
         case Difference.SLOWER:
             return Text(f"new is slower: it takes {longer} on average ({interval})", style="red")
         case Difference.FASTER:
             return Text(f"new is faster: it takes {longer} on average ({interval})", style="green")
+
+
+def failures_text(builds: Sequence[Compared]) -> Text:
+    """How often each build failed, which no duration shows."""
+    told = []
+    for build in builds:
+        reasons = ", ".join(sorted({run.reason for run in build.failed if run.reason}))
+        of_all = f"{len(build.failed)} of {len(build.runs) + len(build.failed)} runs"
+        told.append(f"{build.name} failed in {of_all}" + (f" ({reasons})" if reasons else ""))
+    return Text(f"{', '.join(told)}: what failed is not compared", style="red")
 
 
 def _exact_text(seconds: float) -> str:

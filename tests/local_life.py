@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,13 +40,13 @@ class LocalLife:
         """Where the tester lives."""
         return self.folder / "data"
 
-    def start(self, *flags: str) -> subprocess.Popen[str]:
-        """Start the command; it is killed at the end of the test, if it still runs then."""
+    def start(self, *flags: str, node: Sequence[str] = ("--network-id=fuji",)) -> subprocess.Popen[str]:
+        """Start the command, for a node with such arguments; what still runs is killed at the end of the test."""
         command = [
             *(sys.executable, "-m", "monitor", "local", str(self.build), f"--data-dir={self.data_dir}"),
             *("--health-check-interval=50ms", "--image-check-interval=100ms", "--disk-check-interval=100ms"),
             *("--soak=100ms", "--web-listen-address=127.0.0.1:0", *flags),
-            *("--", "--network-id=fuji", f"--http-port={self.port}"),
+            *("--", *node, f"--http-port={self.port}"),
         ]
         process = subprocess.Popen(
             command,

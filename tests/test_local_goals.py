@@ -9,16 +9,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from local_life import GOES_ON, LocalLife, ended, stopped, told
 from simulated_builds import COMMITS, eventually, free_port, write_build, write_program
 
 from monitor import simulated_node
+from monitor.commands.local import run_local
 from monitor.commands.local_folder import fitted_arguments
-from monitor.model import Outcome
+from monitor.errors import ConfigurationError
+from monitor.model import Outcome, Reason
+from monitor.platforms.local import NODE_STOP_SECONDS
+from monitor.settings import LocalSettings, parse
 
-QUICK_SECONDS, SLOW_SECONDS = 0.4, 1.6
+# The gap must be seen beside the starts of programs, while all stories are told at once.
+QUICK_SECONDS, SLOW_SECONDS = 0.4, 4.0
 
 
 def until_succeeded_ends_with_the_verdict_and_knows_it_again(tester: LocalLife) -> None:
@@ -43,6 +49,45 @@ def until_succeeded_ends_with_1_where_it_failed(tester: LocalLife) -> None:
     assert said[-1] == f"history --run 1 --data-dir {tester.data_dir} shows what its node said last"
 
 
+def until_succeeded_does_not_take_another_tests_result(tester: LocalLife) -> None:
+    """Other arguments of the node, another testbed, another network: each has a run of its own, and none has two."""
+    write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
+    fuji, mainnet = "--network-id=fuji", "--network-id=mainnet"
+    calls = [
+        ended(tester.start("--until=succeeded", *flags, node=node))
+        for flags, node in (
+            ((), (fuji,)),
+            ((), (fuji, "--snow-sample-size=20")),
+            (("--testbed=laptop",), (fuji, "--snow-sample-size=20")),
+            ((), (mainnet,)),
+            ((), (fuji,)),
+        )
+    ]
+
+    assert [code for code, _, _ in calls] == [0] * 5
+    assert [(run.network, run.testbed) for run in reversed(tester.runs())] == [
+        ("fuji", "default"),
+        ("fuji", "default"),
+        ("fuji", "laptop"),
+        ("mainnet", "default"),
+    ]
+    assert calls[-1][2][0].startswith("✓ run 1 succeeded")
+
+
+def until_succeeded_ends_with_3_where_the_testbed_failed(tester: LocalLife) -> None:
+    """And the next call tries again, as what was in the way may be gone."""
+    write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
+    failed, _, said = ended(tester.start("--until=succeeded", "--disk-floor=99.99"))
+    again, _, _ = ended(tester.start("--until=succeeded", "--disk-floor=0"))
+
+    assert (failed, again, tester.nodes()) == (3, 0, set())
+    assert said[-1] == (
+        "disk_full speaks of this machine or of the call, not of the build: mend that, and the same command "
+        "tries again"
+    )
+    assert [run.reason for run in tester.runs()] == [None, Reason.DISK_FULL]
+
+
 def until_succeeded_is_interrupted_and_goes_on(tester: LocalLife) -> None:
     write_build(tester.build, bootstrap_seconds=2, blocks=50)
     process = tester.start("--until=succeeded")
@@ -64,33 +109,47 @@ def a_second_interrupt_ends_it_at_once(tester: LocalLife) -> None:
     process = tester.start()
     tester.node()
     process.send_signal(signal.SIGINT)
-    time.sleep(4)
-    assert process.poll() is None, "it waits for the node"
+    waits = "waiting for the node to end; Ctrl-C once more ends it at once"
+    assert process.stderr is not None
+    assert any(line.strip() == waits for line in process.stderr), "it ended before it was asked to"
     begin = time.monotonic()
     code, said = stopped(process, signal.SIGINT)
 
-    assert (code, tester.nodes()) == (130, set())
-    assert said[-1] == "waiting for the node to end; Ctrl-C once more ends it at once"
-    assert time.monotonic() - begin < 5
+    assert (code, said, tester.nodes()) == (130, [], set())
+    assert time.monotonic() - begin < NODE_STOP_SECONDS / 2, "it did not wait for the node"
 
 
-def compare(tester: LocalLife, *flags: str) -> subprocess.Popen[str]:
-    """Compare the build `old` with the tester's own, by four runs of each."""
-    return tester.start(f"--compare={tester.folder / 'old'}", "--runs=4", *flags)
+def compare(tester: LocalLife, *flags: str, runs: int = 4) -> subprocess.Popen[str]:
+    """Compare the build `old` with the tester's own, by so many runs of each."""
+    return tester.start(f"--compare={tester.folder / 'old'}", f"--runs={runs}", *flags)
+
+
+def write_wayward_build(tester: LocalLife, bootstrap_seconds: float) -> Path:
+    """A build that fails once there is a file, which it removes."""
+    inner, fails_once = tester.folder / "inner", tester.folder / "fails-once"
+    write_build(inner, COMMITS[1], bootstrap_seconds=bootstrap_seconds)
+    fails = f'[ "$1" != --version-json ] && rm {fails_once} 2> /dev/null'
+    write_program(tester.build, f'#!/bin/sh\nif {fails}; then exit 9; fi\nexec {inner} "$@"\n')
+    return fails_once
 
 
 def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
-    """By runs in the ledger; the node's data is removed, and the result is told again without a run."""
+    """By runs in the ledger; the node's data is removed, and the result is told again without a run.
+
+    What failed is told; and another number of runs would not be independent of what came out.
+    """
     write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
-    write_build(tester.build, COMMITS[1], bootstrap_seconds=SLOW_SECONDS)
+    fails_once = write_wayward_build(tester, SLOW_SECONDS)
     process = compare(tester)
     eventually(lambda: len(tester.runs()) == 2 and tester.runs()[0].open, "the second run")
     eventually(lambda: tester.runs()[0].bookkeeping.active_seconds > 0, "a tick of it")
     code, said = stopped(process, signal.SIGTERM)
     assert (code, said[-1], tester.nodes()) == (130, GOES_ON, set())
 
-    code, out, said = ended(compare(tester))
+    fails_once.touch()
+    code, out, said = ended(compare(tester, "--crash-limit=1"))
     again = ended(compare(tester, "--fail-if-slower"))
+    longer, tested = ended(compare(tester, runs=5)), ended(tester.start())
 
     order = [run.build.commit for run in reversed(tester.runs()) if run.outcome is Outcome.SUCCEEDED]
     assert order.count(COMMITS[0]) == 4
@@ -101,6 +160,12 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
         ["new", "1.14.2", "(b2b2b2b2)", "4"],
     ]
     assert out[3].startswith("new is slower: it takes ")
+    assert out[4] == (
+        "old failed in 0 of 4 runs, new failed in 1 of 5 runs (crashed): what failed is not compared"
+    )
+    assert (longer[0], tested[0]) == (2, 2)
+    assert "has told its result of 4 runs" in longer[2][-1]
+    assert "is a comparison's, which clears it for each run" in tested[2][-1]
     assert again[1] == out
     assert again[2] == [f"old is {tester.folder}/old, new is {tester.build}; 4 runs of each"]
     assert list((tester.data_dir / "avalanchego").iterdir()) == []
@@ -119,31 +184,53 @@ def a_build_that_fails_again_and_again_ends_a_comparison(tester: LocalLife) -> N
 
 
 def what_cannot_be_compared_is_one_line(tester: LocalLife) -> None:
-    """One program with itself; in the folder of a tester."""
+    """One program with itself; in the folder of a tester, even of the one of them; where a node's data is."""
     write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
     write_build(tester.build, COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
     same = ended(compare(tester))
     assert ended(tester.start("--until=succeeded"))[0] == 0
     write_build(tester.build, COMMITS[1], bootstrap_seconds=QUICK_SECONDS)
-    write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=SLOW_SECONDS)
     theirs = ended(compare(tester))
-    both = ended(compare(tester, "--until=succeeded"))
-
-    assert (same[0], theirs[0], both[0]) == (2, 2, 2)
-    assert same[2][-1].endswith("are the same program: there is nothing to compare")
-    assert theirs[2][-1].endswith("which is not compared here: give another --data-dir")
-    assert "--until and --compare do not go together" in both[2][-1]
     assert len(tester.runs()) == 1
+    for path in tester.data_dir.glob("bootstrap*"):
+        path.unlink()
+    unknown = ended(compare(tester))
+
+    assert (same[0], theirs[0], unknown[0]) == (2, 2, 2)
+    assert same[2][-1].endswith("are the same program: there is nothing to compare")
+    refusal = (
+        "has runs or a node's data that no comparison made, and one would clear them: give another --data-dir"
+    )
+    assert theirs[2][-1].endswith(refusal)
+    assert unknown[2][-1].endswith(refusal)
+    assert list((tester.data_dir / "avalanchego").iterdir()) != []
+
+
+def each_comparison_has_its_own_folder(tester: LocalLife) -> None:
+    """Runs of a third build are not cleared."""
+    write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=QUICK_SECONDS)
+    process = compare(tester)
+    tester.watched()
+    stopped(process, signal.SIGTERM)
+    write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=SLOW_SECONDS)
+    code, _, said = ended(compare(tester))
+
+    assert code == 2
+    assert said[-1].endswith("which is not compared here: give another --data-dir")
 
 
 STORIES: Sequence[Callable[[LocalLife], None]] = (
     until_succeeded_ends_with_the_verdict_and_knows_it_again,
     until_succeeded_ends_with_1_where_it_failed,
+    until_succeeded_does_not_take_another_tests_result,
+    until_succeeded_ends_with_3_where_the_testbed_failed,
     until_succeeded_is_interrupted_and_goes_on,
     a_second_interrupt_ends_it_at_once,
     two_builds_are_compared_in_turns,
     a_build_that_fails_again_and_again_ends_a_comparison,
     what_cannot_be_compared_is_one_line,
+    each_comparison_has_its_own_folder,
 )
 
 
@@ -160,6 +247,23 @@ def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Futu
 def test_local(telling: dict[str, Future[None]], story: str) -> None:
     """What happens to the real command, as the story's name says."""
     telling[story].result()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--runs=7"], "without --compare OLD there is no use for --runs: "),
+        (["--fail-if-slower"], "without --compare OLD there is no use for --fail-if-slower: "),
+        (["--runs=5", "--fail-if-slower", "--until=succeeded"], "no use for --runs and --fail-if-slower: "),
+        (["--until=succeeded", "--compare=old"], "--until and --compare do not go together: "),
+    ],
+    ids=["runs", "fail-if-slower", "both, with until", "until and compare"],
+)
+def test_flags_that_would_do_nothing_are_refused(flags: Sequence[str], said: str) -> None:
+    settings = parse(LocalSettings, "local", ["./avalanchego", *flags], {})
+
+    with pytest.raises(ConfigurationError, match=said):
+        run_local(settings, ["--network-id=fuji"])
 
 
 @pytest.fixture

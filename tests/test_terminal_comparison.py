@@ -10,15 +10,15 @@ from builders import NOW, run
 from rich.console import Console
 
 from monitor.comparison import compared
-from monitor.model import Outcome
-from monitor.terminal_comparison import Compared, comparison_table, comparison_text
+from monitor.model import Outcome, Reason
+from monitor.terminal_comparison import Compared, comparison_table, comparison_text, failures_text
 
 SUCCEEDED = replace(run(), outcome=Outcome.SUCCEEDED, ended_at=NOW.wall, disk_usage_bytes=3 * 2**30)
 
 
-def compared_lines(slower: float) -> list[str]:
-    """The comparison of a build with another whose runs took so much longer, on 80 columns."""
-    seconds = (3600.0, 3640.0, 3580.0, 3610.0)
+def compared_lines(slower: float, noise: float = 1.0) -> list[str]:
+    """The comparison of a build with another whose runs took so much longer, on 80 columns; noise 1 is 0.4 %."""
+    seconds = tuple(3600.0 + noise * each for each in (0.0, 40.0, -20.0, 10.0))
     old, new = (
         Compared(name, [replace(SUCCEEDED, duration_seconds=ratio * each) for each in seconds])
         for name, ratio in (("old", 1.0), ("new", slower))
@@ -56,6 +56,27 @@ def test_a_comparison_ends_with_a_sentence(ratio: float, begin: str, end: str) -
 
     assert sentence.startswith(begin)
     assert sentence.endswith(end)
+
+
+@pytest.mark.parametrize(("ratio", "difference"), [(1.025, "2.5 % longer"), (0.975, "2.5 % shorter")])
+def test_a_small_difference_that_is_no_chance_is_not_called_chance(ratio: float, difference: str) -> None:
+    sentence = compared_lines(ratio, noise=0.1)[3]
+
+    assert sentence.startswith(
+        f"no difference that counts: new takes {difference} on average (95 % interval "
+    )
+    assert sentence.endswith(" %); that is hardly chance, but less than 3 % may come from the machine")
+
+
+def test_failures_are_told_beside_the_verdict() -> None:
+    failures = [
+        replace(run(), outcome=Outcome.FAILED, reason=reason) for reason in (Reason.STALLED, Reason.CRASHED)
+    ]
+    old, new = Compared("old", [SUCCEEDED] * 7), Compared("new", [SUCCEEDED] * 7, failures)
+
+    assert failures_text((old, new)).plain == (
+        "old failed in 0 of 7 runs, new failed in 2 of 9 runs (crashed, stalled): what failed is not compared"
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,19 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from builders import NEW, NOW, OLD, build, workload
+from builders import NEW, NOW, OLD, build
+from recorded_runs import TESTBED, begin, done, end, go_on
 
 from monitor.commands.turns import MOST_LOST, Plan, Turns
 from monitor.configuration import NodeConfiguration
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, RecordAttempt
+from monitor.decide.vocabulary import RecordAttempt
 from monitor.ledger import Ledger, open_ledger
-from monitor.model import AttemptCause, Build, Outcome, Reason, Run, SyncMode
+from monitor.model import AttemptCause, Build, Count, Reason, RequestKind, Run, SyncMode
 
-TESTBED = "desk"
 OLD_BUILD, NEW_BUILD = build(OLD, "a" * 40), build(NEW, "b" * 40)
 CONFIGURATION = NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings")
 
@@ -36,28 +35,6 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def turns(ledger: Ledger, runs: int = 4) -> Turns:
     """As a call of the command has them."""
     return Turns(plan(runs), ledger, threading.Event(), lambda: NOW.wall)
-
-
-def begin(ledger: Ledger, of: Build, settings: str = "settings", testbed: str = TESTBED) -> None:
-    """A run, as the tester begins it."""
-    node = replace(workload(of), settings_digest=settings)
-    ledger.record(NOW, testbed, [RecordAttempt(of, AttemptCause.REQUEST, node.uid)])
-    ledger.record(NOW, testbed, [BeginClearing(node, ""), BeginRun(node)])
-
-
-def end(ledger: Ledger, seconds: float = 100.0, wall: float = 101.0, reason: Reason | None = None) -> None:
-    """End the open run: a success, unless there is a reason."""
-    last = ledger.last()
-    assert last is not None
-    outcome = Outcome.FAILED if reason else Outcome.SUCCEEDED
-    ledger.record(NOW, TESTBED, [EndRun(last, outcome, reason, "no luck", seconds, wall, 2**30)])
-
-
-def done(ledger: Ledger, *builds: Build) -> None:
-    """Successes of builds, one after the other."""
-    for each in builds:
-        begin(ledger, each)
-        end(ledger)
 
 
 def test_the_order_favours_neither(ledger: Ledger) -> None:
@@ -91,12 +68,6 @@ def test_what_there_is_counts(
 
     assert (len(found.counted(OLD_BUILD)), len(found.counted(NEW_BUILD))) == counted
     assert found.due() == due
-
-
-def test_more_runs_may_be_asked_for_later(ledger: Ledger) -> None:
-    done(ledger, *[OLD_BUILD, NEW_BUILD] * 4)
-
-    assert turns(ledger, runs=5).due() == OLD_BUILD
 
 
 def failed(ledger: Ledger) -> None:
@@ -209,6 +180,91 @@ def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
     again = turns(ledger)
     again()
     assert (again.failure, ledger.requested()) == (None, OLD_BUILD)
+
+
+def test_what_failed_before_this_call_is_forgiven_while_a_run_is_open(ledger: Ledger) -> None:
+    """The run that was open at its start is the first that may be lost."""
+    for _ in range(MOST_LOST):
+        failed(ledger)
+    begin(ledger, OLD_BUILD)
+    again = turns(ledger)
+    failures = []
+    for _ in range(MOST_LOST):
+        end(ledger, reason=Reason.CRASHED)
+        again()
+        failures.append(again.failure is not None)
+        begin(ledger, OLD_BUILD)
+
+    assert failures == [False] * (MOST_LOST - 1) + [True]
+
+
+def reconfigured(ledger: Ledger) -> None:
+    """The node was told something else under way."""
+    begin(ledger, OLD_BUILD)
+    go_on(ledger, settings="other")
+    end(ledger)
+
+
+def synced_again(ledger: Ledger) -> None:
+    """After leaves of a state sync were counted, it began anew."""
+    begin(ledger, OLD_BUILD)
+    counts = {("C", "leaves_synced"): Count(before=5.0, last=3.0, maximum=5.0)}
+    ledger.record(NOW, TESTBED, books=ledger.last(), counts=counts)
+    end(ledger)
+
+
+def of_another_network(ledger: Ledger) -> None:
+    """The folder is one's own."""
+    begin(ledger, OLD_BUILD, network="mainnet")
+    end(ledger)
+
+
+def before_a_baseline(ledger: Ledger) -> None:
+    """A person marked a later one."""
+    ledger.ask(RequestKind.MARK_BASELINE, "9", NOW.wall)
+    done(ledger, OLD_BUILD)
+
+
+def given_up(ledger: Ledger) -> None:
+    """For a run of the other build."""
+    begin(ledger, OLD_BUILD)
+    begin(ledger, NEW_BUILD)
+    end(ledger)
+
+
+@pytest.mark.parametrize(
+    ("run", "why"),
+    [
+        (failed, "crashed: no luck"),
+        (given_up, "superseded: clearing"),
+        (interrupted, "the node was down for more than 5% of it"),
+        (of_other_arguments, "the node had other arguments"),
+        (elsewhere, "it was on testbed 'laptop', not on 'desk'"),
+        (of_another_network, "it was of mainnet, full-sync"),
+        (reconfigured, "the node's arguments changed while it was open"),
+        (synced_again, "a restart of the node began its state sync anew"),
+        (before_a_baseline, "it was before the baseline that was marked"),
+    ],
+)
+def test_why_runs_do_not_count_is_said(ledger: Ledger, run: Callable[[Ledger], None], why: str) -> None:
+    found = turns(ledger)
+    for _ in range(MOST_LOST):
+        run(ledger)
+    found()
+
+    assert f"because of this: {why}; mend it" in str(found.failure)
+
+
+def test_what_failed_is_known_by_build(ledger: Ledger) -> None:
+    """In the configuration that is compared alone."""
+    done(ledger, OLD_BUILD, NEW_BUILD)
+    failed(ledger)
+    begin(ledger, OLD_BUILD, settings="other")
+    end(ledger, reason=Reason.CRASHED)
+    found = turns(ledger)
+
+    assert [run.number for run in found.failed(OLD_BUILD)] == [3]
+    assert found.failed(NEW_BUILD) == []
 
 
 def test_a_run_is_called_by_its_build_and_number(ledger: Ledger) -> None:

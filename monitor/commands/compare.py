@@ -10,8 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from monitor.clock import SystemClock
 from monitor.commands.local_call import GOES_ON, Call
 from monitor.commands.local_folder import (
+    COMPARISON,
     configuration_of_node,
     exclusively,
     usual_folder,
@@ -24,10 +26,10 @@ from monitor.comparison import Difference, compared
 from monitor.durations import Duration
 from monitor.errors import ConfigurationError
 from monitor.ledger import Ledger
-from monitor.model import Build
+from monitor.model import Build, DataState
 from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource, content_digest, repository_of
 from monitor.settings import LocalSettings
-from monitor.terminal_comparison import Compared, comparison_table, comparison_text
+from monitor.terminal_comparison import Compared, comparison_table, comparison_text, failures_text
 from monitor.volume import Volume
 
 # A duration is as exact as the node is looked at often; whether it stays healthy is not what is asked.
@@ -53,24 +55,28 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
     usual = usual_folder(configuration, os.environ)
     pair = "-".join(digest.removeprefix("sha256:")[:8] for digest in digests)
     settings = with_folder(_looking_closely(settings), usual.parent / "comparisons" / f"{usual.name}-{pair}")
-    with exclusively(settings.data_dir):
+    with (
+        exclusively(settings.data_dir),
+        closing(patiently_opened(settings.data_dir, call.stopping)) as ledger,
+    ):
+        _claim(ledger, settings)
         builds = [_kept(call, settings, path) for path in paths]
         plan = Plan(builds[0], builds[1], settings.runs, configuration, settings.testbed)
-        with closing(patiently_opened(settings.data_dir, call.stopping)) as ledger:
-            _refuse_other_builds(ledger, plan, settings.data_dir)
-            turns = Turns(plan, ledger, call.stopping)
-            call.console.print(
-                f"old is {old}, new is {settings.build}; {settings.runs} runs of each", soft_wrap=True
-            )
-            if turns.due() is not None:
-                call.watch(settings, arguments, turns, turns, turns.named)
-            if turns.failure is not None:
-                raise turns.failure
-            if turns.due() is not None:
-                call.console.print(GOES_ON)
-                return INTERRUPTED
-            Volume(settings.data_dir).clear()  # of no use any more, and large
-            return _told(settings, turns, plan)
+        _refuse_other_builds(ledger, plan, settings.data_dir)
+        turns = Turns(plan, ledger, call.stopping)
+        call.console.print(
+            f"old is {old}, new is {settings.build}; {settings.runs} runs of each", soft_wrap=True
+        )
+        if turns.due() is not None:
+            call.watch(settings, arguments, turns, turns, turns.named)
+        if turns.failure is not None:
+            raise turns.failure
+        if turns.due() is not None:
+            call.console.print(GOES_ON)
+            return INTERRUPTED
+        Volume(settings.data_dir).clear()  # of no use any more, and large
+        _mark(ledger, settings, told_runs=settings.runs)
+        return _told(settings, turns, plan)
 
 
 def _looking_closely(settings: LocalSettings) -> LocalSettings:
@@ -86,8 +92,40 @@ def _kept(call: Call, settings: LocalSettings, path: Path) -> Build:
     return tried(source.newest, call.stopping.wait)
 
 
+def _claim(ledger: Ledger, settings: LocalSettings) -> None:
+    """Make an empty folder this comparison's, or see that it is one's: what is in it will be cleared.
+
+    A result of so many runs is right as often as is promised.  Whoever has seen it, and then chooses another number,
+    chooses by what came out.
+
+    Raises:
+        ConfigurationError: there are a tester's runs or data; or a result of another number of runs was told.
+    """
+    data_dir, mark = settings.data_dir, ledger.reading(COMPARISON)
+    if mark is None:
+        if ledger.known() or Volume(data_dir).node_data().state is DataState.PRESENT:
+            raise ConfigurationError(
+                f"{data_dir} has runs or a node's data that no comparison made, and one would clear them: "
+                "give another --data-dir"
+            )
+        _mark(ledger, settings, told_runs=None)
+        return
+    told_runs = mark.value["told_runs"]
+    if told_runs not in {None, settings.runs}:
+        raise ConfigurationError(
+            f"--runs {settings.runs}: the comparison in {data_dir} has told its result of {told_runs} runs, and to "
+            "look again after more or fewer would call chance a difference too often: give that number to see it "
+            "again, or another --data-dir to compare anew"
+        )
+
+
+def _mark(ledger: Ledger, settings: LocalSettings, told_runs: int | None) -> None:
+    """Write down that the folder is a comparison's, and of how many runs its result was told."""
+    ledger.record(SystemClock()(), settings.testbed, readings={COMPARISON: {"told_runs": told_runs}})
+
+
 def _refuse_other_builds(ledger: Ledger, plan: Plan, data_dir: Path) -> None:
-    """A tester's folder is its own: a comparison would clear the data there.
+    """Each comparison has its own folder.
 
     Raises:
         ConfigurationError: there are runs of another build.
@@ -101,9 +139,14 @@ def _refuse_other_builds(ledger: Ledger, plan: Plan, data_dir: Path) -> None:
 
 def _told(settings: LocalSettings, turns: Turns, plan: Plan) -> int:
     """Print the result; the exit code."""
-    old, new = (Compared(plan.name_of(build), turns.counted(build)) for build in (plan.old, plan.new))
+    old, new = (
+        Compared(plan.name_of(build), turns.counted(build), turns.failed(build))
+        for build in (plan.old, plan.new)
+    )
     found = compared(old.durations, new.durations)
     console = Console(highlight=False)
     console.print(comparison_table((old, new)))
     console.print(comparison_text(found), soft_wrap=True)
+    if old.failed or new.failed:
+        console.print(failures_text((old, new)), soft_wrap=True)
     return int(settings.fail_if_slower and found.difference is Difference.SLOWER)

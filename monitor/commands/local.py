@@ -7,22 +7,29 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from monitor.commands.local_call import GOES_ON, Call
-from monitor.commands.local_folder import configuration_of_node, exclusively, usual_folder, with_folder
+from monitor.commands.local_folder import (
+    configuration_of_node,
+    exclusively,
+    refuse_comparison,
+    usual_folder,
+    with_folder,
+)
 from monitor.commands.patience import patiently_opened, tried
 from monitor.commands.signals import INTERRUPTED
+from monitor.configuration import NodeConfiguration
 from monitor.errors import ConfigurationError
-from monitor.ledger import Ledger
-from monitor.model import Build, Outcome, Run
+from monitor.model import Outcome, Run
 from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource
 from monitor.settings import LocalSettings
 from monitor.terminal import result_text
 
+TESTBED_FAILED = 3
+
 
 def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
     """Bootstrap a build, and each that replaces it, until interrupted; or until what was asked for is known."""
+    _refuse_flags_without_use(settings)
     if settings.compare is not None:
-        if settings.until is not None:
-            raise ConfigurationError("--until and --compare do not go together: --compare ends by itself")
         from monitor.commands.compare import run_comparison  # noqa: PLC0415 - for those who ask for it
 
         return run_comparison(settings, settings.compare, arguments)
@@ -32,42 +39,56 @@ def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
     settings = with_folder(settings, usual_folder(configuration, os.environ))
     source = FileSource(settings.build, BuildStore(settings.data_dir / BUILDS_FOLDER))
     with exclusively(settings.data_dir):
+        refuse_comparison(settings.data_dir, call.stopping)
         if settings.until is not None:
-            return _until_verdict(call, settings, arguments, source)
+            return _until_verdict(call, settings, configuration, arguments, source)
         call.watch(settings, arguments, source)
         call.console.print(GOES_ON)
     return 0
 
 
-def _until_verdict(call: Call, settings: LocalSettings, arguments: Sequence[str], source: FileSource) -> int:
+def _refuse_flags_without_use(settings: LocalSettings) -> None:
+    """A script that lost a flag must not wait for what never comes, or pass for nothing.
+
+    Raises:
+        ConfigurationError: flags that do not go together.
+    """
+    if settings.compare is None:
+        given = ["--runs"] if "runs" in settings.model_fields_set else []
+        given += ["--fail-if-slower"] if settings.fail_if_slower else []
+        if given:
+            raise ConfigurationError(
+                f"without --compare OLD there is no use for {' and '.join(given)}: give that as well"
+            )
+    elif settings.until is not None:
+        raise ConfigurationError("--until and --compare do not go together: --compare ends by itself")
+
+
+def _until_verdict(
+    call: Call,
+    settings: LocalSettings,
+    configuration: NodeConfiguration,
+    arguments: Sequence[str],
+    source: FileSource,
+) -> int:
     """0 once the build has succeeded, 1 once it has failed; what the ledger knows already is not done again."""
+    from monitor.commands.until import Until, Wanted  # noqa: PLC0415 - for those who ask for it
+
     build = tried(source.newest, call.stopping.wait)
     with closing(patiently_opened(settings.data_dir, call.stopping)) as ledger:
-        run = verdict(ledger, build)
+        until = Until(Wanted(build, configuration, settings.testbed), ledger, call.stopping)
+        run = until.verdict()
         if run is not None:
             call.console.print(result_text(run), soft_wrap=True)
             call.console.print("known from before: rerun has the build bootstrapped once more")
             return _exit_code(call, settings, run)
-
-        def end_with_verdict() -> None:
-            if verdict(ledger, build) is not None:
-                call.stopping.set()
-
-        call.watch(settings, arguments, source, end_with_verdict)
-        run = verdict(ledger, build)
+        until()  # while nothing else would ask
+        call.watch(settings, arguments, until, until)
+        run = until.verdict() or until.obstacle()
     if run is None:
         call.console.print(GOES_ON)
         return INTERRUPTED
     return _exit_code(call, settings, run)
-
-
-def verdict(ledger: Ledger, build: Build) -> Run | None:
-    """The newest run of a build, if that has succeeded or failed and no other one of it is on its way."""
-    requested, attempt = ledger.requested(), ledger.attempt()
-    if (requested and requested.same(build)) or (attempt and attempt.build.same(build)):
-        return None
-    run = next((run for run in ledger.runs(-1) if run.build.same(build)), None)
-    return run if run is not None and run.outcome in {Outcome.SUCCEEDED, Outcome.FAILED} else None
 
 
 def _exit_code(call: Call, settings: LocalSettings, run: Run) -> int:
@@ -75,4 +96,11 @@ def _exit_code(call: Call, settings: LocalSettings, run: Run) -> int:
         return 0
     where = f"history --run {run.number} --data-dir {settings.data_dir}"
     call.console.print(f"{where} shows what its node said last", soft_wrap=True)
-    return 1
+    if run.judged:
+        return 1
+    call.console.print(
+        f"{run.reason} speaks of this machine or of the call, not of the build: mend that, and the same command "
+        "tries again",
+        soft_wrap=True,
+    )
+    return TESTBED_FAILED

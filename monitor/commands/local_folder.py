@@ -8,14 +8,18 @@ import os
 import re
 import resource
 import socket
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from monitor.commands.patience import patiently_opened
 from monitor.configuration import NodeConfiguration, configuration_of, visible_setting
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.platforms.local import node_container
 from monitor.settings import LocalSettings, local_testers
 
+# The reading that a folder is a comparison's: what is in it is cleared turn by turn.
+COMPARISON = "comparison"
 # AvalancheGo's own, by flag.
 _USUAL_PORTS = {"http-port": 9650, "staking-port": 9651}
 _USUAL_OPEN_FILES = 32768
@@ -82,6 +86,19 @@ def exclusively(data_dir: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def refuse_comparison(data_dir: Path, stopping: threading.Event) -> None:
+    """A tester's runs must not be where a comparison would clear them.
+
+    Raises:
+        ConfigurationError: the folder is a comparison's.
+    """
+    with contextlib.closing(patiently_opened(data_dir, stopping)) as ledger:
+        if ledger.reading(COMPARISON) is not None:
+            raise ConfigurationError(
+                f"{data_dir} is a comparison's, which clears it for each run: give another --data-dir"
+            )
 
 
 def fitted_arguments(

@@ -13,7 +13,7 @@ from monitor.configuration import NodeConfiguration
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger
 from monitor.model import Build, Outcome, RequestKind, Run
-from monitor.regression import comparable
+from monitor.regression import LEAST_ACTIVE_RATIO, comparable
 from monitor.terminal import run_text
 
 # So many runs of one build that do not count, and more of them would not either.
@@ -48,7 +48,7 @@ class Turns:
     ) -> None:
         self._plan, self._ledger, self._stopping, self._wall = plan, ledger, stopping, wall
         last = ledger.last()
-        self._old_runs = last.number if last and not last.open else 0
+        self._old_runs = 0 if last is None else last.number - int(last.open)
         self.failure: MonitorError | None = None
 
     def newest(self) -> Build:
@@ -92,6 +92,14 @@ class Turns:
         ]
         return found[: self._plan.runs]
 
+    def failed(self, build: Build) -> Sequence[Run]:
+        """The runs of a build that failed in the configuration that is compared, oldest first."""
+        return [
+            run
+            for run in reversed(self._ledger.runs(-1))
+            if run.build.same(build) and run.outcome is Outcome.FAILED and not self._otherness(run)
+        ]
+
     def named(self, run: Run) -> str:
         """What a run is called: how many of its build's there are, and which build."""
         number = sum(1 for each in self.counted(run.build) if each.number < run.number) + 1
@@ -112,11 +120,31 @@ class Turns:
         if len(lost) < MOST_LOST:
             return False
         run, name = lost[0], self._plan.name_of(build)
-        why = (
-            f"{run.reason}: {run.message}" if run.outcome is Outcome.FAILED else "it was interrupted for long"
-        )
         self.failure = MonitorError(
             f"{len(lost)} runs of the {name} build do not count, the last one, run {run.number}, because of "
-            f"this: {why}; mend it, and the same command goes on"
+            f"this: {self._why(run)}; mend it, and the same command goes on"
         )
         return True
+
+    def _why(self, run: Run) -> str:
+        """Why a run does not count."""
+        if run.outcome is not Outcome.SUCCEEDED:
+            return f"{run.reason or run.outcome}: {run.message}"
+        success = next(each for each in self._ledger.all_successes() if each.run.number == run.number)
+        whys = {
+            "the node's arguments changed while it was open": run.settings_changed,
+            "the ledger was lost while it was open": run.recovered,
+            "a restart of the node began its state sync anew": success.state_synced_again,
+            f"the node was down for more than {1 - LEAST_ACTIVE_RATIO:.0%} of it": not comparable(success),
+            "it was before the baseline that was marked": True,
+        }
+        return self._otherness(run) or next(why for why, is_true in whys.items() if is_true)
+
+    def _otherness(self, run: Run) -> str:
+        """What a run was of, if of something else than is compared; else empty."""
+        wanted, testbed = self._plan.configuration, self._plan.testbed
+        if (run.network, run.sync_mode) != (wanted.network, wanted.sync_mode):
+            return f"it was of {run.network}, {run.sync_mode}"
+        if run.settings_digest != wanted.settings_digest:
+            return "the node had other arguments"
+        return "" if run.testbed == testbed else f"it was on testbed {run.testbed!r}, not on {testbed!r}"

@@ -1,0 +1,107 @@
+"""`local --until`: which run is the verdict on a build, and what has to run before there is one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from monitor.configuration import NodeConfiguration
+from monitor.decide.wait import START_RETRIES
+from monitor.ledger import Ledger
+from monitor.model import Build, Outcome, Reason, RequestKind, Run
+from monitor.references import ImageReference
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked: whether a build bootstraps, in one configuration on one testbed."""
+
+    build: Build
+    configuration: NodeConfiguration
+    testbed: str
+
+    def answered_by(self, run: Run) -> bool:
+        """Whether a run, once it has ended, can say that: it was all this, from its begin to its end."""
+        return (
+            run.build.same(self.build)
+            and self.alike(run)
+            and run.settings_digest == self.configuration.settings_digest
+            and not run.settings_changed
+            and run.testbed == self.testbed
+        )
+
+    def alike(self, run: Run) -> bool:
+        """Whether a run is of its network and mode."""
+        return run.network == self.configuration.network and run.sync_mode is self.configuration.sync_mode
+
+
+class Until:
+    """Ends a call by `stopping` once the verdict is there, or the testbed is in its way for good.
+
+    As the tester's source of builds, it knows the one that is judged, whatever becomes of its file.
+    """
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        ledger: Ledger,
+        stopping: threading.Event,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._wanted, self._ledger, self._stopping, self._wall = wanted, ledger, stopping, wall
+        last = ledger.last()
+        self._old_runs = 0 if last is None else last.number - int(last.open)
+
+    def newest(self) -> Build:
+        """The build that is judged."""
+        return self._wanted.build
+
+    def __call__(self) -> None:
+        """End, or ask for the run that is wanted where the tester would make none by itself."""
+        if self.verdict() is not None or self.obstacle() is not None:
+            self._stopping.set()
+        elif self._must_ask():
+            self._ledger.ask(RequestKind.RERUN, self._wanted.build.image, self._wall())
+
+    def verdict(self) -> Run | None:
+        """The newest run that was wanted, if its outcome speaks of the build and no other one is on its way."""
+        wanted, requested, attempt = self._wanted.build, self._ledger.requested(), self._ledger.attempt()
+        if (requested and requested.same(wanted)) or (attempt and attempt.build.same(wanted)):
+            return None
+        run = next((run for run in self._ledger.runs(-1) if self._wanted.answered_by(run)), None)
+        return run if run is not None and run.judged else None
+
+    def obstacle(self) -> Run | None:
+        """The last run, if it was wanted, failed in this call for no fault of the build, and is not tried again."""
+        if self._coming():
+            return None
+        last = self._ledger.last()
+        if last is None or last.number <= self._old_runs or not self._wanted.answered_by(last):
+            return None
+        testbed_failed = last.outcome is Outcome.FAILED and not last.judged
+        return last if testbed_failed and not self._tried_again(last) else None
+
+    def _must_ask(self) -> bool:
+        """Whether nothing is under way, and the tester would wait for another build."""
+        if self._coming():
+            return False
+        last = self._ledger.last()
+        if last is None or last.open or not self._wanted.alike(last):
+            return False
+        build = self._wanted.build
+        if last.build.same(build):
+            return last.number <= self._old_runs or not self._tried_again(last)
+        if ImageReference.parse(last.build.image).repository != ImageReference.parse(build.image).repository:
+            return False  # it goes on with the file that it is given
+        return self._ledger.judged(build, last.network, last.sync_mode)
+
+    def _coming(self) -> bool:
+        """Whether a run is on its way, in the order in which it comes about."""
+        ledger = self._ledger
+        return any(each is not None for each in (ledger.requested(), ledger.attempt(), ledger.clearing()))
+
+    def _tried_again(self, last: Run) -> bool:
+        """Whether the tester tries a run again by itself, on the same volume."""
+        return last.reason is Reason.NOT_STARTED and self._ledger.failed_starts() <= START_RETRIES

@@ -1,0 +1,45 @@
+"""Runs of a ledger, as the tester records them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from builders import NOW, workload
+
+from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, RecordAttempt, ResumeRun
+from monitor.ledger import Ledger
+from monitor.model import AttemptCause, Build, Outcome, Reason, SyncMode
+
+TESTBED = "desk"
+
+
+def begin(
+    ledger: Ledger, of: Build, settings: str = "settings", testbed: str = TESTBED, network: str = "fuji"
+) -> None:
+    """A run that was asked for, in full-sync."""
+    node = replace(workload(of), settings_digest=settings, network=network, sync_mode=SyncMode.FULL_SYNC)
+    ledger.record(NOW, testbed, [RecordAttempt(of, AttemptCause.REQUEST, node.uid)])
+    ledger.record(NOW, testbed, [BeginClearing(node, "clearing"), BeginRun(node)])
+
+
+def go_on(ledger: Ledger, settings: str) -> None:
+    """Resume the open run, with such arguments of the node."""
+    last = ledger.last()
+    assert last is not None
+    node = replace(workload(last.build), settings_digest=settings)
+    ledger.record(NOW, TESTBED, [ResumeRun(last, node)])
+
+
+def end(ledger: Ledger, seconds: float = 100.0, wall: float = 101.0, reason: Reason | None = None) -> None:
+    """End the open run: a success, unless there is a reason."""
+    last = ledger.last()
+    assert last is not None
+    outcome = Outcome.FAILED if reason else Outcome.SUCCEEDED
+    ledger.record(NOW, TESTBED, [EndRun(last, outcome, reason, "no luck", seconds, wall, 2**30)])
+
+
+def done(ledger: Ledger, *builds: Build) -> None:
+    """Successes of builds, one after the other."""
+    for each in builds:
+        begin(ledger, each)
+        end(ledger)

@@ -1,0 +1,216 @@
+"""A verdict is of the test that is asked for, and speaks of the build; a run is asked for where none would come."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import NEW, NOW, OLD, build
+from recorded_runs import TESTBED, begin, done, end, go_on
+
+from monitor.commands.until import Until, Wanted
+from monitor.configuration import NodeConfiguration
+from monitor.decide.vocabulary import RecordAttempt
+from monitor.decide.wait import START_RETRIES
+from monitor.ledger import Ledger, open_ledger
+from monitor.model import AttemptCause, Build, Reason, RequestKind, SyncMode
+
+BUILD, OTHER = build(NEW, "b" * 40), build(OLD, "a" * 40)
+WANTED = Wanted(BUILD, NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings"), TESTBED)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with closing(open_ledger(tmp_path)) as opened:
+        yield opened
+
+
+def until(ledger: Ledger, wanted: Wanted = WANTED) -> Until:
+    """As a call of the command has it."""
+    return Until(wanted, ledger, threading.Event(), lambda: NOW.wall)
+
+
+def asked(ledger: Ledger, wanted: Wanted = WANTED) -> Build | None:
+    """What is asked for in the first look of a call."""
+    until(ledger, wanted)()
+    return ledger.requested()
+
+
+def test_a_success_is_the_verdict_and_ends_the_call(ledger: Ledger) -> None:
+    done(ledger, BUILD)
+    stopping = threading.Event()
+    found = Until(WANTED, ledger, stopping)
+    found()
+    run = found.verdict()
+
+    assert run is not None
+    assert (run.number, stopping.is_set(), ledger.requested()) == (1, True, None)
+
+
+def test_a_failure_of_the_build_is_the_verdict(ledger: Ledger) -> None:
+    begin(ledger, BUILD)
+    end(ledger, reason=Reason.CRASHED)
+    run = until(ledger).verdict()
+
+    assert run is not None
+    assert run.reason is Reason.CRASHED
+
+
+@pytest.mark.parametrize(
+    ("wanted", "asked_for"),
+    [
+        # Where network or mode change, the tester starts anew by itself.
+        pytest.param({"network": "mainnet"}, None, id="another network"),
+        pytest.param({"sync_mode": SyncMode.ONLY_P_CHAIN_FULL_SYNC}, None, id="another mode"),
+        pytest.param({"settings_digest": "other"}, BUILD, id="other arguments"),
+        pytest.param({"testbed": "laptop"}, BUILD, id="another testbed"),
+    ],
+)
+def test_another_tests_result_is_no_verdict(
+    ledger: Ledger, wanted: dict[str, Any], asked_for: Build | None
+) -> None:
+    done(ledger, BUILD)
+    testbed = wanted.get("testbed", TESTBED)
+    changes = {name: value for name, value in wanted.items() if name != "testbed"}
+    other = Wanted(BUILD, replace(WANTED.configuration, **changes), testbed)
+
+    assert until(ledger, other).verdict() is None
+    assert asked(ledger, other) == asked_for
+
+
+def test_a_run_whose_arguments_changed_is_no_verdict(ledger: Ledger) -> None:
+    begin(ledger, BUILD, settings="settings")
+    go_on(ledger, settings="other")
+    go_on(ledger, settings="settings")
+    end(ledger)
+
+    assert until(ledger).verdict() is None
+    assert asked(ledger) == BUILD
+
+
+def open_run(ledger: Ledger) -> None:
+    """Of the build."""
+    begin(ledger, BUILD)
+
+
+def rerun(ledger: Ledger) -> None:
+    """Asked for by a person."""
+    ledger.ask(RequestKind.RERUN, BUILD.image, NOW.wall)
+
+
+def attempt(ledger: Ledger) -> None:
+    """Of the build."""
+    ledger.record(NOW, TESTBED, [RecordAttempt(BUILD, AttemptCause.REQUEST, "local-1")])
+
+
+@pytest.mark.parametrize("coming", [open_run, rerun, attempt])
+def test_there_is_no_verdict_while_another_run_of_the_build_comes(
+    ledger: Ledger, coming: Callable[[Ledger], None]
+) -> None:
+    done(ledger, BUILD)
+    coming(ledger)
+    stopping = threading.Event()
+    Until(WANTED, ledger, stopping)()
+
+    assert not stopping.is_set()
+
+
+@pytest.mark.parametrize("reason", [Reason.DISK_FULL, Reason.MISCONFIGURED, Reason.NOT_STARTED])
+def test_a_failure_of_the_testbed_is_no_verdict_and_the_next_call_tries_again(
+    ledger: Ledger, reason: Reason
+) -> None:
+    begin(ledger, BUILD)
+    end(ledger, reason=reason)
+    found = until(ledger)
+
+    assert (found.verdict(), found.obstacle()) == (None, None)
+    assert asked(ledger) == BUILD
+
+
+@pytest.mark.parametrize("reason", [Reason.DISK_FULL, Reason.MISCONFIGURED])
+def test_a_failure_of_the_testbed_ends_the_call(ledger: Ledger, reason: Reason) -> None:
+    stopping = threading.Event()
+    found = Until(WANTED, ledger, stopping)
+    begin(ledger, BUILD)
+    found()
+    assert not stopping.is_set()
+    end(ledger, reason=reason)
+    found()
+    run = found.obstacle()
+
+    assert (found.verdict(), stopping.is_set(), ledger.requested()) == (None, True, None)
+    assert run is not None
+    assert run.reason is reason
+
+
+def test_a_node_that_did_not_start_is_tried_again_first(ledger: Ledger) -> None:
+    stopping = threading.Event()
+    found, ends = Until(WANTED, ledger, stopping), []
+    for _ in range(1 + START_RETRIES):
+        begin(ledger, BUILD)
+        end(ledger, reason=Reason.NOT_STARTED)
+        found()
+        ends.append(stopping.is_set())
+
+    assert ends == [False] * START_RETRIES + [True]
+    assert ledger.requested() is None
+
+
+def test_a_run_that_was_open_at_the_start_may_end_the_call(ledger: Ledger) -> None:
+    begin(ledger, BUILD)
+    found = until(ledger)
+    end(ledger, reason=Reason.DISK_FULL)
+
+    assert found.obstacle() is not None
+
+
+def judged_before(ledger: Ledger) -> None:
+    """With other arguments; then another build ran."""
+    begin(ledger, BUILD, settings="other")
+    end(ledger)
+    done(ledger, OTHER)
+
+
+def never_ran(ledger: Ledger) -> None:
+    """Another one did."""
+    done(ledger, OTHER)
+
+
+def another_is_open(ledger: Ledger) -> None:
+    """It is finished first."""
+    judged_before(ledger)
+    begin(ledger, OTHER)
+
+
+def nothing(_: Ledger) -> None:
+    """The ledger is empty."""
+
+
+@pytest.mark.parametrize(
+    ("before", "asked_for"),
+    [(judged_before, BUILD), (never_ran, None), (another_is_open, None), (nothing, None)],
+)
+def test_a_run_is_asked_for_where_the_tester_would_make_none(
+    ledger: Ledger, before: Callable[[Ledger], None], asked_for: Build | None
+) -> None:
+    before(ledger)
+
+    assert asked(ledger) == asked_for
+
+
+def test_nothing_is_asked_for_where_the_tester_starts_anew_with_a_file_of_another_name(
+    ledger: Ledger,
+) -> None:
+    judged_before(ledger)
+    renamed = replace(BUILD, image=BUILD.image.replace("/node@", "/other@"))
+
+    assert asked(ledger, replace(WANTED, build=renamed)) is None
+
+
+def test_the_build_is_the_one_that_the_file_held_at_the_start(ledger: Ledger) -> None:
+    assert until(ledger).newest() == BUILD
