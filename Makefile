@@ -47,7 +47,7 @@ servers: $(VENV)/test ## rules and dashboards against a real Prometheus, old and
 screenshots: $(VENV)/test ## take the documents' pictures of the page from a real run (2 minutes)
 	PYTHONPATH=.:tests $(VENV)/bin/python -m browser.screenshots
 
-generate: $(VENV)/test ## write what is made from code: dashboards, the PrometheusRule, docs/metrics.md, the chart's values
+generate: $(VENV)/test ## write what is made from code: pages of docs, dashboards, the PrometheusRule, the chart's values
 	$(VENV)/bin/python -m docs.generate
 	$(VENV)/bin/python -m dashboards
 	$(VENV)/bin/python -m alerts.generate

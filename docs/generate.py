@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from docs.api_page import API, api_page
+from docs.lifecycle_page import HOW_IT_WORKS, how_it_works
+from docs.settings_page import SETTINGS, settings_page
 from monitor.metrics import EVERY_FAMILY, label_names
 from monitor.metrics.collector import COMMON_LABELS
 
@@ -45,9 +48,23 @@ def _rows() -> Iterable[str]:
         yield f"| `{family.name.removeprefix(PREFIX)}` | {kind} | {labels} | {family.text} |"
 
 
+def lifecycle_page() -> str:
+    """How it works, with its diagrams as the rules are now."""
+    return how_it_works(HOW_IT_WORKS.read_text(encoding="utf-8"))
+
+
+PAGES: Mapping[Path, Callable[[], str]] = {
+    METRICS: metrics_page,
+    SETTINGS: settings_page,
+    API: api_page,
+    HOW_IT_WORKS: lifecycle_page,
+}
+
+
 def main() -> None:
     """Write them."""
-    METRICS.write_text(metrics_page(), encoding="utf-8")
+    for path, made in PAGES.items():
+        path.write_text(made(), encoding="utf-8")
 
 
 if __name__ == "__main__":

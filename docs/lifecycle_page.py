@@ -1,0 +1,82 @@
+"""The diagrams of docs/how-it-works.md, out of the rules of `monitor.decide`; all else there is written by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monitor.decide.init import INIT_RULES
+from monitor.decide.wait import WAIT_RULES
+
+HOW_IT_WORKS = Path(__file__).with_name("how-it-works.md")
+# What a rule that matches leads to; a test compares the reasons with those that its code names.
+INIT_ENDS: Mapping[str, str] = {
+    "image_follows_nothing": "stops with an error",
+    "pin_fought_over": "stops with an error, after 10 min",
+    "open_run_goes_on": "pins, has the pod recreated",
+    "build_unresolved": "looks up, pins, has the pod recreated",
+    "clearing_unfinished": "clears, starts the run, asks again",
+    "run_resumes": "the node starts",
+    "data_unknown": "stops with an error, or adopts",
+    "run_starts_anew": "records, clears, asks again; or stops with an error",
+}
+WAIT_ENDS: Mapping[str, str] = {
+    "run_is_not_this_pods": "judges nothing, has the pod recreated",
+    "node_is_another": "failed: misconfigured",
+    "node_is_healthy": "succeeded",
+    "volume_is_full": "failed: disk_full",
+    "node_does_not_start": "failed: not_started",
+    "node_crashes": "failed: out_of_memory or crashed",
+    "node_stays_unhealthy": "failed: unhealthy or disk_full",
+    "run_stalls": "failed: stalled",
+    "run_is_overdue": "failed: deadline",
+    "build_is_due": "pins, has the pod recreated",
+    "nothing_to_do": "asks again at the next tick",
+}
+_RULE = re.compile(r"Rule (?P<number>\w+): (?P<text>.*)\.")
+_Rule = Callable[[Any], object]
+
+
+def how_it_works(written: str) -> str:
+    """The page with its diagrams as the rules are now.
+
+    Args:
+        written: the page as it is.
+    """
+    for name, rules, ends in (("init", INIT_RULES, INIT_ENDS), ("wait", WAIT_RULES, WAIT_ENDS)):
+        begin, end = f"<!-- {name}: made by `make generate` -->", f"<!-- end of {name} -->"
+        head, _, rest = written.partition(begin)
+        _, _, tail = rest.partition(end)
+        written = f"{head}{begin}\n\n```mermaid\n{diagram(rules, ends)}\n```\n\n{end}{tail}"
+    return written
+
+
+def diagram(rules: Sequence[_Rule], ends: Mapping[str, str]) -> str:
+    """The rules in their order, each with what it leads to, as a flow chart of Mermaid."""
+    return "\n".join(("flowchart TD", *_nodes(rules, ends)))
+
+
+def _nodes(rules: Sequence[_Rule], ends: Mapping[str, str]) -> Iterator[str]:
+    for position, rule in enumerate(rules):
+        number, text = _told(rule)
+        name = rule.__name__
+        yield f'    {name}["<b>{number} {name}</b><br>{_escaped(text)}"]'
+        yield f'    {name} -- matches --> {name}_end(["{_escaped(ends[name])}"])'
+        if position:
+            yield f"    {rules[position - 1].__name__} -- else --> {name}"
+
+
+def _told(rule: _Rule) -> tuple[str, str]:
+    """Its number, and the first line of its docstring."""
+    first = (rule.__doc__ or "").partition("\n")[0]
+    found = _RULE.fullmatch(first)
+    if found is None:
+        raise ValueError(f"{rule.__name__}: its docstring must begin 'Rule N: …', but does {first!r}")
+    return found["number"], found["text"]
+
+
+def _escaped(text: str) -> str:
+    """Without what ends a text of Mermaid."""
+    return text.replace('"', "#quot;")
