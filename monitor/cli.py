@@ -78,8 +78,10 @@ _ALONE = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code: 0 done, 1 failed, 2 the configuration or the call is wrong, 3 local --until
-    told nothing of the build, 130 interrupted.
+    """Run one command; its exit code.
+
+    0 done, 1 failed, 2 the configuration or the call is wrong, 3 local --until told nothing of the build,
+    130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if os.getpid() == 1:
