@@ -149,11 +149,20 @@ def bed_of(kubeconfig: str, registry: str, kubernetes_version: str = "") -> Iter
         )
 
 
+def history() -> Path:
+    """The folder of the network with a history, once a bed was made; see make_history.py."""
+    return Path(_provision("--where-history").strip())
+
+
 def network() -> JsonObject:
-    """What the nodes of the network with a history are told; see make_history.py."""
-    folder = _provision("--where-history").strip()
-    found: JsonObject = json.loads((Path(folder) / "network.json").read_text())
+    """What the nodes of that network are told."""
+    found: JsonObject = json.loads((history() / "network.json").read_text())
     return found
+
+
+def avalanchego(build: str) -> Path:
+    """The program of a build, `first` or `second`, once a bed was made."""
+    return Path(_provision("--where-avalanchego").strip()) / build / "avalanchego"
 
 
 def _given(kubeconfig: str, registry: str) -> Bed:
