@@ -58,8 +58,6 @@ ORDINARY = {
     "value": 0,
 }
 
-pytestmark = pytest.mark.every_kubernetes
-
 
 @dataclass(frozen=True)
 class Holder:
@@ -195,6 +193,7 @@ def of_pods(**fields: Any) -> JsonObject:
     return {"spec": {"template": {"spec": fields}}}
 
 
+@pytest.mark.every_kubernetes
 @pytest.mark.parametrize(
     "patch",
     [
@@ -225,6 +224,7 @@ def test_it_changes_nothing_of_its_statefulset_but_image_and_versions(
     assert "the monitor changes n" in holder.patched(patch)
 
 
+@pytest.mark.every_kubernetes
 def test_it_may_pin(holder: Holder) -> None:
     tester = holder.tester
     versions = {VERSIONS_ANNOTATION: '{"commit": "x"}'}
@@ -234,6 +234,7 @@ def test_it_may_pin(holder: Holder) -> None:
     assert holder.patched(patch) == ""
 
 
+@pytest.mark.every_kubernetes
 def test_it_may_start_its_check_pod_whatever_the_cluster_adds(holder: Holder) -> None:
     spec = holder.admitted(holder.check_pod())["spec"]
 
@@ -385,6 +386,7 @@ def test_it_starts_no_other_check_pod(holder: Holder, part: str, fields: JsonObj
     assert said in holder.created(changed(holder.check_pod(), part, fields))
 
 
+@pytest.mark.every_kubernetes
 def test_it_deletes_no_other_pod(holder: Holder) -> None:
     bed, namespace = holder.tester.bed, holder.tester.namespace
     other = holder.check_pod()
@@ -396,6 +398,7 @@ def test_it_deletes_no_other_pod(holder: Holder) -> None:
     assert bed.get("pod", "another", namespace) is not None
 
 
+@pytest.mark.every_kubernetes
 @pytest.mark.parametrize(
     ("kind", "said_by_policy"),
     [
@@ -409,6 +412,7 @@ def test_it_makes_nothing_else(holder: Holder, kind: str, said_by_policy: str) -
     assert (said_by_policy if holder.granted else "forbidden") in said
 
 
+@pytest.mark.every_kubernetes
 def test_it_writes_nothing_outside_its_namespace(holder: Holder) -> None:
     """A pod that would do at home."""
     said = holder.created(holder.check_pod(), "default")
