@@ -55,6 +55,7 @@ VALUES: Mapping[str, set[str]] = {
     "measure": {*Measure},
     "sync_mode": {*SyncMode},
     "result": {*IMAGE_CHECK_RESULTS},
+    "source": {"registry", "pod", "file"},
 }
 _MATCHER = re.compile(r'(\w+)\s*(?:=~|!=|!~|=)\s*"([^"]*)"')
 _CALL = re.compile(r"bootstrap-monitor ([a-z]+(?:-[a-z]+)*)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from servers.life import TESTER
 from servers.processes import JsonObject
 from servers.prometheus import Prometheus, QueryError
 from servers.promql import named
+
+# The life is that of `local`, where a file tells of new builds; elsewhere a registry does, or a pod.
+_ELSEWHERE, _HERE = re.compile(r'source="(?:registry|pod)"'), 'source="file"'
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Seen:
         if asked.lived and not series:
             found.append(f"no data for {asked.expression}")
         if not asked.lived:
-            found += [f"no data for {each}" for each in what.selectors if not self._series(str(each))]
+            looked_for = {str(each): _ELSEWHERE.sub(_HERE, str(each)) for each in what.selectors}
+            found += [f"no data for {each}" for each, here in looked_for.items() if not self._series(here)]
         strangers = {each["metric"].get("tester", TESTER) for each in series} - {TESTER}
         return found + [f"data of {stranger}" for stranger in sorted(strangers)]
 
