@@ -120,9 +120,15 @@ class Turns:
         if len(lost) < MOST_LOST:
             return False
         run, name = lost[0], self._plan.name_of(build)
+        of_the_build = run.judged and run.outcome is not Outcome.SUCCEEDED
         self.failure = MonitorError(
             f"{len(lost)} runs of the {name} build do not count, the last one, run {run.number}, because of "
-            f"this: {self._why(run)}; mend it, and the same command goes on"
+            f"this: {self._why(run)}; "
+            + (
+                "a mended build is another one: compare that, in a folder of its own"
+                if of_the_build
+                else "mend it, and the same command goes on"
+            )
         )
         return True
 
