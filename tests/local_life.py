@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from simulated_builds import PATIENCE_SECONDS, eventually, free_port, processes_of, write_build
 
 from monitor.errors import MonitorError
@@ -115,6 +117,41 @@ def stopped(process: subprocess.Popen[str], signal_number: int) -> tuple[int, li
     process.send_signal(signal_number)
     _, said = process.communicate(timeout=PATIENCE_SECONDS)
     return process.returncode, said.splitlines()
+
+
+@contextmanager
+def lives(command: Sequence[str], log: Path, data_dir: Path) -> Iterator[None]:
+    """A command runs, and writes to a log; it and its node have ended afterwards."""
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment(),
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE_SECONDS)
+        finally:
+            process.kill()
+            process.wait()
+            for pid in processes_of(f"--data-dir={data_dir}/avalanchego"):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def all_told(
+    stories: Sequence[Callable[[LocalLife], None]], folders: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Future[None]]]:
+    """All stories at once, by their names: each of them takes seconds, of which it mostly waits."""
+    with ThreadPoolExecutor(len(stories)) as pool:
+        yield {story.__name__: pool.submit(told, story, folders.mktemp("local")) for story in stories}
 
 
 def told(story: Callable[[LocalLife], None], folder: Path) -> None:

@@ -8,14 +8,14 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from local_life import GOES_ON, LocalLife, environment, stopped, told
+from local_life import GOES_ON, LocalLife, all_told, environment, stopped
 from rich.console import Console
 from simulated_builds import (
     COMMITS,
@@ -212,16 +212,13 @@ STORIES = (
 
 
 @pytest.fixture(scope="module")
-def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[None]]]:
-    """All stories at once: each of them takes seconds, of which it mostly waits."""
-    with ThreadPoolExecutor(len(STORIES)) as pool:
-        yield {
-            story.__name__: pool.submit(told, story, tmp_path_factory.mktemp("local")) for story in STORIES
-        }
+def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[None]]]:
+    with all_told(STORIES, tmp_path_factory) as futures:
+        yield futures
 
 
 @pytest.mark.parametrize("story", [pytest.param(each.__name__, id=each.__name__) for each in STORIES])
-def test_local(telling: dict[str, Future[None]], story: str) -> None:
+def test_local(telling: Mapping[str, Future[None]], story: str) -> None:
     """What happens to the real command, as the story's name says."""
     telling[story].result()
 

@@ -6,17 +6,15 @@ import io
 from dataclasses import replace
 
 import pytest
-from builders import COMMIT, NOW, REGRESSIONS, build, run, workload
+from builders import COMMIT, NOW, REGRESSIONS, build, run
 from rich.console import Console
+from shown_runs import FAILED, SUCCEEDED, status
 
 from monitor.baseline import Verdict
 from monitor.model import (
     ChainActivity,
     ChainLog,
-    Count,
-    Outcome,
     Phase,
-    Reason,
     Run,
     Versions,
 )
@@ -30,34 +28,9 @@ from monitor.terminal import (
 from monitor.texts import printable, regression_text, size_text
 from monitor.view import (
     ProgressStatus,
-    Reading,
-    Snapshot,
     Status,
     VolumeStatus,
-    configuration_reading,
-    phase_reading,
-    status_of,
 )
-
-SUCCEEDED = replace(
-    run(),
-    outcome=Outcome.SUCCEEDED,
-    ended_at=NOW.wall,
-    duration_seconds=5400.0,
-    wall_seconds=5460.0,
-    disk_usage_bytes=3 * 2**30,
-)
-FAILED = replace(run(), number=2, outcome=Outcome.FAILED, reason=Reason.STALLED, message="P stood still")
-
-
-def status(*runs: Run, phase: Phase | None = Phase.BOOTSTRAPPING, message: str = "") -> Status:
-    """A status of these runs, newest first."""
-    readings = {"configuration": Reading(configuration_reading("tester", "default", workload(build())), 0)}
-    if phase:
-        readings["phase"] = Reading(phase_reading(phase, message), 0)
-    counts = {("P", "blocks_accepted"): Count(1000, 234, 234), ("P", "blocks_fetched"): Count(0, 5678, 5678)}
-    shown = Snapshot(runs, {}, counts if runs else {}, readings, {}, None, None, 0, 0)
-    return status_of(shown, NOW.wall)
 
 
 @pytest.mark.parametrize(

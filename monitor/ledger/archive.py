@@ -22,6 +22,25 @@ from monitor.ledger.archive_lines import ArchivedRun, head_line, line_of, read
 from monitor.ledger.store import PENDING_ATTEMPT, Ledger
 from monitor.model import DataState, Run
 
+# Of one name in a run, in its line and in the ledger's table.
+_KEPT = (
+    "network",
+    "sync_mode",
+    "testbed",
+    "settings_digest",
+    "settings_changed",
+    "recovered",
+    "started_at",
+    "ended_at",
+    "outcome",
+    "reason",
+    "message",
+    "duration_seconds",
+    "wall_seconds",
+    "disk_usage_bytes",
+    "volume_size_bytes",
+)
+
 
 def exported(ledger: Ledger) -> Iterator[str]:
     """The lines of a ledger's history, without their ends.
@@ -76,21 +95,7 @@ def _fields(ledger: Ledger, run: Run) -> dict[str, Any]:
         "image": run.build.image,
         "digests": sorted(run.build.digests),
         "versions": asdict(versions) if versions else None,
-        "network": run.network,
-        "sync_mode": run.sync_mode,
-        "testbed": run.testbed,
-        "settings_digest": run.settings_digest,
-        "settings_changed": run.settings_changed,
-        "recovered": run.recovered,
-        "started_at": run.started_at,
-        "ended_at": run.ended_at,
-        "outcome": run.outcome,
-        "reason": run.reason,
-        "message": run.message,
-        "duration_seconds": run.duration_seconds,
-        "wall_seconds": run.wall_seconds,
-        "disk_usage_bytes": run.disk_usage_bytes,
-        "volume_size_bytes": run.volume_size_bytes,
+        **_kept(run),
         "bookkeeping": asdict(run.bookkeeping),
         "counts": [
             {"chain": chain, "signal": signal, **asdict(count)}
@@ -98,6 +103,10 @@ def _fields(ledger: Ledger, run: Run) -> dict[str, Any]:
         ],
         "evidence": asdict(evidence) if evidence else None,
     }
+
+
+def _kept(run: Run | ArchivedRun) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in _KEPT}
 
 
 def _numbers(new: Sequence[ArchivedRun], there: Sequence[Run], where: str) -> Sequence[int]:
@@ -148,21 +157,7 @@ def _under_way(connection: sqlite3.Connection, there: Sequence[Run], data: DataS
 def _insert(connection: sqlite3.Connection, number: int, run: ArchivedRun) -> None:
     columns = rows.build_columns(run.build) | {
         "number": number,
-        "network": run.network,
-        "sync_mode": run.sync_mode,
-        "testbed": run.testbed,
-        "settings_digest": run.settings_digest,
-        "settings_changed": run.settings_changed,
-        "recovered": run.recovered,
-        "started_at": run.started_at,
-        "ended_at": run.ended_at,
-        "outcome": run.outcome,
-        "reason": run.reason,
-        "message": run.message,
-        "duration_seconds": run.duration_seconds,
-        "wall_seconds": run.wall_seconds,
-        "disk_usage_bytes": run.disk_usage_bytes,
-        "volume_size_bytes": run.volume_size_bytes,
+        **_kept(run),
         "bookkeeping": run.bookkeeping.model_dump_json(),
     }
     names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)

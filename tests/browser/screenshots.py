@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from browser.chromium import DESKTOP, PHONE, Browser, BrowserMissingError, View, browser
-from browser.story import ROOT, Story
+from browser.story import Story
+from local_life import ROOT
 from simulated_builds import eventually
 
 IMAGES = ROOT / "docs" / "images"

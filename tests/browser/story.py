@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import urllib.request
@@ -14,10 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local_life import environment
-from simulated_builds import PATIENCE_SECONDS, eventually, free_port, processes_of, write_build
+from local_life import ROOT, environment, lives
+from simulated_builds import PATIENCE_SECONDS, eventually, free_port, write_build
 
-ROOT = Path(__file__).resolve().parents[2]
 RUN_SECONDS = 120.0
 _FLAGS = (
     "--tester=fuji-nightly",
@@ -87,19 +84,5 @@ class Story:
             *(f"--web-listen-address=127.0.0.1:{self.web_port}", "--"),
             *("--network-id=fuji", f"--http-port={self.node_port}"),
         ]
-        with (self.folder / "log").open("w") as output:
-            process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment()
-            )
-        try:
+        with lives(command, self.folder / "log", self.folder / "data"):
             yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(PATIENCE_SECONDS)
-            finally:
-                process.kill()
-                process.wait()
-                for pid in processes_of(f"--data-dir={self.folder / 'data'}/avalanchego"):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)

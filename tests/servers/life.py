@@ -9,17 +9,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_life import environment
-from simulated_builds import PATIENCE_SECONDS, eventually, free_port, processes_of, write_build
+from local_life import lives
+from simulated_builds import eventually, free_port, write_build
 
 from monitor.errors import MonitorError
 from monitor.ledger import open_read_only
@@ -118,28 +115,8 @@ class Life:
             *(f"--web-listen-address={self.address}", "--", f"--network-id={NETWORK}"),
             *(f"--http-port={self.node_port}", f"--chain-config-content={chains}"),
         ]
-        log = self.folder / "log"
-        with log.open("w") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment(),
-            )
-        try:
+        with lives(command, self.folder / "log", self.folder / "data"):
             yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(PATIENCE_SECONDS)
-            finally:
-                process.kill()
-                process.wait()
-                for pid in processes_of(f"--data-dir={self.folder / 'data'}/avalanchego"):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
 
     def live(self) -> None:
         """From the first run to the one that stays open; each ends as its build makes it."""
