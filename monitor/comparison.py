@@ -50,8 +50,6 @@ class Comparison:
     95 % interval.
     """
 
-    old: Sequence[float]
-    new: Sequence[float]
     ratio: float
     lowest: float
     highest: float
@@ -80,8 +78,6 @@ def compared(old: Sequence[float], new: Sequence[float]) -> Comparison:
     before, after = [math.log(each) for each in old], [math.log(each) for each in new]
     gaps = sorted(_gaps(before, after))
     return Comparison(
-        old,
-        new,
         ratio=math.exp(fmean(after) - fmean(before)),
         lowest=math.exp(gaps[_cut(CALLED_SLOWER_ONCE_IN, len(gaps))]),
         highest=math.exp(gaps[-1 - _cut(CALLED_FASTER_ONCE_IN, len(gaps))]),

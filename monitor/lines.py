@@ -10,10 +10,14 @@ from monitor.texts import (
     LATE,
     MEASURES,
     SILENT_SECONDS,
+    active_seconds,
+    blocks_text,
     build_text,
-    chain_progress_text,
+    chain_text,
+    outcome_text,
     regression_text,
     size_text,
+    tested_text,
     time_text,
 )
 from monitor.view import Status
@@ -30,12 +34,10 @@ def status_lines(status: Status) -> Iterable[str]:
         yield f"notice    {status.notice}"
     if status.run:
         run = status.run
-        state = f"{run.outcome}{f': {run.reason}' if run.reason else ''}" if run.outcome else "open"
         started = time_text(run.started_at)
-        yield f"run       {run.number} of {build_text(run.build)} · {state} · started {started}"
+        yield f"run       {run.number} of {build_text(run.build)} · {outcome_text(run)} · started {started}"
         yield f"image     {run.build.image}"
-        active = run.duration_seconds if run.duration_seconds is not None else run.bookkeeping.active_seconds
-        yield f"active    {duration_text(active)} · node restarts {run.bookkeeping.node_restarts}"
+        yield f"active    {duration_text(active_seconds(run))} · node restarts {run.bookkeeping.node_restarts}"
     yield from _chain_lines(status)
     if status.node:
         node = status.node
@@ -62,7 +64,11 @@ def _chain_lines(status: Status) -> Iterable[str]:
     logs = status.progress.chains if status.progress else {}
     counted = {chain for chain, signal in status.counts if signal.startswith("blocks_")}
     for chain in sorted(counted | set(logs)):
-        yield f"chain {chain}   {chain_progress_text(chain, status.counts, logs, executed='accepted')}"
+        told = [
+            blocks_text(chain, status.counts, "accepted"),
+            chain_text(logs[chain]) if chain in logs else "",
+        ]
+        yield f"chain {chain}   {' · '.join(filter(None, told))}"
     if status.progress and status.progress.stalled and status.run:
         since = time_text(status.run.bookkeeping.progress_at) or "the run's start"
         yield f"stalled   no progress since {since}"
@@ -70,11 +76,10 @@ def _chain_lines(status: Status) -> Iterable[str]:
 
 def run_lines(run: Run, evidence: Evidence | None) -> Iterable[str]:
     """All there is to say of one run, with the end of its node's log where it failed."""
-    outcome = run.outcome.value if run.outcome else "open"
-    yield f"run       {run.number} · {outcome}{f': {run.reason}' if run.reason else ''}"
+    yield f"run       {run.number} · {outcome_text(run)}"
     yield f"image     {run.build.image}"
     yield f"version   {run.build.version or 'unknown'} · commit {run.build.commit or 'unknown'}"
-    yield f"tested    {run.network} · {run.sync_mode} · testbed {run.testbed}"
+    yield f"tested    {tested_text(run)} · testbed {run.testbed}"
     yield f"started   {time_text(run.started_at)}"
     if run.ended_at is not None:
         yield f"ended     {time_text(run.ended_at)}"

@@ -18,8 +18,10 @@ from monitor.texts import (
     chain_text,
     count_text,
     minute_text,
+    outcome_text,
     printable,
     size_text,
+    tested_text,
 )
 from monitor.view import Status
 
@@ -47,11 +49,12 @@ def progress_text(status: Status, named: Callable[[Run], str] = run_text, column
     chains = " · ".join(_chain_texts(status)) if run.open else ""
     used = status.volume.usage_bytes if status.volume else None
     disk = f"disk {size_text(used)}" if used is not None else ""
+    name = named(run)
     texts = [
         printable(" · ".join(part for part in parts if part))
         for parts in (
-            (named(run), state, chains, disk),
-            (named(run).rpartition(" · ")[0], state, chains, disk),  # without its build
+            (name, state, chains, disk),
+            (name.rpartition(" · ")[0], state, chains, disk),  # without its build
             (f"run {run.number}", state, chains),
         )
     ]
@@ -98,7 +101,7 @@ def history_table(runs: Sequence[Run], columns: float = math.inf) -> Table:
 
 
 def _history_table(runs: Sequence[Run], left_out: Sequence[str]) -> Table:
-    tested = {f"{run.network} · {run.sync_mode}" for run in runs}
+    tested = {tested_text(run) for run in runs}
     title = tested.pop() if len(tested) == 1 else ""
     names = ("RUN", "OUTCOME", "BUILD", "TESTED", "STARTED (UTC)", "DURATION", "WALL", "DISK")
     shown = [name for name in names if name not in left_out and not (title and name == "TESTED")]
@@ -108,14 +111,11 @@ def _history_table(runs: Sequence[Run], left_out: Sequence[str]) -> Table:
             name, justify="right" if name in {"DURATION", "WALL", "DISK"} else "left", no_wrap=True
         )
     for run in runs:
-        outcome = run.outcome.value if run.outcome else "open"
-        if run.reason:
-            outcome = f"{outcome}: {run.reason}"
         cells: Mapping[str, str | Text] = {
             "RUN": str(run.number),
-            "OUTCOME": Text(outcome, style=_COLORS[run.outcome] if run.outcome else ""),
+            "OUTCOME": Text(outcome_text(run), style=_COLORS[run.outcome] if run.outcome else ""),
             "BUILD": Text(printable(build_text(run.build))),
-            "TESTED": f"{run.network} · {run.sync_mode}",
+            "TESTED": tested_text(run),
             "STARTED (UTC)": minute_text(run.started_at),
             "DURATION": _duration(run),
             "WALL": duration_text(run.wall_seconds) if run.wall_seconds is not None else "",

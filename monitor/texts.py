@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from monitor.baseline import FEWEST, Verdict
 from monitor.durations import duration_text
-from monitor.model import Build, ChainLog, Counts, Outcome
+from monitor.model import Build, ChainLog, Counts, Outcome, Run
 from monitor.regression import Measure, Regression, compare_link
 
 MARKS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.SUPERSEDED: "–"}  # noqa: RUF001 - a dash
@@ -71,18 +70,31 @@ def chain_text(chain: ChainLog) -> str:
     return doing if chain.ratio is None else f"{doing} {chain.ratio:.0%}"
 
 
-def chain_progress_text(
-    chain: str, counts: Counts, logs: Mapping[str, ChainLog], executed: str = "executed"
-) -> str:
-    """What a chain has fetched and executed, and what it does; empty where nothing is known of it."""
+def blocks_text(chain: str, counts: Counts, executed: str) -> str:
+    """How many blocks a chain has fetched and executed, by that word; empty where nothing is known of it."""
     found = [
         f"{word} {counts[chain, signal].value:,.0f}"
         for word, signal in (("fetched", "blocks_fetched"), (executed, "blocks_accepted"))
         if (chain, signal) in counts
     ]
-    parts = [f"{' · '.join(found)} blocks"] if found else []
-    parts += [chain_text(logs[chain])] if chain in logs else []
-    return " · ".join(parts)
+    return f"{' · '.join(found)} blocks" if found else ""
+
+
+def outcome_text(run: Run) -> str:
+    """How a run ended, and why."""
+    if run.outcome is None:
+        return "open"
+    return f"{run.outcome}: {run.reason}" if run.reason else str(run.outcome)
+
+
+def tested_text(run: Run) -> str:
+    """What a run was of."""
+    return f"{run.network} · {run.sync_mode}"
+
+
+def active_seconds(run: Run) -> float:
+    """How long it took, to the end or so far."""
+    return run.bookkeeping.active_seconds if run.duration_seconds is None else run.duration_seconds
 
 
 def measure_text(measure: Measure, value: float) -> str:

@@ -19,7 +19,7 @@ from monitor.commands.signals import INTERRUPTED
 from monitor.configuration import NodeConfiguration
 from monitor.errors import ConfigurationError
 from monitor.model import Outcome, Run
-from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource
+from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource, signature_of
 from monitor.settings import LocalSettings
 from monitor.terminal import result_text
 
@@ -33,7 +33,7 @@ def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
         from monitor.commands.compare import run_comparison  # noqa: PLC0415 - for those who ask for it
 
         return run_comparison(settings, settings.compare, arguments)
-    FileSource(settings.build, BuildStore(settings.data_dir)).check()
+    signature_of(settings.build)
     call = Call()
     configuration = configuration_of_node(settings, arguments, os.environ)
     settings = with_folder(settings, usual_folder(configuration, os.environ))

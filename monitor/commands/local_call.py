@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 
 from rich.console import Console
@@ -24,14 +23,9 @@ class Call:
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
-        self.stopping, self._interrupted = Stopping(), threading.Event()
+        self.stopping = Stopping()
         self._tester: LocalTester | None = None
-        stop_on_signals(self.stopping, LAST_RESORT_SECONDS, self._interrupted.set, self._end_at_once)
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether it was told to stop."""
-        return self._interrupted.is_set()
+        stop_on_signals(self.stopping, LAST_RESORT_SECONDS, at_once=self._end_at_once)
 
     def watch(
         self,

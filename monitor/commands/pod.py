@@ -11,6 +11,7 @@ from monitor.activity import Activity
 from monitor.clock import SystemClock
 from monitor.cluster import Cluster, Pause, forever
 from monitor.commands.patience import patiently_opened, tried
+from monitor.commands.registry import registry_options
 from monitor.commands.signals import Stopping, end_before_long, stop_on_signals
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, recover
@@ -19,7 +20,7 @@ from monitor.observe import InitObserver
 from monitor.platforms.check_pod import CheckPatience, CheckPodSource
 from monitor.platforms.discovery import Discovery
 from monitor.platforms.kubernetes import KubernetesPlatform, OwnPod
-from monitor.registry import Pace, Registry, RegistryOptions
+from monitor.registry import Pace, Registry
 from monitor.settings import InitSettings, PodSettings, WaitSettings
 from monitor.volume import Volume
 
@@ -168,13 +169,7 @@ def _source(
     pod_interval_seconds: float,
 ) -> Discovery:
     """Whoever tells of new builds; `init` needs an answer now, so it pauses for none."""
-    options = RegistryOptions(
-        settings.registry_config,
-        settings.registry_ca,
-        settings.registry_plain_http,
-        settings.registry_auth_host,
-    )
-    options.check()
+    options = registry_options(settings)
     pods = CheckPodSource(
         cluster,
         settings.pod_name,

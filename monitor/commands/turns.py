@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from monitor.commands.same_test import ended_before, otherness
 from monitor.comparison import order
 from monitor.configuration import NodeConfiguration
 from monitor.errors import MonitorError
@@ -47,8 +48,7 @@ class Turns:
         self, plan: Plan, ledger: Ledger, stopping: threading.Event, wall: Callable[[], float] = time.time
     ) -> None:
         self._plan, self._ledger, self._stopping, self._wall = plan, ledger, stopping, wall
-        last = ledger.last()
-        self._old_runs = 0 if last is None else last.number - int(last.open)
+        self._old_runs = ended_before(ledger)
         self.failure: MonitorError | None = None
 
     def newest(self) -> Build:
@@ -96,8 +96,8 @@ class Turns:
         """The runs of a build that failed in the configuration that is compared, oldest first."""
         return [
             run
-            for run in reversed(self._ledger.runs(-1))
-            if run.build.same(build) and run.outcome is Outcome.FAILED and not self._otherness(run)
+            for run in reversed(self._ledger.runs_of(build))
+            if run.outcome is Outcome.FAILED and not self._otherness(run)
         ]
 
     def named(self, run: Run) -> str:
@@ -111,11 +111,8 @@ class Turns:
         counted = {run.number for run in self.counted(build)}
         lost = [
             run
-            for run in self._ledger.runs(-1)
-            if run.number > self._old_runs
-            and run.build.same(build)
-            and run.outcome is not None
-            and run.number not in counted
+            for run in self._ledger.runs_of(build)
+            if run.number > self._old_runs and run.outcome is not None and run.number not in counted
         ]
         if len(lost) < MOST_LOST:
             return False
@@ -147,10 +144,4 @@ class Turns:
         return self._otherness(run) or next(why for why, is_true in whys.items() if is_true)
 
     def _otherness(self, run: Run) -> str:
-        """What a run was of, if of something else than is compared; else empty."""
-        wanted, testbed = self._plan.configuration, self._plan.testbed
-        if (run.network, run.sync_mode) != (wanted.network, wanted.sync_mode):
-            return f"it was of {run.network}, {run.sync_mode}"
-        if run.settings_digest != wanted.settings_digest:
-            return "the node had other arguments"
-        return "" if run.testbed == testbed else f"it was on testbed {run.testbed!r}, not on {testbed!r}"
+        return otherness(run, self._plan.configuration, self._plan.testbed)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from monitor.commands.same_test import ended_before, otherness
 from monitor.configuration import NodeConfiguration
 from monitor.decide.wait import START_RETRIES
 from monitor.ledger import Ledger
@@ -24,13 +25,8 @@ class Wanted:
 
     def answered_by(self, run: Run) -> bool:
         """Whether a run, once it has ended, can say that: it was all this, from its begin to its end."""
-        return (
-            run.build.same(self.build)
-            and self.alike(run)
-            and run.settings_digest == self.configuration.settings_digest
-            and not run.settings_changed
-            and run.testbed == self.testbed
-        )
+        other = otherness(run, self.configuration, self.testbed)
+        return run.build.same(self.build) and not other and not run.settings_changed
 
     def alike(self, run: Run) -> bool:
         """Whether a run is of its network and mode."""
@@ -51,8 +47,7 @@ class Until:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._wanted, self._ledger, self._stopping, self._wall = wanted, ledger, stopping, wall
-        last = ledger.last()
-        self._old_runs = 0 if last is None else last.number - int(last.open)
+        self._old_runs = ended_before(ledger)
 
     def newest(self) -> Build:
         """The build that is judged."""
@@ -70,7 +65,7 @@ class Until:
         wanted, requested, attempt = self._wanted.build, self._ledger.requested(), self._ledger.attempt()
         if (requested and requested.same(wanted)) or (attempt and attempt.build.same(wanted)):
             return None
-        run = next((run for run in self._ledger.runs(-1) if self._wanted.answered_by(run)), None)
+        run = next((run for run in self._ledger.runs_of(wanted) if self._wanted.answered_by(run)), None)
         return run if run is not None and run.judged else None
 
     def obstacle(self) -> Run | None:

@@ -16,13 +16,14 @@ from monitor.checks import answers
 from monitor.checks.answers import MonitorAnswer
 from monitor.checks.findings import Finding, bad, doubtful, good, unchecked
 from monitor.checks.given import Given
+from monitor.commands.registry import registry_options
 from monitor.configuration import NodeConfiguration, configuration_of
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import LEDGER_FILE, open_read_only
 from monitor.node import NodeClient
 from monitor.pods import Container, Pod
 from monitor.references import ImageReference
-from monitor.registry import Registry, RegistryOptions
+from monitor.registry import Registry
 from monitor.settings import DEFAULT_PORT, PodSettings, WaitSettings
 from monitor.volume import Volume, free_space
 
@@ -38,16 +39,9 @@ def asked_registry(image: str, settings: PodSettings, *, inside: bool) -> Findin
     absent = [path for path in (settings.registry_config, settings.registry_ca) if path and not path.exists()]
     if absent and not inside:
         return unchecked(answers.REGISTRY, f"{absent[0]} is not mounted here, but in the tester's pod")
-    options = RegistryOptions(
-        settings.registry_config,
-        settings.registry_ca,
-        settings.registry_plain_http,
-        settings.registry_auth_host,
-    )
     try:
         repository = ImageReference.parse(image).repository
-        options.check()
-        with closing(Registry(repository, settings.rolling_tag, options)) as registry:
+        with closing(Registry(repository, settings.rolling_tag, registry_options(settings))) as registry:
             answer: str | MonitorError = registry.digest()
     except MonitorError as error:
         return answers.registry_finding(image, source, error)

@@ -97,6 +97,11 @@ class Ledger:
         """The newest runs that started, newest first."""
         return self._runs("started_at IS NOT NULL", most)
 
+    def runs_of(self, build: Build) -> tuple[Run, ...]:
+        """The runs of a build that started, newest first."""
+        condition = f"started_at IS NOT NULL AND {rows.SAME_BUILD}"
+        return self._runs(condition, -1, (rows.digests_text(build.digests),))
+
     def known(self) -> bool:
         """Whether any run was ever begun here."""
         with self._reading() as connection:

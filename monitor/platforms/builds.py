@@ -35,12 +35,31 @@ def content_digest(executable: Path) -> str:
     Raises:
         ConfigurationError: there is no such program.
     """
-    FileSource(executable, BuildStore(executable.parent)).check()
+    signature_of(executable)
     try:
         with executable.open("rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
     except OSError as error:
         raise ConfigurationError(f"{executable}: cannot be read ({error.strerror})") from error
+
+
+def signature_of(executable: Path) -> tuple[int, int, int]:
+    """What changes when a file's content does: its time, its size, and which file it is.
+
+    Raises:
+        ConfigurationError: there is no such program.
+    """
+    try:
+        status = executable.stat()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{executable}: no such build ({error.strerror}); give the node's executable"
+        ) from error
+    if not executable.is_file():
+        raise ConfigurationError(f"{executable} is no file: give the node's executable")
+    if not os.access(executable, os.X_OK):
+        raise ConfigurationError(f"{executable} is not executable: chmod +x it")
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 class BuildStore:
@@ -115,11 +134,11 @@ class FileSource:
 
     def newest(self) -> Build:
         """Copy the file if it changed, and ask it for its versions."""
-        signature = self._signature()
+        signature = signature_of(self._executable)
         if self._known and self._known[0] == signature:
             return self._known[1]
         self._sleep(STABLE_SECONDS)
-        if self._signature() != signature:
+        if signature_of(self._executable) != signature:
             raise TemporaryError(f"{self._executable} is being written: it is looked at again later")
         try:
             digest = self._builds.keep(self._executable)
@@ -131,27 +150,6 @@ class FileSource:
         build = Build(image, frozenset({digest}), versions)
         self._known = (signature, build)
         return build
-
-    def check(self) -> None:
-        """Look whether there is a file to run.
-
-        Raises:
-            ConfigurationError: there is none.
-        """
-        self._signature()
-
-    def _signature(self) -> tuple[int, int, int]:
-        try:
-            status = self._executable.stat()
-        except OSError as error:
-            raise ConfigurationError(
-                f"{self._executable}: no such build ({error.strerror}); give the node's executable"
-            ) from error
-        if not self._executable.is_file():
-            raise ConfigurationError(f"{self._executable} is no file: give the node's executable")
-        if not os.access(self._executable, os.X_OK):
-            raise ConfigurationError(f"{self._executable} is not executable: chmod +x it")
-        return status.st_mtime_ns, status.st_size, status.st_ino
 
     def _versions(self, build: Build) -> Versions | None:
         """What the build reports; unknown after three tries, which is no reason to stop."""

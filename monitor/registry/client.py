@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from monitor.registry.manifests import (
 )
 from monitor.registry.pace import retry_after_seconds
 from monitor.registry.places import Place, origin
-from monitor.registry.transport import Answer, Transport, trusting
+from monitor.registry.transport import Answer, Transport, trust
 from monitor.texts import one_line
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -59,7 +60,7 @@ class RegistryOptions:
         """
         CredentialsFile(self.config).check()
         if self.ca is not None:
-            trusting(self.ca)
+            trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), self.ca)
 
 
 class Registry:

@@ -127,25 +127,24 @@ class Transport:
 
     def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:
-            self._tls = bounded_tls(trusting(self._ca))
+            self._tls = bounded_tls(ssl.create_default_context())
+            if self._ca is not None:
+                trust(self._tls, self._ca)
         return self._tls
 
 
-def trusting(ca: Path | None) -> ssl.SSLContext:
-    """What the system's authorities are trusted by, and those of a file.
+def trust(context: ssl.SSLContext, ca: Path) -> None:
+    """Have a context trust the authorities of a file, too.
 
     Raises:
         ConfigurationError: the file holds none.
     """
-    context = ssl.create_default_context()
-    if ca is not None:
-        try:
-            context.load_verify_locations(ca)
-        except OSError as error:  # which an SSLError is too
-            raise ConfigurationError(
-                f"--registry-ca {ca} is no PEM file of certificates ({error.strerror or error})"
-            ) from error
-    return context
+    try:
+        context.load_verify_locations(ca)
+    except OSError as error:  # which an SSLError is too
+        raise ConfigurationError(
+            f"--registry-ca {ca} is no PEM file of certificates ({error.strerror or error})"
+        ) from error
 
 
 class _Bounded(urllib3.PoolManager):

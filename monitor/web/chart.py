@@ -13,7 +13,7 @@ from monitor.baseline import Limit
 from monitor.durations import duration_text
 from monitor.model import Outcome, Run
 from monitor.regression import Measure
-from monitor.texts import build_text, measure_text, version_text
+from monitor.texts import build_text, measure_text, outcome_text, version_text
 from monitor.view import RESULTS_SHOWN, Status
 from monitor.web.elements import text
 
@@ -129,9 +129,8 @@ def _mark(run: Run, x: str, scale: _Scale) -> str:
     """A run's shape at its duration."""
     seconds = _seconds(run)
     y = scale.y(seconds or 0.0)
-    how = f"{run.outcome or OPEN}{f': {run.reason}' if run.reason else ''}"
     took = "duration unknown" if seconds is None else duration_text(seconds)
-    told = text(f"Run {run.number}: {how}, {took}, {build_text(run.build)}")
+    told = text(f"Run {run.number}: {outcome_text(run)}, {took}, {build_text(run.build)}")
     return (
         f'<line class="stem" x1="{x}" x2="{x}" y1="{_BOTTOM}" y2="{y:.1f}"/>'
         f'<svg class="{run.outcome or OPEN}" x="{x}" y="{y:.1f}" overflow="visible"><title>{told}</title>'

@@ -8,13 +8,12 @@ from html import escape as text
 from monitor.durations import duration_text
 from monitor.model import Build, Run
 from monitor.regression import COMMIT, SOURCE_URL
-from monitor.texts import MARKS, size_text, time_text, version_text
+from monitor.texts import MARKS, outcome_text, size_text, time_text, version_text
 
 UNKNOWN = "unknown"
 
 __all__ = [
     "UNKNOWN",
-    "active_seconds",
     "bar",
     "commit",
     "image",
@@ -72,13 +71,7 @@ def outcome(run: Run) -> str:
     """How a run ended, by a sign, words and color."""
     if run.outcome is None:
         return "open"
-    words = f"{MARKS[run.outcome]} {run.outcome}" + (f": {run.reason}" if run.reason else "")
-    return f'<span class="{run.outcome}">{text(words)}</span>'
-
-
-def active_seconds(run: Run) -> float:
-    """How long it took, to the end or so far."""
-    return run.bookkeeping.active_seconds if run.duration_seconds is None else run.duration_seconds
+    return f'<span class="{run.outcome}">{text(f"{MARKS[run.outcome]} {outcome_text(run)}")}</span>'
 
 
 def time(unix_seconds: float | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.model import Evidence, Outcome, Run
-from monitor.texts import build_text, printable
+from monitor.texts import build_text, printable, tested_text
 from monitor.view import Status
 from monitor.web.elements import (
     UNKNOWN,
@@ -28,7 +28,7 @@ def results(status: Status) -> str:
     """The newest runs that ended, as a table."""
     if not status.results:
         return '<p class="quiet">No run has ended yet.</p>'
-    tested = {_tested(run) for run in status.results}
+    tested = {tested_text(run) for run in status.results}
     rows = [_cells(run, told=len(tested) > 1) for run in status.results]
     heads = "".join(f'<th scope="col"{_class(name)}>{name}</th>' for name in rows[0])
     body = "\n".join(f"<tr>{_row(cells)}</tr>" for cells in rows)
@@ -56,14 +56,10 @@ def _cells(run: Run, *, told: bool) -> Mapping[str, str]:
         "Disk": size(run.disk_usage_bytes),
         "Restarts": str(run.bookkeeping.node_restarts),
         "Ended": time(run.ended_at),
-        **({"Tested": text(_tested(run))} if told else {}),
+        **({"Tested": text(tested_text(run))} if told else {}),
         "Commit": commit(run.build, f"commit-{run.number}"),
         "Image": image(run.build),
     }
-
-
-def _tested(run: Run) -> str:
-    return f"{run.network} · {run.sync_mode}"
 
 
 def _row(cells: Mapping[str, str]) -> str:

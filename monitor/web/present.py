@@ -11,6 +11,7 @@ from monitor.texts import (
     LATE,
     MEASURES,
     SILENT_SECONDS,
+    blocks_text,
     build_text,
     chain_text,
     regression_sentence,
@@ -33,7 +34,6 @@ from monitor.web.elements import (
 
 NOT_STARTED = "not started"
 _CHAINS = ("P", "X", "C")
-_COUNTED = (("fetched", "blocks_fetched"), ("executed", "blocks_accepted"))
 _AMISS = frozenset({Phase.BLOCKED, Phase.PAUSED})
 
 
@@ -93,12 +93,8 @@ def chains(status: Status) -> str:
 
 
 def _chain(status: Status, chain: str, log: ChainLog | None) -> str:
-    counted = " · ".join(
-        f"{word} {status.counts[chain, signal].value:,.0f}"
-        for word, signal in _COUNTED
-        if (chain, signal) in status.counts
-    )
-    details = [f"{counted} blocks"] if counted else []
+    counted = blocks_text(chain, status.counts, "executed")
+    details = [counted] if counted else []
     if (chain, "leaves_synced") in status.counts:
         details.append(f"{status.counts[chain, 'leaves_synced'].value:,.0f} leaves of the state")
     if log and log.end_at is not None and log.end_at > status.at:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from monitor.durations import duration_text
 from monitor.model import Health, Phase
 from monitor.regression import Measure, Regression
-from monitor.texts import regression_sentence, size_text
+from monitor.texts import active_seconds, regression_sentence, size_text
 from monitor.view import Status
-from monitor.web.elements import UNKNOWN, active_seconds, bar, length, size, text, time
+from monitor.web.elements import UNKNOWN, bar, length, size, text, time
 
 
 def tiles(status: Status) -> str:
