@@ -19,7 +19,8 @@ from pathlib import Path
 
 from e2e.conftest import deployed, full_sync, furnish, started_source
 from e2e.tester import DeployedTester
-from testbed.bed import BedMissingError, bed_of, until
+from provisioned import MissingError
+from testbed.bed import bed_of
 
 from bench.processes import Memory, memory_by_kind
 from bench.standing_testers import BY_THE_HOUR, Asked, Standing, scraped
@@ -63,7 +64,7 @@ def a_tenth() -> dict[str, str]:
 def await_idle(tester: DeployedTester) -> None:
     """Wait until its first run has ended and it waits for the next build."""
     tester.await_end(1)
-    until(lambda: tester.status().get("phase") == "idle", 60, "it waits for a build", tester.told)
+    tester.await_idle()
 
 
 def looks_of(tester: DeployedTester) -> float:
@@ -194,7 +195,7 @@ def main(arguments: Sequence[str]) -> int:
         os.environ["TESTBED_AUDIT_LOG"] = str(log)
         try:
             bed = stack.enter_context(bed_of("", ""))
-        except BedMissingError as error:
+        except MissingError as error:
             raise SystemExit(str(error)) from error
         if not log.exists():
             raise SystemExit(

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.histories import RULES, SHIPPED, Rule, Scene, judge
+from docs.marked import marked
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "regression.md"
 BEGIN, END = "<!-- begin of what the bench wrote -->", "<!-- end of what the bench wrote -->"
@@ -162,21 +163,6 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
         yield f"| {' | '.join(cells)} |"
 
 
-def written(document: str, told: str) -> str:
-    """The document with these tables in the place of those it has.
-
-    Raises:
-        ValueError: it has no place for them.
-    """
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(
-            f"{DOCUMENT.name} lacks the lines {BEGIN} and {END}, between which the tables belong"
-        )
-    return f"{before}{BEGIN}\n{told}\n{END}{after}"
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run it; 1 where a claim does not hold."""
     parser = argparse.ArgumentParser(prog="bench.regression", description=__doc__.partition("\n")[0])
@@ -194,7 +180,8 @@ def main(arguments: Sequence[str]) -> int:
     told = "\n".join([heading, *tables(results)])
     sys.stdout.write(f"{told}\n\n{time.monotonic() - begin:.0f} s\n")
     if asked.write:
-        DOCUMENT.write_text(written(DOCUMENT.read_text(encoding="utf-8"), told), encoding="utf-8")
+        document = DOCUMENT.read_text(encoding="utf-8")
+        DOCUMENT.write_text(marked(DOCUMENT.name, document, BEGIN, END, f"\n{told}\n"), encoding="utf-8")
     return 0 if all(claim.holds(claim.percent(results)) for claim in CLAIMS) else 1
 
 

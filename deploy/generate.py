@@ -17,6 +17,7 @@ import yaml
 from annotated_types import Ge
 from pydantic.fields import FieldInfo
 
+from docs.marked import marked
 from monitor.durations import Duration
 from monitor.settings import InitSettings, WaitSettings
 
@@ -41,14 +42,12 @@ def contents() -> dict[Path, str]:
     schema = json.loads((CHART / "values.schema.json").read_text())
     schema["$defs"]["settings"] = settings_schema()
     readme = (CHART / "README.md").read_text()
-    before, rest = readme.split(README_MARKS[0])
-    after = rest.split(README_MARKS[1])[1]
     return {
         CHART / "values.schema.json": json.dumps(schema, indent=2) + "\n",
         CHART / "values.yaml": _HEADING.format("values.schema.json")
         + "\n".join(_lines(schema, schema, ""))
         + "\n",
-        CHART / "README.md": f"{before}{README_MARKS[0]}\n{_table(schema)}\n{README_MARKS[1]}{after}",
+        CHART / "README.md": marked("README.md", readme, *README_MARKS, f"\n{_table(schema)}\n"),
         CHART / "files" / "settings.yaml": _HEADING.format("monitor/settings.py")
         + yaml.safe_dump(_settings_facts()),
         CHART / "files" / "rules.yaml": (PROJECT / "alerts" / "rules.yaml").read_text(),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from docs.marked import marked
 from monitor.decide.init import INIT_RULES
 from monitor.decide.wait import WAIT_RULES
 
@@ -47,9 +48,9 @@ def how_it_works(written: str) -> str:
     """
     for name, rules, ends in (("init", INIT_RULES, INIT_ENDS), ("wait", WAIT_RULES, WAIT_ENDS)):
         begin, end = f"<!-- {name}: made by `make generate` -->", f"<!-- end of {name} -->"
-        head, _, rest = written.partition(begin)
-        _, _, tail = rest.partition(end)
-        written = f"{head}{begin}\n\n```mermaid\n{diagram(rules, ends)}\n```\n\n{end}{tail}"
+        written = marked(
+            HOW_IT_WORKS.name, written, begin, end, f"\n\n```mermaid\n{diagram(rules, ends)}\n```\n\n"
+        )
     return written
 
 

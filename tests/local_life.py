@@ -25,12 +25,10 @@ GOES_ON = "stopped; the same command goes on where this ended"
 
 
 @dataclass
-class LocalLife:
+class Home:
     """A build's file, a data folder, and the command that tests the one in the other."""
 
     folder: Path
-    port: int
-    started: ExitStack
 
     @property
     def build(self) -> Path:
@@ -42,14 +40,46 @@ class LocalLife:
         """Where the tester lives."""
         return self.folder / "data"
 
+    def command(self, *flags: str, node: Sequence[str]) -> list[str]:
+        """The command with such flags, for a node with such arguments."""
+        return [
+            *(sys.executable, "-m", "monitor", "local", str(self.build), f"--data-dir={self.data_dir}"),
+            *(*flags, "--", *node),
+        ]
+
+    def newest_runs(self, most: int) -> tuple[Run, ...]:
+        """The runs, newest first; none while there is no ledger."""
+        try:
+            with closing(open_read_only(self.data_dir)) as ledger:
+                return ledger.runs(most)
+        except MonitorError:
+            return ()
+
+    def nodes(self) -> set[int]:
+        """The processes of its node."""
+        return processes_of(f"--data-dir={self.data_dir}/avalanchego")
+
+    def kill_nodes(self) -> None:
+        """End what a command left that should have ended its node itself."""
+        for pid in self.nodes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@dataclass
+class LocalLife(Home):
+    """A tester that is started as often as a test likes, and whose lines are read when it has ended."""
+
+    port: int
+    started: ExitStack
+
     def start(self, *flags: str, node: Sequence[str] = ("--network-id=fuji",)) -> subprocess.Popen[str]:
         """Start the command, for a node with such arguments; what still runs is killed at the end of the test."""
-        command = [
-            *(sys.executable, "-m", "monitor", "local", str(self.build), f"--data-dir={self.data_dir}"),
+        command = self.command(
             *("--health-check-interval=50ms", "--image-check-interval=100ms", "--disk-check-interval=100ms"),
             *("--soak=100ms", "--web-listen-address=127.0.0.1:0", *flags),
-            *("--", *node, f"--http-port={self.port}"),
-        ]
+            node=(*node, f"--http-port={self.port}"),
+        )
         process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -63,16 +93,8 @@ class LocalLife:
         return process
 
     def runs(self) -> tuple[Run, ...]:
-        """The runs, newest first; none while there is no ledger."""
-        try:
-            with closing(open_read_only(self.data_dir)) as ledger:
-                return ledger.runs(10)
-        except MonitorError:
-            return ()
-
-    def nodes(self) -> set[int]:
-        """The processes of its node."""
-        return processes_of(f"--data-dir={self.data_dir}/avalanchego")
+        """The newest runs, newest first; none while there is no ledger."""
+        return self.newest_runs(10)
 
     def node(self) -> int:
         """The one node that runs, once it does."""
@@ -120,32 +142,6 @@ def stopped(process: subprocess.Popen[str], signal_number: int) -> tuple[int, li
 
 
 @contextmanager
-def lives(command: Sequence[str], log: Path, data_dir: Path) -> Iterator[None]:
-    """A command runs, and writes to a log; it and its node have ended afterwards."""
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment(),
-        )
-    try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(PATIENCE_SECONDS)
-        finally:
-            process.kill()
-            process.wait()
-            for pid in processes_of(f"--data-dir={data_dir}/avalanchego"):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-
-
-@contextmanager
 def all_told(
     stories: Sequence[Callable[[LocalLife], None]], folders: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, Future[None]]]:
@@ -155,13 +151,19 @@ def all_told(
 
 
 def told(story: Callable[[LocalLife], None], folder: Path) -> None:
-    """Tell a story from its beginning, and leave nothing running."""
+    """Tell a story from its beginning."""
+    with living(folder) as tester:
+        write_build(tester.build, bootstrap_seconds=60, blocks=50)
+        story(tester)
+
+
+@contextmanager
+def living(folder: Path) -> Iterator[LocalLife]:
+    """A tester in this folder; nothing of it runs afterwards."""
     with ExitStack() as started:
         tester = LocalLife(folder, free_port(), started)
-        write_build(tester.build, bootstrap_seconds=60, blocks=50)
         try:
-            story(tester)
+            yield tester
         finally:
             started.close()
-            for pid in tester.nodes():
-                os.kill(pid, signal.SIGKILL)
+            tester.kill_nodes()

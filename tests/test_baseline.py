@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.histories import PLAIN, SHIPPED, Rule, judge
-from bench.regression import BEGIN, CLAIMS, DOCUMENT, END, HISTORIES, Claim, percent, written
+from bench.regression import BEGIN, CLAIMS, DOCUMENT, END, HISTORIES, Claim, percent
+from docs.marked import marked
 from monitor.baseline import (
     Assessment,
     Verdict,
@@ -269,6 +270,9 @@ def test_the_document_shows_what_the_bench_found_and_no_failure() -> None:
 
 
 def test_the_tables_replace_those_of_before_and_nothing_else() -> None:
-    assert written(f"a\n{BEGIN}\nold\n{END}\nb\n", "new") == f"a\n{BEGIN}\nnew\n{END}\nb\n"
+    assert (
+        marked(DOCUMENT.name, f"a\n{BEGIN}\nold\n{END}\nb\n", BEGIN, END, "\nnew\n")
+        == f"a\n{BEGIN}\nnew\n{END}\nb\n"
+    )
     with pytest.raises(ValueError, match=r"regression\.md lacks the lines"):
-        written("a document without a place", "new")
+        marked(DOCUMENT.name, "a document without a place", BEGIN, END, "new")

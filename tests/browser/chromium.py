@@ -8,12 +8,12 @@ import functools
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from provisioned import said
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 PROVISION = Path(__file__).with_name("provision")
@@ -21,10 +21,6 @@ PHONE, DESKTOP = 360, 1400
 _HEIGHT, _MOST_HEIGHT = 800, 8000
 # Success criteria of levels A and AA, and what the makers of axe recommend beyond them.
 _RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
-
-
-class BrowserMissingError(Exception):
-    """The browser can't be had here; says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +44,10 @@ def axe() -> str:
     """The script of axe-core; it and the browser are there afterwards.
 
     Raises:
-        BrowserMissingError: they cannot be had here.
+        MissingError: they cannot be had here.
     """
-    done = subprocess.run([PROVISION], capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"{PROVISION} failed without a word"]
-        raise BrowserMissingError(said[-1])
-    where = subprocess.run([PROVISION, "--where-axe"], capture_output=True, text=True, check=True)
-    return Path(where.stdout.strip()).read_text()
+    said(PROVISION)
+    return Path(said(PROVISION, "--where-axe")).read_text()
 
 
 class Browser:
@@ -166,7 +158,7 @@ def browser() -> Iterator[Browser]:
     """A browser that can reach this machine only.
 
     Raises:
-        BrowserMissingError: it cannot be had here.
+        MissingError: it cannot be had here.
     """
     axe()
     program, driver_program = shutil.which("chromium"), shutil.which("chromedriver")

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser.chromium import Browser, BrowserMissingError
+from browser.chromium import Browser
 from browser.chromium import browser as started
+from provisioned import required
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A window; where none can be had the tests are skipped, but with CI set they fail."""
-    try:
-        with started() as found:
-            yield found
-    except BrowserMissingError as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
+    with required(), started() as found:
+        yield found
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

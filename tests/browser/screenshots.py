@@ -10,9 +10,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from browser.chromium import DESKTOP, PHONE, Browser, BrowserMissingError, View, browser
+from browser.chromium import DESKTOP, PHONE, Browser, View, browser
 from browser.story import Story
 from local_life import ROOT
+from provisioned import MissingError
 from simulated_builds import eventually
 
 IMAGES = ROOT / "docs" / "images"
@@ -39,7 +40,7 @@ def main() -> int:
             with story.lives():
                 _live(story)
                 _take(window, story)
-    except BrowserMissingError as error:
+    except MissingError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

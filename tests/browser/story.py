@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
-from local_life import ROOT, environment, lives
-from simulated_builds import PATIENCE_SECONDS, eventually, free_port, write_build
-
-RUN_SECONDS = 120.0
-_FLAGS = (
-    "--tester=fuji-nightly",
-    "--testbed=simulated",
-    "--health-check-interval=100ms",
-    "--image-check-interval=200ms",
-    "--disk-check-interval=500ms",
-    "--node-timeout=5s",
-    "--crash-limit=2",
-    "--disk-floor=0",
-    "--stall-timeout=1h",
-)
+from local_life import ROOT, environment
+from observed_life import RUN_SECONDS, ObservedLife
+from simulated_builds import PATIENCE_SECONDS, eventually
 
 
 @dataclass
-class Story:
-    """One tester: its folder, its flags, and where its page is."""
+class Story(ObservedLife):
+    """One tester whose page is looked at, and flags that are its own."""
 
-    folder: Path
     flags: tuple[str, ...] = ()
-    web_port: int = field(default_factory=free_port)
-    node_port: int = field(default_factory=free_port)
 
     @property
     def page(self) -> str:
         """The address of its page."""
-        return f"http://127.0.0.1:{self.web_port}/"
+        return f"http://{self.address}/"
 
     def status(self) -> dict[str, Any]:
         """What it says of itself now; nothing while it does not answer."""
@@ -52,14 +35,9 @@ class Story:
             return {}
         return found
 
-    def install(self, number: int, **behaviour: float | str) -> None:
-        """Put the build of a run in the place of the one before."""
-        version = str(behaviour.pop("version", f"avalanchego/1.14.{number}"))
-        write_build(self.folder / "avalanchego", f"{number:02x}" * 20, version=version, **behaviour)
-
     def ask(self, *command: str) -> None:
         """Run a command on its ledger."""
-        line = [sys.executable, "-m", "monitor", *command, f"--data-dir={self.folder / 'data'}"]
+        line = [sys.executable, "-m", "monitor", *command, f"--data-dir={self.data_dir}"]
         subprocess.run(line, cwd=ROOT, check=True, capture_output=True, env=environment())
 
     def reach(self, number: int, phase: str, seconds: float = RUN_SECONDS) -> None:
@@ -71,18 +49,6 @@ class Story:
 
         eventually(reached, f"run {number} is {phase}; the monitor said:\n{self.said()}", seconds)
 
-    def said(self) -> str:
-        """The end of what the monitor printed."""
-        return "\n".join((self.folder / "log").read_text().splitlines()[-20:])
-
-    @contextlib.contextmanager
-    def lives(self) -> Iterator[None]:
+    def lives(self) -> AbstractContextManager[None]:
         """The command runs; it and its node have ended afterwards."""
-        command = [
-            *(sys.executable, "-m", "monitor", "local", str(self.folder / "avalanchego")),
-            *(f"--data-dir={self.folder / 'data'}", *_FLAGS, *self.flags),
-            *(f"--web-listen-address=127.0.0.1:{self.web_port}", "--"),
-            *("--network-id=fuji", f"--http-port={self.node_port}"),
-        ]
-        with lives(command, self.folder / "log", self.folder / "data"):
-            yield
+        return self.running("--tester=fuji-nightly", "--stall-timeout=1h", *self.flags)

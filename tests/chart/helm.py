@@ -13,38 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from provisioned import MissingError, said
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
 CHART = PROJECT / "deploy" / "chart"
 VALUES = [*sorted((CHART / "ci").glob("*.yaml")), *(PROJECT / "deploy" / "kind").glob("values.yaml")]
 RELEASE, NAMESPACE = "prod", "testers"
+PROVISION = HERE / "provision"
 TESTBED = PROJECT / "tests" / "testbed" / "provision"
 
 JsonObject = dict[str, Any]
 
-
-class ToolMissingError(Exception):
-    """A program can't be had here; says what is missing."""
+# What the project's own tests run on, such as 1.34.4, and what Helm is told of it: 1.34.
+_TESTBED_VERSIONS = tuple(said(TESTBED, "--kubernetes-versions").split())
+KUBERNETES_VERSIONS = tuple(version.rpartition(".")[0] for version in _TESTBED_VERSIONS)
 
 
 class RefusedError(Exception):
     """Helm did not render: what it said, without its own words around it."""
-
-
-def _said(program: Path, *arguments: str) -> str:
-    """What a script prints; where it fails, the last line that it prints says why."""
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"{program} failed without a word"]
-        raise ToolMissingError(said[-1])
-    return done.stdout.strip()
-
-
-# What the project's own tests run on.
-KUBERNETES_VERSIONS = tuple(
-    version.rpartition(".")[0] for version in _said(TESTBED, "--kubernetes-versions").split()
-)
 
 
 @dataclass(frozen=True)
@@ -65,11 +52,11 @@ class Helm:
         Raises:
             RefusedError: schema or templates refuse the values.
         """
-        said = self._run(
+        rendered = self._run(
             *("template", release, CHART, "--values", values, "--kube-version", f"{kubernetes}.0"),
             namespace=namespace,
         )
-        return [each for each in yaml.load_all(said, Loader=yaml.CSafeLoader) if each]
+        return [each for each in yaml.load_all(rendered, Loader=yaml.CSafeLoader) if each]
 
     def lint(self, values: Path) -> None:
         """Hold it against Helm's own rules.
@@ -83,8 +70,8 @@ class Helm:
 
     def notes(self, values: Path) -> str:
         """What an installation prints."""
-        said = self._run("install", RELEASE, CHART, "--values", values, "--dry-run=client")
-        return said.partition("NOTES:\n")[2]
+        printed = self._run("install", RELEASE, CHART, "--values", values, "--dry-run=client")
+        return printed.partition("NOTES:\n")[2]
 
     def _run(self, *arguments: str | Path, namespace: str = NAMESPACE) -> str:
         done = subprocess.run(
@@ -100,13 +87,13 @@ class Helm:
         return done.stdout
 
 
-def _sentence(said: str) -> str:
+def _sentence(error: str) -> str:
     """What a person looks for in an error of Helm."""
-    failed = re.search(r"execution error at \(.*?\): (?P<sentence>.*)", said)
+    failed = re.search(r"execution error at \(.*?\): (?P<sentence>.*)", error)
     if failed:
         return failed["sentence"]
-    broken = re.findall(r"^- (at .*)$", said, re.MULTILINE)
-    return "; ".join(broken) if broken else said
+    broken = re.findall(r"^- (at .*)$", error, re.MULTILINE)
+    return "; ".join(broken) if broken else error
 
 
 @functools.cache
@@ -114,11 +101,11 @@ def helm(version: str) -> Helm:
     """Helm 3 or 4; it is built where it is missing.
 
     Raises:
-        ToolMissingError: it cannot be built here.
+        MissingError: it cannot be built here.
     """
     name = f"helm{version}"
-    _provision(name)
-    return Helm(Path(_provision("--where", name)) / "helm")
+    said(PROVISION, name)
+    return Helm(Path(said(PROVISION, "--where", name)) / "helm")
 
 
 @functools.cache
@@ -126,10 +113,10 @@ def custom_resource_definitions() -> tuple[Path, ...]:
     """The Prometheus Operator's, of the kinds that the chart makes.
 
     Raises:
-        ToolMissingError: they cannot be had here.
+        MissingError: they cannot be had here.
     """
-    _provision("operator")
-    return tuple(sorted(Path(_provision("--where", "operator")).glob("*.yaml")))
+    said(PROVISION, "operator")
+    return tuple(sorted(Path(said(PROVISION, "--where", "operator")).glob("*.yaml")))
 
 
 @functools.cache
@@ -137,10 +124,10 @@ def actionlint() -> Path:
     """The linter of workflows.
 
     Raises:
-        ToolMissingError: it cannot be built here.
+        MissingError: it cannot be built here.
     """
-    _provision("actionlint")
-    return Path(_provision("--where", "actionlint")) / "actionlint"
+    said(PROVISION, "actionlint")
+    return Path(said(PROVISION, "--where", "actionlint")) / "actionlint"
 
 
 @functools.cache
@@ -148,15 +135,12 @@ def kubectl() -> Path:
     """kubectl: the test bed's, else that of the PATH.
 
     Raises:
-        ToolMissingError: there is none.
+        MissingError: there is none.
     """
-    made = [
-        Path(_said(TESTBED, "--where-kubernetes", version)) / "kubectl"
-        for version in _said(TESTBED, "--kubernetes-versions").split()
-    ]
+    made = [Path(said(TESTBED, "--where-kubernetes", version)) / "kubectl" for version in _TESTBED_VERSIONS]
     path = next((each for each in made if each.exists()), None) or shutil.which("kubectl")
     if path is None:
-        raise ToolMissingError("kubectl is missing: have one on the PATH, or run tests/testbed/provision")
+        raise MissingError("kubectl is missing: have one on the PATH, or run tests/testbed/provision")
     return Path(path)
 
 
@@ -185,8 +169,3 @@ def named(objects: Iterable[JsonObject], kind: str, name: str) -> JsonObject:
     """The one object of a kind that has a name."""
     (found,) = (each for each in of_kind(objects, kind) if each["metadata"]["name"] == name)
     return found
-
-
-@functools.cache
-def _provision(*arguments: str) -> str:
-    return _said(HERE / "provision", *arguments)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from typing import Any
 import pytest
 from e2e.installed import Release, Tester
 from e2e.tester import DeployedTester
+from provisioned import required
 from testbed import manifests
-from testbed.bed import Bed, BedMissingError, bed_of, kubernetes_versions, network, until
+from testbed.bed import Bed, bed_of, kubernetes_versions, network, until
 
 SOURCE_NAMESPACE = "source"
 Deploy = Callable[..., DeployedTester]
@@ -36,12 +36,8 @@ def bed(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator
     """The cluster; where there is none these tests are skipped, but with CI set they fail."""
     options = pytestconfig.getoption
     with contextlib.ExitStack() as stack:
-        try:
+        with required():
             found = stack.enter_context(bed_of(options("kubeconfig"), options("registry"), request.param))
-        except BedMissingError as error:
-            if os.environ.get("CI"):
-                pytest.fail(str(error), pytrace=False)
-            pytest.skip(str(error))
         furnish(found)
         yield found
 

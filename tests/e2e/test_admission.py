@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,21 +66,18 @@ class Holder:
     kubeconfig: Path
     granted: bool
 
+    @property
+    def bed(self) -> Bed:
+        """The cluster, asked by that token."""
+        return replace(self.tester.bed, kubeconfig=self.kubeconfig)
+
     def tried(self, *arguments: str, stdin: str = "") -> str:
         """What is said to it; empty where it may."""
-        done = self._asked(*arguments, stdin=stdin)
-        return done.stderr.strip() if done.returncode else ""
-
-    def _asked(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        bed = self.tester.bed
-        return subprocess.run(
-            [*bed.prefix, bed.kubectl, f"--kubeconfig={self.kubeconfig}", *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        try:
+            self.bed.run(*arguments, stdin=stdin)
+        except AssertionError as error:
+            return str(error)
+        return ""
 
     def patched(self, patch: JsonObject, name: str = "") -> str:
         """What is said to a change of a StatefulSet; nothing is really changed."""
@@ -97,19 +93,16 @@ class Holder:
 
     def created(self, found: JsonObject, namespace: str = "") -> str:
         """What is said to a new object; nothing is really made."""
-        done = self._made(found, namespace or self.tester.namespace)
-        return done.stderr.strip() if done.returncode else ""
+        return self.tried(*self._making(namespace), stdin=json.dumps(found))
 
     def admitted(self, found: JsonObject) -> JsonObject:
         """A new object as the cluster would make it; nothing is really made."""
-        done = self._made(found, self.tester.namespace)
-        assert done.returncode == 0, done.stderr
-        answer: JsonObject = json.loads(done.stdout)
+        answer: JsonObject = json.loads(self.bed.run(*self._making(), stdin=json.dumps(found)))
         return answer
 
-    def _made(self, found: JsonObject, namespace: str) -> subprocess.CompletedProcess[str]:
-        flags = ("--dry-run=server", "--validate=false", "--output=json", f"--namespace={namespace}")
-        return self._asked("create", *flags, "--filename=-", stdin=json.dumps(found))
+    def _making(self, namespace: str = "") -> tuple[str, ...]:
+        where = f"--namespace={namespace or self.tester.namespace}"
+        return ("create", "--dry-run=server", "--validate=false", "--output=json", where, "--filename=-")
 
     def check_pod(self) -> JsonObject:
         """The check pod as the monitor makes it."""

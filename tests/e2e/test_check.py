@@ -7,7 +7,6 @@ import json
 import pytest
 from e2e.conftest import Deploy
 from e2e.installed import RELEASE, Release
-from testbed.bed import until
 
 
 @pytest.mark.every_kubernetes
@@ -22,7 +21,7 @@ def test_all_is_well_with_a_tester_that_works(deploy: Deploy, *, native: bool) -
     wrong = [each for each in inside["checks"] if each["result"] != "ok"]
     assert (inside["ok"], wrong) == (True, [])
 
-    until(lambda: tester.status().get("phase") == "idle", 60, "it waits for a build", tester.told)
+    tester.await_idle()
     for version in ("4", "3"):
         said = Release(tester.bed, [tester.tester]).helm("test", RELEASE, "--logs", version=version)
         lines = [each for each in said.splitlines() if each.startswith(("ok ", "warn ", "FAIL "))]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
 import signal
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
-from local_life import GOES_ON, LocalLife, stopped
+from local_life import GOES_ON, LocalLife, living, stopped
 from simulated_builds import eventually, free_port
 from testbed import bed as testbed
 from testbed.bed import Bed
@@ -63,34 +62,28 @@ def test_a_real_history_is_bootstrapped_over_an_interruption_without_its_source(
     }
     program = testbed.avalanchego("first")
     told = arguments(network["environment"], network["node_id"], staking_port)
-    with ExitStack() as started:
-        tester = LocalLife(tmp_path, free_port(), started)
+    with living(tmp_path) as tester:
         shutil.copy2(program, tester.build)
-        try:
-            first = tester.start(*FLAGS, node=told)
-            eventually(lambda: bool(tester.runs()) and bool(tester.nodes()), "the node runs", RUN_SECONDS)
-            eventually(lambda: phase(tester) == Phase.BLOCKED, "it finds nobody", RUN_SECONDS)
-            (begun,) = tester.runs()
-            code, said = stopped(first, signal.SIGINT)
-            assert (code, GOES_ON in "\n".join(said)) == (0, True), said
-            assert tester.nodes() == set(), "its node has ended with it"
-            assert [run.outcome for run in tester.runs()] == [None]
+        first = tester.start(*FLAGS, node=told)
+        eventually(lambda: bool(tester.runs()) and bool(tester.nodes()), "the node runs", RUN_SECONDS)
+        eventually(lambda: phase(tester) == Phase.BLOCKED, "it finds nobody", RUN_SECONDS)
+        (begun,) = tester.runs()
+        code, said = stopped(first, signal.SIGINT)
+        assert (code, GOES_ON in "\n".join(said)) == (0, True), said
+        assert tester.nodes() == set(), "its node has ended with it"
+        assert [run.outcome for run in tester.runs()] == [None]
 
-            with running(program, tmp_path / "source", environment):
-                second = tester.start(*FLAGS, node=told)
-                eventually(lambda: not tester.runs()[0].open, "the run has ended", RUN_SECONDS)
-                _, said = stopped(second, signal.SIGINT)
-            (ended,) = tester.runs()
-            assert (ended.outcome, ended.started_at) == (Outcome.SUCCEEDED, begun.started_at), (ended, said)
-            assert (ended.network, ended.sync_mode) == ("network-54321", SyncMode.FULL_SYNC)
-            assert ended.build.commit == "1" * 40
-            assert ended.duration_seconds is not None
-            assert ended.wall_seconds is not None
-            assert 0 < ended.duration_seconds < ended.wall_seconds
-            with closing(open_read_only(tester.data_dir)) as ledger:
-                counts = ledger.counts(ended)
-            assert counts["C", "blocks_accepted"].value >= network["blocks"], "it executed the history"
-        finally:
-            started.close()
-            for pid in tester.nodes():
-                os.kill(pid, signal.SIGKILL)
+        with running(program, tmp_path / "source", environment):
+            second = tester.start(*FLAGS, node=told)
+            eventually(lambda: not tester.runs()[0].open, "the run has ended", RUN_SECONDS)
+            _, said = stopped(second, signal.SIGINT)
+        (ended,) = tester.runs()
+        assert (ended.outcome, ended.started_at) == (Outcome.SUCCEEDED, begun.started_at), (ended, said)
+        assert (ended.network, ended.sync_mode) == ("network-54321", SyncMode.FULL_SYNC)
+        assert ended.build.commit == "1" * 40
+        assert ended.duration_seconds is not None
+        assert ended.wall_seconds is not None
+        assert 0 < ended.duration_seconds < ended.wall_seconds
+        with closing(open_read_only(tester.data_dir)) as ledger:
+            counts = ledger.counts(ended)
+        assert counts["C", "blocks_accepted"].value >= network["blocks"], "it executed the history"

@@ -180,6 +180,10 @@ class DeployedTester:
 
         return until(look, seconds, f"run {number} has ended", self.told)
 
+    def await_idle(self, seconds: float = 60) -> None:
+        """Wait until it waits for the next build."""
+        until(lambda: self.status().get("phase") == "idle", seconds, "it waits for a build", self.told)
+
     def await_other_pod(self, uid: str, seconds: float = 120) -> str:
         """The UID of the pod once it is another one whose node runs."""
 

@@ -5,17 +5,15 @@ The real `local` with the simulated node, time-outs of seconds.  Some run at onc
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from local_life import LocalLife, stopped
-from simulated_builds import COMMITS, eventually, free_port, write_build
+from local_life import living, stopped
+from simulated_builds import COMMITS, eventually, write_build
 
 from monitor.model import Outcome, Reason, Run
 
@@ -82,25 +80,19 @@ CASES = {
 def runs_of(case: Case, folder: Path) -> tuple[Run, Run]:
     """The run of the build, and that of the good one that replaced it."""
     folder.mkdir()
-    with ExitStack() as started:
-        tester = LocalLife(folder, free_port(), started)
+    with living(folder) as tester:
         write_build(tester.build, COMMITS[0], **case.behaviour)
-        try:
-            process = tester.start(*FLAGS, *case.flags)
-            eventually(lambda: bool(tester.runs()) and not tester.runs()[0].open, "a result", LONG_SECONDS)
-            write_build(tester.build, COMMITS[1], **GOOD)
-            eventually(
-                lambda: len(tester.runs()) == 2 and not tester.runs()[0].open,
-                "the good build's result",
-                LONG_SECONDS,
-            )
-            stopped(process, signal.SIGTERM)
-            second, first = tester.runs()
-            return first, second
-        finally:
-            started.close()
-            for pid in tester.nodes():
-                os.kill(pid, signal.SIGKILL)
+        process = tester.start(*FLAGS, *case.flags)
+        eventually(lambda: bool(tester.runs()) and not tester.runs()[0].open, "a result", LONG_SECONDS)
+        write_build(tester.build, COMMITS[1], **GOOD)
+        eventually(
+            lambda: len(tester.runs()) == 2 and not tester.runs()[0].open,
+            "the good build's result",
+            LONG_SECONDS,
+        )
+        stopped(process, signal.SIGTERM)
+        second, first = tester.runs()
+        return first, second
 
 
 @pytest.fixture(scope="module")

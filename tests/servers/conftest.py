@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from provisioned import required
 from servers import tools
 from servers.life import JOB, TARGET_LABELS, Life
 from servers.prometheus import Prometheus, Target, configuration, prometheus
 from servers.rules import hasty, loaded
-from servers.tools import VERSIONS, Tool, ToolMissingError
+from servers.tools import VERSIONS, Tool
 from simulated_builds import PATIENCE_SECONDS, eventually, free_port
 
 # What the story ends with; it is scraped and evaluated soon after.
@@ -29,12 +29,8 @@ TOLD = (
 
 def found(tool: Tool) -> Path:
     """The program; where it cannot be had the test is skipped, but with CI set it fails."""
-    try:
+    with required():
         return tool.found()
-    except ToolMissingError as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

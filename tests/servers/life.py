@@ -9,23 +9,19 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
-from local_life import lives
-from simulated_builds import eventually, free_port, write_build
+from local_life import ROOT
+from observed_life import RUN_SECONDS, ObservedLife
+from simulated_builds import eventually
 
-from monitor.errors import MonitorError
-from monitor.ledger import open_read_only
 from monitor.model import Outcome, Reason, Run
 
-ROOT = Path(__file__).resolve().parents[2]
+# What the tests ask of the story; what its builds are named comes with it.
+
 RULES = ROOT / "alerts" / "rules.yaml"
-TESTER, TESTBED, NETWORK, SYNC_MODE = "fuji-full-sync", "simulated", "fuji", "full-sync"
-RUN_SECONDS = 120.0
+TESTER, NETWORK, SYNC_MODE = "fuji-full-sync", "fuji", "full-sync"
 JOB = "bootstrap-monitor"
 # What an operator attaches to a target in a pod.  A single Prometheus has no label for its cluster.
 _OF_POD = {
@@ -55,67 +51,29 @@ LAST_GOOD, FIRST_BAD, STALLED = 8, 9, 13
 OPEN: Mapping[str, float | str] = {"bootstrap_seconds": 1200, "blocks": 100_000}
 FLAGS = (
     "--soak=300ms",
-    "--health-check-interval=100ms",
-    "--image-check-interval=200ms",
-    "--disk-check-interval=500ms",
-    "--node-timeout=5s",
-    "--crash-limit=2",
     "--stall-warning=3s",
     "--stall-timeout=12s",
     "--deadline=1h",
-    "--disk-floor=0",
 )
 
 
-def commit(number: int) -> str:
-    """The commit of the build of a run."""
-    return f"{number:02x}" * 20
-
-
-def version(number: int) -> str:
-    """The version of the build of a run."""
-    return f"avalanchego/1.14.{number}"
-
-
 @dataclass
-class Life:
-    """One tester: its folder, and where its metrics are."""
-
-    folder: Path
-    web_port: int = field(default_factory=free_port)
-    node_port: int = field(default_factory=free_port)
-
-    @property
-    def address(self) -> str:
-        """Where it is scraped."""
-        return f"127.0.0.1:{self.web_port}"
+class Life(ObservedLife):
+    """One tester whose metrics are scraped."""
 
     def runs(self) -> tuple[Run, ...]:
         """The runs, oldest first; none while there is no ledger."""
-        try:
-            with closing(open_read_only(self.folder / "data")) as ledger:
-                return ledger.runs(100)[::-1]
-        except MonitorError:
-            return ()
-
-    def install(self, number: int, behaviour: Mapping[str, float | str]) -> None:
-        """Put a run's build in the place of the one before."""
-        write_build(self.folder / "avalanchego", commit(number), version=version(number), **behaviour)
+        return self.newest_runs(100)[::-1]
 
     @contextlib.contextmanager
     def begun(self) -> Iterator[None]:
         """The command runs; it and its node have ended afterwards."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.install(1, BUILDS[0][0])
+        self.install(1, **BUILDS[0][0])
         chain = base64.b64encode(json.dumps({"state-sync-enabled": False}).encode()).decode()
         chains = base64.b64encode(json.dumps({"C": {"Config": chain, "Upgrade": None}}).encode()).decode()
-        command = [
-            *(sys.executable, "-m", "monitor", "local", str(self.folder / "avalanchego")),
-            *(f"--data-dir={self.folder / 'data'}", f"--tester={TESTER}", f"--testbed={TESTBED}", *FLAGS),
-            *(f"--web-listen-address={self.address}", "--", f"--network-id={NETWORK}"),
-            *(f"--http-port={self.node_port}", f"--chain-config-content={chains}"),
-        ]
-        with lives(command, self.folder / "log", self.folder / "data"):
+        flags = (f"--tester={TESTER}", *FLAGS)
+        with self.running(*flags, node=(f"--network-id={NETWORK}", f"--chain-config-content={chains}")):
             yield
 
     def live(self) -> None:
@@ -128,11 +86,7 @@ class Life:
             )
             run = self.runs()[number - 1]
             assert (run.outcome, run.reason) == end, f"run {number}: {run.message}\n{self.said()}"
-            self.install(number + 1, BUILDS[number][0] if number < len(BUILDS) else OPEN)
+            self.install(number + 1, **(BUILDS[number][0] if number < len(BUILDS) else OPEN))
         last = len(BUILDS) + 1
         eventually(lambda: len(self.runs()) == last, f"run {last} is open; {self.said()}", RUN_SECONDS)
-        self.install(last + 1, GOOD)
-
-    def said(self) -> str:
-        """The end of what the monitor printed."""
-        return "\n".join((self.folder / "log").read_text().splitlines()[-20:])
+        self.install(last + 1, **GOOD)

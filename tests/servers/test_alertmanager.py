@@ -13,9 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
+from local_life import ROOT
+from observed_life import commit, version
 from servers.alertmanager import Alertmanager, Hook, alertmanager, chat_of, delivering, hook
 from servers.conftest import Lived
-from servers.life import FIRST_BAD, LAST_GOOD, NETWORK, ROOT, STALLED, SYNC_MODE, TESTER, commit, version
+from servers.life import FIRST_BAD, LAST_GOOD, NETWORK, STALLED, SYNC_MODE, TESTER
 from servers.processes import JsonObject
 from servers.prometheus import Prometheus
 from servers.tools import VERSIONS

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from local_life import ROOT
 from servers.checks import Asked, Seen
 from servers.conftest import Lived
-from servers.life import NETWORK, ROOT, SYNC_MODE, TARGET_LABELS, TESTER
+from servers.life import NETWORK, SYNC_MODE, TARGET_LABELS, TESTER
 from servers.prometheus import Prometheus
 from servers.promql import labels_of_legend, labels_of_rule
 from servers.rules import hasty, loaded, rules_of

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from observed_life import commit, version
 from servers.conftest import Lived
-from servers.life import BUILDS, FIRST_BAD, LAST_GOOD, commit, version
+from servers.life import BUILDS, FIRST_BAD, LAST_GOOD
 from servers.prometheus import Prometheus
 from servers.tools import VERSIONS
 

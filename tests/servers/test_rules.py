@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from local_life import ROOT
 from servers.breakages import BREAKAGES
-from servers.life import ROOT
 from servers.tools import VERSIONS
 
 ALERTS = ROOT / "alerts"

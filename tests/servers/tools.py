@@ -9,13 +9,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from provisioned import MissingError, said
+
 PROVISION = Path(__file__).resolve().parent / "provision"
 # The lowest version of Prometheus that is supported, and a current one.
 VERSIONS = ("2.42", "3")
-
-
-class ToolMissingError(Exception):
-    """A tool can't be had here; says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +29,16 @@ class Tool:
         """The program; it is made where it is missing.
 
         Raises:
-            ToolMissingError: it cannot be made here.
+            MissingError: it cannot be made here.
         """
         for name in self.names:
             path = shutil.which(name)
             if path is not None and self._is(Path(path)):
                 return Path(path)
-        _provision(self.provisioned)
-        made = Path(_provision("--where", self.provisioned)) / self.file
+        said(PROVISION, self.provisioned)
+        made = Path(said(PROVISION, "--where", self.provisioned)) / self.file
         if not self._is(made):
-            raise ToolMissingError(
+            raise MissingError(
                 f"{made.name} {self.version}x is missing, as this system's is another: have it on the PATH"
             )
         return made
@@ -71,13 +69,3 @@ def _version(path: Path) -> str:
     done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
     lines = (done.stdout or done.stderr).splitlines() or [""]
     return lines[0]
-
-
-@functools.cache
-def _provision(*arguments: str) -> str:
-    """Run it; where it fails, the last line that it prints says why."""
-    done = subprocess.run([PROVISION, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"{PROVISION} failed without a word"]
-        raise ToolMissingError(said[-1])
-    return done.stdout.strip()

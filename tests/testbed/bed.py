@@ -7,6 +7,7 @@ from Go modules, in namespaces of their own.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -18,14 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from provisioned import MissingError
+
 FOLDER = Path(__file__).resolve().parent
 JsonObject = dict[str, Any]
 _Found = TypeVar("_Found")
 _STEP_SECONDS = 0.5
-
-
-class BedMissingError(Exception):
-    """No cluster can be had here; says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +115,7 @@ def until(
         time.sleep(_STEP_SECONDS)
 
 
+@functools.cache
 def kubernetes_versions(kubeconfig: str, registry: str) -> tuple[str, ...]:
     """The versions of Kubernetes to test on, the whole suite on the first; "" where a cluster has its own."""
     if kubeconfig or registry or _has_kind():
@@ -128,12 +128,12 @@ def bed_of(kubeconfig: str, registry: str, kubernetes_version: str = "") -> Iter
     """The cluster to test on; of that version, else of the first of `kubernetes_versions`.
 
     Raises:
-        BedMissingError: there is none, and why.
+        MissingError: there is none, and why.
     """
     versions = kubernetes_versions(kubeconfig, registry)
     if kubernetes_version not in ("", *versions):
         known = ", ".join(versions) or "the cluster's own version"
-        raise BedMissingError(f"no Kubernetes {kubernetes_version} here, only {known}")
+        raise MissingError(f"no Kubernetes {kubernetes_version} here, only {known}")
     if kubeconfig or registry:
         yield _given(kubeconfig, registry)
     elif _has_kind():
@@ -143,7 +143,7 @@ def bed_of(kubeconfig: str, registry: str, kubernetes_version: str = "") -> Iter
         with _binaries(kubernetes_version or versions[0]) as bed:
             yield bed
     else:
-        raise BedMissingError(
+        raise MissingError(
             "no Kubernetes to test on: name one by --kubeconfig and --registry (it may be damaged), or install "
             "a container engine and kind, or be root on Debian"
         )
@@ -168,13 +168,14 @@ def avalanchego(build: str) -> Path:
 def _given(kubeconfig: str, registry: str) -> Bed:
     kubectl = shutil.which("kubectl")
     if not (kubeconfig and registry):
-        raise BedMissingError("--kubeconfig and --registry go together: the cluster pulls images from there")
+        raise MissingError("--kubeconfig and --registry go together: the cluster pulls images from there")
     if kubectl is None:
-        raise BedMissingError("--kubeconfig needs kubectl on the PATH")
+        raise MissingError("--kubeconfig needs kubectl on the PATH")
     _provision("kind")
     return Bed(Path(kubeconfig), kubectl, registry)
 
 
+@functools.cache
 def _has_kind() -> bool:
     if not (shutil.which("kind") and shutil.which("docker")):
         return False
@@ -185,7 +186,7 @@ def _has_kind() -> bool:
 def _kind() -> Iterator[Bed]:
     kubectl = shutil.which("kubectl")
     if kubectl is None:
-        raise BedMissingError("kind is here but kubectl is not: install it")
+        raise MissingError("kind is here but kubectl is not: install it")
     _provision("kind")
     name = f"bootstrap-monitor-{os.getpid()}"
     try:
@@ -253,5 +254,5 @@ def _provision(*arguments: str) -> str:
         check=False,
     )
     if done.returncode:
-        raise BedMissingError("the test bed could not be made; see above")
+        raise MissingError("the test bed could not be made; see above")
     return done.stdout or ""

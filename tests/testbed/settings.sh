@@ -15,6 +15,34 @@ CACHE=${TESTBED_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bootstrap-monitor-tests}
 TESTBED=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PROJECT=$(cd "$TESTBED/../.." && pwd)
 
+# The last line that is printed is what the skipped tests say.
+# usage: missing SENTENCE
+missing() {
+  echo "$1" >&2
+  exit 1
+}
+
+# The oldest Go that builds every program of the tests.
+go_minimum=1.26
+
+# A toolchain that is too old must say so, not fetch another one.
+# usage: go_is_here WHAT      WHAT it is for begins the sentence
+go_is_here() {
+  local found
+  found=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null || true)
+  if [ "$(printf 'go%s\n%s\n' "$go_minimum" "$found" | sort -V | head -n 1)" != "go$go_minimum" ]; then
+    missing "$1: install Go $go_minimum or newer (https://go.dev/dl), and have go on the PATH; found: ${found:-none}"
+  fi
+}
+
+# Until the script ends nothing else fills the cache: what is unfinished there was left by a killed run.
+lock_cache() {
+  mkdir -p "$CACHE"
+  exec 9> "$CACHE/lock"
+  flock 9
+  rm -rf "$CACHE"/*.unfinished-*
+}
+
 # A result is a folder that appears at once and complete: it is made under another name, then renamed.
 # usage: make_once RESULT COMMAND...    COMMAND gets the folder to fill as its last argument
 make_once() {
