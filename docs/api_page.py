@@ -178,6 +178,11 @@ STATUS = {
     "newBuild.image": Field("string", "", "As in `run.image`."),
     "newBuild.version": Field("string", "", "As in `run.version`."),
     "newBuild.commit": Field("string", "", "As in `run.commit`."),
+    "paused": Field("boolean", "", "A person paused the tester: no new build is taken until `resume`."),
+    "requestedBuild": Field("object", "", "What `rerun` asked for, until that has begun.", nullable=True),
+    "requestedBuild.image": Field("string", "", "As in `run.image`."),
+    "requestedBuild.version": Field("string", "", "As in `run.version`."),
+    "requestedBuild.commit": Field("string", "", "As in `run.commit`."),
     "lastImageCheckAt": Field(
         "number", _EPOCH, "When a newer build was last looked for with success.", nullable=True
     ),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from monitor.durations import duration_text
-from monitor.model import Evidence, Run
+from monitor.model import Evidence, Phase, Run
 from monitor.texts import (
     LATE,
     MEASURES,
+    PAUSED,
     SILENT_SECONDS,
     active_seconds,
     blocks_text,
@@ -32,6 +33,7 @@ def status_lines(status: Status) -> Iterable[str]:
         yield f"monitor   silent since {time_text(status.tick_at)}: what follows is as old"
     if status.notice:
         yield f"notice    {status.notice}"
+    yield from _asked_lines(status)
     if status.run:
         run = status.run
         started = time_text(run.started_at)
@@ -58,6 +60,17 @@ def status_lines(status: Status) -> Iterable[str]:
         yield f"late      {LATE}"
     if status.new_build:
         yield f"new build {status.new_build.version} {status.new_build.image}"
+
+
+def _asked_lines(status: Status) -> Iterable[str]:
+    """What a person asked for that the phase does not tell."""
+    if status.paused and status.phase is not Phase.PAUSED:
+        yield f"paused    {PAUSED}"
+    if status.requested:
+        first = ["the open run"] if status.run and status.run.open else []
+        first += ["resume"] if status.paused else []
+        when = f"after {' and '.join(first)}" if first else "at the next look"
+        yield f"rerun     of {build_text(status.requested)}, asked for: begins {when}"
 
 
 def _chain_lines(status: Status) -> Iterable[str]:

@@ -16,6 +16,7 @@ _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
 SILENT_SECONDS = 120.0  # ticks come every few seconds; one that is older than this does not come late
 LATE = "the open run takes longer than usual at most"
+PAUSED = "no other run is begun until resume"
 MEASURES = {
     Measure.DURATION: "duration",
     Measure.DISK_USAGE: "disk usage",

@@ -74,8 +74,9 @@ class Status:
 
     `run` is the newest that started, `results` the newest that ended, newest first; `totals` counts all by
     (outcome, reason).  `notice` says why nothing is judged, where that is so.  `new_build` was found
-    and is not tested yet.  `regressions` and `late` are of the newest run's network, mode and testbed, of the
-    runs from `baseline_begins` on (0: all).
+    and is not tested yet.  `paused` and `requested` are what a person asked for, whether a monitor has looked since
+    or not: that no new build is taken, and which one is to run again.  `regressions` and `late` are of the newest
+    run's network, mode and testbed, of the runs from `baseline_begins` on (0: all).
     """
 
     at: float
@@ -105,6 +106,8 @@ class Status:
     late: bool | None = None
     baseline_begins: int = 0
     tick_at: float | None = None
+    paused: bool = False
+    requested: Build | None = None
 
 
 def configuration_reading(tester: str, testbed: str, workload: Workload) -> JsonObject:
@@ -201,6 +204,8 @@ class Snapshot:
     recoveries: int
     compared: tuple[Success, ...] = ()
     baseline_begins: int = 0
+    paused: bool = False
+    requested: Build | None = None
 
 
 def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
@@ -239,6 +244,8 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
         baseline_begins=shown.baseline_begins,
         late=is_late(run, judged[Measure.DURATION].limit) if run else None,
         tick_at=tick.read_at if tick else None,
+        paused=shown.paused,
+        requested=shown.requested,
     )
 
 
@@ -312,13 +319,9 @@ def status_json(status: Status) -> JsonObject:
         }
         if status.volume
         else None,
-        "newBuild": {
-            "image": status.new_build.image,
-            "version": status.new_build.version,
-            "commit": status.new_build.commit,
-        }
-        if status.new_build
-        else None,
+        "newBuild": _build_json(status.new_build),
+        "paused": status.paused,
+        "requestedBuild": _build_json(status.requested),
         "lastImageCheckAt": status.last_image_check_at,
         "runsTotal": {
             outcome: sum(count for (each, _), count in status.totals.items() if each == outcome)
@@ -329,6 +332,10 @@ def status_json(status: Status) -> JsonObject:
         "testerSince": status.tester_since,
         "tickAt": status.tick_at,
     }
+
+
+def _build_json(build: Build | None) -> JsonObject | None:
+    return {"image": build.image, "version": build.version, "commit": build.commit} if build else None
 
 
 def _regression_json(regression: Regression) -> JsonObject:

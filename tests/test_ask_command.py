@@ -57,6 +57,8 @@ def idle(tmp_path: Path) -> Path:
 def asked(data_dir: Path) -> tuple[Build | None, bool]:
     """What the monitor finds: the build to run again, and whether it is paused."""
     with closing(open_read_only(data_dir)) as ledger:
+        shown = ledger.snapshot(1)
+        assert (shown.requested, shown.paused) == (ledger.requested(), ledger.paused()), "as status shows it"
         return ledger.requested(), ledger.paused()
 
 

@@ -85,6 +85,7 @@ def whole_status() -> Status:
         late=False,
         baseline_begins=2,
         tick_at=NOW.wall,
+        requested=build(),
     )
     node = shown.node
     assert node is not None

@@ -16,10 +16,12 @@ from monitor.model import (
     ChainLog,
     Evidence,
     Health,
+    Phase,
 )
 from monitor.view import (
     NodeStatus,
     ProgressStatus,
+    Status,
     VolumeStatus,
 )
 
@@ -50,6 +52,47 @@ def test_a_mark_is_told(first: int, *, told: bool) -> None:
     lines = list(status_lines(replace(status(run()), baseline_begins=first)))
 
     assert ("baseline  marked: of run 7 and those after it" in lines) is told
+
+
+@pytest.mark.parametrize(
+    ("shown", "lines"),
+    [
+        pytest.param(status(run()), [], id="nothing"),
+        pytest.param(
+            replace(status(run()), paused=True),
+            ["paused    no other run is begun until resume"],
+            id="a pause",
+        ),
+        pytest.param(
+            replace(status(SUCCEEDED, phase=Phase.PAUSED), paused=True), [], id="the phase tells it"
+        ),
+        pytest.param(
+            replace(status(run()), requested=build()),
+            ["rerun     of 1.14.2 (cccccccc), asked for: begins after the open run"],
+            id="a rerun while a run is open",
+        ),
+        pytest.param(
+            replace(status(SUCCEEDED), requested=build()),
+            ["rerun     of 1.14.2 (cccccccc), asked for: begins at the next look"],
+            id="a rerun while none is open",
+        ),
+        pytest.param(
+            replace(status(SUCCEEDED, phase=Phase.PAUSED), requested=build(), paused=True),
+            ["rerun     of 1.14.2 (cccccccc), asked for: begins after resume"],
+            id="a rerun while it is paused",
+        ),
+        pytest.param(
+            replace(status(run()), requested=build(), paused=True),
+            [
+                "paused    no other run is begun until resume",
+                "rerun     of 1.14.2 (cccccccc), asked for: begins after the open run and resume",
+            ],
+            id="a rerun while a run is open, and a pause",
+        ),
+    ],
+)
+def test_what_a_person_asked_for_is_told_before_a_monitor_looks(shown: Status, lines: list[str]) -> None:
+    assert [line for line in status_lines(shown) if line.startswith(("paused", "rerun"))] == lines
 
 
 @pytest.mark.parametrize("late", [True, False, None], ids=["late", "in time", "no limit"])

@@ -181,6 +181,18 @@ SOAKING = Bookkeeping(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
         ),
         pytest.param(
             "phase",
+            {"paused": True},
+            "⚠ paused: no other run is begun until resume",
+            id="paused while a run is open",
+        ),
+        pytest.param(
+            "builds",
+            {"requested": build()},
+            "To run again 1.14.2 (cccccccc), as asked for by rerun",
+            id="a rerun that was asked for",
+        ),
+        pytest.param(
+            "phase",
             {"tick_at": NOW.wall - 121},
             "⚠ silent since 1970-01-12 13:44:39Z : what follows is as old",
             id="silent",

@@ -358,6 +358,8 @@ def test_the_status_in_json_of_a_tester_of_which_nothing_is_known() -> None:
         "chains": {},
         "volume": None,
         "newBuild": None,
+        "paused": False,
+        "requestedBuild": None,
         "lastImageCheckAt": None,
         "runsTotal": {"succeeded": 0, "failed": 0, "superseded": 0},
         "consecutiveFailures": 0,

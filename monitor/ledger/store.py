@@ -372,6 +372,8 @@ class Ledger:
             last_success=successes[0] if successes else None,
             compared=self.successes(runs[0]) if runs else (),
             baseline_begins=self.baseline_begins(),
+            paused=self.paused(),
+            requested=self.requested(),
             consecutive_failures=failures,
             recoveries=len(list(self._path.parent.glob(self._path.name + ".corrupt-*"))),
         )

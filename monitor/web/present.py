@@ -10,6 +10,7 @@ from monitor.regression import compare_link
 from monitor.texts import (
     LATE,
     MEASURES,
+    PAUSED,
     SILENT_SECONDS,
     blocks_text,
     build_text,
@@ -72,6 +73,8 @@ def _warnings(status: Status) -> Iterator[str]:
         yield f"silent since {time(status.tick_at)}: what follows is as old"
     if status.notice:
         yield text(status.notice)
+    if status.paused and status.phase is not Phase.PAUSED:
+        yield f"paused: {PAUSED}"
     if status.progress and status.progress.stalled and status.run:
         since = status.run.bookkeeping.progress_at or status.run.started_at
         yield f"stalled: no progress since {time(since)}"
@@ -171,6 +174,8 @@ def builds(status: Status) -> str:
         ]
     else:
         rows.append(("Next build", "none waits"))
+    if status.requested:
+        rows.append(("To run again", f"{text(build_text(status.requested))}, as asked for by rerun"))
     return pairs(rows)
 
 
