@@ -80,8 +80,8 @@ _ALONE = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code.
 
-    0 done, 1 failed, 2 the configuration or the call is wrong, 3 local --until told nothing of the build,
-    130 interrupted.
+    0 done, 1 failed, 2 the configuration or the call is wrong, 3 local --until or --compare can tell nothing of a
+    build, 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if os.getpid() == 1:
@@ -181,7 +181,7 @@ def _help() -> str:
             *lines,
             "",
             "bootstrap-monitor COMMAND --help lists a command's flags; each has a variable BOOTSTRAP_MONITOR_…",
-            "exit codes: 0 done, 1 failed, 2 the configuration or the call is wrong, 3 local --until told nothing",
-            "of the build, 130 interrupted",
+            "exit codes: 0 done, 1 failed, 2 the configuration or the call is wrong, 3 local --until or --compare",
+            "can tell nothing of a build, 130 interrupted",
         ]
     )

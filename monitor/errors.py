@@ -11,6 +11,12 @@ class MonitorError(Exception):
     exit_code = 1
 
 
+class NothingToldError(MonitorError):
+    """What was asked of a build has no answer: its runs tell nothing of it."""
+
+    exit_code = 3
+
+
 class ConfigurationError(MonitorError):
     """The configuration or the call is wrong: trying again changes nothing, a person must."""
 

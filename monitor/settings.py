@@ -345,7 +345,7 @@ class LocalSettings(TesterSettings, WebSettings):
     """How often the build's file is looked at."""
 
     until: Literal["succeeded"] | None = None
-    """End with the build's result: exit code 0 if it succeeded, 1 if it failed, 3 if only the testbed failed."""
+    """End with the build's result: exit code 0 if it succeeded, 1 if it failed, 3 if nothing can be told of it."""
 
     compare: Path | None = None
     """The older of two builds, as in --compare OLD NEW: bootstrap both in turns, and end with which is faster."""

@@ -36,6 +36,8 @@ from monitor.regression import (
 
 RESULTS_SHOWN = 20
 HISTORY_SHOWN = 1000
+# The reading that a folder is a comparison's: what is in it is cleared turn by turn.
+COMPARISON = "comparison"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,8 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
     run = shown.runs[0] if shown.runs else None
     phase = readings.get("phase", {})
     tick = shown.readings.get("node")
-    judged = regressions(shown.compared, run.sync_mode) if run else {}
+    # Of two builds in turns nothing is usual: what a comparison finds is told at its end.
+    judged = regressions(shown.compared, run.sync_mode) if run and COMPARISON not in readings else {}
     return Status(
         at=now_wall,
         tester=str(configuration.get("tester", tester)),
@@ -242,7 +245,7 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
         stray_recreations=shown.interventions.get("recreate_stray", 0),
         regressions=judged,
         baseline_begins=shown.baseline_begins,
-        late=is_late(run, judged[Measure.DURATION].limit) if run else None,
+        late=is_late(run, judged[Measure.DURATION].limit) if run and judged else None,
         tick_at=tick.read_at if tick else None,
         paused=shown.paused,
         requested=shown.requested,

@@ -11,6 +11,7 @@ from monitor.ledger import Ledger
 from monitor.model import AttemptCause, Build, Outcome, Reason, SyncMode
 
 TESTBED = "desk"
+PATIENCE_SECONDS = 3600.0  # how long a call waits for its network
 
 
 def begin(

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ from monitor import simulated_node
 from monitor.commands.local import run_local
 from monitor.commands.local_folder import fitted_arguments
 from monitor.errors import ConfigurationError
-from monitor.model import Outcome, Reason
+from monitor.ledger import open_ledger
+from monitor.model import Outcome, Reason, RequestKind
 from monitor.platforms.local import NODE_STOP_SECONDS
 from monitor.settings import LocalSettings, parse
 
@@ -86,6 +88,29 @@ def until_succeeded_ends_with_3_where_the_testbed_failed(tester: LocalLife) -> N
         "tries again"
     )
     assert [run.reason for run in tester.runs()] == [None, Reason.DISK_FULL]
+
+
+def until_succeeded_ends_with_3_where_nothing_would_come(tester: LocalLife) -> None:
+    """It is paused; then its network is away for longer than anyone waits."""
+    write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
+    assert ended(tester.start("--until=succeeded"))[0] == 0
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=QUICK_SECONDS, no_peers_seconds=3600)
+    ask(tester, RequestKind.PAUSE)
+    paused, _, told = ended(tester.start("--until=succeeded"))
+    ask(tester, RequestKind.RESUME)
+    alone, _, said = ended(tester.start("--until=succeeded", "--stall-warning=1s", "--stall-timeout=2s"))
+
+    assert (paused, alone, tester.nodes()) == (3, 3, set())
+    assert told[-1].endswith("the tester is paused, so no run is begun: resume it, and call this again")
+    assert said[-1].startswith("bootstrap-monitor: run 2 could not go on for 2")
+    assert "as its node finds no peers or too few: " in said[-1]
+    assert [run.outcome for run in tester.runs()] == [None, Outcome.SUCCEEDED]
+
+
+def ask(tester: LocalLife, kind: RequestKind) -> None:
+    """As the commands `pause` and `resume` do."""
+    with closing(open_ledger(tester.data_dir)) as ledger:
+        ledger.ask(kind, "", time.time())
 
 
 def until_succeeded_is_interrupted_and_goes_on(tester: LocalLife) -> None:
@@ -176,7 +201,7 @@ def a_build_that_fails_again_and_again_ends_a_comparison(tester: LocalLife) -> N
     write_program(tester.build, "#!/bin/sh\nexit 9\n")
     code, out, said = ended(compare(tester, "--crash-limit=1"))
 
-    assert (code, out, tester.nodes()) == (1, [], set())
+    assert (code, out, tester.nodes()) == (3, [], set())
     assert said[-1].startswith(
         "bootstrap-monitor: 3 runs of the new build do not count, the last one, run 4,"
     )
@@ -225,6 +250,7 @@ STORIES: Sequence[Callable[[LocalLife], None]] = (
     until_succeeded_ends_with_1_where_it_failed,
     until_succeeded_does_not_take_another_tests_result,
     until_succeeded_ends_with_3_where_the_testbed_failed,
+    until_succeeded_ends_with_3_where_nothing_would_come,
     until_succeeded_is_interrupted_and_goes_on,
     a_second_interrupt_ends_it_at_once,
     two_builds_are_compared_in_turns,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from builders import NEW, NOW, OLD, build
-from recorded_runs import TESTBED, begin, done, end, go_on
+from recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end, go_on
 
 from monitor.commands.turns import MOST_LOST, Plan, Turns
 from monitor.configuration import NodeConfiguration
@@ -34,7 +34,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 def turns(ledger: Ledger, runs: int = 4) -> Turns:
     """As a call of the command has them."""
-    return Turns(plan(runs), ledger, threading.Event(), lambda: NOW.wall)
+    return Turns(plan(runs), ledger, threading.Event(), PATIENCE_SECONDS, lambda: NOW.wall)
 
 
 def test_the_order_favours_neither(ledger: Ledger) -> None:
@@ -157,7 +157,7 @@ def test_a_run_that_begins_meanwhile_is_not_asked_for_again(tmp_path: Path, ledg
 def test_it_ends_with_the_last_run(ledger: Ledger) -> None:
     done(ledger, *[OLD_BUILD, NEW_BUILD] * 4)
     stopping = threading.Event()
-    found = Turns(plan(), ledger, stopping)
+    found = Turns(plan(), ledger, stopping, PATIENCE_SECONDS)
     found()
 
     assert (stopping.is_set(), found.failure, ledger.requested()) == (True, None, None)
@@ -166,7 +166,7 @@ def test_it_ends_with_the_last_run(ledger: Ledger) -> None:
 def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
     """In one call of the command: the next one tries again."""
     stopping = threading.Event()
-    found = Turns(plan(), ledger, stopping)
+    found = Turns(plan(), ledger, stopping, PATIENCE_SECONDS)
     for _ in range(MOST_LOST):
         assert not stopping.is_set()
         failed(ledger)

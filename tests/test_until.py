@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from builders import NEW, NOW, OLD, build
-from recorded_runs import TESTBED, begin, done, end, go_on
+from recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end, go_on
 
 from monitor.commands.until import Until, Wanted
 from monitor.configuration import NodeConfiguration
@@ -32,7 +32,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 def until(ledger: Ledger, wanted: Wanted = WANTED) -> Until:
     """As a call of the command has it."""
-    return Until(wanted, ledger, threading.Event(), lambda: NOW.wall)
+    return Until(wanted, ledger, threading.Event(), PATIENCE_SECONDS, lambda: NOW.wall)
 
 
 def asked(ledger: Ledger, wanted: Wanted = WANTED) -> Build | None:
@@ -44,7 +44,7 @@ def asked(ledger: Ledger, wanted: Wanted = WANTED) -> Build | None:
 def test_a_success_is_the_verdict_and_ends_the_call(ledger: Ledger) -> None:
     done(ledger, BUILD)
     stopping = threading.Event()
-    found = Until(WANTED, ledger, stopping)
+    found = Until(WANTED, ledger, stopping, PATIENCE_SECONDS)
     found()
     run = found.verdict()
 
@@ -115,7 +115,7 @@ def test_there_is_no_verdict_while_another_run_of_the_build_comes(
     done(ledger, BUILD)
     coming(ledger)
     stopping = threading.Event()
-    Until(WANTED, ledger, stopping)()
+    Until(WANTED, ledger, stopping, PATIENCE_SECONDS)()
 
     assert not stopping.is_set()
 
@@ -135,7 +135,7 @@ def test_a_failure_of_the_testbed_is_no_verdict_and_the_next_call_tries_again(
 @pytest.mark.parametrize("reason", [Reason.DISK_FULL, Reason.MISCONFIGURED])
 def test_a_failure_of_the_testbed_ends_the_call(ledger: Ledger, reason: Reason) -> None:
     stopping = threading.Event()
-    found = Until(WANTED, ledger, stopping)
+    found = Until(WANTED, ledger, stopping, PATIENCE_SECONDS)
     begin(ledger, BUILD)
     found()
     assert not stopping.is_set()
@@ -150,7 +150,7 @@ def test_a_failure_of_the_testbed_ends_the_call(ledger: Ledger, reason: Reason) 
 
 def test_a_node_that_did_not_start_is_tried_again_first(ledger: Ledger) -> None:
     stopping = threading.Event()
-    found, ends = Until(WANTED, ledger, stopping), []
+    found, ends = Until(WANTED, ledger, stopping, PATIENCE_SECONDS), []
     for _ in range(1 + START_RETRIES):
         begin(ledger, BUILD)
         end(ledger, reason=Reason.NOT_STARTED)

@@ -49,6 +49,7 @@ from monitor.model import (
 )
 from monitor.regression import Measure, Success, regressions
 from monitor.view import (
+    COMPARISON,
     RESULTS_SHOWN,
     NodeStatus,
     ProgressStatus,
@@ -413,15 +414,26 @@ def test_the_status_is_json_that_any_reader_understands(shown: Status) -> None:
     assert json.loads(json.dumps(made, allow_nan=False)) == made
 
 
-def test_the_newest_run_is_held_against_those_before_it() -> None:
-    successes = tuple(
+SLOWER_AND_LATE = snapshot(
+    runs=(run(number=12, bookkeeping=Bookkeeping(active_seconds=9000.0)),),
+    compared=tuple(
         Success(ended(number, duration_seconds=seconds, wall_seconds=seconds), blocks_accepted=1e6)
         for number, seconds in enumerate((3600.0,) * 9 + (7200.0,) * 2, 1)
-    )
-    late = run(number=12, bookkeeping=Bookkeeping(active_seconds=9000.0))
-    shown = status_of(snapshot(runs=(late,), compared=successes), NOW.wall)
+    ),
+)
 
-    assert shown.regressions == regressions([*successes], SyncMode.FULL_SYNC)
+
+def test_builds_that_are_compared_in_turns_have_no_baseline() -> None:
+    readings = {COMPARISON: Reading({"told_runs": None}, READ_AT)}
+    shown = status_of(replace(SLOWER_AND_LATE, readings=readings), NOW.wall)
+
+    assert (shown.regressions, shown.late) == ({}, None)
+
+
+def test_the_newest_run_is_held_against_those_before_it() -> None:
+    shown = status_of(SLOWER_AND_LATE, NOW.wall)
+
+    assert shown.regressions == regressions(SLOWER_AND_LATE.compared, SyncMode.FULL_SYNC)
     assert shown.regressions[Measure.DURATION].verdict is Verdict.CONFIRMED
     assert shown.late is True
 

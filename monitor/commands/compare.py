@@ -13,7 +13,6 @@ from rich.console import Console
 from monitor.clock import SystemClock
 from monitor.commands.local_call import GOES_ON, Call
 from monitor.commands.local_folder import (
-    COMPARISON,
     configuration_of_node,
     exclusively,
     usual_folder,
@@ -27,11 +26,14 @@ from monitor.durations import Duration
 from monitor.errors import ConfigurationError
 from monitor.ledger import Ledger
 from monitor.model import Build, DataState
-from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource, content_digest, repository_of
+from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource, content_digest
 from monitor.settings import LocalSettings
 from monitor.terminal_comparison import Compared, comparison_table, comparison_text, failures_text
+from monitor.view import COMPARISON
 from monitor.volume import Volume
 
+# Both builds' in their images: the name of one file would be a wrong one for the other.
+REPOSITORY = "compared"
 # A duration is as exact as the node is looked at often; whether it stays healthy is not what is asked.
 _MOMENTS = {
     "health_check_interval": Duration(1),
@@ -63,12 +65,13 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
         builds = [_kept(call, settings, path) for path in paths]
         plan = Plan(builds[0], builds[1], settings.runs, configuration, settings.testbed)
         _refuse_other_builds(ledger, plan, settings.data_dir)
-        turns = Turns(plan, ledger, call.stopping)
+        turns = Turns(plan, ledger, call.stopping, settings.stall_timeout)
         call.console.print(
             f"old is {old}, new is {settings.build}; {settings.runs} runs of each", soft_wrap=True
         )
-        if turns.due() is not None:
-            call.watch(settings, arguments, turns, turns, turns.named)
+        turns()
+        if turns.due() is not None and turns.failure is None:
+            call.watch(settings, arguments, turns, turns, turns.named, REPOSITORY)
         if turns.failure is not None:
             raise turns.failure
         if turns.due() is not None:
@@ -88,7 +91,7 @@ def _looking_closely(settings: LocalSettings) -> LocalSettings:
 def _kept(call: Call, settings: LocalSettings, path: Path) -> Build:
     """A build, copied, so that its file may change meanwhile."""
     store = BuildStore(settings.data_dir / BUILDS_FOLDER)
-    source = FileSource(path, store, repository=repository_of(settings.build))
+    source = FileSource(path, store, repository=REPOSITORY)
     return tried(source.newest, call.stopping.wait)
 
 

@@ -17,13 +17,11 @@ from monitor.commands.local_folder import (
 from monitor.commands.patience import patiently_opened, tried
 from monitor.commands.signals import INTERRUPTED
 from monitor.configuration import NodeConfiguration
-from monitor.errors import ConfigurationError
+from monitor.errors import ConfigurationError, NothingToldError
 from monitor.model import Outcome, Run
 from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource, signature_of
 from monitor.settings import LocalSettings
 from monitor.terminal import result_text
-
-TESTBED_FAILED = 3
 
 
 def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
@@ -76,14 +74,19 @@ def _until_verdict(
 
     build = tried(source.newest, call.stopping.wait)
     with closing(patiently_opened(settings.data_dir, call.stopping)) as ledger:
-        until = Until(Wanted(build, configuration, settings.testbed), ledger, call.stopping)
+        until = Until(
+            Wanted(build, configuration, settings.testbed), ledger, call.stopping, settings.stall_timeout
+        )
         run = until.verdict()
         if run is not None:
             call.console.print(result_text(run), soft_wrap=True)
             call.console.print("known from before: rerun has the build bootstrapped once more")
             return _exit_code(call, settings, run)
         until()  # while nothing else would ask
-        call.watch(settings, arguments, until, until)
+        if until.failure is None:
+            call.watch(settings, arguments, until, until)
+        if until.failure is not None:
+            raise until.failure
         run = until.verdict() or until.obstacle()
     if run is None:
         call.console.print(GOES_ON)
@@ -103,4 +106,4 @@ def _exit_code(call: Call, settings: LocalSettings, run: Run) -> int:
         "tries again",
         soft_wrap=True,
     )
-    return TESTBED_FAILED
+    return NothingToldError.exit_code

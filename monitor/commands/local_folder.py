@@ -17,9 +17,8 @@ from monitor.configuration import NodeConfiguration, configuration_of, visible_s
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.platforms.local import node_container
 from monitor.settings import LocalSettings, local_testers
+from monitor.view import COMPARISON
 
-# The reading that a folder is a comparison's: what is in it is cleared turn by turn.
-COMPARISON = "comparison"
 # AvalancheGo's own, by flag.
 _USUAL_PORTS = {"http-port": 9650, "staking-port": 9651}
 _USUAL_OPEN_FILES = 32768

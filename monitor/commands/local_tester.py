@@ -99,6 +99,7 @@ def local_tester(
     looks: Looks | None = None,
     goal: Callable[[], None] | None = None,
     named: Callable[[Run], str] = run_text,
+    repository: str = "",
 ) -> LocalTester:
     """Put a tester together; the data folder must be held exclusively.
 
@@ -111,12 +112,12 @@ def local_tester(
         looks: who knows the next build, where that is not what the build's file holds.
         goal: called again and again; may end it by `stopping`.
         named: how a run is called in what is shown.
+        repository: what stands in the images of its builds for the name of the build's file.
     """
     clock, data_dir = SystemClock(), settings.data_dir
-    repository = repository_of(settings.build)
     platform = LocalPlatform(
         data_dir,
-        repository,
+        repository or repository_of(settings.build),
         settings.rolling_tag,
         arguments,
         environment,

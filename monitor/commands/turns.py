@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from monitor.commands.hindrance import hindrance
 from monitor.commands.same_test import ended_before, otherness
 from monitor.comparison import order
 from monitor.configuration import NodeConfiguration
-from monitor.errors import MonitorError
+from monitor.errors import NothingToldError
 from monitor.ledger import Ledger
 from monitor.model import Build, Outcome, RequestKind, Run
 from monitor.regression import LEAST_ACTIVE_RATIO, comparable
@@ -45,11 +46,17 @@ class Turns:
     """
 
     def __init__(
-        self, plan: Plan, ledger: Ledger, stopping: threading.Event, wall: Callable[[], float] = time.time
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        stopping: threading.Event,
+        patience_seconds: float,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._plan, self._ledger, self._stopping, self._wall = plan, ledger, stopping, wall
+        self._patience_seconds = patience_seconds
         self._old_runs = ended_before(ledger)
-        self.failure: MonitorError | None = None
+        self.failure: NothingToldError | None = None
 
     def newest(self) -> Build:
         """The build whose turn it is: one that never ran is taken for a new one."""
@@ -57,6 +64,10 @@ class Turns:
 
     def __call__(self) -> None:
         """Ask for the next run, if none is under way."""
+        self.failure = hindrance(self._ledger, self._patience_seconds) if self.due() else None
+        if self.failure:
+            self._stopping.set()
+            return
         # In the order in which a run comes about, so that none slips through between two looks.
         if self._ledger.requested() or self._ledger.attempt():
             return
@@ -118,7 +129,7 @@ class Turns:
             return False
         run, name = lost[0], self._plan.name_of(build)
         of_the_build = run.judged and run.outcome is not Outcome.SUCCEEDED
-        self.failure = MonitorError(
+        self.failure = NothingToldError(
             f"{len(lost)} runs of the {name} build do not count, the last one, run {run.number}, because of "
             f"this: {self._why(run)}; "
             + (

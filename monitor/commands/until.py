@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from monitor.commands.hindrance import hindrance
 from monitor.commands.same_test import ended_before, otherness
 from monitor.configuration import NodeConfiguration
 from monitor.decide.wait import START_RETRIES
+from monitor.errors import NothingToldError
 from monitor.ledger import Ledger
 from monitor.model import Build, Outcome, Reason, RequestKind, Run
 from monitor.references import ImageReference
@@ -36,7 +38,8 @@ class Wanted:
 class Until:
     """Ends a call by `stopping` once the verdict is there, or the testbed is in its way for good.
 
-    As the tester's source of builds, it knows the one that is judged, whatever becomes of its file.
+    As the tester's source of builds, it knows the one that is judged, whatever becomes of its file.  `failure` is
+    why the call cannot tell anything.
     """
 
     def __init__(
@@ -44,10 +47,13 @@ class Until:
         wanted: Wanted,
         ledger: Ledger,
         stopping: threading.Event,
+        patience_seconds: float,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._wanted, self._ledger, self._stopping, self._wall = wanted, ledger, stopping, wall
+        self._patience_seconds = patience_seconds
         self._old_runs = ended_before(ledger)
+        self.failure: NothingToldError | None = None
 
     def newest(self) -> Build:
         """The build that is judged."""
@@ -55,7 +61,9 @@ class Until:
 
     def __call__(self) -> None:
         """End, or ask for the run that is wanted where the tester would make none by itself."""
-        if self.verdict() is not None or self.obstacle() is not None:
+        known = self.verdict() is not None or self.obstacle() is not None
+        self.failure = None if known else hindrance(self._ledger, self._patience_seconds)
+        if known or self.failure:
             self._stopping.set()
         elif self._must_ask():
             self._ledger.ask(RequestKind.RERUN, self._wanted.build.image, self._wall())
