@@ -146,19 +146,28 @@ def _run(words: list[str]) -> int:
         case _ if command in _COMMANDS:
             return _run_command(command, rest)
         case _:
-            names = ", ".join([*_COMMANDS, *_ALONE])
-            raise ConfigurationError(f"{command!r} is no command: one of {names}")
+            raise ConfigurationError(f"{command!r} is no command{_hint(command)}")
+
+
+def _hint(command: str) -> str:
+    """What was meant, where one command is much like it; else all that there are."""
+    from difflib import get_close_matches
+
+    names = [*_COMMANDS, *_ALONE]
+    close = get_close_matches(command, names, 1)
+    return f": did you mean {close[0]}?" if close else f": one of {', '.join(names)}"
 
 
 def _run_command(name: str, rest: list[str]) -> int:
     from monitor import settings as known
+    from monitor.flags import parse
 
     command = _COMMANDS[name]
     separator = rest.index("--") if "--" in rest else len(rest)
     flags, node_arguments = rest[:separator], rest[separator + 1 :]
     if node_arguments and name != "local":
         raise ConfigurationError(f"{name} takes no arguments after --")
-    settings = known.parse(getattr(known, command.settings), name, flags, os.environ)
+    settings = parse(getattr(known, command.settings), name, flags, os.environ)
     if command.log_level is not None:
         from monitor.logs import set_up_logs
 

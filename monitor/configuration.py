@@ -36,6 +36,10 @@ _IRRELEVANT = re.compile(
 )
 
 
+class NoNetworkError(ConfigurationError):
+    """Nothing that can be seen says which network the node is to join."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeConfiguration:
     """The part of a node's configuration that defines its bootstrap."""
@@ -122,7 +126,7 @@ def _network(settings: _Settings) -> str:
     found = [canonical_network(each.value, each.where) for each in (obeyed, named) if each]
     match found:
         case []:
-            raise ConfigurationError(
+            raise NoNetworkError(
                 f"container {settings.container.name!r} names no network: set AVAGO_NETWORK_ID or its flag "
                 "--network-id, or give --network"
             )

@@ -26,7 +26,7 @@ from monitor.view import Status
 
 def status_lines(status: Status) -> Iterable[str]:
     """The status as lines for a person."""
-    yield f"tester    {status.tester} · {status.network} · {status.sync_mode} · testbed {status.testbed}"
+    yield f"tester    {status.tester or 'none yet'} · {status.network} · {status.sync_mode} · testbed {status.testbed}"
     phase = status.phase.value if status.phase else "not started"
     yield f"phase     {phase}" + (f": {status.message}" if status.message not in {"", phase} else "")
     if status.tick_at is not None and status.at - status.tick_at > SILENT_SECONDS:

@@ -1,42 +1,27 @@
 """Every setting: a flag, a `BOOTSTRAP_MONITOR_…` variable, a default.  Flags win over variables.
 
-Each command has its own class, so that a flag stands after its command.  A mistake is one line; a variable
-that no setting has is a mistake too.
+Each command has its own class, so that a flag stands after its command.  `monitor.flags` reads them.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    CliApp,
-    CliPositionalArg,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
-from pydantic_settings.exceptions import SettingsError
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, CliPositionalArg, SettingsConfigDict
 
 from monitor.comparison import FEWEST as FEWEST_COMPARED
 from monitor.comparison import MOST as MOST_COMPARED
 from monitor.durations import Duration
-from monitor.errors import ConfigurationError
 from monitor.model import Policy, SyncMode
 
 ENVIRONMENT_PREFIX = "BOOTSTRAP_MONITOR_"
 DEFAULT_PORT = 9641
 _LARGEST_PORT = 65535
-# What Kubernetes injects for a Service whose name begins with `bootstrap-monitor`.
-_SERVICE_VARIABLE = re.compile(r".*SERVICE_(HOST|PORT(_.+)?)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?")
-_POSITIONAL = get_args(CliPositionalArg[str])[1]
 _HOST_AND_PORT = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?", re.ASCII)
 _TOKEN = re.compile(r"clear:([A-Za-z0-9]+)")
 _OF_THIS_POD = {"namespace": "POD_NAMESPACE", "pod_name": "POD_NAME", "pod_uid": "POD_UID"}
@@ -330,7 +315,7 @@ class LocalSettings(TesterSettings, WebSettings):
     """Bootstrap a build on this machine, again whenever its file changes; node arguments go behind --."""
 
     build: CliPositionalArg[Path]
-    """The node's executable."""
+    """The node's executable; of --compare OLD NEW, the newer one."""
 
     data_dir: Path = Path()
     """Folder of the ledger; default: a folder of this network and mode under ~/.local/share."""
@@ -430,115 +415,3 @@ def local_testers(environment: Mapping[str, str]) -> Path:
     """The folder in which `local` makes one for each network and mode."""
     share = Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return share / "bootstrap-monitor"
-
-
-_Settings = TypeVar("_Settings", bound=BaseSettings)
-
-
-def parse(
-    kind: type[_Settings], command: str, arguments: Sequence[str], environment: Mapping[str, str]
-) -> _Settings:
-    """Read a command's settings; `POD_NAME` and its like come from this process's environment, whatever is given.
-
-    Raises:
-        ConfigurationError: one line with every mistake in it.
-        SystemExit: `--help` was asked for and printed.
-    """
-    _refuse_unknown(environment)
-    try:
-        with_name = type(
-            kind.__name__,
-            (kind,),
-            {
-                "__doc__": kind.__doc__,
-                "model_config": {**kind.model_config, "cli_prog_name": f"bootstrap-monitor {command}"},
-                "settings_customise_sources": classmethod(_from_flags_and(environment)),
-            },
-        )
-        return CliApp.run(with_name, cli_args=list(arguments))
-    except SettingsError as error:
-        raise ConfigurationError(
-            f"{_plain(str(error), kind)}; see bootstrap-monitor {command} --help"
-        ) from error
-    except ValidationError as error:
-        raise ConfigurationError("; ".join(_mistake(each, kind) for each in error.errors())) from error
-
-
-def _from_flags_and(environment: Mapping[str, str]) -> Callable[..., tuple[PydanticBaseSettingsSource, ...]]:
-    """Where settings come from: what they are made with, which is the flags, and these variables alone."""
-
-    def sources(
-        _kind: object,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        **_: object,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        variables = EnvSettingsSource(settings_cls)
-        variables.env_vars = {name.lower(): value for name, value in environment.items()}
-        return init_settings, variables
-
-    return sources
-
-
-def _refuse_unknown(environment: Mapping[str, str]) -> None:
-    known = sorted({name.upper() for name in _names()})
-    for name in sorted(environment):
-        rest = name.removeprefix(ENVIRONMENT_PREFIX)
-        if rest == name or rest in known or _SERVICE_VARIABLE.fullmatch(rest):
-            continue
-        close = difflib.get_close_matches(rest.upper(), known, 1)
-        raise ConfigurationError(
-            f"{name} is no setting: "
-            + (f"did you mean {ENVIRONMENT_PREFIX}{close[0]}?" if close else "remove it")
-        )
-
-
-def _names() -> set[str]:
-    kinds: tuple[type[BaseSettings], ...] = (
-        InitSettings,
-        WaitSettings,
-        CheckSettings,
-        LocalSettings,
-        DemoSettings,
-        StatusSettings,
-        RequestSettings,
-        RerunSettings,
-        MarkBaselineSettings,
-        HistorySettings,
-    )
-    return {name for kind in kinds for name in _given_names(kind)}
-
-
-def _given_names(kind: type[BaseSettings]) -> set[str]:
-    return {field.alias or name for name, field in kind.model_fields.items()}
-
-
-def _plain(text: str, kind: type[BaseSettings]) -> str:
-    text = text.removeprefix("error parsing CLI: ")
-    unknown = re.search(r"unrecognized arguments: (--[^\s=]+)", text)
-    if unknown:
-        flags = ["--" + name.replace("_", "-") for name in _given_names(kind) - _positionals(kind)]
-        close = difflib.get_close_matches(unknown[1], flags, 1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
-        if kind is LocalSettings:
-            hint += "; the node's own flags go behind --"
-        return f"{unknown[1]} is no flag{hint}"
-    return text
-
-
-def _positionals(kind: type[BaseSettings]) -> set[str]:
-    """The settings that are given without a flag."""
-    return {name for name, field in kind.model_fields.items() if _POSITIONAL in field.metadata}
-
-
-def _mistake(error: ErrorDetails, kind: type[BaseSettings]) -> str:
-    name = str(error["loc"][0]) if error["loc"] else "settings"
-    flag = name.replace("_", "-")
-    where = flag.upper() if name in _positionals(kind) else f"--{flag} ({ENVIRONMENT_PREFIX}{name.upper()})"
-    if error["type"] == "missing":
-        return f"{where} is required"
-    message = error["msg"].removeprefix("Value error, ")
-    value = error["input"]
-    # Only a default is a Duration before it is read, and that reads as a person writes it.
-    given = "is not given" if value is None else f"is {value if isinstance(value, Duration) else repr(value)}"
-    return f"{where} {given}: {message[0].lower()}{message[1:]}"

@@ -24,8 +24,9 @@ from tester_objects import POD, STATEFUL_SET_UID, UID, node_of, pod_of_template,
 from bench.standing_node import StandingNode, standing
 from monitor.commands.check import run_check
 from monitor.decide.vocabulary import BeginClearing, BeginRun
+from monitor.flags import parse
 from monitor.ledger import open_ledger
-from monitor.settings import CheckSettings, parse
+from monitor.settings import CheckSettings
 from monitor.web import Site, WebServer
 
 ROOT = Path(__file__).parents[1]

@@ -20,9 +20,10 @@ from monitor.checks.findings import Finding, Result, bad, good
 from monitor.checks.given import given_by, settings_findings
 from monitor.checks.permissions import needed_permissions
 from monitor.checks.workload import image_finding, volume_finding
+from monitor.flags import parse
 from monitor.model import DataState, NodeData
 from monitor.pods import Container, EnvironmentVariable, Pod, VolumeSource
-from monitor.settings import CheckSettings, PodSettings, WaitSettings, parse
+from monitor.settings import CheckSettings, PodSettings, WaitSettings
 
 FLAGS = ("--data-dir=/data", "--node-container-name=node")
 NODE = Container("node", f"{REPOSITORY}:latest")

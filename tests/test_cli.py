@@ -60,6 +60,7 @@ NODE = ["--", "--network-id=fuji"]
 @pytest.mark.parametrize(
     ("arguments", "environment", "line"),
     [
+        pytest.param(["histroy"], {}, "'histroy' is no command: did you mean history?", id="a typo"),
         pytest.param(
             ["frobnicate"], {}, f"'frobnicate' is no command: one of {', '.join(COMMANDS)}", id="command"
         ),
@@ -122,13 +123,14 @@ NODE = ["--", "--network-id=fuji"]
         pytest.param(
             ["local", *NODE],
             {},
-            "the following arguments are required: BUILD; see bootstrap-monitor local --help",
+            "BUILD is missing: the node's executable; of --compare OLD NEW, the newer one; "
+            "see bootstrap-monitor local --help",
             id="no build",
         ),
         pytest.param(
             ["local", "avalanchego"],
             {},
-            "container 'node' names no network: set AVAGO_NETWORK_ID or its flag --network-id, or give --network",
+            "nothing says which network the node is to join: end the command with -- --network-id=fuji, or mainnet",
             id="no network",
         ),
         pytest.param(
@@ -222,7 +224,7 @@ def test_without_its_folder_a_command_in_a_pod_ends_with_1(
     command: str, api: FakeApiServer, tmp_path: Path
 ) -> None:
     environment = {"KUBECONFIG": str(kubeconfig(tmp_path, api.url))}
-    line = "--data-dir /nowhere: no such folder; mount the node's volume there"
+    line = "--data-dir /nowhere: no such folder; mount the node's volume there, or make it"
     ended = monitor(tmp_path, [command, *POD, "--data-dir=/nowhere"], environment)
 
     assert complained(ended) == (1, "", line)

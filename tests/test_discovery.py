@@ -20,6 +20,7 @@ from monitor.cluster import Cluster
 from monitor.commands.pod import look_seconds
 from monitor.decide.vocabulary import BeginClearing, BeginRun
 from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, TemporaryError
+from monitor.flags import parse
 from monitor.ledger import open_ledger
 from monitor.model import Build, Instant, Versions
 from monitor.platforms.check_pod import CheckPodSource
@@ -27,7 +28,7 @@ from monitor.platforms.counted import CountedSource
 from monitor.platforms.discovery import Discovery
 from monitor.platforms.kubernetes import KubernetesPlatform, OwnPod
 from monitor.registry import Pace, Patience, Registry, RegistryError, RegistryOptions
-from monitor.settings import WaitSettings, parse
+from monitor.settings import WaitSettings
 
 LEARNED = Versions("avalanchego/1.15.0", "v1.4.5", 46, COMMIT, "1.26")
 REPOSITORY = "registry.example/ava/node"

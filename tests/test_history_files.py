@@ -17,9 +17,10 @@ from builders import NEW, NOW, OLD, build, workload
 from monitor.commands.show import run_history
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
 from monitor.errors import ConfigurationError, MonitorError
+from monitor.flags import parse
 from monitor.ledger import open_ledger, open_read_only
 from monitor.model import Count, Outcome, Reason, SyncMode, Versions
-from monitor.settings import HistorySettings, parse
+from monitor.settings import HistorySettings
 
 
 @pytest.fixture(autouse=True)
@@ -258,6 +259,16 @@ def test_a_file_that_will_not_do_is_one_line(filled: Path, flags: list[str], err
     with pytest.raises(MonitorError) as caught:
         history(filled, *flags)
     assert str(caught.value) == error
+
+
+def test_what_is_no_history_makes_no_ledger(tmp_path: Path) -> None:
+    file, new = tmp_path / "history.jsonl", tmp_path / "new"
+    file.write_text("{}\n")
+    new.mkdir()
+
+    with pytest.raises(ConfigurationError, match="no history of a bootstrap-monitor"):
+        history(new, f"--import={file}")
+    assert list(new.iterdir()) == []
 
 
 def test_bytes_that_are_no_text_are_no_history(filled: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, Record, R
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import Ledger, open_ledger
 from monitor.ledger.archive import exported, imported
+from monitor.ledger.archive_lines import read
 from monitor.lines import run_lines, status_lines
 from monitor.model import (
     AttemptCause,
@@ -112,7 +113,7 @@ def content(ledger: Ledger) -> list[tuple[object, ...]]:
 
 def taken(ledger: Ledger, lines: Iterable[str], data: DataState = DataState.ABSENT) -> tuple[int, int]:
     """Import them."""
-    return imported(ledger, lines, "file", data)
+    return imported(ledger, read(lines, "file"), "file", data)
 
 
 def numbers(ledger: Ledger) -> list[int]:

@@ -95,7 +95,8 @@ def test_a_data_folder_that_is_none_is_for_a_person(tmp_path: Path, make: Callab
         open_ledger(tmp_path / "data")
 
     assert (
-        str(refused.value) == f"--data-dir {tmp_path / 'data'}: no such folder; mount the node's volume there"
+        str(refused.value)
+        == f"--data-dir {tmp_path / 'data'}: no such folder; mount the node's volume there, or make it"
     )
     assert type(refused.value) is MonitorError, "trying again does not help"
 

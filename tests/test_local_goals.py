@@ -20,10 +20,11 @@ from monitor import simulated_node
 from monitor.commands.local import run_local
 from monitor.commands.local_folder import fitted_arguments
 from monitor.errors import ConfigurationError
+from monitor.flags import parse
 from monitor.ledger import open_ledger
 from monitor.model import Outcome, Reason, RequestKind
 from monitor.platforms.local import NODE_STOP_SECONDS
-from monitor.settings import LocalSettings, parse
+from monitor.settings import LocalSettings
 
 # The gap must be seen beside the starts of programs, while all stories are told at once.
 QUICK_SECONDS, SLOW_SECONDS = 0.4, 4.0

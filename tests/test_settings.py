@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings
 
 from monitor.durations import Duration
 from monitor.errors import ConfigurationError
+from monitor.flags import parse
 from monitor.model import Policy, SyncMode
 from monitor.settings import (
     DemoSettings,
@@ -24,7 +25,6 @@ from monitor.settings import (
     RerunSettings,
     StatusSettings,
     WaitSettings,
-    parse,
 )
 
 IN_POD = ["--data-dir=/data", "--namespace=tests", "--pod-name=tester-0", "--node-container-name=node"]
@@ -648,100 +648,6 @@ def test_all_that_is_missing_is_named_at_once() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("kind", "flags", "line"),
-    [
-        pytest.param(
-            WaitSettings,
-            [*IN_POD, "--sok=1m"],
-            "--sok is no flag (did you mean --soak?); see bootstrap-monitor wait-for-completion --help",
-            id="a typo",
-        ),
-        pytest.param(
-            StatusSettings,
-            ["--data-dir=/data", "--jsno"],
-            "--jsno is no flag (did you mean --json?); see bootstrap-monitor status --help",
-            id="a typo of a switch",
-        ),
-        pytest.param(
-            InitSettings,
-            [*IN_POD, "--frobnicate"],
-            "--frobnicate is no flag; see bootstrap-monitor init --help",
-            id="unknown",
-        ),
-        pytest.param(
-            InitSettings,
-            [*IN_POD, "--health=3s"],
-            "--health is no flag; see bootstrap-monitor init --help",
-            id="the beginning of one",
-        ),
-        pytest.param(
-            InitSettings,
-            [*IN_POD, "--web-listen-address=:1"],
-            "--web-listen-address is no flag; see bootstrap-monitor init --help",
-            id="one of another command",
-        ),
-        pytest.param(
-            InitSettings,
-            [*IN_POD, "--soak"],
-            "argument --soak: expected one argument; see bootstrap-monitor init --help",
-            id="no value",
-        ),
-        pytest.param(
-            InitSettings,
-            [*IN_POD, "more"],
-            "unrecognized arguments: more; see bootstrap-monitor init --help",
-            id="a word too many",
-        ),
-        pytest.param(
-            LocalSettings,
-            [],
-            "the following arguments are required: BUILD; see bootstrap-monitor local --help",
-            id="no build",
-        ),
-    ],
-)
-def test_a_wrong_call_is_one_line(kind: type[BaseSettings], flags: Sequence[str], line: str) -> None:
-    assert mistake(kind, flags) == line
-
-
-@pytest.mark.parametrize(
-    ("name", "problem"),
-    [
-        pytest.param("SOKA", "did you mean BOOTSTRAP_MONITOR_SOAK?", id="a typo"),
-        pytest.param("soak", "did you mean BOOTSTRAP_MONITOR_SOAK?", id="in small letters"),
-        pytest.param("NODE_CONTAINER", "did you mean BOOTSTRAP_MONITOR_NODE_CONTAINER_NAME?", id="cut short"),
-        pytest.param("JSON_OUTPUT", "remove it", id="not as its flag is called"),
-        pytest.param("XYZZY_PLUGH", "remove it", id="nothing like it"),
-    ],
-)
-def test_a_variable_that_no_setting_has_is_refused(name: str, problem: str) -> None:
-    variable = f"BOOTSTRAP_MONITOR_{name}"
-    with pytest.raises(ConfigurationError) as caught:
-        parse(StatusSettings, "status", ["--data-dir=/data"], {variable: "1"})
-
-    assert str(caught.value) == f"{variable} is no setting: {problem}"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("BOOTSTRAP_MONITOR_SERVICE_HOST", id="host"),
-        pytest.param("BOOTSTRAP_MONITOR_SERVICE_PORT", id="port"),
-        pytest.param("BOOTSTRAP_MONITOR_SERVICE_PORT_HTTP", id="port with a name"),
-        pytest.param("BOOTSTRAP_MONITOR_PORT", id="address"),
-        pytest.param("BOOTSTRAP_MONITOR_PORT_9641_TCP", id="address of a port"),
-        pytest.param("BOOTSTRAP_MONITOR_PORT_9641_TCP_ADDR", id="part of an address"),
-        pytest.param("BOOTSTRAP_MONITOR_FUJI_SERVICE_HOST", id="a Service with a longer name"),
-        pytest.param("BOOTSTRAP_MONITOR_FUJI_PORT", id="its address"),
-    ],
-)
-def test_what_kubernetes_injects_for_a_service_is_no_mistake(name: str) -> None:
-    found = parse(StatusSettings, "status", ["--data-dir=/data"], {name: "tcp://10.0.0.1:9641"})
-
-    assert found.data_dir == Path("/data")
-
-
 def test_a_setting_of_another_command_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOOTSTRAP_MONITOR_SOAK", "1m")
     monkeypatch.setenv("BOOTSTRAP_MONITOR_NODE_CONTAINER_NAME", "node")
@@ -825,25 +731,3 @@ DEFAULT_POLICY = Policy(
 )
 def test_policy(flags: Sequence[str], changes: Mapping[str, Any]) -> None:
     assert read(InitSettings, flags).policy("t") == replace(DEFAULT_POLICY, **changes)
-
-
-def test_help_names_flag_default_and_variable(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse(WaitSettings, "wait-for-completion", ["--help"], os.environ)
-    text = " ".join(capsys.readouterr().out.split())
-
-    assert caught.value.code == 0
-    assert text.startswith("usage: bootstrap-monitor wait-for-completion [-h] ")
-    for words in (
-        "--soak Duration How long the node must stay healthy before a run has succeeded. (default: 5m) [env: ",
-        "[env: BOOTSTRAP_MONITOR_SOAK]",
-        "--sync-mode {c-chain-state-sync,only-p-chain-full-sync,full-sync} The sync mode, ",
-        "--disk-floor float Percent of the volume that must be free",
-        "(default: 10.0) [env: BOOTSTRAP_MONITOR_DISK_FLOOR]",
-        "--crash-limit int Restarts of the node without progress between",
-        "--stall-timeout Duration How long without progress until the run has failed",
-        "(default: 12h) [env: BOOTSTRAP_MONITOR_STALL_TIMEOUT]",
-        "--deadline {Duration,auto} How long a run may be open; auto: three times ",
-        "(default: auto) [env: BOOTSTRAP_MONITOR_DEADLINE]",
-    ):
-        assert words in text

@@ -19,6 +19,7 @@ from builders import COMMIT, NEW, NOW, build, workload
 from monitor.commands.show import run_history, run_status
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
 from monitor.errors import ConfigurationError, MonitorError
+from monitor.flags import parse
 from monitor.ledger import open_ledger
 from monitor.ledger.recovery import FILE
 from monitor.model import (
@@ -33,7 +34,7 @@ from monitor.model import (
     Reason,
     VolumeReading,
 )
-from monitor.settings import HistorySettings, StatusSettings, parse
+from monitor.settings import HistorySettings, StatusSettings
 from monitor.view import (
     NodeStatus,
     ProgressStatus,

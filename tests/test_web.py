@@ -28,6 +28,7 @@ from prometheus_client.parser import text_string_to_metric_families as parsed
 from monitor.activity import Activity
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
+from monitor.flags import parse
 from monitor.ledger import open_ledger
 from monitor.metrics import StatusCollector
 from monitor.model import (
@@ -36,7 +37,7 @@ from monitor.model import (
     Reason,
     Run,
 )
-from monitor.settings import LocalSettings, WaitSettings, WebSettings, parse
+from monitor.settings import LocalSettings, WaitSettings, WebSettings
 from monitor.view import Status, run_json, status_json, status_of
 from monitor.web import Certificate, Limits, Site, WebServer
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from monitor.checks.findings import Finding, bad, doubtful, good
 from monitor.errors import ConfigurationError
+from monitor.flags import parse
 from monitor.pods import Container, Pod, expanded
-from monitor.settings import ENVIRONMENT_PREFIX, CheckSettings, InitSettings, PodSettings, WaitSettings, parse
+from monitor.settings import ENVIRONMENT_PREFIX, CheckSettings, InitSettings, PodSettings, WaitSettings
 
 SUBJECT = "settings"
 INIT, WAIT = "init", "wait-for-completion"

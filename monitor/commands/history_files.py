@@ -16,6 +16,7 @@ from typing import TextIO
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import Ledger, open_ledger
 from monitor.ledger.archive import exported, imported
+from monitor.ledger.archive_lines import read
 from monitor.model import DataState, SyncMode
 from monitor.regression import Success, comparable
 from monitor.texts import printable
@@ -88,15 +89,17 @@ def import_history(data_dir: Path, path: Path) -> tuple[int, int]:
         ConfigurationError: it is no such file, there is a node's data of which nobody knows whose it is, or it would
             take the place of the run that is under way.
     """
-    with closing(open_ledger(data_dir)) as ledger, _opened(path) as lines:
+    where = "standard input" if path == STANDARD else str(path)
+    with _opened(path) as lines:
+        runs = read(lines, where)  # first, so that a mistake makes no ledger
+    with closing(open_ledger(data_dir)) as ledger:
         node_data = Volume(data_dir).node_data()
         if not ledger.known() and node_data.state is DataState.PRESENT:
             raise ConfigurationError(
                 f"{node_data.path} holds a node's data that no ledger knows, and would be taken for that of a run "
                 "that is imported: start the tester first, which says what to do with it"
             )
-        where = "standard input" if path == STANDARD else str(path)
-        return imported(ledger, lines, where, node_data.state)
+        return imported(ledger, runs, where, node_data.state)
 
 
 @contextmanager

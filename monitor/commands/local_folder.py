@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from monitor.commands.patience import patiently_opened
-from monitor.configuration import NodeConfiguration, configuration_of, visible_setting
+from monitor.configuration import NodeConfiguration, NoNetworkError, configuration_of, visible_setting
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.platforms.local import node_container
 from monitor.settings import LocalSettings, local_testers
@@ -33,7 +33,12 @@ def configuration_of_node(
         ConfigurationError: they do not say it.
     """
     container = node_container("node", arguments, environment)
-    return configuration_of(container, settings.network or None, settings.settled_sync_mode)
+    try:
+        return configuration_of(container, settings.network or None, settings.settled_sync_mode)
+    except NoNetworkError as error:
+        raise ConfigurationError(
+            "nothing says which network the node is to join: end the command with -- --network-id=fuji, or mainnet"
+        ) from error
 
 
 def usual_folder(configuration: NodeConfiguration, environment: Mapping[str, str]) -> Path:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import rows
-from monitor.ledger.archive_lines import ArchivedRun, head_line, line_of, read
+from monitor.ledger.archive_lines import ArchivedRun, head_line, line_of
 from monitor.ledger.store import PENDING_ATTEMPT, Ledger
 from monitor.model import DataState, Run
 
@@ -57,20 +57,19 @@ def exported(ledger: Ledger) -> Iterator[str]:
                 raise MonitorError(f"run {run.number} cannot be exported: {error}") from error
 
 
-def imported(ledger: Ledger, lines: Iterable[str], where: str, data: DataState) -> tuple[int, int]:
+def imported(ledger: Ledger, found: Sequence[ArchivedRun], where: str, data: DataState) -> tuple[int, int]:
     """Add the runs that a ledger does not have, all or none of them; how many were added, and how many were there.
 
     Args:
         ledger: to be added to.
-        lines: as they were exported.
+        found: the runs of a history, by their start.
         where: what they are from, for errors.
         data: whether the ledger's volume has a node's data.
 
     Raises:
-        ConfigurationError: they are no such lines, do not come before or after what the ledger has, or come after
-            a run that is under way or whose data is there.
+        ConfigurationError: they do not come before or after what the ledger has, or come after a run that is under
+            way or whose data is there.
     """
-    found = read(lines, where)
     with ledger.transaction() as connection:
         there = [rows.run_of(row) for row in connection.execute("SELECT * FROM runs").fetchall()]
         new = [each for each in found if not any(each.is_same(run) for run in there)]

@@ -32,7 +32,9 @@ def open_ledger(data_dir: Path, wall: Callable[[], float] = time.time) -> Ledger
         MonitorError: the ledger is of a newer monitor, or its folder does not exist.
     """
     if not data_dir.is_dir():
-        raise MonitorError(f"--data-dir {data_dir}: no such folder; mount the node's volume there")
+        raise MonitorError(
+            f"--data-dir {data_dir}: no such folder; mount the node's volume there, or make it"
+        )
     path = data_dir / FILE
     try:
         return _opened(path)

@@ -15,7 +15,8 @@ from chart.schemas import mistake
 from monitor.checks.permissions import needed_permissions
 from monitor.cluster.objects import pod_of
 from monitor.configuration import check_node_data, configuration_of
-from monitor.settings import InitSettings, WaitSettings, parse
+from monitor.flags import parse
+from monitor.settings import InitSettings, WaitSettings
 
 _EXAMPLE = PROJECT / "deploy" / "kustomize" / "example"
 _COMPONENT = PROJECT / "deploy" / "kustomize" / "monitor"

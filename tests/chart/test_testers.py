@@ -11,9 +11,10 @@ from chart.restricted import containers
 
 from monitor.cluster.objects import pod_of
 from monitor.configuration import check_node_data, configuration_of
+from monitor.flags import parse
 from monitor.platforms.check_manifest import check_pod_name
 from monitor.pods import Pod
-from monitor.settings import CheckSettings, InitSettings, PodSettings, WaitSettings, parse
+from monitor.settings import CheckSettings, InitSettings, PodSettings, WaitSettings
 
 _KINDS: dict[str, type[PodSettings]] = {
     "init": InitSettings,

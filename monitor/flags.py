@@ -1,0 +1,180 @@
+"""Reads a command's settings from its flags and the variables; a mistake is one line, which says what helps."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from argparse import Action, RawDescriptionHelpFormatter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeVar, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    CliApp,
+    CliPositionalArg,
+    CliSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+)
+from pydantic_settings.exceptions import SettingsError
+
+from monitor.durations import Duration
+from monitor.errors import ConfigurationError
+from monitor.settings import (
+    ENVIRONMENT_PREFIX,
+    CheckSettings,
+    DemoSettings,
+    HistorySettings,
+    InitSettings,
+    LocalSettings,
+    MarkBaselineSettings,
+    RequestSettings,
+    RerunSettings,
+    StatusSettings,
+    WaitSettings,
+)
+
+# What Kubernetes injects for a Service whose name begins with `bootstrap-monitor`.
+_SERVICE_VARIABLE = re.compile(r".*SERVICE_(HOST|PORT(_.+)?)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?")
+_POSITIONAL = get_args(CliPositionalArg[str])[1]
+_NO_DEFAULT = re.compile(r" \(default: (None|\.)?\)")
+
+_Settings = TypeVar("_Settings", bound=BaseSettings)
+
+
+class _HelpFormatter(RawDescriptionHelpFormatter):
+    """Where a setting has no default by itself, its text says what holds then."""
+
+    def _get_help_string(self, action: Action) -> str:
+        return _NO_DEFAULT.sub("", action.help or "")
+
+
+def parse(
+    kind: type[_Settings], command: str, arguments: Sequence[str], environment: Mapping[str, str]
+) -> _Settings:
+    """Read a command's settings; `POD_NAME` and its like come from this process's environment, whatever is given.
+
+    Raises:
+        ConfigurationError: one line with every mistake in it.
+        SystemExit: `--help` was asked for and printed.
+    """
+    _refuse_unknown(environment)
+    try:
+        with_name = type(
+            kind.__name__,
+            (kind,),
+            {
+                "__doc__": kind.__doc__,
+                "model_config": {**kind.model_config, "cli_prog_name": f"bootstrap-monitor {command}"},
+                "settings_customise_sources": classmethod(_from_flags_and(environment)),
+            },
+        )
+        source: CliSettingsSource[_Settings] = CliSettingsSource(with_name, formatter_class=_HelpFormatter)
+        return CliApp.run(with_name, cli_args=list(arguments), cli_settings_source=source)
+    except SettingsError as error:
+        raise ConfigurationError(
+            f"{_plain(str(error), kind)}; see bootstrap-monitor {command} --help"
+        ) from error
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(_mistake(each, kind) for each in error.errors())) from error
+
+
+def _from_flags_and(environment: Mapping[str, str]) -> Callable[..., tuple[PydanticBaseSettingsSource, ...]]:
+    """Where settings come from: what they are made with, which is the flags, and these variables alone."""
+
+    def sources(
+        _kind: object,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        **_: object,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        variables = EnvSettingsSource(settings_cls)
+        variables.env_vars = {name.lower(): value for name, value in environment.items()}
+        return init_settings, variables
+
+    return sources
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = sorted({name.upper() for name in _names()})
+    for name in sorted(environment):
+        rest = name.removeprefix(ENVIRONMENT_PREFIX)
+        if rest == name or rest in known or _SERVICE_VARIABLE.fullmatch(rest):
+            continue
+        close = difflib.get_close_matches(rest.upper(), known, 1)
+        raise ConfigurationError(
+            f"{name} is no setting: "
+            + (f"did you mean {ENVIRONMENT_PREFIX}{close[0]}?" if close else "remove it")
+        )
+
+
+def _names() -> set[str]:
+    kinds: tuple[type[BaseSettings], ...] = (
+        InitSettings,
+        WaitSettings,
+        CheckSettings,
+        LocalSettings,
+        DemoSettings,
+        StatusSettings,
+        RequestSettings,
+        RerunSettings,
+        MarkBaselineSettings,
+        HistorySettings,
+    )
+    return {name for kind in kinds for name in _given_names(kind)}
+
+
+def _given_names(kind: type[BaseSettings]) -> set[str]:
+    return {field.alias or name for name, field in kind.model_fields.items()}
+
+
+def _plain(text: str, kind: type[BaseSettings]) -> str:
+    """What argparse found wrong, in the words of this program."""
+    text = text.removeprefix("error parsing CLI: ")
+    if unknown := re.search(r"unrecognized arguments: (--[^\s=]+)", text):
+        return _unknown_flag(unknown[1], kind)
+    if empty := re.fullmatch(r"argument --(\S+): expected one argument", text):
+        words = _choices(kind, empty[1].replace("-", "_"))
+        return f"--{empty[1]} needs a value" + (f": one of {', '.join(words)}" if words else "")
+    if missing := re.fullmatch(r"the following arguments are required: (\S+)", text):
+        told = kind.model_fields[missing[1].lower().replace("-", "_")].description or ""
+        return f"{missing[1]} is missing: {told[:1].lower()}{told[1:].rstrip('.')}"
+    return text
+
+
+def _unknown_flag(given: str, kind: type[BaseSettings]) -> str:
+    flags = ["--" + name.replace("_", "-") for name in _given_names(kind) - _positionals(kind)]
+    close = difflib.get_close_matches(given, flags, 1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    if kind is LocalSettings:
+        hint += "; the node's own flags go behind --"
+    return f"{given} is no flag{hint}"
+
+
+def _choices(kind: type[BaseSettings], name: str) -> tuple[str, ...]:
+    """The words that a setting may be, where only some may."""
+    annotation = next(
+        field.annotation for key, field in kind.model_fields.items() if name in {key, field.alias}
+    )
+    kinds = (annotation, *get_args(annotation))
+    return next((get_args(each) for each in kinds if get_origin(each) is Literal), ())
+
+
+def _positionals(kind: type[BaseSettings]) -> set[str]:
+    """The settings that are given without a flag."""
+    return {name for name, field in kind.model_fields.items() if _POSITIONAL in field.metadata}
+
+
+def _mistake(error: ErrorDetails, kind: type[BaseSettings]) -> str:
+    name = str(error["loc"][0]) if error["loc"] else "settings"
+    flag = name.replace("_", "-")
+    where = flag.upper() if name in _positionals(kind) else f"--{flag} ({ENVIRONMENT_PREFIX}{name.upper()})"
+    if error["type"] == "missing":
+        return f"{where} is required"
+    message = error["msg"].removeprefix("Value error, ")
+    value = error["input"]
+    # Only a default is a Duration before it is read, and that reads as a person writes it.
+    given = "is not given" if value is None else f"is {value if isinstance(value, Duration) else repr(value)}"
+    return f"{where} {given}: {message[0].lower()}{message[1:]}"
