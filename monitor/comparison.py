@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
-from statistics import fmean, median
+from statistics import fmean, stdev
 
 FEWEST = 4  # of three runs each, not even the clearest difference is rarer by chance than 1 in 10
 # By chance, the new build is called slower, and faster, at most once in so many comparisons.
@@ -85,9 +85,8 @@ def compared(old: Sequence[float], new: Sequence[float]) -> Comparison:
 
 
 def spread(durations: Sequence[float]) -> float:
-    """How far runs of one build typically lie from their median, as a share of it."""
-    middle = median(durations)
-    return median(abs(each - middle) for each in durations) / middle
+    """How far runs of one build lie from their geometric mean, as a share of it: one standard deviation."""
+    return math.exp(stdev(math.log(each) for each in durations)) - 1
 
 
 def order(runs: int) -> list[bool]:

@@ -78,7 +78,7 @@ def _chain_lines(status: Status) -> Iterable[str]:
     counted = {chain for chain, signal in status.counts if signal.startswith("blocks_")}
     for chain in sorted(counted | set(logs)):
         told = [
-            blocks_text(chain, status.counts, "accepted"),
+            blocks_text(chain, status.counts),
             chain_text(logs[chain]) if chain in logs else "",
         ]
         yield f"chain {chain}   {' · '.join(filter(None, told))}"

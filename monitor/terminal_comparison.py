@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import geometric_mean, median
 
 from rich.table import Table
 from rich.text import Text
@@ -31,9 +31,9 @@ class Compared:
 
 
 def comparison_table(builds: Sequence[Compared]) -> Table:
-    """What was measured of each build."""
+    """What was measured of each build; the ratio of the means is the one that the sentence tells."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("", "BUILD", "RUNS", "MEDIAN", "SHORTEST", "LONGEST", "SPREAD", "DISK"):
+    for name in ("", "BUILD", "RUNS", "MEAN", "SHORTEST", "LONGEST", "SPREAD", "DISK"):
         table.add_column(name, justify="left" if name in {"", "BUILD"} else "right", no_wrap=True)
     for build in builds:
         used = [run.disk_usage_bytes for run in build.runs if run.disk_usage_bytes is not None]
@@ -41,7 +41,7 @@ def comparison_table(builds: Sequence[Compared]) -> Table:
             build.name,
             Text(printable(build_text(build.runs[-1].build))),
             str(len(build.runs)),
-            _exact_text(median(build.durations)),
+            _exact_text(geometric_mean(build.durations)),
             _exact_text(min(build.durations)),
             _exact_text(max(build.durations)),
             f"±{100 * spread(build.durations):.1f} %",

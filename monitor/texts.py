@@ -71,11 +71,11 @@ def chain_text(chain: ChainLog) -> str:
     return doing if chain.ratio is None else f"{doing} {chain.ratio:.0%}"
 
 
-def blocks_text(chain: str, counts: Counts, executed: str) -> str:
-    """How many blocks a chain has fetched and executed, by that word; empty where nothing is known of it."""
+def blocks_text(chain: str, counts: Counts) -> str:
+    """How many blocks a chain has fetched and executed; empty where nothing is known of it."""
     found = [
         f"{word} {counts[chain, signal].value:,.0f}"
-        for word, signal in (("fetched", "blocks_fetched"), (executed, "blocks_accepted"))
+        for word, signal in (("fetched", "blocks_fetched"), ("executed", "blocks_accepted"))
         if (chain, signal) in counts
     ]
     return f"{' · '.join(found)} blocks" if found else ""

@@ -121,13 +121,13 @@ def watched(progress: ProgressStatus | None, **books: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("progress", "books", "lines"),
     [
-        pytest.param(None, {}, ["chain P   fetched 5,678 · accepted 1,234 blocks"], id="not watched"),
+        pytest.param(None, {}, ["chain P   fetched 5,678 · executed 1,234 blocks"], id="not watched"),
         pytest.param(
             PROGRESS,
             {},
             [
                 "chain C   syncing state",
-                "chain P   fetched 5,678 · accepted 1,234 blocks · executing 43%",
+                "chain P   fetched 5,678 · executed 1,234 blocks · executing 43%",
             ],
             id="activity and percent",
         ),
@@ -135,7 +135,7 @@ def watched(progress: ProgressStatus | None, **books: Any) -> list[str]:
             replace(STALLED, chains={}),
             {"progress_at": NOW.wall - 100_000},
             [
-                "chain P   fetched 5,678 · accepted 1,234 blocks",
+                "chain P   fetched 5,678 · executed 1,234 blocks",
                 "stalled   no progress since 1970-01-11 10:00:00Z",
             ],
             id="stalled",
@@ -144,7 +144,7 @@ def watched(progress: ProgressStatus | None, **books: Any) -> list[str]:
             replace(STALLED, chains={}),
             {},
             [
-                "chain P   fetched 5,678 · accepted 1,234 blocks",
+                "chain P   fetched 5,678 · executed 1,234 blocks",
                 "stalled   no progress since the run's start",
             ],
             id="stalled from the start",

@@ -317,7 +317,7 @@ class TestStatus:
         found = json.loads(capsys.readouterr().out)
 
         assert "chain C   fetching" in lines
-        assert "chain P   fetched 5,678 · accepted 12 blocks · executing 50%" in lines
+        assert "chain P   fetched 5,678 · executed 12 blocks · executing 50%" in lines
         assert "stalled   no progress since the run's start" in lines
         assert (found["stalled"], found["chains"]["P"]["ratio"]) == (True, 0.5)
 

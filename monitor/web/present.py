@@ -96,7 +96,7 @@ def chains(status: Status) -> str:
 
 
 def _chain(status: Status, chain: str, log: ChainLog | None) -> str:
-    counted = blocks_text(chain, status.counts, "executed")
+    counted = blocks_text(chain, status.counts)
     details = [counted] if counted else []
     if (chain, "leaves_synced") in status.counts:
         details.append(f"{status.counts[chain, 'leaves_synced'].value:,.0f} leaves of the state")
