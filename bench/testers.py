@@ -32,19 +32,17 @@ from monitor.model import (
     VolumeReading,
     Workload,
 )
-from monitor.view import (
-    RESULTS_SHOWN,
+from monitor.readings import (
     NodeStatus,
     ProgressStatus,
-    Status,
     build_reading,
     configuration_reading,
     node_reading,
     phase_reading,
     progress_reading,
-    status_of,
     volume_reading,
 )
+from monitor.view import RESULTS_SHOWN, Status, status_of
 
 NAME = "tester-of-the-bench"
 NETWORK, SYNC_MODE = "mainnet", SyncMode.FULL_SYNC

@@ -1,4 +1,4 @@
-"""docs/api.md: each field of the JSON that `monitor.view` makes, with its meaning, which stands here."""
+"""docs/api.md: each field of the JSON that `monitor.api` makes, with its meaning, which stands here."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from monitor.errors import MonitorError
 from monitor.ledger import Ledger, VolumeFullError
 from monitor.model import Instant, JsonObject, NodeAnswering, NodeDown, Outcome, Policy, Workload
 from monitor.observe import InitObserver, Seen, WaitObserver
-from monitor.view import (
+from monitor.readings import (
     NodeStatus,
     ProgressStatus,
     configuration_reading,

@@ -9,7 +9,7 @@ from monitor.ledger import Ledger
 from monitor.model import Instant, Policy
 from monitor.observe import WaitObserver
 from monitor.platforms.base import BuildSource
-from monitor.view import build_reading
+from monitor.readings import build_reading
 from monitor.volume import Volume
 
 

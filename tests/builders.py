@@ -31,8 +31,9 @@ from monitor.model import (
     VolumeReading,
     Workload,
 )
+from monitor.readings import NodeStatus, VolumeStatus
 from monitor.regression import Measure, Regression
-from monitor.view import NodeStatus, Status, VolumeStatus
+from monitor.view import Status
 
 REPOSITORY = "registry.example:5000/node"
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"

@@ -7,7 +7,8 @@ from dataclasses import replace
 from builders import NOW, build, run, workload
 
 from monitor.model import Count, Outcome, Phase, Reason, Run
-from monitor.view import Reading, Snapshot, Status, configuration_reading, phase_reading, status_of
+from monitor.readings import Reading, configuration_reading, phase_reading
+from monitor.view import Snapshot, Status, status_of
 
 SUCCEEDED = replace(
     run(),

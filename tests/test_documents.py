@@ -17,12 +17,14 @@ from docs.generate import METRICS, PAGES, PREFIX
 from docs.lifecycle_page import HOW_IT_WORKS, INIT_ENDS, WAIT_ENDS
 from docs.settings_page import SETTINGS, settings_of_commands
 from monitor.activity import Activity
+from monitor.api import run_json, status_json
 from monitor.decide.init import INIT_RULES
 from monitor.decide.wait import WAIT_RULES
 from monitor.metrics import EVERY_FAMILY, StatusCollector
 from monitor.metrics.collector import COMMON_LABELS
 from monitor.model import ChainActivity, ChainLog, Phase, Reason
-from monitor.view import ProgressStatus, Status, run_json, status_json
+from monitor.readings import ProgressStatus
+from monitor.view import Status
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("alerts/*.md")])

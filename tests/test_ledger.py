@@ -52,8 +52,8 @@ from monitor.model import (
     Workload,
 )
 from monitor.observed_time import opened
+from monitor.readings import Reading, configuration_reading
 from monitor.regression import COMPARED_MOST
-from monitor.view import Reading, configuration_reading
 from monitor.volume import Volume
 
 ROOT = Path(__file__).parents[1]

@@ -14,6 +14,7 @@ import pytest
 from builders import NEW, NOW, OLD, REPOSITORY, build, workload
 from rich.console import Console
 
+from monitor.api import run_json, status_json
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, Record, RecordAttempt
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import Ledger, open_ledger
@@ -34,7 +35,7 @@ from monitor.model import (
     Run,
 )
 from monitor.terminal import history_table
-from monitor.view import RESULTS_SHOWN, run_json, status_json, status_of
+from monitor.view import RESULTS_SHOWN, status_of
 from monitor.web.page import page
 
 Opened = Callable[[str], Ledger]

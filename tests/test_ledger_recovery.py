@@ -25,7 +25,7 @@ from monitor.ledger.details import Details, read_details, write_details
 from monitor.ledger.recovery import set_aside
 from monitor.ledger.schema import VERSION
 from monitor.model import Build, Outcome, Reason, Run, SyncMode
-from monitor.view import Reading
+from monitor.readings import Reading
 
 FILE = "bootstrap-monitor.sqlite3"
 DETAILS = "bootstrap_test_details.txt"

@@ -18,12 +18,8 @@ from monitor.model import (
     Health,
     Phase,
 )
-from monitor.view import (
-    NodeStatus,
-    ProgressStatus,
-    Status,
-    VolumeStatus,
-)
+from monitor.readings import NodeStatus, ProgressStatus, VolumeStatus
+from monitor.view import Status
 
 
 def test_status_tells_what_is_known_and_leaves_out_what_is_not() -> None:

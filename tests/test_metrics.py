@@ -39,17 +39,9 @@ from monitor.model import (
     SyncMode,
     Versions,
 )
+from monitor.readings import NodeStatus, ProgressStatus, Reading, VolumeStatus, progress_reading
 from monitor.regression import Measure, Regression, Success
-from monitor.view import (
-    NodeStatus,
-    ProgressStatus,
-    Reading,
-    Snapshot,
-    Status,
-    VolumeStatus,
-    progress_reading,
-    status_of,
-)
+from monitor.view import Snapshot, Status, status_of
 
 PREFIX = "bootstrap_monitor_"
 TESTER = ("tester", "network", "sync_mode")

@@ -24,8 +24,9 @@ from monitor.model import (
     SyncMode,
     Versions,
 )
+from monitor.readings import NodeStatus, ProgressStatus
 from monitor.regression import SOURCE_URL
-from monitor.view import NodeStatus, ProgressStatus, Status
+from monitor.view import Status
 from monitor.web.page import page
 
 VOID = {"meta", "br", "input", "circle", "path", "line", "rect"}

@@ -34,8 +34,7 @@ from monitor.model import (
     Reason,
     VolumeReading,
 )
-from monitor.settings import HistorySettings, StatusSettings
-from monitor.view import (
+from monitor.readings import (
     NodeStatus,
     ProgressStatus,
     build_reading,
@@ -45,6 +44,7 @@ from monitor.view import (
     progress_reading,
     volume_reading,
 )
+from monitor.settings import HistorySettings, StatusSettings
 
 ROOT = Path(__file__).parents[1]
 WIDE = 200

@@ -18,6 +18,7 @@ from monitor.model import (
     Run,
     Versions,
 )
+from monitor.readings import ProgressStatus, VolumeStatus
 from monitor.regression import Measure, Regression
 from monitor.terminal import (
     Reporter,
@@ -26,11 +27,7 @@ from monitor.terminal import (
     result_text,
 )
 from monitor.texts import printable, regression_text, size_text
-from monitor.view import (
-    ProgressStatus,
-    Status,
-    VolumeStatus,
-)
+from monitor.view import Status
 
 
 @pytest.mark.parametrize(

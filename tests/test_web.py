@@ -26,6 +26,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
 from monitor.activity import Activity
+from monitor.api import run_json, status_json
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.flags import parse
@@ -38,7 +39,7 @@ from monitor.model import (
     Run,
 )
 from monitor.settings import LocalSettings, WaitSettings, WebSettings
-from monitor.view import Status, run_json, status_json, status_of
+from monitor.view import Status, status_of
 from monitor.web import Certificate, Limits, Site, WebServer
 
 HOST = "127.0.0.1"

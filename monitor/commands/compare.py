@@ -27,9 +27,9 @@ from monitor.errors import ConfigurationError
 from monitor.ledger import Ledger
 from monitor.model import Build, DataState
 from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource, content_digest
+from monitor.readings import COMPARISON
 from monitor.settings import LocalSettings
 from monitor.terminal_comparison import Compared, comparison_table, comparison_text, failures_text
-from monitor.view import COMPARISON
 from monitor.volume import Volume
 
 # Both builds' in their images: the name of one file would be a wrong one for the other.

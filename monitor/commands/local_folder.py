@@ -16,8 +16,8 @@ from monitor.commands.patience import patiently_opened
 from monitor.configuration import NodeConfiguration, NoNetworkError, configuration_of, visible_setting
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.platforms.local import node_container
+from monitor.readings import COMPARISON
 from monitor.settings import LocalSettings, local_testers
-from monitor.view import COMPARISON
 
 # AvalancheGo's own, by flag.
 _USUAL_PORTS = {"http-port": 9650, "staking-port": 9651}

@@ -8,12 +8,13 @@ import sys
 import time
 from pathlib import Path
 
+from monitor.api import run_json, status_json
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import LEDGER_FILE, Ledger, open_read_only
 from monitor.lines import run_lines, status_lines
 from monitor.settings import HistorySettings, ShowSettings, StatusSettings, local_testers
 from monitor.texts import printable
-from monitor.view import HISTORY_SHOWN, RESULTS_SHOWN, run_json, status_json, status_of
+from monitor.view import HISTORY_SHOWN, RESULTS_SHOWN, status_of
 
 # A file or a pipe has no width.
 WIDE_COLUMNS = 200

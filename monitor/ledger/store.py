@@ -29,9 +29,10 @@ from monitor.model import (
     Run,
     SyncMode,
 )
+from monitor.readings import Reading
 from monitor.references import ImageReference
 from monitor.regression import COMPARED_MOST, Success
-from monitor.view import Reading, Snapshot
+from monitor.view import Snapshot
 
 # A holder of the file is gone within milliseconds; SIGTERM must not wait for it longer than it may take itself.
 BUSY_SECONDS = 3.0

@@ -14,9 +14,10 @@ from urllib.parse import parse_qs
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
+from monitor.api import run_json, status_json
 from monitor.errors import MonitorError
 from monitor.model import Evidence, Outcome, Run
-from monitor.view import Status, run_json, status_json
+from monitor.view import Status
 from monitor.web.page import CONTENT_SECURITY_POLICY, page
 
 _TEXT = "text/plain; charset=utf-8"

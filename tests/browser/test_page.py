@@ -26,7 +26,8 @@ from monitor.model import (
     SyncMode,
     Versions,
 )
-from monitor.view import ProgressStatus, Status
+from monitor.readings import ProgressStatus
+from monitor.view import Status
 from monitor.web.site import Answer, Site
 
 EVIL = "<script>document.title='owned'</script><img src=http://elsewhere.example/x onerror=alert(1)>\"'&"

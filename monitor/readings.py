@@ -1,0 +1,175 @@
+"""What was read last, as the ledger keeps it under a name: made from values, and made values again.
+
+A reading that was never made, or is empty, says that nothing is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from monitor.model import (
+    Build,
+    ChainActivity,
+    ChainLog,
+    Health,
+    JsonObject,
+    Phase,
+    Run,
+    Versions,
+    VolumeReading,
+    Workload,
+)
+
+# That a folder is a comparison's: what is in it is cleared turn by turn.
+COMPARISON = "comparison"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Something that was read last: its value, and when."""
+
+    value: JsonObject
+    read_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """The node as it was seen last; `None` where it was not."""
+
+    seen_at: float
+    up: bool
+    health: Health
+    bootstrapped: bool | None = None
+    failing_checks: tuple[str, ...] = ()
+    peers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeStatus:
+    """The volume as it was measured last."""
+
+    measured_at: float
+    usage_bytes: int | None
+    size_bytes: int
+    available_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressStatus:
+    """How the open run comes along: each chain by its log, and whether progress is overdue."""
+
+    chains: Mapping[str, ChainLog]
+    stalled: bool
+
+
+def configuration_reading(tester: str, testbed: str, workload: Workload) -> JsonObject:
+    """What the tester is, to be kept as the reading `configuration`."""
+    return {
+        "tester": tester,
+        "testbed": testbed,
+        "network": workload.network,
+        "sync_mode": workload.sync_mode,
+    }
+
+
+def phase_reading(phase: Phase, message: str) -> JsonObject:
+    """What the tester is doing, to be kept as the reading `phase`."""
+    return {"phase": phase, "message": message}
+
+
+def node_reading(status: NodeStatus) -> JsonObject:
+    """The node, to be kept as the reading `node`."""
+    return {
+        "seen_at": status.seen_at,
+        "up": status.up,
+        "health": status.health,
+        "bootstrapped": status.bootstrapped,
+        "failing_checks": list(status.failing_checks),
+        "peers": status.peers,
+    }
+
+
+def progress_reading(run: int, status: ProgressStatus) -> JsonObject:
+    """How an open run comes along, to be kept as the reading `progress`."""
+    return {
+        "run": run,
+        "stalled": status.stalled,
+        "chains": {
+            name: {
+                "activity": chain.activity,
+                "blocks_stored": chain.blocks_stored,
+                "ratio": chain.ratio,
+                "end_at": chain.end_at,
+            }
+            for name, chain in status.chains.items()
+        },
+    }
+
+
+def volume_reading(reading: VolumeReading) -> JsonObject:
+    """The volume, to be kept as the reading `volume`."""
+    return {
+        "measured_at": reading.taken.wall,
+        "usage_bytes": reading.usage_bytes,
+        "size_bytes": reading.size_bytes,
+        "available_bytes": reading.available_bytes,
+    }
+
+
+def build_reading(build: Build | None) -> JsonObject:
+    """A build found and not yet tested, to be kept as the reading `new_build`."""
+    if build is None:
+        return {}
+    return {
+        "image": build.image,
+        "digests": sorted(build.digests),
+        "versions": build.versions.to_json() if build.versions else None,
+    }
+
+
+def read_progress(value: JsonObject | None, run: Run) -> ProgressStatus | None:
+    """What was read of the run before says nothing of this one."""
+    if not value or value["run"] != run.number:
+        return None
+    chains = {
+        name: ChainLog(ChainActivity(each["activity"]), each["blocks_stored"], each["ratio"], each["end_at"])
+        for name, each in value["chains"].items()
+    }
+    return ProgressStatus(chains, value["stalled"])
+
+
+def read_node(value: JsonObject | None) -> NodeStatus | None:
+    """The node; `None` where it was never seen."""
+    if not value:
+        return None
+    return NodeStatus(
+        seen_at=value["seen_at"],
+        up=value["up"],
+        health=Health(value["health"]),
+        bootstrapped=value["bootstrapped"],
+        failing_checks=tuple(value["failing_checks"]),
+        peers=value["peers"],
+    )
+
+
+def read_volume(value: JsonObject | None, run: Run | None) -> VolumeStatus | None:
+    """What was measured before the open run started is what the run before it left."""
+    if not value:
+        return None
+    started_at = run.started_at if run and run.open else None
+    outdated = started_at is not None and value["measured_at"] < started_at
+    return VolumeStatus(
+        measured_at=value["measured_at"],
+        usage_bytes=None if outdated else value["usage_bytes"],
+        size_bytes=value["size_bytes"],
+        available_bytes=value["available_bytes"],
+    )
+
+
+def read_build(value: JsonObject | None) -> Build | None:
+    """The build that waits; `None` where none does."""
+    if not value:
+        return None
+    versions = Versions.parse(value["versions"]) if value["versions"] else None
+    return Build(value["image"], frozenset(value["digests"]), versions)
