@@ -277,6 +277,22 @@ def test_it_begins_with_the_figures_that_matter_most(changes: dict[str, Any], wo
 
 
 @pytest.mark.parametrize(
+    ("phase", "tone"),
+    [
+        (Phase.DISCOVERING, ""),
+        (Phase.CLEARING, ""),
+        (Phase.STARTING, ""),
+        (Phase.BOOTSTRAPPING, "bad"),
+        (Phase.IDLE, "bad"),
+    ],
+)
+def test_a_node_that_is_down_is_amiss_only_where_it_should_be_up(phase: Phase, tone: str) -> None:
+    shown = page(full_status(phase=phase, node=replace(HEALTHY, up=False)))
+
+    assert f'<dd class="value {tone}">✗ down</dd>' in shown
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         pytest.param({}, id="not watched"),

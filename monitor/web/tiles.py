@@ -22,6 +22,8 @@ def tiles(status: Status) -> str:
 
 
 _HEALTHS = {Health.HEALTHY: ("good", "✓"), Health.UNHEALTHY: ("bad", "✗")}
+# It is not up then, and nothing is amiss with that.
+_BEFORE_THE_NODE = frozenset({Phase.DISCOVERING, Phase.CLEARING, Phase.STARTING})
 _Tile = tuple[str, str, str, tuple[str, ...]]
 
 
@@ -90,7 +92,7 @@ def _health(status: Status) -> _Tile:
     )
     underway = run is not None and run.open and not node.bootstrapped
     if not node.up:
-        return "Node", "" if status.phase is Phase.STARTING else "bad", "✗ down", details
+        return "Node", "" if status.phase in _BEFORE_THE_NODE else "bad", "✗ down", details
     if node.health is Health.UNHEALTHY and underway:
         return "Node", "", "not healthy yet", details
     tone, mark = _HEALTHS.get(node.health, ("", "?"))
