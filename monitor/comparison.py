@@ -85,7 +85,7 @@ def compared(old: Sequence[float], new: Sequence[float]) -> Comparison:
 
 
 def spread(durations: Sequence[float]) -> float:
-    """How far runs of one build lie from their geometric mean, as a share of it: one standard deviation."""
+    """How far two or more runs of one build lie from their geometric mean, as a share of it: a standard deviation."""
     return math.exp(stdev(math.log(each) for each in durations)) - 1
 
 

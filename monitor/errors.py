@@ -12,7 +12,7 @@ class MonitorError(Exception):
 
 
 class NothingToldError(MonitorError):
-    """What was asked of a build has no answer: its runs tell nothing of it."""
+    """What was asked has no answer, and to wait would bring none."""
 
     exit_code = 3
 

@@ -6,7 +6,8 @@ import difflib
 import re
 from argparse import Action, RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeVar, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -154,12 +155,14 @@ def _unknown_flag(given: str, kind: type[BaseSettings]) -> str:
 
 
 def _choices(kind: type[BaseSettings], name: str) -> tuple[str, ...]:
-    """The words that a setting may be, where only some may."""
-    annotation = next(
-        field.annotation for key, field in kind.model_fields.items() if name in {key, field.alias}
-    )
-    kinds = (annotation, *get_args(annotation))
-    return next((get_args(each) for each in kinds if get_origin(each) is Literal), ())
+    """The words that a setting may be; none where it may be something else as well."""
+    found = (field.annotation for key, field in kind.model_fields.items() if name in {key, field.alias})
+    annotation = next(found, None)
+    members = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
+    kinds = [each for each in members if each is not NoneType]
+    if not all(get_origin(each) is Literal for each in kinds):
+        return ()
+    return tuple(word for each in kinds for word in get_args(each))
 
 
 def _positionals(kind: type[BaseSettings]) -> set[str]:

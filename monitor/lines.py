@@ -26,7 +26,8 @@ from monitor.view import Status
 
 def status_lines(status: Status) -> Iterable[str]:
     """The status as lines for a person."""
-    yield f"tester    {status.tester or 'none yet'} · {status.network} · {status.sync_mode} · testbed {status.testbed}"
+    about = (status.tester, status.network, status.sync_mode, status.testbed and f"testbed {status.testbed}")
+    yield f"tester    {' · '.join(filter(None, about))}"
     phase = status.phase.value if status.phase else "not started"
     yield f"phase     {phase}" + (f": {status.message}" if status.message not in {"", phase} else "")
     if status.tick_at is not None and status.at - status.tick_at > SILENT_SECONDS:
@@ -67,10 +68,8 @@ def _asked_lines(status: Status) -> Iterable[str]:
     if status.paused and status.phase is not Phase.PAUSED:
         yield f"paused    {PAUSED}"
     if status.requested:
-        first = ["the open run"] if status.run and status.run.open else []
-        first += ["resume"] if status.paused else []
-        when = f"after {' and '.join(first)}" if first else "at the next look"
-        yield f"rerun     of {build_text(status.requested)}, asked for: begins {when}"
+        after = ": begins after resume" if status.paused else ""
+        yield f"rerun     of {build_text(status.requested)}, as was asked for{after}"
 
 
 def _chain_lines(status: Status) -> Iterable[str]:

@@ -41,8 +41,9 @@ from monitor.node_log import NodeLogs
 from monitor.observed_time import advanced, observed_interval_seconds
 from monitor.platforms.base import BuildLookUp, Platform
 from monitor.progress import added_up, chains_at_work, progressed, stored_blocks, works
+from monitor.readings import COMPARISON
 from monitor.regression import usual_duration_seconds
-from monitor.time_outs import blocked_by, counted, signs_of
+from monitor.time_outs import blocked_by, counted, signs_of, tells_of_network
 from monitor.volume import Volume, free_space
 
 # The node checks its health every 30 s (avalanchego `--health-check-frequency`); it may miss two.
@@ -251,11 +252,15 @@ class WaitObserver:
         return replace(self.volume, size_bytes=size_bytes, available_bytes=available_bytes)
 
     def _baseline_seconds(self, run: Run) -> float | None:
-        """How long runs like this one usually are active; while it is open, only a mark changes that."""
+        """How long runs like this one usually are active; while it is open, only a mark changes that.
+
+        Of two builds in turns nothing is usual.
+        """
         key = (run.number, self._ledger.baseline_begins())
         if self._baseline is None or self._baseline[0] != key:
             # A quarter of a tick's time, where sixty runs are compared: not in every tick.
-            self._baseline = (key, usual_duration_seconds(self._ledger.successes(run)))
+            compares = self._ledger.reading(COMPARISON) is not None
+            self._baseline = (key, None if compares else usual_duration_seconds(self._ledger.successes(run)))
         return self._baseline[1]
 
     def _current_workload(self, reading: NodeReading, now: Instant) -> Workload | None:
@@ -341,7 +346,10 @@ class WaitObserver:
             down=isinstance(reading, NodeDown),
             restarts_count=self.recorded,
         )
-        books = replace(books, blocked_seconds=books.blocked_seconds + watched_seconds if blocked else 0.0)
+        if blocked:
+            books = replace(books, blocked_seconds=books.blocked_seconds + watched_seconds)
+        elif tells_of_network(reading):
+            books = replace(books, blocked_seconds=0.0)
         chains = chains_at_work(counts, log)
         written = metrics.disk_write_bytes if metrics and metrics.disk_write_bytes is not None else None
         signs = signs_of(

@@ -71,6 +71,11 @@ def blocked_by(reading: NodeReading) -> str:
     return ""
 
 
+def tells_of_network(reading: NodeReading) -> bool:
+    """Whether a reading shows if the node is blocked."""
+    return isinstance(reading, NodeAnswering) and (reading.health is not None or reading.metrics is not None)
+
+
 def signs_of(
     reading: NodeReading, process: NodeProcess | None, health: Health, *, progressed: bool, works: bool
 ) -> Signs:

@@ -68,6 +68,12 @@ COMMANDS: dict[type[BaseSettings], str] = {
         ),
         pytest.param(
             InitSettings,
+            [*IN_POD, "--deadline"],
+            "--deadline needs a value; see bootstrap-monitor init --help",
+            id="no value, which may be one word or something else",
+        ),
+        pytest.param(
+            InitSettings,
             [*IN_POD, "--log-format"],
             "--log-format needs a value: one of auto, plain, colors, json; see bootstrap-monitor init --help",
             id="no value, of which some are known",

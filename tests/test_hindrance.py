@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import pytest
-from builders import NEW, NOW, build
-from recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done
+from builders import NEW, NOW, OLD, build
+from recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end
 
-from monitor.commands.hindrance import hindrance
+from monitor.commands.hindrance import Hindrance
+from monitor.commands.turns import Plan, Turns
 from monitor.commands.until import Until, Wanted
 from monitor.configuration import NodeConfiguration
 from monitor.decide.vocabulary import RecordAttempt
+from monitor.errors import MonitorError
 from monitor.ledger import Ledger, open_ledger
-from monitor.model import AttemptCause, Bookkeeping, RequestKind, SyncMode
+from monitor.model import AttemptCause, Build, RequestKind, SyncMode
 
-BUILD = build(NEW, "b" * 40)
+BUILD, OTHER = build(NEW, "b" * 40), build(OLD, "a" * 40)
+CONFIGURATION = NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings")
 PAUSED = "the tester is paused, so no run is begun: resume it, and call this again"
 NO_PEERS = (
     "run 1 could not go on for 1h, as its node finds no peers or too few: see to this machine's network, and the "
@@ -38,12 +42,14 @@ def pause(ledger: Ledger) -> None:
     ledger.ask(RequestKind.PAUSE, "", NOW.wall)
 
 
-def blocked(ledger: Ledger, seconds: float) -> None:
+def blocked(ledger: Ledger, seconds: float, of: Build = BUILD) -> None:
     """A run is open whose node has found no peers for so long."""
-    begin(ledger, BUILD)
     last = ledger.last()
+    if last is None or not last.open:
+        begin(ledger, of)
+        last = ledger.last()
     assert last is not None
-    books = replace(last, bookkeeping=Bookkeeping(blocked_seconds=seconds))
+    books = replace(last, bookkeeping=replace(last.bookkeeping, blocked_seconds=seconds))
     ledger.record(NOW, TESTBED, books=books, counts={})
 
 
@@ -58,7 +64,20 @@ def paused_before_the_first_run(ledger: Ledger) -> None:
 
 def paused_after_a_run(ledger: Ledger) -> None:
     """Nothing would come."""
-    done(ledger, BUILD)
+    done(ledger, OTHER)
+    pause(ledger)
+
+
+def paused_after_a_run_of_another_file(ledger: Ledger) -> None:
+    """The tester takes the new file by itself."""
+    done(ledger, replace(OTHER, image=OTHER.image.replace("/node@", "/elsewhere@")))
+    pause(ledger)
+
+
+def paused_after_a_run_of_another_network(ledger: Ledger) -> None:
+    """The tester starts anew by itself."""
+    begin(ledger, BUILD, network="mainnet")
+    end(ledger)
     pause(ledger)
 
 
@@ -90,34 +109,132 @@ def without_peers_for_too_long(ledger: Ledger) -> None:
     blocked(ledger, PATIENCE_SECONDS)
 
 
-@pytest.mark.parametrize(
-    ("happened", "told"),
-    [
-        (nothing, None),
-        (paused_before_the_first_run, None),
-        (paused_after_a_run, PAUSED),
-        (resumed, None),
-        (paused_while_a_run_is_open, None),
-        (paused_while_a_run_is_about_to_begin, None),
-        (without_peers_for_a_while, None),
-        (without_peers_for_too_long, NO_PEERS),
-    ],
-)
+def another_build_without_peers(ledger: Ledger) -> None:
+    """It gives way to the one that is asked about, by and by."""
+    blocked(ledger, 10 * PATIENCE_SECONDS, OTHER)
+
+
+CASES = [
+    (nothing, None),
+    (paused_before_the_first_run, None),
+    (paused_after_a_run, PAUSED),
+    (paused_after_a_run_of_another_file, None),
+    (paused_after_a_run_of_another_network, None),
+    (resumed, None),
+    (paused_while_a_run_is_open, None),
+    (paused_while_a_run_is_about_to_begin, None),
+    (without_peers_for_a_while, None),
+    (without_peers_for_too_long, NO_PEERS),
+    (another_build_without_peers, None),
+]
+
+
+@pytest.mark.parametrize(("happened", "told"), CASES)
 def test_it_is_told(ledger: Ledger, happened: Callable[[Ledger], None], told: str | None) -> None:
+    hindrance = Hindrance(ledger, [BUILD], CONFIGURATION, PATIENCE_SECONDS)
     happened(ledger)
-    found = hindrance(ledger, PATIENCE_SECONDS)
+    found = hindrance()
 
     assert (str(found) if found else None) == told
 
 
 @pytest.mark.parametrize(
-    ("happened", "ends"), [(without_peers_for_a_while, False), (without_peers_for_too_long, True)]
+    ("seconds", "ends"),
+    [
+        pytest.param((PATIENCE_SECONDS,), False, id="all of it before"),
+        pytest.param((2 * PATIENCE_SECONDS - 1,), False, id="not as long in this call"),
+        pytest.param((2 * PATIENCE_SECONDS,), True, id="as long again"),
+        pytest.param((0.0, PATIENCE_SECONDS - 1), False, id="peers came, and went a while ago"),
+        pytest.param((0.0, PATIENCE_SECONDS), True, id="peers came, and went for too long"),
+    ],
 )
-def test_it_ends_the_call(ledger: Ledger, happened: Callable[[Ledger], None], *, ends: bool) -> None:
-    happened(ledger)
-    stopping = threading.Event()
-    wanted = Wanted(BUILD, NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings"), TESTBED)
-    until = Until(wanted, ledger, stopping, PATIENCE_SECONDS)
-    until()
+def test_what_an_earlier_call_waited_for_does_not_count(
+    ledger: Ledger, seconds: Sequence[float], *, ends: bool
+) -> None:
+    """Else no later call would ever look at the node again."""
+    blocked(ledger, PATIENCE_SECONDS)
+    hindrance = Hindrance(ledger, [BUILD], CONFIGURATION, PATIENCE_SECONDS)
+    assert hindrance() is None
+    found = []
+    for each in seconds:
+        blocked(ledger, each)
+        found.append(hindrance())
 
-    assert (stopping.is_set(), until.failure is not None) == (ends, ends)
+    assert (found[-1] is not None) is ends
+
+
+class Call(Protocol):
+    """A goal of `local`."""
+
+    @property
+    def failure(self) -> MonitorError | None:
+        """Why it cannot be."""
+
+    def __call__(self) -> None:
+        """Look whether it is reached."""
+
+
+def until(ledger: Ledger, stopping: threading.Event) -> Call:
+    """Of the build."""
+    return Until(Wanted(BUILD, CONFIGURATION, TESTBED), ledger, stopping, PATIENCE_SECONDS)
+
+
+def turns(ledger: Ledger, stopping: threading.Event) -> Call:
+    """Of both builds."""
+    plan = Plan(OTHER, BUILD, 4, CONFIGURATION, TESTBED)
+    return Turns(plan, ledger, stopping, PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("made", [until, turns])
+@pytest.mark.parametrize(
+    ("happened", "ends"),
+    [(paused_after_a_run, True), (without_peers_for_a_while, False), (without_peers_for_too_long, True)],
+)
+def test_it_ends_the_call(
+    ledger: Ledger,
+    made: Callable[[Ledger, threading.Event], Call],
+    happened: Callable[[Ledger], None],
+    *,
+    ends: bool,
+) -> None:
+    stopping = threading.Event()
+    call = made(ledger, stopping)
+    happened(ledger)
+    call()
+
+    assert (stopping.is_set(), call.failure is not None) == (ends, ends)
+
+
+@pytest.mark.parametrize("made", [until, turns])
+def test_what_happens_once_a_call_ends_changes_nothing(
+    ledger: Ledger, made: Callable[[Ledger, threading.Event], Call]
+) -> None:
+    stopping = threading.Event()
+    call = made(ledger, stopping)
+    without_peers_for_too_long(ledger)
+    call()
+    blocked(ledger, 0.0)
+    call()
+
+    assert call.failure is not None
+
+
+@pytest.mark.parametrize("made", [until, turns])
+def test_an_interrupt_is_no_failure(ledger: Ledger, made: Callable[[Ledger, threading.Event], Call]) -> None:
+    stopping = threading.Event()
+    call = made(ledger, stopping)
+    without_peers_for_too_long(ledger)
+    stopping.set()
+    call()
+
+    assert call.failure is None
+
+
+def test_a_verdict_that_is_known_is_told_though_it_is_paused(ledger: Ledger) -> None:
+    done(ledger, BUILD)
+    pause(ledger)
+    stopping = threading.Event()
+    call = Until(Wanted(BUILD, CONFIGURATION, TESTBED), ledger, stopping, PATIENCE_SECONDS)
+    call()
+
+    assert (call.failure, call.verdict()) == (None, ledger.last())

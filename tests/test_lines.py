@@ -64,24 +64,24 @@ def test_a_mark_is_told(first: int, *, told: bool) -> None:
         ),
         pytest.param(
             replace(status(run()), requested=build()),
-            ["rerun     of 1.14.2 (cccccccc), asked for: begins after the open run"],
+            ["rerun     of 1.14.2 (cccccccc), as was asked for"],
             id="a rerun while a run is open",
         ),
         pytest.param(
             replace(status(SUCCEEDED), requested=build()),
-            ["rerun     of 1.14.2 (cccccccc), asked for: begins at the next look"],
+            ["rerun     of 1.14.2 (cccccccc), as was asked for"],
             id="a rerun while none is open",
         ),
         pytest.param(
             replace(status(SUCCEEDED, phase=Phase.PAUSED), requested=build(), paused=True),
-            ["rerun     of 1.14.2 (cccccccc), asked for: begins after resume"],
+            ["rerun     of 1.14.2 (cccccccc), as was asked for: begins after resume"],
             id="a rerun while it is paused",
         ),
         pytest.param(
             replace(status(run()), requested=build(), paused=True),
             [
                 "paused    no other run is begun until resume",
-                "rerun     of 1.14.2 (cccccccc), asked for: begins after the open run and resume",
+                "rerun     of 1.14.2 (cccccccc), as was asked for: begins after resume",
             ],
             id="a rerun while a run is open, and a pause",
         ),

@@ -46,6 +46,7 @@ from monitor.observe import (
     freshness_of,
     health_of,
 )
+from monitor.readings import COMPARISON
 from monitor.volume import Volume
 
 HEALTHY = HealthReport(healthy=True, oldest_check="t1")
@@ -556,6 +557,29 @@ def test_blocked_time_is_neither_observed_nor_active_nor_counted(watch: Watch, b
     assert clocks == [[0, 10, 0, 0, 0], [0, 10, 0, 0, 0], [10, 20, 10, 0, 0]]
 
 
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        pytest.param(running(5, peers=0), 50, id="blocked still"),
+        pytest.param(running(5), 0, id="peers"),
+        pytest.param(answering(health=HealthReport(healthy=False, oldest_check="t")), 0, id="health"),
+        # As long as the network may be away: the node does not say.
+        pytest.param(NodeSilent(""), 40, id="silence"),
+        pytest.param(NodeDown("refused"), 40, id="a restart"),
+        pytest.param(answering(), 40, id="an answer without health and metrics"),
+    ],
+)
+def test_time_without_network_counts_until_the_node_has_told_of_it(
+    watch: Watch, answer: NodeReading, seconds: float
+) -> None:
+    """One poll that times out must not set back the clock of twelve hours."""
+    for at in (0, 10, 20, 30):
+        watch.books(at, running(5, peers=0))
+    watch.books(40, running(5, peers=0))
+
+    assert watch.books(50, answer).blocked_seconds == seconds
+
+
 def restarted(times: int, uid: str = "pod-1") -> Workload:
     """A pod whose node was restarted so often."""
     return workload(build(), uid=uid, process=NodeProcess(running=True, restarts=times))
@@ -678,6 +702,15 @@ def test_an_open_run_is_held_against_what_is_usual(
         found = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look().state.baseline_seconds
 
     assert found == (None if seconds is None else pytest.approx(seconds, rel=0.05))
+
+
+def test_builds_that_are_compared_in_turns_have_no_deadline_of_each_other(edge: Edge, tmp_path: Path) -> None:
+    with closing(open_ledger(tmp_path)) as ledger:
+        open_run_after(ledger, FEWEST + LAG)
+        ledger.record(NOW, "default", readings={COMPARISON: {"told_runs": None}})
+        found = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look().state.baseline_seconds
+
+    assert found is None
 
 
 def test_what_is_usual_is_what_a_person_marked_last(edge: Edge, tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ SOAKING = Bookkeeping(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
         pytest.param(
             "builds",
             {"requested": build()},
-            "To run again 1.14.2 (cccccccc), as asked for by rerun",
+            "To run again 1.14.2 (cccccccc), as was asked for",
             id="a rerun that was asked for",
         ),
         pytest.param(

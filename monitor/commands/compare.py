@@ -30,6 +30,7 @@ from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource, cont
 from monitor.readings import COMPARISON
 from monitor.settings import LocalSettings
 from monitor.terminal_comparison import Compared, comparison_table, comparison_text, failures_text
+from monitor.texts import build_text
 from monitor.volume import Volume
 
 # Both builds' in their images: the name of one file would be a wrong one for the other.
@@ -136,7 +137,8 @@ def _refuse_other_builds(ledger: Ledger, plan: Plan, data_dir: Path) -> None:
     for run in ledger.runs(-1):
         if not run.build.same(plan.old) and not run.build.same(plan.new):
             raise ConfigurationError(
-                f"{data_dir} has runs of {run.build.image}, which is not compared here: give another --data-dir"
+                f"{data_dir} has runs of another build, {build_text(run.build)}, which is not compared here: "
+                "give another --data-dir"
             )
 
 

@@ -2,28 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from monitor.commands.same_test import alike, of_one_file
+from monitor.configuration import NodeConfiguration
 from monitor.durations import duration_text
 from monitor.errors import NothingToldError
 from monitor.ledger import Ledger
+from monitor.model import Build, Run
 
 
-def hindrance(ledger: Ledger, patience_seconds: float) -> NothingToldError | None:
-    """That the tester is paused with no run open, or that its network is away for longer than anyone waits.
+class Hindrance:
+    """Seen from one call on: what was in the way before it may be gone.
 
     Args:
         ledger: the tester's.
-        patience_seconds: how long a node may find no peers; no clock of its run goes on meanwhile.
+        builds: those that are asked about.
+        configuration: of the node, in this call.
+        patience_seconds: how long a node of them may find no peers; no clock of its run goes on meanwhile.
     """
-    last = ledger.last()
-    if last is None or ledger.attempt() or ledger.clearing():
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        builds: Sequence[Build],
+        configuration: NodeConfiguration,
+        patience_seconds: float,
+    ) -> None:
+        self._ledger, self._builds, self._configuration = ledger, builds, configuration
+        self._patience_seconds = patience_seconds
+        last = ledger.last()
+        self._run = last.number if last else 0
+        self._blocked_before = last.bookkeeping.blocked_seconds if last else 0.0
+
+    def __call__(self) -> NothingToldError | None:
+        """That the tester is paused with no run open, or that the network is away for longer than anyone waits."""
+        ledger = self._ledger
+        last = ledger.last()
+        if last is None or ledger.attempt() or ledger.clearing():
+            return None
+        if last.open:
+            return self._blocked(last)
+        waits = alike(last, self._configuration) and of_one_file(last, self._builds[0])
+        if waits and ledger.paused():
+            return NothingToldError(
+                "the tester is paused, so no run is begun: resume it, and call this again"
+            )
         return None
-    if not last.open:
-        paused = NothingToldError("the tester is paused, so no run is begun: resume it, and call this again")
-        return paused if ledger.paused() else None
-    blocked_seconds = last.bookkeeping.blocked_seconds
-    if blocked_seconds < patience_seconds:
-        return None
-    return NothingToldError(
-        f"run {last.number} could not go on for {duration_text(blocked_seconds)}, as its node finds no peers or too "
-        "few: see to this machine's network, and the same command goes on"
-    )
+
+    def _blocked(self, run: Run) -> NothingToldError | None:
+        """Another build's run gives way after a day of it."""
+        if not any(run.build.same(build) for build in self._builds):
+            return None
+        blocked_seconds = run.bookkeeping.blocked_seconds
+        if run.number != self._run or blocked_seconds < self._blocked_before:
+            self._run, self._blocked_before = run.number, 0.0
+        if blocked_seconds - self._blocked_before < self._patience_seconds:
+            return None
+        return NothingToldError(
+            f"run {run.number} could not go on for {duration_text(blocked_seconds)}, as its node finds no peers or "
+            "too few: see to this machine's network, and the same command goes on"
+        )

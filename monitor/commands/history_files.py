@@ -91,7 +91,7 @@ def import_history(data_dir: Path, path: Path) -> tuple[int, int]:
     """
     where = "standard input" if path == STANDARD else str(path)
     with _opened(path) as lines:
-        runs = read(lines, where)  # first, so that a mistake makes no ledger
+        runs = read(lines, where)  # first, so that a mistake in them makes no ledger
     with closing(open_ledger(data_dir)) as ledger:
         node_data = Volume(data_dir).node_data()
         if not ledger.known() and node_data.state is DataState.PRESENT:

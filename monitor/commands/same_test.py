@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from monitor.configuration import NodeConfiguration
 from monitor.ledger import Ledger
-from monitor.model import Run
+from monitor.model import Build, Run
+from monitor.references import ImageReference
 
 
 def otherness(run: Run, configuration: NodeConfiguration, testbed: str) -> str:
     """What a run was of, if of something else than is asked about; else empty."""
-    if (run.network, run.sync_mode) != (configuration.network, configuration.sync_mode):
+    if not alike(run, configuration):
         return f"it was of {run.network}, {run.sync_mode}"
     if run.settings_digest != configuration.settings_digest:
         return "the node had other arguments"
     return "" if run.testbed == testbed else f"it was on testbed {run.testbed!r}, not on {testbed!r}"
+
+
+def alike(run: Run, configuration: NodeConfiguration) -> bool:
+    """Whether a run is of the network and mode that are asked about; another one the tester begins by itself."""
+    return (run.network, run.sync_mode) == (configuration.network, configuration.sync_mode)
+
+
+def of_one_file(run: Run, build: Build) -> bool:
+    """Whether a build came under the name of a run's; another file than the last one the tester takes by itself."""
+    return ImageReference.parse(run.build.image).repository == ImageReference.parse(build.image).repository
 
 
 def ended_before(ledger: Ledger) -> int:

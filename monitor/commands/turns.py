@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from monitor.commands.hindrance import hindrance
+from monitor.commands.hindrance import Hindrance
 from monitor.commands.same_test import ended_before, otherness
 from monitor.comparison import order
 from monitor.configuration import NodeConfiguration
-from monitor.errors import NothingToldError
+from monitor.errors import MonitorError, NothingToldError
 from monitor.ledger import Ledger
 from monitor.model import Build, Outcome, RequestKind, Run
 from monitor.regression import LEAST_ACTIVE_RATIO, comparable
@@ -54,9 +54,9 @@ class Turns:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._plan, self._ledger, self._stopping, self._wall = plan, ledger, stopping, wall
-        self._patience_seconds = patience_seconds
+        self._hindrance = Hindrance(ledger, [plan.old, plan.new], plan.configuration, patience_seconds)
         self._old_runs = ended_before(ledger)
-        self.failure: NothingToldError | None = None
+        self.failure: MonitorError | None = None
 
     def newest(self) -> Build:
         """The build whose turn it is: one that never ran is taken for a new one."""
@@ -64,8 +64,11 @@ class Turns:
 
     def __call__(self) -> None:
         """Ask for the next run, if none is under way."""
-        self.failure = hindrance(self._ledger, self._patience_seconds) if self.due() else None
-        if self.failure:
+        if self._stopping.is_set():
+            return
+        found = self._hindrance()
+        if found is not None and self.due() is not None:
+            self.failure = found
             self._stopping.set()
             return
         # In the order in which a run comes about, so that none slips through between two looks.
@@ -129,7 +132,8 @@ class Turns:
             return False
         run, name = lost[0], self._plan.name_of(build)
         of_the_build = run.judged and run.outcome is not Outcome.SUCCEEDED
-        self.failure = NothingToldError(
+        kind = MonitorError if of_the_build else NothingToldError
+        self.failure = kind(
             f"{len(lost)} runs of the {name} build do not count, the last one, run {run.number}, because of "
             f"this: {self._why(run)}; "
             + (

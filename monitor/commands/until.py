@@ -7,14 +7,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from monitor.commands.hindrance import hindrance
-from monitor.commands.same_test import ended_before, otherness
+from monitor.commands.hindrance import Hindrance
+from monitor.commands.same_test import alike, ended_before, of_one_file, otherness
 from monitor.configuration import NodeConfiguration
 from monitor.decide.wait import START_RETRIES
 from monitor.errors import NothingToldError
 from monitor.ledger import Ledger
 from monitor.model import Build, Outcome, Reason, RequestKind, Run
-from monitor.references import ImageReference
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,6 @@ class Wanted:
         """Whether a run, once it has ended, can say that: it was all this, from its begin to its end."""
         other = otherness(run, self.configuration, self.testbed)
         return run.build.same(self.build) and not other and not run.settings_changed
-
-    def alike(self, run: Run) -> bool:
-        """Whether a run is of its network and mode."""
-        return run.network == self.configuration.network and run.sync_mode is self.configuration.sync_mode
 
 
 class Until:
@@ -51,7 +46,7 @@ class Until:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._wanted, self._ledger, self._stopping, self._wall = wanted, ledger, stopping, wall
-        self._patience_seconds = patience_seconds
+        self._hindrance = Hindrance(ledger, [wanted.build], wanted.configuration, patience_seconds)
         self._old_runs = ended_before(ledger)
         self.failure: NothingToldError | None = None
 
@@ -61,8 +56,10 @@ class Until:
 
     def __call__(self) -> None:
         """End, or ask for the run that is wanted where the tester would make none by itself."""
+        if self._stopping.is_set():
+            return
         known = self.verdict() is not None or self.obstacle() is not None
-        self.failure = None if known else hindrance(self._ledger, self._patience_seconds)
+        self.failure = None if known else self._hindrance()
         if known or self.failure:
             self._stopping.set()
         elif self._must_ask():
@@ -91,14 +88,12 @@ class Until:
         if self._coming():
             return False
         last = self._ledger.last()
-        if last is None or last.open or not self._wanted.alike(last):
+        if last is None or last.open or not alike(last, self._wanted.configuration):
             return False
         build = self._wanted.build
         if last.build.same(build):
             return last.number <= self._old_runs or not self._tried_again(last)
-        if ImageReference.parse(last.build.image).repository != ImageReference.parse(build.image).repository:
-            return False  # it goes on with the file that it is given
-        return self._ledger.judged(build, last.network, last.sync_mode)
+        return of_one_file(last, build) and self._ledger.judged(build, last.network, last.sync_mode)
 
     def _coming(self) -> bool:
         """Whether a run is on its way, in the order in which it comes about."""

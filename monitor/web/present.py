@@ -175,7 +175,7 @@ def builds(status: Status) -> str:
     else:
         rows.append(("Next build", "none waits"))
     if status.requested:
-        rows.append(("To run again", f"{text(build_text(status.requested))}, as asked for by rerun"))
+        rows.append(("To run again", f"{text(build_text(status.requested))}, as was asked for"))
     return pairs(rows)
 
 
