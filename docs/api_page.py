@@ -41,9 +41,7 @@ _RUN = {
         "",
         "Its number, from 1 on; negative for one that was imported below those that were there.",
     ),
-    "image": Field(
-        "string", "", "The build: an image pinned by digest; of `local` the file's name and SHA-256."
-    ),
+    "image": Field("string", "", "The build: an image pinned by digest; of `local` the SHA-256 of the file."),
     "version": Field(
         "string", "", "As the build reports it, such as `avalanchego/1.14.2`; empty while unknown."
     ),

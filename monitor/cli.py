@@ -132,6 +132,9 @@ def _run(words: list[str]) -> int:
         case "" | "help" | "-h" | "--help":
             print(_help())
             return 0 if command else 2
+        case "version" if rest in (["-h"], ["--help"]):
+            print(f"usage: bootstrap-monitor version\n\n{_ALONE['version']}")
+            return 0
         case "version" | "--version" if rest:
             raise ConfigurationError(f"version takes no arguments, but was given {rest[0]!r}")
         case "version" | "--version":

@@ -6,6 +6,7 @@ import difflib
 import re
 from argparse import Action, RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from types import NoneType, UnionType
 from typing import Literal, TypeVar, Union, get_args, get_origin
 
@@ -76,7 +77,7 @@ def parse(
         return CliApp.run(with_name, cli_args=list(arguments), cli_settings_source=source)
     except SettingsError as error:
         raise ConfigurationError(
-            f"{_plain(str(error), kind)}; see bootstrap-monitor {command} --help"
+            f"{_plain(str(error), kind, arguments)}; see bootstrap-monitor {command} --help"
         ) from error
     except ValidationError as error:
         raise ConfigurationError("; ".join(_mistake(each, kind) for each in error.errors())) from error
@@ -131,15 +132,21 @@ def _given_names(kind: type[BaseSettings]) -> set[str]:
     return {field.alias or name for name, field in kind.model_fields.items()}
 
 
-def _plain(text: str, kind: type[BaseSettings]) -> str:
+def _plain(text: str, kind: type[BaseSettings], arguments: Sequence[str]) -> str:
     """What argparse found wrong, in the words of this program."""
     text = text.removeprefix("error parsing CLI: ")
     if unknown := re.search(r"unrecognized arguments: (--[^\s=]+)", text):
         return _unknown_flag(unknown[1], kind)
+    if more := re.fullmatch(r"unrecognized arguments: (.+)", text, re.DOTALL):
+        return f"{more[1]!r} is not expected here"
     if empty := re.fullmatch(r"argument --(\S+): expected one argument", text):
         words = _choices(kind, empty[1].replace("-", "_"))
         return f"--{empty[1]} needs a value" + (f": one of {', '.join(words)}" if words else "")
     if missing := re.fullmatch(r"the following arguments are required: (\S+)", text):
+        for flag, word in pairwise(arguments):  # one that forgot its value has taken the word for it
+            words = _choices(kind, flag.removeprefix("--").replace("-", "_"))
+            if words and word not in words:
+                return f"{flag} needs a value, one of {', '.join(words)}, and {word!r} is none"
         told = kind.model_fields[missing[1].lower().replace("-", "_")].description or ""
         return f"{missing[1]} is missing: {told[:1].lower()}{told[1:].rstrip('.')}"
     return text

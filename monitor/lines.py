@@ -24,14 +24,13 @@ from monitor.texts import (
 from monitor.view import Status
 
 
-def status_lines(status: Status) -> Iterable[str]:
-    """The status as lines for a person."""
+def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
+    """The status as lines for a person; `is_left` is whether no monitor runs for certain."""
     about = (status.tester, status.network, status.sync_mode, status.testbed and f"testbed {status.testbed}")
     yield f"tester    {' · '.join(filter(None, about))}"
     phase = status.phase.value if status.phase else "not started"
     yield f"phase     {phase}" + (f": {status.message}" if status.message not in {"", phase} else "")
-    if status.tick_at is not None and status.at - status.tick_at > SILENT_SECONDS:
-        yield f"monitor   silent since {time_text(status.tick_at)}: what follows is as old"
+    yield from _silence_lines(status, is_left=is_left)
     if status.notice:
         yield f"notice    {status.notice}"
     yield from _asked_lines(status)
@@ -61,6 +60,14 @@ def status_lines(status: Status) -> Iterable[str]:
         yield f"late      {LATE}"
     if status.new_build:
         yield f"new build {status.new_build.version} {status.new_build.image}"
+
+
+def _silence_lines(status: Status, *, is_left: bool) -> Iterable[str]:
+    """That nobody watches the node."""
+    if is_left and status.tick_at is not None:
+        yield f"monitor   does not run here: what follows is of {time_text(status.tick_at)}"
+    elif status.tick_at is not None and status.at - status.tick_at > SILENT_SECONDS:
+        yield f"monitor   silent since {time_text(status.tick_at)}: what follows is as old"
 
 
 def _asked_lines(status: Status) -> Iterable[str]:

@@ -102,7 +102,8 @@ class TesterSettings(CommonSettings):
     """How long without progress until the run shows as stalled."""
 
     stall_timeout: Duration = Duration(43200)
-    """How long without progress until the run has failed; twice as long while the node compacts or executes."""
+    """How long without progress, not shorter than the warning's, until the run has failed; twice as long while the
+    node compacts or executes."""
 
     deadline: Duration | Literal["auto"] = "auto"
     """How long a run may be open; auto: three times what is usual, until that is known 14 days (full-sync: 60)."""
@@ -312,7 +313,7 @@ class CheckSettings(PodSettings):
 
 
 class LocalSettings(TesterSettings, WebSettings):
-    """Bootstrap a build on this machine, again whenever its file changes; node arguments go behind --."""
+    """Bootstrap a build on this machine, again whenever its file changes: local ./avalanchego -- --network-id=fuji."""
 
     build: CliPositionalArg[Path]
     """The node's executable; of --compare OLD NEW, the newer one."""
@@ -332,11 +333,14 @@ class LocalSettings(TesterSettings, WebSettings):
     until: Literal["succeeded"] | None = None
     """End with the build's result: exit code 0 if it succeeded, 1 if it failed, 3 if nothing can be told of it."""
 
+    again: bool = False
+    """With --until, bootstrap the build also where its result is known."""
+
     compare: Path | None = None
     """The older of two builds, as in --compare OLD NEW: bootstrap both in turns, and end with which is faster."""
 
     runs: Annotated[int, Field(ge=FEWEST_COMPARED, le=MOST_COMPARED)] = 7
-    """How many runs of each build --compare makes."""
+    """How many runs of each build --compare makes: 4 to 25."""
 
     fail_if_slower: bool = False
     """End --compare with exit code 1 if BUILD is slower."""

@@ -134,11 +134,14 @@ def _duration(run: Run) -> str:
 class Reporter:
     """Keeps one line of progress current on a terminal; elsewhere prints one at each change, and now and then."""
 
-    def __init__(self, console: Console, named: Callable[[Run], str] = run_text) -> None:
+    def __init__(
+        self, console: Console, named: Callable[[Run], str] = run_text, known: Iterable[int] = ()
+    ) -> None:
+        """Results are shown but of the runs that are known."""
         self._console, self._named = console, named
         rewritable = console.is_terminal and not console.is_dumb_terminal
         self._live = Live("", console=console, refresh_per_second=4, transient=True) if rewritable else None
-        self._reported: set[int] = set()
+        self._reported = set(known)
         self._said: object = None
         self._said_at = -math.inf
 

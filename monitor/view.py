@@ -102,6 +102,7 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
     phase = readings.get("phase", {})
     tick = shown.readings.get("node")
     # Of two builds in turns nothing is usual: what a comparison finds is told at its end.
+    found = read_build(readings.get("new_build"))
     judged = regressions(shown.compared, run.sync_mode) if run and COMPARISON not in readings else {}
     return Status(
         at=now_wall,
@@ -117,7 +118,8 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
         progress=read_progress(readings.get("progress"), run) if run and run.open else None,
         node=read_node(readings.get("node")),
         volume=read_volume(readings.get("volume"), run),
-        new_build=read_build(readings.get("new_build")),
+        # What was found is not new any more once its run has begun.
+        new_build=None if run and found and found.same(run.build) else found,
         last_image_check_at=readings.get("image_check", {}).get("succeeded_at"),
         results=tuple(each for each in shown.runs if each.outcome is not None)[:RESULTS_SHOWN],
         totals=shown.totals,

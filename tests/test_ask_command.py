@@ -256,7 +256,7 @@ class TestLedger:
             ["resume", "--data-dir={}", "now"],
             2,
             "",
-            "unrecognized arguments: now; see bootstrap-monitor resume --help",
+            "'now' is not expected here; see bootstrap-monitor resume --help",
             id="a word too many",
         ),
     ],

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from simulated_builds import COMMITS, write_build, write_program
@@ -19,9 +20,7 @@ from monitor.platforms.builds import (
     VERSIONS_TRIES,
     BuildStore,
     FileSource,
-    repository_of,
 )
-from monitor.references import ImageReference
 
 
 def digest_of(content: bytes) -> str:
@@ -32,22 +31,6 @@ def digest_of(content: bytes) -> str:
 def build_of(digest: str) -> Build:
     """The build of a digest."""
     return Build(f"avalanchego@{digest}", frozenset({digest}))
-
-
-@pytest.mark.parametrize(
-    ("name", "repository"),
-    [
-        pytest.param("avalanchego", "avalanchego", id="as it is"),
-        pytest.param("AvalancheGo-v1.14.2_linux", "avalanchego-v1-14-2-linux", id="other characters"),
-        pytest.param(".node.", "node", id="at the edges"),
-        pytest.param("Узел", "node", id="nothing left"),
-    ],
-)
-def test_a_file_s_name_is_a_repository(name: str, repository: str) -> None:
-    found = repository_of(Path("/folder") / name)
-
-    assert found == repository
-    assert ImageReference.parse(f"{found}:latest").repository == repository
 
 
 class TestStore:
@@ -148,6 +131,25 @@ class TestSource:
         assert compiler.source().newest() == Build(f"avalanchego@{digest}", frozenset({digest}), versions)
         assert (compiler.folder / "builds" / digest.removeprefix("sha256:")).is_file()
         assert compiler.waited == [STABLE_SECONDS]
+
+    def test_two_that_ask_at_once_take_turns(self, compiler: Compiler) -> None:
+        """`init` and the look for new builds: one would write into the copy that the other just runs."""
+        compiler.writes('echo \'{"application": "a/1"}\'')
+        source = compiler.source()
+        found: list[Build] = []
+        other = Thread(target=lambda: found.append(source.newest()))
+
+        def ask_as_well() -> None:
+            other.start()
+            other.join(0.2)
+            assert found == [], "it waits"
+
+        compiler.meanwhile = ask_as_well
+        first = source.newest()
+        other.join()
+
+        assert found == [first]
+        assert (compiler.asked(), compiler.waited) == (1, [STABLE_SECONDS])
 
     def test_what_did_not_change_is_not_looked_at_again(self, compiler: Compiler) -> None:
         compiler.writes('echo \'{"application": "a/1"}\'')

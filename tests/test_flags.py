@@ -73,6 +73,13 @@ COMMANDS: dict[type[BaseSettings], str] = {
             id="no value, which may be one word or something else",
         ),
         pytest.param(
+            LocalSettings,
+            ["--until", "./avalanchego"],
+            "--until needs a value, one of succeeded, and './avalanchego' is none; "
+            "see bootstrap-monitor local --help",
+            id="no value, so the build is taken for it",
+        ),
+        pytest.param(
             InitSettings,
             [*IN_POD, "--log-format"],
             "--log-format needs a value: one of auto, plain, colors, json; see bootstrap-monitor init --help",
@@ -81,7 +88,7 @@ COMMANDS: dict[type[BaseSettings], str] = {
         pytest.param(
             InitSettings,
             [*IN_POD, "more"],
-            "unrecognized arguments: more; see bootstrap-monitor init --help",
+            "'more' is not expected here; see bootstrap-monitor init --help",
             id="a word too many",
         ),
         pytest.param(
@@ -151,7 +158,7 @@ def test_help_names_flag_default_and_variable(capsys: pytest.CaptureFixture[str]
         "--disk-floor float Percent of the volume that must be free",
         "(default: 10.0) [env: BOOTSTRAP_MONITOR_DISK_FLOOR]",
         "--crash-limit int Restarts of the node without progress between",
-        "--stall-timeout Duration How long without progress until the run has failed",
+        "--stall-timeout Duration How long without progress, not shorter than the warning's, until the run has failed",
         "(default: 12h) [env: BOOTSTRAP_MONITOR_STALL_TIMEOUT]",
         "--deadline {Duration,auto} How long a run may be open; auto: three times ",
         "(default: auto) [env: BOOTSTRAP_MONITOR_DEADLINE]",

@@ -68,12 +68,6 @@ def paused_after_a_run(ledger: Ledger) -> None:
     pause(ledger)
 
 
-def paused_after_a_run_of_another_file(ledger: Ledger) -> None:
-    """The tester takes the new file by itself."""
-    done(ledger, replace(OTHER, image=OTHER.image.replace("/node@", "/elsewhere@")))
-    pause(ledger)
-
-
 def paused_after_a_run_of_another_network(ledger: Ledger) -> None:
     """The tester starts anew by itself."""
     begin(ledger, BUILD, network="mainnet")
@@ -118,7 +112,6 @@ CASES = [
     (nothing, None),
     (paused_before_the_first_run, None),
     (paused_after_a_run, PAUSED),
-    (paused_after_a_run_of_another_file, None),
     (paused_after_a_run_of_another_network, None),
     (resumed, None),
     (paused_while_a_run_is_open, None),

@@ -91,6 +91,27 @@ def test_what_a_person_asked_for_is_told_before_a_monitor_looks(shown: Status, l
     assert [line for line in status_lines(shown) if line.startswith(("paused", "rerun"))] == lines
 
 
+@pytest.mark.parametrize(
+    ("seconds", "is_left", "lines"),
+    [
+        pytest.param(100, False, [], id="a tick not long ago"),
+        pytest.param(
+            121, False, ["monitor   silent since 1970-01-12 13:44:39Z: what follows is as old"], id="silent"
+        ),
+        pytest.param(
+            10,
+            True,
+            ["monitor   does not run here: what follows is of 1970-01-12 13:46:30Z"],
+            id="it has ended",
+        ),
+    ],
+)
+def test_what_is_old_is_told(seconds: float, lines: list[str], *, is_left: bool) -> None:
+    shown = replace(status(run()), tick_at=NOW.wall - seconds)
+
+    assert [line for line in status_lines(shown, is_left=is_left) if line.startswith("monitor")] == lines
+
+
 @pytest.mark.parametrize("late", [True, False, None], ids=["late", "in time", "no limit"])
 def test_a_late_run_is_told(*, late: bool | None) -> None:
     lines = list(status_lines(replace(status(run()), late=late)))

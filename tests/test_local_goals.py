@@ -40,7 +40,7 @@ def until_succeeded_ends_with_the_verdict_and_knows_it_again(tester: LocalLife) 
     assert [run.outcome for run in tester.runs()] == [Outcome.SUCCEEDED]
     assert len([line for line in first[2] if line.startswith("✓ run 1 succeeded")]) == 1
     assert again[2][0].startswith("✓ run 1 succeeded")
-    assert again[2][1:] == ["known from before: rerun has the build bootstrapped once more"]
+    assert again[2][1:] == ["known from before: --again has it bootstrapped once more"]
 
 
 def until_succeeded_ends_with_1_where_it_failed(tester: LocalLife) -> None:
@@ -281,8 +281,10 @@ def test_local(telling: Mapping[str, Future[None]], story: str) -> None:
         (["--fail-if-slower"], "without --compare OLD there is no use for --fail-if-slower: "),
         (["--runs=5", "--fail-if-slower", "--until=succeeded"], "no use for --runs and --fail-if-slower: "),
         (["--until=succeeded", "--compare=old"], "--until and --compare do not go together: "),
+        (["--again"], "without --until succeeded there is no use for --again: "),
+        (["--again", "--compare=old"], "--again and --compare do not go together: "),
     ],
-    ids=["runs", "fail-if-slower", "both, with until", "until and compare"],
+    ids=["runs", "fail-if-slower", "both, with until", "until and compare", "again", "again and compare"],
 )
 def test_flags_that_would_do_nothing_are_refused(flags: Sequence[str], said: str) -> None:
     settings = parse(LocalSettings, "local", ["./avalanchego", *flags], {})

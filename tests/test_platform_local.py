@@ -44,7 +44,6 @@ def platform(folder: Path, **changes: Any) -> LocalPlatform:
     """The platform of a data folder; its workloads are called uid-1, uid-2 and so on."""
     numbers = itertools.count(1)
     values: dict[str, Any] = {
-        "repository": "avalanchego",
         "rolling_tag": "latest",
         "arguments": ARGUMENTS,
         "environment": {},
@@ -79,13 +78,6 @@ class TestPlatform:
 
         assert one.workload().build == build("b")
         assert sorted(path.name for path in tmp_path.iterdir()) == ["local.json"]
-
-    def test_a_file_of_another_name_is_another_repository(self, tmp_path: Path) -> None:
-        """Its builds have nothing to do with what was pinned."""
-        platform(tmp_path).pin(build())
-
-        assert platform(tmp_path, repository="other").workload().image == "other:latest"
-        assert not (tmp_path / "local.json").exists()
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"], ids=repr)
     def test_a_file_that_cannot_be_understood_pins_nothing(self, tmp_path: Path, text: str) -> None:

@@ -133,6 +133,7 @@ WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key"
                 "compare": None,
                 "runs": 7,
                 "fail_if_slower": False,
+                "again": False,
             },
             id="local",
         ),
@@ -228,6 +229,7 @@ def test_every_setting_is_in_these_tables() -> None:
         "json_output",
         "registry_plain_http",
         "fail_if_slower",
+        "again",
         "csv_output",
         "web_evidence",
     }
@@ -288,6 +290,7 @@ def test_a_flag_wins_over_a_variable(
         pytest.param(InitSettings, "registry-plain-http", "registry_plain_http", id="registry-plain-http"),
         pytest.param(DemoSettings, "keep", "keep", id="keep"),
         pytest.param(LocalSettings, "fail-if-slower", "fail_if_slower", id="fail-if-slower"),
+        pytest.param(LocalSettings, "again", "again", id="again"),
         pytest.param(StatusSettings, "json", "json_output", id="status as JSON"),
         pytest.param(HistorySettings, "json", "json_output", id="history as JSON"),
         pytest.param(HistorySettings, "csv", "csv_output", id="history as CSV"),

@@ -237,6 +237,14 @@ def test_a_file_gets_a_line_for_each_change_and_each_result_once() -> None:
     ]
 
 
+def test_a_result_that_was_known_before_is_no_news() -> None:
+    file = io.StringIO()
+    reporter = Reporter(Console(file=file, width=200), known=[SUCCEEDED.number])
+    reporter.report(status(SUCCEEDED, phase=Phase.IDLE))
+
+    assert file.getvalue().splitlines() == ["run 1 · 1.14.2 (cccccccc) · idle"]
+
+
 def test_a_file_shows_now_and_then_that_an_open_run_lives() -> None:
     """An idle tester has nothing to tell."""
     file = io.StringIO()

@@ -203,13 +203,31 @@ def test_a_run_is_asked_for_where_the_tester_would_make_none(
     assert asked(ledger) == asked_for
 
 
-def test_nothing_is_asked_for_where_the_tester_starts_anew_with_a_file_of_another_name(
-    ledger: Ledger,
-) -> None:
-    judged_before(ledger)
-    renamed = replace(BUILD, image=BUILD.image.replace("/node@", "/other@"))
+def test_a_build_that_is_judged_is_bootstrapped_again_if_that_is_asked_for(ledger: Ledger) -> None:
+    done(ledger, BUILD)
+    stopping = threading.Event()
+    found = Until(WANTED, ledger, stopping, PATIENCE_SECONDS, again=True)
+    found()
+    assert (found.verdict(), stopping.is_set(), ledger.requested()) == (None, False, BUILD)
 
-    assert asked(ledger, replace(WANTED, build=renamed)) is None
+    done(ledger, BUILD)
+    found()
+    run = found.verdict()
+
+    assert run is not None
+    assert (run.number, stopping.is_set()) == (2, True)
+
+
+def test_a_run_that_was_interrupted_is_the_one_that_was_asked_for_again(ledger: Ledger) -> None:
+    done(ledger, BUILD)
+    begin(ledger, BUILD)
+    found = Until(WANTED, ledger, threading.Event(), PATIENCE_SECONDS, again=True)
+    found()
+    end(ledger)
+    run = found.verdict()
+
+    assert run is not None
+    assert (run.number, ledger.requested()) == (2, None)
 
 
 def test_the_build_is_the_one_that_the_file_held_at_the_start(ledger: Ledger) -> None:

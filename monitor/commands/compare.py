@@ -33,8 +33,6 @@ from monitor.terminal_comparison import Compared, comparison_table, comparison_t
 from monitor.texts import build_text
 from monitor.volume import Volume
 
-# Both builds' in their images: the name of one file would be a wrong one for the other.
-REPOSITORY = "compared"
 # A duration is as exact as the node is looked at often; whether it stays healthy is not what is asked.
 _MOMENTS = {
     "health_check_interval": Duration(1),
@@ -57,6 +55,8 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
     configuration = configuration_of_node(settings, arguments, os.environ)
     usual = usual_folder(configuration, os.environ)
     pair = "-".join(digest.removeprefix("sha256:")[:8] for digest in digests)
+    if not settings.tester:
+        settings = settings.model_copy(update={"tester": f"{old.name} against {settings.build.name}"})
     settings = with_folder(_looking_closely(settings), usual.parent / "comparisons" / f"{usual.name}-{pair}")
     with (
         exclusively(settings.data_dir),
@@ -72,7 +72,7 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
         )
         turns()
         if turns.due() is not None and turns.failure is None:
-            call.watch(settings, arguments, turns, turns, turns.named, REPOSITORY)
+            call.watch(settings, arguments, turns, turns, turns.named)
         if turns.failure is not None:
             raise turns.failure
         if turns.due() is not None:
@@ -92,7 +92,7 @@ def _looking_closely(settings: LocalSettings) -> LocalSettings:
 def _kept(call: Call, settings: LocalSettings, path: Path) -> Build:
     """A build, copied, so that its file may change meanwhile."""
     store = BuildStore(settings.data_dir / BUILDS_FOLDER)
-    source = FileSource(path, store, repository=REPOSITORY)
+    source = FileSource(path, store)
     return tried(source.newest, call.stopping.wait)
 
 

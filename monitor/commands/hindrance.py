@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.commands.same_test import alike, of_one_file
+from monitor.commands.same_test import alike
 from monitor.configuration import NodeConfiguration
 from monitor.durations import duration_text
 from monitor.errors import NothingToldError
@@ -43,8 +43,7 @@ class Hindrance:
             return None
         if last.open:
             return self._blocked(last)
-        waits = alike(last, self._configuration) and of_one_file(last, self._builds[0])
-        if waits and ledger.paused():
+        if ledger.paused() and alike(last, self._configuration):
             return NothingToldError(
                 "the tester is paused, so no run is begun: resume it, and call this again"
             )

@@ -54,12 +54,18 @@ def _refuse_flags_without_use(settings: LocalSettings) -> None:
     if settings.compare is None:
         given = ["--runs"] if "runs" in settings.model_fields_set else []
         given += ["--fail-if-slower"] if settings.fail_if_slower else []
+        if settings.again and settings.until is None:
+            raise ConfigurationError(
+                "without --until succeeded there is no use for --again: give that as well"
+            )
         if given:
             raise ConfigurationError(
                 f"without --compare OLD there is no use for {' and '.join(given)}: give that as well"
             )
     elif settings.until is not None:
         raise ConfigurationError("--until and --compare do not go together: --compare ends by itself")
+    elif settings.again:
+        raise ConfigurationError("--again and --compare do not go together: give another --data-dir")
 
 
 def _until_verdict(
@@ -75,12 +81,16 @@ def _until_verdict(
     build = tried(source.newest, call.stopping.wait)
     with closing(patiently_opened(settings.data_dir, call.stopping)) as ledger:
         until = Until(
-            Wanted(build, configuration, settings.testbed), ledger, call.stopping, settings.stall_timeout
+            Wanted(build, configuration, settings.testbed),
+            ledger,
+            call.stopping,
+            settings.stall_timeout,
+            again=settings.again,
         )
         run = until.verdict()
         if run is not None:
             call.console.print(result_text(run), soft_wrap=True)
-            call.console.print("known from before: rerun has the build bootstrapped once more")
+            call.console.print("known from before: --again has it bootstrapped once more")
             return _exit_code(call, settings, run)
         until()  # while nothing else would ask
         if until.failure is None:

@@ -34,7 +34,6 @@ class Call:
         looks: Looks,
         goal: Callable[[], None] | None = None,
         named: Callable[[Run], str] = run_text,
-        repository: str = "",
     ) -> None:
         """Run a tester until it is told to stop, or its goal is reached; the folder is held exclusively.
 
@@ -49,7 +48,7 @@ class Call:
             address = f"{host}:{free_port(port)}"
             settings = settings.model_copy(update={"web_listen_address": address})
         tester = local_tester(
-            settings, arguments, os.environ, self.console, self.stopping, looks, goal, named, repository
+            settings, arguments, os.environ, self.console, self.stopping, looks, goal, named
         )
         self._tester = tester
         host, port = settings.listen[0], tester.watching.listen()

@@ -19,6 +19,7 @@ from monitor.platforms.local import node_container
 from monitor.readings import COMPARISON
 from monitor.settings import LocalSettings, local_testers
 
+_LOCK = "local.lock"
 # AvalancheGo's own, by flag.
 _USUAL_PORTS = {"http-port": 9650, "staking-port": 9651}
 _USUAL_OPEN_FILES = 32768
@@ -70,7 +71,7 @@ def exclusively(data_dir: Path) -> Iterator[None]:
     Raises:
         MonitorError: another process has it.
     """
-    path = data_dir / "local.lock"
+    path = data_dir / _LOCK
     try:
         opened = path.open("a+")
     except OSError as error:
@@ -90,6 +91,15 @@ def exclusively(data_dir: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def is_left(data_dir: Path) -> bool:
+    """Whether `local` lived on a folder, and its process is gone; another one of its number is taken for it."""
+    try:
+        process = int((data_dir / _LOCK).read_text())
+    except (OSError, ValueError):
+        return False
+    return not Path(f"/proc/{process}").exists()
 
 
 def refuse_comparison(data_dir: Path, stopping: threading.Event) -> None:

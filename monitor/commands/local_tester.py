@@ -24,7 +24,7 @@ from monitor.loop import Init
 from monitor.model import Run, Workload
 from monitor.node import address_of
 from monitor.observe import InitObserver
-from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource, repository_of
+from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource
 from monitor.platforms.counted import CountedSource, Looks
 from monitor.platforms.local import NODE_STOP_SECONDS, LocalPlatform, Supervisor
 from monitor.settings import LocalSettings
@@ -99,7 +99,6 @@ def local_tester(
     looks: Looks | None = None,
     goal: Callable[[], None] | None = None,
     named: Callable[[Run], str] = run_text,
-    repository: str = "",
 ) -> LocalTester:
     """Put a tester together; the data folder must be held exclusively.
 
@@ -112,12 +111,10 @@ def local_tester(
         looks: who knows the next build, where that is not what the build's file holds.
         goal: called again and again; may end it by `stopping`.
         named: how a run is called in what is shown.
-        repository: what stands in the images of its builds for the name of the build's file.
     """
     clock, data_dir = SystemClock(), settings.data_dir
     platform = LocalPlatform(
         data_dir,
-        repository or repository_of(settings.build),
         settings.rolling_tag,
         arguments,
         environment,
@@ -162,7 +159,8 @@ def local_tester(
         with suppress(MonitorError):  # whoever holds the folder next takes the volume anyway
             ledger.release(uid)
 
-    reporter = Reporter(console, named)
+    # What ended before this call is no news; a script that reads the lines must not take it for such.
+    reporter = Reporter(console, named, [run.number for run in ledger.runs(-1) if not run.open])
 
     def more_jobs(load: Callable[[], Status]) -> tuple[Job, ...]:
         report = Job("report", lambda: reporter.report(load()), REPORT_SECONDS)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from monitor.configuration import NodeConfiguration
 from monitor.ledger import Ledger
-from monitor.model import Build, Run
-from monitor.references import ImageReference
+from monitor.model import Run
 
 
 def otherness(run: Run, configuration: NodeConfiguration, testbed: str) -> str:
@@ -20,11 +19,6 @@ def otherness(run: Run, configuration: NodeConfiguration, testbed: str) -> str:
 def alike(run: Run, configuration: NodeConfiguration) -> bool:
     """Whether a run is of the network and mode that are asked about; another one the tester begins by itself."""
     return (run.network, run.sync_mode) == (configuration.network, configuration.sync_mode)
-
-
-def of_one_file(run: Run, build: Build) -> bool:
-    """Whether a build came under the name of a run's; another file than the last one the tester takes by itself."""
-    return ImageReference.parse(run.build.image).repository == ImageReference.parse(build.image).repository
 
 
 def ended_before(ledger: Ledger) -> int:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from monitor.api import run_json, status_json
+from monitor.commands.local_folder import is_left
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import LEDGER_FILE, Ledger, open_read_only
 from monitor.lines import run_lines, status_lines
@@ -27,7 +28,7 @@ def run_status(settings: StatusSettings) -> int:
     if settings.json_output:
         print(json.dumps(status_json(status), indent=2))
         return 0
-    for line in status_lines(status):
+    for line in status_lines(status, is_left=is_left(folder_of(settings))):
         print(printable(line))
     return 0
 
@@ -82,8 +83,9 @@ def _export(ledger: Ledger, path: Path) -> int:
     from monitor.commands.history_files import export_history  # noqa: PLC0415 - for those who ask for it
 
     count = export_history(ledger, path)
+    where = "standard output" if str(path) == "-" else path
     print(
-        f"{count} runs that have ended, to {path}; history --import takes them into another", file=sys.stderr
+        f"{count} runs that have ended, to {where}; history --import takes them into another", file=sys.stderr
     )
     return 0
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from monitor.commands.hindrance import Hindrance
-from monitor.commands.same_test import alike, ended_before, of_one_file, otherness
+from monitor.commands.same_test import alike, ended_before, otherness
 from monitor.configuration import NodeConfiguration
 from monitor.decide.wait import START_RETRIES
 from monitor.errors import NothingToldError
@@ -44,10 +44,13 @@ class Until:
         stopping: threading.Event,
         patience_seconds: float,
         wall: Callable[[], float] = time.time,
+        *,
+        again: bool = False,
     ) -> None:
         self._wanted, self._ledger, self._stopping, self._wall = wanted, ledger, stopping, wall
         self._hindrance = Hindrance(ledger, [wanted.build], wanted.configuration, patience_seconds)
         self._old_runs = ended_before(ledger)
+        self._again = again
         self.failure: NothingToldError | None = None
 
     def newest(self) -> Build:
@@ -70,7 +73,8 @@ class Until:
         wanted, requested, attempt = self._wanted.build, self._ledger.requested(), self._ledger.attempt()
         if (requested and requested.same(wanted)) or (attempt and attempt.build.same(wanted)):
             return None
-        run = next((run for run in self._ledger.runs_of(wanted) if self._wanted.answered_by(run)), None)
+        runs = (run for run in self._ledger.runs_of(wanted) if run.number > self._old_runs or not self._again)
+        run = next((run for run in runs if self._wanted.answered_by(run)), None)
         return run if run is not None and run.judged else None
 
     def obstacle(self) -> Run | None:
@@ -93,7 +97,7 @@ class Until:
         build = self._wanted.build
         if last.build.same(build):
             return last.number <= self._old_runs or not self._tried_again(last)
-        return of_one_file(last, build) and self._ledger.judged(build, last.network, last.sync_mode)
+        return self._ledger.judged(build, last.network, last.sync_mode)
 
     def _coming(self) -> bool:
         """Whether a run is on its way, in the order in which it comes about."""

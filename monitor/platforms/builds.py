@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.model import Build, Versions
@@ -21,12 +21,8 @@ BUILDS_KEPT = 5
 BUILDS_FOLDER = "builds"
 _CHUNK_BYTES = 2**20
 _COPIES = "[0-9a-f]" * 64
-
-
-def repository_of(executable: Path) -> str:
-    """The name of a file as the repository of an image reference."""
-    name = re.sub(r"[^a-z0-9]+", "-", executable.name.lower()).strip("-")
-    return name or "node"
+# In the images of all builds, whatever their files are called: a file of another name is no other test.
+REPOSITORY = "avalanchego"
 
 
 def content_digest(executable: Path) -> str:
@@ -125,15 +121,18 @@ class FileSource:
         executable: Path,
         builds: BuildStore,
         sleep: Callable[[float], None] = time.sleep,
-        repository: str = "",
     ) -> None:
         self._executable, self._builds, self._sleep = executable, builds, sleep
-        self._repository = repository or repository_of(executable)
+        self._asking = Lock()
         self._known: tuple[tuple[int, int, int], Build] | None = None
         self._tries: dict[str, int] = {}
 
     def newest(self) -> Build:
-        """Copy the file if it changed, and ask it for its versions."""
+        """Copy the file if it changed, and ask it for its versions; `init` and the looks for new builds take turns."""
+        with self._asking:
+            return self._newest()
+
+    def _newest(self) -> Build:
         signature = signature_of(self._executable)
         if self._known and self._known[0] == signature:
             return self._known[1]
@@ -144,7 +143,7 @@ class FileSource:
             digest = self._builds.keep(self._executable)
         except OSError as error:
             raise TemporaryError(f"{self._executable}: cannot be copied ({error.strerror})") from error
-        image = ImageReference(self._repository).with_digest(digest)
+        image = ImageReference(REPOSITORY).with_digest(digest)
         build = Build(image, frozenset({digest}))
         versions = self._versions(build)
         build = Build(image, frozenset({digest}), versions)

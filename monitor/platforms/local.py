@@ -22,7 +22,7 @@ from monitor.decide.announcements import Announcement
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.model import Build, NodeExit, NodeProcess, SyncMode, Versions, Workload
 from monitor.node_log import TAIL_BYTES
-from monitor.platforms.builds import BuildStore
+from monitor.platforms.builds import REPOSITORY, BuildStore
 from monitor.platforms.processes import Orphan, end_group, end_process
 from monitor.pods import Container, EnvironmentVariable
 from monitor.references import ImageReference
@@ -54,7 +54,6 @@ class LocalPlatform:
     def __init__(
         self,
         data_dir: Path,
-        repository: str,
         rolling_tag: str,
         arguments: Sequence[str],
         environment: Mapping[str, str],
@@ -74,14 +73,12 @@ class LocalPlatform:
         self._file = data_dir / "local.json"
         self._new_uid = new_uid
         self._uid = new_uid()
-        self._unpinned = f"{repository}:{rolling_tag}"
+        self._unpinned = f"{REPOSITORY}:{rolling_tag}"
         container = node_container(self._unpinned, arguments, environment)
         self._configuration = configuration_of(container, network, sync_mode)
         self.http_port = visible_setting(container, "http-port")
         self.recreated = threading.Event()
         self.process = NodeProcess(running=False)
-        if self._set_image().repository != repository:
-            self._file.unlink(missing_ok=True)
 
     def workload(self) -> Workload:
         """What is set to run."""

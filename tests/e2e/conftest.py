@@ -157,7 +157,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Pulls, clearings and bootstraps take their time; each wait has a deadline of its own."""
+    """Pulls, clearings and bootstraps take their time; each wait has a deadline of its own.
+
+    What fixtures build is not in it: a Kubernetes takes a quarter of an hour where nothing is cached.
+    """
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.timeout(900))
+            item.add_marker(pytest.mark.timeout(900, func_only=True))

@@ -120,7 +120,10 @@ def server(request: pytest.FixtureRequest, lived: Lived) -> Prometheus:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The first test waits for programs to be built and a life to be lived; each wait has a deadline of its own."""
+    """A life has to be lived; each wait has a deadline of its own.
+
+    What fixtures build is not in it: they may have to wait until a Kubernetes is built for others.
+    """
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.timeout(1800))
+            item.add_marker(pytest.mark.timeout(1800, func_only=True))
