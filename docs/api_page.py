@@ -41,7 +41,11 @@ _RUN = {
         "",
         "Its number, from 1 on; negative for one that was imported below those that were there.",
     ),
-    "image": Field("string", "", "The build: an image pinned by digest; of `local` the SHA-256 of the file."),
+    "image": Field(
+        "string",
+        "",
+        "The build: an image pinned by digest; of `local` `avalanchego@` and the SHA-256 of its file.",
+    ),
     "version": Field(
         "string", "", "As the build reports it, such as `avalanchego/1.14.2`; empty while unknown."
     ),

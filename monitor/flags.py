@@ -138,7 +138,7 @@ def _plain(text: str, kind: type[BaseSettings], arguments: Sequence[str]) -> str
     if unknown := re.search(r"unrecognized arguments: (--[^\s=]+)", text):
         return _unknown_flag(unknown[1], kind)
     if more := re.fullmatch(r"unrecognized arguments: (.+)", text, re.DOTALL):
-        return f"{more[1]!r} is not expected here"
+        return f"{more[1].split()[0]!r} is not expected here"
     if empty := re.fullmatch(r"argument --(\S+): expected one argument", text):
         words = _choices(kind, empty[1].replace("-", "_"))
         return f"--{empty[1]} needs a value" + (f": one of {', '.join(words)}" if words else "")

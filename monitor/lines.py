@@ -25,9 +25,9 @@ from monitor.view import Status
 
 
 def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
-    """The status as lines for a person; `is_left` is whether no monitor runs for certain."""
-    about = (status.tester, status.network, status.sync_mode, status.testbed and f"testbed {status.testbed}")
-    yield f"tester    {' · '.join(filter(None, about))}"
+    """The status as lines for a person; `is_left` is whether no monitor runs, as far as can be seen."""
+    about = (status.network, status.sync_mode, f"testbed {status.testbed}") if status.network else ()
+    yield f"tester    {' · '.join((status.tester or 'none yet', *about))}"
     phase = status.phase.value if status.phase else "not started"
     yield f"phase     {phase}" + (f": {status.message}" if status.message not in {"", phase} else "")
     yield from _silence_lines(status, is_left=is_left)
@@ -75,7 +75,7 @@ def _asked_lines(status: Status) -> Iterable[str]:
     if status.paused and status.phase is not Phase.PAUSED:
         yield f"paused    {PAUSED}"
     if status.requested:
-        after = ": begins after resume" if status.paused else ""
+        after = ": begins after resume at the earliest" if status.paused else ""
         yield f"rerun     of {build_text(status.requested)}, as was asked for{after}"
 
 

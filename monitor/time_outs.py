@@ -72,8 +72,11 @@ def blocked_by(reading: NodeReading) -> str:
 
 
 def tells_of_network(reading: NodeReading) -> bool:
-    """Whether a reading shows if the node is blocked."""
-    return isinstance(reading, NodeAnswering) and (reading.health is not None or reading.metrics is not None)
+    """Whether a reading that shows no block shows that there is none."""
+    if not isinstance(reading, NodeAnswering):
+        return False
+    healthy = reading.health is not None and reading.health.healthy
+    return healthy or (reading.metrics is not None and reading.metrics.peers is not None)
 
 
 def signs_of(

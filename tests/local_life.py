@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -29,11 +29,12 @@ class Home:
     """A build's file, a data folder, and the command that tests the one in the other."""
 
     folder: Path
+    name: str = field(default="avalanchego", kw_only=True)
 
     @property
     def build(self) -> Path:
         """The file that is tested."""
-        return self.folder / "avalanchego"
+        return self.folder / self.name
 
     @property
     def data_dir(self) -> Path:

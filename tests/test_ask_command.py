@@ -116,6 +116,14 @@ class TestRerun:
         said = f"{build(NEW).image} is bootstrapped again at the next look; paused until resume, "
         assert capsys.readouterr().out == f"{PAUSED}{said}which goes for this too\n"
 
+    def test_of_local_a_build_of_another_name_is_asked_for_where_its_copy_is(self, idle: Path) -> None:
+        """Runs of before may have been called after their files."""
+        (idle / BUILDS_FOLDER).mkdir()
+        (idle / BUILDS_FOLDER / OLD.removeprefix("sha256:")).touch()
+
+        assert rerun(idle, f"node-a@{OLD}") == 0
+        assert asked(idle) == (build(), False)
+
     def test_asked_for_twice_is_one(self, idle: Path) -> None:
         """The attempt that is recorded is the answer to both."""
         rerun(idle)

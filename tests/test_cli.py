@@ -117,7 +117,7 @@ NODE = ["--", "--network-id=fuji"]
         pytest.param(
             ["status", "--data-dir=/nowhere", "two\nlines"],
             {},
-            "'two\\nlines' is not expected here; see bootstrap-monitor status --help",
+            "'two' is not expected here; see bootstrap-monitor status --help",
             id="a word of two lines",
         ),
         pytest.param(

@@ -74,14 +74,14 @@ def test_a_mark_is_told(first: int, *, told: bool) -> None:
         ),
         pytest.param(
             replace(status(SUCCEEDED, phase=Phase.PAUSED), requested=build(), paused=True),
-            ["rerun     of 1.14.2 (cccccccc), as was asked for: begins after resume"],
+            ["rerun     of 1.14.2 (cccccccc), as was asked for: begins after resume at the earliest"],
             id="a rerun while it is paused",
         ),
         pytest.param(
             replace(status(run()), requested=build(), paused=True),
             [
                 "paused    no other run is begun until resume",
-                "rerun     of 1.14.2 (cccccccc), as was asked for: begins after resume",
+                "rerun     of 1.14.2 (cccccccc), as was asked for: begins after resume at the earliest",
             ],
             id="a rerun while a run is open, and a pause",
         ),

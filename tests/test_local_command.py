@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import closing
@@ -29,10 +30,13 @@ from monitor import simulated_node
 from monitor.commands.local_folder import exclusively
 from monitor.commands.local_tester import local_tester
 from monitor.commands.patience import TRIES, tried
+from monitor.decide.vocabulary import BeginClearing, BeginRun
 from monitor.durations import Duration
 from monitor.errors import MonitorError, TemporaryError
-from monitor.ledger import open_read_only
-from monitor.model import Outcome, Reason
+from monitor.ledger import open_ledger, open_read_only
+from monitor.model import Build, Instant, Outcome, Reason, SyncMode, Workload
+from monitor.platforms.builds import BUILDS_FOLDER, BuildStore
+from monitor.references import ImageReference
 from monitor.settings import LocalSettings
 
 ROOT = Path(__file__).parents[1]
@@ -176,6 +180,45 @@ def a_late_beat_of_an_earlier_workload_holds_up_nothing(tester: LocalLife) -> No
     assert (thread.is_alive(), tester.nodes()) == (False, set())
 
 
+def a_file_of_another_name_lets_the_open_run_end(tester: LocalLife) -> None:
+    """It is the next build, as if the file had been replaced."""
+    write_build(tester.build, bootstrap_seconds=2, blocks=50)
+    process = tester.start()
+    tester.watched()
+    stopped(process, signal.SIGINT)
+    tester.name = "another"
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=0.5)
+    process = tester.start()
+    eventually(lambda: tester.runs()[0].number == 2 and not tester.runs()[0].open, "the second run ends")
+    stopped(process, signal.SIGINT)
+
+    assert [(run.number, run.outcome, run.build.commit) for run in tester.runs()] == [
+        (2, Outcome.SUCCEEDED, COMMITS[1]),
+        (1, Outcome.SUCCEEDED, COMMITS[0]),
+    ]
+
+
+def an_open_run_that_came_under_another_name_goes_on(tester: LocalLife) -> None:
+    """By the ledger alone, as after an import."""
+    write_build(tester.build, bootstrap_seconds=0.5)
+    tester.data_dir.mkdir()
+    image = f"node-a@{BuildStore(tester.data_dir / BUILDS_FOLDER).keep(tester.build)}"
+    digest = ImageReference.parse(image).digest or ""
+    with closing(open_ledger(tester.data_dir)) as ledger:
+        node = Workload(
+            "local-1", image, Build(image, frozenset({digest})), "fuji", SyncMode.C_CHAIN_STATE_SYNC, ""
+        )
+        ledger.record(Instant(time.time(), 1.0, "boot"), "default", [BeginClearing(node, ""), BeginRun(node)])
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=0.5)
+    process = tester.start()
+    eventually(
+        lambda: bool(tester.runs()) and tester.runs()[0].number == 2, "the run of the new build begins"
+    )
+    stopped(process, signal.SIGINT)
+
+    assert tester.runs()[1].outcome is Outcome.SUCCEEDED
+
+
 def a_port_in_use_is_one_line_and_leaves_no_node(tester: LocalLife) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -206,6 +249,8 @@ STORIES = (
     a_build_that_never_runs_fails_and_the_next_one_is_tested,
     a_build_that_does_not_tell_its_versions_at_once_is_asked_again,
     a_late_beat_of_an_earlier_workload_holds_up_nothing,
+    a_file_of_another_name_lets_the_open_run_end,
+    an_open_run_that_came_under_another_name_goes_on,
     a_port_in_use_is_one_line_and_leaves_no_node,
     a_build_that_is_not_there_is_one_line,
 )

@@ -562,8 +562,14 @@ def test_blocked_time_is_neither_observed_nor_active_nor_counted(watch: Watch, b
     [
         pytest.param(running(5, peers=0), 50, id="blocked still"),
         pytest.param(running(5), 0, id="peers"),
-        pytest.param(answering(health=HealthReport(healthy=False, oldest_check="t")), 0, id="health"),
+        pytest.param(answering(health=HealthReport(healthy=True, oldest_check="t")), 0, id="health"),
         # As long as the network may be away: the node does not say.
+        pytest.param(
+            answering(health=HealthReport(healthy=False, oldest_check="t")),
+            40,
+            id="its peers could not be read",
+        ),
+        pytest.param(running(5, peers=None), 40, id="it does not count its peers"),
         pytest.param(NodeSilent(""), 40, id="silence"),
         pytest.param(NodeDown("refused"), 40, id="a restart"),
         pytest.param(answering(), 40, id="an answer without health and metrics"),

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pytest
 from pydantic_settings import BaseSettings
 
+from monitor.comparison import FEWEST, MOST
 from monitor.durations import Duration
 from monitor.errors import ConfigurationError
 from monitor.flags import parse
@@ -394,6 +395,12 @@ def test_a_token_service_is_named_by_host_and_port_alone(text: str) -> None:
         f"--registry-auth-host (BOOTSTRAP_MONITOR_REGISTRY_AUTH_HOST) is {text!r}: "
         "it must be host[:port], such as auth.example or auth.example:8443"
     )
+
+
+def test_the_number_of_runs_is_told_with_its_bounds() -> None:
+    told = LocalSettings.model_fields["runs"].description or ""
+
+    assert told.endswith(f": {FEWEST} to {MOST}.")
 
 
 def test_of_a_flag_given_twice_the_last_holds() -> None:

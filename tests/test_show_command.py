@@ -45,6 +45,7 @@ from monitor.readings import (
     volume_reading,
 )
 from monitor.settings import HistorySettings, StatusSettings
+from monitor.texts import time_text
 
 ROOT = Path(__file__).parents[1]
 WIDE = 200
@@ -320,6 +321,22 @@ class TestStatus:
         assert "chain P   fetched 5,678 · executed 12 blocks · executing 50%" in lines
         assert "stalled   no progress since the run's start" in lines
         assert (found["stalled"], found["chains"]["P"]["ratio"]) == (True, 0.5)
+
+    @pytest.mark.parametrize("lives", [True, False])
+    def test_of_local_says_whether_it_runs(
+        self, filled: Path, capsys: pytest.CaptureFixture[str], *, lives: bool
+    ) -> None:
+        with closing(open_ledger(filled)) as ledger:
+            ledger.record(
+                NOW, "machine-1", readings={"node": node_reading(NodeStatus(NOW.wall, True, Health.HEALTHY))}
+            )
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        (filled / "local.lock").write_text(str(os.getpid() if lives else ended.pid))
+        status(filled)
+
+        said = f"monitor   does not run here: what follows is of {time_text(NOW.wall)}\n"
+        assert (said in capsys.readouterr().out) is not lives
 
     def test_nothing_of_a_node_steers_the_terminal(
         self, filled: Path, capsys: pytest.CaptureFixture[str]

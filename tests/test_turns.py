@@ -14,6 +14,7 @@ from recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end, go_on
 from monitor.commands.turns import MOST_LOST, Plan, Turns
 from monitor.configuration import NodeConfiguration
 from monitor.decide.vocabulary import RecordAttempt
+from monitor.errors import NothingToldError
 from monitor.ledger import Ledger, open_ledger
 from monitor.model import AttemptCause, Build, Count, Reason, RequestKind, Run, SyncMode
 
@@ -173,6 +174,7 @@ def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
         found()
 
     assert stopping.is_set()
+    assert not isinstance(found.failure, NothingToldError), "of the build this tells enough"
     assert str(found.failure) == (
         "3 runs of the old build do not count, the last one, run 3, because of this: crashed: no luck; "
         "a mended build is another one: compare that, in a folder of its own"
@@ -180,6 +182,17 @@ def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
     again = turns(ledger)
     again()
     assert (again.failure, ledger.requested()) == (None, OLD_BUILD)
+
+
+def test_a_failure_of_the_testbed_among_them_leaves_open_whose_fault_it_is(ledger: Ledger) -> None:
+    found = turns(ledger)
+    for reason in (Reason.CRASHED, Reason.DISK_FULL, Reason.CRASHED):
+        begin(ledger, OLD_BUILD)
+        end(ledger, reason=reason)
+        found()
+
+    assert isinstance(found.failure, NothingToldError)
+    assert str(found.failure).endswith("crashed: no luck; mend it, and the same command goes on")
 
 
 def test_what_failed_before_this_call_is_forgiven_while_a_run_is_open(ledger: Ledger) -> None:

@@ -182,9 +182,20 @@ def never_ran(ledger: Ledger) -> None:
 
 
 def another_is_open(ledger: Ledger) -> None:
-    """It is finished first."""
+    """It is finished first; the request waits, and after a day without peers it is carried out."""
     judged_before(ledger)
     begin(ledger, OTHER)
+
+
+def another_is_open_and_it_never_ran(ledger: Ledger) -> None:
+    """It comes by itself, as a new build."""
+    begin(ledger, OTHER)
+
+
+def it_is_open(ledger: Ledger) -> None:
+    """Its run goes on."""
+    judged_before(ledger)
+    begin(ledger, BUILD)
 
 
 def nothing(_: Ledger) -> None:
@@ -193,7 +204,14 @@ def nothing(_: Ledger) -> None:
 
 @pytest.mark.parametrize(
     ("before", "asked_for"),
-    [(judged_before, BUILD), (never_ran, None), (another_is_open, None), (nothing, None)],
+    [
+        (judged_before, BUILD),
+        (never_ran, None),
+        (nothing, None),
+        (it_is_open, None),
+        (another_is_open, BUILD),
+        (another_is_open_and_it_never_ran, None),
+    ],
 )
 def test_a_run_is_asked_for_where_the_tester_would_make_none(
     ledger: Ledger, before: Callable[[Ledger], None], asked_for: Build | None

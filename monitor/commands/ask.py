@@ -30,7 +30,8 @@ def run_rerun(settings: RerunSettings) -> int:
             wanted, had = ImageReference.parse(image), ImageReference.parse(last.build.image)
             if wanted.digest is None:
                 raise ConfigurationError(f"{image} is not pinned: name it by digest, as history --json does")
-            if wanted.repository != had.repository:
+            copied = (folder_of(settings) / BUILDS_FOLDER).is_dir()
+            if wanted.repository != had.repository and not copied:
                 raise ConfigurationError(f"{image} is not of {had.repository}, which this tester follows")
         _refuse_lost_copy(folder_of(settings) / BUILDS_FOLDER, image or last.build.image)
         ledger.ask(RequestKind.RERUN, image, time.time())

@@ -56,7 +56,7 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
     usual = usual_folder(configuration, os.environ)
     pair = "-".join(digest.removeprefix("sha256:")[:8] for digest in digests)
     if not settings.tester:
-        settings = settings.model_copy(update={"tester": f"{old.name} against {settings.build.name}"})
+        settings = settings.model_copy(update={"tester": f"{old} against {settings.build}"})
     settings = with_folder(_looking_closely(settings), usual.parent / "comparisons" / f"{usual.name}-{pair}")
     with (
         exclusively(settings.data_dir),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from monitor.commands.same_test import alike
 from monitor.configuration import NodeConfiguration
 from monitor.durations import duration_text
 from monitor.errors import NothingToldError
 from monitor.ledger import Ledger
-from monitor.model import Build, Run
+from monitor.model import Run
 
 
 class Hindrance:
@@ -17,19 +15,12 @@ class Hindrance:
 
     Args:
         ledger: the tester's.
-        builds: those that are asked about.
         configuration: of the node, in this call.
-        patience_seconds: how long a node of them may find no peers; no clock of its run goes on meanwhile.
+        patience_seconds: how long a node may find no peers; no clock of its run goes on meanwhile.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        builds: Sequence[Build],
-        configuration: NodeConfiguration,
-        patience_seconds: float,
-    ) -> None:
-        self._ledger, self._builds, self._configuration = ledger, builds, configuration
+    def __init__(self, ledger: Ledger, configuration: NodeConfiguration, patience_seconds: float) -> None:
+        self._ledger, self._configuration = ledger, configuration
         self._patience_seconds = patience_seconds
         last = ledger.last()
         self._run = last.number if last else 0
@@ -50,9 +41,6 @@ class Hindrance:
         return None
 
     def _blocked(self, run: Run) -> NothingToldError | None:
-        """Another build's run gives way after a day of it."""
-        if not any(run.build.same(build) for build in self._builds):
-            return None
         blocked_seconds = run.bookkeeping.blocked_seconds
         if run.number != self._run or blocked_seconds < self._blocked_before:
             self._run, self._blocked_before = run.number, 0.0

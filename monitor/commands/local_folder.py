@@ -94,12 +94,14 @@ def exclusively(data_dir: Path) -> Iterator[None]:
 
 
 def is_left(data_dir: Path) -> bool:
-    """Whether `local` lived on a folder, and its process is gone; another one of its number is taken for it."""
+    """Whether `local` lived on a folder, and no process of its number is there; one in a container is not seen."""
     try:
-        process = int((data_dir / _LOCK).read_text())
-    except (OSError, ValueError):
+        os.kill(int((data_dir / _LOCK).read_text()), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError, OverflowError):
         return False
-    return not Path(f"/proc/{process}").exists()
+    return False
 
 
 def refuse_comparison(data_dir: Path, stopping: threading.Event) -> None:

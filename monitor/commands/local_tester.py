@@ -24,9 +24,10 @@ from monitor.loop import Init
 from monitor.model import Run, Workload
 from monitor.node import address_of
 from monitor.observe import InitObserver
-from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource
+from monitor.platforms.builds import BUILDS_FOLDER, REPOSITORY, BuildStore, FileSource
 from monitor.platforms.counted import CountedSource, Looks
 from monitor.platforms.local import NODE_STOP_SECONDS, LocalPlatform, Supervisor
+from monitor.references import ImageReference
 from monitor.settings import LocalSettings
 from monitor.terminal import Reporter, run_text
 from monitor.view import Status
@@ -113,6 +114,8 @@ def local_tester(
         named: how a run is called in what is shown.
     """
     clock, data_dir = SystemClock(), settings.data_dir
+    ledger, volume = patiently_opened(data_dir, stopping), Volume(data_dir)
+    last = ledger.last()
     platform = LocalPlatform(
         data_dir,
         settings.rolling_tag,
@@ -121,13 +124,14 @@ def local_tester(
         settings.network or None,
         settings.settled_sync_mode,
         lambda: f"local-{uuid.uuid4()}",
+        # By it an open run is known that came under another name, such as one that was imported.
+        ImageReference.parse(last.build.image).repository if last else REPOSITORY,
     )
     builds = BuildStore(data_dir / BUILDS_FOLDER)
     activity = Activity()
     source = CountedSource(looks or FileSource(settings.build, builds), "file", activity)
-    ledger, volume = patiently_opened(data_dir, stopping), Volume(data_dir)
     workload_now = platform.workload()
-    _refuse_another_test(ledger.last(), workload_now, data_dir)
+    _refuse_another_test(last, workload_now, data_dir)
     holder = ledger.holder()
     if holder is not None:
         ledger.release(holder.uid)  # the folder is held exclusively: nobody else lives on it

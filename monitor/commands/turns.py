@@ -54,7 +54,7 @@ class Turns:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._plan, self._ledger, self._stopping, self._wall = plan, ledger, stopping, wall
-        self._hindrance = Hindrance(ledger, [plan.old, plan.new], plan.configuration, patience_seconds)
+        self._hindrance = Hindrance(ledger, plan.configuration, patience_seconds)
         self._old_runs = ended_before(ledger)
         self.failure: MonitorError | None = None
 
@@ -131,7 +131,7 @@ class Turns:
         if len(lost) < MOST_LOST:
             return False
         run, name = lost[0], self._plan.name_of(build)
-        of_the_build = run.judged and run.outcome is not Outcome.SUCCEEDED
+        of_the_build = all(each.judged and each.outcome is not Outcome.SUCCEEDED for each in lost)
         kind = MonitorError if of_the_build else NothingToldError
         self.failure = kind(
             f"{len(lost)} runs of the {name} build do not count, the last one, run {run.number}, because of "

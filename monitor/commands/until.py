@@ -48,7 +48,7 @@ class Until:
         again: bool = False,
     ) -> None:
         self._wanted, self._ledger, self._stopping, self._wall = wanted, ledger, stopping, wall
-        self._hindrance = Hindrance(ledger, [wanted.build], wanted.configuration, patience_seconds)
+        self._hindrance = Hindrance(ledger, wanted.configuration, patience_seconds)
         self._old_runs = ended_before(ledger)
         self._again = again
         self.failure: NothingToldError | None = None
@@ -88,15 +88,15 @@ class Until:
         return last if testbed_failed and not self._tried_again(last) else None
 
     def _must_ask(self) -> bool:
-        """Whether nothing is under way, and the tester would wait for another build."""
+        """Whether no run of the build is under way, and none would come by itself."""
         if self._coming():
             return False
         last = self._ledger.last()
-        if last is None or last.open or not alike(last, self._wanted.configuration):
+        if last is None or not alike(last, self._wanted.configuration):
             return False
         build = self._wanted.build
         if last.build.same(build):
-            return last.number <= self._old_runs or not self._tried_again(last)
+            return not last.open and (last.number <= self._old_runs or not self._tried_again(last))
         return self._ledger.judged(build, last.network, last.sync_mode)
 
     def _coming(self) -> bool:

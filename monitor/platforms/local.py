@@ -60,6 +60,7 @@ class LocalPlatform:
         network: str | None,
         sync_mode: SyncMode | None,
         new_uid: Callable[[], str],
+        repository: str = REPOSITORY,
     ) -> None:
         for word in arguments:
             if word.partition("=")[0] in _OWN_FLAGS:
@@ -73,7 +74,7 @@ class LocalPlatform:
         self._file = data_dir / "local.json"
         self._new_uid = new_uid
         self._uid = new_uid()
-        self._unpinned = f"{REPOSITORY}:{rolling_tag}"
+        self._unpinned = f"{repository}:{rolling_tag}"
         container = node_container(self._unpinned, arguments, environment)
         self._configuration = configuration_of(container, network, sync_mode)
         self.http_port = visible_setting(container, "http-port")
