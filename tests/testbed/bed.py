@@ -139,7 +139,7 @@ def bed_of(kubeconfig: str, registry: str, kubernetes_version: str = "") -> Iter
     elif _has_kind():
         with _kind() as bed:
             yield bed
-    elif os.geteuid() == 0 and Path("/etc/debian_version").exists():
+    elif _can_build():
         with _binaries(kubernetes_version or versions[0]) as bed:
             yield bed
     else:
@@ -180,6 +180,10 @@ def _has_kind() -> bool:
     if not (shutil.which("kind") and shutil.which("docker")):
         return False
     return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+
+
+def _can_build() -> bool:
+    return os.geteuid() == 0 and Path("/etc/debian_version").exists()
 
 
 @contextlib.contextmanager
@@ -256,3 +260,15 @@ def _provision(*arguments: str) -> str:
     if done.returncode:
         raise MissingError("the test bed could not be made; see above")
     return done.stdout or ""
+
+
+def main() -> int:
+    """Build beforehand what a bed is made of; where none can be, the tests that need one say so."""
+    if not _has_kind() and _can_build():
+        with contextlib.suppress(MissingError):
+            _provision()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
