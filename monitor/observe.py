@@ -276,7 +276,11 @@ class WaitObserver:
                 self._policy.start_timeout_seconds / 4,
             )
         # While the volume fails the monitor it fails the node too, whose restarts are followed closely then.
-        aged = not self.recorded or now.boot_seconds - self._workload_read_at >= kept_seconds
+        aged = (
+            not self.recorded
+            or self._lags(reading)
+            or now.boot_seconds - self._workload_read_at >= kept_seconds
+        )
         if self._workload is not None and not changed and not aged:
             return self._workload
         try:
@@ -289,6 +293,11 @@ class WaitObserver:
             return self._workload
         self._workload_read_at = now.boot_seconds
         return self._workload
+
+    def _lags(self, reading: NodeReading) -> bool:
+        """Whether something answers while the platform said that the node does not run: it may not know yet."""
+        process = self._workload.process if self._workload else None
+        return process is not None and not process.running and not isinstance(reading, NodeDown)
 
     def _health(self, reading: NodeReading, now: Instant) -> Health:
         match reading:

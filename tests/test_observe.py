@@ -601,6 +601,18 @@ def test_a_restart_of_the_container_counts_once(watch: Watch, edge: Edge) -> Non
     assert [books.node_restarts for books in counted] == [1, 1, 1, 1]
 
 
+def test_a_restart_that_the_platform_tells_late_counts(watch: Watch, edge: Edge) -> None:
+    """The node answers again before its pod says so; its run may end before the pod is looked at again by itself."""
+    edge.pod = restarted(0)
+    watch.books(0, running(5))
+    edge.pod = workload(build(), process=NodeProcess(running=False, restarts=0))
+    watch.books(10, NodeDown(""))
+    watch.books(20, running(0, started=15))
+    edge.pod = restarted(1)
+
+    assert watch.books(30).node_restarts == 1
+
+
 @pytest.mark.parametrize("new_monitor", [False, True], ids=["the same monitor", "a new monitor"])
 def test_a_restart_while_the_platform_was_away_counts_once(
     watch: Watch, edge: Edge, *, new_monitor: bool
