@@ -64,9 +64,11 @@ def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
 
 def _silence_lines(status: Status, *, is_left: bool) -> Iterable[str]:
     """That nobody watches the node."""
-    if is_left and status.tick_at is not None:
+    if status.tick_at is None:
+        return
+    if is_left:
         yield f"monitor   does not run here: what follows is of {time_text(status.tick_at)}"
-    elif status.tick_at is not None and status.at - status.tick_at > SILENT_SECONDS:
+    elif status.at - status.tick_at > SILENT_SECONDS:
         yield f"monitor   silent since {time_text(status.tick_at)}: what follows is as old"
 
 

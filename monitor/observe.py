@@ -275,10 +275,11 @@ class WaitObserver:
                 WORKLOAD_KEPT_SECONDS_WHILE_DOWN,
                 self._policy.start_timeout_seconds / 4,
             )
-        # While the volume fails the monitor it fails the node too, whose restarts are followed closely then.
+        # While the volume fails the monitor it fails the node too, whose restarts are followed closely then.  And what
+        # seems to be another's answer may be the node's, of whose start the platform does not know yet.
         aged = (
             not self.recorded
-            or self._lags(reading)
+            or _is_anothers(reading, self._workload)
             or now.boot_seconds - self._workload_read_at >= kept_seconds
         )
         if self._workload is not None and not changed and not aged:
@@ -293,11 +294,6 @@ class WaitObserver:
             return self._workload
         self._workload_read_at = now.boot_seconds
         return self._workload
-
-    def _lags(self, reading: NodeReading) -> bool:
-        """Whether something answers while the platform said that the node does not run: it may not know yet."""
-        process = self._workload.process if self._workload else None
-        return process is not None and not process.running and not isinstance(reading, NodeDown)
 
     def _health(self, reading: NodeReading, now: Instant) -> Health:
         match reading:
@@ -380,10 +376,15 @@ class WaitObserver:
 
 def _of_workload(reading: NodeReading, workload: Workload | None) -> NodeReading:
     """What answers while the platform, just asked, says that the node does not run, is something else."""
+    if _is_anothers(reading, workload):
+        return NodeDown("the node does not run; what answers in its place is something else")
+    return reading
+
+
+def _is_anothers(reading: NodeReading, workload: Workload | None) -> bool:
+    """Whether something answers while, as the platform said last, the node does not run."""
     process = workload.process if workload else None
-    if process is None or process.running or isinstance(reading, NodeDown):
-        return reading
-    return NodeDown("the node does not run; what answers in its place is something else")
+    return process is not None and not process.running and not isinstance(reading, NodeDown)
 
 
 def _counted(known: Counts, reading: NodeReading, log: NodeLog) -> Counts:

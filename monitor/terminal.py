@@ -135,13 +135,14 @@ class Reporter:
     """Keeps one line of progress current on a terminal; elsewhere prints one at each change, and now and then."""
 
     def __init__(
-        self, console: Console, named: Callable[[Run], str] = run_text, known: Iterable[int] = ()
+        self, console: Console, named: Callable[[Run], str] = run_text, after: float = -math.inf
     ) -> None:
-        """Results are shown but of the runs that are known."""
+        """Results are shown of the runs after that number."""
         self._console, self._named = console, named
         rewritable = console.is_terminal and not console.is_dumb_terminal
         self._live = Live("", console=console, refresh_per_second=4, transient=True) if rewritable else None
-        self._reported = set(known)
+        self._after = after
+        self._reported: set[int] = set()
         self._said: object = None
         self._said_at = -math.inf
 
@@ -165,7 +166,7 @@ class Reporter:
             text = progress_text(status, self._named, self._console.width)
             self._live.update(Text(text, no_wrap=True, overflow="ellipsis"))
         for run in reversed(status.results):
-            if run.number not in self._reported:
+            if run.number > self._after and run.number not in self._reported:
                 self._reported.add(run.number)
                 self._console.print(result_text(run, self._named), soft_wrap=not self._live)
         if self._live:

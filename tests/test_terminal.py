@@ -239,7 +239,7 @@ def test_a_file_gets_a_line_for_each_change_and_each_result_once() -> None:
 
 def test_a_result_that_was_known_before_is_no_news() -> None:
     file = io.StringIO()
-    reporter = Reporter(Console(file=file, width=200), known=[SUCCEEDED.number])
+    reporter = Reporter(Console(file=file, width=200), after=SUCCEEDED.number)
     reporter.report(status(SUCCEEDED, phase=Phase.IDLE))
 
     assert file.getvalue().splitlines() == ["run 1 · 1.14.2 (cccccccc) · idle"]

@@ -21,7 +21,9 @@ from monitor.settings import MarkBaselineSettings, RequestSettings, RerunSetting
 
 def run_rerun(settings: RerunSettings) -> int:
     """Ask for another run."""
-    with closing(open_existing(folder_of(settings))) as ledger:
+    folder = folder_of(settings)
+    copies = folder / BUILDS_FOLDER
+    with closing(open_existing(folder)) as ledger:
         last = ledger.last()
         if last is None:
             raise MonitorError("there is no run yet that could be repeated: the first one comes by itself")
@@ -30,10 +32,9 @@ def run_rerun(settings: RerunSettings) -> int:
             wanted, had = ImageReference.parse(image), ImageReference.parse(last.build.image)
             if wanted.digest is None:
                 raise ConfigurationError(f"{image} is not pinned: name it by digest, as history --json does")
-            copied = (folder_of(settings) / BUILDS_FOLDER).is_dir()
-            if wanted.repository != had.repository and not copied:
+            if wanted.repository != had.repository and not copies.is_dir():
                 raise ConfigurationError(f"{image} is not of {had.repository}, which this tester follows")
-        _refuse_lost_copy(folder_of(settings) / BUILDS_FOLDER, image or last.build.image)
+        _refuse_lost_copy(copies, image or last.build.image)
         ledger.ask(RequestKind.RERUN, image, time.time())
         when = f"once run {last.number}, which is open, has ended" if last.open else "at the next look"
         paused = "; paused until resume, which goes for this too" if ledger.paused() else ""

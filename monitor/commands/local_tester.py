@@ -16,6 +16,7 @@ from monitor.act import Actor
 from monitor.activity import Activity
 from monitor.clock import SystemClock
 from monitor.commands.patience import patiently_opened, tried
+from monitor.commands.same_test import ended_before
 from monitor.commands.watching import Watching, watching
 from monitor.daemon import Job
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
@@ -164,7 +165,7 @@ def local_tester(
             ledger.release(uid)
 
     # What ended before this call is no news; a script that reads the lines must not take it for such.
-    reporter = Reporter(console, named, [run.number for run in ledger.runs(-1) if not run.open])
+    reporter = Reporter(console, named, after=ended_before(ledger))
 
     def more_jobs(load: Callable[[], Status]) -> tuple[Job, ...]:
         report = Job("report", lambda: reporter.report(load()), REPORT_SECONDS)

@@ -23,12 +23,13 @@ WIDE_COLUMNS = 200
 
 def run_status(settings: StatusSettings) -> int:
     """Print what the tester is doing."""
-    ledger = open_read_only(folder_of(settings))
+    folder = folder_of(settings)
+    ledger = open_read_only(folder)
     status = status_of(ledger.snapshot(RESULTS_SHOWN + 1), time.time())
     if settings.json_output:
         print(json.dumps(status_json(status), indent=2))
         return 0
-    for line in status_lines(status, is_left=is_left(folder_of(settings))):
+    for line in status_lines(status, is_left=is_left(folder)):
         print(printable(line))
     return 0
 
@@ -80,10 +81,10 @@ def _refuse_two_ways(settings: HistorySettings) -> None:
 
 
 def _export(ledger: Ledger, path: Path) -> int:
-    from monitor.commands.history_files import export_history  # noqa: PLC0415 - for those who ask for it
+    from monitor.commands.history_files import STANDARD, export_history  # noqa: PLC0415 - for those who ask for it
 
     count = export_history(ledger, path)
-    where = "standard output" if str(path) == "-" else path
+    where = "standard output" if path == STANDARD else path
     print(
         f"{count} runs that have ended, to {where}; history --import takes them into another", file=sys.stderr
     )

@@ -227,8 +227,7 @@ class Ledger:
             return last.build if last else None
         digest = ImageReference.parse(image).digest
         named = Build(image, frozenset({digest} if digest else ()))
-        known = (run.build for run in self.runs(-1) if run.build.same(named))
-        return next(known, named)
+        return next((run.build for run in self.runs_of(named)), named)
 
     def failed_starts(self) -> int:
         """How many of the newest runs, all of one build, ended because the node did not start."""
