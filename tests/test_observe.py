@@ -35,17 +35,9 @@ from monitor.model import (
     RequestKind,
     Workload,
 )
-from monitor.observe import (
-    STALE_AFTER_SECONDS,
-    WORKLOAD_KEPT_SECONDS,
-    WORKLOAD_KEPT_SECONDS_WHILE_DOWN,
-    Freshness,
-    InitObserver,
-    Seen,
-    WaitObserver,
-    freshness_of,
-    health_of,
-)
+from monitor.observe import WORKLOAD_KEPT_SECONDS, InitObserver, Seen, WaitObserver
+from monitor.observe.health import STALE_AFTER_SECONDS, Freshness, freshness_of, health_of
+from monitor.observe.workload import WORKLOAD_KEPT_SECONDS_WHILE_DOWN
 from monitor.readings import COMPARISON
 from monitor.volume import Volume
 

@@ -1,0 +1,179 @@
+"""What `wait-for-completion` decides by: a tick's state, and the open run with its books brought up to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from monitor.decide.vocabulary import Intervention
+from monitor.decide.wait_state import WaitState
+from monitor.errors import MonitorError
+from monitor.ledger import Ledger, recover
+from monitor.model import (
+    Build,
+    Counts,
+    Health,
+    Holder,
+    Instant,
+    NodeLog,
+    NodeReading,
+    Policy,
+    Reason,
+    Run,
+    VolumeReading,
+    Workload,
+)
+from monitor.node_log import NodeLogs
+from monitor.observe.books import Sight, brought_up
+from monitor.observe.health import HealthFollower
+from monitor.observe.workload import WORKLOAD_KEPT_SECONDS, WorkloadFollower
+from monitor.observed_time import observed_interval_seconds
+from monitor.platforms.base import Platform
+from monitor.readings import COMPARISON
+from monitor.regression import usual_duration_seconds
+from monitor.time_outs import blocked_by
+from monitor.volume import free_space
+
+
+class NodeReader(Protocol):
+    """Reads a node; see `node.NodeClient`."""
+
+    def read(self) -> NodeReading:
+        """What it answers now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One tick's observations: the state to decide by, and what to keep of what was read.
+
+    `watched` is the open run with its books brought up to now, where it is this workload's.
+    """
+
+    state: WaitState
+    watched: Run | None
+    counts: Counts
+    health: Health
+    notice: str = ""
+
+
+class WaitObserver:
+    """Reads the state of a tick, and brings the open run's books up to it."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        ledger: Ledger,
+        node: NodeReader,
+        policy: Policy,
+        clock: Callable[[], Instant],
+        data_dir: Path,
+        workload_kept_seconds: float = WORKLOAD_KEPT_SECONDS,
+        free: Callable[[Path], tuple[int, int]] = free_space,
+    ) -> None:
+        self._ledger, self._node, self._free = ledger, node, free
+        self._policy, self._clock, self._data_dir = policy, clock, data_dir
+        self._workload = WorkloadFollower(platform, policy, workload_kept_seconds)
+        self._health = HealthFollower()
+        self._logs = NodeLogs(data_dir / "avalanchego" / "logs")
+        self._previous: Instant | None = None
+        self._other: tuple[Holder, float] | None = None
+        self._baseline: tuple[tuple[int, int], float | None] | None = None
+        self.volume: VolumeReading | None = None
+        self.newest: Build | None = None
+        self.recorded = True
+
+    def look(self) -> Seen:
+        """Read everything once."""
+        reading = self._node.read()
+        now = self._clock()
+        # While the volume fails the monitor it fails the node too, whose restarts are followed closely then.
+        workload = self._workload.workload(reading, now, closely=not self.recorded)
+        reading = self._workload.of_the_node(reading, now)
+        health = self._health.health(reading, now)
+        held_by = self._held_by(workload.uid, now) if workload else None
+        if workload is not None:
+            recover(self._ledger, self._data_dir, workload, self._policy.testbed)
+        last, watched = self._ledger.last(), None
+        counts: Counts = {}
+        interval_seconds = observed_interval_seconds(self._previous, now, self._policy.tick_seconds)
+        self._previous = now
+        log = self._logs.read() if last and last.open else NodeLog()
+        if last and last.open and held_by is None and (workload is None or last.is_of(workload)):
+            answers = self._workload.error is None
+            sight = Sight(now, interval_seconds, reading, health, log, workload, answers, self.recorded)
+            last, counts = brought_up(last, self._ledger.counts(last), sight)
+            watched = last
+        state = self._state(now, workload, held_by, last, reading, log)
+        notice = str(self._workload.error) if self._workload.error else ""
+        return Seen(state, watched, counts, health, notice)
+
+    def _state(
+        self,
+        now: Instant,
+        workload: Workload | None,
+        held_by: str | None,
+        last: Run | None,
+        reading: NodeReading,
+        log: NodeLog,
+    ) -> WaitState:
+        ledger, newest = self._ledger, self.newest
+        stray = ledger.intervened_at(Intervention.RECREATE_STRAY)
+        return WaitState(
+            now=now,
+            policy=self._policy,
+            workload=workload,
+            held_by=held_by,
+            last=last,
+            clearing=ledger.clearing(),
+            attempt=ledger.attempt(),
+            node=reading,
+            volume=self._current_volume(),
+            newest=newest,
+            newest_judged=newest is not None
+            and workload is not None
+            and ledger.judged(newest, workload.network, workload.sync_mode),
+            seconds_since_stray_recreation=None if stray is None else abs(now.wall - stray),
+            log=log,
+            blocked=blocked_by(reading),
+            paused=ledger.paused(),
+            requested=ledger.requested(),
+            failed_starts=ledger.failed_starts() if last and last.reason is Reason.NOT_STARTED else 0,
+            baseline_seconds=self._baseline_seconds(last) if last and last.open else None,
+        )
+
+    def _current_volume(self) -> VolumeReading | None:
+        """As last measured, with what is free now: to measure the data takes long, and a volume fills quickly."""
+        if self.volume is None:
+            return None
+        try:
+            size_bytes, available_bytes = self._free(self._data_dir)
+        except MonitorError:
+            return self.volume
+        return replace(self.volume, size_bytes=size_bytes, available_bytes=available_bytes)
+
+    def _baseline_seconds(self, run: Run) -> float | None:
+        """How long runs like this one usually are active; while it is open, only a mark changes that.
+
+        Of two builds in turns nothing is usual.
+        """
+        key = (run.number, self._ledger.baseline_begins())
+        if self._baseline is None or self._baseline[0] != key:
+            # A quarter of a tick's time, where sixty runs are compared: not in every tick.
+            compares = self._ledger.reading(COMPARISON) is not None
+            self._baseline = (key, None if compares else usual_duration_seconds(self._ledger.successes(run)))
+        return self._baseline[1]
+
+    def _held_by(self, uid: str, now: Instant) -> str | None:
+        """Another holder that still beats; one that fell silent is followed as holder."""
+        holder = self._ledger.holder()
+        if holder is None or holder.uid == uid:
+            self._other = None
+            return None
+        if self._other is None or self._other[0] != holder:
+            self._other = (holder, now.boot_seconds)
+        if now.boot_seconds - self._other[1] >= self._policy.holder_timeout_seconds:
+            return None
+        return holder.uid

@@ -1,0 +1,66 @@
+"""What runs, as its platform says: asked seldom, for each question costs the API server one request."""
+
+from __future__ import annotations
+
+from monitor.errors import MonitorError
+from monitor.model import Instant, NodeAnswering, NodeDown, NodeReading, Policy, Workload
+from monitor.platforms.base import Platform
+
+WORKLOAD_KEPT_SECONDS = 600.0
+# While the node does not answer, what its platform says of it is all there is.
+WORKLOAD_KEPT_SECONDS_WHILE_DOWN = 30.0
+RETRY_SECONDS = 60.0
+
+
+class WorkloadFollower:
+    """Keeps what the platform said last; `error` is why it did not answer when it was asked last."""
+
+    def __init__(self, platform: Platform, policy: Policy, kept_seconds: float) -> None:
+        self._platform, self._policy, self._kept_seconds = platform, policy, kept_seconds
+        self._workload: Workload | None = None
+        self._read_at = float("-inf")
+        self._node_seen: tuple[type, float | None] | None = None
+        self.error: MonitorError | None = None
+
+    def workload(self, reading: NodeReading, now: Instant, *, closely: bool) -> Workload | None:
+        """What runs; asked again when the node came, went or restarted, else seldom, unless followed closely."""
+        metrics = reading.metrics if isinstance(reading, NodeAnswering) else None
+        seen = (type(reading), metrics.process_started_at if metrics else None)
+        changed, self._node_seen = seen != self._node_seen, seen
+        kept_seconds = self._kept_seconds
+        if isinstance(reading, NodeDown):
+            kept_seconds = min(
+                kept_seconds,
+                WORKLOAD_KEPT_SECONDS_WHILE_DOWN,
+                self._policy.start_timeout_seconds / 4,
+            )
+        # What seems to be another's answer may be the node's, of whose start the platform does not know yet.
+        aged = (
+            closely
+            or _is_anothers(reading, self._workload)
+            or now.boot_seconds - self._read_at >= kept_seconds
+        )
+        if self._workload is not None and not changed and not aged:
+            return self._workload
+        try:
+            self._workload = self._platform.workload()
+            self.error = None
+        except MonitorError as error:
+            self.error = error
+            # It may take a minute to find out that nobody answers: not in every tick.
+            self._read_at = now.boot_seconds - kept_seconds + min(kept_seconds, RETRY_SECONDS)
+            return self._workload
+        self._read_at = now.boot_seconds
+        return self._workload
+
+    def of_the_node(self, reading: NodeReading, now: Instant) -> NodeReading:
+        """The reading, unless the platform, asked just `now`, says that the node does not run."""
+        if self._read_at == now.boot_seconds and _is_anothers(reading, self._workload):
+            return NodeDown("the node does not run; what answers in its place is something else")
+        return reading
+
+
+def _is_anothers(reading: NodeReading, workload: Workload | None) -> bool:
+    """Whether something answers while, as the platform said last, the node does not run."""
+    process = workload.process if workload else None
+    return process is not None and not process.running and not isinstance(reading, NodeDown)
