@@ -23,7 +23,7 @@ from monitor.errors import ConfigurationError
 from monitor.flags import parse
 from monitor.ledger import open_ledger
 from monitor.model import Outcome, Reason, RequestKind
-from monitor.platforms.local import NODE_STOP_SECONDS
+from monitor.platforms.supervisor import NODE_STOP_SECONDS
 from monitor.settings import LocalSettings
 
 # The gap must be seen beside the starts of programs, while all stories are told at once.

@@ -27,7 +27,8 @@ from monitor.node import address_of
 from monitor.observe import InitObserver
 from monitor.platforms.builds import BUILDS_FOLDER, REPOSITORY, BuildStore, FileSource
 from monitor.platforms.counted import CountedSource, Looks
-from monitor.platforms.local import NODE_STOP_SECONDS, LocalPlatform, Supervisor
+from monitor.platforms.local import LocalPlatform
+from monitor.platforms.supervisor import NODE_STOP_SECONDS, Supervisor
 from monitor.references import ImageReference
 from monitor.settings import LocalSettings
 from monitor.terminal import Reporter, run_text
