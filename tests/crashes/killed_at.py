@@ -2,7 +2,7 @@
 
 A crossing is the moment right before or right after something that changes state: a decision recorded in the
 ledger, the details file, a write to the API server, the clearing of the node's data and its parts.  The program
-is not changed for it: Python's own profile hook watches for these functions.  Crossings are counted over all
+is not changed for it: Python's own trace hook watches for these functions.  Crossings are counted over all
 processes of a scenario by the lines of one file.
 
 usage: killed_at.py CROSSINGS-FILE N COMMAND [FLAGS...]      N = 0: never
@@ -15,8 +15,10 @@ import shutil
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, FrameType
+from typing import Any
 
 from monitor import cli
 from monitor.cluster import Cluster
@@ -32,30 +34,41 @@ WATCHED: dict[CodeType, str] = {
     Cluster.create_pod.__code__: "create pod",
     Cluster.delete_pod.__code__: "delete pod",
     Volume.clear.__code__: "clear",
+    Path.rename.__code__: "rename",
+    Path.replace.__code__: "replace",
 }
-SYSTEM_CALLS = {os.rename: "rename", os.replace: "replace"}
 # A plain function or, from Python 3.12 on, an instance with a `__call__`.
 _REMOVE = getattr(shutil.rmtree, "__code__", None) or type(shutil.rmtree).__call__.__code__
 WATCHED[_REMOVE] = "remove"
+# Each tick does these, too.
+INSIDE_DECISION = {"details", "replace"}
+LocalTrace = Callable[[FrameType, str, object], Any]
 
 
 class Killer:
-    """The profile hook: it writes each crossing down and ends the process at the one that is asked for."""
+    """The trace hook: it writes each crossing down and ends the process at the one that is asked for."""
 
     def __init__(self, crossings: Path, fatal: int, command: str) -> None:
         self._crossings, self._fatal, self._command = crossings, fatal, command
         self._lock = threading.Lock()
         self._deciding = threading.local()
 
-    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
-        match event:
-            case "call" | "return" if (what := WATCHED.get(frame.f_code)) is not None:
-                self._function(what, frame, event)
-            case "c_call" | "c_return" if (call := SYSTEM_CALLS.get(argument)) is not None:  # type: ignore[call-overload]
-                self._cross("before" if event == "c_call" else "after", call, inside_decision=True)
+    def __call__(self, frame: FrameType, _event: str, _argument: object) -> LocalTrace | None:
+        """Called for each function that is called; of most it wants to hear no more, which keeps it quick."""
+        what = WATCHED.get(frame.f_code)
+        if what is None:
+            return None
+        self._function(what, frame, before=True)
+        frame.f_trace_lines = False
 
-    def _function(self, what: str, frame: FrameType, event: str) -> None:
-        before = event == "call"
+        def returned(frame: FrameType, event: str, _argument: object) -> LocalTrace:
+            if event == "return":
+                self._function(what, frame, before=False)
+            return returned
+
+        return returned
+
+    def _function(self, what: str, frame: FrameType, *, before: bool) -> None:
         if what == "record":
             decided = " + ".join(type(each).__name__ for each in frame.f_locals.get("decided", ()))
             self._deciding.now = bool(decided)
@@ -64,11 +77,11 @@ class Killer:
             if not before:
                 self._deciding.now = False
             return
-        self._cross("before" if before else "after", what, inside_decision=what == "details")
+        self._cross("before" if before else "after", what, inside_decision=what in INSIDE_DECISION)
 
     def _cross(self, side: str, what: str, *, inside_decision: bool = False) -> None:
         """Count it; what each tick does anyway counts only where a decision is recorded."""
-        if inside_decision and not getattr(self._deciding, "now", False) and what != "rename":
+        if inside_decision and not getattr(self._deciding, "now", False):
             return
         with self._lock:
             with self._crossings.open("a") as file:
@@ -81,8 +94,8 @@ def main() -> int:
     """Run the command under the hook."""
     crossings, fatal, arguments = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     killer = Killer(crossings, fatal, arguments[0])
-    threading.setprofile(killer)
-    sys.setprofile(killer)
+    threading.settrace(killer)
+    sys.settrace(killer)
     return cli.main(arguments)
 
 
