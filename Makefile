@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 .DEFAULT_GOAL := help
-.PHONY: help demo test static testbed waiting lint unit crash fault fault-matrix chart browser cluster servers screenshots generate bench-regression bench-comparison bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster image-size format lock clean
+.PHONY: help demo test static testbed lint unit crash fault fault-matrix chart browser cluster servers screenshots generate bench-regression bench-comparison bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster image-size format lock clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -10,21 +10,18 @@ help: ## list what there is to make
 demo: $(VENV)/demo ## watch the whole lifecycle on a simulated node, in about a minute (make demo ARGS=--keep stays)
 	@$(VENV)/bin/python -m monitor demo $(ARGS)
 
-# What takes long to build where nothing is cached is built beside the tests that watch no clock; what waits more than it
-# works waits together.
+# What takes long to build where nothing is cached is built beside the tests that watch no clock.  The last two wait more
+# than they work, so they wait together.
 test: $(VENV)/test ## all of it: what lint, unit, chart, browser, crash, fault, servers and cluster do
 	+$(MAKE) --jobs=2 testbed static
-	+$(MAKE) crash
-	+$(MAKE) --jobs=2 cluster waiting
+	+$(MAKE) browser crash fault
+	+$(MAKE) --jobs=2 servers cluster
 
 static: ## lint, unit and chart, one after the other
 	+$(MAKE) --jobs=1 lint unit chart
 
-waiting: ## browser, fault and servers, one after the other
-	+$(MAKE) --jobs=1 browser fault servers
-
-testbed: $(VENV)/test ## build the Kubernetes of the end-to-end tests, once (20 minutes; root on Debian)
-	PYTHONPATH=tests $(VENV)/bin/python -m testbed.bed
+testbed: $(VENV)/test ## install and build what the tests of browser, servers and cluster run, once (25 minutes; root on Debian)
+	PYTHONPATH=tests $(VENV)/bin/python -m testbed.beforehand
 
 lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 	$(VENV)/bin/ruff check .

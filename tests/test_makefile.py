@@ -33,8 +33,11 @@ def test_every_suite_is_run_by_make_test() -> None:
     suites = set(re.findall(r"--ignore=(tests/[a-z0-9]+)", RECIPES["unit"]))
     folders = {f"tests/{path.parent.name}" for path in PROJECT.glob("tests/*/test_*.py")}
     assert suites == folders, "what is in a folder of its own is a suite of its own"
-    recipes = "".join(RECIPES[each] for each in ("test", "static", "waiting"))
-    called = re.findall(r"\$\(MAKE\)(?: --jobs=\d)? (.+)", recipes)
-    targets = [target for line in called for target in line.split()]
-    run = {suite for target in targets for suite in re.findall(r"tests/[a-z0-9]+", RECIPES[target])}
+    run = {suite for target in reached("test") for suite in re.findall(r"tests/[a-z0-9]+", RECIPES[target])}
     assert suites <= run
+
+
+def reached(target: str) -> set[str]:
+    """The targets that are made with this one, by its recipe and theirs."""
+    called = re.findall(r"\$\(MAKE\)(?: --jobs=\d)? (.+)", RECIPES[target])
+    return {target}.union(*(reached(each) for line in called for each in line.split()))

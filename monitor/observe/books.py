@@ -13,6 +13,8 @@ from monitor.model import (
     NodeAnswering,
     NodeDown,
     NodeLog,
+    NodeMetrics,
+    NodeProcess,
     NodeReading,
     Run,
     Workload,
@@ -39,6 +41,16 @@ class Sight:
     platform_answers: bool
     recorded: bool
 
+    @property
+    def metrics(self) -> NodeMetrics | None:
+        """What the node told by its metrics page."""
+        return self.reading.metrics if isinstance(self.reading, NodeAnswering) else None
+
+    @property
+    def process(self) -> NodeProcess | None:
+        """What the platform says of the node's process."""
+        return self.workload.process if self.workload else None
+
 
 def brought_up(run: Run, known: Counts, sight: Sight) -> tuple[Run, Counts]:
     """The run and its counters after one more tick; `known` are those before it."""
@@ -54,23 +66,21 @@ def brought_up(run: Run, known: Counts, sight: Sight) -> tuple[Run, Counts]:
 
 def _counted(known: Counts, sight: Sight) -> Counts:
     counters = dict(stored_blocks(sight.log))
-    if isinstance(sight.reading, NodeAnswering) and sight.reading.metrics:
-        counters |= sight.reading.metrics.counters
+    if sight.metrics:
+        counters |= sight.metrics.counters
     return added_up(known, counters)
 
 
 def _times(books: Bookkeeping, sight: Sight) -> Bookkeeping:
-    """Observed, active and blocked time, and restarts."""
-    reading, workload = sight.reading, sight.workload
-    metrics = reading.metrics if isinstance(reading, NodeAnswering) else None
-    process = workload.process if workload else None
+    """Observed, active and blocked time, the healthy streak, the process and its restarts."""
+    reading, metrics, process = sight.reading, sight.metrics, sight.process
     blocked = bool(blocked_by(reading))
     books = advanced(
         books,
         sight.now,
         0.0 if blocked else sight.interval_seconds,
         metrics.process_started_at if metrics else None,
-        workload.uid if workload else None,
+        sight.workload.uid if sight.workload else None,
         sight.health,
         restarts=process.restarts if process else None,
         blocked=blocked,
@@ -85,14 +95,13 @@ def _times(books: Bookkeeping, sight: Sight) -> Bookkeeping:
 
 
 def _clocks(books: Bookkeeping, known: Counts, counts: Counts, sight: Sight) -> Bookkeeping:
-    """The clocks of the time-outs, which stand still while the network is away."""
-    reading, log, process = sight.reading, sight.log, sight.workload.process if sight.workload else None
-    metrics = reading.metrics if isinstance(reading, NodeAnswering) else None
-    written = metrics.disk_write_bytes if metrics else None
+    """The clocks of the time-outs, which stand still while the network is away, and what they compare with."""
+    reading, log = sight.reading, sight.log
+    written = sight.metrics.disk_write_bytes if sight.metrics else None
     chains = chains_at_work(counts, log)
     signs = signs_of(
         reading,
-        process if sight.platform_answers else None,
+        sight.process if sight.platform_answers else None,
         sight.health,
         progressed=progressed(known, counts, chains),
         works=written is not None and written > books.disk_write_bytes and works(log, chains),

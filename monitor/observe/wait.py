@@ -102,8 +102,16 @@ class WaitObserver:
         self._previous = now
         log = self._logs.read() if last and last.open else NodeLog()
         if last and last.open and held_by is None and (workload is None or last.is_of(workload)):
-            answers = self._workload.error is None
-            sight = Sight(now, interval_seconds, reading, health, log, workload, answers, self.recorded)
+            sight = Sight(
+                now,
+                interval_seconds,
+                reading,
+                health,
+                log,
+                workload,
+                platform_answers=self._workload.error is None,
+                recorded=self.recorded,
+            )
             last, counts = brought_up(last, self._ledger.counts(last), sight)
             watched = last
         state = self._state(now, workload, held_by, last, reading, log)

@@ -54,7 +54,7 @@ class WorkloadFollower:
         return self._workload
 
     def of_the_node(self, reading: NodeReading, now: Instant) -> NodeReading:
-        """The reading, unless the platform, asked just `now`, says that the node does not run."""
+        """The reading, unless the platform, asked at `now` for its workload, says that the node does not run."""
         if self._read_at == now.boot_seconds and _is_anothers(reading, self._workload):
             return NodeDown("the node does not run; what answers in its place is something else")
         return reading

@@ -25,21 +25,22 @@ from monitor.cluster import Cluster
 from monitor.ledger import Ledger, details
 from monitor.volume import Volume
 
-WATCHED: dict[CodeType, str] = {
-    Ledger.record.__code__: "record",
-    Ledger.release.__code__: "release",
-    details.write_details.__code__: "details",
-    Cluster.pin.__code__: "pin",
-    Cluster.tell.__code__: "tell",
-    Cluster.create_pod.__code__: "create pod",
-    Cluster.delete_pod.__code__: "delete pod",
-    Volume.clear.__code__: "clear",
-    Path.rename.__code__: "rename",
-    Path.replace.__code__: "replace",
+_CODES: dict[str, CodeType] = {
+    "record": Ledger.record.__code__,
+    "release": Ledger.release.__code__,
+    "details": details.write_details.__code__,
+    "pin": Cluster.pin.__code__,
+    "tell": Cluster.tell.__code__,
+    "create pod": Cluster.create_pod.__code__,
+    "delete pod": Cluster.delete_pod.__code__,
+    "clear": Volume.clear.__code__,
+    "rename": Path.rename.__code__,
+    "replace": Path.replace.__code__,
+    # A plain function or, from Python 3.12 on, an instance with a `__call__`.
+    "remove": getattr(shutil.rmtree, "__code__", None) or type(shutil.rmtree).__call__.__code__,
 }
-# A plain function or, from Python 3.12 on, an instance with a `__call__`.
-_REMOVE = getattr(shutil.rmtree, "__code__", None) or type(shutil.rmtree).__call__.__code__
-WATCHED[_REMOVE] = "remove"
+# By identity: a hash of a code is one of its whole content, too slow for every call.
+WATCHED = {id(code): what for what, code in _CODES.items()}
 # Each tick does these, too.
 INSIDE_DECISION = {"details", "replace"}
 LocalTrace = Callable[[FrameType, str, object], Any]
@@ -55,7 +56,7 @@ class Killer:
 
     def __call__(self, frame: FrameType, _event: str, _argument: object) -> LocalTrace | None:
         """Called for each function that is called; of most it wants to hear no more, which keeps it quick."""
-        what = WATCHED.get(frame.f_code)
+        what = WATCHED.get(id(frame.f_code))
         if what is None:
             return None
         self._function(what, frame, before=True)

@@ -149,6 +149,16 @@ def bed_of(kubeconfig: str, registry: str, kubernetes_version: str = "") -> Iter
         )
 
 
+def build() -> None:
+    """Build what a cluster is made of, where one would be made of binaries.
+
+    Raises:
+        MissingError: that failed.
+    """
+    if not _has_kind() and _can_build():
+        _provision()
+
+
 def history() -> Path:
     """The folder of the network with a history, once a bed was made; see make_history.py."""
     return Path(_provision("--where-history").strip())
@@ -260,15 +270,3 @@ def _provision(*arguments: str) -> str:
     if done.returncode:
         raise MissingError("the test bed could not be made; see above")
     return done.stdout or ""
-
-
-def main() -> int:
-    """Build beforehand what a bed is made of; where none can be, the tests that need one say so."""
-    if not _has_kind() and _can_build():
-        with contextlib.suppress(MissingError):
-            _provision()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -38,7 +38,7 @@ go_is_here() {
 # Nobody debugs what is built here; without what a debugger wants, building takes an eighth less time.
 # usage: go_build ARGUMENT...      as of go build
 go_build() {
-  GOTOOLCHAIN=local go build -trimpath -gcflags=all=-dwarf=false "$@"
+  go build -trimpath -gcflags=all=-dwarf=false "$@"
 }
 
 # Until the script ends nothing else fills the cache: what is unfinished there was left by a killed run.
