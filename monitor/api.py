@@ -30,6 +30,7 @@ def run_json(run: Run) -> JsonObject:
         "lastProgressAt": run.bookkeeping.progress_at,
         "recovered": run.recovered,
         "settingsChanged": run.settings_changed,
+        "stateSynced": run.bookkeeping.state_synced,
     }
 
 
@@ -60,6 +61,10 @@ def status_json(status: Status) -> JsonObject:
         if status.node
         else None,
         "stalled": status.progress.stalled if status.progress else None,
+        "stalledChain": status.run.bookkeeping.stalled_chain or None
+        if status.run and status.run.open
+        else None,
+        "progressUnknown": status.progress.unknown if status.progress else None,
         "late": status.late,
         "baselineBeginsWithRun": status.baseline_begins or None,
         "regressions": {measure: _regression_json(each) for measure, each in status.regressions.items()},

@@ -10,11 +10,14 @@ from monitor.texts import (
     LATE,
     MEASURES,
     PAUSED,
+    PROGRESS_UNKNOWN,
     SILENT_SECONDS,
     active_seconds,
     blocks_text,
     build_text,
+    chain_name,
     chain_text,
+    left_text,
     outcome_text,
     regression_text,
     size_text,
@@ -83,13 +86,20 @@ def _asked_lines(status: Status) -> Iterable[str]:
 
 def _chain_lines(status: Status) -> Iterable[str]:
     logs = status.progress.chains if status.progress else {}
-    counted = {chain for chain, signal in status.counts if signal.startswith("blocks_")}
+    counted = {
+        chain
+        for chain, signal in status.counts
+        if signal in {"blocks_fetched", "blocks_accepted", "leaves_synced"}
+    }
     for chain in sorted(counted | set(logs)):
         told = [
             blocks_text(chain, status.counts),
             chain_text(logs[chain]) if chain in logs else "",
+            left_text(logs[chain], status.at) if chain in logs else "",
         ]
-        yield f"chain {chain}   {' · '.join(filter(None, told))}"
+        yield f"chain {chain_name(chain)}   {' · '.join(filter(None, told))}"
+    if status.progress and status.progress.unknown:
+        yield f"progress  {PROGRESS_UNKNOWN}"
     if status.progress and status.progress.stalled and status.run:
         since = time_text(status.run.bookkeeping.progress_at) or "the run's start"
         yield f"stalled   no progress since {since}"

@@ -180,10 +180,14 @@ class Tick:
             )
         }
         if seen.watched is not None:
-            idle_seconds = seen.watched.bookkeeping.idle_seconds
+            books, warning_seconds = seen.watched.bookkeeping, self._policy.stall_warning_seconds
             readings["progress"] = progress_reading(
                 seen.watched.number,
-                ProgressStatus(state.log.chains, idle_seconds >= self._policy.stall_warning_seconds),
+                ProgressStatus(
+                    {name: watch.log for name, watch in books.chains.items() if watch.log is not None},
+                    stalled=books.idle_seconds >= warning_seconds,
+                    unknown=books.unknown_seconds >= warning_seconds,
+                ),
             )
         quiet = decision.message if decision.phase is None else ""
         readings["notice"] = {"message": seen.notice or quiet}

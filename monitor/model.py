@@ -41,6 +41,7 @@ class Reason(StrEnum):
     UNHEALTHY = "unhealthy"
     STALLED = "stalled"
     DEADLINE = "deadline"
+    OUTDATED = "outdated"
     DISK_FULL = "disk_full"
     NOT_STARTED = "not_started"
     MISCONFIGURED = "misconfigured"
@@ -216,6 +217,65 @@ class HealthyStreak:
     observed_seconds: float = 0.0
 
 
+class ChainActivity(StrEnum):
+    """The stage that a chain is in, by the last line of its log that names one."""
+
+    FETCHING = "fetching"
+    COMPACTING = "compacting"
+    EXECUTING = "executing"
+    SYNCING_STATE = "syncing_state"
+    TRANSITIONING = "transitioning"
+    WAITING = "waiting"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLog:
+    """What one chain's log says of the process that wrote it last.
+
+    `ratio` (0 to 1) and `end_at` (Unix seconds) are the node's own estimate for the stage.  `progress` is the last
+    line that shows progress, `summary` the last one with which a state sync began; both empty where there is none.
+    `skipped`: the state sync was skipped.  `transitioned`: the chain now runs on SAE.
+    `written_at` is when the file changed last, in Unix seconds.
+    """
+
+    activity: ChainActivity
+    ratio: float | None = None
+    end_at: float | None = None
+    progress: str = ""
+    summary: str = ""
+    skipped: bool = False
+    transitioned: bool = False
+    written_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChainWatch:
+    """One chain of an open run, in the node's current process.
+
+    `log` is what the chain said last.  `visible`: a signal of its stage can be read, so that standing still would
+    be seen.  `idle_seconds` is observed time without progress while the chain was at work and visible.
+    """
+
+    log: ChainLog | None = None
+    visible: bool = False
+    idle_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How long the network has refused the node because it runs newer builds.
+
+    `line` is the last line of the node's log that says so, `age_seconds` the observed time since it appeared.
+    `is_fresh`: it appeared while the node had no peers, and not too long ago.
+    """
+
+    line: str = ""
+    is_fresh: bool = False
+    age_seconds: float = 0.0
+    refused_seconds: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Bookkeeping:
     """What is counted while a run is open, so that a restart of anything loses none of it.
@@ -223,6 +283,12 @@ class Bookkeeping:
     `accounted_boot_seconds` on `boot_id` is the moment up to which `active_seconds` is complete.
     `process_start_boot_seconds` is when the node's process, last seen, began; `process_uid` is the workload
     it was seen in.
+
+    `idle_seconds` is the stall clock: for how long `stalled_chain` (empty: the node as a whole) has made no
+    progress.  `unknown_seconds` is for how long progress could not be seen.  `usage_mark_bytes` is the disk usage
+    from which growth is measured.  `execution_targets` are the heights that chains on SAE must have executed before
+    the node counts as healthy.  `state_synced` is whether the C-Chain synced its state (`None`: unknown),
+    `state_summary` the log line with which the state sync began.
     """
 
     boot_id: str = ""
@@ -243,6 +309,15 @@ class Bookkeeping:
     unhealthy_seconds: float = 0.0
     blocked_seconds: float = 0.0
     disk_write_bytes: float = 0.0
+    chains: Mapping[str, ChainWatch] = field(default_factory=dict)
+    stalled_chain: str = ""
+    unknown_seconds: float = 0.0
+    usage_mark_bytes: int | None = None
+    refusal: Refusal = field(default_factory=Refusal)
+    execution_targets: Mapping[str, float] = field(default_factory=dict)
+    state_synced: bool | None = None
+    state_summary: str = ""
+    state_sync_restarted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,45 +465,28 @@ class NodeMetrics:
     """What is read from `/ext/metrics`.
 
     `process_started_at` is in Unix seconds by the node's clock.  `counters` maps (chain, signal) to the
-    counter's value, which begins at 0 again with every process; see `progress` for the signals.
+    counter's value; see `chain_signals` for the signals.  `queued_blocks` maps a chain on SAE to the number of
+    accepted blocks that it has not executed yet.
     """
 
     process_started_at: float | None
     counters: Mapping[tuple[str, str], float] = field(default_factory=dict)
     peers: int | None = None
     disk_write_bytes: float | None = None
-
-
-class ChainActivity(StrEnum):
-    """What a chain does, by the last line of its log that says so."""
-
-    FETCHING = "fetching"
-    COMPACTING = "compacting"
-    EXECUTING = "executing"
-    SYNCING_STATE = "syncing_state"
-    WAITING = "waiting"
-    DONE = "done"
-
-
-@dataclass(frozen=True, slots=True)
-class ChainLog:
-    """What one chain's log says: `blocks_stored` is how many it has fetched in all, over restarts.
-
-    `ratio` (0 to 1) and `end_at` (Unix seconds) are the node's own estimate for what it does now.
-    """
-
-    activity: ChainActivity
-    blocks_stored: int | None = None
-    ratio: float | None = None
-    end_at: float | None = None
+    queued_blocks: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class NodeLog:
-    """What the node's log files say: each chain's last words, and the last line of level FATAL, if any."""
+    """What the node's log files say: each chain's last words, and the last line of level FATAL, if any.
+
+    `newer_peer` is the last line about a peer that runs a newer build, `newer_version` that build's version.
+    """
 
     chains: Mapping[str, ChainLog] = field(default_factory=dict)
     fatal: str = ""
+    newer_peer: str = ""
+    newer_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

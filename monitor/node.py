@@ -13,6 +13,7 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError, NewConnectionError
 
 from monitor.bounded_http import BoundedPool, Bounds, body_of
+from monitor.chain_signals import CHAIN_NAME, COUNTERS, QUEUED_BLOCKS, Counter, Merge
 from monitor.errors import ConfigurationError
 from monitor.model import (
     HealthReport,
@@ -44,26 +46,21 @@ PIECE_BYTES = 64 << 10
 _CALLS = 4
 _NOTHING = NodeAnswering(health=None, bootstrapped=None, identity=None, metrics=None)
 
-_SIGNALS = {
-    "avalanche_snowman_bs_fetched": "blocks_fetched",
-    "avalanche_snowman_bs_accepted": "blocks_accepted",
-    "avalanche_avalanche_bs_fetched_vts": "vertices_fetched",
-    "avalanche_avalanche_bs_accepted_vts": "vertices_accepted",
-    "avalanche_avalanche_bs_fetched_txs": "transactions_fetched",
-    "avalanche_avalanche_bs_accepted_txs": "transactions_accepted",
-    "avalanche_evm_eth_state_sync_total_leafs": "leaves_synced",
-    "avalanche_proposervm_last_accepted_timestamp": "chain_time",
-}
 _NAME_CHARACTERS = 100
 _PROCESS_START = "avalanche_process_process_start_time_seconds"
 _PEERS = "avalanche_network_peers"
 _WRITTEN = "avalanche_system_resources_num_disk_write_bytes"
 # What the checks of chains and network say when the network is away (avalanchego snow/networking, network).
 _ISOLATED = re.compile(r"not connected to (enough stake|a minimum of)")
+MAX_CHAINS = 16
+_PRIMARY_CHAINS = frozenset({"P", "X", "C"})
+_NAMES = "|".join(
+    [*(counter.pattern for counter in COUNTERS), QUEUED_BLOCKS, _PROCESS_START, _PEERS, _WRITTEN]
+)
 # The page has thousands of lines: this picks the needed ones in one pass, without splitting it.
 _WANTED_LINE = re.compile(
-    rb'^(%b)(?:\{(?:block_type="[a-z]{1,20}",)?(?:chain="([PXC])"|processID="[0-9]{1,20}")\})?'
-    rb"[ \t]+([0-9.eE+-]{1,40})[ \t]*\r?$" % "|".join([*_SIGNALS, _PROCESS_START, _PEERS, _WRITTEN]).encode(),
+    rb'^(%b)(?:\{(?:block_type="[a-z]{1,20}",)?(?:chain="(%b)"|processID="[0-9]{1,20}")\})?'
+    rb"[ \t]+([0-9.eE+-]{1,40})[ \t]*\r?$" % (_NAMES.encode(), CHAIN_NAME.encode()),
     re.MULTILINE,
 )
 
@@ -271,22 +268,58 @@ def _metrics(answer: _Answer | None) -> NodeMetrics | None:
         return None
     started_at, peers, written = None, None, None
     counters: dict[tuple[str, str], float] = {}
+    queued: dict[str, float] = {}
     for line in _WANTED_LINE.finditer(answer.body):
-        name, chain, value = line[1].decode(), (line[2] or b"").decode(), _number(line[3])
+        name, chain, value = line[1], (line[2] or b"").decode(), _number(line[3])
         if value is None:
             continue
-        if name in _SIGNALS and chain:
-            key = (chain, _SIGNALS[name])
-            counters[key] = max(value, counters.get(key, 0.0))  # one of several kinds of block is the last
-        elif name == _WRITTEN:
+        if chain:
+            _count(counters, queued, _counter(name), chain, value)
+        elif name == _WRITTEN.encode():
             written = (written or 0.0) + value
-        elif name == _PROCESS_START:
+        elif name == _PROCESS_START.encode():
             started_at = value
-        elif name == _PEERS:
+        elif name == _PEERS.encode():
             peers = int(value)
     if started_at is None and peers is None and not counters:
         return None
-    return NodeMetrics(started_at, counters, peers, written)
+    chains = _first_chains({chain for chain, _ in counters} | queued.keys())
+    return NodeMetrics(
+        started_at,
+        {key: value for key, value in counters.items() if key[0] in chains},
+        peers,
+        written,
+        {chain: value for chain, value in queued.items() if chain in chains},
+    )
+
+
+def _count(
+    counters: dict[tuple[str, str], float],
+    queued: dict[str, float],
+    counter: Counter | None,
+    chain: str,
+    value: float,
+) -> None:
+    if counter is None:
+        queued[chain] = value
+        return
+    key = (chain, counter.signal)
+    known = counters.get(key, 0.0)
+    counters[key] = known + value if counter.merge is Merge.SUM else max(known, value)
+
+
+@cache
+def _counter(metric: bytes) -> Counter | None:
+    """Return the counter that a metric of a chain belongs to; `None` for the queue of blocks.
+
+    The page's names are bounded by `_WANTED_LINE`, and so is this cache's size.
+    """
+    return next((each for each in COUNTERS if re.fullmatch(each.pattern, metric.decode())), None)
+
+
+def _first_chains(names: set[str]) -> frozenset[str]:
+    """Return at most `MAX_CHAINS` of the names, those of the Primary Network first."""
+    return frozenset(sorted(names, key=lambda name: (name not in _PRIMARY_CHAINS, name))[:MAX_CHAINS])
 
 
 def _number(text: bytes) -> float | None:

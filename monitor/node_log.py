@@ -1,51 +1,57 @@
 """What the node's log files say; they lie on the volume, one for the node and one for each chain.
 
-The metrics page does not tell how many blocks there are to fetch, nor what a chain is doing: its log does
-(avalanchego `snow/engine/snowman/bootstrap`, `graft/coreth/sync`).  Only the end of each file is read, and only
-when the file changed.
+The metrics page does not show which stage a chain is in, nor how much of it is left: the chain's log does.  Only
+the end of each file is read, and only when the file changed.  `chain_signals` has the messages.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import durationpy
 
+from monitor.chain_signals import CHAIN_NAME, MESSAGES, NEWER_PEER, NODE_STARTS, Meaning, Message
 from monitor.model import ChainActivity, ChainLog, NodeLog
+from monitor.texts import one_line
 
 TAIL_BYTES = 64 << 10
-_CHAINS = ("P", "X", "C")
-_MOST = 2**63 - 1
-_LINE = re.compile(r"^\[[^\]]{1,40}\] (?P<level>[A-Z]+)(?: <[^>]{1,60}>)? (?P<source>\S+:\d+) (?P<said>.*)$")
-# What a line begins with says what the chain does from there on.
-_BEGINNINGS = (
-    ("fetching blocks", ChainActivity.FETCHING),
-    ("starting to fetch blocks", ChainActivity.FETCHING),
-    ("compacting database", ChainActivity.COMPACTING),
-    ("executing blocks", ChainActivity.EXECUTING),
-    ("executing transactions", ChainActivity.EXECUTING),
-    ("executing vertices", ChainActivity.EXECUTING),
-    ("starting state sync", ChainActivity.SYNCING_STATE),
-    ("state sync started", ChainActivity.SYNCING_STATE),
-    ("state sync: ", ChainActivity.SYNCING_STATE),
-    ("waiting for the remaining chains", ChainActivity.WAITING),
-    ("starting consensus", ChainActivity.DONE),
+MAX_LINE_CHARACTERS = 16 << 10
+_PRIMARY_CHAINS = ("P", "X", "C")
+_KEPT_CHARACTERS = 300
+_PLAIN = re.compile(
+    r"^\[(?P<time>[^\]]{1,40})\] (?P<level>[A-Z]+)(?: <[^>]{1,80}>)? (?P<source>\S+:\d+) (?P<said>.*)$"
 )
+# Coreth pads a message before its fields: `fetching blocks from peer     fetched=224 total=256`.
+_PADDED_FIELDS = re.compile(r"(?<!\s)\s++(?=[A-Za-z]\w*+=)")
+_PADDED_FIELD = re.compile(r'([A-Za-z]\w*+)=("[^"]*+"|\S++)')
+_JSON_KEYS = frozenset({"msg", "timestamp", "level", "caller", "logger"})
+_SKIPPED = "Skipped"  # the sync mode of a summary that the VM does not sync to
+_CHAIN_NAME = re.compile(CHAIN_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line of a log: its level, message and fields, and its text with the time and without the level."""
+
+    level: str
+    message: str
+    fields: Mapping[str, object]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Tail:
-    """The end of one file as it was at `changed_at` (Unix seconds), and what it says."""
+    """The end of one file as it was at `changed_at` (Unix seconds)."""
 
     identity: tuple[int, int, int]
     text: str
     changed_at: float
     chain: ChainLog | None
-    fatal: str
+    node: NodeLog
 
 
 class NodeLogs:
@@ -55,25 +61,29 @@ class NodeLogs:
         self._folder = folder
         self._kept: dict[str, _Tail] = {}
 
-    def read(self) -> NodeLog:
-        """What they say now; of files that are not there, nothing."""
-        tails = self._tails()
-        chains = {name: tail.chain for name, tail in tails.items() if name in _CHAINS and tail.chain}
+    def read(self, chains: Collection[str] = ()) -> NodeLog:
+        """Return what the logs of the node, of the Primary Network's chains and of `chains` say now."""
+        tails = self._tails(chains)
+        said = {name: tail.chain for name, tail in tails.items() if name != "main" and tail.chain}
         fatal = max(
-            ((tail.changed_at, tail.fatal) for tail in tails.values() if tail.fatal), default=(0.0, "")
+            ((tail.changed_at, tail.node.fatal) for tail in tails.values() if tail.node.fatal),
+            default=(0.0, ""),
         )
-        return NodeLog(chains, fatal[1])
+        main = tails["main"].node if "main" in tails else NodeLog()
+        return replace(main, chains=said, fatal=fatal[1])
 
-    def last_words(self) -> str:
-        """The ends of all of them, the one that was written last at the end; `TAIL_BYTES` at most."""
+    def last_words(self, chains: Collection[str] = ()) -> str:
+        """Return the ends of all of them, the one that was written last at the end; `TAIL_BYTES` at most."""
         tails = sorted(
-            (tail.changed_at, name, tail.text) for name, tail in self._tails().items() if tail.text
+            (tail.changed_at, name, tail.text) for name, tail in self._tails(chains).items() if tail.text
         )
         share = TAIL_BYTES // max(1, len(tails)) - 64
         return "".join(f"==> {name}.log <==\n{_last_lines(text.encode(), share)}" for _, name, text in tails)
 
-    def _tails(self) -> Mapping[str, _Tail]:
-        tails = ((name, self._tail(name)) for name in ("main", *_CHAINS))
+    def _tails(self, chains: Collection[str]) -> Mapping[str, _Tail]:
+        others = sorted(name for name in chains if _CHAIN_NAME.fullmatch(name))
+        names = dict.fromkeys(("main", *_PRIMARY_CHAINS, *others))
+        tails = ((name, self._tail(name)) for name in names)
         return {name: tail for name, tail in tails if tail is not None}
 
     def _tail(self, name: str) -> _Tail | None:
@@ -89,87 +99,158 @@ class NodeLogs:
                     read = file.read(TAIL_BYTES)
                 whole = read if status.st_size <= TAIL_BYTES else read.partition(b"\n")[2]
                 text, changed_at = whole.decode(errors="replace"), status.st_mtime
-                chain, fatal = chain_log_of(text, changed_at), fatal_line_of(text)
-                kept = self._kept[name] = _Tail(identity, text, changed_at, chain, fatal)
+                chain = chain_log_of(text, changed_at)
+                kept = self._kept[name] = _Tail(identity, text, changed_at, chain, node_log_of(text))
         except OSError:
             return None
         return kept
 
 
 def chain_log_of(text: str, changed_at: float) -> ChainLog | None:
-    """What the end of a chain's log says; `None` where it says nothing of a bootstrap.
+    """Return what the end of a chain's log says; `None` where it names no stage.
 
     Args:
         text: whole lines.
-        changed_at: when the last of them was written, which estimates count from.
+        changed_at: when the last of them was written (Unix seconds), from which estimates count.
     """
-    found: ChainLog | None = None
+    stage: ChainActivity | None = None
+    before_transition: ChainActivity | None = None
+    found = ChainLog(ChainActivity.FETCHING, written_at=changed_at)
+    for line in _lines(text):
+        said = MESSAGES.get(line.message)
+        if said is None or _is_halted(line):
+            continue
+        meaning = _meaning(said, line)
+        if meaning is Meaning.NEW_PROCESS:
+            stage, transitioned = None, found.transitioned
+            found = ChainLog(ChainActivity.FETCHING, transitioned=transitioned, written_at=changed_at)
+            continue
+        if said.stage is ChainActivity.TRANSITIONING and stage is not ChainActivity.TRANSITIONING:
+            before_transition = stage
+        stage = before_transition if meaning is Meaning.RETURN else said.stage or stage
+        found = replace(_after(found, meaning, line), ratio=_ratio(line.fields), end_at=None)
+        eta_seconds = _eta_seconds(line.fields)
+        if eta_seconds is not None:
+            found = replace(found, end_at=changed_at + eta_seconds)
+        if stage in {ChainActivity.WAITING, ChainActivity.DONE}:
+            found = replace(found, ratio=1.0, end_at=None)
+    return None if stage is None else replace(found, activity=stage)
+
+
+def node_log_of(text: str) -> NodeLog:
+    """Return the last FATAL line and the newest build of a peer that a log's end names, of the last process."""
+    fatal, newer, version = "", "", ""
+    for line in _lines(text):
+        if line.message == NODE_STARTS:
+            newer, version = "", ""
+        elif line.message == NEWER_PEER:
+            newer = one_line(line.text, _KEPT_CHARACTERS)
+            version = one_line(str(line.fields.get("peerVersion", "")), _KEPT_CHARACTERS)
+        elif line.level == "FATAL":
+            fatal = line.text.partition("] ")[2] or line.text
+    return NodeLog(fatal=fatal, newer_peer=newer, newer_version=version)
+
+
+def _is_halted(line: _Line) -> bool:
+    """Whether the line says that work was interrupted, which ends no stage."""
+    return line.fields.get("halted") is True
+
+
+def _meaning(said: Message, line: _Line) -> Meaning:
+    if said.meaning is Meaning.SUMMARY and line.fields.get("syncMode") == _SKIPPED:
+        return Meaning.SKIPPED
+    return said.meaning if not said.field or said.field in line.fields else Meaning.STAGE
+
+
+def _after(found: ChainLog, meaning: Meaning, line: _Line) -> ChainLog:
+    match meaning:
+        case Meaning.PROGRESS:
+            return replace(found, progress=one_line(line.text, _KEPT_CHARACTERS))
+        case Meaning.SUMMARY:
+            return replace(found, summary=one_line(line.text, _KEPT_CHARACTERS), skipped=False)
+        case Meaning.SKIPPED:
+            return replace(found, skipped=True)
+        case Meaning.TRANSITION:
+            return replace(found, transitioned=True)
+        case _:
+            return found
+
+
+def _lines(text: str) -> Iterator[_Line]:
     for line in text.splitlines():
-        parsed = _LINE.match(line)
-        if parsed is None:
-            continue
-        message, fields_text = _parts(parsed["said"])
-        activity = next((of for start, of in _BEGINNINGS if message.startswith(start)), None)
-        if activity is None:
-            continue
-        fields = _fields(fields_text)
-        stored = _count(fields, "numFetchedBlocks", "numKnownBlocks")
-        if stored is None and found is not None:
-            stored = found.blocks_stored
-        eta_seconds = _eta_seconds(fields)
-        found = ChainLog(
-            activity,
-            stored,
-            _ratio(fields),
-            None if eta_seconds is None else changed_at + eta_seconds,
-        )
-        if activity in {ChainActivity.WAITING, ChainActivity.DONE}:
-            found = replace(found, ratio=1.0)
-    return found
+        begins = line[:MAX_LINE_CHARACTERS]
+        parsed = _json_line(begins) if begins.startswith("{") else _plain_line(begins)
+        if parsed is not None:
+            yield parsed
 
 
-def fatal_line_of(text: str) -> str:
-    """The last line of level FATAL, without its time; empty where there is none."""
-    for line in reversed(text.splitlines()):
-        parsed = _LINE.match(line)
-        if parsed is not None and parsed["level"] == "FATAL":
-            return parsed["said"].strip()
-    return ""
+def _plain_line(line: str) -> _Line | None:
+    parsed = _PLAIN.match(line)
+    if parsed is None:
+        return None
+    said = parsed["said"].strip()
+    message, fields = _parts(said)
+    return _Line(parsed["level"], message, fields, f"[{parsed['time']}] {said}")
 
 
-def _parts(said: str) -> tuple[str, str]:
-    """The message of a line, and the JSON of its fields."""
-    message, brace, rest = said.rstrip().partition(" {")
-    return (message, brace.strip() + rest) if rest.endswith("}") else (said.rstrip(), "")
+def _json_line(line: str) -> _Line | None:
+    """Return a line of `--log-format=json`; its field names are of avalanchego `utils/logging/format.go`."""
+    found = _fields(line)
+    said, time, level = found.get("msg"), found.get("timestamp"), found.get("level")
+    if not isinstance(said, str) or not isinstance(time, str) or not isinstance(level, str):
+        return None
+    message, fields = _parts(said.strip())
+    rest = {name: value for name, value in found.items() if name not in _JSON_KEYS}
+    return _Line(level.upper(), message, {**fields, **rest}, f"[{time}] {said} {json.dumps(rest)}")
+
+
+def _parts(said: str) -> tuple[str, Mapping[str, object]]:
+    """Return the message of a line, and its fields."""
+    message, brace, rest = said.partition(" {")
+    if brace and rest.endswith("}"):
+        return message.rstrip(), _fields("{" + rest)
+    padded = _PADDED_FIELDS.search(said)
+    if padded is None:
+        return said, {}
+    return said[: padded.start()], {
+        name: value.strip('"') for name, value in _PADDED_FIELD.findall(said, padded.end())
+    }
 
 
 def _fields(text: str) -> Mapping[str, object]:
     try:
-        found = json.loads(text or "{}")
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def _count(fields: Mapping[str, object], *names: str) -> int | None:
-    values = (fields.get(name) for name in names)
-    return next((value for value in values if isinstance(value, int) and 0 <= value <= _MOST), None)
-
-
 def _ratio(fields: Mapping[str, object]) -> float | None:
     percent = fields.get("pctComplete")
-    return min(100.0, max(0.0, percent)) / 100 if isinstance(percent, int | float) else None
+    if isinstance(percent, int | float):
+        return min(100.0, max(0.0, percent)) / 100
+    done, total = _count(fields.get("fetched")), _count(fields.get("total"))
+    return None if done is None or not total else min(1.0, done / total)
+
+
+def _count(value: object) -> int | None:
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,15}", value) else None
 
 
 def _eta_seconds(fields: Mapping[str, object]) -> float | None:
-    eta = fields.get("eta")
+    eta = fields.get("eta", fields.get("ETA"))
     try:
-        return float(durationpy.from_str(eta).total_seconds()) if isinstance(eta, str) else None
+        # Coreth writes `<1m` for what is less than half a minute.
+        return (
+            float(durationpy.from_str(eta.removeprefix("<")).total_seconds())
+            if isinstance(eta, str)
+            else None
+        )
     except (ValueError, OverflowError, durationpy.DurationError):
         return None
 
 
 def _last_lines(text: bytes, most_bytes: int) -> str:
-    """The whole lines at the end of a text that fit, and a line end after them."""
+    """Return the whole lines at the end of a text that fit, and a line end after them."""
     kept = text if len(text) <= most_bytes else text[-most_bytes:].partition(b"\n")[2]
     return kept.decode() if kept.endswith(b"\n") else kept.decode() + "\n"

@@ -57,10 +57,11 @@ class VolumeStatus:
 
 @dataclass(frozen=True, slots=True)
 class ProgressStatus:
-    """How the open run comes along: each chain by its log, and whether progress is overdue."""
+    """The progress of the open run: each chain by its log, whether it is overdue, and whether it is unknown."""
 
     chains: Mapping[str, ChainLog]
     stalled: bool
+    unknown: bool = False
 
 
 def configuration_reading(tester: str, testbed: str, workload: Workload) -> JsonObject:
@@ -95,10 +96,10 @@ def progress_reading(run: int, status: ProgressStatus) -> JsonObject:
     return {
         "run": run,
         "stalled": status.stalled,
+        "unknown": status.unknown,
         "chains": {
             name: {
                 "activity": chain.activity,
-                "blocks_stored": chain.blocks_stored,
                 "ratio": chain.ratio,
                 "end_at": chain.end_at,
             }
@@ -133,10 +134,11 @@ def read_progress(value: JsonObject | None, run: Run) -> ProgressStatus | None:
     if not value or value["run"] != run.number:
         return None
     chains = {
-        name: ChainLog(ChainActivity(each["activity"]), each["blocks_stored"], each["ratio"], each["end_at"])
+        name: ChainLog(ChainActivity(each["activity"]), each["ratio"], each["end_at"])
         for name, each in value["chains"].items()
+        if each["activity"] in set(ChainActivity)
     }
-    return ProgressStatus(chains, value["stalled"])
+    return ProgressStatus(chains, value["stalled"], value.get("unknown", False))
 
 
 def read_node(value: JsonObject | None) -> NodeStatus | None:

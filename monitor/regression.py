@@ -39,12 +39,15 @@ class Measure(StrEnum):
 class Success:
     """A run that succeeded, with what its counters say.
 
-    `blocks_accepted` is of all chains; `state_synced_again`: a restart of the node began the state sync anew.
+    `blocks_accepted` is of all chains.  `state_synced_again`: the state sync began again during the run.
+    `state_synced` is whether the C-Chain synced its state at all (`None`: unknown): where the network does not allow
+    it, the node executes all blocks whatever it is configured to do.
     """
 
     run: Run
     blocks_accepted: float = 0.0
     state_synced_again: bool = False
+    state_synced: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +125,17 @@ def _measured(successes: Sequence[Success], measure: Measure) -> Sequence[tuple[
     return [
         (success.run, value)
         for success in successes
-        if comparable(success) and (value := of(success)) is not None
+        if comparable(success)
+        and _did_the_same(success, successes[-1])
+        and (value := of(success)) is not None
     ]
+
+
+def _did_the_same(success: Success, newest: Success) -> bool:
+    """Return whether both runs synced the C-Chain's state, or neither did."""
+    if newest.run.sync_mode is not SyncMode.C_CHAIN_STATE_SYNC:
+        return True
+    return success.state_synced is newest.state_synced
 
 
 def _judged(measured: Sequence[tuple[Run, float]]) -> Regression:

@@ -7,15 +7,18 @@ from datetime import UTC, datetime
 
 from monitor.baseline import FEWEST, Verdict
 from monitor.durations import duration_text
-from monitor.model import Build, ChainLog, Counts, Outcome, Run
+from monitor.model import Build, ChainLog, Counts, Outcome, Run, SyncMode
 from monitor.regression import Measure, Regression, compare_link
 
 MARKS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.SUPERSEDED: "–"}  # noqa: RUF001 - a dash
 _CLIENT = re.compile(r"^[\w.-]+/")
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
+_CHAIN_CHARACTERS = 12
 SILENT_SECONDS = 120.0  # ticks come every few seconds; one that is older than this does not come late
 LATE = "the open run takes longer than usual at most"
+PROGRESS_UNKNOWN = "progress unknown"
+ALL_EXECUTED = "state sync skipped, all blocks executed"
 PAUSED = "no other run is begun until resume"
 MEASURES = {
     Measure.DURATION: "duration",
@@ -72,13 +75,33 @@ def chain_text(chain: ChainLog) -> str:
 
 
 def blocks_text(chain: str, counts: Counts) -> str:
-    """How many blocks a chain has fetched and executed; empty where nothing is known of it."""
+    """Return how much state a chain has synced, and how many blocks it has fetched and executed."""
     found = [
         f"{word} {counts[chain, signal].value:,.0f}"
         for word, signal in (("fetched", "blocks_fetched"), ("executed", "blocks_accepted"))
         if (chain, signal) in counts
     ]
-    return f"{' · '.join(found)} blocks" if found else ""
+    leaves = counts.get((chain, "leaves_synced"))
+    synced = [f"synced {leaves.value:,.0f} leaves of the state"] if leaves and leaves.value else []
+    return " · ".join([*synced, *([f"{' · '.join(found)} blocks"] if found else [])])
+
+
+def left_text(chain: ChainLog, now_wall: float) -> str:
+    """Return in how long the stage ends, by the node's own estimate; empty where it gives none."""
+    if chain.end_at is None or chain.end_at <= now_wall:
+        return ""
+    return f"done in {duration_text(chain.end_at - now_wall)}"
+
+
+def chain_name(chain: str) -> str:
+    """Return a chain as a person reads it: a blockchain ID is shortened."""
+    return chain if len(chain) <= _CHAIN_CHARACTERS else f"{chain[: _CHAIN_CHARACTERS - 1]}…"
+
+
+def tested_text(run: Run) -> str:
+    """Return the network and sync mode of a run, and where it did something else than it was configured to."""
+    all_executed = run.sync_mode is SyncMode.C_CHAIN_STATE_SYNC and run.bookkeeping.state_synced is False
+    return f"{run.network} · {run.sync_mode}" + (f" ({ALL_EXECUTED})" if all_executed else "")
 
 
 def outcome_text(run: Run) -> str:
@@ -86,11 +109,6 @@ def outcome_text(run: Run) -> str:
     if run.outcome is None:
         return "open"
     return f"{run.outcome}: {run.reason}" if run.reason else str(run.outcome)
-
-
-def tested_text(run: Run) -> str:
-    """What a run was of."""
-    return f"{run.network} · {run.sync_mode}"
 
 
 def active_seconds(run: Run) -> float:

@@ -7,21 +7,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from monitor.model import Bookkeeping, Health, NodeAnswering, NodeDown, NodeProcess, NodeReading
+from monitor.model import (
+    Bookkeeping,
+    Health,
+    NodeAnswering,
+    NodeDown,
+    NodeLog,
+    NodeProcess,
+    NodeReading,
+    Refusal,
+)
+
+# The node tries a peer again after a minute at most (avalanchego `network/ip_tracker.go`); ten may be missed.
+REFUSAL_AGE_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
     """What one tick saw of an open run; `None` is unknown.
 
-    `arrived`: it is healthy, so there is no further to go; one that falls silent after that stands still.
-    `progressed`: a position was reached that was not reached before.  `works`: the node wrote to its disk while
-    a chain compacts or executes.  `started`: its process runs, or ended and is started again by and by.
-    `unhealthy`: it is bootstrapped, and its health is fresh and bad.
+    `progressed`: a chain at work moved.  `reached`: it reached a position that no process of the run had reached.
+    `works`: the node wrote to its disk while a chain compacts, executes or syncs its state.  `started`: its process
+    runs, or ended and will be restarted.  `unhealthy`: it is bootstrapped, and its health is fresh and bad.
     """
 
-    arrived: bool
     progressed: bool
+    reached: bool
     works: bool
     started: bool | None
     unhealthy: bool | None
@@ -40,21 +51,32 @@ def counted(books: Bookkeeping, now_wall: float, interval_seconds: float, signs:
 
 
 def _with_progress(books: Bookkeeping, now_wall: float, interval_seconds: float, signs: Signs) -> Bookkeeping:
+    if signs.reached:
+        books = replace(books, restarts_at_progress=books.node_restarts)
     if signs.progressed:
-        return replace(
-            books,
-            progress_at=now_wall,
-            idle_seconds=0.0,
-            lifeless_seconds=0.0,
-            restarts_at_progress=books.node_restarts,
-        )
-    lifeless = books.lifeless_seconds
+        return replace(books, progress_at=now_wall, lifeless_seconds=0.0)
     if signs.works:
-        lifeless = 0.0
-    elif lifeless is not None:
-        lifeless += interval_seconds
-    idle_seconds = 0.0 if signs.arrived else books.idle_seconds + interval_seconds
-    return replace(books, idle_seconds=idle_seconds, lifeless_seconds=lifeless)
+        return replace(books, lifeless_seconds=0.0)
+    if books.lifeless_seconds is None:
+        return books
+    return replace(books, lifeless_seconds=books.lifeless_seconds + interval_seconds)
+
+
+def refused(refusal: Refusal, log: NodeLog, interval_seconds: float, *, peerless: bool) -> Refusal:
+    """Return for how long the network has refused the node, after one more poll.
+
+    The node tries its peers again every few minutes, and each refusal is a new line of its log: in an outage of the
+    network no such line appears.
+    """
+    if not peerless:
+        return Refusal(line=log.newer_peer)
+    if log.newer_peer not in {"", refusal.line}:
+        refusal = replace(refusal, line=log.newer_peer, age_seconds=0.0, is_fresh=True)
+    else:
+        refusal = replace(refusal, age_seconds=refusal.age_seconds + interval_seconds)
+    if not refusal.is_fresh or refusal.age_seconds > REFUSAL_AGE_SECONDS:
+        return replace(refusal, is_fresh=False, refused_seconds=0.0)
+    return replace(refusal, refused_seconds=refusal.refused_seconds + interval_seconds)
 
 
 def blocked_by(reading: NodeReading) -> str:
@@ -80,9 +102,15 @@ def tells_of_network(reading: NodeReading) -> bool:
 
 
 def signs_of(
-    reading: NodeReading, process: NodeProcess | None, health: Health, *, progressed: bool, works: bool
+    reading: NodeReading,
+    process: NodeProcess | None,
+    health: Health,
+    *,
+    progressed: bool,
+    reached: bool,
+    works: bool,
 ) -> Signs:
-    """What a tick saw, from the node's answers and from its platform's, which may be older."""
+    """Return what a tick saw, from the node's answers and from its platform's, which may be older."""
     answers = not isinstance(reading, NodeDown)
     started = True if answers else None if process is None else process.running or process.crash_looping
     unhealthy: bool | None = None
@@ -91,5 +119,4 @@ def signs_of(
             unhealthy = False
         elif health is Health.UNHEALTHY:
             unhealthy = True
-    arrived = health is Health.HEALTHY
-    return Signs(arrived=arrived, progressed=progressed, works=works, started=started, unhealthy=unhealthy)
+    return Signs(progressed=progressed, reached=reached, works=works, started=started, unhealthy=unhealthy)

@@ -28,6 +28,7 @@ from monitor.model import (
     Bookkeeping,
     ChainActivity,
     ChainLog,
+    ChainWatch,
     HealthReport,
     NodeDown,
     NodeExit,
@@ -37,6 +38,7 @@ from monitor.model import (
     Outcome,
     Phase,
     Reason,
+    Refusal,
     Run,
     SyncMode,
 )
@@ -185,13 +187,42 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
         ),
         pytest.param(
             wait_state(
-                last=books(idle_seconds=12 * HOUR),
-                log=NodeLog(
-                    {"P": ChainLog(ChainActivity.EXECUTING, ratio=0.4321), "X": ChainLog(ChainActivity.DONE)}
+                last=books(
+                    idle_seconds=12 * HOUR,
+                    stalled_chain="P",
+                    chains={
+                        "P": ChainWatch(ChainLog(ChainActivity.EXECUTING, ratio=0.4321)),
+                        "X": ChainWatch(ChainLog(ChainActivity.DONE)),
+                        "C": ChainWatch(),
+                    },
                 ),
             ),
-            (Reason.STALLED, "no progress for 12h (P executing 43%, X done)"),
+            (Reason.STALLED, "no progress of chain P for 12h (P executing 43%, X done)"),
             id="7 where it stood",
+        ),
+        pytest.param(
+            wait_state(
+                last=books(refusal=Refusal("line", is_fresh=True, refused_seconds=900.0)),
+                log=NodeLog(newer_peer="line", newer_version="avalanchego/1.15.0"),
+                blocked="the node has no peers",
+            ),
+            (Reason.OUTDATED, "the network runs newer builds (1.15.0) and refuses this one for 15m"),
+            id="6a the network has moved on",
+        ),
+        pytest.param(
+            wait_state(last=books(refusal=Refusal("line", is_fresh=True, refused_seconds=899.0))),
+            None,
+            id="6a not yet",
+        ),
+        pytest.param(
+            wait_state(last=books(unknown_seconds=60 * DAY, observed_seconds=60 * DAY - 1)),
+            None,
+            id="7 what is unknown is no stall",
+        ),
+        pytest.param(
+            wait_state(last=books(unknown_seconds=60 * DAY, observed_seconds=60 * DAY)),
+            (Reason.DEADLINE, "not bootstrapped after 60d00h; progress could not be seen"),
+            id="8 progress was unknown",
         ),
         pytest.param(
             wait_state(last=books(idle_seconds=12 * HOUR), node=DOWN),

@@ -261,6 +261,7 @@ def test_rules_stand_in_the_order_of_the_design() -> None:
         "node_does_not_start",
         "node_crashes",
         "node_stays_unhealthy",
+        "build_is_outdated",
         "run_stalls",
         "run_is_overdue",
         "build_is_due",

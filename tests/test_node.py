@@ -24,7 +24,7 @@ from monitor.model import (
     NodeMetrics,
     NodeSilent,
 )
-from monitor.node import PIECE_BYTES, NodeClient
+from monitor.node import MAX_CHAINS, PIECE_BYTES, NodeClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -163,6 +163,8 @@ def test_bootstrapped_node() -> None:
                 ("C", "blocks_accepted"): 40,
                 ("C", "blocks_fetched"): 40,
                 ("C", "chain_time"): 1795475916,
+                ("C", "leaves_synced"): 0,
+                ("C", "sync_responses"): 0,
                 ("P", "blocks_accepted"): 0,
                 ("P", "blocks_fetched"): 0,
                 ("X", "blocks_accepted"): 0,
@@ -289,8 +291,74 @@ avalanche_network_peers 3
         reading = NodeClient(node.url).read()
 
     assert isinstance(reading, NodeAnswering)
-    expected = NodeMetrics(process_started_at=None, counters={("P", "blocks_fetched"): 4_157_000}, peers=3)
+    counters = {("P", "blocks_fetched"): 4_157_000, ("2q9e4r", "blocks_fetched"): 5}
+    expected = NodeMetrics(process_started_at=None, counters=counters, peers=3)
     assert reading.metrics == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "is_read"),
+    [
+        pytest.param("2q9e4r6Mu3U68nU1fYjgbR6JvwrRx36CohpAX5UQxse55x1Q5", True, id="a blockchain ID"),
+        pytest.param("my-l1.test", True, id="an alias"),
+        pytest.param("x" * 64, True, id="as long as a name may be"),
+        pytest.param("x" * 65, False, id="too long"),
+        pytest.param("../main", False, id="a path"),
+        pytest.param("a b", False, id="a blank"),
+        pytest.param("", False, id="empty"),
+    ],
+)
+def test_the_names_of_chains(label: str, *, is_read: bool) -> None:
+    page = f'avalanche_snowman_bs_fetched{{chain="{label}"}} 5\navalanche_network_peers 3\n'
+    with serving({"/ext/metrics": (200, page.encode())}) as node:
+        reading = NodeClient(node.url).read()
+
+    assert isinstance(reading, NodeAnswering)
+    assert reading.metrics is not None
+    assert reading.metrics.counters == ({(label, "blocks_fetched"): 5} if is_read else {})
+
+
+def test_the_number_of_chains_is_bounded() -> None:
+    names = [*(f"l1-{number:02}" for number in range(40)), "P", "X", "C"]
+    page = "".join(f'avalanche_snowman_bs_fetched{{chain="{name}"}} 5\n' for name in names)
+    with serving({"/ext/metrics": (200, page.encode())}) as node:
+        reading = NodeClient(node.url).read()
+
+    assert isinstance(reading, NodeAnswering)
+    assert reading.metrics is not None
+    assert {chain for chain, _ in reading.metrics.counters} == {"P", "X", "C", *names[: MAX_CHAINS - 3]}
+
+
+def recorded(name: str) -> NodeMetrics:
+    """What is read of a recorded page."""
+    page = (Path(__file__).parent / "data" / "nodes" / name).read_bytes()
+    with serving({"/ext/metrics": (200, page)}) as node:
+        reading = NodeClient(node.url).read()
+    assert isinstance(reading, NodeAnswering)
+    assert reading.metrics is not None
+    return reading.metrics
+
+
+@pytest.mark.parametrize(
+    ("name", "leaves", "responses", "queued"),
+    [
+        pytest.param("metrics-sync-1142.txt", 41026, 911, None, id="1.14.2 has synced its state"),
+        pytest.param("metrics-sync-1150f.txt", 23817, 377, None, id="1.15.0 after a restart: the rest only"),
+        pytest.param(
+            "metrics-helicon-sync.txt", 0, 0, 0, id="1.15.0 in the process that made the transition"
+        ),
+        pytest.param("metrics-helicon-full.txt", None, None, 0, id="1.15.0 restarted after its transition"),
+    ],
+)
+def test_what_a_recorded_page_shows_of_a_state_sync(
+    name: str, leaves: float | None, responses: float | None, queued: float | None
+) -> None:
+    metrics = recorded(name)
+
+    assert metrics.counters.get(("C", "leaves_synced")) == leaves
+    assert metrics.counters.get(("C", "sync_responses")) == responses
+    assert metrics.queued_blocks.get("C") == queued
+    assert metrics.counters.get(("C", "height_executed")) == (None if queued is None else 410)
 
 
 PAGE = 'avalanche_proposervm_last_accepted_timestamp{block_type="%s",chain="%s"} %s\n'

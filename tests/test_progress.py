@@ -1,16 +1,17 @@
-"""Progress: counters that begin at 0 with every process, added up; and what of them is a position reached anew."""
+"""Progress: counters added up over processes, what moves a chain, which chain stands still, and what is unknown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.model import ChainActivity, ChainLog, Count, Counts, NodeLog
-from monitor.progress import added_up, chains_at_work, progressed, stored_blocks, works
+from monitor.chain_signals import COUNTERS, GROWTH_BYTES
+from monitor.model import Bookkeeping, ChainActivity, ChainLog, Count, Counts, NodeLog
+from monitor.progress import Movement, Poll, added_up, movement, works
 
 BLOCKS = ("C", "blocks_accepted")
 LEAVES = ("C", "leaves")
@@ -121,117 +122,24 @@ def test_reading_more_often_does_not_change_the_count(
     assert read(twice) == read(values)
 
 
-# ---- Positions -------------------------------------------------------------------------------------------
-
-Reading = dict[tuple[str, str], float]
-
-
-def at(**values: float) -> Reading:
-    """Counters by names such as `C_blocks_accepted`."""
-    return {(name[0], name[2:]): value for name, value in values.items()}
-
-
-@dataclass
-class Watched:
-    """A run's counts, brought up reading by reading."""
-
-    counts: Counts = field(default_factory=dict)
-
-    def progresses(self, reading: Reading) -> bool:
-        """Whether this reading is progress."""
-        before, self.counts = self.counts, added_up(self.counts, reading)
-        return progressed(before, self.counts, chains_at_work(self.counts, NodeLog()))
-
-
-P_ONLY = at(P_blocks_fetched=100, P_blocks_accepted=50, P_chain_time=5000)
-ALL = P_ONLY | at(C_blocks_fetched=10, C_blocks_accepted=5, X_vertices_fetched=3, C_chain_time=4000)
+# ---- What a process that ended leaves --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("readings", "expected"),
+    ("signal", "after"),
     [
-        pytest.param([{}], [False], id="nothing told"),
-        pytest.param([at(P_blocks_accepted=0)], [False], id="nothing done yet"),
-        pytest.param([at(P_blocks_accepted=1)], [True], id="the first block"),
-        pytest.param([P_ONLY, P_ONLY], [True, False], id="it stands still"),
-        pytest.param([P_ONLY, {}, P_ONLY], [True, False, False], id="it did not answer"),
-        pytest.param([P_ONLY, P_ONLY | at(P_blocks_accepted=51)], [True, True], id="P executes"),
-        pytest.param([P_ONLY, P_ONLY | at(P_chain_time=5002)], [True, True], id="P's chain time"),
-        pytest.param([P_ONLY, ALL, ALL], [True, True, False], id="X and C are there: at work from now on"),
-        pytest.param(
-            [ALL, ALL | at(P_blocks_accepted=90, P_blocks_fetched=900, P_chain_time=9000)],
-            [True, False],
-            id="P that waits for X and C only keeps up",
-        ),
-        pytest.param([ALL, ALL | at(X_vertices_fetched=4)], [True, True], id="X"),
-        pytest.param([ALL, ALL | at(X_vertices_accepted=1)], [True, True], id="X executes vertices"),
-        pytest.param([ALL, ALL | at(X_transactions_fetched=1)], [True, True], id="X fetches transactions"),
-        pytest.param([ALL, ALL | at(X_transactions_accepted=1)], [True, True], id="X executes transactions"),
-        pytest.param([ALL, ALL | at(C_leaves_synced=1)], [True, True], id="C syncs state"),
-        pytest.param([ALL, ALL | at(C_blocks_fetched=11)], [True, True], id="C fetches, by its counter"),
-        pytest.param([ALL, ALL | at(C_height_of_something=11)], [True, False], id="an unknown signal"),
-        pytest.param(
-            [ALL | at(C_blocks_stored=10), ALL | at(C_blocks_stored=10, C_blocks_fetched=11)],
-            [True, False],
-            id="where the log tells what is stored, the counter of fetched blocks is no position",
-        ),
-        pytest.param(
-            [ALL | at(C_blocks_stored=10), ALL | at(C_blocks_stored=11)], [True, True], id="C stores blocks"
-        ),
-        pytest.param(
-            [ALL, at(C_blocks_accepted=0, C_blocks_fetched=0), at(C_blocks_accepted=5, C_blocks_fetched=10)],
-            [True, False, False],
-            id="a restart, and the same again",
-        ),
-        pytest.param(
-            [ALL, at(C_blocks_accepted=0), at(C_blocks_accepted=5), at(C_blocks_accepted=6)],
-            [True, False, False, True],
-            id="a restart, and on from where it was",
-        ),
-        pytest.param(
-            [ALL, P_ONLY | at(P_blocks_accepted=60, P_chain_time=6000), P_ONLY | at(P_chain_time=7000)],
-            [True, False, False],
-            id="after a restart P catches up before X and C are there: the run is past P",
-        ),
-        pytest.param(
-            [
-                ALL | at(C_blocks_stored=100),
-                at(C_blocks_fetched=90, C_blocks_stored=100),
-                at(C_blocks_fetched=180, C_blocks_stored=100),
-                at(C_blocks_fetched=190, C_blocks_stored=101),
-            ],
-            [True, False, False, True],
-            id="the same blocks fetched again are no progress, one more is",
-        ),
-        pytest.param(
-            [ALL, at(C_chain_time=0), at(C_chain_time=4000), at(C_chain_time=4002)],
-            [True, False, False, True],
-            id="chain time outlives a process",
-        ),
-        pytest.param(
-            [P_ONLY, at(P_blocks_accepted=0), at(P_blocks_accepted=49), at(P_blocks_accepted=51)],
-            [True, False, False, True],
-            id="only P: a restart",
-        ),
+        pytest.param("leaves_synced", Count(100, 0, 100), id="a counter that is gone begins at 0 again"),
+        pytest.param("chain_time", Count(0, 100, 100), id="a height or a time outlives the process"),
     ],
 )
-def test_progress_is_a_position_that_was_not_reached_before(
-    readings: list[Reading], expected: list[bool]
-) -> None:
-    run = Watched()
+def test_a_signal_that_a_new_process_does_not_show(signal: str, after: Count) -> None:
+    before = added_up({}, {("C", signal): 100.0})
 
-    assert [run.progresses(reading) for reading in readings] == expected
-
-
-def test_a_restart_in_the_middle_loses_no_count() -> None:
-    run = Watched()
-    for reading in (at(C_blocks_accepted=40), at(C_blocks_accepted=0), at(C_blocks_accepted=25)):
-        run.progresses(reading)
-
-    assert run.counts["C", "blocks_accepted"].value == 65
+    assert added_up(before, {}, new_process=True) == {("C", signal): after}
+    assert added_up(before, {}) == before
 
 
-@pytest.mark.parametrize("signal", ["chain_time", "blocks_stored"])
+@pytest.mark.parametrize("signal", [counter.signal for counter in COUNTERS if counter.outlives_process])
 def test_a_position_that_outlives_the_process_is_not_added_up(signal: str) -> None:
     counts: Counts = {}
     for value in (100.0, 0.0, 90.0, 110.0):
@@ -240,75 +148,315 @@ def test_a_position_that_outlives_the_process_is_not_added_up(signal: str) -> No
     assert counts == {("C", signal): Count(0, 110, 110)}
 
 
-def test_another_chains_position_is_no_progress() -> None:
-    before, after = added_up({}, ALL), added_up(added_up({}, ALL), at(C_blocks_accepted=6))
+# ---- Movement --------------------------------------------------------------------------------------------
 
-    assert progressed(before, after, frozenset("C"))
-    assert not progressed(before, after, frozenset("PX"))
-    assert not progressed(before, after, frozenset())
+AT = 1_000_000.0
+TICK = 10.0
+FETCHING, EXECUTING = ChainActivity.FETCHING, ChainActivity.EXECUTING
+SYNCING, WAITING = ChainActivity.SYNCING_STATE, ChainActivity.WAITING
+Reading = dict[tuple[str, str], float]
+
+
+def at(**values: float) -> Reading:
+    """Counters by names such as `C_blocks_accepted`."""
+    return {(name[0], name[2:]): value for name, value in values.items()}
+
+
+def logs(**said: ChainLog | ChainActivity) -> NodeLog:
+    """The logs of chains by their names."""
+    return NodeLog({name: log if isinstance(log, ChainLog) else ChainLog(log) for name, log in said.items()})
+
+
+@dataclass
+class Watched:
+    """A run, followed poll by poll."""
+
+    books: Bookkeeping = field(default_factory=Bookkeeping)
+    counts: Counts = field(default_factory=dict)
+
+    def poll(
+        self,
+        reading: Reading | None = None,
+        log: NodeLog | None = None,
+        *,
+        answers: bool = True,
+        seconds: float = TICK,
+        new_process: bool = False,
+        usage_bytes: int | None = None,
+    ) -> Movement:
+        """What one poll shows, `seconds` after the one before."""
+        before, self.counts = self.counts, added_up(self.counts, reading or {}, new_process=new_process)
+        poll = Poll(AT, answers, reading or {}, log or NodeLog(), new_process, usage_bytes)
+        found = movement(self.books, before, self.counts, poll, seconds)
+        self.books = replace(
+            self.books,
+            chains=found.chains,
+            idle_seconds=found.idle_seconds,
+            usage_mark_bytes=found.usage_mark_bytes,
+        )
+        return found
+
+    def stands(self, *polls: tuple[Reading, NodeLog]) -> list[tuple[str, float]]:
+        """The chain that stands still longest after each poll, and for how long."""
+        return [(found.stalled_chain, found.idle_seconds) for found in (self.poll(*each) for each in polls)]
+
+
+P_ONLY = at(P_blocks_fetched=100, P_blocks_accepted=50, P_chain_time=5000)
+ALL = P_ONLY | at(C_blocks_fetched=10, C_blocks_accepted=5, X_vertices_fetched=3, C_chain_time=4000)
 
 
 @pytest.mark.parametrize(
-    ("counted", "expected"),
+    ("readings", "progressed", "reached"),
     [
-        pytest.param({}, "", id="nothing known"),
-        pytest.param(P_ONLY, "P", id="P, as long as it is alone"),
-        pytest.param(ALL, "XC", id="then X and C"),
-        pytest.param(at(C_blocks_stored=1) | P_ONLY, "C", id="by the log alone"),
+        pytest.param([{}], [False], [False], id="nothing shown"),
+        pytest.param([at(P_blocks_accepted=0)], [False], [False], id="nothing done yet"),
+        pytest.param([at(P_blocks_accepted=1)], [True], [True], id="the first block"),
+        pytest.param([P_ONLY, P_ONLY], [True, False], [True, False], id="it stands still"),
+        pytest.param([P_ONLY, {}, P_ONLY], [True, False, False], [True, False, False], id="it was silent"),
+        pytest.param(
+            [P_ONLY, ALL, ALL], [True, True, False], [True, True, False], id="X and C: at work from now on"
+        ),
+        pytest.param(
+            [ALL, ALL | at(P_blocks_accepted=90, P_blocks_fetched=900, P_chain_time=9000)],
+            [True, False],
+            [True, False],
+            id="P that waits for X and C only keeps up",
+        ),
+        pytest.param(
+            [ALL, at(C_blocks_accepted=0, C_blocks_fetched=0), at(C_blocks_accepted=5, C_blocks_fetched=10)],
+            [True, False, True],
+            [True, False, False],
+            id="a restart, and the same work again: progress, and no new position",
+        ),
+        pytest.param(
+            [ALL, at(C_blocks_accepted=0), at(C_blocks_accepted=5), at(C_blocks_accepted=6)],
+            [True, False, True, True],
+            [True, False, False, True],
+            id="a restart, and further than before",
+        ),
+        pytest.param(
+            [at(C_leaves_synced=21920), at(C_leaves_synced=22), at(C_leaves_synced=8912)],
+            [True, False, True],
+            [True, False, False],
+            id="a state sync that is resumed counts the rest only",
+        ),
+        pytest.param(
+            [ALL, P_ONLY | at(P_blocks_accepted=60, P_chain_time=6000), P_ONLY | at(P_chain_time=7000)],
+            [True, False, False],
+            [True, False, False],
+            id="after a restart P catches up before X and C are there: the run is past P",
+        ),
+        pytest.param(
+            [ALL, at(C_chain_time=0), at(C_chain_time=3000), at(C_chain_time=4002)],
+            [True, False, True, True],
+            [True, False, False, True],
+            id="chain time outlives a process",
+        ),
+        pytest.param(
+            [at(Q_blocks_fetched=1), at(Q_blocks_fetched=2)],
+            [True, True],
+            [True, True],
+            id="a chain of an L1",
+        ),
+        pytest.param(
+            [ALL, ALL | at(C_of_something=11)], [True, False], [True, False], id="an unknown signal"
+        ),
     ],
 )
-def test_the_chains_at_work(counted: Reading, expected: str) -> None:
-    assert chains_at_work(added_up({}, counted), NodeLog()) == frozenset(expected)
-
-
-@pytest.mark.parametrize(
-    ("doing", "expected"),
-    [
-        pytest.param({"X": ChainActivity.WAITING, "C": ChainActivity.SYNCING_STATE}, "C", id="X waits for C"),
-        pytest.param({"X": ChainActivity.EXECUTING, "C": ChainActivity.DONE}, "X", id="C waits for X"),
-        pytest.param({"X": ChainActivity.DONE, "C": ChainActivity.DONE}, "XC", id="all are through"),
-        pytest.param({}, "XC", id="no log"),
-    ],
-)
-def test_a_chain_that_waits_for_the_others_is_not_at_work(
-    doing: dict[str, ChainActivity], expected: str
+def test_progress_is_a_rise_within_the_process(
+    readings: list[Reading], progressed: list[bool], reached: list[bool]
 ) -> None:
-    counts = added_up(
-        {}, dict.fromkeys([("P", "blocks_accepted"), ("X", "blocks_accepted"), ("C", "leaves_synced")], 1.0)
-    )
-    log = NodeLog({name: ChainLog(activity) for name, activity in doing.items()})
+    run = Watched()
+    found = [run.poll(reading) for reading in readings]
 
-    assert chains_at_work(counts, log) == frozenset(expected)
+    assert [each.progressed for each in found] == progressed
+    assert [each.reached for each in found] == reached
 
 
-def test_what_the_logs_say_is_stored_is_a_position() -> None:
-    log = NodeLog(
-        {
-            "P": ChainLog(ChainActivity.DONE, 70),
-            "X": ChainLog(ChainActivity.EXECUTING),
-            "C": ChainLog(ChainActivity.FETCHING, 0),
-        }
-    )
+@pytest.mark.parametrize("signal", [counter.signal for counter in COUNTERS])
+@pytest.mark.parametrize("chain", ["X", "C", "2q9e4r6Mu3U68nU1fYjgbR6JvwrRx36CohpAX5UQxse55x1Q5"])
+def test_each_counter_of_each_chain_is_progress(chain: str, signal: str) -> None:
+    run = Watched()
+    first, second = ({**ALL, (chain, signal): value} for value in (5001.0, 5002.0))
 
-    assert stored_blocks(log) == {("P", "blocks_stored"): 70.0, ("C", "blocks_stored"): 0.0}
+    assert [run.poll(each).progressed for each in (first, second, second)] == [True, True, False]
+
+
+MINUTES = [
+    ChainLog(SYNCING, progress=f'[11-29|20:0{minute}:00.000] syncing storage tries {{"triesRemaining": 12}}')
+    for minute in range(3)
+]
+
+
+def test_a_new_line_that_shows_progress_is_progress() -> None:
+    """AvalancheGo 1.15 shows no counter of a state sync, but a line a minute."""
+    run = Watched()
+    lines = [MINUTES[0], MINUTES[0], MINUTES[1], ChainLog(SYNCING), MINUTES[2]]
+
+    assert [run.poll(ALL, logs(C=line)).progressed for line in lines] == [True, False, True, False, True]
+
+
+def test_growing_data_is_progress_of_a_chain_that_syncs_its_state() -> None:
+    run = Watched()
+    usages = [10, GROWTH_BYTES, GROWTH_BYTES + 10, 5, GROWTH_BYTES, GROWTH_BYTES + 5]
+    run.poll(ALL)
+
+    found = [run.poll(ALL, logs(C=SYNCING, X=WAITING), usage_bytes=usage) for usage in usages]
+    assert [each.progressed for each in found] == [False, False, True, False, False, True]
+    assert not run.poll(ALL, logs(C=EXECUTING, X=WAITING), usage_bytes=9 * GROWTH_BYTES).progressed
+
+
+# ---- Which chain stands still ----------------------------------------------------------------------------
+
+
+def test_each_chain_has_a_clock_of_its_own() -> None:
+    """C hangs while X trickles: its log said long ago that it waits, and that line has left the log."""
+    run = Watched()
+    start = at(P_blocks_accepted=1, X_blocks_accepted=1, C_leaves_synced=5)
+    run.poll(start, logs(X=WAITING, C=SYNCING))
+
+    polls = [(start | at(X_blocks_accepted=2.0 + tick), logs(C=SYNCING)) for tick in range(3)]
+    assert run.stands(*polls) == [("C", 10), ("C", 20), ("C", 30)]
+
+
+def test_a_chain_is_at_work_by_its_own_counters_where_no_log_can_be_read() -> None:
+    run = Watched()
+    start = at(P_blocks_accepted=1, X_blocks_accepted=1, X_blocks_fetched=1, C_blocks_fetched=9)
+    run.poll(start)
+
+    polls = [
+        (start | at(X_blocks_accepted=tick, X_blocks_fetched=tick), NodeLog()) for tick in (2.0, 3.0, 4.0)
+    ]
+    assert run.stands(*polls) == [("C", 10), ("C", 20), ("C", 30)]
+
+
+@pytest.mark.parametrize(
+    ("reading", "log", "chain"),
+    [
+        pytest.param(P_ONLY, NodeLog(), "P", id="P, as long as it is alone"),
+        pytest.param(ALL, logs(X=EXECUTING, C=WAITING), "X", id="X, while C waits"),
+        pytest.param(ALL, logs(X=WAITING, C=FETCHING), "C", id="C, while X waits"),
+        pytest.param(ALL, logs(X=WAITING), "C", id="the only one that does not wait"),
+        pytest.param(ALL, logs(X=WAITING, C=WAITING), "", id="all wait: the node as a whole"),
+        pytest.param(
+            ALL | at(C_leaves_synced=1),
+            logs(X=WAITING, C=ChainActivity.TRANSITIONING),
+            "C",
+            id="a transition",
+        ),
+        pytest.param(ALL, logs(X=WAITING, C=ChainActivity.COMPACTING), "C", id="a compaction"),
+        pytest.param(
+            at(P_blocks_accepted=9, Q_blocks_fetched=9), logs(P=WAITING, Q=FETCHING), "Q", id="an L1's chain"
+        ),
+        pytest.param(
+            ALL | at(X_chain_time=AT - 30, C_chain_time=1), NodeLog(), "C", id="X has the newest blocks"
+        ),
+    ],
+)
+def test_the_chain_that_stands_still_is_named(reading: Reading, log: NodeLog, chain: str) -> None:
+    run = Watched()
+    run.poll(reading, log)
+
+    assert run.stands((reading, log), (reading, log)) == [(chain, 10), (chain, 20)]
+
+
+def test_the_clock_of_a_chain_survives_a_restart_and_ends_with_progress() -> None:
+    run = Watched()
+    log = logs(X=WAITING, C=FETCHING)
+    run.poll(ALL, log)
+    run.poll(ALL, log)
+
+    restarted = run.poll(at(C_blocks_fetched=0, X_blocks_fetched=0), log, new_process=True)
+    assert (restarted.stalled_chain, restarted.idle_seconds) == ("C", 20)
+    assert run.poll(at(C_blocks_fetched=1, X_blocks_fetched=0), log).idle_seconds == 0
+
+
+def test_paused_timers_stand() -> None:
+    run = Watched()
+    run.poll(P_ONLY)
+
+    assert run.poll(P_ONLY, seconds=0.0).idle_seconds == 0
+
+
+# ---- What is unknown -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reading", "log"),
+    [
+        pytest.param({}, NodeLog(), id="it answers and shows no chain"),
+        pytest.param(
+            at(X_blocks_fetched=0, C_blocks_fetched=0), NodeLog(), id="no log, and counters that never moved"
+        ),
+        pytest.param(
+            at(X_blocks_fetched=0, C_blocks_fetched=0),
+            logs(X=WAITING, C=ChainLog(SYNCING, transitioned=True)),
+            id="a state sync on SAE that has shown no line of progress",
+        ),
+        pytest.param(at(), logs(X=WAITING, C=EXECUTING), id="no metrics, and no line of progress yet"),
+    ],
+)
+def test_where_no_signal_of_the_stage_can_be_read_progress_is_unknown(reading: Reading, log: NodeLog) -> None:
+    run = Watched()
+    found = [run.poll(reading, log) for _ in range(3)]
+
+    assert [(each.known, each.idle_seconds) for each in found] == [(False, 0.0)] * 3
+
+
+def test_an_unknown_chain_is_not_hidden_by_one_that_keeps_up() -> None:
+    """After its restart C shows nothing, while X has the newest blocks and trickles."""
+    run = Watched()
+    found = [
+        run.poll(at(X_blocks_accepted=tick, X_chain_time=AT - 5 + tick, C_blocks_fetched=0))
+        for tick in range(3)
+    ]
+
+    assert [each.known for each in found] == [False] * 3
+
+
+def test_progress_that_was_seen_once_in_a_stage_is_known_from_there_on() -> None:
+    run = Watched()
+    dark = at(X_blocks_fetched=0, C_blocks_fetched=0)
+    lines = [ChainLog(SYNCING, transitioned=True), replace(MINUTES[0], transitioned=True)]
+
+    found = [run.poll(dark, logs(X=WAITING, C=line)) for line in (lines[0], lines[1], lines[1], lines[1])]
+    assert [(each.known, each.idle_seconds) for each in found] == [
+        (False, 0.0),
+        (True, 0.0),
+        (True, 10.0),
+        (True, 20.0),
+    ]
+    restarted = run.poll(dark, logs(X=WAITING, C=lines[0]), new_process=True)
+    assert (restarted.known, restarted.idle_seconds) == (False, 0.0), "the new process has shown nothing yet"
+
+
+def test_a_node_that_does_not_answer_stands_still_itself() -> None:
+    run = Watched()
+    found = [run.poll(answers=False) for _ in range(3)]
+
+    assert [(each.known, each.stalled_chain, each.idle_seconds) for each in found] == [
+        (True, "", 10.0),
+        (True, "", 20.0),
+        (True, "", 30.0),
+    ]
 
 
 @pytest.mark.parametrize("activity", list(ChainActivity))
 def test_compacting_executing_and_syncing_are_work(activity: ChainActivity) -> None:
-    log = NodeLog({"C": ChainLog(activity)})
+    at_work = {ChainActivity.COMPACTING, EXECUTING, SYNCING}
 
-    at_work = {ChainActivity.COMPACTING, ChainActivity.EXECUTING, ChainActivity.SYNCING_STATE}
-    assert works(log, frozenset("XC")) is (activity in at_work)
-    assert not works(log, frozenset("PX")), "of a chain that is not at work it says nothing"
+    assert works(Watched().poll(ALL, logs(X=WAITING, C=activity))) is (activity in at_work)
+    waits = Watched().poll(ALL, logs(X=FETCHING, P=activity))
+    assert not works(waits), "of a chain that is not at work it says nothing"
 
 
 def test_without_logs_nothing_is_known_to_work() -> None:
-    assert not works(NodeLog(), frozenset("PXC"))
+    assert not works(Watched().poll(ALL))
 
 
-SIGNALS = st.sampled_from(
-    ["blocks_fetched", "blocks_accepted", "chain_time", "blocks_stored", "leaves_synced", "vertices_accepted"]
-)
+# ---- Properties ------------------------------------------------------------------------------------------
+
+SIGNALS = st.sampled_from([counter.signal for counter in COUNTERS])
 READINGS = st.dictionaries(st.tuples(st.sampled_from("PXC"), SIGNALS), st.integers(0, 100).map(float))
 
 
@@ -316,27 +464,47 @@ READINGS = st.dictionaries(st.tuples(st.sampled_from("PXC"), SIGNALS), st.intege
 def test_the_same_reading_twice_is_never_progress(readings: list[Reading], last: Reading) -> None:
     run = Watched()
     for reading in (*readings, last):
-        run.progresses(reading)
+        run.poll(reading)
 
-    assert not run.progresses(last)
+    assert not run.poll(last).progressed
 
 
 @given(st.lists(READINGS, max_size=8), st.lists(READINGS, max_size=8), st.integers(0, 8))
-def test_work_that_is_done_again_is_never_progress(
+def test_work_that_is_done_again_reaches_no_new_position(
     readings: list[Reading], others: list[Reading], start: int
 ) -> None:
     """Whatever process goes again through readings that were there before."""
     run = Watched()
     for reading in (*readings, *others):
-        run.progresses(reading)
+        run.poll(reading)
 
-    assert not any(run.progresses(reading) for reading in (readings + others)[start:])
+    assert not any(run.poll(reading).reached for reading in (readings + others)[start:])
 
 
 @given(st.lists(READINGS, min_size=1, max_size=8))
-def test_progress_ends_where_no_position_grows(readings: list[Reading]) -> None:
-    """As often as there are positions to reach, and no more: no restart makes endless progress."""
+def test_no_restart_makes_endless_positions(readings: list[Reading]) -> None:
     run = Watched()
-    steps = sum(run.progresses(reading) for _ in range(5) for reading in readings)
+    steps = sum(run.poll(reading).reached for _ in range(5) for reading in readings)
 
     assert steps <= len(readings)
+
+
+@given(
+    st.lists(
+        st.tuples(READINGS, st.booleans(), st.none() | st.sampled_from(list(ChainActivity))), max_size=12
+    )
+)
+def test_no_clock_gains_more_than_the_interval_and_none_runs_while_progress_is_unknown(
+    polls: list[tuple[Reading, bool, ChainActivity | None]],
+) -> None:
+    run = Watched()
+    for reading, new_process, activity in polls:
+        before = run.books.chains
+        found = run.poll(reading, logs(C=activity) if activity else None, new_process=new_process)
+        for name, watch in found.chains.items():
+            gained = watch.idle_seconds - (before[name].idle_seconds if name in before else 0.0)
+            assert gained <= TICK
+        assert found.known or found.idle_seconds == 0
+        assert found.idle_seconds <= max([0.0, *(watch.idle_seconds for watch in found.chains.values())]) or (
+            not found.chains
+        )

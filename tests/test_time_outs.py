@@ -15,20 +15,21 @@ from monitor.model import (
     HealthReport,
     HealthyStreak,
     NodeDown,
+    NodeLog,
     NodeMetrics,
     NodeProcess,
     NodeReading,
     NodeSilent,
+    Refusal,
 )
-from monitor.time_outs import Signs, blocked_by, counted, signs_of
+from monitor.time_outs import Signs, blocked_by, counted, refused, signs_of
 
 AT = 1_000_000.0
-NOTHING = Signs(arrived=False, progressed=False, works=False, started=None, unhealthy=None)
+NOTHING = Signs(progressed=False, reached=False, works=False, started=None, unhealthy=None)
 BOOKS = Bookkeeping(
     node_restarts=4,
     restarts_at_progress=1,
     progress_at=AT - 500,
-    idle_seconds=500.0,
     lifeless_seconds=300.0,
     not_started_seconds=200.0,
     unhealthy_seconds=100.0,
@@ -43,42 +44,32 @@ def signs(**seen: bool | None) -> Signs:
 @pytest.mark.parametrize(
     ("seen", "changes"),
     [
-        pytest.param({}, {"idle_seconds": 510, "lifeless_seconds": 310}, id="nothing seen: it is idle"),
-        pytest.param(
-            {"arrived": True},
-            {"idle_seconds": 0, "lifeless_seconds": 310},
-            id="healthy: not idle, but no crash is forgiven for it",
-        ),
+        pytest.param({}, {"lifeless_seconds": 310}, id="nothing seen"),
         pytest.param(
             {"progressed": True},
-            {"progress_at": AT, "idle_seconds": 0, "lifeless_seconds": 0, "restarts_at_progress": 4},
-            id="progress sets everything of it back",
+            {"progress_at": AT, "lifeless_seconds": 0},
+            id="progress: no restart is forgiven for it",
+        ),
+        pytest.param(
+            {"progressed": True, "reached": True},
+            {"progress_at": AT, "lifeless_seconds": 0, "restarts_at_progress": 4},
+            id="a position never reached forgives restarts",
         ),
         pytest.param(
             {"progressed": True, "works": True},
-            {"progress_at": AT, "idle_seconds": 0, "lifeless_seconds": 0, "restarts_at_progress": 4},
+            {"progress_at": AT, "lifeless_seconds": 0},
             id="progress and life",
         ),
-        pytest.param({"works": True}, {"idle_seconds": 510, "lifeless_seconds": 0}, id="life is no progress"),
+        pytest.param({"works": True}, {"lifeless_seconds": 0}, id="life is no progress"),
         pytest.param(
-            {"started": False},
-            {"idle_seconds": 510, "lifeless_seconds": 310, "not_started_seconds": 210},
-            id="not started",
+            {"started": False}, {"lifeless_seconds": 310, "not_started_seconds": 210}, id="not started"
+        ),
+        pytest.param({"started": True}, {"lifeless_seconds": 310, "not_started_seconds": 0}, id="started"),
+        pytest.param(
+            {"unhealthy": True}, {"lifeless_seconds": 310, "unhealthy_seconds": 110}, id="unhealthy"
         ),
         pytest.param(
-            {"started": True},
-            {"idle_seconds": 510, "lifeless_seconds": 310, "not_started_seconds": 0},
-            id="started",
-        ),
-        pytest.param(
-            {"unhealthy": True},
-            {"idle_seconds": 510, "lifeless_seconds": 310, "unhealthy_seconds": 110},
-            id="unhealthy",
-        ),
-        pytest.param(
-            {"unhealthy": False},
-            {"idle_seconds": 510, "lifeless_seconds": 310, "unhealthy_seconds": 0},
-            id="not unhealthy",
+            {"unhealthy": False}, {"lifeless_seconds": 310, "unhealthy_seconds": 0}, id="not unhealthy"
         ),
     ],
 )
@@ -105,6 +96,7 @@ def test_a_node_that_was_never_seen_at_work_has_no_life_to_lose(
 SIGNS = st.builds(
     Signs,
     progressed=st.booleans(),
+    reached=st.booleans(),
     works=st.booleans(),
     started=st.none() | st.booleans(),
     unhealthy=st.none() | st.booleans(),
@@ -115,7 +107,6 @@ BOOKS_OF_ANY_KIND = st.builds(
     node_restarts=st.integers(0, 100),
     restarts_at_progress=st.integers(0, 100),
     progress_at=st.none() | SECONDS,
-    idle_seconds=SECONDS,
     lifeless_seconds=st.none() | SECONDS,
     not_started_seconds=SECONDS,
     unhealthy_seconds=SECONDS,
@@ -135,7 +126,7 @@ def test_no_time_adds_nothing(books: Bookkeeping, seen: Signs) -> None:
     """What is blocked has no time: every clock stands, or is set back."""
     after = counted(books, AT, 0.0, seen)
 
-    for name in ("idle_seconds", "lifeless_seconds", "not_started_seconds", "unhealthy_seconds"):
+    for name in ("lifeless_seconds", "not_started_seconds", "unhealthy_seconds"):
         assert getattr(after, name) in {getattr(books, name), 0.0}
     assert counted(books, AT, 0.0, NOTHING) == books
 
@@ -144,20 +135,23 @@ def test_no_time_adds_nothing(books: Bookkeeping, seen: Signs) -> None:
 def test_no_clock_gains_more_than_the_interval(books: Bookkeeping, interval: float, seen: Signs) -> None:
     after = counted(books, AT, interval, seen)
 
-    for name in ("idle_seconds", "lifeless_seconds", "not_started_seconds", "unhealthy_seconds"):
+    for name in ("lifeless_seconds", "not_started_seconds", "unhealthy_seconds"):
         now, before = getattr(after, name), getattr(books, name)
         assert now is None or 0.0 <= now <= (before or 0.0) + interval
 
 
 @given(BOOKS_OF_ANY_KIND, st.lists(SIGNS, max_size=10))
 def test_a_clock_is_the_time_since_its_last_reset(books: Bookkeeping, ticks: list[Signs]) -> None:
+    books = replace(books, lifeless_seconds=books.lifeless_seconds or 0.0)
     after = books
     for seen in ticks:
         after = counted(after, AT, 10.0, seen)
-    since = [not (seen.progressed or seen.arrived) for seen in ticks[::-1]]
-    idle_ticks = since.index(False) if False in since else len(ticks)
+    since = [not (seen.progressed or seen.works) for seen in ticks[::-1]]
+    dead_ticks = since.index(False) if False in since else len(ticks)
 
-    assert after.idle_seconds == 10.0 * idle_ticks + (books.idle_seconds if idle_ticks == len(ticks) else 0)
+    assert after.lifeless_seconds == 10.0 * dead_ticks + (
+        (books.lifeless_seconds or 0.0) if dead_ticks == len(ticks) else 0
+    )
 
 
 @given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
@@ -239,7 +233,7 @@ def waits(why: str) -> NodeProcess:
 def test_whether_the_node_was_started(
     reading: NodeReading, process: NodeProcess | None, *, started: bool | None
 ) -> None:
-    seen = signs_of(reading, process, Health.UNKNOWN, progressed=False, works=False)
+    seen = signs_of(reading, process, Health.UNKNOWN, progressed=False, reached=False, works=False)
 
     assert seen == signs(started=started)
 
@@ -261,14 +255,48 @@ def test_whether_the_node_was_started(
 def test_whether_the_node_is_unhealthy(
     reading: NodeReading, health: Health, *, unhealthy: bool | None
 ) -> None:
-    seen = signs_of(reading, RUNS, health, progressed=False, works=False)
+    seen = signs_of(reading, RUNS, health, progressed=False, reached=False, works=False)
 
-    assert seen == signs(started=True, unhealthy=unhealthy, arrived=health is Health.HEALTHY)
+    assert seen == signs(started=True, unhealthy=unhealthy)
 
 
 @pytest.mark.parametrize("progressed", [True, False])
 @pytest.mark.parametrize("works", [True, False])
 def test_progress_and_life_are_as_they_were_seen(*, progressed: bool, works: bool) -> None:
-    seen = signs_of(DOWN, None, Health.UNKNOWN, progressed=progressed, works=works)
+    seen = signs_of(DOWN, None, Health.UNKNOWN, progressed=progressed, reached=progressed, works=works)
 
-    assert seen == signs(progressed=progressed, works=works)
+    assert seen == signs(progressed=progressed, reached=progressed, works=works)
+
+
+# ---- Refusal ---------------------------------------------------------------------------------------------
+
+
+def newer(number: int) -> NodeLog:
+    """A log whose last line about a newer peer is this one."""
+    return NodeLog(newer_peer=f"line {number}" if number else "", newer_version="avalanchego/1.15.0")
+
+
+@pytest.mark.parametrize(
+    ("polls", "expected"),
+    [
+        pytest.param([(0, True)] * 3, [0, 0, 0], id="no peers, and nobody refuses it: an outage"),
+        pytest.param([(1, False), (2, False)], [0, 0], id="it has peers"),
+        pytest.param([(1, False), (1, True), (1, True)], [0, 0, 0], id="the line is from before the outage"),
+        pytest.param([(0, False), (1, True), (1, True), (2, True)], [0, 100, 200, 300], id="refused"),
+        pytest.param(
+            [(0, False), (1, True), *[(1, True)] * 7],
+            [0, 100, 200, 300, 400, 500, 600, 700, 0],
+            id="no fresh line for long: not known any more",
+        ),
+        pytest.param([(0, False), (1, True), (1, False), (1, True)], [0, 100, 0, 0], id="peers came back"),
+    ],
+)
+def test_how_long_the_network_has_refused_the_node(
+    polls: list[tuple[int, bool]], expected: list[float]
+) -> None:
+    found, refusal = [], Refusal()
+    for number, peerless in polls:
+        refusal = refused(refusal, newer(number), 100.0, peerless=peerless)
+        found.append(refusal.refused_seconds)
+
+    assert found == expected

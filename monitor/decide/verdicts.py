@@ -13,6 +13,7 @@ from monitor.model import (
     HealthyStreak,
     NodeAnswering,
     NodeIdentity,
+    NodeLog,
     Outcome,
     Phase,
     Reason,
@@ -30,6 +31,8 @@ LIFE_SECONDS = 600.0
 LATER_START_FACTOR = 24.0
 MESSAGE_CHARACTERS = 1000
 IDENTITY_HIDDEN = "healthy, but the node does not say which network and commit it runs: allow its info API"
+# The node meets every peer several times in this time: none of them accepts it.
+OUTDATED_SECONDS = 900.0
 _DAY_SECONDS = 86400.0
 DEADLINE_SECONDS = {SyncMode.FULL_SYNC: 60 * _DAY_SECONDS}
 DEADLINE_SECONDS_OTHERWISE = 14 * _DAY_SECONDS
@@ -62,7 +65,7 @@ def node_is_healthy(state: WaitState) -> Decision | None:
         return None
     if not _measured_since(state, run, streak):
         return None
-    message = f"run {run.number} of {run.build.image} succeeded"
+    message = f"run {run.number} of {run.build.image} succeeded{_unseen_queue(state, run)}"
     return Decision(
         rule="node_is_healthy",
         message=message,
@@ -134,8 +137,23 @@ def node_stays_unhealthy(state: WaitState) -> Decision | None:
     return _failed("node_stays_unhealthy", state, run, reason, message)
 
 
+def build_is_outdated(state: WaitState) -> Decision | None:
+    """Rule 6a: the network runs newer builds and refuses this one."""
+    run = _open_run(state)
+    if run is None or run.bookkeeping.refusal.refused_seconds < OUTDATED_SECONDS:
+        return None
+    message = f"{refusal_text(state.log)} for {duration_text(OUTDATED_SECONDS)}"
+    return _failed("build_is_outdated", state, run, Reason.OUTDATED, message)
+
+
+def refusal_text(log: NodeLog) -> str:
+    """Return why the network refuses the node."""
+    newer = f" ({log.newer_version.rpartition('/')[2]})" if log.newer_version else ""
+    return f"the network runs newer builds{newer} and refuses this one"
+
+
 def run_stalls(state: WaitState) -> Decision | None:
-    """Rule 7: no position was reached that was not reached before; twice as long is given to a node that works."""
+    """Rule 7: a chain at work stands still; a node that works gets twice as long."""
     run = _open_run(state)
     if run is None:
         return None
@@ -143,7 +161,8 @@ def run_stalls(state: WaitState) -> Decision | None:
     lives = books.lifeless_seconds is not None and books.lifeless_seconds < LIFE_SECONDS
     if books.idle_seconds < (2 * timeout if lives else timeout):
         return None
-    message = f"no progress for {duration_text(books.idle_seconds)}{_where(state)}"
+    chain = f" of chain {books.stalled_chain}" if books.stalled_chain else ""
+    message = f"no progress{chain} for {duration_text(books.idle_seconds)}{_where(run)}"
     return _failed("run_stalls", state, run, Reason.STALLED, message)
 
 
@@ -160,7 +179,8 @@ def run_is_overdue(state: WaitState) -> Decision | None:
         deadline = longest
     else:
         return None
-    message = f"not bootstrapped after {duration_text(deadline)}{_where(state)}"
+    unknown = "; progress could not be seen" if run.bookkeeping.unknown_seconds else ""
+    message = f"not bootstrapped after {duration_text(deadline)}{_where(run)}{unknown}"
     return _failed("run_is_overdue", state, run, Reason.DEADLINE, message)
 
 
@@ -216,13 +236,27 @@ def _measured_since(state: WaitState, run: Run, streak: HealthyStreak) -> bool:
     return late or measured_in(run, state.volume, streak)
 
 
-def _where(state: WaitState) -> str:
-    """What each chain was at, by its log."""
+def _where(run: Run) -> str:
+    """Return the stage of each chain."""
+    logs = {name: watch.log for name, watch in sorted(run.bookkeeping.chains.items())}
     said = [
-        f"{name} {chain.activity}" + (f" {chain.ratio:.0%}" if chain.ratio is not None else "")
-        for name, chain in sorted(state.log.chains.items())
+        f"{name} {log.activity}" + (f" {log.ratio:.0%}" if log.ratio is not None else "")
+        for name, log in logs.items()
+        if log is not None
     ]
     return f" ({', '.join(said)})" if said else ""
+
+
+def _unseen_queue(state: WaitState, run: Run) -> str:
+    """Return which chains on SAE did not show whether they had executed what they accepted."""
+    metrics = state.node.metrics if isinstance(state.node, NodeAnswering) else None
+    shown = set(run.bookkeeping.execution_targets) | (set(metrics.queued_blocks) if metrics else set())
+    hidden = [
+        name
+        for name, watch in sorted(run.bookkeeping.chains.items())
+        if watch.log is not None and watch.log.transitioned and name not in shown
+    ]
+    return f" (execution queue of chain {', '.join(hidden)} not visible)" if hidden else ""
 
 
 def _last_line(text: str) -> str:

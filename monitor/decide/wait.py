@@ -10,11 +10,13 @@ from collections.abc import Callable
 
 from monitor.decide.verdicts import (
     IDENTITY_HIDDEN,
+    build_is_outdated,
     node_crashes,
     node_does_not_start,
     node_is_another,
     node_is_healthy,
     node_stays_unhealthy,
+    refusal_text,
     run_is_overdue,
     run_stalls,
     volume_is_full,
@@ -29,10 +31,23 @@ from monitor.decide.vocabulary import (
 )
 from monitor.decide.wait_state import WaitState
 from monitor.durations import duration_text
-from monitor.model import AttemptCause, Build, NodeAnswering, NodeDown, Outcome, Phase, Reason, Run
+from monitor.model import (
+    AttemptCause,
+    Bookkeeping,
+    Build,
+    NodeAnswering,
+    NodeDown,
+    Outcome,
+    Phase,
+    Reason,
+    Run,
+)
 
 STRAY_RECREATION_SECONDS = 600.0
 START_RETRIES = 2
+PROGRESS_UNKNOWN = (
+    "progress unknown: neither the node's metrics nor its logs show it, and its data does not grow"
+)
 BLOCKED_LONG_SECONDS = 86400.0
 FIRST_START_RETRY_SECONDS = 900.0
 
@@ -98,18 +113,44 @@ def nothing_to_do(state: WaitState) -> Decision:
 
 
 def _waiting_for(state: WaitState, run: Run) -> Decision:
-    """How an open run comes along."""
+    """Return the phase of an open run, and what it waits for."""
+    phase, message = _progress_of(state, run)
+    return Decision("nothing_to_do", message, phase)
+
+
+def _progress_of(state: WaitState, run: Run) -> tuple[Phase, str]:
+    books, warning_seconds = run.bookkeeping, state.policy.stall_warning_seconds
     if state.blocked:
-        return Decision("nothing_to_do", f"{state.blocked}: no clock runs meanwhile", Phase.BLOCKED)
-    if run.bookkeeping.healthy is not None and not run.bookkeeping.identity_agreed:
-        return Decision("nothing_to_do", IDENTITY_HIDDEN, Phase.SOAKING)
-    if run.bookkeeping.healthy is not None:
-        return Decision("nothing_to_do", "healthy: waiting whether it stays so", Phase.SOAKING)
-    if isinstance(state.node, NodeAnswering):
-        stalled = run.bookkeeping.idle_seconds >= state.policy.stall_warning_seconds
-        message = f"no progress for {duration_text(state.policy.stall_warning_seconds)} or longer"
-        return Decision("nothing_to_do", message if stalled else "bootstrapping", Phase.BOOTSTRAPPING)
-    return Decision("nothing_to_do", f"waiting for the node: {state.node.message}", Phase.STARTING)
+        refused = refusal_text(state.log) if books.refusal.is_fresh else state.blocked
+        return Phase.BLOCKED, f"{refused}: no clock runs meanwhile"
+    if books.healthy is not None:
+        return (
+            Phase.SOAKING,
+            "healthy: waiting whether it stays so" if books.identity_agreed else IDENTITY_HIDDEN,
+        )
+    if not isinstance(state.node, NodeAnswering):
+        return Phase.STARTING, f"waiting for the node: {state.node.message}"
+    return Phase.BOOTSTRAPPING, _bootstrapping_text(state.node, books, warning_seconds)
+
+
+def _bootstrapping_text(node: NodeAnswering, books: Bookkeeping, warning_seconds: float) -> str:
+    queued = _queued_blocks(node, books)
+    if queued:
+        return f"healthy, but {queued:,.0f} accepted blocks are not executed yet"
+    if books.idle_seconds >= warning_seconds:
+        chain = f" of chain {books.stalled_chain}" if books.stalled_chain else ""
+        return f"no progress{chain} for {duration_text(warning_seconds)} or longer"
+    return PROGRESS_UNKNOWN if books.unknown_seconds >= warning_seconds else "bootstrapping"
+
+
+def _queued_blocks(node: NodeAnswering, books: Bookkeeping) -> float:
+    """Return how many blocks a node that calls itself healthy has accepted and must still execute."""
+    if node.metrics is None or not books.execution_targets:
+        return 0.0
+    return sum(
+        max(0.0, target - node.metrics.counters.get((name, "height_executed"), 0.0))
+        for name, target in books.execution_targets.items()
+    )
 
 
 WaitRule = Callable[[WaitState], Decision | None]
@@ -122,6 +163,7 @@ WAIT_RULES: tuple[WaitRule, ...] = (
     node_does_not_start,  # 4
     node_crashes,  # 5
     node_stays_unhealthy,  # 6
+    build_is_outdated,  # 6a
     run_stalls,  # 7
     run_is_overdue,  # 8
     build_is_due,  # 9

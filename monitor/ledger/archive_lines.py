@@ -105,6 +105,8 @@ class _Bookkeeping(BaseModel):
     unhealthy_seconds: _Seconds = 0.0
     blocked_seconds: _Seconds = 0.0
     disk_write_bytes: _Number = 0.0
+    state_synced: bool | None = None
+    state_sync_restarted: bool = False
 
 
 class ArchivedRun(_Written):

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from monitor.model import (
     Attempt,
     AttemptCause,
     Bookkeeping,
     Build,
-    HealthyStreak,
     Outcome,
     Reason,
     Run,
@@ -60,9 +62,17 @@ def books_text(books: Bookkeeping) -> str:
 def books_of(text: str) -> Bookkeeping:
     """The books back; what a newer or older monitor wrote otherwise is left out or has its default."""
     found = json.loads(text)
-    if found.get("healthy"):
-        found["healthy"] = HealthyStreak(**_known(HealthyStreak, found["healthy"]))
-    return Bookkeeping(**_known(Bookkeeping, found))
+    try:
+        return _books_codec().validate_python(found)
+    except ValidationError:
+        # A newer monitor may know stages that this one does not.
+        return _books_codec().validate_python({**found, "chains": {}})
+
+
+@cache
+def _books_codec() -> TypeAdapter[Bookkeeping]:
+    """Return the codec of the books; made at the first use, because to make it takes longer than to use it."""
+    return TypeAdapter(Bookkeeping)
 
 
 def run_of(row: sqlite3.Row) -> Run:
@@ -91,7 +101,12 @@ def run_of(row: sqlite3.Row) -> Run:
 
 def success_of(row: sqlite3.Row) -> Success:
     """A run that succeeded, of a row of `runs` with the columns that are made of its counts."""
-    return Success(run_of(row), row["blocks_accepted"] or 0.0, bool(row["state_synced_again"]))
+    run = run_of(row)
+    books = run.bookkeeping
+    # Older monitors counted leaves, and recorded nothing else of a state sync.
+    synced = books.state_synced if books.state_synced is not None else bool(row["leaves_synced"]) or None
+    again = books.state_sync_restarted or bool(row["state_synced_again"])
+    return Success(run, row["blocks_accepted"] or 0.0, again, synced)
 
 
 def attempt_of(row: sqlite3.Row) -> Attempt:
@@ -112,8 +127,3 @@ def _word(text: str | None, kind: type[_Word], unknown: _Word | None) -> _Word |
         return kind(text)
     except ValueError:
         return unknown
-
-
-def _known(kind: type, found: dict[str, Any]) -> dict[str, Any]:
-    names = {each.name for each in fields(kind)}
-    return {key: value for key, value in found.items() if key in names}

@@ -55,6 +55,11 @@ FAMILIES = (
         of.stalled,
     ),
     Family(
+        "bootstrap_monitor_run_progress_unknown",
+        "Whether the open run's progress could not be seen for the stall warning; a stall cannot be seen either.",
+        of.progress_unknown,
+    ),
+    Family(
         "bootstrap_monitor_run_late",
         "Whether the open run has been active for longer than the limit; absent while there is no limit.",
         of.late,
@@ -73,13 +78,19 @@ FAMILIES = (
     Family(
         "bootstrap_monitor_run_blocks_fetched",
         "Blocks that the node fetched in the current run, by chain, added up over restarts of the node.",
-        of.blocks("blocks_fetched"),
+        of.counted("blocks_fetched"),
         ("chain",),
     ),
     Family(
         "bootstrap_monitor_run_blocks_accepted",
         "Blocks that the node executed in the current run, by chain, added up over restarts of the node.",
-        of.blocks("blocks_accepted"),
+        of.counted("blocks_accepted"),
+        ("chain",),
+    ),
+    Family(
+        "bootstrap_monitor_run_state_sync_leaves",
+        "Leaves of the state that the node synced in the current run, by chain, added up over restarts of the node.",
+        of.counted("leaves_synced"),
         ("chain",),
     ),
     Family(

@@ -66,8 +66,8 @@ def results(value: Callable[[Run], float | None]) -> Samples:
     ]
 
 
-def blocks(signal: str) -> Samples:
-    """A count of blocks in the current run, by chain."""
+def counted(signal: str) -> Samples:
+    """A count of the current run, by chain."""
 
     def samples(status: Status) -> list[Sample]:
         if status.run is None:
@@ -84,6 +84,11 @@ def blocks(signal: str) -> Samples:
 def stalled(status: Status) -> list[Sample]:
     """Whether the open run's progress is overdue."""
     return [Sample(status.run, (), status.progress.stalled)] if status.run and status.progress else []
+
+
+def progress_unknown(status: Status) -> list[Sample]:
+    """Whether the open run's progress has been unknown for the stall warning."""
+    return [Sample(status.run, (), status.progress.unknown)] if status.run and status.progress else []
 
 
 def late(status: Status) -> list[Sample]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from monitor.decide.verdicts import identity_difference
 from monitor.model import (
     Bookkeeping,
+    ChainActivity,
     Counts,
     Health,
     Instant,
@@ -19,9 +20,12 @@ from monitor.model import (
     Run,
     Workload,
 )
-from monitor.observed_time import advanced
-from monitor.progress import added_up, chains_at_work, progressed, stored_blocks, works
-from monitor.time_outs import blocked_by, counted, signs_of, tells_of_network
+from monitor.observed_time import SAME_PROCESS_SECONDS, advanced
+from monitor.progress import Movement, Poll, added_up, movement, works
+from monitor.time_outs import blocked_by, counted, refused, signs_of, tells_of_network
+
+_SYNCING = ChainActivity.SYNCING_STATE
+_EXECUTES_ALL = frozenset({ChainActivity.FETCHING, ChainActivity.EXECUTING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Sight:
     workload: Workload | None
     platform_answers: bool
     recorded: bool
+    usage_bytes: int | None = None
 
     @property
     def metrics(self) -> NodeMetrics | None:
@@ -53,9 +58,19 @@ class Sight:
 
 
 def brought_up(run: Run, known: Counts, sight: Sight) -> tuple[Run, Counts]:
-    """The run and its counters after one more tick; `known` are those before it."""
-    counts = _counted(known, sight)
-    books = _clocks(_times(run.bookkeeping, sight), known, counts, sight)
+    """Return the run and its counters after one more tick; `known` are those before it."""
+    before, drained = run.bookkeeping, None
+    new_process = _is_new_process(before, sight)
+    counters = sight.metrics.counters if sight.metrics else {}
+    counts = added_up(known, counters, new_process=new_process)
+    books = before
+    if sight.health is Health.HEALTHY and before.healthy is None:
+        books, drained = _with_execution(books, sight, new_process=new_process)
+    if drained is False:  # healthy before SAE has executed what it accepted: not done yet
+        sight = replace(sight, health=Health.UNKNOWN)
+    books = _times(books, sight)
+    books = _clocks(books, known, counts, sight, new_process=new_process)
+    books = _with_state_sync(books, before, counts, new_process=new_process)
     identity = sight.reading.identity if isinstance(sight.reading, NodeAnswering) else None
     if identity is not None and identity_difference(run, identity) is None:
         books = replace(books, identity_agreed=True)
@@ -64,17 +79,70 @@ def brought_up(run: Run, known: Counts, sight: Sight) -> tuple[Run, Counts]:
     return replace(run, bookkeeping=books, settings_changed=run.settings_changed or changed), counts
 
 
-def _counted(known: Counts, sight: Sight) -> Counts:
-    counters = dict(stored_blocks(sight.log))
-    if sight.metrics:
-        counters |= sight.metrics.counters
-    return added_up(known, counters)
+def _is_new_process(books: Bookkeeping, sight: Sight) -> bool:
+    """Return whether the node's process is another one than the books know."""
+    started_at = sight.metrics.process_started_at if sight.metrics else None
+    if started_at is None or books.process_start_boot_seconds is None:
+        return False
+    start = sight.now.boot_seconds - (sight.now.wall - started_at)
+    other_boot = books.boot_id != sight.now.boot_id
+    return other_boot or abs(books.process_start_boot_seconds - start) > SAME_PROCESS_SECONDS
+
+
+def _of_process(log: NodeLog, sight: Sight) -> NodeLog:
+    """Return the logs without those that an earlier process wrote last."""
+    started_at = sight.metrics.process_started_at if sight.metrics else None
+    if started_at is None:
+        return log
+    limit = started_at - SAME_PROCESS_SECONDS
+    return replace(
+        log, chains={name: chain for name, chain in log.chains.items() if chain.written_at >= limit}
+    )
+
+
+def _with_execution(books: Bookkeeping, sight: Sight, *, new_process: bool) -> tuple[Bookkeeping, bool]:
+    """Return the books, and whether the chains on SAE have executed what they had accepted when it became healthy."""
+    metrics = sight.metrics
+    targets = {} if new_process else dict(books.execution_targets)
+    if metrics is None:
+        return replace(books, execution_targets=targets), not targets
+    heights = {name: metrics.counters.get((name, "height_executed"), 0.0) for name in metrics.queued_blocks}
+    for name, queued in metrics.queued_blocks.items():
+        targets.setdefault(name, heights[name] + queued)
+    drained = all(
+        metrics.queued_blocks.get(name) == 0 or heights.get(name, 0.0) >= target
+        for name, target in targets.items()
+    )
+    return replace(books, execution_targets=targets), drained
+
+
+def _with_state_sync(
+    books: Bookkeeping, before: Bookkeeping, counts: Counts, *, new_process: bool
+) -> Bookkeeping:
+    """Return the books with what the C-Chain did about its state: synced it, began again, or executed all blocks.
+
+    A process that starts while the state was being synced syncs it in part or whole a second time.
+    """
+    known, watch = before.chains.get("C"), books.chains.get("C")
+    log, summary = watch.log if watch else None, books.state_summary
+    was_syncing = known is not None and known.log is not None and known.log.activity is _SYNCING
+    restarted = books.state_sync_restarted or (new_process and was_syncing)
+    if log is not None and log.summary not in {"", summary}:
+        restarted, summary = restarted or bool(summary), log.summary
+    leaves = counts.get(("C", "leaves_synced"))
+    synced = books.state_synced
+    if summary or (leaves is not None and leaves.value > 0):
+        synced = True
+    elif synced is None and log is not None and (log.skipped or log.activity in _EXECUTES_ALL):
+        synced = False
+    return replace(books, state_synced=synced, state_summary=summary, state_sync_restarted=restarted)
 
 
 def _times(books: Bookkeeping, sight: Sight) -> Bookkeeping:
-    """Observed, active and blocked time, the healthy streak, the process and its restarts."""
+    """Return the books with observed, active and blocked time, the healthy streak, the process and its restarts."""
     reading, metrics, process = sight.reading, sight.metrics, sight.process
     blocked = bool(blocked_by(reading))
+    peerless = blocked and metrics is not None and metrics.peers == 0
     books = advanced(
         books,
         sight.now,
@@ -87,6 +155,9 @@ def _times(books: Bookkeeping, sight: Sight) -> Bookkeeping:
         down=isinstance(reading, NodeDown),
         restarts_count=sight.recorded,
     )
+    if metrics is not None and metrics.peers is not None:
+        refusal = refused(books.refusal, sight.log, sight.interval_seconds, peerless=peerless)
+        books = replace(books, refusal=refusal)
     if blocked:
         return replace(books, blocked_seconds=books.blocked_seconds + sight.interval_seconds)
     if tells_of_network(reading):
@@ -94,18 +165,48 @@ def _times(books: Bookkeeping, sight: Sight) -> Bookkeeping:
     return books
 
 
-def _clocks(books: Bookkeeping, known: Counts, counts: Counts, sight: Sight) -> Bookkeeping:
-    """The clocks of the time-outs, which stand still while the network is away, and what they compare with."""
-    reading, log = sight.reading, sight.log
-    written = sight.metrics.disk_write_bytes if sight.metrics else None
-    chains = chains_at_work(counts, log)
+def _clocks(
+    books: Bookkeeping, known: Counts, counts: Counts, sight: Sight, *, new_process: bool
+) -> Bookkeeping:
+    """Return the books with the timers, which are paused while the network is away, and what they compare with."""
+    reading, metrics = sight.reading, sight.metrics
+    interval_seconds = 0.0 if blocked_by(reading) else sight.interval_seconds
+    poll = Poll(
+        now_wall=sight.now.wall,
+        answers=isinstance(reading, NodeAnswering),
+        counters=metrics.counters if metrics else {},
+        log=_of_process(sight.log, sight),
+        new_process=new_process,
+        usage_bytes=sight.usage_bytes,
+    )
+    move = movement(books, known, counts, poll, interval_seconds)
+    written = metrics.disk_write_bytes if metrics else None
     signs = signs_of(
         reading,
         sight.process if sight.platform_answers else None,
         sight.health,
-        progressed=progressed(known, counts, chains),
-        works=written is not None and written > books.disk_write_bytes and works(log, chains),
+        progressed=move.progressed,
+        reached=move.reached,
+        works=written is not None and written > books.disk_write_bytes and works(move),
     )
-    interval_seconds = 0.0 if blocked_by(reading) else sight.interval_seconds
     books = counted(books, sight.now.wall, interval_seconds, signs)
+    books = _with_movement(books, move, interval_seconds, arrived=sight.health is Health.HEALTHY)
     return books if written is None else replace(books, disk_write_bytes=written)
+
+
+def _with_movement(
+    books: Bookkeeping, move: Movement, interval_seconds: float, *, arrived: bool
+) -> Bookkeeping:
+    """Return the books with each chain's stall clock; a healthy node has arrived, so nothing stands still."""
+    chains = {
+        name: replace(watch, idle_seconds=0.0 if arrived else watch.idle_seconds)
+        for name, watch in move.chains.items()
+    }
+    return replace(
+        books,
+        chains=chains,
+        idle_seconds=0.0 if arrived else move.idle_seconds,
+        stalled_chain="" if arrived else move.stalled_chain,
+        unknown_seconds=0.0 if arrived or move.known else books.unknown_seconds + interval_seconds,
+        usage_mark_bytes=move.usage_mark_bytes,
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from monitor.decide.verdicts import measured_in
 from monitor.decide.vocabulary import Intervention
 from monitor.decide.wait_state import WaitState
 from monitor.errors import MonitorError
@@ -17,6 +18,7 @@ from monitor.model import (
     Health,
     Holder,
     Instant,
+    NodeAnswering,
     NodeLog,
     NodeReading,
     Policy,
@@ -100,7 +102,7 @@ class WaitObserver:
         counts: Counts = {}
         interval_seconds = observed_interval_seconds(self._previous, now, self._policy.tick_seconds)
         self._previous = now
-        log = self._logs.read() if last and last.open else NodeLog()
+        log = self._logs.read(_chains(reading, last)) if last and last.open else NodeLog()
         if last and last.open and held_by is None and (workload is None or last.is_of(workload)):
             sight = Sight(
                 now,
@@ -111,6 +113,7 @@ class WaitObserver:
                 workload,
                 platform_answers=self._workload.error is None,
                 recorded=self.recorded,
+                usage_bytes=self._usage_bytes(last),
             )
             last, counts = brought_up(last, self._ledger.counts(last), sight)
             watched = last
@@ -152,6 +155,10 @@ class WaitObserver:
             baseline_seconds=self._baseline_seconds(last) if last and last.open else None,
         )
 
+    def _usage_bytes(self, run: Run) -> int | None:
+        """Return the disk usage of the run's data as measured last."""
+        return self.volume.usage_bytes if self.volume and measured_in(run, self.volume, None) else None
+
     def _current_volume(self) -> VolumeReading | None:
         """As last measured, with what is free now: to measure the data takes long, and a volume fills quickly."""
         if self.volume is None:
@@ -185,3 +192,10 @@ class WaitObserver:
         if now.boot_seconds - self._other[1] >= self._policy.holder_timeout_seconds:
             return None
         return holder.uid
+
+
+def _chains(reading: NodeReading, run: Run) -> frozenset[str]:
+    """Return the chains that the node has shown in the run: each writes a log of its own."""
+    metrics = reading.metrics if isinstance(reading, NodeAnswering) else None
+    shown = {chain for chain, _ in metrics.counters} if metrics else set()
+    return frozenset(shown | run.bookkeeping.chains.keys())

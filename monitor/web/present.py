@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from monitor.durations import duration_text
 from monitor.model import ChainLog, Outcome, Phase
 from monitor.regression import compare_link
 from monitor.texts import (
     LATE,
     MEASURES,
     PAUSED,
+    PROGRESS_UNKNOWN,
     SILENT_SECONDS,
     blocks_text,
     build_text,
+    chain_name,
     chain_text,
+    left_text,
     regression_sentence,
     size_text,
+    tested_text,
 )
 from monitor.view import Status
 from monitor.web.elements import (
@@ -78,6 +81,8 @@ def _warnings(status: Status) -> Iterator[str]:
     if status.progress and status.progress.stalled and status.run:
         since = status.run.bookkeeping.progress_at or status.run.started_at
         yield f"stalled: no progress since {time(since)}"
+    if status.progress and status.progress.unknown:
+        yield PROGRESS_UNKNOWN
     if status.late:
         yield f"late: {LATE}"
     for measure, regression in status.regressions.items():
@@ -98,13 +103,11 @@ def chains(status: Status) -> str:
 def _chain(status: Status, chain: str, log: ChainLog | None) -> str:
     counted = blocks_text(chain, status.counts)
     details = [counted] if counted else []
-    if (chain, "leaves_synced") in status.counts:
-        details.append(f"{status.counts[chain, 'leaves_synced'].value:,.0f} leaves of the state")
-    if log and log.end_at is not None and log.end_at > status.at:
-        details.append(f"done in {duration_text(log.end_at - status.at)}")
+    if log and (left := left_text(log, status.at)):
+        details.append(left)
     doing = text(chain_text(log)) if log else ""
     ratio = log.ratio if log else None
-    name = text(chain)
+    name = text(chain_name(chain))
     drawn = "" if ratio is None else bar(f"chain {chain}: {ratio:.0%}", [("part", ratio)])
     return (
         f"<li><div><h3>Chain {name}</h3><span>{doing}</span></div>{drawn}"
@@ -120,6 +123,7 @@ def run(status: Status) -> str:
     rows = [
         ("Number", text(str(found.number))),
         ("State", outcome(found)),
+        ("Tested", text(tested_text(found))),
         *([("Why", text(found.message))] if found.outcome is Outcome.FAILED else []),
         ("Version", version(found.build)),
         ("Commit", commit(found.build, "run-commit")),

@@ -1,0 +1,172 @@
+"""How a chain of AvalancheGo shows what it does and that it moves: every metric and log line that the monitor reads.
+
+One table by source: `COUNTERS` for the metrics page, `MESSAGES` for the chains' logs, `GROWTH` for the file
+system.  A name that a new release brings is one more line here.  `docs/how-it-works.md` shows the table.
+
+Sources: AvalancheGo 1.14.2 and 1.15.0, `snow/engine/snowman/{bootstrap,syncer}`, `snow/engine/avalanche/bootstrap`,
+`graft/evm/sync`, `vms/transitionvm`; pages and logs that real nodes of both versions answered with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from monitor.model import ChainActivity
+
+FETCHING, COMPACTING, EXECUTING = (
+    ChainActivity.FETCHING,
+    ChainActivity.COMPACTING,
+    ChainActivity.EXECUTING,
+)
+SYNCING, TRANSITIONING = ChainActivity.SYNCING_STATE, ChainActivity.TRANSITIONING
+WAITING, DONE = ChainActivity.WAITING, ChainActivity.DONE
+
+# A chain's alias or blockchain ID: a label of its metrics, and the name of its log file.
+CHAIN_NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+
+# The state sync of a chain of hundreds of gigabytes writes more than this in minutes.  What the other chains
+# write while they keep up with the network, some ten MiB an hour, must not pass for it.
+GROWTH_BYTES = 256 << 20
+
+
+class Merge(StrEnum):
+    """What several series of one signal come to."""
+
+    HIGHEST = "highest"
+    SUM = "sum"
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Metric families that rise while a chain works.
+
+    `pattern` is a regular expression of their whole names.  `stages` are those in which the chain moves it.
+    `visible_at_zero`: its series exist from the beginning of the stage, so a zero is a measurement.
+    `outlives_process`: a restarted node continues from the same value instead of 0.
+    """
+
+    signal: str
+    pattern: str
+    stages: frozenset[ChainActivity]
+    merge: Merge = Merge.HIGHEST
+    visible_at_zero: bool = True
+    outlives_process: bool = False
+
+
+COUNTERS = (
+    Counter("blocks_fetched", "avalanche_snowman_bs_fetched", frozenset({FETCHING})),
+    Counter("blocks_accepted", "avalanche_snowman_bs_accepted", frozenset({EXECUTING})),
+    Counter("vertices_fetched", "avalanche_avalanche_bs_fetched_vts", frozenset({FETCHING})),
+    Counter("vertices_accepted", "avalanche_avalanche_bs_accepted_vts", frozenset({EXECUTING})),
+    Counter("transactions_fetched", "avalanche_avalanche_bs_fetched_txs", frozenset({FETCHING})),
+    Counter("transactions_accepted", "avalanche_avalanche_bs_accepted_txs", frozenset({EXECUTING})),
+    Counter(
+        "chain_time",
+        "avalanche_proposervm_last_accepted_timestamp",
+        frozenset({EXECUTING}),
+        visible_at_zero=False,
+        outlives_process=True,
+    ),
+    Counter(
+        "height_executed",
+        "avalanche_[a-z0-9_]{1,40}_last_executed_height",
+        frozenset({EXECUTING}),
+        visible_at_zero=False,
+        outlives_process=True,
+    ),
+    # Gone from the page once a chain has made its transition and the node was restarted.
+    Counter(
+        "leaves_synced",
+        "avalanche_[a-z0-9_]{1,40}(?:_state_sync_total_leafs|_sync_state_trie_leaves_received)",
+        frozenset({SYNCING}),
+        visible_at_zero=False,
+    ),
+    Counter(
+        "sync_responses",
+        "avalanche_[a-z0-9_]{1,40}_sync_[a-z_]{1,40}_(?:received|succeeded)",
+        frozenset({SYNCING}),
+        Merge.SUM,
+        visible_at_zero=False,
+    ),
+)
+SIGNALS: Mapping[str, Counter] = {counter.signal: counter for counter in COUNTERS}
+# SAE accepts a block before it executes it; this many wait.
+QUEUED_BLOCKS = "avalanche_[a-z0-9_]{1,40}_execution_queue_blocks"
+
+
+class Meaning(StrEnum):
+    """What a log line says beside the stage."""
+
+    STAGE = "the stage"
+    PROGRESS = "progress"
+    NEW_PROCESS = "a new process"
+    SUMMARY = "a state sync begins"
+    SKIPPED = "the state sync is skipped"
+    TRANSITION = "a transition to SAE"
+    RETURN = "the stage before continues"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of a chain's log; `stage` is what the chain does from there on.
+
+    `field`: the meaning holds only for a line with this field.
+    """
+
+    stage: ChainActivity | None
+    meaning: Meaning = Meaning.STAGE
+    field: str = ""
+
+
+PROGRESS = Meaning.PROGRESS
+# By the whole message, without its fields.
+MESSAGES: Mapping[str, Message] = {
+    "initializing consensus engine": Message(None, Meaning.NEW_PROCESS),
+    "checking for transition marker": Message(None, Meaning.NEW_PROCESS),
+    "starting to fetch blocks": Message(FETCHING),
+    "fetching blocks": Message(FETCHING, PROGRESS),
+    "starting bootstrap": Message(FETCHING),
+    "fetched vertices": Message(FETCHING, PROGRESS),
+    "compacting database before executing blocks...": Message(COMPACTING),
+    "compacting database after executing blocks...": Message(COMPACTING),
+    "executing transactions": Message(EXECUTING),
+    "executing vertices": Message(EXECUTING),
+    "executing operations": Message(EXECUTING, PROGRESS),
+    "executing blocks": Message(EXECUTING, PROGRESS, "numExecuted"),
+    "executed blocks": Message(WAITING),
+    "waiting for the remaining chains in this subnet to finish syncing": Message(WAITING),
+    "starting consensus": Message(DONE),
+    # State sync of Coreth and Subnet-EVM.
+    "starting state sync": Message(SYNCING),
+    "skipping state sync": Message(None, Meaning.SKIPPED),
+    "accepted state summary": Message(SYNCING, Meaning.SUMMARY),
+    "state sync started": Message(SYNCING),
+    "starting syncer": Message(SYNCING),
+    "fetching blocks from peer": Message(SYNCING, PROGRESS),
+    "fetched blocks from peer": Message(SYNCING, PROGRESS),
+    "state sync: syncing account trie": Message(SYNCING, PROGRESS),
+    "state sync: syncing storage tries": Message(SYNCING, PROGRESS),
+    "completed successfully": Message(SYNCING, PROGRESS),
+    "all syncers completed successfully": Message(SYNCING, PROGRESS),
+    "state sync completed, notifying engine": Message(SYNCING, PROGRESS),
+    # State sync of SAE.
+    "syncing blocks": Message(SYNCING),
+    "finished syncing blocks": Message(SYNCING, PROGRESS),
+    "wiping snapshot before syncing state": Message(SYNCING),
+    "starting code sync": Message(SYNCING),
+    "finished code sync": Message(SYNCING, PROGRESS),
+    "syncing account trie": Message(SYNCING, PROGRESS),
+    "syncing storage tries": Message(SYNCING, PROGRESS),
+    "syncing cross-chain state": Message(SYNCING),
+    "finished syncing cross-chain state": Message(SYNCING, PROGRESS),
+    # From Coreth to SAE: in the middle of execution, or before a state sync.
+    "transitioning eagerly to state sync as the post-transition chain": Message(TRANSITIONING),
+    "transitioning VMs": Message(TRANSITIONING),
+    "shutting down pre-transition VM": Message(TRANSITIONING),
+    "initializing post-transition VM": Message(TRANSITIONING, Meaning.TRANSITION),
+    "transition finished successfully": Message(None, Meaning.RETURN),
+}
+NODE_STARTS = "initializing node"
+NEWER_PEER = "peer attempting to connect with newer version. You may want to update your client"
