@@ -13,13 +13,13 @@ import hashlib
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from monitor.errors import ConfigurationError
 from monitor.model import SyncMode
-from monitor.networks import canonical_network
+from monitor.networks import C_CHAIN_IDS, canonical_network
 from monitor.pods import REFERENCE, Container, expanded
 
 _TRUE_WORDS = frozenset({"1", "t", "T", "TRUE", "true", "True"})
@@ -28,7 +28,11 @@ _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 _NAMED_ONLY = "network-name"  # the name that the original tester's README gave the setting
 _FILE_KEYS = ("config-file", "config-file-content")
 _SWITCHES = frozenset({"partial-sync-primary-network"})  # a boolean flag takes no word behind it as its value
-_C_CHAIN_NAMES = ("C", "evm")  # in the order in which the node looks for its configuration
+# The node looks up a chain's configuration by its blockchain ID, then by its aliases: those of its genesis, in this
+# order, then those of these settings (avalanchego `chains/manager.go`, `genesis/aliases.go`, `node/node.go`).
+_C_CHAIN_ALIASES = ("C", "evm")
+_ALIAS_KEYS = ("chain-aliases-file-content", "chain-aliases-file")
+_BLOCKCHAIN_ID = re.compile(r"[1-9A-HJ-NP-Za-km-z]{44,50}")  # 32 bytes and a checksum of 4, in base 58
 # Settings that change who hears of a bootstrap, not how it goes.
 _IRRELEVANT = re.compile(
     r"log-.*|http-.*|api-.*|tracing-.*|profile-.*|public-ip.*|bootstrap-(ips|ids)"
@@ -64,10 +68,35 @@ def configuration_of(
         ConfigurationError: a value is missing, malformed, contradictory or cannot be seen.
     """
     settings = _Settings(container)
+    settled = _settled_network(settings, network) if network else _network(settings)
     return NodeConfiguration(
-        network=_settled_network(settings, network) if network else _network(settings),
-        sync_mode=sync_mode or _sync_mode(settings),
+        network=settled,
+        sync_mode=sync_mode or _sync_mode(settings, settled),
         settings_digest=settings.digest(),
+    )
+
+
+def state_sync_hazard(container: Container, configuration: NodeConfiguration) -> str | None:
+    """Return what the C-Chain's configuration has that makes a node with state sync exit, and what to do.
+
+    AvalancheGo 1.15.0 stops with FATAL where the state scheme is `firewood` and state sync is on.
+    """
+    try:
+        content = _Settings(container).literal("chain-config-content")
+        chain = _c_chain(content, configuration.network, ()) if content else None
+        if (
+            chain is None
+            or not chain.state_sync
+            or configuration.sync_mode is not SyncMode.C_CHAIN_STATE_SYNC
+        ):
+            return None
+    except ConfigurationError:  # --sync-mode settles it
+        return None
+    if _member(chain.config, "state-scheme") != "firewood":
+        return None
+    return (
+        f'{chain.where} sets "state-scheme" to "firewood" with state sync on; AvalancheGo 1.15.0 exits (FATAL): '
+        'set "state-sync-enabled" to false or remove "state-scheme"'
     )
 
 
@@ -139,13 +168,15 @@ def _network(settings: _Settings) -> str:
             return found[0]
 
 
-def _sync_mode(settings: _Settings) -> SyncMode:
+def _sync_mode(settings: _Settings, network: str) -> SyncMode:
     partial = settings.find("partial-sync-primary-network", "--sync-mode")
     if partial and _boolean(partial.value, partial.where):
         return SyncMode.ONLY_P_CHAIN_FULL_SYNC
     content = settings.find("chain-config-content", "--sync-mode")
     if content:
-        return _sync_mode_of_chains(content)
+        more_aliases = [found.where for key in _ALIAS_KEYS if (found := settings.literal(key))]
+        chain = _c_chain(content, network, more_aliases)
+        return SyncMode.C_CHAIN_STATE_SYNC if chain is None or chain.state_sync else SyncMode.FULL_SYNC
     directory = settings.find("chain-config-dir", "--sync-mode")
     if directory:
         raise ConfigurationError(
@@ -154,33 +185,64 @@ def _sync_mode(settings: _Settings) -> SyncMode:
     return SyncMode.C_CHAIN_STATE_SYNC
 
 
-def _sync_mode_of_chains(content: _Setting) -> SyncMode:
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """A chain's configuration, and where it stands."""
+
+    config: Mapping[str, Any]
+    where: str
+
+    @property
+    def state_sync(self) -> bool:
+        enabled = _member(self.config, "state-sync-enabled")
+        where = f'{self.where}: "state-sync-enabled"'
+        match enabled:
+            case None:
+                return True
+            case bool():
+                return enabled
+            case str() if enabled:
+                return _boolean(enabled, where)
+            case _:
+                raise ConfigurationError(f"{where} is {enabled!r}: it must be true or false")
+
+
+def _c_chain(content: _Setting, network: str, more_aliases: Sequence[str]) -> _Chain | None:
+    """The C-Chain's configuration among those of all chains; `None` where there is none."""
     chains = _json_object(_decode(content.value, content.where), content.where)
-    name = next((each for each in _C_CHAIN_NAMES if each in chains), None)
+    name = _c_chain_name(chains, content.where, network, more_aliases)
     chain = chains[name] if name else None
     if chain is None:
-        return SyncMode.C_CHAIN_STATE_SYNC
+        return None
     where = f'{content.where}: "{name}"'
     if not isinstance(chain, dict):
         raise ConfigurationError(f'{where} is no JSON object: it must be {{"Config": "<base64>"}}')
     config = _member(chain, "Config")
     if config is None or config == "":
-        return SyncMode.C_CHAIN_STATE_SYNC
+        return None
     where = f'{where}: "Config"'
     if not isinstance(config, str):
         raise ConfigurationError(f"{where} is no text: it must be base64 of the C-Chain's JSON")
-    enabled = _member(_json_object(_decode(config, where), where), "state-sync-enabled")
-    where = f'{where}: "state-sync-enabled"'
-    match enabled:
-        case None:
-            state_sync = True
-        case bool():
-            state_sync = enabled
-        case str():
-            state_sync = _boolean(enabled, where)
-        case _:
-            raise ConfigurationError(f"{where} is {enabled!r}: it must be true or false")
-    return SyncMode.C_CHAIN_STATE_SYNC if state_sync else SyncMode.FULL_SYNC
+    return _Chain(_json_object(_decode(config, where), where), where)
+
+
+def _c_chain_name(
+    chains: Mapping[str, Any], where: str, network: str, more_aliases: Sequence[str]
+) -> str | None:
+    """The name under which the node finds the C-Chain's configuration."""
+    identifier = C_CHAIN_IDS.get(network)
+    unknown = () if identifier else (each for each in chains if _BLOCKCHAIN_ID.fullmatch(each))
+    for each in unknown:
+        raise ConfigurationError(
+            f'{where}: "{each}" may be the C-Chain, whose blockchain ID on {network} is not known: give --sync-mode'
+        )
+    names = (identifier, *_C_CHAIN_ALIASES)
+    name = next((each for each in names if each in chains), None)
+    for source in more_aliases if name is None and chains else ():
+        raise ConfigurationError(
+            f"{source} may give the C-Chain another name in {where}, which cannot be seen: give --sync-mode"
+        )
+    return name
 
 
 def _boolean(text: str, where: str) -> bool:

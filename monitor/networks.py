@@ -18,6 +18,12 @@ _NAMES = {
     10: "testing",
     12345: "local",
 }
+C_CHAIN_IDS = {
+    "mainnet": "2q9e4r6Mu3U68nU1fYjgbR6JvwrRx36CohpAX5UQxse55x1Q5",
+    "fuji": "yH8D7ThNJkxmtkuv2jgBa4P1Rn3Qpr4pPr7QYNfcdoS6k6HWp",
+}
+"""The C-Chain's blockchain ID by the network's canonical name; on other networks it follows from their genesis."""
+
 _IDENTIFIERS = {name: identifier for identifier, name in _NAMES.items()} | {"testnet": 5}
 _NUMBER = re.compile(r"(?:network-)?0*([0-9]{1,10})")
 _LARGEST_IDENTIFIER = 2**32 - 1

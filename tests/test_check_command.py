@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -31,6 +32,8 @@ from monitor.web import Site, WebServer
 
 ROOT = Path(__file__).parents[1]
 CLAIM = "node-data"
+FIREWOOD = base64.b64encode(b'{"state-scheme": "firewood"}').decode()
+FIREWOOD_CONTENT = base64.b64encode(json.dumps({"C": {"Config": FIREWOOD}}).encode()).decode()
 Line = tuple[str, str, str]
 Change = Callable[["CheckedTester"], object]
 
@@ -543,6 +546,15 @@ def test_what_keeps_it_from_working_fails_and_hides_nothing(
             "node container",
             "'node' does not run (ImagePullBackOff): see kubectl describe pod tester-0",
             id="a node that does not run",
+        ),
+        pytest.param(
+            lambda tester: tester.node_container["env"].append(
+                {"name": "AVAGO_CHAIN_CONFIG_CONTENT", "value": FIREWOOD_CONTENT}
+            ),
+            "configuration",
+            'AVAGO_CHAIN_CONFIG_CONTENT: "C": "Config" sets "state-scheme" to "firewood" with state sync on; '
+            'AvalancheGo 1.15.0 exits (FATAL): set "state-sync-enabled" to false or remove "state-scheme"',
+            id="a state scheme with which a state sync ends the node",
         ),
         pytest.param(
             lambda tester: tester.init.update(envFrom=[{"configMapRef": {"name": "more"}}]),

@@ -13,6 +13,7 @@ from monitor.configuration import (
     NodeConfiguration,
     check_node_data,
     configuration_of,
+    state_sync_hazard,
     visible_setting,
 )
 from monitor.errors import ConfigurationError
@@ -80,6 +81,11 @@ def failure(container: Container, network: str | None = None, sync_mode: SyncMod
     line = str(caught.value)
     assert "\n" not in line
     return line
+
+
+MAINNET_C_CHAIN = "2q9e4r6Mu3U68nU1fYjgbR6JvwrRx36CohpAX5UQxse55x1Q5"
+FUJI_C_CHAIN = "yH8D7ThNJkxmtkuv2jgBa4P1Rn3Qpr4pPr7QYNfcdoS6k6HWp"
+ON, OFF = ({"Config": encoded(json.dumps({"state-sync-enabled": word}))} for word in (True, False))
 
 
 @pytest.mark.parametrize(
@@ -365,6 +371,12 @@ def test_state_sync_of_the_c_chain(content: str, mode: SyncMode) -> None:
             id="state sync is another word",
         ),
         pytest.param(
+            c_chain({"state-sync-enabled": ""}),  # encoding/json reads no boolean from a text
+            f'{CONTENT}: "C": "Config": "state-sync-enabled" is \'\'',
+            ": it must be true or false",
+            id="state sync is empty",
+        ),
+        pytest.param(
             c_chain({"state-sync-enabled": 0}),
             f'{CONTENT}: "C": "Config": "state-sync-enabled" is 0',
             ": it must be true or false",
@@ -376,6 +388,90 @@ def test_a_malformed_c_chain_says_which_layer_failed(content: str, start: str, e
     line = failure(on_fuji({CONTENT: content}))
 
     assert (line[: len(start)], line[-len(end) :]) == (start, end)
+
+
+@pytest.mark.parametrize(
+    ("network", "found", "mode"),
+    [
+        pytest.param("fuji", {FUJI_C_CHAIN: OFF}, FULL_SYNC, id="the ID alone"),
+        pytest.param(
+            "fuji", {"C": ON, "evm": ON, FUJI_C_CHAIN: OFF}, FULL_SYNC, id="the ID wins over both names"
+        ),
+        pytest.param(
+            "fuji", {FUJI_C_CHAIN: None, "C": OFF}, STATE_SYNC, id="the ID wins, though it holds nothing"
+        ),
+        pytest.param("5", {FUJI_C_CHAIN: OFF, "C": ON}, FULL_SYNC, id="however the network is written"),
+        pytest.param("mainnet", {MAINNET_C_CHAIN: OFF, "C": ON}, FULL_SYNC, id="on mainnet"),
+        pytest.param("mainnet", {FUJI_C_CHAIN: OFF, "C": ON}, STATE_SYNC, id="the ID of another network"),
+        pytest.param("fuji", {"c": OFF, "EVM": OFF}, STATE_SYNC, id="names have their case"),
+        pytest.param("54321", {"C": OFF, "evm": ON, "my-l1": ON}, FULL_SYNC, id="no ID on another network"),
+    ],
+)
+def test_the_c_chain_is_looked_up_as_the_node_does(
+    network: str, found: Mapping[str, object], mode: SyncMode
+) -> None:
+    assert configuration_of(node({NETWORK_ID: network, CONTENT: chains(found)})).sync_mode is mode
+
+
+def test_an_id_that_may_be_the_c_chains_is_named_with_the_flag_that_settles_it() -> None:
+    container = node({NETWORK_ID: "54321", CONTENT: chains({"C": OFF, FUJI_C_CHAIN: ON})})
+
+    assert failure(container) == (
+        f'{CONTENT}: "{FUJI_C_CHAIN}" may be the C-Chain, whose blockchain ID on network-54321 is not known: '
+        "give --sync-mode"
+    )
+    assert configuration_of(container, sync_mode=FULL_SYNC).sync_mode is FULL_SYNC
+
+
+def test_an_alias_of_the_operator_is_looked_up_last() -> None:
+    aliases = {"AVAGO_CHAIN_ALIASES_FILE": "/aliases.json"}
+
+    assert (
+        configuration_of(on_fuji({CONTENT: chains({"mine": ON, "evm": OFF}), **aliases})).sync_mode
+        is FULL_SYNC
+    )
+    assert failure(on_fuji({CONTENT: chains({"mine": OFF}), **aliases})) == (
+        f"AVAGO_CHAIN_ALIASES_FILE may give the C-Chain another name in {CONTENT}, which cannot be seen: "
+        "give --sync-mode"
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "sync_mode", "hazard"),
+    [
+        pytest.param({CONTENT: c_chain({"state-scheme": "firewood"})}, None, True, id="by default"),
+        pytest.param(
+            {CONTENT: c_chain({"State-Scheme": "firewood", "state-sync-enabled": True})}, None, True, id="on"
+        ),
+        pytest.param({CONTENT: c_chain({"state-scheme": "firewood"})}, STATE_SYNC, True, id="by --sync-mode"),
+        pytest.param(
+            {CONTENT: c_chain({"state-scheme": "firewood", "state-sync-enabled": False})},
+            None,
+            False,
+            id="off",
+        ),
+        pytest.param(
+            {CONTENT: c_chain({"state-scheme": "firewood"}), PARTIAL: "true"}, None, False, id="no C-Chain"
+        ),
+        pytest.param({CONTENT: c_chain({"state-scheme": "hash"})}, None, False, id="another scheme"),
+        pytest.param({CONTENT: c_chain({})}, None, False, id="no scheme"),
+        pytest.param({CONTENT: "***"}, STATE_SYNC, False, id="what cannot be read, and is settled"),
+        pytest.param({}, None, False, id="no chains"),
+    ],
+)
+def test_firewood_with_state_sync_is_a_hazard(
+    environment: Environment,
+    sync_mode: SyncMode | None,
+    hazard: bool,  # noqa: FBT001 - a value of the table
+) -> None:
+    container = on_fuji(environment)
+
+    assert state_sync_hazard(container, configuration_of(container, sync_mode=sync_mode)) == (
+        f'{CONTENT}: "C": "Config" sets "state-scheme" to "firewood" with state sync on; AvalancheGo 1.15.0 exits '
+        '(FATAL): set "state-sync-enabled" to false or remove "state-scheme"'
+        if hazard
+        else None
+    )
 
 
 HIDDEN_SETTINGS = [

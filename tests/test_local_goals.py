@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import signal
 import socket
 import subprocess
@@ -18,7 +20,7 @@ from simulated_builds import COMMITS, eventually, free_port, write_build, write_
 
 from monitor import simulated_node
 from monitor.commands.local import run_local
-from monitor.commands.local_folder import fitted_arguments
+from monitor.commands.local_folder import configuration_of_node, fitted_arguments
 from monitor.errors import ConfigurationError
 from monitor.flags import parse
 from monitor.ledger import open_ledger
@@ -298,6 +300,19 @@ def taken() -> Iterator[int]:
     """A port that somebody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
+
+
+def test_a_state_scheme_with_which_a_state_sync_ends_the_node_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = parse(LocalSettings, "local", [str(tmp_path / "build")], {})
+    config = base64.b64encode(b'{"state-scheme": "firewood"}').decode()
+    content = base64.b64encode(json.dumps({"C": {"Config": config}}).encode()).decode()
+    configuration_of_node(settings, ["--network-id=fuji", f"--chain-config-content={content}"], {})
+
+    assert [record.getMessage().partition(";")[0] for record in caplog.records] == [
+        'argument --chain-config-content: "C": "Config" sets "state-scheme" to "firewood" with state sync on'
+    ]
 
 
 def test_a_node_gets_another_port_where_its_usual_one_is_taken(taken: int) -> None:

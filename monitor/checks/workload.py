@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from monitor.checks.findings import Finding, bad, doubtful, good
 from monitor.cluster import Claim, StatefulSet
 from monitor.cluster.gateway import listing
-from monitor.configuration import check_node_data, configuration_of
+from monitor.configuration import check_node_data, configuration_of, state_sync_hazard
 from monitor.errors import ConfigurationError
 from monitor.platforms.own_containers import monitor_container
 from monitor.pods import Container, Pod, VolumeSource
@@ -73,13 +73,16 @@ def image_finding(where: str, image: str, rolling_tag: str) -> Finding:
     )
 
 
-def configuration_finding(node: Container, settings: PodSettings) -> Finding:
-    """Which bootstrap the node makes."""
+def configuration_findings(node: Container, settings: PodSettings) -> Iterator[Finding]:
+    """Which bootstrap the node makes, and what keeps it from making it."""
     try:
         found = configuration_of(node, settings.network or None, settings.settled_sync_mode)
     except ConfigurationError as error:
-        return bad(CONFIGURATION, error)
-    return good(CONFIGURATION, f"network {found.network}, sync mode {found.sync_mode}")
+        yield bad(CONFIGURATION, error)
+        return
+    yield good(CONFIGURATION, f"network {found.network}, sync mode {found.sync_mode}")
+    if hazard := state_sync_hazard(node, found):
+        yield doubtful(CONFIGURATION, hazard)
 
 
 def volumes_of(pod: Pod, node: Container, monitors: Sequence[Container], data_dir: str) -> tuple[str, ...]:

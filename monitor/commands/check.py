@@ -162,7 +162,7 @@ class Check:
             template = stateful_set.images.get(node.name, node.image)
             if template != node.image:
                 yield workload.image_finding("in the StatefulSet's template", template, tag)
-        yield workload.configuration_finding(node, told.settings)
+        yield from workload.configuration_findings(node, told.settings)
         yield from self._volume(pod, node, told)
 
     def _volume(self, pod: Pod, node: Container, told: Given) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import resource
@@ -13,12 +14,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from monitor.commands.patience import patiently_opened
-from monitor.configuration import NodeConfiguration, NoNetworkError, configuration_of, visible_setting
+from monitor.configuration import (
+    NodeConfiguration,
+    NoNetworkError,
+    configuration_of,
+    state_sync_hazard,
+    visible_setting,
+)
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.platforms.local import node_container
 from monitor.readings import COMPARISON
 from monitor.settings import LocalSettings, local_testers
 
+_log = logging.getLogger(__name__)
 _LOCK = "local.lock"
 # AvalancheGo's own, by flag.
 _USUAL_PORTS = {"http-port": 9650, "staking-port": 9651}
@@ -28,18 +36,21 @@ _USUAL_OPEN_FILES = 32768
 def configuration_of_node(
     settings: LocalSettings, arguments: Sequence[str], environment: Mapping[str, str]
 ) -> NodeConfiguration:
-    """What the node's arguments and variables say of the test.
+    """What the node's arguments and variables say of the test; log what keeps the node from making it.
 
     Raises:
         ConfigurationError: they do not say it.
     """
     container = node_container("node", arguments, environment)
     try:
-        return configuration_of(container, settings.network or None, settings.settled_sync_mode)
+        found = configuration_of(container, settings.network or None, settings.settled_sync_mode)
     except NoNetworkError as error:
         raise ConfigurationError(
             "nothing says which network the node is to join: end the command with -- --network-id=fuji, or mainnet"
         ) from error
+    if hazard := state_sync_hazard(container, found):
+        _log.warning("%s", hazard)
+    return found
 
 
 def usual_folder(configuration: NodeConfiguration, environment: Mapping[str, str]) -> Path:
