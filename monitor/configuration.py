@@ -20,11 +20,11 @@ from typing import Any
 from monitor.errors import ConfigurationError
 from monitor.model import SyncMode
 from monitor.networks import C_CHAIN_IDS, canonical_network
+from monitor.node_command import node_command
 from monitor.pods import REFERENCE, Container, expanded
 
 _TRUE_WORDS = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE_WORDS = frozenset({"0", "f", "F", "FALSE", "false", "False"})
-_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 _NAMED_ONLY = "network-name"  # the name that the original tester's README gave the setting
 _FILE_KEYS = ("config-file", "config-file-content")
 _SWITCHES = frozenset({"partial-sync-primary-network"})  # a boolean flag takes no word behind it as its value
@@ -284,7 +284,17 @@ class _Settings:
         variables = {each.name: each for each in container.environment}
         self._values = {name: each.value for name, each in variables.items() if each.value is not None}
         self._hidden = {name: each.source for name, each in variables.items() if each.value is None}
-        self._flags = dict(_flags(tuple(self._expanded(each) for each in _words(container))))
+        words = tuple(self._expanded(each) for each in (*container.command, *container.arguments))
+        self._all_flags = dict(_flags(words[1:] if container.command else words))
+        command = node_command(words)
+        self._flags = dict(_flags(command.flags))
+        sources = () if command.cleared else container.environment_sources
+        self._unseen_sources = (command.hidden, *sources) if command.hidden else sources
+        for name in [each for each in variables if each.startswith("AVAGO_")]:
+            if command.cleared or name in command.variables:
+                self._values.pop(name, None)
+                self._hidden.pop(name, None)
+        self._values |= {name: value for name, value in command.variables.items() if value is not None}
 
     def literal(self, key: str) -> _Setting | None:
         """The setting where it can be seen, the node's order of precedence kept."""
@@ -306,15 +316,14 @@ class _Settings:
         name = _variable(key)
         if name in self._hidden:
             raise self._unseen(f"{name} (from {self._hidden[name]})", key, settled_by)
-        if self.container.command and posixpath.basename(self.container.command[0]) in _SHELLS:
-            raise self._unseen("the shell script in its command", key, settled_by)
-        for source in (*self.container.environment_sources, *self._files()):
+        for source in (*self._unseen_sources, *self._files()):
             raise self._unseen(source, key, settled_by)
         return None
 
     def digest(self) -> str:
         """A fingerprint of all settings that can change how a bootstrap goes."""
-        relevant = {key: value for key, value in self._flags.items() if not _IRRELEVANT.fullmatch(key)}
+        flags = self._all_flags | self._flags  # all: what a script or a wrapper is given can change it too
+        relevant = {key: value for key, value in flags.items() if not _IRRELEVANT.fullmatch(key)}
         for name, value in (self._values | self._hidden).items():
             key = name.removeprefix("AVAGO_").lower().replace("_", "-")
             if name.startswith("AVAGO_") and not _IRRELEVANT.fullmatch(key):
@@ -348,10 +357,6 @@ class _Settings:
 
 def _variable(key: str) -> str:
     return "AVAGO_" + key.upper().replace("-", "_")
-
-
-def _words(container: Container) -> tuple[str, ...]:
-    return (*container.command[1:], *container.arguments)
 
 
 def _flags(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:

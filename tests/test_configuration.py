@@ -474,6 +474,44 @@ def test_firewood_with_state_sync_is_a_hazard(
     )
 
 
+PARTIAL_FLAG = "--partial-sync-primary-network=true"
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        pytest.param(["/sbin/tini", "--", "./avalanchego", PARTIAL_FLAG], [], id="tini in the command"),
+        pytest.param(
+            ["/sbin/tini", "--"], ["./avalanchego", PARTIAL_FLAG], id="tini, and the node as an argument"
+        ),
+        pytest.param([], ["/sbin/tini", "--", "./avalanchego", PARTIAL_FLAG], id="tini in the arguments"),
+        pytest.param(["dumb-init", "--", "gosu", "user", "./avalanchego"], [PARTIAL_FLAG], id="two wrappers"),
+        pytest.param(["env", f"{PARTIAL}=true", "./avalanchego"], [], id="env that sets the variable"),
+        pytest.param(["env", "-u", CONTENT, "./avalanchego"], [PARTIAL_FLAG], id="env that removes another"),
+    ],
+)
+def test_a_wrapper_hides_no_flag(command: Sequence[str], arguments: Sequence[str]) -> None:
+    container = node({NETWORK_ID: "fuji", PARTIAL: "false"}, arguments, command=command)
+
+    assert configuration_of(container).sync_mode is ONLY_P
+
+
+def test_a_variable_that_env_removes_is_not_set() -> None:
+    literal = {NETWORK_ID: "fuji", PARTIAL: "true"}
+    hidden = {CONTENT: "secret s"}
+    container = node(literal, command=["env", "-u", PARTIAL, "-u", CONTENT, "./avalanchego"], hidden=hidden)
+    cleared = node(
+        literal,
+        command=["env", "-i", f"{NETWORK_ID}=mainnet", "./avalanchego"],
+        hidden=hidden,
+        sources=["secret/s"],
+    )
+
+    assert configuration_of(container).sync_mode is STATE_SYNC
+    found = configuration_of(cleared)
+    assert (found.network, found.sync_mode) == ("mainnet", STATE_SYNC)
+
+
 HIDDEN_SETTINGS = [
     pytest.param(NETWORK_ID, "network-id", "--network", id="network ID"),
     pytest.param(PARTIAL, "partial-sync-primary-network", "--sync-mode", id="partial sync"),
@@ -529,6 +567,17 @@ UNSEEN = [
         node(command=["/bin/sh", "-c", "exec /avalanchego"]),
         "the shell script in its command",
         id="shell script",
+    ),
+    *(
+        pytest.param(node(arguments=arguments, command=command), source, id=" ".join((*command, *arguments)))
+        for command, arguments, source in (
+            (["tini", "--", "sh", "-c", "./avalanchego"], [], "the shell script in its command"),
+            (["env", "bash", "-c", "./avalanchego"], [], "the shell script in its command"),
+            (["busybox", "sh", "-c", "./avalanchego"], [], "the shell script in its command"),
+            ([], ["/bin/sh", "-c", "./avalanchego"], "the shell script in its command"),
+            (["tini", "--"], ["sh", "/start.sh"], "the shell script in its command"),
+            (["/launch", "node"], [], "the program '/launch'"),
+        )
     ),
 ]
 
@@ -677,6 +726,23 @@ def test_settings_that_change_a_bootstrap(environment: Environment, arguments: S
 )
 def test_a_setting_is_the_same_however_it_is_given(container: Container) -> None:
     assert digest(container) == digest(on_fuji({"AVAGO_DB_TYPE": "pebble", "AVAGO_X": "1"}))
+
+
+def test_what_a_wrapper_hands_on_is_a_setting() -> None:
+    wrapped = ["tini", "--", "env", "AVAGO_X=1", "./avalanchego"]
+
+    assert digest(node({NETWORK_ID: "fuji"}, ["--db-type=pebble"], command=wrapped)) == digest(
+        on_fuji({"AVAGO_DB_TYPE": "pebble", "AVAGO_X": "1"})
+    )
+
+
+def test_a_script_is_a_setting() -> None:
+    first, second = (
+        node({NETWORK_ID: "fuji"}, command=["sh", "-c", f"./avalanchego --db-type={kind}"])
+        for kind in ("a", "b")
+    )
+
+    assert digest(first) != digest(second)
 
 
 def test_a_setting_from_another_place_elsewhere_is_another_setting() -> None:

@@ -1,0 +1,149 @@
+"""Read the words that start AvalancheGo in a container: wrappers, the node's executable, the node's flags.
+
+The options of a known wrapper are skipped.  After an unknown program, the next word that names the node, a shell or
+a wrapper is the program that it starts.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+_EXECUTABLE = "avalanchego"
+_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
+# By wrapper: its options that take the next word as their value, and how many operands precede the command.
+_WRAPPERS: Mapping[str, tuple[frozenset[str], int]] = {
+    "busybox": (frozenset(), 0),
+    "catatonit": (frozenset(), 0),
+    "dumb-init": (frozenset({"-r", "--rewrite"}), 0),
+    "env": (frozenset({"-u", "--unset", "-C", "--chdir"}), 0),
+    "exec": (frozenset({"-a"}), 0),
+    "gosu": (frozenset(), 1),
+    "ionice": (frozenset({"-c", "--class", "-n", "--classdata"}), 0),
+    "nice": (frozenset({"-n", "--adjustment"}), 0),
+    "nohup": (frozenset(), 0),
+    "setsid": (frozenset(), 0),
+    "stdbuf": (frozenset({"-i", "--input", "-o", "--output", "-e", "--error"}), 0),
+    "su-exec": (frozenset(), 1),
+    "timeout": (frozenset({"-k", "--kill-after", "-s", "--signal"}), 1),
+    "tini": (frozenset({"-p", "-e"}), 0),
+    "tini-static": (frozenset({"-p", "-e"}), 0),
+}
+_KNOWN = _SHELLS | _WRAPPERS.keys() | {_EXECUTABLE}
+_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
+_REMOVAL = re.compile(r"(?:-u|--unset=)(.+)", re.DOTALL)
+_CLEARING = re.compile(r"-|-[0v]*i[0iv]*|--ignore-environment")
+_SPLITTING = re.compile(r"-[0iv]*S.*|--split-string.*", re.DOTALL)
+_SCRIPT_OPTION = re.compile(r"-[a-z]*c[a-z]*")
+_ALL_ARGUMENTS = re.compile(r"\$\{?[@*]")
+
+_SCRIPT = "the shell script in its command"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCommand:
+    """The node as a container's words start it.
+
+    `flags` holds the words that the node gets, as far as they can be seen.  `variables` holds what `env` assigns, and
+    `None` for what it removes; `cleared` says that it removes all others.  `hidden` names what may set more for the
+    node than can be seen; it is empty where nothing may.
+    """
+
+    flags: tuple[str, ...] = ()
+    variables: Mapping[str, str | None] = field(default_factory=dict)
+    cleared: bool = False
+    hidden: str = ""
+
+
+def node_command(words: Sequence[str]) -> NodeCommand:
+    """Read the words of a container's `command` and `args`, in this order."""
+    found, position = NodeCommand(), 0
+    while position < len(words):
+        name, behind = _name(words[position]), tuple(words[position + 1 :])
+        if name == _EXECUTABLE:
+            return replace(found, flags=behind)
+        if name in _SHELLS:
+            return replace(found, flags=_handed_on(behind), hidden=_SCRIPT)
+        if name in _WRAPPERS:
+            end = _end_of_wrapper(words, position)
+            if name == "env":
+                found = _behind_env(found, words[position + 1 : end])
+            if found.hidden:
+                return found
+            position = end
+            continue
+        known = (at for at in range(position + 1, len(words)) if _is_started(words, at))
+        if (later := next(known, None)) is None:
+            return _of_unknown_program(found, tuple(words[position:]))
+        if any(" " in each for each in words[position:later]):  # su -c "…" avalanchego
+            return replace(found, hidden=_SCRIPT)
+        position = later
+    return found
+
+
+def _name(word: str) -> str:
+    """The name of the program that a word may be; empty for an option or an assignment."""
+    return "" if word.startswith("-") or "=" in word else posixpath.basename(word)
+
+
+def _is_started(words: Sequence[str], position: int) -> bool:
+    """Whether a word names a known program that an unknown one starts.
+
+    It does not as the value of a flag (`--data-dir /data/avalanchego`), nor as a user (`sudo -u avalanchego sh`).
+    """
+    name, before, behind = _name(words[position]), words[position - 1], words[position + 1 : position + 2]
+    if name not in _KNOWN or (before.startswith("--") and before != "--" and "=" not in before):
+        return False
+    return name != _EXECUTABLE or all(each.startswith("--") for each in behind)
+
+
+def _end_of_wrapper(words: Sequence[str], position: int) -> int:
+    """The position of the command that the wrapper at `position` starts."""
+    name = _name(words[position])
+    options_with_value, operands = _WRAPPERS[name]
+    position += 1
+    while position < len(words) and words[position].startswith("-"):
+        option = words[position]
+        position += 2 if option in options_with_value else 1
+        if option == "--":
+            break
+    while name == "env" and position < len(words) and _ASSIGNMENT.fullmatch(words[position]):
+        position += 1
+    return position + operands
+
+
+def _behind_env(found: NodeCommand, words: Sequence[str]) -> NodeCommand:
+    """What the options and assignments of `env` add."""
+    for position, word in enumerate(words):
+        if _SPLITTING.fullmatch(word):
+            return replace(found, hidden=_SCRIPT)
+        if _CLEARING.fullmatch(word):
+            found = replace(found, variables={}, cleared=True)
+        elif position and words[position - 1] in {"-u", "--unset"}:
+            found = replace(found, variables={**found.variables, word: None})
+        elif removal := _REMOVAL.fullmatch(word):
+            found = replace(found, variables={**found.variables, removal[1]: None})
+        elif assignment := _ASSIGNMENT.fullmatch(word):
+            found = replace(found, variables={**found.variables, assignment[1]: assignment[2]})
+    return found
+
+
+def _handed_on(behind: tuple[str, ...]) -> tuple[str, ...]:
+    """The words behind a shell that can reach the node: of `sh -c SCRIPT NAME WORD…`, where it uses `$@`, each WORD."""
+    if not any(_SCRIPT_OPTION.fullmatch(each) for each in behind):
+        return behind
+    script = next((at for at, each in enumerate(behind) if _ALL_ARGUMENTS.search(each)), len(behind))
+    return behind[script + 2 :]
+
+
+def _of_unknown_program(found: NodeCommand, words: tuple[str, ...]) -> NodeCommand:
+    """Flags alone are the node's, be it behind an executable of another name or the image's own entry point."""
+    program = _name(words[0])
+    flags = words[1:] if program else words
+    end = flags.index("--") if "--" in flags else len(flags)
+    hides = bool(program and flags and not flags[0].startswith("--"))
+    hides = hides or any(not each.startswith("-") for each in flags[end:])
+    what = f"the program {words[0]!r}" if program else "the image's entry point"
+    return replace(found, flags=flags, hidden=what if hides else "")
