@@ -1,8 +1,13 @@
-"""The options of the tests that need a Kubernetes."""
+"""The options of the tests that need a Kubernetes, and the profile of those that try many examples."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -20,7 +20,6 @@ from monitor.model import (
     Bookkeeping,
     Build,
     ChainActivity,
-    ChainLog,
     Count,
     Health,
     HealthReport,

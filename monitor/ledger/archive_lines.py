@@ -85,7 +85,7 @@ class _HealthyStreak(BaseModel):
 
 
 class _Bookkeeping(BaseModel):
-    """`monitor.model.Bookkeeping`, by the names that it has there."""
+    """`monitor.model.Bookkeeping`, by the names that it has there, without what only an open run needs."""
 
     boot_id: str = ""
     accounted_boot_seconds: _Number = 0.0
