@@ -9,8 +9,10 @@ How it simulates is told by `Simulation`; each of its options has, strongest fir
 last line that begins with `# simulate: ` holds JSON (`{"hang_at_share": 0.5}`).  By that line, and by
 `COMMIT`, a build carries its own behaviour; `variant` makes such a build.
 
-The bootstrap is a plan of stages on one time line.  How much of it is done is one number of seconds.  It is
-kept in the database directory and outlives the process; the counters on the metrics page do not.
+The bootstrap is a plan of stages, a time line for each chain.  How much of it each chain has done is a number
+of seconds.  It is kept in the database directory and outlives the process; the counters on the metrics page do
+not.  What the node logs is in tables: `LINES` has each message as AvalancheGo writes it, `SCRIPT` says which of
+them a stage writes.  They were compared with recordings of AvalancheGo 1.14.2 and 1.15.0.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import binascii
 import errno
 import ipaddress
 import json
+import math
 import os
 import re
 import shutil
@@ -27,26 +30,33 @@ import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, TextIO
 
 COMMIT = "5150000000000000000000000000000000000001"
 
 DATABASE_VERSION = "v1.4.5"
-RPC_VERSION = 45
 GO_VERSION = "1.26.8"
 CARRIED = "# simulate: "
 PRIMARY_SUBNET = "11111111111111111111111111111111LpoYY"
 NODE_ID = "NodeID-KbtbiAnY4NMuPPjSrtcLT91VjamVwjDyg"
+SUMMARY_HASH = "0x822faa43c2f894bfc06716358fff2b86fd93c866f078a3fdb129a8e89b1f42b4"
 BLOCK_ID = "2XcArjSDp6Mb86LeRpRmsUXdsacU3BvxYpZYrJmXQDSNWcHgJJ"
 NETWORKS = {"mainnet": 1, "cascade": 2, "denali": 3, "everest": 4, "fuji": 5, "testnet": 5, "testing": 10} | {
     "local": 12345
 }
+# The C-Chain's blockchain ID, which may stand for "C" in chain configurations.
+C_CHAIN_IDS = {
+    "mainnet": "2q9e4r6Mu3U68nU1fYjgbR6JvwrRx36CohpAX5UQxse55x1Q5",
+    "fuji": "yH8D7ThNJkxmtkuv2jgBa4P1Rn3Qpr4pPr7QYNfcdoS6k6HWp",
+}
+# How many checkpoints the genesis holds for each chain.
+CHECKPOINTS = {"mainnet": 99, "fuji": 99}
 NEVER = float("inf")
 MEBIBYTE = 1 << 20
 CHECK_DURATION_NANOSECONDS = 10_000
@@ -59,12 +69,45 @@ CHECK_DURATION_NANOSECONDS = 10_000
 class Simulation:
     """How the node behaves.  Lengths in seconds; `inf` is never; a share is one of the whole bootstrap."""
 
-    version: str = field(default="avalanchego/1.14.2", metadata={"help": "the version it reports"})
+    dialect: str = field(
+        default="1.14", metadata={"help": "the release whose metrics and logs it has", "of": ("1.14", "1.15")}
+    )
+    version: str = field(default="", metadata={"help": "the version it reports (empty: the dialect's)"})
     commit: str = field(default=COMMIT, metadata={"help": "the commit it reports"})
     bootstrap_seconds: float = field(default=10, metadata={"help": "how long it bootstraps in all"})
     blocks: int = field(default=2000, metadata={"help": "blocks of each chain"})
     block_bytes: int = field(default=200, metadata={"help": "bytes written for each block, twice"})
+    leaves: int = field(default=2000, metadata={"help": "leaves of C's state"})
+    tail_blocks: int = field(default=0, metadata={"help": "blocks of C after a state sync (0: as `blocks`)"})
+    p_share: float = field(default=0.4, metadata={"help": "how much of the time P takes, before the others"})
+    time_scale: float = field(
+        default=0, metadata={"help": "intervals are so much shorter than a real node's (0: an hour for all)"}
+    )
+    sample_blocks: int = field(
+        default=5000, metadata={"help": "fetched blocks between two samples of its log"}
+    )
+    new_blocks_per_second: float = field(
+        default=1, metadata={"help": "blocks that the network makes, which chains that wait fetch"}
+    )
+    tracked_chain: str = field(
+        default="", metadata={"help": "blockchain ID of an L1's chain; with --track-subnets it bootstraps it"}
+    )
+    transition: str = field(
+        default="none",
+        metadata={
+            "help": "1.15: C transitions to SAE while it executes (blocks) or before its state sync (eager)",
+            "of": ("none", "blocks", "eager"),
+        },
+    )
+    execution_queue_seconds: float = field(
+        default=0, metadata={"help": "SAE executes what it accepted for so long after it is done"}
+    )
     peers: int = field(default=20, metadata={"help": "peers it is connected to"})
+    newer_peers_version: str = field(
+        default="", metadata={"help": "the network runs this newer version, and refuses the node"}
+    )
+    source_frozen_at_share: float = field(default=NEVER, metadata={"help": "all peers freeze there"})
+    source_frozen_seconds: float = field(default=NEVER, metadata={"help": "... for so long, once"})
     no_peers_seconds: float = field(default=0, metadata={"help": "no peers, and no progress, for so long"})
     compact_seconds: float = field(default=0, metadata={"help": "P's database is compacted for so long"})
     stale_while_executing: bool = field(default=False, metadata={"help": "health stands still meanwhile"})
@@ -84,6 +127,31 @@ class Simulation:
     eat_memory_mib: int = field(default=0, metadata={"help": "takes so much memory, quickly"})
     fill_volume_mib: int = field(default=0, metadata={"help": "writes so much to its volume, quickly"})
 
+    @property
+    def application(self) -> str:
+        """The version it reports."""
+        return self.version or DIALECTS[self.dialect].version
+
+    def scaled(self, seconds: float) -> float:
+        """How long takes here what takes a real node so many seconds."""
+        return seconds / (self.time_scale or max(1.0, 3600 / self.bootstrap_seconds))
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What differs between releases; `column` is the place of its numbers in `LINES`."""
+
+    version: str
+    rpc: int
+    column: int
+    graft: str
+
+
+DIALECTS = {
+    "1.14": Dialect("avalanchego/1.14.2", 45, 0, "github.com/ava-labs/avalanchego/graft/evm@v1.14.2"),
+    "1.15": Dialect("avalanchego/1.15.0", 46, 1, "github.com/ava-labs/avalanchego/graft/evm@v1.15.0"),
+}
+LEVELS = ("VERBO", "DEBUG", "TRACE", "INFO", "WARN", "ERROR", "FATAL", "OFF")
 
 NODE_DEFAULTS = {
     "network-id": "mainnet",
@@ -95,7 +163,11 @@ NODE_DEFAULTS = {
     "http-port": "9650",
     "http-allowed-hosts": "localhost",
     "partial-sync-primary-network": "false",
+    "track-subnets": "",
     "chain-config-content": "",
+    "log-format": "auto",
+    "log-level": "info",
+    "log-display-level": "",
     "health-check-frequency": "",
     "system-tracker-disk-warning-available-space-percentage": "10",
     "system-tracker-disk-required-available-space-percentage": "3",
@@ -172,6 +244,12 @@ def simulation_of(flags: Mapping[str, str], environment: Mapping[str, str]) -> S
         raise SettingError(
             f"bootstrap_seconds is {simulation.bootstrap_seconds}: it must be longer than zero"
         )
+    for option in fields(Simulation):
+        value, choices = values.get(option.name), option.metadata.get("of", ())
+        if value is not None and choices and value not in choices:
+            raise SettingError(f"{option.name} is {value}: it must be one of {', '.join(choices)}")
+    if simulation.transition != "none" and simulation.dialect == "1.14":
+        raise SettingError("transition needs dialect 1.15")
     return simulation
 
 
@@ -182,8 +260,12 @@ class Settings:
     network: str
     network_id: int
     sync_mode: str
+    tracked_subnet: str
     database: Path
     logs: Path
+    log_json: bool
+    log_level: int
+    display_level: int
     process_file: Path
     http_address: tuple[str, int]
     allowed_hosts: frozenset[str]
@@ -207,14 +289,18 @@ def settings_of(flags: Mapping[str, str], environment: Mapping[str, str]) -> Set
     network = names.get(network_id, f"network-{network_id}")
     data = Path(value["data-dir"]).expanduser()
     partial = truth(value["partial-sync-primary-network"], "partial-sync-primary-network")
-    state_sync = state_sync_enabled(value["chain-config-content"])
+    state_sync = state_sync_enabled(value["chain-config-content"], network)
     frequency = value["health-check-frequency"]
     return Settings(
         network=network,
         network_id=network_id,
         sync_mode="only-p" if partial else "state-sync" if state_sync else "full-sync",
+        tracked_subnet=value["track-subnets"].partition(",")[0],
         database=Path(value["db-dir"] or data / "db") / network / DATABASE_VERSION,
         logs=Path(value["log-dir"] or data / "logs"),
+        log_json=log_format_of(value["log-format"]) == "json",
+        log_level=level_of(value["log-level"]),
+        display_level=level_of(value["log-display-level"] or value["log-level"]),
         process_file=Path(value["process-context-file"] or data / "process.json"),
         http_address=(value["http-host"], int(value["http-port"])),
         allowed_hosts=frozenset(value["http-allowed-hosts"].split(",")),
@@ -235,11 +321,32 @@ def network_id_of(text: str) -> int:
     return int(number)
 
 
-def state_sync_enabled(content: str) -> bool:
-    """Whether the C-Chain's configuration leaves state sync on, as it is by default."""
+def log_format_of(text: str) -> str:
+    """The format of the logs; off a terminal `auto` is plain."""
+    if text.lower() not in {"auto", "plain", "colors", "json"}:
+        raise SettingError(f"unknown format mode: {text}")
+    return text.lower()
+
+
+def level_of(text: str) -> int:
+    """The place of a level in `LEVELS`."""
+    if text.upper() not in LEVELS:
+        raise SettingError(f'unknown log level: "{text}"')
+    return LEVELS.index(text.upper())
+
+
+def state_sync_enabled(content: str, network: str = "") -> bool:
+    """Whether the C-Chain's configuration leaves state sync on, as it is by default.
+
+    The blockchain ID wins over the alias `C`, that over `evm` (avalanchego chains/manager.go, getChainConfig).
+    """
     try:
         chains = json.loads(base64.b64decode(content, validate=True)) if content else {}
-        encoded = chains.get("C", {}).get("Config") or ""
+        names = (C_CHAIN_IDS.get(network), "C", "evm")
+        configured: Mapping[str, Any] = next(
+            (found for name in names if (found := chains.get(name)) is not None), {}
+        )
+        encoded = configured.get("Config") or ""
         configuration = json.loads(base64.b64decode(encoded, validate=True)) if encoded else {}
         return str(configuration.get("state-sync-enabled", True)).lower() != "false"
     except (binascii.Error, ValueError, AttributeError, TypeError) as error:
@@ -288,25 +395,81 @@ def go_time(nanoseconds: int) -> str:
 
 FETCHED, ACCEPTED = "avalanche_snowman_bs_fetched", "avalanche_snowman_bs_accepted"
 DAG = "avalanche_avalanche_bs_"
+EVM = "avalanche_evm_eth_"
+LEAVES, SYNCED_BLOCKS = EVM + "sync_state_trie_leaves_received", EVM + "sync_blocks_received"
+TOTAL_LEAVES = EVM + "state_sync_total_leafs"
+SAE = "avalanche_evm_transition_sae_"
 CHAIN_TIME = "avalanche_proposervm_last_accepted_timestamp"
 FIRST_BLOCK_TIME, BLOCK_SECONDS = 1.6e9, 2.0
-BLOCKS = (("fetching", (FETCHED,)), ("executing", (ACCEPTED,)))
-VERTICES = (
-    ("vertices", (DAG + "fetched_vts", DAG + "fetched_txs")),
-    ("vertices", (DAG + "accepted_vts", DAG + "accepted_txs")),
+# Intervals of the real node, in seconds.
+SAMPLE, MINUTE, REVISIT, TRANSITION, PEER_LOST = 5.0, 60.0, 10.0, 13.6, 30.0
+STORAGE_TRIES, SUMMARY_BLOCKS, BLOCKS_A_REQUEST, LEAVES_A_REQUEST = 500, 256, 32, 64
+BLOCKS_TO_COMPACT = 5000
+X_SHARE = 0.5  # X is through while C still works
+
+
+@dataclass(frozen=True)
+class Work:
+    """A part of a chain's bootstrap: how much of what, and how long it takes compared with its other parts."""
+
+    activity: str
+    size: str
+    weight: float
+    counters: tuple[str, ...] = ()
+
+
+FETCH, EXECUTE = Work("fetching", "blocks", 1, (FETCHED,)), Work("executing", "blocks", 1, (ACCEPTED,))
+BLOCKS = (FETCH, EXECUTE)
+TAIL = (Work("fetching", "tail", 1, (FETCHED,)), Work("executing", "tail", 1, (ACCEPTED,)))
+X_WORK = (
+    Work("fetching vertices", "blocks", 1, (DAG + "fetched_vts", DAG + "fetched_txs")),
+    Work("executing vertices", "blocks", 1, (DAG + "accepted_vts", DAG + "accepted_txs")),
+    *BLOCKS,
 )
-LEAVES = (
-    (
-        "syncing",
-        ("avalanche_evm_eth_state_sync_total_leafs", "avalanche_evm_eth_sync_state_trie_leaves_received"),
+CORETH_SYNC = (
+    Work("coreth blocks", "summary", 0.5, (SYNCED_BLOCKS,)),
+    Work("coreth accounts", "accounts", 4, (TOTAL_LEAVES, LEAVES)),
+    Work("coreth storage", "storage", 3.5, (TOTAL_LEAVES, LEAVES)),
+)
+# A state sync in SAE has no counter.
+SAE_SYNC = (
+    Work("sae blocks", "summary", 0.5),
+    Work("sae accounts", "accounts", 4),
+    Work("sae storage", "storage", 3),
+    Work("sae cross-chain", "none", 0.5),
+)
+TRANSITION_MIDWAY = (
+    FETCH,
+    Work("executing before", "before", 7 / 8, (ACCEPTED,)),
+    Work("transition", "none", 0),
+    Work("executing after", "after", 1 / 8, (ACCEPTED,)),
+)
+# By sync mode and transition: what C does, and what its log begins with before and after a transition.
+C_CHAIN = {
+    ("full-sync", "none"): (BLOCKS, "engine, bootstrapper", ""),
+    ("state-sync", "none"): (CORETH_SYNC + TAIL, "engine", ""),
+    ("full-sync", "blocks"): (
+        TRANSITION_MIDWAY,
+        "marker, old VM, engine, bootstrapper",
+        "marker, new VM, engine, bootstrapper",
     ),
-)
-P_SHARE = 0.4
+    ("state-sync", "blocks"): (
+        TRANSITION_MIDWAY,
+        "marker, old VM, not eager, engine, sync, syncing, no summary, bootstrapper",
+        "marker, new VM, engine, sync, syncing, no summary, bootstrapper",
+    ),
+    ("state-sync", "eager"): (
+        (Work("transition", "none", 0), *SAE_SYNC, *TAIL),
+        "marker, old VM, eager",
+        "marker, new VM",
+    ),
+}
+C_CHAIN["full-sync", "eager"] = C_CHAIN["full-sync", "blocks"]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One part of a chain's bootstrap on the time line; `counters` rise by `amount` meanwhile."""
+    """One part of a chain's bootstrap on its time line; `counters` rise by `amount` meanwhile."""
 
     chain: str
     activity: str
@@ -315,37 +478,62 @@ class Stage:
     begins: float
     ends: float
 
-    def share(self, worked_seconds: float) -> float:
-        """How much of it is done."""
-        return min(1.0, max(0.0, (worked_seconds - self.begins) / (self.ends - self.begins)))
+    def done(self, position: float) -> int:
+        """How much of `amount` is done."""
+        length = self.ends - self.begins
+        share = (position - self.begins) / length if length else 1.0
+        return int(min(1.0, max(0.0, share)) * self.amount)
 
 
-def plan_of(sync_mode: str, simulation: Simulation) -> tuple[Stage, ...]:
-    """P first, alone; then X and C beside each other."""
-    total, compacting = simulation.bootstrap_seconds, simulation.compact_seconds
-    p_ends = total if sync_mode == "only-p" else total * P_SHARE
-    half = p_ends / 2
-    plan = [Stage("P", "fetching", (FETCHED,), simulation.blocks, 0, half)]
-    if compacting:
-        plan.append(Stage("P", "compacting", (), 0, half, half + compacting))
-    plan.append(
-        Stage("P", "executing", (ACCEPTED,), simulation.blocks, half + compacting, p_ends + compacting)
-    )
+def plan_of(sync_mode: str, simulation: Simulation, tracked: str = "") -> tuple[Stage, ...]:
+    """P first, alone; then X and C beside each other, and the tracked L1's chain."""
+    others: dict[str, tuple[Work, ...]] = {}
     if sync_mode != "only-p":
-        c_work = LEAVES + BLOCKS if sync_mode == "state-sync" else BLOCKS
-        for chain, work in (("X", VERTICES + BLOCKS), ("C", c_work)):
-            step = (total - p_ends) / len(work)
-            for number, (activity, counters) in enumerate(work):
-                begins = compacting + p_ends + number * step
-                plan.append(Stage(chain, activity, counters, simulation.blocks, begins, begins + step))
+        others = {"X": X_WORK, "C": C_CHAIN[sync_mode, simulation.transition][0]}
+    if tracked:
+        others[tracked] = BLOCKS
+    total, compacting = simulation.bootstrap_seconds, simulation.compact_seconds
+    p_ends = total * simulation.p_share if others else total
+    fetching, executing = stages_of("P", BLOCKS, simulation, 0, p_ends)
+    plan = [fetching]
+    if compacting:
+        plan.append(Stage("P", "compacting", (), 0, fetching.ends, fetching.ends + compacting))
+    begins, ends = executing.begins + compacting, p_ends + compacting
+    plan.append(replace(executing, begins=begins, ends=ends))
+    for chain, work in others.items():
+        seconds = (total - p_ends) * (X_SHARE if chain == "X" else 1)
+        plan += stages_of(chain, work, simulation, ends, seconds)
     return tuple(plan)
 
 
+def stages_of(
+    chain: str, works: Sequence[Work], simulation: Simulation, begins: float, seconds: float
+) -> list[Stage]:
+    """A chain's stages, as long as their weights say; a transition takes the time it takes."""
+    blocks, leaves = simulation.blocks, simulation.leaves
+    sizes = {"none": 0, "summary": SUMMARY_BLOCKS, "blocks": blocks, "tail": simulation.tail_blocks or blocks}
+    sizes |= {"accounts": leaves * 3 // 5, "storage": leaves - leaves * 3 // 5}
+    sizes |= {"before": blocks * 7 // 8, "after": blocks - blocks * 7 // 8}
+    fixed = min(simulation.scaled(TRANSITION), seconds / 4) if any(not w.weight for w in works) else 0
+    unit = (seconds - fixed) / sum(work.weight for work in works)
+    stages, at = [], 0.0
+    for work in works:
+        until = at + (work.weight * unit or fixed) if work is not works[-1] else seconds
+        stages.append(
+            Stage(chain, work.activity, work.counters, sizes[work.size], begins + at, begins + until)
+        )
+        at = until
+    return stages
+
+
 class Bootstrap:
-    """How far it is; kept in the database."""
+    """How far each chain is; kept in the database."""
 
     def __init__(self, database: Path, plan: tuple[Stage, ...], simulation: Simulation) -> None:
         self.plan, self.simulation = plan, simulation
+        self.stages: dict[str, list[Stage]] = defaultdict(list)
+        for stage in plan:
+            self.stages[stage.chain].append(stage)
         self.total_seconds = max(stage.ends for stage in plan)
         self.counters: dict[tuple[str, str], int] = defaultdict(int)
         self.written_bytes = 0
@@ -353,46 +541,101 @@ class Bootstrap:
         self._hung_seconds = self._idle_seconds = 0.0
         self._state = database / "simulated.json"
         database.mkdir(parents=True, exist_ok=True)
-        kept = 0.0
+        kept: dict[str, Any] = {}
         if self._state.exists() and not simulation.forget:
-            kept = float(json.loads(self._state.read_text("utf-8"))["worked_seconds"])
-        self.worked_seconds = min(kept, self.total_seconds)
+            kept = json.loads(self._state.read_text("utf-8"))
+        self.frozen_seconds = float(kept.get("frozen_seconds", 0))
+        self.position = {
+            chain: self._resumed(stages, kept.get("worked_seconds", {}).get(chain, 0.0))
+            for chain, stages in self.stages.items()
+        }
+        self.began_at = dict(self.position)
+
+    @staticmethod
+    def _resumed(stages: Sequence[Stage], kept: float) -> float:
+        """Where a chain goes on: a state sync in SAE begins again, all else is resumed."""
+        lost = [stage for stage in stages if stage.activity.startswith("sae ")]
+        if lost and lost[0].begins < kept < lost[-1].ends:
+            return lost[0].begins
+        return min(max(kept, stages[0].begins), stages[-1].ends)
 
     @property
     def done(self) -> bool:
         """All chains are through."""
-        return self.worked_seconds >= self.total_seconds
+        return all(map(self.through, self.stages))
+
+    @property
+    def reached(self) -> float:
+        """How much of the bootstrap the farthest chain has done."""
+        return max(self.position[chain] for chain in self.chains()) / self.total_seconds
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the source of the blocks stands still."""
+        simulation = self.simulation
+        at_it = self.reached >= simulation.source_frozen_at_share
+        return at_it and self.frozen_seconds < simulation.source_frozen_seconds
+
+    def through(self, chain: str) -> bool:
+        """Whether a chain has done all."""
+        return self.position[chain] >= self.stages[chain][-1].ends
+
+    def past(self, chain: str, activity: str) -> bool:
+        """Whether a chain has a stage of that name, and it is over."""
+        ends = [s.ends for s in self.plan if s.chain == chain and s.activity == activity]
+        return bool(ends) and self.position[chain] >= ends[-1]
 
     def active(self) -> list[Stage]:
         """What goes on now."""
-        return [stage for stage in self.plan if stage.begins <= self.worked_seconds < stage.ends]
+        chains, at = self.chains(), self.position
+        return [s for s in self.plan if s.chain in chains and s.begins <= at[s.chain] < s.ends]
 
     def chains(self) -> list[str]:
-        """The chains that exist by now: X and C are created when P is through."""
-        return list(
-            dict.fromkeys(s.chain for s in self.plan if s.begins <= self.worked_seconds or s.chain == "P")
-        )
+        """The chains that exist by now: the others are created when P is through."""
+        return list(self.stages) if self.through("P") else ["P"]
 
-    def count(self, chain: str, counter: str) -> int:
+    def count(self, chain: str, counter: str, at: Mapping[str, float] | None = None) -> int:
         """The position of a counter over all processes."""
-        mine = [s for s in self.plan if s.chain == chain and counter in s.counters]
-        return sum(int(stage.share(self.worked_seconds) * stage.amount) for stage in mine)
+        position = (at or self.position)[chain]
+        return sum(stage.done(position) for stage in self.stages[chain] if counter in stage.counters)
+
+    def amount(self, chain: str, counter: str) -> int:
+        """What `count` is once the chain is through."""
+        return sum(stage.amount for stage in self.stages[chain] if counter in stage.counters)
+
+    def height(self, chain: str) -> int:
+        """The last block that a chain has accepted."""
+        synced = any(self.past(chain, last[-1].activity) for last in (CORETH_SYNC, SAE_SYNC))
+        return self.count(chain, ACCEPTED) + (self.simulation.blocks if synced else 0)
+
+    def accepted_by_sae(self) -> int:
+        """How many blocks C has accepted since its transition."""
+        after = [s for s in self.stages["C"] if s.activity == "executing after"] or self.stages["C"][-1:]
+        return sum(stage.done(self.position["C"]) for stage in after) if self.past("C", "transition") else 0
 
     def advance(self, seconds: float) -> None:
         """Work for so long, as far as the behaviour lets it."""
-        before, after = self.worked_seconds, self._reached(seconds)
-        for stage in self.plan:
-            risen = int(stage.share(after) * stage.amount) - int(stage.share(before) * stage.amount)
-            for counter in stage.counters:
-                self.counters[stage.chain, counter] += risen
-            self.write("000001.log", risen * self.simulation.block_bytes)
-        if self.simulation.refetch and after >= self.plan[0].ends:
-            after = 0.0
-        self.worked_seconds = after
-        self._visit_p_again(seconds)
+        if self.frozen:
+            self.frozen_seconds += seconds
+            return self._keep()
+        hang = self.simulation.hang_at_share * self.total_seconds
+        hangs = self._hung_seconds < self.simulation.hang_seconds
+        p_seconds = min(seconds, max(0.0, self.stages["P"][-1].ends - self.position["P"]))
+        for chain in self.stages:
+            if chain != "P" and not self.through("P"):
+                break
+            before = self.position[chain]
+            limit = self._limit(chain, hang if hangs and before <= hang else NEVER)
+            after = max(before, min(limit, before + (seconds if chain == "P" else seconds - p_seconds)))
+            self._move(chain, before, after)
+        if hangs and hang in map(self.position.get, self.chains()):
+            self._hung_seconds += seconds
+        if self.simulation.refetch and self.position["P"] >= self.plan[0].ends:
+            self.position["P"] = 0.0
+        self._visit_again(seconds)
         if any(stage.activity == "compacting" for stage in self.active()):
             self.write("compaction.tmp", 4096, mode="wb")
-        self._keep()
+        return self._keep()
 
     def write(self, name: str, size: int, mode: str = "ab") -> None:
         """Write real bytes to the database."""
@@ -401,54 +644,441 @@ class Bootstrap:
                 file.write(bytes(size))
             self.written_bytes += size
 
-    def _reached(self, seconds: float) -> float:
-        limit = min(self.total_seconds, self.simulation.crash_at_share * self.total_seconds)
-        hang = self.simulation.hang_at_share * self.total_seconds
-        if self.worked_seconds <= hang and self._hung_seconds < self.simulation.hang_seconds:
-            limit = min(limit, hang)
-            self._hung_seconds += seconds if self.worked_seconds == hang else 0
-        if self.simulation.refetch:
-            limit = min(limit, self.plan[0].ends)
-        return max(self.worked_seconds, min(limit, self.worked_seconds + seconds))
+    def _limit(self, chain: str, hang: float) -> float:
+        simulation = self.simulation
+        share = simulation.crash_at_share
+        if self.frozen_seconds < simulation.source_frozen_seconds:
+            share = min(share, simulation.source_frozen_at_share)
+        if simulation.refetch:
+            hang = min(hang, self.plan[0].ends)
+        return min(self.stages[chain][-1].ends, share * self.total_seconds, hang)
 
-    def _visit_p_again(self, seconds: float) -> None:
-        """While P waits for the others it bootstraps what is new, so its counters keep rising."""
-        self._idle_seconds += seconds if len(self.chains()) > 1 and not self.done else 0
-        while self._idle_seconds >= 1:
-            self._idle_seconds -= 1
-            self.counters["P", FETCHED] += 1
-            self.counters["P", ACCEPTED] += 1
+    def _move(self, chain: str, before: float, after: float) -> None:
+        for stage in self.stages[chain]:
+            risen = stage.done(after) - stage.done(before)
+            for counter in stage.counters:
+                self.counters[chain, counter] += risen
+            self.write("000001.log", risen * self.simulation.block_bytes)
+        self.position[chain] = after
+
+    def _visit_again(self, seconds: float) -> None:
+        """While chains wait for the others they bootstrap what is new, so their counters keep rising."""
+        if self.done or len(self.chains()) == 1:
+            return
+        self._idle_seconds += seconds
+        new = int(self._idle_seconds * self.simulation.new_blocks_per_second)
+        if new and self._idle_seconds >= self.simulation.scaled(REVISIT):
+            self._idle_seconds -= new / self.simulation.new_blocks_per_second
+            for chain in filter(self.through, {"P", "X", "C"} & self.stages.keys()):
+                self.counters[chain, FETCHED] += new
+                self.counters[chain, ACCEPTED] += new
 
     def _keep(self) -> None:
         aside = self._state.with_suffix(".new")
-        aside.write_text(json.dumps({"worked_seconds": self.worked_seconds}), "utf-8")
+        kept = {"worked_seconds": self.position, "frozen_seconds": self.frozen_seconds}
+        aside.write_text(json.dumps(kept), "utf-8")
         aside.replace(self._state)
 
 
-# ---- What it shows --------------------------------------------------------------------------------------
+# ---- What it logs ---------------------------------------------------------------------------------------
+
+
+class Seconds(float):
+    """A duration, which Go's encoders write in their own ways."""
+
+
+class Moment(float):
+    """A moment since the Unix epoch, likewise."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A message, its file, its place there in 1.14.2 and in 1.15.0, and its fields by the values of `Story`."""
+
+    message: str
+    file: str
+    numbers: tuple[int, int]
+    fields: Mapping[str, str | int]
+
+
+def lines_of(table: str) -> dict[str, Line]:
+    """The lines of a table: key, message, place and fields; a field's value that `Story` lacks is a literal."""
+    lines = {}
+    for row in table.strip().splitlines():
+        key, message, place, *told = (cell.strip() for cell in row.split("|"))
+        file, old, new = place.split()
+        pairs = (pair.partition("=") for pair in "".join(told).split(", ") if pair)
+        read = {name: int(value) if value.isdigit() else value for name, _, value in pairs}
+        lines[key] = Line(message, file, (int(old), int(new)), read)
+    return lines
+
+
+# Lines of files under `evm/` are Coreth's.  A state sync in SAE, and what is special on Mainnet and Fuji, was read
+# in the sources of 1.15.0 and not recorded: there the places are made up.
+LINES = lines_of("""
+engine | initializing consensus engine | snowman/engine.go 98 99
+bootstrapper | starting bootstrapper | bootstrap/bootstrapper.go 192 194 | lastAcceptedID=id, lastAcceptedHeight=height
+fetch | starting to fetch blocks | bootstrap/bootstrapper.go 397 399 \
+ | numKnownBlocks=checkpoints, numAcceptedBlocks=1, numMissingBlocks=missing
+fetching | fetching blocks | bootstrap/bootstrapper.go 644 646 \
+ | numFetchedBlocks=done, numTotalBlocks=all, eta=eta, pctComplete=percent
+compact | compacting database before executing blocks... | bootstrap/storage.go 138 138
+execute | executing blocks | bootstrap/storage.go 195 195 | numToExecute=left
+executing | executing blocks | bootstrap/storage.go 252 252 \
+ | numExecuted=done, numToExecute=left, eta=eta, pctComplete=percent
+compact again | compacting database after executing blocks... | bootstrap/storage.go 178 178
+executed | executed blocks | bootstrap/storage.go 187 187 \
+ | numExecuted=executed, numToExecute=left, halted=halted, duration=duration
+waiting | waiting for the remaining chains in this subnet to finish syncing | bootstrap/bootstrapper.go 738 740
+consensus | starting consensus | snowman/engine.go 511 513 | lastAcceptedID=id, lastAcceptedHeight=height
+dag | starting bootstrap | bootstrap/bootstrapper.go 320 320
+stop vertex | generated stop vertex | bootstrap/bootstrapper.go 383 383 | vtxID=id
+transactions | executing transactions | bootstrap/bootstrapper.go 600 600
+vertices | executing vertices | bootstrap/bootstrapper.go 612 612
+operations | executed operations | queue/jobs.go 223 223 | numExecuted=vertices
+sync | starting state sync | syncer/state_syncer.go 113 115
+syncing | starting state sync | syncer/state_syncer.go 469 471
+no summary | skipping state sync | syncer/state_syncer.go 377 379 | reason=no acceptable summaries found
+accepted | accepted state summary | syncer/state_syncer.go 391 393 \
+ | summaryID=id, syncMode=Static, numTotalSummaries=1
+skipped | accepted state summary | syncer/state_syncer.go 391 393 \
+ | summaryID=id, syncMode=Skipped, numTotalSummaries=1
+too close | last accepted too close to most recent syncable block, skipping state sync \
+ | evm/sync/engine/client.go 172 173 | lastAccepted=height, syncableHeight=height
+started | state sync started | evm/sync/engine/client.go 281 282 | mode=Static
+from peer | fetching blocks from peer | evm/sync/block/syncer.go 97 97 | fetched=done, total=all
+from peers | fetched blocks from peer | evm/sync/block/syncer.go 112 112 | total=synced
+start | starting syncer | evm/sync/engine/registry.go 90 90 | name=syncer, summary=hash, height=summary height
+end | completed successfully | evm/sync/engine/registry.go 100 100 \
+ | name=syncer, summary=hash, height=summary height
+account trie | state sync: syncing account trie | evm/sync/evmstate/trie_sync_stats.go 133 133 | ETA=minutes
+storage tries | state sync: syncing storage tries | evm/sync/evmstate/trie_sync_stats.go 139 139 \
+ | triesRemaining=tries, ETA=minutes
+all syncers | all syncers completed successfully | evm/sync/engine/registry.go 70 70 | count=4, summary=hash
+state synced | state sync completed, notifying engine | evm/sync/engine/client.go 277 278 | err=<nil>
+marker | checking for transition marker | transitionvm/vm.go 0 113
+old VM | initializing pre-transition VM | transitionvm/vm.go 0 128
+new VM | initializing post-transition VM | transitionvm/vm.go 0 120
+not eager | past transition time on a non-production network; waiting for the transition block \
+ | transitionvm/vm.go 0 150
+eager | transitioning eagerly to state sync as the post-transition chain | transitionvm/vm.go 0 155
+transition | transitioning VMs | transitionvm/vm.go 0 185 | blkID=id, height=height, timestamp=block time
+block API | blocking API requests | transitionvm/vm.go 0 193
+drain | draining in-flight API requests to the pre-transition VM | transitionvm/vm.go 0 209 | timeout=drain
+shut down | shutting down pre-transition VM | transitionvm/vm.go 0 221
+write marker | writing transition marker | transitionvm/vm.go 0 234
+init | initializing post-transition VM | transitionvm/vm.go 0 239
+state | setting post-transition VM state | transitionvm/vm.go 0 251 | state=Bootstrapping state
+connections | copying connections to the post-transition VM | transitionvm/vm.go 0 259
+handlers | updating HTTP handlers to route to the post-transition VM | transitionvm/vm.go 0 264
+transitioned | transition finished successfully | transitionvm/vm.go 0 287
+unblock API | unblocking API requests | transitionvm/vm.go 0 196
+sae fetch | syncing blocks | statesync/syncer.go 0 110 | fromHash=hash, fromHeight=summary height, numToFetch=256
+sae fetched | finished syncing blocks | statesync/syncer.go 0 125
+wipe | wiping snapshot before syncing state | statesync/syncer.go 0 140
+code | starting code sync | code/syncer.go 0 60
+coded | finished code sync | code/syncer.go 0 90
+sae account trie | syncing account trie | evmstate/trie_sync_stats.go 0 133 | ETA=minutes
+sae storage tries | syncing storage tries | evmstate/trie_sync_stats.go 0 139 | triesRemaining=tries, ETA=minutes
+cross-chain | syncing cross-chain state | statesync/handler.go 0 80 \
+ | settledCrossChainRoot=hash, settledHeight=summary height, acceptedHash=hash, acceptedHeight=summary height
+crossed | finished syncing cross-chain state | statesync/handler.go 0 90
+newer peer | peer attempting to connect with newer version. You may want to update your client \
+ | peer/peer.go 910 912 | nodeID=node, myVersion=mine, peerVersion=theirs
+""")
+
+START_SYNC = (
+    "sync, syncing, start: Block Syncer, from peer, started, start: Atomic State Syncer, start: Code Syncer,"
+    " start: EVM State Syncer, accepted, end: Atomic State Syncer"
+)
+RESUME_SYNC = (
+    "sync, syncing, started, accepted, start: Atomic State Syncer, start: Block Syncer, start: Code Syncer,"
+    " start: EVM State Syncer"
+)
+BLOCKS_SYNCED = "from peers, end: Block Syncer"
+# What a stage writes when it begins, when it ends, and in a process that finds it done.
+SCRIPT = {
+    "fetching": ("fetch", "", "fetch"),
+    "compacting": ("compact", "", ""),
+    "executing": ("execute", "executed", "execute, executed"),
+    "executing before": ("execute", "", "execute"),
+    "executing after": ("", "executed", "executed"),
+    "fetching vertices": ("dag, stop vertex", "", ""),
+    "executing vertices": (
+        "transactions",
+        "operations, vertices, operations, bootstrapper",
+        "bootstrapper",
+    ),
+    "coreth blocks": (START_SYNC, BLOCKS_SYNCED, f"{RESUME_SYNC}, {BLOCKS_SYNCED}, end: Atomic State Syncer"),
+    "coreth accounts": ("", "", ""),
+    "coreth storage": (
+        "",
+        "end: Code Syncer, end: EVM State Syncer, all syncers, state synced, bootstrapper",
+        "",
+    ),
+    "transition": (
+        "transition, block API, drain, shut down, write marker, init",
+        "state, connections, handlers, transitioned, unblock API",
+        "",
+    ),
+    "sae blocks": ("engine, sync, syncing, accepted, sae fetch", "sae fetched", ""),
+    "sae accounts": ("wipe, code", "", ""),
+    "sae storage": ("", "coded", ""),
+    "sae cross-chain": (
+        "cross-chain",
+        "crossed, bootstrapper",
+        "engine, sync, syncing, skipped, bootstrapper",
+    ),
+}
+SYNC_IS_OVER = "sync, syncing, too close, skipped, bootstrapper"
+# What an active stage writes again and again: the line, every so many seconds of a real node, every so many of
+# what it works on (0: any), and from which sample on (avalanchego utils/timer/eta.go needs ten).
+PERIODIC = {
+    "fetching": ("fetching", SAMPLE, None, 10),
+    "executing": ("executing", SAMPLE, 0, 10),
+    "executing before": ("executing", SAMPLE, 0, 10),
+    "executing after": ("executing", SAMPLE, 0, 10),
+    "coreth blocks": ("from peer", 0, BLOCKS_A_REQUEST, 1),
+    "coreth accounts": ("account trie", MINUTE, 0, 1),
+    "coreth storage": ("storage tries", MINUTE, 0, 1),
+    "sae accounts": ("sae account trie", MINUTE, 0, 1),
+    "sae storage": ("sae storage tries", MINUTE, 0, 1),
+}
 
 
 class Journal:
-    """The node's logs: one file for itself, one for each chain, and all of it on standard output."""
+    """The node's logs: one file for itself, one for each chain, and all of it where it is displayed."""
 
-    def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        self._directory = directory
+    def __init__(
+        self, settings: Settings, dialect: Dialect, wall: Callable[[], float], display: TextIO | None
+    ) -> None:
+        settings.logs.mkdir(parents=True, exist_ok=True)
+        self._settings, self._dialect, self._wall, self._display = settings, dialect, wall, display
+        self._widths: dict[str, int] = defaultdict(int)
 
-    def write(self, chain: str, level: str, source: str, message: str, **details: float | str | bool) -> None:
+    def say(self, chain: str, key: str, values: Mapping[str, object]) -> None:
+        """One of `LINES`."""
+        line = LINES[key]
+        fields = {name: values.get(str(value), value) for name, value in line.fields.items()}
+        source = f"{line.file}:{line.numbers[self._dialect.column]}"
+        if line.file.startswith("evm/"):
+            self._say_as_coreth(chain, self._dialect.graft + source.removeprefix("evm"), line.message, fields)
+        else:
+            self.write(chain, "INFO", source, line.message, **fields)
+
+    def write(self, chain: str, level: str, source: str, message: str, **fields: object) -> None:
         """One line; with `chain` empty it is the node's own."""
-        stamp = f"{datetime.now(UTC):%m-%d|%H:%M:%S.%f}"[:-3]
-        of = f" <{chain} Chain>" if chain else ""
-        tail = f" {json.dumps(details, ensure_ascii=False)}" if details else ""
-        line = f"[{stamp}] {level}{of} {source} {message}{tail}\n"
-        sys.stdout.write(line)
-        sys.stdout.flush()
+        if self._settings.log_json:
+            line = json_line(self._wall(), chain, level, source, message, fields)
+        else:
+            told = {name: plain_value(value) for name, value in fields.items()}
+            tail = f" {json.dumps(told, ensure_ascii=False)}" if fields else ""
+            of = f" <{chain} Chain>" if chain else ""
+            line = f"{log_stamp(self._wall())} {level}{of} {source} {message}{tail}"
+        place = LEVELS.index(level)
+        filed, displayed = place >= self._settings.log_level, place >= self._settings.display_level
+        self._put(chain, line, filed=filed, displayed=displayed)
+
+    def _say_as_coreth(self, chain: str, source: str, message: str, fields: Mapping[str, object]) -> None:
+        """Coreth hands its lines to the node's files as they are, whatever their level and format (plugin/evm/log)."""
+        parts = []
+        for name, value in fields.items():
+            text = f'"{value}"' if " " in str(value) else str(value)
+            self._widths[name] = max(self._widths[name], len(text))
+            parts.append(f"{name}={text.ljust(self._widths[name])}")
+        start = f"{log_stamp(self._wall())} INFO <{chain} Chain> {source} "
+        self._put(chain, (start + f"{message:40} " + " ".join(parts)).rstrip(), filed=True, displayed=True)
+
+    def _put(self, chain: str, line: str, *, filed: bool, displayed: bool) -> None:
+        if self._display and displayed:
+            self._display.write(line + "\n")
+            self._display.flush()
         try:
-            with (self._directory / f"{chain or 'main'}.log").open("a", encoding="utf-8") as file:
-                file.write(line)
+            if filed:
+                with (self._settings.logs / f"{chain or 'main'}.log").open("a", encoding="utf-8") as file:
+                    file.write(line + "\n")
         except OSError as error:  # a full volume takes no logs, but that is not what a node dies of
             sys.stderr.write(f"could not write to log: {error}\n")
 
+
+def log_stamp(moment: float) -> str:
+    """When a line was written, as it stands in the log."""
+    return f"[{datetime.fromtimestamp(moment, UTC):%m-%d|%H:%M:%S.%f}"[:-3] + "]"
+
+
+def iso_stamp(moment: float) -> str:
+    """The same in JSON."""
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+
+
+def json_line(
+    moment: float, chain: str, level: str, source: str, message: str, fields: Mapping[str, object]
+) -> str:
+    """A line as zap's encoder writes it (avalanchego utils/logging/format.go)."""
+    line: dict[str, object] = {"level": level.lower(), "timestamp": iso_stamp(moment)}
+    line |= ({"logger": f"{chain} Chain"} if chain else {}) | {"caller": source, "msg": message}
+    for name, value in fields.items():
+        nanoseconds = round(value * 1e9) if isinstance(value, Seconds) else value
+        line[name] = iso_stamp(value) if isinstance(value, Moment) else nanoseconds
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+
+
+def plain_value(value: object) -> object:
+    """A field's value outside of JSON logs."""
+    if isinstance(value, Seconds):
+        return go_duration(value)
+    return log_stamp(value) if isinstance(value, Moment) else value
+
+
+def minutes_text(seconds: float) -> str:
+    """An estimate of a state sync."""
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return (f"{hours}h{minutes}m" if hours else f"{minutes}m") if hours or minutes else "<1m"
+
+
+@dataclass
+class Sampler:
+    """What was sampled last of what a stage does, how often, and when."""
+
+    key: str
+    count: int
+    done: int
+    at: float
+
+
+class Story:
+    """What the chains log in this process."""
+
+    def __init__(self, bootstrap: Bootstrap, journal: Journal, settings: Settings) -> None:
+        self._bootstrap, self._journal, self._settings = bootstrap, journal, settings
+        self._pending: dict[str, list[tuple[float, str]]] = {}
+        self._samplers: dict[str, Sampler] = {}
+        self._executing_since: dict[str, float] = {}
+        self._uptime = 0.0
+
+    def tell(self, uptime: float) -> None:
+        """What has happened since it was told last."""
+        self._uptime = uptime
+        bootstrap = self._bootstrap
+        for chain in bootstrap.chains():
+            if chain not in self._pending:
+                self._pending[chain] = self._open(chain)
+            pending = self._pending[chain]
+            was_through = not pending
+            while pending and bootstrap.position[chain] >= pending[0][0]:
+                self.say(chain, pending.pop(0)[1])
+            if not pending and not was_through and not self._left(chain) and not bootstrap.done:
+                self.say(chain, "waiting")
+        for stage in bootstrap.active():
+            if stage.activity in PERIODIC:
+                self._sample(stage)
+
+    def say(self, chain: str, keys: str) -> None:
+        """Lines of a chain, by their keys."""
+        for key in filter(None, keys.split(", ")):
+            if key == "execute":
+                self._executing_since[chain] = self._uptime
+            much = self._left(chain) >= BLOCKS_TO_COMPACT
+            compacting = any(stage.activity == "compacting" for stage in self._bootstrap.stages[chain])
+            if key == "execute" and much and not compacting:
+                self._journal.say(chain, "compact", {})
+            if key == "executed" and much:
+                self._journal.say(chain, "compact again", {})
+            name, _, syncer = key.partition(": ")
+            self._journal.say(chain, name, self._values(chain) | {"syncer": syncer})
+
+    def _open(self, chain: str) -> list[tuple[float, str]]:
+        """Begin a chain's log; what is to be written, and from which position on."""
+        bootstrap, began = self._bootstrap, self._bootstrap.began_at[chain]
+        _, fresh, transitioned = C_CHAIN.get(
+            (self._settings.sync_mode, bootstrap.simulation.transition), ((), "", "")
+        )
+        starts = {"X": ("engine", "engine"), "C": (fresh, transitioned)}
+        start = starts.get(chain, ("engine, bootstrapper",) * 2)[bootstrap.past(chain, "transition")]
+        self.say(chain, start)
+        pending = []
+        synced = bootstrap.past(chain, "coreth storage")
+        if synced:
+            self.say(chain, SYNC_IS_OVER)
+        for stage in bootstrap.stages[chain]:
+            begins, ends, found_done = SCRIPT[stage.activity]
+            if stage.ends > began:
+                pending += [(stage.begins, begins), (stage.ends, ends)]
+            elif not (synced and stage.activity.startswith("coreth")):
+                self.say(chain, found_done)
+        return pending or [(0.0, "")]
+
+    def _left(self, chain: str) -> int:
+        """How many blocks this process has to execute, or had."""
+        bootstrap = self._bootstrap
+        return bootstrap.amount(chain, ACCEPTED) - bootstrap.count(chain, ACCEPTED, bootstrap.began_at)
+
+    def _executed(self, chain: str) -> int:
+        """How many blocks this process has executed."""
+        bootstrap = self._bootstrap
+        return bootstrap.count(chain, ACCEPTED) - bootstrap.count(chain, ACCEPTED, bootstrap.began_at)
+
+    def _sample(self, stage: Stage) -> None:
+        key, seconds, units, needed = PERIODIC[stage.activity]
+        simulation, position = self._bootstrap.simulation, self._bootstrap.position[stage.chain]
+        units = simulation.sample_blocks if units is None else units
+        values = self._values(stage.chain, stage)
+        done = int(values["done"])
+        last = self._samplers.get(stage.chain)
+        if last is None or last.key != key:
+            count = 1 if needed > 1 else 0
+            last = self._samplers[stage.chain] = Sampler(key, count, done, self._uptime)
+        interval = simulation.scaled(seconds)
+        samples = int((self._uptime - last.at) / interval) if interval else 1
+        if units:
+            samples = min(samples, done // units - last.done // units)
+        if samples < 1 or done == last.done or position >= stage.ends:
+            return
+        self._samplers[stage.chain] = Sampler(key, last.count + samples, done, self._uptime)
+        values["done"] = done - done % units if units else done
+        if last.count + samples >= needed:
+            self._journal.say(stage.chain, key, values)
+
+    def _values(self, chain: str, stage: Stage | None = None) -> dict[str, Any]:
+        """What the fields of `LINES` stand for."""
+        bootstrap, simulation = self._bootstrap, self._bootstrap.simulation
+        position, began = bootstrap.position[chain], bootstrap.began_at
+        left, executed = self._left(chain), self._executed(chain)
+        done, all_of_it, ends = executed, left, bootstrap.stages[chain][-1].ends
+        if stage and stage.activity == "fetching":
+            done, all_of_it = bootstrap.count(chain, FETCHED), bootstrap.amount(chain, FETCHED)
+        elif stage and not stage.activity.startswith("executing"):
+            done, all_of_it = stage.done(position), stage.amount
+        if stage and not stage.activity.startswith("executing"):
+            ends = stage.ends
+        share = done / all_of_it if all_of_it else 1.0
+        eta = (ends - position) * (1.2 - 0.2 * share)
+        checkpoints = CHECKPOINTS.get(self._settings.network, 0)
+        return {
+            "id": BLOCK_ID,
+            "hash": SUMMARY_HASH,
+            "height": bootstrap.height(chain),
+            "summary height": simulation.blocks,
+            "block time": Moment(FIRST_BLOCK_TIME + BLOCK_SECONDS * bootstrap.height(chain)),
+            "checkpoints": checkpoints,
+            "missing": checkpoints + 1,
+            "done": done,
+            "all": all_of_it,
+            "left": left,
+            "executed": executed,
+            "vertices": bootstrap.count(chain, DAG + "accepted_vts"),
+            "halted": False,
+            "duration": Seconds(self._uptime - self._executing_since.get(chain, self._uptime)),
+            "drain": Seconds(15),
+            "eta": Seconds(round(eta) if simulation.scaled(1) == 1 else eta),
+            "percent": round(share * 100, 2),
+            "minutes": minutes_text(eta),
+            "tries": STORAGE_TRIES - int(share * STORAGE_TRIES),
+            "synced": bootstrap.count(chain, SYNCED_BLOCKS) - bootstrap.count(chain, SYNCED_BLOCKS, began),
+        }
+
+
+# ---- What it shows --------------------------------------------------------------------------------------
 
 Finding = tuple[Any, str]
 
@@ -456,7 +1086,8 @@ Finding = tuple[Any, str]
 class Checks:
     """Health checks and what the last round of them found."""
 
-    def __init__(self) -> None:
+    def __init__(self, wall: Callable[[], float] = time.time) -> None:
+        self._wall = wall
         self._reports: dict[str, dict[str, Any]] = {}
 
     def register(self, names: Sequence[str]) -> None:
@@ -468,7 +1099,7 @@ class Checks:
         """One round: each check's message and error (either may be empty)."""
         reports = {}
         for name, (message, error) in findings.items():
-            now = go_time(time.time_ns())
+            now = go_time(int(self._wall() * 1e9))
             report = {"message": message} if message is not None else {}
             report |= {"error": error} if error else {}
             report |= {"timestamp": now, "duration": CHECK_DURATION_NANOSECONDS}
@@ -488,22 +1119,21 @@ class Checks:
         return {"checks": dict(sorted(self._reports.items())), "healthy": not self.failing()}
 
 
-def chain_finding(bootstrap: Bootstrap, chain: str, *, connected: bool) -> Finding:
+def chain_finding(bootstrap: Bootstrap, chain: str, *, connected: bool, consensus: bool) -> Finding:
     """The health of a chain; P has too few validators until it has executed its blocks."""
-    height = bootstrap.count(chain, ACCEPTED)
-    consensus = {
+    engine = {
         "avgAcceptanceTime": "0s",
-        "lastAcceptedHeight": height,
+        "lastAcceptedHeight": bootstrap.height(chain),
         "lastAcceptedID": BLOCK_ID,
         "longestProcessingBlock": "0s",
         "processingBlocks": 0,
     }
-    early = chain == "P" and len(bootstrap.chains()) == 1 and not bootstrap.done
+    early = chain == "P" and not bootstrap.through("P")
     share = 0.065 if early else 1 if connected else 0
     networking = {"disconnectedValidators": [] if share == 1 else [NODE_ID], "percentConnected": share}
     error = f"not connected to enough stake: connected to {share * 100:.6f}%; required at least 80.000000%"
     message = {
-        "engine": {"consensus": consensus if bootstrap.done else {}, "vm": None},
+        "engine": {"consensus": engine if consensus else {}, "vm": None},
         "networking": networking,
     }
     return message, "" if share == 1 else error
@@ -544,41 +1174,68 @@ def metrics_page(families: Iterator[Family]) -> str:
 
 
 class Node:
-    """The node itself: one loop that works, and threads that answer."""
+    """The node itself.  `step` does what is due; `run` does it again and again, while threads answer.
 
-    def __init__(self, settings: Settings, simulation: Simulation) -> None:
+    Args:
+        clock: seconds that only grow, of which uptime and progress are made.
+        wall: seconds since the Unix epoch, of which all time stamps are made (default: the system's).
+        display: where its log goes besides the files.
+
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        simulation: Simulation,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] | None = None,
+        display: TextIO | None = None,
+    ) -> None:
         self.settings, self.simulation = settings, simulation
-        self.bootstrap = Bootstrap(settings.database, plan_of(settings.sync_mode, simulation), simulation)
-        self.journal = Journal(settings.logs)
-        self.health, self.readiness = Checks(), Checks()
+        self.wall = wall or time.time
+        self.tracked = simulation.tracked_chain if settings.tracked_subnet else ""
+        plan = plan_of(settings.sync_mode, simulation, self.tracked)
+        self.bootstrap = Bootstrap(settings.database, plan, simulation)
+        self.journal = Journal(settings, DIALECTS[simulation.dialect], self.wall, display)
+        self.story = Story(self.bootstrap, self.journal, settings)
+        self.health, self.readiness = Checks(self.wall), Checks(self.wall)
         self.stopping = False
         self.uptime_seconds = 0.0
-        self.bootstrapped = False
+        self.finished: set[str] = set()
         self._bootstrapped_at = NEVER
-        self._started_at = process_started_at()
+        self._started_at = wall() if wall else process_started_at()
         self._server: Server | None = None
         self._answering = False
         self._hoard: list[bytes] = []
         self._health_seconds = settings.health_check_seconds or min(30.0, simulation.bootstrap_seconds / 20)
-        self._next_round = self._next_log = 0.0
-        self._last_active: list[Stage] = []
+        self._next_round = self._next_refusal = 0.0
+        self._clock = clock
+        self._began = self._last = clock()
+        # Coreth's metrics stay on the page until the process ends, but a process that finds C transitioned has none.
+        self._coreth = not self.bootstrap.past("C", "transition")
+        self._synced_before = self.bootstrap.past("C", "coreth storage")
+        self.journal.write("", "INFO", "node/node.go:150", "initializing node", nodeID=NODE_ID)
+        for name in settings.unknown:
+            self.journal.write("", "WARN", "config/config.go:1", "setting is not simulated", name=name)
+
+    @property
+    def bootstrapped(self) -> bool:
+        """All its chains are in consensus."""
+        return self.finished == self.bootstrap.stages.keys()
 
     def run(self) -> int:
         """Live until told to stop, or until the behaviour says so; the exit code."""
         tick_seconds = min(0.25, max(0.01, self.simulation.bootstrap_seconds / 200))
-        self.journal.write("", "INFO", "node/node.go:150", "initializing node", nodeID=NODE_ID)
-        for name in self.settings.unknown:
-            self.journal.write("", "WARN", "config/config.go:1", "setting is not simulated", name=name)
-        began = last = time.monotonic()
         try:
             while not self.stopping:
-                now = time.monotonic()
-                self.uptime_seconds = now - began
-                self._tick(min(now - last, 1.0))
-                last = now
+                if self._server is None and self.uptime_seconds >= self.simulation.listen_after_seconds:
+                    self._server = Server(self)
+                answered = self._answering
+                self.step(longest_seconds=1.0)
+                if self._server and self._answering and not answered:
+                    self._serve(self._server)
                 time.sleep(tick_seconds)
         except NodeDeathError as death:
-            self.journal.write(death.chain, "FATAL", "node/node.go:1", death.message, **death.details)
             return death.exit_code
         except OSError as error:
             full = error.errno in {errno.ENOSPC, errno.EDQUOT}
@@ -589,34 +1246,49 @@ class Node:
         self.settings.process_file.unlink(missing_ok=True)
         return 0
 
-    def _tick(self, seconds: float) -> None:
-        if self._server is None and self.uptime_seconds >= self.simulation.listen_after_seconds:
-            self._server = Server(self)
-        if (
-            self._server
-            and not self._answering
-            and self.uptime_seconds >= self.simulation.answer_after_seconds
-        ):
-            self._answer(self._server)
-        if self._answering and self.peers():
-            self.bootstrap.advance(seconds)
+    def step(self, longest_seconds: float = NEVER) -> None:
+        """Do what is due since the last step, as if no more than `longest_seconds` had passed; needs no socket.
+
+        Raises:
+            NodeDeathError: the node ended, and its log says why.
+
+        """
+        now = self._clock()
+        seconds, self._last = min(now - self._last, longest_seconds), now
+        self.uptime_seconds = now - self._began
+        try:
+            self._work(seconds)
+        except NodeDeathError as death:
+            self.journal.write(death.chain, "FATAL", "node/node.go:1", death.message, **death.details)
+            raise
+
+    def _work(self, seconds: float) -> None:
+        starts = max(self.simulation.listen_after_seconds, self.simulation.answer_after_seconds)
+        if not self._answering and self.uptime_seconds >= starts:
+            self._begin()
         if self._answering:
-            self._log_progress()
+            if self.connected():
+                self.bootstrap.advance(seconds)
+                self.story.tell(self.uptime_seconds)
+            elif self.simulation.newer_peers_version and self.uptime_seconds >= self._next_refusal:
+                self._next_refusal = self.uptime_seconds + self.simulation.scaled(REVISIT)
+                theirs = self.simulation.newer_peers_version
+                versions = {"node": NODE_ID, "mine": self.simulation.application, "theirs": theirs}
+                self.journal.say("", "newer peer", versions)
             self._notice_end()
             self._run_checks()
         self._misbehave()
 
-    def _answer(self, server: Server) -> None:
+    def _serve(self, server: Server) -> None:
         Thread(target=server.serve_forever, daemon=True).start()
-        self._answering = True
         host, port = server.server_address[:2]
         uri = f"http://{host!s}:{port}"
         context = {"pid": os.getpid(), "uri": uri, "stakingAddress": "127.0.0.1:9651"}
         self.settings.process_file.write_text(json.dumps(context), "utf-8")
         self.journal.write("", "INFO", "node/node.go:674", "API server listening", uri=uri)
-        self.journal.write(
-            "P", "INFO", "bootstrap/bootstrapper.go:192", "starting bootstrapper", lastAcceptedID=BLOCK_ID
-        )
+
+    def _begin(self) -> None:
+        self._answering = True
         unrun = ["P", "bootstrapped"]
         chains = self.bootstrap.chains()
         first = {name: found for name, found in self._findings().items() if name not in {*chains, *unrun}}
@@ -625,21 +1297,31 @@ class Node:
         self.readiness.register(["bootstrapped"])
         self._next_round = self.uptime_seconds + self._health_seconds
 
+    def _subnets(self) -> dict[str, list[str]]:
+        """The chains of each subnet."""
+        primary = [chain for chain in self.bootstrap.stages if chain != self.tracked]
+        return {PRIMARY_SUBNET: primary} | (
+            {self.settings.tracked_subnet: [self.tracked]} if self.tracked else {}
+        )
+
     def _notice_end(self) -> None:
+        """The chains of a subnet begin consensus together."""
         self.health.register(self.bootstrap.chains())
-        if self.bootstrap.done and not self.bootstrapped:
-            self.bootstrapped, self._bootstrapped_at = True, self.uptime_seconds
-            for chain in self.bootstrap.chains():
-                self.journal.write(chain, "INFO", "snowman/engine.go:511", "starting consensus")
+        for chains in self._subnets().values():
+            if all(map(self.bootstrap.through, chains)) and chains[0] not in self.finished:
+                self.finished |= {*chains}
+                for chain in chains:
+                    self.story.say(chain, "consensus")
+        if self.bootstrapped:
+            self._bootstrapped_at = min(self._bootstrapped_at, self.uptime_seconds)
 
     def _misbehave(self) -> None:
         simulation, uptime = self.simulation, self.uptime_seconds
-        reached = self.bootstrap.worked_seconds / self.bootstrap.total_seconds
         chain = self.bootstrap.active()[-1].chain if self.bootstrap.active() else "P"
         if (
-            self._answering and reached >= simulation.crash_at_share
+            self._answering and self.bootstrap.reached >= simulation.crash_at_share
         ) or uptime >= simulation.crash_after_seconds:
-            height = self.bootstrap.count(chain, ACCEPTED) + 1
+            height = self.bootstrap.height(chain) + 1
             error = f"failed to verify block {BLOCK_ID} (height={height}) in bootstrapping: simulated"
             reason = "received an unexpected error"
             raise NodeDeathError(1, chain, "shutting down chain", reason=reason, error=error)
@@ -650,57 +1332,13 @@ class Node:
         if self.bootstrap.written_bytes < simulation.fill_volume_mib * MEBIBYTE:
             self.bootstrap.write("filling", 4 * MEBIBYTE)
 
-    def _log_progress(self) -> None:
-        active, worked = self.bootstrap.active(), self.bootstrap.worked_seconds
-        begun = [stage for stage in active if stage not in self._last_active]
-        ended = [stage for stage in self._last_active if worked >= stage.ends]
-        self._last_active = active
-        due = self.uptime_seconds >= self._next_log
-        if due:
-            self._next_log = self.uptime_seconds + min(5.0, self.simulation.bootstrap_seconds / 20)
-        for stage in ended:
-            self._log_end(stage)
-        for stage in begun:
-            self._log_begin(stage)
-        for stage in active if due else ():
-            if stage.activity in STAGE_GOES_ON:
-                done = int(stage.share(worked) * stage.amount)
-                message, numerator, denominator = STAGE_GOES_ON[stage.activity]
-                eta = go_duration(stage.ends - worked)
-                numbers: dict[str, float | str] = {numerator: done, denominator: stage.amount, "eta": eta}
-                numbers["pctComplete"] = round(stage.share(worked) * 100, 2)
-                self.journal.write(stage.chain, "INFO", "bootstrap/bootstrapper.go:644", message, **numbers)
-
-    def _log_end(self, stage: Stage) -> None:
-        source = "bootstrap/storage.go:187"
-        if stage.activity == "executing":
-            amounts = {"numExecuted": stage.amount, "numToExecute": stage.amount, "halted": False}
-            self.journal.write(stage.chain, "INFO", source, "executed blocks", **amounts)
-            if not self.bootstrap.done:
-                message = "waiting for the remaining chains in this subnet to finish syncing"
-                self.journal.write(stage.chain, "INFO", "bootstrap/bootstrapper.go:738", message)
-
-    def _log_begin(self, stage: Stage) -> None:
-        amounts: dict[str, int] = {}
-        if stage.activity == "fetching":
-            done = int(stage.share(self.bootstrap.worked_seconds) * stage.amount)
-            amounts = {
-                "numKnownBlocks": done,
-                "numAcceptedBlocks": 1,
-                "numMissingBlocks": stage.amount - done,
-            }
-        elif stage.activity == "executing":
-            amounts = {"numToExecute": stage.amount}
-        begins = STAGE_BEGINS[stage.activity]
-        self.journal.write(stage.chain, "INFO", "bootstrap/bootstrapper.go:397", begins, **amounts)
-
     def _run_checks(self) -> None:
         if self.uptime_seconds < self._next_round:
             return
         self._next_round = self.uptime_seconds + self._health_seconds
         findings = self._findings()
         self.readiness.run({"bootstrapped": findings["bootstrapped"]})
-        executing = any(stage.activity == "executing" for stage in self.bootstrap.active())
+        executing = any(stage.activity.startswith("executing") for stage in self.bootstrap.active())
         frozen = self.uptime_seconds >= self.simulation.freeze_health_after_seconds
         if frozen or (executing and self.simulation.stale_while_executing):
             return
@@ -709,7 +1347,8 @@ class Node:
             raise NodeDeathError(1, "", "low on disk space. Shutting down...")
 
     def _findings(self) -> dict[str, Finding]:
-        peers, done = self.peers(), self.bootstrapped
+        peers = self.peers()
+        behind = [subnet for subnet, chains in self._subnets().items() if chains[0] not in self.finished]
         disk = shutil.disk_usage(self.settings.database)
         percent = disk.free * 100 // disk.total
         low = "" if percent >= self.settings.disk_warning_percent else "remaining available disk is low"
@@ -719,7 +1358,7 @@ class Node:
         }
         findings: dict[str, Finding] = {
             "bls": ("node is not a validator", ""),
-            "bootstrapped": ([] if done else [PRIMARY_SUBNET], "" if done else "subnets not bootstrapped"),
+            "bootstrapped": (behind, "subnets not bootstrapped" if behind else ""),
             "database": (None, ""),
             "diskspace": ({"availableDiskBytes": disk.free, "availableDiskPercentage": percent}, low),
             "futureupgrade": (upgrade, ""),
@@ -727,72 +1366,106 @@ class Node:
             "router": ({"longestRunningRequest": "0s", "outstandingRequests": 0}, ""),
         }
         if self.settings.sync_mode == "only-p":
-            findings["validation"] = (None, "")
+            findings["validation"] = ("node is not a primary network validator", "")
         for chain in self.bootstrap.chains():
-            findings[chain] = chain_finding(self.bootstrap, chain, connected=peers > 0)
-        for name in filter(None, self.simulation.failing_checks.split(",")) if done else ():
+            consensus = chain in self.finished
+            findings[chain] = chain_finding(self.bootstrap, chain, connected=peers > 0, consensus=consensus)
+        for name in filter(None, self.simulation.failing_checks.split(",")) if self.bootstrapped else ():
             findings[name] = (findings.get(name, (None, ""))[0], "simulated failure")
         return findings
 
+    def connected(self) -> bool:
+        """Whether the network takes it."""
+        late = self.uptime_seconds >= self.simulation.no_peers_seconds
+        return late and not self.simulation.newer_peers_version
+
     def peers(self) -> int:
-        """How many peers it has now."""
-        return self.simulation.peers if self.uptime_seconds >= self.simulation.no_peers_seconds else 0
+        """How many peers it has now; those that froze are dropped after a while."""
+        lost = self.bootstrap.frozen and self.bootstrap.frozen_seconds >= self.simulation.scaled(PEER_LOST)
+        return self.simulation.peers if self.connected() and not lost else 0
+
+    def execution_queue(self) -> int:
+        """How many blocks SAE has accepted and not yet executed."""
+        seconds, since = self.simulation.execution_queue_seconds, self.uptime_seconds - self._bootstrapped_at
+        accepted = self.bootstrap.accepted_by_sae()
+        return math.ceil(accepted * (1 - min(1.0, max(0.0, since) / seconds))) if seconds else 0
 
     def families(self) -> Iterator[Family]:
         """What stands on the metrics page."""
-        chains, counters = self.bootstrap.chains(), dict(self.bootstrap.counters)
-        names = [FETCHED, ACCEPTED, *(name for stage in self.bootstrap.plan for name in stage.counters)]
-        for name in dict.fromkeys(names):
-            having = [
-                c for c in chains if any(s.chain == c and name in s.counters for s in self.bootstrap.plan)
-            ]
-            counts = {f'{{chain="{c}"}}': float(counters.get((c, name), 0)) for c in having}
-            yield name, "counter", "Number of what its name says during bootstrapping", counts
-        reached = {
-            f'{{block_type="{kind}",chain="{c}"}}': FIRST_BLOCK_TIME + BLOCK_SECONDS * height
-            for c in chains
-            for kind in ("inner", "proposervm")
-            if (height := self.bootstrap.count(c, ACCEPTED))
-        }
-        yield CHAIN_TIME, "gauge", "timestamp of the last block accepted", reached
-        gauges = (
-            (
-                "avalanche_snowman_bootstrap_finished",
-                "Whether or not bootstrap process has completed. 1 is success",
-            ),
-            ("avalanche_snowman_last_accepted_height", "Last height accepted"),
-        )
-        done = float(self.bootstrapped)
-        yield gauges[0][0], "gauge", gauges[0][1], {f'{{chain="{c}"}}': done for c in chains}
-        heights = {f'{{chain="{c}"}}': float(self.bootstrap.count(c, ACCEPTED)) for c in chains}
-        yield gauges[1][0], "gauge", gauges[1][1], heights if done else {}
+        yield from self._progress()
+        yield from self._evm()
         failing = {'{check="health",tag="all"}': float(self.health.failing())}
         yield "avalanche_health_checks_failing", "gauge", "number of currently failing health checks", failing
         yield "avalanche_network_peers", "gauge", "Number of network peers", {"": float(self.peers())}
         began = {"": self._started_at}
         yield "avalanche_process_process_start_time_seconds", "gauge", "Start time since unix epoch", began
-        resident = float(len(self._hoard) * 4 * MEBIBYTE)
-        yield (
-            "avalanche_process_process_resident_memory_bytes",
-            "gauge",
-            "Resident memory size",
-            {"": resident},
-        )
+        resident = {"": float(len(self._hoard) * 4 * MEBIBYTE)}
+        yield "avalanche_process_process_resident_memory_bytes", "gauge", "Resident memory size", resident
         written = {f'{{processID="{os.getpid()}"}}': float(self.bootstrap.written_bytes)}
         yield "avalanche_system_resources_num_disk_write_bytes", "gauge", "Disk bytes written", written
 
+    def _progress(self) -> Iterator[Family]:
+        """How far the chains are."""
+        bootstrap, chains = self.bootstrap, self.bootstrap.chains()
+        names = [FETCHED, ACCEPTED, *(name for stage in bootstrap.plan for name in stage.counters)]
+        for name in dict.fromkeys(name for name in names if not name.startswith(EVM)):
+            having = [c for c in chains if any(name in stage.counters for stage in bootstrap.stages[c])]
+            counts = {f'{{chain="{c}"}}': float(bootstrap.counters.get((c, name), 0)) for c in having}
+            yield name, "counter", "Number of what its name says during bootstrapping", counts
+        reached = {
+            f'{{block_type="{kind}",chain="{c}"}}': FIRST_BLOCK_TIME + BLOCK_SECONDS * bootstrap.height(c)
+            for c in chains
+            for kind in ("inner", "proposervm")
+            if bootstrap.counters.get((c, ACCEPTED))
+        }
+        yield CHAIN_TIME, "gauge", "timestamp of the last block accepted", reached
+        meaning = "Whether or not bootstrap process has completed. 1 is success"
+        done = {f'{{chain="{c}"}}': float(c in self.finished) for c in chains}
+        yield "avalanche_snowman_bootstrap_finished", "gauge", meaning, done
+        heights = {f'{{chain="{c}"}}': float(bootstrap.height(c)) for c in chains if c in self.finished}
+        yield "avalanche_snowman_last_accepted_height", "gauge", "Last height accepted", heights
 
-STAGE_BEGINS = {
-    "fetching": "starting to fetch blocks",
-    "compacting": "compacting database before executing blocks...",
-    "executing": "executing blocks",
-    "vertices": "starting bootstrap",
-    "syncing": "starting state sync",
-}
-STAGE_GOES_ON = {
-    "fetching": ("fetching blocks", "numFetchedBlocks", "numTotalBlocks"),
-    "executing": ("executing blocks", "numExecuted", "numToExecute"),
-}
+    def _evm(self) -> Iterator[Family]:
+        """What C's virtual machines tell: Coreth of its state sync, SAE of its execution."""
+        bootstrap, chain = self.bootstrap, '{chain="C"}'
+        if "C" not in bootstrap.chains():
+            return
+        counters = {
+            name: bootstrap.counters.get(("C", name), 0) for name in (TOTAL_LEAVES, LEAVES, SYNCED_BLOCKS)
+        }
+        syncs = bootstrap.stages["C"][0].activity.startswith("coreth") and not self._synced_before
+        if syncs:
+            yield TOTAL_LEAVES, "counter", "", {chain: float(counters[TOTAL_LEAVES])}
+            for name, kind in (("leafs_per_second", "gauge"), ("tries_segmented", "counter")):
+                yield f"{EVM}state_sync_{name}", kind, "", {chain: 0.0}
+        for kind, received, a_request in (
+            ("state_trie_leaves", counters[LEAVES], LEAVES_A_REQUEST),
+            ("atomic_trie_leaves", 3 if syncs else 0, LEAVES_A_REQUEST),
+            ("code", 0, 1),
+            ("blocks", counters[SYNCED_BLOCKS], BLOCKS_A_REQUEST),
+        ):
+            requests = math.ceil(received / a_request)
+            values = {"requested": requests, "succeeded": requests, "received": received}
+            for name, value in (
+                (values | {"failed": 0, "invalid_response": 0}).items() if self._coreth else ()
+            ):
+                yield f"{EVM}sync_{kind}_{name}", "counter", "", {chain: float(value)}
+        if bootstrap.past("C", "transition"):
+            executed = bootstrap.height("C") - self.execution_queue()
+            for name, meaning, value in (
+                (
+                    "last_executed_height",
+                    "Height of the latest block that completed async execution.",
+                    executed,
+                ),
+                ("last_settled_height", "Height of the latest block that has settled.", max(0, executed - 3)),
+                (
+                    "execution_queue_blocks",
+                    "Number of accepted blocks that have not yet completed execution.",
+                    self.execution_queue(),
+                ),
+            ):
+                yield SAE + name, "gauge", meaning, {chain: float(value)}
 
 
 # ---- The API --------------------------------------------------------------------------------------------
@@ -816,7 +1489,7 @@ def rpc_result(node: Node, method: str, parameters: Mapping[str, Any]) -> dict[s
     """The result of one call."""
     simulation, settings = node.simulation, node.settings
     network_id = simulation.reported_network_id or settings.network_id
-    version = simulation.version
+    version = simulation.application
     vm_versions = {"avm": version, "evm": "v" + version.rpartition("/")[2], "platform": version}
     results: dict[str, dict[str, Any]] = {
         "health.health": node.health.answer(),
@@ -831,28 +1504,28 @@ def rpc_result(node: Node, method: str, parameters: Mapping[str, Any]) -> dict[s
         "info.getNodeVersion": {
             "version": version,
             "databaseVersion": DATABASE_VERSION,
-            "rpcProtocolVersion": str(RPC_VERSION),
+            "rpcProtocolVersion": str(DIALECTS[simulation.dialect].rpc),
             "gitCommit": simulation.commit,
             "vmVersions": vm_versions,
         },
         "info.peers": {
             "numPeers": str(node.peers()),
-            "peers": [peer(n, version) for n in range(node.peers())],
+            "peers": [peer(n, version, node.wall()) for n in range(node.peers())],
         },
     }
     if method == "info.isBootstrapped":
         chain = parameters.get("chain")
-        if chain not in {"P", "X", "C"}:
+        if chain not in {"P", "X", "C", node.tracked}:
             raise RpcError(f"there is no chain with alias/ID '{chain}'")
-        return {"isBootstrapped": node.bootstrapped and chain in node.bootstrap.chains()}
+        return {"isBootstrapped": chain in node.finished}
     if method not in results:
         raise RpcError(f'rpc: can\'t find method "{method}"')
     return results[method]
 
 
-def peer(number: int, version: str) -> dict[str, Any]:
+def peer(number: int, version: str, moment: float) -> dict[str, Any]:
     """One of the peers it says it has."""
-    address, now = f"127.0.{number // 250}.{number % 250 + 1}:9651", go_time(time.time_ns())
+    address, now = f"127.0.{number // 250}.{number % 250 + 1}:9651", go_time(int(moment * 1e9))
     return {
         "ip": address,
         "publicIP": address,
@@ -945,9 +1618,9 @@ def compact(value: object) -> str:
 def versions_json(simulation: Simulation) -> str:
     """What `--version-json` prints."""
     versions = {
-        "application": simulation.version,
+        "application": simulation.application,
         "database": DATABASE_VERSION,
-        "rpcchainvm": RPC_VERSION,
+        "rpcchainvm": DIALECTS[simulation.dialect].rpc,
         "commit": simulation.commit,
         "go": GO_VERSION,
     }
@@ -979,7 +1652,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         sys.stdout.write("couldn't start node: simulated\n")
         return 1
     try:
-        node = Node(settings, simulation)
+        node = Node(settings, simulation, display=sys.stdout)
     except (OSError, ValueError) as error:
         sys.stdout.write(f"couldn't start node: {error}\n")
         return 1

@@ -1,4 +1,4 @@
-"""Builds of the simulated node as files, and what tests of running programs need: patience, ports, processes."""
+"""Builds of the simulated node as files, the node on a simulated clock, and what tests of programs need."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from monitor import simulated_node
+from monitor.simulated_node import Node, metrics_page, settings_of, simulation_of
 
 PATIENCE_SECONDS = 30.0
 COMMITS = ("a1" * 20, "b2" * 20)
@@ -26,6 +27,47 @@ def write_program(executable: Path, text: str) -> None:
     aside.write_text(text)
     aside.chmod(0o755)
     aside.replace(executable)
+
+
+class SteppedNode:
+    """A simulated node in this process, which lives only while its clock is moved on.
+
+    Args:
+        folder: the node's data folder; another node on it is a restart.
+        flags: without their dashes; those of the simulation with `simulate-`.
+
+    """
+
+    def __init__(self, folder: Path, wall_seconds: float = 1.79e9, **flags: object) -> None:
+        self.folder, self.wall_seconds = folder, wall_seconds
+        told = {name.replace("_", "-"): str(value) for name, value in flags.items()}
+        settings = settings_of({"data-dir": str(folder)} | told, {})
+        self.node = Node(settings, simulation_of(told, {}), self.wall, self.wall)
+
+    def wall(self) -> float:
+        """The time on its clock, in seconds since the Unix epoch."""
+        return self.wall_seconds
+
+    def run(self, seconds: float, step_seconds: float = 1.0) -> None:
+        """Move its clock on for so long."""
+        until = self.wall_seconds + seconds
+        while self.wall_seconds < until:
+            self.wall_seconds = min(until, self.wall_seconds + step_seconds)
+            self.node.step()
+
+    def page(self) -> str:
+        """Its metrics page."""
+        return metrics_page(self.node.families())
+
+    def metric(self, series: str) -> float | None:
+        """The value of a series, such as `avalanche_network_peers`; `None` where it is not on the page."""
+        lines = (line.rpartition(" ") for line in self.page().splitlines())
+        return next((float(value) for name, _, value in lines if name == series), None)
+
+    def log(self, name: str) -> list[str]:
+        """The lines of one of its logs."""
+        path = self.folder / "logs" / f"{name}.log"
+        return path.read_text().splitlines() if path.exists() else []
 
 
 def free_port() -> int:

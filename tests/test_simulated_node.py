@@ -399,9 +399,11 @@ class TestPlan:
 
         done = {mode: [(stage.chain, stage.activity) for stage in plan] for mode, plan in plans.items()}
         p = [("P", "fetching"), ("P", "executing")]
-        x = [("X", "vertices"), ("X", "vertices"), ("X", "fetching"), ("X", "executing")]
+        dag = [("X", "fetching vertices"), ("X", "executing vertices")]
+        x = [*dag, ("X", "fetching"), ("X", "executing")]
         c = [("C", "fetching"), ("C", "executing")]
-        assert done == {"only-p": p, "state-sync": [*p, *x, ("C", "syncing"), *c], "full-sync": [*p, *x, *c]}
+        sync = [("C", f"coreth {part}") for part in ("blocks", "accounts", "storage")]
+        assert done == {"only-p": p, "state-sync": [*p, *x, *sync, *c], "full-sync": [*p, *x, *c]}
         assert {max(stage.ends for stage in plan) for plan in plans.values()} == {10.0}
 
     def test_compacting_comes_on_top(self) -> None:
@@ -524,7 +526,7 @@ class TestProgress:
             node.wait_bootstrapped()
             second = node.counters()
 
-        assert (first, state) == ((0, False), {"worked_seconds": 0.2})
+        assert (first, state) == ((0, False), {"worked_seconds": {"P": 0.2}, "frozen_seconds": 0.0})
         assert (second["P", "blocks_fetched"], second["P", "blocks_accepted"]) == (0, 100)
 
     def test_one_that_forgets_begins_anew(self, tmp_path: Path) -> None:
