@@ -541,9 +541,9 @@ class Bootstrap:
         self._hung_seconds = self._idle_seconds = 0.0
         self._state = database / "simulated.json"
         database.mkdir(parents=True, exist_ok=True)
-        kept: dict[str, Any] = {}
-        if self._state.exists() and not simulation.forget:
-            kept = json.loads(self._state.read_text("utf-8"))
+        self._state.touch()
+        text = self._state.read_text("utf-8")
+        kept = json.loads(text) if text and not simulation.forget else {}
         self.frozen_seconds = float(kept.get("frozen_seconds", 0))
         self.position = {
             chain: self._resumed(stages, kept.get("worked_seconds", {}).get(chain, 0.0))
@@ -565,16 +565,16 @@ class Bootstrap:
         return all(map(self.through, self.stages))
 
     @property
-    def reached(self) -> float:
-        """How much of the bootstrap the farthest chain has done."""
-        return max(self.position[chain] for chain in self.chains()) / self.total_seconds
+    def farthest(self) -> float:
+        """The position of the chain that is ahead of the others."""
+        return max(self.position[chain] for chain in self.chains())
 
     @property
     def frozen(self) -> bool:
         """Whether the source of the blocks stands still."""
         simulation = self.simulation
-        at_it = self.reached >= simulation.source_frozen_at_share
-        return at_it and self.frozen_seconds < simulation.source_frozen_seconds
+        reached = self.farthest >= simulation.source_frozen_at_share * self.total_seconds
+        return reached and self.frozen_seconds < simulation.source_frozen_seconds
 
     def through(self, chain: str) -> bool:
         """Whether a chain has done all."""
@@ -674,10 +674,10 @@ class Bootstrap:
                 self.counters[chain, ACCEPTED] += new
 
     def _keep(self) -> None:
-        aside = self._state.with_suffix(".new")
+        """In place, and in one write, which a kill does not split."""
         kept = {"worked_seconds": self.position, "frozen_seconds": self.frozen_seconds}
-        aside.write_text(json.dumps(kept), "utf-8")
-        aside.replace(self._state)
+        with self._state.open("r+b") as file:
+            file.write(json.dumps(kept).encode().ljust(512))
 
 
 # ---- What it logs ---------------------------------------------------------------------------------------
@@ -956,8 +956,8 @@ class Story:
         self._executing_since: dict[str, float] = {}
         self._uptime = 0.0
 
-    def tell(self, uptime: float) -> None:
-        """What has happened since it was told last."""
+    def tell(self, uptime: float, *, connected: bool) -> None:
+        """What has happened since it was told last; without peers no chain gets beyond its first lines."""
         self._uptime = uptime
         bootstrap = self._bootstrap
         for chain in bootstrap.chains():
@@ -965,7 +965,7 @@ class Story:
                 self._pending[chain] = self._open(chain)
             pending = self._pending[chain]
             was_through = not pending
-            while pending and bootstrap.position[chain] >= pending[0][0]:
+            while connected and pending and bootstrap.position[chain] >= pending[0][0]:
                 self.say(chain, pending.pop(0)[1])
             if not pending and not was_through and not self._left(chain) and not bootstrap.done:
                 self.say(chain, "waiting")
@@ -1269,12 +1269,12 @@ class Node:
         if self._answering:
             if self.connected():
                 self.bootstrap.advance(seconds)
-                self.story.tell(self.uptime_seconds)
             elif self.simulation.newer_peers_version and self.uptime_seconds >= self._next_refusal:
                 self._next_refusal = self.uptime_seconds + self.simulation.scaled(REVISIT)
                 theirs = self.simulation.newer_peers_version
                 versions = {"node": NODE_ID, "mine": self.simulation.application, "theirs": theirs}
                 self.journal.say("", "newer peer", versions)
+            self.story.tell(self.uptime_seconds, connected=self.connected())
             self._notice_end()
             self._run_checks()
         self._misbehave()
@@ -1318,8 +1318,9 @@ class Node:
     def _misbehave(self) -> None:
         simulation, uptime = self.simulation, self.uptime_seconds
         chain = self.bootstrap.active()[-1].chain if self.bootstrap.active() else "P"
+        crash_at = simulation.crash_at_share * self.bootstrap.total_seconds
         if (
-            self._answering and self.bootstrap.reached >= simulation.crash_at_share
+            self._answering and self.bootstrap.farthest >= crash_at
         ) or uptime >= simulation.crash_after_seconds:
             height = self.bootstrap.height(chain) + 1
             error = f"failed to verify block {BLOCK_ID} (height={height}) in bootstrapping: simulated"

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from monitor import simulated_node
 from monitor.simulated_node import Node, metrics_page, settings_of, simulation_of
@@ -38,7 +39,7 @@ class SteppedNode:
 
     """
 
-    def __init__(self, folder: Path, wall_seconds: float = 1.79e9, **flags: object) -> None:
+    def __init__(self, folder: Path, wall_seconds: float = 1.79e9, **flags: Any) -> None:
         self.folder, self.wall_seconds = folder, wall_seconds
         told = {name.replace("_", "-"): str(value) for name, value in flags.items()}
         settings = settings_of({"data-dir": str(folder)} | told, {})
@@ -48,8 +49,8 @@ class SteppedNode:
         """The time on its clock, in seconds since the Unix epoch."""
         return self.wall_seconds
 
-    def run(self, seconds: float, step_seconds: float = 1.0) -> None:
-        """Move its clock on for so long."""
+    def run(self, seconds: float, step_seconds: float = 10.0) -> None:
+        """Move its clock on for so long, in steps."""
         until = self.wall_seconds + seconds
         while self.wall_seconds < until:
             self.wall_seconds = min(until, self.wall_seconds + step_seconds)

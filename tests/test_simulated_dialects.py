@@ -49,16 +49,19 @@ def chain_configs(key: str, text: str) -> str:
     return base64.b64encode(json.dumps({key: {"Config": encoded}}).encode()).decode()
 
 
-FULL_SYNC = {"chain_config_content": chain_configs("C", '{"state-sync-enabled": false}')}
-P_ONLY = {"partial_sync_primary_network": True}
-HOUR = {"network_id": 12345, "simulate_bootstrap_seconds": 3600, "simulate_block_bytes": 0}
+FULL_SYNC: dict[str, Any] = {"chain_config_content": chain_configs("C", '{"state-sync-enabled": false}')}
+P_ONLY: dict[str, Any] = {"partial_sync_primary_network": True}
+HOUR: dict[str, Any] = {"network_id": 12345, "simulate_bootstrap_seconds": 3600, "simulate_block_bytes": 0}
 
 
 def stages(lines: list[str], chain: str = "C") -> list[list[str]]:
-    """The stages that a log goes through: their messages, with sources and the names of fields."""
+    """The stages that a log goes through: their messages, with sources and the names of fields.
+
+    What a stage writes again and again depends on its length, and is left out.
+    """
     found: list[list[str]] = []
     for line in filter(None, map(LINE.match, lines)):
-        if line["chain"] != chain:
+        if line["chain"] != chain or "trie_sync_stats" in line["source"] or '"eta"' in line["said"]:
             continue
         message, names, name = parts(line["said"])
         source = re.sub(r"@v[^/]+", "", line["source"])
@@ -73,10 +76,9 @@ def parts(said: str) -> tuple[str, list[str], str]:
     if said.endswith("}"):
         message, _, fields = said.partition(" {")
         return message, list(json.loads("{" + fields)), ""
-    found = re.split(r" {2,}|(?<=engine|summary) {3}", said, maxsplit=1)
-    fields = found[1] if len(found) > 1 else ""
+    message, _, fields = re.sub(r" +(?=\w+=)", "\t", said, count=1).partition("\t")
     name = re.search(r'name="([^"]+)"', fields)
-    return found[0], re.findall(r"(\w+)=", fields), name[1] if name else ""
+    return message, re.findall(r"(\w+)=", fields), name[1] if name else ""
 
 
 def recorded(name: str) -> list[str]:
@@ -91,8 +93,7 @@ class TestLogs:
         node = SteppedNode(tmp_path, **HOUR)
         node.run(3700)
 
-        mine = [line for line in node.log("C") if "trie_sync_stats" not in line]
-        assert stages(mine) == stages(recorded("nodes/C-state-sync-1.14.2.log"))
+        assert stages(node.log("C")) == stages(recorded("nodes/C-state-sync-1.14.2.log"))
         assert stages(node.log("P"), "P") == stages(
             recorded("nodes/P-waits-during-state-sync-1.14.2.log"), "P"
         )
@@ -121,8 +122,9 @@ class TestLogs:
         second = SteppedNode(tmp_path, wall_seconds=first.wall() + 30, **flags)
         second.run(3000)
 
-        mine = [line for line in second.log("C") if "trie_sync_stats" not in line]
-        assert stages(mine) == stages(recorded("nodes/C-state-sync-killed-and-resumed-1.15.0-fuji.log"))
+        assert stages(second.log("C")) == stages(
+            recorded("nodes/C-state-sync-killed-and-resumed-1.15.0-fuji.log")
+        )
 
     def test_a_transition_while_blocks_are_executed(self, tmp_path: Path) -> None:
         flags = HOUR | FULL_SYNC | {"simulate_dialect": "1.15", "simulate_transition": "blocks"}
@@ -131,8 +133,7 @@ class TestLogs:
         second = SteppedNode(tmp_path, wall_seconds=first.wall(), **flags)
         second.run(60)
 
-        mine = [line for line in second.log("C") if '"eta"' not in line]
-        assert stages(mine) == stages(recorded("nodes/C-helicon-transition-1.15.0-fuji.log"))
+        assert stages(second.log("C")) == stages(recorded("nodes/C-helicon-transition-1.15.0-fuji.log"))
         skipping = SteppedNode(tmp_path / "configured", **(flags | {"chain_config_content": ""}))
         skipping.run(3700)
         said = "\n".join(skipping.log("C"))
@@ -146,7 +147,7 @@ class TestLogs:
         node = SteppedNode(tmp_path, **(HOUR | FULL_SYNC), simulate_blocks=blocks)
         node.run(3700)
 
-        mine = [line for line in node.log(chain) if "consensus engine" not in line and '"eta"' not in line]
+        mine = [line for line in node.log(chain) if "consensus engine" not in line]
         assert stages(mine, chain) == stages(recorded("chain-logs.txt"), chain)
 
     def test_an_eager_transition_syncs_state_in_sae(self, tmp_path: Path) -> None:
@@ -180,7 +181,7 @@ class TestLogs:
 
     def test_progress_lines_come_from_the_tenth_sample_on(self, tmp_path: Path) -> None:
         node = SteppedNode(tmp_path, **(HOUR | P_ONLY), simulate_blocks=180_000)
-        node.run(3700)
+        node.run(3700, step_seconds=5)
 
         lines = [parts(line["said"])[0] for line in filter(None, map(LINE.match, node.log("P")))]
         told = [json.loads(line[line.index("{") :]) for line in node.log("P") if '"eta"' in line]
@@ -194,7 +195,7 @@ class TestLogs:
     def test_known_blocks_are_checkpoints(self, tmp_path: Path) -> None:
         for network, known in (("fuji", 99), ("12345", 0)):
             node = SteppedNode(tmp_path / network, **(HOUR | {"network_id": network}))
-            node.run(1)
+            node.run(1, 1)
             assert f'"numKnownBlocks": {known},' in node.log("P")[-1]
 
     def test_json(self, tmp_path: Path) -> None:
@@ -205,7 +206,7 @@ class TestLogs:
         lines = [json.loads(line) for line in node.log("P")]
         assert lines[0] == {
             "level": "info",
-            "timestamp": "2026-09-21T14:13:21.000Z",
+            "timestamp": "2026-09-21T14:13:30.000Z",
             "logger": "P Chain",
             "caller": "snowman/engine.go:98",
             "msg": "initializing consensus engine",
@@ -233,10 +234,10 @@ def types(page: str) -> dict[str, str]:
 
 
 def series(page: str) -> set[str]:
-    """The series on a page, whatever the process is called; X of the recordings had no block."""
+    """The series on a page, whatever the process is called; P and X may have had no block in the recorded process."""
     lines = [line.rpartition(" ")[0] for line in page.splitlines() if line and not line.startswith("#")]
     named = {re.sub(r'processID="\d+"', 'processID=""', line) for line in lines}
-    return {line for line in named if not (line.startswith(CHAIN_TIME) and 'chain="X"' in line)}
+    return {line for line in named if not (line.startswith(CHAIN_TIME) and 'chain="C"' not in line)}
 
 
 class TestMetrics:
@@ -322,7 +323,7 @@ class TestMetrics:
         node = SteppedNode(tmp_path, **flags)
         seen = []
         while not node.node.bootstrapped:
-            node.run(1)
+            node.run(1, 1)
             seen.append(node.metric('avalanche_snowman_bs_accepted{chain="C"}'))
 
         longest = max(len(list(same)) for value, same in groupby(seen) if value)
@@ -333,7 +334,7 @@ class TestMetrics:
         node.run(3000)
         names = {chain: f'avalanche_snowman_bs_fetched{{chain="{chain}"}}' for chain in "PX"}
         before = {chain: node.metric(name) for chain, name in names.items()}
-        node.run(100)
+        node.run(100, 1)
 
         for chain, name in names.items():
             assert (node.metric(name) or 0) - (before[chain] or 0) == pytest.approx(50, abs=5)
@@ -364,26 +365,30 @@ class TestStates:
 
     def test_a_newer_network_refuses_it(self, tmp_path: Path) -> None:
         node = SteppedNode(tmp_path, **HOUR, simulate_newer_peers_version="avalanchego/1.15.0")
-        node.run(100)
+        node.run(100, 1)
 
         refusals = [line for line in node.log("main") if "newer version" in line]
         assert len(refusals) == 10
         assert '"myVersion": "avalanchego/1.14.2", "peerVersion": "avalanchego/1.15.0"}' in refusals[0]
         assert node.metric("avalanche_network_peers") == 0
         assert node.metric('avalanche_snowman_bs_fetched{chain="P"}') == 0
+        assert "starting bootstrapper" in node.log("P")[-1]
 
     def test_a_source_that_freezes(self, tmp_path: Path) -> None:
-        flags = {"simulate_source_frozen_at_share": 0.5, "simulate_source_frozen_seconds": 600}
+        flags: dict[str, Any] = {
+            "simulate_source_frozen_at_share": 0.5,
+            "simulate_source_frozen_seconds": 600,
+        }
         node = SteppedNode(tmp_path, **HOUR, **flags)
         node.run(1800)
         seen = []
         for _ in range(660):
-            node.run(1)
+            node.run(1, 1)
             seen.append((node.metric("avalanche_network_peers"), node.node.bootstrap.position["C"]))
 
         stood = [peers for peers, position in seen if position == 1800]
         assert len(stood) == pytest.approx(600, abs=3)
-        assert [peers for peers, _ in groupby(stood)] == [20, 0]
+        assert [peers for peers, _ in groupby(stood)][:2] == [20, 0]
         assert stood.index(0) == pytest.approx(30, abs=2)
         assert seen[-1][0] == 20
         assert seen[-1][1] > 1800
@@ -430,7 +435,11 @@ class TestStates:
 
     def test_a_mainnet_timeline_takes_no_time(self, tmp_path: Path) -> None:
         """Five days in steps of five minutes, restarted on the way."""
-        flags = {"network_id": "mainnet", "simulate_bootstrap_seconds": 5 * 86400, "simulate_block_bytes": 0}
+        flags: dict[str, Any] = {
+            "network_id": "mainnet",
+            "simulate_bootstrap_seconds": 5 * 86400,
+            "simulate_block_bytes": 0,
+        }
         flags |= {"simulate_blocks": 24_000_000, "simulate_leaves": 10**9, "simulate_p_share": 0.2}
         first = SteppedNode(tmp_path, **flags)
         first.run(3 * 86400, step_seconds=300)
@@ -450,7 +459,7 @@ class TestStates:
         pytest.param("P", "fuji", True, id="another chain"),
     ],
 )
-def test_a_chain_configuration(key: str, network: str, enabled: bool) -> None:
+def test_a_chain_configuration(key: str, network: str, *, enabled: bool) -> None:
     assert state_sync_enabled(chain_configs(key, '{"state-sync-enabled": false}'), network) is enabled
 
 
