@@ -106,6 +106,7 @@ class Meaning(StrEnum):
     SKIPPED = "the state sync is skipped"
     TRANSITION = "a transition to SAE"
     RETURN = "the stage before continues"
+    ENDS_STAGE = "the stage ends, unless it was interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ MESSAGES: Mapping[str, Message] = {
     "executing vertices": Message(EXECUTING),
     "executing operations": Message(EXECUTING, PROGRESS),
     "executing blocks": Message(EXECUTING, PROGRESS, "numExecuted"),
-    "executed blocks": Message(WAITING),
+    "executed blocks": Message(WAITING, Meaning.ENDS_STAGE),
     "waiting for the remaining chains in this subnet to finish syncing": Message(WAITING),
     "starting consensus": Message(DONE),
     # State sync of Coreth and Subnet-EVM.

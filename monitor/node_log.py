@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import durationpy
 
@@ -33,14 +34,23 @@ _SKIPPED = "Skipped"  # the sync mode of a summary that the VM does not sync to
 _CHAIN_NAME = re.compile(CHAIN_NAME)
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """One line of a log: its level, message and fields, and its text with the time and without the level."""
+class _Line(NamedTuple):
+    """One line of a log: its time, level and message, and `said`, the message with its fields."""
 
+    time: str
     level: str
     message: str
-    fields: Mapping[str, object]
-    text: str
+    said: str
+
+    @property
+    def fields(self) -> Mapping[str, object]:
+        """The fields behind the message."""
+        return _fields_of(self.said)
+
+    @property
+    def kept(self) -> str:
+        """What tells the line from others."""
+        return one_line(f"[{self.time}] {self.said}", _KEPT_CHARACTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,67 +123,87 @@ def chain_log_of(text: str, changed_at: float) -> ChainLog | None:
         text: whole lines.
         changed_at: when the last of them was written (Unix seconds), from which estimates count.
     """
-    stage: ChainActivity | None = None
-    before_transition: ChainActivity | None = None
-    found = ChainLog(ChainActivity.FETCHING, written_at=changed_at)
+    said = _Said()
     for line in _lines(text):
-        said = MESSAGES.get(line.message)
-        if said is None or _is_halted(line):
-            continue
-        meaning = _meaning(said, line)
+        message = MESSAGES.get(line.message)
+        if message is not None:
+            said.hear(message, line)
+    if said.stage is None:
+        return None
+    through = said.stage in {ChainActivity.WAITING, ChainActivity.DONE}
+    fields = said.staged.fields if said.staged else {}
+    eta_seconds = None if through else _eta_seconds(fields)
+    return ChainLog(
+        activity=said.stage,
+        ratio=1.0 if through else _ratio(fields),
+        end_at=None if eta_seconds is None else changed_at + eta_seconds,
+        progress=said.progress.kept if said.progress else "",
+        summary=said.summary.kept if said.summary else "",
+        skipped=said.skipped,
+        transitioned=said.transitioned,
+        written_at=changed_at,
+    )
+
+
+class _Said:
+    """What a chain's log has said so far, line by line; only what is asked for at the end is parsed further."""
+
+    def __init__(self) -> None:
+        self.stage: ChainActivity | None = None
+        self.staged: _Line | None = None
+        self.progress: _Line | None = None
+        self.summary: _Line | None = None
+        self.skipped = self.transitioned = False
+        self._before_transition: ChainActivity | None = None
+
+    def hear(self, message: Message, line: _Line) -> None:
+        """Take one line into account."""
+        meaning = message.meaning
+        if message.field and message.field not in line.said:
+            meaning = Meaning.STAGE
         if meaning is Meaning.NEW_PROCESS:
-            stage, transitioned = None, found.transitioned
-            found = ChainLog(ChainActivity.FETCHING, transitioned=transitioned, written_at=changed_at)
-            continue
-        if said.stage is ChainActivity.TRANSITIONING and stage is not ChainActivity.TRANSITIONING:
-            before_transition = stage
-        stage = before_transition if meaning is Meaning.RETURN else said.stage or stage
-        found = replace(_after(found, meaning, line), ratio=_ratio(line.fields), end_at=None)
-        eta_seconds = _eta_seconds(line.fields)
-        if eta_seconds is not None:
-            found = replace(found, end_at=changed_at + eta_seconds)
-        if stage in {ChainActivity.WAITING, ChainActivity.DONE}:
-            found = replace(found, ratio=1.0, end_at=None)
-    return None if stage is None else replace(found, activity=stage)
+            transitioned = self.transitioned
+            self.__init__()  # type: ignore[misc]
+            self.transitioned = transitioned
+            return
+        if meaning is Meaning.ENDS_STAGE and line.fields.get("halted") is True:
+            return  # work that was interrupted ends no stage
+        if message.stage is ChainActivity.TRANSITIONING and self.stage is not message.stage:
+            self._before_transition = self.stage
+        self.stage = self._before_transition if meaning is Meaning.RETURN else message.stage or self.stage
+        self.staged = line
+        match meaning:
+            case Meaning.PROGRESS:
+                self.progress = line
+            case Meaning.SUMMARY if line.fields.get("syncMode") == _SKIPPED:
+                self.skipped = True
+            case Meaning.SUMMARY:
+                self.summary, self.skipped = line, False
+            case Meaning.SKIPPED:
+                self.skipped = True
+            case Meaning.TRANSITION:
+                self.transitioned = True
+            case _:
+                pass
 
 
 def node_log_of(text: str) -> NodeLog:
     """Return the last FATAL line and the newest build of a peer that a log's end names, of the last process."""
-    fatal, newer, version = "", "", ""
+    fatal: _Line | None = None
+    newer: _Line | None = None
     for line in _lines(text):
         if line.message == NODE_STARTS:
-            newer, version = "", ""
+            newer = None
         elif line.message == NEWER_PEER:
-            newer = one_line(line.text, _KEPT_CHARACTERS)
-            version = one_line(str(line.fields.get("peerVersion", "")), _KEPT_CHARACTERS)
+            newer = line
         elif line.level == "FATAL":
-            fatal = line.text.partition("] ")[2] or line.text
-    return NodeLog(fatal=fatal, newer_peer=newer, newer_version=version)
-
-
-def _is_halted(line: _Line) -> bool:
-    """Whether the line says that work was interrupted, which ends no stage."""
-    return line.fields.get("halted") is True
-
-
-def _meaning(said: Message, line: _Line) -> Meaning:
-    if said.meaning is Meaning.SUMMARY and line.fields.get("syncMode") == _SKIPPED:
-        return Meaning.SKIPPED
-    return said.meaning if not said.field or said.field in line.fields else Meaning.STAGE
-
-
-def _after(found: ChainLog, meaning: Meaning, line: _Line) -> ChainLog:
-    match meaning:
-        case Meaning.PROGRESS:
-            return replace(found, progress=one_line(line.text, _KEPT_CHARACTERS))
-        case Meaning.SUMMARY:
-            return replace(found, summary=one_line(line.text, _KEPT_CHARACTERS), skipped=False)
-        case Meaning.SKIPPED:
-            return replace(found, skipped=True)
-        case Meaning.TRANSITION:
-            return replace(found, transitioned=True)
-        case _:
-            return found
+            fatal = line
+    version = str(newer.fields.get("peerVersion", "")) if newer else ""
+    return NodeLog(
+        fatal=fatal.said if fatal else "",
+        newer_peer=newer.kept if newer else "",
+        newer_version=one_line(version, _KEPT_CHARACTERS),
+    )
 
 
 def _lines(text: str) -> Iterator[_Line]:
@@ -189,8 +219,7 @@ def _plain_line(line: str) -> _Line | None:
     if parsed is None:
         return None
     said = parsed["said"].strip()
-    message, fields = _parts(said)
-    return _Line(parsed["level"], message, fields, f"[{parsed['time']}] {said}")
+    return _Line(parsed["time"], parsed["level"], _message_of(said), said)
 
 
 def _json_line(line: str) -> _Line | None:
@@ -199,22 +228,23 @@ def _json_line(line: str) -> _Line | None:
     said, time, level = found.get("msg"), found.get("timestamp"), found.get("level")
     if not isinstance(said, str) or not isinstance(time, str) or not isinstance(level, str):
         return None
-    message, fields = _parts(said.strip())
-    rest = {name: value for name, value in found.items() if name not in _JSON_KEYS}
-    return _Line(level.upper(), message, {**fields, **rest}, f"[{time}] {said} {json.dumps(rest)}")
+    fields = {name: value for name, value in found.items() if name not in _JSON_KEYS}
+    said = said.strip() + (f" {json.dumps(fields)}" if fields else "")
+    return _Line(time, level.upper(), _message_of(said), said)
 
 
-def _parts(said: str) -> tuple[str, Mapping[str, object]]:
-    """Return the message of a line, and its fields."""
+def _message_of(said: str) -> str:
+    """Return the message of a line without its fields."""
+    message = said.partition(" {")[0].rstrip() if said.endswith("}") else said
+    padded = _PADDED_FIELDS.search(message) if "=" in message else None
+    return message[: padded.start()] if padded else message
+
+
+def _fields_of(said: str) -> Mapping[str, object]:
+    """Return the fields behind a message, in JSON or as Coreth pads them."""
     message, brace, rest = said.partition(" {")
-    if brace and rest.endswith("}"):
-        return message.rstrip(), _fields("{" + rest)
-    padded = _PADDED_FIELDS.search(said)
-    if padded is None:
-        return said, {}
-    return said[: padded.start()], {
-        name: value.strip('"') for name, value in _PADDED_FIELD.findall(said, padded.end())
-    }
+    padded = {name: value.strip('"') for name, value in _PADDED_FIELD.findall(message)}
+    return {**padded, **(_fields("{" + rest) if brace and rest.endswith("}") else {})}
 
 
 def _fields(text: str) -> Mapping[str, object]:

@@ -1,0 +1,334 @@
+"""Bootstraps of days on a simulated clock: a good one is never called stalled, and a hang is, in time and by name.
+
+The simulated node speaks the dialects of AvalancheGo 1.14 and 1.15, with the sizes of Mainnet.  Its pages and logs
+are read as those of a real node, the rules decide, and a real ledger keeps the run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from builders import POLICY, build, workload
+from simulated_builds import SteppedNode
+
+from monitor.decide.vocabulary import BeginClearing, BeginRun, Decision, EndRun
+from monitor.decide.wait import decide_wait
+from monitor.ledger import open_ledger
+from monitor.model import (
+    ChainActivity,
+    Instant,
+    NodeDown,
+    NodeReading,
+    Outcome,
+    Reason,
+    SyncMode,
+    VolumeReading,
+    Workload,
+)
+from monitor.node import NodeClient
+from monitor.observe import WaitObserver
+from monitor.observe.wait import Seen
+from monitor.platforms.base import Platform
+from monitor.simulated_node import Stage, compact, plan_of, rpc_result, simulation_of
+
+HOUR, DAY = 3600.0, 86400.0
+TICK_SECONDS = 60.0
+MEASURE_SECONDS = 300.0
+BEGAN, BOOT_SECONDS = 1.79e9, 1e6
+GIBIBYTE = 1 << 30
+NETWORK_ID = 12345
+SIZES: Mapping[str, Any] = {
+    "network_id": NETWORK_ID,
+    "simulate_blocks": 24_000_000,
+    "simulate_leaves": 1_000_000_000,
+    "simulate_tail_blocks": 4096,
+    "simulate_block_bytes": 0,
+    "simulate_time_scale": 1,
+    "simulate_new_blocks_per_second": 0.1,
+    "log_display_level": "off",
+}
+FULL_SYNC = {
+    "chain_config_content": "eyJDIjp7IkNvbmZpZyI6ImV5SnpkR0YwWlMxemVXNWpMV1Z1WVdKc1pXUWlPbVpoYkhObGZRPT0ifX0="
+}
+P_ONLY = {"partial_sync_primary_network": "true"}
+MODES: Mapping[SyncMode, Mapping[str, str]] = {
+    SyncMode.C_CHAIN_STATE_SYNC: {},
+    SyncMode.FULL_SYNC: FULL_SYNC,
+    SyncMode.ONLY_P_CHAIN_FULL_SYNC: P_ONLY,
+}
+DIALECTS: Mapping[str, Mapping[str, str]] = {
+    "1.14": {"simulate_dialect": "1.14"},
+    "1.15": {"simulate_dialect": "1.15"},
+    "1.15 in SAE": {"simulate_dialect": "1.15", "simulate_transition": "eager"},
+}
+
+
+class Answers:
+    """The node's HTTP interface without a socket, as a pool of connections to it."""
+
+    host, port = "127.0.0.1", 9650
+
+    def __init__(self) -> None:
+        self.stepped: SteppedNode | None = None
+
+    def request(self, _method: str, path: str, *, body: bytes | None = None, **_: Any) -> Answer:
+        """The node's answer."""
+        assert self.stepped is not None
+        node = self.stepped.node
+        if path == "/ext/metrics":
+            return Answer(200, self.stepped.page())
+        if path == "/ext/info":
+            assert body is not None
+            method = "info.getNodeVersion" if b"getNodeVersion" in body else "info.getNetworkID"
+            return Answer(200, compact({"jsonrpc": "2.0", "id": 1, "result": rpc_result(node, method, {})}))
+        checks = node.readiness if path.endswith("/readiness") else node.health
+        answer = checks.answer()
+        return Answer(200 if answer["healthy"] else 503, compact(answer))
+
+
+@dataclass
+class Answer:
+    """One answer, as far as it is read."""
+
+    status: int
+    text: str
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        """The body."""
+        yield self.text.encode()
+
+    def release_conn(self) -> None:
+        """There is no connection."""
+
+
+@dataclass
+class Life:
+    """One run of a simulated node, watched tick by tick."""
+
+    folder: Path
+    flags: Mapping[str, Any]
+    sync_mode: SyncMode
+    now: float = BEGAN
+    stepped: SteppedNode | None = None
+    idle_seconds: float = 0.0
+    unknown_seconds: float = 0.0
+    stages: list[tuple[str, ChainActivity]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Begin the run, with the node's first process."""
+        self.data = self.folder / "avalanchego"
+        self.data.mkdir(parents=True)
+        self.answers = Answers()
+        client = NodeClient("http://127.0.0.1:9650")
+        client._pool = self.answers  # type: ignore[assignment]  # noqa: SLF001 - the edge of this test
+        self.client = client
+        self.ledger = open_ledger(self.folder)
+        self.pod = workload(replace(build(), versions=None), network="local", sync_mode=self.sync_mode)
+        policy = replace(POLICY, tick_seconds=TICK_SECONDS)
+        self.observer = WaitObserver(
+            cast("Platform", self),
+            self.ledger,
+            self,
+            policy,
+            self.instant,
+            self.folder,
+            free=lambda _: (1 << 42, 1 << 41),
+        )
+        self.ledger.record(self.instant(), "desk", [BeginClearing(self.pod, ""), BeginRun(self.pod)])
+        self.start()
+
+    def instant(self) -> Instant:
+        """The time of the monitor."""
+        return Instant(self.now, BOOT_SECONDS + self.now - BEGAN, "boot")
+
+    def read(self) -> NodeReading:
+        """What the node answers; it is this test's node that is read."""
+        return NodeDown("refused") if self.stepped is None else self.client.read()
+
+    def workload(self) -> Workload:
+        """What the platform runs."""
+        return self.pod
+
+    def start(self) -> None:
+        """Start a process of the node."""
+        self.stepped = self.answers.stepped = SteppedNode(self.data, self.now, **self.flags)
+
+    def stop(self) -> None:
+        """Kill it."""
+        self.stepped = None
+
+    def tick(self) -> tuple[Seen, Decision]:
+        """One tick: the node goes on, the monitor looks, decides and records."""
+        self.now += TICK_SECONDS
+        if self.stepped is not None:
+            self.stepped.run(TICK_SECONDS, TICK_SECONDS)
+            for log in (self.data / "logs").glob("*.log"):
+                if log.stat().st_mtime > self.now:  # written at the real time
+                    os.utime(log, (self.now, self.now))
+            self._measure(self.stepped)
+        seen = self.observer.look()
+        decision = decide_wait(seen.state)
+        self.ledger.record(seen.state.now, "desk", decision.records, books=seen.watched, counts=seen.counts)
+        self._note(seen)
+        return seen, decision
+
+    def until_end(self, most_seconds: float) -> EndRun:
+        """Tick until the run has its outcome."""
+        until = self.now + most_seconds
+        while self.now < until:
+            _, decision = self.tick()
+            for record in decision.records:
+                if isinstance(record, EndRun):
+                    return record
+        raise AssertionError(f"no outcome after {most_seconds / HOUR} h: {self.stages}")
+
+    def after(self, seconds: float) -> None:
+        """Tick for so long; the run must stay open."""
+        until = self.now + seconds
+        while self.now < until:
+            _, decision = self.tick()
+            assert not decision.records, decision
+
+    def _measure(self, stepped: SteppedNode) -> None:
+        if self.now % MEASURE_SECONDS < TICK_SECONDS:
+            done = stepped.node.bootstrap.farthest / stepped.node.bootstrap.total_seconds
+            usage = int(700 * GIBIBYTE * done)
+            self.observer.volume = VolumeReading(self.instant(), usage, 1 << 42, 1 << 41)
+
+    def _note(self, seen: Seen) -> None:
+        if seen.watched is None:
+            return
+        books = seen.watched.bookkeeping
+        self.idle_seconds = max(self.idle_seconds, books.idle_seconds)
+        self.unknown_seconds = max(self.unknown_seconds, books.unknown_seconds)
+        for name, watch in books.chains.items():
+            if watch.log is not None and (name, watch.log.activity) not in self.stages:
+                self.stages.append((name, watch.log.activity))
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Callable[..., Life]]:
+    """Lives in this folder, by dialect and mode."""
+    with ExitStack() as stack:
+
+        def begin(dialect: str, sync_mode: SyncMode, **flags: Any) -> Life:
+            told = {**SIZES, **DIALECTS[dialect], **MODES[sync_mode], **flags}
+            life = Life(tmp_path / f"{len(list(tmp_path.iterdir()))}", told, sync_mode)
+            stack.enter_context(closing(life.ledger))
+            return life
+
+        yield begin
+
+
+STATE_SYNC = SyncMode.C_CHAIN_STATE_SYNC
+# P takes 12 hours, the C-Chain's state sync about 60.
+MAINNET = {"simulate_bootstrap_seconds": 76 * HOUR, "simulate_p_share": 12 / 76}
+STALL_WARNING_SECONDS = 1800.0
+
+
+@pytest.mark.parametrize("restart_at_hours", [None, 6, 12 + 15, 12 + 30, 12 + 45], ids=str)
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.timeout(300)
+def test_a_state_sync_of_mainnet_succeeds_over_a_restart(
+    live: Callable[..., Life], dialect: str, restart_at_hours: float | None
+) -> None:
+    life = live(dialect, STATE_SYNC, **MAINNET)
+    if restart_at_hours is not None:
+        life.after(restart_at_hours * HOUR)
+        life.stop()
+        life.after(180)
+        life.start()
+    ended = life.until_end(14 * DAY)
+
+    assert (ended.outcome, ended.reason) == (Outcome.SUCCEEDED, None), ended.message
+    assert life.idle_seconds < STALL_WARNING_SECONDS, "shown as stalled"
+    assert life.unknown_seconds < STALL_WARNING_SECONDS, "shown as unknown"
+    assert ended.run.bookkeeping.state_synced is True
+    syncing = restart_at_hours is not None and restart_at_hours > 12
+    assert ended.run.bookkeeping.state_sync_restarted is syncing
+
+
+@pytest.mark.parametrize("sync_mode", [SyncMode.FULL_SYNC, SyncMode.ONLY_P_CHAIN_FULL_SYNC])
+@pytest.mark.parametrize("dialect", ["1.14", "1.15"])
+@pytest.mark.timeout(300)
+def test_a_full_sync_succeeds_over_restarts(
+    live: Callable[..., Life], dialect: str, sync_mode: SyncMode
+) -> None:
+    life = live(dialect, sync_mode, **MAINNET)
+    for hours in (3, 6, 24, 24):
+        life.after(hours * HOUR)
+        life.stop()
+        life.after(180)
+        life.start()
+    ended = life.until_end(14 * DAY)
+
+    assert (ended.outcome, ended.reason) == (Outcome.SUCCEEDED, None), ended.message
+    assert life.idle_seconds < STALL_WARNING_SECONDS
+    assert life.unknown_seconds < STALL_WARNING_SECONDS
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param({"log_format": "json"}, id="logs in JSON"),
+        pytest.param({"log_level": "off"}, id="no log"),
+        pytest.param({"log_dir": "/nonexistent"}, id="logs in another folder"),
+    ],
+)
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("sync_mode", MODES)
+@pytest.mark.timeout(300)
+def test_a_bootstrap_whose_logs_cannot_be_read_succeeds(
+    live: Callable[..., Life], tmp_path: Path, dialect: str, sync_mode: SyncMode, flags: dict[str, str]
+) -> None:
+    told = {**flags, "log_dir": str(tmp_path / "elsewhere")} if "log_dir" in flags else flags
+    life = live(dialect, sync_mode, **{**MAINNET, **told})
+    life.after(30 * HOUR)
+    if life.ledger.last() is not None:
+        life.stop()
+        life.after(180)
+        life.start()
+    ended = life.until_end(14 * DAY)
+
+    assert (ended.outcome, ended.reason) == (Outcome.SUCCEEDED, None), ended.message
+    assert life.idle_seconds < STALL_WARNING_SECONDS
+
+
+def plan(dialect: str, sync_mode: SyncMode) -> tuple[Stage, ...]:
+    """The stages of a bootstrap."""
+    told = {**SIZES, **MAINNET, **DIALECTS[dialect]}
+    simulation = simulation_of({name.replace("_", "-"): str(value) for name, value in told.items()}, {})
+    mode = {STATE_SYNC: "state-sync", SyncMode.FULL_SYNC: "full-sync"}.get(sync_mode, "only-p")
+    return plan_of(mode, simulation)
+
+
+def hangs() -> list[Any]:
+    """Each stage of each dialect and mode, at half of it."""
+    return [
+        pytest.param(dialect, sync_mode, stage, id=f"{dialect}, {sync_mode}: {stage.chain} {stage.activity}")
+        for dialect in DIALECTS
+        for sync_mode in MODES
+        for stage in plan(dialect, sync_mode)
+        if stage.chain != "X"  # C takes longer, and stands still first
+    ]
+
+
+@pytest.mark.parametrize(("dialect", "sync_mode", "stage"), hangs())
+@pytest.mark.timeout(300)
+def test_a_hang_is_called_stalled_in_time_with_its_chain_and_stage(
+    live: Callable[..., Life], dialect: str, sync_mode: SyncMode, stage: Stage
+) -> None:
+    total = max(each.ends for each in plan(dialect, sync_mode))
+    share = (stage.begins + stage.ends) / 2 / total
+    life = live(dialect, sync_mode, **MAINNET, simulate_hang_at_share=share)
+    ended = life.until_end(stage.ends + 2 * DAY)
+
+    assert (ended.outcome, ended.reason) == (Outcome.FAILED, Reason.STALLED), ended.message
+    assert f"of chain {stage.chain} " in ended.message
+    assert life.now - BEGAN <= (stage.begins + stage.ends) / 2 + DAY + HOUR
