@@ -125,7 +125,7 @@ def _end(ledger: Ledger, run: Run, started_at: float, about_seconds: float, from
 
 def _watch(ledger: Ledger, run: Run, now: float) -> None:
     books = replace(run.bookkeeping, active_seconds=7200.0, node_restarts=1, progress_at=now)
-    log = ChainLog(ChainActivity.EXECUTING, 1000, 0.25, now + 86400)
+    log = ChainLog(ChainActivity.EXECUTING, ratio=0.25, end_at=now + 86400)
     readings = {
         "configuration": configuration_reading(
             NAME, "bench", Workload("pod", "", None, NETWORK, SYNC_MODE, "settings")
@@ -142,7 +142,7 @@ def _watch(ledger: Ledger, run: Run, now: float) -> None:
     counts = {
         (chain, signal): Count(0.0, 1e6, 1e6)
         for chain in CHAINS
-        for signal in ("blocks_fetched", "blocks_accepted")
+        for signal in ("blocks_fetched", "blocks_accepted", "leaves_synced")
     }
     ledger.record(
         _moment(now), "bench", readings=readings, books=replace(run, bookkeeping=books), counts=counts

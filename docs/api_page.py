@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from monitor.baseline import Verdict
+from monitor.chain_signals import SIGNALS
 from monitor.model import ChainActivity, Health, Outcome, Phase, Reason, SyncMode
 from monitor.regression import Measure
 from monitor.view import HISTORY_SHOWN
@@ -76,14 +77,18 @@ _RUN = {
         "number", "s", "How long the node's process has run in it so far, or had at its end."
     ),
     "nodeRestarts": Field("integer", "", "How often the node's process was restarted in it."),
-    "lastProgressAt": Field(
-        "number", _EPOCH, "When it last came to where it had not been before.", nullable=True
-    ),
+    "lastProgressAt": Field("number", _EPOCH, "When a chain last made progress.", nullable=True),
     "recovered": Field(
         "boolean", "", "The ledger was lost, or new: the run was taken over from the details file."
     ),
     "settingsChanged": Field(
         "boolean", "", "The node's settings changed under way, so it is compared with none."
+    ),
+    "stateSynced": Field(
+        "boolean",
+        "",
+        "Whether the C-Chain synced its state; false where it executed all blocks; null while unknown.",
+        nullable=True,
     ),
 }
 HISTORY = _RUN
@@ -99,18 +104,20 @@ STATUS = {
     "run": Field("object", "", "The newest run that started, open or ended.", nullable=True),
     **{f"run.{name}": field for name, field in _RUN.items()},
     "progress": Field("array", "", "What the node counts in that run, by chain and signal."),
-    "progress[].chain": Field("string", "", "`P`, `X` or `C`."),
+    "progress[].chain": Field(
+        "string", "", "`P`, `X` or `C`; of an L1 its alias or blockchain ID. At most 16 chains."
+    ),
     "progress[].signal": Field(
         "string",
         "",
-        "`blocks_fetched`, `blocks_accepted`, `blocks_stored` (fetched in all, by the log), `vertices_fetched`, "
-        "`vertices_accepted`, `transactions_fetched`, `transactions_accepted`, `leaves_synced`, or `chain_time` (that "
-        "of the last block executed, in s since 1970).",
+        f"One of {', '.join(f'`{signal}`' for signal in SIGNALS)}; "
+        "[how it works](how-it-works.md#what-is-progress) says what each counts. `chain_time` is that of the last "
+        "block executed, in s since 1970.",
     ),
     "progress[].value": Field(
-        "number", "", "Added up over the node's processes; of a position, as it was last read."
+        "number", "", "Added up over the node's processes; `chain_time` and `height_executed` as last read."
     ),
-    "progress[].maximum": Field("number", "", "The highest in one process: when it rises there is progress."),
+    "progress[].maximum": Field("number", "", "The highest value in one process of the node."),
     "node": Field("object", "", "The node as it was last looked at.", nullable=True),
     "node.seenAt": Field("number", _EPOCH, "When that was."),
     "node.up": Field("boolean", "", "Its process is there: its port is not closed."),
@@ -123,7 +130,21 @@ STATUS = {
     "stalled": Field(
         "boolean",
         "",
-        "The open run made no progress for `--stall-warning`; null while none is open.",
+        "The open run, or one chain of it, made no progress for `--stall-warning`; null while none is open.",
+        nullable=True,
+    ),
+    "stalledChain": Field(
+        "string",
+        "",
+        "The chain at work that has made no progress for the longest time; null if it is the whole node, and while no "
+        "run is open.",
+        nullable=True,
+    ),
+    "progressUnknown": Field(
+        "boolean",
+        "",
+        "The open run showed no signal of progress for `--stall-warning`, so a stall would not be detected; null while "
+        "none is open.",
         nullable=True,
     ),
     "late": Field(
@@ -160,12 +181,16 @@ STATUS = {
     "regressions.{measure}.compareUrl": Field(
         "string", "", "What changed between the two, where both commits are known.", nullable=True
     ),
-    "chains": Field("object", "", "Each chain of the open run by the node's log; empty while none is open."),
-    "chains.{chain}.activity": Field("string", "", f"What it does: one of {_words(ChainActivity)}."),
-    "chains.{chain}.ratio": Field(
-        "number", "0 to 1", "How much of that is done, if it says so.", nullable=True
+    "chains": Field(
+        "object", "", "Each chain of the open run by its log, at most 16; empty while none is open."
     ),
-    "chains.{chain}.endAt": Field("number", _EPOCH, "When that is done, by its own estimate.", nullable=True),
+    "chains.{chain}.activity": Field("string", "", f"Its stage: one of {_words(ChainActivity)}."),
+    "chains.{chain}.ratio": Field(
+        "number", "0 to 1", "How much of the stage is done, by the node's estimate.", nullable=True
+    ),
+    "chains.{chain}.endAt": Field(
+        "number", _EPOCH, "When the stage ends, by the node's estimate.", nullable=True
+    ),
     "volume": Field("object", "", "The volume as it was last measured.", nullable=True),
     "volume.measuredAt": Field("number", _EPOCH, "When the node's data was measured."),
     "volume.usageBytes": Field(

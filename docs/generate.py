@@ -25,7 +25,8 @@ Served at `/metrics`, in Prometheus' text format or as OpenMetrics. This page is
 - It is made from the ledger at each scrape and so outlives a restart, but for `image_checks_total`, `task_…` and
   `errors_total`, which tell of the process.
 - A part that cannot be made costs its own series, and counts in `errors_total{{operation="metrics"}}`.
-- Results are of the newest 20 runs that ended, so the number of series is bounded.
+- Results are of the newest 20 runs that ended. The label `chain` is `P`, `X`, `C`, or the alias or blockchain ID of an
+  L1 that the node tracks, 16 chains at most. So the number of series is bounded.
 
 | name | type | labels of its own | |
 | --- | --- | --- | --- |

@@ -9,8 +9,8 @@ from monitor.model import Evidence, Phase, Run
 from monitor.texts import (
     LATE,
     MEASURES,
+    NOTHING_SHOWS_IT,
     PAUSED,
-    PROGRESS_UNKNOWN,
     SILENT_SECONDS,
     active_seconds,
     blocks_text,
@@ -21,6 +21,7 @@ from monitor.texts import (
     outcome_text,
     regression_text,
     size_text,
+    stall_text,
     tested_text,
     time_text,
 )
@@ -99,10 +100,9 @@ def _chain_lines(status: Status) -> Iterable[str]:
         ]
         yield f"chain {chain_name(chain)}   {' · '.join(filter(None, told))}"
     if status.progress and status.progress.unknown:
-        yield f"progress  {PROGRESS_UNKNOWN}"
+        yield f"progress  unknown: {NOTHING_SHOWS_IT}"
     if status.progress and status.progress.stalled and status.run:
-        since = time_text(status.run.bookkeeping.progress_at) or "the run's start"
-        yield f"stalled   no progress since {since}"
+        yield f"stalled   {stall_text(status.run)}"
 
 
 def run_lines(run: Run, evidence: Evidence | None) -> Iterable[str]:

@@ -11,12 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.durations import duration_text
-from monitor.model import ChainActivity, Outcome, Phase, Run
+from monitor.model import ChainActivity, ChainLog, Outcome, Phase, Run
 from monitor.texts import (
     MARKS,
+    PROGRESS_UNKNOWN,
     build_text,
+    chain_name,
     chain_text,
     count_text,
+    in_order,
     minute_text,
     outcome_text,
     printable,
@@ -46,7 +49,7 @@ def progress_text(status: Status, named: Callable[[Run], str] = run_text, column
         return printable(f"{phase}: {status.message}") if status.message else phase
     active = f" {duration_text(run.bookkeeping.active_seconds)}" if run.open else ""
     state = f"{phase}{active}"
-    chains = " · ".join(_chain_texts(status)) if run.open else ""
+    chains = " · ".join(_progress_parts(status)) if run.open else ""
     used = status.volume.usage_bytes if status.volume else None
     disk = f"disk {size_text(used)}" if used is not None else ""
     name = named(run)
@@ -61,20 +64,33 @@ def progress_text(status: Status, named: Callable[[Run], str] = run_text, column
     return next((text for text in texts if len(text) <= columns), texts[-1])
 
 
-def _chain_texts(status: Status) -> Iterable[str]:
-    """The chains that are at work, how much of that is done and how long it still takes; else what each has."""
+def _progress_parts(status: Status) -> Iterable[str]:
+    """Yield the chains at work, each with its count, stage, percentage and remaining time; else each chain's count."""
     logs = status.progress.chains if status.progress else {}
     at_work = {chain: log for chain, log in logs.items() if log.activity in _AT_WORK}
-    for chain in ("P", "X", "C"):
+    for chain in in_order({chain for chain, _ in status.counts} | set(logs)):
         log = at_work.get(chain)
-        fetches = log is not None and log.activity is ChainActivity.FETCHING
-        count = status.counts.get((chain, "blocks_fetched" if fetches else "blocks_accepted"))
-        blocks = f" {count_text(count.value)}" if count else ""
+        counted = _count_text(status, chain, log)
         if log is not None:
             left = "" if log.end_at is None else f" ({duration_text(max(0.0, log.end_at - status.at))} left)"
-            yield f"{chain}{blocks} {chain_text(log)}{left}"
-        elif blocks and not at_work:
-            yield f"{chain}{blocks}"
+            yield f"{chain_name(chain)}{counted} {chain_text(log)}{left}"
+        elif counted and not at_work:
+            yield f"{chain_name(chain)}{counted}"
+    if status.progress and status.progress.unknown:
+        yield PROGRESS_UNKNOWN
+
+
+def _count_text(status: Status, chain: str, log: ChainLog | None) -> str:
+    """Return what a chain counts in its stage: blocks fetched or executed, or leaves of a state sync."""
+    match log.activity if log else None:
+        case ChainActivity.FETCHING:
+            signal, unit = "blocks_fetched", ""
+        case ChainActivity.SYNCING_STATE:
+            signal, unit = "leaves_synced", " leaves"
+        case _:
+            signal, unit = "blocks_accepted", ""
+    count = status.counts.get((chain, signal))
+    return f" {count_text(count.value)}{unit}" if count else ""
 
 
 def result_text(run: Run, named: Callable[[Run], str] = run_text) -> Text:
@@ -108,14 +124,16 @@ def _history_table(runs: Sequence[Run], left_out: Sequence[str]) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", title=title, title_justify="left")
     for name in shown:
         table.add_column(
-            name, justify="right" if name in {"DURATION", "WALL", "DISK"} else "left", no_wrap=True
+            name,
+            justify="right" if name in {"DURATION", "WALL", "DISK"} else "left",
+            no_wrap=name != "TESTED",
         )
     for run in runs:
         cells: Mapping[str, str | Text] = {
             "RUN": str(run.number),
             "OUTCOME": Text(outcome_text(run), style=_COLORS[run.outcome] if run.outcome else ""),
             "BUILD": Text(printable(build_text(run.build))),
-            "TESTED": tested_text(run),
+            "TESTED": tested_text(run).replace(" (", "\n("),
             "STARTED (UTC)": minute_text(run.started_at),
             "DURATION": _duration(run),
             "WALL": duration_text(run.wall_seconds) if run.wall_seconds is not None else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from monitor.baseline import FEWEST, Verdict
@@ -15,9 +16,11 @@ _CLIENT = re.compile(r"^[\w.-]+/")
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
 _CHAIN_CHARACTERS = 12
+_PRIMARY_CHAINS = ("P", "X", "C")
 SILENT_SECONDS = 120.0  # ticks come every few seconds; one that is older than this does not come late
 LATE = "the open run takes longer than usual at most"
 PROGRESS_UNKNOWN = "progress unknown"
+NOTHING_SHOWS_IT = "no metric or log line of the node shows it, and a stall would not be detected"
 ALL_EXECUTED = "state sync skipped, all blocks executed"
 PAUSED = "no other run is begun until resume"
 MEASURES = {
@@ -75,11 +78,11 @@ def chain_text(chain: ChainLog) -> str:
 
 
 def blocks_text(chain: str, counts: Counts) -> str:
-    """Return how much state a chain has synced, and how many blocks it has fetched and executed."""
+    """Return how much state a chain has synced, and how many blocks it has fetched and executed; zeros are left out."""
     found = [
         f"{word} {counts[chain, signal].value:,.0f}"
         for word, signal in (("fetched", "blocks_fetched"), ("executed", "blocks_accepted"))
-        if (chain, signal) in counts
+        if (chain, signal) in counts and counts[chain, signal].value
     ]
     leaves = counts.get((chain, "leaves_synced"))
     synced = [f"synced {leaves.value:,.0f} leaves of the state"] if leaves and leaves.value else []
@@ -93,9 +96,22 @@ def left_text(chain: ChainLog, now_wall: float) -> str:
     return f"done in {duration_text(chain.end_at - now_wall)}"
 
 
+def in_order(chains: Collection[str]) -> list[str]:
+    """Return chains in the order in which they are shown: P, X, C, then the others by name."""
+    order = dict.fromkeys(_PRIMARY_CHAINS) | dict.fromkeys(sorted(chains))
+    return [chain for chain in order if chain in chains]
+
+
 def chain_name(chain: str) -> str:
     """Return a chain as a person reads it: a blockchain ID is shortened."""
     return chain if len(chain) <= _CHAIN_CHARACTERS else f"{chain[: _CHAIN_CHARACTERS - 1]}…"
+
+
+def stall_text(run: Run) -> str:
+    """Return which chain of an open run has made no progress, and for how much observed time."""
+    books = run.bookkeeping
+    chain = f" of chain {chain_name(books.stalled_chain)}" if books.stalled_chain else ""
+    return f"no progress{chain} for {duration_text(books.idle_seconds)}"
 
 
 def tested_text(run: Run) -> str:

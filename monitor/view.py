@@ -6,9 +6,11 @@ restart loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
+from monitor.chain_signals import CHAIN_NAME
 from monitor.model import Build, Counts, Phase, Run, SyncMode
 from monitor.readings import (
     COMPARISON,
@@ -25,6 +27,8 @@ from monitor.regression import Measure, Regressions, Success, is_late, regressio
 
 RESULTS_SHOWN = 20
 HISTORY_SHOWN = 1000
+CHAINS_SHOWN = 16
+_PRIMARY_CHAINS = frozenset({"P", "X", "C"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
     # Of two builds in turns nothing is usual: what a comparison finds is told at its end.
     found = read_build(readings.get("new_build"))
     judged = regressions(shown.compared, run.sync_mode) if run and COMPARISON not in readings else {}
+    progress = read_progress(readings.get("progress"), run) if run and run.open else None
+    chains = _chains_shown({chain for chain, _ in shown.counts}.union(progress.chains if progress else ()))
     return Status(
         at=now_wall,
         tester=str(configuration.get("tester", tester)),
@@ -114,8 +120,12 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
         message=str(phase.get("message", "")),
         notice=str(readings.get("notice", {}).get("message", "")),
         run=run,
-        counts=shown.counts,
-        progress=read_progress(readings.get("progress"), run) if run and run.open else None,
+        counts={key: count for key, count in shown.counts.items() if key[0] in chains},
+        progress=replace(
+            progress, chains={name: log for name, log in progress.chains.items() if name in chains}
+        )
+        if progress
+        else None,
         node=read_node(readings.get("node")),
         volume=read_volume(readings.get("volume"), run),
         # What was found is not new any more once its run has begun.
@@ -136,3 +146,12 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
         paused=shown.paused,
         requested=shown.requested,
     )
+
+
+def _chains_shown(names: Iterable[str]) -> frozenset[str]:
+    """Return at most `CHAINS_SHOWN` of the chains that a node named, those of the Primary Network first.
+
+    Each is a label of metrics, so their number and their form are bounded.
+    """
+    well_formed = (name for name in names if re.fullmatch(CHAIN_NAME, name))
+    return frozenset(sorted(well_formed, key=lambda name: (name not in _PRIMARY_CHAINS, name))[:CHAINS_SHOWN])

@@ -213,7 +213,7 @@ def full_status(**changes: Any) -> Status:
         counts={
             ("P", "blocks_fetched"): Count(1000, 234, 1000),
             ("P", "blocks_accepted"): Count(0, 200, 200),
-            ("C", "leaves"): Count(0, 5, 5),
+            ("C", "leaves_synced"): Count(12_000, 5, 12_000),
         },
         node=NodeStatus(NOW.wall - 3, up=True, health=Health.UNHEALTHY, bootstrapped=False, peers=12),
         volume=VolumeStatus(NOW.wall - 60, 2**30, 10 * 2**30, 8 * 2**30),

@@ -15,9 +15,9 @@ from monitor.view import Status
 
 PROGRESS = ProgressStatus(
     {
-        "P": ChainLog(ChainActivity.WAITING, 1234, 1.0),
-        "C": ChainLog(ChainActivity.SYNCING_STATE, None, None, None),
-        "X": ChainLog(ChainActivity.EXECUTING, 5, 0.5, NOW.wall + 60),
+        "P": ChainLog(ChainActivity.WAITING, ratio=1.0),
+        "C": ChainLog(ChainActivity.SYNCING_STATE),
+        "X": ChainLog(ChainActivity.EXECUTING, ratio=0.5, end_at=NOW.wall + 60),
     },
     stalled=True,
 )
@@ -30,6 +30,29 @@ def test_progress_in_json() -> None:
     assert list(shown["chains"]) == ["C", "P", "X"]
     assert shown["chains"]["C"] == {"activity": "syncing_state", "ratio": None, "endAt": None}
     assert shown["chains"]["X"] == {"activity": "executing", "ratio": 0.5, "endAt": NOW.wall + 60}
+
+
+@pytest.mark.parametrize(
+    ("books", "progress", "expected"),
+    [
+        pytest.param(Bookkeeping(), PROGRESS, (True, None, False), id="the node as a whole"),
+        pytest.param(Bookkeeping(stalled_chain="C"), PROGRESS, (True, "C", False), id="one chain"),
+        pytest.param(
+            Bookkeeping(), replace(PROGRESS, stalled=False, unknown=True), (False, None, True), id="unknown"
+        ),
+    ],
+)
+def test_a_stall_and_unknown_progress_in_json(
+    books: Bookkeeping, progress: ProgressStatus, expected: tuple[bool, str | None, bool]
+) -> None:
+    shown = status_json(full_status(run=run(number=6, bookkeeping=books), progress=progress))
+
+    assert (shown["stalled"], shown["stalledChain"], shown["progressUnknown"]) == expected
+
+
+@pytest.mark.parametrize("synced", [True, False, None], ids=["synced", "executed all", "unknown"])
+def test_whether_the_state_was_synced_in_json(*, synced: bool | None) -> None:
+    assert run_json(run(bookkeeping=Bookkeeping(state_synced=synced)))["stateSynced"] is synced
 
 
 def test_a_run_in_json() -> None:
@@ -57,6 +80,7 @@ def test_a_run_in_json() -> None:
         "lastProgressAt": NOW.wall - 3000,
         "recovered": False,
         "settingsChanged": False,
+        "stateSynced": None,
     }
 
 
@@ -66,7 +90,7 @@ def test_what_an_open_run_does_not_have_yet_is_null_in_json() -> None:
 
     assert absent == {
         *("endedAt", "outcome", "reason", "durationSeconds", "wallSeconds", "diskUsageBytes"),
-        "lastProgressAt",
+        *("lastProgressAt", "stateSynced"),
     }
     assert (shown["version"], shown["commit"]) == ("", "")
 
@@ -85,6 +109,8 @@ def test_the_status_in_json_of_a_tester_of_which_nothing_is_known() -> None:
         "progress": [],
         "node": None,
         "stalled": None,
+        "stalledChain": None,
+        "progressUnknown": None,
         "late": None,
         "baselineBeginsWithRun": None,
         "regressions": {},
@@ -110,7 +136,7 @@ def test_the_status_in_json_of_a_tester_that_has_seen_everything() -> None:
         run(number=6, bookkeeping=Bookkeeping(active_seconds=900.0, node_restarts=2))
     )
     assert shown["progress"] == [
-        {"chain": "C", "signal": "leaves", "value": 5, "maximum": 5},
+        {"chain": "C", "signal": "leaves_synced", "value": 12_005, "maximum": 12_000},
         {"chain": "P", "signal": "blocks_accepted", "value": 200, "maximum": 200},
         {"chain": "P", "signal": "blocks_fetched", "value": 1234, "maximum": 1000},
     ]

@@ -83,6 +83,31 @@ def test_csv_has_the_runs_that_are_compared_oldest_first(
     assert (second["duration_seconds"], second["block_time_seconds"]) == ("800.5", "")
 
 
+def test_csv_keeps_runs_apart_that_skipped_the_state_sync(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are compared only among themselves."""
+    with closing(open_ledger(tmp_path)) as ledger:
+        pod = workload(build(), sync_mode=SyncMode.C_CHAIN_STATE_SYNC)
+        for synced in (True, False, None):
+            ledger.record(NOW, "desk", [BeginClearing(pod, "")])
+            ledger.record(NOW, "desk", [BeginRun(pod)])
+            last = ledger.last()
+            assert last is not None
+            books = replace(last, bookkeeping=replace(last.bookkeeping, state_synced=synced))
+            ended = EndRun(books, Outcome.SUCCEEDED, None, "", 1000.0, 1000.0, 1)
+            ledger.record(NOW, "desk", books=books)
+            ledger.record(NOW, "desk", [ended])
+
+    assert history(tmp_path, "--csv") == 0
+    branches = [row["branch"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))]
+    assert branches == [
+        "fuji/c-chain-state-sync/desk",
+        "fuji/c-chain-state-sync-skipped/desk",
+        "fuji/c-chain-state-sync/desk",
+    ]
+
+
 def test_a_file_takes_the_history_to_another_folder(
     filled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,9 +14,11 @@ from monitor.model import (
     Bookkeeping,
     ChainActivity,
     ChainLog,
+    Count,
     Evidence,
     Health,
     Phase,
+    SyncMode,
 )
 from monitor.readings import NodeStatus, ProgressStatus, VolumeStatus
 from monitor.view import Status
@@ -121,18 +123,19 @@ def test_a_late_run_is_told(*, late: bool | None) -> None:
 
 PROGRESS = ProgressStatus(
     {
-        "P": ChainLog(ChainActivity.EXECUTING, 5678, 0.426),
+        "P": ChainLog(ChainActivity.EXECUTING, ratio=0.426),
         "C": ChainLog(ChainActivity.SYNCING_STATE),
     },
     stalled=False,
 )
 STALLED = replace(PROGRESS, stalled=True)
+L1 = "2Z36RnQuk1hvsnFeGWzfZUfXNr7w1SjzmDQ78YxfTVNAkDq3nZ"
 
 
 def watched(progress: ProgressStatus | None, **books: Any) -> list[str]:
     """The status's lines of chains and stall, of an open run."""
     shown = replace(status(run(bookkeeping=Bookkeeping(**books))), progress=progress)
-    return [line for line in status_lines(shown) if line.startswith(("chain", "stalled"))]
+    return [line for line in status_lines(shown) if line.startswith(("chain", "progress", "stalled"))]
 
 
 @pytest.mark.parametrize(
@@ -150,21 +153,46 @@ def watched(progress: ProgressStatus | None, **books: Any) -> list[str]:
         ),
         pytest.param(
             replace(STALLED, chains={}),
-            {"progress_at": NOW.wall - 100_000},
+            {"idle_seconds": 100_000},
             [
                 "chain P   fetched 5,678 · executed 1,234 blocks",
-                "stalled   no progress since 1970-01-11 10:00:00Z",
+                "stalled   no progress for 27h46m",
             ],
             id="stalled",
         ),
         pytest.param(
             replace(STALLED, chains={}),
+            {"idle_seconds": 7200, "stalled_chain": L1},
+            [
+                "chain P   fetched 5,678 · executed 1,234 blocks",
+                "stalled   no progress of chain 2Z36RnQuk1h… for 2h",
+            ],
+            id="one chain stalled",
+        ),
+        pytest.param(
+            replace(PROGRESS, chains={}, unknown=True),
             {},
             [
                 "chain P   fetched 5,678 · executed 1,234 blocks",
-                "stalled   no progress since the run's start",
+                "progress  unknown: no metric or log line of the node shows it, and a stall would not be detected",
             ],
-            id="stalled from the start",
+            id="unknown progress",
+        ),
+        pytest.param(
+            replace(
+                PROGRESS,
+                chains={
+                    "C": ChainLog(ChainActivity.TRANSITIONING),
+                    L1: ChainLog(ChainActivity.SYNCING_STATE, end_at=NOW.wall + 3720),
+                },
+            ),
+            {},
+            [
+                "chain 2Z36RnQuk1h…   syncing state · done in 1h02m",
+                "chain C   transitioning",
+                "chain P   fetched 5,678 · executed 1,234 blocks",
+            ],
+            id="a transition, and the state sync of an L1 with its end",
         ),
     ],
 )
@@ -172,6 +200,35 @@ def test_status_tells_what_each_chain_does(
     progress: ProgressStatus | None, books: dict[str, Any], lines: list[str]
 ) -> None:
     assert watched(progress, **books) == lines
+
+
+def test_a_state_sync_shows_its_leaves() -> None:
+    counts = {("C", "leaves_synced"): Count(17_209, 23_817, 23_817), ("C", "blocks_fetched"): Count(0, 0, 0)}
+    shown = replace(status(run()), counts=counts, progress=PROGRESS)
+
+    assert "chain C   synced 41,026 leaves of the state · syncing state" in status_lines(shown)
+
+
+@pytest.mark.parametrize(
+    ("mode", "synced", "tested"),
+    [
+        pytest.param(
+            SyncMode.C_CHAIN_STATE_SYNC,
+            False,
+            "fuji · c-chain-state-sync (state sync skipped, all blocks executed)",
+            id="skipped",
+        ),
+        pytest.param(SyncMode.C_CHAIN_STATE_SYNC, True, "fuji · c-chain-state-sync", id="synced"),
+        pytest.param(SyncMode.C_CHAIN_STATE_SYNC, None, "fuji · c-chain-state-sync", id="unknown"),
+        pytest.param(SyncMode.FULL_SYNC, False, "fuji · full-sync", id="no state sync was configured"),
+    ],
+)
+def test_a_run_whose_state_sync_was_skipped_says_so(
+    mode: SyncMode, tested: str, *, synced: bool | None
+) -> None:
+    lines = list(run_lines(run(sync_mode=mode, bookkeeping=Bookkeeping(state_synced=synced)), None))
+
+    assert f"tested    {tested} · testbed default" in lines
 
 
 def test_an_open_run_line_by_line() -> None:

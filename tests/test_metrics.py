@@ -54,12 +54,15 @@ OF_A_FULL_STATUS = {
     "run_start_timestamp_seconds": (),
     "run_active_seconds": (),
     "run_last_progress_timestamp_seconds": (),
+    "run_no_progress_seconds": (),
     "run_stalled": (),
+    "run_progress_unknown": (),
     "run_late": (),
     "run_eta_timestamp_seconds": (),
     "run_progress_ratio": ("chain",),
     "run_blocks_fetched": ("chain",),
     "run_blocks_accepted": ("chain",),
+    "run_state_sync_leaves": ("chain",),
     "node_up": (),
     "node_healthy": (),
     "node_restarts_total": (),
@@ -105,7 +108,7 @@ OF_ANY_MONITOR = {"errors_total": ("operation",)}
 FETCHING = ChainLog(ChainActivity.FETCHING)
 PROGRESS = ProgressStatus(
     {
-        "P": ChainLog(ChainActivity.WAITING, 1234, 1.0),
+        "P": ChainLog(ChainActivity.WAITING, ratio=1.0),
         "X": FETCHING,
         "C": ChainLog(ChainActivity.EXECUTING, ratio=0.25, end_at=NOW.wall + 7200),
     },
@@ -115,7 +118,7 @@ PROGRESS = ProgressStatus(
 
 def full_status(**changes: Any) -> Status:
     """A tester that has seen everything, and whose open run is watched."""
-    books = Bookkeeping(active_seconds=900.0, node_restarts=2, progress_at=NOW.wall - 40)
+    books = Bookkeeping(active_seconds=900.0, node_restarts=2, progress_at=NOW.wall - 40, idle_seconds=30.0)
     watched = {
         "run": run(number=6, bookkeeping=books),
         "progress": PROGRESS,
@@ -227,7 +230,9 @@ def test_openmetrics_is_well_formed_too() -> None:
         ("run_start_timestamp_seconds", {}, NOW.wall - 10_000),
         ("run_active_seconds", {}, 900),
         ("run_last_progress_timestamp_seconds", {}, NOW.wall - 40),
+        ("run_no_progress_seconds", {}, 30),
         ("run_stalled", {}, 0),
+        ("run_progress_unknown", {}, 0),
         ("run_late", {}, 0),
         ("duration_baseline_seconds", {}, 3600),
         ("duration_limit_seconds", {}, 4000),
@@ -248,6 +253,8 @@ def test_openmetrics_is_well_formed_too() -> None:
         ("run_progress_ratio", {"chain": "X"}, None),
         ("run_blocks_fetched", {"chain": "P"}, 1234),
         ("run_blocks_accepted", {"chain": "P"}, 200),
+        ("run_state_sync_leaves", {"chain": "C"}, 12_005),
+        ("run_state_sync_leaves", {"chain": "P"}, None),
         ("node_up", {}, 1),
         ("node_healthy", {}, 0),
         ("node_restarts_total", {}, 2),
@@ -336,7 +343,10 @@ def test_one_last_outcome_is_1(outcome: Outcome, reason: Reason | None) -> None:
         ({"results": ()}, "last_run_outcome"),
         ({"run": ended(6)}, "run_last_progress_timestamp_seconds"),
         ({"run": run(number=6)}, "run_last_progress_timestamp_seconds"),
+        ({"run": ended(6)}, "run_no_progress_seconds"),
         ({"progress": None}, "run_stalled"),
+        ({"progress": None}, "run_progress_unknown"),
+        ({"counts": {}}, "run_state_sync_leaves"),
         ({"late": None}, "run_late"),
         ({"regressions": {}}, "regression"),
         ({"regressions": {}}, "regression_info"),
@@ -355,7 +365,8 @@ def test_one_last_outcome_is_1(outcome: Outcome, reason: Reason | None) -> None:
     ],
     ids=[
         *("no_open_run", "no_open_run_active", "stale", "unknown", "not_measured", "no_usage", "no_result"),
-        *("no_open_run_progress", "no_progress_yet", "no_watch", "no_limit", "not_judged", "not_judged_info"),
+        *("no_open_run_progress", "no_progress_yet", "no_open_run_idle", "no_watch", "no_watch_unknown"),
+        *("no_leaves", "no_limit", "not_judged", "not_judged_info"),
         *("few_samples", "few_samples_limit", "no_regression", "no_run_samples"),
         *("no_watch_eta", "no_watch_ratio"),
         *("no_run_stalled", "no_run_eta", "no_run_ratio", "no_log", "log_without_eta", "log_without_ratio"),
@@ -369,6 +380,50 @@ def test_a_single_unknown_is_absent(changes: dict[str, Any], name: str) -> None:
 @pytest.mark.parametrize("stalled", [True, False], ids=["stalled", "going_on"])
 def test_a_stall_is_1(*, stalled: bool) -> None:
     assert of(full_status(progress=ProgressStatus({}, stalled)), "run_stalled") == stalled
+
+
+@pytest.mark.parametrize("unknown", [True, False], ids=["unknown", "known"])
+def test_unknown_progress_is_1(*, unknown: bool) -> None:
+    progress = ProgressStatus({}, stalled=False, unknown=unknown)
+    assert of(full_status(progress=progress), "run_progress_unknown") == unknown
+
+
+L1 = "2Z36RnQuk1hvsnFeGWzfZUfXNr7w1SjzmDQ78YxfTVNAkDq3nZ"
+
+
+@pytest.mark.parametrize(
+    ("chains", "labels"),
+    [
+        pytest.param(["C", L1], [L1, "C"], id="a blockchain ID in full"),
+        pytest.param(
+            ["P", 'x"} 1', "a b", "", "n" * 65, "x\n"], ["P"], id="only names that a chain can have"
+        ),
+        pytest.param(
+            [*(f"L{number:03}" for number in range(100)), "X", "P", "C"],
+            ["C", *(f"L{number:03}" for number in range(13)), "P", "X"],
+            id="sixteen, with P, X and C",
+        ),
+    ],
+)
+def test_a_node_cannot_add_chain_labels_without_bound(chains: list[str], labels: list[str]) -> None:
+    """Chain names come from the node's metrics page."""
+    progress = ProgressStatus(dict.fromkeys(chains, replace(FETCHING, ratio=0.5)), stalled=False)
+    newest = run(number=6)
+    shown = Snapshot(
+        runs=(newest,),
+        totals={},
+        counts={(chain, "leaves_synced"): Count(0, 5, 5) for chain in chains},
+        readings={"progress": Reading(progress_reading(6, progress), NOW.wall)},
+        interventions={},
+        first_run_at=None,
+        last_success=None,
+        consecutive_failures=0,
+        recoveries=0,
+    )
+    found = series(scraped(lambda: status_of(shown, NOW.wall)))
+
+    for name in ("run_state_sync_leaves", "run_progress_ratio"):
+        assert sorted(dict(own)["chain"] for each, own in found if each == name) == labels
 
 
 @pytest.mark.parametrize(

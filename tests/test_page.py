@@ -91,9 +91,9 @@ def test_it_shows_the_tester() -> None:
     digest = "b" * 64
     parts = {
         "phase": f"bootstrapping Run 6 · 1.14.2 {COMMIT} ⚠ another pod holds the volume",
-        "chains": "Chain P fetched 1,234 · executed 200 blocks Chain C",
-        "run": f"Number 6 State open Version 1.14.2 Commit {COMMIT} Image {REPOSITORY}@sha256: {'a' * 64} "
-        "Started 1970-01-12 11:00:00Z Node restarts 2",
+        "chains": "Chain P fetched 1,234 · executed 200 blocks Chain C synced 12,005 leaves of the state",
+        "run": f"Number 6 State open Tested fuji · full-sync Version 1.14.2 Commit {COMMIT} "
+        f"Image {REPOSITORY}@sha256: {'a' * 64} Started 1970-01-12 11:00:00Z Node restarts 2",
         "node": "Process up Health unhealthy Bootstrapped no Peers 12 Last check 1970-01-12 13:46:37Z",
         "volume": "Node's data 1.0 GiB Free 8.0 GiB of 10.0 GiB Measured 1970-01-12 13:45:40Z",
         "builds": "Last check 1970-01-12 13:46:10Z Next build 1.14.2 (dddddddd) "
@@ -115,9 +115,14 @@ def test_commits_are_linked_to_their_source_where_they_are_commits() -> None:
     assert [each for each in found.links if "commit" in each] == []
 
 
+L1 = "2Z36RnQuk1hvsnFeGWzfZUfXNr7w1SjzmDQ78YxfTVNAkDq3nZ"
+SKIPPED = ended(
+    6, sync_mode=SyncMode.C_CHAIN_STATE_SYNC, bookkeeping=Bookkeeping(state_synced=False, active_seconds=1.0)
+)
+ALL_EXECUTED = "fuji · c-chain-state-sync (state sync skipped, all blocks executed)"
 PROGRESS = ProgressStatus(
     {
-        "P": ChainLog(ChainActivity.EXECUTING, 1234, 0.426, NOW.wall + 300),
+        "P": ChainLog(ChainActivity.EXECUTING, ratio=0.426, end_at=NOW.wall + 300),
         "C": ChainLog(ChainActivity.SYNCING_STATE),
     },
     stalled=False,
@@ -132,13 +137,14 @@ SOAKING = Bookkeeping(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
         pytest.param(
             "chains",
             {"progress": PROGRESS},
-            "Chain P executing 43% fetched 1,234 · executed 200 blocks · done in 5m Chain C syncing state",
+            "Chain P executing 43% fetched 1,234 · executed 200 blocks · done in 5m "
+            "Chain C syncing state synced 12,005 leaves of the state",
             id="what each chain does",
         ),
         pytest.param(
             "chains",
             {"counts": {("C", "leaves_synced"): Count(5_000_000, 1, 1)}},
-            "Chain C 5,000,001 leaves of the state",
+            "Chain C synced 5,000,001 leaves of the state",
             id="a state sync",
         ),
         pytest.param(
@@ -157,17 +163,42 @@ SOAKING = Bookkeeping(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
             "phase",
             {
                 "progress": replace(PROGRESS, stalled=True),
-                "run": run(number=6, bookkeeping=Bookkeeping(progress_at=NOW.wall - 100_000)),
+                "run": run(number=6, bookkeeping=Bookkeeping(idle_seconds=100_000)),
             },
-            "⚠ stalled: no progress since 1970-01-11 10:00:00Z",
-            id="stalled since when",
+            "⚠ stalled: no progress for 27h46m",
+            id="stalled for how long",
         ),
         pytest.param(
             "phase",
-            {"progress": replace(PROGRESS, stalled=True)},
-            "⚠ stalled: no progress since 1970-01-12 11:00:00Z",
-            id="stalled since the start",
+            {
+                "progress": replace(PROGRESS, stalled=True),
+                "run": run(number=6, bookkeeping=Bookkeeping(idle_seconds=7200, stalled_chain="C")),
+            },
+            "⚠ stalled: no progress of chain C for 2h",
+            id="one chain stalled",
         ),
+        pytest.param(
+            "phase",
+            {"progress": ProgressStatus({}, stalled=False, unknown=True)},
+            "⚠ progress unknown: no metric or log line of the node shows it, and a stall would not be detected",
+            id="unknown progress",
+        ),
+        pytest.param(
+            "chains",
+            {
+                "counts": {(L1, "blocks_accepted"): Count(0, 7, 7)},
+                "progress": ProgressStatus(
+                    {
+                        "C": ChainLog(ChainActivity.TRANSITIONING),
+                        L1: ChainLog(ChainActivity.SYNCING_STATE, end_at=NOW.wall + 3720),
+                    },
+                    stalled=False,
+                ),
+            },
+            "Chain C transitioning Chain 2Z36RnQuk1h… syncing state executed 7 blocks · done in 1h02m",
+            id="a transition, and the state sync of an L1 with its end",
+        ),
+        pytest.param("run", {"run": SKIPPED}, f"Tested {ALL_EXECUTED}", id="a state sync that was skipped"),
         pytest.param(
             "phase",
             {"phase": Phase.BLOCKED, "message": "blocked: the node has no peers; no clock runs meanwhile"},
@@ -209,7 +240,7 @@ SOAKING = Bookkeeping(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
         pytest.param(
             "run",
             {"run": ended(6, Outcome.FAILED, reason=Reason.CRASHED, message="exit code 2: no disk")},
-            "State ✗ failed: crashed Why exit code 2: no disk Version",
+            "State ✗ failed: crashed Tested fuji · full-sync Why exit code 2: no disk Version",
             id="why the last run failed",
         ),
         pytest.param(
@@ -252,7 +283,7 @@ def test_it_shows_how_the_run_comes_along(part: str, changes: dict[str, Any], wo
         pytest.param({"run": None}, "Active unknown Ended unknown", id="no run"),
         pytest.param({}, "Expected end unknown the node's log does not say yet", id="no estimate"),
         pytest.param(
-            {"progress": PROGRESS}, "Expected end in 5m 1970-01-12 13:51:40Z of this step", id="an estimate"
+            {"progress": PROGRESS}, "Expected end in 5m 1970-01-12 13:51:40Z of this stage", id="an estimate"
         ),
         pytest.param({"progress": PROGRESS, "at": NOW.wall + 301}, "Expected end due", id="overdue"),
         pytest.param(
@@ -324,10 +355,10 @@ def test_it_shows_the_results() -> None:
 
 
 def test_it_tells_what_was_tested_where_that_is_not_the_same_for_all() -> None:
-    results = (ended(2), ended(1, sync_mode=SyncMode.C_CHAIN_STATE_SYNC))
+    results = (ended(2), ended(1, sync_mode=SyncMode.C_CHAIN_STATE_SYNC), SKIPPED)
     heads, *rows = page_of(full_status(results=results)).rows
     at = heads.index("Tested")
-    assert [row[at] for row in rows] == ["fuji · full-sync", "fuji · c-chain-state-sync"]
+    assert [row[at] for row in rows] == ["fuji · full-sync", "fuji · c-chain-state-sync", ALL_EXECUTED]
 
 
 KEPT = Evidence("FATAL\tno disk\x1b[31m\n", NOW.wall)
@@ -409,5 +440,6 @@ def test_nothing_that_is_shown_becomes_markup(*, failed: bool) -> None:
     )
     found = page_of(shown, {1: Evidence(EVIL, 0.0)})
     assert found.tags.count("script") == 1, "the page's own"
-    for part in ("phase", "chains", "run", "node", "builds", "chart", "results", "failure-1", "words-1"):
+    assert "Chain <script>ale…" in found.text("chains"), "a long name is shortened"
+    for part in ("phase", "run", "node", "builds", "chart", "results", "failure-1", "words-1"):
         assert "alert(1)" in found.text(part), part

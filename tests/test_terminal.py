@@ -12,10 +12,13 @@ from shown_runs import FAILED, SUCCEEDED, status
 
 from monitor.baseline import Verdict
 from monitor.model import (
+    Bookkeeping,
     ChainActivity,
     ChainLog,
+    Count,
     Phase,
     Run,
+    SyncMode,
     Versions,
 )
 from monitor.readings import ProgressStatus, VolumeStatus
@@ -63,11 +66,12 @@ def test_progress_is_one_line(shown: Status, text: str) -> None:
     assert progress_text(shown) == text
 
 
+WAITING = ChainLog(ChainActivity.WAITING, ratio=1.0)
 AT_WORK = replace(
     status(run()),
     progress=ProgressStatus(
         {
-            "P": ChainLog(ChainActivity.EXECUTING, 5678, 0.426, NOW.wall + 750),
+            "P": ChainLog(ChainActivity.EXECUTING, ratio=0.426, end_at=NOW.wall + 750),
             "X": ChainLog(ChainActivity.FETCHING),
             "C": ChainLog(ChainActivity.WAITING),
         },
@@ -91,6 +95,46 @@ def test_progress_tells_what_the_chains_do_in_the_columns_there_are(columns: int
     named = "new 1/4 · 1.14.2"
 
     assert progress_text(AT_WORK, lambda _: named, columns) == text
+
+
+L1 = "2Z36RnQuk1hvsnFeGWzfZUfXNr7w1SjzmDQ78YxfTVNAkDq3nZ"
+
+
+@pytest.mark.parametrize(
+    ("chains", "unknown", "text"),
+    [
+        pytest.param(
+            {"C": ChainLog(ChainActivity.SYNCING_STATE, end_at=NOW.wall + 3720), "P": WAITING},
+            False,
+            "C 5.0M leaves syncing state (1h02m left)",
+            id="a state sync",
+        ),
+        pytest.param(
+            {"C": ChainLog(ChainActivity.TRANSITIONING)}, False, "C transitioning", id="a transition"
+        ),
+        pytest.param(
+            {L1: ChainLog(ChainActivity.EXECUTING, ratio=0.5), "P": WAITING, "X": WAITING},
+            False,
+            "2Z36RnQuk1h… 7 executing 50%",
+            id="an L1",
+        ),
+        pytest.param({}, True, "P 1.2k · 2Z36RnQuk1h… 7 · progress unknown", id="unknown"),
+    ],
+)
+def test_progress_tells_the_stage_of_each_chain_at_work(
+    chains: dict[str, ChainLog], text: str, *, unknown: bool
+) -> None:
+    shown = replace(
+        status(run()),
+        counts={
+            ("P", "blocks_accepted"): Count(0, 1234, 1234),
+            ("C", "leaves_synced"): Count(4_000_000, 1_000_000, 4_000_000),
+            (L1, "blocks_accepted"): Count(0, 7, 7),
+        },
+        progress=ProgressStatus(chains, stalled=False, unknown=unknown),
+    )
+
+    assert progress_text(shown).partition("bootstrapping 0s · ")[2] == text
 
 
 def test_time_that_has_run_out_is_none() -> None:
@@ -152,6 +196,20 @@ def test_history_tells_what_was_tested_where_that_differs() -> None:
 
     assert header.split()[:5] == ["RUN", "OUTCOME", "BUILD", "TESTED", "STARTED"]
     assert [line.partition(" · ")[0].split()[-1] for line in lines] == ["mainnet", "fuji"]
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_history_tells_a_skipped_state_sync_in_full(columns: int) -> None:
+    """It is folded on a narrow terminal, not cut."""
+    mode = SyncMode.C_CHAIN_STATE_SYNC
+    skipped = replace(FAILED, bookkeeping=Bookkeeping(state_synced=False), sync_mode=mode)
+    synced = replace(SUCCEEDED, bookkeeping=Bookkeeping(state_synced=True), sync_mode=mode)
+    words = " ".join(" ".join(history_lines(columns, skipped, synced)).split())
+
+    assert "TESTED" in words
+    for word in ["state", "sync", "skipped,", "all", "blocks", "executed"]:
+        assert word in words
+    assert "…" not in words
 
 
 @pytest.mark.parametrize(

@@ -254,9 +254,9 @@ def test_a_whole_ledger_is_shown_alike_by_its_monitor_and_by_a_command_beside_it
 
 PROGRESS = ProgressStatus(
     {
-        "P": ChainLog(ChainActivity.WAITING, 1234, 1.0),
-        "C": ChainLog(ChainActivity.SYNCING_STATE, None, None, None),
-        "X": ChainLog(ChainActivity.EXECUTING, 5, 0.5, NOW.wall + 60),
+        "P": ChainLog(ChainActivity.WAITING, ratio=1.0),
+        "C": ChainLog(ChainActivity.SYNCING_STATE),
+        "X": ChainLog(ChainActivity.EXECUTING, ratio=0.5, end_at=NOW.wall + 60),
     },
     stalled=True,
 )
@@ -270,7 +270,10 @@ def progress_of(shown: Run | None, reading: dict[str, Any] | None) -> ProgressSt
 
 @pytest.mark.parametrize(
     "progress",
-    [pytest.param(PROGRESS, id="chains"), pytest.param(ProgressStatus({}, stalled=False), id="no logs")],
+    [
+        pytest.param(PROGRESS, id="chains"),
+        pytest.param(ProgressStatus({}, stalled=False, unknown=True), id="no logs"),
+    ],
 )
 def test_the_progress_of_an_open_run_is_shown_as_it_was_read(progress: ProgressStatus) -> None:
     assert progress_of(run(number=6), progress_reading(6, progress)) == progress

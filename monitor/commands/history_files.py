@@ -123,7 +123,7 @@ def _row(success: Success) -> tuple[object, ...]:
     executed = run.sync_mode is not SyncMode.C_CHAIN_STATE_SYNC and blocks > 0 and seconds is not None
     return (
         f"{datetime.fromtimestamp(run.started_at or 0.0, UTC):%Y-%m-%d %H:%M:%S %z}",
-        f"{run.network}/{run.sync_mode}/{run.testbed}",
+        f"{run.network}/{_did(success)}/{run.testbed}",
         run.number,
         printable(run.build.version),
         printable(run.build.commit),
@@ -132,3 +132,10 @@ def _row(success: Success) -> tuple[object, ...]:
         run.disk_usage_bytes,
         seconds / blocks if executed and seconds is not None else None,
     )
+
+
+def _did(success: Success) -> str:
+    """Return the sync mode of a run; runs whose state sync was skipped are a series of their own."""
+    mode = success.run.sync_mode
+    skipped = mode is SyncMode.C_CHAIN_STATE_SYNC and success.state_synced is False
+    return f"{mode}-skipped" if skipped else mode

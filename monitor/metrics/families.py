@@ -46,17 +46,22 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_run_last_progress_timestamp_seconds",
-        "When the open run last reached a position it had not reached before, in seconds since the Unix epoch.",
+        "When the open run last made progress, in seconds since the Unix epoch.",
         of.open_run(lambda run: run.bookkeeping.progress_at),
     ),
     Family(
+        "bootstrap_monitor_run_no_progress_seconds",
+        "How long the slowest chain at work of the open run has made no progress, in seconds of observed time.",
+        of.open_run(lambda run: run.bookkeeping.idle_seconds),
+    ),
+    Family(
         "bootstrap_monitor_run_stalled",
-        "Whether the open run made no progress for the stall warning; time in which it was blocked is left out.",
+        "Whether the open run, or one chain of it, made no progress for the stall warning; blocked time is left out.",
         of.stalled,
     ),
     Family(
         "bootstrap_monitor_run_progress_unknown",
-        "Whether the open run's progress could not be seen for the stall warning; a stall cannot be seen either.",
+        "Whether the open run showed no signal of progress for the stall warning: a stall would not be detected.",
         of.progress_unknown,
     ),
     Family(
@@ -66,12 +71,12 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_run_eta_timestamp_seconds",
-        "When what the slowest chain does now is done, by the node's own estimate; absent while it gives none.",
+        "When the stage of the slowest chain ends, by the node's own estimate; absent without an estimate.",
         of.end_estimate,
     ),
     Family(
         "bootstrap_monitor_run_progress_ratio",
-        "How much of what a chain does now is done, by the node's log; absent while it does not say.",
+        "How much of its stage a chain has done, 0 to 1, by the node's log; absent without an estimate.",
         of.chain_ratios,
         ("chain",),
     ),

@@ -9,6 +9,7 @@ from monitor.regression import compare_link
 from monitor.texts import (
     LATE,
     MEASURES,
+    NOTHING_SHOWS_IT,
     PAUSED,
     PROGRESS_UNKNOWN,
     SILENT_SECONDS,
@@ -16,9 +17,11 @@ from monitor.texts import (
     build_text,
     chain_name,
     chain_text,
+    in_order,
     left_text,
     regression_sentence,
     size_text,
+    stall_text,
     tested_text,
 )
 from monitor.view import Status
@@ -37,7 +40,6 @@ from monitor.web.elements import (
 )
 
 NOT_STARTED = "not started"
-_CHAINS = ("P", "X", "C")
 _AMISS = frozenset({Phase.BLOCKED, Phase.PAUSED})
 
 
@@ -79,10 +81,9 @@ def _warnings(status: Status) -> Iterator[str]:
     if status.paused and status.phase is not Phase.PAUSED:
         yield f"paused: {PAUSED}"
     if status.progress and status.progress.stalled and status.run:
-        since = status.run.bookkeeping.progress_at or status.run.started_at
-        yield f"stalled: no progress since {time(since)}"
+        yield f"stalled: {text(stall_text(status.run))}"
     if status.progress and status.progress.unknown:
-        yield PROGRESS_UNKNOWN
+        yield f"{PROGRESS_UNKNOWN}: {NOTHING_SHOWS_IT}"
     if status.late:
         yield f"late: {LATE}"
     for measure, regression in status.regressions.items():
@@ -93,8 +94,7 @@ def _warnings(status: Status) -> Iterator[str]:
 def chains(status: Status) -> str:
     """How far each chain is, one by one."""
     logs = status.progress.chains if status.progress else {}
-    known = {chain for chain, _ in status.counts} | set(logs)
-    shown = [chain for chain in (*_CHAINS, *sorted(known - set(_CHAINS))) if chain in known]
+    shown = in_order({chain for chain, _ in status.counts} | set(logs))
     if not shown:
         return '<p class="quiet">No chain has told of its progress yet.</p>'
     return f'<ul class="chains">{"".join(_chain(status, chain, logs.get(chain)) for chain in shown)}</ul>'

@@ -63,7 +63,7 @@ def _end(status: Status) -> _Tile:
     if end_at is None:
         return "Expected end", "", UNKNOWN, ("the node's log does not say yet",)
     rest = f"in {length(end_at - status.at)}" if end_at > status.at else "due"
-    return "Expected end", "", rest, (time(end_at), "of this step, by the node's log")
+    return "Expected end", "", rest, (time(end_at), "of this stage, by the node's log")
 
 
 def _disk(status: Status) -> _Tile:

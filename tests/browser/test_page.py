@@ -59,7 +59,7 @@ def many_runs() -> tuple[Run, ...]:
 
 
 CHAINS = {
-    "P": ChainLog(ChainActivity.EXECUTING, 1234, 0.426, NOW.wall + 5000),
+    "P": ChainLog(ChainActivity.EXECUTING, ratio=0.426, end_at=NOW.wall + 5000),
     "X": ChainLog(ChainActivity.WAITING),
     "C": ChainLog(ChainActivity.SYNCING_STATE),
 }

@@ -56,7 +56,9 @@ CASES = {
     ),
     "never listens": Case({"listen_after_seconds": "inf"}, Reason.STALLED, "no progress for"),
     "never answers": Case({"answer_after_seconds": "inf"}, Reason.STALLED, "no progress for"),
-    "hangs half-way": Case({"hang_at_share": 0.5, "bootstrap_seconds": 2}, Reason.STALLED, "no progress for"),
+    "hangs half-way": Case(
+        {"hang_at_share": 0.5, "bootstrap_seconds": 2}, Reason.STALLED, "no progress of chain "
+    ),
     "compacts for as long": Case({"compact_seconds": 6, "bootstrap_seconds": 2}, None),
     "fetches the same for ever": Case(
         {"refetch": "true", "bootstrap_seconds": 2, "blocks": 10}, Reason.STALLED, "P fetching"
