@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ALERTS, RUNBOOKS = ROOT / "alerts", ROOT / "docs" / "runbooks"
 EXPECTED = {
     "BootstrapStalled",
+    "BootstrapProgressUnknown",
     "BootstrapFailed",
     "BootstrapFailingRepeatedly",
     "BootstrapLate",

@@ -105,7 +105,7 @@ def _old_object(shipped: Shipped) -> None:
 
 
 def _inhibits_nothing(shipped: Shipped) -> None:
-    shipped.alertmanager = shipped.alertmanager.replace("(Stalled|Late|Node", "(Stalled|Later|Node")
+    shipped.alertmanager = shipped.alertmanager.replace("Unknown|Late|Node", "Unknown|Later|Node")
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,8 @@ def _inhibits_nothing(shipped: Shipped) -> None:
         ),
         pytest.param(
             _replaced("BootstrapFailingRepeatedly", "crashed|", ""),
-            "BootstrapFailingRepeatedly: deadline|out_of_memory|stalled|unhealthy are not the reasons that speak of "
-            "the build",
+            "BootstrapFailingRepeatedly: deadline|out_of_memory|outdated|stalled|unhealthy are not the reasons that "
+            "speak of the build",
             id="a reason that is forgotten",
         ),
         pytest.param(
@@ -219,7 +219,7 @@ def _inhibits_nothing(shipped: Shipped) -> None:
         ),
         pytest.param(
             _inhibits_nothing,
-            'no alert BootstrapLater in alertname=~"Bootstrap(Stalled|Later|NodeRestarting)"',
+            'no alert BootstrapLater in alertname=~"Bootstrap(Stalled|ProgressUnknown|Later|NodeRestarting)"',
             id="an inhibition of nothing",
         ),
     ],

@@ -124,6 +124,18 @@ BREAKAGES = (
         *_of_any_run("run:bootstrap_monitor_run_stalled:seconds"),
         id="stalled: by the run before",
     ),
+    pytest.param("BootstrapProgressUnknown", "for: 1h", "for: 10m", id="progress unknown: for a short gap"),
+    pytest.param(
+        "BootstrapProgressUnknown",
+        'phase="blocked"',
+        'phase="paused"',
+        id="progress unknown: while blocked",
+    ),
+    pytest.param(
+        "BootstrapProgressUnknown",
+        *_of_any_run("run:bootstrap_monitor_run_progress_unknown:max"),
+        id="progress unknown: of the run before",
+    ),
     pytest.param(
         "BootstrapLate",
         "active_seconds * bootstrap_monitor_run_late",
