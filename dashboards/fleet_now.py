@@ -24,6 +24,7 @@ from dashboards.queries import (
     numbered,
     of_today,
     on_tester,
+    run_progress,
     series,
 )
 from dashboards.states import (
@@ -31,7 +32,7 @@ from dashboards.states import (
     LAST_OUTCOME,
     LATE,
     PHASES,
-    STALLED,
+    PROGRESS,
     VERDICTS,
     mapping_of,
     value_mapping,
@@ -158,7 +159,11 @@ def _testers() -> AnyPanel:
             width=125,
         ),
         Column(
-            "Stall", largest("run_stalled"), mappings=value_mapping(STALLED), cell=COLOURED_TEXT, width=75
+            "Stall",
+            run_progress(),
+            mappings=value_mapping(PROGRESS),
+            cell=COLOURED_TEXT,
+            width=80,
         ),
         Column("Time", largest("run_late"), mappings=value_mapping(LATE), cell=COLOURED_TEXT, width=75),
         Column(

@@ -69,6 +69,11 @@ def number_of(words: Words) -> str:
     return aggregated("max", numbered(words))
 
 
+def run_progress() -> str:
+    """Return an expression: 0 while the open run makes progress, 1 while it is stalled, 2 while that is unknown."""
+    return aggregated("max", f"{series('run_stalled')} + 2 * {series('run_progress_unknown')}")
+
+
 def milliseconds(expr: str) -> str:
     """Seconds as Grafana wants them for a point in time."""
     return f"{expr} * {_SECONDS_TO_MILLISECONDS}"

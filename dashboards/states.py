@@ -74,7 +74,7 @@ VERDICTS = Words(
 ANSWERS = {0: State("no answer", "red"), 1: State("answers", "green")}
 UP = {0: State("down", "red"), 1: State("up", "green")}
 HEALTHY = {0: State("unhealthy", "orange"), 1: State("healthy", "green")}
-STALLED = {0: State("moving", "green"), 1: State("stalled", "red")}
+PROGRESS = {0: State("moving", "green"), 1: State("stalled", "red"), 2: State("unknown", "orange")}
 LATE = {0: State("in time", "green"), 1: State("late", "orange")}
 
 

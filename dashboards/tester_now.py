@@ -58,8 +58,8 @@ def _run_now() -> list[AnyPanel]:
         number(
             About(
                 "Progress",
-                "How much is done of what the slowest chain does now, by the node's log. It begins anew when the "
-                "chain goes from fetching to executing.",
+                "How much of its stage the slowest chain has done, by the node's log. It starts again at 0 with the "
+                "next stage. A state sync has one for its first blocks only.",
                 3,
                 4,
                 unit="percentunit",
@@ -70,8 +70,7 @@ def _run_now() -> list[AnyPanel]:
         number(
             About(
                 "Done (estimate)",
-                "When what the slowest chain does now is done, by the node's own estimate. It is no promise: what "
-                "comes after it is not in it.",
+                "When the stage of the slowest chain ends, by the node's own estimate. Later stages are not included.",
                 3,
                 4,
                 unit="dateTimeFromNow",

@@ -15,17 +15,17 @@ from dashboards.panels import (
 )
 from dashboards.queries import (
     PRESENCE,
-    age,
     aggregated,
     largest,
     number_of,
+    run_progress,
     series,
 )
 from dashboards.states import (
     HEALTHY,
     LATE,
     PHASES,
-    STALLED,
+    PROGRESS,
     UP,
     mapping_of,
     value_mapping,
@@ -34,25 +34,29 @@ from dashboards.states import (
 
 def run() -> list[AnyPanel]:
     """The open run, over time."""
-    return [_run_timeline(), _progress(), _blocks_per_second(), _blocks(), _since_progress(), _restarts()]
+    return [
+        *(_run_timeline(), _progress(), _blocks_per_second(), _blocks()),
+        *(_leaves(), _time_left(), _since_progress(), _restarts()),
+    ]
 
 
 def _run_timeline() -> AnyPanel:
     panel = timeline(
         About(
             "Run timeline",
-            "What the tester did, and how the node was meanwhile. A node that is down or unhealthy while the phase "
-            "is idle failed after its success; a gap in all rows is a monitor that did not answer.",
+            "The tester's phase, and the state of the node. A node that is down or unhealthy while the phase is idle "
+            "failed after its success. A gap in all rows is a monitor that did not answer. Progress unknown: a stall "
+            "would not be detected; see the runbook BootstrapProgressUnknown.",
             24,
             8,
         ),
         Line(number_of(PHASES), "phase"),
         Line(largest("node_up"), "process"),
         Line(largest("node_healthy"), "health"),
-        Line(largest("run_stalled"), "progress"),
+        Line(run_progress(), "progress"),
         Line(largest("run_late"), "time"),
     ).mappings(mapping_of(PHASES))
-    for letter, states in (("B", UP), ("C", HEALTHY), ("D", STALLED), ("E", LATE)):
+    for letter, states in (("B", UP), ("C", HEALTHY), ("D", PROGRESS), ("E", LATE)):
         panel = panel.override_by_query(letter, [DynamicConfigValue("mappings", value_mapping(states))])
     return panel
 
@@ -62,8 +66,9 @@ def _progress() -> AnyPanel:
         over_time(
             About(
                 "Progress by chain",
-                "How much is done of what a chain does now, by the node's log. A line that falls to 0 is the step "
-                "from fetching to executing, or a restart; a flat one is a stall, unless the chain compacts.",
+                "How much of its stage each chain has done, by the node's log. A line that falls to 0 is the next "
+                "stage, or a restart. A flat line is a stall, unless the chain compacts. A state sync has a "
+                "percentage for its first blocks only.",
                 8,
                 8,
                 unit="percentunit",
@@ -108,17 +113,45 @@ def _blocks() -> AnyPanel:
     )
 
 
+def _leaves() -> AnyPanel:
+    return over_time(
+        About(
+            "State sync leaves",
+            "Leaves of the state that each chain has synced, added up over restarts of the node. A flat line during a "
+            "state sync is a stall, or a release without this counter. The total is unknown.",
+            6,
+            7,
+            unit="short",
+        ),
+        Line(largest("run_state_sync_leaves", "chain"), "{{chain}} leaves"),
+    )
+
+
+def _time_left() -> AnyPanel:
+    return over_time(
+        About(
+            "Time left in the stage",
+            "How long the stage of the slowest chain still takes, by the node's own estimate. Later stages are not "
+            "included. A line that does not fall is a stage whose end moves away.",
+            6,
+            7,
+            unit="s",
+        ),
+        Line(f"{largest('run_eta_timestamp_seconds')} - time()", "left"),
+    )
+
+
 def _since_progress() -> AnyPanel:
     return over_time(
         About(
             "Time without progress",
-            "How long the open run has not reached a position that it had not reached before. It grows while the "
-            "node compacts; past the stall time-out (12 h by default) the run fails.",
-            12,
+            "How long the slowest chain at work has made no progress. It grows while the node compacts. Past the "
+            "stall timeout (12 h by default) the run fails.",
+            6,
             7,
             unit="s",
         ),
-        Line(age(largest("run_last_progress_timestamp_seconds")), "without progress"),
+        Line(largest("run_no_progress_seconds"), "without progress"),
     )
 
 
@@ -128,7 +161,7 @@ def _restarts() -> AnyPanel:
             "Restarts and failures",
             "Restarts of the node in the current run, and failed runs since the last success. Five restarts without "
             "progress between fail the run as crashed.",
-            12,
+            6,
             7,
             unit="short",
         ),
