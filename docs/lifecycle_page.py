@@ -1,4 +1,4 @@
-"""The diagrams of docs/how-it-works.md, out of the rules of `monitor.decide`; all else there is written by hand."""
+"""The parts of docs/how-it-works.md that are made from code: the diagrams of the rules, and the table of signals."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from docs.marked import marked
+from docs.signals_page import signals_table
 from monitor.decide.init import INIT_RULES
 from monitor.decide.wait import WAIT_RULES
 
@@ -31,6 +32,7 @@ WAIT_ENDS: Mapping[str, str] = {
     "node_does_not_start": "failed: not_started",
     "node_crashes": "failed: out_of_memory or crashed",
     "node_stays_unhealthy": "failed: unhealthy or disk_full",
+    "build_is_outdated": "failed: outdated",
     "run_stalls": "failed: stalled",
     "run_is_overdue": "failed: deadline",
     "build_is_due": "pins, has the pod recreated",
@@ -41,7 +43,7 @@ _Rule = Callable[[Any], object]
 
 
 def how_it_works(written: str) -> str:
-    """The page with its diagrams as the rules are now.
+    """Return the page with its diagrams and its table as the code is now.
 
     Args:
         written: the page as it is.
@@ -51,7 +53,8 @@ def how_it_works(written: str) -> str:
         written = marked(
             HOW_IT_WORKS.name, written, begin, end, f"\n\n```mermaid\n{diagram(rules, ends)}\n```\n\n"
         )
-    return written
+    begin, end = "<!-- signals: made by `make generate` -->", "<!-- end of signals -->"
+    return marked(HOW_IT_WORKS.name, written, begin, end, f"\n\n{signals_table()}\n\n")
 
 
 def diagram(rules: Sequence[_Rule], ends: Mapping[str, str]) -> str:

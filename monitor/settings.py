@@ -99,11 +99,11 @@ class TesterSettings(CommonSettings):
     """How long a bootstrapped node may stay unhealthy before the run has failed."""
 
     stall_warning: Duration = Duration(1800)
-    """How long without progress until the run shows as stalled."""
+    """How long without progress until the run shows as stalled, or its progress as unknown."""
 
     stall_timeout: Duration = Duration(43200)
     """How long without progress, not shorter than the warning's, until the run has failed; twice as long while the
-    node compacts or executes."""
+    node compacts, executes or syncs its state."""
 
     deadline: Duration | Literal["auto"] = "auto"
     """How long a run may be open; auto: three times what is usual, until that is known 14 days (full-sync: 60)."""

@@ -18,6 +18,7 @@ from docs.lifecycle_page import HOW_IT_WORKS, INIT_ENDS, WAIT_ENDS
 from docs.settings_page import SETTINGS, settings_of_commands
 from monitor.activity import Activity
 from monitor.api import run_json, status_json
+from monitor.chain_signals import COUNTERS, MESSAGES, NEWER_PEER
 from monitor.decide.init import INIT_RULES
 from monitor.decide.wait import WAIT_RULES
 from monitor.metrics import EVERY_FAMILY, StatusCollector
@@ -80,7 +81,7 @@ def test_each_flag_of_a_command_is_on_the_page_of_settings(command: str) -> None
 
 def whole_status() -> Status:
     """One in which every field has a value."""
-    chains = {"P": ChainLog(ChainActivity.EXECUTING, 100, 0.5, NOW.wall + 60)}
+    chains = {"P": ChainLog(ChainActivity.EXECUTING, ratio=0.5, end_at=NOW.wall + 60)}
     shown = full_status(
         progress=ProgressStatus(chains, stalled=False),
         regressions=REGRESSIONS,
@@ -166,6 +167,15 @@ def test_each_phase_and_reason_is_explained() -> None:
 
     for each in (*Phase, *Reason):
         assert f"`{each}`" in first_cells, f"docs/how-it-works.md has no row of {each}"
+
+
+def test_each_signal_of_progress_is_in_the_table() -> None:
+    table = HOW_IT_WORKS.read_text(encoding="utf-8").partition("<!-- signals")[2].partition("<!-- end")[0]
+
+    assert [text for text in (*MESSAGES, NEWER_PEER) if f"`{text}`" not in table] == []
+    for counter in COUNTERS:
+        rows = [row for row in table.splitlines() if f"| {counter.signal}: `avalanche_" in row]
+        assert {row.split("`")[1] for row in rows} == {*counter.stages}, counter.signal
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
