@@ -31,6 +31,7 @@ _ABSENT = {
     Meaning.SKIPPED: "blocks that are fetched or executed show it",
     Meaning.TRANSITION: "a success does not mention a queue that is not visible",
     Meaning.RETURN: "the next line that names a stage ends the transition",
+    Meaning.ENDS_STAGE: "the next line that names a stage ends it",
 }
 
 _Row = tuple[str, str, str, str, str]

@@ -88,7 +88,6 @@ COUNTERS = (
         "avalanche_[a-z0-9_]{1,40}_sync_[a-z_]{1,40}_(?:received|succeeded)",
         frozenset({SYNCING}),
         Merge.SUM,
-        visible_at_zero=False,
     ),
 )
 SIGNALS: Mapping[str, Counter] = {counter.signal: counter for counter in COUNTERS}
