@@ -159,6 +159,20 @@ def build() -> None:
         _provision()
 
 
+def build_nodes() -> None:
+    """Build AvalancheGo and make the network with a large history, which needs neither root nor Kubernetes.
+
+    Raises:
+        MissingError: that failed.
+    """
+    _provision("nodes")
+
+
+def large_history() -> Path:
+    """Return the folder of the network with a large history; see make_large_history.py."""
+    return Path(_provision("--where-large-history").strip())
+
+
 def history() -> Path:
     """The folder of the network with a history, once a bed was made; see make_history.py."""
     return Path(_provision("--where-history").strip())
