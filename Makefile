@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 .DEFAULT_GOAL := help
-.PHONY: help demo test static testbed lint unit crash fault fault-matrix chart browser cluster servers screenshots generate bench-regression bench-comparison bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster image-size format lock clean
+.PHONY: help demo test static testbed lint unit crash fault fault-matrix bootstraps chart browser cluster servers screenshots generate bench-regression bench-comparison bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster image-size format lock clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,15 +12,15 @@ demo: $(VENV)/demo ## watch the whole lifecycle on a simulated node, in about a 
 
 # What takes long to build where nothing is cached is built beside the tests that watch no clock.  The last two wait more
 # than they work, so they wait together.
-test: $(VENV)/test ## all of it: what lint, unit, chart, browser, crash, fault, servers and cluster do
+test: $(VENV)/test ## all of it: what lint, unit, chart, browser, crash, fault, bootstraps, servers and cluster do
 	+$(MAKE) --jobs=2 testbed static
-	+$(MAKE) browser crash fault
+	+$(MAKE) browser crash fault bootstraps
 	+$(MAKE) --jobs=2 servers cluster
 
 static: ## lint, unit and chart, one after the other
 	+$(MAKE) --jobs=1 lint unit chart
 
-testbed: $(VENV)/test ## install and build what the tests of browser, servers and cluster run, once (25 minutes; root on Debian)
+testbed: $(VENV)/test ## install and build what the tests of browser, bootstraps, servers and cluster run, once (25 minutes; root on Debian)
 	PYTHONPATH=tests $(VENV)/bin/python -m testbed.beforehand
 
 lint: $(VENV)/test ## ruff, mypy --strict, import-linter
@@ -32,7 +32,7 @@ lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 unit: $(VENV)/test ## the tests that need neither network nor root; the rules by every branch
 	$(VENV)/bin/pytest -q --no-header --cov=monitor.decide --cov-branch --cov-fail-under=100 --cov-report= \
 	  tests/test_decide_init.py tests/test_decide_wait.py tests/test_decide_verdicts.py tests/test_announcements.py
-	$(VENV)/bin/pytest -q --ignore=tests/browser --ignore=tests/chart --ignore=tests/crashes --ignore=tests/faults --ignore=tests/servers --ignore=tests/e2e $(ARGS)
+	$(VENV)/bin/pytest -q --ignore=tests/bootstraps --ignore=tests/browser --ignore=tests/chart --ignore=tests/crashes --ignore=tests/faults --ignore=tests/servers --ignore=tests/e2e $(ARGS)
 
 crash: $(VENV)/test ## kill -9 at every step of init and wait-for-completion
 	$(VENV)/bin/pytest -q tests/crashes $(ARGS)
@@ -42,6 +42,9 @@ fault: $(VENV)/test ## faults of cluster, node, volume and clock, each at a bad 
 
 fault-matrix: $(VENV)/test ## every fault at every moment (about 20 minutes), and the table of docs/reliability.md
 	$(VENV)/bin/pytest -q tests/faults --all-cells $(ARGS)
+
+bootstraps: $(VENV)/test ## each sync mode with real and simulated nodes, disturbed: a set that covers all (all: ARGS=--all-cells)
+	$(VENV)/bin/pytest -q tests/bootstraps $(ARGS)
 
 chart: $(VENV)/test ## render the Helm chart and the kustomize component, and hold them against Kubernetes' schemas; lint workflows
 	$(VENV)/bin/pytest -q tests/chart $(ARGS)

@@ -1,17 +1,15 @@
-"""The matrix as a document: one row a fault, one column a moment."""
+"""The matrix as a section of a document: one row a fault, one column a moment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
+from cells import CANNOT, row
 from faults.matrix import FAULT_SECONDS, FAULTS, IMPOSSIBLE, MOMENTS
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
-FAILED = "**FAILED**"
-CANNOT = "(cannot be) "
+HEADING = "## What a fault leaves behind"
 _INTRODUCTION = f"""\
-# What a fault leaves behind
+{HEADING}
 
 Written by `pytest tests/faults --all-cells`, which runs the real `init` and `wait-for-completion` against an API
 server that speaks the protocol, a simulated node and a real volume. In each cell one fault is put in at one moment,
@@ -35,26 +33,15 @@ def rows() -> dict[str, str]:
 
 
 def written(told: Mapping[tuple[str, str], str]) -> str:
-    """The document, from what each cell told."""
+    """The section of the document, from what each cell told."""
     lines = [
-        _line("fault", *MOMENTS.values()),
-        _line("---", *("---" for _ in MOMENTS)),
-        *(_line(title, *(_cell(told, name, moment) for moment in MOMENTS)) for name, title in rows().items()),
+        row("fault", *MOMENTS.values()),
+        row("---", *("---" for _ in MOMENTS)),
+        *(row(title, *(_cell(told, name, moment) for moment in MOMENTS)) for name, title in rows().items()),
     ]
     return _INTRODUCTION + "\n" + "\n".join(lines) + "\n"
-
-
-def table(text: str) -> list[list[str]]:
-    """The cells of the document's table, its head first and without the rule under it."""
-    lines = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
-    found = [[cell.strip() for cell in line] for line in lines]
-    return [found[0], *found[2:]] if found else []
 
 
 def _cell(told: Mapping[tuple[str, str], str], fault: str, moment: str) -> str:
     why = IMPOSSIBLE.get((fault, moment))
     return told[fault, moment] if why is None else CANNOT + why
-
-
-def _line(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -36,7 +36,7 @@ from testbed.transactions import c_export, id_bytes, output_of, p_transfer
 
 P_BLOCKS = 300
 C_BLOCKS = 340
-ACCOUNTS = 20_000
+ACCOUNTS = 10_000
 CONTRACTS = 4
 SLOTS = 250
 # With so few blocks in a message, fetching them can be interrupted.

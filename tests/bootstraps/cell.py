@@ -1,0 +1,153 @@
+"""Goes through one cell: a node bootstraps under a condition, and what the monitor records is what happened."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from bootstraps.matrix import CONDITIONS, NODES, Condition, chain_of, stage_of
+from bootstraps.nodes import Subject, subject
+from bootstraps.watch import STEP_SECONDS, Watch
+from local_life import living, stopped
+
+from monitor.model import ChainActivity, Outcome, SyncMode
+
+LONGEST_SECONDS = 300.0
+_BETWEEN_STEPS_SECONDS = 0.25
+_STARTS_WARNED = 4
+# A frozen node is not to fail in the cells where it is frozen for longer than the warning.
+FROZEN_TIMEOUT_SECONDS = 120
+# Between two polls of the monitor, of the test and of the node's health checks, on a busy machine.
+TOLERANCE_SECONDS = 1.5
+FLAGS = (
+    *("--soak=1s", "--disk-floor=0", "--health-check-interval=250ms"),
+    *("--image-check-interval=1s", "--disk-check-interval=1s"),
+)
+_ORDER = (
+    ChainActivity.SYNCING_STATE,
+    ChainActivity.FETCHING,
+    ChainActivity.COMPACTING,
+    ChainActivity.EXECUTING,
+    ChainActivity.WAITING,
+    ChainActivity.DONE,
+)
+# The C-Chain transitions to SAE first, and its state sync there has no counters: standing still is not seen.
+UNSEEN = (SyncMode.C_CHAIN_STATE_SYNC, "simulated-1.15")
+
+
+def shown(mode_name: str, condition_name: str, node: str, folder: Path) -> str:
+    """Go through one cell; return what it showed, in a few words."""
+    mode, condition = SyncMode(mode_name), CONDITIONS[condition_name]
+    folder.mkdir(parents=True)
+    with living(folder) as tester, subject(node, mode, condition, tester) as made:
+        watch = Watch(tester)
+        process = tester.start(
+            *_flags(node, condition, made), node=(*made.arguments, *_log_flags(condition_name, folder))
+        )
+        if condition.kills:
+            _kill(watch, made, mode, condition)
+        if condition.freezes:
+            _freeze(watch, made, mode, node)
+        _until(watch, lambda: watch.run is not None and not watch.run.open, "the run has ended")
+        _, said = stopped(process, signal.SIGINT)
+    _check(watch, mode, condition, node, said)
+    frozen = condition.freezes and (mode, node) != UNSEEN
+    return "succeeded; stages and duration right" + ("; shown as stalled while frozen" if frozen else "")
+
+
+def _flags(node: str, condition: Condition, made: Subject) -> tuple[str, ...]:
+    """Return the monitor's flags; on a slow machine its time-outs are longer.
+
+    While the C-Chain computes its genesis nothing shows progress, and a node does that when it starts.
+    """
+    each = NODES[node]
+    warning_seconds = max(each.stall_warning_seconds, _STARTS_WARNED * made.start_seconds)
+    timeout_seconds = warning_seconds * each.stall_timeout_seconds / each.stall_warning_seconds
+    if condition.freezes:
+        timeout_seconds += FROZEN_TIMEOUT_SECONDS
+    return (*FLAGS, f"--stall-warning={warning_seconds:.0f}s", f"--stall-timeout={timeout_seconds:.0f}s")
+
+
+def _log_flags(condition_name: str, folder: Path) -> tuple[str, ...]:
+    match condition_name:
+        case "no-logs":
+            return (f"--log-dir={folder}/elsewhere",)
+        case "json-logs":
+            return ("--log-format=json",)
+        case _:
+            return ()
+
+
+def _kill(watch: Watch, made: Subject, mode: SyncMode, condition: Condition) -> None:
+    """Kill the node in the middle of the condition's stage."""
+    stage = stage_of(mode, condition)
+    chain, share, stepped_at = chain_of(mode, stage), 0.0, 0.0
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while share <= condition.after:  # polled as fast as possible: some stages take parts of a second
+        if time.monotonic() > stepped_at + _BETWEEN_STEPS_SECONDS:
+            watch.step()
+            stepped_at = time.monotonic()
+        share = made.share(chain, stage)
+        assert time.monotonic() < deadline, f"{chain} did not come to {stage}; {_told(watch)}"
+    (pid,) = watch.tester.nodes()
+    os.kill(pid, signal.SIGKILL)
+    watch.killed(pid)
+    assert share < condition.before, f"{chain} had done {share:.0%} of {stage} before it was killed"
+
+
+def _freeze(watch: Watch, made: Subject, mode: SyncMode, node: str) -> None:
+    """Freeze the source in the middle of the longest stage, until the run shows as stalled."""
+    stage = stage_of(mode, CONDITIONS["source-frozen"])
+    chain = chain_of(mode, stage)
+    if NODES[node].dialect is None:
+        _until(watch, lambda: made.share(chain, stage) > 0, f"{chain}: {stage}")
+    made.freeze()
+    if (mode, node) != UNSEEN:
+        _until(watch, lambda: watch.stalled_now, "the run shows as stalled")
+    made.thaw()
+
+
+def _until(watch: Watch, true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while not true():
+        watch.step()
+        assert time.monotonic() < deadline, f"not within {LONGEST_SECONDS:.0f} s: {what}; {_told(watch)}"
+        assert watch.run is None or watch.run.outcome is not Outcome.FAILED, _told(watch)
+        time.sleep(STEP_SECONDS)
+
+
+def _check(watch: Watch, mode: SyncMode, condition: Condition, node: str, said: Sequence[str]) -> None:
+    """Assert what must be true of every cell."""
+    run, told = watch.run, "\n".join((_told(watch), *said[-10:]))
+    assert run is not None, told
+    assert (run.outcome, run.sync_mode) == (Outcome.SUCCEEDED, mode), told
+    assert run.bookkeeping.node_restarts == int(condition.kills), told
+    assert run.duration_seconds is not None, told
+    least, most = watch.active_seconds
+    assert least - TOLERANCE_SECONDS <= run.duration_seconds <= most + TOLERANCE_SECONDS, told
+    assert watch.stalled == (condition.freezes and (mode, node) != UNSEEN), told
+    for chain in ("P", "C"):
+        places = [_ORDER.index(each) for each in watch.stages.get(chain, []) if each in _ORDER]
+        steps_back = sum(after < before for before, after in pairwise(places))
+        assert steps_back <= int(condition.kills), told
+    if condition.readable:
+        chain = chain_of(mode, stage_of(mode, condition))
+        seen = watch.stages.get(chain, [])
+        assert seen[-1:] == [ChainActivity.DONE], told
+        assert stage_of(mode, condition) in seen or _is_short(node, chain, condition), told
+
+
+def _is_short(node: str, chain: str, condition: Condition) -> bool:
+    """Return whether the stage may begin and end between two polls: a real node executes the P-Chain in 0.3 s."""
+    return (NODES[node].dialect, chain, condition.stage) == (None, "P", ChainActivity.EXECUTING)
+
+
+def _told(watch: Watch) -> str:
+    """Describe what was observed."""
+    least, most = watch.active_seconds
+    stages = "; ".join(f"{chain}: {', '.join(seen)}" for chain, seen in sorted(watch.stages.items()))
+    return f"stages {stages}; active for {least:.1f} to {most:.1f} s; stalled: {watch.stalled}; {watch.run}"

@@ -1,0 +1,50 @@
+"""The matrix as a section of a document: a row for each condition in each mode, a column for each node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bootstraps.cell import TOLERANCE_SECONDS
+from bootstraps.matrix import CONDITIONS, IMPOSSIBLE, MODES, NODES, Cell
+from cells import CANNOT, row
+from testbed.make_large_history import ACCOUNTS, C_BLOCKS, P_BLOCKS
+
+HEADING = "## What a bootstrap is recorded as"
+_REAL, _SIMULATED = NODES["real"], NODES["simulated-1.14"]
+_INTRODUCTION = f"""\
+{HEADING}
+
+Written by `pytest tests/bootstraps --all-cells`. In each cell `local` bootstraps a node: a real AvalancheGo from a
+network with {P_BLOCKS} P blocks, {C_BLOCKS} C blocks and {ACCOUNTS:,} accounts on its C-Chain, or the simulated node,
+which speaks as AvalancheGo 1.14 or 1.15 does. Time-outs are short, so that a false one would be seen: the stall warning
+is {_REAL.stall_warning_seconds} s with a real node on a fast machine, and {_SIMULATED.stall_warning_seconds} s with a
+simulated one. A state sync that is killed after half way takes longer than the stall timeout to end. All of this held in
+each cell:
+
+- the run succeeded, in its sync mode, with as many restarts of the node as there were;
+- its duration is how long the node's processes ran until the node was healthy, to {TOLERANCE_SECONDS:g} s; the time
+  before the node has peers may be left out;
+- the stages of P and C were seen in their order, which begins again only where the node was killed;
+- the run never showed as stalled, but where its source was frozen for longer than the stall warning: then it did, until
+  the source was back. After a transition to SAE a state sync has no counters, so its progress is unknown, not stalled.
+"""
+
+
+def rows() -> dict[tuple[str, str], tuple[str, str]]:
+    """Return the first two cells of each row, by mode and condition."""
+    return {(mode, name): (mode, each.title) for mode in MODES for name, each in CONDITIONS.items()}
+
+
+def written(told: Mapping[Cell, str]) -> str:
+    """Return the section, from what each cell showed."""
+    lines = [
+        row("mode", "condition", *(node.title for node in NODES.values())),
+        row(*("---" for _ in range(2 + len(NODES)))),
+        *(row(*titles, *(_cell(told, *of, node) for node in NODES)) for of, titles in rows().items()),
+    ]
+    return _INTRODUCTION + "\n" + "\n".join(lines) + "\n"
+
+
+def _cell(told: Mapping[Cell, str], mode: str, condition: str, node: str) -> str:
+    why = IMPOSSIBLE.get((mode, condition))
+    return told[mode, condition, node] if why is None else CANNOT + why

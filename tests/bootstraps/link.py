@@ -1,0 +1,47 @@
+"""A slow link on this machine: a TCP relay that holds back what goes one way."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+_CHUNK_BYTES = 1 << 16
+
+
+@contextlib.contextmanager
+def link(port: int, delay_seconds: float) -> Iterator[int]:
+    """Relay connections to a port of 127.0.0.1, and hold each chunk toward it back; yield the port to connect to.
+
+    A request takes `delay_seconds` longer, so that a bootstrap takes its time on a fast machine too.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_serve, args=(server, port, delay_seconds), daemon=True).start()
+        yield int(server.getsockname()[1])
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)  # which ends accept()
+
+
+def _serve(server: socket.socket, port: int, delay_seconds: float) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            near, _ = server.accept()
+            try:
+                far = socket.create_connection(("127.0.0.1", port))
+            except OSError:
+                near.close()
+                continue
+            for source, target, delay in ((near, far, delay_seconds), (far, near, 0.0)):
+                threading.Thread(target=_pump, args=(source, target, delay), daemon=True).start()
+
+
+def _pump(source: socket.socket, target: socket.socket, delay_seconds: float) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(_CHUNK_BYTES):
+            time.sleep(delay_seconds)
+            target.sendall(data)
+    for each in (source, target):
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)

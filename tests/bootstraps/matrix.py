@@ -1,0 +1,92 @@
+"""The matrix: every sync mode under every condition, with every node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from monitor.model import ChainActivity, SyncMode
+
+Dialect = Literal["1.14", "1.15"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node that is bootstrapped; `dialect` is that of a simulated one, `None` of a real AvalancheGo.
+
+    The run shows as stalled after `stall_warning_seconds` without progress, and fails after `stall_timeout_seconds`.
+    What is left of a state sync that was killed after half way takes longer.
+    """
+
+    title: str
+    dialect: Dialect | None
+    stall_warning_seconds: int
+    stall_timeout_seconds: int
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What happens to a node while it bootstraps.
+
+    `stage` is when: the chain is in that stage, and the part that it has done of it is between `after` and `before`
+    (both from 0 to 1).  `kills`: the node is killed then.  `freezes`: what it fetches from stands still from then on
+    for longer than the stall warning.  `slow`: fetching takes longer than otherwise.  `readable`: the node writes its
+    logs where, and as, the monitor reads them.
+    """
+
+    title: str
+    stage: ChainActivity | None = None
+    after: float = 0.0
+    before: float = 1.0
+    kills: bool = False
+    freezes: bool = False
+    slow: bool = False
+    readable: bool = True
+
+
+MODES = tuple(SyncMode)
+NODES = {
+    "real": Node("AvalancheGo 1.14.2", None, 8, 12),
+    "simulated-1.14": Node("simulated 1.14", "1.14", 3, 5),
+    "simulated-1.15": Node("simulated 1.15", "1.15", 3, 5),
+}
+_FETCHING, _EXECUTING = ChainActivity.FETCHING, ChainActivity.EXECUTING
+_SYNCING = ChainActivity.SYNCING_STATE
+CONDITIONS = {
+    "undisturbed": Condition("undisturbed"),
+    "killed-fetching": Condition("killed while fetching", _FETCHING, kills=True),
+    "killed-early": Condition("killed in state sync before half way", _SYNCING, 0.2, 0.5, kills=True),
+    "killed-late": Condition("killed in state sync after half way", _SYNCING, 0.55, 0.8, kills=True),
+    "killed-executing": Condition("killed while executing", _EXECUTING, kills=True),
+    "source-frozen": Condition("source frozen", freezes=True),
+    "source-slow": Condition("source slow", slow=True),
+    "no-logs": Condition("no logs readable", readable=False),
+    "json-logs": Condition("logs as JSON", readable=False),
+}
+_NO_STATE_SYNC = "There is no state sync in this mode."
+IMPOSSIBLE: dict[tuple[str, str], str] = {
+    (mode, condition): _NO_STATE_SYNC
+    for mode in MODES
+    for condition, each in CONDITIONS.items()
+    if each.stage is _SYNCING and mode is not SyncMode.C_CHAIN_STATE_SYNC
+}
+Cell = tuple[str, str, str]
+CELLS: tuple[Cell, ...] = tuple(
+    (mode, condition, node)
+    for mode in MODES
+    for condition in CONDITIONS
+    for node in NODES
+    if (mode, condition) not in IMPOSSIBLE
+)
+
+
+def chain_of(mode: SyncMode, stage: ChainActivity | None) -> str:
+    """Return the chain that is disturbed: the one that takes the longest, if it takes time in that stage."""
+    if mode is SyncMode.C_CHAIN_STATE_SYNC:
+        return "P" if stage in {_FETCHING, _EXECUTING} else "C"
+    return "C" if mode is SyncMode.FULL_SYNC else "P"
+
+
+def stage_of(mode: SyncMode, condition: Condition) -> ChainActivity:
+    """Return the stage in which it is disturbed, or that takes the longest."""
+    return condition.stage or (_SYNCING if mode is SyncMode.C_CHAIN_STATE_SYNC else _FETCHING)

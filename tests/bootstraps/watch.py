@@ -1,0 +1,110 @@
+"""What a tester shows while it lives, and what its node really does: the stages, the flags and the processes."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import time
+import urllib.request
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bootstraps.nodes import NODE_TIMEOUT_SECONDS
+from local_life import LocalLife
+
+from monitor.errors import MonitorError
+from monitor.ledger import open_read_only
+from monitor.model import ChainActivity, Run
+from monitor.view import status_of
+
+STEP_SECONDS = 0.05
+_TICKS_A_SECOND = 100
+_HAS_PEERS = re.compile(r"^avalanche_network_peers [1-9]", re.MULTILINE)
+
+
+@dataclass
+class Life:
+    """A process of the node: when it started, had its first peer and was seen last, in seconds since the boot."""
+
+    started: float
+    connected: float | None
+    seen: float
+
+
+@dataclass
+class Watch:
+    """A tester that is observed from outside, in steps.
+
+    `stages` are those of each chain in the order in which they were seen, `stalled` whether the run was ever shown as
+    stalled.  `healthy_at` is when the node was first healthy, in seconds since the machine's boot.
+    """
+
+    tester: LocalLife
+    stages: dict[str, list[ChainActivity]] = field(default_factory=dict)
+    stalled: bool = False
+    stalled_now: bool = False
+    run: Run | None = None
+    lives: dict[int, Life] = field(default_factory=dict)
+    healthy_at: float | None = None
+
+    def step(self) -> None:
+        """Observe once."""
+        for pid in self.tester.nodes():
+            if pid not in self.lives and (started := _started_at(pid)) is not None:
+                self.lives[pid] = Life(started, None, started)
+            if (life := self.lives.get(pid)) is not None:
+                if life.connected is None and _HAS_PEERS.search(self._page("/ext/metrics")):
+                    life.connected = _now()
+                life.seen = _now()
+        if self.healthy_at is None and self._page("/ext/health"):
+            self.healthy_at = _now()
+        try:
+            with closing(open_read_only(self.tester.data_dir)) as ledger:
+                status = status_of(ledger.snapshot(1), time.time())
+        except MonitorError:
+            return
+        self.run = status.run
+        self.stalled_now = status.progress is not None and status.progress.stalled
+        self.stalled |= self.stalled_now
+        for name, chain in (status.progress.chains if status.progress else {}).items():
+            seen = self.stages.setdefault(name, [])
+            if not seen or seen[-1] is not chain.activity:
+                seen.append(chain.activity)
+
+    def killed(self, pid: int) -> None:
+        """Note that a process ended just now."""
+        self.lives[pid].seen = _now()
+
+    @property
+    def active_seconds(self) -> tuple[float, float]:
+        """How long the node's processes ran until the node was healthy: with peers, and in all.
+
+        The monitor does not count the time without peers as active, but sees the peers only when it polls.
+        """
+        end = self.healthy_at if self.healthy_at is not None else _now()
+        lives = [life for life in self.lives.values() if life.started < end]
+        connected = sum(min(life.seen, end) - min(life.connected or end, end) for life in lives)
+        return connected, sum(min(life.seen, end) - life.started for life in lives)
+
+    def _page(self, path: str) -> str:
+        """Return what the node answers; empty where it does not answer, or with an error."""
+        try:
+            address = f"http://127.0.0.1:{self.tester.port}{path}"
+            with urllib.request.urlopen(address, timeout=NODE_TIMEOUT_SECONDS) as answer:
+                return str(answer.read().decode())
+        except (OSError, http.client.HTTPException):
+            return ""
+
+
+def _now() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _started_at(pid: int) -> float | None:
+    """Return when a process started, by the kernel; `None` once it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[19]) / _TICKS_A_SECOND
+    except OSError:
+        return None
