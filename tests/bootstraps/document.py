@@ -16,10 +16,10 @@ _INTRODUCTION = f"""\
 
 Written by `pytest tests/bootstraps --all-cells`. In each cell `local` bootstraps a node: a real AvalancheGo from a
 network with {P_BLOCKS} P blocks, {C_BLOCKS} C blocks and {ACCOUNTS:,} accounts on its C-Chain, or the simulated node,
-which speaks as AvalancheGo 1.14 or 1.15 does. Time-outs are short, so that a false one would be seen: the stall warning
-is {_REAL.stall_warning_seconds} s with a real node on a fast machine, and {_SIMULATED.stall_warning_seconds} s with a
-simulated one. A state sync that is killed after half way takes longer than the stall timeout to end. All of this held in
-each cell:
+which speaks as AvalancheGo 1.14 or 1.15 does. Time-outs are short, so that a false stall would be seen: the warning
+comes after {_REAL.stall_warning_seconds} s with a real node on a fast machine, and after
+{_SIMULATED.stall_warning_seconds} s with a simulated one. A state sync that is killed after half way takes longer than
+the stall timeout to end. All of this held in each cell:
 
 - the run succeeded, in its sync mode, with as many restarts of the node as there were;
 - its duration is how long the node's processes ran until the node was healthy, to {TOLERANCE_SECONDS:g} s; the time
