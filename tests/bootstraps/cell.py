@@ -16,7 +16,7 @@ from local_life import living, stopped
 
 from monitor.model import ChainActivity, Outcome, SyncMode
 
-LONGEST_SECONDS = 300.0
+LONGEST_SECONDS = 600.0
 _BETWEEN_STEPS_SECONDS = 0.25
 _STARTS_WARNED = 4
 # A frozen node is not to fail in the cells where it is frozen for longer than the warning.
@@ -93,6 +93,7 @@ def _kill(watch: Watch, made: Subject, mode: SyncMode, condition: Condition) -> 
             stepped_at = time.monotonic()
         share = made.share(chain, stage)
         assert time.monotonic() < deadline, f"{chain} did not come to {stage}; {_told(watch)}"
+        assert watch.run is None or watch.run.outcome is None, _told(watch)
     (pid,) = watch.tester.nodes()
     os.kill(pid, signal.SIGKILL)
     watch.killed(pid)
