@@ -62,7 +62,7 @@ def shown(mode_name: str, condition_name: str, node: str, folder: Path) -> str:
 def _flags(node: str, condition: Condition, made: Subject) -> tuple[str, ...]:
     """Return the monitor's flags; on a slow machine its time-outs are longer.
 
-    While the C-Chain computes its genesis nothing shows progress, and a node does that when it starts.
+    Nothing shows progress while a node starts, nor while its C-Chain computes its genesis, which takes as long.
     """
     each = NODES[node]
     warning_seconds = max(each.stall_warning_seconds, _STARTS_WARNED * made.start_seconds)

@@ -28,13 +28,15 @@ def _serve(server: socket.socket, port: int, delay_seconds: float) -> None:
     with contextlib.suppress(OSError):
         while True:
             near, _ = server.accept()
-            try:
-                far = socket.create_connection(("127.0.0.1", port))
-            except OSError:
-                near.close()
-                continue
-            for source, target, delay in ((near, far, delay_seconds), (far, near, 0.0)):
-                threading.Thread(target=_pump, args=(source, target, delay), daemon=True).start()
+            threading.Thread(target=_relay, args=(near, port, delay_seconds), daemon=True).start()
+
+
+def _relay(near: socket.socket, port: int, delay_seconds: float) -> None:
+    with near, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as far:
+        back = threading.Thread(target=_pump, args=(far, near, 0.0), daemon=True)
+        back.start()
+        _pump(near, far, delay_seconds)
+        back.join()
 
 
 def _pump(source: socket.socket, target: socket.socket, delay_seconds: float) -> None:

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -44,7 +45,8 @@ class Subject:
     """A node that can be bootstrapped.
 
     `share(chain, stage)` is how much of a stage the chain has done, from 0 to 1.  `freeze` and `thaw` are for its
-    source; a simulated node freezes its source itself.  `start_seconds` is how long the source took to start.
+    source; a simulated node freezes its source itself.  `start_seconds` is how long such a node
+    takes to start on this machine.
     """
 
     arguments: tuple[str, ...]
@@ -145,6 +147,8 @@ def _simulated(dialect: Dialect, mode: SyncMode, condition: Condition, tester: L
         frozen = {"source_frozen_at_share": 0.5, "source_frozen_seconds": 3 * warning_seconds}
         behaviour |= frozen | {"time_scale": 1}
     write_build(tester.build, **behaviour)  # type: ignore[arg-type]
+    began = time.monotonic()
+    subprocess.run([tester.build, "--version-json"], check=True, capture_output=True)
     content = base64.b64encode(json.dumps({"state-sync-enabled": False}).encode()).decode()
     chains = base64.b64encode(json.dumps({"C": {"Config": content, "Upgrade": None}}).encode()).decode()
     full = (f"--chain-config-content={chains}",) if mode is SyncMode.FULL_SYNC else ()
@@ -153,6 +157,7 @@ def _simulated(dialect: Dialect, mode: SyncMode, condition: Condition, tester: L
         share=lambda chain, stage: _simulated_share(tester, mode, behaviour, chain, stage),
         freeze=lambda: None,
         thaw=lambda: None,
+        start_seconds=time.monotonic() - began,
     )
 
 
