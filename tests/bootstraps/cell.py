@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -94,9 +93,7 @@ def _kill(watch: Watch, made: Subject, mode: SyncMode, condition: Condition) -> 
         share = made.share(chain, stage)
         assert time.monotonic() < deadline, f"{chain} did not come to {stage}; {_told(watch)}"
         assert watch.run is None or watch.run.outcome is None, _told(watch)
-    (pid,) = watch.tester.nodes()
-    os.kill(pid, signal.SIGKILL)
-    watch.killed(pid)
+    watch.kill()
     assert share < condition.before, f"{chain} had done {share:.0%} of {stage} before it was killed"
 
 

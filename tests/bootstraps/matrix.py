@@ -28,10 +28,9 @@ class Node:
 class Condition:
     """What happens to a node while it bootstraps.
 
-    `stage` is when: the chain is in that stage, and the part that it has done of it is between `after` and `before`
-    (both from 0 to 1).  `kills`: the node is killed then.  `freezes`: what it fetches from stands still from then on
-    for longer than the stall warning.  `slow`: fetching takes longer than otherwise.  `readable`: the node writes its
-    logs where, and as, the monitor reads them.
+    `stage` is when: the chain is in that stage, and has done between `after` and `before` of it (both from 0 to 1).
+    `kills`: the node is killed then.  `freezes`: its source stands still for longer than the stall warning.
+    `slow`: fetching takes longer than otherwise.  `readable`: the monitor can read the node's logs.
     """
 
     title: str
@@ -54,10 +53,10 @@ _FETCHING, _EXECUTING = ChainActivity.FETCHING, ChainActivity.EXECUTING
 _SYNCING = ChainActivity.SYNCING_STATE
 CONDITIONS = {
     "undisturbed": Condition("undisturbed"),
-    "killed-fetching": Condition("killed while fetching", _FETCHING, kills=True),
+    "killed-fetching": Condition("killed while fetching", _FETCHING, 0.1, kills=True),
     "killed-early": Condition("killed in state sync before half way", _SYNCING, 0.2, 0.5, kills=True),
     "killed-late": Condition("killed in state sync after half way", _SYNCING, 0.55, 0.8, kills=True),
-    "killed-executing": Condition("killed while executing", _EXECUTING, kills=True),
+    "killed-executing": Condition("killed while executing", _EXECUTING, 0.1, kills=True),
     "source-frozen": Condition("source frozen", freezes=True),
     "source-slow": Condition("source slow", slow=True),
     "no-logs": Condition("no logs readable", readable=False),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
+import signal
 import time
 import urllib.request
 from contextlib import closing
@@ -51,9 +53,7 @@ class Watch:
     def step(self) -> None:
         """Observe once."""
         for pid in self.tester.nodes():
-            if pid not in self.lives and (started := _started_at(pid)) is not None:
-                self.lives[pid] = Life(started, None, started)
-            if (life := self.lives.get(pid)) is not None:
+            if (life := self._life(pid)) is not None:
                 if life.connected is None and _HAS_PEERS.search(self._page("/ext/metrics")):
                     life.connected = _now()
                 life.seen = _now()
@@ -72,9 +72,13 @@ class Watch:
             if not seen or seen[-1] is not chain.activity:
                 seen.append(chain.activity)
 
-    def killed(self, pid: int) -> None:
-        """Note that a process ended just now."""
-        self.lives[pid].seen = _now()
+    def kill(self) -> None:
+        """Kill the node's process."""
+        (pid,) = self.tester.nodes()
+        life = self._life(pid)
+        os.kill(pid, signal.SIGKILL)
+        assert life is not None
+        life.seen = _now()
 
     @property
     def active_seconds(self) -> tuple[float, float]:
@@ -86,6 +90,11 @@ class Watch:
         lives = [life for life in self.lives.values() if life.started < end]
         connected = sum(min(life.seen, end) - min(life.connected or end, end) for life in lives)
         return connected, sum(min(life.seen, end) - life.started for life in lives)
+
+    def _life(self, pid: int) -> Life | None:
+        if pid not in self.lives and (started := _started_at(pid)) is not None:
+            self.lives[pid] = Life(started, None, started)
+        return self.lives.get(pid)
 
     def _page(self, path: str) -> str:
         """Return what the node answers; empty where it does not answer, or with an error."""
