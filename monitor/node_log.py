@@ -7,6 +7,7 @@ the end of each file is read, and only when the file changed.  `chain_signals` h
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import durationpy
 
 from monitor.chain_signals import CHAIN_NAME, MESSAGES, NEWER_PEER, NODE_STARTS, Meaning, Message
 from monitor.model import ChainActivity, ChainLog, NodeLog
+from monitor.node_files import open_regular
 from monitor.texts import one_line
 
 TAIL_BYTES = 64 << 10
@@ -100,17 +102,18 @@ class NodeLogs:
         """Read and understood anew only when the file changed."""
         path = self._folder / f"{name}.log"
         try:
-            status = path.stat()
-            identity = (status.st_ino, status.st_size, status.st_mtime_ns)
-            kept = self._kept.get(name)
-            if kept is None or kept.identity != identity:
-                with path.open("rb") as file:
-                    file.seek(max(0, status.st_size - TAIL_BYTES))
-                    read = file.read(TAIL_BYTES)
-                whole = read if status.st_size <= TAIL_BYTES else read.partition(b"\n")[2]
-                text, changed_at = whole.decode(errors="replace"), status.st_mtime
-                chain = chain_log_of(text, changed_at)
-                kept = self._kept[name] = _Tail(identity, text, changed_at, chain, node_log_of(text))
+            with open_regular(path, beneath=self._folder.parents[1]) as file:
+                status = os.fstat(file.fileno())
+                identity = (status.st_ino, status.st_size, status.st_mtime_ns)
+                kept = self._kept.get(name)
+                if kept is not None and kept.identity == identity:
+                    return kept
+                file.seek(max(0, status.st_size - TAIL_BYTES))
+                read = file.read(TAIL_BYTES)
+            whole = read if status.st_size <= TAIL_BYTES else read.partition(b"\n")[2]
+            text, changed_at = whole.decode(errors="replace"), status.st_mtime
+            chain = chain_log_of(text, changed_at)
+            kept = self._kept[name] = _Tail(identity, text, changed_at, chain, node_log_of(text))
         except OSError:
             return None
         return kept

@@ -158,4 +158,4 @@ class TestOrphan:
         with pytest.raises(TemporaryError) as caught:
             Orphan(path).remember(start(POLITE).pid)
 
-        assert str(caught.value) == f"{path}: cannot be written (No space left on device)"
+        assert str(caught.value) == f"{path}: cannot be written (Not a regular file, or behind a link)"

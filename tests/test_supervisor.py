@@ -256,7 +256,7 @@ def test_an_error_of_init_ends_it(machine: Machine) -> None:
     assert str(machine.failure) == "the data is not known"
 
 
-def test_a_full_volume_leaves_no_node_that_nobody_knows(
+def test_what_cannot_be_written_leaves_no_node_that_nobody_knows(
     machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The node that cannot be remembered is ended, and started again later."""
@@ -271,7 +271,9 @@ def test_a_full_volume_leaves_no_node_that_nobody_knows(
     with machine.supervised():
         eventually(lambda: remembered.exists() and not remembered.is_symlink(), "a second start")
 
-    said = f"{remembered}: cannot be written (No space left on device); it is started again in 1 s"
+    said = (
+        f"{remembered}: cannot be written (Not a regular file, or behind a link); it is started again in 1 s"
+    )
     assert said in [record.getMessage() for record in caplog.records]
     assert not any(lives(pid) for pid in machine.pids())
 

@@ -22,12 +22,14 @@ from monitor.configuration import (
     visible_setting,
 )
 from monitor.errors import ConfigurationError, MonitorError
+from monitor.node_files import open_regular
 from monitor.platforms.local import node_container
 from monitor.readings import COMPARISON
 from monitor.settings import LocalSettings, local_testers
 
 _log = logging.getLogger(__name__)
 _LOCK = "local.lock"
+_LOCK_BYTES = 20
 # AvalancheGo's own, by flag.
 _USUAL_PORTS = {"http-port": 9650, "staking-port": 9651}
 _USUAL_OPEN_FILES = 32768
@@ -84,7 +86,7 @@ def exclusively(data_dir: Path) -> Iterator[None]:
     """
     path = data_dir / _LOCK
     try:
-        opened = path.open("a+")
+        opened = open_regular(path, data_dir, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise ConfigurationError(
             f"--data-dir {data_dir} cannot be written ({error.strerror}): give another, or run as its owner"
@@ -93,13 +95,13 @@ def exclusively(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            file.seek(0)
+            process = file.read(_LOCK_BYTES).decode(errors="replace").strip()
             raise MonitorError(
-                f"{data_dir} is in use by bootstrap-monitor (process {file.read().strip()}): "
+                f"{data_dir} is in use by bootstrap-monitor (process {process}): "
                 "stop that one, or give another --data-dir"
             ) from error
         file.truncate(0)
-        file.write(str(os.getpid()))
+        file.write(str(os.getpid()).encode())
         file.flush()
         yield
 
@@ -107,7 +109,8 @@ def exclusively(data_dir: Path) -> Iterator[None]:
 def is_left(data_dir: Path) -> bool:
     """Whether `local` lived on a folder, and no process of its number is there; one in a container is not seen."""
     try:
-        os.kill(int((data_dir / _LOCK).read_text()), 0)
+        with open_regular(data_dir / _LOCK, beneath=data_dir) as file:
+            os.kill(int(file.read(_LOCK_BYTES)), 0)
     except ProcessLookupError:
         return True
     except (OSError, ValueError, OverflowError):

@@ -14,10 +14,12 @@ from pathlib import Path
 
 from monitor.errors import ConfigurationError
 from monitor.model import Build, Outcome, Reason, Run, SyncMode, Workload
+from monitor.node_files import NotRegularFileError, open_regular
 from monitor.references import ImageReference
 
 FILE_NAME = "bootstrap_test_details.txt"
 _NUMBERS = range(1, 2**31)
+_FILE_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ def recovered_run(details: Details, workload: Workload, testbed: str) -> Run | N
 
 def _current(path: Path) -> str | None:
     try:
-        return path.read_text()
-    except (FileNotFoundError, UnicodeDecodeError):
+        with open_regular(path, beneath=path.parent) as file:
+            return file.read(_FILE_BYTES).decode()
+    except (FileNotFoundError, NotRegularFileError, UnicodeDecodeError):
         return None

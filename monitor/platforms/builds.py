@@ -88,7 +88,8 @@ class BuildStore:
         self._folder.mkdir(parents=True, exist_ok=True)
         aside = self._folder / ".new"
         hashed = hashlib.sha256()
-        with executable.open("rb") as source, aside.open("wb") as copy:
+        aside.unlink(missing_ok=True)
+        with executable.open("rb") as source, aside.open("xb") as copy:
             while chunk := source.read(_CHUNK_BYTES):
                 hashed.update(chunk)
                 copy.write(chunk)

@@ -17,6 +17,7 @@ from monitor.configuration import configuration_of, visible_setting
 from monitor.decide.announcements import Announcement
 from monitor.errors import ConfigurationError, TemporaryError
 from monitor.model import Build, NodeExit, NodeProcess, SyncMode, Versions, Workload
+from monitor.node_files import NotRegularFileError, open_regular
 from monitor.node_log import TAIL_BYTES
 from monitor.platforms.builds import REPOSITORY
 from monitor.pods import Container, EnvironmentVariable
@@ -25,6 +26,7 @@ from monitor.references import ImageReference
 NODE_LOG = "node.log"
 CRASH_LOOP = "CrashLoopBackOff"  # as a cluster calls it
 _OWN_FLAGS = ("--data-dir", "--db-dir")
+_FILE_BYTES = 64 << 10
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +98,9 @@ class LocalPlatform:
         )
         aside = self._file.with_suffix(".new")
         try:
-            aside.write_text(text)
+            aside.unlink(missing_ok=True)
+            with aside.open("x") as file:
+                file.write(text)
             aside.replace(self._file)
         except OSError as error:
             raise TemporaryError(f"{self._file}: cannot be written ({error.strerror})") from error
@@ -121,7 +125,8 @@ class LocalPlatform:
     def last_words(self) -> str:
         """The end of what the node printed."""
         try:
-            with (self._file.parent / NODE_LOG).open("rb") as file:
+            folder = self._file.parent
+            with open_regular(folder / NODE_LOG, beneath=folder) as file:
                 file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
                 return file.read(TAIL_BYTES).decode(errors="replace")
         except OSError:
@@ -154,7 +159,8 @@ class LocalPlatform:
 
     def _read(self) -> Mapping[str, str]:
         try:
-            found = json.loads(self._file.read_text())
-        except (FileNotFoundError, ValueError):
+            with open_regular(self._file, beneath=self._file.parent) as file:
+                found = json.loads(file.read(_FILE_BYTES))
+        except (FileNotFoundError, NotRegularFileError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}

@@ -12,9 +12,11 @@ import time
 from pathlib import Path
 
 from monitor.errors import TemporaryError
+from monitor.node_files import open_regular
 
 ORPHAN_STOP_SECONDS = 10.0
 _STEP_SECONDS = 0.05
+_FILE_BYTES = 4 << 10
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +50,8 @@ class Orphan:
             TemporaryError: that cannot be written down.
         """
         try:
-            self._path.write_text(json.dumps({"pid": pid, "start": _start_of(pid)}))
+            with open_regular(self._path, self._path.parent, os.O_RDWR | os.O_CREAT | os.O_TRUNC) as file:
+                file.write(json.dumps({"pid": pid, "start": _start_of(pid)}).encode())
         except OSError as error:
             raise TemporaryError(f"{self._path}: cannot be written ({error.strerror})") from error
 
@@ -59,7 +62,8 @@ class Orphan:
     def end(self) -> None:
         """End the process that a killed monitor left behind, if it still runs."""
         try:
-            found = json.loads(self._path.read_text())
+            with open_regular(self._path, beneath=self._path.parent) as file:
+                found = json.loads(file.read(_FILE_BYTES))
             pid, start = int(found["pid"]), found["start"]
         except (OSError, ValueError, KeyError, TypeError):
             return

@@ -6,6 +6,7 @@ What the kubelet does for the containers of a pod, for a child on this machine.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import subprocess
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from monitor.errors import MonitorError, TemporaryError
 from monitor.model import Build, Workload
+from monitor.node_files import open_regular
 from monitor.platforms.builds import BuildStore
 from monitor.platforms.local import NODE_LOG, LocalPlatform
 from monitor.platforms.processes import Orphan, end_group, end_process
@@ -27,6 +29,7 @@ NODE_STOP_SECONDS = 30.0
 LAST_LINE_CHARACTERS = 200
 NODE_LOG_BYTES = 8 * 2**20
 CANNOT_BE_RUN = 126  # as a shell has it
+_APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +118,7 @@ class Supervisor:
         folder.mkdir(exist_ok=True)
         waited = 0.0
         try:
-            log = _node_log(self._data_dir / NODE_LOG).open("ab")
+            log = open_regular(_node_log(self._data_dir / NODE_LOG), self._data_dir, _APPENDING)
         except OSError as error:
             raise TemporaryError(
                 f"{self._data_dir}/{NODE_LOG}: cannot be written ({error.strerror})"
