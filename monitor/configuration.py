@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.errors import ConfigurationError
+from monitor.json_text import json_text, json_value
 from monitor.model import SyncMode
 from monitor.networks import C_CHAIN_IDS, canonical_network
 from monitor.node_command import node_command
@@ -262,8 +262,8 @@ def _decode(text: str, where: str) -> bytes:
 
 def _json_object(text: bytes, where: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        found = json_value(text)
+    except ValueError as error:
         raise ConfigurationError(f"{where} holds no JSON ({error}): mend it") from error
     if not isinstance(found, dict):
         raise ConfigurationError(f"{where} holds no JSON object but {type(found).__name__}: mend it")
@@ -328,7 +328,7 @@ class _Settings:
             key = name.removeprefix("AVAGO_").lower().replace("_", "-")
             if name.startswith("AVAGO_") and not _IRRELEVANT.fullmatch(key):
                 relevant.setdefault(key, value)
-        return hashlib.sha256(json.dumps(sorted(relevant.items())).encode()).hexdigest()[:16]
+        return hashlib.sha256(json_text(sorted(relevant.items())).encode()).hexdigest()[:16]
 
     def _files(self) -> Iterator[str]:
         for key in _FILE_KEYS:

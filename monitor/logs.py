@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -10,6 +9,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
+from monitor.json_text import json_text
 from monitor.texts import printable
 
 LogFormat = Literal["auto", "plain", "colors", "json"]
@@ -81,4 +81,4 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry | _fields(record), default=str)
+        return json_text(entry | _fields(record), default=str)

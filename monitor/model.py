@@ -7,11 +7,12 @@ seconds since the Unix epoch (`*_at`), lengths are seconds (`*_seconds`), sizes 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from monitor.json_text import json_object, json_text
 
 # The kubelet's word for a container that it starts again after a pause, and its state until it says so.
 CRASH_LOOPING = frozenset({"CrashLoopBackOff", "Completed", "Error", "OOMKilled"})
@@ -107,8 +108,8 @@ class Versions:
         Raises:
             ValueError: it is no such JSON; the message says what is missing.
         """
-        found = json.loads(text)
-        if not isinstance(found, dict) or "application" not in found:
+        found = json_object(text)
+        if "application" not in found:
             raise ValueError('no JSON object with an "application"')
         try:
             rpcchainvm = int(found.get("rpcchainvm", 0))
@@ -124,7 +125,7 @@ class Versions:
 
     def to_json(self) -> str:
         """The same JSON on one line, as the annotation holds it."""
-        return json.dumps(
+        return json_text(
             {
                 "application": self.application,
                 "database": self.database,

@@ -7,7 +7,6 @@ nothing at all is `NodeSilent`, and one whose port is closed is `NodeDown`.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import time
@@ -24,6 +23,7 @@ from urllib3.exceptions import HTTPError, LocationValueError, NewConnectionError
 from monitor.bounded_http import BoundedPool, Bounds, body_of
 from monitor.chain_signals import CHAIN_NAME, COUNTERS, QUEUED_BLOCKS, Counter, Merge
 from monitor.errors import ConfigurationError
+from monitor.json_text import json_object, json_text
 from monitor.model import (
     HealthReport,
     NodeAnswering,
@@ -188,17 +188,16 @@ def _refused(error: BaseException) -> bool:
 
 
 def _rpc_body(method: str) -> bytes:
-    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": {}}).encode()
+    return json_text({"jsonrpc": "2.0", "id": 1, "method": method, "params": {}}).encode()
 
 
 def _json_object(answer: _Answer | None, *statuses: int) -> Mapping[str, Any] | None:
     if answer is None or answer.status not in statuses:
         return None
     try:
-        found = json.loads(answer.body)
-    except (ValueError, RecursionError):
+        return json_object(answer.body)
+    except ValueError:
         return None
-    return found if isinstance(found, dict) else None
 
 
 def _health(answer: _Answer | None) -> HealthReport | None:

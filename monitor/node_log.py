@@ -6,7 +6,6 @@ the end of each file is read, and only when the file changed.  `chain_signals` h
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -17,6 +16,7 @@ from typing import NamedTuple
 import durationpy
 
 from monitor.chain_signals import CHAIN_NAME, MESSAGES, NEWER_PEER, NODE_STARTS, Meaning, Message
+from monitor.json_text import json_object, json_text
 from monitor.model import ChainActivity, ChainLog, NodeLog
 from monitor.node_files import open_regular
 from monitor.texts import one_line
@@ -232,7 +232,10 @@ def _json_line(line: str) -> _Line | None:
     if not isinstance(said, str) or not isinstance(time, str) or not isinstance(level, str):
         return None
     fields = {name: value for name, value in found.items() if name not in _JSON_KEYS}
-    said = said.strip() + (f" {json.dumps(fields)}" if fields else "")
+    try:
+        said = said.strip() + (f" {json_text(fields)}" if fields else "")
+    except ValueError:  # an infinite number
+        return None
     return _Line(time, level.upper(), _message_of(said), said)
 
 
@@ -252,10 +255,9 @@ def _fields_of(said: str) -> Mapping[str, object]:
 
 def _fields(text: str) -> Mapping[str, object]:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        return json_object(text)
+    except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _ratio(fields: Mapping[str, object]) -> float | None:

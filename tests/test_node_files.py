@@ -244,7 +244,7 @@ ALLOWED = {
     "platforms/processes.py": {
         "Path(f'/proc/{pid}/stat').read_text()": KERNEL,
     },
-    "registry/credentials.py": {"self._path.read_bytes()": PERSON},
+    "registry/credentials.py": {"self._path.open('rb')": PERSON},
     "volume.py": {
         "os.open(self._data_dir, os.O_RDONLY)": "the volume itself",
         "os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)": "a folder, which is only measured",

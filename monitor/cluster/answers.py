@@ -6,20 +6,20 @@ success is an error, told apart by what helps.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote
 
 from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, TemporaryError
+from monitor.json_text import json_object
 from monitor.model import JsonObject
 
 _METHODS = {"get": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
 _GROUPS = {"statefulsets": "apps", "selfsubjectaccessreviews": "authorization.k8s.io"}
 _CONTENT_TYPES = {"patch": "application/strategic-merge-patch+json"}
 _MESSAGE_LENGTH = 400
+_OBJECT_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +86,9 @@ class Answer:
     def message(self) -> str:
         """What it says for people: the `message` of a Status, on one line."""
         try:
-            found = json.loads(self.body)
+            text = json_object(self.body, _OBJECT_BYTES).get("message")
         except ValueError:
-            found = None
-        text = found.get("message") if isinstance(found, dict) else None
+            text = None
         return one_line(str(text) if text else self.body.decode(errors="replace"))
 
     @property
@@ -105,19 +104,13 @@ class Answer:
             TemporaryError: it holds none, so something other than an API server answered.
         """
         try:
-            found: Any = json.loads(self.body)
+            return json_object(self.body, _OBJECT_BYTES)
         except ValueError as error:
-            raise self._no_object() from error
-        if not isinstance(found, dict):
-            raise self._no_object()
-        return found
-
-    def _no_object(self) -> TemporaryError:
-        return TemporaryError(
-            "the API server answered with no JSON object but "
-            f"{one_line(self.body[:80].decode(errors='replace'))!r}: "
-            "does something else answer at its address?"
-        )
+            raise TemporaryError(
+                "the API server answered with no JSON object but "
+                f"{one_line(self.body[:80].decode(errors='replace'))!r}: "
+                "does something else answer at its address?"
+            ) from error
 
 
 class UnavailableError(TemporaryError):

@@ -5,7 +5,6 @@ The pool would retry everything three times without a pause; what is repeated, a
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from monitor.cluster.access import Access
 from monitor.cluster.answers import Answer, Call, UnavailableError, checked, one_line
+from monitor.json_text import json_text
 
 Pause = Callable[[float], bool]
 """Waits for so many seconds; true once the program is to end, such as `threading.Event().wait`."""
@@ -79,7 +79,7 @@ class Connection:
         headers = {"Accept": "application/json, */*", "User-Agent": "bootstrap-monitor"}
         body = None
         if call.body is not None:
-            headers["Content-Type"], body = call.content_type, json.dumps(call.body)
+            headers["Content-Type"], body = call.content_type, json_text(call.body)
         query = f"?{urlencode(call.query)}" if call.query else ""
         try:
             if authorization := self._access.authorization():

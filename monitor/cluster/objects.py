@@ -5,12 +5,12 @@ Fields that an object may lack are read as empty: the API server leaves out what
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.errors import ConfigurationError
+from monitor.json_text import json_object, json_text
 from monitor.model import Build, JsonObject, Versions
 from monitor.pods import (
     Container,
@@ -134,7 +134,7 @@ def versions_annotation(build: Build) -> str:
     """What a build reports, and of which image that is: who pins another by hand leaves the annotation."""
     if build.versions is None:
         return ""
-    return json.dumps({**json.loads(build.versions.to_json()), _IMAGE_KEY: build.image})
+    return json_text({**json_object(build.versions.to_json()), _IMAGE_KEY: build.image})
 
 
 def annotated_versions(annotation: str, image: str) -> Versions | None:
@@ -146,7 +146,7 @@ def annotated_versions(annotation: str, image: str) -> Versions | None:
     if not annotation.strip():
         return None
     versions = Versions.parse(annotation)
-    return versions if json.loads(annotation).get(_IMAGE_KEY, image) == image else None
+    return versions if json_object(annotation).get(_IMAGE_KEY, image) == image else None
 
 
 def _owner(metadata: JsonObject) -> tuple[str, str]:

@@ -6,7 +6,6 @@ goes by the pod's specification, the claim, and what the tester's monitor answer
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,6 +17,7 @@ from monitor.checks.given import Given, given_by, settings_findings
 from monitor.cluster import Cluster, StatefulSet
 from monitor.commands.vantage import asked_registry, seen_from_elsewhere, seen_inside
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
+from monitor.json_text import json_text
 from monitor.platforms.own_containers import node_container
 from monitor.pods import Container, Pod
 from monitor.settings import CheckSettings
@@ -52,7 +52,7 @@ def run_check(
             sleep(min(_AGAIN_SECONDS, ends_at - clock()))
             found = tuple(Check(settings, cluster).findings())
     if settings.json_output:
-        print(json.dumps({"ok": _ok(found), "checks": [each.to_json() for each in found]}, indent=2))
+        print(json_text({"ok": _ok(found), "checks": [each.to_json() for each in found]}, indent=2))
     else:
         print("\n".join(each.text() for each in found))
     return int(not _ok(found))

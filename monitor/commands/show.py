@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from monitor.api import run_json, status_json
 from monitor.commands.local_folder import is_left
 from monitor.errors import ConfigurationError, MonitorError
+from monitor.json_text import json_text
 from monitor.ledger import LEDGER_FILE, Ledger, open_read_only
 from monitor.lines import run_lines, status_lines
 from monitor.settings import HistorySettings, ShowSettings, StatusSettings, local_testers
@@ -27,7 +27,7 @@ def run_status(settings: StatusSettings) -> int:
     ledger = open_read_only(folder)
     status = status_of(ledger.snapshot(RESULTS_SHOWN + 1), time.time())
     if settings.json_output:
-        print(json.dumps(status_json(status), indent=2))
+        print(json_text(status_json(status), indent=2))
         return 0
     for line in status_lines(status, is_left=is_left(folder)):
         print(printable(line))
@@ -51,7 +51,7 @@ def run_history(settings: HistorySettings) -> int:
         return _export(ledger, settings.export_file)
     runs = ledger.runs(HISTORY_SHOWN)
     if settings.json_output:
-        print(json.dumps([run_json(run) for run in runs], indent=2))
+        print(json_text([run_json(run) for run in runs], indent=2))
     elif not runs:
         print("no run yet")
     else:
@@ -105,7 +105,7 @@ def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
         raise MonitorError(f"there is no run {number}: history lists those that there are")
     if as_json:
         found = run_json(run) | {"evidence": evidence.text if evidence else None}
-        print(json.dumps(found, indent=2))
+        print(json_text(found, indent=2))
         return 0
     for line in run_lines(run, evidence):
         print(printable(line))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,6 +18,7 @@ from monitor.checks.given import Given
 from monitor.commands.registry import registry_options
 from monitor.configuration import NodeConfiguration, configuration_of
 from monitor.errors import ConfigurationError, MonitorError
+from monitor.json_text import json_value
 from monitor.ledger import LEDGER_FILE, open_read_only
 from monitor.node import NodeClient
 from monitor.pods import Container, Pod
@@ -121,7 +121,7 @@ def monitor_answer(host: str, port: int, seconds: float = _MONITOR_SECONDS) -> M
         try:
             ready, _ = ask("/-/ready")
             status, body = ask("/api/v1/status")
-            found = json.loads(body)
+            found = json_value(body, _MONITOR_BYTES)
         except (HTTPError, OSError, ValueError) as error:
             return str(error)
     if status != HTTPStatus.OK or not isinstance(found, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 
 from monitor.errors import ConfigurationError
+from monitor.json_text import json_text
 from monitor.model import Build, Outcome, Reason, Run, SyncMode, Versions
 from monitor.networks import canonical_network
 from monitor.references import ImageReference
@@ -39,7 +39,7 @@ def _network(name: str) -> str:
 
 
 def _versions(found: dict[str, Any]) -> dict[str, Any]:
-    Versions.parse(json.dumps(found))
+    Versions.parse(json_text(found))
     return found
 
 
@@ -138,7 +138,7 @@ class ArchivedRun(_Written):
     @property
     def build(self) -> Build:
         """Its build."""
-        versions = Versions.parse(json.dumps(self.versions)) if self.versions else None
+        versions = Versions.parse(json_text(self.versions)) if self.versions else None
         return Build(self.image, frozenset(self.digests), versions)
 
     def is_same(self, other: Run) -> bool:
@@ -195,7 +195,7 @@ def read(lines: Iterable[str], where: str) -> list[ArchivedRun]:
 
 
 def _line(written: _Written) -> str:
-    return json.dumps(written.model_dump(mode="json", by_alias=True))
+    return json_text(written.model_dump(mode="json", by_alias=True))
 
 
 def _reason(error: ValidationError) -> str:

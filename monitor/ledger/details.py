@@ -6,13 +6,13 @@ The Go monitor reads `image` and `startTime` and ignores the rest (avalanchego
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from monitor.errors import ConfigurationError
+from monitor.json_text import json_object, json_text
 from monitor.model import Build, Outcome, Reason, Run, SyncMode, Workload
 from monitor.node_files import NotRegularFileError, open_regular
 from monitor.references import ImageReference
@@ -39,7 +39,7 @@ def write_details(path: Path, run: Run) -> None:
     """Replace the file in one step, so that a kill leaves the old one or the new one."""
     if run.started_at is None:
         return
-    text = json.dumps(
+    text = json_text(
         {
             "image": run.build.image,
             "startTime": datetime.fromtimestamp(run.started_at, UTC).isoformat().replace("+00:00", "Z"),
@@ -71,7 +71,7 @@ def read_details(path: Path) -> Details | None:
     if text is None:
         return None
     try:
-        found = json.loads(text)
+        found = json_object(text)
         image, network, number = str(found["image"]), found.get("network"), int(found.get("run", 1))
         if not isinstance(network, str | None) or number not in _NUMBERS:
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from dataclasses import replace
 from typing import assert_never
@@ -18,6 +17,7 @@ from monitor.decide.vocabulary import (
     RecordIntervention,
     ResumeRun,
 )
+from monitor.json_text import json_text, json_value
 from monitor.ledger import rows
 from monitor.model import AttemptCause, Build, Counts, Instant, Outcome, RequestKind, Run, Workload
 from monitor.observed_time import opened
@@ -51,7 +51,7 @@ def write(connection: sqlite3.Connection, record: Record, now: Instant, testbed:
         case IssueToken():
             connection.execute(
                 "INSERT OR REPLACE INTO readings VALUES ('adopt_token', ?, ?)",
-                (json.dumps({"token": record.token}), now.wall),
+                (json_text({"token": record.token}), now.wall),
             )
         case _:
             assert_never(record)
@@ -137,7 +137,7 @@ def _with_known_digests(connection: sqlite3.Connection, build: Build) -> Build:
         f"UNION SELECT digests FROM attempts WHERE {rows.SAME_BUILD}",
         (asked, asked),
     ).fetchall()
-    return replace(build, digests=build.digests.union(*(json.loads(row["digests"]) for row in found)))
+    return replace(build, digests=build.digests.union(*(json_value(row["digests"]) for row in found)))
 
 
 def _begin_run(connection: sqlite3.Connection, workload: Workload, now: Instant) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from monitor.json_text import json_object, json_text, json_value
 from monitor.model import (
     Attempt,
     AttemptCause,
@@ -36,7 +36,7 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 def digests_text(digests: Iterable[str]) -> str:
     """Digests as the column `digests` has them, and as `SAME_BUILD` asks for them."""
-    return json.dumps(sorted(digests))
+    return json_text(sorted(digests))
 
 
 def build_columns(build: Build) -> dict[str, Any]:
@@ -51,17 +51,17 @@ def build_columns(build: Build) -> dict[str, Any]:
 def build_of(row: sqlite3.Row) -> Build:
     """The build of a row with those columns."""
     versions = Versions.parse(row["versions"]) if row["versions"] else None
-    return Build(row["image"], frozenset(json.loads(row["digests"])), versions)
+    return Build(row["image"], frozenset(json_value(row["digests"])), versions)
 
 
 def books_text(books: Bookkeeping) -> str:
     """The books as JSON."""
-    return json.dumps(asdict(books))
+    return json_text(asdict(books))
 
 
 def books_of(text: str) -> Bookkeeping:
     """The books back; what a newer or older monitor wrote otherwise is left out or has its default."""
-    found = json.loads(text)
+    found = json_object(text)
     try:
         return _books_codec().validate_python(found)
     except ValidationError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from monitor.decide.vocabulary import Intervention, Record
 from monitor.errors import TemporaryError
+from monitor.json_text import json_text, json_value
 from monitor.ledger import records, rows
 from monitor.ledger.details import FILE_NAME, write_details
 from monitor.ledger.reserve import NO_SPACE, give_up_part, keep_reserve
@@ -260,7 +260,7 @@ class Ledger:
         """What was read last under that name."""
         with self._reading() as connection:
             row = connection.execute("SELECT value, read_at FROM readings WHERE name = ?", (name,)).fetchone()
-        return Reading(json.loads(row["value"]), row["read_at"]) if row else None
+        return Reading(json_value(row["value"]), row["read_at"]) if row else None
 
     def counts(self, run: Run) -> Counts:
         """The run's counters so far."""
@@ -313,7 +313,7 @@ class Ledger:
                 connection.execute(
                     "INSERT INTO readings VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
                     "SET value = excluded.value, read_at = excluded.read_at",
-                    (name, json.dumps(value), now.wall),
+                    (name, json_text(value), now.wall),
                 )
             if books is not None:
                 records.write_books(connection, books, counts)
@@ -345,7 +345,7 @@ class Ledger:
         runs = self.runs(most_runs)
         with self._reading() as connection:
             found = connection.execute("SELECT * FROM readings").fetchall()
-        readings = {row["name"]: Reading(json.loads(row["value"]), row["read_at"]) for row in found}
+        readings = {row["name"]: Reading(json_value(row["value"]), row["read_at"]) for row in found}
         alike = _tested_now(readings.get("configuration"), runs[0] if runs else None)
         successes = self._runs(f"outcome = ? AND {_ALIKE}", 1, (Outcome.SUCCEEDED, *alike))
         after = successes[0].number if successes else 0

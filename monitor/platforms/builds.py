@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.model import Build, Versions
+from monitor.platforms.processes import end_group
 from monitor.references import ImageReference
 
 STABLE_SECONDS = 1.0
 VERSIONS_SECONDS = 30.0
+VERSIONS_BYTES = 64 << 10
 VERSIONS_TRIES = 3
 BUILDS_KEPT = 5
 BUILDS_FOLDER = "builds"
@@ -155,14 +158,7 @@ class FileSource:
         """What the build reports; unknown after three tries, which is no reason to stop."""
         tries = self._tries[build.image] = self._tries.get(build.image, 0) + 1
         try:
-            answer = subprocess.run(  # noqa: S603 - asking the build is what this is for
-                [self._builds.path(build), "--version-json"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=VERSIONS_SECONDS,
-                check=True,
-            )
-            return Versions.parse(answer.stdout.decode())
+            return Versions.parse(_printed([self._builds.path(build), "--version-json"]).decode())
         except OSError as error:
             raise ConfigurationError(
                 f"{self._executable} cannot be run ({error.strerror}): give a program of this machine"
@@ -173,6 +169,45 @@ class FileSource:
                     f"{self._executable} --version-json gives no versions ({_reason(error)})"
                 ) from error
             return None
+
+
+def _printed(command: Sequence[str | Path]) -> bytes:
+    """Return what a program prints on standard output.
+
+    Raises:
+        OSError: the program cannot be run.
+        SubprocessError: the program fails, or runs for longer than `VERSIONS_SECONDS`.
+        ValueError: the program prints more than `VERSIONS_BYTES`.
+    """
+    late = threading.Event()
+    with subprocess.Popen(  # noqa: S603 - asking the build is what this is for
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        process_group=0,
+    ) as child:
+
+        def end_late() -> None:
+            late.set()
+            end_group(child.pid)
+
+        timer = threading.Timer(VERSIONS_SECONDS, end_late)
+        timer.start()
+        try:
+            printed = child.stdout.read(VERSIONS_BYTES + 1) if child.stdout else b""
+            if len(printed) > VERSIONS_BYTES:
+                end_group(child.pid)
+            code = child.wait()
+        finally:
+            timer.cancel()
+    if late.is_set():
+        raise subprocess.TimeoutExpired(command, VERSIONS_SECONDS)
+    if len(printed) > VERSIONS_BYTES:
+        raise ValueError(f"it prints more than {VERSIONS_BYTES} bytes")
+    if code:
+        raise subprocess.CalledProcessError(code, command)
+    return printed
 
 
 def _reason(error: Exception) -> str:

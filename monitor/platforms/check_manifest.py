@@ -7,13 +7,13 @@ neither its labels (no controller or Service takes it for a node) nor a token.
 from __future__ import annotations
 
 import hashlib
-import json
 import posixpath
 import re
 from collections.abc import Mapping
 
 from monitor.cluster.gateway import listing
 from monitor.errors import ConfigurationError, TemporaryError
+from monitor.json_text import json_objects_in, json_text
 from monitor.model import JsonObject, Versions
 
 _SUFFIX = "-version-check"
@@ -97,14 +97,9 @@ def parse_versions(log: str) -> Versions:
     Raises:
         ValueError: there are none.
     """
-    decoder = json.JSONDecoder()
-    for brace in re.finditer(r"\{", log):
-        try:
-            found, _ = decoder.raw_decode(log, brace.start())
-        except (ValueError, RecursionError):
-            continue
+    for found in json_objects_in(log):
         if "application" in found:
-            return Versions.parse(json.dumps(found))
+            return Versions.parse(json_text(found))
     raise ValueError(f"its log holds no versions but {log[:120].strip()!r}")
 
 

@@ -6,7 +6,6 @@ kubelet does, `supervisor` does.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from monitor.configuration import configuration_of, visible_setting
 from monitor.decide.announcements import Announcement
 from monitor.errors import ConfigurationError, TemporaryError
+from monitor.json_text import json_object, json_text
 from monitor.model import Build, NodeExit, NodeProcess, SyncMode, Versions, Workload
 from monitor.node_files import NotRegularFileError, open_regular
 from monitor.node_log import TAIL_BYTES
@@ -93,7 +93,7 @@ class LocalPlatform:
 
     def pin(self, build: Build) -> None:
         """Set it, in one step."""
-        text = json.dumps(
+        text = json_text(
             {"image": build.image, "versions": build.versions.to_json() if build.versions else None}
         )
         aside = self._file.with_suffix(".new")
@@ -160,7 +160,6 @@ class LocalPlatform:
     def _read(self) -> Mapping[str, str]:
         try:
             with open_regular(self._file, beneath=self._file.parent) as file:
-                found = json.loads(file.read(_FILE_BYTES))
+                return json_object(file.read(_FILE_BYTES))
         except (FileNotFoundError, NotRegularFileError, ValueError):
             return {}
-        return found if isinstance(found, dict) else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -12,6 +11,7 @@ import time
 from pathlib import Path
 
 from monitor.errors import TemporaryError
+from monitor.json_text import json_object, json_text
 from monitor.node_files import open_regular
 
 ORPHAN_STOP_SECONDS = 10.0
@@ -51,7 +51,7 @@ class Orphan:
         """
         try:
             with open_regular(self._path, self._path.parent, os.O_RDWR | os.O_CREAT | os.O_TRUNC) as file:
-                file.write(json.dumps({"pid": pid, "start": _start_of(pid)}).encode())
+                file.write(json_text({"pid": pid, "start": _start_of(pid)}).encode())
         except OSError as error:
             raise TemporaryError(f"{self._path}: cannot be written ({error.strerror})") from error
 
@@ -63,7 +63,7 @@ class Orphan:
         """End the process that a killed monitor left behind, if it still runs."""
         try:
             with open_regular(self._path, beneath=self._path.parent) as file:
-                found = json.loads(file.read(_FILE_BYTES))
+                found = json_object(file.read(_FILE_BYTES))
             pid, start = int(found["pid"]), found["start"]
         except (OSError, ValueError, KeyError, TypeError):
             return

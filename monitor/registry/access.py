@@ -8,13 +8,11 @@ be a registry's though their host is another, and to the host that `--registry-a
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from monitor.json_text import json_object
 from monitor.registry.challenges import Challenge, challenges_of
 from monitor.registry.credentials import Credentials, CredentialsFile
 from monitor.registry.errors import RegistryError
@@ -169,10 +167,9 @@ def _is_private(url: str) -> bool:
 
 def _parsed(body: bytes, host: str) -> tuple[str, float]:
     try:
-        found: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        found = None
-    fields = found if isinstance(found, dict) else {}
+        fields = json_object(body)
+    except ValueError:
+        fields = {}
     token = fields.get("token") or fields.get("access_token")
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise RegistryError(f"the token service {host} gives no token that can be used")
@@ -182,7 +179,5 @@ def _parsed(body: bytes, host: str) -> tuple[str, float]:
 def _seconds_of(expires_in: object) -> float:
     """For how long a token is good; what is no sensible number is the shortest time that there is."""
     if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
-        return _SHORTEST_SECONDS
-    if isinstance(expires_in, float) and math.isnan(expires_in):
         return _SHORTEST_SECONDS
     return float(min(max(expires_in, _SHORTEST_SECONDS), _LONGEST_SECONDS))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from monitor.errors import ConfigurationError
+from monitor.json_text import json_value
 from monitor.registry.places import Place, canonical
 
 _FILE_BYTES = 1 << 20
@@ -79,11 +79,11 @@ class CredentialsFile:
         if self._path is None:
             return {}
         try:
-            small = self._path.stat().st_size <= _FILE_BYTES
-            found = json.loads(self._path.read_bytes()) if small else None
+            with self._path.open("rb") as file:
+                found = json_value(file.read(_FILE_BYTES + 1), _FILE_BYTES)
         except OSError as error:
             raise ConfigurationError(f"{self._path} cannot be read ({error.strerror})") from error
-        except (ValueError, RecursionError):
+        except ValueError:
             found = None
         if not isinstance(found, dict) or not isinstance(found.get("auths"), dict | None):
             raise ConfigurationError(f"{self._path} is no Docker configuration: it must be JSON with auths")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import platform
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from monitor.json_text import json_value
 from monitor.registry.errors import RegistryError
 
 MANIFEST_BYTES = 4 << 20  # what registries take at most
@@ -59,8 +59,8 @@ def children_of(body: bytes, own_architecture: str) -> frozenset[str]:
         RegistryError: it is no manifest.
     """
     try:
-        manifest = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        manifest = json_value(body)
+    except ValueError as error:
         raise RegistryError("its manifest is no JSON") from error
     if not isinstance(manifest, dict) or not ({"manifests", "config"} & manifest.keys()):
         raise RegistryError("its manifest is neither that of an image nor an index")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from monitor.api import run_json, status_json
 from monitor.errors import MonitorError
+from monitor.json_text import json_text
 from monitor.model import Evidence, Outcome, Run
 from monitor.view import Status
 from monitor.web.page import CONTENT_SECURITY_POLICY, page
@@ -121,4 +121,4 @@ def _ok_if(good: bool) -> HTTPStatus:  # noqa: FBT001 - the flag itself
 
 
 def _json(value: object) -> Answer:
-    return Answer(HTTPStatus.OK, "application/json", json.dumps(value, indent=2).encode() + b"\n", {})
+    return Answer(HTTPStatus.OK, "application/json", json_text(value, indent=2).encode() + b"\n", {})

@@ -1,0 +1,82 @@
+"""JSON, read from text that others wrote and written so that every reader takes it.
+
+The reader accepts what RFC 8259 allows, up to a size and a depth.  Whatever it refuses is a `ValueError`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+MOST_BYTES = 4 << 20
+# Half of a pair, which can be neither printed nor stored, has an escape like this one in its JSON.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def json_value(text: str | bytes, most_bytes: int = MOST_BYTES) -> Any:  # noqa: ANN401 - JSON holds any value
+    """Return the value that a text of JSON holds.
+
+    Raises:
+        ValueError: the text is not JSON, is larger than `most_bytes`, is nested too deeply, or holds text that
+            is not Unicode.
+    """
+    if len(text) > most_bytes:
+        raise ValueError(f"it is larger than {most_bytes} bytes")
+    if isinstance(text, bytes):
+        text = text.decode("utf-8-sig")
+    try:
+        return _unicode(json.loads(text, parse_constant=_refused), text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def json_object(text: str | bytes, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+    """Return the object that a text of JSON holds.
+
+    Raises:
+        ValueError: the text is not JSON as `json_value` takes it, or holds something other than an object.
+    """
+    found = json_value(text, most_bytes)
+    if not isinstance(found, dict):
+        raise ValueError(f"it is not a JSON object but {type(found).__name__}")  # noqa: TRY004 - one error for all
+    return found
+
+
+def json_objects_in(text: str) -> Iterator[dict[str, Any]]:
+    """Yield each JSON object within a text that holds other things too, up to one that is nested too deeply."""
+    decoder = json.JSONDecoder(parse_constant=_refused)
+    for brace in re.finditer(r"\{", text):
+        try:
+            found, end = decoder.raw_decode(text, brace.start())
+            yield _unicode(found, text[brace.start() : end])
+        except ValueError:
+            continue
+        except RecursionError:
+            return  # each brace within it would be another try as long as this one
+
+
+def json_text(
+    value: object, *, indent: int | None = None, default: Callable[[object], object] | None = None
+) -> str:
+    """Return a value as JSON; `default` makes another value of what JSON does not have.
+
+    Raises:
+        ValueError: a number in it is infinite or not a number, or it is nested too deeply.
+    """
+    try:
+        return json.dumps(value, indent=indent, default=default, allow_nan=False)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _refused(constant: str) -> object:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _unicode(found: Any, text: str) -> Any:  # noqa: ANN401 - JSON holds any value
+    """Return the value, once all text in it can be encoded."""
+    if not text.isascii() or _SURROGATE.search(text):
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
