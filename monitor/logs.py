@@ -9,8 +9,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
+from monitor.foreign_text import printable
 from monitor.json_text import json_text
-from monitor.texts import printable
 
 LogFormat = Literal["auto", "plain", "colors", "json"]
 

@@ -12,10 +12,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from monitor.foreign_text import one_line
 from monitor.json_text import json_object, json_text
 
 # The kubelet's word for a container that it starts again after a pause, and its state until it says so.
 CRASH_LOOPING = frozenset({"CrashLoopBackOff", "Completed", "Error", "OOMKilled"})
+
+
+_VERSION_CHARACTERS = 100
 
 
 class SyncMode(StrEnum):
@@ -116,11 +120,11 @@ class Versions:
         except (TypeError, OverflowError) as error:
             raise ValueError(f'"rpcchainvm" is no number ({error})') from error
         return cls(
-            application=str(found["application"]),
-            database=str(found.get("database", "")),
+            application=one_line(str(found["application"]), _VERSION_CHARACTERS),
+            database=one_line(str(found.get("database", "")), _VERSION_CHARACTERS),
             rpcchainvm=rpcchainvm,
-            commit=str(found.get("commit", "")),
-            go=str(found.get("go", "")),
+            commit=one_line(str(found.get("commit", "")), _VERSION_CHARACTERS),
+            go=one_line(str(found.get("go", "")), _VERSION_CHARACTERS),
         )
 
     def to_json(self) -> str:

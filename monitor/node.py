@@ -23,6 +23,7 @@ from urllib3.exceptions import HTTPError, LocationValueError, NewConnectionError
 from monitor.bounded_http import BoundedPool, Bounds, body_of
 from monitor.chain_signals import CHAIN_NAME, COUNTERS, QUEUED_BLOCKS, Counter, Merge
 from monitor.errors import ConfigurationError
+from monitor.foreign_text import one_line
 from monitor.json_text import json_object, json_text
 from monitor.model import (
     HealthReport,
@@ -33,7 +34,6 @@ from monitor.model import (
     NodeReading,
     NodeSilent,
 )
-from monitor.texts import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -16,10 +16,10 @@ from typing import NamedTuple
 import durationpy
 
 from monitor.chain_signals import CHAIN_NAME, MESSAGES, NEWER_PEER, NODE_STARTS, Meaning, Message
+from monitor.foreign_text import one_line
 from monitor.json_text import json_object, json_text
 from monitor.model import ChainActivity, ChainLog, NodeLog
 from monitor.node_files import open_regular
-from monitor.texts import one_line
 
 TAIL_BYTES = 64 << 10
 MAX_LINE_CHARACTERS = 16 << 10

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.durations import duration_text
+from monitor.foreign_text import printable
 from monitor.model import ChainActivity, ChainLog, Outcome, Phase, Run
 from monitor.texts import (
     MARKS,
@@ -22,7 +23,6 @@ from monitor.texts import (
     in_order,
     minute_text,
     outcome_text,
-    printable,
     size_text,
     tested_text,
 )

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.comparison import SMALLEST_RATIO, Comparison, Difference, spread
+from monitor.foreign_text import printable
 from monitor.model import Run
-from monitor.texts import build_text, printable, size_text
+from monitor.texts import build_text, size_text
 
 _MINUTE = 60
 

@@ -159,14 +159,3 @@ def regression_sentence(measure: Measure, regression: Regression) -> str:
 def regression_text(measure: Measure, regression: Regression) -> str:
     """The same, and where the changes can be read."""
     return " ".join(filter(None, (regression_sentence(measure, regression), compare_link(regression))))
-
-
-def one_line(text: str, most_characters: int) -> str:
-    """Text of a node without line breaks and without what could not be shown or stored, bounded."""
-    shown = "".join(each if each.isprintable() else " " if each.isspace() else "\ufffd" for each in text)
-    return shown if len(shown) <= most_characters else shown[: most_characters - 1] + "…"
-
-
-def printable(text: str) -> str:
-    """Text of a node without what would steer the terminal."""
-    return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)

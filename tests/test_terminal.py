@@ -11,6 +11,7 @@ from rich.console import Console
 from shown_runs import FAILED, SUCCEEDED, status
 
 from monitor.baseline import Verdict
+from monitor.foreign_text import printable
 from monitor.model import (
     Bookkeeping,
     ChainActivity,
@@ -29,7 +30,7 @@ from monitor.terminal import (
     progress_text,
     result_text,
 )
-from monitor.texts import printable, regression_text, size_text
+from monitor.texts import regression_text, size_text
 from monitor.view import Status
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from monitor.foreign_text import printable
 from monitor.model import JsonObject
-from monitor.texts import printable
 
 _SUBJECT_WIDTH = len("node container")
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TextIO
 
 from monitor.errors import ConfigurationError, MonitorError
+from monitor.foreign_text import printable
 from monitor.ledger import Ledger, open_ledger
 from monitor.ledger.archive import exported, imported
 from monitor.ledger.archive_lines import read
 from monitor.model import DataState, SyncMode
 from monitor.regression import Success, comparable
-from monitor.texts import printable
 from monitor.volume import Volume
 
 STANDARD = Path("-")

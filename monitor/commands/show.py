@@ -10,11 +10,11 @@ from pathlib import Path
 from monitor.api import run_json, status_json
 from monitor.commands.local_folder import is_left
 from monitor.errors import ConfigurationError, MonitorError
+from monitor.foreign_text import printable
 from monitor.json_text import json_text
 from monitor.ledger import LEDGER_FILE, Ledger, open_read_only
 from monitor.lines import run_lines, status_lines
 from monitor.settings import HistorySettings, ShowSettings, StatusSettings, local_testers
-from monitor.texts import printable
 from monitor.view import HISTORY_SHOWN, RESULTS_SHOWN, status_of
 
 # A file or a pipe has no width.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from monitor.decide.vocabulary import Decision, EndRun, KeepLastWords
 from monitor.decide.wait_state import WaitState
 from monitor.durations import duration_text
+from monitor.foreign_text import one_line
 from monitor.model import (
     HealthyStreak,
     NodeAnswering,
@@ -22,7 +23,6 @@ from monitor.model import (
     VolumeReading,
 )
 from monitor.networks import network_name
-from monitor.texts import one_line
 
 DISK_MEASUREMENT_SECONDS = 600.0
 RESTARTS_AT_MOST = 50

@@ -15,12 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from monitor.errors import MonitorError, TemporaryError
+from monitor.foreign_text import one_line
 from monitor.model import Build, Workload
 from monitor.node_files import open_regular
 from monitor.platforms.builds import BuildStore
 from monitor.platforms.local import NODE_LOG, LocalPlatform
 from monitor.platforms.processes import Orphan, end_group, end_process
-from monitor.texts import one_line
 
 FIRST_RESTART_SECONDS = 1.0
 LONGEST_RESTART_SECONDS = 60.0

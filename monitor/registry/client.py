@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+from monitor.foreign_text import one_line
 from monitor.registry.access import Access
 from monitor.registry.credentials import CredentialsFile
 from monitor.registry.errors import RegistryError
@@ -24,7 +25,6 @@ from monitor.registry.manifests import (
 from monitor.registry.pace import retry_after_seconds
 from monitor.registry.places import Place, origin
 from monitor.registry.transport import Answer, Transport, trust
-from monitor.texts import one_line
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3

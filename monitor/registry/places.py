@@ -10,8 +10,8 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from monitor.foreign_text import one_line
 from monitor.registry.errors import RegistryError
-from monitor.texts import one_line
 
 DOCKER_HUB = "docker.io"
 _DOCKER_HUB_API = "registry-1.docker.io"

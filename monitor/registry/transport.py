@@ -28,10 +28,10 @@ from urllib3.exceptions import (
 
 from monitor.bounded_http import BoundedPool, BoundedTlsPool, Bounds, body_of, bounded_tls
 from monitor.errors import ConfigurationError
+from monitor.foreign_text import one_line
 from monitor.registry.errors import RegistryError
 from monitor.registry.places import origin
 from monitor.registry.proxies import Proxy, proxy_for
-from monitor.texts import one_line
 
 _HEADER_BYTES = 128 << 10
 _CONNECTIONS = 2

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from monitor.foreign_text import printable
 from monitor.model import Evidence, Outcome, Run
-from monitor.texts import build_text, printable, tested_text
+from monitor.texts import build_text, tested_text
 from monitor.view import Status
 from monitor.web.elements import (
     UNKNOWN,
