@@ -191,7 +191,7 @@ class Tick:
             )
         quiet = decision.message if decision.phase is None else ""
         readings["notice"] = {"message": seen.notice or quiet}
-        if state.volume is not None:
+        if state.volume is not None and state.volume.taken is not None:
             readings["volume"] = volume_reading(state.volume)
         if state.workload is not None:
             readings["configuration"] = configuration_reading(

@@ -435,9 +435,13 @@ class NodeData:
 
 @dataclass(frozen=True, slots=True)
 class VolumeReading:
-    """The volume at one moment; `usage_bytes` is what the node's data takes (`None`: could not be read)."""
+    """The volume at one moment.
 
-    taken: Instant
+    `usage_bytes` is what the node's data takes (`None`: could not be read), `taken` when that was measured
+    (`None`: not yet).
+    """
+
+    taken: Instant | None
     usage_bytes: int | None
     size_bytes: int
     available_bytes: int

@@ -111,7 +111,7 @@ def progress_reading(run: int, status: ProgressStatus) -> JsonObject:
 def volume_reading(reading: VolumeReading) -> JsonObject:
     """The volume, to be kept as the reading `volume`."""
     return {
-        "measured_at": reading.taken.wall,
+        "measured_at": reading.taken.wall if reading.taken else None,
         "usage_bytes": reading.usage_bytes,
         "size_bytes": reading.size_bytes,
         "available_bytes": reading.available_bytes,

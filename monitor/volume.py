@@ -6,20 +6,29 @@ none of it where the node would look.  No link is followed, and nothing is begun
 
 from __future__ import annotations
 
+import errno
 import itertools
+import logging
 import os
-import shutil
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from monitor.errors import MonitorError, TemporaryError
+from monitor.folder_walk import Position, for_each_folder, remove_tree
+from monitor.foreign_text import one_line
 from monitor.model import DataState, Instant, NodeData, VolumeReading
 
 NODE_FOLDER = "avalanchego"
 _ASIDE_PREFIX = ".bootstrap-monitor-clearing-"
 _MOUNTS = Path("/proc/self/mountinfo")
 _BLOCK_BYTES = 512
+_REFUSED = frozenset({errno.EACCES, errno.EPERM})
+_ESCAPE = re.compile(rb"\\([0-3][0-7]{2})")
+_NAME_CHARACTERS = 300
+
+_log = logging.getLogger(__name__)
 
 
 class Volume:
@@ -66,27 +75,34 @@ class Volume:
                 self.node_folder.mkdir()
                 self.node_folder.chmod(mode)
             self._sync()
+            device = self._data_dir.stat().st_dev
             for aside in self._asides():
-                _remove(aside)
+                if aside.is_symlink() or not aside.is_dir():
+                    aside.unlink()
+                else:
+                    remove_tree(aside, device)
             self._sync()
         except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise MonitorError(self._mounted(error.filename)) from error
             raise MonitorError(
                 f"{error.filename or self.node_folder}: cannot be removed ({error.strerror}); "
                 "mend its permissions, then it goes on"
             ) from error
 
     def measure(self, now: Instant) -> VolumeReading:
-        """Size and free space of the volume, and what the node's data takes of it.
+        """Size and free space of the volume, and what the node's data takes of it, which may be unknown.
 
         Raises:
             TemporaryError: the volume cannot be read.
         """
         size_bytes, available_bytes = free_space(self._data_dir)
+        usage_bytes = None
         try:
             usage_bytes = disk_usage_bytes(self.node_folder)
         except OSError as error:
             where = error.filename or self._data_dir
-            raise TemporaryError(f"{where}: cannot be read ({error.strerror})") from error
+            _log.warning("%s: cannot be read (%s); the node's data is not measured", where, error.strerror)
         return VolumeReading(
             taken=now,
             usage_bytes=usage_bytes,
@@ -129,14 +145,23 @@ class Volume:
         folder = self.node_folder.resolve()  # as the kernel names it
         for mount in _mount_points():
             if mount == folder or folder in mount.parents:
-                return f"{mount} is a mount of its own: mount the volume at {self._data_dir} instead"
+                return self._mounted(one_line(str(mount), _NAME_CHARACTERS))
         return None
+
+    def _mounted(self, where: str) -> str:
+        return f"{where} is a mount of its own: mount the volume at {self._data_dir} instead"
 
     def _irremovable(self) -> str | None:
         for root in (self.node_folder, *self._asides()):
-            for each in _closed_folders(root):
+            try:
+                _look_for_closed_folders(root)
+            except OSError as error:
+                if error.errno == errno.EXDEV:
+                    return self._mounted(error.filename)
+                if error.errno not in _REFUSED:
+                    raise
                 return (
-                    f"{each}: this user ({os.geteuid()}) may not remove what is in it; "
+                    f"{error.filename}: this user ({os.geteuid()}) may not remove what is in it; "
                     "run node and monitor as one user, or set fsGroup"
                 )
         return None
@@ -157,20 +182,29 @@ class Volume:
             os.close(directory)
 
 
-def _remove(path: Path) -> None:
-    if path.is_symlink() or not path.is_dir():
-        path.unlink()
-    else:
-        shutil.rmtree(path)
+def _look_for_closed_folders(root: Path) -> None:
+    """Go through a tree that is to be removed.
 
+    Raises:
+        PermissionError: a folder of which this user may not remove something; its name is the error's.
+        OSError: the tree cannot be read, or has a mount in it (`EXDEV`).
+    """
 
-def _closed_folders(root: Path) -> Iterator[str]:
-    """Those of which something could not be removed; `os.walk` passes over what it cannot list."""
-    unlisted: list[OSError] = []
-    for each, _, _ in os.walk(root, onerror=unlisted.append):
-        if not os.access(each, os.R_OK | os.W_OK | os.X_OK):
-            yield each
-    yield from (str(error.filename) for error in unlisted if not isinstance(error, FileNotFoundError))
+    def visit(position: Position) -> list[str]:
+        if not os.access(".", os.R_OK | os.W_OK | os.X_OK, dir_fd=position.descriptor):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), position.path())
+        try:
+            with os.scandir(position.descriptor) as entries:
+                return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError as error:
+            raise position.failure(error) from error
+
+    try:
+        root_position = Position(root)
+    except (FileNotFoundError, NotADirectoryError):
+        return  # a file or a link, whose own folder counts
+    with root_position as position:
+        for_each_folder(position, visit)
 
 
 def free_space(data_dir: Path) -> tuple[int, int]:
@@ -190,15 +224,26 @@ def disk_usage_bytes(root: Path) -> int | None:
     """The blocks that a tree takes, on its own file system; a file with several names counts once.
 
     What vanishes under way is left out; `None` where some of it may not be read.  It may be called in a thread
-    of its own: each look at a file lets the other threads run, and no more than one folder is open.
+    of its own: each look at a file lets the other threads run, and no more than two folders are open.
+
+    Raises:
+        OSError: some of it cannot be read for another reason.
     """
     seen: set[int] = set()
+    total = 0
+
+    def visit(position: Position) -> list[str]:
+        nonlocal total
+        folders: list[str] = []
+        total += _folder_bytes(position, seen, folders)
+        return folders
+
     try:
         status = root.stat()
         total = status.st_blocks * _BLOCK_BYTES
-        pending = [os.path.realpath(root)]
-        while pending:
-            total += _folder_bytes(pending.pop(), status.st_dev, seen, pending)
+        if stat.S_ISDIR(status.st_mode):
+            with Position(root, follow=True) as position:
+                for_each_folder(position, visit)
     except FileNotFoundError:
         return 0
     except PermissionError:
@@ -206,28 +251,19 @@ def disk_usage_bytes(root: Path) -> int | None:
     return total
 
 
-def _folder_bytes(folder: str, device: int, seen: set[int], pending: list[str]) -> int:
-    """What the entries of a folder take; folders among them are added to `pending`."""
+def _folder_bytes(position: Position, seen: set[int], folders: list[str]) -> int:
+    """What the entries of a folder take; the names of folders among them are added to `folders`."""
     try:
-        # Its descriptor: the kernel need not find the path anew for each entry, which takes a fifth of the time.
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
-    try:
-        with os.scandir(descriptor) as entries:
+        with os.scandir(position.descriptor) as entries:
             # One by one: the node may keep a hundred thousand files in one folder.
-            return sum(_entry_bytes(entry, folder, device, seen, pending) for entry in entries)
+            return sum(_entry_bytes(entry, position.device, seen, folders) for entry in entries)
     except FileNotFoundError:  # removed, which some C libraries say and others take for the end
         return 0
-    except OSError as error:  # which names the descriptor, or the entry alone
-        raise OSError(error.errno, error.strerror, folder) from error
-    finally:
-        os.close(descriptor)
+    except OSError as error:
+        raise position.failure(error) from error
 
 
-def _entry_bytes(
-    entry: os.DirEntry[str], folder: str, device: int, seen: set[int], pending: list[str]
-) -> int:
+def _entry_bytes(entry: os.DirEntry[str], device: int, seen: set[int], folders: list[str]) -> int:
     try:
         status = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
@@ -235,7 +271,7 @@ def _entry_bytes(
     if status.st_dev != device:
         return 0
     if stat.S_ISDIR(status.st_mode):
-        pending.append(f"{folder}/{entry.name}")
+        folders.append(entry.name)
     elif status.st_nlink > 1:
         if status.st_ino in seen:
             return 0
@@ -244,8 +280,10 @@ def _entry_bytes(
 
 
 def _mount_points() -> list[Path]:
+    """Where something is mounted, by the names that the kernel gives (`proc_pid_mountinfo(5)`)."""
     try:
-        lines = _MOUNTS.read_text().splitlines()
+        lines = _MOUNTS.read_bytes().removesuffix(b"\n").split(b"\n")
     except OSError:
         return []
-    return [Path(line.split(" ")[4].replace("\\040", " ")) for line in lines]
+    names = (line.split(b" ")[4] for line in lines)
+    return [Path(os.fsdecode(_ESCAPE.sub(lambda found: bytes((int(found[1], 8),)), name))) for name in names]

@@ -220,6 +220,7 @@ OPENS = frozenset({"open", "fdopen", "read_text", "read_bytes", "write_text", "w
 PERSON = "a person's own file, named in the call"
 OWN = "a new file of the monitor: mode x follows no link"
 KERNEL = "a file of the kernel"
+FOLDER = "a folder, never a file"
 ALLOWED = {
     "cli.py": {"os.open(os.devnull, os.O_WRONLY)": KERNEL},
     "clock.py": {"_BOOT_ID.read_text()": KERNEL},
@@ -234,6 +235,11 @@ ALLOWED = {
         "path.open(encoding='utf-8')": PERSON,
     },
     "commands/signals.py": {"Path(os.devnull).open('wb')": KERNEL},
+    "folder_walk.py": {
+        "os.open(root, _FOLDER | (0 if follow else os.O_NOFOLLOW))": FOLDER,
+        "os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=self.descriptor)": FOLDER,
+        "os.open('..', _FOLDER, dir_fd=self.descriptor)": FOLDER,
+    },
     "ledger/details.py": {
         "aside.open('w')": "in the volume's root, which a node in a pod does not have",
         "os.open(path.parent, os.O_RDONLY)": "the volume itself",
@@ -247,8 +253,7 @@ ALLOWED = {
     "registry/credentials.py": {"self._path.open('rb')": PERSON},
     "volume.py": {
         "os.open(self._data_dir, os.O_RDONLY)": "the volume itself",
-        "os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)": "a folder, which is only measured",
-        "_MOUNTS.read_text()": KERNEL,
+        "_MOUNTS.read_bytes()": KERNEL,
     },
     "web/page.py": {"(files('monitor.web') / name).read_text()": "of the package itself"},
 }

@@ -122,6 +122,7 @@ class TestMeasurement:
         for _ in range(2):
             measure()
             assert observer.volume is not None
+            assert observer.volume.taken is not None
             taken.append(observer.volume.taken)
 
         assert taken == [NOW, LATER]

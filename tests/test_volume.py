@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import tempfile
 import threading
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from builders import NOW, build, workload
+from builders import NOW, build, wait_state, workload
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ordinary_user import ordinary_user
 from own_mount import lines_on_a_mount
 
-from monitor.decide.vocabulary import BeginClearing, BeginRun
+from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
+from monitor.decide.wait import decide_wait
 from monitor.errors import MonitorError, TemporaryError
+from monitor.folder_walk import Position
+from monitor.foreign_text import one_line
 from monitor.ledger import open_ledger
-from monitor.model import DataState, NodeData
+from monitor.model import DataState, NodeData, Reason, VolumeReading
 from monitor.volume import Volume, disk_usage_bytes
 
 ASIDE = ".bootstrap-monitor-clearing-1-0"
@@ -280,21 +287,60 @@ print(Path("avalanchego", "db", "kept").exists())
 """
 
 
+@pytest.mark.parametrize("name", ["a disk", "a\\disk", "a\tdisk", "#1", "\\040", "\N{SNOWMAN}"], ids=repr)
 def test_a_mount_within_the_nodes_folder_is_refused_by_whatever_name_the_volume_is_reached(
-    tmp_path: Path,
+    tmp_path: Path, name: str
 ) -> None:
-    data_dir = tmp_path / "a disk"
+    data_dir = tmp_path / name
     (data_dir / "avalanchego" / "db").mkdir(parents=True)
     (data_dir / "link").symlink_to(".")
     shown = lines_on_a_mount(data_dir / "avalanchego" / "db", FOREIGN, str(data_dir))
 
-    mount = f"{data_dir}/avalanchego/db is a mount of its own: mount the volume at"
+    said = " is a mount of its own: mount the volume at"
+    mount = one_line(f"{data_dir}/avalanchego/db", 300) + said
     assert shown == [
         *[f"{mount} {data_dir} instead"] * 2,
         *[f"{mount} . instead"] * 2,
         *[f"{mount} link instead"] * 2,
         "True",
     ]
+
+
+UNSEEN = """
+import sys
+from pathlib import Path
+import monitor.volume
+monitor.volume._MOUNTS = Path("/nowhere")
+data_dir = Path(sys.argv[1])
+(data_dir / "avalanchego" / "db" / "kept").touch()
+volume = monitor.volume.Volume(data_dir)
+print(volume.node_data().obstacle)
+try:
+    volume.clear()
+except monitor.volume.MonitorError as error:
+    print(error)
+print([path.name for path in data_dir.glob("*/db/*")] + [path.name for path in data_dir.glob(".*/db/*")])
+"""
+
+
+def test_a_mount_that_the_kernel_does_not_tell_of_is_not_cleared_either(tmp_path: Path) -> None:
+    (tmp_path / "avalanchego" / "db").mkdir(parents=True)
+    obstacle, refused, kept = lines_on_a_mount(tmp_path / "avalanchego" / "db", UNSEEN, str(tmp_path))
+
+    said = f"db is a mount of its own: mount the volume at {tmp_path} instead"
+    assert obstacle == f"{tmp_path}/avalanchego/{said}"
+    assert refused.endswith(f"/{said}")
+    assert "kept" in kept
+
+
+def test_a_mount_whose_name_is_no_text_is_no_error(tmp_path: Path) -> None:
+    mounted = tmp_path / os.fsdecode(b"\xff\xfe")
+    mounted.mkdir()
+    filled_folder(tmp_path)
+    script = "import sys; from pathlib import Path; from monitor.volume import Volume; "
+    script += "print(Volume(Path(sys.argv[1])).node_data().obstacle)"
+
+    assert lines_on_a_mount(mounted, script, str(tmp_path)) == ["None"]
 
 
 def test_a_link_with_the_name_of_a_begun_clearing_is_removed_not_followed(tmp_path: Path) -> None:
@@ -504,13 +550,15 @@ def test_the_node_may_remove_and_replace_what_is_measured(tmp_path: Path) -> Non
     assert disk_usage_bytes(root) == stays
 
 
-def test_a_link_that_leads_nowhere_cannot_be_measured(tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_cannot_be_measured(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     a_link_to_itself(tmp_path)
-    with pytest.raises(TemporaryError) as refused:
-        Volume(tmp_path).measure(NOW)
+    reading = Volume(tmp_path).measure(NOW)
 
-    expected = f"{tmp_path / 'avalanchego'}: cannot be read (Too many levels of symbolic links)"
-    assert str(refused.value) == expected
+    assert (reading.usage_bytes, reading.size_bytes > 0) == (None, True)
+    why = "cannot be read (Too many levels of symbolic links); the node's data is not measured"
+    assert caplog.messages == [f"{tmp_path / 'avalanchego'}: {why}"]
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o400, 0o100], ids=["closed", "only listed", "not listed"])
@@ -526,3 +574,168 @@ def test_usage_is_unknown_where_a_folder_may_not_be_read(mode: int) -> None:
     assert reading.usage_bytes is None
     assert reading.size_bytes > 0
     assert reading_again.usage_bytes == usage_bytes is not None
+
+
+# ---- Trees that no node should make --------------------------------------------------------------------------
+
+
+def nested(root: Path, levels: int, name: str) -> Path:
+    """Nest folders deeper than a path can name; a file at the bottom, one beside each folder."""
+    root.mkdir()
+    descriptor = os.open(root, os.O_RDONLY)
+    for level in range(levels):
+        os.mkdir(name, dir_fd=descriptor)
+        if level % 100 == 0:
+            os.close(os.open("file", os.O_WRONLY | os.O_CREAT, dir_fd=descriptor))
+        above, descriptor = descriptor, os.open(name, os.O_RDONLY, dir_fd=descriptor)
+        os.close(above)
+    os.write(file := os.open("bottom", os.O_WRONLY | os.O_CREAT, dir_fd=descriptor), bytes(100_000))
+    os.close(file)
+    os.close(descriptor)
+    return root
+
+
+def wide(root: Path, folders: int) -> Path:
+    """More folders side by side than are looked at in one go."""
+    root.mkdir()
+    for number in range(folders):
+        (root / str(number)).mkdir()
+        (root / str(number) / "within").mkdir()
+    return root
+
+
+def du(root: Path) -> int:
+    """What `du` says that a tree takes; it works by descriptor too."""
+    command = ["du", "-s", "-x", "--block-size=1", str(root)]
+    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[0])
+
+
+TREES: list[tuple[str, Callable[[Path], Path]]] = [
+    ("a path longer than PATH_MAX", lambda root: nested(root, 30, "n" * 200)),
+    (
+        "more folders than a recursion goes, or descriptors are there",
+        lambda root: nested(root, 1_500, "n" * 9),
+    ),
+    ("names that are no text", lambda root: nested(root, 50, os.fsdecode(b"\xff\n" * 100))),
+    ("wide", lambda root: wide(root, 1_100)),
+]
+trees = pytest.mark.parametrize("make", [make for _, make in TREES], ids=[name for name, _ in TREES])
+
+
+@trees
+def test_whatever_tree_a_node_makes_is_measured_and_cleared(
+    tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    volume = Volume(tmp_path)
+    root = make(volume.node_folder)
+    usage_bytes = du(root)
+
+    assert volume.node_data() == NodeData(str(root), DataState.PRESENT, None)
+    assert volume.measure(NOW).usage_bytes == usage_bytes
+    volume.clear()
+    assert contents(tmp_path) == {"avalanchego": "/"}
+
+
+@trees
+def test_a_clearing_that_was_cut_short_ends_on_whatever_tree(
+    tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    make(tmp_path / ASIDE)
+    assert Volume(tmp_path).node_data().obstacle is None
+    Volume(tmp_path).clear()
+
+    assert contents(tmp_path) == {"avalanchego": "/"}
+
+
+def test_a_closed_folder_deep_below_is_an_obstacle_with_a_name_that_fits_on_a_line() -> None:
+    with ordinary_user() as data_dir:
+        root = nested(data_dir / "avalanchego", 30, "n" * 200)
+        descriptor = os.open(root, os.O_RDONLY)
+        for _ in range(29):
+            above, descriptor = descriptor, os.open("n" * 200, os.O_RDONLY, dir_fd=descriptor)
+            os.close(above)
+        os.chmod("n" * 200, 0, dir_fd=descriptor)
+        volume = Volume(data_dir)
+        obstacle = volume.node_data().obstacle
+        reading = volume.measure(NOW)
+        os.chmod("n" * 200, 0o700, dir_fd=descriptor)
+        os.close(descriptor)
+        volume.clear()
+
+    assert obstacle is not None
+    assert f"nnn: this user ({os.geteuid() or 65534}) may not remove what is in it" in obstacle
+    assert len(obstacle) < 500
+    assert (reading.usage_bytes, reading.available_bytes > 0) == (None, True)
+
+
+@given(
+    st.recursive(
+        st.sampled_from(["file", "link", "fifo"]),
+        lambda children: st.dictionaries(
+            st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=60).filter(
+                lambda name: name not in {".", ".."}
+            ),
+            children,
+            max_size=4,
+        ),
+        max_leaves=12,
+    )
+)
+@settings(deadline=None, max_examples=50)
+def test_any_tree_is_measured_and_cleared(tree: object) -> None:
+    def make(path: Path, what: object) -> None:
+        match what:
+            case dict():
+                path.mkdir()
+                for name, within in what.items():
+                    make(path / name, within)
+            case "file":
+                path.write_bytes(bytes(5000))
+            case "link":
+                path.symlink_to("..")
+            case _:
+                os.mkfifo(path)
+
+    with tempfile.TemporaryDirectory() as name:
+        volume = Volume(Path(name))
+        volume.node_folder.mkdir()
+        make(volume.node_folder / "tree", tree)
+        assert volume.node_data().obstacle is None
+        assert volume.measure(NOW).usage_bytes == du(volume.node_folder)
+        volume.clear()
+        assert contents(Path(name)) == {"avalanchego": "/"}
+
+
+@pytest.mark.parametrize(
+    "make", [Path.touch, os.mkfifo, lambda path: path.symlink_to("nowhere")], ids=["file", "fifo", "link"]
+)
+def test_what_only_has_the_name_of_a_begun_clearing_is_no_obstacle(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    filled_folder(tmp_path)
+    make(tmp_path / ".bootstrap-monitor-clearing-1")
+
+    assert Volume(tmp_path).node_data().obstacle is None
+    Volume(tmp_path).clear()
+    assert contents(tmp_path) == {"avalanchego": "/"}
+
+
+def test_a_folder_that_is_moved_under_the_walk_is_not_left_for_another(tmp_path: Path) -> None:
+    """`..` leads where the folder was moved to, which is not where it came from."""
+    outside = fill(tmp_path / "outside")
+    (tmp_path / "root" / "folder").mkdir(parents=True)
+    with Position(tmp_path / "root") as position:
+        assert position.enter("folder")
+        (tmp_path / "root" / "folder").rename(outside / "folder")
+        with pytest.raises(OSError, match="Was moved under the walk"):
+            position.leave()
+
+
+@pytest.mark.parametrize("usage_bytes", [None, 5], ids=["unknown", "known"])
+def test_free_space_is_judged_whatever_is_known_of_the_usage(usage_bytes: int | None) -> None:
+    full = VolumeReading(None if usage_bytes is None else NOW, usage_bytes, 1000, 1)
+    decision = decide_wait(wait_state(volume=full))
+    (end,) = decision.records
+
+    assert isinstance(end, EndRun)
+    assert (end.reason, end.disk_usage_bytes, end.volume_size_bytes) == (Reason.DISK_FULL, usage_bytes, 1000)

@@ -76,8 +76,9 @@ def node_is_healthy(state: WaitState) -> Decision | None:
 
 def volume_is_full(state: WaitState) -> Decision | None:
     """Rule 3: too little space is free for the node ever to call itself healthy."""
-    run, volume = _open_run(state), state.volume
-    if run is None or volume is None or volume.size_bytes <= 0 or not measured_in(run, volume, None):
+    run = _open_run(state)
+    volume = _volume_in(run, state.volume, None) if run else None
+    if run is None or volume is None or volume.size_bytes <= 0:
         return None
     free = volume.available_bytes / volume.size_bytes
     if free >= state.policy.disk_floor_ratio:
@@ -210,11 +211,17 @@ def identity_difference(run: Run, identity: NodeIdentity) -> str | None:
 
 def measured_in(run: Run, volume: VolumeReading | None, healthy: HealthyStreak | None) -> bool:
     """Whether a measurement is of this run's data, and where the node was healthy since then of all of it."""
-    if volume is None:
+    if volume is None or volume.taken is None:
         return False
     if healthy is not None:
         return volume.taken.boot_seconds >= healthy.since_boot_seconds
     return run.started_at is None or volume.taken.wall >= run.started_at
+
+
+def _volume_in(run: Run, volume: VolumeReading | None, healthy: HealthyStreak | None) -> VolumeReading | None:
+    """Return the volume, unless what was measured of it is of another run's data."""
+    unmeasured = volume is not None and volume.taken is None
+    return volume if unmeasured or measured_in(run, volume, healthy) else None
 
 
 def _hides_its_identity(state: WaitState, run: Run) -> bool:
@@ -285,7 +292,7 @@ def _ended(state: WaitState, run: Run, outcome: Outcome, reason: Reason | None, 
         duration = wall = None  # nobody knows what was before
     if books.process_start_boot_seconds is None and books.active_seconds == 0:
         duration = None  # the node's process was never seen
-    volume = state.volume if measured_in(run, state.volume, healthy) else None
+    volume = _volume_in(run, state.volume, healthy)
     return EndRun(
         run,
         outcome,

@@ -161,12 +161,12 @@ class WaitObserver:
 
     def _current_volume(self) -> VolumeReading | None:
         """As last measured, with what is free now: to measure the data takes long, and a volume fills quickly."""
-        if self.volume is None:
-            return None
         try:
             size_bytes, available_bytes = self._free(self._data_dir)
         except MonitorError:
             return self.volume
+        if self.volume is None:
+            return VolumeReading(None, None, size_bytes, available_bytes)
         return replace(self.volume, size_bytes=size_bytes, available_bytes=available_bytes)
 
     def _baseline_seconds(self, run: Run) -> float | None:
