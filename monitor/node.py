@@ -7,7 +7,6 @@ nothing at all is `NodeSilent`, and one whose port is closed is `NodeDown`.
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError, NewConnectionError
 
 from monitor.bounded_http import BoundedPool, Bounds, body_of
+from monitor.bounds import SUM_MOST, bounded
 from monitor.chain_signals import CHAIN_NAME, COUNTERS, QUEUED_BLOCKS, Counter, Merge
 from monitor.errors import ConfigurationError
 from monitor.foreign_text import one_line
@@ -275,7 +275,7 @@ def _metrics(answer: _Answer | None) -> NodeMetrics | None:
         if chain:
             _count(counters, queued, _counter(name), chain, value)
         elif name == _WRITTEN.encode():
-            written = (written or 0.0) + value
+            written = min((written or 0.0) + value, SUM_MOST)
         elif name == _PROCESS_START.encode():
             started_at = value
         elif name == _PEERS.encode():
@@ -304,7 +304,7 @@ def _count(
         return
     key = (chain, counter.signal)
     known = counters.get(key, 0.0)
-    counters[key] = known + value if counter.merge is Merge.SUM else max(known, value)
+    counters[key] = min(known + value, SUM_MOST) if counter.merge is Merge.SUM else max(known, value)
 
 
 @cache
@@ -323,7 +323,6 @@ def _first_chains(names: set[str]) -> frozenset[str]:
 
 def _number(text: bytes) -> float | None:
     try:
-        value = float(text)
+        return bounded(float(text))
     except ValueError:
         return None
-    return value if math.isfinite(value) and value >= 0 else None

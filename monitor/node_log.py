@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import durationpy
 
+from monitor.bounds import moment
 from monitor.chain_signals import CHAIN_NAME, MESSAGES, NEWER_PEER, NODE_STARTS, Meaning, Message
 from monitor.foreign_text import one_line
 from monitor.json_text import json_object, json_text
@@ -111,7 +112,7 @@ class NodeLogs:
                 file.seek(max(0, status.st_size - TAIL_BYTES))
                 read = file.read(TAIL_BYTES)
             whole = read if status.st_size <= TAIL_BYTES else read.partition(b"\n")[2]
-            text, changed_at = whole.decode(errors="replace"), status.st_mtime
+            text, changed_at = whole.decode(errors="replace"), moment(status.st_mtime) or 0.0
             chain = chain_log_of(text, changed_at)
             kept = self._kept[name] = _Tail(identity, text, changed_at, chain, node_log_of(text))
         except OSError:
@@ -139,7 +140,7 @@ def chain_log_of(text: str, changed_at: float) -> ChainLog | None:
     return ChainLog(
         activity=said.stage,
         ratio=1.0 if through else _ratio(fields),
-        end_at=None if eta_seconds is None else changed_at + eta_seconds,
+        end_at=None if eta_seconds is None else moment(changed_at + eta_seconds),
         progress=said.progress.kept if said.progress else "",
         summary=said.summary.kept if said.summary else "",
         skipped=said.skipped,

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from monitor.bounds import SUM_MOST
 from monitor.chain_signals import COUNTERS, GROWTH_BYTES, SIGNALS
 from monitor.model import Bookkeeping, ChainActivity, ChainLog, ChainWatch, Count, Counts, NodeLog
 
@@ -253,11 +254,11 @@ def _ended(signal: str, count: Count) -> Count:
     """Return the count of a process that has ended."""
     if _outlives(signal):
         return count
-    return Count(before=count.before + count.last, last=0.0, maximum=count.maximum)
+    return Count(before=min(count.before + count.last, SUM_MOST), last=0.0, maximum=count.maximum)
 
 
 def _next(signal: str, count: Count | None, value: float) -> Count:
     count = count or Count()
     restarted = value < count.last and not _outlives(signal)
-    before = count.before + count.last if restarted else count.before
+    before = min(count.before + count.last, SUM_MOST) if restarted else count.before
     return Count(before=before, last=value, maximum=max(count.maximum, value))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from monitor.bounds import YEAR_10000
 from monitor.errors import ConfigurationError
 from monitor.json_text import json_text
 from monitor.model import Build, Outcome, Reason, Run, SyncMode, Versions
@@ -16,7 +17,6 @@ from monitor.references import ImageReference
 
 FORMAT, VERSION = "bootstrap-monitor history", 1
 
-_YEAR_10000 = 253_402_300_800  # no date is later, and no run longer
 _LARGEST = 2**62  # SQLite counts to twice as many
 
 
@@ -50,8 +50,8 @@ def _once(counts: list[_Count]) -> list[_Count]:
 
 
 _Number = Annotated[float, Field(gt=-_LARGEST, lt=_LARGEST, allow_inf_nan=False)]
-_Time = Annotated[float, Field(ge=0, lt=_YEAR_10000, allow_inf_nan=False)]
-_Seconds = Annotated[float, Field(ge=0, lt=_YEAR_10000, allow_inf_nan=False)]
+_Time = Annotated[float, Field(ge=0, lt=YEAR_10000, allow_inf_nan=False)]
+_Seconds = Annotated[float, Field(ge=0, lt=YEAR_10000, allow_inf_nan=False)]
 _Integer = Annotated[int, Field(ge=0, lt=_LARGEST)]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 
 from monitor.model import Evidence
@@ -13,6 +14,8 @@ from monitor.web import past, present
 from monitor.web.chart import chart
 from monitor.web.elements import text, time
 from monitor.web.tiles import tiles
+
+_log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 5
 RELOAD_SECONDS = 30  # without scripts: it closes what is open
@@ -52,18 +55,18 @@ def page(status: Status, evidence: Mapping[int, Evidence] | None = None) -> str:
 </header>
 <main>
 <p id="lost" role="alert" hidden>bootstrap-monitor does not answer: all of this is as old as the time above.</p>
-<div id="phase" role="status" data-part>{present.phase(status)}</div>
-<div id="tiles" data-part>{tiles(status)}</div>
-{_section("chains", "Progress by chain", present.chains(status))}
+<div id="phase" role="status" data-part>{_made(present.phase, status)}</div>
+<div id="tiles" data-part>{_made(tiles, status)}</div>
+{_section("chains", "Progress by chain", _made(present.chains, status))}
 <div class="columns">
-{_section("run", "Run", present.run(status))}
-{_section("node", "Node", present.node(status))}
-{_section("volume", "Volume", present.volume(status))}
-{_section("builds", "New builds", present.builds(status))}
-{_section("compared", "Compared with the runs before", present.compared(status))}
+{_section("run", "Run", _made(present.run, status))}
+{_section("node", "Node", _made(present.node, status))}
+{_section("volume", "Volume", _made(present.volume, status))}
+{_section("builds", "New builds", _made(present.builds, status))}
+{_section("compared", "Compared with the runs before", _made(present.compared, status))}
 </div>
-{_section("runs", "Newest runs", chart(status) + past.results(status))}
-{_section("failures", "Failures", past.failures(status, evidence))}
+{_section("runs", "Newest runs", _made(chart, status) + _made(past.results, status))}
+{_section("failures", "Failures", _made(lambda shown: past.failures(shown, evidence), status))}
 </main>
 <footer>
 <label hidden><input type="checkbox" id="live" checked> refresh every {REFRESH_SECONDS} s</label>
@@ -74,6 +77,15 @@ def page(status: Status, evidence: Mapping[int, Evidence] | None = None) -> str:
 </body>
 </html>
 """
+
+
+def _made(make: Callable[[Status], str], status: Status) -> str:
+    """Return a part of the page; one that cannot be made costs no other."""
+    try:
+        return make(status)
+    except Exception:  # noqa: BLE001 - it is logged, and the rest of the page does not hang on it
+        _log.exception("a part of the status page cannot be made")
+        return '<p class="warn">This part cannot be shown; the log of bootstrap-monitor says why.</p>'
 
 
 def _section(name: str, title: str, html: str) -> str:
