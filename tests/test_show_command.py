@@ -249,17 +249,19 @@ class TestOneRun:
         assert json.loads(out) == listed[number] | {"evidence": evidence}
         assert {each for each in out if not each.isprintable()} <= {"\n"}
 
+    @pytest.mark.parametrize("number", [4, -(10**22), 2**63, 10**22 - 1])
     @pytest.mark.parametrize("json_output", [False, True], ids=["lines", "JSON"])
     def test_that_is_not_there(
         self,
         filled: Path,
         capsys: pytest.CaptureFixture[str],
         json_output: bool,  # noqa: FBT001 (the case)
+        number: int,
     ) -> None:
         with pytest.raises(MonitorError) as caught:
-            history(filled, json_output=json_output, run=4)
+            history(filled, json_output=json_output, run=number)
 
-        assert str(caught.value) == "there is no run 4: history lists those that there are"
+        assert str(caught.value) == f"there is no run {number}: history lists those that there are"
         assert (caught.value.exit_code, capsys.readouterr().out) == (1, "")
 
     def test_whose_clearing_only_began(self, filled: Path) -> None:

@@ -100,9 +100,10 @@ def _import(settings: HistorySettings, path: Path) -> int:
 
 
 def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
-    run, evidence = ledger.run(number), ledger.evidence(number)
+    run = ledger.run(number)
     if run is None or run.started_at is None:
         raise MonitorError(f"there is no run {number}: history lists those that there are")
+    evidence = ledger.evidence(number)
     if as_json:
         found = run_json(run) | {"evidence": evidence.text if evidence else None}
         print(json_text(found, indent=2))

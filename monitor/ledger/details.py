@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from monitor.bounds import moment
 from monitor.errors import ConfigurationError
 from monitor.json_text import json_object, json_text
 from monitor.model import Build, Outcome, Reason, Run, SyncMode, Workload
@@ -73,11 +74,12 @@ def read_details(path: Path) -> Details | None:
     try:
         found = json_object(text)
         image, network, number = str(found["image"]), found.get("network"), int(found.get("run", 1))
-        if not isinstance(network, str | None) or number not in _NUMBERS:
+        started_at = moment(datetime.fromisoformat(found["startTime"]).timestamp())
+        if started_at is None or not isinstance(network, str | None) or number not in _NUMBERS:
             return None
         return Details(
             image=image,
-            started_at=datetime.fromisoformat(found["startTime"]).timestamp(),
+            started_at=started_at,
             network=network,
             sync_mode=SyncMode(found["syncMode"]) if found.get("syncMode") else None,
             number=number,

@@ -55,6 +55,7 @@ FROM runs
 WHERE outcome = ?
 """
 _COMPARED = " AND network = ? AND sync_mode = ? AND testbed = ? AND number >= ? ORDER BY number DESC LIMIT ?"
+_NUMBERS = range(-(2**63), 2**63)  # of SQLite
 _ALL_RUNS = -(2**62)  # runs that were imported before those that were there are numbered downwards
 
 
@@ -93,6 +94,8 @@ class Ledger:
 
     def run(self, number: int) -> Run | None:
         """One run by its number."""
+        if number not in _NUMBERS:
+            return None
         found = self._runs("number = ?", 1, (number,))
         return found[0] if found else None
 
