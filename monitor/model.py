@@ -285,6 +285,7 @@ class Refusal:
 class Bookkeeping:
     """What is counted while a run is open, so that a restart of anything loses none of it.
 
+    `started_boot_seconds` on `started_boot_id` is when the run started.
     `accounted_boot_seconds` on `boot_id` is the moment up to which `active_seconds` is complete.
     `process_start_boot_seconds` is when the node's process, last seen, began; `process_uid` is the workload
     it was seen in.
@@ -296,6 +297,8 @@ class Bookkeeping:
     `state_summary` the log line with which the state sync began.
     """
 
+    started_boot_id: str = ""
+    started_boot_seconds: float = 0.0
     boot_id: str = ""
     accounted_boot_seconds: float = 0.0
     active_seconds: float = 0.0

@@ -33,7 +33,13 @@ def observed_interval_seconds(previous: Instant | None, now: Instant, tick_secon
 
 def opened(now: Instant, uid: str = "") -> Bookkeeping:
     """The books of a run that starts now; with `uid`, in a workload whose node has not run yet."""
-    return Bookkeeping(boot_id=now.boot_id, accounted_boot_seconds=now.boot_seconds, process_uid=uid)
+    return Bookkeeping(
+        started_boot_id=now.boot_id,
+        started_boot_seconds=now.boot_seconds,
+        boot_id=now.boot_id,
+        accounted_boot_seconds=now.boot_seconds,
+        process_uid=uid,
+    )
 
 
 def advanced(

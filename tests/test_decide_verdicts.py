@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from builders import (
@@ -548,3 +549,36 @@ def test_a_recorded_attempt_is_gone_on_with_while_paused() -> None:
     )
 
     assert decision.rule == "build_is_due"
+
+
+@pytest.mark.parametrize(
+    ("changes", "wall_seconds"),
+    [
+        pytest.param({"started_at": NOW.wall + 5e6}, 700.0, id="the clock was set back"),
+        pytest.param({"started_at": NOW.wall - 5e6}, 700.0, id="the clock was set forward"),
+        pytest.param({"started_at": NOW.wall - 700}, 700.0, id="nothing happened to the clock"),
+    ],
+)
+@pytest.mark.parametrize("healthy", [False, True], ids=["a failure", "a success"])
+def test_a_changed_clock_changes_no_wall_time_within_one_boot(
+    changes: dict[str, Any],
+    wall_seconds: float,
+    healthy: bool,  # noqa: FBT001 (the case)
+) -> None:
+    started: dict[str, Any] = {
+        "started_boot_id": NOW.boot_id,
+        "started_boot_seconds": NOW.boot_seconds - 700,
+    }
+    found = healthy_books(400.0, **started) if healthy else Bookkeeping(idle_seconds=24 * HOUR, **started)
+    (end,) = decide_wait(wait_state(last=run(bookkeeping=found, **changes), volume=volume(10.0))).records
+
+    assert isinstance(end, EndRun)
+    assert end.wall_seconds == wall_seconds - (400.0 if healthy else 0.0)
+
+
+def test_after_another_boot_the_wall_clock_is_all_there_is() -> None:
+    found = Bookkeeping(idle_seconds=24 * HOUR, started_boot_id="another", started_boot_seconds=1.0)
+    (end,) = decide_wait(wait_state(last=run(bookkeeping=found), volume=volume())).records
+
+    assert isinstance(end, EndRun)
+    assert end.wall_seconds == 10_000

@@ -41,6 +41,8 @@ from monitor.web.page import page
 Opened = Callable[[str], Ledger]
 HEAD = '{"format": "bootstrap-monitor history", "version": 1}'
 BOOKS = Bookkeeping(
+    started_boot_id="boot before",
+    started_boot_seconds=0.5,
     boot_id="boot",
     accounted_boot_seconds=1.5,
     active_seconds=12.5,

@@ -395,7 +395,12 @@ def test_an_identity_is_agreed_on_for_one_process(look: Look, *, agreed: bool) -
 
 
 def test_the_books_of_a_run_begin_where_it_starts() -> None:
-    assert opened(NOW) == Bookkeeping(boot_id=NOW.boot_id, accounted_boot_seconds=NOW.boot_seconds)
+    assert opened(NOW) == Bookkeeping(
+        started_boot_id=NOW.boot_id,
+        started_boot_seconds=NOW.boot_seconds,
+        boot_id=NOW.boot_id,
+        accounted_boot_seconds=NOW.boot_seconds,
+    )
 
 
 # Whole seconds, so that sums are exact.

@@ -12,6 +12,7 @@ from monitor.durations import duration_text
 from monitor.foreign_text import one_line
 from monitor.model import (
     HealthyStreak,
+    Instant,
     NodeAnswering,
     NodeIdentity,
     NodeLog,
@@ -282,12 +283,22 @@ def _failed(rule: str, state: WaitState, run: Run, reason: Reason, message: str)
     )
 
 
+def _wall_seconds(run: Run, now: Instant, healthy: HealthyStreak | None) -> float | None:
+    """Return how long a run took to its end; on the boot clock where the machine did not boot meanwhile."""
+    books = run.bookkeeping
+    if run.started_at is None:
+        return None
+    if books.started_boot_id == now.boot_id:
+        end = healthy.since_boot_seconds if healthy else now.boot_seconds
+        return max(0.0, end - books.started_boot_seconds)
+    return max(0.0, (healthy.since_wall if healthy else now.wall) - run.started_at)
+
+
 def _ended(state: WaitState, run: Run, outcome: Outcome, reason: Reason | None, message: str) -> EndRun:
     books = run.bookkeeping
     healthy = books.healthy if outcome is Outcome.SUCCEEDED else None
-    end = healthy.since_wall if healthy else state.now.wall
     duration: float | None = healthy.active_seconds_at_start if healthy else books.active_seconds
-    wall: float | None = max(0.0, end - run.started_at) if run.started_at is not None else None
+    wall = _wall_seconds(run, state.now, healthy)
     if run.recovered:
         duration = wall = None  # nobody knows what was before
     if books.process_start_boot_seconds is None and books.active_seconds == 0:

@@ -87,6 +87,8 @@ class _HealthyStreak(BaseModel):
 class _Bookkeeping(BaseModel):
     """`monitor.model.Bookkeeping`, by the names that it has there, without what only an open run needs."""
 
+    started_boot_id: str = ""
+    started_boot_seconds: _Number = 0.0
     boot_id: str = ""
     accounted_boot_seconds: _Number = 0.0
     active_seconds: _Seconds = 0.0
