@@ -131,14 +131,44 @@ def build_reading(build: Build | None) -> JsonObject:
 
 def read_progress(value: JsonObject | None, run: Run) -> ProgressStatus | None:
     """What was read of the run before says nothing of this one."""
-    if not value or value["run"] != run.number:
-        return None
+    return _progress(value) if value and value["run"] == run.number else None
+
+
+def _progress(value: JsonObject) -> ProgressStatus:
     chains = {
         name: ChainLog(ChainActivity(each["activity"]), each["ratio"], each["end_at"])
         for name, each in value["chains"].items()
         if each["activity"] in set(ChainActivity)
     }
     return ProgressStatus(chains, value["stalled"], value.get("unknown", False))
+
+
+def known_reading(name: str, value: JsonObject) -> JsonObject:
+    """Return what is kept under a name; empty where it cannot be made a value again, as another version wrote it."""
+    try:
+        if value:
+            _check(name, value)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return {}
+    return value
+
+
+def _check(name: str, value: JsonObject) -> None:
+    match name:
+        case "node":
+            read_node(value)
+        case "volume":
+            read_volume(value, None)
+        case "new_build":
+            read_build(value)
+        case "progress":
+            _progress(value | {"run": int(value["run"])})
+        case "configuration":
+            _ = value["network"], value["sync_mode"]
+        case "adopt_token":
+            _ = value["token"]
+        case _:
+            pass
 
 
 def read_node(value: JsonObject | None) -> NodeStatus | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from monitor.errors import MonitorError, TemporaryError
-from monitor.ledger import schema
+from monitor.ledger import rows, schema
 from monitor.ledger.details import FILE_NAME, read_details, recovered_run
 from monitor.ledger.records import insert_run
 from monitor.ledger.store import BUSY_SECONDS, Ledger, temporary, translated
@@ -59,7 +59,7 @@ def open_read_only(data_dir: Path) -> Ledger:
     path = _found(data_dir)
     with translated(path):
         connection = _existing(path)
-        connection.row_factory = sqlite3.Row
+        connection.row_factory, connection.text_factory = sqlite3.Row, bytes.decode
         connection.execute("PRAGMA query_only = ON")
         schema.check(connection, str(path))
     return Ledger(connection, path)
@@ -139,11 +139,12 @@ def _existing(path: Path) -> sqlite3.Connection:
 def _prepared(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
     """The connection, ready to write; closed where it cannot be."""
     try:
-        connection.row_factory = sqlite3.Row
+        connection.row_factory, connection.text_factory = sqlite3.Row, bytes.decode
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("PRAGMA synchronous = EXTRA")
         schema.prepare(connection, str(path))
         _check_whole(connection)
+        rows.check(connection)
         _check_writable(path)
     except BaseException:
         connection.close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from functools import cache
@@ -11,18 +12,23 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from monitor.bounds import SUM_MOST, moment
 from monitor.json_text import json_object, json_text, json_value
 from monitor.model import (
     Attempt,
     AttemptCause,
     Bookkeeping,
     Build,
+    Count,
+    Evidence,
+    Holder,
     Outcome,
     Reason,
+    RequestKind,
     Run,
-    SyncMode,
     Versions,
 )
+from monitor.readings import Reading, known_reading
 from monitor.regression import Success
 
 # Asked in every tick: not all runs of a year are read for it.
@@ -31,6 +37,12 @@ SAME_BUILD = (
 )
 """Whether the build of a row has one of the digests in a list that is JSON."""
 
+_AS_THEY_ARE = (
+    *("number", "network", "sync_mode", "testbed", "settings_digest", "settings_changed", "recovered"),
+    *("started_at", "ended_at", "message", "duration_seconds", "wall_seconds"),
+    *("disk_usage_bytes", "volume_size_bytes"),
+)
+_TIMES = ("started_at", "ended_at", "duration_seconds", "wall_seconds")
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
@@ -51,7 +63,8 @@ def build_columns(build: Build) -> dict[str, Any]:
 def build_of(row: sqlite3.Row) -> Build:
     """The build of a row with those columns."""
     versions = Versions.parse(row["versions"]) if row["versions"] else None
-    return Build(row["image"], frozenset(json_value(row["digests"])), versions)
+    found = {"image": row["image"], "digests": json_value(row["digests"]), "versions": versions}
+    return _build_codec().validate_python(found)
 
 
 def books_text(books: Bookkeeping) -> str:
@@ -62,6 +75,7 @@ def books_text(books: Bookkeeping) -> str:
 def books_of(text: str) -> Bookkeeping:
     """The books back; what a newer or older monitor wrote otherwise is left out or has its default."""
     found = json_object(text)
+    json_text(found)  # no number in it is infinite
     try:
         return _books_codec().validate_python(found)
     except ValidationError:
@@ -75,28 +89,103 @@ def _books_codec() -> TypeAdapter[Bookkeeping]:
     return TypeAdapter(Bookkeeping)
 
 
+@cache
+def _build_codec() -> TypeAdapter[Build]:
+    return TypeAdapter(Build)
+
+
+@cache
+def _run_codec() -> TypeAdapter[Run]:
+    return TypeAdapter(Run)
+
+
 def run_of(row: sqlite3.Row) -> Run:
     """The run of a row of `runs`."""
-    return Run(
-        number=row["number"],
-        build=build_of(row),
-        network=row["network"],
-        sync_mode=SyncMode(row["sync_mode"]),
-        testbed=row["testbed"],
-        settings_digest=row["settings_digest"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-        outcome=_word(row["outcome"], Outcome, Outcome.SUPERSEDED),
-        reason=_word(row["reason"], Reason, None),
-        message=row["message"],
-        duration_seconds=row["duration_seconds"],
-        wall_seconds=row["wall_seconds"],
-        disk_usage_bytes=row["disk_usage_bytes"],
-        volume_size_bytes=row["volume_size_bytes"],
-        recovered=bool(row["recovered"]),
-        settings_changed=bool(row["settings_changed"]),
-        bookkeeping=books_of(row["bookkeeping"]),
+    read = {name: row[name] for name in _AS_THEY_ARE}
+    if any(read[name] is not None and moment(read[name]) is None for name in _TIMES):
+        raise ValueError(f"run {row['number']} has a time that is none")
+    return _run_codec().validate_python(
+        read
+        | {
+            "build": build_of(row),
+            "outcome": _word(row["outcome"], Outcome, Outcome.SUPERSEDED),
+            "reason": _word(row["reason"], Reason, None),
+            "bookkeeping": books_of(row["bookkeeping"]),
+        }
     )
+
+
+def count_of(row: sqlite3.Row) -> Count:
+    """The counter of a row of `counts`."""
+    return Count(*(min(float(row[name]), SUM_MOST) for name in ("before", "last", "maximum")))
+
+
+def reading_of(row: sqlite3.Row) -> Reading:
+    """The reading of a row of `readings`."""
+    return Reading(known_reading(row["name"], json_object(row["value"])), _time(row["read_at"]))
+
+
+def evidence_of(row: sqlite3.Row) -> Evidence:
+    """The evidence of a row of `evidence`."""
+    return Evidence(_text(row["text"]), _time(row["taken_at"]))
+
+
+def holder_of(row: sqlite3.Row) -> Holder:
+    """The holder of a row of `holder`."""
+    return Holder(_text(row["uid"]), int(row["beat"]))
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Take a row that cannot be decoded for what it is: damage of the file, as SQLite itself finds it elsewhere."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        # The first line: pydantic has several, for a programmer.
+        broken = sqlite3.DatabaseError(f"a row is damaged: {str(error).partition(chr(10))[0]}")
+        broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        broken.sqlite_errorname = "SQLITE_CORRUPT"
+        raise broken from error
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Decode every row that decisions rest on.
+
+    Raises:
+        sqlite3.DatabaseError: one cannot be decoded.
+    """
+    decoders: dict[str, Callable[[sqlite3.Row], object]] = {
+        "runs": run_of,
+        "attempts": attempt_of,
+        "counts": count_of,
+        "readings": reading_of,
+        "evidence": evidence_of,
+        "holder": holder_of,
+        "interventions": lambda row: _time(row["made_at"]),
+        "requests": lambda row: baseline_of(row) if row["kind"] == RequestKind.MARK_BASELINE else None,
+    }
+    with decoding():
+        for table, decode in decoders.items():
+            for row in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - literals only
+                decode(row)
+
+
+def baseline_of(row: sqlite3.Row) -> int:
+    """The first run of the baseline that a row of `requests` marks."""
+    return int(row["argument"])
+
+
+def _time(value: float) -> float:
+    found = moment(float(value))
+    if found is None:
+        raise ValueError(f"{value!r} is not a time")
+    return found
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not text")
+    return value
 
 
 def success_of(row: sqlite3.Row) -> Success:

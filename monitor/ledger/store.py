@@ -10,14 +10,13 @@ from pathlib import Path
 
 from monitor.decide.vocabulary import Intervention, Record
 from monitor.errors import TemporaryError
-from monitor.json_text import json_text, json_value
+from monitor.json_text import json_text
 from monitor.ledger import records, rows
 from monitor.ledger.details import FILE_NAME, write_details
 from monitor.ledger.reserve import NO_SPACE, give_up_part, keep_reserve
 from monitor.model import (
     Attempt,
     Build,
-    Count,
     Counts,
     Evidence,
     Holder,
@@ -134,7 +133,7 @@ class Ledger:
         """The attempt that was recorded and whose run has not started."""
         with self._reading() as connection:
             row = connection.execute(PENDING_ATTEMPT).fetchone()
-        return rows.attempt_of(row) if row else None
+            return rows.attempt_of(row) if row else None
 
     def intervened(self, kind: Intervention, since: float, other_than: str = "") -> int:
         """For how many workloads, other than one, an intervention was recorded since then."""
@@ -166,7 +165,7 @@ class Ledger:
         """Who has the volume."""
         with self._reading() as connection:
             row = connection.execute("SELECT uid, beat FROM holder").fetchone()
-        return Holder(row["uid"], row["beat"]) if row else None
+            return rows.holder_of(row) if row else None
 
     def beat(self, uid: str) -> None:
         """Take the volume, or show that this workload still has it."""
@@ -201,7 +200,7 @@ class Ledger:
                 "SELECT argument FROM requests WHERE kind = ? ORDER BY id DESC LIMIT 1",
                 (RequestKind.MARK_BASELINE,),
             ).fetchone()
-        return int(row["argument"]) if row is not None else 0
+            return rows.baseline_of(row) if row is not None else 0
 
     def successes(self, like: Run) -> tuple[Success, ...]:
         """The runs that a run may be compared with, oldest first: of its network, mode and testbed."""
@@ -210,13 +209,13 @@ class Ledger:
         values = (Outcome.SUCCEEDED, like.network, like.sync_mode, like.testbed, since, COMPARED_MOST)
         with self._reading() as connection:
             found = connection.execute(_SUCCESS + _COMPARED, values).fetchall()
-        return tuple(rows.success_of(row) for row in reversed(found))
+            return tuple(rows.success_of(row) for row in reversed(found))
 
     def all_successes(self) -> tuple[Success, ...]:
         """Every run that succeeded, oldest first."""
         with self._reading() as connection:
             found = connection.execute(f"{_SUCCESS} ORDER BY number", (Outcome.SUCCEEDED,)).fetchall()
-        return tuple(rows.success_of(row) for row in found)
+            return tuple(rows.success_of(row) for row in found)
 
     def requested(self) -> Build | None:
         """The build that a person asked to run again, and that has not begun: one named, else the last run's."""
@@ -257,21 +256,19 @@ class Ledger:
             row = connection.execute(
                 "SELECT text, taken_at FROM evidence WHERE run = ? ORDER BY id DESC LIMIT 1", (run,)
             ).fetchone()
-        return Evidence(row["text"], row["taken_at"]) if row else None
+            return rows.evidence_of(row) if row else None
 
     def reading(self, name: str) -> Reading | None:
         """What was read last under that name."""
         with self._reading() as connection:
-            row = connection.execute("SELECT value, read_at FROM readings WHERE name = ?", (name,)).fetchone()
-        return Reading(json_value(row["value"]), row["read_at"]) if row else None
+            row = connection.execute("SELECT * FROM readings WHERE name = ?", (name,)).fetchone()
+            return rows.reading_of(row) if row else None
 
     def counts(self, run: Run) -> Counts:
         """The run's counters so far."""
         with self._reading() as connection:
             found = connection.execute("SELECT * FROM counts WHERE run = ?", (run.number,)).fetchall()
-        return {
-            (row["chain"], row["signal"]): Count(row["before"], row["last"], row["maximum"]) for row in found
-        }
+            return {(row["chain"], row["signal"]): rows.count_of(row) for row in found}
 
     def record(
         self,
@@ -348,7 +345,7 @@ class Ledger:
         runs = self.runs(most_runs)
         with self._reading() as connection:
             found = connection.execute("SELECT * FROM readings").fetchall()
-        readings = {row["name"]: Reading(json_value(row["value"]), row["read_at"]) for row in found}
+            readings = {row["name"]: rows.reading_of(row) for row in found}
         alike = _tested_now(readings.get("configuration"), runs[0] if runs else None)
         successes = self._runs(f"outcome = ? AND {_ALIKE}", 1, (Outcome.SUCCEEDED, *alike))
         after = successes[0].number if successes else 0
@@ -389,11 +386,11 @@ class Ledger:
                 f"SELECT * FROM runs WHERE {condition} ORDER BY number DESC LIMIT ?",  # noqa: S608 - literals only
                 (*values, most),
             ).fetchall()
-        return tuple(rows.run_of(row) for row in found)
+            return tuple(rows.run_of(row) for row in found)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, translated(self._path):
+        with self._lock, translated(self._path), rows.decoding():
             yield self._connection
 
     @contextmanager
@@ -412,7 +409,7 @@ class Ledger:
 
 def _tested_now(configuration: Reading | None, newest: Run | None) -> tuple[str, str]:
     """The network and mode that the tester is set to; before that was read, those of its newest run."""
-    if configuration is not None:
+    if configuration is not None and configuration.value:
         return configuration.value["network"], configuration.value["sync_mode"]
     return (newest.network, newest.sync_mode) if newest else ("", "")
 

@@ -69,6 +69,6 @@ class InitObserver:
             reverts_today=reverts,
             reverter=self._platform.reverter() if workload.build is None and reverts else "",
             held_by=holder.uid if held and holder else None,
-            issued_token=str(issued.value["token"]) if issued else "",
+            issued_token=str(issued.value.get("token", "")) if issued else "",
             fresh_token=secrets.token_hex(4),
         )
