@@ -84,6 +84,7 @@ def test_an_end_that_is_no_time_is_unknown(eta: str, written_at: float) -> None:
 
 
 @given(st.lists(st.floats(0, NUMBER_MOST), max_size=30), st.integers(0, 2**62))
+@settings(deadline=None)
 def test_no_sum_leaves_what_a_history_takes(values: list[float], before: int) -> None:
     counts = {("C", "blocks_accepted"): Count(float(min(before, 2**61)), 0.0, 0.0)}
     for value in values:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from builders import OLD, REPOSITORY, build
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.cluster.objects import annotated_versions
@@ -38,6 +38,7 @@ def test_foreign_text_is_one_line_that_can_be_shown_and_stored(text: str, shown:
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_whatever_it_is(text: str) -> None:
     assert one_line(text, 50).isprintable()
     assert len(one_line(text, 50)) <= 50

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.cluster.answers import Answer
@@ -99,12 +99,14 @@ JSON = st.recursive(
 
 
 @given(JSON)
+@settings(deadline=None)
 def test_what_is_written_is_read_back(value: object) -> None:
     assert json_value(json_text(value)) == value
 
 
 @given(st.text() | st.binary())
 @example("[" * 100_000)
+@settings(deadline=None)
 def test_whatever_is_read_is_a_value_or_a_value_error(text: str | bytes) -> None:
     try:
         value = json_value(text)
