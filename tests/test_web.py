@@ -45,6 +45,7 @@ from monitor.web import Certificate, Limits, Site, WebServer
 HOST = "127.0.0.1"
 PATHS = ("/", "/metrics", "/-/healthy", "/-/ready", "/api/v1/status", "/api/v1/history")
 PATIENT = Limits()
+PATIENT_OF_FOUR = Limits(connections=4, answers=2)
 QUICK = Limits(silence_seconds=0.3, deadline_seconds=0.8, connections=4)
 
 
@@ -347,14 +348,48 @@ def test_a_client_that_drips_is_cut_at_the_deadline(tester: Shown) -> None:
         assert 0.7 < time.monotonic() - began < 2
 
 
-def test_a_client_over_the_limit_is_refused_and_the_next_served(tester: Shown) -> None:
-    with serving(tester.site(), limits=QUICK) as server, ExitStack() as open_now:
-        for _ in range(QUICK.connections):
-            open_now.enter_context(socket.create_connection((HOST, server.port)))
-        with socket.create_connection((HOST, server.port), timeout=5) as refused:
-            assert refused.recv(1) == b""
-        time.sleep(QUICK.silence_seconds + 0.1)
+def test_at_the_limit_the_connection_that_waits_longest_makes_room(tester: Shown) -> None:
+    with serving(tester.site(), limits=PATIENT_OF_FOUR) as server, ExitStack() as open_now:
+
+        def opened() -> socket.socket:
+            return open_now.enter_context(socket.create_connection((HOST, server.port), timeout=5))
+
+        slow = [opened() for _ in range(PATIENT_OF_FOUR.connections)]
+        for client in slow:
+            client.sendall(b"GET / HTTP/1.1\r\nSlow: ")
         assert ask(server, "/")[0].status == 200
+        assert slow[0].recv(65536) == b"", "closed without an answer that nobody asked for"
+        slow[1].sendall(b"\r\n\r\n")
+        assert slow[1].recv(15) == b"HTTP/1.1 200 OK", "the others are not closed"
+
+
+def test_pages_that_take_long_leave_room_for_probes(tester: Shown) -> None:
+    """They are not closed: no client is to blame for them."""
+    asked, go_on = threading.Semaphore(0), threading.Event()
+
+    def load() -> Status:
+        asked.release()
+        assert go_on.wait(10)
+        return tester.status
+
+    slow = Site(CollectorRegistry(), load, tester.history, lambda: (True, []), lambda: True)
+    with serving(slow, limits=PATIENT_OF_FOUR) as server:
+        answers: list[int] = []
+        waiting = [
+            threading.Thread(target=lambda: answers.append(ask(server, "/")[0].status))
+            for _ in range(PATIENT_OF_FOUR.answers)
+        ]
+        for thread in waiting:
+            thread.start()
+            assert asked.acquire(timeout=5)
+        refused, body = ask(server, "/")
+        assert (refused.status, body) == (503, b"too many requests at the same time: try again later\n")
+        for _ in range(2 * PATIENT_OF_FOUR.connections):
+            assert ask(server, "/-/healthy")[0].status == 200
+        go_on.set()
+        for thread in waiting:
+            thread.join()
+        assert answers == [200] * PATIENT_OF_FOUR.answers
 
 
 def test_a_slow_answer_holds_up_nobody() -> None:

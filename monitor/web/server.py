@@ -1,7 +1,9 @@
-"""Listens, and gives every connection a thread and a deadline.
+"""The HTTP server: one thread and one deadline for each connection.
 
-No client can hold up another or the end: a connection ends after its answer, a silent one is given up, one
-that takes too long as a whole is cut, and `stop` cuts those that are left.
+No client can shut out another. A connection ends after one answer, after a silence, and at its deadline. If all
+places are taken, the server closes the connection that has waited longest for its client to send or to read. At most
+`answers` pages are computed at the same time, so such a connection always exists. `/-/...` is exempt from that limit,
+so that probes are answered whatever other clients do.
 """
 
 from __future__ import annotations
@@ -14,13 +16,14 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 
 from monitor.errors import MonitorError
-from monitor.web.site import Answer, Site, line
+from monitor.web.site import PROBES, Answer, Site, line
 from monitor.web.tls import Certificate
 
 _POLL_SECONDS = 0.2
@@ -35,11 +38,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a client may be silent, how long it may take as a whole, and how many there may be at once."""
+    """Limits of one server: a client's silence and total time, open connections, answers computed concurrently."""
 
     silence_seconds: float = 10.0
     deadline_seconds: float = 30.0
     connections: int = 64
+    answers: int = 16
 
 
 class WebServer:
@@ -93,7 +97,9 @@ class _Server(ThreadingMixIn, TCPServer):
         self, listen: tuple[str, int], site: Site, certificate: Certificate | None, limits: Limits
     ) -> None:
         self.site, self._certificate, self._limits = site, certificate, limits
-        self._deadlines: dict[_Request, float] = {}
+        self._deadlines: dict[_Request, float] = {}  # those first that wait longest for their client
+        self._answering: set[_Request] = set()
+        self._pages = threading.Semaphore(limits.answers)
         host, port = listen
         # Every address: a pod may have one of IPv6 only, so that 0.0.0.0 is not enough.
         self._dual_stack = not host and socket.has_dualstack_ipv6()
@@ -125,12 +131,38 @@ class _Server(ThreadingMixIn, TCPServer):
         return encrypted, address
 
     def verify_request(self, request: _Request, client_address: object) -> bool:
-        """Refuse a connection over the limit, and give any other its deadline."""
+        """Give a connection its deadline; at the limit, close the one that waits longest for its client."""
         if len(self._deadlines) >= self._limits.connections:
-            _log.debug("%s: refused, %d connections are open", client_address, len(self._deadlines))
-            return False
+            waiting = next((each for each in self._deadlines.copy() if each not in self._answering), None)
+            if waiting is None:
+                _log.debug("%s: refused, %d answers are being computed", client_address, len(self._answering))
+                return False
+            _log.debug("%s: the connection that waits longest is closed to make room", client_address)
+            self._close(waiting)
         self._deadlines[request] = time.monotonic() + self._limits.deadline_seconds
         return True
+
+    def answer(self, request: _Request, target: str, headers: Message) -> Answer:
+        """Return the site's answer; 503 if too many pages are being computed.
+
+        Raises:
+            ConnectionError: this server closed the connection; the parser takes that for the end of the headers.
+        """
+        if request not in self._deadlines:
+            raise ConnectionAbortedError("closed before its request was complete")
+        page = not target.startswith(PROBES)
+        if page and not self._pages.acquire(blocking=False):
+            return line(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at the same time: try again later")
+        self._answering.add(request)
+        try:
+            return self.site.answer(target, headers)
+        finally:
+            # The client has all of its time to read the answer.
+            if (deadline := self._deadlines.pop(request, None)) is not None:
+                self._deadlines[request] = deadline
+            self._answering.discard(request)
+            if page:
+                self._pages.release()
 
     def shutdown_request(self, request: _Request) -> None:
         self._deadlines.pop(request, None)
@@ -141,12 +173,16 @@ class _Server(ThreadingMixIn, TCPServer):
         now = time.monotonic()
         for connection, deadline in self._deadlines.copy().items():
             if now > deadline:
-                _cut(connection)
+                self._close(connection)
 
     def server_close(self) -> None:
         super().server_close()
         for connection in self._deadlines.copy():
-            _cut(connection)
+            self._close(connection)
+
+    def _close(self, connection: _Request) -> None:
+        self._deadlines.pop(connection, None)
+        _cut(connection)
 
     def handle_error(self, _request: _Request, client_address: object) -> None:
         """A client went away or spoke no HTTP: no concern of ours."""
@@ -184,7 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
 
     def do_GET(self) -> None:
-        self._send(self.server.site.answer(self.path, self.headers))
+        self._send(self.server.answer(self.request, self.path, self.headers))
 
     do_HEAD = do_GET  # noqa: N815 - the base class looks for this name
 

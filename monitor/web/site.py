@@ -20,6 +20,7 @@ from monitor.model import Evidence, Outcome, Run
 from monitor.view import Status
 from monitor.web.page import CONTENT_SECURITY_POLICY, page
 
+PROBES = "/-/"
 _TEXT = "text/plain; charset=utf-8"
 
 _log = logging.getLogger(__name__)
@@ -72,8 +73,8 @@ class Site:
         answers: Mapping[str, Callable[[], Answer]] = {
             "/": self._page,
             "/metrics": lambda: self._metrics(query, headers),
-            "/-/healthy": self._health,
-            "/-/ready": self._readiness,
+            f"{PROBES}healthy": self._health,
+            f"{PROBES}ready": self._readiness,
             "/api/v1/status": lambda: _json(status_json(self.load())),
             "/api/v1/history": lambda: _json([run_json(run) for run in self.history()]),
         }

@@ -208,6 +208,23 @@ class DeployedTester:
         ]
         return "\n".join(parts)
 
+    def healthy(self) -> bool:
+        """Whether `/-/healthy` is answered with 200."""
+        return self._served("/-/healthy").startswith("healthy")
+
+    def sidecar_restarts(self) -> int:
+        """How often the kubelet restarted the monitor's container."""
+        status = (self.pod() or {}).get("status", {})
+        states = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+        return int(next(each["restartCount"] for each in states if each["name"] == MONITOR))
+
+    def sidecar_resident_mib(self) -> float:
+        """Return the resident memory of the monitor's process, which is the first one of its container."""
+        program = "print(open('/proc/1/status').read())"
+        where = ("exec", f"--namespace={self.namespace}", self.tester.pod, f"--container={MONITOR}")
+        text = self.bed.run(*where, "--", "python3", "-c", program)
+        return int(text.partition("VmRSS:")[2].split()[0]) / 1024
+
     def _served(self, path: str) -> str:
         pod = f"/api/v1/namespaces/{self.namespace}/pods/{self.tester.pod}:{WEB_PORT}"
         text = self.bed.run("get", "--raw", f"{pod}/proxy{path}", check=False)

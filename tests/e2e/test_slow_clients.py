@@ -1,0 +1,39 @@
+"""A node that holds the monitor's connections open shuts out neither the kubelet nor Prometheus."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import slow_clients
+from e2e.conftest import Deploy
+from e2e.tester import NODE, WEB_PORT
+
+SLOW = 200
+SECONDS = 60
+GROWTH_MIB = 10.0
+PROGRAM = f"""{Path(slow_clients.__file__).read_text()}
+import time
+with slow_clients(("127.0.0.1", {WEB_PORT}), {SLOW}):
+    time.sleep({SECONDS})
+"""
+
+
+def test_slow_clients_leave_room_for_probes_and_scrapes(deploy: Deploy) -> None:
+    tester = deploy(
+        repository="avalanchego-simulated", node_environment={"SIMULATE_BOOTSTRAP_SECONDS": "3600"}
+    )
+    tester.await_run(1)
+    restarts, resident_mib = tester.sidecar_restarts(), tester.sidecar_resident_mib()
+    where = ("exec", f"--namespace={tester.namespace}", tester.tester.pod, f"--container={NODE}")
+    answers: list[tuple[bool, bool]] = []
+    with ThreadPoolExecutor(1) as pool:
+        attack = pool.submit(tester.bed.run, *where, "--", "python3", "-c", PROGRAM)
+        while not attack.done():
+            answers.append((tester.healthy(), "bootstrap_monitor_build_info" in tester.samples()))
+        attack.result()
+
+    assert len(answers) > 1
+    assert set(answers) == {(True, True)}, tester.told()
+    assert tester.sidecar_restarts() == restarts, tester.told()
+    assert tester.sidecar_resident_mib() - resident_mib < GROWTH_MIB
