@@ -41,6 +41,7 @@ from monitor.model import (
 from monitor.settings import LocalSettings, WaitSettings, WebSettings
 from monitor.view import Status, status_of
 from monitor.web import Certificate, Limits, Site, WebServer
+from monitor.web.server import origin_form
 
 HOST = "127.0.0.1"
 PATHS = ("/", "/metrics", "/-/healthy", "/-/ready", "/api/v1/status", "/api/v1/history")
@@ -205,6 +206,26 @@ def test_metrics_come_in_the_format_that_is_asked_for(
     assert response.status == 200
     assert response.headers["Content-Type"].startswith(content_type)
     assert body.endswith(b"# EOF\n") == ("openmetrics" in content_type)
+
+
+@pytest.mark.parametrize(
+    ("target", "origin"),
+    [
+        ("http://monitor.example:9641/-/ready", "/-/ready"),
+        ("HTTP://monitor.example/metrics?name[]=up", "/metrics?name[]=up"),
+        ("https://[::1]:9641/api/v1/status", "/api/v1/status"),
+        ("http://monitor.example", "/"),
+        ("http://monitor.example?a=http://b/", "/?a=http://b/"),
+    ],
+)
+def test_a_whole_url_as_the_target_is_answered_as_its_path(
+    server: WebServer, target: str, origin: str
+) -> None:
+    """As a proxy's client sends it (RFC 9112, section 3.2.2)."""
+    assert origin_form(target) == origin
+    assert origin_form(origin) == origin
+    answer = said(server, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_metrics_are_compressed_where_that_is_accepted(server: WebServer) -> None:

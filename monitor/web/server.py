@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import re
 import socket
 import ssl
 import threading
@@ -29,6 +30,7 @@ from monitor.web.tls import Certificate
 _POLL_SECONDS = 0.2
 _BODY_DISCARDED_BYTES = 65536
 _METHODS = ("GET", "HEAD")
+_ABSOLUTE = re.compile(r"^https?://[^/?]*", re.IGNORECASE)
 
 # As `socketserver` has it; the second is for datagrams, which are not served.
 _Request = socket.socket | tuple[bytes, socket.socket]
@@ -189,6 +191,12 @@ class _Server(ThreadingMixIn, TCPServer):
         _log.debug("%s: connection ended early", client_address, exc_info=True)
 
 
+def origin_form(target: str) -> str:
+    """Return the path and query of a request target; clients may send a whole URL (RFC 9112, section 3.2.2)."""
+    rest = _ABSOLUTE.sub("", target, count=1)
+    return rest if rest == target or rest.startswith("/") else f"/{rest}"
+
+
 def _address(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
     found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return found[0][0], found[0][4]
@@ -220,7 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
 
     def do_GET(self) -> None:
-        self._send(self.server.answer(self.request, self.path, self.headers))
+        self._send(self.server.answer(self.request, origin_form(self.path), self.headers))
 
     do_HEAD = do_GET  # noqa: N815 - the base class looks for this name
 
