@@ -237,6 +237,20 @@ def test_metrics_are_compressed_where_that_is_accepted(server: WebServer) -> Non
     assert len(less) < len(body)
 
 
+@pytest.mark.parametrize("weight", ["0", "0.0", "0.000", " 0"])
+def test_a_form_of_weight_zero_is_refused(server: WebServer, weight: str) -> None:
+    """RFC 9110, section 12.4.2."""
+    response, body = ask(
+        server,
+        "/metrics",
+        Accept=f"application/openmetrics-text;version=1.0.0;q={weight}, text/plain",
+        Accept_Encoding=f"gzip;q={weight}",
+    )
+    assert response.headers["Content-Encoding"] is None
+    assert response.headers["Content-Type"].startswith("text/plain")
+    assert not body.endswith(b"# EOF\n")
+
+
 def test_metrics_can_be_asked_for_by_name(server: WebServer) -> None:
     _, body = ask(server, "/metrics?name[]=bootstrap_monitor_node_up&name[]=bootstrap_monitor_build_info")
     found = {family.name for family in parsed(body.decode())}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
@@ -22,6 +23,8 @@ from monitor.web.page import CONTENT_SECURITY_POLICY, page
 
 PROBES = "/-/"
 _TEXT = "text/plain; charset=utf-8"
+
+_WEIGHT_ZERO = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)", re.IGNORECASE)
 
 _log = logging.getLogger(__name__)
 
@@ -107,14 +110,19 @@ class Site:
 
     def _metrics(self, query: str, headers: Message) -> Answer:
         try:
-            encode, content_type = choose_encoder(headers.get("Accept", ""))
+            encode, content_type = choose_encoder(_wanted(headers.get("Accept", "")))
         except (TypeError, ValueError):  # a version that is no number
             encode, content_type = choose_encoder("")
         names = parse_qs(query).get("name[]")
         body = encode(self.registry.restricted_registry(names) if names else self.registry)
-        if gzip_accepted(headers.get("Accept-Encoding", "")):
+        if gzip_accepted(_wanted(headers.get("Accept-Encoding", ""))):
             return Answer(HTTPStatus.OK, content_type, gzip.compress(body), {"Content-Encoding": "gzip"})
         return Answer(HTTPStatus.OK, content_type, body, {})
+
+
+def _wanted(header: str) -> str:
+    """Return an `Accept…` header without the forms of weight zero, which prometheus-client would choose too."""
+    return ",".join(each for each in header.split(",") if not _WEIGHT_ZERO.search(each))
 
 
 def _ok_if(good: bool) -> HTTPStatus:  # noqa: FBT001 - the flag itself
