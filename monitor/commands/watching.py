@@ -23,7 +23,7 @@ from monitor.refresh import BuildWatch, Measurement
 from monitor.settings import TesterSettings, WebSettings
 from monitor.view import HISTORY_SHOWN, RESULTS_SHOWN, Status, status_of
 from monitor.volume import Volume
-from monitor.web import Certificate, Site, WebServer
+from monitor.web import Bounded, Certificate, LastGood, Site, WebServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +88,15 @@ def watching(
         activity,
     )
     registry = CollectorRegistry()
-    registry.register(StatusCollector(load, activity))
+    shown = LastGood(Bounded(load), activity)
+    registry.register(StatusCollector(shown, activity))
     site = Site(
         registry,
-        load,
-        lambda: ledger.runs(HISTORY_SHOWN),
+        shown,
+        Bounded(lambda: ledger.runs(HISTORY_SHOWN)),
         daemon.healthy,
         lambda: True,
-        ledger.evidence if web.web_evidence else None,
+        Bounded(ledger.evidence) if web.web_evidence else None,
     )
     server = WebServer(web.listen, site, Certificate(*web.tls) if web.tls else None)
     return Watching(daemon, server, load)

@@ -1,11 +1,13 @@
 """The page, the metrics, the probes and the API, over HTTP: read-only.
 
 `site` says what is answered, `server` how it gets to the client, `page` what a person sees: the figures of now from
-`tiles` and `present`, the runs that ended from `chart` and `past`, all written with `elements`.
+`tiles` and `present`, the runs that ended from `chart` and `past`, all written with `elements`. `last_good` bounds the
+time that a read of the ledger takes.
 """
 
+from monitor.web.last_good import Bounded, LastGood
 from monitor.web.server import Limits, WebServer
 from monitor.web.site import Site
 from monitor.web.tls import Certificate
 
-__all__ = ["Certificate", "Limits", "Site", "WebServer"]
+__all__ = ["Bounded", "Certificate", "LastGood", "Limits", "Site", "WebServer"]

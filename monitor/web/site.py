@@ -6,6 +6,7 @@ import gzip
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
@@ -15,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from monitor.api import run_json, status_json
-from monitor.errors import MonitorError
+from monitor.errors import MonitorError, TemporaryError
 from monitor.json_text import json_text
 from monitor.model import Evidence, Outcome, Run
 from monitor.view import Status
@@ -92,12 +93,16 @@ class Site:
         return Answer(HTTPStatus.OK, "text/html; charset=utf-8", html, policy)
 
     def _kept(self, status: Status) -> Mapping[int, Evidence] | None:
-        """The evidence of the failed runs that the page shows."""
+        """The evidence of the failed runs that the page shows; of some only where the ledger stops answering."""
         if self.evidence is None:
             return None
-        failed = [run.number for run in status.results if run.outcome is Outcome.FAILED]
-        found = {number: self.evidence(number) for number in failed}
-        return {number: kept for number, kept in found.items() if kept is not None}
+        found: dict[int, Evidence] = {}
+        failed = (run.number for run in status.results if run.outcome is Outcome.FAILED)
+        with suppress(TemporaryError):
+            for number in failed:
+                if (kept := self.evidence(number)) is not None:
+                    found[number] = kept
+        return found
 
     def _health(self) -> Answer:
         healthy, lines = self.healthy()
