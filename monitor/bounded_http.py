@@ -10,6 +10,7 @@ import logging
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +28,20 @@ _PIECE_BYTES = 64 << 10
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
+def _no_refusal(_address: str) -> str:
+    return ""
+
+
 @dataclass(slots=True)
 class Bounds:
-    """How long the answer under way may take, by the monotonic clock, and how many bytes may still come."""
+    """How long the answer under way may take, by the monotonic clock, and how many bytes may still come.
+
+    `refusal` returns why an IP address must not be connected to; empty where it may.
+    """
 
     ends_at: float = 0.0
     bytes_left: int = 0
+    refusal: Callable[[str], str] = _no_refusal
 
     def seconds_left(self) -> float:
         """The time that is left.
@@ -97,6 +106,9 @@ def connected(host: str, port: int, bounds: Bounds) -> socket.socket:
     failure = OSError("it has no address")
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for position, (family, kind, protocol, _, address) in enumerate(found):
+        if refusal := bounds.refusal(str(address[0])):
+            failure = OSError(refusal)
+            continue
         try:
             seconds = bounds.seconds_left() / (len(found) - position)
             return _connected(_BoundedSocket(family, kind, protocol), address, seconds, bounds)

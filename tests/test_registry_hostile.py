@@ -9,6 +9,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_registry import (
@@ -124,6 +125,73 @@ def test_an_index_of_very_many_is_read_in_bounds(fake: FakeRegistry, tmp_path: P
     digest = fake.push_index(*children)
     with within_bounds():
         assert len(reader(fake, tmp_path).digests(digest)) < len(children)
+
+
+RESOLVED = {
+    "registry.invalid": "127.0.0.1",
+    "inside.invalid": "127.0.0.1",
+    "metadata.invalid": "169.254.169.254",
+    "localhost": "192.0.2.1",
+}
+
+
+@pytest.fixture
+def resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's resolver, as a network may have set it up."""
+    asked = socket.getaddrinfo
+
+    def answer(host: str, *arguments: Any, **settings: Any) -> list[tuple[Any, ...]]:
+        return asked(RESOLVED.get(host, host), *arguments, **settings)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+
+
+@pytest.mark.usefixtures("resolved")
+@pytest.mark.parametrize("by", ["redirect", "challenge"])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0",
+        "169.254.43518",
+        "inside.invalid",
+        "metadata.invalid",
+    ],
+)
+def test_no_spelling_of_an_address_leads_inside(
+    fake: FakeRegistry, caplog: pytest.LogCaptureFixture, spelling: str, by: str
+) -> None:
+    """Nor does a name that resolves to one: what counts is where the connection goes."""
+    port = fake.address.rpartition(":")[2]
+    target = f"http://{spelling}:{port}/token"
+    head = (
+        f"307 R\r\nLocation: {target}"
+        if by == "redirect"
+        else f'401 U\r\nWWW-Authenticate: Bearer realm="{target}"'
+    )
+    fake.instead = sending(f"HTTP/1.1 {head}\r\nContent-Length: 0\r\n\r\n".encode())
+    registry = Registry(
+        f"registry.invalid:{port}/{NAME}",
+        "latest",
+        RegistryOptions(plain_http=True),
+        patience=PATIENCE,
+    )
+    assert "is an address of this machine, where no registry may send the monitor" in failure(
+        registry, caplog
+    )
+    assert [each.path for each in fake.asked] == [f"/v2/{NAME}/manifests/latest"]
+
+
+@pytest.mark.usefixtures("resolved")
+def test_a_localhost_that_is_another_machine_gets_nothing_over_plain_http(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    options = RegistryOptions(config(tmp_path, "localhost:5000"))
+    registry = Registry(f"localhost:5000/{NAME}", "latest", options, patience=PATIENCE)
+    assert "192.0.2.1 is not an address of this machine" in failure(registry, caplog)
 
 
 class TestElsewhere:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.registry import RegistryError
-from monitor.registry.places import Place, is_this_machine
+from monitor.registry.places import Place, Reach, is_this_machine
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,55 @@ def test_where_a_registry_may_send_one(place: Place, address: str, expected: str
             place.target(address, f"{place.url}/v2/")
     else:
         assert place.target(address, f"{place.url}/v2/") == expected
+
+
+@pytest.mark.parametrize(
+    ("place", "url", "reach"),
+    [
+        pytest.param(REGISTRY, "https://registry.example/v2/", Reach.ANY, id="its own host"),
+        pytest.param(REGISTRY, "https://registry.example:99/v2/", Reach.ANY, id="another port of it"),
+        pytest.param(REGISTRY, "https://auth.example/t", Reach.ELSEWHERE, id="a host that it names"),
+        pytest.param(REGISTRY, "https://127.1/t", Reach.ELSEWHERE, id="this machine in another spelling"),
+        pytest.param(
+            REGISTRY,
+            "https://\uff11\uff12\uff17.0.0.1/t",
+            Reach.ELSEWHERE,
+            id="this machine in full-width digits",
+        ),
+        pytest.param(PLAIN, "http://auth.example/t", Reach.ELSEWHERE, id="over plain HTTP"),
+        pytest.param(LOCAL, "http://localhost:5000/v2/", Reach.THIS_MACHINE, id="plain HTTP unasked"),
+        pytest.param(LOCAL, "http://127.0.0.1:5001/t", Reach.THIS_MACHINE, id="its token service"),
+        pytest.param(LOCAL, "https://auth.example/t", Reach.ANY, id="from this machine to any other"),
+    ],
+)
+def test_where_a_request_may_connect_to(place: Place, url: str, reach: Reach) -> None:
+    assert place.reach(url) is reach
+
+
+@pytest.mark.parametrize(
+    ("address", "this_machine", "elsewhere"),
+    [
+        ("127.0.0.1", True, False),
+        ("127.9.9.9", True, False),
+        ("::1", True, False),
+        ("::ffff:127.0.0.1", True, False),
+        ("0.0.0.0", False, False),  # noqa: S104 (an address that is asked)
+        ("::", False, False),
+        ("169.254.169.254", False, False),
+        ("fe80::1%eth0", False, False),
+        ("10.0.0.1", False, True),
+        ("fd00::1", False, True),
+        ("192.0.2.1", False, True),
+    ],
+)
+def test_which_addresses_each_reach_has(
+    address: str,
+    this_machine: bool,  # noqa: FBT001 (what is expected)
+    elsewhere: bool,  # noqa: FBT001 (what is expected)
+) -> None:
+    refusals = [reach.refusal(address) for reach in (Reach.ANY, Reach.THIS_MACHINE, Reach.ELSEWHERE)]
+    assert [not refusal for refusal in refusals] == [True, this_machine, elsewhere]
+    assert all(refusal.startswith(f"{address} is ") for refusal in refusals if refusal)
 
 
 @pytest.mark.parametrize(

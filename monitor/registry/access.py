@@ -139,6 +139,7 @@ class Access:
     def _ask(
         self, realm: str, challenge: Challenge, credentials: Credentials | None, ends_at: float
     ) -> Answer:
+        reach = self._place.reach(realm)
         wanted = challenge.parameters.get("scope") or f"repository:{self._place.name}:pull"
         query = [("scope", each) for each in wanted.split()]
         if challenge.parameters.get("service"):
@@ -151,12 +152,15 @@ class Access:
                 realm,
                 {"Content-Type": "application/x-www-form-urlencoded"},
                 ends_at=ends_at,
+                reach=reach,
                 limit_bytes=_ANSWER_BYTES,
                 body=urlencode(query),
             )
         address = f"{realm}{'&' if urlsplit(realm).query else '?'}{urlencode(query)}"
         headers = {"Authorization": credentials.basic} if credentials else {}
-        return self._transport.ask("GET", address, headers, ends_at=ends_at, limit_bytes=_ANSWER_BYTES)
+        return self._transport.ask(
+            "GET", address, headers, ends_at=ends_at, reach=reach, limit_bytes=_ANSWER_BYTES
+        )
 
 
 def _is_private(url: str) -> bool:

@@ -169,7 +169,10 @@ class Registry:
         limit_bytes = 0 if method == "HEAD" else MANIFEST_BYTES
         for _ in range(_MOST_REDIRECTS + 1):
             headers = {"Accept": ACCEPT} | ({"Authorization": authorization} if authorization else {})
-            answer = self._transport.ask(method, url, headers, ends_at=ends_at, limit_bytes=limit_bytes)
+            reach = self._place.reach(url)
+            answer = self._transport.ask(
+                method, url, headers, ends_at=ends_at, reach=reach, limit_bytes=limit_bytes
+            )
             if answer.status not in _REDIRECTS:
                 break
             target = self._place.target(answer.header("Location") or "", url)

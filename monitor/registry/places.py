@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from enum import Enum
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from monitor.foreign_text import one_line
@@ -19,6 +20,26 @@ _DOCKER_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", _DOCKER_HUB_API})
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _ADDRESS_CHARACTERS = 2048
 _SHOWN_CHARACTERS = 200
+
+
+class Reach(Enum):
+    """The machines that a request may connect to, by the address that the host's name resolves to."""
+
+    ANY = "any"
+    THIS_MACHINE = "this machine"
+    ELSEWHERE = "elsewhere"
+
+    def refusal(self, address: str) -> str:
+        """Return why an IP address must not be connected to; empty where it may."""
+        match self:
+            case Reach.THIS_MACHINE if not is_this_machine(address):
+                return (
+                    f"{address} is not an address of this machine, and only there is plain HTTP used unasked"
+                )
+            case Reach.ELSEWHERE if _is_inside(address):
+                return f"{address} is an address of this machine, where no registry may send the monitor"
+            case _:
+                return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +106,18 @@ class Place:
         if _is_inside(host) and not self.is_local and host != _host_name(self.api):
             raise RegistryError(f"registry {self.host} sends one to {shown!r}, on this machine: refused")
         return whole
+
+    def reach(self, url: str) -> Reach:
+        """Return where a request for this URL may connect to.
+
+        Plain HTTP to `localhost` carries credentials, so it must be this machine. Another host than the registry's own
+        was named by the registry, so its name must not lead inside.
+        """
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if parts.scheme == "http" and is_this_machine(host):
+            return Reach.THIS_MACHINE
+        return Reach.ANY if self.is_local or host == _host_name(self.api) else Reach.ELSEWHERE
 
     def is_own(self, url: str) -> bool:
         """Whether an address is of the registry itself: the same host, port and protocol."""

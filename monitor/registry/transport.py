@@ -30,7 +30,7 @@ from monitor.bounded_http import BoundedPool, BoundedTlsPool, Bounds, body_of, b
 from monitor.errors import ConfigurationError
 from monitor.foreign_text import one_line
 from monitor.registry.errors import RegistryError
-from monitor.registry.places import origin
+from monitor.registry.places import Reach, origin
 from monitor.registry.proxies import Proxy, proxy_for
 
 _HEADER_BYTES = 128 << 10
@@ -76,21 +76,26 @@ class Transport:
         headers: Mapping[str, str],
         *,
         ends_at: float,
+        reach: Reach,
         limit_bytes: int = 0,
         body: str | None = None,
     ) -> Answer:
         """Send it once, and follow nothing.  A body larger than `limit_bytes` is an error.
+
+        `reach` is checked against the address that the host's name resolves to; a proxy resolves names itself.
 
         Raises:
             RegistryError: there is no answer, or none within time and size.
             ConfigurationError: the proxy or the authority that is set cannot be used.
         """
         scheme, host, port = origin(url)
-        manager = self._manager(scheme, proxy_for(url, self._environment))
+        proxy = proxy_for(url, self._environment)
+        manager = self._manager(scheme, proxy)
         left = ends_at - time.monotonic()
         seconds = min(self._timeout_seconds, left)
         self._bounds.ends_at = time.monotonic() + seconds
         self._bounds.bytes_left = _HEADER_BYTES + limit_bytes
+        self._bounds.refusal = (reach if proxy is None else Reach.ANY).refusal
         try:
             if seconds <= 0:
                 raise TimeoutError("no time left for it")
