@@ -75,7 +75,8 @@ class FakeRegistry:
     lets_anonymous_pull: bool = False
     token_fields: dict[str, Any] = field(default_factory=lambda: {"expires_in": 300})
     says_digest: bool = True
-    answers_head: bool = True
+    answers_head: int | None = None
+    """The status of every HEAD; `None`: as GET."""
     instead: Instead = lambda _asked, _socket: False
     asked: list[Asked] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
@@ -117,8 +118,8 @@ class FakeRegistry:
         refusal = self._refusal(asked)
         if refusal is not None:
             return refusal
-        if asked.method == "HEAD" and not self.answers_head:
-            return 405, {}, b""
+        if asked.method == "HEAD" and self.answers_head is not None:
+            return self.answers_head, {}, b""
         prefix = f"/v2/{NAME}/manifests/"
         found = self.manifests.get(asked.path.removeprefix(prefix)) if asked.path.startswith(prefix) else None
         if found is None or found[0] not in asked.headers.get("accept", ""):

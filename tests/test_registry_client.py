@@ -77,9 +77,13 @@ class TestDigest:
 
         assert reader(fake).digest() == digest
 
-    @pytest.mark.parametrize("change", [{"says_digest": False}, {"answers_head": False}], ids=str)
+    @pytest.mark.parametrize(
+        "change",
+        [{"says_digest": False}, {"answers_head": 404}, {"answers_head": 405}, {"answers_head": 501}],
+        ids=str,
+    )
     def test_without_it_the_manifest_is_read_and_hashed(
-        self, fake: FakeRegistry, change: dict[str, bool]
+        self, fake: FakeRegistry, change: dict[str, bool | int]
     ) -> None:
         for name, value in change.items():
             setattr(fake, name, value)
