@@ -7,6 +7,7 @@ digest is of.  `instead` takes its place, to answer as no registry should.
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import socket
@@ -75,6 +76,7 @@ class FakeRegistry:
     lets_anonymous_pull: bool = False
     token_fields: dict[str, Any] = field(default_factory=lambda: {"expires_in": 300})
     says_digest: bool = True
+    packing: str = ""
     answers_head: int | None = None
     """The status of every HEAD; `None`: as GET."""
     instead: Instead = lambda _asked, _socket: False
@@ -221,6 +223,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
             status, headers, body = fake.answer(asked)
+            if fake.packing:
+                headers["Content-Encoding"], body = fake.packing, gzip.compress(body)
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

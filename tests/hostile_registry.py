@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import time
 from dataclasses import dataclass
@@ -51,6 +52,12 @@ def only_for(method: str, instead: Instead) -> Instead:
     return lambda asked, client: asked.method == method and instead(asked, client)
 
 
+def packed(packing: str, body: bytes) -> Instead:
+    """An answer with that `Content-Encoding`."""
+    head = f"Content-Encoding: {packing}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return sending(OK + head.encode() + body)
+
+
 _MANY = b"X-Filler: " + b"x" * 1000 + b"\r\n"
 
 MISBEHAVIOURS = (
@@ -88,6 +95,13 @@ MISBEHAVIOURS = (
         "too large",
         name="100 MB in chunks",
     ),
+    Misbehaviour(
+        only_for("GET", packed("gzip", gzip.compress(b" " * 100 * 2**20))),
+        "too large",
+        name="100 MB in a small gzip",
+    ),
+    Misbehaviour(only_for("GET", packed("gzip", b"{}")), "is not gzip", name="no gzip"),
+    Misbehaviour(only_for("GET", packed("br", b"{}")), "packed as 'br'", name="an unknown packing"),
     Misbehaviour(flooding(OK, _MANY), "no answer", name="headers without end"),
     Misbehaviour(flooding(OK + b"X: ", b"x" * 2**16), "no answer", name="a header without end"),
     Misbehaviour(

@@ -92,6 +92,18 @@ class TestDigest:
         assert reader(fake).digest() == digest
         assert fake.seen() == [TAG, TAG.replace("HEAD", "GET")]
 
+    @pytest.mark.parametrize("says_digest", [True, False], ids=["named", "not named"])
+    @pytest.mark.parametrize("packing", ["gzip", "GZip", "x-gzip"])
+    def test_a_manifest_that_is_packed_unasked_is_unpacked(
+        self, fake: FakeRegistry, packing: str, *, says_digest: bool
+    ) -> None:
+        """A digest is of the content, not of what a cache made of it."""
+        fake.packing, fake.says_digest = packing, says_digest
+        digest = fake.push_index(child(D2))
+
+        assert reader(fake).digest() == digest
+        assert reader(fake).digests(digest) == {digest, D2}
+
     def test_a_connection_that_the_registry_closed_meanwhile_is_made_anew(self, fake: FakeRegistry) -> None:
         registry, digest = reader(fake), fake.push_build(1)
         head = f"HTTP/1.1 200 OK\r\nDocker-Content-Digest: {digest}\r\nContent-Length: 5\r\n\r\n"

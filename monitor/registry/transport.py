@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import ssl
 import time
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from monitor.registry.proxies import Proxy, proxy_for
 
 _HEADER_BYTES = 128 << 10
 _CONNECTIONS = 2
+_GZIP = 16  # added to the window size, as zlib has it
 _REASON_CHARACTERS = 200
 _HEADERS = {"User-Agent": "bootstrap-monitor", "Accept-Encoding": "identity"}
 
@@ -100,12 +102,15 @@ class Transport:
             if seconds <= 0:
                 raise TimeoutError("no time left for it")
             try:
-                return _sent(manager, method, url, {**_HEADERS, **headers}, seconds, body)
+                answer = _sent(manager, method, url, {**_HEADERS, **headers}, seconds, body)
             except ProtocolError as error:
                 if not _hung_up(error):
                     raise
                 # A kept connection was closed at this very moment: once more, on a new one.
-                return _sent(manager, method, url, {**_HEADERS, **headers}, self._bounds.seconds_left(), body)
+                answer = _sent(
+                    manager, method, url, {**_HEADERS, **headers}, self._bounds.seconds_left(), body
+                )
+            return replace(answer, body=_unpacked(answer, limit_bytes))
         except (HTTPError, OSError, ValueError) as error:
             self._begin_anew()
             raise RegistryError(
@@ -205,6 +210,29 @@ def _manager(proxy: Proxy | None, bounds: Bounds, tls: ssl.SSLContext | None) ->
         return _Bounded(**settings)
     headers = urllib3.make_headers(proxy_basic_auth=proxy.user) if proxy.user else None
     return _BoundedByProxy(proxy.url, proxy_headers=headers, **settings)
+
+
+def _unpacked(answer: Answer, limit_bytes: int) -> bytes:
+    """Return the body without the packing that nobody asked for, as some caches add it: digests are of the content.
+
+    Raises:
+        ValueError: the packing is unknown or broken, or the content is larger than `limit_bytes`.
+    """
+    packing = (answer.header("Content-Encoding") or "identity").lower()
+    if not answer.body or packing == "identity":
+        return answer.body
+    if packing not in {"gzip", "x-gzip"}:
+        raise ValueError(f"it is packed as {packing!r}, which was not asked for")
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | _GZIP)
+    try:
+        content = unpacking.decompress(answer.body, limit_bytes + 1)
+    except zlib.error as error:
+        raise ValueError("it is not gzip, as it says") from error
+    if len(content) > limit_bytes:
+        raise ValueError("the answer is too large")
+    if not unpacking.eof or unpacking.unused_data:
+        raise ValueError("it is not gzip, as it says")
+    return content
 
 
 def _hung_up(error: ProtocolError) -> bool:
