@@ -67,6 +67,14 @@ U = Credentials("u", "p")
             HUB, {"docker.io": auth("<token>:t")}, Credentials(identity_token="t"), id="token for user"
         ),
         pytest.param(HUB, {"docker.io": {}}, None, id="an empty entry"),
+        pytest.param(HUB, {"docker.io": None}, None, id="a null entry"),
+        pytest.param(
+            HUB,
+            {"docker.io": {**auth("u:p"), "username": None, "password": None, "identitytoken": None}},
+            U,
+            id="null user and password",
+        ),
+        pytest.param(HUB, {"docker.io": {"auth": None, "username": "u", "password": "p"}}, U, id="null auth"),
         pytest.param(HUB, None, None, id="no entries at all"),
     ],
 )

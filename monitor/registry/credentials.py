@@ -91,19 +91,22 @@ class CredentialsFile:
 
     def _credentials(self, key: str, entry: object) -> Credentials | None:
         wrong = ConfigurationError(f"{self._path}: what auths has for {key!r} is no user with a password")
-        if not isinstance(entry, dict) or not all(
-            isinstance(entry.get(name, ""), str) for name in ("auth", "username", "password", "identitytoken")
-        ):
+        if not isinstance(entry, dict | None):
             raise wrong
-        user, password = entry.get("username", ""), entry.get("password", "")
-        if entry.get("auth"):
+        # As Go programs read it: null is the same as absent.
+        auth, user, password, identity_token = (
+            (entry or {}).get(name) or "" for name in ("auth", "username", "password", "identitytoken")
+        )
+        if not all(isinstance(each, str) for each in (auth, user, password, identity_token)):
+            raise wrong
+        if auth:
             try:
-                user, colon, password = base64.b64decode(entry["auth"]).decode().partition(":")
+                user, colon, password = base64.b64decode(auth).decode().partition(":")
             except (binascii.Error, ValueError) as error:
                 raise wrong from error
             if not colon:
                 raise wrong
-        token = entry.get("identitytoken") or (password if user == _TOKEN_USER else "")
+        token = identity_token or (password if user == _TOKEN_USER else "")
         if token:
             return Credentials(identity_token=token)
         return Credentials(user, password.rstrip("\0")) if user else None
