@@ -13,6 +13,7 @@ from monitor.errors import ConfigurationError
 from monitor.registry.credentials import Credentials, CredentialsFile
 from monitor.registry.places import Place
 
+ECR = Place.of("1234.dkr.ecr.us-west-2.amazonaws.com/node")
 HUB, HARBOR = Place.of("a/node"), Place.of("harbor.example:8443/team/node")
 
 
@@ -65,6 +66,22 @@ U = Credentials("u", "p")
         ),
         pytest.param(
             HUB, {"docker.io": auth("<token>:t")}, Credentials(identity_token="t"), id="token for user"
+        ),
+        pytest.param(ECR, {"*.dkr.ecr.us-west-2.amazonaws.com": auth("u:p")}, U, id="a pattern"),
+        pytest.param(ECR, {"https://*.dkr.ecr.us-*.amazonaws.com/v2/": auth("u:p")}, U, id="two of them"),
+        pytest.param(ECR, {"12?4.dkr.ecr.us-west-2.amazonaws.com": auth("u:p")}, U, id="any one letter"),
+        pytest.param(ECR, {"*.us-west-2.amazonaws.com": auth("u:p")}, None, id="no pattern has a dot in it"),
+        pytest.param(ECR, {"*.*.*.*.*.*": auth("u:p")}, U, id="patterns alone"),
+        pytest.param(ECR, {"*.*.*.*.*.*.*": auth("u:p")}, None, id="one part too many"),
+        pytest.param(ECR, {"*": auth("u:p")}, None, id="a pattern for everything"),
+        pytest.param(ECR, {"*.dkr.ecr.us-west-2.amazonaws.com:99": auth("u:p")}, None, id="another's port"),
+        pytest.param(HARBOR, {"*.example:8443/team": auth("u:p")}, U, id="a pattern, port and path"),
+        pytest.param(HARBOR, {"*.example": auth("u:p")}, None, id="a pattern without the port"),
+        pytest.param(
+            HARBOR,
+            {"*.example:8443": auth("x:y"), "harbor.example:8443": auth("u:p")},
+            U,
+            id="a name before a pattern",
         ),
         pytest.param(HUB, {"docker.io": {}}, None, id="an empty entry"),
         pytest.param(HUB, {"docker.io": None}, None, id="a null entry"),

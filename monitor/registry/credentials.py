@@ -10,6 +10,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +54,18 @@ class CredentialsFile:
         self._read()
 
     def credentials_for(self, place: Place) -> Credentials | None:
-        """Those of a repository; of several that fit, the ones of the longest path.
+        """Those of a repository; of several that fit, the longest path, and a host by its name before a pattern.
 
         Raises:
             ConfigurationError: the file cannot be used, or has them only in a helper.
         """
         found = self._read()
         entries = found.get("auths") or {}
-        fitting = [(path, key) for key in entries if (path := _fit(key, place)) is not None]
+        fitting = [
+            (path, not {*"*?"} & {*key}, key) for key in entries if (path := _fit(key, place)) is not None
+        ]
         if fitting:
-            path, key = max(fitting)
+            path, _, key = max(fitting)
             credentials = self._credentials(key, entries[key])
             if credentials is not None:
                 return credentials
@@ -116,12 +119,21 @@ def _fit(key: str, place: Place) -> str | None:
     """The path of an entry that is for a place, empty where it is for the whole registry; `None`: it is not.
 
     Entries are `host[:port]`, with an address's beginning and end as older programs wrote them, or a repository's
-    beginning, as newer ones do.
+    beginning, as newer ones do. Each part of a host may be a pattern, as the kubelet has it
+    (https://kubernetes.io/docs/concepts/containers/images/#config-json).
     """
     host, _, path = key.partition("://")[2].partition("/") if "://" in key else key.partition("/")
     path = path.strip("/")
-    if canonical(host) != place.host:
+    if not _matches(canonical(host), place.host):
         return None
     if path in _API_PATHS:
         return ""
     return path if not path or f"{place.name}/".startswith(f"{path}/") else None
+
+
+def _matches(pattern: str, host: str) -> bool:
+    """Whether a host has the same port and as many parts, each of which matches: no `*` stands for a dot."""
+    (names, _, wanted), (parts, _, port) = pattern.partition(":"), host.partition(":")
+    if wanted != port or names.count(".") != parts.count("."):
+        return False
+    return all(map(fnmatchcase, parts.split("."), names.split(".")))
