@@ -565,6 +565,10 @@ class Policy:
     deadline_seconds: float | None = None
     adopt_keep: bool = False
     adopt_clear_token: str = ""
+    settled_lookups: int = 1
+    """Consecutive lookups that must find a build before it is taken."""
+    returned_seconds: float = 0.0
+    """How long the tag must show a build that was superseded within a day before it ends an open run."""
 
 
 JsonObject = dict[str, Any]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from monitor.decide.wait import blocked_for_long
+from monitor.decide.wait_state import Standing
 from monitor.ledger import Ledger
-from monitor.model import Instant, Policy
+from monitor.model import Build, Instant, Policy
 from monitor.observe import WaitObserver
 from monitor.platforms.base import BuildSource
 from monitor.readings import build_reading
 from monitor.volume import Volume
+
+SETTLING_SECONDS = 5.0
 
 
 class Measurement:
@@ -25,7 +28,7 @@ class Measurement:
 
 
 class BuildWatch:
-    """Looks for a newer build."""
+    """Looks for a newer build, and counts for how long the rolling tag has shown it."""
 
     def __init__(
         self,
@@ -34,9 +37,15 @@ class BuildWatch:
         ledger: Ledger,
         policy: Policy,
         clock: Callable[[], Instant],
+        pause: Callable[[float], bool],
+        settling_seconds: float = SETTLING_SECONDS,
     ) -> None:
+        """Prepare; `pause` waits for so many seconds, and returns whether it was told to stop."""
         self._source, self._observer, self._ledger = source, observer, ledger
         self._policy, self._clock = policy, clock
+        self._pause, self._settling_seconds = pause, settling_seconds
+        self._standing: Standing | None = None
+        self._first_boot_seconds = 0.0
 
     def __call__(self) -> None:
         """Look once.  Nothing is started for it while a run is open that no new build would end.
@@ -50,7 +59,8 @@ class BuildWatch:
         build = self._source.glimpse() if needless else self._source.newest()
         if build is None:
             return
-        self._observer.newest = None if needless and build.versions is None else build
+        standing = self._counted(build)
+        self._observer.newest = None if needless and build.versions is None else standing
         tested = build.same(last.build) or self._ledger.judged(build, last.network, last.sync_mode)
         now = self._clock()
         readings = {
@@ -60,3 +70,28 @@ class BuildWatch:
         self._ledger.record(now, self._policy.testbed, readings=readings)
         if build.same(last.build) and not build.digests <= last.build.digests:
             self._ledger.add_digests(last, build.digests)
+        if not needless and not tested:
+            self._settle(standing)
+
+    def _settle(self, standing: Standing) -> None:
+        """Look again soon, so that a new build need not wait for the interval; no pod is started for that."""
+        build = standing.build
+        while standing.lookups < self._policy.settled_lookups and not self._pause(self._settling_seconds):
+            again = self._source.glimpse()
+            if again is None:
+                return
+            standing = self._counted(again)
+            if not again.same(build):
+                self._observer.newest = None
+                return
+            self._observer.newest = standing
+
+    def _counted(self, build: Build) -> Standing:
+        """Count one more lookup that found this build; another build starts at one."""
+        now, standing = self._clock().boot_seconds, self._standing
+        if standing is None or not standing.build.same(build):
+            self._first_boot_seconds, lookups = now, 1
+        else:
+            lookups = standing.lookups + 1
+        self._standing = Standing(build, lookups, now - self._first_boot_seconds)
+        return self._standing

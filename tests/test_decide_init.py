@@ -88,10 +88,10 @@ def case(
             reverts_today=2,
         ),
         case(
-            "2-not-with-restart",
-            "build_unresolved",
+            "2-with-restart-too",
+            "open_run_goes_on",
             [],
-            [LookUpNewest],
+            [Pin, Recreate],
             workload=ROLLING,
             last=OPEN,
             policy=RESTARTING,
@@ -311,7 +311,7 @@ def test_the_newest_build_by_another_digest_of_it_is_the_last_runs_build(last: R
     """The tag names the index, the run the platform: pinned to the index, the pod would not be the run's."""
     tag = replace(build(NEW), digests=frozenset({NEW, OLD}))
     state = init_state(workload=ROLLING, newest=tag, last=last, policy=policy)
-    if policy.restart_on_new_build or not last.open:
+    if not last.open:
         assert decide_init(state).rule == "build_unresolved"
 
     assert decide_init(state).actions == RECREATED

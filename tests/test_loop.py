@@ -14,6 +14,7 @@ from monitor.act import Actor
 from monitor.activity import Activity
 from monitor.decide.announcements import Announcement
 from monitor.decide.vocabulary import Decision, KeepLastWords
+from monitor.decide.wait_state import Standing
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
 from monitor.loop import Init, Tick
@@ -270,7 +271,7 @@ def test_a_success_is_recorded_once_and_then_the_next_build_is_run(machine: Mach
     assert measured, "the disk is measured as soon as the node is healthy"
     assert machine.reasons == ["BootstrapStarted", "BootstrapSucceeded"]
 
-    observer.newest = build(NEW)
+    observer.newest = Standing(build(NEW))
     tick()
     tick()
     assert machine.told == ["pin bbbb", "recreate"] * 2
@@ -421,7 +422,7 @@ def test_what_cannot_be_announced_is_counted_and_everything_else_is_done(
     tick, observer = tick_of(machine, tmp_path, activity=activity)
     before = dict(activity.so_far().errors)
     tick()
-    observer.newest = build(NEW)
+    observer.newest = Standing(build(NEW))
     tick()
 
     run = machine.ledger.last()

@@ -14,6 +14,7 @@ from monitor.baseline import FEWEST, LAG
 from monitor.decide.announcements import Announcement
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, Intervention, RecordIntervention
 from monitor.decide.wait import decide_wait
+from monitor.decide.wait_state import Standing
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
 from monitor.model import (
@@ -787,6 +788,20 @@ def test_what_a_person_asked_for_is_part_of_the_state(observer: WaitObserver, le
 
     assert (before.paused, before.requested) == (False, None)
     assert (after.paused, after.requested) == (True, build())
+
+
+def test_how_long_the_tag_shows_a_build_and_when_that_was_superseded(
+    observer: WaitObserver, ledger: Ledger, edge: Edge
+) -> None:
+    ledger.record(NOW, "default", [BeginClearing(workload(build(NEW)), ""), BeginRun(workload(build(NEW)))])
+    edge.now = replace(NOW, wall=NOW.wall + 90)
+    found = []
+    for newest in (None, Standing(build(), 4, 60.0), Standing(build(NEW))):
+        observer.newest = newest
+        state = observer.look().state
+        found.append((state.newest, state.newest_lookups, state.newest_seconds, state.superseded_seconds))
+
+    assert found == [(None, 0, 0.0, None), (build(), 4, 60.0, 90.0), (build(NEW), 1, 0.0, None)]
 
 
 def test_init_reads_who_reverted_only_where_a_pin_was_reverted(

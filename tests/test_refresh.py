@@ -5,19 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 from pathlib import Path
 
 import pytest
-from builders import NEW, NOW, OLD, POLICY, build, workload
+from builders import NEW, NOW, OLD, POLICY, build, wait_state, workload
 
 from monitor.decide.announcements import Announcement
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
-from monitor.decide.wait import BLOCKED_LONG_SECONDS
+from monitor.decide.wait import BLOCKED_LONG_SECONDS, decide_wait
+from monitor.decide.wait_state import Standing
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
 from monitor.model import Build, Instant, NodeReading, Outcome, Policy, Reason, Workload
 from monitor.observe import WaitObserver
-from monitor.refresh import BuildWatch, Measurement
+from monitor.refresh import SETTLING_SECONDS, BuildWatch, Measurement
 from monitor.volume import Volume
 
 
@@ -136,10 +138,34 @@ class Watch:
     observer: WaitObserver
     source: Source = field(default_factory=Source)
     policy: Policy = POLICY
+    now: Instant = LATER
+    stops: bool = False
 
     def look(self) -> None:
         """Look once."""
-        BuildWatch(self.source, self.observer, self.ledger, self.policy, lambda: LATER)()
+        self.job()()
+
+    def job(self) -> BuildWatch:
+        """The job, which remembers what it found before."""
+        return BuildWatch(
+            self.source,
+            self.observer,
+            self.ledger,
+            self.policy,
+            lambda: self.now,
+            self.paused,
+            SETTLING_SECONDS,
+        )
+
+    def paused(self, seconds: float) -> bool:
+        """Let time pass."""
+        wall, boot_seconds = self.now.wall + seconds, self.now.boot_seconds + seconds
+        self.now = replace(self.now, wall=wall, boot_seconds=boot_seconds)
+        return self.stops
+
+    def newest(self) -> Build | None:
+        """What is left for the next tick."""
+        return self.observer.newest.build if self.observer.newest else None
 
     def shown(self) -> tuple[str | None, float | None]:
         """What the ledger shows: the image that waits to be tested, and when one was looked for."""
@@ -190,7 +216,7 @@ class TestBuildWatch:
 
         assert watch.source.asked == asked
         found = asked == ["newest"]
-        assert (watch.observer.newest == build(NEW)) is found
+        assert (watch.newest() == build(NEW)) is found
         assert watch.shown() == ((build(NEW).image, LATER.wall) if found else (None, None))
 
     @pytest.mark.parametrize(
@@ -205,12 +231,12 @@ class TestBuildWatch:
     ) -> None:
         """Else the run's end could take an older build, or this one before its versions are known."""
         begin(watch.ledger, build(OLD))
-        watch.observer.newest = build(OLD)
+        watch.observer.newest = Standing(build(OLD))
         watch.source.shown = shown
         watch.look()
 
         assert watch.shown() == (build(NEW).image, LATER.wall)
-        assert watch.observer.newest == taken
+        assert watch.newest() == taken
 
     def test_what_is_told_of_the_last_runs_build_is_kept_in_the_ledger(self, watch: Watch) -> None:
         """After a restart whoever tells of it may tell another digest, while the registry is away."""
@@ -239,7 +265,7 @@ class TestBuildWatch:
         watch.source.found = None
         watch.look()
 
-        assert watch.observer.newest == build(NEW)
+        assert watch.newest() == build(NEW)
         assert watch.source.asked == ["newest"] * 2
 
     @pytest.mark.parametrize(
@@ -264,7 +290,7 @@ class TestBuildWatch:
         watch.look()
 
         assert watch.shown() == (build(found).image if waits else None, LATER.wall)
-        assert watch.observer.newest == build(found)
+        assert watch.newest() == build(found)
 
     @pytest.mark.parametrize(
         ("reason", "waits"),
@@ -303,5 +329,85 @@ class TestBuildWatch:
         with pytest.raises(TemporaryError, match="the registry does not answer"):
             watch.look()
 
-        assert watch.observer.newest == build(NEW)
+        assert watch.newest() == build(NEW)
         assert watch.shown() == (build(NEW).image, LATER.wall)
+
+
+SETTLED = replace(POLICY, settled_lookups=3, restart_on_new_build=True)
+
+
+class TestSettling:
+    """A tag that moves is looked up again soon; one that shows two builds in turns never counts up."""
+
+    @pytest.fixture
+    def watch(self, ledger: Ledger, tmp_path: Path) -> Watch:
+        begin(ledger, build(OLD))
+        return Watch(ledger, observer_of(ledger, tmp_path), policy=SETTLED)
+
+    def test_a_new_build_is_looked_up_again_until_it_has_settled(self, watch: Watch) -> None:
+        watch.source.shown = build(NEW)
+        watch.look()
+
+        assert watch.source.asked == ["newest", "glimpse", "glimpse"]
+        assert watch.observer.newest == Standing(build(NEW), 3, 2 * SETTLING_SECONDS)
+
+    def test_another_build_meanwhile_leaves_none_to_take(self, watch: Watch) -> None:
+        watch.source.shown = replace(build(OLD), versions=None)
+        watch.look()
+
+        assert watch.source.asked == ["newest", "glimpse"]
+        assert watch.observer.newest is None
+
+    def test_without_the_registry_the_next_looks_count(self, watch: Watch) -> None:
+        look = watch.job()
+        counted = []
+        for _ in range(3):
+            look()
+            watch.paused(300.0)
+            assert watch.observer.newest is not None
+            counted.append(watch.observer.newest.lookups)
+
+        assert counted == [1, 2, 3]
+        assert watch.source.asked == ["newest", "glimpse", "newest", "glimpse", "newest"]
+
+    def test_it_stops_when_it_is_told_to(self, watch: Watch) -> None:
+        watch.source.shown, watch.stops = build(NEW), True
+        watch.look()
+
+        assert watch.source.asked == ["newest"]
+
+    @pytest.mark.parametrize("case", ["same", "judged", "needless"])
+    def test_what_is_not_taken_is_not_looked_up_again(self, watch: Watch, case: str) -> None:
+        match case:
+            case "same":
+                watch.source.found = build(OLD)
+            case "judged":
+                end(watch.ledger, Outcome.SUCCEEDED)
+                begin(watch.ledger, build(NEW))
+                end(watch.ledger, Outcome.FAILED, Reason.CRASHED)
+                begin(watch.ledger, build(OLD))
+            case _:
+                watch.policy, watch.source.shown = replace(SETTLED, restart_on_new_build=False), build(NEW)
+        watch.look()
+
+        assert len(watch.source.asked) == 1
+
+    def test_a_tag_that_flips_restarts_nothing(self, watch: Watch) -> None:
+        """Two digests in turns, as registries behind caches show them."""
+        shown = cycle((build(NEW), build(OLD)))
+        watch.source.glimpse = watch.source.newest = lambda: next(shown)  # type: ignore[method-assign]
+        look = watch.job()
+        decided = []
+        for _ in range(10):
+            look()
+            watch.paused(30.0)
+            found = watch.observer.newest
+            state = wait_state(
+                policy=watch.policy,
+                last=watch.ledger.last(),
+                newest=found.build if found else None,
+                newest_lookups=found.lookups if found else 0,
+            )
+            decided.append(decide_wait(state).rule)
+
+        assert decided == ["nothing_to_do"] * 10

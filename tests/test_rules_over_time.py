@@ -25,6 +25,7 @@ from monitor.act import Actor
 from monitor.activity import Activity
 from monitor.decide.announcements import Announcement
 from monitor.decide.vocabulary import BeginClearing, EndRun, Record
+from monitor.decide.wait_state import Standing
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
 from monitor.loop import Init, Tick
@@ -343,7 +344,7 @@ class RulesOverTime(RuleBasedStateMachine):
             self.observer = WaitObserver(world, self.ledger, world, self.policy, world.clock, self.data_dir)
             self.tick = Tick(self.observer, self.ledger, self._actor(), self.policy, lambda: None, Activity())
         if not world.away:
-            self.observer.newest = world.builds[-1]
+            self.observer.newest = Standing(world.builds[-1])
         self.observer.volume = VolumeReading(world.now, 100, 1000, 10 if world.full else 500)
         last = self.ledger.last()
         self.ticks[last.number if last else 0] += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
+from dataclasses import replace
 
 from monitor.act import Actor
 from monitor.activity import Activity
@@ -27,6 +28,9 @@ from monitor.volume import Volume
 LAST_RESORT_SECONDS = 4.5
 REGISTRY_LOOK_SECONDS = 30.0
 POD_LOOK_SECONDS = 300.0
+# What a rolling tag shows may be an older build again, since caches in front of a registry are renewed one by one.
+SETTLED_LOOKUPS, SETTLED_POD_LOOKUPS = 3, 2  # a pod looks seldom
+RETURNED_SECONDS = 1800.0
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +81,11 @@ def run_wait(settings: WaitSettings) -> int:
     parts = watching(
         settings,
         settings,
-        settings.policy(settings.tester_name),
+        replace(
+            settings.policy(settings.tester_name),
+            settled_lookups=SETTLED_POD_LOOKUPS if settings.image_source == "pod" else SETTLED_LOOKUPS,
+            returned_seconds=RETURNED_SECONDS,
+        ),
         platform,
         source,
         ledger,

@@ -19,7 +19,7 @@ from monitor.model import Policy
 from monitor.node import NodeClient
 from monitor.observe import WORKLOAD_KEPT_SECONDS, WaitObserver
 from monitor.platforms.base import BuildSource, Platform
-from monitor.refresh import BuildWatch, Measurement
+from monitor.refresh import SETTLING_SECONDS, BuildWatch, Measurement
 from monitor.settings import TesterSettings, WebSettings
 from monitor.view import HISTORY_SHOWN, RESULTS_SHOWN, Status, status_of
 from monitor.volume import Volume
@@ -77,12 +77,21 @@ def watching(
     def measure_soon() -> None:
         daemon.run_soon("disk")
 
+    build_watch = BuildWatch(
+        source,
+        observer,
+        ledger,
+        policy,
+        clock,
+        stopping.wait,
+        min(SETTLING_SECONDS, image_check_seconds),
+    )
     tick = Tick(observer, ledger, actor, policy, measure_soon, activity)
     daemon = Daemon(
         (
             Job("tick", tick, settings.health_check_interval, essential=True),
             Job("disk", Measurement(volume, observer, clock), settings.disk_check_interval),
-            Job("image", BuildWatch(source, observer, ledger, policy, clock), image_check_seconds),
+            Job("image", build_watch, image_check_seconds),
             *more_jobs(load),
         ),
         activity,

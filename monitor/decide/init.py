@@ -108,7 +108,7 @@ def open_run_goes_on(state: InitState) -> Decision | None:
     last = state.last
     if state.workload.build is not None or last is None or not last.open:
         return None
-    if state.policy.restart_on_new_build or not _same_test(last, state.workload):
+    if not _same_test(last, state.workload):
         return None
     return _pinned(state, "open_run_goes_on", last.build, f"run {last.number} is open: back to its build")
 

@@ -50,6 +50,7 @@ PROGRESS_UNKNOWN = (
 )
 BLOCKED_LONG_SECONDS = 86400.0
 FIRST_START_RETRY_SECONDS = 900.0
+SUPERSEDED_LATELY_SECONDS = 86400.0
 
 
 def decide_wait(state: WaitState) -> Decision:
@@ -197,11 +198,26 @@ def _next_build(state: WaitState, run: Run) -> tuple[Build, AttemptCause] | None
     if state.requested is not None:
         return state.requested, AttemptCause.REQUEST
     newest = state.newest
-    if newest is not None and not state.newest_judged and not newest.same(run.build):
+    if (
+        newest is not None
+        and not state.newest_judged
+        and not newest.same(run.build)
+        and _has_settled(state, run)
+    ):
         return newest, AttemptCause.NEW_BUILD
     if _retry_is_due(state, run):
         return run.build, AttemptCause.RETRY
     return None
+
+
+def _has_settled(state: WaitState, run: Run) -> bool:
+    """Whether the tag stands still: registries behind caches show an older build and a newer one in turns."""
+    if state.newest_lookups < state.policy.settled_lookups:
+        return False
+    since_seconds = state.superseded_seconds
+    if not run.open or since_seconds is None or since_seconds > SUPERSEDED_LATELY_SECONDS:
+        return True
+    return state.newest_seconds >= state.policy.returned_seconds
 
 
 def _retry_is_due(state: WaitState, run: Run) -> bool:

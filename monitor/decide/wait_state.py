@@ -18,6 +18,15 @@ from monitor.model import (
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """The build under the rolling tag, and how many consecutive lookups found it, over how many seconds."""
+
+    build: Build
+    lookups: int = 1
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class WaitState:
     """All that a tick decides by; `last` has its books brought up to this tick.
 
@@ -25,7 +34,8 @@ class WaitState:
     volume.  `seconds_since_stray_recreation` is `None` if there was none.  `blocked` says what keeps the node
     from the network, empty where nothing does.  `requested` is the build that a person asked to run again,
     `failed_starts` how many runs of the last build ended as `not_started` in a row, and `baseline_seconds` how
-    long a run is usually active (`None`: not known yet).
+    long a run is usually active (`None`: not known yet).  `newest_lookups` and `newest_seconds` say for how long the
+    tag has shown `newest`, and `superseded_seconds` how long ago a run of it was superseded (`None`: never).
     """
 
     now: Instant
@@ -46,3 +56,6 @@ class WaitState:
     requested: Build | None = None
     failed_starts: int = 0
     baseline_seconds: float | None = None
+    newest_lookups: int = 1
+    newest_seconds: float = 0.0
+    superseded_seconds: float | None = None

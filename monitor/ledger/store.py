@@ -107,6 +107,12 @@ class Ledger:
         condition = f"started_at IS NOT NULL AND {rows.SAME_BUILD}"
         return self._runs(condition, -1, (rows.digests_text(build.digests),))
 
+    def superseded_seconds(self, build: Build, now_wall: float) -> float | None:
+        """Return how long ago a run of this build was superseded last; `None` if none was."""
+        ended = [run.ended_at for run in self.runs_of(build) if run.outcome is Outcome.SUPERSEDED]
+        known = [each for each in ended if each is not None]
+        return now_wall - max(known) if known else None
+
     def known(self) -> bool:
         """Whether any run was ever begun here."""
         with self._reading() as connection:

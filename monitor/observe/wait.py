@@ -9,11 +9,10 @@ from typing import Protocol
 
 from monitor.decide.verdicts import measured_in
 from monitor.decide.vocabulary import Intervention
-from monitor.decide.wait_state import WaitState
+from monitor.decide.wait_state import Standing, WaitState
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, recover
 from monitor.model import (
-    Build,
     Counts,
     Health,
     Holder,
@@ -84,7 +83,7 @@ class WaitObserver:
         self._other: tuple[Holder, float] | None = None
         self._baseline: tuple[tuple[int, int], float | None] | None = None
         self.volume: VolumeReading | None = None
-        self.newest: Build | None = None
+        self.newest: Standing | None = None
         self.recorded = True
 
     def look(self) -> Seen:
@@ -130,7 +129,8 @@ class WaitObserver:
         reading: NodeReading,
         log: NodeLog,
     ) -> WaitState:
-        ledger, newest = self._ledger, self.newest
+        ledger, standing = self._ledger, self.newest
+        newest = standing.build if standing else None
         stray = ledger.intervened_at(Intervention.RECREATE_STRAY)
         return WaitState(
             now=now,
@@ -153,6 +153,9 @@ class WaitObserver:
             requested=ledger.requested(),
             failed_starts=ledger.failed_starts() if last and last.reason is Reason.NOT_STARTED else 0,
             baseline_seconds=self._baseline_seconds(last) if last and last.open else None,
+            newest_lookups=standing.lookups if standing else 0,
+            newest_seconds=standing.seconds if standing else 0.0,
+            superseded_seconds=ledger.superseded_seconds(newest, now.wall) if newest else None,
         )
 
     def _usage_bytes(self, run: Run) -> int | None:
