@@ -21,6 +21,7 @@ from simulated_builds import COMMITS, eventually, free_port, write_build, write_
 from monitor import simulated_node
 from monitor.commands.local import run_local
 from monitor.commands.local_folder import configuration_of_node, fitted_arguments
+from monitor.commands.ports import Ports
 from monitor.errors import ConfigurationError
 from monitor.flags import parse
 from monitor.ledger import open_ledger
@@ -315,9 +316,15 @@ def test_a_state_scheme_with_which_a_state_sync_ends_the_node_is_logged(
     ]
 
 
-def test_a_node_gets_another_port_where_its_usual_one_is_taken(taken: int) -> None:
+@pytest.fixture
+def ports() -> Iterator[Ports]:
+    with closing(Ports()) as ports:
+        yield ports
+
+
+def test_a_node_gets_another_port_where_its_usual_one_is_taken(taken: int, ports: Ports) -> None:
     usual = {"http-port": taken, "staking-port": free_port()}
-    given, *added = fitted_arguments(["--network-id=fuji"], {}, usual, most_files=10**6)
+    given, *added = fitted_arguments(["--network-id=fuji"], {}, ports, usual, most_files=10**6)
 
     assert given == "--network-id=fuji"
     assert [word.partition("=")[0] for word in added] == ["--http-port"]
@@ -326,13 +333,15 @@ def test_a_node_gets_another_port_where_its_usual_one_is_taken(taken: int) -> No
 
 @pytest.mark.parametrize(
     ("arguments", "environment"),
-    [(["--http-port=9650"], {}), (["--http-port", "9650"], {}), ([], {"AVAGO_HTTP_PORT": "9650"})],
+    [(["--http-port=19"], {}), (["--http-port", "19"], {}), ([], {"AVAGO_HTTP_PORT": "19"})],
     ids=["by flag", "by flag and word", "by variable"],
 )
 def test_a_port_that_a_person_set_stays(
-    taken: int, arguments: Sequence[str], environment: dict[str, str]
+    taken: int, ports: Ports, arguments: Sequence[str], environment: dict[str, str]
 ) -> None:
-    assert fitted_arguments(arguments, environment, {"http-port": taken}, most_files=10**6) == arguments
+    assert (
+        fitted_arguments(arguments, environment, ports, {"http-port": taken}, most_files=10**6) == arguments
+    )
 
 
 @pytest.mark.parametrize(
@@ -346,6 +355,6 @@ def test_a_port_that_a_person_set_stays(
     ids=["fewer than a node wants", "as many", "without a limit", "set by a person"],
 )
 def test_a_node_asks_for_no_more_files_than_it_may_have(
-    arguments: Sequence[str], most: int, added: Sequence[str]
+    ports: Ports, arguments: Sequence[str], most: int, added: Sequence[str]
 ) -> None:
-    assert fitted_arguments(arguments, {}, {}, most) == [*arguments, *added]
+    assert fitted_arguments(arguments, {}, ports, {}, most) == [*arguments, *added]

@@ -17,8 +17,9 @@ from pathlib import Path
 from rich.console import Console
 
 from monitor import simulated_node
-from monitor.commands.local_folder import exclusively, free_port
+from monitor.commands.local_folder import exclusively
 from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester, local_tester
+from monitor.commands.ports import Ports
 from monitor.commands.signals import Stopping, stop_on_signals
 from monitor.durations import Duration
 from monitor.errors import MonitorError
@@ -60,9 +61,10 @@ def run_demo(settings: DemoSettings) -> int:
 def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threading.Event) -> int:
     executable = folder / "avalanchego"
     _write_build(executable, 0)
-    node_port, web_port = free_port(), settings.listen[1]
+    ports = Ports()
+    node_port, web_port = ports.free(), settings.listen[1]
     if "web_listen_address" not in settings.model_fields_set:
-        web_port = free_port(web_port)
+        web_port = ports.free(web_port)
     arguments = ["--network-id=fuji", f"--http-port={node_port}"]
     (folder / "data").mkdir()
     with exclusively(folder / "data"):

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from monitor.commands.local_folder import fitted_arguments, free_port
+from monitor.commands.local_folder import fitted_arguments
 from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester, local_tester
+from monitor.commands.ports import Ports
 from monitor.commands.signals import Stopping, stop_on_signals
 from monitor.model import Run
 from monitor.platforms.counted import Looks
@@ -25,6 +26,7 @@ class Call:
         self.console = Console(stderr=True, highlight=False)
         self.stopping = Stopping()
         self._tester: LocalTester | None = None
+        self._ports = Ports()
         stop_on_signals(self.stopping, LAST_RESORT_SECONDS, at_once=self._end_at_once)
 
     def watch(
@@ -42,10 +44,10 @@ class Call:
         Raises:
             MonitorError: it cannot go on without a person.
         """
-        given, arguments = arguments, fitted_arguments(arguments, os.environ)
+        given, arguments = arguments, fitted_arguments(arguments, os.environ, self._ports)
         if "web_listen_address" not in settings.model_fields_set:
             host, port = settings.listen
-            address = f"{host}:{free_port(port)}"
+            address = f"{host}:{self._ports.free(port)}"
             settings = settings.model_copy(update={"web_listen_address": address})
         tester = local_tester(
             settings, arguments, os.environ, self.console, self.stopping, looks, goal, named

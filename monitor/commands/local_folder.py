@@ -8,12 +8,12 @@ import logging
 import os
 import re
 import resource
-import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from monitor.commands.patience import patiently_opened
+from monitor.commands.ports import Ports
 from monitor.configuration import (
     NodeConfiguration,
     NoNetworkError,
@@ -134,6 +134,7 @@ def refuse_comparison(data_dir: Path, stopping: threading.Event) -> None:
 def fitted_arguments(
     arguments: Sequence[str],
     environment: Mapping[str, str],
+    ports: Ports,
     usual_ports: Mapping[str, int] = _USUAL_PORTS,
     most_files: int | None = None,
 ) -> list[str]:
@@ -141,27 +142,19 @@ def fitted_arguments(
 
     Its usual ports are replaced where they are taken, and it asks for no more open files than it may have.  What a
     person set stays.  None of it changes how a bootstrap goes.
+
+    Raises:
+        MonitorError: a port that a person set is that of another `bootstrap-monitor`'s node; or none is free.
     """
     container = node_container("node", arguments, environment)
     found = list(arguments)
     for flag, usual in usual_ports.items():
-        if visible_setting(container, flag) is None and (port := free_port(usual)) != usual:
-            found.append(f"--{flag}={port}")
+        given = visible_setting(container, flag)
+        if given is None:
+            found += [f"--{flag}={port}"] if (port := ports.free(usual)) != usual else []
+        elif given.isdecimal() and int(given):
+            ports.take(int(given))
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] if most_files is None else most_files
     if visible_setting(container, "fd-limit") is None and 0 < most < _USUAL_OPEN_FILES:
         found.append(f"--fd-limit={most}")
     return found
-
-
-def free_port(wanted: int = 0) -> int:
-    """The wanted port of this machine where it is free, else any.
-
-    Raises:
-        MonitorError: none is free.
-    """
-    for port in (wanted, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise MonitorError("no free port on 127.0.0.1: end another program")

@@ -1,0 +1,73 @@
+"""Ports of this machine for a node and a page, which no other `bootstrap-monitor` takes meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+
+from monitor.errors import MonitorError
+
+_TRIES = 20
+
+
+class Ports:
+    """Reserves ports until this process ends.
+
+    A node listens seconds after its port was chosen, and not at all between two starts, so another process would find
+    the port free. A reservation is a name in the abstract namespace of Unix sockets (unix(7)): like a port, one process
+    of the network namespace has it, and it goes with the process.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[socket.socket] = []
+
+    def close(self) -> None:
+        """Give all of them up."""
+        for each in self._held:
+            each.close()
+        self._held.clear()
+
+    def free(self, wanted: int = 0) -> int:
+        """Reserve the wanted port where it is free, else any; return its number.
+
+        Raises:
+            MonitorError: none is free.
+        """
+        for port in (wanted, *[0] * _TRIES):
+            found = _unused(port)
+            if found is not None and self._reserve(found):
+                return found
+        raise MonitorError("no free port on 127.0.0.1: end another program")
+
+    def take(self, port: int) -> None:
+        """Reserve a port that a person chose.
+
+        Raises:
+            MonitorError: another `bootstrap-monitor` has it, and its node would be taken for this one's.
+        """
+        if not self._reserve(port):
+            raise MonitorError(
+                f"another bootstrap-monitor has port {port} for its node: end that one, or give this node another port"
+            )
+
+    def _reserve(self, port: int) -> bool:
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0bootstrap-monitor-port-{port}")
+        except OSError as error:
+            name.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
+        self._held.append(name)
+        return True
+
+
+def _unused(port: int) -> int | None:
+    """The number of a port that nobody listens on; any for 0, `None` if it is taken."""
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        return int(probe.getsockname()[1])
+    return None
