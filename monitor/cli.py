@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from monitor import __version__
-from monitor.errors import ConfigurationError, MonitorError
+from monitor.errors import ConfigurationError, MonitorError, OutputError
+from monitor.streams import discard_output, set_up_streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code.
 
     0 done, 1 failed, 2 the configuration or the call is wrong, 3 local --until or --compare can tell nothing of a
-    build, 130 interrupted.
+    build, 4 standard output cannot be written, 130 interrupted.
     """
+    set_up_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if os.getpid() == 1:
         # The kernel keeps from a container's first process the signals that it has no handler for: until the command
@@ -94,27 +96,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()  # here, where a reader that has gone is no surprise
     except MonitorError as error:
-        if _tracebacks_wanted(words):
-            raise
-        print(f"bootstrap-monitor: {' '.join(str(error).split())}", file=sys.stderr)
+        if isinstance(error, OutputError):
+            discard_output()
+        if not isinstance(error.__cause__, BrokenPipeError):  # a reader that has gone knows that
+            _complain(words, " ".join(str(error).split()))
         code = error.exit_code
     except KeyboardInterrupt:
         code = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    except Exception as error:
-        if _tracebacks_wanted(words):
-            raise
+    except Exception as error:  # noqa: BLE001 - the last resort
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        print(f"bootstrap-monitor: unexpected {what}; --debug shows where", file=sys.stderr)
+        _complain(words, f"unexpected {what}; --debug shows where")
         code = 1
-    sys.stdout.flush()
     sys.stderr.flush()
     if threading.active_count() > 1:
         # A job that hangs in a call would hold the exit up for as long; every write is a transaction.
         os._exit(code)
     return code
+
+
+def _complain(words: list[str], message: str) -> None:
+    """Show the error that is being handled; the exit code is the same with a traceback."""
+    if _tracebacks_wanted(words):
+        import traceback
+
+        traceback.print_exc()
+    else:
+        print(f"bootstrap-monitor: {message}", file=sys.stderr)
 
 
 def _tracebacks_wanted(words: list[str]) -> bool:
@@ -194,6 +201,6 @@ def _help() -> str:
             "",
             "bootstrap-monitor COMMAND --help lists a command's flags; each has a variable BOOTSTRAP_MONITOR_…",
             "exit codes: 0 done, 1 failed, 2 the configuration or the call is wrong, 3 local --until or --compare",
-            "can tell nothing of a build, 130 interrupted",
+            "can tell nothing of a build, 4 standard output cannot be written, 130 interrupted",
         ]
     )

@@ -17,6 +17,16 @@ class NothingToldError(MonitorError):
     exit_code = 3
 
 
+class BuildFailedError(MonitorError):
+    """The builds that were asked about failed by their own fault."""
+
+
+class OutputError(MonitorError):
+    """What was asked for is known, and cannot be written to standard output."""
+
+    exit_code = 4
+
+
 class ConfigurationError(MonitorError):
     """The configuration or the call is wrong: trying again changes nothing, a person must."""
 

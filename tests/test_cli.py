@@ -450,4 +450,4 @@ def test_a_reader_that_has_gone_is_no_error_of_ours(words: Sequence[str], tmp_pa
     )
     os.close(writing)
 
-    assert (ended.returncode, ended.stderr) == (1, b"")
+    assert (ended.returncode, ended.stderr) == (4, b"")

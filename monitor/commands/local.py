@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 
 from monitor.commands.local_call import GOES_ON, Call
 from monitor.commands.local_folder import (
@@ -17,7 +17,7 @@ from monitor.commands.local_folder import (
 from monitor.commands.patience import patiently_opened, tried
 from monitor.commands.signals import INTERRUPTED
 from monitor.configuration import NodeConfiguration
-from monitor.errors import ConfigurationError, NothingToldError
+from monitor.errors import BuildFailedError, ConfigurationError, MonitorError, NothingToldError
 from monitor.model import Outcome, Run
 from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource, signature_of
 from monitor.settings import LocalSettings
@@ -27,10 +27,30 @@ from monitor.terminal import result_text
 def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
     """Bootstrap a build, and each that replaces it, until interrupted; or until what was asked for is known."""
     _refuse_flags_without_use(settings)
-    if settings.compare is not None:
+    if settings.until is None and settings.compare is None:
+        return _run(settings, arguments)
+    with _code_1_is_for_builds():
+        if settings.compare is None:
+            return _run(settings, arguments)
         from monitor.commands.compare import run_comparison  # noqa: PLC0415 - for those who ask for it
 
         return run_comparison(settings, settings.compare, arguments)
+
+
+@contextmanager
+def _code_1_is_for_builds() -> Iterator[None]:
+    """A script takes exit code 1 for a failure of the build, so no other error may end with it."""
+    try:
+        yield
+    except MonitorError as error:
+        if error.exit_code != MonitorError.exit_code or isinstance(error, BuildFailedError):
+            raise
+        raise NothingToldError(str(error)) from error
+    except Exception as error:
+        raise NothingToldError(f"unexpected {type(error).__name__}: {error}; --debug shows where") from error
+
+
+def _run(settings: LocalSettings, arguments: Sequence[str]) -> int:
     signature_of(settings.build)
     call = Call()
     configuration = configuration_of_node(settings, arguments, os.environ)

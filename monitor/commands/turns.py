@@ -12,7 +12,7 @@ from monitor.commands.hindrance import Hindrance
 from monitor.commands.same_test import ended_before, otherness
 from monitor.comparison import order
 from monitor.configuration import NodeConfiguration
-from monitor.errors import MonitorError, NothingToldError
+from monitor.errors import BuildFailedError, MonitorError, NothingToldError
 from monitor.ledger import Ledger
 from monitor.model import Build, Outcome, RequestKind, Run
 from monitor.regression import LEAST_ACTIVE_RATIO, comparable
@@ -132,7 +132,7 @@ class Turns:
             return False
         run, name = lost[0], self._plan.name_of(build)
         of_the_build = all(each.judged and each.outcome is not Outcome.SUCCEEDED for each in lost)
-        kind = MonitorError if of_the_build else NothingToldError
+        kind = BuildFailedError if of_the_build else NothingToldError
         self.failure = kind(
             f"{len(lost)} runs of the {name} build do not count, the last one, run {run.number}, because of "
             f"this: {self._why(run)}; "

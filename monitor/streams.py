@@ -1,0 +1,85 @@
+"""Standard output and standard error that tell a lost result from a lost progress line.
+
+A result that cannot be written is an `OutputError`, so that no exit code with another meaning stands for it. What is
+written to standard error may be lost: a run of days must not end because a terminal is closed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from contextlib import suppress
+
+from monitor.errors import OutputError
+
+
+def set_up_streams() -> None:
+    """Replace the standard streams of this process.
+
+    A stream that the caller closed (`>&-`) gets its number back, so that no file of this program takes it; writing to
+    it fails as before.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            lowest = os.open(os.devnull, os.O_RDONLY)
+            stream = os.fdopen(lowest, "r" if name == "stdin" else "w")
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)  # which keeps it open
+    if type(sys.stdout) is io.TextIOWrapper:
+        sys.stdout = _of(_Results, sys.stdout)
+    if type(sys.stderr) is io.TextIOWrapper:
+        sys.stderr = _of(_Messages, sys.stderr)
+
+
+def discard_output() -> None:
+    """Drop what is left unwritten, which Python would try to write at its end, with an exit code of its own."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with suppress(OSError, ValueError):
+        os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+class _Results(io.TextIOWrapper):
+    """Raises `OutputError` for what cannot be written."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            raise _lost(error) from error
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            raise _lost(error) from error
+
+
+class _Messages(io.TextIOWrapper):
+    """Loses what cannot be written."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+
+def _of(kind: type[io.TextIOWrapper], stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    return kind(
+        stream.buffer,
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+def _lost(error: OSError) -> OutputError:
+    return OutputError(
+        f"standard output cannot be written ({error.strerror}): give it a file or a pipe that takes it"
+    )
