@@ -1,4 +1,4 @@
-"""Standard output and standard error that tell a lost result from a lost progress line.
+"""Standard output and standard error that take any text and that tell a lost result from a lost progress line.
 
 A result that cannot be written is an `OutputError`, so that no exit code with another meaning stands for it. What is
 written to standard error may be lost: a run of days must not end because a terminal is closed.
@@ -6,12 +6,16 @@ written to standard error may be lost: a run of days must not end because a term
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
 from contextlib import suppress
 
 from monitor.errors import OutputError
+
+_ERRORS = "bootstrap-monitor"
+_ASCII = {"·": "-", "…": "...", "–": "-", "✓": "+", "✗": "x", "⚠": "!", "±": "+-", "µ": "u", "μ": "u"}  # noqa: RUF001
 
 
 def set_up_streams() -> None:
@@ -20,6 +24,7 @@ def set_up_streams() -> None:
     A stream that the caller closed (`>&-`) gets its number back, so that no file of this program takes it; writing to
     it fails as before.
     """
+    codecs.register_error(_ERRORS, _in_ascii)
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             lowest = os.open(os.devnull, os.O_RDONLY)
@@ -73,7 +78,7 @@ def _of(kind: type[io.TextIOWrapper], stream: io.TextIOWrapper) -> io.TextIOWrap
     return kind(
         stream.buffer,
         encoding=stream.encoding,
-        errors=stream.errors,
+        errors=_ERRORS,
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
@@ -83,3 +88,10 @@ def _lost(error: OSError) -> OutputError:
     return OutputError(
         f"standard output cannot be written ({error.strerror}): give it a file or a pipe that takes it"
     )
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for characters that an encoding lacks: all that this program writes by itself, in ASCII."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_ASCII.get(each, "?") for each in error.object[error.start : error.end]), error.end

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full or without a reader change no verdict and end in no traceback."""
+"""Standard streams that are closed, full, without a reader or in ASCII change no verdict and end in no traceback."""
 
 from __future__ import annotations
 
@@ -92,6 +92,22 @@ def test_a_result_that_cannot_be_written_has_an_exit_code_of_its_own(
     assert done.returncode == OUTPUT_LOST, said
     assert "Traceback" not in said
     assert said.count("bootstrap-monitor: standard output cannot be written (") == (redirection != "gone")
+
+
+@pytest.mark.parametrize("arguments", [["help"], ["status"], ["history"]], ids=" ".join)
+def test_an_ascii_terminal_takes_what_is_shown(data_dir: Path, arguments: list[str]) -> None:
+    done = run(of_folder(arguments, data_dir), "", PYTHONIOENCODING="ascii")
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.isascii()
+
+
+def test_the_programs_own_signs_have_a_form_in_ascii(data_dir: Path) -> None:
+    plain = run(of_folder(["history", "--run=1"], data_dir), "", PYTHONIOENCODING="ascii").stdout.decode()
+    whole = run(of_folder(["history", "--run=1"], data_dir), "", PYTHONIOENCODING="utf-8").stdout.decode()
+
+    assert "it crashed - hard ..." in plain
+    assert "it crashed · hard …" in whole
 
 
 @pytest.fixture(scope="module", params=["good", "bad"])
