@@ -33,22 +33,40 @@ _PLAIN = re.compile(
 _PADDED_FIELDS = re.compile(r"(?<!\s)\s++(?=[A-Za-z]\w*+=)")
 _PADDED_FIELD = re.compile(r'([A-Za-z]\w*+)=("[^"]*+"|\S++)')
 _JSON_KEYS = frozenset({"msg", "timestamp", "level", "caller", "logger"})
+_JSON_PART = {
+    name: re.compile(rf'[{{,]\s?"{name}":\s?"((?:[^"\\]|\\.)*+)"') for name in ("timestamp", "level", "msg")
+}
 _SKIPPED = "Skipped"  # the sync mode of a summary that the VM does not sync to
 _CHAIN_NAME = re.compile(CHAIN_NAME)
 
 
 class _Line(NamedTuple):
-    """One line of a log: its time, level and message, and `said`, the message with its fields."""
+    """One line of a log: its time, level and message, and `said`: the message with its fields, or a line of JSON."""
 
     time: str
     level: str
     message: str
     said: str
+    is_json: bool = False
 
     @property
     def fields(self) -> Mapping[str, object]:
         """The fields behind the message."""
-        return _fields_of(self.said)
+        if not self.is_json:
+            return _fields_of(self.said)
+        found = _fields(self.said)
+        padded = _fields_of(str(found.get("msg", "")))
+        return {**padded, **{name: value for name, value in found.items() if name not in _JSON_KEYS}}
+
+    @property
+    def text(self) -> str:
+        """The message with its fields."""
+        if not self.is_json:
+            return self.said
+        try:
+            return f"{self.message} {json_text(self.fields)}"
+        except ValueError:  # an infinite number
+            return self.message
 
     @property
     def kept(self) -> str:
@@ -204,7 +222,7 @@ def node_log_of(text: str) -> NodeLog:
             fatal = line
     version = str(newer.fields.get("peerVersion", "")) if newer else ""
     return NodeLog(
-        fatal=fatal.said if fatal else "",
+        fatal=fatal.text if fatal else "",
         newer_peer=newer.kept if newer else "",
         newer_version=one_line(version, _KEPT_CHARACTERS),
     )
@@ -227,17 +245,15 @@ def _plain_line(line: str) -> _Line | None:
 
 
 def _json_line(line: str) -> _Line | None:
-    """Return a line of `--log-format=json`; its field names are of avalanchego `utils/logging/format.go`."""
-    found = _fields(line)
-    said, time, level = found.get("msg"), found.get("timestamp"), found.get("level")
-    if not isinstance(said, str) or not isinstance(time, str) or not isinstance(level, str):
+    """Return a line of `--log-format=json`; its field names are of avalanchego `utils/logging/format.go`.
+
+    Most lines are not asked for more than their message, so only that is looked for here.
+    """
+    parts = [_JSON_PART[name].search(line) for name in ("timestamp", "level", "msg")]
+    if not line.endswith("}") or None in parts:
         return None
-    fields = {name: value for name, value in found.items() if name not in _JSON_KEYS}
-    try:
-        said = said.strip() + (f" {json_text(fields)}" if fields else "")
-    except ValueError:  # an infinite number
-        return None
-    return _Line(time, level.upper(), _message_of(said), said)
+    time, level, message = (part[1] for part in parts if part)
+    return _Line(time, level.upper(), _message_of(message.strip()), line, is_json=True)
 
 
 def _message_of(said: str) -> str:

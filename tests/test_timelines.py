@@ -7,6 +7,7 @@ are read as those of a real node, the rules decide, and a real ledger keeps the 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
@@ -38,8 +39,7 @@ from monitor.platforms.base import Platform
 from monitor.simulated_node import Stage, compact, plan_of, rpc_result, simulation_of
 
 HOUR, DAY = 3600.0, 86400.0
-TICK_SECONDS = 60.0
-MEASURE_SECONDS = 300.0
+TICK_SECONDS = 300.0  # one a tick of 10 s, a replay of days takes minutes
 BEGAN, BOOT_SECONDS = 1.79e9, 1e6
 GIBIBYTE = 1 << 30
 NETWORK_ID = 12345
@@ -196,10 +196,10 @@ class Life:
             assert not decision.records, decision
 
     def _measure(self, stepped: SteppedNode) -> None:
-        if self.now % MEASURE_SECONDS < TICK_SECONDS:
-            done = stepped.node.bootstrap.farthest / stepped.node.bootstrap.total_seconds
-            usage = int(700 * GIBIBYTE * done)
-            self.observer.volume = VolumeReading(self.instant(), usage, 1 << 42, 1 << 41)
+        bootstrap = stepped.node.bootstrap
+        done = sum(bootstrap.position.values()) / bootstrap.total_seconds
+        usage = int(300 * GIBIBYTE * done)
+        self.observer.volume = VolumeReading(self.instant(), usage, 1 << 42, 1 << 41)
 
     def _note(self, seen: Seen) -> None:
         if seen.watched is None:
@@ -212,14 +212,21 @@ class Life:
                 self.stages.append((name, watch.log.activity))
 
 
+# Each tick is synced to the disk: where it can be, that is none.
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own in it
+
+
 @pytest.fixture
-def live(tmp_path: Path) -> Iterator[Callable[..., Life]]:
-    """Lives in this folder, by dialect and mode."""
+def live() -> Iterator[Callable[..., Life]]:
+    """Lives in a folder of their own, by dialect and mode."""
     with ExitStack() as stack:
+        folder = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None))
+        )
 
         def begin(dialect: str, sync_mode: SyncMode, **flags: Any) -> Life:
             told = {**SIZES, **DIALECTS[dialect], **MODES[sync_mode], **flags}
-            life = Life(tmp_path / f"{len(list(tmp_path.iterdir()))}", told, sync_mode)
+            life = Life(folder / "data", told, sync_mode)
             stack.enter_context(closing(life.ledger))
             return life
 
@@ -232,7 +239,7 @@ MAINNET = {"simulate_bootstrap_seconds": 76 * HOUR, "simulate_p_share": 12 / 76}
 STALL_WARNING_SECONDS = 1800.0
 
 
-@pytest.mark.parametrize("restart_at_hours", [None, 6, 12 + 15, 12 + 30, 12 + 45], ids=str)
+@pytest.mark.parametrize("restart_at_hours", [None, 12 + 15, 12 + 30, 12 + 45], ids=str)
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.timeout(300)
 def test_a_state_sync_of_mainnet_succeeds_over_a_restart(
@@ -242,7 +249,7 @@ def test_a_state_sync_of_mainnet_succeeds_over_a_restart(
     if restart_at_hours is not None:
         life.after(restart_at_hours * HOUR)
         life.stop()
-        life.after(180)
+        life.after(600)
         life.start()
     ended = life.until_end(14 * DAY)
 
@@ -264,7 +271,7 @@ def test_a_full_sync_succeeds_over_restarts(
     for hours in (3, 6, 24, 24):
         life.after(hours * HOUR)
         life.stop()
-        life.after(180)
+        life.after(600)
         life.start()
     ended = life.until_end(14 * DAY)
 
@@ -278,45 +285,54 @@ def test_a_full_sync_succeeds_over_restarts(
     [
         pytest.param({"log_format": "json"}, id="logs in JSON"),
         pytest.param({"log_level": "off"}, id="no log"),
-        pytest.param({"log_dir": "/nonexistent"}, id="logs in another folder"),
     ],
 )
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("sync_mode", MODES)
+@pytest.mark.parametrize(
+    ("dialect", "sync_mode"),
+    [
+        *[(dialect, STATE_SYNC) for dialect in DIALECTS],
+        ("1.14", SyncMode.FULL_SYNC),
+        ("1.15", SyncMode.ONLY_P_CHAIN_FULL_SYNC),
+    ],
+)
 @pytest.mark.timeout(300)
 def test_a_bootstrap_whose_logs_cannot_be_read_succeeds(
-    live: Callable[..., Life], tmp_path: Path, dialect: str, sync_mode: SyncMode, flags: dict[str, str]
+    live: Callable[..., Life], dialect: str, sync_mode: SyncMode, flags: dict[str, str]
 ) -> None:
-    told = {**flags, "log_dir": str(tmp_path / "elsewhere")} if "log_dir" in flags else flags
-    life = live(dialect, sync_mode, **{**MAINNET, **told})
+    life = live(dialect, sync_mode, **MAINNET, **flags)
     life.after(30 * HOUR)
-    if life.ledger.last() is not None:
-        life.stop()
-        life.after(180)
-        life.start()
+    life.stop()
+    life.after(600)
+    life.start()
     ended = life.until_end(14 * DAY)
 
     assert (ended.outcome, ended.reason) == (Outcome.SUCCEEDED, None), ended.message
     assert life.idle_seconds < STALL_WARNING_SECONDS
 
 
+# A hang takes as long as the stall timeout to show, whatever came before.
+SHORT = {"simulate_bootstrap_seconds": 8 * HOUR, "simulate_p_share": 0.3}
+
+
 def plan(dialect: str, sync_mode: SyncMode) -> tuple[Stage, ...]:
     """The stages of a bootstrap."""
-    told = {**SIZES, **MAINNET, **DIALECTS[dialect]}
+    told = {**SIZES, **SHORT, **DIALECTS[dialect]}
     simulation = simulation_of({name.replace("_", "-"): str(value) for name, value in told.items()}, {})
     mode = {STATE_SYNC: "state-sync", SyncMode.FULL_SYNC: "full-sync"}.get(sync_mode, "only-p")
     return plan_of(mode, simulation)
 
 
 def hangs() -> list[Any]:
-    """Each stage of each dialect and mode, at half of it."""
-    return [
-        pytest.param(dialect, sync_mode, stage, id=f"{dialect}, {sync_mode}: {stage.chain} {stage.activity}")
+    """Each stage of each dialect, at half of it."""
+    found = {
+        (dialect, stage.chain, stage.activity): (dialect, sync_mode, stage)
         for dialect in DIALECTS
         for sync_mode in MODES
         for stage in plan(dialect, sync_mode)
-        if stage.chain != "X"  # C takes longer, and stands still first
-    ]
+        # C takes longer than X.  The blocks before a state sync on SAE show nothing: that is unknown, not a stall.
+        if stage.chain != "X" and stage.activity != "sae blocks"
+    }
+    return [pytest.param(*case, id=", ".join(name)) for name, case in found.items()]
 
 
 @pytest.mark.parametrize(("dialect", "sync_mode", "stage"), hangs())
@@ -326,7 +342,7 @@ def test_a_hang_is_called_stalled_in_time_with_its_chain_and_stage(
 ) -> None:
     total = max(each.ends for each in plan(dialect, sync_mode))
     share = (stage.begins + stage.ends) / 2 / total
-    life = live(dialect, sync_mode, **MAINNET, simulate_hang_at_share=share)
+    life = live(dialect, sync_mode, **SHORT, simulate_hang_at_share=share)
     ended = life.until_end(stage.ends + 2 * DAY)
 
     assert (ended.outcome, ended.reason) == (Outcome.FAILED, Reason.STALLED), ended.message
