@@ -9,7 +9,8 @@ Sources: AvalancheGo 1.14.2 and 1.15.0, `snow/engine/snowman/{bootstrap,syncer}`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,6 +26,9 @@ WAITING, DONE = ChainActivity.WAITING, ChainActivity.DONE
 
 # A chain's alias or blockchain ID: a label of its metrics, and the name of its log file.
 CHAIN_NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+
+MAX_CHAINS = 16
+PRIMARY_CHAINS = ("P", "X", "C")
 
 # The state sync of a chain of hundreds of gigabytes writes more than this in minutes.  What the other chains
 # write while they keep up with the network, some ten MiB an hour, must not pass for it.
@@ -170,3 +174,12 @@ MESSAGES: Mapping[str, Message] = {
 }
 NODE_STARTS = "initializing node"
 NEWER_PEER = "peer attempting to connect with newer version. You may want to update your client"
+
+
+def first_chains(names: Iterable[str], count: int = MAX_CHAINS) -> frozenset[str]:
+    """Return at most `count` well-formed names, those of the Primary Network first.
+
+    The names come from the node; each becomes a label of metrics, a row of the ledger and the name of a file.
+    """
+    well_formed = (name for name in names if re.fullmatch(CHAIN_NAME, name))
+    return frozenset(sorted(well_formed, key=lambda name: (name not in PRIMARY_CHAINS, name))[:count])

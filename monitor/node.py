@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError, LocationValueError, NewConnectionError
 
 from monitor.bounded_http import BoundedPool, Bounds, body_of
 from monitor.bounds import SUM_MOST, bounded
-from monitor.chain_signals import CHAIN_NAME, COUNTERS, QUEUED_BLOCKS, Counter, Merge
+from monitor.chain_signals import CHAIN_NAME, COUNTERS, QUEUED_BLOCKS, Counter, Merge, first_chains
 from monitor.errors import ConfigurationError
 from monitor.foreign_text import one_line
 from monitor.json_text import json_object, json_text
@@ -52,8 +52,6 @@ _PEERS = "avalanche_network_peers"
 _WRITTEN = "avalanche_system_resources_num_disk_write_bytes"
 # What the checks of chains and network say when the network is away (avalanchego snow/networking, network).
 _ISOLATED = re.compile(r"not connected to (enough stake|a minimum of)")
-MAX_CHAINS = 16
-_PRIMARY_CHAINS = frozenset({"P", "X", "C"})
 _NAMES = "|".join(
     [*(counter.pattern for counter in COUNTERS), QUEUED_BLOCKS, _PROCESS_START, _PEERS, _WRITTEN]
 )
@@ -282,7 +280,7 @@ def _metrics(answer: _Answer | None) -> NodeMetrics | None:
             peers = int(value)
     if started_at is None and peers is None and not counters:
         return None
-    chains = _first_chains({chain for chain, _ in counters} | queued.keys())
+    chains = first_chains({chain for chain, _ in counters} | queued.keys())
     return NodeMetrics(
         started_at,
         {key: value for key, value in counters.items() if key[0] in chains},
@@ -314,11 +312,6 @@ def _counter(metric: bytes) -> Counter | None:
     The page's names are bounded by `_WANTED_LINE`, and so is this cache's size.
     """
     return next((each for each in COUNTERS if re.fullmatch(each.pattern, metric.decode())), None)
-
-
-def _first_chains(names: set[str]) -> frozenset[str]:
-    """Return at most `MAX_CHAINS` of the names, those of the Primary Network first."""
-    return frozenset(sorted(names, key=lambda name: (name not in _PRIMARY_CHAINS, name))[:MAX_CHAINS])
 
 
 def _number(text: bytes) -> float | None:

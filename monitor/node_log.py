@@ -16,7 +16,15 @@ from typing import NamedTuple
 import durationpy
 
 from monitor.bounds import moment
-from monitor.chain_signals import CHAIN_NAME, MESSAGES, NEWER_PEER, NODE_STARTS, Meaning, Message
+from monitor.chain_signals import (
+    CHAIN_NAME,
+    MESSAGES,
+    NEWER_PEER,
+    NODE_STARTS,
+    PRIMARY_CHAINS,
+    Meaning,
+    Message,
+)
 from monitor.foreign_text import one_line
 from monitor.json_text import json_object, json_text
 from monitor.model import ChainActivity, ChainLog, NodeLog
@@ -24,7 +32,6 @@ from monitor.node_files import open_regular
 
 TAIL_BYTES = 64 << 10
 MAX_LINE_CHARACTERS = 16 << 10
-_PRIMARY_CHAINS = ("P", "X", "C")
 _KEPT_CHARACTERS = 300
 _PLAIN = re.compile(
     r"^\[(?P<time>[^\]]{1,40})\] (?P<level>[A-Z]+)(?: <[^>]{1,80}>)? (?P<source>\S+:\d+) (?P<said>.*)$"
@@ -113,7 +120,7 @@ class NodeLogs:
 
     def _tails(self, chains: Collection[str]) -> Mapping[str, _Tail]:
         others = sorted(name for name in chains if _CHAIN_NAME.fullmatch(name))
-        names = dict.fromkeys(("main", *_PRIMARY_CHAINS, *others))
+        names = dict.fromkeys(("main", *PRIMARY_CHAINS, *others))
         tails = ((name, self._tail(name)) for name in names)
         return {name: tail for name, tail in tails if tail is not None}
 

@@ -6,11 +6,10 @@ restart loses nothing.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from monitor.chain_signals import CHAIN_NAME
+from monitor.chain_signals import first_chains
 from monitor.model import Build, Counts, Phase, Run, SyncMode
 from monitor.readings import (
     COMPARISON,
@@ -27,8 +26,6 @@ from monitor.regression import Measure, Regressions, Success, is_late, regressio
 
 RESULTS_SHOWN = 20
 HISTORY_SHOWN = 1000
-CHAINS_SHOWN = 16
-_PRIMARY_CHAINS = frozenset({"P", "X", "C"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,7 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
     found = read_build(readings.get("new_build"))
     judged = regressions(shown.compared, run.sync_mode) if run and COMPARISON not in readings else {}
     progress = read_progress(readings.get("progress"), run) if run and run.open else None
-    chains = _chains_shown({chain for chain, _ in shown.counts}.union(progress.chains if progress else ()))
+    chains = first_chains({chain for chain, _ in shown.counts}.union(progress.chains if progress else ()))
     return Status(
         at=now_wall,
         tester=str(configuration.get("tester", tester)),
@@ -146,12 +143,3 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
         paused=shown.paused,
         requested=shown.requested,
     )
-
-
-def _chains_shown(names: Iterable[str]) -> frozenset[str]:
-    """Return at most `CHAINS_SHOWN` of the chains that a node named, those of the Primary Network first.
-
-    Each is a label of metrics, so their number and their form are bounded.
-    """
-    well_formed = (name for name in names if re.fullmatch(CHAIN_NAME, name))
-    return frozenset(sorted(well_formed, key=lambda name: (name not in _PRIMARY_CHAINS, name))[:CHAINS_SHOWN])

@@ -530,7 +530,7 @@ def test_the_same_build_is_recreated_although_nothing_changes() -> None:
         (
             wait_state(blocked="the node has no peers"),
             Phase.BLOCKED,
-            "the node has no peers: no clock runs meanwhile",
+            "the node has no peers; timers are paused",
         ),
         (wait_state(last=books(idle_seconds=1800.0)), Phase.BOOTSTRAPPING, "no progress for 30m or longer"),
     ],

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from monitor.chain_signals import MAX_CHAINS
 from monitor.errors import ConfigurationError
 from monitor.model import (
     HealthReport,
@@ -24,7 +25,7 @@ from monitor.model import (
     NodeMetrics,
     NodeSilent,
 )
-from monitor.node import MAX_CHAINS, PIECE_BYTES, NodeClient
+from monitor.node import PIECE_BYTES, NodeClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -201,8 +201,8 @@ SOAKING = Bookkeeping(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
         pytest.param("run", {"run": SKIPPED}, f"Tested {ALL_EXECUTED}", id="a state sync that was skipped"),
         pytest.param(
             "phase",
-            {"phase": Phase.BLOCKED, "message": "blocked: the node has no peers; no clock runs meanwhile"},
-            "blocked the node has no peers; no clock runs meanwhile Run 6",
+            {"phase": Phase.BLOCKED, "message": "blocked: the node has no peers; timers are paused"},
+            "blocked the node has no peers; timers are paused Run 6",
             id="what it is blocked by",
         ),
         pytest.param(

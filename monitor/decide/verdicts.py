@@ -24,6 +24,7 @@ from monitor.model import (
     VolumeReading,
 )
 from monitor.networks import network_name
+from monitor.texts import chain_name, chain_text
 
 DISK_MEASUREMENT_SECONDS = 600.0
 RESTARTS_AT_MOST = 50
@@ -163,7 +164,7 @@ def run_stalls(state: WaitState) -> Decision | None:
     lives = books.lifeless_seconds is not None and books.lifeless_seconds < LIFE_SECONDS
     if books.idle_seconds < (2 * timeout if lives else timeout):
         return None
-    chain = f" of chain {books.stalled_chain}" if books.stalled_chain else ""
+    chain = f" of chain {chain_name(books.stalled_chain)}" if books.stalled_chain else ""
     message = f"no progress{chain} for {duration_text(books.idle_seconds)}{_where(run)}"
     return _failed("run_stalls", state, run, Reason.STALLED, message)
 
@@ -246,11 +247,10 @@ def _measured_since(state: WaitState, run: Run, streak: HealthyStreak) -> bool:
 
 def _where(run: Run) -> str:
     """Return the stage of each chain."""
-    logs = {name: watch.log for name, watch in sorted(run.bookkeeping.chains.items())}
     said = [
-        f"{name} {log.activity}" + (f" {log.ratio:.0%}" if log.ratio is not None else "")
-        for name, log in logs.items()
-        if log is not None
+        f"{chain_name(name)} {chain_text(watch.log)}"
+        for name, watch in sorted(run.bookkeeping.chains.items())
+        if watch.log is not None
     ]
     return f" ({', '.join(said)})" if said else ""
 

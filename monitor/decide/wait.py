@@ -42,6 +42,7 @@ from monitor.model import (
     Reason,
     Run,
 )
+from monitor.texts import chain_name
 
 STRAY_RECREATION_SECONDS = 600.0
 START_RETRIES = 2
@@ -122,8 +123,8 @@ def _waiting_for(state: WaitState, run: Run) -> Decision:
 def _progress_of(state: WaitState, run: Run) -> tuple[Phase, str]:
     books, warning_seconds = run.bookkeeping, state.policy.stall_warning_seconds
     if state.blocked:
-        refused = refusal_text(state.log) if books.refusal.is_fresh else state.blocked
-        return Phase.BLOCKED, f"{refused}: no clock runs meanwhile"
+        why = refusal_text(state.log) if books.refusal.is_fresh else state.blocked
+        return Phase.BLOCKED, f"{why}; timers are paused"
     if books.healthy is not None:
         return (
             Phase.SOAKING,
@@ -139,7 +140,7 @@ def _bootstrapping_text(node: NodeAnswering, books: Bookkeeping, warning_seconds
     if queued:
         return f"healthy, but {queued:,.0f} accepted blocks are not executed yet"
     if books.idle_seconds >= warning_seconds:
-        chain = f" of chain {books.stalled_chain}" if books.stalled_chain else ""
+        chain = f" of chain {chain_name(books.stalled_chain)}" if books.stalled_chain else ""
         return f"no progress{chain} for {duration_text(warning_seconds)} or longer"
     return PROGRESS_UNKNOWN if books.unknown_seconds >= warning_seconds else "bootstrapping"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from monitor.chain_signals import MAX_CHAINS, first_chains
 from monitor.decide.verdicts import identity_difference
 from monitor.model import (
     Bookkeeping,
@@ -21,7 +22,7 @@ from monitor.model import (
     Workload,
 )
 from monitor.observed_time import SAME_PROCESS_SECONDS, advanced
-from monitor.progress import Movement, Poll, added_up, movement, works
+from monitor.progress import Counters, Movement, Poll, added_up, movement, works
 from monitor.time_outs import blocked_by, counted, refused, signs_of, tells_of_network
 
 _SYNCING = ChainActivity.SYNCING_STATE
@@ -61,7 +62,7 @@ def brought_up(run: Run, known: Counts, sight: Sight) -> tuple[Run, Counts]:
     """Return the run and its counters after one more tick; `known` are those before it."""
     before, drained = run.bookkeeping, None
     new_process = _is_new_process(before, sight)
-    counters = sight.metrics.counters if sight.metrics else {}
+    counters = _of_first_chains(sight.metrics.counters if sight.metrics else {}, known, before)
     counts = added_up(known, counters, new_process=new_process)
     books = before
     if sight.health is Health.HEALTHY and before.healthy is None:
@@ -69,7 +70,7 @@ def brought_up(run: Run, known: Counts, sight: Sight) -> tuple[Run, Counts]:
     if drained is False:  # healthy before SAE has executed what it accepted: not done yet
         sight = replace(sight, health=Health.UNKNOWN)
     books = _times(books, sight)
-    books = _clocks(books, known, counts, sight, new_process=new_process)
+    books = _clocks(books, known, counts, counters, sight, new_process=new_process)
     books = _with_state_sync(books, before, counts, new_process=new_process)
     identity = sight.reading.identity if isinstance(sight.reading, NodeAnswering) else None
     if identity is not None and identity_difference(run, identity) is None:
@@ -77,6 +78,14 @@ def brought_up(run: Run, known: Counts, sight: Sight) -> tuple[Run, Counts]:
     workload = sight.workload
     changed = workload is not None and workload.settings_digest != run.settings_digest
     return replace(run, bookkeeping=books, settings_changed=run.settings_changed or changed), counts
+
+
+def _of_first_chains(counters: Counters, known: Counts, books: Bookkeeping) -> Counters:
+    """Return the counters of the chains that were seen first: a node that renames its chains fills no ledger."""
+    seen = {name for name, _ in known} | books.chains.keys()
+    new = {name for name, _ in counters} - seen
+    chains = seen | first_chains(new, max(0, MAX_CHAINS - len(seen)))
+    return {key: value for key, value in counters.items() if key[0] in chains}
 
 
 def _is_new_process(books: Bookkeeping, sight: Sight) -> bool:
@@ -166,7 +175,13 @@ def _times(books: Bookkeeping, sight: Sight) -> Bookkeeping:
 
 
 def _clocks(
-    books: Bookkeeping, known: Counts, counts: Counts, sight: Sight, *, new_process: bool
+    books: Bookkeeping,
+    known: Counts,
+    counts: Counts,
+    counters: Counters,
+    sight: Sight,
+    *,
+    new_process: bool,
 ) -> Bookkeeping:
     """Return the books with the timers, which are paused while the network is away, and what they compare with."""
     reading, metrics = sight.reading, sight.metrics
@@ -174,7 +189,7 @@ def _clocks(
     poll = Poll(
         now_wall=sight.now.wall,
         answers=isinstance(reading, NodeAnswering),
-        counters=metrics.counters if metrics else {},
+        counters=counters,
         log=_of_process(sight.log, sight),
         new_process=new_process,
         usage_bytes=sight.usage_bytes,
