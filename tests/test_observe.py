@@ -11,6 +11,7 @@ import pytest
 from builders import NEW, NOW, POLICY, answering, build, workload
 
 from monitor.baseline import FEWEST, LAG
+from monitor.chain_signals import MAX_CHAINS
 from monitor.decide.announcements import Announcement
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, Intervention, RecordIntervention
 from monitor.decide.wait import decide_wait
@@ -854,3 +855,118 @@ def test_init_cannot_go_on_without_an_answer(edge: Edge, ledger: Ledger, tmp_pat
     observer = InitObserver(edge, Silent(), ledger, Volume(tmp_path), POLICY, edge.clock)
     with pytest.raises(TemporaryError, match="the newest build cannot be told"):
         observer.look_up()
+
+
+# ---- What a node on today's networks does ----------------------------------------------------------------
+
+
+def healthy(seconds: float, height: float, queued: float | None, started: float = 0) -> NodeReading:
+    """A healthy node whose C-Chain is on SAE, with so many accepted blocks not executed yet."""
+    metrics = NodeMetrics(
+        NOW.wall + started,
+        {("C", "height_executed"): height},
+        3,
+        queued_blocks={} if queued is None else {"C": queued},
+    )
+    return answering(health=HealthReport(healthy=True, oldest_check=f"t{seconds}"), metrics=metrics)
+
+
+def test_health_counts_once_sae_has_executed_what_it_had_accepted(watch: Watch) -> None:
+    """It goes on to accept new blocks; they are not waited for."""
+    polls = [(0, 100, 50), (10, 100, 50), (20, 120, 40), (30, 149, 20), (40, 150, 30), (50, 155, 30)]
+    books = [watch.books(at, healthy(at, height, queued)) for at, height, queued in polls]
+
+    assert [each.healthy is not None for each in books] == [False, False, False, False, True, True]
+    assert books[-1].healthy is not None
+    assert books[-1].healthy.since_wall == NOW.wall + 40
+
+
+@pytest.mark.parametrize("queued", [0, None], ids=["an empty queue", "no queue"])
+def test_health_counts_at_once_where_nothing_waits(watch: Watch, queued: float | None) -> None:
+    watch.books(0, healthy(0, 100, queued))
+
+    assert watch.books(10, healthy(10, 100, queued)).healthy is not None
+
+
+def test_a_queue_that_drains_no_more_stalls(watch: Watch) -> None:
+    watch.books(0, healthy(0, 100, 50))
+    books = [watch.books(at, healthy(at, 120, 30)) for at in (10, 20, 30)]
+
+    assert [each.healthy for each in books] == [None] * 3
+    assert books[-1].execution_targets == {"C": 150}
+
+
+@pytest.mark.parametrize(
+    ("said", "synced"),
+    [
+        pytest.param(["starting state sync"], None, id="not known yet"),
+        pytest.param(
+            ["starting state sync", 'accepted state summary {"syncMode": "Static"}'], True, id="it syncs"
+        ),
+        pytest.param(["starting state sync", "skipping state sync {}"], False, id="it skips the sync"),
+        pytest.param(
+            ["starting state sync", 'accepted state summary {"syncMode": "Skipped"}'], False, id="too near"
+        ),
+        pytest.param(["starting to fetch blocks"], False, id="it executes all blocks"),
+    ],
+)
+def test_whether_the_state_was_synced_is_what_the_node_did(
+    watch: Watch, tmp_path: Path, said: list[str], *, synced: bool | None
+) -> None:
+    log(tmp_path, "C", *said)
+
+    assert watch.books(0, running()).state_synced is synced
+
+
+SUMMARY = 'accepted state summary {"summaryID": "%s", "syncMode": "Static"}'
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "restarted", "expected"),
+    [
+        pytest.param([SUMMARY % 1], [SUMMARY % 1], False, False, id="one state sync"),
+        pytest.param([SUMMARY % 1], [SUMMARY % 2], False, True, id="a second summary"),
+        pytest.param(["state sync started"], ["starting state sync"], True, True, id="killed while it syncs"),
+        pytest.param(["starting to fetch blocks"], [], True, False, id="killed while it fetches the rest"),
+    ],
+)
+def test_a_state_sync_that_began_again(
+    watch: Watch, tmp_path: Path, first: list[str], then: list[str], *, restarted: bool, expected: bool
+) -> None:
+    """On SAE no counter shows it."""
+    log(tmp_path, "C", *first)
+    watch.books(0, running())
+    log(tmp_path, "C", *first, *then)
+    books = watch.books(10, running(started=8.0 if restarted else 0))
+
+    assert books.state_sync_restarted is expected
+
+
+def test_a_node_that_the_network_refuses_is_outdated(watch: Watch, tmp_path: Path) -> None:
+    logs = tmp_path / "avalanchego" / "logs"
+    logs.mkdir(parents=True)
+    phases = []
+    for minute in range(18):
+        line = (
+            f"[11-23|23:{minute:02}:37.401] INFO a/b.go:1 peer attempting to connect with newer version. "
+            'You may want to update your client {"peerVersion": "avalanchego/1.15.0"}'
+        )
+        (logs / "main.log").write_text(line)
+        seen = [watch.look(60 * minute + second, running(peers=0)) for second in (0, 20, 40)][-1]
+        phases.append(decide_wait(seen.state))
+        if phases[-1].rule == "build_is_outdated":
+            break
+
+    assert phases[1].message == (
+        "the network runs newer builds (1.15.0) and refuses this one; timers are paused"
+    )
+    assert (phases[-1].rule, len(phases)) == ("build_is_outdated", 16)
+
+
+def test_a_node_that_renames_its_chains_fills_no_ledger(watch: Watch) -> None:
+    for tick in range(40):
+        counters = {(f"l1-{tick}-{number}", "blocks_fetched"): 1.0 for number in range(5)}
+        seen = watch.look(10 * tick, answering(metrics=NodeMetrics(NOW.wall, counters, 3)))
+
+    assert seen.watched is not None
+    assert len(seen.watched.bookkeeping.chains) == len({chain for chain, _ in seen.counts}) == MAX_CHAINS
