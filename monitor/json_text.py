@@ -11,6 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 MOST_BYTES = 4 << 20
+# Python's parser recurses in C, where a limit that another library has raised ends in a crash.
+MAX_DEPTH = 200
+_TOO_DEEP = "it is nested too deeply"
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{\]}]', re.DOTALL)
 # Half of a pair, which can be neither printed nor stored, has an escape like this one in its JSON.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -26,10 +30,9 @@ def json_value(text: str | bytes, most_bytes: int = MOST_BYTES) -> Any:  # noqa:
         raise ValueError(f"it is larger than {most_bytes} bytes")
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
-    try:
-        return _unicode(json.loads(text, parse_constant=_refused), text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    if _too_deep_at(text) is not None:
+        raise ValueError(_TOO_DEEP)
+    return _unicode(json.loads(text, parse_constant=_refused), text)
 
 
 def json_object(text: str | bytes, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
@@ -46,6 +49,7 @@ def json_object(text: str | bytes, most_bytes: int = MOST_BYTES) -> dict[str, An
 
 def json_objects_in(text: str) -> Iterator[dict[str, Any]]:
     """Yield each JSON object within a text that holds other things too, up to one that is nested too deeply."""
+    text = text[: _too_deep_at(text)]
     decoder = json.JSONDecoder(parse_constant=_refused)
     for brace in re.finditer(r"\{", text):
         try:
@@ -53,8 +57,6 @@ def json_objects_in(text: str) -> Iterator[dict[str, Any]]:
             yield _unicode(found, text[brace.start() : end])
         except ValueError:
             continue
-        except RecursionError:
-            return  # each brace within it would be another try as long as this one
 
 
 def json_text(
@@ -68,7 +70,20 @@ def json_text(
     try:
         return json.dumps(value, indent=indent, default=default, allow_nan=False)
     except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+        raise ValueError(_TOO_DEEP) from error
+
+
+def _too_deep_at(text: str) -> int | None:
+    """Return where the brackets of a text go deeper than `MAX_DEPTH`; `None` where they do not."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return None
+    depth = 0
+    for found in _STRING_OR_BRACKET.finditer(text):
+        bracket = found[0]
+        depth += (bracket in "[{") - (bracket in "]}")
+        if depth > MAX_DEPTH:
+            return found.start()
+    return None
 
 
 def _refused(constant: str) -> object:

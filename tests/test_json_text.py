@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -300,3 +302,18 @@ def test_a_build_that_prints_without_end_gives_no_versions(tmp_path: Path) -> No
     build.chmod(0o755)
     with pytest.raises(TemporaryError, match=r"gives no versions \(it prints more than 65536 bytes\)"):
         FileSource(build, BuildStore(tmp_path / "builds"), sleep=lambda _: None).newest()
+
+
+def test_deep_text_does_not_crash_a_process_whose_recursion_limit_was_raised() -> None:
+    """Libraries raise it, and Python 3.11's parser then overflows its stack."""
+    program = (
+        "import sys; sys.setrecursionlimit(10**6)\n"
+        "from monitor.json_text import json_objects_in, json_value\n"
+        "text = '[' * 10**6 + ']' * 10**6\n"
+        "print(list(json_objects_in('{\"a\": ' * 10**5)))\n"
+        "try: json_value(text)\n"
+        "except ValueError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout.splitlines()) == (0, ["[]", "it is nested too deeply"]), done.stderr
