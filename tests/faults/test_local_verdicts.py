@@ -60,8 +60,12 @@ CASES = {
         {"hang_at_share": 0.5, "bootstrap_seconds": 2}, Reason.STALLED, "no progress of chain "
     ),
     "compacts for as long": Case({"compact_seconds": 6, "bootstrap_seconds": 2}, None),
+    # Blocks that are fetched again raise the counter as new ones do.
     "fetches the same for ever": Case(
-        {"refetch": "true", "bootstrap_seconds": 2, "blocks": 10}, Reason.STALLED, "P fetching"
+        {"refetch": "true", "bootstrap_seconds": 2, "blocks": 10},
+        Reason.DEADLINE,
+        "P fetching",
+        ("--deadline=10s",),
     ),
     "stays unhealthy": Case(
         {**GOOD, "failing_checks": "router"}, Reason.UNHEALTHY, "unhealthy for 1s: router"
