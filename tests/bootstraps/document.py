@@ -10,14 +10,14 @@ from cells import CANNOT, row
 from testbed.make_large_history import ACCOUNTS, C_BLOCKS, P_BLOCKS
 
 HEADING = "## What a bootstrap is recorded as"
-_REAL, _SIMULATED = NODES["real"], NODES["simulated-1.14"]
+_REAL, _SIMULATED = (NODES[each].stall_warning_seconds for each in ("real", "simulated-1.14"))
 _INTRODUCTION = f"""\
 {HEADING}
 
 Written by `pytest tests/bootstraps --all-cells`. In each cell `local` bootstraps a node. It is a real AvalancheGo on a
 network with {P_BLOCKS} P blocks, {C_BLOCKS} C blocks and {ACCOUNTS:,} accounts on its C-Chain, or the simulated node in
 the dialect of AvalancheGo 1.14 or 1.15. Time-outs are short, so that a false stall would be seen: on a fast machine the
-stall warning is {_REAL.stall_warning_seconds} s with a real node, {_SIMULATED.stall_warning_seconds} s with a simulated.
+stall warning is {_REAL} s with a real node, {_SIMULATED} s with a simulated.
 A state sync that is killed after half way takes longer than the stall timeout to end. All of this held in each cell:
 
 - the run succeeded, in its sync mode, with as many restarts of the node as there were;
