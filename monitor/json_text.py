@@ -14,6 +14,7 @@ MOST_BYTES = 4 << 20
 # Python's parser recurses in C, where a limit that another library has raised ends in a crash.
 MAX_DEPTH = 200
 _TOO_DEEP = "it is nested too deeply"
+_OBJECT = re.compile(r'\{(?=\s*+["}])')
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{\]}]', re.DOTALL)
 # Half of a pair, which can be neither printed nor stored, has an escape like this one in its JSON.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -30,7 +31,7 @@ def json_value(text: str | bytes, most_bytes: int = MOST_BYTES) -> Any:  # noqa:
         raise ValueError(f"it is larger than {most_bytes} bytes")
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
-    if _too_deep_at(text) is not None:
+    if _is_too_deep(text):
         raise ValueError(_TOO_DEEP)
     return _unicode(json.loads(text, parse_constant=_refused), text)
 
@@ -49,9 +50,10 @@ def json_object(text: str | bytes, most_bytes: int = MOST_BYTES) -> dict[str, An
 
 def json_objects_in(text: str) -> Iterator[dict[str, Any]]:
     """Yield each JSON object within a text that holds other things too, up to one that is nested too deeply."""
-    text = text[: _too_deep_at(text)]
     decoder = json.JSONDecoder(parse_constant=_refused)
-    for brace in re.finditer(r"\{", text):
+    for brace in _OBJECT.finditer(text):
+        if _is_too_deep(text, brace.start()):
+            return  # each brace within it would be another try as long as this one
         try:
             found, end = decoder.raw_decode(text, brace.start())
             yield _unicode(found, text[brace.start() : end])
@@ -73,17 +75,17 @@ def json_text(
         raise ValueError(_TOO_DEEP) from error
 
 
-def _too_deep_at(text: str) -> int | None:
-    """Return where the brackets of a text go deeper than `MAX_DEPTH`; `None` where they do not."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return None
+def _is_too_deep(text: str, start: int = 0) -> bool:
+    """Return whether the brackets of the value that begins at `start` go deeper than `MAX_DEPTH`."""
+    if text.count("[", start) + text.count("{", start) <= MAX_DEPTH:
+        return False
     depth = 0
-    for found in _STRING_OR_BRACKET.finditer(text):
+    for found in _STRING_OR_BRACKET.finditer(text, start):
         bracket = found[0]
         depth += (bracket in "[{") - (bracket in "]}")
-        if depth > MAX_DEPTH:
-            return found.start()
-    return None
+        if depth > MAX_DEPTH or depth <= 0:
+            return depth > 0
+    return False
 
 
 def _refused(constant: str) -> object:

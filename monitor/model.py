@@ -258,11 +258,13 @@ class ChainLog:
 class ChainWatch:
     """One chain of an open run, in the node's current process.
 
-    `log` is what the chain said last.  `visible`: a signal of its stage can be read, so that standing still would
-    be seen.  `idle_seconds` is observed time without progress while the chain was at work and visible.
+    `seen`: the process has shown the chain.  `log` is what the chain said last.  `visible`: a signal of its stage can
+    be read, so that standing still would be seen.  `idle_seconds` is observed time without progress while the chain
+    was at work and visible.
     """
 
     log: ChainLog | None = None
+    seen: bool = False
     visible: bool = False
     idle_seconds: float = 0.0
 
@@ -272,10 +274,11 @@ class Refusal:
     """How long the network has refused the node because it runs newer builds.
 
     `line` is the last line of the node's log that says so, `age_seconds` the observed time since it appeared.
-    `is_fresh`: it appeared while the node had no peers, and not too long ago.
+    `is_fresh`: it appeared while the node had no peers, and not too long ago.  `had_peers`: the process had a peer.
     """
 
     line: str = ""
+    had_peers: bool = False
     is_fresh: bool = False
     age_seconds: float = 0.0
     refused_seconds: float = 0.0

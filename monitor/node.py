@@ -11,7 +11,6 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -52,6 +51,8 @@ _PEERS = "avalanche_network_peers"
 _WRITTEN = "avalanche_system_resources_num_disk_write_bytes"
 # What the checks of chains and network say when the network is away (avalanchego snow/networking, network).
 _ISOLATED = re.compile(r"not connected to (enough stake|a minimum of)")
+# AvalancheGo has some thirty that are wanted; a page may have any number.
+MAX_METRICS = 256
 _NAMES = "|".join(
     [*(counter.pattern for counter in COUNTERS), QUEUED_BLOCKS, _PROCESS_START, _PEERS, _WRITTEN]
 )
@@ -264,53 +265,57 @@ def _metrics(answer: _Answer | None) -> NodeMetrics | None:
     if answer is None or answer.status != HTTPStatus.OK:
         return None
     started_at, peers, written = None, None, None
-    counters: dict[tuple[str, str], float] = {}
-    queued: dict[str, float] = {}
+    chains = _ChainCounters()
     for line in _WANTED_LINE.finditer(answer.body):
         name, chain, value = line[1], (line[2] or b"").decode(), _number(line[3])
         if value is None:
             continue
         if chain:
-            _count(counters, queued, _counter(name), chain, value)
+            chains.add(name, chain, value)
         elif name == _WRITTEN.encode():
             written = min((written or 0.0) + value, SUM_MOST)
         elif name == _PROCESS_START.encode():
             started_at = value
         elif name == _PEERS.encode():
             peers = int(value)
-    if started_at is None and peers is None and not counters:
+    if started_at is None and peers is None and not chains.counters:
         return None
-    chains = first_chains({chain for chain, _ in counters} | queued.keys())
+    names = first_chains({chain for chain, _ in chains.counters} | chains.queued.keys())
     return NodeMetrics(
         started_at,
-        {key: value for key, value in counters.items() if key[0] in chains},
+        {key: value for key, value in chains.counters.items() if key[0] in names},
         peers,
         written,
-        {chain: value for chain, value in queued.items() if chain in chains},
+        {chain: value for chain, value in chains.queued.items() if chain in names},
     )
 
 
-def _count(
-    counters: dict[tuple[str, str], float],
-    queued: dict[str, float],
-    counter: Counter | None,
-    chain: str,
-    value: float,
-) -> None:
-    if counter is None:
-        queued[chain] = value
-        return
-    key = (chain, counter.signal)
-    known = counters.get(key, 0.0)
-    counters[key] = min(known + value, SUM_MOST) if counter.merge is Merge.SUM else max(known, value)
+class _ChainCounters:
+    """The counters of chains, summed up line by line; a page with any number of names costs no more than a real one."""
+
+    def __init__(self) -> None:
+        self.counters: dict[tuple[str, str], float] = {}
+        self.queued: dict[str, float] = {}
+        self._known: dict[bytes, Counter | None] = {}
+
+    def add(self, metric: bytes, chain: str, value: float) -> None:
+        """Count one series."""
+        if metric not in self._known:
+            if len(self._known) == MAX_METRICS:
+                return
+            self._known[metric] = _counter(metric)
+        counter = self._known[metric]
+        if counter is None:
+            self.queued[chain] = value
+            return
+        key = (chain, counter.signal)
+        known = self.counters.get(key, 0.0)
+        total = min(known + value, SUM_MOST) if counter.merge is Merge.SUM else max(known, value)
+        self.counters[key] = total
 
 
-@cache
 def _counter(metric: bytes) -> Counter | None:
-    """Return the counter that a metric of a chain belongs to; `None` for the queue of blocks.
-
-    The page's names are bounded by `_WANTED_LINE`, and so is this cache's size.
-    """
+    """Return the counter that a metric of a chain belongs to; `None` for the queue of blocks."""
     return next((each for each in COUNTERS if re.fullmatch(each.pattern, metric.decode())), None)
 
 

@@ -43,6 +43,7 @@ _JSON_KEYS = frozenset({"msg", "timestamp", "level", "caller", "logger"})
 _JSON_PART = {
     name: re.compile(rf'[{{,]\s?"{name}":\s?"((?:[^"\\]|\\.)*+)"') for name in ("timestamp", "level", "msg")
 }
+_RELEASE = re.compile(r"[0-9]+\.[0-9]+\.")
 _SKIPPED = "Skipped"  # the sync mode of a summary that the VM does not sync to
 _CHAIN_NAME = re.compile(CHAIN_NAME)
 
@@ -121,6 +122,7 @@ class NodeLogs:
     def _tails(self, chains: Collection[str]) -> Mapping[str, _Tail]:
         others = sorted(name for name in chains if _CHAIN_NAME.fullmatch(name))
         names = dict.fromkeys(("main", *PRIMARY_CHAINS, *others))
+        self._kept = {name: tail for name, tail in self._kept.items() if name in names}
         tails = ((name, self._tail(name)) for name in names)
         return {name: tail for name, tail in tails if tail is not None}
 
@@ -155,7 +157,11 @@ def chain_log_of(text: str, changed_at: float) -> ChainLog | None:
     said = _Said()
     for line in _lines(text):
         message = MESSAGES.get(line.message)
-        if message is not None:
+        if message is None:
+            continue
+        if message.meaning is Meaning.NEW_PROCESS:
+            said = _Said(transitioned=said.transitioned)
+        else:
             said.hear(message, line)
     if said.stage is None:
         return None
@@ -177,12 +183,12 @@ def chain_log_of(text: str, changed_at: float) -> ChainLog | None:
 class _Said:
     """What a chain's log has said so far, line by line; only what is asked for at the end is parsed further."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, transitioned: bool = False) -> None:
         self.stage: ChainActivity | None = None
         self.staged: _Line | None = None
         self.progress: _Line | None = None
         self.summary: _Line | None = None
-        self.skipped = self.transitioned = False
+        self.skipped, self.transitioned = False, transitioned
         self._before_transition: ChainActivity | None = None
 
     def hear(self, message: Message, line: _Line) -> None:
@@ -190,11 +196,6 @@ class _Said:
         meaning = message.meaning
         if message.field and message.field not in line.said:
             meaning = Meaning.STAGE
-        if meaning is Meaning.NEW_PROCESS:
-            transitioned = self.transitioned
-            self.__init__()  # type: ignore[misc]
-            self.transitioned = transitioned
-            return
         if meaning is Meaning.ENDS_STAGE and line.fields.get("halted") is True:
             return  # work that was interrupted ends no stage
         if message.stage is ChainActivity.TRANSITIONING and self.stage is not message.stage:
@@ -224,7 +225,7 @@ def node_log_of(text: str) -> NodeLog:
         if line.message == NODE_STARTS:
             newer = None
         elif line.message == NEWER_PEER:
-            newer = line
+            newer = line if _is_of_another_release(line.fields) else newer
         elif line.level == "FATAL":
             fatal = line
     version = str(newer.fields.get("peerVersion", "")) if newer else ""
@@ -233,6 +234,12 @@ def node_log_of(text: str) -> NodeLog:
         newer_peer=newer.kept if newer else "",
         newer_version=one_line(version, _KEPT_CHARACTERS),
     )
+
+
+def _is_of_another_release(fields: Mapping[str, object]) -> bool:
+    """Return whether a peer's version differs in more than the patch, in which all are compatible."""
+    ours, theirs = (_RELEASE.search(str(fields.get(name, ""))) for name in ("myVersion", "peerVersion"))
+    return theirs is not None and (ours is None or ours[0] != theirs[0])
 
 
 def _lines(text: str) -> Iterator[_Line]:

@@ -8,9 +8,9 @@ process: only the limit on crashes asks for one that was never reached, because 
 only.
 
 Each chain has its own stall clock.  A chain is at work by what its log said last in this process, or by counters that
-show unfinished work.  P is at work until another chain exists.  What a chain does while it waits for the others only
-keeps it up to date, which is not progress.  Where no signal of a chain's stage can be read, its progress is unknown,
-and no clock runs.
+show unfinished work.  P is at work until the process shows another chain.  What a chain does while it waits for the
+others only keeps it up to date, which is not progress.  Where no signal of a chain's stage can be read, its progress
+is unknown, and no clock runs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 from monitor.bounds import SUM_MOST
 from monitor.chain_signals import COUNTERS, GROWTH_BYTES, SIGNALS
-from monitor.model import Bookkeeping, ChainActivity, ChainLog, ChainWatch, Count, Counts, NodeLog
+from monitor.model import Bookkeeping, ChainActivity, ChainWatch, Count, Counts, NodeLog
 
 _WORKING = frozenset({ChainActivity.COMPACTING, ChainActivity.EXECUTING, ChainActivity.SYNCING_STATE})
 _THROUGH = frozenset({ChainActivity.WAITING, ChainActivity.DONE})
@@ -77,10 +77,7 @@ class Movement:
 
 def added_up(counts: Counts, counters: Counters, *, new_process: bool = False) -> Counts:
     """Return the counts after one more reading of the node's counters, by (chain, signal)."""
-    known = {
-        key: _ended(key[1], count) if new_process and key not in counters else count
-        for key, count in counts.items()
-    }
+    known = {key: _ended(key[1], count) if new_process else count for key, count in counts.items()}
     return {**known, **{key: _next(key[1], known.get(key), value) for key, value in counters.items()}}
 
 
@@ -95,9 +92,10 @@ def movement(books: Bookkeeping, before: Counts, after: Counts, poll: Poll, seco
         seconds: observed time since then; 0 while the run's timers are paused.
     """
     names = {name for name, _ in after} | poll.log.chains.keys() | books.chains.keys()
-    heard = {name: _heard(books.chains.get(name), poll.log.chains.get(name), poll) for name in names}
+    heard = {name: _heard(books.chains.get(name), name, poll) for name in names}
     through = {name for name in names if _is_through(name, heard, after, poll)}
-    working = frozenset(names - through or names)
+    # Once all wait, any of them may still move, but P keeps up with the network whatever the others do.
+    working = frozenset(names - through or names - {"P"} or names)
     rising = {
         name
         for name in working
@@ -111,9 +109,9 @@ def movement(books: Bookkeeping, before: Counts, after: Counts, poll: Poll, seco
         watch = heard[name]
         if name in rising or _is_visible(name, watch, poll):
             watch = replace(watch, visible=True)
-        at_work = name in _only(working) or watch.log is not None or _is_unfinished(name, after)
+        at_work = len(working) == 1 or watch.log is not None or _is_unfinished(name, after)
         idle_seconds = watch.idle_seconds
-        if working <= through or (at_work and watch.visible):
+        if working <= through or (at_work and watch.visible and _is_readable(name, poll)):
             timed.add(name)
             idle_seconds += seconds
         chains[name] = replace(watch, idle_seconds=0.0 if name in rising | growing else idle_seconds)
@@ -126,7 +124,8 @@ def movement(books: Bookkeeping, before: Counts, after: Counts, poll: Poll, seco
         known=known or bool(rising or growing),
         idle_seconds=idle,
         stalled_chain=stalled,
-        usage_mark_bytes=usage if usage is not None and (mark is None or grown or usage < mark) else mark,
+        # A database shrinks when it is compacted: what it writes again after that is not progress.
+        usage_mark_bytes=usage if usage is not None and (mark is None or grown or poll.new_process) else mark,
     )
 
 
@@ -146,11 +145,9 @@ def _stall(
     seconds: float,
 ) -> tuple[bool, str, float]:
     """Return whether progress is known, the chain that has stood still longest, and for how long."""
-    if not chains:
-        # A node that answers and shows no chain hides them; one that does not answer stands still itself.
-        return (False, "", 0.0) if poll.answers else (True, "", books.idle_seconds + seconds)
     if not timed:
-        return False, "", 0.0
+        # A node that answers and shows nothing hides it; one that does not answer stands still itself.
+        return (False, "", 0.0) if poll.answers else (True, "", books.idle_seconds + seconds)
     idle_seconds = {name: chains[name].idle_seconds for name in timed}
     if working <= through:
         return True, "", min(idle_seconds.values())
@@ -158,11 +155,13 @@ def _stall(
     return True, slowest, idle_seconds[slowest]
 
 
-def _heard(watch: ChainWatch | None, said: ChainLog | None, poll: Poll) -> ChainWatch:
+def _heard(watch: ChainWatch | None, name: str, poll: Poll) -> ChainWatch:
     """Return a chain with what its log says now; what left the log stays known for the process."""
-    watch = watch or ChainWatch()
+    watch, said = watch or ChainWatch(), poll.log.chains.get(name)
     if poll.new_process:
         watch = ChainWatch(idle_seconds=watch.idle_seconds)
+    if _has_counters(name, poll) or said is not None:
+        watch = replace(watch, seen=True)
     if said is None:
         return watch
     if watch.log is None:
@@ -179,13 +178,22 @@ def _heard(watch: ChainWatch | None, said: ChainLog | None, poll: Poll) -> Chain
 
 def _is_through(name: str, chains: Chains, counts: Counts, poll: Poll) -> bool:
     """Return whether a chain waits for the others, or has nothing left to do."""
-    if name == "P" and len(chains) > 1:
+    if name == "P" and any(watch.seen for other, watch in chains.items() if other != name):
         return True
     log = chains[name].log
     if log is not None:
         return log.activity in _THROUGH
     reached = counts.get((name, "chain_time"))
     return reached is not None and poll.now_wall - reached.last <= _CAUGHT_UP_SECONDS
+
+
+def _has_counters(name: str, poll: Poll) -> bool:
+    return any(chain == name for chain, _ in poll.counters)
+
+
+def _is_readable(name: str, poll: Poll) -> bool:
+    """Return whether this poll would show that a chain moved; a node that does not answer stands still itself."""
+    return not poll.answers or name in poll.log.chains or _has_counters(name, poll)
 
 
 def _is_visible(name: str, watch: ChainWatch, poll: Poll) -> bool:
@@ -213,11 +221,6 @@ def _is_unfinished(name: str, counts: Counts) -> bool:
         fetched.last > accepted.last or fetched.value * _CERTAIN_RATIO > accepted.value
         for fetched, accepted in pairs
     )
-
-
-def _only(working: frozenset[str]) -> frozenset[str]:
-    """Return the only chain that is not through, if there is only one: the node waits for it."""
-    return working if len(working) == 1 else frozenset()
 
 
 def _rises(name: str, before: Counts, after: Counts) -> bool:

@@ -122,12 +122,11 @@ def compare_link(regression: Regression) -> str:
 def _measured(successes: Sequence[Success], measure: Measure) -> Sequence[tuple[Run, float]]:
     """The runs that are compared by a measure, with its value."""
     of = _VALUES[measure]
+    compared = [success for success in successes if comparable(success)]
     return [
         (success.run, value)
-        for success in successes
-        if comparable(success)
-        and _did_the_same(success, successes[-1])
-        and (value := of(success)) is not None
+        for success in compared
+        if _did_the_same(success, compared[-1]) and (value := of(success)) is not None
     ]
 
 

@@ -62,14 +62,17 @@ def _with_progress(books: Bookkeeping, now_wall: float, interval_seconds: float,
     return replace(books, lifeless_seconds=books.lifeless_seconds + interval_seconds)
 
 
-def refused(refusal: Refusal, log: NodeLog, interval_seconds: float, *, peerless: bool) -> Refusal:
+def refused(
+    refusal: Refusal, log: NodeLog, interval_seconds: float, *, peers: int, new_process: bool
+) -> Refusal:
     """Return for how long the network has refused the node, after one more poll.
 
-    The node tries its peers again every few minutes, and each refusal is a new line of its log: in an outage of the
-    network no such line appears.
+    AvalancheGo writes the line for each newer beacon, before it knows whether the two fit together.  So it counts only
+    while the process has never had a peer, and only while new lines appear: in an outage none does.
     """
-    if not peerless:
-        return Refusal(line=log.newer_peer)
+    had_peers = peers > 0 or (refusal.had_peers and not new_process)
+    if had_peers or new_process:
+        return Refusal(line=log.newer_peer, had_peers=had_peers)
     if log.newer_peer not in {"", refusal.line}:
         refusal = replace(refusal, line=log.newer_peer, age_seconds=0.0, is_fresh=True)
     else:
@@ -111,12 +114,23 @@ def signs_of(
     works: bool,
 ) -> Signs:
     """Return what a tick saw, from the node's answers and from its platform's, which may be older."""
-    answers = not isinstance(reading, NodeDown)
-    started = True if answers else None if process is None else process.running or process.crash_looping
     unhealthy: bool | None = None
     if isinstance(reading, NodeAnswering) and reading.bootstrapped is not None:
         if not reading.bootstrapped or health is Health.HEALTHY:
             unhealthy = False
         elif health is Health.UNHEALTHY:
             unhealthy = True
-    return Signs(progressed=progressed, reached=reached, works=works, started=started, unhealthy=unhealthy)
+    return Signs(
+        progressed=progressed,
+        reached=reached,
+        works=works,
+        started=was_started(reading, process),
+        unhealthy=unhealthy,
+    )
+
+
+def was_started(reading: NodeReading, process: NodeProcess | None) -> bool | None:
+    """Return whether the platform has brought the node up: its process runs, or ended and will be restarted."""
+    if not isinstance(reading, NodeDown):
+        return True
+    return None if process is None else process.running or process.crash_looping

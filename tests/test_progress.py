@@ -302,7 +302,16 @@ def test_growing_data_is_progress_of_a_chain_that_syncs_its_state() -> None:
     run.poll(ALL)
 
     found = [run.poll(ALL, logs(C=SYNCING, X=WAITING), usage_bytes=usage) for usage in usages]
-    assert [each.progressed for each in found] == [False, False, True, False, False, True]
+    assert [each.progressed for each in found] == [False, False, True, False, False, False], (
+        "compacted between"
+    )
+    restarted = [
+        run.poll(ALL, logs(C=SYNCING, X=WAITING), usage_bytes=usage, new_process=usage == 5)
+        for usage in (5, GROWTH_BYTES, GROWTH_BYTES + 5)
+    ]
+    assert [each.usage_mark_bytes for each in restarted] == [5, 5, GROWTH_BYTES + 5], (
+        "a new process begins again"
+    )
     assert not run.poll(ALL, logs(C=EXECUTING, X=WAITING), usage_bytes=9 * GROWTH_BYTES).progressed
 
 

@@ -279,24 +279,34 @@ def newer(number: int) -> NodeLog:
 @pytest.mark.parametrize(
     ("polls", "expected"),
     [
-        pytest.param([(0, True)] * 3, [0, 0, 0], id="no peers, and nobody refuses it: an outage"),
-        pytest.param([(1, False), (2, False)], [0, 0], id="it has peers"),
-        pytest.param([(1, False), (1, True), (1, True)], [0, 0, 0], id="the line is from before the outage"),
-        pytest.param([(0, False), (1, True), (1, True), (2, True)], [0, 100, 200, 300], id="refused"),
+        pytest.param([(0, 0)] * 3, [0, 0, 0], id="no peers, and nobody refuses it: an outage"),
+        pytest.param([(1, 5), (2, 5)], [0, 0], id="it has peers"),
         pytest.param(
-            [(0, False), (1, True), *[(1, True)] * 7],
-            [0, 100, 200, 300, 400, 500, 600, 700, 0],
+            [(0, 5), (1, 0), (2, 0)], [0, 0, 0], id="it had peers: an outage, whatever its beacons run"
+        ),
+        pytest.param([(1, 0), (1, 0), (2, 0)], [100, 200, 300], id="refused"),
+        pytest.param(
+            [(1, 0), *[(1, 0)] * 7],
+            [100, 200, 300, 400, 500, 600, 700, 0],
             id="no fresh line for long: not known any more",
         ),
-        pytest.param([(0, False), (1, True), (1, False), (1, True)], [0, 100, 0, 0], id="peers came back"),
+        pytest.param([(1, 0), (1, 3), (2, 0)], [100, 0, 0], id="peers came"),
     ],
 )
 def test_how_long_the_network_has_refused_the_node(
-    polls: list[tuple[int, bool]], expected: list[float]
+    polls: list[tuple[int, int]], expected: list[float]
 ) -> None:
     found, refusal = [], Refusal()
-    for number, peerless in polls:
-        refusal = refused(refusal, newer(number), 100.0, peerless=peerless)
+    for number, peers in polls:
+        refusal = refused(refusal, newer(number), 100.0, peers=peers, new_process=False)
         found.append(refusal.refused_seconds)
 
     assert found == expected
+
+
+def test_a_new_process_that_finds_no_peers_can_be_refused() -> None:
+    """The network was upgraded while the process before it ran."""
+    had = refused(Refusal(), newer(1), 100.0, peers=5, new_process=False)
+    restarted = refused(had, newer(1), 100.0, peers=0, new_process=True)
+
+    assert refused(restarted, newer(2), 100.0, peers=0, new_process=False).refused_seconds == 100

@@ -147,7 +147,7 @@ def _bootstrapping_text(node: NodeAnswering, books: Bookkeeping, warning_seconds
 
 def _queued_blocks(node: NodeAnswering, books: Bookkeeping) -> float:
     """Return how many blocks a node that calls itself healthy has accepted and must still execute."""
-    if node.metrics is None or not books.execution_targets:
+    if node.metrics is None or node.health is None or not node.health.healthy:
         return 0.0
     return sum(
         max(0.0, target - node.metrics.counters.get((name, "height_executed"), 0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from monitor.chain_signals import MAX_CHAINS, first_chains
@@ -9,6 +10,7 @@ from monitor.decide.verdicts import identity_difference
 from monitor.model import (
     Bookkeeping,
     ChainActivity,
+    ChainWatch,
     Counts,
     Health,
     Instant,
@@ -23,8 +25,9 @@ from monitor.model import (
 )
 from monitor.observed_time import SAME_PROCESS_SECONDS, advanced
 from monitor.progress import Counters, Movement, Poll, added_up, movement, works
-from monitor.time_outs import blocked_by, counted, refused, signs_of, tells_of_network
+from monitor.time_outs import blocked_by, counted, refused, signs_of, tells_of_network, was_started
 
+_HEIGHT = "height_executed"
 _SYNCING = ChainActivity.SYNCING_STATE
 _EXECUTES_ALL = frozenset({ChainActivity.FETCHING, ChainActivity.EXECUTING})
 
@@ -62,14 +65,20 @@ def brought_up(run: Run, known: Counts, sight: Sight) -> tuple[Run, Counts]:
     """Return the run and its counters after one more tick; `known` are those before it."""
     before, drained = run.bookkeeping, None
     new_process = _is_new_process(before, sight)
-    counters = _of_first_chains(sight.metrics.counters if sight.metrics else {}, known, before)
+    counters = sight.metrics.counters if sight.metrics else {}
+    names = admitted(before.chains.keys(), {name for name, _ in counters} | sight.log.chains.keys())
+    counters = {key: value for key, value in counters.items() if key[0] in names}
+    logs = {name: log for name, log in sight.log.chains.items() if name in names}
+    sight = replace(sight, log=replace(sight.log, chains=logs))
     counts = added_up(known, counters, new_process=new_process)
     books = before
     if sight.health is Health.HEALTHY and before.healthy is None:
         books, drained = _with_execution(books, sight, new_process=new_process)
+    elif sight.health is Health.UNHEALTHY:
+        books = replace(books, execution_targets={})
     if drained is False:  # healthy before SAE has executed what it accepted: not done yet
         sight = replace(sight, health=Health.UNKNOWN)
-    books = _times(books, sight)
+    books = _times(books, sight, new_process=new_process)
     books = _clocks(books, known, counts, counters, sight, new_process=new_process)
     books = _with_state_sync(books, before, counts, new_process=new_process)
     identity = sight.reading.identity if isinstance(sight.reading, NodeAnswering) else None
@@ -80,12 +89,10 @@ def brought_up(run: Run, known: Counts, sight: Sight) -> tuple[Run, Counts]:
     return replace(run, bookkeeping=books, settings_changed=run.settings_changed or changed), counts
 
 
-def _of_first_chains(counters: Counters, known: Counts, books: Bookkeeping) -> Counters:
-    """Return the counters of the chains that were seen first: a node that renames its chains fills no ledger."""
-    seen = {name for name, _ in known} | books.chains.keys()
-    new = {name for name, _ in counters} - seen
-    chains = seen | first_chains(new, max(0, MAX_CHAINS - len(seen)))
-    return {key: value for key, value in counters.items() if key[0] in chains}
+def admitted(known: Collection[str], shown: Iterable[str]) -> frozenset[str]:
+    """Return the chains that are followed: those seen first, so that a node which renames them fills no ledger."""
+    new = set(shown).difference(known)
+    return frozenset(known) | first_chains(new, max(0, MAX_CHAINS - len(known)))
 
 
 def _is_new_process(books: Bookkeeping, sight: Sight) -> bool:
@@ -111,16 +118,18 @@ def _of_process(log: NodeLog, sight: Sight) -> NodeLog:
 
 def _with_execution(books: Bookkeeping, sight: Sight, *, new_process: bool) -> tuple[Bookkeeping, bool]:
     """Return the books, and whether the chains on SAE have executed what they had accepted when it became healthy."""
-    metrics = sight.metrics
-    targets = {} if new_process else dict(books.execution_targets)
+    metrics, targets = sight.metrics, {} if new_process else dict(books.execution_targets)
     if metrics is None:
-        return replace(books, execution_targets=targets), not targets
-    heights = {name: metrics.counters.get((name, "height_executed"), 0.0) for name in metrics.queued_blocks}
+        on_sae = any(watch.log and watch.log.transitioned for watch in books.chains.values())
+        return replace(books, execution_targets=targets), not (targets or on_sae)
+    heights = {name: height for (name, signal), height in metrics.counters.items() if signal == _HEIGHT}
     for name, queued in metrics.queued_blocks.items():
-        targets.setdefault(name, heights[name] + queued)
+        if name in heights:
+            targets.setdefault(name, heights[name] + queued)
+    # A chain that shows its height no more can show no more that it has arrived.
+    targets = {name: target for name, target in targets.items() if name in heights}
     drained = all(
-        metrics.queued_blocks.get(name) == 0 or heights.get(name, 0.0) >= target
-        for name, target in targets.items()
+        metrics.queued_blocks.get(name) == 0 or heights[name] >= target for name, target in targets.items()
     )
     return replace(books, execution_targets=targets), drained
 
@@ -140,18 +149,22 @@ def _with_state_sync(
         restarted, summary = restarted or bool(summary), log.summary
     leaves = counts.get(("C", "leaves_synced"))
     synced = books.state_synced
-    if summary or (leaves is not None and leaves.value > 0):
+    moved = log is not None and log.activity is _SYNCING and log.progress != _progress_line(known)
+    if summary or moved or (leaves is not None and leaves.value > 0):
         synced = True
     elif synced is None and log is not None and (log.skipped or log.activity in _EXECUTES_ALL):
         synced = False
     return replace(books, state_synced=synced, state_summary=summary, state_sync_restarted=restarted)
 
 
-def _times(books: Bookkeeping, sight: Sight) -> Bookkeeping:
+def _progress_line(watch: ChainWatch | None) -> str:
+    return watch.log.progress if watch is not None and watch.log is not None else ""
+
+
+def _times(books: Bookkeeping, sight: Sight, *, new_process: bool) -> Bookkeeping:
     """Return the books with observed, active and blocked time, the healthy streak, the process and its restarts."""
     reading, metrics, process = sight.reading, sight.metrics, sight.process
     blocked = bool(blocked_by(reading))
-    peerless = blocked and metrics is not None and metrics.peers == 0
     books = advanced(
         books,
         sight.now,
@@ -165,7 +178,13 @@ def _times(books: Bookkeeping, sight: Sight) -> Bookkeeping:
         restarts_count=sight.recorded,
     )
     if metrics is not None and metrics.peers is not None:
-        refusal = refused(books.refusal, sight.log, sight.interval_seconds, peerless=peerless)
+        refusal = refused(
+            books.refusal,
+            sight.log,
+            sight.interval_seconds,
+            peers=metrics.peers,
+            new_process=new_process,
+        )
         books = replace(books, refusal=refusal)
     if blocked:
         return replace(books, blocked_seconds=books.blocked_seconds + sight.interval_seconds)
@@ -186,6 +205,9 @@ def _clocks(
     """Return the books with the timers, which are paused while the network is away, and what they compare with."""
     reading, metrics = sight.reading, sight.metrics
     interval_seconds = 0.0 if blocked_by(reading) else sight.interval_seconds
+    process = sight.process if sight.platform_answers else None
+    # A node that the platform does not run is no node that stands still.
+    running_seconds = 0.0 if was_started(reading, process) is False else interval_seconds
     poll = Poll(
         now_wall=sight.now.wall,
         answers=isinstance(reading, NodeAnswering),
@@ -194,18 +216,18 @@ def _clocks(
         new_process=new_process,
         usage_bytes=sight.usage_bytes,
     )
-    move = movement(books, known, counts, poll, interval_seconds)
+    move = movement(books, known, counts, poll, running_seconds)
     written = metrics.disk_write_bytes if metrics else None
     signs = signs_of(
         reading,
-        sight.process if sight.platform_answers else None,
+        process,
         sight.health,
         progressed=move.progressed,
         reached=move.reached,
         works=written is not None and written > books.disk_write_bytes and works(move),
     )
     books = counted(books, sight.now.wall, interval_seconds, signs)
-    books = _with_movement(books, move, interval_seconds, arrived=sight.health is Health.HEALTHY)
+    books = _with_movement(books, move, running_seconds, arrived=sight.health is Health.HEALTHY)
     return books if written is None else replace(books, disk_write_bytes=written)
 
 

@@ -27,7 +27,7 @@ from monitor.model import (
     Workload,
 )
 from monitor.node_log import NodeLogs
-from monitor.observe.books import Sight, brought_up
+from monitor.observe.books import Sight, admitted, brought_up
 from monitor.observe.health import HealthFollower
 from monitor.observe.workload import WORKLOAD_KEPT_SECONDS, WorkloadFollower
 from monitor.observed_time import observed_interval_seconds
@@ -201,4 +201,4 @@ def _chains(reading: NodeReading, run: Run) -> frozenset[str]:
     """Return the chains that the node has shown in the run: each writes a log of its own."""
     metrics = reading.metrics if isinstance(reading, NodeAnswering) else None
     shown = {chain for chain, _ in metrics.counters} if metrics else set()
-    return frozenset(shown | run.bookkeeping.chains.keys())
+    return admitted(run.bookkeeping.chains.keys(), shown)
