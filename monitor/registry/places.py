@@ -20,6 +20,9 @@ _DOCKER_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", _DOCKER_HUB_API})
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _ADDRESS_CHARACTERS = 2048
 _SHOWN_CHARACTERS = 200
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# Where AWS by IPv6, and Alibaba Cloud, tell a machine its credentials; the others use link-local addresses.
+_CLOUD_METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200")))
 
 
 class Reach(Enum):
@@ -147,7 +150,8 @@ def _is_inside(host: str) -> bool:
     address = _ip_address(host)
     if address is None:
         return is_this_machine(host)
-    return address.is_loopback or address.is_link_local or address.is_unspecified
+    inside = address.is_loopback or address.is_link_local or address.is_unspecified
+    return inside or address in _CLOUD_METADATA
 
 
 def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -155,8 +159,16 @@ def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
         address = ipaddress.ip_address(host)
     except ValueError:
         return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
+    return address if isinstance(address, ipaddress.IPv4Address) else _embedded(address) or address
+
+
+def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that an IPv6 address leads to: mapped, compatible, by NAT64 or by 6to4."""
+    if address.ipv4_mapped or address.sixtofour:
+        return address.ipv4_mapped or address.sixtofour
+    low = int(address) & 0xFFFFFFFF
+    compatible = low > 1 and int(address) == low  # `::` and `::1` are addresses of IPv6 itself
+    return ipaddress.IPv4Address(low) if compatible or address in _NAT64 else None
 
 
 def _host_name(host: str) -> str:
