@@ -11,7 +11,6 @@ usage: killed_at.py CROSSINGS-FILE N COMMAND [FLAGS...]      N = 0: never
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -22,6 +21,7 @@ from typing import Any
 
 from monitor import cli
 from monitor.cluster import Cluster
+from monitor.folder_walk import remove_tree
 from monitor.ledger import Ledger, details
 from monitor.volume import Volume
 
@@ -36,8 +36,7 @@ _CODES: dict[str, CodeType] = {
     "clear": Volume.clear.__code__,
     "rename": Path.rename.__code__,
     "replace": Path.replace.__code__,
-    # A plain function or, from Python 3.12 on, an instance with a `__call__`.
-    "remove": getattr(shutil.rmtree, "__code__", None) or type(shutil.rmtree).__call__.__code__,
+    "remove": remove_tree.__code__,
 }
 # By identity: a hash of a code is one of its whole content, too slow for every call.
 WATCHED = {id(code): what for what, code in _CODES.items()}
