@@ -11,23 +11,23 @@ STEP_SECONDS = 0.25
 
 
 @contextmanager
-def slow_clients(address: tuple[str, int], count: int) -> Iterator[None]:
-    """Keep that many clients at work until the end of the block."""
+def slow_clients(address: tuple[str, int], count: int) -> Iterator[list[int]]:
+    """Keep that many clients at work until the end of the block; yield the port of each connection they made."""
     stopping = threading.Event()
-    workers = [
-        threading.Thread(target=_work, args=(address, count // 4, stopping), daemon=True) for _ in range(4)
-    ]
+    connected: list[int] = []
+    work = (address, count // 4, stopping, connected)
+    workers = [threading.Thread(target=_work, args=work, daemon=True) for _ in range(4)]
     for worker in workers:
         worker.start()
     try:
-        yield
+        yield connected
     finally:
         stopping.set()
         for worker in workers:
             worker.join()
 
 
-def _work(address: tuple[str, int], count: int, stopping: threading.Event) -> None:
+def _work(address: tuple[str, int], count: int, stopping: threading.Event, connected: list[int]) -> None:
     clients: list[socket.socket] = []
     while not stopping.wait(STEP_SECONDS):
         clients = [client for client in clients if _sends(client, b"x")]
@@ -38,6 +38,7 @@ def _work(address: tuple[str, int], count: int, stopping: threading.Event) -> No
                 break
             if _sends(client, b"GET /metrics HTTP/1.1\r\nSlow: "):
                 clients.append(client)
+                connected.append(client.getsockname()[1])
     for client in clients:
         client.close()
 

@@ -46,7 +46,7 @@ def test_probes_and_scrapes_are_answered_beside_slow_clients(tmp_path: Path, slo
         eventually(lambda: bool(tester.runs()) and answered(port, "/metrics"), "the monitor serves")
         before = resident_mib(process.pid)
         answers: dict[str, list[bool]] = {"/-/healthy": [], "/metrics": []}
-        with slow_clients(("127.0.0.1", port), slow):
+        with slow_clients(("127.0.0.1", port), slow) as connected:
             until = time.monotonic() + (WATCHED_SECONDS if slow else 1.0)
             while time.monotonic() < until:
                 time.sleep(0.25)
@@ -54,5 +54,6 @@ def test_probes_and_scrapes_are_answered_beside_slow_clients(tmp_path: Path, slo
                     found.append(answered(port, path))
         assert {path: found.count(False) for path, found in answers.items()} == dict.fromkeys(answers, 0)
         assert min(map(len, answers.values())) > 0
+        assert len(connected) >= slow, "the slow clients were connected"
         assert process.poll() is None
         assert resident_mib(process.pid) - before < GROWTH_MIB

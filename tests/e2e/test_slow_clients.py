@@ -14,8 +14,9 @@ SECONDS = 60
 GROWTH_MIB = 10.0
 PROGRAM = f"""{Path(slow_clients.__file__).read_text()}
 import time
-with slow_clients(("127.0.0.1", {WEB_PORT}), {SLOW}):
+with slow_clients(("127.0.0.1", {WEB_PORT}), {SLOW}) as connected:
     time.sleep({SECONDS})
+print(len(connected))
 """
 
 
@@ -31,8 +32,9 @@ def test_slow_clients_leave_room_for_probes_and_scrapes(deploy: Deploy) -> None:
         attack = pool.submit(tester.bed.run, *where, "--", "python3", "-c", PROGRAM)
         while not attack.done():
             answers.append((tester.healthy(), "bootstrap_monitor_build_info" in tester.samples()))
-        attack.result()
+        connected = int(attack.result())
 
+    assert connected >= SLOW, "the slow clients were connected"
     assert len(answers) > 1
     assert set(answers) == {(True, True)}, tester.told()
     assert tester.sidecar_restarts() == restarts, tester.told()
