@@ -120,6 +120,11 @@ class DeployedTester:
         )
         return self.bed.run(*arguments, "--", "sh", "-c", command)
 
+    def python(self, program: str) -> str:
+        """Return what a Python program prints in the monitor's container, which has no shell."""
+        where = ("exec", f"--namespace={self.namespace}", self.tester.pod, f"--container={MONITOR}")
+        return self.bed.run(*where, "--", "python3", "-c", program)
+
     def mark(self) -> None:
         """Leave a file among the node's data."""
         self.execute(f"touch {MARKER}")
@@ -130,19 +135,19 @@ class DeployedTester:
 
     def history(self) -> list[JsonObject]:
         """Its runs, newest first; none while it does not answer."""
-        text = self._served("/api/v1/history")
+        text = self.served("/api/v1/history")
         found: list[JsonObject] = json.loads(text) if text else []
         return found
 
     def status(self) -> JsonObject:
         """Its status; empty while it does not answer."""
-        found: JsonObject = json.loads(self._served("/api/v1/status") or "{}")
+        found: JsonObject = json.loads(self.served("/api/v1/status") or "{}")
         return found
 
     def samples(self) -> dict[str, list[tuple[dict[str, str], float]]]:
         """Its metrics: for each name the samples, labels and value."""
         found: dict[str, list[tuple[dict[str, str], float]]] = {}
-        for family in text_string_to_metric_families(self._served("/metrics")):
+        for family in text_string_to_metric_families(self.served("/metrics")):
             for sample in family.samples:
                 found.setdefault(sample.name, []).append((dict(sample.labels), sample.value))
         return found
@@ -208,9 +213,15 @@ class DeployedTester:
         ]
         return "\n".join(parts)
 
+    def served(self, path: str) -> str:
+        """Return the page that the monitor serves at a path; empty while it does not answer."""
+        pod = f"/api/v1/namespaces/{self.namespace}/pods/{self.tester.pod}:{WEB_PORT}"
+        text = self.bed.run("get", "--raw", f"{pod}/proxy{path}", check=False)
+        return "" if text.startswith("Error from server") else text
+
     def healthy(self) -> bool:
         """Whether `/-/healthy` is answered with 200."""
-        return self._served("/-/healthy").startswith("healthy")
+        return self.served("/-/healthy").startswith("healthy")
 
     def sidecar_restarts(self) -> int:
         """How often the kubelet restarted the monitor's container."""
@@ -220,15 +231,8 @@ class DeployedTester:
 
     def sidecar_resident_mib(self) -> float:
         """Return the resident memory of the monitor's process, which is the first one of its container."""
-        program = "print(open('/proc/1/status').read())"
-        where = ("exec", f"--namespace={self.namespace}", self.tester.pod, f"--container={MONITOR}")
-        text = self.bed.run(*where, "--", "python3", "-c", program)
+        text = self.python("print(open('/proc/1/status').read())")
         return int(text.partition("VmRSS:")[2].split()[0]) / 1024
-
-    def _served(self, path: str) -> str:
-        pod = f"/api/v1/namespaces/{self.namespace}/pods/{self.tester.pod}:{WEB_PORT}"
-        text = self.bed.run("get", "--raw", f"{pod}/proxy{path}", check=False)
-        return "" if text.startswith("Error from server") else text
 
     def _template(self) -> JsonObject:
         found = self.bed.get("statefulset", self.tester.name, self.namespace)
