@@ -184,7 +184,19 @@ def _is_through(name: str, chains: Chains, counts: Counts, poll: Poll) -> bool:
     if log is not None:
         return log.activity in _THROUGH
     reached = counts.get((name, "chain_time"))
-    return reached is not None and poll.now_wall - reached.last <= _CAUGHT_UP_SECONDS
+    has_newest_block = reached is not None and poll.now_wall - reached.last <= _CAUGHT_UP_SECONDS
+    return has_newest_block or _keeps_up(name, counts)
+
+
+def _keeps_up(name: str, counts: Counts) -> bool:
+    """Return whether a chain has executed exactly what it fetched in this process.
+
+    A chain that waits does so round by round.  One that has work left has fetched more, and one that was restarted
+    while it executed has fetched less.
+    """
+    none = Count()
+    pairs = [(counts.get((name, one), none).last, counts.get((name, two), none).last) for one, two in _TO_DO]
+    return pairs[0][0] > 0 and all(fetched == accepted for fetched, accepted in pairs)
 
 
 def _has_counters(name: str, poll: Poll) -> bool:

@@ -90,7 +90,9 @@ def _count_text(status: Status, chain: str, log: ChainLog | None) -> str:
         case _:
             signal, unit = "blocks_accepted", ""
     count = status.counts.get((chain, signal))
-    return f" {count_text(count.value)}{unit}" if count else ""
+    if count is None or (signal == "leaves_synced" and not count.value):  # SAE counts no leaves
+        return ""
+    return f" {count_text(count.value)}{unit}"
 
 
 def result_text(run: Run, named: Callable[[Run], str] = run_text) -> Text:

@@ -412,6 +412,26 @@ def test_where_no_signal_of_the_stage_can_be_read_progress_is_unknown(reading: R
     assert [(each.known, each.idle_seconds) for each in found] == [(False, 0.0)] * 3
 
 
+@pytest.mark.parametrize(
+    ("fetched", "accepted", "known"),
+    [
+        pytest.param([5, 6, 7], [5, 6, 7], False, id="X keeps up: C hides its progress"),
+        pytest.param([5, 6, 7], [1, 2, 3], True, id="X has work left"),
+        pytest.param([1, 1, 1], [5, 6, 7], True, id="X executes what an earlier process fetched"),
+    ],
+)
+def test_a_chain_that_keeps_up_is_told_from_one_at_work_by_its_counters(
+    fetched: list[float], accepted: list[float], *, known: bool
+) -> None:
+    run = Watched()
+    readings = [
+        at(X_blocks_fetched=one, X_blocks_accepted=two, C_blocks_fetched=0)
+        for one, two in zip(fetched, accepted, strict=True)
+    ]
+
+    assert [run.poll(reading).known for reading in readings] == [known] * 3
+
+
 def test_an_unknown_chain_is_not_hidden_by_one_that_keeps_up() -> None:
     """After its restart C shows nothing, while X has the newest blocks and trickles."""
     run = Watched()

@@ -18,7 +18,7 @@ from monitor.configuration import NodeConfiguration
 from monitor.decide.vocabulary import RecordAttempt
 from monitor.decide.wait import START_RETRIES
 from monitor.ledger import Ledger, open_ledger
-from monitor.model import AttemptCause, Build, Reason, RequestKind, SyncMode
+from monitor.model import AttemptCause, Build, Reason, RequestKind, Run, SyncMode
 
 BUILD, OTHER = build(NEW, "b" * 40), build(OLD, "a" * 40)
 WANTED = Wanted(BUILD, NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings"), TESTBED)
@@ -167,6 +167,28 @@ def test_a_run_that_was_open_at_the_start_may_end_the_call(ledger: Ledger) -> No
     end(ledger, reason=Reason.DISK_FULL)
 
     assert found.obstacle() is not None
+
+
+def test_a_run_that_ends_while_it_is_looked_at_is_not_bootstrapped_once_more(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(ledger, BUILD)
+    found, look = until(ledger), Until.verdict
+
+    def looked_and_ended(self: Until) -> Run | None:
+        verdict, last = look(self), ledger.last()
+        if last is not None and last.open:
+            end(ledger, reason=Reason.CRASHED)
+        return verdict
+
+    monkeypatch.setattr(Until, "verdict", looked_and_ended)
+    found()
+    found()
+
+    assert ledger.requested() is None
+    verdict = found.verdict()
+    assert verdict is not None
+    assert verdict.reason is Reason.CRASHED
 
 
 def judged_before(ledger: Ledger) -> None:

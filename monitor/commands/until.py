@@ -61,11 +61,13 @@ class Until:
         """End, or ask for the run that is wanted where the tester would make none by itself."""
         if self._stopping.is_set():
             return
+        # First, because a run may end between the two: it is then known, and not bootstrapped once more.
+        must_ask = self._must_ask()
         known = self.verdict() is not None or self.obstacle() is not None
         self.failure = None if known else self._hindrance()
         if known or self.failure:
             self._stopping.set()
-        elif self._must_ask():
+        elif must_ask:
             self._ledger.ask(RequestKind.RERUN, self._wanted.build.image, self._wall())
 
     def verdict(self) -> Run | None:

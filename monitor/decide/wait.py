@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from monitor.decide.verdicts import (
     IDENTITY_HIDDEN,
+    OUTDATED_SECONDS,
     build_is_outdated,
     node_crashes,
     node_does_not_start,
@@ -123,8 +124,10 @@ def _waiting_for(state: WaitState, run: Run) -> Decision:
 def _progress_of(state: WaitState, run: Run) -> tuple[Phase, str]:
     books, warning_seconds = run.bookkeeping, state.policy.stall_warning_seconds
     if state.blocked:
-        why = refusal_text(state.log) if books.refusal.is_fresh else state.blocked
-        return Phase.BLOCKED, f"{why}; timers are paused"
+        if books.refusal.is_fresh:
+            limit = duration_text(OUTDATED_SECONDS)
+            return Phase.BLOCKED, f"{refusal_text(state.log)}; the run fails as outdated after {limit} of it"
+        return Phase.BLOCKED, f"{state.blocked}; timers are paused"
     if books.healthy is not None:
         return (
             Phase.SOAKING,

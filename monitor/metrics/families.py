@@ -94,8 +94,8 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_run_state_sync_leaves",
-        "Leaves of the state that the node synced in the current run, by chain, added up over restarts of the node.",
-        of.counted("leaves_synced"),
+        "Leaves of the state that the node synced in the current run, by chain, over all restarts; absent while it counts none.",
+        of.leaves,
         ("chain",),
     ),
     Family(

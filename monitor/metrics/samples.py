@@ -66,6 +66,11 @@ def results(value: Callable[[Run], float | None]) -> Samples:
     ]
 
 
+def leaves(status: Status) -> list[Sample]:
+    """Return the leaves of the state that each chain has synced; a chain that counts none shows no count."""
+    return [sample for sample in counted("leaves_synced")(status) if sample.value]
+
+
 def counted(signal: str) -> Samples:
     """A count of the current run, by chain."""
 
