@@ -22,10 +22,10 @@ print([path.name for path in files], *(path.read_text('latin-1') for path in fil
 PIECE_CHARACTERS = 16
 
 
-def leaked(token: str, text: str) -> list[str]:
-    """Return the pieces of the token that a text has."""
+def leaked(token: str, text: str) -> int:
+    """Return how many pieces of the token a text has; the pieces themselves stay out of the report of a failure."""
     pieces = (token[at : at + PIECE_CHARACTERS] for at in range(0, len(token), PIECE_CHARACTERS))
-    return [piece for piece in pieces if len(piece) == PIECE_CHARACTERS and piece in text]
+    return sum(len(piece) == PIECE_CHARACTERS and piece in text for piece in pieces)
 
 
 def written(tester: DeployedTester) -> dict[str, str]:
@@ -73,4 +73,4 @@ def test_a_log_that_links_to_the_token_shows_nothing_of_it(tester: DeployedTeste
     assert leaked(token, f"[11-23|23:18:37] {token} {{}}"), "a token that is shown is found"
     for where in ("ledger", "history --run", "page"):
         assert SAID in found[where], f"the end of the node's log is in {where}"
-    assert {where: leaked(token, text) for where, text in found.items()} == {where: [] for where in found}
+    assert {where: leaked(token, text) for where, text in found.items()} == dict.fromkeys(found, 0)
