@@ -94,7 +94,7 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_run_state_sync_leaves",
-        "Leaves of the state that the node synced in the current run, by chain, over all restarts; absent while it counts none.",
+        "Leaves of the state that a chain synced in the current run, over all restarts; absent while it counts none.",
         of.leaves,
         ("chain",),
     ),
