@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import threading
 import time
@@ -24,7 +23,6 @@ from faults import machine
 
 ARMED, HELD, FROZEN, WHO = "armed", "held", "frozen", "who"
 _POLL_SECONDS = 0.01
-_REMOVE = getattr(shutil.rmtree, "__code__", None) or type(shutil.rmtree).__call__.__code__
 
 
 class Holder:
@@ -32,15 +30,17 @@ class Holder:
 
     def __init__(self, folder: Path) -> None:
         from monitor.cluster import Cluster  # noqa: PLC0415 - after the clocks were installed
+        from monitor.folder_walk import remove_tree  # noqa: PLC0415
         from monitor.ledger import Ledger  # noqa: PLC0415
 
         self._folder, self._armed, self._over = folder, folder / ARMED, False
         self._record, self._pin = Ledger.record.__code__, Cluster.pin.__code__
+        self._watched = {self._record, self._pin, remove_tree.__code__}
 
     def __call__(self, frame: FrameType, event: str, _argument: object) -> None:
         if self._over:
             sys.setprofile(None)
-        if event not in {"call", "return"} or frame.f_code not in {self._record, self._pin, _REMOVE}:
+        if event not in {"call", "return"} or frame.f_code not in self._watched:
             return
         with contextlib.suppress(FileNotFoundError):
             if self._armed.read_text() in set(self._moments(frame, event)):
