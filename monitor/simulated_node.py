@@ -1226,14 +1226,15 @@ class Node:
     def run(self) -> int:
         """Live until told to stop, or until the behaviour says so; the exit code."""
         tick_seconds = min(0.25, max(0.01, self.simulation.bootstrap_seconds / 200))
+        serves = False
         try:
             while not self.stopping:
                 if self._server is None and self.uptime_seconds >= self.simulation.listen_after_seconds:
                     self._server = Server(self)
-                answered = self._answering
                 self.step(longest_seconds=1.0)
-                if self._server and self._answering and not answered:
+                if self._server and self._answering and not serves:
                     self._serve(self._server)
+                    serves = True
                 time.sleep(tick_seconds)
         except NodeDeathError as death:
             return death.exit_code
