@@ -34,6 +34,7 @@ from monitor.model import (
     NodeDown,
     NodeExit,
     NodeLog,
+    NodeMetrics,
     NodeProcess,
     NodeSilent,
     Outcome,
@@ -532,9 +533,29 @@ def test_the_same_build_is_recreated_although_nothing_changes() -> None:
             Phase.BLOCKED,
             "the node has no peers; timers are paused",
         ),
+        (
+            wait_state(
+                blocked="the node has no peers",
+                log=NodeLog(newer_version="avalanchego/1.15.0"),
+                last=books(refusal=Refusal(is_fresh=True)),
+            ),
+            Phase.BLOCKED,
+            "the network runs newer builds (1.15.0) and refuses this one; the run fails as outdated after 15m of it",
+        ),
         (wait_state(last=books(idle_seconds=1800.0)), Phase.BOOTSTRAPPING, "no progress for 30m or longer"),
+        (
+            wait_state(
+                node=answering(
+                    health=HealthReport(healthy=True, oldest_check=""),
+                    metrics=NodeMetrics(None, {("C", "height_executed"): 7_000.0}),
+                ),
+                last=books(execution_targets={"C": 10_000.0}),
+            ),
+            Phase.BOOTSTRAPPING,
+            "healthy, but 3,000 accepted blocks are not executed yet",
+        ),
     ],
-    ids=["paused", "paused while a run is open", "blocked", "stalled"],
+    ids=["paused", "paused while a run is open", "blocked", "refused", "stalled", "blocks to execute"],
 )
 def test_what_it_waits_for(state: WaitState, phase: Phase, message: str) -> None:
     decision = decide_wait(state)

@@ -286,12 +286,11 @@ def _failed(rule: str, state: WaitState, run: Run, reason: Reason, message: str)
 def _wall_seconds(run: Run, now: Instant, healthy: HealthyStreak | None) -> float | None:
     """Return how long a run took to its end; on the boot clock where the machine did not boot meanwhile."""
     books = run.bookkeeping
-    if run.started_at is None:
-        return None
     if books.started_boot_id == now.boot_id:
         end = healthy.since_boot_seconds if healthy else now.boot_seconds
         return max(0.0, end - books.started_boot_seconds)
-    return max(0.0, (healthy.since_wall if healthy else now.wall) - run.started_at)
+    end_wall = healthy.since_wall if healthy else now.wall
+    return None if run.started_at is None else max(0.0, end_wall - run.started_at)
 
 
 def _ended(state: WaitState, run: Run, outcome: Outcome, reason: Reason | None, message: str) -> EndRun:
