@@ -543,6 +543,36 @@ def test_a_run_has_all_digests_that_are_known_of_its_build(ledger: Ledger, befor
     assert last_of(ledger).build == BOTH
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param((attempted(build(NEW)),), id="that was attempted"),
+        pytest.param(
+            (BeginClearing(workload(build(NEW)), ""), BeginRun(workload(build(NEW)))), id="of a run before"
+        ),
+    ],
+)
+def test_a_run_has_the_versions_that_are_known_of_its_build(ledger: Ledger, before: Sequence[Record]) -> None:
+    """A pod that was pinned by hand, or by `helm rollback`, has no annotation with the versions of its image."""
+    ledger.record(NOW, "default", before)
+    ended(ledger, seconds=60)
+    by_hand = workload(replace(build(NEW), versions=None))
+    ledger.record(later(10_000), "default", (BeginClearing(by_hand, ""),))
+    clearing = ledger.clearing()
+
+    assert clearing is not None
+    assert clearing.build == build(NEW)
+    ledger.record(later(10_060), "default", (BeginRun(by_hand),))
+    assert last_of(ledger).build == build(NEW)
+
+
+def test_a_run_has_no_versions_of_another_build(ledger: Ledger) -> None:
+    ended(ledger)
+    unknown = replace(build(NEW), versions=None)
+
+    assert started(ledger, workload(unknown), 10_000).build == unknown
+
+
 def test_a_run_has_no_digest_of_another_build(ledger: Ledger) -> None:
     started(ledger, workload(build(OLD)))
     ledger.record(NOW, "default", (attempted(build(OLD)),))

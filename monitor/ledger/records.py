@@ -17,7 +17,7 @@ from monitor.decide.vocabulary import (
     RecordIntervention,
     ResumeRun,
 )
-from monitor.json_text import json_text, json_value
+from monitor.json_text import json_text
 from monitor.ledger import rows
 from monitor.model import AttemptCause, Build, Counts, Instant, Outcome, RequestKind, Run, Workload
 from monitor.observed_time import opened
@@ -126,24 +126,29 @@ def _begin_clearing(
     )
     connection.execute("DELETE FROM readings WHERE name = 'adopt_token'")
     run = run_of_workload(record.workload, testbed)
-    insert_run(connection, replace(run, build=_with_known_digests(connection, run.build)), now.wall)
+    insert_run(connection, replace(run, build=_as_known(connection, run.build)), now.wall)
 
 
-def _with_known_digests(connection: sqlite3.Connection, build: Build) -> Build:
-    """With all that runs and attempts know of it: the pod is pinned by one digest, and shows no other."""
+def _as_known(connection: sqlite3.Connection, build: Build) -> Build:
+    """Return a build with the digests and versions that runs and attempts have of it.
+
+    The pod is pinned by one digest and shows no other; where a person pinned it, it shows no versions either.
+    """
     asked = rows.digests_text(build.digests)
     found = connection.execute(
-        f"SELECT digests FROM runs WHERE {rows.SAME_BUILD} "  # noqa: S608 - literals only
-        f"UNION SELECT digests FROM attempts WHERE {rows.SAME_BUILD}",
+        f"SELECT image, digests, versions FROM runs WHERE {rows.SAME_BUILD} "  # noqa: S608 - literals only
+        f"UNION SELECT image, digests, versions FROM attempts WHERE {rows.SAME_BUILD}",
         (asked, asked),
     ).fetchall()
-    return replace(build, digests=build.digests.union(*(json_value(row["digests"]) for row in found)))
+    known = [rows.build_of(row) for row in found]
+    versions = build.versions or next((each.versions for each in known if each.versions), None)
+    return replace(build, digests=build.digests.union(*(each.digests for each in known)), versions=versions)
 
 
 def _begin_run(connection: sqlite3.Connection, workload: Workload, now: Instant) -> None:
     """The clearing may have begun for another build than the pod has by now: the pod's counts."""
     run = replace(run_of_workload(workload, ""), bookkeeping=opened(now, workload.uid))
-    columns = rows.build_columns(_with_known_digests(connection, run.build)) | {
+    columns = rows.build_columns(_as_known(connection, run.build)) | {
         "network": run.network,
         "sync_mode": run.sync_mode,
         "settings_digest": run.settings_digest,
