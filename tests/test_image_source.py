@@ -22,9 +22,9 @@ from fake_registry import FakeRegistry, config, sending, serving
 from tester_objects import VERSIONS, node_of, observe, run_check_pod, stateful_set
 
 from monitor.cluster.objects import VERSIONS_ANNOTATION
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
+from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, RecordAttempt
 from monitor.ledger import open_ledger
-from monitor.model import Build, Outcome
+from monitor.model import AttemptCause, Build, Outcome
 
 SECONDS = 30.0
 FLAGS = ("--namespace=ns", "--pod-name=tester-0", "--node-container-name=node", "--log-format=plain")
@@ -165,18 +165,28 @@ class TestInit:
                 init.kill()
 
 
+def build_of(tester: Deployed, digest: str) -> Build:
+    """The build of a digest, whose versions are known."""
+    return Build(f"{tester.registry.repository}@{digest}", frozenset({digest}), VERSIONS)
+
+
 @contextmanager
-def idle(tester: Deployed, *flags: str) -> Iterator[str]:
-    """`wait-for-completion` after a run that ended; the address that it serves."""
+def idle(tester: Deployed, *flags: str, attempted: str = "") -> Iterator[str]:
+    """`wait-for-completion` after a run that ended; the address that it serves.
+
+    Its pod is pinned to that run's build, or to the digest that was `attempted` after it.
+    """
     done = tester.registry.push_build(1, tag="")
-    image = f"{tester.registry.repository}@{done}"
-    of = workload(Build(image, frozenset({done}), VERSIONS), network="fuji")
-    node_of(tester.api.pods["tester-0"])["image"] = image
+    of = workload(build_of(tester, done), network="fuji")
+    node_of(tester.api.pods["tester-0"])["image"] = build_of(tester, attempted or done).image
     ledger = open_ledger(tester.folder)
     ledger.record(NOW, "default", [BeginClearing(of, ""), BeginRun(of)])
     last = ledger.last()
     assert last is not None
     ledger.record(NOW, "default", [EndRun(last, Outcome.SUCCEEDED, None, "", 1.0, 1.0, 1)])
+    if attempted:
+        attempt = RecordAttempt(build_of(tester, attempted), AttemptCause.NEW_BUILD, "pod-0")
+        ledger.record(NOW, "default", [attempt])
     ledger.close()
     quick = (
         "--health-check-interval=50ms",
@@ -253,6 +263,17 @@ class TestWaitForCompletion:
             digest = tester.registry.push_build(2)
             tester.eventually(lambda: tester.image() == f"{tester.registry.repository}@{digest}")
         assert "Traceback" not in tester.said()
+        assert pods_created(tester.api) == 0
+
+    def test_a_build_whose_run_has_not_begun_yet_costs_no_pod(self, tester: Deployed) -> None:
+        """The sidecar of the pinned pod starts before `init`, which clears the volume first."""
+        digest = tester.registry.push_build(2)
+        tester.api.logs["tester-version-check"] = VERSIONS.to_json()
+        tester.api.on_create = lambda pod: run_check_pod(pod, digest)
+        flags = ("--image-source=auto", "--image-check-interval=100ms")
+        with idle(tester, *flags, attempted=digest) as address:
+            looks = 'image_checks_total{network="fuji",result="success",source="registry"'
+            tester.eventually(lambda: sample(address, looks) >= 3)
         assert pods_created(tester.api) == 0
 
     def test_a_build_that_is_known_costs_no_pod_and_a_new_one_costs_one(self, tester: Deployed) -> None:

@@ -497,6 +497,27 @@ def test_a_build_that_was_met_is_known_by_its_digests(
     assert ledger.build_of(frozenset(digests)) == expected
 
 
+@pytest.mark.parametrize(
+    ("run", "attempt", "expected"),
+    [
+        pytest.param(None, build(NEW), build(NEW), id="before its run has begun"),
+        pytest.param(replace(build(NEW), versions=None), build(NEW), build(NEW), id="a run without versions"),
+        pytest.param(build(NEW), replace(build(NEW), versions=None), build(NEW), id="a run with versions"),
+    ],
+)
+def test_an_attempt_knows_its_build(
+    ledger: Ledger, run: Build | None, attempt: Build, expected: Build
+) -> None:
+    """The sidecar of the pinned pod looks for new builds while `init` has not begun the run yet."""
+    ended(ledger)
+    if run is not None:
+        ended(ledger, workload(run), seconds=10_000)
+    ledger.record(later(20_000), "default", (RecordAttempt(attempt, AttemptCause.NEW_BUILD, "pod-1"),))
+
+    assert ledger.build_of(frozenset({NEW})) == expected
+    assert ledger.build_of(frozenset({OLD})) == build()
+
+
 def test_a_run_that_is_open_judges_nothing(ledger: Ledger) -> None:
     started(ledger)
 

@@ -191,7 +191,7 @@ def _source(
         if settings.image_source == "pod"
         else lambda: Registry(platform.repository(), settings.rolling_tag, options),
         None if settings.image_source == "registry" else pods,
-        ledger.build_of,
+        lambda digests: ledger.build_of(digests) or platform.pinned(digests),
         activity,
         pace=Pace(first_pause_seconds),
         pod_interval_seconds=pod_interval_seconds,

@@ -53,6 +53,10 @@ SELECT *,
 FROM runs
 WHERE outcome = ?
 """
+_BUILDS = (
+    "SELECT number, image, digests, versions FROM runs",
+    "SELECT id, image, digests, versions FROM attempts",
+)
 _COMPARED = " AND network = ? AND sync_mode = ? AND testbed = ? AND number >= ? ORDER BY number DESC LIMIT ?"
 _NUMBERS = range(-(2**63), 2**63)  # of SQLite
 _ALL_RUNS = -(2**62)  # runs that were imported before those that were there are numbered downwards
@@ -125,8 +129,17 @@ class Ledger:
         return any(run.judged for run in self._runs(condition, -1, values))
 
     def build_of(self, digests: frozenset[str]) -> Build | None:
-        """The build of any run that has one of these digests, with its versions where a run has them."""
-        found = [run.build for run in self._runs(rows.SAME_BUILD, -1, (rows.digests_text(digests),))]
+        """Return the build of a run or an attempt with one of these digests; one with versions, if there is one.
+
+        An attempt knows a build before `init` has begun its run.
+        """
+        asked = (rows.digests_text(digests),)
+        with self._reading() as connection:
+            found = [
+                rows.build_of(row)
+                for query in _BUILDS
+                for row in connection.execute(f"{query} WHERE {rows.SAME_BUILD} ORDER BY 1 DESC", asked)
+            ]
         return next((build for build in found if build.versions), found[0] if found else None)
 
     def add_digests(self, run: Run, digests: frozenset[str]) -> None:

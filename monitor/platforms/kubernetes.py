@@ -79,7 +79,7 @@ class KubernetesPlatform:
         self._clock = clock
         self._pause = pause
         self._uid: str | None = None
-        self._repository = ""
+        self._created: Pod | None = None
         self._stateful_set_name = self._stateful_set_uid = ""
         self._deleted_at: float | None = None
         self._unchanged = False
@@ -110,13 +110,17 @@ class KubernetesPlatform:
         )
 
     def repository(self) -> str:
-        """The repository of the node's image, read once: it stays for as long as the pod does."""
-        if not self._repository:
-            pod = self._own_pod()
-            if pod is None:
-                raise self._gone()
-            self._repository = ImageReference.parse(self._node(pod).image).repository
-        return self._repository
+        """Return the repository of the node's image."""
+        return ImageReference.parse(self._node(self._as_created()).image).repository
+
+    def pinned(self, digests: frozenset[str]) -> Build | None:
+        """Return the build that the own pod is pinned to, if it has one of these digests and its versions are known."""
+        pod = self._as_created()
+        image = self._node(pod).image
+        build = _build(pod, ImageReference.parse(image), image)
+        if build is None or build.versions is None or build.digests.isdisjoint(digests):
+            return None
+        return build
 
     def pin(self, build: Build) -> None:
         """Set the StatefulSet's template to the build; nothing is written where it is so already."""
@@ -191,6 +195,14 @@ class KubernetesPlatform:
             return pod
         found = self._cluster.find_pod(self._settings.pod_name)
         return pod_of(found) if found and found["metadata"]["uid"] == self._uid else None
+
+    def _as_created(self) -> Pod:
+        """Return the own pod, read once: its image and annotations stay for as long as it does."""
+        if self._created is None:
+            self._created = self._own_pod()
+        if self._created is None:
+            raise self._gone()
+        return self._created
 
     def _gone(self) -> TemporaryError:
         return TemporaryError(
