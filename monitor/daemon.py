@@ -3,7 +3,7 @@
 APScheduler goes by the wall clock: set back an hour, it would run nothing for an hour.  So the main thread
 compares the wall clock with the monotonic one and, where they part, has every job run now.  A job that fails
 is logged and counted, and runs again at its next time; each success is a heartbeat, by which `/-/healthy`
-knows whether this process still does its work.
+knows whether this process still does its work.  A job that an outage of the API server cut off runs again soon.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from monitor.activity import Activity
-from monitor.errors import MonitorError
+from monitor.errors import MonitorError, OutageError
 
 CLOCK_JUMP_SECONDS = 2.0
 WATCH_SECONDS = 1.0
 DRAIN_SECONDS = 3.0
+OUTAGE_RETRY_SECONDS = 30.0
 # A job is late once it missed so many of its times, and so long.
 HEARTBEATS_MISSED = 5
 HEARTBEAT_GRACE_SECONDS = 60.0
@@ -51,8 +52,10 @@ class Daemon:
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         watch_seconds: float = WATCH_SECONDS,
+        outage_retry_seconds: float = OUTAGE_RETRY_SECONDS,
     ) -> None:
         self._jobs, self._activity = jobs, activity
+        self._outage_retry_seconds = outage_retry_seconds
         self._wall, self._monotonic, self._watch_seconds = wall, monotonic, watch_seconds
         self._began = monotonic()
         self._active: set[str] = set()
@@ -85,7 +88,7 @@ class Daemon:
                 self._due = {job.name for job in self._jobs}
             # Until it has begun: one that is still under way cannot, and its next time is as wrong as the others'.
             for name in tuple(self._due):
-                self._run_now(name)
+                self._run_after(name)
         self._scheduler.pause()
         until = time.monotonic() + DRAIN_SECONDS
         while self._active and time.monotonic() < until:
@@ -94,7 +97,7 @@ class Daemon:
     def run_soon(self, name: str) -> None:
         """Have a job run now, and at its interval from then on."""
         if self._scheduler.running and name not in self._active:
-            self._run_now(name)
+            self._run_after(name)
 
     def healthy(self) -> tuple[bool, list[str]]:
         """Whether every essential job came to an end lately, good or bad; a line for each job.
@@ -109,8 +112,8 @@ class Daemon:
             lines.append(f"{job.name}: {'late' if late else 'ok'}, last done {since:.0f} s ago")
         return healthy, lines
 
-    def _run_now(self, name: str) -> None:
-        self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+    def _run_after(self, name: str, seconds: float = 0.0) -> None:
+        self._scheduler.modify_job(name, next_run_time=datetime.now(UTC) + timedelta(seconds=seconds))
 
     def _perform(self, job: Job) -> None:
         self._active.add(job.name)
@@ -121,6 +124,8 @@ class Daemon:
         except MonitorError as error:
             self._activity.error(job.name)
             _log.warning("%s: %s", job.name, error)
+            if isinstance(error, OutageError) and job.interval_seconds > self._outage_retry_seconds:
+                self._run_after(job.name, self._outage_retry_seconds)
         except Exception:  # noqa: BLE001 - the daemon outlives whatever a job does
             # Whatever it was, the next time may go well; the count tells of it.
             self._activity.error(job.name)

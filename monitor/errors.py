@@ -37,5 +37,9 @@ class TemporaryError(MonitorError):
     """The same call may succeed later: worth a retry with back-off."""
 
 
+class OutageError(TemporaryError):
+    """The API server of the platform is unavailable, so that the call was not carried out: it is no attempt."""
+
+
 class NotPermittedError(MonitorError):
     """The cluster refused a verb on a resource; the message names both."""

@@ -24,7 +24,7 @@ from tester_objects import BUILD, add_tester
 
 from monitor.activity import Activity
 from monitor.daemon import HEARTBEAT_GRACE_SECONDS, HEARTBEATS_MISSED, Daemon, Job
-from monitor.errors import TemporaryError
+from monitor.errors import MonitorError, OutageError, TemporaryError
 from monitor.ledger import open_ledger
 from monitor.ledger.recovery import FILE
 
@@ -155,6 +155,32 @@ class TestJobs:
         assert so_far.errors == {"job": work.done}
         assert so_far.tasks == {}
         assert {record.getMessage() for record in caplog.records if record.name == "monitor.daemon"} == {said}
+
+    @pytest.mark.parametrize(
+        ("error", "again"),
+        [
+            pytest.param(OutageError("the API server is down"), True, id="an outage"),
+            pytest.param(TemporaryError("the image cannot be pulled"), False, id="another error"),
+        ],
+    )
+    def test_a_job_that_an_outage_cut_off_runs_again_soon(self, error: MonitorError, *, again: bool) -> None:
+        """And once the outage is over, at its interval."""
+        work, other = Work(fails_with=error), free()
+        jobs = (Job("image", work, HOUR), Job("other", other, 0.01))
+        with running(Daemon(jobs, Activity(), outage_retry_seconds=0.03)):
+            eventually(lambda: work.done >= (4 if again else 1), "the first runs")
+            work.fails_with = None
+            work.held.set()
+            eventually(lambda: work.done >= (5 if again else 1), "a run that is not cut off")
+            done, seen = work.done, other.done
+            eventually(lambda: other.done >= seen + 20, "time for another run, if there were one")
+
+        assert work.done == done
+
+    def test_a_job_that_is_due_sooner_keeps_its_interval(self) -> None:
+        work = Work(fails_with=OutageError("the API server is down"))
+        with running(Daemon((Job("tick", work, 0.02),), Activity(), outage_retry_seconds=HOUR)):
+            eventually(lambda: work.done >= 3, "it runs again and again")
 
 
 class TestHeartbeats:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from builders import COMMIT, NEW, OLD, build, workload
-from fake_api_server import FakeApiServer, kubeconfig
+from fake_api_server import FakeApiServer, Fault, kubeconfig
 from fake_api_server import serving as serving_api
 from fake_registry import NAME, FakeRegistry, child, serving
 from tester_objects import CHECK_POD, D1, D2, VERSIONS, Clock, add_tester, run_check_pod
@@ -19,9 +19,9 @@ from monitor.activity import Activity
 from monitor.cluster import Cluster
 from monitor.commands.pod import look_seconds
 from monitor.decide.vocabulary import BeginClearing, BeginRun
-from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, TemporaryError
+from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
 from monitor.flags import parse
-from monitor.ledger import open_ledger
+from monitor.ledger import Ledger, open_ledger
 from monitor.model import Build, Instant, Versions
 from monitor.platforms.check_pod import CheckPodSource
 from monitor.platforms.counted import CountedSource
@@ -248,6 +248,25 @@ class TestAuto:
         looker.tag.now, looker.pods.error = NEW, None
         assert looker.later() == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED), "those of the next"
 
+    def test_a_lookup_that_an_outage_cuts_off_is_no_try(self, caplog: pytest.LogCaptureFixture) -> None:
+        """It is tried again at the next look, and as often as it takes."""
+        looker = Looker()
+        looker.pods.error = OutageError("no answer from the API server")
+        for _ in range(5):
+            with pytest.raises(OutageError):
+                looker.later()
+        looker.pods.error = TemporaryError("the quota is used up")
+        for _ in range(2):
+            with pytest.raises(TemporaryError, match="quota"):
+                looker.later(300.0)
+        looker.pods.error = OutageError("no answer from the API server")
+        with pytest.raises(OutageError):
+            looker.later(300.0)
+        looker.pods.error = None
+
+        assert looker.later() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
+        assert caplog.messages == [], "the versions do not stay unknown"
+
     def test_failures_are_counted_for_each_digest(self) -> None:
         looker = Looker()
         looker.pods.error = TemporaryError("the quota is used up")
@@ -281,6 +300,18 @@ class TestAutoWithoutItsRegistry:
         registry, pod = looker.counts()["registry"], looker.counts()["pod"]
         assert (registry[0], pod) == (0, (3, 0))
         assert registry[1] < 10, "the registry is left alone longer and longer"
+
+    def test_a_pod_that_an_outage_cuts_off_looks_again_soon(self) -> None:
+        looker = Looker()
+        looker.tag.error = RegistryError("it is away")
+        looker.pods.error = OutageError("no answer from the API server")
+        for _ in range(3):
+            with pytest.raises(OutageError):
+                looker.later(300.0 if not looker.pods.ran else 30.0)
+        looker.pods.error = None
+
+        assert looker.later() is not None
+        assert looker.later() is None, "and once it has looked, it waits"
 
     def test_a_hiccup_costs_no_pod(self) -> None:
         looker = Looker(known=[build(OLD)])
@@ -523,20 +554,27 @@ def discovery(cluster: Cluster, tmp_path: Path) -> Iterator[Discovery]:
     """As the commands put it together; the ledger knows run 1 of the build `D1`."""
     platform = KubernetesPlatform(cluster, OwnPod("tester-0", "node", "/data"))
     ledger = open_ledger(tmp_path)
-    pods = CheckPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: False)
-    options, patience = RegistryOptions(), Patience(1.0, 2.0)
     known = replace(build(D1), versions=VERSIONS)
     now = Instant(1.0, 1.0, "boot")
     ledger.record(now, "default", [BeginClearing(workload(known), ""), BeginRun(workload(known))])
-    yield Discovery(
+    yield put_together(cluster, platform, ledger)
+    ledger.close()
+
+
+def put_together(
+    cluster: Cluster, platform: KubernetesPlatform, ledger: Ledger, pod_interval_seconds: float = 0.0
+) -> Discovery:
+    """A discovery as the commands have it."""
+    pods = CheckPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: False)
+    options, patience = RegistryOptions(), Patience(1.0, 2.0)
+    return Discovery(
         lambda: Registry(platform.repository(), "latest", options, patience=patience, architecture="amd64"),
         pods,
-        ledger.build_of,
+        lambda digests: ledger.build_of(digests) or platform.pinned(digests),
         Activity(),
         pace=Pace(0.0),
-        pod_interval_seconds=0.0,
+        pod_interval_seconds=pod_interval_seconds,
     )
-    ledger.close()
 
 
 def pods_made(api: FakeApiServer) -> list[str]:
@@ -590,6 +628,93 @@ def test_where_the_registry_cannot_be_read_a_pod_pulls_the_tag(
 
     assert discovery.newest() == Build(f"{registry.repository}@{D2}", frozenset({D2}), VERSIONS)
     assert pods_made(api) == [f"{registry.repository}:latest"]
+
+
+ANSWERS = 8
+"""What a lookup by a version pod asks of the API server, from the own pod to the removal of the other one."""
+NOTHING, REFUSAL = Fault(drop=True), Fault(503, "etcd is away")
+
+
+@pytest.mark.parametrize("answers", range(ANSWERS))
+def test_an_outage_at_any_moment_of_a_lookup_leaves_no_versions_unknown(
+    api: FakeApiServer, registry: FakeRegistry, tmp_path: Path, answers: int
+) -> None:
+    """Four in a row, where three tries are all that a pod has; and once it is over the next look learns them."""
+    digest = registry.push_build(2)
+    kubelet(api, lambda: digest)
+    with looking(api, tmp_path) as discovery:
+        for _ in range(4):
+            api.faults = [Fault()] * answers + [NOTHING] * ANSWERS
+            with suppress(OutageError):  # what was learned before it is told
+                discovery.newest()
+        api.faults = []
+
+        assert discovery.newest() == Build(f"{registry.repository}@{digest}", frozenset({digest}), VERSIONS)
+        assert discovery.newest() is not None
+
+
+@pytest.mark.parametrize(
+    ("faults", "tries"),
+    [
+        pytest.param([REFUSAL] * 3, None, id="the own pod is not told: an outage"),
+        pytest.param([Fault(), Fault(), Fault(), REFUSAL], 3, id="it lets nobody create pods, but is there"),
+        pytest.param([Fault(401, "Unauthorized")] * 3, None, id="it does not know this pod any more"),
+    ],
+)
+def test_a_refusal_is_a_try_where_the_server_is_there(
+    api: FakeApiServer, registry: FakeRegistry, tmp_path: Path, faults: list[Fault], tries: int | None
+) -> None:
+    """A broken admission webhook answers 500 to each new pod, for as long as nobody mends it."""
+    digest = registry.push_build(2)
+    kubelet(api, lambda: digest)
+    unknown = Build(f"{registry.repository}@{digest}", frozenset({digest}))
+    found: list[Build | None] = []
+    with looking(api, tmp_path, pod_interval_seconds=0.0) as discovery:
+        discovery.glimpse()  # the repository is read once
+        for _ in range(5):
+            api.faults = list(faults[1:] if tries else faults)
+            try:
+                found.append(discovery.newest())
+            except TemporaryError:
+                found.append(None)
+
+    assert found == ([None] * 5 if tries is None else [None] * (tries - 1) + [unknown] * (6 - tries))
+
+
+def test_a_digest_that_the_own_pod_is_pinned_to_costs_no_pod(
+    api: FakeApiServer, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    """`init` resolved the tag and pinned it, and the sidecar of the new pod looks before the run has begun."""
+    digest = registry.push_build(2)
+    pinned = Build(f"{registry.repository}@{digest}", frozenset({digest}), VERSIONS)
+    add_tester(api, pinned_to=pinned)
+    with looking(api, tmp_path) as discovery:
+        assert discovery.newest() == pinned
+    assert pods_made(api) == []
+
+
+def test_a_digest_that_was_pinned_by_hand_is_learned_by_a_pod(
+    api: FakeApiServer, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    digest = registry.push_build(2)
+    pinned = Build(f"{registry.repository}@{digest}", frozenset({digest}))
+    add_tester(api, pinned_to=pinned)
+    kubelet(api, lambda: digest)
+    with looking(api, tmp_path) as discovery:
+        assert discovery.newest() == replace(pinned, versions=VERSIONS)
+    assert pods_made(api) == [pinned.image]
+
+
+@contextmanager
+def looking(api: FakeApiServer, folder: Path, pod_interval_seconds: float = 300.0) -> Iterator[Discovery]:
+    """A discovery whose calls are repeated without a pause, and whose ledger knows nothing."""
+    environment = {"KUBECONFIG": str(kubeconfig(folder, api.url))}
+    with (
+        closing(Cluster.connect("ns", environment=environment, pause=lambda _seconds: False)) as connected,
+        closing(open_ledger(folder)) as ledger,
+    ):
+        platform = KubernetesPlatform(connected, OwnPod("tester-0", "node", "/data"))
+        yield put_together(connected, platform, ledger, pod_interval_seconds)
 
 
 def test_a_counted_source_counts_what_it_tells() -> None:

@@ -5,8 +5,18 @@
 the operations.
 """
 
+from monitor.cluster.answers import UnavailableError
 from monitor.cluster.connection import Connection, Pause, forever
 from monitor.cluster.gateway import Cluster
 from monitor.cluster.objects import Claim, FieldManager, StatefulSet
 
-__all__ = ["Claim", "Cluster", "Connection", "FieldManager", "Pause", "StatefulSet", "forever"]
+__all__ = [
+    "Claim",
+    "Cluster",
+    "Connection",
+    "FieldManager",
+    "Pause",
+    "StatefulSet",
+    "UnavailableError",
+    "forever",
+]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import quote
 
-from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, TemporaryError
+from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
 from monitor.json_text import json_object
 from monitor.model import JsonObject
 
@@ -113,13 +113,16 @@ class Answer:
             ) from error
 
 
-class UnavailableError(TemporaryError):
-    """The API server did not do it now; `after_seconds` is when it asks to be asked again."""
+class UnavailableError(OutageError):
+    """The API server did not do it now; `after_seconds` is when it asks to be asked again.
 
-    def __init__(self, message: str, after_seconds: float | None = None) -> None:
+    `answered`: the server answered with an error, where else nothing came back.
+    """
+
+    def __init__(self, message: str, after_seconds: float | None = None, *, answered: bool = True) -> None:
         """Keep what the server asks for beside the message."""
         super().__init__(message)
-        self.after_seconds = after_seconds
+        self.after_seconds, self.answered = after_seconds, answered
 
 
 def group_of(kind: str) -> str:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from monitor.cluster import Cluster, Pause, forever
+from monitor.cluster import Cluster, Pause, UnavailableError, forever
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.model import Build, JsonObject, Versions
 from monitor.platforms.check_manifest import (
@@ -88,6 +88,7 @@ class CheckPodSource:
         Raises:
             ConfigurationError: its digest cannot be told, or the check pod's name is taken.
             TemporaryError: it could not be pulled or started, or not in time.
+            OutageError: the API server was unavailable, so that nothing was learned of the image.
         """
         return self._run(self._cluster.pod_manifest(self._pod_name), image)
 
@@ -112,10 +113,21 @@ class CheckPodSource:
         """Run it once; whatever happens, no check pod stays."""
         self._remove(manifest)
         try:
-            uid = self._cluster.create_pod(manifest)
-            return self._result(manifest, uid)
+            return self._result(manifest, self._created(manifest))
         finally:
             self._remove_quietly(manifest)
+
+    def _created(self, manifest: JsonObject) -> str:
+        """Create the check pod, and return its UID.
+
+        A server that answers reads and fails to create pods is not an outage: a broken admission webhook stays so.
+        """
+        try:
+            return self._cluster.create_pod(manifest)
+        except UnavailableError as error:
+            if error.answered:
+                raise TemporaryError(str(error)) from error
+            raise
 
     def _result(self, manifest: JsonObject, uid: str) -> _LookUp:
         name, image = manifest["metadata"]["name"], manifest["spec"]["containers"][0]["image"]
@@ -145,6 +157,11 @@ class CheckPodSource:
         try:
             text = self._cluster.read_log(name, CONTAINER, limit_bytes=_LOG_LIMIT_BYTES)
             return _LookUp(digest, parse_versions(text))
+        except UnavailableError as error:
+            # The server answers with an error for a kubelet that it cannot reach, which may stay so.
+            if error.answered:
+                return _LookUp(digest, None, str(error))
+            raise
         except (MonitorError, ValueError, TypeError) as error:  # unknown versions are no reason to stop
             return _LookUp(digest, None, str(error))
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from monitor.activity import Activity
-from monitor.errors import ConfigurationError, MonitorError, NotPermittedError
+from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError
 from monitor.model import Build
 from monitor.references import ImageReference
 from monitor.registry import Pace, RegistryError
@@ -118,8 +118,12 @@ class Discovery:
         seldom = _PAUSED_POD_INTERVAL_SECONDS if self._pace.asked_for_pause else 0.0
         if self._clock() - self._looked_at < max(self._pod_interval_seconds, seldom):
             return None
-        self._looked_at = self._clock()
-        return self._by_pod()
+        looked_at, self._looked_at = self._looked_at, self._clock()
+        try:
+            return self._by_pod()
+        except OutageError:
+            self._looked_at = looked_at
+            raise
 
     def glimpse(self) -> Build | None:
         """What the registry says, and what is known of that; never a pod."""
@@ -179,7 +183,11 @@ class Discovery:
         return self._known(digests)
 
     def _learned(self, found: _Found) -> Build | None:
-        """The same with its versions; a pod that fails is not started again at once, nor for ever."""
+        """Return the build with its versions.
+
+        A pod that fails is started again later, and after `_LEARNING_TRIES` the versions stay unknown.  An outage of
+        the API server is not a try: the next lookup tries again.
+        """
         if self._pods is None:
             raise AssertionError("without pods nothing more is learned")
         if self._clock() - self._unlearned_at < self._pod_interval_seconds:
@@ -188,6 +196,9 @@ class Discovery:
         try:
             with self._activity.looking("pod"):
                 ran = self._pods.learn(found.build.image)
+        except OutageError:
+            self._unlearned_at = float("-inf")
+            raise
         except MonitorError as error:
             self._unlearned[found.digest] += 1
             may_pass = not isinstance(error, NotPermittedError | ConfigurationError)
