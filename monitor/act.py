@@ -7,9 +7,9 @@ import logging
 import threading
 from collections.abc import Callable
 
-from monitor.decide.announcements import announcements_of
-from monitor.decide.vocabulary import Action, ClearNodeData, Decision, KeepLastWords, Pin, Recreate
-from monitor.errors import MonitorError
+from monitor.decide.announcements import DueAnnouncement
+from monitor.decide.vocabulary import Action, ClearNodeData, KeepLastWords, Pin, Recreate
+from monitor.errors import MonitorError, OutageError, TemporaryError
 from monitor.ledger import Ledger, VolumeFullError
 from monitor.model import Evidence, Holder, Instant, Policy
 from monitor.node_log import TAIL_BYTES, NodeLogs
@@ -17,6 +17,8 @@ from monitor.platforms.base import Platform
 from monitor.volume import Volume
 
 HOLDER_LOOK_SECONDS = 1.0
+# Until an outage is over, each attempt may hold up the tick for some seconds.
+RETRY_TICKS = 6
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ class Actor:
         self._platform, self._ledger, self._volume = platform, ledger, volume
         self._policy, self._clock, self._stopping = policy, clock, stopping
         self._logs = NodeLogs(volume.node_folder / "logs")
+        self._announce_at: float | None = None
+        self._sent: set[DueAnnouncement] = set()
 
     def perform(self, action: Action) -> None:
         """Do one thing."""
@@ -52,16 +56,41 @@ class Actor:
             case _:
                 raise AssertionError(f"{action} is for init itself")
 
-    def announce(self, decision: Decision) -> bool:
-        """Tell people what was decided, once and as well as it goes; whether all of it could be told."""
+    def announce(self) -> bool:
+        """Send the announcements that are due, oldest first; return whether all that were tried could be sent.
+
+        An outage of the platform's API server leaves them due; after any other error an announcement is given up.
+        """
+        now = self._clock().boot_seconds
+        if self._announce_at is not None and now < self._announce_at:
+            return True
         told = True
-        for each in announcements_of(decision):
+        for due in self._due():
             try:
-                self._platform.announce(each)
+                if due not in self._sent:
+                    self._platform.announce(due.announcement, due.made_at)
+            except OutageError as error:
+                level = logging.WARNING if self._announce_at is None else logging.DEBUG
+                _log.log(level, "%s will be announced later: %s", due.announcement.reason, error)
+                self._announce_at = now + RETRY_TICKS * self._policy.tick_seconds
+                return False
             except MonitorError as error:
-                _log.warning("%s could not be announced: %s", each.reason, error)
+                _log.warning("%s could not be announced: %s", due.announcement.reason, error)
                 told = False
+            self._sent.add(due)
+            with contextlib.suppress(TemporaryError):
+                self._ledger.announced(due)
+                self._sent.discard(due)
+        self._announce_at = None
         return told
+
+    def _due(self) -> tuple[DueAnnouncement, ...]:
+        """Return what is to be announced; nothing while the ledger is busy, which holds up no action."""
+        try:
+            return self._ledger.due_announcements()
+        except TemporaryError as error:
+            _log.warning("nothing is announced for now: %s", error)
+            return ()
 
     def _keep_last_words(self, run: int) -> None:
         """Best effort: the verdict stands without them."""

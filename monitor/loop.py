@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from monitor.act import Actor
 from monitor.activity import Activity
+from monitor.decide.announcements import Announcement, announcements_of
 from monitor.decide.init import decide_init
 from monitor.decide.verdicts import measured_in
 from monitor.decide.vocabulary import (
@@ -75,9 +76,9 @@ class Init:
             level = logging.WARNING if failing else logging.INFO
             _log.log(level, decision.message, extra={"rule": decision.rule})
             readings = {"configuration": configuration, **_phase(decision)}
-            self._record(decision, readings)
-            if not begun:  # what this passage began needs no word that it is resumed
-                self.actor.announce(decision)
+            # What this passage began needs no word that it is resumed.
+            self._record(decision, readings, () if begun else tuple(announcements_of(decision)))
+            self.actor.announce()
             begun = begun or any(isinstance(each, BeginRun | AdoptRun) for each in decision.records)
             for action in decision.actions:
                 match action:
@@ -99,10 +100,17 @@ class Init:
             f"init came to no end after {MOST_STEPS} steps: this is a fault of bootstrap-monitor"
         )
 
-    def _record(self, decision: Decision, readings: Mapping[str, JsonObject]) -> None:
+    def _record(
+        self,
+        decision: Decision,
+        readings: Mapping[str, JsonObject],
+        announcements: tuple[Announcement, ...],
+    ) -> None:
         """Nothing decided is acted on unrecorded; what is only read need not be, where the volume is full."""
         try:
-            self.ledger.record(self.clock(), self.policy.testbed, decision.records, readings)
+            self.ledger.record(
+                self.clock(), self.policy.testbed, decision.records, readings, announcements=announcements
+            )
         except VolumeFullError:
             if decision.records:
                 raise
@@ -146,6 +154,7 @@ class Tick:
                 self._readings(seen, decision),
                 books=seen.watched,
                 counts=seen.counts,
+                announcements=tuple(announcements_of(decision)),
             )
         except VolumeFullError as error:
             self._measure_soon()  # by which the run ends: for that there is room
@@ -158,7 +167,7 @@ class Tick:
                 self._ledger.beat(state.workload.uid)
         if not _measured_lately(seen):
             self._measure_soon()
-        if not self._actor.announce(decision):
+        if not self._actor.announce():
             self._activity.error("announce")
         for action in decision.actions:
             self._actor.perform(action)

@@ -5,9 +5,10 @@ A reading that was never made, or is empty, says that nothing is known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 
+from monitor.decide.announcements import Announcement, DueAnnouncement
 from monitor.model import (
     Build,
     ChainActivity,
@@ -23,6 +24,7 @@ from monitor.model import (
 
 # That a folder is a comparison's: what is in it is cleared turn by turn.
 COMPARISON = "comparison"
+ANNOUNCEMENTS = "announcements"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,8 @@ def _check(name: str, value: JsonObject) -> None:
             _progress(value | {"run": int(value["run"])})
         case "configuration":
             _ = value["network"], value["sync_mode"]
+        case "announcements":
+            read_announcements(value)
         case "adopt_token":
             _ = value["token"]
         case _:
@@ -205,3 +209,20 @@ def read_build(value: JsonObject | None) -> Build | None:
         return None
     versions = Versions.parse(value["versions"]) if value["versions"] else None
     return Build(value["image"], frozenset(value["digests"]), versions)
+
+
+def announcements_reading(due: Iterable[DueAnnouncement]) -> JsonObject:
+    """Return announcements that are not sent yet, to be kept as the reading `announcements`."""
+    return {"due": [asdict(each.announcement) | {"made_at": each.made_at} for each in due]}
+
+
+def read_announcements(value: JsonObject | None) -> tuple[DueAnnouncement, ...]:
+    """Return the announcements that are not sent yet, oldest first."""
+    found = value["due"] if value else ()
+    return tuple(
+        DueAnnouncement(
+            Announcement(str(each["reason"]), str(each["message"]), warning=bool(each["warning"])),
+            float(each["made_at"]),
+        )
+        for each in found
+    )

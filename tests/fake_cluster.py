@@ -177,10 +177,10 @@ class FakeApiServer:
             return status_response(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "message: can have at most 1024 characters"
             )
-        self._versions += 1
-        kept = {**event, "metadata": {**metadata, "name": f"{metadata['generateName']}{self._versions}"}}
-        self.events.append(kept)
-        return _json(HTTPStatus.CREATED, kept)
+        if any(each["metadata"]["name"] == metadata["name"] for each in self.events):
+            return status_response(HTTPStatus.CONFLICT, f'events "{metadata["name"]}" already exists')
+        self.events.append(event)
+        return _json(HTTPStatus.CREATED, event)
 
     def _create(self, pod: JsonObject) -> Response:
         name = pod["metadata"]["name"]

@@ -22,7 +22,7 @@ from monitor.cluster.access import TOKEN_KEPT_SECONDS, access_for, from_kubeconf
 from monitor.cluster.answers import Call
 from monitor.cluster.objects import VERSIONS_ANNOTATION, pod_of
 from monitor.decide.announcements import Announcement
-from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, TemporaryError
+from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
 from monitor.model import Build, Versions
 from monitor.pods import ContainerState, EnvironmentVariable, Mount, Termination
 
@@ -489,7 +489,7 @@ class TestTell:
         assert request.body == {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"generateName": "tester.", "namespace": "ns"},
+            "metadata": {"name": "tester.acc7f3549eb44947", "namespace": "ns"},
             "involvedObject": {
                 "apiVersion": "apps/v1",
                 "kind": "StatefulSet",
@@ -508,6 +508,19 @@ class TestTell:
             "count": 1,
         }
         assert len(api.events) == 1
+
+    def test_what_is_repeated_is_one_event(self, api: FakeApiServer, cluster: Cluster) -> None:
+        """The answer to the first may have been lost, or the monitor killed before it could note it."""
+        api.faults = [Fault(drop=True, after_serving=True)]
+        with pytest.raises(OutageError):
+            cluster.tell("tester", "u", "tester-0", Announcement("R", "m"), 1.0)
+        cluster.tell("tester", "u", "tester-1", Announcement("R", "m"), 1.0)
+        for other in (Announcement("R", "another"), Announcement("S", "m")):
+            cluster.tell("tester", "u", "tester-0", other, 1.0)
+        cluster.tell("tester", "u", "tester-0", Announcement("R", "m"), 1.5)
+
+        told = [(each["reason"], each["message"]) for each in api.events]
+        assert told == [("R", "m"), ("R", "another"), ("S", "m"), ("R", "m")]
 
     @pytest.mark.parametrize(
         ("warning", "kind"), [(True, "Warning"), (False, "Normal")], ids=["warning", "normal"]

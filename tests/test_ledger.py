@@ -601,6 +601,29 @@ def test_a_run_has_no_digest_of_another_build(ledger: Ledger) -> None:
     assert started(ledger, workload(build(NEW)), 60).build == build(NEW)
 
 
+def test_announcements_are_due_until_they_are_sent_and_no_more_than_twenty(ledger: Ledger) -> None:
+    for number in range(25):
+        made = [Announcement("R", f"message {number}", warning=number % 2 == 1)]
+        ledger.record(later(number), "default", announcements=made)
+    due = ledger.due_announcements()
+    ledger.announced(due[0])
+    ledger.announced(due[0])
+
+    assert ledger.due_announcements() == due[1:]
+    assert [(each.announcement, each.made_at) for each in due] == [
+        (Announcement("R", f"message {number}", warning=number % 2 == 1), NOW.wall + number)
+        for number in range(5, 25)
+    ]
+
+
+def test_announcements_that_another_version_wrote_are_none(ledger: Ledger) -> None:
+    ledger.record(NOW, "default", readings={"announcements": {"due": [{"reason": "R"}]}})
+
+    assert ledger.due_announcements() == ()
+    ledger.record(NOW, "default", announcements=[Announcement("R", "m")])
+    assert len(ledger.due_announcements()) == 1
+
+
 def test_of_two_attempts_the_newer_one_counts(ledger: Ledger) -> None:
     ended(ledger)
     ledger.record(later(6000), "default", (attempted(build(NEW)),))
@@ -1092,7 +1115,7 @@ class Machine:
     def await_end(self, stopping: threading.Event) -> None:
         raise NotImplementedError
 
-    def announce(self, announcement: Announcement) -> None:
+    def announce(self, announcement: Announcement, made_at: float) -> None:
         raise NotImplementedError
 
     def last_words(self) -> str:

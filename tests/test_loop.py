@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,10 +15,17 @@ from builders import NEW, NOW, POLICY, answering, build, workload
 from monitor.act import Actor
 from monitor.activity import Activity
 from monitor.decide.announcements import Announcement
-from monitor.decide.vocabulary import Decision, KeepLastWords
+from monitor.decide.vocabulary import KeepLastWords
 from monitor.decide.wait_state import Standing
-from monitor.errors import ConfigurationError, MonitorError, TemporaryError
+from monitor.errors import (
+    ConfigurationError,
+    MonitorError,
+    NotPermittedError,
+    OutageError,
+    TemporaryError,
+)
 from monitor.ledger import Ledger, open_ledger
+from monitor.ledger.recovery import FILE
 from monitor.loop import Init, Tick
 from monitor.model import (
     Build,
@@ -54,6 +63,8 @@ class Machine:
     told: list[str] = field(default_factory=list)
     recorded_before: list[int] = field(default_factory=list)
     announced: list[Announcement] = field(default_factory=list)
+    announced_of: list[float] = field(default_factory=list)
+    tried_at: list[float] = field(default_factory=list)
     words: str = ""
     broken: MonitorError | None = None
     mute: MonitorError | None = None
@@ -78,10 +89,12 @@ class Machine:
         assert not stopping.is_set()
         self.told.append("await end")
 
-    def announce(self, announcement: Announcement) -> None:
+    def announce(self, announcement: Announcement, made_at: float) -> None:
+        self.tried_at.append(self.now.wall)
         if self.mute:
             raise self.mute
         self.announced.append(announcement)
+        self.announced_of.append(made_at)
 
     def last_words(self) -> str:
         if self.broken:
@@ -438,10 +451,83 @@ def test_init_goes_on_where_nothing_can_be_announced(machine: Machine, tmp_path:
     assert init_of(machine, tmp_path).run(workload(build()))
 
 
+OUTAGE = OutageError("no answer from the API server")
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["by this process", "by the next one"])
+def test_what_an_outage_kept_back_is_announced_once_after_it(
+    machine: Machine, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, restarted: bool
+) -> None:
+    """As of when it was decided; and while the outage lasts, not in every tick."""
+    begun(machine, tmp_path)
+    machine.tried_at.clear()
+    machine.announced_of.clear()
+    machine.mute = OUTAGE
+    machine.answer = answering(identity=NodeIdentity(1, "avalanchego/1.14.2", build().commit))
+    activity = Activity()
+    tick, observer = tick_of(machine, tmp_path, activity=activity)
+    failed_at = machine.now.wall
+    for _ in range(30):
+        tick()
+        passed(machine, 10)
+    assert [at - failed_at for at in machine.tried_at] == [0, 60, 120, 180, 240]
+    assert activity.so_far().errors["announce"] == 5
+    assert [each.levelname for each in caplog.records if "announced later" in each.message] == ["WARNING"]
+
+    machine.mute = None
+    if restarted:
+        tick, observer = tick_of(machine, tmp_path)
+    observer.newest = Standing(build(NEW))
+    for _ in range(12):
+        tick()
+        passed(machine, 10)
+    assert machine.reasons == ["BootstrapFailed", "NewBuildFound"]
+    assert machine.announced_of == [failed_at, failed_at + 300]
+    assert machine.ledger.due_announcements() == ()
+
+
+def test_what_init_could_not_announce_the_sidecar_does(machine: Machine, tmp_path: Path) -> None:
+    machine.mute = OUTAGE
+    assert init_of(machine, tmp_path).run(workload(build()))
+    machine.mute, machine.pod = None, workload(build())
+    tick, _ = tick_of(machine, tmp_path)
+    tick()
+
+    assert machine.reasons == ["BootstrapStarted"]
+
+
+def test_what_is_not_permitted_is_given_up(machine: Machine, tmp_path: Path) -> None:
+    machine.mute = NotPermittedError("allow create on events in its Role")
+    assert init_of(machine, tmp_path).run(workload(build()))
+    machine.mute, machine.pod = None, workload(build())
+    tick, _ = tick_of(machine, tmp_path)
+    tick()
+
+    assert (machine.reasons, machine.ledger.due_announcements()) == ([], ())
+
+
+def test_what_was_announced_is_not_announced_again_while_the_ledger_cannot_be_written(
+    machine: Machine, tmp_path: Path
+) -> None:
+    announcements = [Announcement("R", "m"), Announcement("S", "m")]
+    machine.ledger.record(NOW, "default", announcements=announcements)
+    actor = Actor(machine, machine.ledger, Volume(tmp_path), POLICY, machine.clock, threading.Event())
+    with machine.ledger.transaction() as connection:
+        connection.execute("PRAGMA busy_timeout = 10")
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert [actor.announce() for _ in range(3)] == [True] * 3
+        other.execute("ROLLBACK")
+    assert machine.announced == announcements
+    assert actor.announce()
+
+    assert (machine.announced, machine.ledger.due_announcements()) == (announcements, ())
+
+
 def test_a_decision_without_anything_to_tell_is_told(machine: Machine, tmp_path: Path) -> None:
     actor = Actor(machine, machine.ledger, Volume(tmp_path), POLICY, machine.clock, threading.Event())
 
-    assert actor.announce(Decision("nothing_to_do", "bootstrapping"))
+    assert actor.announce()
     assert machine.announced == []
 
 

@@ -81,7 +81,7 @@ class Edge:
     def await_end(self, stopping: object) -> None:
         raise NotImplementedError
 
-    def announce(self, announcement: Announcement) -> None:
+    def announce(self, announcement: Announcement, made_at: float) -> None:
         raise NotImplementedError
 
     def last_words(self) -> str:

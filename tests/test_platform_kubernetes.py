@@ -549,7 +549,7 @@ class TestAnnounce:
         """By its UID, and from this pod."""
         if read_before:
             platform.workload()
-        platform.announce(Announcement("BootstrapFailed", "it stalled", warning=True))
+        platform.announce(Announcement("BootstrapFailed", "it stalled", warning=True), 1e6)
 
         (event,) = api.events
         about = event["involvedObject"]
@@ -558,6 +558,7 @@ class TestAnnounce:
             *("BootstrapFailed", "Warning", "it stalled"),
         )
         assert event["reportingInstance"] == POD
+        assert event["firstTimestamp"] == "1970-01-12T13:46:40Z", "when it was decided"
 
     def test_it_is_told_also_where_the_pod_is_gone_by_now(
         self, api: FakeApiServer, platform: KubernetesPlatform
@@ -565,7 +566,7 @@ class TestAnnounce:
         """What is announced with a recreation comes just then."""
         platform.workload()
         del api.pods[POD]
-        platform.announce(Announcement("NewBuildFound", "a build"))
+        platform.announce(Announcement("NewBuildFound", "a build"), 1e6)
 
         assert len(api.events) == 1
 
@@ -574,7 +575,7 @@ class TestAnnounce:
         api.denied["create", "events"] = 'User "u" cannot create resource "events"'
 
         with pytest.raises(NotPermittedError, match=r"allow create on events in its Role$"):
-            platform.announce(Announcement("R", "m"))
+            platform.announce(Announcement("R", "m"), 1e6)
 
 
 class TestLastWords:

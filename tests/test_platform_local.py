@@ -88,7 +88,7 @@ def test_what_is_recreated_is_another_workload(tmp_path: Path) -> None:
 
     assert (one.workload().uid, one.recreated.is_set()) == ("uid-2", True)
     one.await_end(threading.Event())  # it does not wait: the supervisor starts `init` again
-    one.announce(Announcement("R", "m"))  # there is nobody to tell
+    one.announce(Announcement("R", "m"), 0.0)  # there is nobody to tell
     assert one.reverter() == ""
 
 

@@ -38,8 +38,8 @@ class NeverAsked:
     def await_end(self, stopping: threading.Event) -> None:
         raise AssertionError(f"told to wait {stopping}")
 
-    def announce(self, announcement: Announcement) -> None:
-        raise AssertionError(f"told to announce {announcement}")
+    def announce(self, announcement: Announcement, made_at: float) -> None:
+        raise AssertionError(f"told to announce {announcement} of {made_at}")
 
     def last_words(self) -> str:
         raise AssertionError("asked what the node printed")

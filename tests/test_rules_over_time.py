@@ -21,12 +21,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from monitor.act import Actor
+from monitor.act import RETRY_TICKS, Actor
 from monitor.activity import Activity
 from monitor.decide.announcements import Announcement
 from monitor.decide.vocabulary import BeginClearing, EndRun, Record
 from monitor.decide.wait_state import Standing
-from monitor.errors import MonitorError, TemporaryError
+from monitor.errors import MonitorError, OutageError
 from monitor.ledger import Ledger, open_ledger
 from monitor.loop import Init, Tick
 from monitor.model import (
@@ -162,6 +162,7 @@ class World:
     away: bool = False
     full: bool = False
     announced: list[Announcement] = field(default_factory=list)
+    events: set[tuple[Announcement, float]] = field(default_factory=set)
 
     # ---- The platform, as the monitor asks it ----
 
@@ -193,10 +194,12 @@ class World:
     def await_end(self, stopping: threading.Event) -> None:
         assert not stopping.is_set()
 
-    def announce(self, announcement: Announcement) -> None:
+    def announce(self, announcement: Announcement, made_at: float) -> None:
         self._there()
         self.fuse.cross()
-        self.announced.append(announcement)
+        if (announcement, made_at) not in self.events:  # the API server keeps one of each name
+            self.events.add((announcement, made_at))
+            self.announced.append(announcement)
 
     def last_words(self) -> str:
         return "the end\n"
@@ -209,7 +212,7 @@ class World:
 
     def _there(self) -> None:
         if self.away:
-            raise TemporaryError("the platform does not answer")
+            raise OutageError("the platform does not answer")
 
     # ---- The node ----
 
@@ -540,8 +543,20 @@ class RulesOverTime(RuleBasedStateMachine):
                 world.passed(HOUR)
             done = [run for run in self.ledger.runs(-1) if run.build.same(world.builds[-1])]
             if any(run.outcome is Outcome.SUCCEEDED for run in done):
+                self._every_result_is_told()
                 return
         raise AssertionError(f"the good build has no success, but {done}; {self.ledger.last()}")
+
+    def _every_result_is_told(self) -> None:
+        """Whatever was killed, and whenever the platform was away."""
+        for _ in range(2 * RETRY_TICKS):
+            if self.ledger.due_announcements():
+                self._turn()
+        told = {each.message.split(" of ")[0] for each in self.world.announced}
+        judged = (Outcome.SUCCEEDED, Outcome.FAILED)
+        ended = {f"Run {run.number}" for run in self.ledger.runs(-1) if run.outcome in judged}
+        assert ended <= told
+        assert self.ledger.due_announcements() == ()
 
 
 def result(run: Run) -> tuple[object, ...]:

@@ -5,6 +5,7 @@ A method that writes may be repeated after any failure: what is done already is 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 from collections.abc import Callable, Mapping
@@ -151,14 +152,19 @@ class Cluster:
             return ""
         return "" if answer.missing else answer.body[-_LOG_END_BYTES:].decode(errors="replace")
 
-    def tell(self, name: str, uid: str, reporter: str, announcement: Announcement, now_wall: float) -> None:
-        """Write an Event about the StatefulSet; sent once, since an event is worth no second."""
-        stamp = datetime.fromtimestamp(now_wall, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    def tell(self, name: str, uid: str, reporter: str, announcement: Announcement, made_at: float) -> None:
+        """Write an Event about the StatefulSet, as of `made_at` (Unix seconds).
+
+        The Event's name follows from what it says, so the API server keeps one, however often this is repeated.
+        """
+        identity = repr((uid, announcement.reason, announcement.message, made_at))
+        mark = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        stamp = datetime.fromtimestamp(made_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         about = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": name, "namespace": self._namespace}
         event = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"generateName": f"{name}.", "namespace": self._namespace},
+            "metadata": {"name": f"{name}.{mark}", "namespace": self._namespace},
             "involvedObject": about | {"uid": uid},
             "reason": announcement.reason,
             "message": announcement.message[:_EVENT_MESSAGE_CHARACTERS],

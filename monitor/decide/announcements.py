@@ -27,6 +27,14 @@ class Announcement:
     warning: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class DueAnnouncement:
+    """An announcement that is recorded and not sent yet, and when it was recorded (Unix seconds)."""
+
+    announcement: Announcement
+    made_at: float
+
+
 def announcements_of(decision: Decision) -> Iterator[Announcement]:
     """What there is to tell, in the order in which it was decided."""
     for record in decision.records:

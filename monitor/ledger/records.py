@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from monitor.decide.announcements import DueAnnouncement
 from monitor.decide.vocabulary import (
     AdoptRun,
     BeginClearing,
@@ -21,6 +23,9 @@ from monitor.json_text import json_text
 from monitor.ledger import rows
 from monitor.model import AttemptCause, Build, Counts, Instant, Outcome, RequestKind, Run, Workload
 from monitor.observed_time import opened
+from monitor.readings import ANNOUNCEMENTS, announcements_reading, read_announcements
+
+MOST_DUE = 20
 
 
 def write(connection: sqlite3.Connection, record: Record, now: Instant, testbed: str) -> None:
@@ -80,6 +85,33 @@ def write_books(connection: sqlite3.Connection, run: Run, counts: Counts) -> Non
                 for (chain, signal), count in counts.items()
             ],
         )
+
+
+def add_due(connection: sqlite3.Connection, added: Sequence[DueAnnouncement]) -> None:
+    """Add announcements that are to be sent; of more than `MOST_DUE` the oldest are dropped."""
+    if added:
+        _write_due(connection, (*_due(connection), *added)[-MOST_DUE:])
+
+
+def remove_due(connection: sqlite3.Connection, sent: DueAnnouncement) -> None:
+    """Remove an announcement that need not be sent any more."""
+    _write_due(connection, [each for each in _due(connection) if each != sent])
+
+
+def _due(connection: sqlite3.Connection) -> tuple[DueAnnouncement, ...]:
+    row = connection.execute("SELECT * FROM readings WHERE name = ?", (ANNOUNCEMENTS,)).fetchone()
+    return read_announcements(rows.reading_of(row).value) if row else ()
+
+
+def _write_due(connection: sqlite3.Connection, due: Sequence[DueAnnouncement]) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO readings VALUES (?, ?, ?)",
+        (
+            ANNOUNCEMENTS,
+            json_text(announcements_reading(due)),
+            max((each.made_at for each in due), default=0.0),
+        ),
+    )
 
 
 def insert_run(connection: sqlite3.Connection, run: Run, clearing_at: float | None) -> None:

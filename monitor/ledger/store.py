@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from monitor.decide.announcements import Announcement, DueAnnouncement
 from monitor.decide.vocabulary import Intervention, Record
 from monitor.errors import TemporaryError
 from monitor.json_text import json_text
@@ -28,7 +29,7 @@ from monitor.model import (
     Run,
     SyncMode,
 )
-from monitor.readings import Reading
+from monitor.readings import ANNOUNCEMENTS, Reading, read_announcements
 from monitor.references import ImageReference
 from monitor.regression import COMPARED_MOST, Success
 from monitor.view import Snapshot
@@ -297,6 +298,7 @@ class Ledger:
         readings: Mapping[str, JsonObject] | None = None,
         books: Run | None = None,
         counts: Counts | None = None,
+        announcements: Sequence[Announcement] = (),
     ) -> None:
         """Write a decision, and what was read with it, in one transaction; on a full volume the reserve helps.
 
@@ -307,10 +309,11 @@ class Ledger:
             readings: by name, what was read.
             books: the open run, with its books as they are now.
             counts: the open run's counters as they are now.
+            announcements: what the decision has to announce; due until `announced`.
         """
         while True:
             try:
-                self._record(now, testbed, decided, readings or {}, books, counts or {})
+                self._record(now, testbed, decided, readings or {}, books, counts or {}, announcements)
                 break
             except VolumeFullError:
                 # At once, before the node takes it; what is only read can wait until there is room.
@@ -326,6 +329,7 @@ class Ledger:
         readings: Mapping[str, JsonObject],
         books: Run | None,
         counts: Counts,
+        announcements: Sequence[Announcement],
     ) -> None:
         with self.transaction() as connection:
             for name, value in readings.items():
@@ -338,6 +342,17 @@ class Ledger:
                 records.write_books(connection, books, counts)
             for each in decided:
                 records.write(connection, each, now, testbed)
+            records.add_due(connection, [DueAnnouncement(each, now.wall) for each in announcements])
+
+    def due_announcements(self) -> tuple[DueAnnouncement, ...]:
+        """Return the announcements that were recorded and not sent yet, oldest first."""
+        due = self.reading(ANNOUNCEMENTS)
+        return read_announcements(due.value) if due else ()
+
+    def announced(self, sent: DueAnnouncement) -> None:
+        """Record that an announcement is not due any more."""
+        with self.transaction() as connection:
+            records.remove_due(connection, sent)
 
     def refresh_details(self, *, decided: bool = False) -> None:
         """Bring the details file up to the newest run; if `decided`, a part of the reserve is given up for it."""

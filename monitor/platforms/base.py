@@ -40,10 +40,11 @@ class Platform(Protocol):
         """After `recreate`, in `init`: return once this `init` should end."""
         ...
 
-    def announce(self, announcement: Announcement) -> None:
-        """Tell people, as the platform tells such things.
+    def announce(self, announcement: Announcement, made_at: float) -> None:
+        """Tell people, as the platform tells such things, what was decided at `made_at` (Unix seconds).
 
         Raises:
+            OutageError: it can be told once the platform's API server is available.
             MonitorError: it could not be told.
         """
         ...

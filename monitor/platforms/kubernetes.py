@@ -162,7 +162,7 @@ class KubernetesPlatform:
         others = [each for each in managers if each.name != FIELD_MANAGER]
         return max(others, key=lambda each: each.time).name if others else ""
 
-    def announce(self, announcement: Announcement) -> None:
+    def announce(self, announcement: Announcement, made_at: float) -> None:
         """Write an Event about the StatefulSet."""
         if self._uid is None and self._own_pod() is None:
             raise self._gone()
@@ -171,7 +171,7 @@ class KubernetesPlatform:
             self._stateful_set_uid,
             self._settings.pod_name,
             announcement,
-            time.time(),
+            made_at,
         )
 
     def last_words(self) -> str:

@@ -119,7 +119,7 @@ class LocalPlatform:
         """Nobody else sets it."""
         return ""
 
-    def announce(self, announcement: Announcement) -> None:
+    def announce(self, announcement: Announcement, made_at: float) -> None:
         """Who runs it sees its progress line and its log: there is nobody else to tell."""
 
     def last_words(self) -> str:

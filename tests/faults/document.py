@@ -17,6 +17,7 @@ lasts {FAULT_SECONDS:g} seconds or longer where it lasts (all intervals are abou
 the commands have met it, and is taken away; then a new build is pushed. Whatever a cell says, all of this held in it:
 
 - each run has one start and one result, of the right build, which never changed again; no build ran twice;
+- the versions of each build were learned, and one Event tells of each start and of each result;
 - the node's data stayed from a run's start until another run was due, and no run went on with the data of another;
 - a run's duration is not longer than its node ran; where the fault came while it soaked and the node went on, it is
   the one that was known before;

@@ -315,6 +315,7 @@ def _check(made: Tester, fault: Fault, moment: str, at: At, affected: int) -> No
     runs = sorted(made.look.runs, key=lambda run: run.number)
     images = [f"{REPOSITORY}@{digest}" for digest in DIGESTS[: affected + 1]]
     assert [run.build.image for run in runs] == images, told
+    assert all(run.build.versions for run in runs), told
     for run in runs:
         failed_rightly = run.number == affected and run.reason in fault.reasons
         assert run.outcome is Outcome.SUCCEEDED or failed_rightly, told
@@ -327,11 +328,20 @@ def _check(made: Tester, fault: Fault, moment: str, at: At, affected: int) -> No
     assert all(len(each) == 1 for each in starts.values()), (starts, told)
     assert len(results) == affected + 1, (results, told)
     assert all(len(each) == 1 for each in results.values()), (results, told)
+    made.until(lambda: not _untold(made, runs), "each start and each result is told by one Event")
     if moment == "soaking" and not fault.breaks_health:
         assert runs[-2].duration_seconds == at.healthy_seconds, (runs[-2], at, told)
     if moment in {"recorded", "idle"}:
         assert at.run == runs[-2], (at, told)
     made.until(lambda: _details_say(made.volume.path, images[-1], affected + 1), "the details file says so")
+
+
+def _untold(made: Tester, runs: list[Run]) -> list[str]:
+    """What no Event tells of the runs, or more than one."""
+    messages = [str(each["message"]) for each in made.api.events]
+    expected = [f"A run of {run.build.image} started" for run in runs]
+    expected += [f"Run {run.number} of {run.build.image} {run.outcome}" for run in runs]
+    return [each for each in expected if sum(found.startswith(each) for found in messages) != 1]
 
 
 def _details_say(data_dir: Path, image: str, number: int) -> bool:
