@@ -600,7 +600,7 @@ _RBAC = (
             [Fault(401, "Unauthorized")] * 3,
             TemporaryError,
             f"the API server does not accept the credentials to {_READ} (401: Unauthorized): "
-            "check the ServiceAccount's token",
+            "check the credentials in the kubeconfig",
             id="401",
         ),
         pytest.param(
@@ -836,8 +836,13 @@ class TestCredentials:
             cluster.read_pod("tester-0")
             (tmp_path / "token").write_text("rotated")
             api.token = "rotated"
-            with pytest.raises(TemporaryError, match="does not accept the credentials"):
+            with pytest.raises(TemporaryError) as refused:
                 cluster.read_pod("tester-0")  # within the minute that it is kept
+            assert str(refused.value) == (
+                "the API server does not accept the credentials to get pods 'tester-0' in namespace 'ns' "
+                "(401: Unauthorized): the pod's token is not valid any more, probably because its ServiceAccount was "
+                "recreated: delete the pod, so that the next one gets a valid token"
+            )
 
             now[0] += TOKEN_KEPT_SECONDS
             assert cluster.read_pod("tester-0").uid == "uid-a"

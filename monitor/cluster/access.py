@@ -28,12 +28,14 @@ _CONNECTIONS = 4
 class Access:
     """The API server's URL, the connections to it, and the value of the header `Authorization` (empty: none).
 
-    `authorization` raises `OSError` where the credentials cannot be had now.
+    `authorization` raises `OSError` where the credentials cannot be had now.  `advice` is what to do where the API
+    server does not accept them.
     """
 
     url: str
     pool: PoolManager
     authorization: Callable[[], str]
+    advice: str
 
 
 class ServiceAccountToken:
@@ -103,6 +105,9 @@ def in_pod(
         url=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
         pool=PoolManager(ca_certs=str(authority), cert_reqs="CERT_REQUIRED", maxsize=_CONNECTIONS),
         authorization=token,
+        # A token names the UID of its ServiceAccount, and the kubelet keeps it for most of an hour.
+        advice="the pod's token is not valid any more, probably because its ServiceAccount was recreated: "
+        "delete the pod, so that the next one gets a valid token",
     )
 
 
@@ -142,4 +147,5 @@ def from_kubeconfig(paths: str) -> Access:
         except ConfigException as error:
             raise OSError(f"the kubeconfig's credentials: {error}") from error
 
-    return Access(configuration.host, RESTClientObject(configuration).pool_manager, authorization)
+    pool = RESTClientObject(configuration).pool_manager
+    return Access(configuration.host, pool, authorization, "check the credentials in the kubeconfig")

@@ -136,8 +136,8 @@ def one_line(text: str) -> str:
     return joined if len(joined) <= _MESSAGE_LENGTH else joined[: _MESSAGE_LENGTH - 1] + "…"
 
 
-def checked(call: Call, answer: Answer) -> Answer:
-    """The answer, where it is a success, an absence or a conflict.
+def checked(call: Call, answer: Answer, advice: str) -> Answer:
+    """The answer, where it is a success, an absence or a conflict; `advice` is for credentials that are not accepted.
 
     Raises:
         NotPermittedError: the cluster refuses the call.
@@ -146,17 +146,16 @@ def checked(call: Call, answer: Answer) -> Answer:
     """
     if answer.status // 100 == 2 or answer.missing or answer.conflict:  # noqa: PLR2004 (2xx)
         return answer
-    raise _refusal(call, answer)
+    raise _refusal(call, answer, advice)
 
 
-def _refusal(call: Call, answer: Answer) -> MonitorError:
+def _refusal(call: Call, answer: Answer, advice: str) -> MonitorError:
     match answer.status:
         case HTTPStatus.FORBIDDEN:
             return NotPermittedError(_not_permitted(call, answer.message))
         case HTTPStatus.UNAUTHORIZED:
             return UnavailableError(
-                f"the API server does not accept the credentials to {call} "
-                f"(401: {answer.message}): check the ServiceAccount's token"
+                f"the API server does not accept the credentials to {call} (401: {answer.message}): {advice}"
             )
         case status if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return UnavailableError(

@@ -57,7 +57,7 @@ class Connection:
         """
         for attempt in range(_TRIES):
             try:
-                return checked(call, self._send_once(call))
+                return checked(call, self._send_once(call), self._access.advice)
             except UnavailableError as error:
                 wait_seconds = self._wait_seconds(attempt, error)
                 last = attempt == _TRIES - 1 or not repeatable or wait_seconds > _LONGEST_RETRY_AFTER_SECONDS
