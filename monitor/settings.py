@@ -388,6 +388,9 @@ class RerunSettings(ShowSettings):
     image: CliPositionalArg[str] = ""
     """The image, pinned by digest; default: that of the last run."""
 
+    unchecked: bool = False
+    """Do not ask the registry whether it has the IMAGE."""
+
 
 class MarkBaselineSettings(ShowSettings):
     """Compare with no run before a known shift: baselines are made of the runs from here on."""

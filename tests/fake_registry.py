@@ -70,6 +70,7 @@ class FakeRegistry:
     address: str = ""
     scheme: str = "http"
     manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
     wants: str = ""
     realm: str = ""
     scope: str = ""
@@ -105,6 +106,13 @@ class FakeRegistry:
         """Keep a small image."""
         return self.push({"schemaVersion": 2, "config": {"number": number}}, tag)
 
+    def push_image(self, config: object, tag: str = "") -> str:
+        """Keep an image with this configuration, which tells its platform; the digest of its manifest."""
+        body = json.dumps(config).encode()
+        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+        self.blobs[digest] = body
+        return self.push({"schemaVersion": 2, "config": {"digest": digest}}, tag)
+
     def push_index(self, *children: dict[str, Any], tag: str = "latest") -> str:
         """Keep an index."""
         return self.push({"schemaVersion": 2, "manifests": list(children)}, tag, INDEX)
@@ -120,6 +128,9 @@ class FakeRegistry:
         refusal = self._refusal(asked)
         if refusal is not None:
             return refusal
+        blob = self.blobs.get(asked.path.removeprefix(f"/v2/{NAME}/blobs/"))
+        if blob is not None:
+            return 200, {"Content-Type": "application/octet-stream"}, blob
         if asked.method == "HEAD" and self.answers_head is not None:
             return self.answers_head, {}, b""
         prefix = f"/v2/{NAME}/manifests/"

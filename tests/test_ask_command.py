@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from builders import NEW, NOW, OLD, REPOSITORY, build, workload
+from fake_api_server import FakeApiServer, kubeconfig
+from fake_api_server import serving as serving_api
+from fake_registry import NAME, FakeRegistry, config, sending, serving
+from tester_objects import add_tester
 
 from monitor.commands.ask import run_mark_baseline, run_pause, run_rerun, run_resume
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
@@ -19,6 +23,7 @@ from monitor.ledger import open_ledger, open_read_only
 from monitor.ledger.recovery import FILE
 from monitor.model import Build, Outcome
 from monitor.platforms.builds import BUILDS_FOLDER
+from monitor.registry.manifests import architecture
 from monitor.settings import MarkBaselineSettings, RequestSettings, RerunSettings
 
 ROOT = Path(__file__).parents[1]
@@ -62,9 +67,9 @@ def asked(data_dir: Path) -> tuple[Build | None, bool]:
         return ledger.requested(), ledger.paused()
 
 
-def rerun(data_dir: Path, image: str = "") -> int:
-    """Run `rerun`."""
-    return run_rerun(RerunSettings(data_dir=data_dir, image=image))
+def rerun(data_dir: Path, image: str = "", *, unchecked: bool = True) -> int:
+    """Run `rerun`; the registry of most tests is nowhere."""
+    return run_rerun(RerunSettings(data_dir=data_dir, image=image, unchecked=unchecked))
 
 
 def pause(data_dir: Path) -> int:
@@ -224,7 +229,7 @@ class TestLedger:
             id="rerun",
         ),
         pytest.param(
-            ["rerun", "--data-dir={}", f"{REPOSITORY}@{OLD}"],
+            ["rerun", "--data-dir={}", "--unchecked", f"{REPOSITORY}@{OLD}"],
             0,
             f"{REPOSITORY}@{OLD} is bootstrapped again at the next look\n",
             "",
@@ -304,6 +309,111 @@ class TestRerunOfLocal:
 
         assert str(caught.value) == f"there is no copy of {image} any more: copies are kept of {NEW}"
         assert asked(copied) == (None, False)
+
+
+def image_of(registry: FakeRegistry, digest: str) -> str:
+    """The reference of an image in a registry."""
+    return f"{registry.repository}@{digest}"
+
+
+class TestRerunAsksTheRegistry:
+    """Before anything is written: a run of what nobody can pull would only clear the node's data."""
+
+    @pytest.fixture
+    def registry(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRegistry]:
+        """That of a tester which has run a build of it."""
+        for name in [name for name in os.environ if name.startswith("POD_")]:
+            monkeypatch.delenv(name)
+        with serving() as fake:
+            digest = fake.push_image({"os": "linux", "architecture": architecture()}, "latest")
+            begin(tmp_path, Build(image_of(fake, digest), frozenset({digest})))
+            yield fake
+
+    @pytest.fixture
+    def api(
+        self, registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[FakeApiServer]:
+        """The command runs in the tester's pod, whose sidecar is told of credentials."""
+        registry.wants = "basic"
+        credentials = config(tmp_path, registry.address)
+        with serving_api() as fake:
+            add_tester(fake, str(tmp_path))
+            monitor = fake.pods["tester-0"]["spec"]["containers"][0]
+            monitor["command"] = ["bootstrap-monitor", "wait-for-completion"]
+            monitor["args"] = [
+                f"--data-dir={tmp_path}",
+                "--node-container-name=node",
+                f"--registry-config={credentials}",
+            ]
+            monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path, fake.url)))
+            monkeypatch.setenv("POD_NAME", "tester-0")
+            monkeypatch.setenv("POD_NAMESPACE", "ns")
+            yield fake
+
+    def refused(self, data_dir: Path, image: str) -> tuple[str, int]:
+        """The error and its exit code; nothing is asked for."""
+        with pytest.raises(MonitorError) as caught:
+            rerun(data_dir, image, unchecked=False)
+        assert asked(data_dir) == (None, False)
+        return str(caught.value), caught.value.exit_code
+
+    def test_what_it_has_is_asked_for(self, registry: FakeRegistry, tmp_path: Path) -> None:
+        image = image_of(registry, registry.push_image({"os": "linux", "architecture": architecture()}))
+
+        assert rerun(tmp_path, image, unchecked=False) == 0
+        assert asked(tmp_path)[0] is not None
+
+    def test_what_it_does_not_have_is_refused(self, registry: FakeRegistry, tmp_path: Path) -> None:
+        image = image_of(registry, OLD)
+        error = f"{image} is not there: check name and digest; no run was requested"
+
+        assert self.refused(tmp_path, image) == (error, 2)
+
+    def test_what_is_for_another_platform_is_refused(self, registry: FakeRegistry, tmp_path: Path) -> None:
+        image = image_of(registry, registry.push_image({"os": "linux", "architecture": "riscv64"}))
+        error = f"{image} has no image for linux/{architecture()}; no run was requested"
+
+        assert self.refused(tmp_path, image) == (error, 2)
+
+    def test_what_it_does_not_tell_is_not_known(self, registry: FakeRegistry, tmp_path: Path) -> None:
+        """Nobody says that it does not have it; and who knows better may insist."""
+        registry.instead = sending(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+        image = image_of(registry, OLD)
+        error = (
+            f"no run was requested: whether the registry has {image} is unknown "
+            f"(registry {registry.address} answers 503 for {NAME}); try again later, or give --unchecked if nodes "
+            "can pull it"
+        )
+
+        assert self.refused(tmp_path, image) == (error, 1)
+        assert rerun(tmp_path, image, unchecked=True) == 0
+        assert asked(tmp_path)[0] == Build(image, frozenset({OLD}))
+
+    def test_in_the_pod_it_is_asked_as_the_sidecar_asks_it(
+        self, registry: FakeRegistry, api: FakeApiServer, tmp_path: Path
+    ) -> None:
+        error, code = self.refused(tmp_path, image_of(registry, OLD))
+
+        assert (error, code) == (
+            f"{image_of(registry, OLD)} is not there: check name and digest; no run was requested",
+            2,
+        )
+        assert [each.path for each in api.requests] == ["/api/v1/namespaces/ns/pods/tester-0"]
+
+    def test_without_the_api_server_it_is_not_known(
+        self, registry: FakeRegistry, api: FakeApiServer, tmp_path: Path
+    ) -> None:
+        api.denied["get", "pods"] = "no"
+        error, code = self.refused(tmp_path, image_of(registry, OLD))
+
+        assert error.startswith(
+            f"no run was requested: whether the registry has {image_of(registry, OLD)} is unknown (not permitted to get"
+        )
+        assert (code, registry.asked) == (1, [])
+
+    def test_the_build_that_ran_last_is_not_asked_about(self, registry: FakeRegistry, tmp_path: Path) -> None:
+        assert rerun(tmp_path, unchecked=False) == 0
+        assert registry.asked == []
 
 
 class TestMarkBaseline:

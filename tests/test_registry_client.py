@@ -26,12 +26,13 @@ from fake_registry import (
 )
 
 from monitor.errors import ConfigurationError
-from monitor.registry import Patience, Registry, RegistryError, RegistryOptions
+from monitor.registry import AbsentError, Patience, Registry, RegistryError, RegistryOptions
 from monitor.registry.transport import Transport
 
 D1, D2, D3, D4 = ("sha256:" + each * 64 for each in "1234")
 PATIENCE = Patience(answer_seconds=2.0, look_seconds=5.0)
 FORBIDDEN = sending(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
+AMD64 = {"os": "linux", "architecture": "amd64"}
 TAG, TOKEN = f"HEAD /v2/{NAME}/manifests/latest", "GET /token"
 
 
@@ -508,3 +509,88 @@ def test_over_plain_http_no_credentials_are_sent_to_another_machine(
     with pytest.raises(RegistryError, match=r"credentials (are|were) not sent"):
         registry.digest()
     assert proxy.authorizations == [None] * requests
+
+
+class TestCheck:
+    """Whether the registry has a digest, for the platform of this machine: amd64, in these tests."""
+
+    @pytest.mark.parametrize("config", [AMD64, {**AMD64, "variant": "v3"}], ids=["plain", "with a variant"])
+    def test_an_image_for_this_platform_passes(self, fake: FakeRegistry, config: dict[str, str]) -> None:
+        reader(fake).check(fake.push_image(config))
+
+    def test_an_index_with_an_image_for_this_platform_passes(self, fake: FakeRegistry) -> None:
+        reader(fake).check(fake.push_index(child(D1, "arm64"), child(D2), tag=""))
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            pytest.param({"os": "linux", "architecture": "arm64"}, id="another architecture"),
+            pytest.param({"os": "windows", "architecture": "amd64"}, id="another system"),
+            pytest.param({"os": "unknown", "architecture": "unknown"}, id="an attestation"),
+        ],
+    )
+    def test_an_image_for_another_platform_is_absent(
+        self, fake: FakeRegistry, config: dict[str, str]
+    ) -> None:
+        digest = fake.push_image(config)
+        with pytest.raises(AbsentError) as caught:
+            reader(fake).check(digest)
+
+        assert str(caught.value) == f"{fake.repository}@{digest} has no image for linux/amd64"
+
+    def test_an_index_for_other_platforms_is_absent(self, fake: FakeRegistry) -> None:
+        digest = fake.push_index(child(D1, "arm64"), child(D2, "unknown"), tag="")
+        with pytest.raises(AbsentError, match=r"has no image for linux/amd64$"):
+            reader(fake).check(digest)
+
+    def test_a_digest_that_is_not_there_is_absent_where_the_tag_is(self, fake: FakeRegistry) -> None:
+        fake.push_build(1)
+        with pytest.raises(AbsentError) as caught:
+            reader(fake).check(D1)
+
+        assert str(caught.value) == f"{fake.repository}@{D1} is not there: check name and digest"
+
+    def test_a_repository_that_shows_nothing_is_not_known(self, fake: FakeRegistry) -> None:
+        """Some registries answer 404 for what is private."""
+        with pytest.raises(RegistryError) as caught:
+            reader(fake).check(D1)
+
+        assert not isinstance(caught.value, AbsentError)
+        expected = f"registry {fake.address} shows nothing of {NAME}, not even the tag latest"
+        assert str(caught.value) == expected
+
+    @pytest.mark.parametrize(
+        ("manifest", "error"),
+        [
+            pytest.param({"config": {"digest": D1}}, "its configuration cannot be read (404)", id="gone"),
+            pytest.param({"config": {"digest": "d"}}, "its manifest names no configuration", id="no digest"),
+            pytest.param({"config": []}, "its manifest names no configuration", id="no object"),
+            pytest.param({}, "its manifest is neither that of an image nor an index", id="no manifest"),
+        ],
+    )
+    def test_a_platform_that_is_not_told_is_not_known(
+        self, fake: FakeRegistry, manifest: dict[str, Any], error: str
+    ) -> None:
+        fake.push_build(1)
+        digest = fake.push(manifest)
+        with pytest.raises(RegistryError) as caught:
+            reader(fake).check(digest)
+
+        assert not isinstance(caught.value, AbsentError)
+        assert str(caught.value) == f"{fake.repository}@{digest}: {error}"
+
+    @pytest.mark.parametrize(
+        "config", [[], {"os": "linux"}, "linux"], ids=["list", "no architecture", "text"]
+    )
+    def test_a_configuration_that_is_none_is_not_known(self, fake: FakeRegistry, config: object) -> None:
+        with pytest.raises(RegistryError, match=r"its configuration does not tell its platform$") as caught:
+            reader(fake).check(fake.push_image(config))
+
+        assert not isinstance(caught.value, AbsentError)
+
+    def test_a_registry_that_is_away_is_not_known(self, fake: FakeRegistry) -> None:
+        fake.instead = sending(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+        with pytest.raises(RegistryError, match="answers 503") as caught:
+            reader(fake).check(D1)
+
+        assert not isinstance(caught.value, AbsentError)

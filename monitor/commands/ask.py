@@ -34,6 +34,10 @@ def run_rerun(settings: RerunSettings) -> int:
                 raise ConfigurationError(f"{image} is not pinned: name it by digest, as history --json does")
             if wanted.repository != had.repository and not copies.is_dir():
                 raise ConfigurationError(f"{image} is not of {had.repository}, which this tester follows")
+            if not settings.unchecked and not copies.is_dir():
+                from monitor.commands.presence import refuse_absent  # noqa: PLC0415 - for those who name one
+
+                refuse_absent(wanted)
         _refuse_lost_copy(copies, image or last.build.image)
         ledger.ask(RequestKind.RERUN, image, time.time())
         when = f"once run {last.number}, which is open, has ended" if last.open else "at the next look"

@@ -7,7 +7,7 @@ token service that is known, or was named, to be its own; to nobody else, and ov
 """
 
 from monitor.registry.client import Patience, Registry, RegistryOptions
-from monitor.registry.errors import RegistryError
+from monitor.registry.errors import AbsentError, RegistryError
 from monitor.registry.pace import Pace
 
-__all__ = ["Pace", "Patience", "Registry", "RegistryError", "RegistryOptions"]
+__all__ = ["AbsentError", "Pace", "Patience", "Registry", "RegistryError", "RegistryOptions"]

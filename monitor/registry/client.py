@@ -12,15 +12,17 @@ from pathlib import Path
 from monitor.foreign_text import one_line
 from monitor.registry.access import Access
 from monitor.registry.credentials import CredentialsFile
-from monitor.registry.errors import RegistryError
+from monitor.registry.errors import AbsentError, RegistryError
 from monitor.registry.manifests import (
     ACCEPT,
     MANIFEST_BYTES,
     architecture,
     children_of,
+    config_of,
     digest_of,
     is_digest,
     matches,
+    runs_on,
 )
 from monitor.registry.pace import retry_after_seconds
 from monitor.registry.places import Place, origin
@@ -114,7 +116,7 @@ class Registry:
             ConfigurationError: what is set about it cannot be used.
         """
         ends_at = self._ends_at()
-        answer = self._asked("HEAD", self._tag, ends_at)
+        answer = self._asked("HEAD", f"manifests/{self._tag}", ends_at)
         said = answer.header("Docker-Content-Digest") if answer.status == HTTPStatus.OK else None
         if said is not None:
             return self._digest(said)
@@ -134,12 +136,51 @@ class Registry:
         except RegistryError as error:
             raise RegistryError(f"{self._name(digest)}: {error}") from error
 
+    def check(self, digest: str) -> None:
+        """Make sure that the registry has a digest, for this machine's platform.
+
+        Raises:
+            AbsentError: the registry does not have it, and shows what is under the tag.
+            RegistryError, ConfigurationError: as `digest`; whether the registry has it is unknown.
+        """
+        ends_at = self._ends_at()
+        try:
+            _, body = self._read(digest, ends_at)
+        except AbsentError:
+            self._prove_readable()
+            raise
+        try:
+            config = config_of(body)
+            if config is None:
+                here = bool(children_of(body, self._architecture))
+            else:
+                here = runs_on(self._blob(config, ends_at), self._architecture)
+        except RegistryError as error:
+            raise RegistryError(f"{self._name(digest)}: {error}") from error
+        if not here:
+            raise AbsentError(f"{self._name(digest)} has no image for linux/{self._architecture}")
+
+    def _prove_readable(self) -> None:
+        """A private repository may look as if nothing were in it."""
+        try:
+            self.digest()
+        except AbsentError as error:
+            raise RegistryError(
+                f"registry {self._place.host} shows nothing of {self._place.name}, not even the tag {self._tag}"
+            ) from error
+
+    def _blob(self, digest: str, ends_at: float) -> bytes:
+        answer = self._asked("GET", f"blobs/{digest}", ends_at)
+        if answer.status != HTTPStatus.OK or not matches(answer.body, digest):
+            raise RegistryError(f"its configuration cannot be read ({answer.status})")
+        return answer.body
+
     def _ends_at(self) -> float:
         return time.monotonic() + self._patience.look_seconds
 
     def _read(self, reference: str, ends_at: float) -> tuple[str, bytes]:
         """A manifest and its digest, which is made of what really came."""
-        answer = self._asked("GET", reference, ends_at)
+        answer = self._asked("GET", f"manifests/{reference}", ends_at)
         if answer.status != HTTPStatus.OK:
             raise self._failure(answer, reference)
         said = answer.header("Docker-Content-Digest")
@@ -148,9 +189,9 @@ class Registry:
             raise RegistryError(f"{self._name(reference)}: its content has not the digest {named}")
         return named or digest_of(answer.body), answer.body
 
-    def _asked(self, method: str, reference: str, ends_at: float) -> Answer:
+    def _asked(self, method: str, path: str, ends_at: float) -> Answer:
         """The answer, let in where that is wanted; at most once anew."""
-        url = f"{self._place.url}/v2/{self._place.name}/manifests/{reference}"
+        url = f"{self._place.url}/v2/{self._place.name}/{path}"
         answer = self._followed(method, url, ends_at)
         if answer.status == HTTPStatus.FORBIDDEN and self._access.header:
             # It may be of credentials that were changed since, though not every registry says so by 401.
@@ -202,7 +243,8 @@ class Registry:
         after = retry_after_seconds(answer.header("Retry-After"), self._wall_clock())
         match answer.status:
             case HTTPStatus.NOT_FOUND:
-                return RegistryError(f"{self._name(reference)} is not there: check name and tag")
+                kind = "digest" if is_digest(reference) else "tag"
+                return AbsentError(f"{self._name(reference)} is not there: check name and {kind}")
             case HTTPStatus.TOO_MANY_REQUESTS:
                 return RegistryError(f"registry {self._place.host} is asked too often (429)", after)
             case _:

@@ -11,3 +11,7 @@ class RegistryError(TemporaryError):
     def __init__(self, message: str, after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.after_seconds = after_seconds
+
+
+class AbsentError(RegistryError):
+    """The registry does not have what it was asked for, or has it for other platforms only."""

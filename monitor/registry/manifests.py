@@ -58,13 +58,48 @@ def children_of(body: bytes, own_architecture: str) -> frozenset[str]:
     Raises:
         RegistryError: it is no manifest.
     """
+    return frozenset(_own_digests(_manifest_of(body).get("manifests"), own_architecture))
+
+
+def config_of(body: bytes) -> str | None:
+    """Return the digest of an image's configuration; `None` where the manifest is an index.
+
+    Raises:
+        RegistryError: it is no manifest, or names no configuration.
+    """
+    manifest = _manifest_of(body)
+    if "manifests" in manifest:
+        return None
+    config = manifest["config"]
+    digest = config.get("digest") if isinstance(config, dict) else None
+    if not isinstance(digest, str) or not is_digest(digest):
+        raise RegistryError("its manifest names no configuration")
+    return digest
+
+
+def runs_on(config: bytes, own_architecture: str) -> bool:
+    """Return whether an image with this configuration runs on Linux on this architecture.
+
+    Raises:
+        RegistryError: it is no configuration of an image.
+    """
+    try:
+        found = json_value(config)
+    except ValueError as error:
+        raise RegistryError("its configuration is no JSON") from error
+    if not isinstance(found, dict) or "architecture" not in found:
+        raise RegistryError("its configuration does not tell its platform")
+    return (found.get("os"), found["architecture"]) == ("linux", own_architecture)
+
+
+def _manifest_of(body: bytes) -> Mapping[str, Any]:
     try:
         manifest = json_value(body)
     except ValueError as error:
         raise RegistryError("its manifest is no JSON") from error
     if not isinstance(manifest, dict) or not ({"manifests", "config"} & manifest.keys()):
         raise RegistryError("its manifest is neither that of an image nor an index")
-    return frozenset(_own_digests(manifest.get("manifests"), own_architecture))
+    return manifest
 
 
 def _own_digests(children: object, own_architecture: str) -> Iterator[str]:
