@@ -58,6 +58,7 @@ def test_a_tester_pins_bootstraps_records_and_goes_on_with_the_next_build(
     assert [each["run"] for each in tester.history()] == [2, 1]
     assert tester.history()[1] == ended
     until(lambda: not check_pods(tester), 60, "no check pod is left", tester.told)
+    assert tester.check_pods_started() == 2, "one for each digest, whoever looked when its pod was recreated"
 
 
 def check_result_metrics(tester: DeployedTester, ended: dict[str, Any]) -> None:

@@ -110,6 +110,21 @@ def test_a_pod_that_it_may_not_recreate_is_named_and_loses_nothing(deploy: Deplo
     assert tester.history() == [ended]
 
 
+def test_a_rerun_of_what_the_registry_does_not_have_is_refused(deploy: Deploy) -> None:
+    """It is asked as the sidecar asks it, and nothing is cleared."""
+    tester = deploy(repository=SIMULATED)
+    ended = tester.await_end(1)
+    pinned, repository = tester.image(), tester.image().partition("@")[0]
+    absent = f"{repository}@sha256:{'f' * 64}"
+    with pytest.raises(AssertionError) as refused:
+        tester.monitor("rerun", "--data-dir=/data", absent)
+    assert f"{absent} is not there: check name and digest; no run was requested" in str(refused.value)
+    assert tester.history() == [ended]
+
+    assert f"{pinned} is bootstrapped again" in tester.monitor("rerun", "--data-dir=/data", pinned)
+    assert tester.await_end(2)["outcome"] == "succeeded"
+
+
 def test_check_names_what_lacks_to_it(deploy: Deploy) -> None:
     verb, resource = "get", "persistentvolumeclaims"
     tester = deploy(repository=SIMULATED, change=without(verb, resource))

@@ -47,6 +47,18 @@ class DeployedTester:
         messages = (str(each["message"]) for each in json.loads(text)["items"])
         return [each for each in messages if about in each]
 
+    def check_pods_started(self) -> int:
+        """How many check pods the kubelet has started, by the Events about them."""
+        text = self.bed.run(
+            "get",
+            "events",
+            f"--namespace={self.namespace}",
+            "--field-selector=reason=Started",
+            "--output=json",
+        )
+        about = [each["involvedObject"] for each in json.loads(text)["items"]]
+        return len({each["uid"] for each in about if each["name"] == f"{self.tester.name}-version-check"})
+
     def monitor(self, *arguments: str) -> str:
         """What a command of the monitor prints in its pod."""
         return self.bed.run(
