@@ -112,12 +112,12 @@ class Pod:
         """What the monitor that was started last has said."""
         return (self.folder / "log").read_text(encoding="utf-8")
 
-    def scrape(self, path: str = "/metrics") -> None:
-        """Ask it as Prometheus does."""
+    def scrape(self, path: str = "/metrics") -> bytes:
+        """Ask it as Prometheus does; the body as it came."""
         address = f"http://127.0.0.1:{self.web_port}{path}"
         request = urllib.request.Request(address, headers={"Accept-Encoding": "gzip"})
         with urllib.request.urlopen(request, timeout=_SCRAPE_SECONDS) as answer:
-            answer.read()
+            return bytes(answer.read())
 
     def in_pod(self) -> list[str]:
         """What a command is put behind, to run where the ServiceAccount is; its process stays the same."""
