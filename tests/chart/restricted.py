@@ -19,6 +19,7 @@ _VOLUMES = frozenset(
         "secret",
     }
 )
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
@@ -34,6 +35,11 @@ def pod_specs(objects: list[JsonObject]) -> Iterator[tuple[str, JsonObject]]:
 def containers(spec: JsonObject) -> list[JsonObject]:
     """All containers of a pod, in the order in which they start."""
     return [*spec.get("initContainers", ()), *spec["containers"]]
+
+
+def patience_seconds(probe: JsonObject) -> float:
+    """Return how long a container may refuse a probe before the kubelet acts, by Kubernetes' own defaults."""
+    return float(probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3))
 
 
 def problems(spec: JsonObject) -> list[str]:

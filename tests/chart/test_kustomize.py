@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chart.helm import KUBERNETES_VERSIONS, PROJECT, JsonObject, kustomized, named
-from chart.restricted import containers, problems
+import yaml
+from chart.helm import CHART, KUBERNETES_VERSIONS, PROJECT, JsonObject, kustomized, named
+from chart.restricted import PROBES, containers, problems
 from chart.schemas import mistake
 
 from monitor.checks.permissions import needed_permissions
@@ -53,6 +54,16 @@ def test_the_monitor_stands_before_the_node(objects: list[JsonObject]) -> None:
     ]
     assert {each["image"] for each in spec["initContainers"]} == {"registry.example/bootstrap-monitor:0.1.0"}
     assert spec["serviceAccountName"] == f"{_NAME}-bootstrap-monitor"
+
+
+def test_the_probes_are_the_charts(objects: list[JsonObject]) -> None:
+    sidecar, *others = containers(_spec(objects))
+    values = yaml.safe_load((CHART / "values.yaml").read_text())["defaults"]["monitor"]
+    asked = {
+        name: {key: value for key, value in sidecar[name].items() if key != "httpGet"} for name in PROBES
+    }
+    assert asked == {name: values[name] for name in PROBES}
+    assert not any(name in each for each in others for name in PROBES)
 
 
 def test_the_monitor_takes_its_flags_and_finds_the_data(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from chart.helm import NAMESPACE, Helm, JsonObject, RefusedError, named, of_kind, written
-from chart.restricted import containers
+from chart.restricted import PROBES, containers, patience_seconds
 
 from monitor.cluster.objects import pod_of
 from monitor.configuration import check_node_data, configuration_of
@@ -104,8 +104,18 @@ def test_containers_start_in_order(
     assert [each["name"] for each in spec["containers"]] == beside
     always = [each["name"] for each in containers(spec) if each.get("restartPolicy") == "Always"]
     assert always == (["bootstrap-monitor"] if native else [])
-    # A sidecar that waits for the node would keep it from being started.
-    assert not any("startupProbe" in each for each in containers(spec))
+    # A startup probe that waits for the node would keep it from being started.
+    assert [each["name"] for each in containers(spec) if "startupProbe" in each] == ["bootstrap-monitor"]
+
+
+def test_a_starved_monitor_is_not_restarted(rendered: list[JsonObject]) -> None:
+    for stateful_set in of_kind(rendered, "StatefulSet"):
+        spec = stateful_set["spec"]["template"]["spec"]
+        (sidecar,) = (each for each in containers(spec) if each["name"] == "bootstrap-monitor")
+        assert sidecar["startupProbe"]["httpGet"]["path"] == "/-/ready"
+        assert patience_seconds(sidecar["startupProbe"]) >= 600
+        assert patience_seconds(sidecar["livenessProbe"]) >= 180
+        assert all(sidecar[each]["timeoutSeconds"] >= 5 for each in PROBES)
 
 
 def test_a_stateful_set_that_is_stuck_can_be_mended(rendered: list[JsonObject]) -> None:

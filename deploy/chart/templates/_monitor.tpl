@@ -167,7 +167,12 @@ seccompProfile:
   ports:
     - name: metrics
       containerPort: {{ int64 $monitor.port }}
-  # Neither waits for the node: that would keep it from being started.
+  # No probe waits for the node: `init` starts after the startup probe, and the node after `init`.
+  startupProbe:
+    httpGet: {path: /-/ready, port: metrics, scheme: {{ $scheme }}}
+    {{- with $monitor.startupProbe }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   readinessProbe:
     httpGet: {path: /-/ready, port: metrics, scheme: {{ $scheme }}}
     {{- with $monitor.readinessProbe }}
