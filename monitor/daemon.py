@@ -25,9 +25,10 @@ CLOCK_JUMP_SECONDS = 2.0
 WATCH_SECONDS = 1.0
 DRAIN_SECONDS = 3.0
 OUTAGE_RETRY_SECONDS = 30.0
-# A job is late once it missed so many of its times, and so long.
+# A job is late once its last end is so many intervals and so long ago.  A tick takes minutes while the API server or
+# the volume does not answer, or the CPU is throttled, and a restart helps against none of them.
 HEARTBEATS_MISSED = 5
-HEARTBEAT_GRACE_SECONDS = 60.0
+HEARTBEAT_GRACE_SECONDS = 600.0
 
 _log = logging.getLogger(__name__)
 
