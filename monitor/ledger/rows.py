@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -42,6 +42,9 @@ _AS_THEY_ARE = (
     *("started_at", "ended_at", "message", "duration_seconds", "wall_seconds"),
     *("disk_usage_bytes", "volume_size_bytes"),
 )
+_RUN_COLUMNS = (*_AS_THEY_ARE, "image", "digests", "versions", "outcome", "reason", "bookkeeping")
+# Runs that have ended stay as they are, and each scrape reads those that are compared and shown.
+_KEPT_RUNS = 96
 _TIMES = ("started_at", "ended_at", "duration_seconds", "wall_seconds")
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -60,7 +63,7 @@ def build_columns(build: Build) -> dict[str, Any]:
     }
 
 
-def build_of(row: sqlite3.Row) -> Build:
+def build_of(row: sqlite3.Row | Mapping[str, Any]) -> Build:
     """The build of a row with those columns."""
     versions = Versions.parse(row["versions"]) if row["versions"] else None
     found = {"image": row["image"], "digests": json_value(row["digests"]), "versions": versions}
@@ -101,6 +104,12 @@ def _run_codec() -> TypeAdapter[Run]:
 
 def run_of(row: sqlite3.Row) -> Run:
     """The run of a row of `runs`."""
+    return _run_of(tuple(row[name] for name in _RUN_COLUMNS))
+
+
+@lru_cache(_KEPT_RUNS)
+def _run_of(values: tuple[Any, ...]) -> Run:
+    row = dict(zip(_RUN_COLUMNS, values, strict=True))
     read = {name: row[name] for name in _AS_THEY_ARE}
     if any(read[name] is not None and moment(read[name]) is None for name in _TIMES):
         raise ValueError(f"run {row['number']} has a time that is none")
