@@ -33,7 +33,7 @@ from monitor.decide.vocabulary import (
 from monitor.decide.wait import decide_wait
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, VolumeFullError
-from monitor.model import Instant, JsonObject, NodeAnswering, NodeDown, Outcome, Policy, Workload
+from monitor.model import Instant, JsonObject, NodeAnswering, NodeDown, Outcome, Phase, Policy, Workload
 from monitor.observe import InitObserver, Seen, WaitObserver
 from monitor.readings import (
     NodeStatus,
@@ -134,7 +134,9 @@ class Tick:
         self._said = ""
 
     def __call__(self) -> None:
-        """Watch, judge, and go on to the next build where it is time."""
+        """Watch, judge, and start the next build when it is due; at rest, skip most ticks."""
+        if self._observer.rests():
+            return
         seen = self._observer.look()
         state = seen.state
         decision = decide_wait(state)
@@ -171,6 +173,7 @@ class Tick:
             self._activity.error("announce")
         for action in decision.actions:
             self._actor.perform(action)
+        self._observer.resting = self._observer.recorded and decision.phase in {Phase.IDLE, Phase.PAUSED}
 
     def _readings(self, seen: Seen, decision: Decision) -> Mapping[str, JsonObject]:
         state, node = seen.state, seen.state.node

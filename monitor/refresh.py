@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from monitor.decide.wait import blocked_for_long
@@ -14,6 +15,7 @@ from monitor.readings import build_reading
 from monitor.volume import Volume
 
 SETTLING_SECONDS = 5.0
+REST_MEASUREMENT_SECONDS = 3600.0
 
 
 class Measurement:
@@ -23,8 +25,12 @@ class Measurement:
         self._volume, self._observer, self._clock = volume, observer, clock
 
     def __call__(self) -> None:
-        """Measure it once; the reading is as old as the beginning of the walk."""
-        self._observer.volume = self._volume.measure(self._clock())
+        """Measure it once; at rest, once an hour.  The reading is as old as the beginning of the walk."""
+        now, volume = self._clock(), self._observer.volume
+        age_seconds = now.boot_seconds - volume.taken.boot_seconds if volume and volume.taken else math.inf
+        if self._observer.resting and age_seconds < REST_MEASUREMENT_SECONDS:
+            return
+        self._observer.volume = self._volume.measure(now)
 
 
 class BuildWatch:

@@ -112,10 +112,10 @@ class TesterSettings(CommonSettings):
     """What to do with a node's data that no ledger knows: keep, or clear:TOKEN with the token of the error."""
 
     health_check_interval: Duration = Duration(10)
-    """How often the node is looked at."""
+    """How often the node is polled; in a pod at rest once a minute."""
 
     disk_check_interval: Duration = Duration(300)
-    """How often the node's data is measured."""
+    """How often the node's data is measured; at rest once an hour."""
 
     holder_timeout: Duration = Duration(300)
     """How long another holder of the volume must be silent before its data may be cleared."""
@@ -325,7 +325,7 @@ class LocalSettings(TesterSettings, WebSettings):
     """Address of page, metrics and API, as [host]:port."""
 
     disk_check_interval: Duration = Duration(30)
-    """How often the node's data is measured."""
+    """How often the node's data is measured; at rest once an hour."""
 
     image_check_interval: Duration = Duration(30)
     """How often the build's file is looked at."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -941,6 +942,27 @@ def test_an_intervention_counts_once_a_pod(ledger: Ledger) -> None:
     assert ledger.intervened(Intervention.PIN_REVERT, NOW.wall, other_than="pod-3") == 2
     assert ledger.intervened_at(Intervention.PIN_REVERT) == NOW.wall + 30
     assert ledger.snapshot(1).interventions == {"pin_revert": 3, "pin": 1}
+
+
+def test_the_version_changes_with_each_write_of_another_process(ledger: Ledger, tmp_path: Path) -> None:
+    before = ledger.version()
+    ledger.beat("pod-1")
+    assert ledger.version() == before
+    with closing(open_existing(tmp_path)) as another:
+        another.ask(RequestKind.PAUSE, "", NOW.wall)
+
+    assert ledger.version() != before
+
+
+def test_a_run_is_decoded_again_only_once_it_has_changed(ledger: Ledger) -> None:
+    """Each scrape reads all runs that are compared and shown."""
+    ended(ledger)
+    (first,), (second,) = ledger.runs(1), ledger.runs(1)
+    ledger.add_digests(first, frozenset({NEW}))
+    (third,) = ledger.runs(1)
+
+    assert second is first
+    assert third.build.digests == {OLD, NEW}
 
 
 def test_the_newest_reading_of_a_name_is_kept(ledger: Ledger) -> None:

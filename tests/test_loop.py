@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,16 +15,10 @@ from builders import NEW, NOW, POLICY, answering, build, workload
 from monitor.act import Actor
 from monitor.activity import Activity
 from monitor.decide.announcements import Announcement
-from monitor.decide.vocabulary import KeepLastWords
+from monitor.decide.vocabulary import BeginClearing, BeginRun, KeepLastWords
 from monitor.decide.wait_state import Standing
-from monitor.errors import (
-    ConfigurationError,
-    MonitorError,
-    NotPermittedError,
-    OutageError,
-    TemporaryError,
-)
-from monitor.ledger import Ledger, open_ledger
+from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
+from monitor.ledger import Ledger, open_existing, open_ledger
 from monitor.ledger.recovery import FILE
 from monitor.loop import Init, Tick
 from monitor.model import (
@@ -42,6 +36,7 @@ from monitor.model import (
     Phase,
     Policy,
     Reason,
+    RequestKind,
     VolumeReading,
     Workload,
 )
@@ -68,6 +63,7 @@ class Machine:
     words: str = ""
     broken: MonitorError | None = None
     mute: MonitorError | None = None
+    polls: int = 0
 
     def workload(self) -> Workload:
         return self.pod
@@ -110,6 +106,7 @@ class Machine:
         return [each.reason for each in self.announced]
 
     def read(self) -> NodeReading:
+        self.polls += 1
         return self.answer
 
     def clock(self) -> Instant:
@@ -295,6 +292,103 @@ def test_a_success_is_recorded_once_and_then_the_next_build_is_run(machine: Mach
     attempt = machine.ledger.attempt()
     assert attempt is not None
     assert attempt.build.same(build(NEW))
+
+
+def at_rest(machine: Machine, folder: Path, policy: Policy = POLICY) -> tuple[Tick, WaitObserver]:
+    """The run of the usual build has succeeded, and nothing was left to do at the last ticks."""
+    begun(machine, folder)
+    tick, observer = tick_of(machine, folder, policy=replace(policy, soak_seconds=20.0))
+    for number in range(10):
+        report = HealthReport(healthy=True, oldest_check=str(number))
+        machine.answer = answering(health=report, metrics=NodeMetrics(process_started_at=NOW.wall))
+        observer.volume = Volume(folder).measure(machine.now)
+        tick()
+        passed(machine, 10)
+    assert (phase(machine.ledger), observer.resting) == (Phase.IDLE, True)
+    machine.polls = 0
+    return tick, observer
+
+
+@pytest.mark.parametrize(
+    ("policy", "polls"),
+    [
+        pytest.param(POLICY, 10, id="once a minute"),
+        pytest.param(
+            replace(POLICY, holder_timeout_seconds=100.0), 30, id="five beats in the holder timeout"
+        ),
+        pytest.param(replace(POLICY, holder_timeout_seconds=0.0), 60, id="local polls at every tick"),
+    ],
+)
+def test_at_rest_the_node_is_polled_seldom(
+    machine: Machine, tmp_path: Path, policy: Policy, polls: int
+) -> None:
+    tick, _ = at_rest(machine, tmp_path, policy)
+    for _ in range(60):
+        tick()
+        passed(machine, 10)
+
+    assert machine.polls == polls
+
+
+def test_at_rest_an_unhealthy_node_is_shown_within_a_minute(machine: Machine, tmp_path: Path) -> None:
+    tick, _ = at_rest(machine, tmp_path)
+    for number in range(6):
+        machine.answer = answering(health=HealthReport(healthy=False, oldest_check=f"later {number}"))
+        tick()
+        passed(machine, 10)
+    shown = machine.ledger.reading("node")
+
+    assert shown is not None
+    assert shown.value["health"] == "unhealthy"
+
+
+def rerun(ledger: Ledger, _: WaitObserver) -> None:
+    """A person asks for another run."""
+    ledger.ask(RequestKind.RERUN, "", NOW.wall)
+
+
+def resume(ledger: Ledger, observer: WaitObserver) -> None:
+    """A person ends a pause, during which a build was found."""
+    ledger.ask(RequestKind.RESUME, "", NOW.wall)
+    observer.newest = Standing(build(NEW))
+
+
+def find(_: Ledger, observer: WaitObserver) -> None:
+    """The rolling tag shows a new build."""
+    observer.newest = Standing(build(NEW))
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        pytest.param(rerun, ["pin aaaa", "recreate, unchanged"], id="rerun"),
+        pytest.param(resume, ["pin bbbb", "recreate"], id="resume"),
+        pytest.param(find, ["pin bbbb", "recreate"], id="a new build"),
+    ],
+)
+def test_at_rest_the_next_tick_takes_up(
+    machine: Machine, tmp_path: Path, event: Callable[[Ledger, WaitObserver], None], told: list[str]
+) -> None:
+    tick, observer = at_rest(machine, tmp_path)
+    with closing(open_existing(tmp_path)) as others:
+        event(others, observer)
+    tick()
+
+    assert machine.told == told
+
+
+def test_at_rest_a_run_that_init_begins_is_watched_from_the_next_tick_on(
+    machine: Machine, tmp_path: Path
+) -> None:
+    tick, _ = at_rest(machine, tmp_path)
+    with closing(open_ledger(tmp_path)) as others:
+        others.record(machine.now, "default", (BeginClearing(workload(build()), ""),))
+        others.record(machine.now, "default", (BeginRun(workload(build())),))
+    for _ in range(3):
+        tick()
+        passed(machine, 10)
+
+    assert machine.polls == 3
 
 
 def test_an_action_that_fails_is_done_by_the_next_tick(machine: Machine, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
 from monitor.model import Build, Instant, NodeReading, Outcome, Policy, Reason, Workload
 from monitor.observe import WaitObserver
-from monitor.refresh import SETTLING_SECONDS, BuildWatch, Measurement
+from monitor.refresh import REST_MEASUREMENT_SECONDS, SETTLING_SECONDS, BuildWatch, Measurement
 from monitor.volume import Volume
 
 
@@ -128,6 +128,28 @@ class TestMeasurement:
             taken.append(observer.volume.taken)
 
         assert taken == [NOW, LATER]
+
+    @pytest.mark.parametrize(
+        ("resting", "seconds", "measured"),
+        [
+            pytest.param(True, REST_MEASUREMENT_SECONDS - 1, False, id="at rest"),
+            pytest.param(True, REST_MEASUREMENT_SECONDS, True, id="at rest for an hour"),
+            pytest.param(False, 1.0, True, id="in a run"),
+        ],
+    )
+    def test_at_rest_it_is_measured_once_an_hour(
+        self, ledger: Ledger, tmp_path: Path, *, resting: bool, seconds: float, measured: bool
+    ) -> None:
+        observer = observer_of(ledger, tmp_path)
+        now = replace(NOW, boot_seconds=NOW.boot_seconds + seconds)
+        times = iter((NOW, now))
+        measure = Measurement(Volume(tmp_path), observer, lambda: next(times))
+        measure()
+        observer.resting = resting
+        measure()
+
+        assert observer.volume is not None
+        assert observer.volume.taken == (now if measured else NOW)
 
 
 @dataclass

@@ -86,6 +86,12 @@ class Ledger:
         with self._lock:
             self._connection.close()
 
+    def version(self) -> int:
+        """Return a number that changes whenever another process writes to the ledger."""
+        with self._reading() as connection:
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+            return int(version)
+
     def last(self) -> Run | None:
         """The newest run that started."""
         found = self._runs("started_at IS NOT NULL", 1)

@@ -37,6 +37,11 @@ from monitor.regression import usual_duration_seconds
 from monitor.time_outs import blocked_by
 from monitor.volume import free_space
 
+# A tester whose node was polled longer than two minutes ago is shown as silent (`texts`).
+REST_SECONDS = 60.0
+_REST_TICKS = 6
+_BEATS_IN_TIME_OUT = 5  # the holder of the volume beats at each poll
+
 
 class NodeReader(Protocol):
     """Reads a node; see `node.NodeClient`."""
@@ -80,14 +85,34 @@ class WaitObserver:
         self._health = HealthFollower()
         self._logs = NodeLogs(data_dir / "avalanchego" / "logs")
         self._previous: Instant | None = None
+        self._rest_seconds = _rest_seconds(policy)
+        self._known: tuple[object, ...] = ()
+        self.resting = False
         self._other: tuple[Holder, float] | None = None
         self._baseline: tuple[tuple[int, int], float | None] | None = None
         self.volume: VolumeReading | None = None
         self.newest: Standing | None = None
         self.recorded = True
 
+    def rests(self) -> bool:
+        """Return whether this tick can be skipped: the last poll is recent, found nothing to do, and nothing changed.
+
+        Other processes (`rerun`, `resume`, `init`) write to the ledger, which ends the rest.
+        """
+        if not self.resting or self._previous is None:
+            return False
+        rested_seconds = self._clock().boot_seconds - self._previous.boot_seconds
+        return rested_seconds < self._rest_seconds and self._rest_key() == self._known
+
+    def _rest_key(self) -> tuple[object, ...]:
+        """Return the state that ends a rest when it changes: the ledger's version and the build under the tag."""
+        standing, settled = self.newest, self._policy.settled_lookups
+        shown = (standing.build, min(standing.lookups, settled)) if standing else None
+        return self._ledger.version(), shown
+
     def look(self) -> Seen:
         """Read everything once."""
+        self.resting, self._known = False, self._rest_key()
         reading = self._node.read()
         now = self._clock()
         # While the volume fails the monitor it fails the node too, whose restarts are followed closely then.
@@ -195,6 +220,17 @@ class WaitObserver:
         if now.boot_seconds - self._other[1] >= self._policy.holder_timeout_seconds:
             return None
         return holder.uid
+
+
+def _rest_seconds(policy: Policy) -> float:
+    """Return how long ticks are skipped at rest; half a tick less, since ticks are not punctual.
+
+    `local` polls at every tick: its holder timeout is 0, and its `init` uses the same connection to the ledger.
+    """
+    longest = min(
+        REST_SECONDS, _REST_TICKS * policy.tick_seconds, policy.holder_timeout_seconds / _BEATS_IN_TIME_OUT
+    )
+    return longest - policy.tick_seconds / 2
 
 
 def _chains(reading: NodeReading, run: Run) -> frozenset[str]:
