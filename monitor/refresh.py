@@ -45,11 +45,15 @@ class BuildWatch:
         clock: Callable[[], Instant],
         pause: Callable[[float], bool],
         settling_seconds: float = SETTLING_SECONDS,
+        tick_soon: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare; `pause` waits for so many seconds, and returns whether it was told to stop."""
+        """Prepare; `pause` waits for so many seconds, and returns whether it was told to stop.
+
+        `tick_soon` is called once a build was found that a tick may take.
+        """
         self._source, self._observer, self._ledger = source, observer, ledger
         self._policy, self._clock = policy, clock
-        self._pause, self._settling_seconds = pause, settling_seconds
+        self._pause, self._settling_seconds, self._tick_soon = pause, settling_seconds, tick_soon
         self._standing: Standing | None = None
         self._first_boot_seconds = 0.0
 
@@ -78,6 +82,7 @@ class BuildWatch:
             self._ledger.add_digests(last, build.digests)
         if not needless and not tested:
             self._settle(standing)
+            self._tick_soon()
 
     def _settle(self, standing: Standing) -> None:
         """Look again soon, so that a new build need not wait for the interval; no pod is started for that."""

@@ -162,6 +162,7 @@ class Watch:
     policy: Policy = POLICY
     now: Instant = LATER
     stops: bool = False
+    ticks: int = 0
 
     def look(self) -> None:
         """Look once."""
@@ -177,7 +178,12 @@ class Watch:
             lambda: self.now,
             self.paused,
             SETTLING_SECONDS,
+            self.tick,
         )
+
+    def tick(self) -> None:
+        """Count the ticks that are asked for."""
+        self.ticks += 1
 
     def paused(self, seconds: float) -> bool:
         """Let time pass."""
@@ -313,6 +319,7 @@ class TestBuildWatch:
 
         assert watch.shown() == (build(found).image if waits else None, LATER.wall)
         assert watch.newest() == build(found)
+        assert watch.ticks == (1 if waits else 0)
 
     @pytest.mark.parametrize(
         ("reason", "waits"),

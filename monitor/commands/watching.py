@@ -85,6 +85,7 @@ def watching(
         clock,
         stopping.wait,
         min(SETTLING_SECONDS, image_check_seconds),
+        tick_soon=lambda: daemon.run_soon("tick"),
     )
     tick = Tick(observer, ledger, actor, policy, measure_soon, activity)
     daemon = Daemon(
