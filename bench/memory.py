@@ -26,6 +26,7 @@ FLAGS = (
     f"--health-check-interval={TICK_SECONDS}s",
     f"--disk-check-interval={5 * TICK_SECONDS}s",
     f"--image-check-interval={10 * TICK_SECONDS}s",
+    f"--holder-timeout={5 * TICK_SECONDS}s",  # so that it polls the node at each tick at rest too
     f"--soak={WARM_UP * TICK_SECONDS / 2}s",
 )
 ASKED = ("/metrics", "/metrics", "/", "/api/v1/status", "/-/healthy")
