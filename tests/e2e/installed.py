@@ -41,6 +41,7 @@ class Tester:
     settings: Mapping[str, Any] = field(default_factory=dict)
     pace: Mapping[str, str] = field(default_factory=lambda: {**QUICK, **QUICK_LOOKS})
     node_resources: Mapping[str, Any] = field(default_factory=dict)
+    monitor_resources: Mapping[str, Any] = field(default_factory=dict)
     volume_mib: int = 0
     has_own_class: bool = True
     native_sidecar: bool = True
@@ -94,6 +95,7 @@ class Tester:
                 "image": {"repository": repository, "tag": tag},
                 # As the bed's registry speaks, whatever cluster it is.
                 "settings": {"registryPlainHttp": True, **self.pace, **self.settings},
+                "resources": dict(self.monitor_resources),
                 "readinessProbe": {"periodSeconds": 2},
             },
             "nativeSidecar": self.native_sidecar,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import slow_clients
 from e2e.conftest import Deploy
-from e2e.tester import NODE, WEB_PORT
+from e2e.tester import MONITOR, NODE, WEB_PORT
 
 SLOW = 200
 SECONDS = 60
@@ -25,7 +25,7 @@ def test_slow_clients_leave_room_for_probes_and_scrapes(deploy: Deploy) -> None:
         repository="avalanchego-simulated", node_environment={"SIMULATE_BOOTSTRAP_SECONDS": "3600"}
     )
     tester.await_run(1)
-    restarts, resident_mib = tester.sidecar_restarts(), tester.sidecar_resident_mib()
+    restarts, resident_mib = tester.restarts(MONITOR), tester.sidecar_resident_mib()
     where = ("exec", f"--namespace={tester.namespace}", tester.tester.pod, f"--container={NODE}")
     answers: list[tuple[bool, bool]] = []
     with ThreadPoolExecutor(1) as pool:
@@ -37,5 +37,5 @@ def test_slow_clients_leave_room_for_probes_and_scrapes(deploy: Deploy) -> None:
     assert connected >= SLOW, "the slow clients were connected"
     assert len(answers) > 1
     assert set(answers) == {(True, True)}, tester.told()
-    assert tester.sidecar_restarts() == restarts, tester.told()
+    assert tester.restarts(MONITOR) == restarts, tester.told()
     assert tester.sidecar_resident_mib() - resident_mib < GROWTH_MIB

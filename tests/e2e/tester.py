@@ -59,6 +59,15 @@ class DeployedTester:
         about = [each["involvedObject"] for each in json.loads(text)["items"]]
         return len({each["uid"] for each in about if each["name"] == f"{self.tester.name}-version-check"})
 
+    def pod_events(self, container: str) -> list[str]:
+        """Return "REASON: MESSAGE" of each Event about a container of its pod."""
+        path = f"spec.initContainers{{{container}}}"
+        text = self.bed.run("get", "events", f"--namespace={self.namespace}", "--output=json")
+        found = (
+            each for each in json.loads(text)["items"] if each["involvedObject"].get("fieldPath") == path
+        )
+        return [f"{each['reason']}: {each['message']}" for each in found]
+
     def monitor(self, *arguments: str) -> str:
         """What a command of the monitor prints in its pod."""
         return self.bed.run(
@@ -235,11 +244,11 @@ class DeployedTester:
         """Whether `/-/healthy` is answered with 200."""
         return self.served("/-/healthy").startswith("healthy")
 
-    def sidecar_restarts(self) -> int:
-        """How often the kubelet restarted the monitor's container."""
+    def restarts(self, container: str) -> int:
+        """Return how often the kubelet restarted a container of its pod."""
         status = (self.pod() or {}).get("status", {})
         states = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
-        return int(next(each["restartCount"] for each in states if each["name"] == MONITOR))
+        return int(next(each["restartCount"] for each in states if each["name"] == container))
 
     def sidecar_resident_mib(self) -> float:
         """Return the resident memory of the monitor's process, which is the first one of its container."""
