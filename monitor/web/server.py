@@ -27,7 +27,7 @@ from monitor.errors import MonitorError
 from monitor.web.site import PROBES, Answer, Site, line
 from monitor.web.tls import Certificate
 
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.5
 _BODY_DISCARDED_BYTES = 65536
 _METHODS = ("GET", "HEAD")
 _ABSOLUTE = re.compile(r"^https?://[^/?]*", re.IGNORECASE)
