@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from functools import cache, lru_cache
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -43,6 +44,7 @@ _AS_THEY_ARE = (
     *("disk_usage_bytes", "volume_size_bytes"),
 )
 _RUN_COLUMNS = (*_AS_THEY_ARE, "image", "digests", "versions", "outcome", "reason", "bookkeeping")
+_run_values = itemgetter(*_RUN_COLUMNS)
 # Runs that have ended stay as they are, and each scrape reads those that are compared and shown.
 _KEPT_RUNS = 96
 _TIMES = ("started_at", "ended_at", "duration_seconds", "wall_seconds")
@@ -104,7 +106,7 @@ def _run_codec() -> TypeAdapter[Run]:
 
 def run_of(row: sqlite3.Row) -> Run:
     """The run of a row of `runs`."""
-    return _run_of(tuple(row[name] for name in _RUN_COLUMNS))
+    return _run_of(_run_values(row))
 
 
 @lru_cache(_KEPT_RUNS)
