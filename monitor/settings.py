@@ -412,10 +412,10 @@ class HistorySettings(ShowSettings):
     """Print the runs that are compared as CSV, oldest first, as Apache Otava takes it."""
 
     export_file: Path | None = Field(default=None, alias="export")
-    """Write all runs that have ended to a file (-: standard output)."""
+    """Write the ended runs to a new SQLite file (-: standard output)."""
 
     import_file: Path | None = Field(default=None, alias="import")
-    """Add the runs of such a file (-: standard input); runs that are there stay as they are."""
+    """Add the runs of such a file (-: standard input); runs in the ledger stay as they are."""
 
 
 def local_testers(environment: Mapping[str, str]) -> Path:

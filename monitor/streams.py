@@ -37,6 +37,19 @@ def set_up_streams() -> None:
         sys.stderr = _of(_Messages, sys.stderr)
 
 
+def write_bytes(content: bytes) -> None:
+    """Write bytes to standard output.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise _lost(error) from error
+
+
 def discard_output() -> None:
     """Drop what is left unwritten, which Python would try to write at its end, with an exit code of its own."""
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
+import tempfile
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from monitor.baseline import Limit, Verdict
 from monitor.decide.init import InitState
+from monitor.decide.vocabulary import AdoptRun, EndRun
 from monitor.decide.wait_state import WaitState
+from monitor.ledger import open_ledger
+from monitor.ledger.archive import exported
 from monitor.model import (
     Attempt,
     AttemptCause,
@@ -15,6 +22,7 @@ from monitor.model import (
     Build,
     Count,
     DataState,
+    Evidence,
     Health,
     HealthyStreak,
     Instant,
@@ -248,3 +256,23 @@ REGRESSIONS = {
     ),
     Measure.BLOCK_TIME: Regression(Verdict.NONE, 7, Limit(0.01, 0.0125, 7)),
 }
+
+
+def history_file() -> bytes:
+    """The content of an exported file with one run, which has a counter and a saved log tail."""
+    with tempfile.TemporaryDirectory() as folder, closing(open_ledger(Path(folder))) as ledger:
+        ledger.record(NOW, "desk", [AdoptRun(workload(build()))])
+        run = ledger.last()
+        assert run is not None
+        ledger.record(NOW, "desk", books=run, counts={("P", "blocks_accepted"): Count(1, 2, 2)})
+        ledger.keep_evidence(run.number, Evidence("its last words", NOW.wall))
+        ledger.record(NOW, "desk", [EndRun(run, Outcome.SUCCEEDED, None, "told", 10.5, 11.5, 2**30, 2**40)])
+        return exported(ledger)[0]
+
+
+def altered(history: bytes, statements: str) -> bytes:
+    """An exported file after SQL."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.deserialize(history)
+        connection.executescript(statements)
+        return connection.serialize()

@@ -23,8 +23,7 @@ from monitor.bounds import NUMBER_MOST, YEAR_10000, bounded, moment
 from monitor.decide.vocabulary import EndRun
 from monitor.json_text import json_object, json_text
 from monitor.ledger import Ledger, open_ledger
-from monitor.ledger.archive import exported, imported
-from monitor.ledger.archive_lines import read
+from monitor.ledger.archive import exported, imported, read
 from monitor.lines import run_lines, status_lines
 from monitor.model import Count, DataState, Outcome
 from monitor.node import NodeClient
@@ -195,10 +194,16 @@ def test_whatever_a_node_counts_is_shown_exported_and_read_back(
         end = EndRun(last, Outcome.FAILED, None, "", last.bookkeeping.active_seconds, 1.0, None)
         ledger.record(machine.now, "default", (end,))
         shown(ledger)
-        history = list(exported(ledger))
-        with tempfile.TemporaryDirectory() as other, closing(open_ledger(Path(other))) as copy:
-            assert imported(copy, read(history, "history"), "history", DataState.ABSENT) == (1, 0)
-            assert list(exported(copy)) == history
+        content, _ = exported(ledger)
+        with (
+            tempfile.TemporaryDirectory() as other,
+            closing(open_ledger(Path(other))) as copy,
+            closing(read(content, "history")) as history,
+        ):
+            assert imported(copy, history, DataState.ABSENT) == (1, 0)
+            assert [(run, copy.counts(run)) for run in copy.runs(-1)] == [
+                (run, ledger.counts(run)) for run in ledger.runs(-1)
+            ]
             shown(copy)
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
-from builders import OLD, REPOSITORY, build
+from builders import OLD, REPOSITORY, altered, build, history_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.cluster.objects import annotated_versions
 from monitor.foreign_text import one_line, printable
 from monitor.json_text import json_text
-from monitor.ledger.archive_lines import ArchivedRun
+from monitor.ledger import archive
 from monitor.model import Build, Versions
 from monitor.platforms.check_manifest import parse_versions
 from monitor.readings import build_reading, read_build
@@ -56,11 +57,9 @@ def the_new_build(text: str) -> Versions | None:
 
 
 def a_history(text: str) -> Versions | None:
-    run = ArchivedRun.model_validate_json(
-        f'{{"run": 1, "image": "{REPOSITORY}@{OLD}", "digests": ["{OLD}"], "versions": {text}, '
-        '"network": "fuji", "syncMode": "full-sync", "testbed": "t", "startedAt": 1, "outcome": "failed"}'
-    )
-    return run.build.versions
+    content = altered(history_file(), f"UPDATE runs SET versions = '{text}'")  # noqa: S608 - no quote in it
+    with closing(archive.read(content, "file")) as history:
+        return history.runs(-1)[0].build.versions
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,21 @@ import errno
 import io
 import os
 import socket
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from builders import NEW, NOW, OLD, build, workload
+from builders import NEW, NOW, OLD, altered, build, workload
 
 from monitor.commands.show import run_history
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.flags import parse
 from monitor.ledger import open_ledger, open_read_only
+from monitor.ledger.archive import read
 from monitor.model import Count, Outcome, Reason, SyncMode, Versions
 from monitor.settings import HistorySettings
 
@@ -111,7 +114,7 @@ def test_csv_keeps_runs_apart_that_skipped_the_state_sync(
 def test_a_file_takes_the_history_to_another_folder(
     filled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file, new = tmp_path / "history.jsonl", tmp_path / "new"
+    file, new = tmp_path / "history.sqlite3", tmp_path / "new"
     new.mkdir()
     codes = (
         history(filled, f"--export={file}"),
@@ -125,30 +128,35 @@ def test_a_file_takes_the_history_to_another_folder(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
-        f"4 runs that have ended, to {file}; history --import takes them into another",
-        "4 runs added, 0 were there already",
-        "0 runs added, 4 were there already",
+        f"exported 4 ended runs to {file}; history --import reads them",
+        "imported 4 runs; 0 were in the ledger already",
+        "imported 0 runs; 4 were in the ledger already",
     ]
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("history")] == ["history.jsonl"]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("history")] == [
+        "history.sqlite3"
+    ]
 
 
-def test_a_link_stays_and_its_target_is_written(filled: Path, tmp_path: Path) -> None:
-    """With the permissions that it has; what else is there is left alone."""
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    target, link = folder / "history", tmp_path / "link"
-    target.write_text("old")
-    target.chmod(0o640)
-    link.symlink_to(target)
-    others = [folder / "history.new", tmp_path / "link.new"]
-    for other in others:
-        other.write_text("mine")
+def count_in(content: bytes) -> int:
+    """How many runs a file has."""
+    with closing(read(content, "file")) as found:
+        return len(found.runs(-1))
 
-    assert history(filled, f"--export={link}") == 0
-    assert link.is_symlink()
-    assert (len(target.read_text().splitlines()), target.stat().st_mode & 0o777) == (5, 0o640)
-    assert [other.read_text() for other in others] == ["mine", "mine"]
-    assert sorted(path.name for path in folder.iterdir()) == ["history", "history.new"]
+
+@pytest.mark.parametrize("kind", ["a file", "a link to one"])
+def test_no_file_is_overwritten(filled: Path, tmp_path: Path, kind: str) -> None:
+    """It may be the only history that is left."""
+    file = tmp_path / "history"
+    file.write_text("mine")
+    if kind == "a link to one":
+        file = tmp_path / "link"
+        file.symlink_to("history")
+
+    with pytest.raises(
+        ConfigurationError, match=rf"/{file.name} exists: give --export the name of a new file"
+    ):
+        history(filled, f"--export={file}")
+    assert (tmp_path / "history").read_text() == "mine"
 
 
 def test_a_link_to_nothing_yet_makes_its_target(filled: Path, tmp_path: Path) -> None:
@@ -156,102 +164,117 @@ def test_a_link_to_nothing_yet_makes_its_target(filled: Path, tmp_path: Path) ->
     link.symlink_to("later")
 
     assert history(filled, f"--export={link}") == 0
-    assert (link.is_symlink(), len((tmp_path / "later").read_text().splitlines())) == (True, 5)
+    assert (link.is_symlink(), count_in((tmp_path / "later").read_bytes())) == (True, 4)
 
 
 def test_a_pipe_is_written_to_and_stays_a_pipe(filled: Path, tmp_path: Path) -> None:
     """As does a device: `/dev/stdout` is a link to either."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    try:
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
         assert history(filled, f"--export={pipe}") == 0
-        read = os.read(reader, 2**16)
-    finally:
-        os.close(reader)
-    assert (pipe.is_fifo(), len(read.splitlines())) == (True, 5)
+        content, _ = reader.communicate()
+    assert (pipe.is_fifo(), count_in(content)) == (True, 4)
 
 
 def test_what_cannot_be_written_to_stays_what_it_is(filled: Path, tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
-        with pytest.raises(MonitorError, match=r"/socket: cannot be written \(No such device or address\)"):
+        with pytest.raises(MonitorError, match=r"/socket cannot be written \(No such device or address\)"):
             history(filled, f"--export={path}")
         assert path.is_socket()
 
 
-def test_a_file_that_cannot_be_written_is_as_it_was(
+def test_a_file_that_cannot_be_written_to_its_end_is_removed(
     filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where that shows at the very end."""
     file = tmp_path / "out" / "history"
     file.parent.mkdir()
-    file.write_text("old")
 
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(MonitorError, match=r"/out/history: cannot be written \(No space left on device\)"):
+    with pytest.raises(MonitorError, match=r"/out/history cannot be written \(No space left on device\)"):
         history(filled, f"--export={file}")
-    assert (file.read_text(), [path.name for path in file.parent.iterdir()]) == ("old", ["history"])
+    assert list(file.parent.iterdir()) == []
+
+
+class Terminal(io.TextIOWrapper):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        """Return that it is one."""
+        return True
+
+
+def test_no_terminal_gets_it(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", Terminal(written))
+
+    with pytest.raises(ConfigurationError, match=r"^--export=- writes a SQLite file, not text: redirect "):
+        history(filled, "--export=-")
+    assert written.getvalue() == b""
 
 
 @pytest.fixture
-def exported(filled: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """What is written to standard output."""
-    assert history(filled, "--export=-") == 0
-    return capsys.readouterr().out
+def exported(filled: Path, tmp_path: Path) -> Path:
+    """The file of that tester."""
+    file = tmp_path / "history.sqlite3"
+    assert history(filled, f"--export={file}") == 0
+    return file
 
 
-def test_it_may_go_through_a_pipe(exported: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(exported))
+def test_it_may_go_through_pipes(filled: Path, tmp_path: Path) -> None:
+    """As `kubectl exec` has it: bytes come out as they are, and go in as they are."""
+    monitor = [sys.executable, "-m", "monitor", "history"]
+    done = subprocess.run([*monitor, f"--data-dir={filled}", "--export=-"], capture_output=True, check=True)
+    subprocess.run([*monitor, f"--data-dir={tmp_path}", "--import=-"], input=done.stdout, check=True)
 
-    assert (len(exported.splitlines()), history(tmp_path, "--import=-")) == (5, 0)
     with closing(open_read_only(tmp_path)) as ledger:
-        assert len(ledger.runs(-1)) == 4
+        assert (count_in(done.stdout), len(ledger.runs(-1))) == (4, 4)
 
 
 def test_data_that_nobody_knows_is_not_taken_for_that_of_an_imported_run(
-    exported: str, tmp_path: Path
+    exported: Path, tmp_path: Path
 ) -> None:
     """The next run would clear it."""
-    file, new = tmp_path / "history.jsonl", tmp_path / "new"
-    file.write_text(exported)
+    new = tmp_path / "new"
     (new / "avalanchego" / "db").mkdir(parents=True)
 
     with pytest.raises(
-        ConfigurationError, match=r"/new/avalanchego holds a node's data that no ledger knows, "
+        ConfigurationError, match=r"/new/avalanchego has a node's data, and no ledger says of which run: "
     ):
-        history(new, f"--import={file}")
+        history(new, f"--import={exported}")
     with closing(open_read_only(new)) as ledger:
         assert ledger.runs(-1) == ()
 
 
-def test_an_open_run_keeps_its_place_beside_its_data(exported: str, tmp_path: Path) -> None:
+def test_an_open_run_keeps_its_place_beside_its_data(exported: Path, tmp_path: Path) -> None:
     """The next start would clear days of progress."""
-    file, new = tmp_path / "history.jsonl", tmp_path / "new"
-    file.write_text(exported.replace('"run": ', '"run": 1'))
+    new = tmp_path / "new"
+    exported.write_bytes(altered(exported.read_bytes(), "UPDATE runs SET number = number + 10"))
     (new / "avalanchego" / "db").mkdir(parents=True)
     long_ago = replace(NOW, wall=NOW.wall - 86400)
     with closing(open_ledger(new)) as ledger:
         ledger.record(long_ago, "desk", [BeginClearing(workload(build()), ""), BeginRun(workload(build()))])
         last = ledger.last()
 
-    with pytest.raises(ConfigurationError, match="newer than all that are here, while run 1 is open: "):
-        history(new, f"--import={file}")
+    with pytest.raises(ConfigurationError, match="has newer runs than this ledger, but run 1 is open: "):
+        history(new, f"--import={exported}")
     with closing(open_read_only(new)) as ledger:
         assert ledger.runs(-1) == (last,)
 
 
-def test_data_of_a_run_that_ended_keeps_its_run(exported: str, filled: Path, tmp_path: Path) -> None:
-    file = tmp_path / "history.jsonl"
-    file.write_text(exported.replace('"run": ', '"run": 1').replace('"startedAt": 10', '"startedAt": 90'))
+def test_data_of_a_run_that_ended_keeps_its_run(exported: Path, filled: Path) -> None:
+    later = "UPDATE runs SET number = number + 10, started_at = started_at + 1000000"
+    exported.write_bytes(altered(exported.read_bytes(), later))
     (filled / "avalanchego" / "db").mkdir(parents=True)
 
-    with pytest.raises(ConfigurationError, match="while a node's data is there: "):
-        history(filled, f"--import={file}")
+    with pytest.raises(ConfigurationError, match="but the volume has a node's data: "):
+        history(filled, f"--import={exported}")
 
 
 @pytest.mark.parametrize(
@@ -272,11 +295,20 @@ def test_one_thing_at_a_time(filled: Path, flags: list[str], error: str) -> None
 @pytest.mark.parametrize(
     ("flags", "error"),
     [
-        (["--import=none.jsonl"], "none.jsonl: cannot be read (No such file or directory)"),
-        (["--import=/dev/null"], "/dev/null: no history of a bootstrap-monitor; history --export writes one"),
-        (["--export=/none/here"], "/none/here: cannot be written (No such file or directory)"),
-        (["--export=."], ". is a folder: name a file in it"),
-        (["--export=/"], "/ is a folder: name a file in it"),
+        (
+            ["--import=none.sqlite3"],
+            "none.sqlite3 cannot be read (No such file or directory): give --import another file",
+        ),
+        (
+            ["--import=/dev/null"],
+            "/dev/null cannot be imported (file is not a database): give --import a file that history --export wrote",
+        ),
+        (
+            ["--export=/none/here"],
+            "/none/here cannot be written (No such file or directory): give --export another file",
+        ),
+        (["--export=."], ". exists: give --export the name of a new file"),
+        (["--export=/"], "/ exists: give --export the name of a new file"),
     ],
     ids=["no file", "an empty one", "no folder", "this folder", "the root"],
 )
@@ -286,22 +318,17 @@ def test_a_file_that_will_not_do_is_one_line(filled: Path, flags: list[str], err
     assert str(caught.value) == error
 
 
-def test_what_is_no_history_makes_no_ledger(tmp_path: Path) -> None:
-    file, new = tmp_path / "history.jsonl", tmp_path / "new"
-    file.write_text("{}\n")
+@pytest.mark.parametrize("content", [b"{}\n", b"\xff\xfe\x00"], ids=["text", "bytes"])
+def test_what_is_no_history_makes_no_ledger(tmp_path: Path, content: bytes) -> None:
+    file, new = tmp_path / "history.sqlite3", tmp_path / "new"
+    file.write_bytes(content)
     new.mkdir()
 
-    with pytest.raises(ConfigurationError, match="no history of a bootstrap-monitor"):
+    with pytest.raises(
+        ConfigurationError, match=r"/history.sqlite3 cannot be imported \(file is not a database\)"
+    ):
         history(new, f"--import={file}")
     assert list(new.iterdir()) == []
-
-
-def test_bytes_that_are_no_text_are_no_history(filled: Path, tmp_path: Path) -> None:
-    file = tmp_path / "bytes"
-    file.write_bytes(b"\xff\xfe\x00")
-
-    with pytest.raises(ConfigurationError, match="no text, so no history"):
-        history(filled, f"--import={file}")
 
 
 @pytest.mark.parametrize("run", ["--run=-1", "--run=0"])

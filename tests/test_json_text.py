@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from builders import altered, history_file
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ from monitor.commands.vantage import monitor_answer
 from monitor.configuration import configuration_of
 from monitor.errors import ConfigurationError, TemporaryError
 from monitor.json_text import MOST_BYTES, json_object, json_objects_in, json_text, json_value
-from monitor.ledger.archive_lines import head_line, read
+from monitor.ledger.archive import read
 from monitor.ledger.details import read_details
 from monitor.model import NodeAnswering, NodeSilent, Versions
 from monitor.node import NodeClient
@@ -221,11 +222,12 @@ def a_line_of_the_nodes_log(_: Path, text: str) -> object:
 
 
 def a_history(_: Path, text: str) -> object:
-    if text:
-        with pytest.raises(ConfigurationError, match="nothing was taken"):
-            read([head_line(), text], "history")
-    with pytest.raises(ConfigurationError, match="no history of a bootstrap-monitor"):
-        read([text], "history")
+    with pytest.raises(ConfigurationError, match="cannot be imported"):
+        read(text.encode(), "history")
+    assert "'" not in text
+    change = f"UPDATE runs SET bookkeeping = '{text}'"  # noqa: S608 - no quote in it
+    with pytest.raises(ConfigurationError, match=r"cannot be imported \(a row is damaged: "):
+        read(altered(history_file(), change), "history")
     return None
 
 

@@ -1,14 +1,11 @@
-"""`history` for other programs: CSV of the runs that are compared, and a file by which it outlives its volume."""
+"""`history` for other programs: CSV of the runs that are compared, and a SQLite file that outlives the volume."""
 
 from __future__ import annotations
 
 import csv
 import os
-import secrets
-import shutil
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -16,10 +13,10 @@ from typing import TextIO
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.foreign_text import printable
 from monitor.ledger import Ledger, open_ledger
-from monitor.ledger.archive import exported, imported
-from monitor.ledger.archive_lines import read
+from monitor.ledger.archive import exported, imported, read
 from monitor.model import DataState, SyncMode
 from monitor.regression import Success, comparable
+from monitor.streams import write_bytes
 from monitor.volume import Volume
 
 STANDARD = Path("-")
@@ -38,83 +35,63 @@ def write_csv(ledger: Ledger, file: TextIO) -> None:
 
 
 def export_history(ledger: Ledger, path: Path) -> int:
-    """Write the history to a file in one step, or to standard output; how many runs.
+    """Write the history to a new file, to a pipe or to standard output; return the number of runs.
 
     Raises:
-        ConfigurationError: it is a folder.
+        ConfigurationError: the file exists, or standard output is a terminal.
         MonitorError: it cannot be written.
     """
-    lines = list(exported(ledger))
-    content = "".join(f"{line}\n" for line in lines)
+    if path == STANDARD and sys.stdout.isatty():
+        raise ConfigurationError(
+            "--export=- writes a SQLite file, not text: redirect standard output to a file"
+        )
+    if path.is_file() or path.is_dir():
+        raise ConfigurationError(f"{path} exists: give --export the name of a new file")
+    content, runs = exported(ledger)
     if path == STANDARD:
-        sys.stdout.write(content)
-    elif path.is_dir():
-        raise ConfigurationError(f"{path} is a folder: name a file in it")
-    else:
-        try:
-            _write(path, content)
-        except OSError as error:
-            raise MonitorError(f"{path}: cannot be written ({error.strerror})") from error
-    return len(lines) - 1
-
-
-def _write(path: Path, content: str) -> None:
-    """Write to what a path leads to: a pipe or a device stays what it is."""
-    if path.exists() and not path.is_file():
-        path.write_text(content, encoding="utf-8")
-    else:
-        _replace(Path(os.path.realpath(path)), content)
-
-
-def _replace(path: Path, content: str) -> None:
-    """Write a file so that at any moment it is whole, the old or the new one."""
-    aside = path.with_name(f".bootstrap-monitor-{secrets.token_hex(8)}")
+        write_bytes(content)
+        return runs
     try:
-        with aside.open("x", encoding="utf-8") as file:
-            if path.exists():
-                shutil.copymode(path, aside)
+        with path.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+            if path.is_file():  # a pipe has nothing to sync
+                os.fsync(file.fileno())
+    except OSError as error:
+        if path.is_file():
+            path.resolve().unlink()
+        raise MonitorError(
+            f"{path} cannot be written ({error.strerror}): give --export another file"
+        ) from error
+    return runs
 
 
 def import_history(data_dir: Path, path: Path) -> tuple[int, int]:
-    """Add what a file has to the ledger of a folder, which is made if need be: runs added, and runs that were there.
+    """Add the runs of a file to the ledger of a folder, and make the ledger if there is none.
+
+    Returns:
+        How many runs were added, and how many were skipped because the ledger has them.
 
     Raises:
-        ConfigurationError: it is no such file, there is a node's data of which nobody knows whose it is, or it would
-            take the place of the run that is under way.
+        ConfigurationError: the file is not a history, the folder has a node's data without a ledger, or the runs
+            do not go with those of the ledger.
     """
     where = "standard input" if path == STANDARD else str(path)
-    with _opened(path) as lines:
-        runs = read(lines, where)  # first, so that a mistake in them makes no ledger
-    with closing(open_ledger(data_dir)) as ledger:
+    try:
+        content = sys.stdin.buffer.read() if path == STANDARD else path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{where} cannot be read ({error.strerror}): give --import another file"
+        ) from error
+    # The file is checked first, so that a wrong one makes no ledger.
+    with closing(read(content, where)) as history, closing(open_ledger(data_dir)) as ledger:
         node_data = Volume(data_dir).node_data()
         if not ledger.known() and node_data.state is DataState.PRESENT:
             raise ConfigurationError(
-                f"{node_data.path} holds a node's data that no ledger knows, and would be taken for that of a run "
-                "that is imported: start the tester first, which says what to do with it"
+                f"{node_data.path} has a node's data, and no ledger says of which run: start the tester first; its "
+                "error says what to do with the data"
             )
-        return imported(ledger, runs, where, node_data.state)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Iterable[str]]:
-    """The lines of a file, or of standard input."""
-    if path == STANDARD:
-        yield sys.stdin
-        return
-    try:
-        with path.open(encoding="utf-8") as file:
-            yield file
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path}: no text, so no history") from error
+        return imported(ledger, history, node_data.state)
 
 
 def _row(success: Success) -> tuple[object, ...]:

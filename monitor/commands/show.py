@@ -85,9 +85,7 @@ def _export(ledger: Ledger, path: Path) -> int:
 
     count = export_history(ledger, path)
     where = "standard output" if path == STANDARD else path
-    print(
-        f"{count} runs that have ended, to {where}; history --import takes them into another", file=sys.stderr
-    )
+    print(f"exported {count} ended runs to {where}; history --import reads them", file=sys.stderr)
     return 0
 
 
@@ -95,7 +93,7 @@ def _import(settings: HistorySettings, path: Path) -> int:
     from monitor.commands.history_files import import_history  # noqa: PLC0415 - for those who ask for it
 
     added, known = import_history(folder_of(settings), path)
-    print(f"{added} runs added, {known} were there already", file=sys.stderr)
+    print(f"imported {added} runs; {known} were in the ledger already", file=sys.stderr)
     return 0
 
 

@@ -130,9 +130,7 @@ def insert_run(connection: sqlite3.Connection, run: Run, clearing_at: float | No
         "message": run.message,
         "bookkeeping": rows.books_text(run.bookkeeping),
     }
-    names = ", ".join(columns)
-    marks = ", ".join(f":{name}" for name in columns)
-    connection.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", columns)  # noqa: S608 - literals only
+    rows.insert(connection, "runs", columns)
 
 
 def run_of_workload(workload: Workload, testbed: str) -> Run:

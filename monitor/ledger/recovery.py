@@ -14,7 +14,7 @@ from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import rows, schema
 from monitor.ledger.details import FILE_NAME, read_details, recovered_run
 from monitor.ledger.records import insert_run
-from monitor.ledger.store import BUSY_SECONDS, Ledger, temporary, translated
+from monitor.ledger.store import Ledger, connected, temporary, translated
 from monitor.model import Workload
 
 FILE = "bootstrap-monitor.sqlite3"
@@ -59,7 +59,6 @@ def open_read_only(data_dir: Path) -> Ledger:
     path = _found(data_dir)
     with translated(path):
         connection = _existing(path)
-        connection.row_factory, connection.text_factory = sqlite3.Row, bytes.decode
         connection.execute("PRAGMA query_only = ON")
         schema.check(connection, str(path))
     return Ledger(connection, path)
@@ -112,8 +111,7 @@ def set_aside(path: Path, wall: float) -> None:
 
 
 def _opened(path: Path) -> Ledger:
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    ledger = Ledger(_prepared(connection, path), path)
+    ledger = Ledger(_prepared(connected(path), path), path)
     ledger.refresh_details(decided=True)
     return ledger
 
@@ -127,23 +125,16 @@ def _found(data_dir: Path) -> Path:
 
 def _existing(path: Path) -> sqlite3.Connection:
     """A connection to a file that is there; none is made."""
-    return sqlite3.connect(
-        f"file:{quote(str(path))}?mode=rw",
-        uri=True,
-        timeout=BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-    )
+    return connected(f"file:{quote(str(path))}?mode=rw")
 
 
 def _prepared(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
     """The connection, ready to write; closed where it cannot be."""
     try:
-        connection.row_factory, connection.text_factory = sqlite3.Row, bytes.decode
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("PRAGMA synchronous = EXTRA")
         schema.prepare(connection, str(path))
-        _check_whole(connection)
+        check_whole(connection)
         rows.check(connection)
         _check_writable(path)
     except BaseException:
@@ -152,11 +143,16 @@ def _prepared(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check_whole(connection: sqlite3.Connection) -> None:
+def check_whole(connection: sqlite3.Connection) -> None:
+    """Check the structure of an open file.
+
+    Raises:
+        sqlite3.DatabaseError: the file is damaged.
+    """
     with closing(connection.execute("PRAGMA quick_check(1)")) as checked:
         (verdict,) = checked.fetchone()
     if verdict != "ok":
-        broken = sqlite3.DatabaseError(verdict)
+        broken = sqlite3.DatabaseError(" ".join(verdict.split()))
         broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise broken
 

@@ -56,6 +56,12 @@ def digests_text(digests: Iterable[str]) -> str:
     return json_text(sorted(digests))
 
 
+def insert(connection: sqlite3.Connection, table: str, columns: Mapping[str, Any]) -> None:
+    """Insert a row; `columns` maps names of the schema to values."""
+    names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", columns)  # noqa: S608 - names of the schema
+
+
 def build_columns(build: Build) -> dict[str, Any]:
     """A build as the columns `image`, `digests` and `versions`."""
     return {
@@ -128,7 +134,9 @@ def _run_of(values: tuple[Any, ...]) -> Run:
 
 def count_of(row: sqlite3.Row) -> Count:
     """The counter of a row of `counts`."""
-    return Count(*(min(float(row[name]), SUM_MOST) for name in ("before", "last", "maximum")))
+    for name in ("chain", "signal"):
+        _text(row[name])
+    return Count(*(min(max(float(row[name]), 0.0), SUM_MOST) for name in ("before", "last", "maximum")))
 
 
 def reading_of(row: sqlite3.Row) -> Reading:

@@ -35,7 +35,7 @@ from monitor.regression import COMPARED_MOST, Success
 from monitor.view import Snapshot
 
 # A holder of the file is gone within milliseconds; SIGTERM must not wait for it longer than it may take itself.
-BUSY_SECONDS = 3.0
+_BUSY_SECONDS = 3.0
 _FULL = (sqlite3.SQLITE_FULL,)
 _ALIKE = "network = ? AND sync_mode = ?"
 PENDING_ATTEMPT = """
@@ -243,6 +243,18 @@ class Ledger:
             found = connection.execute(f"{_SUCCESS} ORDER BY number", (Outcome.SUCCEEDED,)).fetchall()
             return tuple(rows.success_of(row) for row in found)
 
+    def copy(self) -> sqlite3.Connection:
+        """Return a copy in memory of the ledger at one moment, even while another process writes to it."""
+        with self._reading() as connection:
+            connection.execute("BEGIN")
+            try:
+                connection.execute("SELECT 1 FROM runs").fetchone()  # `backup` would wait for a lock forever
+                copy = connected(":memory:")
+                connection.backup(copy)
+            finally:
+                connection.execute("ROLLBACK")
+        return copy
+
     def requested(self) -> Build | None:
         """The build that a person asked to run again, and that has not begun: one named, else the last run's."""
         with self._reading() as connection:
@@ -445,6 +457,19 @@ class Ledger:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+def connected(database: Path | str) -> sqlite3.Connection:
+    """Return a connection to a path, to what a URI names, or to `:memory:`."""
+    connection = sqlite3.connect(
+        database,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=isinstance(database, str),
+    )
+    connection.row_factory, connection.text_factory = sqlite3.Row, bytes.decode
+    return connection
 
 
 def _tested_now(configuration: Reading | None, newest: Run | None) -> tuple[str, str]:
