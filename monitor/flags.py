@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from argparse import Action, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentError, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from types import NoneType, UnionType
 from typing import Literal, TypeVar, Union, get_args, get_origin
@@ -22,21 +23,10 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError
 
+from monitor import settings
 from monitor.durations import Duration
 from monitor.errors import ConfigurationError
-from monitor.settings import (
-    ENVIRONMENT_PREFIX,
-    CheckSettings,
-    DemoSettings,
-    HistorySettings,
-    InitSettings,
-    LocalSettings,
-    MarkBaselineSettings,
-    RequestSettings,
-    RerunSettings,
-    StatusSettings,
-    WaitSettings,
-)
+from monitor.settings import ENVIRONMENT_PREFIX, LocalSettings
 
 # What Kubernetes injects for a Service whose name begins with `bootstrap-monitor`.
 _SERVICE_VARIABLE = re.compile(r".*SERVICE_(HOST|PORT(_.+)?)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?")
@@ -64,23 +54,50 @@ def parse(
     """
     _refuse_unknown(environment)
     try:
-        with_name = type(
+        with_sources = type(
             kind.__name__,
             (kind,),
             {
                 "__doc__": kind.__doc__,
-                "model_config": {**kind.model_config, "cli_prog_name": f"bootstrap-monitor {command}"},
                 "settings_customise_sources": classmethod(_from_flags_and(environment)),
             },
         )
-        source: CliSettingsSource[_Settings] = CliSettingsSource(with_name, formatter_class=_HelpFormatter)
-        return CliApp.run(with_name, cli_args=list(arguments), cli_settings_source=source)
-    except SettingsError as error:
-        raise ConfigurationError(
-            f"{_plain(str(error), kind, arguments)}; see bootstrap-monitor {command} --help"
-        ) from error
+        source: CliSettingsSource[_Settings] = CliSettingsSource(
+            with_sources,
+            cli_prog_name=f"bootstrap-monitor {command}",
+            formatter_class=_HelpFormatter,
+            parse_args_method=partial(_namespace, kind, command),
+        )
+        return CliApp.run(with_sources, cli_args=list(arguments), cli_settings_source=source)
     except ValidationError as error:
         raise ConfigurationError("; ".join(_mistake(each, kind) for each in error.errors())) from error
+
+
+def _namespace(
+    kind: type[BaseSettings], command: str, parser: ArgumentParser, arguments: Sequence[str]
+) -> Namespace:
+    """Return what the arguments say.
+
+    Raises:
+        ConfigurationError: an argument is unknown or missing, or lacks its value.
+    """
+    parser.exit_on_error = False
+    try:
+        namespace, unknown = parser.parse_known_args(arguments)
+    except (ArgumentError, SettingsError) as error:
+        flag = getattr(error, "argument_name", None)
+        if flag is None:
+            problem = _missing(kind, arguments)
+        elif flag in arguments:
+            words = _choices(kind, flag)
+            problem = f"{flag} needs a value" + (f": one of {', '.join(words)}" if words else "")
+        else:
+            problem = str(error)
+    else:
+        if not unknown:
+            return namespace
+        problem = _unknown(unknown, kind)
+    raise ConfigurationError(f"{problem}; see bootstrap-monitor {command} --help")
 
 
 def _from_flags_and(environment: Mapping[str, str]) -> Callable[..., tuple[PydanticBaseSettingsSource, ...]]:
@@ -113,18 +130,9 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
 
 
 def _names() -> set[str]:
-    kinds: tuple[type[BaseSettings], ...] = (
-        InitSettings,
-        WaitSettings,
-        CheckSettings,
-        LocalSettings,
-        DemoSettings,
-        StatusSettings,
-        RequestSettings,
-        RerunSettings,
-        MarkBaselineSettings,
-        HistorySettings,
-    )
+    kinds = [
+        kind for kind in vars(settings).values() if isinstance(kind, type) and issubclass(kind, BaseSettings)
+    ]
     return {name for kind in kinds for name in _given_names(kind)}
 
 
@@ -132,27 +140,20 @@ def _given_names(kind: type[BaseSettings]) -> set[str]:
     return {field.alias or name for name, field in kind.model_fields.items()}
 
 
-def _plain(text: str, kind: type[BaseSettings], arguments: Sequence[str]) -> str:
-    """What argparse found wrong, in the words of this program."""
-    text = text.removeprefix("error parsing CLI: ")
-    if unknown := re.search(r"unrecognized arguments: (--[^\s=]+)", text):
-        return _unknown_flag(unknown[1], kind)
-    if more := re.fullmatch(r"unrecognized arguments: (.+)", text, re.DOTALL):
-        return f"{more[1].split()[0]!r} is not expected here"
-    if empty := re.fullmatch(r"argument --(\S+): expected one argument", text):
-        words = _choices(kind, empty[1].replace("-", "_"))
-        return f"--{empty[1]} needs a value" + (f": one of {', '.join(words)}" if words else "")
-    if missing := re.fullmatch(r"the following arguments are required: (\S+)", text):
-        for flag, word in pairwise(arguments):  # one that forgot its value has taken the word for it
-            words = _choices(kind, flag.removeprefix("--").replace("-", "_"))
-            if words and word not in words:
-                return f"{flag} needs a value, one of {', '.join(words)}, and {word!r} is none"
-        told = kind.model_fields[missing[1].lower().replace("-", "_")].description or ""
-        return f"{missing[1]} is missing: {told[:1].lower()}{told[1:].rstrip('.')}"
-    return text
+def _missing(kind: type[BaseSettings], arguments: Sequence[str]) -> str:
+    for flag, word in pairwise(arguments):  # a flag without its value has taken the missing argument for it
+        words = _choices(kind, flag)
+        if words and word not in words:
+            return f"{flag} needs a value, one of {', '.join(words)}, and {word!r} is none"
+    name = next(name for name in _positionals(kind) if kind.model_fields[name].is_required())
+    told = kind.model_fields[name].description or ""
+    return f"{name.upper()} is missing: {told[:1].lower()}{told[1:].rstrip('.')}"
 
 
-def _unknown_flag(given: str, kind: type[BaseSettings]) -> str:
+def _unknown(words: Sequence[str], kind: type[BaseSettings]) -> str:
+    given = next((word.partition("=")[0] for word in words if word.startswith("--")), "")
+    if not given:
+        return f"{words[0].partition(chr(10))[0]!r} is not expected here"
     flags = ["--" + name.replace("_", "-") for name in _given_names(kind) - _positionals(kind)]
     close = difflib.get_close_matches(given, flags, 1)
     hint = f" (did you mean {close[0]}?)" if close else ""
@@ -161,8 +162,9 @@ def _unknown_flag(given: str, kind: type[BaseSettings]) -> str:
     return f"{given} is no flag{hint}"
 
 
-def _choices(kind: type[BaseSettings], name: str) -> tuple[str, ...]:
-    """The words that a setting may be; none where it may be something else as well."""
+def _choices(kind: type[BaseSettings], flag: str) -> tuple[str, ...]:
+    """Return the words that a flag may be; none where it may be something else as well."""
+    name = flag.removeprefix("--").replace("-", "_")
     found = (field.annotation for key, field in kind.model_fields.items() if name in {key, field.alias})
     annotation = next(found, None)
     members = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)

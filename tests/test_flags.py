@@ -92,6 +92,24 @@ COMMANDS: dict[type[BaseSettings], str] = {
             id="a word too many",
         ),
         pytest.param(
+            InitSettings,
+            [*IN_POD, "more", "--sok=1m"],
+            "--sok is no flag (did you mean --soak?); see bootstrap-monitor init --help",
+            id="a typo behind a word too many",
+        ),
+        pytest.param(
+            StatusSettings,
+            ["--data-dir=/data", "--json=5"],
+            "argument --json/--no-json: ignored explicit argument '5'; see bootstrap-monitor status --help",
+            id="a value for a switch",
+        ),
+        pytest.param(
+            StatusSettings,
+            [""],
+            "'' is not expected here; see bootstrap-monitor status --help",
+            id="an empty word",
+        ),
+        pytest.param(
             LocalSettings,
             [],
             "BUILD is missing: the node's executable; of --compare OLD NEW, the newer one; "
