@@ -116,20 +116,7 @@ def _write_due(connection: sqlite3.Connection, due: Sequence[DueAnnouncement]) -
 
 def insert_run(connection: sqlite3.Connection, run: Run, clearing_at: float | None) -> None:
     """Write a run that was not there."""
-    columns = rows.build_columns(run.build) | {
-        "number": run.number or None,
-        "network": run.network,
-        "sync_mode": run.sync_mode,
-        "testbed": run.testbed,
-        "settings_digest": run.settings_digest,
-        "recovered": run.recovered,
-        "clearing_at": clearing_at,
-        "started_at": run.started_at,
-        "outcome": run.outcome,
-        "reason": run.reason,
-        "message": run.message,
-        "bookkeeping": rows.books_text(run.bookkeeping),
-    }
+    columns = rows.run_columns(run) | {"number": run.number or None, "clearing_at": clearing_at}
     rows.insert(connection, "runs", columns)
 
 

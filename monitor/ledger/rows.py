@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from enum import StrEnum
 from functools import cache, lru_cache
 from operator import itemgetter
@@ -38,12 +38,10 @@ SAME_BUILD = (
 )
 """Whether the build of a row has one of the digests in a list that is JSON."""
 
-_AS_THEY_ARE = (
-    *("number", "network", "sync_mode", "testbed", "settings_digest", "settings_changed", "recovered"),
-    *("started_at", "ended_at", "message", "duration_seconds", "wall_seconds"),
-    *("disk_usage_bytes", "volume_size_bytes"),
+_RUN_COLUMNS = (
+    *(field.name for field in fields(Run) if field.name != "build"),
+    *("image", "digests", "versions"),
 )
-_RUN_COLUMNS = (*_AS_THEY_ARE, "image", "digests", "versions", "outcome", "reason", "bookkeeping")
 _run_values = itemgetter(*_RUN_COLUMNS)
 # Runs that have ended stay as they are, and each scrape reads those that are compared and shown.
 _KEPT_RUNS = 96
@@ -118,11 +116,10 @@ def run_of(row: sqlite3.Row) -> Run:
 @lru_cache(_KEPT_RUNS)
 def _run_of(values: tuple[Any, ...]) -> Run:
     row = dict(zip(_RUN_COLUMNS, values, strict=True))
-    read = {name: row[name] for name in _AS_THEY_ARE}
-    if any(read[name] is not None and moment(read[name]) is None for name in _TIMES):
+    if any(row[name] is not None and moment(row[name]) is None for name in _TIMES):
         raise ValueError(f"run {row['number']} has a time that is none")
     return _run_codec().validate_python(
-        read
+        row
         | {
             "build": build_of(row),
             "outcome": _word(row["outcome"], Outcome, Outcome.SUPERSEDED),
@@ -130,6 +127,12 @@ def _run_of(values: tuple[Any, ...]) -> Run:
             "bookkeeping": books_of(row["bookkeeping"]),
         }
     )
+
+
+def run_columns(run: Run) -> dict[str, Any]:
+    """Return a run as columns of `runs`."""
+    values = {field.name: getattr(run, field.name) for field in fields(run) if field.name != "build"}
+    return values | build_columns(run.build) | {"bookkeeping": books_text(run.bookkeeping)}
 
 
 def count_of(row: sqlite3.Row) -> Count:

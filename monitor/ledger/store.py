@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from monitor.decide.announcements import Announcement, DueAnnouncement
 from monitor.decide.vocabulary import Intervention, Record
@@ -61,6 +62,8 @@ _BUILDS = (
 _COMPARED = " AND network = ? AND sync_mode = ? AND testbed = ? AND number >= ? ORDER BY number DESC LIMIT ?"
 _NUMBERS = range(-(2**63), 2**63)  # of SQLite
 _ALL_RUNS = -(2**62)  # runs that were imported before those that were there are numbered downwards
+
+_Value = TypeVar("_Value")
 
 
 class VolumeFullError(TemporaryError):
@@ -157,41 +160,29 @@ class Ledger:
 
     def attempt(self) -> Attempt | None:
         """The attempt that was recorded and whose run has not started."""
-        with self._reading() as connection:
-            row = connection.execute(PENDING_ATTEMPT).fetchone()
-            return rows.attempt_of(row) if row else None
+        return self._first(rows.attempt_of, PENDING_ATTEMPT)
 
     def intervened(self, kind: Intervention, since: float, other_than: str = "") -> int:
         """For how many workloads, other than one, an intervention was recorded since then."""
-        with self._reading() as connection:
-            (count,) = connection.execute(
-                "SELECT COUNT(DISTINCT uid) FROM interventions WHERE kind = ? AND made_at >= ? AND uid <> ?",
-                (kind, since, other_than),
-            ).fetchone()
-        return int(count)
+        query = "SELECT COUNT(DISTINCT uid) FROM interventions WHERE kind = ? AND made_at >= ? AND uid <> ?"
+        return self._first(lambda row: int(row[0]), query, kind, since, other_than) or 0
 
     def pinned_before(self, uid: str) -> str:
         """The image that the workload before this one ran pinned to; empty where it came unpinned too."""
-        with self._reading() as connection:
-            row = connection.execute(
-                "SELECT kind, image FROM interventions WHERE kind IN (?, ?) AND uid <> ? ORDER BY id DESC LIMIT 1",
-                (Intervention.PIN, Intervention.PIN_REVERT, uid),
-            ).fetchone()
-        return str(row["image"]) if row is not None and row["kind"] == Intervention.PIN else ""
+        query = (
+            "SELECT kind, image FROM interventions WHERE kind IN (?, ?) AND uid <> ? ORDER BY id DESC LIMIT 1"
+        )
+        row = self._first(tuple, query, Intervention.PIN, Intervention.PIN_REVERT, uid)
+        return str(row[1]) if row and row[0] == Intervention.PIN else ""
 
     def intervened_at(self, kind: Intervention) -> float | None:
         """When an intervention was recorded last."""
-        with self._reading() as connection:
-            (when,) = connection.execute(
-                "SELECT MAX(made_at) FROM interventions WHERE kind = ?", (kind,)
-            ).fetchone()
-        return None if when is None else float(when)
+        query = "SELECT made_at FROM interventions WHERE kind = ? ORDER BY made_at DESC LIMIT 1"
+        return self._first(lambda row: float(row[0]), query, kind)
 
     def holder(self) -> Holder | None:
         """Who has the volume."""
-        with self._reading() as connection:
-            row = connection.execute("SELECT uid, beat FROM holder").fetchone()
-            return rows.holder_of(row) if row else None
+        return self._first(rows.holder_of, "SELECT uid, beat FROM holder")
 
     def beat(self, uid: str) -> None:
         """Take the volume, or show that this workload still has it."""
@@ -212,21 +203,14 @@ class Ledger:
 
     def paused(self) -> bool:
         """Whether a person stopped new builds from being taken."""
-        with self._reading() as connection:
-            row = connection.execute(
-                "SELECT kind FROM requests WHERE kind IN (?, ?) ORDER BY id DESC LIMIT 1",
-                (RequestKind.PAUSE, RequestKind.RESUME),
-            ).fetchone()
-        return row is not None and row["kind"] == RequestKind.PAUSE
+        query = "SELECT kind FROM requests WHERE kind IN (?, ?) ORDER BY id DESC LIMIT 1"
+        newest = self._first(lambda row: row["kind"], query, RequestKind.PAUSE, RequestKind.RESUME)
+        return bool(newest == RequestKind.PAUSE)
 
     def baseline_begins(self) -> int:
         """The first run that baselines are made of, as a person marked it; 0: all runs are."""
-        with self._reading() as connection:
-            row = connection.execute(
-                "SELECT argument FROM requests WHERE kind = ? ORDER BY id DESC LIMIT 1",
-                (RequestKind.MARK_BASELINE,),
-            ).fetchone()
-            return rows.baseline_of(row) if row is not None else 0
+        query = "SELECT argument FROM requests WHERE kind = ? ORDER BY id DESC LIMIT 1"
+        return self._first(rows.baseline_of, query, RequestKind.MARK_BASELINE) or 0
 
     def successes(self, like: Run) -> tuple[Success, ...]:
         """The runs that a run may be compared with, oldest first: of its network, mode and testbed."""
@@ -257,15 +241,12 @@ class Ledger:
 
     def requested(self) -> Build | None:
         """The build that a person asked to run again, and that has not begun: one named, else the last run's."""
-        with self._reading() as connection:
-            row = connection.execute(
-                "SELECT argument FROM requests WHERE kind = ? AND done_at IS NULL ORDER BY id DESC LIMIT 1",
-                (RequestKind.RERUN,),
-            ).fetchone()
-        if row is None:
+        query = "SELECT argument FROM requests WHERE kind = ? AND done_at IS NULL ORDER BY id DESC LIMIT 1"
+        image = self._first(lambda row: row["argument"], query, RequestKind.RERUN)
+        if image is None:
             return None
-        last, image = self.last(), row["argument"]
         if not image:
+            last = self.last()
             return last.build if last else None
         digest = ImageReference.parse(image).digest
         named = Build(image, frozenset({digest} if digest else ()))
@@ -290,11 +271,8 @@ class Ledger:
 
     def evidence(self, run: int) -> Evidence | None:
         """What was kept of a run's failure."""
-        with self._reading() as connection:
-            row = connection.execute(
-                "SELECT text, taken_at FROM evidence WHERE run = ? ORDER BY id DESC LIMIT 1", (run,)
-            ).fetchone()
-            return rows.evidence_of(row) if row else None
+        query = "SELECT text, taken_at FROM evidence WHERE run = ? ORDER BY id DESC LIMIT 1"
+        return self._first(rows.evidence_of, query, run)
 
     def reading(self, name: str) -> Reading | None:
         """What was read last under that name."""
@@ -439,6 +417,12 @@ class Ledger:
                 (*values, most),
             ).fetchall()
             return tuple(rows.run_of(row) for row in found)
+
+    def _first(self, decode: Callable[[sqlite3.Row], _Value], query: str, *values: object) -> _Value | None:
+        """Return the first row of a query, decoded; `None` if it has none."""
+        with self._reading() as connection:
+            row = connection.execute(query, values).fetchone()
+            return decode(row) if row is not None else None
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
