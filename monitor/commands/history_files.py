@@ -19,7 +19,7 @@ from monitor.regression import Success, comparable
 from monitor.streams import write_bytes
 from monitor.volume import Volume
 
-STANDARD = Path("-")
+_STANDARD = Path("-")
 # Apache Otava keeps series apart by the column `branch`; it takes any number of attributes and metrics.
 COLUMNS = (
     *("time", "branch", "run", "version", "commit", "image"),
@@ -41,14 +41,14 @@ def export_history(ledger: Ledger, path: Path) -> int:
         ConfigurationError: the file exists, or standard output is a terminal.
         MonitorError: it cannot be written.
     """
-    if path == STANDARD and sys.stdout.isatty():
+    if path == _STANDARD and sys.stdout.isatty():
         raise ConfigurationError(
             "--export=- writes a SQLite file, not text: redirect standard output to a file"
         )
     if path.is_file() or path.is_dir():
         raise ConfigurationError(f"{path} exists: give --export the name of a new file")
     content, runs = exported(ledger)
-    if path == STANDARD:
+    if path == _STANDARD:
         write_bytes(content)
         return runs
     try:
@@ -76,9 +76,9 @@ def import_history(data_dir: Path, path: Path) -> tuple[int, int]:
         ConfigurationError: the file is not a history, the folder has a node's data without a ledger, or the runs
             do not go with those of the ledger.
     """
-    where = "standard input" if path == STANDARD else str(path)
+    where = "standard input" if path == _STANDARD else str(path)
     try:
-        content = sys.stdin.buffer.read() if path == STANDARD else path.read_bytes()
+        content = sys.stdin.buffer.read() if path == _STANDARD else path.read_bytes()
     except OSError as error:
         raise ConfigurationError(
             f"{where} cannot be read ({error.strerror}): give --import another file"

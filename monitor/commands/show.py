@@ -35,20 +35,13 @@ def run_status(settings: StatusSettings) -> int:
 
 
 def run_history(settings: HistorySettings) -> int:
-    """Print the runs, newest first; or write them for another program, or take those of another ledger."""
+    """Print the runs, newest first; or write them for another program, or import those of another ledger."""
     _refuse_two_ways(settings)
-    if settings.import_file is not None:
-        return _import(settings, settings.import_file)
+    if settings.csv_output or settings.export_file is not None or settings.import_file is not None:
+        return _exchange(settings)
     ledger = open_read_only(folder_of(settings))
     if settings.run is not None:
         return _show_run(ledger, settings.run, as_json=settings.json_output)
-    if settings.csv_output:
-        from monitor.commands.history_files import write_csv  # noqa: PLC0415 - for those who ask for it
-
-        write_csv(ledger, sys.stdout)
-        return 0
-    if settings.export_file is not None:
-        return _export(ledger, settings.export_file)
     runs = ledger.runs(HISTORY_SHOWN)
     if settings.json_output:
         print(json_text([run_json(run) for run in runs], indent=2))
@@ -80,20 +73,19 @@ def _refuse_two_ways(settings: HistorySettings) -> None:
     raise ConfigurationError(f"{' and '.join(given)} do not go together: give one of them")
 
 
-def _export(ledger: Ledger, path: Path) -> int:
-    from monitor.commands.history_files import STANDARD, export_history  # noqa: PLC0415 - for those who ask for it
+def _exchange(settings: HistorySettings) -> int:
+    # Only these flags need it.
+    from monitor.commands.history_files import export_history, import_history, write_csv  # noqa: PLC0415
 
-    count = export_history(ledger, path)
-    where = "standard output" if path == STANDARD else path
-    print(f"exported {count} ended runs to {where}; history --import reads them", file=sys.stderr)
-    return 0
-
-
-def _import(settings: HistorySettings, path: Path) -> int:
-    from monitor.commands.history_files import import_history  # noqa: PLC0415 - for those who ask for it
-
-    added, known = import_history(folder_of(settings), path)
-    print(f"imported {added} runs; {known} were in the ledger already", file=sys.stderr)
+    folder = folder_of(settings)
+    if settings.import_file is not None:
+        added, known = import_history(folder, settings.import_file)
+        print(f"imported {added} runs; {known} were in the ledger already", file=sys.stderr)
+    elif settings.export_file is not None:
+        count = export_history(open_read_only(folder), settings.export_file)
+        print(f"exported {count} ended runs; history --import reads the file", file=sys.stderr)
+    else:
+        write_csv(open_read_only(folder), sys.stdout)
     return 0
 
 
