@@ -205,7 +205,6 @@ def measured(fleet: int, versions: Sequence[str]) -> list[Cost]:
             lambda: testers.status(ledger),
             lambda: ledger.runs(HISTORY_SHOWN),
             lambda: (True, ()),
-            lambda: True,
         )
         page = generate_latest(registry)
         pages = (page, *(generate_latest(testers.registry_of(usual)),) * (ONE_REGRESSED_OF - 1))

@@ -11,9 +11,15 @@ import pytest
 from builders import NEW, REGRESSIONS, build, ended, full_status, run
 
 from monitor.model import Bookkeeping, Outcome, Reason, Run, SyncMode, Versions
-from monitor.web.chart import chart
+from monitor.view import Status
+from monitor.web.page import page
 
 ZERO = 200.0
+
+
+def chart(status: Status) -> str:
+    """The chart's part of the page."""
+    return "".join(re.findall(r'<figure id="chart">.*?</figure>', page(status), re.DOTALL))
 
 
 @dataclass(frozen=True)

@@ -617,7 +617,7 @@ def test_flags_of_the_call_win_over_those_of_the_sidecar(
 def monitor() -> Iterator[WebServer]:
     """The tester's monitor, as another pod sees it."""
     status = full_status()
-    site = Site(CollectorRegistry(), lambda: status, lambda: (), lambda: (True, ()), lambda: True)
+    site = Site(CollectorRegistry(), lambda: status, lambda: (), lambda: (True, ()))
     server = WebServer(("127.0.0.1", 0), site)
     server.start()
     yield server

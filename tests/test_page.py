@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import re
+import subprocess
+import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import COMMIT, NEW, NOW, OLD, REGRESSIONS, REPOSITORY, build, ended, full_status, run, status
+from jinja2 import nodes
 
+import monitor
+from monitor import texts
 from monitor.model import (
     Bookkeeping,
     ChainActivity,
@@ -27,6 +36,7 @@ from monitor.model import (
 from monitor.readings import NodeStatus, ProgressStatus
 from monitor.regression import SOURCE_URL
 from monitor.view import Status
+from monitor.web.page import TEMPLATES as LOADED
 from monitor.web.page import page
 
 VOID = {"meta", "br", "input", "circle", "path", "line", "rect"}
@@ -443,3 +453,53 @@ def test_nothing_that_is_shown_becomes_markup(*, failed: bool) -> None:
     assert "Chain <script>ale…" in found.text("chains"), "a long name is shortened"
     for part in ("phase", "run", "node", "builds", "chart", "results", "failure-1", "words-1"):
         assert "alert(1)" in found.text(part), part
+
+
+MONITOR = Path(monitor.__file__).parent
+TEMPLATES = sorted((MONITOR / "web" / "templates").iterdir())
+
+
+def test_no_markup_is_written_in_python() -> None:
+    """Jinja2 escapes what a template shows. Nothing escapes what Python puts together."""
+    modules = {path: ast.parse(path.read_text()) for path in MONITOR.rglob("*.py")}
+    written = [
+        f"{path.relative_to(MONITOR)}:{each.lineno}"
+        for path, module in modules.items()
+        for each in ast.walk(module)
+        if isinstance(each, ast.Constant)
+        and isinstance(each.value, str)
+        and re.search(r"</\w|(?<!P)<[a-z]\w*( [\w-]+=|>.*<)", each.value)
+    ]
+    assert written == []
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_a_template_escapes_all_and_uses_only_names_that_exist(path: Path) -> None:
+    """A misspelt name would be found only where a page enters its branch."""
+    text = path.read_text()
+    template = LOADED.parse(text)
+    names = list(template.find_all(nodes.Name))
+    own = {each.name for each in names if each.ctx != "load"} | {
+        *(each.name for each in template.find_all(nodes.Macro)),
+        *(str(name) for each in template.find_all(nodes.FromImport) for name in each.names),
+    }
+    given = {"status", "evidence", "part", "loop", *LOADED.globals}
+    attributes = [each for each in template.find_all(nodes.Getattr) if isinstance(each.node, nodes.Name)]
+
+    assert not re.search(r"\|\s*safe|autoescape|Markup", text)
+    assert {each.name for each in names} <= own | given
+    assert {each.attr for each in attributes if vars(each.node)["name"] == "texts"} <= set(vars(texts))
+
+
+def test_a_monitor_whose_page_nobody_opened_has_not_loaded_jinja2() -> None:
+    program = "import sys, monitor.cli, monitor.commands.pod, monitor.commands.watching; print('jinja2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"
+
+
+def test_what_the_page_reads_is_part_of_the_package() -> None:
+    settings = tomllib.loads((MONITOR.parent / "pyproject.toml").read_text())
+    patterns = settings["tool"]["setuptools"]["package-data"]["monitor.web"]
+    web = MONITOR / "web"
+    read = {path for path in web.rglob("*") if path.suffix in {".css", ".html", ".js"}}
+    assert read == {path for pattern in patterns for path in web.glob(pattern)}

@@ -105,7 +105,6 @@ def watching(
         shown,
         Bounded(lambda: ledger.runs(HISTORY_SHOWN)),
         daemon.healthy,
-        lambda: True,
         Bounded(ledger.evidence) if web.web_evidence else None,
     )
     server = WebServer(web.listen, site, Certificate(*web.tls) if web.tls else None)

@@ -1,8 +1,7 @@
 """The page, the metrics, the probes and the API, over HTTP: read-only.
 
-`site` says what is answered, `server` how it gets to the client, `page` what a person sees: the figures of now from
-`tiles` and `present`, the runs that ended from `chart` and `past`, all written with `elements`. `last_good` bounds the
-time that a read of the ledger takes.
+`site` says what is answered, `server` how it gets to the client, `page` what a person sees: `templates/` has its
+HTML, `tiles` and `chart` compute the figures. `last_good` bounds the time that a read of the ledger takes.
 """
 
 from monitor.web.last_good import Bounded, LastGood

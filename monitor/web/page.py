@@ -1,26 +1,38 @@
-"""The status page: whole as it comes from the server, kept current by a script where scripts may run."""
+"""The status page: whole as it comes from the server, kept current by a script where scripts may run.
+
+This module imports Jinja2, so `site` imports it at the first request: an `init` and a sidecar whose page nobody opens
+do without it.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 
-from monitor.model import Evidence
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from monitor import texts
+from monitor.durations import duration_text
+from monitor.foreign_text import printable
+from monitor.model import Evidence, Outcome, Phase
+from monitor.regression import COMMIT, SOURCE_URL, compare_link
 from monitor.view import Status
-from monitor.web import past, present
-from monitor.web.chart import chart
-from monitor.web.elements import text, time
-from monitor.web.tiles import tiles
+from monitor.web.chart import chart_of
+from monitor.web.tiles import bar_of, tiles_of
 
 _log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 5
 RELOAD_SECONDS = 30  # without scripts: it closes what is open
-_LINKS = ("/metrics", "/api/v1/status", "/api/v1/history", "/-/healthy", "/-/ready")
-_STYLE, _SCRIPT = ((files("monitor.web") / name).read_text() for name in ("page.css", "page.js"))
+EVIDENCE_CHARACTERS = 8192
+_STYLE, _SCRIPT = (
+    Markup((files("monitor.web") / name).read_text())  # noqa: S704 - of the package itself
+    for name in ("page.css", "page.js")
+)
 
 
 def _hash(content: str) -> str:
@@ -35,62 +47,51 @@ CONTENT_SECURITY_POLICY = (
 
 
 def page(status: Status, evidence: Mapping[int, Evidence] | None = None) -> str:
-    """The status as a page of HTML, with the evidence of its failed runs (`None`: it is not to be served)."""
-    name = text(status.tester or "bootstrap-monitor")
-    about = " · ".join(filter(None, (status.network, status.sync_mode, f"testbed {status.testbed or '?'}")))
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<noscript><meta http-equiv="refresh" content="{RELOAD_SECONDS}"></noscript>
-<title>{name}: {text(status.phase or present.NOT_STARTED)}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<header>
-<div><h1>{name}</h1><p class="quiet">{text(about)}</p></div>
-<p class="quiet" id="as-of" data-part>As of {time(status.at)}</p>
-</header>
-<main>
-<p id="lost" role="alert" hidden>bootstrap-monitor does not answer: all of this is as old as the time above.</p>
-<div id="phase" role="status" data-part>{_made(present.phase, status)}</div>
-<div id="tiles" data-part>{_made(tiles, status)}</div>
-{_section("chains", "Progress by chain", _made(present.chains, status))}
-<div class="columns">
-{_section("run", "Run", _made(present.run, status))}
-{_section("node", "Node", _made(present.node, status))}
-{_section("volume", "Volume", _made(present.volume, status))}
-{_section("builds", "New builds", _made(present.builds, status))}
-{_section("compared", "Compared with the runs before", _made(present.compared, status))}
-</div>
-{_section("runs", "Newest runs", _made(chart, status) + _made(past.results, status))}
-{_section("failures", "Failures", _made(lambda shown: past.failures(shown, evidence), status))}
-</main>
-<footer>
-<label hidden><input type="checkbox" id="live" checked> refresh every {REFRESH_SECONDS} s</label>
-<noscript>Reloads every {RELOAD_SECONDS} s.</noscript>
-<ul>{"".join(f'<li><a href="{link}">{link}</a></li>' for link in _LINKS)}</ul>
-</footer>
-<script data-seconds="{REFRESH_SECONDS}">{_SCRIPT}</script>
-</body>
-</html>
-"""
+    """Return the status as HTML, with the evidence of its failed runs (`None`: it is not to be served)."""
+    return _html("page", status=status, part=lambda name: _part(name, status, evidence)) + "\n"
 
 
-def _made(make: Callable[[Status], str], status: Status) -> str:
-    """Return a part of the page; one that cannot be made costs no other."""
+def _part(name: str, status: Status, evidence: Mapping[int, Evidence] | None) -> Markup:
+    """Return a part of the page; one that cannot be made costs no other part."""
     try:
-        return make(status)
-    except Exception:  # noqa: BLE001 - it is logged, and the rest of the page does not hang on it
+        return _html(name, status=status, evidence=evidence)
+    except Exception:  # noqa: BLE001 - it is logged, and the rest of the page does not depend on it
         _log.exception("a part of the status page cannot be made")
-        return '<p class="warn">This part cannot be shown; the log of bootstrap-monitor says why.</p>'
+        return _html("failed")
 
 
-def _section(name: str, title: str, html: str) -> str:
-    """A part of the page that is refreshed by itself."""
-    return (
-        f'<section aria-labelledby="{name}-title"><h2 id="{name}-title">{title}</h2>'
-        f'<div id="{name}" data-part>{html}</div></section>'
-    )
+def _html(template: str, **values: object) -> Markup:
+    return Markup(TEMPLATES.get_template(f"{template}.html").render(values))  # noqa: S704 - Jinja2 escaped it
+
+
+def _percent(share: float, digits: int = 2) -> str:
+    return f"{share:.{digits}%}"
+
+
+TEMPLATES = Environment(
+    loader=PackageLoader("monitor.web"),
+    autoescape=True,  # a text may come from a node, an image or a cluster
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+TEMPLATES.filters |= {"percent": _percent, "tested_text": texts.tested_text}
+TEMPLATES.globals |= {
+    "COMMIT": COMMIT,
+    "EVIDENCE_CHARACTERS": EVIDENCE_CHARACTERS,
+    "Outcome": Outcome,
+    "Phase": Phase,
+    "REFRESH_SECONDS": REFRESH_SECONDS,
+    "RELOAD_SECONDS": RELOAD_SECONDS,
+    "SCRIPT": _SCRIPT,
+    "SOURCE_URL": SOURCE_URL,
+    "STYLE": _STYLE,
+    "bar_of": bar_of,
+    "chart_of": chart_of,
+    "compare_link": compare_link,
+    "duration_text": duration_text,
+    "printable": printable,
+    "texts": texts,
+    "tiles_of": tiles_of,
+}

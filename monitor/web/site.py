@@ -20,7 +20,6 @@ from monitor.errors import MonitorError, TemporaryError
 from monitor.json_text import json_text
 from monitor.model import Evidence, Outcome, Run
 from monitor.view import Status
-from monitor.web.page import CONTENT_SECURITY_POLICY, page
 
 PROBES = "/-/"
 _TEXT = "text/plain; charset=utf-8"
@@ -49,15 +48,14 @@ def line(status: HTTPStatus, text: str, **headers: str) -> Answer:
 class Site:
     """Where the answers come from.
 
-    `healthy` tells whether the process still does its work, with a line for each part of it; `ready` whether
-    it can answer at all.  `evidence` is what is kept of a failed run; `None` where that is not to be served.
+    `healthy` returns whether every task of the process runs on time, with a line for each. `evidence` returns the
+    evidence of a failed run; `None`: it is not to be served.
     """
 
     registry: CollectorRegistry
     load: Callable[[], Status]
     history: Callable[[], Sequence[Run]]
     healthy: Callable[[], tuple[bool, Sequence[str]]]
-    ready: Callable[[], bool]
     evidence: Callable[[int], Evidence | None] | None = None
 
     def answer(self, target: str, headers: Message) -> Answer:
@@ -78,7 +76,7 @@ class Site:
             "/": self._page,
             "/metrics": lambda: self._metrics(query, headers),
             f"{PROBES}healthy": self._health,
-            f"{PROBES}ready": self._readiness,
+            f"{PROBES}ready": lambda: line(HTTPStatus.OK, "ready"),
             "/api/v1/status": lambda: _json(status_json(self.load())),
             "/api/v1/history": lambda: _json([run_json(run) for run in self.history()]),
         }
@@ -87,6 +85,9 @@ class Site:
         return answers[path]()
 
     def _page(self) -> Answer:
+        # Jinja2 takes memory that a tester whose page nobody opens does not need.
+        from monitor.web.page import CONTENT_SECURITY_POLICY, page  # noqa: PLC0415
+
         status = self.load()
         html = page(status, self._kept(status)).encode(errors="replace")
         policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
@@ -107,11 +108,8 @@ class Site:
     def _health(self) -> Answer:
         healthy, lines = self.healthy()
         verdict = "healthy" if healthy else "not healthy: a task is late"
-        return line(_ok_if(healthy), "\n".join((verdict, *lines)))
-
-    def _readiness(self) -> Answer:
-        ready = self.ready()
-        return line(_ok_if(ready), "ready" if ready else "not ready")
+        code = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
+        return line(code, "\n".join((verdict, *lines)))
 
     def _metrics(self, query: str, headers: Message) -> Answer:
         try:
@@ -128,10 +126,6 @@ class Site:
 def _wanted(header: str) -> str:
     """Return an `Accept…` header without the forms of weight zero, which prometheus-client would choose too."""
     return ",".join(each for each in header.split(",") if not _WEIGHT_ZERO.search(each))
-
-
-def _ok_if(good: bool) -> HTTPStatus:  # noqa: FBT001 - the flag itself
-    return HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def _json(value: object) -> Answer:

@@ -1,102 +1,128 @@
-"""The figures that matter most, at the top of the page."""
+"""The most important figures, at the top of the page: what they say, and in which tone."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from monitor.durations import duration_text
 from monitor.model import Health, Phase
 from monitor.regression import Measure, Regression
 from monitor.texts import active_seconds, regression_sentence, size_text
 from monitor.view import Status
-from monitor.web.elements import UNKNOWN, bar, length, size, text, time
 
-
-def tiles(status: Status) -> str:
-    """The figures that matter most."""
-    shown = "".join(
-        f'<div class="tile"><dt>{term}</dt><dd class="value {tone}">{value}</dd>'
-        + "".join(f"<dd>{html}</dd>" for html in details if html)
-        + "</div>"
-        for term, tone, value, details in (_elapsed(status), _end(status), _disk(status), _health(status))
-    )
-    return f'<dl class="tiles">{shown}</dl>'
-
-
+_UNKNOWN = "unknown"
 _HEALTHS = {Health.HEALTHY: ("good", "✓"), Health.UNHEALTHY: ("bad", "✗")}
-# It is not up then, and nothing is amiss with that.
+# The node is not up in these phases, and that is not an error.
 _BEFORE_THE_NODE = frozenset({Phase.DISCOVERING, Phase.CLEARING, Phase.STARTING})
-_Tile = tuple[str, str, str, tuple[str, ...]]
 
 
-def _elapsed(status: Status) -> _Tile:
-    """How long the run is active, against what is usual."""
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Parts of a whole, each (class, begin, width), and marks on it, as shares of 1; `label` says it in words."""
+
+    label: str
+    parts: tuple[tuple[str, float, float], ...]
+    marks: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure: its term, value and tone (`good`, `bad` or none), and below it a bar, a Unix time and texts."""
+
+    term: str
+    value: str
+    tone: str = ""
+    bar: Bar | None = None
+    at: float | None = None
+    at_label: str = ""
+    details: tuple[str, ...] = ()
+
+
+def tiles_of(status: Status) -> tuple[Tile, ...]:
+    """Return the tiles in the order in which they are shown."""
+    return _elapsed(status), _end(status), _disk(status), _health(status)
+
+
+def bar_of(label: str, shares: Iterable[tuple[str, float]], marks: Iterable[float] = ()) -> Bar:
+    """Return a bar of parts beside each other, each (class, share of the whole); no part passes the end."""
+    parts, begin = [], 0.0
+    for kind, share in shares:
+        width = min(max(share, 0.0), 1.0 - begin)
+        parts.append((kind, begin, width))
+        begin += width
+    return Bar(label, tuple(parts), tuple(at for at in marks if at <= 1))
+
+
+def _elapsed(status: Status) -> Tile:
+    """Return for how long the run has been active, compared with the baseline."""
     run, judged = status.run, status.regressions.get(Measure.DURATION)
     if run is None or run.started_at is None:
-        return "Active", "", UNKNOWN, ()
+        return Tile("Active", _UNKNOWN)
     seconds = active_seconds(run)
-    term = "Active" if run.open else "Took"
+    term, value = "Active" if run.open else "Took", duration_text(seconds)
     if judged is None or judged.limit is None:
-        return term, "", length(seconds), ("no baseline yet" if judged else "",)
+        return Tile(term, value, details=("no baseline yet",) if judged else ())
     limit = judged.limit
     usual = regression_sentence(Measure.DURATION, Regression(judged.verdict, judged.samples, limit))
     whole = max(seconds, limit.limit * 1.15)
     over = seconds > limit.limit
-    drawn = bar(
+    bar = bar_of(
         f"{duration_text(seconds)}, {usual}",
         [("part bad" if over else "part", seconds / whole)],
         [limit.baseline / whole, limit.limit / whole],
     )
-    return term, "bad" if over else "", length(seconds), (drawn, text(usual))
+    return Tile(term, value, "bad" if over else "", bar, details=(usual,))
 
 
-def _end(status: Status) -> _Tile:
-    """When the run ends or did end."""
+def _end(status: Status) -> Tile:
+    """Return when the run ends or ended."""
     run = status.run
     if run is None or not run.open:
-        ended_at = run.ended_at if run else None
-        since = UNKNOWN if ended_at is None else f"{length(max(0, status.at - ended_at))} ago"
-        return "Ended", "", since, (time(ended_at) if ended_at else "",)
+        if run is None or run.ended_at is None:
+            return Tile("Ended", _UNKNOWN)
+        return Tile("Ended", f"{duration_text(max(0, status.at - run.ended_at))} ago", at=run.ended_at)
     if status.phase is Phase.SOAKING and run.bookkeeping.healthy:
         healthy_at = run.bookkeeping.healthy.since_wall
-        return "Healthy for", "good", length(max(0, status.at - healthy_at)), (f"since {time(healthy_at)}",)
+        value = duration_text(max(0, status.at - healthy_at))
+        return Tile("Healthy for", value, "good", at=healthy_at, at_label="since ")
     chains = status.progress.chains.values() if status.progress else ()
     end_at = max((chain.end_at for chain in chains if chain.end_at is not None), default=None)
     if end_at is None:
-        return "Expected end", "", UNKNOWN, ("the node's log does not say yet",)
-    rest = f"in {length(end_at - status.at)}" if end_at > status.at else "due"
-    return "Expected end", "", rest, (time(end_at), "of this stage, by the node's log")
+        return Tile("Expected end", _UNKNOWN, details=("the node's log does not say yet",))
+    rest = f"in {duration_text(end_at - status.at)}" if end_at > status.at else "due"
+    return Tile("Expected end", rest, at=end_at, details=("of this stage, by the node's log",))
 
 
-def _disk(status: Status) -> _Tile:
+def _disk(status: Status) -> Tile:
+    """Return what the node's data uses of the volume."""
     volume = status.volume
     if volume is None:
-        return "Disk", "", UNKNOWN, ("not measured yet",)
+        return Tile("Disk", _UNKNOWN, details=("not measured yet",))
     used = volume.usage_bytes or 0
     free = f"{size_text(volume.available_bytes)} of {size_text(volume.size_bytes)} free"
     whole = max(1, volume.size_bytes)
     others = volume.size_bytes - volume.available_bytes - used
-    drawn = bar(
+    bar = bar_of(
         f"node's data {size_text(used)}, {free}", [("part", used / whole), ("others", others / whole)]
     )
-    return "Disk", "", size(volume.usage_bytes) or UNKNOWN, (drawn, free)
+    value = _UNKNOWN if volume.usage_bytes is None else size_text(volume.usage_bytes)
+    return Tile("Disk", value, bar=bar, details=(free,))
 
 
-def _health(status: Status) -> _Tile:
-    """The node as it was seen last.  Until it has bootstrapped it is not healthy, and nothing is amiss with that."""
+def _health(status: Status) -> Tile:
+    """Return the node's last reading. A node that has not bootstrapped is not healthy, which is not an error."""
     node, run = status.node, status.run
     if node is None:
-        return "Node", "", UNKNOWN, ("not seen yet",)
-    restarts = run.bookkeeping.node_restarts if run else 0
-    details = (
-        f"{_counted(restarts, 'restart')} in this run",
-        "" if node.peers is None else _counted(node.peers, "peer"),
-    )
-    underway = run is not None and run.open and not node.bootstrapped
+        return Tile("Node", _UNKNOWN, details=("not seen yet",))
+    restarts = _counted(run.bookkeeping.node_restarts if run else 0, "restart")
+    details = (f"{restarts} in this run", *(() if node.peers is None else (_counted(node.peers, "peer"),)))
     if not node.up:
-        return "Node", "" if status.phase in _BEFORE_THE_NODE else "bad", "✗ down", details
-    if node.health is Health.UNHEALTHY and underway:
-        return "Node", "", "not healthy yet", details
+        return Tile("Node", "✗ down", "" if status.phase in _BEFORE_THE_NODE else "bad", details=details)
+    if node.health is Health.UNHEALTHY and run is not None and run.open and not node.bootstrapped:
+        return Tile("Node", "not healthy yet", details=details)
     tone, mark = _HEALTHS.get(node.health, ("", "?"))
-    return "Node", tone, f"{mark} {node.health}", details
+    return Tile("Node", f"{mark} {node.health}", tone, details=details)
 
 
 def _counted(count: int, thing: str) -> str:

@@ -320,7 +320,7 @@ def test_after_an_upgrade_of_the_monitor_the_page_is_loaded_anew(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = Shown().site()
-    site = Upgradable(shown.registry, shown.load, shown.history, shown.healthy, shown.ready)
+    site = Upgradable(shown.registry, shown.load, shown.history, shown.healthy)
     with serving(site) as server:
         browser.open(f"http://{HOST}:{server.port}/")
         browser.run("window.loaded = 'before'")
