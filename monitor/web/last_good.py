@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
+from functools import partial
 from typing import Generic, TypeVar
 
 from monitor.activity import Activity
@@ -49,19 +50,14 @@ class Bounded(Generic[_Value]):
             ) from error
 
     def _run(self, call: Future[_Value], arguments: tuple[Hashable, ...]) -> None:
+        finish: Callable[[], None]
         try:
-            value = self._read(*arguments)
-        except BaseException as error:  # noqa: BLE001 - its callers get it
-            self._forget(arguments)
-            call.set_exception(error)
-        else:
-            self._forget(arguments)
-            call.set_result(value)
-
-    def _forget(self, arguments: tuple[Hashable, ...]) -> None:
-        """End the call before its result is there, so that the next caller reads again."""
+            finish = partial(call.set_result, self._read(*arguments))
+        except BaseException as error:  # noqa: BLE001 - the callers get it
+            finish = partial(call.set_exception, error)
         with self._lock:
-            del self._running[arguments]
+            del self._running[arguments]  # before the result is there, so that the next caller reads again
+        finish()
 
 
 class LastGood(Generic[_Value]):
