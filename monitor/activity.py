@@ -1,72 +1,52 @@
-"""What the running monitor itself did, which no ledger keeps: its tasks, its errors, its looks for builds.
+"""What the running monitor itself did since it started, which no ledger keeps, as values of its own metrics.
 
-The counts begin at 0 with every process, as counters may.  What can be counted is there at 0 before it first
-happens, so that its first time is seen as a rise.
+Whatever can be counted is there at 0 before it first happens, so that Prometheus sees the first time as a rise.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from monitor.errors import MonitorError
 
 IMAGE_CHECK_RESULTS = ("success", "error")
-
-
-@dataclass(frozen=True, slots=True)
-class TaskSuccess:
-    """The last time that a task went well: how long it took, and when it was done."""
-
-    seconds: float
-    wall: float
-
-
-@dataclass(frozen=True, slots=True)
-class Activities:
-    """All of it at one moment: errors by operation, image checks by (source, result), tasks by name."""
-
-    errors: Mapping[str, int]
-    image_checks: Mapping[tuple[str, str], int]
-    tasks: Mapping[str, TaskSuccess]
+IMAGE_CHECKS = "bootstrap_monitor_image_checks_total"  # by source and result
+TASK_LAST_SUCCESS = "bootstrap_monitor_task_last_success_timestamp_seconds"  # by task
+TASK_DURATION = "bootstrap_monitor_task_duration_seconds"  # by task
+ERRORS = "bootstrap_monitor_errors_total"  # by operation
 
 
 class Activity:
-    """Counts; may be called by any thread."""
+    """Values by metric and labels. Any thread may call it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._errors: dict[str, int] = {}
-        self._image_checks: dict[tuple[str, str], int] = {}
-        self._tasks: dict[str, TaskSuccess] = {}
+        self._values: defaultdict[str, dict[tuple[str, ...], float]] = defaultdict(dict)
 
     def expect(self, operation: str) -> None:
-        """Have an operation's errors counted from 0."""
-        with self._lock:
-            self._errors.setdefault(operation, 0)
+        """Count an operation's errors from 0."""
+        self._add(0, ERRORS, operation)
 
     def expect_image_checks(self, source: str) -> None:
-        """Have looks for newer builds of a source counted from 0: so it shows who may be asked."""
-        with self._lock:
-            for each in IMAGE_CHECK_RESULTS:
-                self._image_checks.setdefault((source, each), 0)
+        """Count the lookups of a source from 0, so that the metric shows which sources may be asked."""
+        for each in IMAGE_CHECK_RESULTS:
+            self._add(0, IMAGE_CHECKS, source, each)
 
     def error(self, operation: str) -> None:
-        """An operation failed."""
-        with self._lock:
-            self._errors[operation] = self._errors.get(operation, 0) + 1
+        """Count a failure of an operation."""
+        self._add(1, ERRORS, operation)
 
     def image_check(self, source: str, result: str) -> None:
-        """A newer build was looked for; `result` is one of `IMAGE_CHECK_RESULTS`."""
+        """Count a lookup of a newer build; `result` is one of `IMAGE_CHECK_RESULTS`."""
         self.expect_image_checks(source)
-        with self._lock:
-            self._image_checks[source, result] += 1
+        self._add(1, IMAGE_CHECKS, source, result)
 
     @contextmanager
     def looking(self, source: str) -> Iterator[None]:
-        """Count a look for a newer build by how it ends."""
+        """Count a lookup of a newer build by how it ends."""
         try:
             yield
         except MonitorError:
@@ -75,12 +55,18 @@ class Activity:
         self.image_check(source, "success")
 
     def task_finished(self, task: str, seconds: float, wall: float) -> None:
-        """A task went well: it took so long, and ended at this time."""
+        """Record that a task succeeded: how long it took, and the Unix time of its end."""
+        self.expect(task)
         with self._lock:
-            self._errors.setdefault(task, 0)
-            self._tasks[task] = TaskSuccess(seconds, wall)
+            self._values[TASK_DURATION][(task,)] = seconds
+            self._values[TASK_LAST_SUCCESS][(task,)] = wall
 
-    def so_far(self) -> Activities:
-        """All of it, as of now."""
+    def so_far(self, metric: str) -> Mapping[tuple[str, ...], float]:
+        """Return a copy of a metric's values by their labels."""
         with self._lock:
-            return Activities(dict(self._errors), dict(self._image_checks), dict(self._tasks))
+            return dict(self._values[metric])
+
+    def _add(self, count: int, metric: str, *labels: str) -> None:
+        with self._lock:
+            values = self._values[metric]
+            values[labels] = values.get(labels, 0) + count

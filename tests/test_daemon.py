@@ -22,7 +22,7 @@ from fake_api_server import FakeApiServer, Fault, kubeconfig, serving
 from simulated_builds import PATIENCE_SECONDS, eventually
 from tester_objects import BUILD, add_tester
 
-from monitor.activity import Activity
+from monitor.activity import ERRORS, TASK_DURATION, TASK_LAST_SUCCESS, Activity
 from monitor.daemon import HEARTBEAT_GRACE_SECONDS, HEARTBEATS_MISSED, Daemon, Job
 from monitor.errors import MonitorError, OutageError, TemporaryError
 from monitor.ledger import open_ledger
@@ -151,9 +151,8 @@ class TestJobs:
         with running(Daemon((Job("job", work, 0.02),), activity)):
             eventually(lambda: work.done >= 3, "it runs again and again")
 
-        so_far = activity.so_far()
-        assert so_far.errors == {"job": work.done}
-        assert so_far.tasks == {}
+        assert activity.so_far(ERRORS) == {("job",): work.done}
+        assert activity.so_far(TASK_LAST_SUCCESS) == activity.so_far(TASK_DURATION) == {}
         assert {record.getMessage() for record in caplog.records if record.name == "monitor.daemon"} == {said}
 
     @pytest.mark.parametrize(
@@ -226,7 +225,7 @@ class TestHeartbeats:
             assert lines[0].startswith("tick: late, last done 601 s ago")
             monotonic.set_by = 0.0
             tick.held.set()
-            eventually(lambda: "tick" in activity.so_far().tasks, "a heartbeat")
+            eventually(lambda: ("tick",) in activity.so_far(TASK_LAST_SUCCESS), "a heartbeat")
             assert daemon.healthy()[0]
 
     def test_a_job_that_fails_has_a_heartbeat(self) -> None:
@@ -253,12 +252,11 @@ class TestHeartbeats:
     def test_a_heartbeat_is_kept_with_its_duration_and_its_time(self) -> None:
         activity, before = Activity(), time.time()
         with running(Daemon((Job("tick", free(), HOUR),), activity)):
-            eventually(lambda: "tick" in activity.so_far().tasks, "a heartbeat")
+            eventually(lambda: ("tick",) in activity.so_far(TASK_LAST_SUCCESS), "a heartbeat")
 
-        success = activity.so_far().tasks["tick"]
-        assert before - 1 <= success.wall <= time.time() + 1
-        assert 0 <= success.seconds < PATIENCE_SECONDS
-        assert activity.so_far().errors == {"tick": 0}
+        assert before - 1 <= activity.so_far(TASK_LAST_SUCCESS)["tick",] <= time.time() + 1
+        assert 0 <= activity.so_far(TASK_DURATION)["tick",] < PATIENCE_SECONDS
+        assert activity.so_far(ERRORS) == {("tick",): 0}
 
 
 class TestWallClock:

@@ -15,7 +15,7 @@ from fake_api_server import serving as serving_api
 from fake_registry import NAME, FakeRegistry, child, serving
 from tester_objects import CHECK_POD, D1, D2, VERSIONS, Clock, add_tester, run_check_pod
 
-from monitor.activity import Activity
+from monitor.activity import IMAGE_CHECKS, Activity
 from monitor.cluster import Cluster
 from monitor.commands.pod import look_seconds
 from monitor.decide.vocabulary import BeginClearing, BeginRun
@@ -123,9 +123,9 @@ class Looker:
         self.clock.now += seconds
         return self.discovery.newest()
 
-    def counts(self) -> dict[str, tuple[int, int]]:
+    def counts(self) -> dict[str, tuple[float, float]]:
         """Looks that went well, and that did not, by who was asked."""
-        counted = self.activity.so_far().image_checks
+        counted = self.activity.so_far(IMAGE_CHECKS)
         looks = {name: (counted[name, "success"], counted[name, "error"]) for name, _ in counted}
         return {name: each for name, each in looks.items() if any(each)}
 
@@ -372,10 +372,10 @@ class TestAutoWithoutItsRegistry:
         assert caplog.messages == []
 
     def test_who_may_be_asked_is_counted_from_the_beginning(self) -> None:
-        assert Looker().activity.so_far().image_checks == {
+        assert Looker().activity.so_far(IMAGE_CHECKS) == {
             (source, result): 0 for source in ("registry", "pod") for result in ("success", "error")
         }
-        assert {source for source, _ in Looker("registry").activity.so_far().image_checks} == {"registry"}
+        assert {source for source, _ in Looker("registry").activity.so_far(IMAGE_CHECKS)} == {"registry"}
 
     def test_a_pause_that_it_asks_for_is_kept(self) -> None:
         looker = Looker()
@@ -733,4 +733,4 @@ def test_a_counted_source_counts_what_it_tells() -> None:
     with pytest.raises(TemporaryError):
         counted.newest()
 
-    assert activity.so_far().image_checks == {("file", "success"): 2, ("file", "error"): 1}
+    assert activity.so_far(IMAGE_CHECKS) == {("file", "success"): 2, ("file", "error"): 1}

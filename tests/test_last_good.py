@@ -15,7 +15,7 @@ from local_life import living
 from prometheus_client.parser import text_string_to_metric_families as parsed
 from simulated_builds import eventually, free_port, write_build
 
-from monitor.activity import Activity
+from monitor.activity import ERRORS, Activity
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import LEDGER_FILE
 from monitor.web import Bounded, LastGood
@@ -83,7 +83,7 @@ def test_the_last_value_stands_in_for_a_while_and_counts_as_an_error(
     else:
         with pytest.raises(TemporaryError, match="database is locked"):
             last_good()
-    assert activity.so_far().errors["metrics"] == (1 if served else 0), "who gets the error counts it"
+    assert activity.so_far(ERRORS)["metrics",] == (1 if served else 0), "who gets the error counts it"
 
 
 def test_without_a_last_value_the_error_is_raised_and_left_to_the_caller() -> None:
@@ -94,7 +94,7 @@ def test_without_a_last_value_the_error_is_raised_and_left_to_the_caller() -> No
 
     with pytest.raises(TemporaryError):
         LastGood(read, activity)()
-    assert activity.so_far().errors == {}
+    assert activity.so_far(ERRORS) == {}
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 from builders import NEW, NOW, POLICY, answering, build, workload
 
 from monitor.act import Actor
-from monitor.activity import Activity
+from monitor.activity import ERRORS, Activity
 from monitor.decide.announcements import Announcement
 from monitor.decide.vocabulary import BeginClearing, BeginRun, KeepLastWords
 from monitor.decide.wait_state import Standing
@@ -527,7 +527,7 @@ def test_what_cannot_be_announced_is_counted_and_everything_else_is_done(
     machine.answer = answering(identity=NodeIdentity(1, "avalanchego/1.14.2", build().commit))
     activity = Activity()
     tick, observer = tick_of(machine, tmp_path, activity=activity)
-    before = dict(activity.so_far().errors)
+    before = activity.so_far(ERRORS)
     tick()
     observer.newest = Standing(build(NEW))
     tick()
@@ -536,7 +536,7 @@ def test_what_cannot_be_announced_is_counted_and_everything_else_is_done(
     assert run is not None
     assert run.reason is Reason.MISCONFIGURED
     assert machine.told == ["pin bbbb", "recreate"]
-    assert (before, activity.so_far().errors) == ({"announce": 0}, {"announce": 2})
+    assert (before, activity.so_far(ERRORS)) == ({("announce",): 0}, {("announce",): 2})
 
 
 def test_init_goes_on_where_nothing_can_be_announced(machine: Machine, tmp_path: Path) -> None:

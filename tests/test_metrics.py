@@ -19,7 +19,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
 from monitor import __version__
-from monitor.activity import Activity
+from monitor.activity import ERRORS, Activity
 from monitor.baseline import Verdict
 from monitor.errors import TemporaryError
 from monitor.metrics import StatusCollector
@@ -527,7 +527,7 @@ def test_a_family_that_cannot_be_made_costs_its_own_series(broken: Family) -> No
     found = names(series(list(parsed(generate_latest(registry).decode()))))
 
     assert names(series(scraped(full_status, busy()))) - found == {broken.name.removeprefix(PREFIX)}
-    assert activity.so_far().errors["metrics"] == 1
+    assert activity.so_far(ERRORS)["metrics",] == 1
 
 
 BUILDS = [build(), build(NEW), replace(build(), versions=None), replace(build(NEW), versions=None)]

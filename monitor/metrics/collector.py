@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import platform
 from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from monitor import __version__
 from monitor.activity import Activity
 from monitor.errors import MonitorError
 from monitor.metrics.families import FAMILIES, Family
-from monitor.metrics.own import OWN_FAMILIES, OwnFamily
+from monitor.metrics.own import BUILD_INFO, OWN_FAMILIES, OwnFamily
 from monitor.view import Status
 
 OPERATION = "metrics"
@@ -69,11 +71,12 @@ class StatusCollector(Collector):
 
     def _own(self) -> Iterator[Metric]:
         """What the monitor did itself, for the tester that the last Status was of."""
-        activities = self._activity.so_far()
+        monitor = {(__version__, platform.python_version()): 1.0}
         for family in OWN_FAMILIES:
             metric = _metric(family)
             identity = self._identity if family.of_tester else ()
-            for labels, value in family.samples(activities):
+            values = monitor if family.name == BUILD_INFO else self._activity.so_far(family.name)
+            for labels, value in values.items():
                 _add(metric, (*identity, *labels), value)
             yield metric
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from monitor import __version__
-from monitor.activity import Activities
+from monitor.activity import ERRORS, IMAGE_CHECKS, TASK_DURATION, TASK_LAST_SUCCESS
 
-OwnSamples = Callable[[Activities], Iterable[tuple[tuple[str, ...], float]]]
+BUILD_INFO = "bootstrap_monitor_build_info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,40 +15,30 @@ class OwnFamily:
 
     name: str
     text: str
-    samples: OwnSamples
     labels: tuple[str, ...]
     of_tester: bool = True
 
 
 OWN_FAMILIES = (
     OwnFamily(
-        "bootstrap_monitor_image_checks_total",
+        IMAGE_CHECKS,
         "Looks for a newer build, by who was asked (registry, pod or file) and result.",
-        lambda activities: activities.image_checks.items(),
         ("source", "result"),
     ),
     OwnFamily(
-        "bootstrap_monitor_task_last_success_timestamp_seconds",
+        TASK_LAST_SUCCESS,
         "When a task of the monitor last went well, in seconds since the Unix epoch.",
-        lambda activities: [((task,), success.wall) for task, success in activities.tasks.items()],
         ("task",),
     ),
     OwnFamily(
-        "bootstrap_monitor_task_duration_seconds",
+        TASK_DURATION,
         "How long a task of the monitor took when it last went well, in seconds.",
-        lambda activities: [((task,), success.seconds) for task, success in activities.tasks.items()],
         ("task",),
     ),
+    OwnFamily(ERRORS, "Errors of the monitor itself, by the operation that failed.", ("operation",)),
     OwnFamily(
-        "bootstrap_monitor_errors_total",
-        "Errors of the monitor itself, by the operation that failed.",
-        lambda activities: [((operation,), number) for operation, number in activities.errors.items()],
-        ("operation",),
-    ),
-    OwnFamily(
-        "bootstrap_monitor_build_info",
+        BUILD_INFO,
         "The monitor's own version, and that of its Python; always 1.",
-        lambda _: [((__version__, platform.python_version()), 1)],
         ("version", "python"),
         of_tester=False,
     ),
