@@ -1,178 +1,172 @@
-"""HTTP with a peer that may be anything: one answer takes bounded time and bounded memory.
+"""HTTP requests whose answers take bounded time and bounded memory, whatever the peer sends.
 
-Time-outs of sockets bound the wait for the next bytes, not for a whole answer, and a header or the size of a
-chunk may be endless.  Therefore the bounds are kept where bytes come in, by the socket itself; under TLS too.
+A timeout of a socket bounds the wait for the next bytes, and `http.client` bounds each line of a header.  Neither
+bounds a whole answer, so the bounds are enforced where bytes are read from the socket.
 """
 
 from __future__ import annotations
 
-import logging
+import io
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
-from urllib3.response import BaseHTTPResponse
+from http.client import HTTPConnection, HTTPMessage, HTTPResponse, IncompleteRead
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_PIECE_BYTES = 64 << 10
-
-# It shows malformed headers whole, with a traceback; who asked says in a line what is wrong.
-logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
-
-
-def _no_refusal(_address: str) -> str:
-    return ""
+PIECE_BYTES = 64 << 10
 
 
 @dataclass(slots=True)
 class Bounds:
-    """How long the answer under way may take, by the monotonic clock, and how many bytes may still come.
+    """When an answer must be complete, by the monotonic clock, and how many bytes may still arrive.
 
     `refusal` returns why an IP address must not be connected to; empty where it may.
     """
 
-    ends_at: float = 0.0
-    bytes_left: int = 0
-    refusal: Callable[[str], str] = _no_refusal
+    ends_at: float
+    bytes_left: int
+    refusal: Callable[[str], str] = lambda _address: ""
 
     def seconds_left(self) -> float:
-        """The time that is left.
-
-        Raises:
-            TimeoutError: there is none.
-        """
+        """Return the time that is left, or raise `TimeoutError`."""
         seconds = self.ends_at - time.monotonic()
         if seconds <= 0:
             raise TimeoutError("the answer takes too long")
         return seconds
 
-    def admit(self) -> float:
-        """The time that the next bytes may take.
 
-        Raises:
-            TimeoutError: there is none left.
-            OSError: enough has come already.
-        """
-        seconds = self.seconds_left()
-        if self.bytes_left <= 0:
-            raise OSError("the answer is too large")
-        return seconds
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer.  The body is as it arrived: a small packed one could become a huge one."""
 
+    status: int
+    headers: HTTPMessage
+    body: bytes
 
-class _BoundedSocket(socket.socket):
-    """A socket that receives nothing beyond its bounds."""
-
-    bounds: Bounds
-
-    def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
-        self.settimeout(self.bounds.admit())
-        received = super().recv_into(buffer, nbytes, flags)
-        self.bounds.bytes_left -= received
-        return received
-
-
-class _BoundedTlsSocket(ssl.SSLSocket):
-    """The same under TLS, once it has its bounds; a handshake is bounded by the time-out of its socket."""
-
-    bounds: Bounds
-
-    def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
-        self.settimeout(self.bounds.admit())
-        received = super().recv_into(buffer, nbytes, flags)
-        self.bounds.bytes_left -= received
-        return received
-
-
-def bounded_tls(context: ssl.SSLContext) -> ssl.SSLContext:
-    """The context, whose connections keep bounds from now on."""
-    context.sslsocket_class = _BoundedTlsSocket
-    return context
+    def header(self, name: str) -> str | None:
+        """Return the value of a header; `None` where it is absent, or present with different values."""
+        values = set(self.headers.get_all(name, ()))
+        return values.pop().strip() if len(values) == 1 else None
 
 
 def connected(host: str, port: int, bounds: Bounds) -> socket.socket:
-    """A connection to the first address of the host that takes one, within the bounds.
+    """Connect to the first address of the host that accepts, within the bounds.
 
-    Each address has its part of the time that is left, so that one that nobody answers at does not use it up.
-    To look a name up takes as long as the system lets it.
+    Each address gets an equal part of the time that is left, so that one that does not answer leaves time for the
+    next.  The system's resolver takes as long as it likes.
     """
     failure = OSError("it has no address")
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for position, (family, kind, protocol, _, address) in enumerate(found):
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for position, (family, kind, protocol, _, address) in enumerate(addresses):
         if refusal := bounds.refusal(str(address[0])):
             failure = OSError(refusal)
             continue
         try:
-            seconds = bounds.seconds_left() / (len(found) - position)
-            return _connected(_BoundedSocket(family, kind, protocol), address, seconds, bounds)
+            with ExitStack() as on_failure:
+                made = on_failure.enter_context(socket.socket(family, kind, protocol))
+                made.settimeout(bounds.seconds_left() / (len(addresses) - position))
+                made.connect(address)
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                made.settimeout(bounds.seconds_left())
+                on_failure.pop_all()
+                return made
         except OSError as error:
             failure = error
     raise failure
 
 
-def _connected(made: _BoundedSocket, address: Any, seconds: float, bounds: Bounds) -> _BoundedSocket:  # noqa: ANN401
-    """The socket, once it is connected; then all that is left of the time is for what follows, TLS say."""
-    made.bounds = bounds
-    try:
-        made.settimeout(seconds)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        made.connect(address)
-        made.settimeout(bounds.seconds_left())
-    except OSError:
-        made.close()
-        raise
-    return made
+class BoundedConnection(HTTPConnection):
+    """A connection that is kept between requests; with `tls`, over TLS.  Not to be used by two threads at once."""
 
+    _tunnel_host: str | None
+    _tunnel: Callable[[], None]
 
-class _BoundedConnection(HTTPConnection):
-    def __init__(self, host: str, port: int, *, bounds: Bounds, **settings: Any) -> None:  # noqa: ANN401
-        super().__init__(host, port, **settings)
-        self._bounds = bounds
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(host, port)
+        self._tls, self._bounds = tls, Bounds(0.0, 0)
+        self.default_port = 443 if tls else 80
 
-    def _new_conn(self) -> socket.socket:
-        """With the errors of the method that it replaces."""
-        try:
-            return connected(self._dns_host.strip("[]"), self.port or self.default_port, self._bounds)
-        except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from error
-        except TimeoutError as error:
-            raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from error
-        except OSError as error:
-            raise NewConnectionError(self, f"no connection to {self.host}: {error}") from error
+    def __del__(self) -> None:
+        self.close()
 
-
-class _BoundedTlsConnection(_BoundedConnection, HTTPSConnection):
     def connect(self) -> None:
-        super().connect()
-        if isinstance(self.sock, _BoundedTlsSocket):
-            self.sock.bounds = self._bounds
+        """Connect, through the tunnel of `set_tunnel` if there is one; `ask` does so."""
+        self.sock = connected(self.host, self.port, self._bounds)
+        if self._tunnel_host:
+            self._tunnel()
+        if self._tls:
+            # The socket's timeout bounds a whole handshake.
+            self.sock.settimeout(self._bounds.seconds_left())
+            self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._tunnel_host or self.host)
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        bounds: Bounds,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        kept: Callable[[Iterable[bytes]], bytes] = b"".join,
+    ) -> Answer:
+        """Send a request and return the whole answer; `kept` returns the wanted part of the body's pieces.
+
+        Raises:
+            HTTPException, OSError, ValueError: no answer arrived within the bounds.
+        """
+        self._bounds, was_open = bounds, self.sock is not None
+        try:
+            if was_open:
+                self.sock.settimeout(bounds.seconds_left())
+            self.request(method, target, body, headers or {})
+            with self.getresponse() as response:
+                return Answer(response.status, response.headers, kept(_pieces(response)))
+        except BaseException as error:
+            self.close()
+            if was_open and isinstance(error, ConnectionError | ssl.SSLEOFError):
+                # The peer had closed the kept connection.
+                return self.ask(method, target, bounds, headers, body, kept)
+            raise
+
+    def response_class(  # type: ignore[override]  # http.client only calls it
+        self, sock: socket.socket, debuglevel: int = 0, method: str | None = None
+    ) -> HTTPResponse:
+        """Return the response that is read within the bounds."""
+        response = HTTPResponse(sock, debuglevel, method)
+        response.fp = io.BufferedReader(_BoundedReader(response.fp.detach(), sock, self._bounds))
+        return response
 
 
-class BoundedPool(HTTPConnectionPool):
-    """A pool whose connections keep the `bounds` that it was given."""
+class _BoundedReader(io.RawIOBase):
+    """The bytes that a socket receives, within the bounds."""
 
-    ConnectionCls = _BoundedConnection
+    def __init__(self, received: io.RawIOBase, sock: socket.socket, bounds: Bounds) -> None:
+        self._received, self._sock, self._bounds = received, sock, bounds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        self._sock.settimeout(self._bounds.seconds_left())
+        if self._bounds.bytes_left <= 0:
+            raise OSError("the answer is too large")
+        count = self._received.readinto(buffer) or 0
+        self._bounds.bytes_left -= count
+        return count
+
+    def close(self) -> None:
+        self._received.close()
+        super().close()
 
 
-class BoundedTlsPool(HTTPSConnectionPool):
-    """The same under TLS; its context must be one of `bounded_tls`."""
-
-    ConnectionCls = _BoundedTlsConnection
-
-
-def body_of(response: BaseHTTPResponse) -> bytes:
-    """All of a body that is not loaded yet; the connection is free afterwards.
-
-    In pieces, because a whole body is given the memory that its length claims.  Packed content is not asked
-    for and not unpacked: a small answer could become a huge one.
-    """
-    pieces = list(response.stream(_PIECE_BYTES, decode_content=False))
-    response.release_conn()
-    return b"".join(pieces)
+def _pieces(response: HTTPResponse) -> Iterator[bytes]:
+    """Yield a body in pieces, since a whole one would be given the memory that its length claims."""
+    while piece := response.read(PIECE_BYTES):
+        yield piece
+    if response.length:
+        raise IncompleteRead(b"", response.length)

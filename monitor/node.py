@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from http.client import HTTPException
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-import urllib3
-from urllib3.exceptions import HTTPError, LocationValueError, NewConnectionError
-
-from monitor.bounded_http import BoundedPool, Bounds, body_of
+from monitor.bounded_http import Answer, BoundedConnection, Bounds
 from monitor.bounds import SUM_MOST, bounded
 from monitor.chain_signals import CHAIN_NAME, COUNTERS, QUEUED_BLOCKS, Counter, Merge, first_chains
 from monitor.errors import ConfigurationError
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
 _HEALTH_BYTES = 1 << 20
 _METRICS_BYTES = 8 << 20
 _METRICS_PATH = "/ext/metrics"
-PIECE_BYTES = 64 << 10
 # One time-out each for health, readiness and metrics, and one for both questions of identity.
 _CALLS = 4
 _NOTHING = NodeAnswering(health=None, bootstrapped=None, identity=None, metrics=None)
@@ -75,8 +72,7 @@ class NodeClient:
 
         """
         self._timeout_seconds = timeout_seconds
-        self._bounds = Bounds()
-        self._pool = _pool(url, self._bounds)
+        self._connection = BoundedConnection(*address_of(url))
         self._identity: NodeIdentity | None = None
         self._identity_of: float | None = None
 
@@ -91,18 +87,18 @@ class NodeClient:
 
     def close(self) -> None:
         """Close the kept connection."""
-        self._pool.close()
+        self._connection.close()
 
     def _read(self, ends_at: float) -> NodeReading:
         problems: list[str] = []
 
-        def ask(method: str, path: str, limit_bytes: int, rpc: str = "") -> _Answer | None:
+        def ask(method: str, path: str, limit_bytes: int, rpc: str = "") -> Answer | None:
             body = _rpc_body(rpc) if rpc else None
             try:
                 return self._ask(method, path, body, limit_bytes, ends_at)
-            except (HTTPError, OSError, ValueError) as error:
-                if _refused(error):
-                    raise ConnectionRefusedError(f"{self._where()} refuses connections") from error
+            except ConnectionRefusedError as error:
+                raise ConnectionRefusedError(f"{self._where()} refuses connections") from error
+            except (HTTPException, OSError, ValueError) as error:
                 problems.append(f"{path}: {error}")
                 return None
 
@@ -122,38 +118,15 @@ class NodeClient:
             return NodeSilent(f"{self._where()} answers, but not as a node does")
         return answering
 
-    def _ask(self, method: str, path: str, body: bytes | None, limit_bytes: int, ends_at: float) -> _Answer:
-        now = time.monotonic()
-        seconds = min(self._timeout_seconds, ends_at - now)
-        if seconds <= 0:
-            raise TimeoutError("no time left for it")
-        self._bounds.ends_at = now + seconds
-        self._bounds.bytes_left = limit_bytes
-        response = self._pool.request(
-            method,
-            path,
-            body=body,
-            headers={"Content-Type": "application/json"} if body else None,
-            timeout=urllib3.Timeout(connect=seconds, read=seconds),
-            retries=False,
-            redirect=False,
-            preload_content=False,
-        )
-        if path != _METRICS_PATH:
-            return _Answer(response.status, body_of(response))
-        # Whole, the page would take half a MiB of the process's memory for good.
-        kept = _wanted_lines(response.stream(PIECE_BYTES, decode_content=False))
-        response.release_conn()
-        return _Answer(response.status, kept)
+    def _ask(self, method: str, path: str, body: bytes | None, limit_bytes: int, ends_at: float) -> Answer:
+        bounds = Bounds(min(time.monotonic() + self._timeout_seconds, ends_at), limit_bytes)
+        headers = {"Content-Type": "application/json"} if body else {}
+        # Whole, the metrics page would take half a MiB of the process's memory for good.
+        kept = _wanted_lines if path == _METRICS_PATH else b"".join
+        return self._connection.ask(method, path, bounds, headers, body, kept)
 
     def _where(self) -> str:
-        return f"{self._pool.host}:{self._pool.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    body: bytes
+        return f"{self._connection.host}:{self._connection.port}"
 
 
 def address_of(url: str) -> tuple[str, int]:
@@ -162,25 +135,15 @@ def address_of(url: str) -> tuple[str, int]:
     Raises:
         ConfigurationError: it is not of the form http://HOST:PORT.
     """
+    wrong = ConfigurationError(f"the node's address is {url!r}: expected http://HOST:PORT")
     try:
-        parsed = urllib3.util.parse_url(url)
-    except LocationValueError as error:
-        raise ConfigurationError(f"the node's address {url!r} is no URL: {error}") from error
-    if parsed.scheme != "http" or not parsed.host:
-        raise ConfigurationError(f"the node's address is {url!r}: expected http://HOST:PORT")
-    return parsed.host, parsed.port or 80
-
-
-def _pool(url: str, bounds: Bounds) -> BoundedPool:
-    host, port = address_of(url)
-    return BoundedPool(host, port, maxsize=1, bounds=bounds)
-
-
-def _refused(error: BaseException) -> bool:
-    causes = (error, error.__cause__)
-    return isinstance(error, NewConnectionError) and any(
-        isinstance(c, ConnectionRefusedError) for c in causes
-    )
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise wrong from error
+    if parts.scheme != "http" or not host or not host.isprintable() or " " in host:
+        raise wrong
+    return host, port or 80
 
 
 # ---- Answers --------------------------------------------------------------------------------------------
@@ -190,7 +153,7 @@ def _rpc_body(method: str) -> bytes:
     return json_text({"jsonrpc": "2.0", "id": 1, "method": method, "params": {}}).encode()
 
 
-def _json_object(answer: _Answer | None, *statuses: int) -> Mapping[str, Any] | None:
+def _json_object(answer: Answer | None, *statuses: int) -> Mapping[str, Any] | None:
     if answer is None or answer.status not in statuses:
         return None
     try:
@@ -199,7 +162,7 @@ def _json_object(answer: _Answer | None, *statuses: int) -> Mapping[str, Any] | 
         return None
 
 
-def _health(answer: _Answer | None) -> HealthReport | None:
+def _health(answer: Answer | None) -> HealthReport | None:
     found = _json_object(answer, 200, 503)
     if found is None or not isinstance(found.get("healthy"), bool):
         return None
@@ -232,12 +195,12 @@ def _moment(stamp: object) -> tuple[datetime, str, str] | None:
     return None if moment.tzinfo is None else (moment, stamp.rstrip("Z"), stamp)
 
 
-def _bootstrapped(answer: _Answer | None) -> bool | None:
+def _bootstrapped(answer: Answer | None) -> bool | None:
     healthy = (_json_object(answer, 200, 503) or {}).get("healthy")
     return healthy if isinstance(healthy, bool) else None
 
 
-def _identity(version: _Answer | None, network: _Answer | None) -> NodeIdentity | None:
+def _identity(version: Answer | None, network: Answer | None) -> NodeIdentity | None:
     versions = (_json_object(version, 200) or {}).get("result")
     networks = (_json_object(network, 200) or {}).get("result")
     if not isinstance(versions, dict) or not isinstance(networks, dict):
@@ -261,7 +224,7 @@ def _wanted_lines(pieces: Iterable[bytes]) -> bytes:
     return bytes(kept)
 
 
-def _metrics(answer: _Answer | None) -> NodeMetrics | None:
+def _metrics(answer: Answer | None) -> NodeMetrics | None:
     if answer is None or answer.status != HTTPStatus.OK:
         return None
     started_at, peers, written = None, None, None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from monitor.bounded_http import PIECE_BYTES
 from monitor.chain_signals import MAX_CHAINS
 from monitor.errors import ConfigurationError
 from monitor.model import (
@@ -25,7 +26,7 @@ from monitor.model import (
     NodeMetrics,
     NodeSilent,
 )
-from monitor.node import PIECE_BYTES, NodeClient
+from monitor.node import NodeClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -586,7 +587,19 @@ def test_odd_node(behave: Callable[[socket.socket], None]) -> None:
     assert peak_bytes < 48 << 20
 
 
-@pytest.mark.parametrize("url", ["", "localhost:9650", "https://localhost:9650", "http://", "http://[::1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:9650",
+        "https://localhost:9650",
+        "http://",
+        "http://[::1",
+        "http://a b:9650",
+        "http://a\x7f:9650",
+        "http://a:99999",
+    ],
+)
 def test_address_of_no_node(url: str) -> None:
     """An address that cannot be asked is an error of the configuration."""
     with pytest.raises(ConfigurationError, match="the node's address"):

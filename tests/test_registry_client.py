@@ -105,12 +105,19 @@ class TestDigest:
         assert reader(fake).digest() == digest
         assert reader(fake).digests(digest) == {digest, D2}
 
-    def test_a_connection_that_the_registry_closed_meanwhile_is_made_anew(self, fake: FakeRegistry) -> None:
-        registry, digest = reader(fake), fake.push_build(1)
-        head = f"HTTP/1.1 200 OK\r\nDocker-Content-Digest: {digest}\r\nContent-Length: 5\r\n\r\n"
-        fake.instead = sending(head.encode())
+    @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+    def test_a_connection_that_the_registry_closed_meanwhile_is_made_anew(
+        self, tmp_path: Path, *, tls: bool
+    ) -> None:
+        files = certificate(tmp_path, "own") if tls else None
+        with serving(files) as fake:
+            registry = reader(fake, RegistryOptions(ca=files[0] if files else None))
+            digest = fake.push_build(1)
+            head = f"HTTP/1.1 200 OK\r\nDocker-Content-Digest: {digest}\r\nContent-Length: 5\r\n\r\n"
+            fake.instead = sending(head.encode())
 
-        assert [registry.digest() for _ in range(3)] == [digest] * 3
+            assert [registry.digest() for _ in range(3)] == [digest] * 3
+            assert {each.connection for each in fake.asked} == {1, 2, 3}
 
     @pytest.mark.parametrize(
         ("status", "header", "after", "says"),

@@ -63,6 +63,9 @@ def test_which_one(environment: dict[str, str], url: str, expected: Proxy | None
         ("fd00::1", "https://[fd00::1]/", True),
         ("[fd00::1]:443", "https://[fd00::1]/", True),
         ("10.0.0.0/99", "https://10.1.2.3/", False),
+        ("10.1.2.3/99", "https://10.1.2.3/", False),
+        ("registry.example/a", URL, False),
+        ("registry.example:a", URL, False),
     ],
 )
 def test_what_is_asked_directly(excluded: str, url: str, direct: bool) -> None:  # noqa: FBT001 (expected)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from http.client import HTTPMessage
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ import pytest
 from builders import POLICY, build, workload
 from simulated_builds import SteppedNode
 
+from monitor.bounded_http import Answer, Bounds
 from monitor.decide.vocabulary import BeginClearing, BeginRun, Decision, EndRun
 from monitor.decide.wait import decide_wait
 from monitor.ledger import open_ledger
@@ -70,41 +72,36 @@ DIALECTS: Mapping[str, Mapping[str, str]] = {
 
 
 class Answers:
-    """The node's HTTP interface without a socket, as a pool of connections to it."""
+    """The node's HTTP interface without a socket, as a connection to it."""
 
     host, port = "127.0.0.1", 9650
 
     def __init__(self) -> None:
         self.stepped: SteppedNode | None = None
 
-    def request(self, _method: str, path: str, *, body: bytes | None = None, **_: Any) -> Answer:
+    def ask(
+        self,
+        _method: str,
+        path: str,
+        _bounds: Bounds,
+        _headers: Mapping[str, str],
+        body: bytes | None,
+        kept: Callable[[Iterable[bytes]], bytes],
+    ) -> Answer:
         """The node's answer."""
         assert self.stepped is not None
-        node = self.stepped.node
+        node, status = self.stepped.node, 200
         if path == "/ext/metrics":
-            return Answer(200, self.stepped.page())
-        if path == "/ext/info":
+            text = self.stepped.page()
+        elif path == "/ext/info":
             assert body is not None
             method = "info.getNodeVersion" if b"getNodeVersion" in body else "info.getNetworkID"
-            return Answer(200, compact({"jsonrpc": "2.0", "id": 1, "result": rpc_result(node, method, {})}))
-        checks = node.readiness if path.endswith("/readiness") else node.health
-        answer = checks.answer()
-        return Answer(200 if answer["healthy"] else 503, compact(answer))
-
-
-@dataclass
-class Answer:
-    """One answer, as far as it is read."""
-
-    status: int
-    text: str
-
-    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
-        """The body."""
-        yield self.text.encode()
-
-    def release_conn(self) -> None:
-        """There is no connection."""
+            text = compact({"jsonrpc": "2.0", "id": 1, "result": rpc_result(node, method, {})})
+        else:
+            checks = node.readiness if path.endswith("/readiness") else node.health
+            answer = checks.answer()
+            status, text = 200 if answer["healthy"] else 503, compact(answer)
+        return Answer(status, HTTPMessage(), kept([text.encode()]))
 
 
 @dataclass
@@ -126,7 +123,7 @@ class Life:
         self.data.mkdir(parents=True)
         self.answers = Answers()
         client = NodeClient("http://127.0.0.1:9650")
-        client._pool = self.answers  # type: ignore[assignment]  # noqa: SLF001 - the edge of this test
+        client._connection = self.answers  # type: ignore[assignment]  # noqa: SLF001 - the edge of this test
         self.client = client
         self.ledger = open_ledger(self.folder)
         self.pod = workload(replace(build(), versions=None), network="local", sync_mode=self.sync_mode)

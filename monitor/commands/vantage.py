@@ -6,11 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from http import HTTPStatus
+from http.client import HTTPException
 
-from urllib3 import Timeout
-from urllib3.exceptions import HTTPError
-
-from monitor.bounded_http import BoundedPool, Bounds, body_of
+from monitor.bounded_http import BoundedConnection, Bounds
 from monitor.checks import answers
 from monitor.checks.answers import MonitorAnswer
 from monitor.checks.findings import Finding, bad, doubtful, good, unchecked
@@ -103,30 +101,18 @@ def _address(pod: Pod, told: Given) -> tuple[str, int]:
 
 def monitor_answer(host: str, port: int, seconds: float = _MONITOR_SECONDS) -> MonitorAnswer | str:
     """Ask a monitor; or why it did not answer."""
-    bounds = Bounds()
-    with closing(BoundedPool(host, port, maxsize=1, bounds=bounds)) as pool:
-
-        def ask(path: str) -> tuple[int, bytes]:
-            bounds.ends_at, bounds.bytes_left = time.monotonic() + seconds, _MONITOR_BYTES
-            response = pool.request(
-                "GET",
-                path,
-                timeout=Timeout(connect=seconds, read=seconds),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
-            return response.status, body_of(response)
-
+    with closing(BoundedConnection(host, port)) as connection:
         try:
-            ready, _ = ask("/-/ready")
-            status, body = ask("/api/v1/status")
-            found = json_value(body, _MONITOR_BYTES)
-        except (HTTPError, OSError, ValueError) as error:
+            ready = connection.ask("GET", "/-/ready", Bounds(time.monotonic() + seconds, _MONITOR_BYTES))
+            answer = connection.ask(
+                "GET", "/api/v1/status", Bounds(time.monotonic() + seconds, _MONITOR_BYTES)
+            )
+            found = json_value(answer.body, _MONITOR_BYTES)
+        except (HTTPException, OSError, ValueError) as error:
             return str(error)
-    if status != HTTPStatus.OK or not isinstance(found, dict):
-        return f"/api/v1/status is answered by {status}"
-    return MonitorAnswer(ready == HTTPStatus.OK, found)
+    if answer.status != HTTPStatus.OK or not isinstance(found, dict):
+        return f"/api/v1/status is answered by {answer.status}"
+    return MonitorAnswer(ready.status == HTTPStatus.OK, found)
 
 
 def _data_folder(settings: PodSettings) -> Iterator[Finding]:

@@ -1,9 +1,9 @@
-"""What a registry says of a tag: one HEAD, no pull, no pod.
+"""A client for one tag in a registry: one HEAD a lookup, no pull, no pod.
 
-The protocol is the distribution API of the Open Container Initiative.  A registry is asked with time-outs,
-bounds and few redirects, since it may be down, overloaded or hostile: a look takes bounded time and memory and
-ends with an answer or with one `RegistryError`.  Credentials go to the host that they are of, and to the
-token service that is known, or was named, to be its own; to nobody else, and over plain HTTP only to this machine.
+The protocol is the OCI Distribution Specification.  A registry may be down, overloaded or hostile, so a lookup takes
+bounded time and memory, and ends with an answer or with one `RegistryError`.  Credentials go only to the host that
+they are for, and to a token service that is known to be its own or is named by the user; over plain HTTP, only to
+this machine.
 """
 
 from monitor.registry.client import Patience, Registry, RegistryOptions

@@ -1,4 +1,4 @@
-"""Asks a registry which manifest a tag names."""
+"""Looks a tag up in a registry."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+from monitor.bounded_http import Answer, Bounds
 from monitor.foreign_text import one_line
 from monitor.registry.access import Access
 from monitor.registry.credentials import CredentialsFile
@@ -21,15 +22,15 @@ from monitor.registry.manifests import (
     config_of,
     digest_of,
     is_digest,
-    matches,
     runs_on,
 )
 from monitor.registry.pace import retry_after_seconds
 from monitor.registry.places import Place, origin
-from monitor.registry.transport import Answer, Transport, trust
+from monitor.registry.transport import Transport, trust
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
+_REFUSALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 # Some registries answer a HEAD with 404 though their GET works.
 _NO_HEAD = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.NOT_FOUND})
 _SHOWN_CHARACTERS = 100
@@ -37,40 +38,34 @@ _SHOWN_CHARACTERS = 100
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a registry may take."""
+    """How long a registry may take: for one answer, and for a lookup with everything that authentication takes."""
 
     answer_seconds: float = 10.0
-    """One answer."""
     look_seconds: float = 30.0
-    """One look, with all that it takes to get in."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryOptions:
-    """What is set by flags: files of credentials and authorities, how it is asked, whom to trust besides."""
+    """The flags for a registry.
+
+    `config` is the file with credentials, `ca` the file with more authorities.  `auth_host` is a host that may get the
+    credentials, in lower case, with its port unless that is 443.
+    """
 
     config: Path | None = None
     ca: Path | None = None
     plain_http: bool = False
     auth_host: str = ""
-    """In small letters, with its port where that is not the one of HTTPS."""
 
     def check(self) -> None:
-        """Look whether the files can be used.
-
-        Raises:
-            ConfigurationError: it cannot.
-        """
+        """Raise `ConfigurationError` if one of the files cannot be used."""
         CredentialsFile(self.config).check()
         if self.ca is not None:
             trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), self.ca)
 
 
 class Registry:
-    """One tag of one repository; keeps its connection, and its token while that is good.
-
-    Not to be used by two threads at once.
-    """
+    """One tag of one repository.  Keeps its connections and its token.  Not to be used by two threads at once."""
 
     def __init__(
         self,
@@ -84,36 +79,30 @@ class Registry:
         wall_clock: Callable[[], float] = time.time,
         architecture: str = architecture(),
     ) -> None:
-        """Prepare to ask for `repository`, as image references have it."""
+        """Prepare to look up a tag of `repository`, which is written as in image references."""
         self._repository, self._tag = repository, tag
         self._patience = patience or Patience()
         self._clock, self._wall_clock, self._architecture = clock, wall_clock, architecture
-        # Who gives an authority for a registry of this machine has it speak TLS.
+        # A registry on this machine uses TLS if an authority is given for it.
         self._place = Place.of(repository, plain_http=options.plain_http, local_plain_http=options.ca is None)
         self._transport = transport or Transport(ca=options.ca, timeout_seconds=self._patience.answer_seconds)
-        self._access = Access(
-            self._place,
-            self._transport,
-            CredentialsFile(options.config),
-            options.auth_host,
-            clock,
-            wall_clock,
-        )
+        credentials = CredentialsFile(options.config)
+        self._access = Access(self._place, self._transport, credentials, options.auth_host, clock, wall_clock)
 
     def close(self) -> None:
         """Close the kept connections."""
         self._transport.close()
 
     def image(self, digest: str) -> str:
-        """The image reference that pins this repository to a digest."""
+        """Return the image reference that pins this repository to a digest."""
         return f"{self._repository}@{digest}"
 
     def digest(self) -> str:
-        """The digest under the tag, by one HEAD where the registry gives it so.
+        """Return the digest of the tag, by one HEAD if the registry answers that.
 
         Raises:
-            RegistryError: it did not say; how long to wait for it if it did.
-            ConfigurationError: what is set about it cannot be used.
+            RegistryError: the registry did not report it; the error has the time to wait if it reported one.
+            ConfigurationError: a setting for the registry cannot be used.
         """
         ends_at = self._ends_at()
         answer = self._asked("HEAD", f"manifests/{self._tag}", ends_at)
@@ -125,7 +114,7 @@ class Registry:
         return self._read(self._tag, ends_at)[0]
 
     def digests(self, digest: str) -> frozenset[str]:
-        """A digest and those that name the same build on this machine; reads the manifest, and verifies it.
+        """Return a digest and those that name the same build on this machine; reads and verifies the manifest.
 
         Raises:
             RegistryError, ConfigurationError: as `digest`.
@@ -171,7 +160,7 @@ class Registry:
 
     def _blob(self, digest: str, ends_at: float) -> bytes:
         answer = self._asked("GET", f"blobs/{digest}", ends_at)
-        if answer.status != HTTPStatus.OK or not matches(answer.body, digest):
+        if answer.status != HTTPStatus.OK or digest_of(answer.body, digest) != digest:
             raise RegistryError(f"its configuration cannot be read ({answer.status})")
         return answer.body
 
@@ -179,52 +168,51 @@ class Registry:
         return time.monotonic() + self._patience.look_seconds
 
     def _read(self, reference: str, ends_at: float) -> tuple[str, bytes]:
-        """A manifest and its digest, which is made of what really came."""
+        """Return a manifest and its digest, which is verified."""
         answer = self._asked("GET", f"manifests/{reference}", ends_at)
         if answer.status != HTTPStatus.OK:
             raise self._failure(answer, reference)
         said = answer.header("Docker-Content-Digest")
         named = reference if is_digest(reference) else said and self._digest(said)
-        if named and not matches(answer.body, named):
+        digest = digest_of(answer.body, named or "sha256:")
+        if named and digest != named:
             raise RegistryError(f"{self._name(reference)}: its content has not the digest {named}")
-        return named or digest_of(answer.body), answer.body
+        return digest, answer.body
 
     def _asked(self, method: str, path: str, ends_at: float) -> Answer:
-        """The answer, let in where that is wanted; at most once anew."""
+        """Return the registry's answer, authenticated where it wants that; authenticates at most once."""
         url = f"{self._place.url}/v2/{self._place.name}/{path}"
         answer = self._followed(method, url, ends_at)
         if answer.status == HTTPStatus.FORBIDDEN and self._access.header:
-            # It may be of credentials that were changed since, though not every registry says so by 401.
+            # The header may be of credentials that were changed since; not every registry answers 401 then.
             self._access.forget()
             answer = self._followed(method, url, ends_at)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             self._access.answer(answer, ends_at)
             answer = self._followed(method, url, ends_at)
-        if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        if answer.status in _REFUSALS:
             self._access.forget()
             raise self._access.refused()
         return answer
 
     def _followed(self, method: str, url: str, ends_at: float) -> Answer:
-        """The answer behind redirects; to another host one comes without credentials."""
-        authorization = self._access.header
+        """Return the answer behind redirects; a request to another host carries no credentials."""
+        headers = {"Accept": ACCEPT}
+        if authorization := self._access.header:
+            headers["Authorization"] = authorization
         limit_bytes = 0 if method == "HEAD" else MANIFEST_BYTES
         for _ in range(_MOST_REDIRECTS + 1):
-            headers = {"Accept": ACCEPT} | ({"Authorization": authorization} if authorization else {})
-            reach = self._place.reach(url)
-            answer = self._transport.ask(
-                method, url, headers, ends_at=ends_at, reach=reach, limit_bytes=limit_bytes
-            )
+            bounds = Bounds(ends_at, limit_bytes, self._place.reach(url).refusal)
+            answer = self._transport.ask(method, url, headers, bounds)
             if answer.status not in _REDIRECTS:
                 break
             target = self._place.target(answer.header("Location") or "", url)
             if origin(target) != origin(url):
-                authorization = ""
+                headers.pop("Authorization", None)
             url = target
         else:
             raise RegistryError(f"registry {self._place.host} sends one from address to address")
-        elsewhere = not self._place.is_own(url)
-        if elsewhere and answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        if answer.status in _REFUSALS and not self._place.is_own(url):
             raise RegistryError(
                 f"registry {self._place.host} sends one to {origin(url)[1]}, which wants credentials: they "
                 "are not sent to another host; use the image's name there"
@@ -232,26 +220,20 @@ class Registry:
         return answer
 
     def _digest(self, said: str) -> str:
-        if not is_digest(said):
-            raise RegistryError(
-                f"{self._name(self._tag)}: the registry says {one_line(said, _SHOWN_CHARACTERS)!r}, which is "
-                "no digest"
-            )
-        return said
+        if is_digest(said):
+            return said
+        shown = repr(one_line(said, _SHOWN_CHARACTERS))
+        raise RegistryError(f"{self._name(self._tag)}: the registry says {shown}, which is no digest")
 
     def _failure(self, answer: Answer, reference: str) -> RegistryError:
-        after = retry_after_seconds(answer.header("Retry-After"), self._wall_clock())
-        match answer.status:
-            case HTTPStatus.NOT_FOUND:
-                kind = "digest" if is_digest(reference) else "tag"
-                return AbsentError(f"{self._name(reference)} is not there: check name and {kind}")
-            case HTTPStatus.TOO_MANY_REQUESTS:
-                return RegistryError(f"registry {self._place.host} is asked too often (429)", after)
-            case _:
-                return RegistryError(
-                    f"registry {self._place.host} answers {answer.status} for {self._place.name}", after
-                )
+        if answer.status == HTTPStatus.NOT_FOUND:
+            kind = "digest" if is_digest(reference) else "tag"
+            return AbsentError(f"{self._name(reference)} is not there: check name and {kind}")
+        says = f"answers {answer.status} for {self._place.name}"
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+            says = "is asked too often (429)"
+        after_seconds = retry_after_seconds(answer.header("Retry-After"), self._wall_clock())
+        return RegistryError(f"registry {self._place.host} {says}", after_seconds)
 
     def _name(self, reference: str) -> str:
-        divider = "@" if is_digest(reference) else ":"
-        return f"{self._repository}{divider}{reference}"
+        return f"{self._repository}{'@' if is_digest(reference) else ':'}{reference}"

@@ -1,13 +1,12 @@
-"""Credentials from a Docker configuration file, as a Secret of type `kubernetes.io/dockerconfigjson` holds it.
+"""Credentials from a Docker configuration file, as in a Secret of type `kubernetes.io/dockerconfigjson`.
 
-Read anew each time they are needed, since a mounted Secret changes.  Credential helpers are programs of a
-person's machine, which a container does not have: they are not supported.
+The file is read again each time, since a mounted Secret changes.  Credential helpers are not supported: they are
+programs on a person's machine, which a container does not have.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.errors import ConfigurationError
-from monitor.json_text import json_value
+from monitor.json_text import json_object
 from monitor.registry.places import Place, canonical
 
 _FILE_BYTES = 1 << 20
@@ -46,32 +45,35 @@ class CredentialsFile:
         self._path = path
 
     def check(self) -> None:
-        """Look whether it can be used.
-
-        Raises:
-            ConfigurationError: it cannot.
-        """
+        """Raise `ConfigurationError` if the file cannot be used."""
         self._read()
 
     def credentials_for(self, place: Place) -> Credentials | None:
-        """Those of a repository; of several that fit, the longest path, and a host by its name before a pattern.
+        """Return the credentials for a repository.
+
+        Of several entries that fit, the one with the longest path counts, and a host's name before a pattern.
 
         Raises:
-            ConfigurationError: the file cannot be used, or has them only in a helper.
+            ConfigurationError: the file cannot be used, or leaves the credentials to a helper.
         """
-        found = self._read()
-        entries = found.get("auths") or {}
+        config = self._read()
+        entries = config.get("auths") or {}
         fitting = [
             (path, not {*"*?"} & {*key}, key) for key in entries if (path := _fit(key, place)) is not None
         ]
         if fitting:
-            path, _, key = max(fitting)
-            credentials = self._credentials(key, entries[key])
+            *_, key = max(fitting)
+            try:
+                credentials = _credentials(entries[key])
+            except ValueError as error:
+                raise ConfigurationError(
+                    f"{self._path}: what auths has for {key!r} is no user with a password"
+                ) from error
             if credentials is not None:
                 return credentials
-        helpers = found.get("credHelpers")
+        helpers = config.get("credHelpers")
         in_helper = isinstance(helpers, dict) and any(_fit(key, place) is not None for key in helpers)
-        if in_helper or (fitting and found.get("credsStore")):
+        if in_helper or (fitting and config.get("credsStore")):
             raise ConfigurationError(
                 f"{self._path} leaves the credentials of {place.host} to a credential helper, which is not "
                 "supported: put them into its auths"
@@ -83,46 +85,43 @@ class CredentialsFile:
             return {}
         try:
             with self._path.open("rb") as file:
-                found = json_value(file.read(_FILE_BYTES + 1), _FILE_BYTES)
+                config = json_object(file.read(_FILE_BYTES + 1), _FILE_BYTES)
+            if isinstance(config.get("auths"), dict | None):
+                return config
         except OSError as error:
             raise ConfigurationError(f"{self._path} cannot be read ({error.strerror})") from error
         except ValueError:
-            found = None
-        if not isinstance(found, dict) or not isinstance(found.get("auths"), dict | None):
-            raise ConfigurationError(f"{self._path} is no Docker configuration: it must be JSON with auths")
-        return found
+            pass
+        raise ConfigurationError(f"{self._path} is no Docker configuration: it must be JSON with auths")
 
-    def _credentials(self, key: str, entry: object) -> Credentials | None:
-        wrong = ConfigurationError(f"{self._path}: what auths has for {key!r} is no user with a password")
-        if not isinstance(entry, dict | None):
-            raise wrong
-        # As Go programs read it: null is the same as absent.
-        auth, user, password, identity_token = (
-            (entry or {}).get(name) or "" for name in ("auth", "username", "password", "identitytoken")
-        )
-        if not all(isinstance(each, str) for each in (auth, user, password, identity_token)):
-            raise wrong
-        if auth:
-            try:
-                user, colon, password = base64.b64decode(auth).decode().partition(":")
-            except (binascii.Error, ValueError) as error:
-                raise wrong from error
-            if not colon:
-                raise wrong
-        token = identity_token or (password if user == _TOKEN_USER else "")
-        if token:
-            return Credentials(identity_token=token)
-        return Credentials(user, password.rstrip("\0")) if user else None
+
+def _credentials(entry: dict[str, Any] | None) -> Credentials | None:
+    """Return the credentials of an entry, or raise `ValueError`; `null` means absent, as in Go programs."""
+    if not isinstance(entry, dict | None):
+        raise ValueError("it is not an object")  # noqa: TRY004 (one error for all)
+    auth, user, password, token = (
+        (entry or {}).get(name) or "" for name in ("auth", "username", "password", "identitytoken")
+    )
+    if not all(isinstance(each, str) for each in (auth, user, password, token)):
+        raise ValueError("it holds something other than text")
+    if auth:
+        user, colon, password = base64.b64decode(auth).decode().partition(":")
+        if not colon:
+            raise ValueError("its auth has no colon")
+    token = token or (password if user == _TOKEN_USER else "")
+    if token:
+        return Credentials(identity_token=token)
+    return Credentials(user, password.rstrip("\0")) if user else None
 
 
 def _fit(key: str, place: Place) -> str | None:
-    """The path of an entry that is for a place, empty where it is for the whole registry; `None`: it is not.
+    """Return the path of an entry that is for a place, empty if it is for the whole registry; else `None`.
 
-    Entries are `host[:port]`, with an address's beginning and end as older programs wrote them, or a repository's
-    beginning, as newer ones do. Each part of a host may be a pattern, as the kubelet has it
+    Entries are `host[:port]`, within a URL as older programs wrote them, or the beginning of a repository.  Each part
+    of a host may be a pattern, as the kubelet has it
     (https://kubernetes.io/docs/concepts/containers/images/#config-json).
     """
-    host, _, path = key.partition("://")[2].partition("/") if "://" in key else key.partition("/")
+    host, _, path = (key.partition("://")[2] or key).partition("/")
     path = path.strip("/")
     if not _matches(canonical(host), place.host):
         return None
@@ -132,7 +131,7 @@ def _fit(key: str, place: Place) -> str | None:
 
 
 def _matches(pattern: str, host: str) -> bool:
-    """Whether a host has the same port and as many parts, each of which matches: no `*` stands for a dot."""
+    """Whether a host has the same port and as many parts, each of which matches: `*` does not match a dot."""
     (names, _, wanted), (parts, _, port) = pattern.partition(":"), host.partition(":")
     if wanted != port or names.count(".") != parts.count("."):
         return False

@@ -1,4 +1,4 @@
-"""What goes wrong with a registry; all of it may pass."""
+"""The error of a registry."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from monitor.errors import TemporaryError
 
 
 class RegistryError(TemporaryError):
-    """A registry did not tell; `after_seconds` is how long it asked to be left alone, where it did."""
+    """A lookup failed, and may succeed later; `after_seconds` is the pause that the registry asked for, if any."""
 
     def __init__(self, message: str, after_seconds: float | None = None) -> None:
         super().__init__(message)

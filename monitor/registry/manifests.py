@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import platform
 import re
 from collections.abc import Iterator, Mapping
@@ -23,40 +22,35 @@ ACCEPT = ", ".join(_MEDIA_TYPES)
 _IMAGE_TYPES = frozenset(each for each in _MEDIA_TYPES if ".manifest.v" in each)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _MOST_CHILDREN = 1000
-# What the machine calls itself, in Go's words, which images use.
+# Images use Go's names of architectures.
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
 def is_digest(text: str) -> bool:
-    """Whether it is a digest of one of the algorithms that are registered."""
+    """Whether a text is a digest, by one of the registered algorithms."""
     return _DIGEST.fullmatch(text) is not None
 
 
-def digest_of(body: bytes) -> str:
-    """The digest of a manifest that has none yet."""
-    return f"sha256:{hashlib.sha256(body).hexdigest()}"
-
-
-def matches(body: bytes, digest: str) -> bool:
-    """Whether a manifest is the one that a digest names."""
-    algorithm, _, expected = digest.partition(":")
-    return hmac.compare_digest(hashlib.new(algorithm, body).hexdigest(), expected)
+def digest_of(body: bytes, like: str) -> str:
+    """Return the digest of a manifest, by the algorithm that another digest begins with."""
+    algorithm = like.partition(":")[0]
+    return f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}"
 
 
 def architecture() -> str:
-    """That of this machine, which is the node's too: both are in one pod."""
+    """Return the architecture of this machine, which is the node's too: both are in one pod."""
     machine = platform.machine()
     return _ARCHITECTURES.get(machine, machine)
 
 
 def children_of(body: bytes, own_architecture: str) -> frozenset[str]:
-    """The digests of an index that name the same build on this machine; none where it is no index.
+    """Return the digests in an index that name the same build on this machine; none for an image's manifest.
 
-    Those of other platforms may stay the same from build to build, and attestations and other artifacts are no
-    image at all.  One that does not tell its platform is this machine's only where there is no other image.
+    The images of other platforms may stay the same from build to build.  Attestations and other artifacts are not
+    images.  An image without a platform is this machine's only if it is the only one.
 
     Raises:
-        RegistryError: it is no manifest.
+        RegistryError: it is not a manifest.
     """
     return frozenset(_own_digests(_manifest_of(body).get("manifests"), own_architecture))
 
@@ -103,8 +97,8 @@ def _manifest_of(body: bytes) -> Mapping[str, Any]:
 
 
 def _own_digests(children: object, own_architecture: str) -> Iterator[str]:
-    found = children[:_MOST_CHILDREN] if isinstance(children, list) else ()
-    images = [child for child in found if isinstance(child, dict) and _is_image(child)]
+    listed = children[:_MOST_CHILDREN] if isinstance(children, list) else ()
+    images = [child for child in listed if isinstance(child, dict) and _is_image(child)]
     for image in images:
         digest, alone = image.get("digest"), len(images) == 1
         if isinstance(digest, str) and is_digest(digest) and _fits(image, own_architecture, alone=alone):
@@ -112,9 +106,8 @@ def _own_digests(children: object, own_architecture: str) -> Iterator[str]:
 
 
 def _is_image(child: Mapping[str, Any]) -> bool:
-    annotations = child.get("annotations")
+    annotations, media_type = child.get("annotations"), child.get("mediaType")
     attests = isinstance(annotations, dict) and "vnd.docker.reference.type" in annotations
-    media_type = child.get("mediaType")
     typed = media_type is None or (isinstance(media_type, str) and media_type in _IMAGE_TYPES)
     return typed and not attests and not child.get("artifactType")
 
@@ -122,6 +115,5 @@ def _is_image(child: Mapping[str, Any]) -> bool:
 def _fits(image: Mapping[str, Any], own_architecture: str, *, alone: bool) -> bool:
     if "platform" not in image:
         return alone
-    found = image["platform"]
-    wanted = ("linux", own_architecture)
-    return isinstance(found, dict) and (found.get("os"), found.get("architecture")) == wanted
+    wanted, own = image["platform"], ("linux", own_architecture)
+    return isinstance(wanted, dict) and (wanted.get("os"), wanted.get("architecture")) == own

@@ -1,7 +1,6 @@
-"""When a registry is asked again: at once after an answer, later and later after failures.
+"""The back-off between lookups in a registry: none after an answer, longer after each failure.
 
-With jitter, so that those who failed together do not return together; and never before the registry's own
-`Retry-After`, as long as that is reasonable.
+It has jitter, so that testers that failed together do not retry together, and respects a `Retry-After`.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 class Pace:
-    """Says whether it is time; `first_seconds` is the pause after one failure, 0 for none at all."""
+    """Whether a registry may be asked; `first_seconds` is the pause after the first failure, 0 for none."""
 
     def __init__(
         self,
@@ -34,21 +33,21 @@ class Pace:
 
     @property
     def asked_for_pause(self) -> bool:
-        """Whether it said itself that it wants to be left alone, and until later than now."""
+        """Whether the registry itself asked for a pause that is not over."""
         return self._clock() < self._asked_until
 
     @property
     def due(self) -> bool:
-        """Whether it may be asked now."""
+        """Whether the registry may be asked now."""
         return self._clock() >= self._due_at
 
     def succeeded(self) -> None:
-        """It answered."""
+        """Count an answer."""
         self._failures = 0
         self._due_at = self._asked_until = float("-inf")
 
     def failed(self, after_seconds: float | None) -> None:
-        """It did not, or asked for a pause."""
+        """Count a failure; `after_seconds` is the pause that the registry asked for."""
         pause = self._first_seconds * 2.0 ** min(self._failures, _MOST_DOUBLINGS)
         pause = min(pause, max(LONGEST_PAUSE_SECONDS, self._first_seconds)) * (0.5 + self._jitter())
         self._failures += 1
@@ -60,7 +59,7 @@ class Pace:
 
 
 def retry_after_seconds(header: str | None, now_wall: float) -> float | None:
-    """What a `Retry-After` asks for, seconds or a date, within an hour; `None` where there is no sense in it."""
+    """Return the seconds that a `Retry-After` asks for, an hour at most; `None` where it makes no sense."""
     text = (header or "").strip()
     if _SECONDS.fullmatch(text):
         seconds = float(text)

@@ -1,13 +1,15 @@
-"""Which proxy leads to a host: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in the sense of Go's programs.
+"""The proxy for a host by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, as Go programs read them.
 
-Those are the ones that the node and its cluster are set up with.  This machine is never asked through a proxy.
+The node and its cluster are Go programs with the same variables.  Requests to this machine never use a proxy.
 """
 
 from __future__ import annotations
 
-import ipaddress
+from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 from urllib.parse import unquote, urlsplit
 
 from monitor.errors import ConfigurationError
@@ -21,56 +23,47 @@ class Proxy:
     url: str
     user: str = field(default="", repr=False)
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers that authenticate to it."""
+        encoded = b64encode(self.user.encode()).decode()
+        return {"Proxy-Authorization": f"Basic {encoded}"} if self.user else {}
+
 
 def proxy_for(url: str, environment: Mapping[str, str]) -> Proxy | None:
-    """The proxy that leads to an address; `None` where it is asked directly.
+    """Return the proxy for a URL; `None` where it is requested directly.
 
     Raises:
-        ConfigurationError: the variable that names it is malformed.
+        ConfigurationError: the variable that names the proxy is malformed.
     """
     scheme, host, port = origin(url)
-    name = f"{scheme}_proxy"
-    text = environment.get(name.upper()) or environment.get(name)
+    name = f"{scheme}_PROXY".upper()
+    text = environment.get(name) or environment.get(name.lower())
     excluded = environment.get("NO_PROXY") or environment.get("no_proxy") or ""
     if not text or is_this_machine(host) or any(_excludes(each, host, port) for each in excluded.split(",")):
         return None
-    return _parsed(name.upper(), text)
-
-
-def _parsed(name: str, text: str) -> Proxy:
-    wrong = ConfigurationError(f"{name} must be http://[USER:PASSWORD@]HOST[:PORT]")
-    try:
+    with suppress(ValueError):
         parts = urlsplit(text if "://" in text else f"http://{text}")
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise wrong from error
-    if parts.scheme != "http" or not host:
-        raise wrong
-    host = f"[{host}]" if ":" in host else host
-    user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else ""
-    return Proxy(f"http://{host}:{port or 80}", user)
+        if parts.scheme == "http" and parts.hostname:
+            address = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else ""
+            return Proxy(f"http://{address}:{parts.port or 80}", user)
+    raise ConfigurationError(f"{name} must be http://[USER:PASSWORD@]HOST[:PORT]")
 
 
 def _excludes(entry: str, host: str, port: int) -> bool:
-    """`*`, an address, a network, or a domain with all below it (only those below with a dot in front)."""
+    """Whether an entry of `NO_PROXY` excludes a host: `*`, an address, a network, or a domain and all below it.
+
+    A domain with a dot in front excludes only hosts below it; one with a port, only that port.
+    """
     entry = entry.strip().lower()
-    if not entry or entry == "*":
+    with suppress(ValueError):
+        return ip_address(host) in ip_network(entry, strict=False)
+    if entry == "*" or "/" in entry:
         return entry == "*"
-    if "/" in entry:
-        return _in_network(host, entry)
-    pattern, colon, wanted = entry.rpartition(":")
-    if colon and wanted.isdigit() and (":" not in pattern or pattern.endswith("]")):
-        if int(wanted) != port:
-            return False
-        entry = pattern
-    entry = entry.strip("[]").removeprefix("*")
-    if entry.startswith("."):
-        return host.endswith(entry)
-    return host == entry or host.endswith(f".{entry}")
-
-
-def _in_network(host: str, network: str) -> bool:
-    try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        return False
+    with suppress(ValueError):
+        parts = urlsplit(f"//{entry.removeprefix('*')}")
+        name = parts.hostname or ""
+        below = name if name.startswith(".") else f".{name}"
+        return parts.port in {None, port} and name != "" and (host == name or host.endswith(below))
+    return False
