@@ -565,7 +565,7 @@ def test_what_an_outage_kept_back_is_announced_once_after_it(
         tick()
         passed(machine, 10)
     assert [at - failed_at for at in machine.tried_at] == [0, 60, 120, 180, 240]
-    assert activity.so_far().errors["announce"] == 5
+    assert activity.so_far(ERRORS)["announce",] == 5
     assert [each.levelname for each in caplog.records if "announced later" in each.message] == ["WARNING"]
 
     machine.mute = None
