@@ -9,6 +9,7 @@ from pathlib import Path
 
 from monitor.baseline import Verdict
 from monitor.chain_signals import SIGNALS
+from monitor.errors import Cause
 from monitor.model import ChainActivity, Health, Outcome, Phase, Reason, SyncMode
 from monitor.regression import Measure
 from monitor.view import HISTORY_SHOWN
@@ -101,6 +102,13 @@ STATUS = {
     "phase": Field("string", "", f"One of {_words(Phase)}; null before the first.", nullable=True),
     "message": Field("string", "", "The phase in words."),
     "notice": Field("string", "", "Why nothing is judged just now; empty where that is not so."),
+    "problems": Field(
+        "array", "", "What keeps the tester from progressing now, the oldest first; empty without one."
+    ),
+    "problems[].cause": Field("string", "", f"One of {_words(Cause)}."),
+    "problems[].message": Field("string", "", "What failed and where, in one line."),
+    "problems[].since": Field("number", _EPOCH, "When it began."),
+    "problems[].action": Field("string", "", "What an operator does about the cause."),
     "run": Field("object", "", "The newest run that started, open or ended.", nullable=True),
     **{f"run.{name}": field for name, field in _RUN.items()},
     "progress": Field("array", "", "What the node counts in that run, by chain and signal."),

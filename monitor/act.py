@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from monitor.decide.announcements import DueAnnouncement
 from monitor.decide.vocabulary import Action, ClearNodeData, KeepLastWords, Pin, Recreate
-from monitor.errors import MonitorError, OutageError, TemporaryError
+from monitor.errors import Cause, MonitorError, OutageError, TemporaryError
 from monitor.ledger import Ledger, VolumeFullError
 from monitor.model import Evidence, Holder, Instant, Policy
 from monitor.node_log import TAIL_BYTES, NodeLogs
@@ -125,6 +125,7 @@ class Actor:
                 return holder
             if holder != first:
                 raise MonitorError(
-                    f"pod {holder.uid} holds this volume and lives: end it first; nothing was cleared"
+                    f"pod {holder.uid} holds this volume and lives: end it first; nothing was cleared",
+                    cause=Cause.VOLUME_HELD,
                 )
         return first

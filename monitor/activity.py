@@ -1,6 +1,7 @@
-"""What the running monitor itself did since it started, which no ledger keeps, as values of its own metrics.
+"""What the running monitor itself did since it started, as values of its own metrics, and the problems it met.
 
-Whatever can be counted is there at 0 before it first happens, so that Prometheus sees the first time as a rise.
+No ledger keeps the values.  Whatever can be counted is there at 0 before it first happens, so that Prometheus sees
+the first time as a rise.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from monitor.errors import MonitorError
+from monitor.problem_log import ProblemLog
 
 IMAGE_CHECK_RESULTS = ("success", "error")
 IMAGE_CHECKS = "bootstrap_monitor_image_checks_total"  # by source and result
@@ -20,9 +22,10 @@ ERRORS = "bootstrap_monitor_errors_total"  # by operation
 
 
 class Activity:
-    """Values by metric and labels. Any thread may call it."""
+    """Values by metric and labels. Any thread may call it.  `problems` are kept where the caller says."""
 
-    def __init__(self) -> None:
+    def __init__(self, problems: ProblemLog | None = None) -> None:
+        self.problems = problems or ProblemLog()
         self._lock = threading.Lock()
         self._values: defaultdict[str, dict[tuple[str, ...], float]] = defaultdict(dict)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from monitor.model import Build, JsonObject, Outcome, Run
 from monitor.regression import Regression, compare_link
+from monitor.texts import ACTIONS
 from monitor.view import Status
 
 
@@ -45,6 +46,15 @@ def status_json(status: Status) -> JsonObject:
         "phase": status.phase,
         "message": status.message,
         "notice": status.notice,
+        "problems": [
+            {
+                "cause": each.cause,
+                "message": each.message,
+                "since": each.since,
+                "action": ACTIONS[each.cause],
+            }
+            for each in status.problems
+        ],
         "run": run_json(status.run) if status.run else None,
         "progress": [
             {"chain": chain, "signal": signal, "value": count.value, "maximum": count.maximum}

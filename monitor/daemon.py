@@ -19,7 +19,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from monitor.activity import Activity
-from monitor.errors import MonitorError, OutageError
+from monitor.errors import Cause, MonitorError, OutageError
 
 CLOCK_JUMP_SECONDS = 2.0
 WATCH_SECONDS = 1.0
@@ -35,12 +35,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something done at an interval; `essential` where the process is of no use without it."""
+    """Something done at an interval; `essential` where the process is of no use without it.
+
+    A return without an error ends the problem that an error began, where `success_clears`.
+    """
 
     name: str
     run: Callable[[], None]
     interval_seconds: float
     essential: bool = False
+    success_clears: bool = True
 
 
 class Daemon:
@@ -124,15 +128,19 @@ class Daemon:
             job.run()
         except MonitorError as error:
             self._activity.error(job.name)
-            _log.warning("%s: %s", job.name, error)
+            self._activity.problems.report_error(job.name, error)
             if isinstance(error, OutageError) and job.interval_seconds > self._outage_retry_seconds:
                 self._run_after(job.name, self._outage_retry_seconds)
-        except Exception:  # noqa: BLE001 - the daemon outlives whatever a job does
+        except Exception as error:  # noqa: BLE001 - the daemon outlives whatever a job does
             # Whatever it was, the next time may go well; the count tells of it.
             self._activity.error(job.name)
-            _log.exception("%s failed", job.name)
+            message = f"failed ({type(error).__name__}: {error}); the log says where"
+            if self._activity.problems.report(job.name, Cause.OTHER, message):
+                _log.exception("%s failed", job.name)
         else:
             self._activity.task_finished(job.name, time.monotonic() - began, time.time())
+            if job.success_clears:
+                self._activity.problems.clear(job.name)
         finally:
             self._ended[job.name] = self._monotonic()
             self._active.discard(job.name)

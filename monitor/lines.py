@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from monitor.durations import duration_text
 from monitor.model import Evidence, Phase, Run
 from monitor.texts import (
+    ACTIONS,
     LATE,
     MEASURES,
     NOTHING_SHOWS_IT,
@@ -35,8 +36,11 @@ def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
     phase = status.phase.value if status.phase else "not started"
     yield f"phase     {phase}" + (f": {status.message}" if status.message not in {"", phase} else "")
     yield from _silence_lines(status, is_left=is_left)
-    if status.notice:
+    if status.notice and status.notice not in {each.message for each in status.problems}:
         yield f"notice    {status.notice}"
+    for each in status.problems:
+        yield f"problem   {each.cause} since {time_text(each.since)}: {each.message}"
+        yield f"          {ACTIONS[each.cause]}"
     yield from _asked_lines(status)
     if status.run:
         run = status.run

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 from monitor.act import Actor
 from monitor.activity import Activity
+from monitor.backoff import backoff_seconds
 from monitor.decide.announcements import Announcement, announcements_of
 from monitor.decide.init import decide_init
 from monitor.decide.verdicts import measured_in
 from monitor.decide.vocabulary import (
+    Action,
     AdoptRun,
     BeginRun,
     ClearNodeData,
@@ -34,7 +36,8 @@ from monitor.decide.wait import decide_wait
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, VolumeFullError
 from monitor.model import Instant, JsonObject, NodeAnswering, NodeDown, Outcome, Phase, Policy, Workload
-from monitor.observe import InitObserver, Seen, WaitObserver
+from monitor.observe import InitObserver, Seen, WaitObserver, problems_of
+from monitor.problem_log import ProblemLog
 from monitor.readings import (
     NodeStatus,
     ProgressStatus,
@@ -46,6 +49,8 @@ from monitor.readings import (
 )
 
 MOST_STEPS = 20
+INIT = "init"
+"""The part of the monitor whose problems keep `init` from letting the node start."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +65,7 @@ class Init:
     policy: Policy
     clock: Callable[[], Instant]
     stopping: threading.Event
+    problems: ProblemLog
 
     def run(self, workload: Workload) -> bool:
         """Go on until the node may start (True) or this `init` must end and be started again (False).
@@ -85,6 +91,7 @@ class Init:
                     case Proceed():
                         return True
                     case Fail():
+                        self.problems.report(INIT, action.error.cause, str(action.error), logs=False)
                         self.stopping.wait(action.after_seconds)
                         raise action.error
                     case LookUpNewest():
@@ -116,6 +123,37 @@ class Init:
                 raise
 
 
+class Retries:
+    """Performs actions; those that fail are tried again less and less often, other actions at once."""
+
+    def __init__(self, tick_seconds: float) -> None:
+        """Expect to be called once a tick."""
+        self._tick_seconds = tick_seconds
+        self._failed: tuple[Action, ...] = ()
+        self._failures = 0
+        self._due_at = float("-inf")
+        self._error = MonitorError()
+
+    def run(self, actions: tuple[Action, ...], perform: Callable[[Action], None], now_seconds: float) -> None:
+        """Perform actions in their order.
+
+        Raises:
+            MonitorError: one failed, now or when it was tried last.
+        """
+        if actions != self._failed:
+            self._failed, self._failures, self._due_at = actions, 0, float("-inf")
+        if now_seconds < self._due_at:
+            raise self._error.with_traceback(None)
+        try:
+            for action in actions:
+                perform(action)
+        except MonitorError as error:
+            self._error, self._failures = error, self._failures + 1
+            self._due_at = now_seconds + backoff_seconds(self._failures, self._tick_seconds)
+            raise
+        self._failures, self._due_at = 0, float("-inf")
+
+
 class Tick:
     """Called at every interval by whoever keeps the time."""
 
@@ -132,6 +170,7 @@ class Tick:
         self._policy, self._measure_soon, self._activity = policy, measure_soon, activity
         activity.expect("announce")
         self._said = ""
+        self._retries = Retries(policy.tick_seconds)
 
     def __call__(self) -> None:
         """Watch, judge, and start the next build when it is due; at rest, skip most ticks."""
@@ -139,6 +178,7 @@ class Tick:
             return
         seen = self._observer.look()
         state = seen.state
+        self._report_problems(seen)
         decision = decide_wait(state)
         if decision.message != self._said:
             failed = any(
@@ -171,9 +211,15 @@ class Tick:
             self._measure_soon()
         if not self._actor.announce():
             self._activity.error("announce")
-        for action in decision.actions:
-            self._actor.perform(action)
+        self._retries.run(decision.actions, self._actor.perform, state.now.boot_seconds)
         self._observer.resting = self._observer.recorded and decision.phase in {Phase.IDLE, Phase.PAUSED}
+
+    def _report_problems(self, seen: Seen) -> None:
+        for part, problem in problems_of(seen).items():
+            if problem is None:
+                self._activity.problems.clear(part)
+            else:
+                self._activity.problems.report(part, *problem)
 
     def _readings(self, seen: Seen, decision: Decision) -> Mapping[str, JsonObject]:
         state, node = seen.state, seen.state.node

@@ -179,14 +179,15 @@ class NodeExit:
 class NodeProcess:
     """The node's process as its platform sees it.
 
-    `waiting` says why it does not run, in the platform's word (`ImagePullBackOff`), empty while it runs.
-    `restarts` counts those of this workload.
+    `waiting` says why it does not run, in the platform's word (`ImagePullBackOff`), empty while it runs;
+    `waiting_message` has the details.  `restarts` counts those of this workload.
     """
 
     running: bool
     waiting: str = ""
     restarts: int = 0
     last_exit: NodeExit | None = None
+    waiting_message: str = ""
 
     @property
     def crash_looping(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from monitor.decide.announcements import Announcement, DueAnnouncement
+from monitor.errors import Cause
 from monitor.model import (
     Build,
     ChainActivity,
@@ -25,6 +26,8 @@ from monitor.model import (
 # That a folder is a comparison's: what is in it is cleared turn by turn.
 COMPARISON = "comparison"
 ANNOUNCEMENTS = "announcements"
+PROBLEM = "problem."
+"""What the name of a problem's reading begins with; the part of the monitor that met it follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,15 @@ class ProgressStatus:
     chains: Mapping[str, ChainLog]
     stalled: bool
     unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that keeps the tester from progressing: why, in one line, and since when (Unix seconds)."""
+
+    cause: Cause
+    message: str
+    since: float
 
 
 def configuration_reading(tester: str, testbed: str, workload: Workload) -> JsonObject:
@@ -131,6 +143,18 @@ def build_reading(build: Build | None) -> JsonObject:
     }
 
 
+def problem_reading(problem: Problem | None) -> JsonObject:
+    """A problem, to be kept as the reading `problem.…`; empty once it is over."""
+    if problem is None:
+        return {}
+    return {"cause": problem.cause, "message": problem.message, "since": problem.since}
+
+
+def read_problem(value: JsonObject | None) -> Problem | None:
+    """The problem; `None` where there is none."""
+    return Problem(Cause(value["cause"]), str(value["message"]), float(value["since"])) if value else None
+
+
 def read_progress(value: JsonObject | None, run: Run) -> ProgressStatus | None:
     """What was read of the run before says nothing of this one."""
     return _progress(value) if value and value["run"] == run.number else None
@@ -171,6 +195,8 @@ def _check(name: str, value: JsonObject) -> None:
             read_announcements(value)
         case "adopt_token":
             _ = value["token"]
+        case _ if name.startswith(PROBLEM):
+            read_problem(value)
         case _:
             pass
 

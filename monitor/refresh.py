@@ -11,11 +11,14 @@ from monitor.ledger import Ledger
 from monitor.model import Build, Instant, Policy
 from monitor.observe import WaitObserver
 from monitor.platforms.base import BuildSource
+from monitor.problem_log import ProblemLog
 from monitor.readings import build_reading
 from monitor.volume import Volume
 
 SETTLING_SECONDS = 5.0
 REST_MEASUREMENT_SECONDS = 3600.0
+IMAGE = "image"
+"""The part of the monitor whose problems are those of a look for a newer build."""
 
 
 class Measurement:
@@ -44,6 +47,7 @@ class BuildWatch:
         policy: Policy,
         clock: Callable[[], Instant],
         pause: Callable[[float], bool],
+        problems: ProblemLog,
         settling_seconds: float = SETTLING_SECONDS,
         tick_soon: Callable[[], None] = lambda: None,
     ) -> None:
@@ -53,7 +57,8 @@ class BuildWatch:
         """
         self._source, self._observer, self._ledger = source, observer, ledger
         self._policy, self._clock = policy, clock
-        self._pause, self._settling_seconds, self._tick_soon = pause, settling_seconds, tick_soon
+        self._pause, self._problems, self._settling_seconds = pause, problems, settling_seconds
+        self._tick_soon = tick_soon
         self._standing: Standing | None = None
         self._first_boot_seconds = 0.0
 
@@ -67,8 +72,9 @@ class BuildWatch:
             return
         needless = last.open and not self._policy.restart_on_new_build and not blocked_for_long(last)
         build = self._source.glimpse() if needless else self._source.newest()
-        if build is None:
+        if build is None:  # nobody was asked, or nobody told: a problem that there is may last
             return
+        self._problems.clear(IMAGE)
         standing = self._counted(build)
         self._observer.newest = None if needless and build.versions is None else standing
         tested = build.same(last.build) or self._ledger.judged(build, last.network, last.sync_mode)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from monitor.baseline import FEWEST, Verdict
 from monitor.durations import duration_text
+from monitor.errors import Cause
 from monitor.model import Build, ChainLog, Counts, Outcome, Run, SyncMode
 from monitor.regression import Measure, Regression, compare_link
 
@@ -23,6 +24,28 @@ PROGRESS_UNKNOWN = "progress unknown"
 NOTHING_SHOWS_IT = "no metric or log line of the node shows it, and a stall would not be detected"
 ALL_EXECUTED = "state sync skipped, all blocks executed"
 PAUSED = "no other run is begun until resume"
+ACTIONS = {
+    Cause.API_SERVER_UNAVAILABLE: "The monitor retries. Check the API server, and the NetworkPolicy of the pod.",
+    Cause.API_SERVER_UNAUTHORIZED: "If the ServiceAccount was recreated, delete the pod: a new one gets a new token.",
+    Cause.PERMISSION_MISSING: "Restore the Role and its RoleBinding; bootstrap-monitor check lists what is missing.",
+    Cause.REQUEST_DENIED: "Change the quota or the admission policy, or the pod that the message names.",
+    Cause.STATEFULSET_PARTITIONED: "Set spec.updateStrategy.rollingUpdate.partition of the StatefulSet to 0.",
+    Cause.STATEFULSET_NOT_OBSERVED: "Check that kube-controller-manager runs.",
+    Cause.IMAGE_REVERTED: "Let the tool that sets the image ignore it (docs/gitops.md), then delete the pod.",
+    Cause.IMAGE_PULL_FAILED: "Check that the registry has the digest, and the pull secrets of the pod.",
+    Cause.CONTAINER_NOT_STARTED: "Fix what the message names; kubectl describe pod shows the Events.",
+    Cause.NODE_CRASHING: "Read the node's log; after --crash-limit restarts without progress the run fails.",
+    Cause.CHECK_POD_FAILED: "Fix what the message names. The open run is not affected; new builds are not found.",
+    Cause.VERSIONS_UNKNOWN: "Nothing has to be done: the build is tested, but its version and commit are not shown.",
+    Cause.REGISTRY_UNAVAILABLE: "The monitor retries. Check the registry, the proxy and the NetworkPolicy of the pod.",
+    Cause.REGISTRY_UNAUTHORIZED: "Give valid credentials with --registry-config.",
+    Cause.VOLUME_HELD: "End the other pod. One that has died releases the volume after --holder-timeout.",
+    Cause.VOLUME_UNUSABLE: "Make the volume writable for the monitor's user, and free some space.",
+    Cause.DATA_UNKNOWN: "Decide about the data with --adopt, as the message says.",
+    Cause.CONFIGURATION_INVALID: "Correct what the message names; bootstrap-monitor check shows the rest.",
+    Cause.OTHER: "Read the monitor's log.",
+}
+"""What an operator does about each cause of a problem."""
 MEASURES = {
     Measure.DURATION: "duration",
     Measure.DISK_USAGE: "disk usage",

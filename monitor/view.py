@@ -6,19 +6,22 @@ restart loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.chain_signals import first_chains
 from monitor.model import Build, Counts, Phase, Run, SyncMode
 from monitor.readings import (
     COMPARISON,
+    PROBLEM,
     NodeStatus,
+    Problem,
     ProgressStatus,
     Reading,
     VolumeStatus,
     read_build,
     read_node,
+    read_problem,
     read_progress,
     read_volume,
 )
@@ -36,7 +39,8 @@ class Status:
     (outcome, reason).  `notice` says why nothing is judged, where that is so.  `new_build` was found
     and is not tested yet.  `paused` and `requested` are what a person asked for, whether a monitor has looked since
     or not: that no new build is taken, and which one is to run again.  `regressions` and `late` are of the newest
-    run's network, mode and testbed, of the runs from `baseline_begins` on (0: all).
+    run's network, mode and testbed, of the runs from `baseline_begins` on (0: all).  `problems` are what keeps the
+    tester from progressing now, the oldest first.
     """
 
     at: float
@@ -68,6 +72,7 @@ class Status:
     tick_at: float | None = None
     paused: bool = False
     requested: Build | None = None
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +100,17 @@ class Snapshot:
     requested: Build | None = None
 
 
-def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
-    """Make the Status; `tester` is its name until the ledger knows it."""
+def status_of(
+    shown: Snapshot,
+    now_wall: float,
+    tester: str = "",
+    own_problems: Mapping[str, Problem | None] | None = None,
+) -> Status:
+    """Make the Status; `tester` is its name until the ledger knows it.
+
+    `own_problems` are those of this process, by the names of their readings: a volume that cannot be written is known
+    here alone.
+    """
     readings = {name: each.value for name, each in shown.readings.items()}
     configuration = readings.get("configuration", {})
     run = shown.runs[0] if shown.runs else None
@@ -105,6 +119,8 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
     # Of two builds in turns nothing is usual: what a comparison finds is told at its end.
     found = read_build(readings.get("new_build"))
     judged = regressions(shown.compared, run.sync_mode) if run and COMPARISON not in readings else {}
+    problems = {name: read_problem(value) for name, value in readings.items() if name.startswith(PROBLEM)}
+    problems |= own_problems or {}
     progress = read_progress(readings.get("progress"), run) if run and run.open else None
     chains = first_chains({chain for chain, _ in shown.counts}.union(progress.chains if progress else ()))
     return Status(
@@ -142,4 +158,13 @@ def status_of(shown: Snapshot, now_wall: float, tester: str = "") -> Status:
         tick_at=tick.read_at if tick else None,
         paused=shown.paused,
         requested=shown.requested,
+        problems=_distinct(filter(None, problems.values())),
     )
+
+
+def _distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return problems, the oldest first; one that several parts of the monitor met is there once."""
+    found: dict[tuple[str, str], Problem] = {}
+    for each in sorted(problems, key=lambda each: each.since):
+        found.setdefault((each.cause, each.message), each)
+    return tuple(found.values())

@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from monitor.errors import MonitorError, TemporaryError
+from monitor.errors import Cause, MonitorError, TemporaryError
 from monitor.folder_walk import Position, for_each_folder, remove_tree
 from monitor.foreign_text import one_line
 from monitor.model import DataState, Instant, NodeData, VolumeReading
@@ -53,7 +53,8 @@ class Volume:
             )
         except OSError as error:
             raise TemporaryError(
-                f"{error.filename or self._data_dir}: cannot be read ({error.strerror})"
+                f"{error.filename or self._data_dir}: cannot be read ({error.strerror})",
+                cause=Cause.VOLUME_UNUSABLE,
             ) from error
 
     def clear(self) -> None:
@@ -66,7 +67,7 @@ class Volume:
         try:
             misplaced = self._misplaced()
             if misplaced is not None:
-                raise MonitorError(misplaced)
+                raise MonitorError(misplaced, cause=Cause.VOLUME_UNUSABLE)
             mode = 0o750
             if self._filled():
                 mode = stat.S_IMODE(self.node_folder.stat().st_mode)
@@ -84,10 +85,11 @@ class Volume:
             self._sync()
         except OSError as error:
             if error.errno == errno.EXDEV:
-                raise MonitorError(self._mounted(error.filename)) from error
+                raise MonitorError(self._mounted(error.filename), cause=Cause.VOLUME_UNUSABLE) from error
             raise MonitorError(
                 f"{error.filename or self.node_folder}: cannot be removed ({error.strerror}); "
-                "mend its permissions, then it goes on"
+                "mend its permissions, then it goes on",
+                cause=Cause.VOLUME_UNUSABLE,
             ) from error
 
     def measure(self, now: Instant) -> VolumeReading:
@@ -216,7 +218,9 @@ def free_space(data_dir: Path) -> tuple[int, int]:
     try:
         system = os.statvfs(data_dir)
     except OSError as error:
-        raise TemporaryError(f"{data_dir}: cannot be read ({error.strerror})") from error
+        raise TemporaryError(
+            f"{data_dir}: cannot be read ({error.strerror})", cause=Cause.VOLUME_UNUSABLE
+        ) from error
     return system.f_blocks * system.f_frsize, system.f_bavail * system.f_frsize
 
 

@@ -13,6 +13,7 @@ from monitor.baseline import Limit, Verdict
 from monitor.decide.init import InitState
 from monitor.decide.vocabulary import AdoptRun, EndRun
 from monitor.decide.wait_state import WaitState
+from monitor.errors import Cause
 from monitor.ledger import open_ledger
 from monitor.ledger.archive import exported
 from monitor.model import (
@@ -39,7 +40,7 @@ from monitor.model import (
     VolumeReading,
     Workload,
 )
-from monitor.readings import NodeStatus, VolumeStatus
+from monitor.readings import NodeStatus, Problem, VolumeStatus
 from monitor.regression import Measure, Regression
 from monitor.view import Status
 
@@ -243,6 +244,10 @@ def full_status(**changes: Any) -> Status:
     return replace(status_now, **changes)
 
 
+PROBLEMS = (
+    Problem(Cause.PERMISSION_MISSING, "not permitted to get pods", NOW.wall - 90),
+    Problem(Cause.REGISTRY_UNAUTHORIZED, "the registry does not show it", NOW.wall - 30),
+)
 REGRESSIONS = {
     Measure.DURATION: Regression(
         Verdict.CONFIRMED,

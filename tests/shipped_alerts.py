@@ -18,6 +18,7 @@ from monitor import settings
 from monitor.activity import IMAGE_CHECK_RESULTS
 from monitor.baseline import Verdict
 from monitor.cli import _COMMANDS
+from monitor.errors import Cause
 from monitor.metrics import EVERY_FAMILY, label_names
 from monitor.model import Outcome, Phase, Reason, SyncMode
 from monitor.regression import Measure
@@ -40,6 +41,7 @@ EXPECTED = {
     "BootstrapPinReverted",
     "BootstrapImageChecksFailing",
     "BootstrapMonitorErrors",
+    "BootstrapProblem",
     "BootstrapMonitorDown",
 }
 CRITICAL = {"BootstrapFailingRepeatedly"}
@@ -55,8 +57,20 @@ VALUES: Mapping[str, set[str]] = {
     "verdict": {*Verdict},
     "measure": {*Measure},
     "sync_mode": {*SyncMode},
+    "cause": {*Cause},
     "result": {*IMAGE_CHECK_RESULTS},
     "source": {"registry", "pod", "file"},
+}
+# Causes that another alert reports, or that hinder nothing.
+NOT_ALERTED = {
+    Cause.CHECK_POD_FAILED,
+    Cause.CONTAINER_NOT_STARTED,
+    Cause.IMAGE_PULL_FAILED,
+    Cause.IMAGE_REVERTED,
+    Cause.NODE_CRASHING,
+    Cause.REGISTRY_UNAUTHORIZED,
+    Cause.REGISTRY_UNAVAILABLE,
+    Cause.VERSIONS_UNKNOWN,
 }
 _MATCHER = re.compile(r'(\w+)\s*(?:=~|!=|!~|=)\s*"([^"]*)"')
 _CALL = re.compile(r"bootstrap-monitor ([a-z]+(?:-[a-z]+)*)")
@@ -180,6 +194,14 @@ def wrong_reasons(shipped: Shipped) -> Iterator[str]:
                 yield f"{rule['alert']}: {value} are not the reasons that speak of the build"
 
 
+def wrong_causes(shipped: Shipped) -> Iterator[str]:
+    """A cause alerts once: as a problem, or by the alert that is about it."""
+    alerted = set(dict(_MATCHER.findall(shipped.alert("BootstrapProblem")["expr"]))["cause"].split("|"))
+    wrong = alerted ^ {each.value for each in Cause if each not in NOT_ALERTED}
+    if wrong:
+        yield f"BootstrapProblem: {sorted(wrong)} are wrong or missing"
+
+
 def wrong_runbooks(shipped: Shipped) -> Iterator[str]:
     """Sections, and commands, flags and links that there are."""
     fields = {name for each in vars(settings).values() if isinstance(each, type) for name in _fields(each)}
@@ -242,6 +264,7 @@ CHECKS: tuple[Callable[[Shipped], Iterator[str]], ...] = (
     wrong_annotations,
     wrong_expressions,
     wrong_reasons,
+    wrong_causes,
     wrong_runbooks,
     wrong_tests,
     wrong_object,

@@ -186,6 +186,11 @@ def _inhibits_nothing(shipped: Shipped) -> None:
             id="a reason that is forgotten",
         ),
         pytest.param(
+            _replaced("BootstrapProblem", "volume_held|", ""),
+            "BootstrapProblem: ['volume_held'] are wrong or missing",
+            id="a cause that is forgotten",
+        ),
+        pytest.param(
             _in_runbook("BootstrapLate", "# BootstrapLate", "# Late"),
             "BootstrapLate: its heading is not its name",
             id="a runbook with another heading",

@@ -105,6 +105,7 @@ def test_the_status_in_json_of_a_tester_of_which_nothing_is_known() -> None:
         "phase": None,
         "message": "",
         "notice": "",
+        "problems": [],
         "run": None,
         "progress": [],
         "node": None,

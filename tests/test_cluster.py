@@ -185,7 +185,7 @@ EXIT = {"exitCode": 139, "reason": "Error", "message": "[signal SIGSEGV]"}
         ),
         pytest.param(
             {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}},
-            ContainerState(running=False, reason="ImagePullBackOff"),
+            ContainerState(running=False, reason="ImagePullBackOff", message="not found"),
             id="waiting",
         ),
         pytest.param(

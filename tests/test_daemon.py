@@ -141,7 +141,11 @@ class TestJobs:
         ("error", "said"),
         [
             pytest.param(TemporaryError("the volume is busy"), "job: the volume is busy", id="an error"),
-            pytest.param(ZeroDivisionError("division by zero"), "job failed", id="a fault"),
+            pytest.param(
+                ZeroDivisionError("division by zero"),
+                "job: failed (ZeroDivisionError: division by zero); the log says where",
+                id="a fault",
+            ),
         ],
     )
     def test_a_job_that_fails_is_counted_said_and_run_again(
@@ -153,7 +157,10 @@ class TestJobs:
 
         assert activity.so_far(ERRORS) == {("job",): work.done}
         assert activity.so_far(TASK_LAST_SUCCESS) == activity.so_far(TASK_DURATION) == {}
-        assert {record.getMessage() for record in caplog.records if record.name == "monitor.daemon"} == {said}
+        problems = [each.getMessage() for each in caplog.records if each.name == "monitor.problem_log"]
+        assert problems == [said], "once, however often it fails"
+        faults = [each for each in caplog.records if each.exc_info]
+        assert len(faults) == (0 if isinstance(error, TemporaryError) else 1), "where it failed, once"
 
     @pytest.mark.parametrize(
         ("error", "again"),

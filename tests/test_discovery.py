@@ -27,6 +27,7 @@ from monitor.platforms.check_pod import CheckPodSource
 from monitor.platforms.counted import CountedSource
 from monitor.platforms.discovery import Discovery
 from monitor.platforms.kubernetes import KubernetesPlatform, OwnPod
+from monitor.problem_log import ProblemLog
 from monitor.registry import Pace, Patience, Registry, RegistryError, RegistryOptions
 from monitor.settings import WaitSettings
 
@@ -92,13 +93,14 @@ class Looker:
     mode: str = "auto"
     tag: Tag = field(default_factory=Tag)
     known: list[Build] = field(default_factory=list)
-    activity: Activity = field(default_factory=Activity)
+    activity: Activity = field(init=False)
     clock: Clock = field(default_factory=Clock)
     opened: int = 0
     ledger_error: MonitorError | None = None
 
     def __post_init__(self) -> None:
         self.pods = Pods(self.tag)
+        self.activity = Activity(ProblemLog(wall_clock=self.clock))
         self.discovery = Discovery(
             None if self.mode == "pod" else self._open,
             None if self.mode == "registry" else self.pods,
@@ -244,7 +246,7 @@ class TestAuto:
 
         assert [looker.later(300.0) for _ in range(3)] == [unknown] * 3
         assert looker.pods.ran == [unknown.image] * fails
-        assert caplog.messages == [f"the versions of {unknown.image} stay unknown: {error}"]
+        assert caplog.messages == [f"versions: the versions of {unknown.image} stay unknown: {error}"]
         looker.tag.now, looker.pods.error = NEW, None
         assert looker.later() == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED), "those of the next"
 
@@ -332,9 +334,9 @@ class TestAutoWithoutItsRegistry:
                 looker.later(60.0)
 
         assert caplog.messages == [
-            "it is away; until it can be read, pods look for new builds",
-            "the registry can be read again: no pod is needed to look for new builds",
-            "it is away again; until it can be read, pods look for new builds",
+            "registry: it is away; until it can be read, pods look for new builds",
+            "registry: works again after 23m",
+            "registry: it is away again; until it can be read, pods look for new builds",
         ]
 
     def test_each_reason_is_said_once(self, caplog: pytest.LogCaptureFixture) -> None:
@@ -345,9 +347,9 @@ class TestAutoWithoutItsRegistry:
 
         assert len(caplog.messages) == 10, "also of one that finds ever new ones"
         assert [each.partition(";")[0] for each in caplog.messages[:3]] == [
-            "reason 0",
-            "reason 1",
-            "reason 2",
+            "registry: reason 0",
+            "registry: reason 1",
+            "registry: reason 2",
         ]
 
     def test_what_is_set_wrong_about_it_stops_no_tester(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from builders import NOW, OLD, REGRESSIONS, build, ended, full_status, run
+from builders import NOW, OLD, PROBLEMS, REGRESSIONS, build, ended, full_status, run
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
@@ -21,6 +21,7 @@ from monitor.api import run_json, status_json
 from monitor.chain_signals import COUNTERS, MESSAGES, NEWER_PEER
 from monitor.decide.init import INIT_RULES
 from monitor.decide.wait import WAIT_RULES
+from monitor.errors import Cause
 from monitor.metrics import EVERY_FAMILY, StatusCollector
 from monitor.metrics.collector import COMMON_LABELS
 from monitor.model import ChainActivity, ChainLog, Phase, Reason
@@ -89,6 +90,7 @@ def whole_status() -> Status:
         baseline_begins=2,
         tick_at=NOW.wall,
         requested=build(),
+        problems=PROBLEMS,
     )
     node = shown.node
     assert node is not None
@@ -161,11 +163,11 @@ def test_each_rule_is_told_with_the_reasons_that_it_gives(
         assert told == given, rule.__name__
 
 
-def test_each_phase_and_reason_is_explained() -> None:
+def test_each_phase_reason_and_cause_is_explained() -> None:
     rows = set(re.findall(r"^\| (.*?) \|", HOW_IT_WORKS.read_text(encoding="utf-8"), re.MULTILINE))
     first_cells = " ".join(rows)
 
-    for each in (*Phase, *Reason):
+    for each in (*Phase, *Reason, *Cause):
         assert f"`{each}`" in first_cells, f"docs/how-it-works.md has no row of {each}"
 
 

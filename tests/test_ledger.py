@@ -31,7 +31,7 @@ from monitor.decide.vocabulary import (
     RecordIntervention,
     ResumeRun,
 )
-from monitor.errors import MonitorError, TemporaryError
+from monitor.errors import Cause, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_existing, open_ledger, open_read_only
 from monitor.ledger.reserve import RESERVE_BYTES
 from monitor.model import (
@@ -1224,6 +1224,7 @@ def test_while_another_process_writes_one_can_read_but_not_record(
         ledger.record(later(100), "default", (end_of(run),))
 
     assert str(refused.value) == f"{tmp_path / FILE}: database is locked (SQLITE_BUSY)"
+    assert refused.value.cause is Cause.VOLUME_UNUSABLE
     assert last_of(ledger) == run
     other.execute("ROLLBACK")
     ledger.record(later(100), "default", (end_of(run),))

@@ -42,6 +42,7 @@ from monitor.model import (
 )
 from monitor.node_log import TAIL_BYTES
 from monitor.observe import InitObserver, WaitObserver
+from monitor.problem_log import ProblemLog
 from monitor.volume import Volume
 
 
@@ -130,7 +131,7 @@ def init_of(machine: Machine, folder: Path, policy: Policy = POLICY) -> Init:
     stopping, volume = threading.Event(), Volume(folder)
     observer = InitObserver(machine, machine, machine.ledger, volume, policy, machine.clock)
     actor = Actor(machine, machine.ledger, volume, policy, machine.clock, stopping)
-    return Init(observer, machine.ledger, actor, policy, machine.clock, stopping)
+    return Init(observer, machine.ledger, actor, policy, machine.clock, stopping, ProblemLog(machine.ledger))
 
 
 def as_measured(_: Path) -> tuple[int, int]:
@@ -253,6 +254,7 @@ def test_a_volume_that_another_pod_held_is_watched_before_it_is_cleared(
         POLICY,
         clock,
         stopping,
+        ProblemLog(),
     )
 
     assert init.run(workload(build()))
@@ -399,6 +401,7 @@ def test_an_action_that_fails_is_done_by_the_next_tick(machine: Machine, tmp_pat
     with pytest.raises(TemporaryError):
         tick()
     machine.broken = None
+    passed(machine, POLICY.tick_seconds)
     tick()
 
     assert machine.told == ["pin bbbb", "recreate"]

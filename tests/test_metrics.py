@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import COMMIT, NEW, NOW, OLD, REGRESSIONS, REPOSITORY, build, ended, run, status
+from builders import COMMIT, NEW, NOW, OLD, PROBLEMS, REGRESSIONS, REPOSITORY, build, ended, run, status
 from builders import full_status as full_status_before_it_was_watched
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +90,7 @@ OF_A_FULL_STATUS = {
     "regression_info": ("measure", "commit_good", "commit_bad"),
     "new_build_info": ("image", "version", "commit"),
     "last_image_check_success_timestamp_seconds": (),
+    "problem_since_timestamp_seconds": ("cause",),
 }
 OF_ANY_STATUS = {
     "runs_total": ("outcome",),
@@ -124,6 +125,7 @@ def full_status(**changes: Any) -> Status:
         "progress": PROGRESS,
         "late": False,
         "regressions": REGRESSIONS,
+        "problems": PROBLEMS,
     }
     return full_status_before_it_was_watched(**watched | changes)
 

@@ -33,7 +33,7 @@ from tester_objects import (
 from monitor.cluster import Cluster
 from monitor.cluster.objects import VERSIONS_ANNOTATION
 from monitor.decide.announcements import Announcement
-from monitor.errors import ConfigurationError, NotPermittedError, TemporaryError
+from monitor.errors import Cause, ConfigurationError, NotPermittedError, TemporaryError
 from monitor.model import Build, NodeExit, NodeProcess, SyncMode
 from monitor.platforms.kubernetes import KubernetesPlatform, OwnPod
 
@@ -379,6 +379,7 @@ class TestRecreate:
             "StatefulSet 'tester' is at generation 2, but its controller has observed 1: "
             "check that the controller manager runs"
         )
+        assert caught.value.cause is Cause.STATEFULSET_NOT_OBSERVED
         assert (api.deleted, clock.now - begun) == ([], 30.0)
 
     def test_leaves_the_updated_revision(self, api: FakeApiServer, platform: KubernetesPlatform) -> None:

@@ -19,6 +19,7 @@ from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
 from monitor.model import Build, Instant, NodeReading, Outcome, Policy, Reason, Workload
 from monitor.observe import WaitObserver
+from monitor.problem_log import ProblemLog
 from monitor.refresh import REST_MEASUREMENT_SECONDS, SETTLING_SECONDS, BuildWatch, Measurement
 from monitor.volume import Volume
 
@@ -177,6 +178,7 @@ class Watch:
             self.policy,
             lambda: self.now,
             self.paused,
+            ProblemLog(),
             SETTLING_SECONDS,
             self.tick,
         )

@@ -47,6 +47,7 @@ from monitor.model import (
     Workload,
 )
 from monitor.observe import InitObserver, WaitObserver
+from monitor.problem_log import ProblemLog
 from monitor.volume import Volume
 
 TAG = f"{REPOSITORY}:latest"
@@ -336,7 +337,9 @@ class RulesOverTime(RuleBasedStateMachine):
     def _pass_init(self) -> None:
         world, volume = self.world, MortalVolume(self.data_dir, self.world.fuse)
         observer = InitObserver(world, world, self.ledger, volume, self.policy, world.clock)
-        init = Init(observer, self.ledger, self._actor(), self.policy, world.clock, Waiting(world))
+        init = Init(
+            observer, self.ledger, self._actor(), self.policy, world.clock, Waiting(world), ProblemLog()
+        )
         if init.run(world.workload()):
             world.start_node()
             self._write_node_data()

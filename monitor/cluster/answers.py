@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import quote
 
-from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
+from monitor.errors import (
+    Cause,
+    ConfigurationError,
+    MonitorError,
+    NotPermittedError,
+    OutageError,
+    TemporaryError,
+)
 from monitor.json_text import json_object
 from monitor.model import JsonObject
 
@@ -119,9 +126,18 @@ class UnavailableError(OutageError):
     `answered`: the server answered with an error, where else nothing came back.
     """
 
-    def __init__(self, message: str, after_seconds: float | None = None, *, answered: bool = True) -> None:
+    cause = Cause.API_SERVER_UNAVAILABLE
+
+    def __init__(
+        self,
+        message: str,
+        after_seconds: float | None = None,
+        *,
+        answered: bool = True,
+        cause: Cause | None = None,
+    ) -> None:
         """Keep what the server asks for beside the message."""
-        super().__init__(message)
+        super().__init__(message, cause=cause)
         self.after_seconds, self.answered = after_seconds, answered
 
 
@@ -152,10 +168,11 @@ def checked(call: Call, answer: Answer, advice: str) -> Answer:
 def _refusal(call: Call, answer: Answer, advice: str) -> MonitorError:
     match answer.status:
         case HTTPStatus.FORBIDDEN:
-            return NotPermittedError(_not_permitted(call, answer.message))
+            return _not_permitted(call, answer.message)
         case HTTPStatus.UNAUTHORIZED:
             return UnavailableError(
-                f"the API server does not accept the credentials to {call} (401: {answer.message}): {advice}"
+                f"the API server does not accept the credentials to {call} (401: {answer.message}): {advice}",
+                cause=Cause.API_SERVER_UNAUTHORIZED,
             )
         case status if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return UnavailableError(
@@ -169,9 +186,11 @@ def _refusal(call: Call, answer: Answer, advice: str) -> MonitorError:
             )
 
 
-def _not_permitted(call: Call, message: str) -> str:
+def _not_permitted(call: Call, message: str) -> NotPermittedError:
     # Admission (quotas, pod security) refuses with the same status, and there no Role helps.
     by_role = "cannot" in message and "resource" in message
     role = "its Role" if call.namespace else "a ClusterRole"
     help_ = f"allow {call.verb} on {call.resource} in {role}" if by_role else "change what it names"
-    return f"not permitted to {call} ({message}): {help_}"
+    return NotPermittedError(
+        f"not permitted to {call} ({message}): {help_}", cause=None if by_role else Cause.REQUEST_DENIED
+    )

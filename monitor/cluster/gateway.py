@@ -25,7 +25,7 @@ from monitor.cluster.objects import (
     versions_annotation,
 )
 from monitor.decide.announcements import Announcement
-from monitor.errors import ConfigurationError, TemporaryError
+from monitor.errors import Cause, ConfigurationError, TemporaryError
 from monitor.model import Build, JsonObject
 from monitor.pods import Pod
 
@@ -111,7 +111,8 @@ class Cluster:
         if answer.conflict:
             raise TemporaryError(
                 f"pod {name!r} cannot be created in namespace {self._namespace!r} ({answer.message}): "
-                "try again later"
+                "try again later",
+                cause=Cause.CHECK_POD_FAILED,
             )
         uid: str = answer.json()["metadata"]["uid"]
         return uid

@@ -21,7 +21,7 @@ from monitor.commands.watching import Watching, watching
 from monitor.daemon import Job
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger import Ledger, recover
-from monitor.loop import Init
+from monitor.loop import INIT, Init
 from monitor.model import Run, Workload
 from monitor.node import address_of
 from monitor.observe import InitObserver
@@ -29,6 +29,7 @@ from monitor.platforms.builds import BUILDS_FOLDER, REPOSITORY, BuildStore, File
 from monitor.platforms.counted import CountedSource, Looks
 from monitor.platforms.local import LocalPlatform
 from monitor.platforms.supervisor import NODE_STOP_SECONDS, Supervisor
+from monitor.problem_log import ProblemLog
 from monitor.references import ImageReference
 from monitor.settings import LocalSettings
 from monitor.terminal import Reporter, run_text
@@ -130,7 +131,8 @@ def local_tester(
         ImageReference.parse(last.build.image).repository if last else REPOSITORY,
     )
     builds = BuildStore(data_dir / BUILDS_FOLDER)
-    activity = Activity()
+    problems = ProblemLog(ledger)
+    activity = Activity(problems)
     source = CountedSource(looks or FileSource(settings.build, builds), "file", activity)
     workload_now = platform.workload()
     _refuse_another_test(last, workload_now, data_dir)
@@ -147,12 +149,14 @@ def local_tester(
         policy,
         clock,
         stopping,
+        problems,
     )
 
     def run_init(workload: Workload) -> bool:
         def passage() -> bool:
-            recover(ledger, data_dir, workload, settings.testbed)
-            return init.run(workload)
+            with problems.watching(INIT):
+                recover(ledger, data_dir, workload, settings.testbed)
+                return init.run(workload)
 
         try:
             return tried(passage, stopping.wait)

@@ -40,13 +40,15 @@ def patiently_opened(data_dir: Path, stopping: threading.Event) -> Ledger:
 
 
 def tried(call: Callable[[], _Answer], pause: Callable[[float], bool]) -> _Answer:
-    """The call's answer, tried again with back-off while what fails may pass."""
-    wait_seconds = FIRST_RETRY_SECONDS
+    """The call's answer, tried again with back-off while what fails may pass; each reason is logged once."""
+    wait_seconds, logged = FIRST_RETRY_SECONDS, set[str]()
     for _ in range(TRIES - 1):
         try:
             return call()
         except TemporaryError as error:
-            _log.warning("%s; trying again in %.0f s", error, wait_seconds)
+            if str(error) not in logged:
+                _log.warning("%s; trying again in %.0f s", error, wait_seconds)
+            logged.add(str(error))
             if pause(wait_seconds):
                 raise
             wait_seconds *= 2

@@ -16,11 +16,12 @@ from monitor.commands.registry import registry_options
 from monitor.commands.signals import Stopping, end_before_long, stop_on_signals
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, recover
-from monitor.loop import Init
+from monitor.loop import INIT, Init
 from monitor.observe import InitObserver
 from monitor.platforms.check_pod import CheckPatience, CheckPodSource
 from monitor.platforms.discovery import Discovery
 from monitor.platforms.kubernetes import KubernetesPlatform, OwnPod
+from monitor.problem_log import ProblemLog
 from monitor.registry import Pace, Registry
 from monitor.settings import InitSettings, PodSettings, WaitSettings
 from monitor.volume import Volume
@@ -66,7 +67,8 @@ def run_wait(settings: WaitSettings) -> int:
     stopping = Stopping()
     stop_on_signals(stopping, LAST_RESORT_SECONDS)
     cluster, platform = _platform(settings, stopping.wait)
-    ledger, activity = patiently_opened(settings.data_dir, stopping), Activity()
+    ledger = patiently_opened(settings.data_dir, stopping)
+    activity = Activity(ProblemLog(ledger))
     seconds, pod_seconds = look_seconds(settings)
     source = _source(
         settings,
@@ -116,12 +118,13 @@ def _init(settings: InitSettings, pause: Pause) -> bool:
     stopping = Stopping()
     cluster, platform = _platform(settings, pause)
     ledger = patiently_opened(settings.data_dir, stopping)
+    problems = ProblemLog(ledger)
     source = _source(
         settings,
         cluster,
         platform,
         ledger,
-        Activity(),
+        Activity(problems),
         pause,
         first_pause_seconds=0.0,
         pod_interval_seconds=0.0,
@@ -134,13 +137,15 @@ def _init(settings: InitSettings, pause: Pause) -> bool:
         policy,
         clock,
         stopping,
+        problems,
     )
 
     def passage() -> bool:
-        workload = platform.workload()
-        recover(ledger, settings.data_dir, workload, settings.testbed)
-        ledger.keep_reserve()
-        return init.run(workload)
+        with problems.watching(INIT):
+            workload = platform.workload()
+            recover(ledger, settings.data_dir, workload, settings.testbed)
+            ledger.keep_reserve()
+            return init.run(workload)
 
     proceed = False
     try:

@@ -19,7 +19,7 @@ from monitor.model import Policy
 from monitor.node import NodeClient
 from monitor.observe import WORKLOAD_KEPT_SECONDS, WaitObserver
 from monitor.platforms.base import BuildSource, Platform
-from monitor.refresh import SETTLING_SECONDS, BuildWatch, Measurement
+from monitor.refresh import IMAGE, SETTLING_SECONDS, BuildWatch, Measurement
 from monitor.settings import TesterSettings, WebSettings
 from monitor.view import HISTORY_SHOWN, RESULTS_SHOWN, Status, status_of
 from monitor.volume import Volume
@@ -72,7 +72,9 @@ def watching(
     actor = Actor(platform, ledger, volume, policy, clock, stopping)
 
     def load() -> Status:
-        return status_of(ledger.snapshot(RESULTS_SHOWN + 1), clock().wall, policy.tester)
+        return status_of(
+            ledger.snapshot(RESULTS_SHOWN + 1), clock().wall, policy.tester, activity.problems.current()
+        )
 
     def measure_soon() -> None:
         daemon.run_soon("disk")
@@ -84,6 +86,7 @@ def watching(
         policy,
         clock,
         stopping.wait,
+        activity.problems,
         min(SETTLING_SECONDS, image_check_seconds),
         tick_soon=lambda: daemon.run_soon("tick"),
     )
@@ -92,7 +95,7 @@ def watching(
         (
             Job("tick", tick, settings.health_check_interval, essential=True),
             Job("disk", Measurement(volume, observer, clock), settings.disk_check_interval),
-            Job("image", build_watch, image_check_seconds),
+            Job(IMAGE, build_watch, image_check_seconds, success_clears=False),
             *more_jobs(load),
         ),
         activity,

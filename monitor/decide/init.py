@@ -27,7 +27,7 @@ from monitor.decide.vocabulary import (
     ResumeRun,
     WatchHolder,
 )
-from monitor.errors import ConfigurationError, MonitorError
+from monitor.errors import Cause, ConfigurationError, MonitorError
 from monitor.model import Attempt, Build, DataState, NodeData, Outcome, Phase, Policy, Run, Workload
 from monitor.references import ImageReference
 
@@ -99,7 +99,9 @@ def pin_fought_over(state: InitState) -> Decision | None:
         message=message,
         phase=Phase.BLOCKED,
         records=_revert(state),
-        actions=(Fail(MonitorError(message), after_seconds=REVERT_BACK_OFF_SECONDS),),
+        actions=(
+            Fail(MonitorError(message, cause=Cause.IMAGE_REVERTED), after_seconds=REVERT_BACK_OFF_SECONDS),
+        ),
     )
 
 
@@ -202,7 +204,8 @@ def data_unknown(state: InitState) -> Decision | None:
             Fail(
                 ConfigurationError(
                     f"{state.data.path} holds a node's data that no ledger knows: give --adopt keep to go on "
-                    f"with it, or --adopt clear:{offered} to remove it"
+                    f"with it, or --adopt clear:{offered} to remove it",
+                    cause=Cause.DATA_UNKNOWN,
                 )
             ),
         ),
@@ -212,7 +215,7 @@ def data_unknown(state: InitState) -> Decision | None:
 def run_starts_anew(state: InitState) -> Decision | None:
     """Rule 7: otherwise the volume is cleared for a new run; first of all that is recorded."""
     if state.data.obstacle is not None:
-        return _failed("run_starts_anew", MonitorError(state.data.obstacle))
+        return _failed("run_starts_anew", MonitorError(state.data.obstacle, cause=Cause.VOLUME_UNUSABLE))
     message = f"clearing {state.data.path} for a new run of {state.workload.image}{_what_changed(state)}"
     return _unless_held(state) or Decision(
         rule="run_starts_anew",

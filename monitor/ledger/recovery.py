@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from monitor.errors import MonitorError, TemporaryError
+from monitor.errors import Cause, MonitorError, TemporaryError
 from monitor.ledger import rows, schema
 from monitor.ledger.details import FILE_NAME, read_details, recovered_run
 from monitor.ledger.records import insert_run
@@ -88,7 +88,9 @@ def recover(ledger: Ledger, data_dir: Path, workload: Workload, testbed: str) ->
     try:
         details = read_details(path)
     except OSError as error:
-        raise TemporaryError(f"{path}: cannot be read ({error.strerror})") from error
+        raise TemporaryError(
+            f"{path}: cannot be read ({error.strerror})", cause=Cause.VOLUME_UNUSABLE
+        ) from error
     run = recovered_run(details, workload, testbed) if details else None
     if run is None:
         return False

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from monitor.decide.announcements import Announcement, DueAnnouncement
 from monitor.decide.vocabulary import Intervention, Record
-from monitor.errors import TemporaryError
+from monitor.errors import Cause, TemporaryError
 from monitor.json_text import json_text
 from monitor.ledger import records, rows
 from monitor.ledger.details import FILE_NAME, write_details
@@ -60,6 +60,10 @@ _BUILDS = (
     "SELECT id, image, digests, versions FROM attempts",
 )
 _COMPARED = " AND network = ? AND sync_mode = ? AND testbed = ? AND number >= ? ORDER BY number DESC LIMIT ?"
+_KEEP_READING = """
+INSERT INTO readings VALUES (?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value, read_at = excluded.read_at
+"""
 _NUMBERS = range(-(2**63), 2**63)  # of SQLite
 _ALL_RUNS = -(2**62)  # runs that were imported before those that were there are numbered downwards
 
@@ -280,6 +284,11 @@ class Ledger:
             row = connection.execute("SELECT * FROM readings WHERE name = ?", (name,)).fetchone()
             return rows.reading_of(row) if row else None
 
+    def keep_reading(self, name: str, value: JsonObject, now_wall: float) -> None:
+        """Keep what was read, apart from any decision."""
+        with self.transaction() as connection:
+            connection.execute(_KEEP_READING, (name, json_text(value), now_wall))
+
     def counts(self, run: Run) -> Counts:
         """The run's counters so far."""
         with self._reading() as connection:
@@ -329,11 +338,7 @@ class Ledger:
     ) -> None:
         with self.transaction() as connection:
             for name, value in readings.items():
-                connection.execute(
-                    "INSERT INTO readings VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
-                    "SET value = excluded.value, read_at = excluded.read_at",
-                    (name, json_text(value), now.wall),
-                )
+                connection.execute(_KEEP_READING, (name, json_text(value), now.wall))
             if books is not None:
                 records.write_books(connection, books, counts)
             for each in decided:
@@ -361,14 +366,18 @@ class Ledger:
             if error.errno in NO_SPACE and decided and give_up_part(self._reserve):
                 self.refresh_details(decided=True)
                 return
-            raise TemporaryError(f"{self._details}: cannot be written ({error.strerror})") from error
+            raise TemporaryError(
+                f"{self._details}: cannot be written ({error.strerror})", cause=Cause.VOLUME_UNUSABLE
+            ) from error
 
     def keep_reserve(self) -> None:
         """Take the reserve of space, if there is room for it."""
         try:
             keep_reserve(self._reserve)
         except OSError as error:
-            raise TemporaryError(f"{self._reserve}: cannot be written ({error.strerror})") from error
+            raise TemporaryError(
+                f"{self._reserve}: cannot be written ({error.strerror})", cause=Cause.VOLUME_UNUSABLE
+            ) from error
 
     def snapshot(self, most_runs: int) -> Snapshot:
         """All that is shown; of successes and failures, those of the network and mode that is tested now."""
@@ -476,4 +485,6 @@ def temporary(path: Path, error: sqlite3.Error) -> TemporaryError:
     """An error of SQLite as one of this program that may pass."""
     full = getattr(error, "sqlite_errorcode", None) in _FULL
     kind = VolumeFullError if full else TemporaryError
-    return kind(f"{path}: {error} ({getattr(error, 'sqlite_errorname', 'SQLite')})")
+    return kind(
+        f"{path}: {error} ({getattr(error, 'sqlite_errorname', 'SQLite')})", cause=Cause.VOLUME_UNUSABLE
+    )

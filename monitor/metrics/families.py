@@ -257,6 +257,12 @@ FAMILIES = (
         of.tester(lambda status: status.last_image_check_at),
     ),
     Family(
+        "bootstrap_monitor_problem_since_timestamp_seconds",
+        "When a problem that hinders the tester began, in seconds since the Unix epoch; absent while there is none.",
+        of.problems,
+        ("cause",),
+    ),
+    Family(
         "bootstrap_monitor_pin_reverts_total",
         "How often somebody else put back the image that the monitor had pinned.",
         of.tester(lambda status: status.pin_reverts),

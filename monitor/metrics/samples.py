@@ -209,6 +209,14 @@ def new_build(status: Status) -> list[Sample]:
     return [Sample(status, (build.image, build.version, build.commit), 1)] if build else []
 
 
+def problems(status: Status) -> list[Sample]:
+    """Since when the tester has had a problem of each cause; parts of the monitor may share a cause."""
+    since: dict[str, float] = {}
+    for each in status.problems:
+        since[each.cause] = min(each.since, since.get(each.cause, each.since))
+    return [Sample(status, (cause,), value) for cause, value in since.items()]
+
+
 def node_healthy(status: Status) -> float | None:
     """1 or 0 where the node says it and the answer is fresh."""
     known = {Health.HEALTHY: 1.0, Health.UNHEALTHY: 0.0}

@@ -5,7 +5,8 @@ is `NodeDown` or `NodeSilent`.  Only the ledger must answer; without it nothing 
 """
 
 from monitor.observe.init import InitObserver
+from monitor.observe.problems import problems_of
 from monitor.observe.wait import Seen, WaitObserver
 from monitor.observe.workload import WORKLOAD_KEPT_SECONDS
 
-__all__ = ["WORKLOAD_KEPT_SECONDS", "InitObserver", "Seen", "WaitObserver"]
+__all__ = ["WORKLOAD_KEPT_SECONDS", "InitObserver", "Seen", "WaitObserver", "problems_of"]

@@ -55,14 +55,20 @@ class NodeReader(Protocol):
 class Seen:
     """One tick's observations: the state to decide by, and what to keep of what was read.
 
-    `watched` is the open run with its books brought up to now, where it is this workload's.
+    `watched` is the open run with its books brought up to now, where it is this workload's.  `platform_error` is why
+    the platform did not answer when it was asked last.
     """
 
     state: WaitState
     watched: Run | None
     counts: Counts
     health: Health
-    notice: str = ""
+    platform_error: MonitorError | None = None
+
+    @property
+    def notice(self) -> str:
+        """Why what runs is not known, or may be out of date; empty where neither is so."""
+        return str(self.platform_error or "")
 
 
 class WaitObserver:
@@ -142,8 +148,7 @@ class WaitObserver:
             last, counts = brought_up(last, self._ledger.counts(last), sight)
             watched = last
         state = self._state(now, workload, held_by, last, reading, log)
-        notice = str(self._workload.error) if self._workload.error else ""
-        return Seen(state, watched, counts, health, notice)
+        return Seen(state, watched, counts, health, self._workload.error)
 
     def _state(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monitor.backoff import backoff_seconds
 from monitor.errors import MonitorError
 from monitor.model import Instant, NodeAnswering, NodeDown, NodeReading, Policy, Workload
 from monitor.platforms.base import Platform
@@ -18,7 +19,8 @@ class WorkloadFollower:
     def __init__(self, platform: Platform, policy: Policy, kept_seconds: float) -> None:
         self._platform, self._policy, self._kept_seconds = platform, policy, kept_seconds
         self._workload: Workload | None = None
-        self._read_at = float("-inf")
+        self._read_at = self._retry_at = float("-inf")
+        self._failures = 0
         self._node_seen: tuple[type, float | None] | None = None
         self.error: MonitorError | None = None
 
@@ -40,16 +42,21 @@ class WorkloadFollower:
             or _is_anothers(reading, self._workload)
             or now.boot_seconds - self._read_at >= kept_seconds
         )
-        if self._workload is not None and not changed and not aged:
+        is_retry = self.error is not None
+        due = now.boot_seconds >= self._retry_at if is_retry else aged or self._workload is None
+        if not changed and not due:
             return self._workload
         try:
             self._workload = self._platform.workload()
-            self.error = None
         except MonitorError as error:
-            self.error = error
+            self.error, self._failures = error, self._failures + 1
             # It may take a minute to find out that nobody answers: not in every tick.
-            self._read_at = now.boot_seconds - kept_seconds + min(kept_seconds, RETRY_SECONDS)
+            pause_seconds = min(kept_seconds, RETRY_SECONDS)
+            if self._workload is None:
+                pause_seconds = backoff_seconds(self._failures, self._policy.tick_seconds)
+            self._retry_at = now.boot_seconds + pause_seconds
             return self._workload
+        self.error, self._failures = None, 0
         self._read_at = now.boot_seconds
         return self._workload
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 
 from monitor.cluster.gateway import listing
-from monitor.errors import ConfigurationError, TemporaryError
+from monitor.errors import Cause, ConfigurationError, TemporaryError
 from monitor.json_text import json_objects_in, json_text
 from monitor.model import JsonObject, Versions
 
@@ -166,11 +166,13 @@ def check_startable(name: str, image: str, state: Mapping[str, JsonObject]) -> N
     reason, message = waiting.get("reason", ""), " ".join(waiting.get("message", "").split())
     if reason in _PULL_FAILURES:
         raise TemporaryError(
-            f"{image} cannot be pulled ({reason}: {message}): check the tag and the pull secrets"
+            f"{image} cannot be pulled ({reason}: {message}): check the tag and the pull secrets",
+            cause=Cause.CHECK_POD_FAILED,
         )
     if reason in _START_FAILURES:
         raise TemporaryError(
-            f"check pod {name!r} cannot be started ({reason}: {message}): mend what it names"
+            f"check pod {name!r} cannot be started ({reason}: {message}): mend what it names",
+            cause=Cause.CHECK_POD_FAILED,
         )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from monitor.cluster import Cluster, Pause, UnavailableError, forever
-from monitor.errors import ConfigurationError, MonitorError, TemporaryError
+from monitor.errors import Cause, ConfigurationError, MonitorError, TemporaryError
 from monitor.model import Build, JsonObject, Versions
 from monitor.platforms.check_manifest import (
     CONTAINER,
@@ -136,7 +136,8 @@ class CheckPodSource:
             found = self._cluster.find_pod(name)
             if found is None or found["metadata"]["uid"] != uid:
                 raise TemporaryError(
-                    f"check pod {name!r} was deleted by someone before it told its image: try again later"
+                    f"check pod {name!r} was deleted by someone before it told its image: try again later",
+                    cause=Cause.CHECK_POD_FAILED,
                 )
             status = container_status(found)
             digest = digest_of(status.get("imageID", ""), image) or digest
@@ -149,7 +150,7 @@ class CheckPodSource:
                 return _LookUp(digest, None, "it did not end in time")
             check_startable(name, image, state)
             if ended or late:
-                raise TemporaryError(unfinished(name, image, found))
+                raise TemporaryError(unfinished(name, image, found), cause=Cause.CHECK_POD_FAILED)
             if self._pause(self._patience.poll_seconds):
                 raise TemporaryError(f"the look-up of {image} was given up: the monitor is stopping")
 
@@ -180,7 +181,10 @@ class CheckPodSource:
                 self._cluster.delete_pod(name, found["metadata"]["uid"])
             late = self._clock() - begun >= self._patience.removal_seconds
             if late or self._pause(self._patience.poll_seconds):
-                raise TemporaryError(f"pod {name!r} is being deleted and does not go: see why it is stuck")
+                raise TemporaryError(
+                    f"pod {name!r} is being deleted and does not go: see why it is stuck",
+                    cause=Cause.CHECK_POD_FAILED,
+                )
 
     def _remove_quietly(self, manifest: JsonObject) -> None:
         """Delete the check pod, once; also one whose creation went unanswered.

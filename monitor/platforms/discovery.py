@@ -10,7 +10,6 @@ put together, and the image stays the one that it was met by: it is what the led
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,16 +17,16 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from monitor.activity import Activity
-from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError
+from monitor.errors import Cause, ConfigurationError, MonitorError, NotPermittedError, OutageError
 from monitor.model import Build
 from monitor.references import ImageReference
 from monitor.registry import Pace, RegistryError
 
 _LEARNING_TRIES = 3
 _PAUSED_POD_INTERVAL_SECONDS = 1800.0
-_MOST_REASONS = 10
-
-_log = logging.getLogger(__name__)
+_NONE_PRINTED = "it printed none"
+REGISTRY, VERSIONS = "registry", "versions"
+"""The parts of the monitor whose problems are the registry's, and versions of a build that stay unknown."""
 
 
 class TagReader(Protocol):
@@ -100,7 +99,9 @@ class Discovery:
         # Who starts while the registry is away starts no pod at once: it may have started often.
         self._looked_at, self._unlearned_at = clock(), float("-inf")
         self._unlearned: Counter[str] = Counter()
-        self._reasons: set[str] = set()
+        for part, tells in ((REGISTRY, open_tag), (VERSIONS, pods)):
+            if tells is None:  # a problem of earlier settings
+                activity.problems.clear(part)
         for source, asked in (("registry", open_tag), ("pod", pods)):
             if asked is not None:
                 activity.expect_image_checks(source)
@@ -142,20 +143,15 @@ class Discovery:
             self._pace.failed(error.after_seconds if isinstance(error, RegistryError) else None)
             if self._pods is None:
                 raise
-            self._tell_why(str(error))
+            message = f"{error}; until it can be read, pods look for new builds"
+            self._activity.problems.report(REGISTRY, error.cause, message)
             return None
-        if self._reasons:
-            _log.info("the registry can be read again: no pod is needed to look for new builds")
-        self._reasons.clear()
+        self._activity.problems.clear(REGISTRY)
+        if self._latest.build.versions is not None:
+            self._activity.problems.clear(VERSIONS)
         self._pace.succeeded()
         self._looked_at = self._clock()
         return self._latest
-
-    def _tell_why(self, reason: str) -> None:
-        """Say once why pods look; a registry that finds ever new reasons is not listened to for ever."""
-        if reason not in self._reasons and len(self._reasons) < _MOST_REASONS:
-            self._reasons.add(reason)
-            _log.warning("%s; until it can be read, pods look for new builds", reason)
 
     def _looked_up(self, tag: TagReader) -> _Found:
         """One HEAD; and once for each digest the manifest too, since the digest alone may say nothing."""
@@ -192,7 +188,7 @@ class Discovery:
             raise AssertionError("without pods nothing more is learned")
         if self._clock() - self._unlearned_at < self._pod_interval_seconds:
             return None
-        self._unlearned_at = self._clock()
+        self._unlearned_at, why = self._clock(), _NONE_PRINTED
         try:
             with self._activity.looking("pod"):
                 ran = self._pods.learn(found.build.image)
@@ -204,11 +200,11 @@ class Discovery:
             may_pass = not isinstance(error, NotPermittedError | ConfigurationError)
             if may_pass and self._unlearned[found.digest] < _LEARNING_TRIES:
                 raise
-            _log.warning("the versions of %s stay unknown: %s", found.build.image, error)
-            ran = found.build
+            why, ran = str(error), found.build
         self._unlearned_at = float("-inf")
         build = replace(found.build, digests=found.build.digests | ran.digests, versions=ran.versions)
         self._latest = replace(found, build=build, settled=True)
+        self._tell_versions(build, why)
         return build
 
     def _by_pod(self) -> Build:
@@ -220,7 +216,16 @@ class Discovery:
         met = latest.build if latest else self._known(build.digests)
         build = _joined(met, build) if met else build
         self._latest = _Found(latest.digest if latest else "", build, settled=True)
+        self._tell_versions(build, _NONE_PRINTED)
         return build
+
+    def _tell_versions(self, build: Build, why: str) -> None:
+        """Report a build whose versions could not be learned; `why` that is so."""
+        if build.versions is not None:
+            self._activity.problems.clear(VERSIONS)
+            return
+        message = f"the versions of {build.image} stay unknown: {why}"
+        self._activity.problems.report(VERSIONS, Cause.VERSIONS_UNKNOWN, message)
 
 
 def _joined(met: Build, told: Build) -> Build:

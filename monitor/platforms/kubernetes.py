@@ -19,7 +19,7 @@ from monitor.cluster.gateway import FIELD_MANAGER
 from monitor.cluster.objects import VERSIONS_ANNOTATION, annotated_versions, pod_of
 from monitor.configuration import check_node_data, configuration_of
 from monitor.decide.announcements import Announcement
-from monitor.errors import ConfigurationError, TemporaryError
+from monitor.errors import Cause, ConfigurationError, TemporaryError
 from monitor.model import Build, NodeExit, NodeProcess, SyncMode, Versions, Workload
 from monitor.platforms.own_containers import monitor_container, node_container
 from monitor.pods import Container, ContainerState, Pod
@@ -219,7 +219,8 @@ class KubernetesPlatform:
         if found.partition > 0:
             raise ConfigurationError(
                 f"StatefulSet {found.name!r} rolls out only from ordinal {found.partition} on, so its pod "
-                "would come back on the old revision: set spec.updateStrategy.rollingUpdate.partition to 0"
+                "would come back on the old revision: set spec.updateStrategy.rollingUpdate.partition to 0",
+                cause=Cause.STATEFULSET_PARTITIONED,
             )
         return found
 
@@ -234,7 +235,8 @@ class KubernetesPlatform:
             if late or self._pause(self._patience.poll_seconds):
                 raise TemporaryError(
                     f"StatefulSet {found.name!r} is at generation {found.generation}, but its controller has "
-                    f"observed {found.observed_generation}: check that the controller manager runs"
+                    f"observed {found.observed_generation}: check that the controller manager runs",
+                    cause=Cause.STATEFULSET_NOT_OBSERVED,
                 )
 
     def _asked_lately(self) -> bool:
@@ -253,6 +255,7 @@ def _process(state: ContainerState | None) -> NodeProcess | None:
         waiting=state.reason,
         restarts=state.restarts,
         last_exit=NodeExit(ended.exit_code, ended.reason == OUT_OF_MEMORY, ended.message) if ended else None,
+        waiting_message=state.message,
     )
 
 

@@ -16,7 +16,7 @@ from urllib.request import parse_http_list
 from monitor.bounded_http import Answer, Bounds
 from monitor.json_text import json_object
 from monitor.registry.credentials import Credentials, CredentialsFile
-from monitor.registry.errors import RegistryError
+from monitor.registry.errors import RegistryError, UnauthorizedError
 from monitor.registry.pace import retry_after_seconds
 from monitor.registry.places import Place, is_this_machine
 from monitor.registry.transport import Transport
@@ -69,7 +69,7 @@ class Access:
         elif credentials is None or not self._place.takes_credentials:
             raise self.refused()
         elif not credentials.basic:
-            raise RegistryError(
+            raise UnauthorizedError(
                 f"registry {self._place.host} wants a user and password, but --registry-config has an identity token"
             )
         else:
@@ -100,7 +100,7 @@ class Access:
             why = f"{where}, and credentials are not sent over plain HTTP: use HTTPS"
         else:
             why = f"{where} to the user in --registry-config: check that user's permissions"
-        return RegistryError(why)
+        return UnauthorizedError(why)
 
     def _token(
         self, challenge: Mapping[str, str], credentials: Credentials | None, ends_at: float

@@ -13,7 +13,7 @@ from monitor.bounded_http import Answer, Bounds
 from monitor.foreign_text import one_line
 from monitor.registry.access import Access
 from monitor.registry.credentials import CredentialsFile
-from monitor.registry.errors import AbsentError, RegistryError
+from monitor.registry.errors import AbsentError, RegistryError, UnauthorizedError
 from monitor.registry.manifests import (
     ACCEPT,
     MANIFEST_BYTES,
@@ -213,7 +213,7 @@ class Registry:
         else:
             raise RegistryError(f"registry {self._place.host} sends one from address to address")
         if answer.status in _REFUSALS and not self._place.is_own(url):
-            raise RegistryError(
+            raise UnauthorizedError(
                 f"registry {self._place.host} sends one to {origin(url)[1]}, which wants credentials: they "
                 "are not sent to another host; use the image's name there"
             )

@@ -228,6 +228,20 @@ BREAKAGES = (
         "",
         id="errors: of a ledger that was begun anew long ago",
     ),
+    pytest.param("BootstrapProblem", "}[5m]", "}[15m]", id="problem: after an outage has ended"),
+    pytest.param("BootstrapProblem", "> 20 * 60", "> 60", id="problem: for a short outage"),
+    pytest.param(
+        "BootstrapProblem",
+        "|other|",
+        "|other|image_pull_failed|",
+        id="problem: of a cause with its own alert",
+    ),
+    pytest.param(
+        "BootstrapProblem",
+        "sync_mode, cause) (\n            last_over_time(\n              bootstrap_monitor_problem",
+        "sync_mode, cause, pod) (\n            last_over_time(\n              bootstrap_monitor_problem",
+        id="problem: two alerts while a pod moves",
+    ),
     pytest.param("BootstrapMonitorDown", "failures:max[1d]", "failures:max[30m]", id="down: ends too early"),
     pytest.param(
         "BootstrapMonitorDown",

@@ -1,0 +1,15 @@
+"""How long something that failed waits until a tick tries it again."""
+
+from __future__ import annotations
+
+LONGEST_SECONDS = 60.0
+_MOST_DOUBLINGS = 16
+
+
+def backoff_seconds(failures: int, tick_seconds: float) -> float:
+    """Return the pause after so many failures in a row, 1 at least: the next tick tries again, then ever fewer do.
+
+    Half a tick is taken off, since a tick may come a little early.
+    """
+    ticks = 2.0 ** min(failures - 1, _MOST_DOUBLINGS) - 0.5
+    return min(ticks * tick_seconds, max(LONGEST_SECONDS, tick_seconds / 2))

@@ -1,0 +1,50 @@
+"""What a tick's observations say of problems: with the platform, the node's container and the volume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from monitor.errors import Cause
+from monitor.model import NodeDown, NodeProcess
+from monitor.observe.wait import Seen
+
+_PULL_FAILURES = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ErrImageNeverPull",
+        "InvalidImageName",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
+)
+# A container that is about to start: the kubelet's words for it.
+_STARTING = frozenset({"", "PodInitializing", "ContainerCreating"})
+
+
+def problems_of(seen: Seen) -> Mapping[str, tuple[Cause, str] | None]:
+    """Return the problem of each part that a tick observes, as cause and message; `None` where there is none."""
+    state = seen.state
+    process = state.workload.process if state.workload else None
+    error = seen.platform_error
+    return {
+        "platform": (error.cause, str(error)) if error else None,
+        "node": _of_node(process) if isinstance(state.node, NodeDown) else None,
+        "volume": (Cause.VOLUME_HELD, f"pod {state.held_by} holds the volume, so this one judges nothing")
+        if state.held_by
+        else None,
+    }
+
+
+def _of_node(process: NodeProcess | None) -> tuple[Cause, str] | None:
+    """Return why the node's process does not run, if its platform says so."""
+    if process is None or process.running or process.waiting in _STARTING:
+        return None
+    said = f": {process.waiting_message}" if process.waiting_message else ""
+    if process.crash_looping:
+        code = f" with exit code {process.last_exit.code}" if process.last_exit else ""
+        return Cause.NODE_CRASHING, f"the node's process ended{code} and is restarted"
+    if process.waiting in _PULL_FAILURES:
+        return Cause.IMAGE_PULL_FAILED, f"the node's image cannot be pulled ({process.waiting}{said})"
+    return Cause.CONTAINER_NOT_STARTED, f"the node cannot be started ({process.waiting}{said})"
