@@ -119,8 +119,8 @@ def _free_space() -> AnyPanel:
     panel = over_time(
         About(
             "Free space",
-            "How much of each volume is free. Under 10 % a run fails as disk_full: give the tester a bigger volume "
-            "before that.",
+            "How much of each volume is free. If it stays under 10 %, a run fails as disk_full: give the tester a "
+            "bigger volume before that.",
             12,
             8,
             unit="percentunit",

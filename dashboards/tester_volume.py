@@ -39,7 +39,7 @@ def volume() -> list[AnyPanel]:
             over_time(
                 About(
                     "Free space",
-                    "How much of the volume is free. Under 10 % the run fails as disk_full, which judges no build.",
+                    "How much of the volume is free. If it stays under 10 %, the run fails as disk_full.",
                     8,
                     8,
                     unit="percentunit",

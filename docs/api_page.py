@@ -91,6 +91,12 @@ _RUN = {
         "Whether the C-Chain synced its state; false where it executed all blocks; null while unknown.",
         nullable=True,
     ),
+    "otherBuild": Field(
+        "string",
+        "",
+        "The image of another build that ran on its data, so it is compared with none; null if none was seen.",
+        nullable=True,
+    ),
 }
 HISTORY = _RUN
 STATUS = {

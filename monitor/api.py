@@ -32,6 +32,7 @@ def run_json(run: Run) -> JsonObject:
         "recovered": run.recovered,
         "settingsChanged": run.settings_changed,
         "stateSynced": run.bookkeeping.state_synced,
+        "otherBuild": run.bookkeeping.other_build or None,
     }
 
 

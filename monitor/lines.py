@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from monitor.durations import duration_text
 from monitor.model import Evidence, Phase, Run
+from monitor.regression import left_out
 from monitor.texts import (
     ACTIONS,
     LATE,
@@ -125,6 +126,8 @@ def run_lines(run: Run, evidence: Evidence | None) -> Iterable[str]:
     if run.disk_usage_bytes is not None:
         yield f"disk      {size_text(run.disk_usage_bytes)}"
     yield f"restarts  {run.bookkeeping.node_restarts}"
+    if reason := left_out(run):
+        yield f"compared  with no other run: {reason}"
     if run.message:
         yield f"message   {run.message}"
     if evidence is not None:

@@ -199,10 +199,14 @@ class Tick:
                 announcements=tuple(announcements_of(decision)),
             )
         except VolumeFullError as error:
-            self._measure_soon()  # by which the run ends: for that there is room
+            self._measure_soon()
+            was_full, self._observer.unrecorded = self._observer.unrecorded is not None, seen
             if decision.records:
                 raise
-            _log.warning("%s; what was read is not kept", error)
+            if not was_full:
+                _log.warning("%s; what is read is kept in memory until there is room", error)
+        else:
+            self._observer.unrecorded = None
         self._observer.recorded = True
         if state.workload is not None and state.held_by is None:
             with contextlib.suppress(VolumeFullError):

@@ -17,6 +17,8 @@ from monitor.json_text import json_object, json_text
 
 # The kubelet's word for a container that it starts again after a pause, and its state until it says so.
 CRASH_LOOPING = frozenset({"CrashLoopBackOff", "Completed", "Error", "OOMKilled"})
+# The words of the kubelet and of container runtimes for a container whose program could not be started.
+START_FAILURES = frozenset({"StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError"})
 
 
 _VERSION_CHARACTERS = 100
@@ -168,31 +170,41 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class NodeExit:
-    """How the node's process ended last; `message` is what the platform kept of its last words."""
+    """How the node's process ended last; `message` is what the platform kept of its last words.
+
+    `started` is false where the container runtime could not start it; `message` is the runtime's error then.
+    """
 
     code: int
     out_of_memory: bool = False
     message: str = ""
+    started: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class NodeProcess:
     """The node's process as its platform sees it.
 
-    `waiting` says why it does not run, in the platform's word (`ImagePullBackOff`), empty while it runs;
-    `waiting_message` has the details.  `restarts` counts those of this workload.
+    `waiting` says why it does not run, in the platform's word (`ImagePullBackOff`), empty while it runs; `message`
+    is the platform's error, empty where there is none.  `restarts` counts those of this workload.
     """
 
     running: bool
     waiting: str = ""
     restarts: int = 0
     last_exit: NodeExit | None = None
-    waiting_message: str = ""
+    message: str = ""
 
     @property
     def crash_looping(self) -> bool:
         """It ended and is started again by and by."""
         return not self.running and self.waiting in CRASH_LOOPING
+
+    @property
+    def failed_to_start(self) -> bool:
+        """Whether its last restart was one of a process that could not be started, which is not a crash."""
+        last = self.last_exit
+        return self.waiting in START_FAILURES or (last is not None and not last.started)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +213,7 @@ class Workload:
 
     `build` is `None` while the image is not pinned by digest.  `settings_digest` stands for the node's
     arguments and settings that can change how a bootstrap goes.  `process` is `None` where the platform has
-    not said.
+    not said.  `revision` is the platform's name for all that the workload is made from; empty where it has none.
     """
 
     uid: str
@@ -211,6 +223,7 @@ class Workload:
     sync_mode: SyncMode
     settings_digest: str
     process: NodeProcess | None = None
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +312,11 @@ class Bookkeeping:
     from which growth is measured.  `execution_targets` are the heights that chains on SAE must have executed before
     the node counts as healthy.  `state_synced` is whether the C-Chain synced its state (`None`: unknown),
     `state_summary` the log line with which the state sync began.
+
+    `low_disk_seconds` is for how long less of the volume than the floor has been free, `low_disk_at` since when
+    (Unix seconds; `None`: enough is free).  `healthy_seconds` is the active time of the streaks that broke in this
+    workload, `replaced_healthy_seconds` of those in workloads before it.  `other_build` is what else ran on the run's
+    data (empty: nothing was seen).  `revision` is that of the workload in which the run was seen last.
     """
 
     started_boot_id: str = ""
@@ -330,6 +348,18 @@ class Bookkeeping:
     state_synced: bool | None = None
     state_summary: str = ""
     state_sync_restarted: bool = False
+    low_disk_seconds: float = 0.0
+    low_disk_at: float | None = None
+    healthy_seconds: float = 0.0
+    replaced_healthy_seconds: float = 0.0
+    other_build: str = ""
+    revision: str = ""
+
+    @property
+    def bootstrap_seconds(self) -> float:
+        """Active time until the node was healthy, or so far; without the time healthy in a replaced workload."""
+        end = self.active_seconds if self.healthy is None else self.healthy.active_seconds_at_start
+        return end - self.replaced_healthy_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,6 +482,11 @@ class VolumeReading:
     usage_bytes: int | None
     size_bytes: int
     available_bytes: int
+
+    @property
+    def available_ratio(self) -> float | None:
+        """Free space as a share of the volume (0 to 1); `None` where the volume tells no size."""
+        return self.available_bytes / self.size_bytes if self.size_bytes > 0 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,27 @@ def advanced(
         accounted = now.boot_seconds if same_boot else books.accounted_boot_seconds
         books = replace(books, active_seconds=active_seconds, accounted_boot_seconds=accounted)
     streak = None if down else _streak(books, now, interval_seconds, health)
-    return replace(books, healthy=streak)
+    return _with_broken_streak(replace(books, healthy=streak), before, uid)
+
+
+def _with_broken_streak(books: Bookkeeping, before: Bookkeeping, uid: str | None) -> Bookkeeping:
+    """Return the books with the active time of a streak that this tick broke.
+
+    In a workload that is replaced it was not time that the bootstrap took: the node had to be healthy twice.
+    """
+    streak, now_healthy, seconds = before.healthy, books.healthy, before.healthy_seconds
+    goes_on = streak and now_healthy and streak.since_boot_seconds == now_healthy.since_boot_seconds
+    replaced = uid is not None and before.process_uid not in {"", uid}
+    if streak is not None and (replaced or not goes_on):
+        seconds += before.active_seconds - streak.active_seconds_at_start
+    if not replaced:
+        return replace(books, healthy_seconds=seconds)
+    return replace(
+        books,
+        healthy=None if goes_on else now_healthy,
+        healthy_seconds=0.0,
+        replaced_healthy_seconds=books.replaced_healthy_seconds + seconds,
+    )
 
 
 def _with_process(books: Bookkeeping, now: Instant, start: float, uid: str | None) -> Bookkeeping:

@@ -65,7 +65,7 @@ class Termination:
 class ContainerState:
     """A container as the kubelet sees it; `image_id` is what its runtime says it runs.
 
-    `reason` says why it does not run, in the kubelet's word, and `message` why it waits; empty while it runs.
+    `reason` says why it does not run, in the kubelet's word, and `message` in a sentence; empty while it runs.
     """
 
     running: bool

@@ -95,20 +95,39 @@ def measures(sync_mode: SyncMode) -> Sequence[Measure]:
 def comparable(success: Success) -> bool:
     """Whether its numbers speak of the build alone."""
     run = success.run
-    if run.outcome is not Outcome.SUCCEEDED or run.recovered or run.settings_changed:
+    if run.outcome is not Outcome.SUCCEEDED or left_out(run):
         return False
     if run.duration_seconds is None or run.wall_seconds is None:
         return False
-    return not success.state_synced_again and run.duration_seconds >= LEAST_ACTIVE_RATIO * run.wall_seconds
+    return not success.state_synced_again
+
+
+def left_out(run: Run) -> str:
+    """Return why a success, or an open run once it succeeds, is compared with no other; empty where it is."""
+    if run.outcome not in {None, Outcome.SUCCEEDED}:
+        return ""
+    duration_seconds, wall_seconds = run.duration_seconds, run.wall_seconds
+    active = (
+        duration_seconds is None
+        or wall_seconds is None
+        or duration_seconds >= LEAST_ACTIVE_RATIO * wall_seconds
+    )
+    other = run.bookkeeping.other_build
+    reasons = {
+        f"another build ran on its data: {other}": bool(other),
+        "the node's arguments changed while it was open": run.settings_changed,
+        "the ledger was lost while it was open": run.recovered,
+        "a restart of the node began its state sync anew": run.bookkeeping.state_sync_restarted,
+        f"it was active for less than {LEAST_ACTIVE_RATIO:.0%} of its wall time": not active,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
 def is_late(run: Run, limit: Limit | None) -> bool | None:
     """Whether an open run has been active for longer than the limit; `None` where there is none yet."""
     if limit is None or not run.open:
         return None
-    healthy = run.bookkeeping.healthy
-    active_seconds = healthy.active_seconds_at_start if healthy else run.bookkeeping.active_seconds
-    return active_seconds > limit.limit
+    return run.bookkeeping.bootstrap_seconds > limit.limit
 
 
 def compare_link(regression: Regression) -> str:

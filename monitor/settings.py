@@ -96,7 +96,7 @@ class TesterSettings(CommonSettings):
     """Restarts of the node without progress between, after which the run has failed."""
 
     unhealthy_timeout: Duration = Duration(3600)
-    """How long a bootstrapped node may stay unhealthy before the run has failed."""
+    """How long a bootstrapped node may stay unhealthy, or too little of the volume free, before the run has failed."""
 
     stall_warning: Duration = Duration(1800)
     """How long without progress until the run shows as stalled, or its progress as unknown."""

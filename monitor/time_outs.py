@@ -29,6 +29,7 @@ class Signs:
     `progressed`: a chain at work moved.  `reached`: it reached a position that no process of the run had reached.
     `works`: the node wrote to its disk while a chain compacts, executes or syncs its state.  `started`: its process
     runs, or ended and will be restarted.  `unhealthy`: it is bootstrapped, and its health is fresh and bad.
+    `low_disk`: less of the volume than the floor is free.
     """
 
     progressed: bool
@@ -36,6 +37,7 @@ class Signs:
     works: bool
     started: bool | None
     unhealthy: bool | None
+    low_disk: bool | None = None
 
 
 def counted(books: Bookkeeping, now_wall: float, interval_seconds: float, signs: Signs) -> Bookkeeping:
@@ -47,6 +49,12 @@ def counted(books: Bookkeeping, now_wall: float, interval_seconds: float, signs:
     if signs.unhealthy is not None:
         seconds = books.unhealthy_seconds + interval_seconds if signs.unhealthy else 0.0
         books = replace(books, unhealthy_seconds=seconds)
+    if signs.low_disk is False:
+        return replace(books, low_disk_seconds=0.0, low_disk_at=None)
+    if signs.low_disk:
+        since = now_wall if books.low_disk_at is None else books.low_disk_at
+        seconds = books.low_disk_seconds + interval_seconds
+        books = replace(books, low_disk_seconds=seconds, low_disk_at=since)
     return books
 
 
@@ -112,6 +120,7 @@ def signs_of(
     progressed: bool,
     reached: bool,
     works: bool,
+    low_disk: bool | None,
 ) -> Signs:
     """Return what a tick saw, from the node's answers and from its platform's, which may be older."""
     unhealthy: bool | None = None
@@ -126,6 +135,7 @@ def signs_of(
         works=works,
         started=was_started(reading, process),
         unhealthy=unhealthy,
+        low_disk=low_disk,
     )
 
 

@@ -55,6 +55,10 @@ def test_whether_the_state_was_synced_in_json(*, synced: bool | None) -> None:
     assert run_json(run(bookkeeping=Bookkeeping(state_synced=synced)))["stateSynced"] is synced
 
 
+def test_another_build_that_ran_on_its_data_is_named_in_json() -> None:
+    assert run_json(run(bookkeeping=Bookkeeping(other_build="a@b")))["otherBuild"] == "a@b"
+
+
 def test_a_run_in_json() -> None:
     books = Bookkeeping(active_seconds=5500.0, node_restarts=2, progress_at=NOW.wall - 3000)
     failed = ended(7, Outcome.FAILED, reason=Reason.STALLED, message="P stood still", bookkeeping=books)
@@ -81,6 +85,7 @@ def test_a_run_in_json() -> None:
         "recovered": False,
         "settingsChanged": False,
         "stateSynced": None,
+        "otherBuild": None,
     }
 
 
@@ -90,7 +95,7 @@ def test_what_an_open_run_does_not_have_yet_is_null_in_json() -> None:
 
     assert absent == {
         *("endedAt", "outcome", "reason", "durationSeconds", "wallSeconds", "diskUsageBytes"),
-        *("lastProgressAt", "stateSynced"),
+        *("lastProgressAt", "stateSynced", "otherBuild"),
     }
     assert (shown["version"], shown["commit"]) == ("", "")
 

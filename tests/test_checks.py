@@ -302,8 +302,8 @@ def test_too_little_room_is_told_before_a_run_fails_of_it() -> None:
     assert found == Finding(
         Result.WARN,
         "data folder",
-        "/data: 99 B of 1000 B free, which is below --disk-floor (10 %), so a run that is open fails as disk_full: "
-        "make the volume larger",
+        "/data: 99 B of 1000 B free, which is below --disk-floor (10 %), so a run fails as disk_full if that "
+        "lasts: make the volume larger",
     )
     assert data_folder_finding(data, 1000, 100, asked("--data-dir=/data")).result is Result.OK
 

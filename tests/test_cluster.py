@@ -195,6 +195,7 @@ EXIT = {"exitCode": 139, "reason": "Error", "message": "[signal SIGSEGV]"}
                 reason="Error",
                 restarts=2,
                 last_termination=Termination(139, "Error", "[signal SIGSEGV]"),
+                message="[signal SIGSEGV]",
             ),
             id="terminated",
         ),

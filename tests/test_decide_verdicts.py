@@ -47,6 +47,10 @@ from monitor.model import (
 
 HOUR, DAY = 3600.0, 86400.0
 DOWN = NodeDown("refused")
+LOW = (
+    "less than 10% of the volume is free since 1970-01-12 13:45:40Z; the run fails as disk_full after 1h of it, "
+    "5m if the node stops"
+)
 ODD = "bootstrapped, but unhealthy for 1h: a b\ufffd[2J\ufffd"
 FATAL = NodeLog(fatal='shutting down chain {"error": "failed to verify block"}')
 
@@ -59,6 +63,11 @@ def books(**values: object) -> Run:
 def full(available_bytes: int, size_bytes: int = 1000) -> object:
     """A volume with so much free."""
     return replace(volume(), available_bytes=available_bytes, size_bytes=size_bytes)
+
+
+def low(seconds: float, **values: object) -> Run:
+    """An open run whose volume has been short of space for so long."""
+    return books(low_disk_seconds=seconds, low_disk_at=NOW.wall - seconds, **values)
 
 
 def unhealthy(*checks: str) -> object:
@@ -93,15 +102,37 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
     ("state", "expected"),
     [
         pytest.param(
-            wait_state(volume=full(99)),
-            (Reason.DISK_FULL, "9.9% of the volume is free, less than the floor of 10%"),
-            id="3 under the floor",
+            wait_state(last=low(HOUR), volume=full(99)),
+            (Reason.DISK_FULL, "9.9% of the volume is free, less than the floor of 10% for 1h"),
+            id="3 under the floor for long",
         ),
-        pytest.param(wait_state(volume=full(100)), None, id="3 at the floor"),
+        pytest.param(wait_state(last=low(HOUR - 1), volume=full(0)), None, id="3 not yet: it may be a burst"),
         pytest.param(
-            wait_state(volume=full(0), policy=replace(POLICY, disk_floor_ratio=0.0)), None, id="3 no floor"
+            wait_state(last=low(HOUR - 1), volume=full(30), node=DOWN),
+            None,
+            id="3 it stopped of another cause",
         ),
-        pytest.param(wait_state(volume=full(0, 0)), None, id="3 a volume that tells no size"),
+        pytest.param(
+            wait_state(last=low(300), volume=full(29), node=DOWN),
+            (
+                Reason.DISK_FULL,
+                "2.9% of the volume is free, less than the floor of 10% for 5m, and the node has stopped",
+            ),
+            id="3 the node has stopped of it",
+        ),
+        pytest.param(
+            wait_state(last=low(299), volume=full(29), node=DOWN), None, id="3 it has stopped, not for long"
+        ),
+        pytest.param(wait_state(last=low(300), volume=full(0)), None, id="3 it still runs"),
+        pytest.param(wait_state(last=low(0), volume=full(99)), None, id="3 one low reading"),
+        pytest.param(wait_state(last=low(HOUR), volume=full(100)), None, id="3 at the floor"),
+        pytest.param(
+            wait_state(last=low(HOUR), volume=full(0), policy=replace(POLICY, disk_floor_ratio=0.0)),
+            None,
+            id="3 no floor",
+        ),
+        pytest.param(wait_state(last=low(HOUR), volume=full(0, 0)), None, id="3 a volume that tells no size"),
+        pytest.param(wait_state(last=low(HOUR)), None, id="3 a volume that was never read"),
         pytest.param(
             wait_state(
                 last=books(not_started_seconds=HOUR), workload=process(waiting="ImagePullBackOff"), node=DOWN
@@ -113,6 +144,18 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             wait_state(last=books(not_started_seconds=HOUR), node=DOWN),
             (Reason.NOT_STARTED, "the node did not start for 1h"),
             id="4 the platform does not say why",
+        ),
+        pytest.param(
+            wait_state(
+                last=books(not_started_seconds=HOUR),
+                workload=process(waiting="StartError", message='exec: "avalanchegoo": not found'),
+                node=DOWN,
+            ),
+            (
+                Reason.NOT_STARTED,
+                'the node did not start for 1h (StartError: exec: "avalanchegoo": not found)',
+            ),
+            id="4 the runtime's own words",
         ),
         pytest.param(wait_state(last=books(not_started_seconds=HOUR - 1), node=DOWN), None, id="4 not yet"),
         pytest.param(
@@ -127,6 +170,30 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
                 f"the node was restarted 5 times without progress (exit code 1): {FATAL.fatal}",
             ),
             id="5 in vain",
+        ),
+        pytest.param(
+            wait_state(
+                last=books(node_restarts=5),
+                workload=process(last_exit=NodeExit(1)),
+                log=NodeLog(fatal="low on disk space. Shutting down..."),
+                policy=replace(POLICY, disk_floor_ratio=0.0),
+            ),
+            (
+                Reason.DISK_FULL,
+                "the node was restarted 5 times without progress (exit code 1): low on disk space. Shutting down...",
+            ),
+            id="5 it says that its disk is full, whatever the floor",
+        ),
+        pytest.param(
+            wait_state(
+                last=books(node_restarts=5),
+                workload=process(last_exit=NodeExit(1, message="open LOCK: No space left on device")),
+            ),
+            (
+                Reason.DISK_FULL,
+                "the node was restarted 5 times without progress (exit code 1): open LOCK: No space left on device",
+            ),
+            id="5 the system says that its disk is full",
         ),
         pytest.param(
             wait_state(last=books(node_restarts=7, restarts_at_progress=3), node=DOWN),
@@ -283,11 +350,6 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             id="4 but some time it is",
         ),
         pytest.param(
-            wait_state(volume=replace(volume(10_001.0), available_bytes=0)),
-            None,
-            id="3 measured before the run",
-        ),
-        pytest.param(
             wait_state(last=books(unhealthy_seconds=HOUR), node=unhealthy("a\nb\x1b[2J\ud800" + 2000 * "x")),
             (Reason.UNHEALTHY, f"{ODD}{(999 - len(ODD)) * 'x'}…"),
             id="6 a name that would break a line, a terminal and the ledger",
@@ -366,6 +428,7 @@ def test_a_run_ends_with_its_reason(state: WaitState, expected: tuple[Reason, st
 
 
 EVERYTHING = {
+    "low_disk_seconds": HOUR,
     "node_restarts": 50,
     "not_started_seconds": HOUR,
     "unhealthy_seconds": HOUR,
@@ -442,7 +505,7 @@ def test_a_failure_keeps_what_was_measured() -> None:
 
 
 FAILED_START = run(outcome=Outcome.FAILED, reason=Reason.NOT_STARTED, ended_at=NOW.wall - 900)
-FULL = run(outcome=Outcome.FAILED, reason=Reason.DISK_FULL, ended_at=NOW.wall, volume_size_bytes=10**12)
+FULL = run(outcome=Outcome.FAILED, reason=Reason.DISK_FULL, ended_at=NOW.wall - 900, volume_size_bytes=10**12)
 
 
 def ended_before(seconds: float) -> Run:
@@ -450,26 +513,102 @@ def ended_before(seconds: float) -> Run:
     return replace(FAILED_START, ended_at=NOW.wall - seconds)
 
 
+def in_revision(revision: str) -> Run:
+    """A run that did not start long ago, in a pod of this revision."""
+    return replace(ended_before(10 * DAY), bookkeeping=Bookkeeping(revision=revision))
+
+
 @pytest.mark.parametrize(
     ("state", "cause"),
     [
         pytest.param(
-            wait_state(last=ended_before(900), failed_starts=1), AttemptCause.RETRY, id="after 15 minutes"
+            wait_state(last=ended_before(900), repeated_failures=1), AttemptCause.RETRY, id="after 15 minutes"
         ),
-        pytest.param(wait_state(last=ended_before(899), failed_starts=1), None, id="not before"),
+        pytest.param(wait_state(last=ended_before(899), repeated_failures=1), None, id="not before"),
         pytest.param(
-            wait_state(last=ended_before(1800), failed_starts=2),
+            wait_state(last=ended_before(1800), repeated_failures=2),
             AttemptCause.RETRY,
             id="then after 30 minutes",
         ),
-        pytest.param(wait_state(last=ended_before(1799), failed_starts=2), None, id="not before those"),
-        pytest.param(wait_state(last=ended_before(10 * DAY), failed_starts=3), None, id="twice, no more"),
+        pytest.param(wait_state(last=ended_before(1799), repeated_failures=2), None, id="not before those"),
+        pytest.param(wait_state(last=ended_before(10 * DAY), repeated_failures=3), None, id="twice, no more"),
         pytest.param(
             wait_state(last=FULL, volume=replace(volume(), size_bytes=2 * 10**12)),
             AttemptCause.RETRY,
             id="full: on a bigger volume",
         ),
-        pytest.param(wait_state(last=FULL, volume=volume()), None, id="full: not on the same"),
+        pytest.param(
+            wait_state(last=FULL, volume=volume(), repeated_failures=1),
+            AttemptCause.RETRY,
+            id="full: once the floor holds again",
+        ),
+        pytest.param(
+            wait_state(last=replace(FULL, ended_at=NOW.wall - 899), volume=volume(), repeated_failures=1),
+            None,
+            id="full: not at once",
+        ),
+        pytest.param(
+            wait_state(last=FULL, volume=volume(), repeated_failures=3), None, id="full: twice, no more"
+        ),
+        pytest.param(
+            wait_state(last=FULL, volume=full(99, 10**12), repeated_failures=1),
+            None,
+            id="full: not while it is so",
+        ),
+        pytest.param(
+            wait_state(
+                last=FULL,
+                volume=full(29),
+                repeated_failures=1,
+                policy=replace(POLICY, disk_floor_ratio=0.0),
+            ),
+            None,
+            id="full: not while no node could run, whatever the floor",
+        ),
+        pytest.param(
+            wait_state(last=FULL, volume=full(0, 0), repeated_failures=1),
+            None,
+            id="full: not on a volume that tells no size",
+        ),
+        pytest.param(
+            wait_state(last=FULL, volume=volume(), node=unhealthy("diskspace"), repeated_failures=1),
+            None,
+            id="full: not while the node itself says so",
+        ),
+        pytest.param(
+            wait_state(last=FULL, volume=volume(), node=unhealthy("router"), repeated_failures=1),
+            AttemptCause.RETRY,
+            id="full: whatever else the node says",
+        ),
+        pytest.param(
+            wait_state(last=FULL, volume=volume(), node=DOWN, repeated_failures=1),
+            AttemptCause.RETRY,
+            id="full: also if the node is down",
+        ),
+        pytest.param(
+            wait_state(last=replace(FULL, ended_at=None), volume=volume(), repeated_failures=1),
+            None,
+            id="full: nobody knows when",
+        ),
+        pytest.param(
+            wait_state(
+                last=in_revision("one"), workload=workload(build(), revision="two"), repeated_failures=3
+            ),
+            AttemptCause.RETRY,
+            id="the pod is set otherwise",
+        ),
+        pytest.param(
+            wait_state(
+                last=in_revision("one"), workload=workload(build(), revision="one"), repeated_failures=3
+            ),
+            None,
+            id="the pod is set as before",
+        ),
+        pytest.param(
+            wait_state(last=in_revision(""), workload=workload(build(), revision="two"), repeated_failures=3),
+            None,
+            id="how the pod was set is not known",
+        ),
         pytest.param(wait_state(last=FULL), None, id="full: not while the volume is unknown"),
         pytest.param(
             wait_state(last=run(outcome=Outcome.FAILED, reason=Reason.MISCONFIGURED, ended_at=0.0)),
@@ -482,10 +621,10 @@ def ended_before(seconds: float) -> Run:
             id="the build's own failure: never",
         ),
         pytest.param(
-            wait_state(last=ended_before(900), failed_starts=1, paused=True), None, id="not while paused"
+            wait_state(last=ended_before(900), repeated_failures=1, paused=True), None, id="not while paused"
         ),
         pytest.param(
-            wait_state(last=ended_before(900), failed_starts=1, newest=build(NEW)),
+            wait_state(last=ended_before(900), repeated_failures=1, newest=build(NEW)),
             AttemptCause.NEW_BUILD,
             id="a newer build comes first",
         ),
@@ -514,7 +653,7 @@ def test_what_is_run_next(state: WaitState, cause: AttemptCause | None) -> None:
 
 
 def test_the_same_build_is_recreated_although_nothing_changes() -> None:
-    decision = decide_wait(wait_state(last=ended_before(900), failed_starts=1))
+    decision = decide_wait(wait_state(last=ended_before(900), repeated_failures=1))
 
     assert decision.actions == (Pin(build()), Recreate(unchanged=True))
 
@@ -543,6 +682,13 @@ def test_the_same_build_is_recreated_although_nothing_changes() -> None:
             "the network runs newer builds (1.15.0) and refuses this one; the run fails as outdated after 15m of it",
         ),
         (wait_state(last=books(idle_seconds=1800.0)), Phase.BOOTSTRAPPING, "no progress for 30m or longer"),
+        (wait_state(last=low(60.0)), Phase.BOOTSTRAPPING, f"bootstrapping; {LOW}"),
+        (wait_state(last=low(60.0), node=DOWN), Phase.STARTING, f"waiting for the node: refused; {LOW}"),
+        (
+            wait_state(last=low(60.0), blocked="the node has no peers"),
+            Phase.BLOCKED,
+            "the node has no peers; timers are paused",
+        ),
         (
             wait_state(
                 node=answering(
@@ -555,7 +701,17 @@ def test_the_same_build_is_recreated_although_nothing_changes() -> None:
             "healthy, but 3,000 accepted blocks are not executed yet",
         ),
     ],
-    ids=["paused", "paused while a run is open", "blocked", "refused", "stalled", "blocks to execute"],
+    ids=[
+        "paused",
+        "paused while a run is open",
+        "blocked",
+        "refused",
+        "stalled",
+        "too little space",
+        "too little space, and down",
+        "too little space, and blocked",
+        "blocks to execute",
+    ],
 )
 def test_what_it_waits_for(state: WaitState, phase: Phase, message: str) -> None:
     decision = decide_wait(state)

@@ -121,7 +121,7 @@ def test_a_new_ledger_knows_nothing(ledger: Ledger) -> None:
     )
     assert ledger.judged(build(), "fuji", SyncMode.FULL_SYNC) is False
     assert ledger.intervened_at(Intervention.PIN) is None
-    assert (ledger.paused(), ledger.requested(), ledger.failed_starts(), ledger.evidence(1)) == (
+    assert (ledger.paused(), ledger.requested(), ledger.repeated_failures(), ledger.evidence(1)) == (
         *(False, None, 0, None),
     )
 
@@ -781,21 +781,41 @@ DID_NOT_START = (build(), Reason.NOT_STARTED)
         ),
     ],
 )
-def test_failed_starts_are_counted_by_build_and_in_a_row(
+def test_repeated_failures_are_counted_by_build_and_in_a_row(
     ledger: Ledger, runs: Sequence[tuple[Build, Reason | None]], count: int
 ) -> None:
     for number, (of, reason) in enumerate(runs):
         outcome = Outcome.FAILED if reason else Outcome.SUCCEEDED
         ended(ledger, workload(of), outcome, reason, seconds=number * 6000)
 
-    assert ledger.failed_starts() == count
+    assert ledger.repeated_failures() == count
+
+
+def test_failures_are_no_repetition_under_another_reason_or_another_template(ledger: Ledger) -> None:
+    counts = []
+    for number, (reason, revision) in enumerate(
+        [
+            (Reason.NOT_STARTED, "one"),
+            (Reason.NOT_STARTED, "one"),
+            (Reason.NOT_STARTED, "two"),
+            (Reason.DISK_FULL, "two"),
+            (Reason.DISK_FULL, "two"),
+        ]
+    ):
+        run = started(ledger, seconds=number * 6000)
+        books = replace(run, bookkeeping=replace(run.bookkeeping, revision=revision))
+        end = end_of(run, Outcome.FAILED, reason)
+        ledger.record(later(number * 6000 + 5000), "default", (end,), books=books)
+        counts.append(ledger.repeated_failures())
+
+    assert counts == [1, 2, 1, 1, 2]
 
 
 def test_a_run_that_is_open_has_no_failed_start_yet(ledger: Ledger) -> None:
     ended(ledger, outcome=Outcome.FAILED, reason=Reason.NOT_STARTED)
     started(ledger, seconds=6000)
 
-    assert ledger.failed_starts() == 0
+    assert ledger.repeated_failures() == 0
 
 
 def test_a_run_is_compared_with_successes_of_its_network_mode_and_testbed(ledger: Ledger) -> None:

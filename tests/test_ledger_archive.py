@@ -74,6 +74,12 @@ BOOKS = Bookkeeping(
     state_synced=True,
     state_summary="a line",
     state_sync_restarted=True,
+    low_disk_seconds=23.5,
+    low_disk_at=NOW.wall,
+    healthy_seconds=24.5,
+    replaced_healthy_seconds=25.5,
+    other_build="node@sha256:2",
+    revision="tester-1",
 )
 
 

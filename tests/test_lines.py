@@ -252,6 +252,34 @@ def test_a_run_that_succeeded_has_what_was_measured() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param(
+            {"bookkeeping": Bookkeeping(other_build="node@sha256:2")},
+            "another build ran on its data: node@sha256:2",
+            id="another build",
+        ),
+        pytest.param(
+            {"settings_changed": True}, "the node's arguments changed while it was open", id="other settings"
+        ),
+        pytest.param({"recovered": True}, "the ledger was lost while it was open", id="recovered"),
+        pytest.param(
+            {"bookkeeping": Bookkeeping(state_sync_restarted=True)},
+            "a restart of the node began its state sync anew",
+            id="state sync redone",
+        ),
+        pytest.param(
+            {"wall_seconds": 86400.0}, "it was active for less than 95% of its wall time", id="down for long"
+        ),
+    ],
+)
+def test_a_run_that_is_compared_with_none_says_why(changes: dict[str, Any], reason: str) -> None:
+    assert f"compared  with no other run: {reason}" in run_lines(replace(SUCCEEDED, **changes), None)
+    failed = run_lines(replace(FAILED, **changes), None)
+    assert not any("compared" in line for line in failed), "no failure is"
+
+
 def test_a_run_that_failed_has_its_reason_and_the_last_words_of_its_node() -> None:
     nameless = replace(
         FAILED, build=replace(build(), versions=None), bookkeeping=Bookkeeping(node_restarts=5)

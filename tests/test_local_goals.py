@@ -83,7 +83,9 @@ def until_succeeded_does_not_take_another_tests_result(tester: LocalLife) -> Non
 def until_succeeded_ends_with_3_where_the_testbed_failed(tester: LocalLife) -> None:
     """And the next call tries again, as what was in the way may be gone."""
     write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
-    failed, _, said = ended(tester.start("--until=succeeded", "--disk-floor=99.99"))
+    failed, _, said = ended(
+        tester.start("--until=succeeded", "--disk-floor=99.99", "--unhealthy-timeout=200ms")
+    )
     again, _, _ = ended(tester.start("--until=succeeded", "--disk-floor=0"))
 
     assert (failed, again, tester.nodes()) == (3, 0, set())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import NEW, NOW, POLICY, answering, build, workload
@@ -15,10 +16,10 @@ from builders import NEW, NOW, POLICY, answering, build, workload
 from monitor.act import Actor
 from monitor.activity import ERRORS, Activity
 from monitor.decide.announcements import Announcement
-from monitor.decide.vocabulary import BeginClearing, BeginRun, KeepLastWords
+from monitor.decide.vocabulary import BeginClearing, BeginRun, KeepLastWords, Record
 from monitor.decide.wait_state import Standing
 from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
-from monitor.ledger import Ledger, open_existing, open_ledger
+from monitor.ledger import Ledger, VolumeFullError, open_existing, open_ledger
 from monitor.ledger.recovery import FILE
 from monitor.loop import Init, Tick
 from monitor.model import (
@@ -145,9 +146,10 @@ def tick_of(
     measured: list[bool] | None = None,
     activity: Activity | None = None,
     policy: Policy = POLICY,
+    free: Callable[[Path], tuple[int, int]] = as_measured,
 ) -> tuple[Tick, WaitObserver]:
     """A tick on this machine."""
-    observer = WaitObserver(machine, machine.ledger, machine, policy, machine.clock, folder, free=as_measured)
+    observer = WaitObserver(machine, machine.ledger, machine, policy, machine.clock, folder, free=free)
     actor = Actor(machine, machine.ledger, Volume(folder), policy, machine.clock, threading.Event())
     soon = [] if measured is None else measured
     tick = Tick(observer, machine.ledger, actor, policy, lambda: soon.append(True), activity or Activity())
@@ -636,7 +638,10 @@ SAID_BAD = HealthReport(healthy=False, oldest_check="", failing_checks=("C",))
 @pytest.mark.parametrize(
     ("pod", "answer", "free", "seconds", "reason"),
     [
-        pytest.param(workload(build()), answering(), 0.09, 0, Reason.DISK_FULL, id="the disk is full"),
+        pytest.param(workload(build()), answering(), 0.09, HOUR, Reason.DISK_FULL, id="the disk is full"),
+        pytest.param(
+            workload(build()), NodeDown("refused"), 0.01, HOUR / 12, Reason.DISK_FULL, id="and it stops of it"
+        ),
         pytest.param(IMAGE_GONE, NodeDown("refused"), 0.5, HOUR, Reason.NOT_STARTED, id="it never starts"),
         pytest.param(
             workload(build()),
@@ -661,7 +666,8 @@ def test_a_verdict_falls_when_its_time_was_observed_and_not_before(
     """Each tick is five minutes; a report is fresh when its time stamps move, so the second one is the first."""
     begun(machine, tmp_path)
     machine.pod = pod
-    tick, observer = tick_of(machine, tmp_path, policy=replace(POLICY, tick_seconds=300.0))
+    policy = replace(POLICY, tick_seconds=300.0)
+    tick, observer = tick_of(machine, tmp_path, policy=policy, free=lambda _: (1000, int(1000 * free)))
     observed = 0.0
     while (run := machine.ledger.last()) is not None and run.open and observed <= 20 * HOUR:
         machine.answer = answer
@@ -677,6 +683,54 @@ def test_a_verdict_falls_when_its_time_was_observed_and_not_before(
     assert (run.outcome, run.reason) == (Outcome.FAILED, reason)
     assert seconds <= observed - 300 <= seconds + 300
     assert machine.reasons == ["BootstrapFailed"]
+
+
+class FullLedger:
+    """A ledger on a volume without any room but the reserve, which a decision may take."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def record(
+        self, now: Instant, testbed: str, decided: Sequence[Record] = (), *rest: Any, **more: Any
+    ) -> None:
+        if not decided:
+            raise VolumeFullError("bootstrap-monitor.sqlite3: database or disk is full (SQLITE_FULL)")
+        self._ledger.record(now, testbed, decided, *rest, **more)
+
+    def beat(self, _: str) -> None:
+        raise VolumeFullError("bootstrap-monitor.sqlite3: database or disk is full (SQLITE_FULL)")
+
+
+def test_on_a_full_volume_time_is_counted_in_memory_and_the_end_is_recorded(
+    machine: Machine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun(machine, tmp_path)
+    machine.answer = NodeSilent("busy")
+    full: Any = FullLedger(machine.ledger)
+    observer = WaitObserver(machine, full, machine, POLICY, machine.clock, tmp_path, free=lambda _: (1000, 0))
+    actor = Actor(machine, full, Volume(tmp_path), POLICY, machine.clock, threading.Event())
+    tick = Tick(observer, full, actor, POLICY, lambda: None, Activity())
+    for _ in range(361):
+        run = machine.ledger.last()
+        assert run is not None
+        assert run.open
+        assert run.bookkeeping.low_disk_seconds == 0.0
+        tick()
+        passed(machine, 10)
+
+    ended = machine.ledger.last()
+    assert ended is not None
+    assert (ended.reason, ended.message) == (
+        Reason.DISK_FULL,
+        "0.0% of the volume is free, less than the floor of 10% for 1h",
+    )
+    assert ended.bookkeeping.low_disk_seconds == HOUR
+    said = [each.getMessage() for each in caplog.records if "is kept in memory" in each.getMessage()]
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from monitor.model import (
     HealthReport,
     Instant,
     NodeDown,
+    NodeExit,
     NodeIdentity,
     NodeMetrics,
     NodeProcess,
@@ -305,8 +306,48 @@ def test_another_holder_that_beats_is_never_taken_for_dead(
         assert observer.look().state.held_by == "pod-0"
 
 
+STARTS, RUNS = NodeProcess(running=False, waiting="PodInitializing"), NodeProcess(running=True)
+RAN = NodeProcess(running=False, waiting="CrashLoopBackOff", last_exit=NodeExit(1))
+UNPINNED = workload(process=RUNS)
+
+
+@pytest.mark.parametrize(
+    ("pod", "answer", "marked"),
+    [
+        pytest.param(workload(build(NEW)), answering(), build(NEW).image, id="it answers"),
+        pytest.param(workload(build(NEW)), NodeDown("refused"), "", id="it is down"),
+        pytest.param(workload(build(NEW), process=RUNS), NodeDown(""), build(NEW).image, id="it runs"),
+        pytest.param(workload(build(NEW), process=RAN), NodeDown(""), build(NEW).image, id="it ran"),
+        pytest.param(workload(build(NEW), process=STARTS), NodeDown(""), "", id="init has not ended"),
+        pytest.param(UNPINNED, NodeDown(""), UNPINNED.image, id="nobody knows which build"),
+        pytest.param(
+            workload(build(), network="mainnet", process=RUNS),
+            NodeDown(""),
+            f"{build().image} on mainnet in full-sync",
+            id="the same build on another network",
+        ),
+    ],
+)
+def test_another_build_that_ran_on_the_data_of_an_open_run_is_not_forgotten(
+    edge: Edge, observer: WaitObserver, ledger: Ledger, pod: Workload, answer: NodeReading, marked: str
+) -> None:
+    """It may have run for a tick only: the run's own build is there again in the next."""
+    for edge.pod, edge.answer in (
+        (pod, answer),
+        (pod, answer),
+        (workload(build(), uid="pod-2"), answering()),
+    ):
+        edge.now = later(1000, edge.now)
+        seen = observer.look()
+        ledger.record(edge.now, "default", books=seen.watched, counts=seen.counts)
+
+    last = ledger.last()
+    assert last is not None
+    assert last.bookkeeping.other_build == marked
+
+
 def test_the_run_of_another_build_keeps_its_books(edge: Edge, observer: WaitObserver) -> None:
-    edge.pod = workload(build(NEW))
+    edge.pod, edge.answer = workload(build(NEW)), NodeDown("refused")
     seen = observer.look()
 
     assert seen.watched is None
@@ -719,6 +760,72 @@ def test_a_moved_pod_is_no_node_restart(watch: Watch, edge: Edge, ledger: Ledger
 
     after = watch.books(700, running(0, started=5))
     assert (before.node_restarts, after.node_restarts) == (3, 3)
+
+
+@dataclass
+class Space:
+    """How much of a volume of 1,000 bytes is free; `None` cannot be read."""
+
+    free_bytes: int | None = 1000
+
+    def __call__(self, _: Path) -> tuple[int, int]:
+        if self.free_bytes is None:
+            raise TemporaryError("/data: cannot be read")
+        return 1000, self.free_bytes
+
+
+def test_a_shortage_of_space_counts_while_it_is_seen(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
+    space = Space()
+    observer = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, free=space)
+    counted = []
+    for space.free_bytes in (100, 99, 0, None, 99, 100, 99):
+        watched = observer.look().watched
+        assert watched is not None
+        ledger.record(edge.now, "default", books=watched)
+        counted.append(watched.bookkeeping.low_disk_seconds)
+        edge.now = later(10, edge.now)
+
+    assert counted == [0, 10, 20, 20, 30, 0, 10]
+
+
+@pytest.mark.parametrize(
+    ("process", "free_bytes", "floor", "restarts"),
+    [
+        pytest.param(NodeProcess(True, restarts=3), 30, 0.1, 3, id="room enough to run"),
+        pytest.param(NodeProcess(True, restarts=3), 29, 0.1, 0, id="the volume failed the node"),
+        pytest.param(NodeProcess(True, restarts=3), 0, 0.0, 3, id="nobody wants to know of the volume"),
+        pytest.param(
+            NodeProcess(True, restarts=3, last_exit=NodeExit(128, started=False)),
+            1000,
+            0.1,
+            0,
+            id="it could not be started before",
+        ),
+        pytest.param(NodeProcess(False, "RunContainerError", 3), 1000, 0.1, 0, id="it cannot be started now"),
+        pytest.param(
+            NodeProcess(False, "CrashLoopBackOff", 3, NodeExit(128)), 1000, 0.1, 3, id="it ended with 128"
+        ),
+    ],
+)
+def test_restarts_count_where_the_node_is_to_blame(
+    edge: Edge,
+    ledger: Ledger,
+    tmp_path: Path,
+    process: NodeProcess,
+    free_bytes: int,
+    floor: float,
+    restarts: int,
+) -> None:
+    policy, space = replace(POLICY, disk_floor_ratio=floor), Space()
+    observer = WaitObserver(edge, ledger, edge, policy, edge.clock, tmp_path, free=space)
+    edge.pod = restarted(0)
+    ledger.record(edge.now, "default", books=observer.look().watched)
+    edge.pod, edge.answer, edge.now = workload(build(), process=process), NodeDown(""), later(60)
+    space.free_bytes = free_bytes
+    watched = observer.look().watched
+
+    assert watched is not None
+    assert watched.bookkeeping.node_restarts == restarts
 
 
 def test_restarts_count_while_blocked(watch: Watch, edge: Edge) -> None:

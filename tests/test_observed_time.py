@@ -380,6 +380,69 @@ def test_the_streak_remembers_the_moment_and_the_active_time_of_the_first_health
 
 
 @pytest.mark.parametrize(
+    ("looks", "bootstrap_seconds"),
+    [
+        pytest.param(
+            [Look(70, 0, HEALTHY), Look(300, 0, HEALTHY), Look(420, 400, UNHEALTHY), Look(430, 400, HEALTHY)],
+            330,
+            id="a restart in the same pod: it had not stayed healthy",
+        ),
+        pytest.param(
+            [
+                Look(70, 0, HEALTHY),
+                Look(300, 0, HEALTHY),
+                Look(420, 400, uid="pod-2"),
+                Look(430, 400, uid="pod-2"),
+            ],
+            100,
+            id="the pod was replaced, and the node is not healthy yet",
+        ),
+        pytest.param(
+            [Look(70, 0, HEALTHY), Look(300, 0, HEALTHY), Look(420, 400, HEALTHY, uid="pod-2")],
+            90,
+            id="the pod was replaced, and the node is healthy at once",
+        ),
+        pytest.param(
+            [
+                Look(70, 0, HEALTHY),
+                Look(290, 0, HEALTHY),
+                Look(300, 0, UNHEALTHY),
+                Look(310),
+                Look(420, 400, HEALTHY, uid="pod-2"),
+            ],
+            100,
+            id="the node said that it shuts down before its pod was replaced",
+        ),
+        pytest.param(
+            [
+                Look(70, 0, HEALTHY),
+                Look(300, 0, HEALTHY),
+                Look(310, uid="pod-2", restarts=0),
+                Look(420, 400, HEALTHY, uid="pod-2"),
+            ],
+            90,
+            id="the platform told of the pod before its node ran",
+        ),
+        pytest.param(
+            [
+                Look(70, 0, HEALTHY),
+                Look(300, 0, HEALTHY),
+                Look(420, 400, HEALTHY, uid="pod-2"),
+                Look(500, 400, HEALTHY, uid="pod-2"),
+                Look(620, 600, HEALTHY, uid="pod-3"),
+            ],
+            110,
+            id="two pods were replaced",
+        ),
+    ],
+)
+def test_time_healthy_before_a_pod_was_replaced_is_no_bootstrap_time(
+    looks: list[Look], bootstrap_seconds: float
+) -> None:
+    assert kept(*looks).bootstrap_seconds == bootstrap_seconds
+
+
+@pytest.mark.parametrize(
     ("look", "agreed"),
     [
         pytest.param(Look(20, process=0), True, id="the same process need not say again who it is"),
@@ -448,6 +511,11 @@ def test_neither_time_is_more_than_has_passed(looks: list[Look]) -> None:
 
     assert 0.0 <= books.observed_seconds <= passed
     assert 0.0 <= books.active_seconds <= passed
+
+
+@given(watched())
+def test_bootstrap_time_is_never_negative(looks: list[Look]) -> None:
+    assert kept(*looks).bootstrap_seconds >= 0.0
 
 
 @given(watched())

@@ -277,6 +277,12 @@ SOAKING = Bookkeeping(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
             "Health unhealthy Failing checks P, bootstrapped Bootstrapped unknown Peers unknown",
             id="failing checks",
         ),
+        pytest.param(
+            "run",
+            {"run": run(number=6, bookkeeping=Bookkeeping(other_build="<node>@sha256:2"))},
+            "Compared with no other run: another build ran on its data: <node>@sha256:2",
+            id="another build ran on its data",
+        ),
     ],
 )
 def test_it_shows_how_the_run_comes_along(part: str, changes: dict[str, Any], words: str) -> None:

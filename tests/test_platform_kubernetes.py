@@ -70,6 +70,9 @@ def pin(api: FakeApiServer, platform: KubernetesPlatform, build: Build = NEW_BUI
     observe(api.stateful_sets["tester"])
 
 
+NOT_FOUND = 'exec: "avalanchegoo": executable file not found in $PATH'
+
+
 class TestWorkload:
     """What the own pod is set to run."""
 
@@ -173,6 +176,66 @@ class TestWorkload:
                 [
                     {
                         "name": "node",
+                        "state": {"waiting": {"reason": "RunContainerError", "message": NOT_FOUND}},
+                    }
+                ],
+                NodeProcess(False, "RunContainerError", message=NOT_FOUND),
+                False,
+                id="the runtime cannot start it",
+            ),
+            pytest.param(
+                [
+                    {
+                        "name": "node",
+                        "restartCount": 2,
+                        "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}},
+                        "lastState": {
+                            "terminated": {"exitCode": 128, "reason": "StartError", "message": NOT_FOUND}
+                        },
+                    }
+                ],
+                NodeProcess(
+                    False, "StartError", 2, NodeExit(128, message=NOT_FOUND, started=False), NOT_FOUND
+                ),
+                False,
+                id="the runtime cannot start it again and again",
+            ),
+            pytest.param(
+                [
+                    {
+                        "name": "node",
+                        "state": {
+                            "terminated": {
+                                "exitCode": 128,
+                                "reason": "ContainerCannotRun",
+                                "message": NOT_FOUND,
+                            }
+                        },
+                    }
+                ],
+                NodeProcess(
+                    False, "ContainerCannotRun", 0, NodeExit(128, message=NOT_FOUND, started=False), NOT_FOUND
+                ),
+                False,
+                id="the runtime could not start it just now",
+            ),
+            pytest.param(
+                [
+                    {
+                        "name": "node",
+                        "restartCount": 2,
+                        "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}},
+                        "lastState": {"terminated": {"exitCode": 128, "reason": "Error"}},
+                    }
+                ],
+                NodeProcess(False, "CrashLoopBackOff", 2, NodeExit(128)),
+                True,
+                id="it ended with the same code by itself",
+            ),
+            pytest.param(
+                [
+                    {
+                        "name": "node",
                         "restartCount": 5,
                         "state": {"running": {}},
                         "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
@@ -198,6 +261,13 @@ class TestWorkload:
         found = platform.workload().process
         assert found == process
         assert (found.crash_looping if found else None) is loops
+
+    def test_it_tells_the_revision_of_its_template(
+        self, api: FakeApiServer, platform: KubernetesPlatform
+    ) -> None:
+        api.pods[POD]["metadata"]["labels"] = {"controller-revision-hash": "tester-5d4f"}
+
+        assert platform.workload().revision == "tester-5d4f"
 
     def test_a_namesake_is_not_it_from_the_beginning(self, api: FakeApiServer, cluster: Cluster) -> None:
         """A sidecar may start again after its pod was replaced: its own UID came with its environment."""

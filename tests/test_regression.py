@@ -53,6 +53,12 @@ def successes(*durations: float) -> Sequence[Success]:
         pytest.param({"wall_seconds": HOUR / 0.95}, {}, True, id="active for 95 percent of its time"),
         pytest.param({"wall_seconds": HOUR / 0.94}, {}, False, id="down for more than that"),
         pytest.param({}, {"state_synced_again": True}, False, id="state sync redone"),
+        pytest.param(
+            {"bookkeeping": Bookkeeping(other_build="node@sha256:2")},
+            {},
+            False,
+            id="another build ran on its data",
+        ),
     ],
 )
 def test_a_run_is_compared_where_its_numbers_speak_of_the_build(

@@ -211,6 +211,9 @@ class World:
     def clock(self) -> Instant:
         return self.now
 
+    def free(self, _: Path) -> tuple[int, int]:
+        return 1000, 10 if self.full else 500
+
     def _there(self) -> None:
         if self.away:
             raise OutageError("the platform does not answer")
@@ -347,11 +350,13 @@ class RulesOverTime(RuleBasedStateMachine):
     def _tick(self) -> None:
         world = self.world
         if self.tick is None or self.observer is None:
-            self.observer = WaitObserver(world, self.ledger, world, self.policy, world.clock, self.data_dir)
+            self.observer = WaitObserver(
+                world, self.ledger, world, self.policy, world.clock, self.data_dir, free=world.free
+            )
             self.tick = Tick(self.observer, self.ledger, self._actor(), self.policy, lambda: None, Activity())
         if not world.away:
             self.observer.newest = Standing(world.builds[-1])
-        self.observer.volume = VolumeReading(world.now, 100, 1000, 10 if world.full else 500)
+        self.observer.volume = VolumeReading(world.now, 100, *world.free(self.data_dir))
         last = self.ledger.last()
         self.ticks[last.number if last else 0] += 1
         self.tick()
@@ -487,10 +492,11 @@ class RulesOverTime(RuleBasedStateMachine):
         self.goes_on(kind=kind, turns=turns)
         self.world.away = False
 
-    @rule(turns=st.integers(1, 3))
-    def volume_fills(self, turns: int) -> None:
+    @rule(kind=st.sampled_from(KINDS), turns=st.integers(1, 12))
+    def volume_fills(self, kind: str, turns: int) -> None:
+        """For a moment, or for longer than a run may go on with it."""
         self.world.full = True
-        self.goes_on(kind="progressing", turns=turns)
+        self.goes_on(kind=kind, turns=turns)
         self.world.full = False
 
     # ---- What always holds ----

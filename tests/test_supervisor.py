@@ -208,22 +208,30 @@ def test_a_node_on_the_rolling_tag_is_never_started(machine: Machine) -> None:
     assert (machine.failure, machine.lived()) == (None, [])
 
 
-def test_a_build_that_is_no_program_is_a_crash_of_that_build_alone(
-    machine: Machine, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [
+        pytest.param(lambda copy: copy.write_text("no program"), "Exec format error", id="no program"),
+        pytest.param(lambda copy: copy.chmod(0o600), "Permission denied", id="this user may not run it"),
+    ],
+)
+def test_a_build_that_cannot_be_started_waits_and_is_no_crash(
+    machine: Machine, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], object], why: str
 ) -> None:
     """It is tried again with back-off, and the next build runs."""
     machine.node_is("")
     (copy,) = (path for path in (machine.folder / "builds").iterdir())
-    copy.write_text("no program")
+    harm(copy)
     with machine.supervised():
-        eventually(lambda: machine.platform.process.restarts >= 2, "a second try")
+        eventually(lambda: len(caplog.records) >= 2, "a second try")
         process = machine.platform.process
         machine.node_is(WAITS)
         machine.platform.recreate(unchanged=False)
         eventually(lambda: machine.platform.process == NodeProcess(running=True), "the next build")
 
-    message = f"{copy} cannot be run (Exec format error)"
-    assert (process.crash_looping, process.last_exit) == (True, NodeExit(126, message=message))
+    message = f"{copy} cannot be run ({why})"
+    assert process == NodeProcess(running=False, waiting=message)
+    assert not process.crash_looping
     said = [record.getMessage() for record in caplog.records]
     assert said[:2] == [f"{message}; it is started again in {seconds} s" for seconds in (1, 2)]
     assert (machine.failure, machine.inits) == (None, ["uid-1", "uid-2"])

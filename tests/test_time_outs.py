@@ -33,6 +33,8 @@ BOOKS = Bookkeeping(
     lifeless_seconds=300.0,
     not_started_seconds=200.0,
     unhealthy_seconds=100.0,
+    low_disk_seconds=50.0,
+    low_disk_at=AT - 70,
 )
 
 
@@ -71,6 +73,14 @@ def signs(**seen: bool | None) -> Signs:
         pytest.param(
             {"unhealthy": False}, {"lifeless_seconds": 310, "unhealthy_seconds": 0}, id="not unhealthy"
         ),
+        pytest.param(
+            {"low_disk": True}, {"lifeless_seconds": 310, "low_disk_seconds": 60}, id="too little space"
+        ),
+        pytest.param(
+            {"low_disk": False},
+            {"lifeless_seconds": 310, "low_disk_seconds": 0, "low_disk_at": None},
+            id="enough space",
+        ),
     ],
 )
 def test_what_a_tick_counts(seen: dict[str, bool], changes: dict[str, float]) -> None:
@@ -100,6 +110,7 @@ SIGNS = st.builds(
     works=st.booleans(),
     started=st.none() | st.booleans(),
     unhealthy=st.none() | st.booleans(),
+    low_disk=st.none() | st.booleans(),
 )
 SECONDS = st.integers(0, 10**6).map(float)
 BOOKS_OF_ANY_KIND = st.builds(
@@ -110,12 +121,21 @@ BOOKS_OF_ANY_KIND = st.builds(
     lifeless_seconds=st.none() | SECONDS,
     not_started_seconds=SECONDS,
     unhealthy_seconds=SECONDS,
+    low_disk_seconds=SECONDS,
+    low_disk_at=st.none() | SECONDS,
 )
+
+
+def test_a_shortage_of_space_is_known_from_its_first_reading_on() -> None:
+    books = counted(Bookkeeping(), AT, 10.0, signs(low_disk=True))
+    books = counted(books, AT + 10, 10.0, signs(low_disk=True))
+
+    assert (books.low_disk_at, books.low_disk_seconds) == (AT, 20.0)
 
 
 @given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
 def test_an_unknown_neither_counts_nor_resets(books: Bookkeeping, interval: float, seen: Signs) -> None:
-    after = counted(books, AT, interval, replace(seen, started=None, unhealthy=None))
+    after = counted(books, AT, interval, replace(seen, started=None, unhealthy=None, low_disk=None))
 
     assert after.not_started_seconds == books.not_started_seconds
     assert after.unhealthy_seconds == books.unhealthy_seconds
@@ -233,7 +253,9 @@ def waits(why: str) -> NodeProcess:
 def test_whether_the_node_was_started(
     reading: NodeReading, process: NodeProcess | None, *, started: bool | None
 ) -> None:
-    seen = signs_of(reading, process, Health.UNKNOWN, progressed=False, reached=False, works=False)
+    seen = signs_of(
+        reading, process, Health.UNKNOWN, progressed=False, reached=False, works=False, low_disk=None
+    )
 
     assert seen == signs(started=started)
 
@@ -255,7 +277,7 @@ def test_whether_the_node_was_started(
 def test_whether_the_node_is_unhealthy(
     reading: NodeReading, health: Health, *, unhealthy: bool | None
 ) -> None:
-    seen = signs_of(reading, RUNS, health, progressed=False, reached=False, works=False)
+    seen = signs_of(reading, RUNS, health, progressed=False, reached=False, works=False, low_disk=None)
 
     assert seen == signs(started=True, unhealthy=unhealthy)
 
@@ -263,9 +285,11 @@ def test_whether_the_node_is_unhealthy(
 @pytest.mark.parametrize("progressed", [True, False])
 @pytest.mark.parametrize("works", [True, False])
 def test_progress_and_life_are_as_they_were_seen(*, progressed: bool, works: bool) -> None:
-    seen = signs_of(DOWN, None, Health.UNKNOWN, progressed=progressed, reached=progressed, works=works)
+    seen = signs_of(
+        DOWN, None, Health.UNKNOWN, progressed=progressed, reached=progressed, works=works, low_disk=works
+    )
 
-    assert seen == signs(progressed=progressed, reached=progressed, works=works)
+    assert seen == signs(progressed=progressed, reached=progressed, works=works, low_disk=works)
 
 
 # ---- Refusal ---------------------------------------------------------------------------------------------

@@ -250,7 +250,7 @@ def given_up(ledger: Ledger) -> None:
     [
         (failed, "crashed: no luck"),
         (given_up, "superseded: clearing"),
-        (interrupted, "the node was down for more than 5% of it"),
+        (interrupted, "it was active for less than 95% of its wall time"),
         (of_other_arguments, "the node had other arguments"),
         (elsewhere, "it was on testbed 'laptop', not on 'desk'"),
         (of_another_network, "it was of mainnet, full-sync"),

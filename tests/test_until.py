@@ -16,7 +16,7 @@ from recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end, go_on
 from monitor.commands.until import Until, Wanted
 from monitor.configuration import NodeConfiguration
 from monitor.decide.vocabulary import RecordAttempt
-from monitor.decide.wait import START_RETRIES
+from monitor.decide.wait import RETRIES
 from monitor.ledger import Ledger, open_ledger
 from monitor.model import AttemptCause, Build, Reason, RequestKind, Run, SyncMode
 
@@ -151,13 +151,13 @@ def test_a_failure_of_the_testbed_ends_the_call(ledger: Ledger, reason: Reason) 
 def test_a_node_that_did_not_start_is_tried_again_first(ledger: Ledger) -> None:
     stopping = threading.Event()
     found, ends = Until(WANTED, ledger, stopping, PATIENCE_SECONDS), []
-    for _ in range(1 + START_RETRIES):
+    for _ in range(1 + RETRIES):
         begin(ledger, BUILD)
         end(ledger, reason=Reason.NOT_STARTED)
         found()
         ends.append(stopping.is_set())
 
-    assert ends == [False] * START_RETRIES + [True]
+    assert ends == [False] * RETRIES + [True]
     assert ledger.requested() is None
 
 

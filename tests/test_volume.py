@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from builders import NOW, build, wait_state, workload
+from builders import NOW, build, run, wait_state, workload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ordinary_user import ordinary_user
@@ -24,7 +24,7 @@ from monitor.errors import MonitorError, TemporaryError
 from monitor.folder_walk import Position
 from monitor.foreign_text import one_line
 from monitor.ledger import open_ledger
-from monitor.model import DataState, NodeData, Reason, VolumeReading
+from monitor.model import Bookkeeping, DataState, NodeData, Reason, VolumeReading
 from monitor.volume import Volume, disk_usage_bytes
 
 ASIDE = ".bootstrap-monitor-clearing-1-0"
@@ -734,7 +734,8 @@ def test_a_folder_that_is_moved_under_the_walk_is_not_left_for_another(tmp_path:
 @pytest.mark.parametrize("usage_bytes", [None, 5], ids=["unknown", "known"])
 def test_free_space_is_judged_whatever_is_known_of_the_usage(usage_bytes: int | None) -> None:
     full = VolumeReading(None if usage_bytes is None else NOW, usage_bytes, 1000, 1)
-    decision = decide_wait(wait_state(volume=full))
+    last = run(bookkeeping=Bookkeeping(low_disk_seconds=3600.0))
+    decision = decide_wait(wait_state(last=last, volume=full))
     (end,) = decision.records
 
     assert isinstance(end, EndRun)

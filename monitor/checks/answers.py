@@ -116,8 +116,8 @@ def data_folder_finding(
     if available_bytes * 100 < settings.disk_floor * size_bytes:
         return doubtful(
             DATA_FOLDER,
-            f"{settings.data_dir}: {room}, which is below --disk-floor ({settings.disk_floor:g} %), so a run that is "
-            "open fails as disk_full: make the volume larger",
+            f"{settings.data_dir}: {room}, which is below --disk-floor ({settings.disk_floor:g} %), so a run fails "
+            "as disk_full if that lasts: make the volume larger",
         )
     return good(DATA_FOLDER, f"{settings.data_dir}: can be written and cleared, {room}")
 

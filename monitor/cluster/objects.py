@@ -178,7 +178,7 @@ def _state(found: JsonObject) -> ContainerState:
         )
         if ended
         else None,
-        message=(state.get("waiting") or {}).get("message", ""),
+        message=stopped.get("message", ""),
     )
 
 

@@ -15,7 +15,7 @@ from monitor.configuration import NodeConfiguration
 from monitor.errors import BuildFailedError, MonitorError, NothingToldError
 from monitor.ledger import Ledger
 from monitor.model import Build, Outcome, RequestKind, Run
-from monitor.regression import LEAST_ACTIVE_RATIO, comparable
+from monitor.regression import comparable, left_out
 from monitor.terminal import run_text
 
 # So many runs of one build that do not count, and more of them would not either.
@@ -149,14 +149,8 @@ class Turns:
         if run.outcome is not Outcome.SUCCEEDED:
             return f"{run.reason or run.outcome}: {run.message}"
         success = next(each for each in self._ledger.all_successes() if each.run.number == run.number)
-        whys = {
-            "the node's arguments changed while it was open": run.settings_changed,
-            "the ledger was lost while it was open": run.recovered,
-            "a restart of the node began its state sync anew": success.state_synced_again,
-            f"the node was down for more than {1 - LEAST_ACTIVE_RATIO:.0%} of it": not comparable(success),
-            "it was before the baseline that was marked": True,
-        }
-        return self._otherness(run) or next(why for why, is_true in whys.items() if is_true)
+        again = "a restart of the node began its state sync anew" if success.state_synced_again else ""
+        return self._otherness(run) or left_out(run) or again or "it was before the baseline that was marked"
 
     def _otherness(self, run: Run) -> str:
         return otherness(run, self._plan.configuration, self._plan.testbed)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from monitor.commands.hindrance import Hindrance
 from monitor.commands.same_test import alike, ended_before, otherness
 from monitor.configuration import NodeConfiguration
-from monitor.decide.wait import START_RETRIES
+from monitor.decide.wait import RETRIES
 from monitor.errors import NothingToldError
 from monitor.ledger import Ledger
 from monitor.model import Build, Outcome, Reason, RequestKind, Run
@@ -108,4 +108,4 @@ class Until:
 
     def _tried_again(self, last: Run) -> bool:
         """Whether the tester tries a run again by itself, on the same volume."""
-        return last.reason is Reason.NOT_STARTED and self._ledger.failed_starts() <= START_RETRIES
+        return last.reason is Reason.NOT_STARTED and self._ledger.repeated_failures() <= RETRIES

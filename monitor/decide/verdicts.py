@@ -14,6 +14,7 @@ from monitor.model import (
     HealthyStreak,
     Instant,
     NodeAnswering,
+    NodeDown,
     NodeIdentity,
     NodeLog,
     Outcome,
@@ -24,7 +25,7 @@ from monitor.model import (
     VolumeReading,
 )
 from monitor.networks import network_name
-from monitor.texts import chain_name, chain_text
+from monitor.texts import chain_name, chain_text, time_text
 
 DISK_MEASUREMENT_SECONDS = 600.0
 RESTARTS_AT_MOST = 50
@@ -39,6 +40,12 @@ _DAY_SECONDS = 86400.0
 DEADLINE_SECONDS = {SyncMode.FULL_SYNC: 60 * _DAY_SECONDS}
 DEADLINE_SECONDS_OTHERWISE = 14 * _DAY_SECONDS
 BASELINES_AT_MOST = 3
+# With less than this free AvalancheGo ends itself, unless it is set otherwise (avalanchego `config/flags.go`,
+# `system-tracker-disk-required-available-space-percentage`).
+NODE_STOPS_RATIO = 0.03
+# A neighbour's burst stops the node too: so much of the timeout must pass until a stopped node ends the run.
+STOPPED_SHARE = 1 / 12
+_OUT_OF_SPACE = ("low on disk space", "no space left on device")
 # Three times a few seconds would judge the machine's mood.
 LEAST_DEADLINE_SECONDS = 3600.0
 
@@ -77,16 +84,28 @@ def node_is_healthy(state: WaitState) -> Decision | None:
 
 
 def volume_is_full(state: WaitState) -> Decision | None:
-    """Rule 3: too little space is free for the node ever to call itself healthy."""
-    run = _open_run(state)
-    volume = _volume_in(run, state.volume, None) if run else None
-    if run is None or volume is None or volume.size_bytes <= 0:
+    """Rule 3: for too long too little space has been free for the node to be healthy, or to run at all."""
+    run, timeout = _open_run(state), state.policy.unhealthy_timeout_seconds
+    free = state.volume.available_ratio if state.volume else None
+    if run is None or free is None or free >= state.policy.disk_floor_ratio:
         return None
-    free = volume.available_bytes / volume.size_bytes
-    if free >= state.policy.disk_floor_ratio:
+    stopped = isinstance(state.node, NodeDown) and free < NODE_STOPS_RATIO
+    if stopped:
+        timeout *= STOPPED_SHARE
+    if run.bookkeeping.low_disk_seconds < timeout:
         return None
-    message = f"{free:.1%} of the volume is free, less than the floor of {state.policy.disk_floor_ratio:.0%}"
+    floor = f"less than the floor of {state.policy.disk_floor_ratio:.0%} for {duration_text(timeout)}"
+    message = f"{free:.1%} of the volume is free, {floor}" + (", and the node has stopped" if stopped else "")
     return _failed("volume_is_full", state, run, Reason.DISK_FULL, message)
+
+
+def low_disk_text(state: WaitState, since: float) -> str:
+    """Return that too little of the volume is free, since when, and what the run comes to if that stays so."""
+    timeout = state.policy.unhealthy_timeout_seconds
+    return (
+        f"less than {state.policy.disk_floor_ratio:.0%} of the volume is free since {time_text(since)}; the run fails "
+        f"as disk_full after {duration_text(timeout)} of it, {duration_text(STOPPED_SHARE * timeout)} if the node stops"
+    )
 
 
 def node_does_not_start(state: WaitState) -> Decision | None:
@@ -97,8 +116,8 @@ def node_does_not_start(state: WaitState) -> Decision | None:
     if run is None or run.bookkeeping.not_started_seconds < timeout:
         return None
     process = state.workload.process if state.workload else None
-    why = f" ({process.waiting})" if process and process.waiting else ""
-    message = f"the node did not start for {duration_text(timeout)}{why}"
+    why = ": ".join(filter(None, (process.waiting, process.message))) if process else ""
+    message = f"the node did not start for {duration_text(timeout)}" + (f" ({why})" if why else "")
     return _failed("node_does_not_start", state, run, Reason.NOT_STARTED, message)
 
 
@@ -124,7 +143,8 @@ def node_crashes(state: WaitState) -> Decision | None:
     code = f" (exit code {last.code})" if last is not None else ""
     words = state.log.fatal or (_last_line(last.message) if last is not None else "")
     message = f"the node was restarted {times}{code}" + (f": {words}" if words else "")
-    return _failed("node_crashes", state, run, Reason.CRASHED, message)
+    full = any(each in words.lower() for each in _OUT_OF_SPACE)
+    return _failed("node_crashes", state, run, Reason.DISK_FULL if full else Reason.CRASHED, message)
 
 
 def node_stays_unhealthy(state: WaitState) -> Decision | None:
@@ -176,7 +196,7 @@ def run_is_overdue(state: WaitState) -> Decision | None:
         return None
     books, usual = run.bookkeeping, _usual_deadline_seconds(state)
     # What is usual is active time: a node that was down is not slow.  Nobody saw what was not observed.
-    if usual is not None and min(books.active_seconds, books.observed_seconds) >= usual:
+    if usual is not None and min(books.bootstrap_seconds, books.observed_seconds) >= usual:
         deadline = usual
     elif books.observed_seconds >= (longest := _longest_deadline_seconds(state, run)):
         deadline = longest
@@ -296,7 +316,7 @@ def _wall_seconds(run: Run, now: Instant, healthy: HealthyStreak | None) -> floa
 def _ended(state: WaitState, run: Run, outcome: Outcome, reason: Reason | None, message: str) -> EndRun:
     books = run.bookkeeping
     healthy = books.healthy if outcome is Outcome.SUCCEEDED else None
-    duration: float | None = healthy.active_seconds_at_start if healthy else books.active_seconds
+    duration: float | None = books.bootstrap_seconds if healthy else books.active_seconds
     wall = _wall_seconds(run, state.now, healthy)
     if run.recovered:
         duration = wall = None  # nobody knows what was before

@@ -10,8 +10,10 @@ from collections.abc import Callable
 
 from monitor.decide.verdicts import (
     IDENTITY_HIDDEN,
+    NODE_STOPS_RATIO,
     OUTDATED_SECONDS,
     build_is_outdated,
+    low_disk_text,
     node_crashes,
     node_does_not_start,
     node_is_another,
@@ -42,16 +44,17 @@ from monitor.model import (
     Phase,
     Reason,
     Run,
+    VolumeReading,
 )
 from monitor.texts import chain_name
 
 STRAY_RECREATION_SECONDS = 600.0
-START_RETRIES = 2
+RETRIES = 2
 PROGRESS_UNKNOWN = (
     "progress unknown: neither the node's metrics nor its logs show it, and its data does not grow"
 )
 BLOCKED_LONG_SECONDS = 86400.0
-FIRST_START_RETRY_SECONDS = 900.0
+FIRST_RETRY_SECONDS = 900.0
 SUPERSEDED_LATELY_SECONDS = 86400.0
 
 
@@ -118,6 +121,9 @@ def nothing_to_do(state: WaitState) -> Decision:
 def _waiting_for(state: WaitState, run: Run) -> Decision:
     """Return the phase of an open run, and what it waits for."""
     phase, message = _progress_of(state, run)
+    low_disk_at = run.bookkeeping.low_disk_at
+    if low_disk_at is not None and phase is not Phase.BLOCKED:  # while it is blocked, timers are paused
+        message = f"{message}; {low_disk_text(state, low_disk_at)}"
     return Decision("nothing_to_do", message, phase)
 
 
@@ -227,13 +233,36 @@ def _has_settled(state: WaitState, run: Run) -> bool:
 def _retry_is_due(state: WaitState, run: Run) -> bool:
     """A failure of the testbed is tried again where that may help; see the reasons in the design."""
     match run.reason:
-        case Reason.NOT_STARTED if run.outcome is Outcome.FAILED and run.ended_at is not None:
-            pause_seconds = FIRST_START_RETRY_SECONDS * 2 ** (state.failed_starts - 1)
-            return state.failed_starts <= START_RETRIES and state.now.wall - run.ended_at >= pause_seconds
-        case Reason.DISK_FULL if state.volume is not None and run.volume_size_bytes is not None:
-            return state.volume.size_bytes > run.volume_size_bytes
+        case Reason.NOT_STARTED if run.outcome is Outcome.FAILED:
+            return _is_set_otherwise(state, run) or _pause_is_over(state, run)
+        case Reason.DISK_FULL if state.volume is not None:
+            size_bytes = run.volume_size_bytes
+            is_bigger = size_bytes is not None and state.volume.size_bytes > size_bytes
+            return is_bigger or (_has_room(state, state.volume) and _pause_is_over(state, run))
         case _:
             return False
+
+
+def _pause_is_over(state: WaitState, run: Run) -> bool:
+    """Whether a failure of the testbed is to be tried again now: twice, after 15 min and after 30."""
+    if run.ended_at is None or state.repeated_failures > RETRIES:
+        return False
+    return state.now.wall - run.ended_at >= FIRST_RETRY_SECONDS * 2.0 ** (state.repeated_failures - 1)
+
+
+def _is_set_otherwise(state: WaitState, run: Run) -> bool:
+    """Whether the pod's template has changed since the run: with another command, say, the node may start."""
+    revision = state.workload.revision if state.workload else ""
+    return "" not in {revision, run.bookkeeping.revision} and revision != run.bookkeeping.revision
+
+
+def _has_room(state: WaitState, volume: VolumeReading) -> bool:
+    """Whether as much of the volume is free again as a node needs, by the monitor's floor and by the node's."""
+    health = state.node.health if isinstance(state.node, NodeAnswering) else None
+    free = volume.available_ratio
+    if free is None or free < max(state.policy.disk_floor_ratio, NODE_STOPS_RATIO):
+        return False
+    return health is None or "diskspace" not in health.failing_checks
 
 
 def _switched(run: Run, build: Build, records: tuple[RecordAttempt, ...]) -> Decision:

@@ -33,7 +33,7 @@ class WaitState:
     `workload` is `None` while the platform has not said what runs; `held_by` names another live holder of the
     volume.  `seconds_since_stray_recreation` is `None` if there was none.  `blocked` says what keeps the node
     from the network, empty where nothing does.  `requested` is the build that a person asked to run again,
-    `failed_starts` how many runs of the last build ended as `not_started` in a row, and `baseline_seconds` how
+    `repeated_failures` how many of the newest runs ended for the same reason of the testbed, and `baseline_seconds` how
     long a run is usually active (`None`: not known yet).  `newest_lookups` and `newest_seconds` say for how long the
     tag has shown `newest`, and `superseded_seconds` how long ago a run of it was superseded (`None`: never).
     """
@@ -54,7 +54,7 @@ class WaitState:
     blocked: str = ""
     paused: bool = False
     requested: Build | None = None
-    failed_starts: int = 0
+    repeated_failures: int = 0
     baseline_seconds: float | None = None
     newest_lookups: int = 1
     newest_seconds: float = 0.0

@@ -25,7 +25,6 @@ from monitor.model import (
     Instant,
     JsonObject,
     Outcome,
-    Reason,
     RequestKind,
     Run,
     SyncMode,
@@ -256,11 +255,15 @@ class Ledger:
         named = Build(image, frozenset({digest} if digest else ()))
         return next((run.build for run in self.runs_of(named)), named)
 
-    def failed_starts(self) -> int:
-        """How many of the newest runs, all of one build, ended because the node did not start."""
-        count = 0
-        for run in (runs := self.runs(-1)):
-            if run.reason is not Reason.NOT_STARTED or not run.build.same(runs[0].build):
+    def repeated_failures(self) -> int:
+        """How many of the newest runs, of one build and one revision, failed for one reason of the testbed."""
+        runs, count = self.runs(-1), 0
+        reason = runs[0].reason if runs else None
+        if reason is None or reason.speaks_of_build:
+            return 0
+        for run in runs:
+            same_revision = run.bookkeeping.revision == runs[0].bookkeeping.revision
+            if run.reason is not reason or not run.build.same(runs[0].build) or not same_revision:
                 break
             count += 1
         return count

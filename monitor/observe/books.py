@@ -37,7 +37,8 @@ class Sight:
     """What one tick saw, `interval_seconds` of observed time after the one before.
 
     `workload` may be as of an earlier tick; `platform_answers` is false where it did not answer when it was
-    asked last.  `recorded` is false where the volume failed the monitor since the last tick.
+    asked last.  `recorded` is false where the volume failed the monitor since the last tick.  `low_disk`: less of the
+    volume than the floor is free (`None`: unknown); `disk_starves_node`: too little for the node to run.
     """
 
     now: Instant
@@ -49,6 +50,8 @@ class Sight:
     platform_answers: bool
     recorded: bool
     usage_bytes: int | None = None
+    low_disk: bool | None = None
+    disk_starves_node: bool = False
 
     @property
     def metrics(self) -> NodeMetrics | None:
@@ -86,7 +89,23 @@ def brought_up(run: Run, known: Counts, sight: Sight) -> tuple[Run, Counts]:
         books = replace(books, identity_agreed=True)
     workload = sight.workload
     changed = workload is not None and workload.settings_digest != run.settings_digest
+    if workload is not None:
+        books = replace(books, revision=workload.revision)
     return replace(run, bookkeeping=books, settings_changed=run.settings_changed or changed), counts
+
+
+def with_other_build(run: Run, workload: Workload, reading: NodeReading) -> Run | None:
+    """Return the open run marked, where the node of a workload that is not of it runs on its data; else `None`.
+
+    `init` clears the data before another build may start; Kubernetes may skip it, and a pod's image can be changed.
+    """
+    process = workload.process
+    ran = not isinstance(reading, NodeDown) if process is None else process.running or process.crash_looping
+    if not ran or run.bookkeeping.other_build or run.is_of(workload):
+        return None
+    same = workload.build is not None and run.build.same(workload.build)
+    what = f"{workload.image} on {workload.network} in {workload.sync_mode}" if same else workload.image
+    return replace(run, bookkeeping=replace(run.bookkeeping, other_build=what))
 
 
 def admitted(known: Collection[str], shown: Iterable[str]) -> frozenset[str]:
@@ -175,7 +194,10 @@ def _times(books: Bookkeeping, sight: Sight, *, new_process: bool) -> Bookkeepin
         restarts=process.restarts if process else None,
         blocked=blocked,
         down=isinstance(reading, NodeDown),
-        restarts_count=sight.recorded,
+        # A volume that fails the monitor fails the node too; what could not be started did not crash.
+        restarts_count=sight.recorded
+        and not sight.disk_starves_node
+        and not (process is not None and process.failed_to_start),
     )
     if metrics is not None and metrics.peers is not None:
         refusal = refused(
@@ -225,6 +247,7 @@ def _clocks(
         progressed=move.progressed,
         reached=move.reached,
         works=written is not None and written > books.disk_write_bytes and works(move),
+        low_disk=sight.low_disk,
     )
     books = counted(books, sight.now.wall, interval_seconds, signs)
     books = _with_movement(books, move, running_seconds, arrived=sight.health is Health.HEALTHY)

@@ -41,7 +41,7 @@ def _of_node(process: NodeProcess | None) -> tuple[Cause, str] | None:
     """Return why the node's process does not run, if its platform says so."""
     if process is None or process.running or process.waiting in _STARTING:
         return None
-    said = f": {process.waiting_message}" if process.waiting_message else ""
+    said = f": {process.message}" if process.message else ""
     if process.crash_looping:
         code = f" with exit code {process.last_exit.code}" if process.last_exit else ""
         return Cause.NODE_CRASHING, f"the node's process ended{code} and is restarted"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from monitor.decide.verdicts import measured_in
+from monitor.decide.verdicts import NODE_STOPS_RATIO, measured_in
 from monitor.decide.vocabulary import Intervention
 from monitor.decide.wait_state import Standing, WaitState
 from monitor.errors import MonitorError
@@ -27,7 +27,7 @@ from monitor.model import (
     Workload,
 )
 from monitor.node_log import NodeLogs
-from monitor.observe.books import Sight, admitted, brought_up
+from monitor.observe.books import Sight, admitted, brought_up, with_other_build
 from monitor.observe.health import HealthFollower
 from monitor.observe.workload import WORKLOAD_KEPT_SECONDS, WorkloadFollower
 from monitor.observed_time import observed_interval_seconds
@@ -55,8 +55,8 @@ class NodeReader(Protocol):
 class Seen:
     """One tick's observations: the state to decide by, and what to keep of what was read.
 
-    `watched` is the open run with its books brought up to now, where it is this workload's.  `platform_error` is why
-    the platform did not answer when it was asked last.
+    `watched` is the open run with its books brought up to now, where it is this workload's; or with the mark that
+    another one's node ran on its data.  `platform_error` is why the platform did not answer when it was asked last.
     """
 
     state: WaitState
@@ -92,13 +92,15 @@ class WaitObserver:
         self._logs = NodeLogs(data_dir / "avalanchego" / "logs")
         self._previous: Instant | None = None
         self._rest_seconds = _rest_seconds(policy)
-        self._known: tuple[object, ...] = ()
+        self._rest_known: tuple[object, ...] = ()
         self.resting = False
         self._other: tuple[Holder, float] | None = None
         self._baseline: tuple[tuple[int, int], float | None] | None = None
         self.volume: VolumeReading | None = None
         self.newest: Standing | None = None
         self.recorded = True
+        self.unrecorded: Seen | None = None
+        """The last tick, where a full volume had no room for its books."""
 
     def rests(self) -> bool:
         """Return whether this tick can be skipped: the last poll is recent, found nothing to do, and nothing changed.
@@ -108,7 +110,7 @@ class WaitObserver:
         if not self.resting or self._previous is None:
             return False
         rested_seconds = self._clock().boot_seconds - self._previous.boot_seconds
-        return rested_seconds < self._rest_seconds and self._rest_key() == self._known
+        return rested_seconds < self._rest_seconds and self._rest_key() == self._rest_known
 
     def _rest_key(self) -> tuple[object, ...]:
         """Return the state that ends a rest when it changes: the ledger's version and the build under the tag."""
@@ -118,7 +120,7 @@ class WaitObserver:
 
     def look(self) -> Seen:
         """Read everything once."""
-        self.resting, self._known = False, self._rest_key()
+        self.resting, self._rest_known = False, self._rest_key()
         reading = self._node.read()
         now = self._clock()
         # While the volume fails the monitor it fails the node too, whose restarts are followed closely then.
@@ -130,10 +132,14 @@ class WaitObserver:
             recover(self._ledger, self._data_dir, workload, self._policy.testbed)
         last, watched = self._ledger.last(), None
         counts: Counts = {}
+        space = self._space()
         interval_seconds = observed_interval_seconds(self._previous, now, self._policy.tick_seconds)
         self._previous = now
         log = self._logs.read(_chains(reading, last)) if last and last.open else NodeLog()
         if last and last.open and held_by is None and (workload is None or last.is_of(workload)):
+            last, known = self._known(last)
+            free_ratio = space[1] / space[0] if space and space[0] else None
+            floor_ratio = self._policy.disk_floor_ratio
             sight = Sight(
                 now,
                 interval_seconds,
@@ -144,10 +150,14 @@ class WaitObserver:
                 platform_answers=self._workload.error is None,
                 recorded=self.recorded,
                 usage_bytes=self._usage_bytes(last),
+                low_disk=None if free_ratio is None else free_ratio < floor_ratio,
+                disk_starves_node=free_ratio is not None and free_ratio < min(NODE_STOPS_RATIO, floor_ratio),
             )
-            last, counts = brought_up(last, self._ledger.counts(last), sight)
+            last, counts = brought_up(last, known, sight)
             watched = last
-        state = self._state(now, workload, held_by, last, reading, log)
+        elif last and last.open and held_by is None and workload is not None:
+            watched = with_other_build(last, workload, reading)
+        state = self._state(now, workload, held_by, last, reading, log, self._current_volume(space))
         return Seen(state, watched, counts, health, self._workload.error)
 
     def _state(
@@ -158,6 +168,7 @@ class WaitObserver:
         last: Run | None,
         reading: NodeReading,
         log: NodeLog,
+        volume: VolumeReading | None,
     ) -> WaitState:
         ledger, standing = self._ledger, self.newest
         newest = standing.build if standing else None
@@ -171,7 +182,7 @@ class WaitObserver:
             clearing=ledger.clearing(),
             attempt=ledger.attempt(),
             node=reading,
-            volume=self._current_volume(),
+            volume=volume,
             newest=newest,
             newest_judged=newest is not None
             and workload is not None
@@ -181,7 +192,9 @@ class WaitObserver:
             blocked=blocked_by(reading),
             paused=ledger.paused(),
             requested=ledger.requested(),
-            failed_starts=ledger.failed_starts() if last and last.reason is Reason.NOT_STARTED else 0,
+            repeated_failures=ledger.repeated_failures()
+            if last and last.reason in {Reason.NOT_STARTED, Reason.DISK_FULL}
+            else 0,
             baseline_seconds=self._baseline_seconds(last) if last and last.open else None,
             newest_lookups=standing.lookups if standing else 0,
             newest_seconds=standing.seconds if standing else 0.0,
@@ -192,12 +205,26 @@ class WaitObserver:
         """Return the disk usage of the run's data as measured last."""
         return self.volume.usage_bytes if self.volume and measured_in(run, self.volume, None) else None
 
-    def _current_volume(self) -> VolumeReading | None:
-        """As last measured, with what is free now: to measure the data takes long, and a volume fills quickly."""
+    def _known(self, last: Run) -> tuple[Run, Counts]:
+        """Return the open run and its counters as of the last tick, recorded or not."""
+        kept = self.unrecorded
+        if kept is None or kept.watched is None or kept.watched.number != last.number:
+            return last, self._ledger.counts(last)
+        books, changed = kept.watched.bookkeeping, kept.watched.settings_changed
+        return replace(last, bookkeeping=books, settings_changed=changed), kept.counts
+
+    def _space(self) -> tuple[int, int] | None:
+        """Return the size of the volume and what is free on it, in bytes; `None` where it cannot be read."""
         try:
-            size_bytes, available_bytes = self._free(self._data_dir)
+            return self._free(self._data_dir)
         except MonitorError:
+            return None
+
+    def _current_volume(self, space: tuple[int, int] | None) -> VolumeReading | None:
+        """As last measured, with what is free now: to measure the data takes long, and a volume fills quickly."""
+        if space is None:
             return self.volume
+        size_bytes, available_bytes = space
         if self.volume is None:
             return VolumeReading(None, None, size_bytes, available_bytes)
         return replace(self.volume, size_bytes=size_bytes, available_bytes=available_bytes)

@@ -126,7 +126,7 @@ class CheckPodSource:
             return self._cluster.create_pod(manifest)
         except UnavailableError as error:
             if error.answered:
-                raise TemporaryError(str(error)) from error
+                raise TemporaryError(str(error), cause=error.cause) from error
             raise
 
     def _result(self, manifest: JsonObject, uid: str) -> _LookUp:

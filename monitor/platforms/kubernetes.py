@@ -20,7 +20,16 @@ from monitor.cluster.objects import VERSIONS_ANNOTATION, annotated_versions, pod
 from monitor.configuration import check_node_data, configuration_of
 from monitor.decide.announcements import Announcement
 from monitor.errors import Cause, ConfigurationError, TemporaryError
-from monitor.model import Build, NodeExit, NodeProcess, SyncMode, Versions, Workload
+from monitor.model import (
+    CRASH_LOOPING,
+    START_FAILURES,
+    Build,
+    NodeExit,
+    NodeProcess,
+    SyncMode,
+    Versions,
+    Workload,
+)
 from monitor.platforms.own_containers import monitor_container, node_container
 from monitor.pods import Container, ContainerState, Pod
 from monitor.references import ImageReference
@@ -107,6 +116,7 @@ class KubernetesPlatform:
             sync_mode=configuration.sync_mode,
             settings_digest=configuration.settings_digest,
             process=_process(pod.states.get(node.name)),
+            revision=pod.revision,
         )
 
     def repository(self) -> str:
@@ -249,13 +259,19 @@ def _process(state: ContainerState | None) -> NodeProcess | None:
     """`None` before the kubelet has spoken of the container."""
     if state is None:
         return None
-    ended = state.last_termination
+    ended, waiting, message = state.last_termination, state.reason, state.message
+    started = ended is None or ended.reason not in START_FAILURES
+    if ended is not None and not started and waiting in CRASH_LOOPING:
+        # The kubelet pauses between its tries to start a container as between crashes.
+        waiting, message = ended.reason, ended.message
     return NodeProcess(
         running=state.running,
-        waiting=state.reason,
+        waiting=waiting,
         restarts=state.restarts,
-        last_exit=NodeExit(ended.exit_code, ended.reason == OUT_OF_MEMORY, ended.message) if ended else None,
-        waiting_message=state.message,
+        last_exit=NodeExit(ended.exit_code, ended.reason == OUT_OF_MEMORY, ended.message, started)
+        if ended
+        else None,
+        message="" if waiting in CRASH_LOOPING else message,
     )
 
 

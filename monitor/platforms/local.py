@@ -148,11 +148,11 @@ class LocalPlatform:
         """It does not run any more, and was meant to end."""
         self.process = replace(self.process, running=False)
 
-    def ended(self, code: int, message: str = "") -> None:
+    def ended(self, code: int) -> None:
         """It ended by itself, and is started again after a pause; a signal's number is negative."""
         shell_code = 128 - code if code < 0 else code
         restarts = self.process.restarts + 1
-        self.process = NodeProcess(False, CRASH_LOOP, restarts, NodeExit(shell_code, message=message))
+        self.process = NodeProcess(False, CRASH_LOOP, restarts, NodeExit(shell_code))
 
     def _set_image(self) -> ImageReference:
         return ImageReference.parse(str(self._read().get("image", self._unpinned)))

@@ -28,7 +28,6 @@ STEADY_SECONDS = 60.0
 NODE_STOP_SECONDS = 30.0
 LAST_LINE_CHARACTERS = 200
 NODE_LOG_BYTES = 8 * 2**20
-CANNOT_BE_RUN = 126  # as a shell has it
 _APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 _log = logging.getLogger(__name__)
@@ -87,8 +86,6 @@ class Supervisor:
             seconds, code, obstacle = 0.0, None, ""
             try:
                 seconds, code = self._run_once(build, stopping)
-            except TemporaryError as error:
-                code, obstacle = CANNOT_BE_RUN, str(error)
             except MonitorError as error:
                 obstacle = str(error)
             if stopping.is_set() or self._platform.recreated.is_set():
@@ -97,7 +94,7 @@ class Supervisor:
             if code is None:
                 self._platform.waits(obstacle)
             else:
-                self._platform.ended(code, obstacle)
+                self._platform.ended(code)
             words = one_line(self._platform.last_words().rstrip().rpartition("\n")[2], LAST_LINE_CHARACTERS)
             said = f": {words}" if words else ""
             reason = obstacle or f"the node ended by itself (exit code {code}; see {log}){said}"

@@ -19,7 +19,7 @@ from monitor import texts
 from monitor.durations import duration_text
 from monitor.foreign_text import printable
 from monitor.model import Evidence, Outcome, Phase
-from monitor.regression import COMMIT, SOURCE_URL, compare_link
+from monitor.regression import COMMIT, SOURCE_URL, compare_link, left_out
 from monitor.view import Status
 from monitor.web.chart import chart_of
 from monitor.web.tiles import bar_of, tiles_of
@@ -91,6 +91,7 @@ TEMPLATES.globals |= {
     "chart_of": chart_of,
     "compare_link": compare_link,
     "duration_text": duration_text,
+    "left_out": left_out,
     "printable": printable,
     "texts": texts,
     "tiles_of": tiles_of,

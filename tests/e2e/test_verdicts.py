@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
+import re
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from e2e.conftest import Deploy, deployed
-from e2e.tester import DeployedTester
+from e2e.tester import NODE, DeployedTester
 from testbed.bed import Bed, until
 
 SETTINGS = {
@@ -126,7 +129,7 @@ def test_a_build_that_fills_its_volume_is_the_testbeds_fault(deploy: Deploy) -> 
     """The end is recorded though nothing is free, and the next build finds the volume cleared."""
     found = deploy(
         repository="avalanchego-simulated",
-        settings={"crashLimit": 50},
+        settings={"crashLimit": 50, "unhealthyTimeout": "1m"},
         volume_mib=96,
     )
     found.await_end(1)
@@ -135,6 +138,86 @@ def test_a_build_that_fills_its_volume_is_the_testbeds_fault(deploy: Deploy) -> 
 
     assert (full["outcome"], full["reason"]) == ("failed", "disk_full"), found.told()
     assert good["outcome"] == "succeeded", found.told()
+
+
+FILL = """
+with open("/data/filler", "wb", buffering=0) as filler:
+    try:
+        while filler.write(bytes(4096)):
+            pass
+    except OSError:
+        print("full")
+"""
+EMPTY = "import os; os.unlink('/data/filler')"
+BURST_SECONDS = 40
+
+
+def test_a_neighbour_that_fills_the_volume_for_a_while_ends_no_run(deploy: Deploy) -> None:
+    """The node stops because of it, and goes on when there is room again."""
+    found = deploy(
+        repository="avalanchego-simulated",
+        settings={"soak": "60s"},
+        volume_mib=96,
+        node_environment={"AVAGO_SYSTEM_TRACKER_DISK_REQUIRED_AVAILABLE_SPACE_PERCENTAGE": "3"},
+    )
+    begun = found.await_run(1)
+    assert found.python(FILL).strip() == "full"
+    until(lambda: node_restarts(found) > 0, 120, "the node has stopped", found.told)
+    time.sleep(BURST_SECONDS)
+    found.python(EMPTY)
+    ended = found.await_end(1, 600)
+
+    assert (ended["outcome"], ended["startedAt"]) == ("succeeded", begun["startedAt"]), found.told()
+
+
+def node_restarts(tester: DeployedTester) -> int:
+    """How often the kubelet restarted the node's container."""
+    states = (tester.pod() or {}).get("status", {}).get("containerStatuses", ())
+    return sum(each["restartCount"] for each in states if each["name"] == NODE)
+
+
+def mistyped(each: dict[str, Any]) -> None:
+    """Give the node's container a command that is not in its image."""
+    if each["kind"] == "StatefulSet":
+        containers = each["spec"]["template"]["spec"]["containers"]
+        next(found for found in containers if found["name"] == NODE)["command"] = ["/avalanchegoo"]
+
+
+def test_a_command_that_cannot_be_started_is_no_failure_of_the_build(deploy: Deploy) -> None:
+    """It is tried again as soon as the command is another one."""
+    settings = {"startTimeout": "20s", "imageSource": "registry"}
+    found = deploy(repository="avalanchego-simulated", settings=settings, change=mistyped)
+    failed = found.await_end(1)
+    mended = json.dumps({"spec": {"template": {"spec": {"containers": [{"name": NODE, "command": None}]}}}})
+    found.bed.run(
+        "patch", "statefulset", found.tester.name, f"--namespace={found.namespace}", f"--patch={mended}"
+    )
+    again = found.await_end(2)
+
+    assert (failed["outcome"], failed["reason"]) == ("failed", "not_started"), found.told()
+    assert re.search(
+        r"\((StartError|RunContainerError|CreateContainerError): .*avalanchegoo", failed["message"]
+    )
+    assert (again["outcome"], again["image"]) == ("succeeded", failed["image"]), found.told()
+
+
+def test_a_run_on_whose_data_another_build_ran_is_compared_with_none(deploy: Deploy) -> None:
+    """Its image is changed in the pod, where no `init` runs for it; the pod is recreated, and the run goes on."""
+    found = deploy(repository="avalanchego-simulated", settings={"soak": "90s"})
+    begun = found.await_run(1)
+    uid = found.uid()
+    digest = found.push_variant({"COMMIT": "e" * 40, **GOOD})
+    other = f"{found.image().partition('@')[0]}@{digest}"
+    where = (f"pod/{found.tester.pod}", f"{NODE}={other}", f"--namespace={found.namespace}")
+    found.bed.run("set", "image", *where)
+    found.await_other_pod(uid)
+    ended = found.await_end(1, 600)
+
+    assert (ended["outcome"], ended["startedAt"]) == ("succeeded", begun["startedAt"]), found.told()
+    assert ended["otherBuild"] == other, found.told()
+    assert found.await_end(2)["otherBuild"] is None, found.told()
+    told = found.monitor("history", "--run=1", "--data-dir=/data")
+    assert f"compared  with no other run: another build ran on its data: {other}" in told
 
 
 def test_restarts_with_progress_between_are_no_crash_loop(tester: DeployedTester) -> None:

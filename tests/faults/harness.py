@@ -177,7 +177,7 @@ class Tester:
         (self.folder / FROZEN).unlink()
 
     def fill(self) -> None:
-        """Fill the volume, and keep it full until the monitor gives its reserve up."""
+        """Fill the volume, and keep it full unless the monitor gives its reserve up."""
         self._filling = True
         self._keep_full()
 
@@ -311,6 +311,7 @@ class Tester:
     def _keep_full(self) -> None:
         if self._filling and self._reserve_is_whole():
             self._own_file_system().fill()
+            self.meetings += "SQLITE_FULL" in self.said
         elif self._filling:
             self.meetings += 1
 
