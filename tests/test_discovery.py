@@ -659,8 +659,10 @@ def test_an_outage_at_any_moment_of_a_lookup_leaves_no_versions_unknown(
     ("faults", "tries"),
     [
         pytest.param([REFUSAL] * 3, None, id="the own pod is not told: an outage"),
-        pytest.param([Fault(), Fault(), Fault(), REFUSAL], 3, id="it lets nobody create pods, but is there"),
+        pytest.param([Fault()] * 2 + [REFUSAL], 3, id="it lets nobody create pods, but is there"),
         pytest.param([Fault(401, "Unauthorized")] * 3, None, id="it does not know this pod any more"),
+        pytest.param([Fault()] * 4 + [Fault(401, "Unauthorized")] * 3, None, id="nor who asks for the log"),
+        pytest.param([Fault()] * 2 + [Fault(429, "busy")], None, id="it is too busy to create pods"),
     ],
 )
 def test_a_refusal_is_a_try_where_the_server_is_there(
@@ -674,7 +676,7 @@ def test_a_refusal_is_a_try_where_the_server_is_there(
     with looking(api, tmp_path, pod_interval_seconds=0.0) as discovery:
         discovery.glimpse()  # the repository is read once
         for _ in range(5):
-            api.faults = list(faults[1:] if tries else faults)
+            api.faults = list(faults)
             try:
                 found.append(discovery.newest())
             except TemporaryError:

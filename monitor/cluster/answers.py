@@ -123,7 +123,7 @@ class Answer:
 class UnavailableError(OutageError):
     """The API server did not do it now; `after_seconds` is when it asks to be asked again.
 
-    `answered`: the server answered with an error, where else nothing came back.
+    `failed`: the server answered that it failed at this very call (5xx), which other calls may not share.
     """
 
     cause = Cause.API_SERVER_UNAVAILABLE
@@ -133,12 +133,12 @@ class UnavailableError(OutageError):
         message: str,
         after_seconds: float | None = None,
         *,
-        answered: bool = True,
+        failed: bool = False,
         cause: Cause | None = None,
     ) -> None:
         """Keep what the server asks for beside the message."""
         super().__init__(message, cause=cause)
-        self.after_seconds, self.answered = after_seconds, answered
+        self.after_seconds, self.failed = after_seconds, failed
 
 
 def group_of(kind: str) -> str:
@@ -178,6 +178,7 @@ def _refusal(call: Call, answer: Answer, advice: str) -> MonitorError:
             return UnavailableError(
                 f"the API server could not {call} now ({status}: {answer.message}): try again later",
                 answer.retry_after_seconds,
+                failed=status >= HTTPStatus.INTERNAL_SERVER_ERROR,
             )
         case status:
             return ConfigurationError(

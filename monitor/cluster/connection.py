@@ -97,8 +97,7 @@ class Connection:
         except (HTTPError, OSError) as error:
             raise UnavailableError(
                 f"no answer from the API server {self._access.url} to {call} "
-                f"({self._reason(error)}): is it reachable from here?",
-                answered=False,
+                f"({self._reason(error)}): is it reachable from here?"
             ) from error
 
     def _reason(self, error: Exception) -> str:

@@ -125,7 +125,7 @@ class CheckPodSource:
         try:
             return self._cluster.create_pod(manifest)
         except UnavailableError as error:
-            if error.answered:
+            if error.failed:
                 raise TemporaryError(str(error), cause=error.cause) from error
             raise
 
@@ -160,7 +160,7 @@ class CheckPodSource:
             return _LookUp(digest, parse_versions(text))
         except UnavailableError as error:
             # The server answers with an error for a kubelet that it cannot reach, which may stay so.
-            if error.answered:
+            if error.failed:
                 return _LookUp(digest, None, str(error))
             raise
         except (MonitorError, ValueError, TypeError) as error:  # unknown versions are no reason to stop
