@@ -110,6 +110,22 @@ def test_a_pod_that_it_may_not_recreate_is_named_and_loses_nothing(deploy: Deplo
     assert tester.history() == [ended]
 
 
+def test_a_recreated_service_account_is_named_and_costs_no_build(deploy: Deploy) -> None:
+    """The pod's token is of the account before; only another pod gets a valid one."""
+    tester = deploy(repository=SIMULATED)
+    first = tester.await_end(1)
+    tester.recreate_service_account()
+    tester.push_variant({"COMMIT": "2" * 40})
+    said = tester.log_until(MONITOR, "probably because its ServiceAccount was recreated: delete the pod")
+    assert "(401: Unauthorized)" in said
+    assert tester.history() == [first]
+
+    tester.delete_pod()
+    second = tester.await_end(2)
+    assert (second["outcome"], second["commit"]) == ("succeeded", "2" * 40), tester.told()
+    assert len(tester.events("BootstrapSucceeded", about="Run 2")) == 1
+
+
 def test_a_rerun_of_what_the_registry_does_not_have_is_refused(deploy: Deploy) -> None:
     """It is asked as the sidecar asks it, and nothing is cleared."""
     tester = deploy(repository=SIMULATED)

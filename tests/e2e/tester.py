@@ -127,6 +127,15 @@ class DeployedTester:
         found: JsonObject = json.loads(text or "{}")
         return found
 
+    def recreate_service_account(self) -> None:
+        """Delete its ServiceAccount and create it again, as a reinstallation may."""
+        found = self.bed.get("serviceaccount", self.tester.name, self.namespace)
+        assert found is not None
+        kept = {name: found["metadata"][name] for name in ("name", "namespace", "labels")}
+        self.bed.run("delete", "serviceaccount", self.tester.name, f"--namespace={self.namespace}")
+        automount = {"automountServiceAccountToken": found.get("automountServiceAccountToken", True)}
+        self.bed.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": kept, **automount})
+
     def delete_pod(self) -> None:
         """Delete its pod, as a drain does."""
         self.bed.run("delete", "pod", self.tester.pod, f"--namespace={self.namespace}", "--wait=false")
