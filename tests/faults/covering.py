@@ -22,4 +22,5 @@ COVERING = (
     ("pod-evicted", "clearing"),
     ("second-pod", "soaking"),
     ("init-skipped", "soaking"),
+    ("other-build", "soaking"),
 )

@@ -24,7 +24,9 @@ the commands have met it, and is taken away; then a new build is pushed. Whateve
 - without a hand, the build that was pushed afterwards was bootstrapped and succeeded.
 
 Not shown here: two faults at once; a process that stands still for longer than the holder of a volume may be silent;
-a real kubelet, registry and node, which the end-to-end tests have.
+a real kubelet, registry and node, which the end-to-end tests have. Among them are a node that its container runtime
+cannot start (`not_started`, retried once the command is another one), a volume that a neighbour fills until the node
+stops (the run goes on), and another image in the pod of an open run (the run is compared with none).
 """
 
 

@@ -22,6 +22,7 @@ FAULT_SECONDS = 3.0
 CRASHING_SECONDS = 6.0
 SLOW_SECONDS = 10.0
 HOUR = 3600.0
+OTHER = f"{REPOSITORY}@{DIGESTS[-1]}"  # of a build that no cell pushes where this is in a pod
 # The soak of these tests is five times as long.
 STEADY_SECONDS = 0.3
 # Steps of the harness, the start of a process, and rounding.
@@ -40,9 +41,10 @@ MOMENTS = {
 class Fault:
     """One way in which what the tester depends on fails.
 
-    `breaks_health`: the node ends by it, or seems to, so it must become healthy once more.  A fault `is_met` where
-    the commands noticed it: the harness counts what it refused them, or they say one of `signs`; else a cell would
-    prove nothing.  It lasts at least until then, but where it is `met_afterwards`.
+    `breaks_health`: the node ends by it, or seems to, so it must become healthy once more.  `mixes_data`: another build
+    runs on the data of an open run.  A fault `is_met` where the commands noticed it: the harness counts what it refused
+    them, or they say one of `signs`; else a cell would prove nothing.  It lasts at least until then, but where it is
+    `met_afterwards`.
     """
 
     title: str
@@ -50,6 +52,7 @@ class Fault:
     end: Callable[[Tester], None]
     own_file_system: bool = False
     breaks_health: bool = False
+    mixes_data: bool = False
     counted: bool = False
     met_afterwards: bool = False
     seconds: float = FAULT_SECONDS
@@ -98,6 +101,12 @@ def _clock(seconds: float) -> Callable[[Tester], None]:
 
 def _nothing(_: Tester) -> None:
     pass
+
+
+def _swap_build(made: Tester) -> None:
+    """Another image in the pod itself: the kubelet starts the node with it, and runs no init for that."""
+    made.pod.image = made.api.pods["tester-0"]["spec"]["containers"][1]["image"] = OTHER
+    killed(made.pod.node)
 
 
 def _evict(made: Tester) -> None:
@@ -209,6 +218,14 @@ FAULTS = {
     "init-skipped": Fault(
         "init skipped after a reboot", power_cut, _set("kubelet_away", False), breaks_health=True
     ),
+    "other-build": Fault(
+        "another image in the pod (init skipped)",
+        _swap_build,
+        _nothing,
+        breaks_health=True,
+        mixes_data=True,
+        signs=("the node runs but init started no run of it",),
+    ),
 }
 
 _NO_NODE = "The node is started once init has ended: there is none to ask or to kill."
@@ -219,6 +236,8 @@ IMPOSSIBLE = {
     ("node-killed", "clearing"): _NO_NODE,
     ("sidecar-killed", "clearing"): "The sidecar is started once init has ended.",
     ("init-skipped", "clearing"): "The kubelet skips only an init that has ended once in this pod.",
+    ("other-build", "clearing"): _NO_NODE,
+    ("other-build", "pinning"): "The pod is replaced next, whatever its image.",
     ("init-killed", "soaking"): _INIT_ENDED,
     ("init-killed", "recorded"): _INIT_ENDED,
     ("init-killed", "idle"): _INIT_ENDED,
@@ -314,8 +333,10 @@ def _check(made: Tester, fault: Fault, moment: str, at: At, affected: int) -> No
     assert [run.build.image for run in runs] == images, told
     assert all(run.build.versions for run in runs), told
     for run in runs:
+        mixed = fault.mixes_data and moment == "soaking" and run.number == affected
         assert run.outcome is Outcome.SUCCEEDED, told
         assert not run.recovered, told
+        assert run.bookkeeping.other_build == (OTHER if mixed else ""), (run, told)
         limit = made.node_seconds.get(run.number, 0.0) + SLACK_SECONDS
         assert 0 < (run.duration_seconds or 0.0) <= limit, (run, limit, told)
     starts, results = made.watch.starts, made.watch.results
