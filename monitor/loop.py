@@ -216,7 +216,9 @@ class Tick:
         if not self._actor.announce():
             self._activity.error("announce")
         self._retries.run(decision.actions, self._actor.perform, state.now.boot_seconds)
-        self._observer.resting = self._observer.recorded and decision.phase in {Phase.IDLE, Phase.PAUSED}
+        resting = self._observer.recorded and not decision.records
+        self._observer.resting = resting and decision.phase in {Phase.IDLE, Phase.PAUSED}
+        self._observer.at_rest = self._observer.resting
 
     def _report_problems(self, seen: Seen) -> None:
         for part, problem in problems_of(seen).items():

@@ -314,7 +314,8 @@ class Bookkeeping:
     `state_summary` the log line with which the state sync began.
 
     `low_disk_seconds` is for how long less of the volume than the floor has been free, `low_disk_at` since when
-    (Unix seconds; `None`: enough is free).  `healthy_seconds` is the active time of the streaks that broke in this
+    (Unix seconds; `None`: enough is free).  `starved_seconds` is for how long the node has been down while too little
+    was free for it to run.  `healthy_seconds` is the active time of the streaks that broke in this
     workload, `replaced_healthy_seconds` of those in workloads before it.  `other_build` is what else ran on the run's
     data (empty: nothing was seen).  `revision` is that of the workload in which the run was seen last.
     """
@@ -350,6 +351,7 @@ class Bookkeeping:
     state_sync_restarted: bool = False
     low_disk_seconds: float = 0.0
     low_disk_at: float | None = None
+    starved_seconds: float = 0.0
     healthy_seconds: float = 0.0
     replaced_healthy_seconds: float = 0.0
     other_build: str = ""

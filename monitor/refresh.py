@@ -31,7 +31,7 @@ class Measurement:
         """Measure it once; at rest, once an hour.  The reading is as old as the beginning of the walk."""
         now, volume = self._clock(), self._observer.volume
         age_seconds = now.boot_seconds - volume.taken.boot_seconds if volume and volume.taken else math.inf
-        if self._observer.resting and age_seconds < REST_MEASUREMENT_SECONDS:
+        if self._observer.at_rest and age_seconds < REST_MEASUREMENT_SECONDS:
             return
         self._observer.volume = self._volume.measure(now)
 

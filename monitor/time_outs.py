@@ -29,7 +29,8 @@ class Signs:
     `progressed`: a chain at work moved.  `reached`: it reached a position that no process of the run had reached.
     `works`: the node wrote to its disk while a chain compacts, executes or syncs its state.  `started`: its process
     runs, or ended and will be restarted.  `unhealthy`: it is bootstrapped, and its health is fresh and bad.
-    `low_disk`: less of the volume than the floor is free.
+    `low_disk`: less of the volume than the floor is free.  `starved`: the node is down, and too little is free for it
+    to run.
     """
 
     progressed: bool
@@ -38,6 +39,7 @@ class Signs:
     started: bool | None
     unhealthy: bool | None
     low_disk: bool | None = None
+    starved: bool | None = None
 
 
 def counted(books: Bookkeeping, now_wall: float, interval_seconds: float, signs: Signs) -> Bookkeeping:
@@ -49,6 +51,9 @@ def counted(books: Bookkeeping, now_wall: float, interval_seconds: float, signs:
     if signs.unhealthy is not None:
         seconds = books.unhealthy_seconds + interval_seconds if signs.unhealthy else 0.0
         books = replace(books, unhealthy_seconds=seconds)
+    if signs.starved is not None:
+        seconds = books.starved_seconds + interval_seconds if signs.starved else 0.0
+        books = replace(books, starved_seconds=seconds)
     if signs.low_disk is False:
         return replace(books, low_disk_seconds=0.0, low_disk_at=None)
     if signs.low_disk:
@@ -121,6 +126,7 @@ def signs_of(
     reached: bool,
     works: bool,
     low_disk: bool | None,
+    starves_node: bool,
 ) -> Signs:
     """Return what a tick saw, from the node's answers and from its platform's, which may be older."""
     unhealthy: bool | None = None
@@ -136,6 +142,7 @@ def signs_of(
         started=was_started(reading, process),
         unhealthy=unhealthy,
         low_disk=low_disk,
+        starved=None if low_disk is None else starves_node and isinstance(reading, NodeDown),
     )
 
 

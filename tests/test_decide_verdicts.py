@@ -48,8 +48,8 @@ from monitor.model import (
 HOUR, DAY = 3600.0, 86400.0
 DOWN = NodeDown("refused")
 LOW = (
-    "less than 10% of the volume is free since 1970-01-12 13:45:40Z; the run fails as disk_full after 1h of it, "
-    "5m if the node stops"
+    "less than 10% of the volume has been free since 1970-01-12 13:45:40Z; the run fails as disk_full if that lasts "
+    "1h, or if it stops the node for 5m"
 )
 ODD = "bootstrapped, but unhealthy for 1h: a b\ufffd[2J\ufffd"
 FATAL = NodeLog(fatal='shutting down chain {"error": "failed to verify block"}')
@@ -108,20 +108,19 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
         ),
         pytest.param(wait_state(last=low(HOUR - 1), volume=full(0)), None, id="3 not yet: it may be a burst"),
         pytest.param(
-            wait_state(last=low(HOUR - 1), volume=full(30), node=DOWN),
+            wait_state(last=low(HOUR - 1), volume=full(0), node=DOWN),
             None,
-            id="3 it stopped of another cause",
+            id="3 it has just stopped: a burst in a long shortage",
         ),
         pytest.param(
-            wait_state(last=low(300), volume=full(29), node=DOWN),
-            (
-                Reason.DISK_FULL,
-                "2.9% of the volume is free, less than the floor of 10% for 5m, and the node has stopped",
-            ),
-            id="3 the node has stopped of it",
+            wait_state(last=low(300, starved_seconds=300.0), volume=full(29), node=DOWN),
+            (Reason.DISK_FULL, "2.9% of the volume is free, the node has stopped because of it for 5m"),
+            id="3 the node has stopped because of it",
         ),
         pytest.param(
-            wait_state(last=low(299), volume=full(29), node=DOWN), None, id="3 it has stopped, not for long"
+            wait_state(last=low(299, starved_seconds=299.0), volume=full(29), node=DOWN),
+            None,
+            id="3 it has stopped, not for long",
         ),
         pytest.param(wait_state(last=low(300), volume=full(0)), None, id="3 it still runs"),
         pytest.param(wait_state(last=low(0), volume=full(99)), None, id="3 one low reading"),
@@ -183,6 +182,19 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
                 "the node was restarted 5 times without progress (exit code 1): low on disk space. Shutting down...",
             ),
             id="5 it says that its disk is full, whatever the floor",
+        ),
+        pytest.param(
+            wait_state(
+                last=books(node_restarts=5),
+                workload=process(last_exit=NodeExit(2)),
+                log=NodeLog(fatal="low on disk space. Shutting down..."),
+                volume=full(500),
+            ),
+            (
+                Reason.CRASHED,
+                "the node was restarted 5 times without progress (exit code 2): low on disk space. Shutting down...",
+            ),
+            id="5 it said so once, and enough is free again",
         ),
         pytest.param(
             wait_state(

@@ -76,6 +76,7 @@ BOOKS = Bookkeeping(
     state_sync_restarted=True,
     low_disk_seconds=23.5,
     low_disk_at=NOW.wall,
+    starved_seconds=26.5,
     healthy_seconds=24.5,
     replaced_healthy_seconds=25.5,
     other_build="node@sha256:2",

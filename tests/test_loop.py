@@ -569,7 +569,7 @@ def test_what_an_outage_kept_back_is_announced_once_after_it(
     for _ in range(30):
         tick()
         passed(machine, 10)
-    assert [at - failed_at for at in machine.tried_at] == [0, 60, 120, 180, 240]
+    assert [at - failed_at for at in machine.tried_at] == [0, 70, 130, 190, 250]
     assert activity.so_far(ERRORS)["announce",] == 5
     assert [each.levelname for each in caplog.records if "announced later" in each.message] == ["WARNING"]
 

@@ -146,7 +146,7 @@ class TestMeasurement:
         times = iter((NOW, now))
         measure = Measurement(Volume(tmp_path), observer, lambda: next(times))
         measure()
-        observer.resting = resting
+        observer.at_rest = resting
         measure()
 
         assert observer.volume is not None

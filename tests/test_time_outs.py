@@ -35,6 +35,7 @@ BOOKS = Bookkeeping(
     unhealthy_seconds=100.0,
     low_disk_seconds=50.0,
     low_disk_at=AT - 70,
+    starved_seconds=20.0,
 )
 
 
@@ -81,6 +82,8 @@ def signs(**seen: bool | None) -> Signs:
             {"lifeless_seconds": 310, "low_disk_seconds": 0, "low_disk_at": None},
             id="enough space",
         ),
+        pytest.param({"starved": True}, {"lifeless_seconds": 310, "starved_seconds": 30}, id="starved"),
+        pytest.param({"starved": False}, {"lifeless_seconds": 310, "starved_seconds": 0}, id="not starved"),
     ],
 )
 def test_what_a_tick_counts(seen: dict[str, bool], changes: dict[str, float]) -> None:
@@ -111,6 +114,7 @@ SIGNS = st.builds(
     started=st.none() | st.booleans(),
     unhealthy=st.none() | st.booleans(),
     low_disk=st.none() | st.booleans(),
+    starved=st.none() | st.booleans(),
 )
 SECONDS = st.integers(0, 10**6).map(float)
 BOOKS_OF_ANY_KIND = st.builds(
@@ -123,6 +127,7 @@ BOOKS_OF_ANY_KIND = st.builds(
     unhealthy_seconds=SECONDS,
     low_disk_seconds=SECONDS,
     low_disk_at=st.none() | SECONDS,
+    starved_seconds=SECONDS,
 )
 
 
@@ -135,7 +140,9 @@ def test_a_shortage_of_space_is_known_from_its_first_reading_on() -> None:
 
 @given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
 def test_an_unknown_neither_counts_nor_resets(books: Bookkeeping, interval: float, seen: Signs) -> None:
-    after = counted(books, AT, interval, replace(seen, started=None, unhealthy=None, low_disk=None))
+    after = counted(
+        books, AT, interval, replace(seen, started=None, unhealthy=None, low_disk=None, starved=None)
+    )
 
     assert after.not_started_seconds == books.not_started_seconds
     assert after.unhealthy_seconds == books.unhealthy_seconds
@@ -254,7 +261,14 @@ def test_whether_the_node_was_started(
     reading: NodeReading, process: NodeProcess | None, *, started: bool | None
 ) -> None:
     seen = signs_of(
-        reading, process, Health.UNKNOWN, progressed=False, reached=False, works=False, low_disk=None
+        reading,
+        process,
+        Health.UNKNOWN,
+        progressed=False,
+        reached=False,
+        works=False,
+        low_disk=None,
+        starves_node=False,
     )
 
     assert seen == signs(started=started)
@@ -277,7 +291,9 @@ def test_whether_the_node_was_started(
 def test_whether_the_node_is_unhealthy(
     reading: NodeReading, health: Health, *, unhealthy: bool | None
 ) -> None:
-    seen = signs_of(reading, RUNS, health, progressed=False, reached=False, works=False, low_disk=None)
+    seen = signs_of(
+        reading, RUNS, health, progressed=False, reached=False, works=False, low_disk=None, starves_node=False
+    )
 
     assert seen == signs(started=True, unhealthy=unhealthy)
 
@@ -286,10 +302,19 @@ def test_whether_the_node_is_unhealthy(
 @pytest.mark.parametrize("works", [True, False])
 def test_progress_and_life_are_as_they_were_seen(*, progressed: bool, works: bool) -> None:
     seen = signs_of(
-        DOWN, None, Health.UNKNOWN, progressed=progressed, reached=progressed, works=works, low_disk=works
+        DOWN,
+        None,
+        Health.UNKNOWN,
+        progressed=progressed,
+        reached=progressed,
+        works=works,
+        low_disk=works,
+        starves_node=works,
     )
 
-    assert seen == signs(progressed=progressed, reached=progressed, works=works, low_disk=works)
+    assert seen == signs(
+        progressed=progressed, reached=progressed, works=works, low_disk=works, starved=works
+    )
 
 
 # ---- Refusal ---------------------------------------------------------------------------------------------

@@ -14,11 +14,11 @@ from monitor.model import (
     HealthyStreak,
     Instant,
     NodeAnswering,
-    NodeDown,
     NodeIdentity,
     NodeLog,
     Outcome,
     Phase,
+    Policy,
     Reason,
     Run,
     SyncMode,
@@ -89,22 +89,30 @@ def volume_is_full(state: WaitState) -> Decision | None:
     free = state.volume.available_ratio if state.volume else None
     if run is None or free is None or free >= state.policy.disk_floor_ratio:
         return None
-    stopped = isinstance(state.node, NodeDown) and free < NODE_STOPS_RATIO
-    if stopped:
-        timeout *= STOPPED_SHARE
-    if run.bookkeeping.low_disk_seconds < timeout:
+    books, stopped_timeout = run.bookkeeping, STOPPED_SHARE * timeout
+    if books.starved_seconds >= stopped_timeout:
+        why = f"the node has stopped because of it for {duration_text(stopped_timeout)}"
+    elif books.low_disk_seconds >= timeout:
+        why = f"less than the floor of {state.policy.disk_floor_ratio:.0%} for {duration_text(timeout)}"
+    else:
         return None
-    floor = f"less than the floor of {state.policy.disk_floor_ratio:.0%} for {duration_text(timeout)}"
-    message = f"{free:.1%} of the volume is free, {floor}" + (", and the node has stopped" if stopped else "")
+    message = f"{free:.1%} of the volume is free, {why}"
     return _failed("volume_is_full", state, run, Reason.DISK_FULL, message)
+
+
+def has_room(volume: VolumeReading | None, policy: Policy) -> bool:
+    """Return whether as much of the volume is known to be free as the monitor's floor and the node ask for."""
+    free = volume.available_ratio if volume else None
+    return free is not None and free >= max(policy.disk_floor_ratio, NODE_STOPS_RATIO)
 
 
 def low_disk_text(state: WaitState, since: float) -> str:
     """Return that too little of the volume is free, since when, and what the run comes to if that stays so."""
     timeout = state.policy.unhealthy_timeout_seconds
     return (
-        f"less than {state.policy.disk_floor_ratio:.0%} of the volume is free since {time_text(since)}; the run fails "
-        f"as disk_full after {duration_text(timeout)} of it, {duration_text(STOPPED_SHARE * timeout)} if the node stops"
+        f"less than {state.policy.disk_floor_ratio:.0%} of the volume has been free since {time_text(since)}; the run "
+        f"fails as disk_full if that lasts {duration_text(timeout)}, or if it stops the node for "
+        f"{duration_text(STOPPED_SHARE * timeout)}"
     )
 
 
@@ -143,7 +151,8 @@ def node_crashes(state: WaitState) -> Decision | None:
     code = f" (exit code {last.code})" if last is not None else ""
     words = state.log.fatal or (_last_line(last.message) if last is not None else "")
     message = f"the node was restarted {times}{code}" + (f": {words}" if words else "")
-    full = any(each in words.lower() for each in _OUT_OF_SPACE)
+    # The words may be older than the space that is free again.
+    full = any(each in words.lower() for each in _OUT_OF_SPACE) and not has_room(state.volume, state.policy)
     return _failed("node_crashes", state, run, Reason.DISK_FULL if full else Reason.CRASHED, message)
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from monitor.decide.verdicts import (
     IDENTITY_HIDDEN,
-    NODE_STOPS_RATIO,
     OUTDATED_SECONDS,
     build_is_outdated,
+    has_room,
     low_disk_text,
     node_crashes,
     node_does_not_start,
@@ -259,10 +259,8 @@ def _is_set_otherwise(state: WaitState, run: Run) -> bool:
 def _has_room(state: WaitState, volume: VolumeReading) -> bool:
     """Whether as much of the volume is free again as a node needs, by the monitor's floor and by the node's."""
     health = state.node.health if isinstance(state.node, NodeAnswering) else None
-    free = volume.available_ratio
-    if free is None or free < max(state.policy.disk_floor_ratio, NODE_STOPS_RATIO):
-        return False
-    return health is None or "diskspace" not in health.failing_checks
+    failing = health.failing_checks if health else ()
+    return has_room(volume, state.policy) and "diskspace" not in failing
 
 
 def _switched(run: Run, build: Build, records: tuple[RecordAttempt, ...]) -> Decision:

@@ -248,6 +248,7 @@ def _clocks(
         reached=move.reached,
         works=written is not None and written > books.disk_write_bytes and works(move),
         low_disk=sight.low_disk,
+        starves_node=sight.disk_starves_node,
     )
     books = counted(books, sight.now.wall, interval_seconds, signs)
     books = _with_movement(books, move, running_seconds, arrived=sight.health is Health.HEALTHY)

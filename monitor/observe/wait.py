@@ -94,6 +94,8 @@ class WaitObserver:
         self._rest_seconds = _rest_seconds(policy)
         self._rest_known: tuple[object, ...] = ()
         self.resting = False
+        self.at_rest = False
+        """`resting` as the last whole tick left it; `resting` ends while a poll is in progress."""
         self._other: tuple[Holder, float] | None = None
         self._baseline: tuple[tuple[int, int], float | None] | None = None
         self.volume: VolumeReading | None = None
