@@ -23,6 +23,7 @@ from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, 
 from monitor.flags import parse
 from monitor.ledger import Ledger, open_ledger
 from monitor.model import Build, Instant, Versions
+from monitor.platforms.check_manifest import MANAGED_BY
 from monitor.platforms.check_pod import CheckPodSource
 from monitor.platforms.counted import CountedSource
 from monitor.platforms.discovery import Discovery
@@ -661,8 +662,9 @@ def test_an_outage_at_any_moment_of_a_lookup_leaves_no_versions_unknown(
         pytest.param([REFUSAL] * 3, None, id="the own pod is not told: an outage"),
         pytest.param([Fault()] * 2 + [REFUSAL], 3, id="it lets nobody create pods, but is there"),
         pytest.param([Fault(401, "Unauthorized")] * 3, None, id="it does not know this pod any more"),
-        pytest.param([Fault()] * 4 + [Fault(401, "Unauthorized")] * 3, None, id="nor who asks for the log"),
-        pytest.param([Fault()] * 2 + [Fault(429, "busy")], None, id="it is too busy to create pods"),
+        pytest.param([Fault()] * 4 + [Fault(401, "Unauthorized")] * 6, None, id="nor who asks for the log"),
+        pytest.param([Fault()] * 2 + [Fault(429, "busy")] * 4, None, id="it is too busy to create pods"),
+        pytest.param([Fault()] * 2 + [NOTHING], 3, id="a webhook for pods is slower than the monitor waits"),
     ],
 )
 def test_a_refusal_is_a_try_where_the_server_is_there(
@@ -683,6 +685,43 @@ def test_a_refusal_is_a_try_where_the_server_is_there(
                 found.append(None)
 
     assert found == ([None] * 5 if tries is None else [None] * (tries - 1) + [unknown] * (6 - tries))
+
+
+@pytest.mark.parametrize("fault", [pytest.param(NOTHING, id="silent"), pytest.param(REFUSAL, id="an error")])
+def test_a_kubelet_that_gives_no_log_costs_three_pods(
+    api: FakeApiServer, registry: FakeRegistry, tmp_path: Path, fault: Fault
+) -> None:
+    """A firewall may drop what the API server asks it, for as long as nobody mends it."""
+    digest = registry.push_build(2)
+    kubelet(api, lambda: digest)
+    unknown = Build(f"{registry.repository}@{digest}", frozenset({digest}))
+    with looking(api, tmp_path) as discovery:
+        discovery.glimpse()  # the repository is read once
+        # The own pod; of each check pod its absence, creation and end, its log, and a read; and its removal.
+        api.faults = [Fault()] + ([Fault()] * 3 + [fault] * 3 + [Fault()] * 3) * 3
+
+        assert [discovery.newest() for _ in range(3)] == [unknown] * 3
+    assert len(pods_made(api)) == 3
+
+
+def test_a_left_over_check_pod_that_cannot_be_deleted_is_a_try(
+    api: FakeApiServer, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    """A webhook may hinder deletions too."""
+    digest = registry.push_build(2)
+    left_over = {"metadata": {"name": CHECK_POD, "uid": "left-over", "labels": dict(MANAGED_BY)}}
+    found: list[Build | None] = []
+    with looking(api, tmp_path, pod_interval_seconds=0.0) as discovery:
+        discovery.glimpse()  # the repository is read once
+        for _ in range(3):
+            api.pods[CHECK_POD] = left_over
+            api.faults = [Fault()] * 2 + [NOTHING] * 3
+            try:
+                found.append(discovery.newest())
+            except TemporaryError:
+                found.append(None)
+
+    assert found == [None, None, Build(f"{registry.repository}@{digest}", frozenset({digest}))]
 
 
 def test_a_digest_that_the_own_pod_is_pinned_to_costs_no_pod(

@@ -121,10 +121,7 @@ class Answer:
 
 
 class UnavailableError(OutageError):
-    """The API server did not do it now; `after_seconds` is when it asks to be asked again.
-
-    `failed`: the server answered that it failed at this very call (5xx), which other calls may not share.
-    """
+    """The API server did not do it now; `after_seconds` is when it asks to be asked again."""
 
     cause = Cause.API_SERVER_UNAVAILABLE
 
@@ -133,12 +130,11 @@ class UnavailableError(OutageError):
         message: str,
         after_seconds: float | None = None,
         *,
-        failed: bool = False,
         cause: Cause | None = None,
     ) -> None:
         """Keep what the server asks for beside the message."""
         super().__init__(message, cause=cause)
-        self.after_seconds, self.failed = after_seconds, failed
+        self.after_seconds = after_seconds
 
 
 def group_of(kind: str) -> str:
@@ -178,7 +174,6 @@ def _refusal(call: Call, answer: Answer, advice: str) -> MonitorError:
             return UnavailableError(
                 f"the API server could not {call} now ({status}: {answer.message}): try again later",
                 answer.retry_after_seconds,
-                failed=status >= HTTPStatus.INTERNAL_SERVER_ERROR,
             )
         case status:
             return ConfigurationError(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from monitor.cluster import Cluster, Pause, UnavailableError, forever
-from monitor.errors import Cause, ConfigurationError, MonitorError, TemporaryError
+from monitor.errors import Cause, ConfigurationError, MonitorError, OutageError, TemporaryError
 from monitor.model import Build, JsonObject, Versions
 from monitor.platforms.check_manifest import (
     CONTAINER,
@@ -118,16 +119,9 @@ class CheckPodSource:
             self._remove_quietly(manifest)
 
     def _created(self, manifest: JsonObject) -> str:
-        """Create the check pod, and return its UID.
-
-        A server that answers reads and fails to create pods is not an outage: a broken admission webhook stays so.
-        """
-        try:
+        """Create the check pod, and return its UID; an admission webhook may be broken or slow for long."""
+        with self._no_outage_while_it_is_read(manifest["metadata"]["name"]):
             return self._cluster.create_pod(manifest)
-        except UnavailableError as error:
-            if error.failed:
-                raise TemporaryError(str(error), cause=error.cause) from error
-            raise
 
     def _result(self, manifest: JsonObject, uid: str) -> _LookUp:
         name, image = manifest["metadata"]["name"], manifest["spec"]["containers"][0]["image"]
@@ -155,16 +149,37 @@ class CheckPodSource:
                 raise TemporaryError(f"the look-up of {image} was given up: the monitor is stopping")
 
     def _versions(self, name: str, digest: str) -> _LookUp:
+        """Read them in the log, for which the API server needs a kubelet that it may never reach."""
         try:
-            text = self._cluster.read_log(name, CONTAINER, limit_bytes=_LOG_LIMIT_BYTES)
+            with self._no_outage_while_it_is_read(name):
+                text = self._cluster.read_log(name, CONTAINER, limit_bytes=_LOG_LIMIT_BYTES)
             return _LookUp(digest, parse_versions(text))
-        except UnavailableError as error:
-            # The server answers with an error for a kubelet that it cannot reach, which may stay so.
-            if error.failed:
-                return _LookUp(digest, None, str(error))
+        except OutageError:
             raise
         except (MonitorError, ValueError, TypeError) as error:  # unknown versions are no reason to stop
             return _LookUp(digest, None, str(error))
+
+    @contextmanager
+    def _no_outage_while_it_is_read(self, name: str) -> Iterator[None]:
+        """Tell a call that fails by itself, and may do so for ever, from an outage, in which no read succeeds either.
+
+        Raises:
+            TemporaryError: the call failed, and the API server answers a read.
+            OutageError: it answers none.
+        """
+        try:
+            yield
+        except UnavailableError as error:
+            if not self._answers_a_read(name):
+                raise
+            raise TemporaryError(str(error), cause=error.cause) from error
+
+    def _answers_a_read(self, name: str) -> bool:
+        try:
+            self._cluster.find_pod(name)
+        except UnavailableError:
+            return False
+        return True
 
     def _remove(self, manifest: JsonObject) -> None:
         """Delete a check pod that is there, and wait until it is not."""
@@ -178,7 +193,8 @@ class CheckPodSource:
                     "which needs its name: delete or rename it"
                 )
             if "deletionTimestamp" not in found["metadata"]:
-                self._cluster.delete_pod(name, found["metadata"]["uid"])
+                with self._no_outage_while_it_is_read(name):
+                    self._cluster.delete_pod(name, found["metadata"]["uid"])
             late = self._clock() - begun >= self._patience.removal_seconds
             if late or self._pause(self._patience.poll_seconds):
                 raise TemporaryError(
