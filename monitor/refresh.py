@@ -74,7 +74,6 @@ class BuildWatch:
         build = self._source.glimpse() if needless else self._source.newest()
         if build is None:  # nobody was asked, or nobody told: a problem that there is may last
             return
-        self._problems.clear(IMAGE)
         standing = self._counted(build)
         self._observer.newest = None if needless and build.versions is None else standing
         tested = build.same(last.build) or self._ledger.judged(build, last.network, last.sync_mode)
@@ -89,6 +88,7 @@ class BuildWatch:
         if not needless and not tested:
             self._settle(standing)
             self._tick_soon()
+        self._problems.clear(IMAGE)
 
     def _settle(self, standing: Standing) -> None:
         """Look again soon, so that a new build need not wait for the interval; no pod is started for that."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import cycle
 from pathlib import Path
@@ -15,12 +15,13 @@ from monitor.decide.announcements import Announcement
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
 from monitor.decide.wait import BLOCKED_LONG_SECONDS, decide_wait
 from monitor.decide.wait_state import Standing
-from monitor.errors import MonitorError, TemporaryError
+from monitor.errors import Cause, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
 from monitor.model import Build, Instant, NodeReading, Outcome, Policy, Reason, Workload
 from monitor.observe import WaitObserver
 from monitor.problem_log import ProblemLog
-from monitor.refresh import REST_MEASUREMENT_SECONDS, SETTLING_SECONDS, BuildWatch, Measurement
+from monitor.readings import PROBLEM, Problem
+from monitor.refresh import IMAGE, REST_MEASUREMENT_SECONDS, SETTLING_SECONDS, BuildWatch, Measurement
 from monitor.volume import Volume
 
 
@@ -164,6 +165,7 @@ class Watch:
     now: Instant = LATER
     stops: bool = False
     ticks: int = 0
+    problems: ProblemLog = field(default_factory=ProblemLog)
 
     def look(self) -> None:
         """Look once."""
@@ -178,7 +180,7 @@ class Watch:
             self.policy,
             lambda: self.now,
             self.paused,
-            ProblemLog(),
+            self.problems,
             SETTLING_SECONDS,
             self.tick,
         )
@@ -362,6 +364,45 @@ class TestBuildWatch:
 
         assert watch.newest() == build(NEW)
         assert watch.shown() == (build(NEW).image, LATER.wall)
+
+
+class TestProblem:
+    """What is in the way of the looks, as the daemon reports it, lasts until they work."""
+
+    @pytest.fixture
+    def watch(self, ledger: Ledger, tmp_path: Path) -> Watch:
+        begin(ledger, build(OLD))
+        watch = Watch(ledger, observer_of(ledger, tmp_path))
+        watch.problems.report(IMAGE, Cause.VOLUME_UNUSABLE, "the volume is full")
+        return watch
+
+    def problem(self, watch: Watch) -> Problem | None:
+        """The problem of the looks."""
+        return watch.problems.current()[PROBLEM + IMAGE]
+
+    def test_a_look_that_cannot_be_recorded_leaves_it(
+        self, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else it would begin anew with each look, and never have lasted long enough to be told to anyone."""
+        end(watch.ledger, Outcome.SUCCEEDED)
+        before = self.problem(watch)
+        with monkeypatch.context() as full:
+            full.setattr(watch.ledger, "record", raising(TemporaryError("the volume is full")))
+            with pytest.raises(TemporaryError, match="the volume is full"):
+                watch.look()
+        assert self.problem(watch) == before
+
+        watch.look()
+        assert self.problem(watch) is None
+
+
+def raising(error: MonitorError) -> Callable[..., None]:
+    """A method that fails."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
 
 
 SETTLED = replace(POLICY, settled_lookups=3, restart_on_new_build=True)
