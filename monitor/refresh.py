@@ -60,6 +60,7 @@ class BuildWatch:
         self._pause, self._problems, self._settling_seconds = pause, problems, settling_seconds
         self._tick_soon = tick_soon
         self._standing: Standing | None = None
+        self._needless = False
         self._first_boot_seconds = 0.0
 
     def __call__(self) -> None:
@@ -67,12 +68,17 @@ class BuildWatch:
 
         What is only glimpsed then is shown; a tick takes no build whose versions may still be learned.
         """
+        was_needless, self._needless = self._needless, False
         last = self._ledger.last()
         if last is None:
             return
-        needless = last.open and not self._policy.restart_on_new_build and not blocked_for_long(last)
+        self._needless = needless = (
+            last.open and not self._policy.restart_on_new_build and not blocked_for_long(last)
+        )
         build = self._source.glimpse() if needless else self._source.newest()
-        if build is None:  # nobody was asked, or nobody told: a problem that there is may last
+        if build is None:  # nobody was asked, or nobody told: a problem of a glimpse, or of a look, may last
+            if needless and not was_needless:
+                self._problems.clear(IMAGE)  # of the looks before, which a run now makes needless
             return
         standing = self._counted(build)
         self._observer.newest = None if needless and build.versions is None else standing

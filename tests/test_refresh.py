@@ -395,6 +395,46 @@ class TestProblem:
         watch.look()
         assert self.problem(watch) is None
 
+    def test_it_ends_where_a_run_makes_looks_needless(self, watch: Watch) -> None:
+        """A check pod that failed before the run is no problem for the days that the run takes."""
+        watch.look()
+
+        assert (watch.source.asked, self.problem(watch)) == (["glimpse"], None)
+
+    def test_it_lasts_while_a_look_is_needed_and_not_due(self, watch: Watch) -> None:
+        end(watch.ledger, Outcome.SUCCEEDED)
+        watch.source.found = None
+        watch.look()
+
+        assert self.problem(watch) is not None
+
+    def test_that_of_a_glimpse_lasts_until_one_works(self, watch: Watch) -> None:
+        """A registry that failed is asked again later, and until then nobody is."""
+        look = watch.job()
+        look()
+        watch.problems.report(IMAGE, Cause.REGISTRY_UNAVAILABLE, "the registry does not answer")
+        look()
+        assert self.problem(watch) is not None
+
+        watch.source.shown = build(NEW)
+        look()
+        assert self.problem(watch) is None
+
+    def test_it_ends_once_the_ledger_can_be_read_again(
+        self, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where new builds are looked for by pods alone nothing else would end it."""
+        look = watch.job()
+        look()
+        watch.problems.report(IMAGE, Cause.VOLUME_UNUSABLE, "the ledger cannot be read")
+        with monkeypatch.context() as unreadable:
+            unreadable.setattr(watch.ledger, "last", raising(TemporaryError("the ledger cannot be read")))
+            with pytest.raises(TemporaryError, match="the ledger cannot be read"):
+                look()
+        look()
+
+        assert self.problem(watch) is None
+
 
 def raising(error: MonitorError) -> Callable[..., None]:
     """A method that fails."""
