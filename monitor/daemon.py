@@ -62,7 +62,7 @@ class Daemon:
         self._jobs, self._activity = jobs, activity
         self._outage_retry_seconds = outage_retry_seconds
         self._wall, self._monotonic, self._watch_seconds = wall, monotonic, watch_seconds
-        self._began = monotonic()
+        self._began, self._stopping = monotonic(), threading.Event()
         self._active: set[str] = set()
         self._ended: dict[str, float] = {}
         self._due: set[str] = set()
@@ -74,6 +74,7 @@ class Daemon:
 
     def run(self, stopping: threading.Event) -> None:
         """Run the jobs until `stopping` is set; then wait a little for those under way."""
+        self._stopping = stopping
         for job in self._jobs:
             self._scheduler.add_job(
                 self._perform,
@@ -128,7 +129,10 @@ class Daemon:
             job.run()
         except MonitorError as error:
             self._activity.error(job.name)
-            self._activity.problems.report_error(job.name, error)
+            if (
+                not self._stopping.is_set()
+            ):  # else it was given up, or did not wait for what would have passed
+                self._activity.problems.report_error(job.name, error)
             if isinstance(error, OutageError) and job.interval_seconds > self._outage_retry_seconds:
                 self._run_after(job.name, self._outage_retry_seconds)
         except Exception as error:  # noqa: BLE001 - the daemon outlives whatever a job does

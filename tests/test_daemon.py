@@ -51,6 +51,7 @@ class Work:
     done: int = 0
     most_at_once: int = 0
     fails_with: BaseException | None = None
+    fails_at_the_end: MonitorError | None = None
     _now: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -63,6 +64,8 @@ class Work:
             if self.fails_with is not None:
                 raise self.fails_with
             self.held.wait(PATIENCE_SECONDS)
+            if self.fails_at_the_end is not None:
+                raise self.fails_at_the_end
         finally:
             with self._lock:
                 self._now -= 1
@@ -346,6 +349,19 @@ class TestStop:
         thread.join(PATIENCE_SECONDS)
 
         assert (thread.is_alive(), work.done, often.begun) == (False, 1, begun)
+
+    def test_a_job_given_up_at_the_end_has_no_problem(self) -> None:
+        """The next process would show it as its own."""
+        work, activity = (
+            Work(fails_at_the_end=TemporaryError("given up: the monitor is stopping")),
+            Activity(),
+        )
+        with running(Daemon((Job("image", work, HOUR),), activity), work) as stopping:
+            eventually(lambda: work.begun == 1, "the job")
+            stopping.set()
+
+        assert (work.done, activity.so_far(ERRORS)) == (1, {("image",): 1})
+        assert not any(activity.problems.current().values())
 
 
 STOPS_WITHIN_SECONDS = 7.0  # 5 s are promised; the machine may be busy
