@@ -74,7 +74,7 @@ class TemporaryError(MonitorError):
 
 
 class OutageError(TemporaryError):
-    """The API server of the platform is unavailable, so that the call was not carried out: it is no attempt."""
+    """The call was not carried out, such as while the platform's API server is unavailable: it is no attempt."""
 
 
 class NotPermittedError(MonitorError):

@@ -704,6 +704,15 @@ def test_a_kubelet_that_gives_no_log_costs_three_pods(
     assert len(pods_made(api)) == 3
 
 
+def test_a_check_pod_given_up_at_the_end_is_no_try(api: FakeApiServer, cluster: Cluster) -> None:
+    """As a third try it would leave the versions unknown, and say so to the next process."""
+    pods = CheckPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: True)
+    with pytest.raises(OutageError, match="was given up: the monitor is stopping"):
+        pods.learn(f"{REPOSITORY}@{D2}")
+
+    assert (len(pods_made(api)), CHECK_POD in api.pods) == (1, False)
+
+
 def test_a_left_over_check_pod_that_cannot_be_deleted_is_a_try(
     api: FakeApiServer, registry: FakeRegistry, tmp_path: Path
 ) -> None:

@@ -89,7 +89,7 @@ class CheckPodSource:
         Raises:
             ConfigurationError: its digest cannot be told, or the check pod's name is taken.
             TemporaryError: it could not be pulled or started, or not in time.
-            OutageError: the API server was unavailable, so that nothing was learned of the image.
+            OutageError: the API server was unavailable or the monitor stops, so nothing was learned of the image.
         """
         return self._run(self._cluster.pod_manifest(self._pod_name), image)
 
@@ -146,7 +146,7 @@ class CheckPodSource:
             if ended or late:
                 raise TemporaryError(unfinished(name, image, found), cause=Cause.CHECK_POD_FAILED)
             if self._pause(self._patience.poll_seconds):
-                raise TemporaryError(f"the look-up of {image} was given up: the monitor is stopping")
+                raise OutageError(f"the look-up of {image} was given up: the monitor is stopping")
 
     def _versions(self, name: str, digest: str) -> _LookUp:
         """Read them in the log, for which the API server needs a kubelet that it may never reach."""
