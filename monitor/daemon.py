@@ -3,7 +3,8 @@
 APScheduler goes by the wall clock: set back an hour, it would run nothing for an hour.  So the main thread
 compares the wall clock with the monotonic one and, where they part, has every job run now.  A job that fails
 is logged and counted, and runs again at its next time; each success is a heartbeat, by which `/-/healthy`
-knows whether this process still does its work.  A job that an outage of the API server cut off runs again soon.
+knows whether this process still does its work.  A job that an outage of the API server cut off runs again soon,
+unless the server refuses (401, 429).
 """
 
 from __future__ import annotations
@@ -129,11 +130,10 @@ class Daemon:
             job.run()
         except MonitorError as error:
             self._activity.error(job.name)
-            if (
-                not self._stopping.is_set()
-            ):  # else it was given up, or did not wait for what would have passed
+            if not self._stopping.is_set():  # else it was given up
                 self._activity.problems.report_error(job.name, error)
-            if isinstance(error, OutageError) and job.interval_seconds > self._outage_retry_seconds:
+            outage = isinstance(error, OutageError) and not error.refused
+            if outage and job.interval_seconds > self._outage_retry_seconds:
                 self._run_after(job.name, self._outage_retry_seconds)
         except Exception as error:  # noqa: BLE001 - the daemon outlives whatever a job does
             # Whatever it was, the next time may go well; the count tells of it.

@@ -74,7 +74,12 @@ class TemporaryError(MonitorError):
 
 
 class OutageError(TemporaryError):
-    """The call was not carried out, such as while the platform's API server is unavailable: it is no attempt."""
+    """The call was not carried out, such as while the platform's API server is unavailable: it is no attempt.
+
+    `refused`: the API server answers, and refuses who asks, or asks too much: it does not help to ask again soon.
+    """
+
+    refused = False
 
 
 class NotPermittedError(MonitorError):

@@ -19,7 +19,7 @@ from fake_api_server import FakeApiServer, Fault, kubeconfig, serving
 
 from monitor.cluster import Cluster, Connection, FieldManager
 from monitor.cluster.access import TOKEN_KEPT_SECONDS, access_for, from_kubeconfig, in_pod
-from monitor.cluster.answers import Call
+from monitor.cluster.answers import Call, UnavailableError
 from monitor.cluster.objects import VERSIONS_ANNOTATION, pod_of
 from monitor.decide.announcements import Announcement
 from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
@@ -598,7 +598,7 @@ _RBAC = (
             id="403 by admission",
         ),
         pytest.param(
-            [Fault(401, "Unauthorized")] * 3,
+            [Fault(401, "Unauthorized")] * 2,
             TemporaryError,
             f"the API server does not accept the credentials to {_READ} (401: Unauthorized): "
             "check the credentials in the kubeconfig",
@@ -697,6 +697,26 @@ def test_a_read_is_repeated(
 
     assert cluster.read_pod("tester-0").name == "tester-0"
     assert pauses.seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("fault", "asked", "refused"),
+    [
+        pytest.param(Fault(401, "Unauthorized"), 2, True, id="credentials"),
+        pytest.param(Fault(429, "busy"), 3, True, id="too many requests"),
+        pytest.param(Fault(503, "etcd is away"), 3, False, id="an outage"),
+        pytest.param(Fault(drop=True), 3, False, id="no answer"),
+    ],
+)
+def test_what_lasts_is_asked_for_so_often(
+    api: FakeApiServer, cluster: Cluster, fault: Fault, *, asked: int, refused: bool
+) -> None:
+    """And the error says whether the server refuses, so that nobody asks again soon."""
+    api.faults = [fault] * 4
+    with pytest.raises(UnavailableError) as caught:
+        cluster.read_pod("tester-0")
+
+    assert (len(api.requests), caught.value.refused) == (asked, refused)
 
 
 def test_stopping_ends_the_retries(api: FakeApiServer, cluster: Cluster, pauses: Pauses) -> None:

@@ -23,6 +23,7 @@ from simulated_builds import PATIENCE_SECONDS, eventually
 from tester_objects import BUILD, add_tester
 
 from monitor.activity import ERRORS, TASK_DURATION, TASK_LAST_SUCCESS, Activity
+from monitor.cluster import UnavailableError
 from monitor.daemon import HEARTBEAT_GRACE_SECONDS, HEARTBEATS_MISSED, Daemon, Job
 from monitor.errors import MonitorError, OutageError, TemporaryError
 from monitor.ledger import open_ledger
@@ -170,6 +171,7 @@ class TestJobs:
         [
             pytest.param(OutageError("the API server is down"), True, id="an outage"),
             pytest.param(TemporaryError("the image cannot be pulled"), False, id="another error"),
+            pytest.param(UnavailableError("429: too many", refused=True), False, id="the API server refuses"),
         ],
     )
     def test_a_job_that_an_outage_cut_off_runs_again_soon(self, error: MonitorError, *, again: bool) -> None:

@@ -130,11 +130,12 @@ class UnavailableError(OutageError):
         message: str,
         after_seconds: float | None = None,
         *,
+        refused: bool = False,
         cause: Cause | None = None,
     ) -> None:
         """Keep what the server asks for beside the message."""
         super().__init__(message, cause=cause)
-        self.after_seconds = after_seconds
+        self.after_seconds, self.refused = after_seconds, refused
 
 
 def group_of(kind: str) -> str:
@@ -168,12 +169,14 @@ def _refusal(call: Call, answer: Answer, advice: str) -> MonitorError:
         case HTTPStatus.UNAUTHORIZED:
             return UnavailableError(
                 f"the API server does not accept the credentials to {call} (401: {answer.message}): {advice}",
+                refused=True,
                 cause=Cause.API_SERVER_UNAUTHORIZED,
             )
         case status if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return UnavailableError(
                 f"the API server could not {call} now ({status}: {answer.message}): try again later",
                 answer.retry_after_seconds,
+                refused=status == HTTPStatus.TOO_MANY_REQUESTS,
             )
         case status:
             return ConfigurationError(

@@ -15,12 +15,14 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from monitor.cluster.access import Access
 from monitor.cluster.answers import Answer, Call, UnavailableError, checked, one_line
+from monitor.errors import Cause
 from monitor.json_text import json_text
 
 Pause = Callable[[float], bool]
 """Waits for so many seconds; true once the program is to end, such as `threading.Event().wait`."""
 
 _TRIES = 3
+_TRIES_UNAUTHORIZED = 2  # the token may just be rotated, and the server may not have it yet
 _BACK_OFF_SECONDS = 0.5
 _LONGEST_RETRY_AFTER_SECONDS = 30.0
 
@@ -52,6 +54,8 @@ class Connection:
     def send(self, call: Call, *, repeatable: bool) -> Answer:
         """Send it; a `repeatable` one up to three times while the server is not there for it.
 
+        One whose credentials are not accepted is sent twice.
+
         Raises:
             NotPermittedError, UnavailableError, ConfigurationError: as `checked`.
         """
@@ -60,7 +64,8 @@ class Connection:
                 return checked(call, self._send_once(call), self._access.advice)
             except UnavailableError as error:
                 wait_seconds = self._wait_seconds(attempt, error)
-                last = attempt == _TRIES - 1 or not repeatable or wait_seconds > _LONGEST_RETRY_AFTER_SECONDS
+                tries = _TRIES_UNAUTHORIZED if error.cause is Cause.API_SERVER_UNAUTHORIZED else _TRIES
+                last = attempt >= tries - 1 or not repeatable or wait_seconds > _LONGEST_RETRY_AFTER_SECONDS
                 if last or self._pause(wait_seconds):
                     raise
         raise AssertionError  # the last attempt answers or raises
