@@ -13,11 +13,11 @@ from builders import COMMIT, NEW, OLD, build, workload
 from fake_api_server import FakeApiServer, Fault, kubeconfig
 from fake_api_server import serving as serving_api
 from fake_registry import NAME, FakeRegistry, child, serving
-from tester_objects import CHECK_POD, D1, D2, VERSIONS, Clock, add_tester, run_check_pod
+from tester_objects import BUILD, CHECK_POD, D1, D2, VERSIONS, Clock, add_tester, run_check_pod
 
 from monitor.activity import IMAGE_CHECKS, Activity
 from monitor.cluster import Cluster
-from monitor.commands.pod import look_seconds
+from monitor.commands.pod import known_build, look_seconds
 from monitor.decide.vocabulary import BeginClearing, BeginRun
 from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
 from monitor.flags import parse
@@ -573,7 +573,7 @@ def put_together(
     return Discovery(
         lambda: Registry(platform.repository(), "latest", options, patience=patience, architecture="amd64"),
         pods,
-        lambda digests: ledger.build_of(digests) or platform.pinned(digests),
+        lambda digests: known_build(ledger, platform, digests),
         Activity(),
         pace=Pace(0.0),
         pod_interval_seconds=pod_interval_seconds,
@@ -743,6 +743,33 @@ def test_a_digest_that_the_own_pod_is_pinned_to_costs_no_pod(
     with looking(api, tmp_path) as discovery:
         assert discovery.newest() == pinned
     assert pods_made(api) == []
+
+
+@pytest.mark.parametrize(
+    ("pin_says", "ledger_says", "expected"),
+    [
+        pytest.param(VERSIONS, None, VERSIONS, id="the pin: a run began before they were known"),
+        pytest.param(None, LEARNED, LEARNED, id="the ledger: a person pinned the digest"),
+        pytest.param(VERSIONS, LEARNED, LEARNED, id="both: the ledger goes first"),
+        pytest.param(None, None, None, id="neither: it was met, and no pod is started again"),
+    ],
+)
+def test_the_versions_of_a_build_that_was_met_are_whose_that_has_them(
+    api: FakeApiServer,
+    cluster: Cluster,
+    tmp_path: Path,
+    pin_says: Versions | None,
+    ledger_says: Versions | None,
+    expected: Versions | None,
+) -> None:
+    add_tester(api, pinned_to=replace(BUILD, versions=pin_says))
+    met = replace(BUILD, versions=ledger_says)
+    platform = KubernetesPlatform(cluster, OwnPod("tester-0", "node", "/data"))
+    with closing(open_ledger(tmp_path)) as ledger:
+        ledger.record(
+            Instant(1.0, 1.0, "boot"), "default", [BeginClearing(workload(met), ""), BeginRun(workload(met))]
+        )
+        assert known_build(ledger, platform, BUILD.digests) == replace(BUILD, versions=expected)
 
 
 def test_a_digest_that_was_pinned_by_hand_is_learned_by_a_pod(

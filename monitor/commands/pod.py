@@ -17,6 +17,7 @@ from monitor.commands.signals import Stopping, end_before_long, stop_on_signals
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, recover
 from monitor.loop import INIT, Init
+from monitor.model import Build
 from monitor.observe import InitObserver
 from monitor.platforms.check_pod import CheckPatience, CheckPodSource
 from monitor.platforms.discovery import Discovery
@@ -113,6 +114,12 @@ def look_seconds(settings: WaitSettings) -> tuple[float, float]:
     return asked or REGISTRY_LOOK_SECONDS, max(asked or 0.0, POD_LOOK_SECONDS)
 
 
+def known_build(ledger: Ledger, platform: KubernetesPlatform, digests: frozenset[str]) -> Build | None:
+    """The build that has one of these digests: the ledger's, unless only the own pod's pin says its versions."""
+    met = ledger.build_of(digests)
+    return met if met and met.versions else platform.pinned(digests) or met
+
+
 def _init(settings: InitSettings, pause: Pause) -> bool:
     """Whether the node may start."""
     stopping = Stopping()
@@ -196,7 +203,7 @@ def _source(
         if settings.image_source == "pod"
         else lambda: Registry(platform.repository(), settings.rolling_tag, options),
         None if settings.image_source == "registry" else pods,
-        lambda digests: ledger.build_of(digests) or platform.pinned(digests),
+        lambda digests: known_build(ledger, platform, digests),
         activity,
         pace=Pace(first_pause_seconds),
         pod_interval_seconds=pod_interval_seconds,
