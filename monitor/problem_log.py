@@ -2,6 +2,7 @@
 
 A part reports its problem as often as it meets it, and clears it once its work succeeds.  The log has a line when a
 problem begins, when it changes and when it ends; one that several parts meet is logged for the first of them.
+If a part has a problem again within ten minutes, the one before continues: its start stays, and no line is repeated.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from monitor.readings import PROBLEM, Problem, Reading, problem_reading, read_pr
 MESSAGE_CHARACTERS = 1000
 # A part whose messages keep changing, such as addresses that differ, must not fill the log.
 MESSAGES_LOGGED = 10
+# The kubelet restarts a container that crashes after at most five minutes; the node may run for a while before it does.
+FLAPPING_SECONDS = 600.0
 
 _log = logging.getLogger(__name__)
 
@@ -41,10 +44,16 @@ class ProblemStore(Protocol):
 
 @dataclass
 class _Part:
-    """One part: its problem now, what the store has of it (`None`: unknown), and which messages were logged."""
+    """One part: its problem now, what the store has of it (`None`: unknown), and which messages were logged.
+
+    `since` is when its trouble began, and `ended_at` when it last ended (Unix seconds; `None`: not in this process).
+    """
 
     problem: Problem | None
     stored: JsonObject | None
+    since: float | None = None
+    ended_at: float | None = None
+    end_logged: bool = False
     logged: set[str] = field(default_factory=set)
 
 
@@ -64,12 +73,13 @@ class ProblemLog:
         message = one_line(message, MESSAGE_CHARACTERS)
         with self._lock:
             found = self._part(part)
-            before = found.problem
-            lasts = before is not None and before.cause is cause
-            since = before.since if before is not None and lasts else self._wall_clock()
-            found.problem = Problem(cause, message, since)
+            found.problem = Problem(cause, message, self._since(found))
             self._keep(part, found)
-            known = any(message in each.logged for each in self._parts.values())
+            known = any(
+                message in each.logged
+                for each in self._parts.values()
+                if each is found or each.problem is not None
+            )
             is_news = not known and len(found.logged) < MESSAGES_LOGGED
             if is_news and logs:
                 _log.warning("%s: %s", part, message, extra={"cause": cause})
@@ -86,10 +96,16 @@ class ProblemLog:
         with self._lock:
             found = self._part(part)
             ended, found.problem = found.problem, None
-            if ended is not None and not any(_alike(ended, each.problem) for each in self._parts.values()):
-                lasted = duration_text(max(0.0, self._wall_clock() - ended.since))
+            if ended is None:
+                self._keep(part, found)
+                return
+            now = self._wall_clock()
+            found.since, found.ended_at = ended.since, now
+            shared = any(_alike(ended, each.problem) for each in self._parts.values())
+            if not shared and not found.end_logged:
+                lasted = duration_text(max(0.0, now - ended.since))
                 _log.info("%s: works again after %s", part, lasted, extra={"cause": ended.cause})
-            found.logged.clear()
+                found.end_logged = True
             self._keep(part, found)
 
     @contextmanager
@@ -106,6 +122,17 @@ class ProblemLog:
         """The problem of each part that has said how it is, by the name of its reading."""
         with self._lock:
             return {PROBLEM + part: found.problem for part, found in self._parts.items()}
+
+    def _since(self, found: _Part) -> float:
+        """Return when a part's trouble began; forget what was logged of an earlier one that is long over."""
+        if found.problem is not None:
+            return found.problem.since
+        now = self._wall_clock()
+        if found.since is not None and found.ended_at is not None and now - found.ended_at < FLAPPING_SECONDS:
+            return found.since
+        found.logged.clear()
+        found.end_logged = False
+        return now
 
     def _part(self, part: str) -> _Part:
         """Return a part; a process goes on with what the one before it stored."""

@@ -16,7 +16,7 @@ from monitor.decide.announcements import Announcement
 from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, Intervention, RecordIntervention
 from monitor.decide.wait import decide_wait
 from monitor.decide.wait_state import Standing
-from monitor.errors import MonitorError, TemporaryError
+from monitor.errors import Cause, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
 from monitor.model import (
     Bookkeeping,
@@ -37,7 +37,7 @@ from monitor.model import (
     RequestKind,
     Workload,
 )
-from monitor.observe import WORKLOAD_KEPT_SECONDS, InitObserver, Seen, WaitObserver
+from monitor.observe import WORKLOAD_KEPT_SECONDS, InitObserver, Seen, WaitObserver, problems_of
 from monitor.observe.health import STALE_AFTER_SECONDS, Freshness, freshness_of, health_of
 from monitor.observe.workload import WORKLOAD_KEPT_SECONDS_WHILE_DOWN
 from monitor.readings import COMPARISON
@@ -1122,3 +1122,45 @@ def test_a_node_that_renames_its_chains_fills_no_ledger(watch: Watch, tmp_path: 
         chains = seen.watched.bookkeeping.chains.keys()
         assert len(chains) <= MAX_CHAINS
         assert {chain for chain, _ in seen.counts} <= chains
+
+
+CRASHED = NodeProcess(running=False, waiting="CrashLoopBackOff", restarts=3, last_exit=NodeExit(7))
+KEPT = "as it was"
+
+
+@pytest.mark.parametrize(
+    ("reading", "process", "expected"),
+    [
+        pytest.param(NodeDown("down"), CRASHED, Cause.NODE_CRASHING, id="it waits for its restart"),
+        pytest.param(
+            NodeDown("down"), replace(CRASHED, running=True, waiting=""), KEPT, id="it was restarted"
+        ),
+        pytest.param(
+            NodeSilent("busy"),
+            replace(CRASHED, running=True, waiting=""),
+            KEPT,
+            id="it was restarted and listens",
+        ),
+        pytest.param(answering(), replace(CRASHED, running=True, waiting=""), None, id="it answers"),
+        pytest.param(
+            NodeDown("down"), NodeProcess(running=True), None, id="it was started and never restarted"
+        ),
+        pytest.param(
+            NodeDown("down"), NodeProcess(False, "ContainerCreating"), KEPT, id="it is about to be started"
+        ),
+        pytest.param(NodeDown("down"), None, KEPT, id="the platform has not said"),
+    ],
+)
+def test_the_problem_of_a_node_ends_when_it_answers(
+    ledger: Ledger,
+    tmp_path: Path,
+    reading: NodeReading,
+    process: NodeProcess | None,
+    expected: Cause | str | None,
+) -> None:
+    """A node that crashes again and again runs at times."""
+    edge = Edge(answer=reading, pod=workload(build(), process=process))
+    found = problems_of(WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look())
+    node = found.get("node", (KEPT, ""))
+
+    assert (node and node[0]) == expected

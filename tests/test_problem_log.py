@@ -14,7 +14,7 @@ from builders import NOW, status
 from monitor.errors import Cause, MonitorError, NotPermittedError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
 from monitor.model import JsonObject
-from monitor.problem_log import MESSAGES_LOGGED, ProblemLog
+from monitor.problem_log import FLAPPING_SECONDS, MESSAGES_LOGGED, ProblemLog
 from monitor.readings import PROBLEM, Problem, Reading, read_problem
 from monitor.view import RESULTS_SHOWN, status_of
 
@@ -97,7 +97,7 @@ def test_one_that_lasts_is_logged_and_written_once(
 @pytest.mark.parametrize(
     ("then", "since", "logged"),
     [
-        pytest.param(AWAY, 1060.0, 2, id="another cause begins anew"),
+        pytest.param(AWAY, 1000.0, 2, id="another cause"),
         pytest.param(
             (DENIED[0], "not permitted to patch"), 1000.0, 2, id="another message of the same cause goes on"
         ),
@@ -119,6 +119,36 @@ def test_one_that_changes(
 
     assert store.problem() == Problem(*then, since)
     assert len(caplog.messages) == logged
+
+
+@pytest.mark.parametrize(
+    ("works_seconds", "since", "logged"),
+    [
+        pytest.param(FLAPPING_SECONDS - 1, 1000.0, 1, id="one that flaps is one"),
+        pytest.param(FLAPPING_SECONDS, 1000.0 + 4 * (FLAPPING_SECONDS + 10), 5, id="one that is long over"),
+    ],
+)
+def test_one_that_comes_again(
+    problems: ProblemLog,
+    store: Store,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    works_seconds: float,
+    since: float,
+    logged: int,
+) -> None:
+    for _ in range(4):
+        problems.report("node", *AWAY)
+        clock.now += 10
+        problems.clear("node")
+        clock.now += works_seconds
+        problems.clear("node")
+    problems.report("node", *AWAY)
+
+    assert store.problem("node") == Problem(*AWAY, since)
+    begins = [text for text in caplog.messages if text == "node: no answer"]
+    ends = [text for text in caplog.messages if text == "node: works again after 10s"]
+    assert (len(begins), len(ends), len(caplog.messages)) == (logged, min(logged, 4), logged + min(logged, 4))
 
 
 def test_messages_that_alternate_are_logged_once_each(
@@ -182,7 +212,7 @@ def test_what_cannot_be_written_is_known_here_and_written_later(
     store.error = None
     problems.clear("tick")
 
-    assert shown == Problem(*DENIED, 1000.0)
+    assert shown == Problem(*DENIED, 900.0 if first else 1000.0)
     assert store.problem() is None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.errors import Cause
-from monitor.model import NodeDown, NodeProcess
+from monitor.model import NodeAnswering, NodeDown, NodeProcess, NodeReading
 from monitor.observe.wait import Seen
 
 _PULL_FAILURES = frozenset(
@@ -24,17 +24,28 @@ _STARTING = frozenset({"", "PodInitializing", "ContainerCreating"})
 
 
 def problems_of(seen: Seen) -> Mapping[str, tuple[Cause, str] | None]:
-    """Return the problem of each part that a tick observes, as cause and message; `None` where there is none."""
+    """Return the problem of each part that a tick observes, as cause and message.
+
+    `None` means that the part works.  A part whose state the tick does not show is absent.
+    """
     state = seen.state
     process = state.workload.process if state.workload else None
     error = seen.platform_error
-    return {
+    found = {
         "platform": (error.cause, str(error)) if error else None,
-        "node": _of_node(process) if isinstance(state.node, NodeDown) else None,
         "volume": (Cause.VOLUME_HELD, f"pod {state.held_by} holds the volume, so this one judges nothing")
         if state.held_by
         else None,
     }
+    node = _of_node(process) if isinstance(state.node, NodeDown) else None
+    return found | {"node": node} if node is not None or _node_works(state.node, process) else found
+
+
+def _node_works(node: NodeReading, process: NodeProcess | None) -> bool:
+    """Return whether the node is in no trouble: while it crashes again and again, a poll may find it running."""
+    return isinstance(node, NodeAnswering) or (
+        process is not None and process.running and not process.restarts
+    )
 
 
 def _of_node(process: NodeProcess | None) -> tuple[Cause, str] | None:
