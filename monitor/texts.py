@@ -130,6 +130,11 @@ def chain_name(chain: str) -> str:
     return chain if len(chain) <= _CHAIN_CHARACTERS else f"{chain[: _CHAIN_CHARACTERS - 1]}…"
 
 
+def held_text(pod: str) -> str:
+    """Return that another pod, named by its UID, holds the volume."""
+    return f"pod {pod} holds the volume"
+
+
 def stall_text(run: Run) -> str:
     """Return which chain of an open run has made no progress, and for how much observed time."""
     books = run.bookkeeping

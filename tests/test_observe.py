@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from builders import NEW, NOW, POLICY, answering, build, workload
+from builders import NEW, NOW, POLICY, answering, build, status, workload
 
 from monitor.baseline import FEWEST, LAG
 from monitor.chain_signals import MAX_CHAINS
@@ -18,6 +18,7 @@ from monitor.decide.wait import decide_wait
 from monitor.decide.wait_state import Standing
 from monitor.errors import Cause, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
+from monitor.lines import status_lines
 from monitor.model import (
     Bookkeeping,
     Build,
@@ -40,8 +41,9 @@ from monitor.model import (
 from monitor.observe import WORKLOAD_KEPT_SECONDS, InitObserver, Seen, WaitObserver, problems_of
 from monitor.observe.health import STALE_AFTER_SECONDS, Freshness, freshness_of, health_of
 from monitor.observe.workload import WORKLOAD_KEPT_SECONDS_WHILE_DOWN
-from monitor.readings import COMPARISON
+from monitor.readings import COMPARISON, Problem
 from monitor.volume import Volume
+from monitor.web.page import page
 
 HEALTHY = HealthReport(healthy=True, oldest_check="t1")
 
@@ -1164,3 +1166,16 @@ def test_the_problem_of_a_node_ends_when_it_answers(
     node = found.get("node", (KEPT, ""))
 
     assert (node and node[0]) == expected
+
+
+def test_a_held_volume_is_one_line_of_the_status(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
+    """It is a problem, and why nothing is judged."""
+    ledger.beat("another-pod")
+    seen = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look()
+    problem = problems_of(seen)["volume"]
+    assert problem is not None
+    shown = status(notice=decide_wait(seen.state).message, problems=(Problem(*problem, NOW.wall),))
+
+    lines = [line for line in status_lines(shown) if "pod another-pod holds the volume" in line]
+    assert len(lines) == 1
+    assert page(shown).count("pod another-pod holds the volume") == 1

@@ -46,7 +46,7 @@ from monitor.model import (
     Run,
     VolumeReading,
 )
-from monitor.texts import chain_name
+from monitor.texts import chain_name, held_text
 
 STRAY_RECREATION_SECONDS = 600.0
 RETRIES = 2
@@ -72,7 +72,7 @@ def run_is_not_this_pods(state: WaitState) -> Decision | None:
     if state.workload is None:
         return _quiet("what this pod runs is not known yet")
     if state.held_by is not None:
-        return _quiet(f"pod {state.held_by} holds the volume")
+        return _quiet(held_text(state.held_by))
     if state.last is not None and state.last.is_of(state.workload) and not _awaits_start(state, state.last):
         return None
     recent = state.seconds_since_stray_recreation

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from monitor.errors import Cause
 from monitor.model import NodeAnswering, NodeDown, NodeProcess, NodeReading
 from monitor.observe.wait import Seen
+from monitor.texts import held_text
 
 _PULL_FAILURES = frozenset(
     {
@@ -33,9 +34,7 @@ def problems_of(seen: Seen) -> Mapping[str, tuple[Cause, str] | None]:
     error = seen.platform_error
     found = {
         "platform": (error.cause, str(error)) if error else None,
-        "volume": (Cause.VOLUME_HELD, f"pod {state.held_by} holds the volume, so this one judges nothing")
-        if state.held_by
-        else None,
+        "volume": (Cause.VOLUME_HELD, held_text(state.held_by)) if state.held_by else None,
     }
     node = _of_node(process) if isinstance(state.node, NodeDown) else None
     return found | {"node": node} if node is not None or _node_works(state.node, process) else found
