@@ -241,11 +241,36 @@ def wrong_object(shipped: Shipped) -> Iterator[str]:
         yield "prometheus-rule.yaml has other rules"
 
 
+def matcher_parts(matcher: str) -> tuple[str, str, str]:
+    """Return the label, the operator and the value of an Alertmanager matcher."""
+    found = re.fullmatch(r'(\w+)(=~|=)"(.+)"', matcher)
+    assert found, matcher
+    label, operator, value = found.groups()
+    return label, operator, value
+
+
+def inhibited(shipped: Shipped, source: Mapping[str, str], target: Mapping[str, str]) -> bool:
+    """Return whether the shipped configuration mutes an alert while another one of the same tester fires."""
+
+    def matches(labels: Mapping[str, str], matcher: str) -> bool:
+        label, operator, value = matcher_parts(matcher)
+        pattern = value if operator == "=~" else re.escape(value)
+        return re.fullmatch(pattern, labels.get(label, "")) is not None
+
+    return any(
+        all(matches(source, matcher) for matcher in each["source_matchers"])
+        and all(matches(target, matcher) for matcher in each["target_matchers"])
+        for each in yaml.safe_load(shipped.alertmanager)["inhibit_rules"]
+    )
+
+
 def wrong_alertmanager(shipped: Shipped) -> Iterator[str]:
     """What inhibits, and is inhibited, is an alert."""
     for inhibition in yaml.safe_load(shipped.alertmanager)["inhibit_rules"]:
         for matcher in (*inhibition["source_matchers"], *inhibition["target_matchers"]):
-            operator, pattern = re.fullmatch(r'alertname(=~|=)"(.+)"', matcher).groups()  # type: ignore[union-attr]
+            label, operator, pattern = matcher_parts(matcher)
+            if label != "alertname":
+                continue
             beginning, _, endings = pattern.partition("(")
             names = (
                 [beginning + end for end in endings.rstrip(")").split("|")] if operator == "=~" else [pattern]

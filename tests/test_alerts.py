@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from shipped_alerts import ALERTS, CHECKS, EXPECTED, RUNBOOK_BASE, Shipped, problems
+from shipped_alerts import ALERTS, CHECKS, EXPECTED, RUNBOOK_BASE, Shipped, inhibited, problems
 
 SHIPPED = Shipped.load()
 
@@ -234,6 +234,26 @@ def test_what_is_wrong_is_found(broken: Callable[[Shipped], None], problem: str)
     broken(shipped)
 
     assert any(problem in check(shipped) for check in CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        pytest.param({"alertname": "BootstrapImageChecksFailing"}, True, id="lookups"),
+        *(
+            pytest.param({"alertname": "BootstrapMonitorErrors", "operation": each}, True, id=each)
+            for each in ("tick", "announce", "disk")
+        ),
+        *(
+            pytest.param({"alertname": "BootstrapMonitorErrors", "operation": each}, False, id=each)
+            for each in ("ledger", "metrics", "report")
+        ),
+        pytest.param({"alertname": "BootstrapFailed"}, False, id="a failed run"),
+    ],
+)
+def test_a_problem_mutes_only_the_errors_that_it_causes(target: dict[str, str], *, expected: bool) -> None:
+    """A ledger that was moved aside has lost the history, whatever else hinders the tester."""
+    assert inhibited(SHIPPED, {"alertname": "BootstrapProblem"}, target) is expected
 
 
 def _example(page: str, language: str) -> str:
