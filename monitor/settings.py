@@ -412,7 +412,7 @@ class HistorySettings(ShowSettings):
     """Print the runs that are compared as CSV, oldest first, as Apache Otava takes it."""
 
     export_file: Path | None = Field(default=None, alias="export")
-    """Write the ended runs to a new SQLite file (-: standard output)."""
+    """Write the ended runs to a SQLite file, which replaces an earlier export (-: standard output)."""
 
     import_file: Path | None = Field(default=None, alias="import")
     """Add the runs of such a file (-: standard input); runs in the ledger stay as they are."""

@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -143,20 +144,52 @@ def count_in(content: bytes) -> int:
         return len(found.runs(-1))
 
 
-@pytest.mark.parametrize("kind", ["a file", "a link to one"])
-def test_no_file_is_overwritten(filled: Path, tmp_path: Path, kind: str) -> None:
-    """It may be the only history that is left."""
+@pytest.mark.parametrize("kind", ["text", "a link to text", "a ledger", "another database", "nothing"])
+def test_only_an_export_is_replaced(filled: Path, tmp_path: Path, kind: str) -> None:
+    """A ledger has more than an export, and may be the one that a monitor writes to."""
     file = tmp_path / "history"
-    file.write_text("mine")
-    if kind == "a link to one":
-        file = tmp_path / "link"
-        file.symlink_to("history")
+    match kind:
+        case "a ledger":
+            with closing(open_ledger(tmp_path)) as ledger:
+                ledger.keep_reading("notice", {"message": ""}, NOW.wall)
+                file.write_bytes(ledger.copy().serialize())
+        case "another database":
+            with closing(sqlite3.connect(file)) as other:
+                other.execute("CREATE TABLE mine (name)")
+        case "nothing":
+            file.touch()
+        case _:
+            file.write_text("mine")
+    content = file.read_bytes()
+    given = tmp_path / "link" if kind == "a link to text" else file
+    if given is not file:
+        given.symlink_to("history")
 
     with pytest.raises(
-        ConfigurationError, match=rf"/{file.name} exists: give --export the name of a new file"
+        ConfigurationError, match=rf"/{given.name} exists and is not an export: give --export another name"
     ):
-        history(filled, f"--export={file}")
-    assert (tmp_path / "history").read_text() == "mine"
+        history(filled, f"--export={given}")
+    assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("kind", ["a file", "a link to one"])
+def test_an_earlier_export_is_replaced(filled: Path, tmp_path: Path, kind: str) -> None:
+    """A job may export to one name each night. Links and permissions stay, and whoever reads the old file reads on."""
+    folder, new = tmp_path / "exports", tmp_path / "new"
+    folder.mkdir()
+    new.mkdir()
+    file, link = folder / "history", tmp_path / "link"
+    open_ledger(new).close()
+    assert history(new, f"--export={file}") == 0
+    file.chmod(0o640)
+    link.symlink_to(file)
+    with file.open("rb") as reader:
+        assert history(filled, f"--export={link if kind == 'a link to one' else file}") == 0
+        old = reader.read()
+
+    assert (count_in(old), count_in(file.read_bytes())) == (0, 4)
+    assert (link.is_symlink(), file.stat().st_mode & 0o777) == (True, 0o640)
+    assert list(folder.iterdir()) == [file]
 
 
 def test_a_link_to_nothing_yet_makes_its_target(filled: Path, tmp_path: Path) -> None:
@@ -186,12 +219,15 @@ def test_what_cannot_be_written_to_stays_what_it_is(filled: Path, tmp_path: Path
         assert path.is_socket()
 
 
-def test_a_file_that_cannot_be_written_to_its_end_is_removed(
-    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("before", ["no file", "an earlier export"])
+def test_a_file_that_cannot_be_written_to_its_end_is_as_it_was(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
     """Also where that shows at the very end."""
     file = tmp_path / "out" / "history"
     file.parent.mkdir()
+    if before == "an earlier export":
+        assert history(filled, f"--export={file}") == 0
 
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -199,7 +235,8 @@ def test_a_file_that_cannot_be_written_to_its_end_is_removed(
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(MonitorError, match=r"/out/history cannot be written \(No space left on device\)"):
         history(filled, f"--export={file}")
-    assert list(file.parent.iterdir()) == []
+    left = {path.name: count_in(path.read_bytes()) for path in file.parent.iterdir()}
+    assert left == ({"history": 4} if before == "an earlier export" else {})
 
 
 class Terminal(io.TextIOWrapper):
@@ -307,8 +344,8 @@ def test_one_thing_at_a_time(filled: Path, flags: list[str], error: str) -> None
             ["--export=/none/here"],
             "/none/here cannot be written (No such file or directory): give --export another file",
         ),
-        (["--export=."], ". exists: give --export the name of a new file"),
-        (["--export=/"], "/ exists: give --export the name of a new file"),
+        (["--export=."], ". exists and is not an export: give --export another name"),
+        (["--export=/"], "/ exists and is not an export: give --export another name"),
     ],
     ids=["no file", "an empty one", "no folder", "this folder", "the root"],
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import secrets
+import shutil
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,7 +15,7 @@ from typing import TextIO
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.foreign_text import printable
 from monitor.ledger import Ledger, open_ledger
-from monitor.ledger.archive import exported, imported, read
+from monitor.ledger.archive import exported, imported, is_export, read
 from monitor.model import DataState, SyncMode
 from monitor.regression import Success, comparable
 from monitor.streams import write_bytes
@@ -35,35 +37,50 @@ def write_csv(ledger: Ledger, file: TextIO) -> None:
 
 
 def export_history(ledger: Ledger, path: Path) -> int:
-    """Write the history to a new file, to a pipe or to standard output; return the number of runs.
+    """Write the history to a file, to a pipe or to standard output; return the number of runs.
+
+    An earlier export is replaced in one step.
 
     Raises:
-        ConfigurationError: the file exists, or standard output is a terminal.
+        ConfigurationError: the path is a folder or a file that is not an export, or standard output is a terminal.
         MonitorError: it cannot be written.
     """
     if path == _STANDARD and sys.stdout.isatty():
         raise ConfigurationError(
             "--export=- writes a SQLite file, not text: redirect standard output to a file"
         )
-    if path.is_file() or path.is_dir():
-        raise ConfigurationError(f"{path} exists: give --export the name of a new file")
     content, runs = exported(ledger)
     if path == _STANDARD:
         write_bytes(content)
         return runs
     try:
-        with path.open("wb") as file:
-            file.write(content)
-            file.flush()
-            if path.is_file():  # a pipe has nothing to sync
-                os.fsync(file.fileno())
+        if path.is_dir() or (path.is_file() and not is_export(path.read_bytes())):
+            raise ConfigurationError(f"{path} exists and is not an export: give --export another name")
+        if path.exists() and not path.is_file():  # a pipe or a device
+            path.write_bytes(content)
+        else:
+            _replace(Path(os.path.realpath(path)), content)
     except OSError as error:
-        if path.is_file():
-            path.resolve().unlink()
         raise MonitorError(
             f"{path} cannot be written ({error.strerror}): give --export another file"
         ) from error
     return runs
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file beside the target and rename it, so that a reader finds the old or the new content."""
+    beside = path.with_name(f".bootstrap-monitor-{secrets.token_hex(8)}")
+    try:
+        with beside.open("xb") as file:
+            if path.exists():
+                shutil.copymode(path, beside)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def import_history(data_dir: Path, path: Path) -> tuple[int, int]:

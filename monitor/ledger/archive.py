@@ -27,9 +27,8 @@ _KEEP_ENDED_RUNS = """
 DELETE FROM runs WHERE started_at IS NULL OR outcome IS NULL;
 DELETE FROM counts WHERE run NOT IN (SELECT number FROM runs);
 DELETE FROM evidence WHERE run NOT IN (SELECT number FROM runs);
-DELETE FROM readings; DELETE FROM requests; DELETE FROM attempts; DELETE FROM interventions; DELETE FROM holder;
-VACUUM;
 """
+_NOT_EXPORTED = ("readings", "requests", "attempts", "interventions", "holder")
 _NUMBER_COLUMNS = {"runs": "number", "counts": "run", "evidence": "run"}
 _MAX_RUN_NUMBER = 2**62
 _SAME_START_SECONDS = 0.001  # the details file, from which a run may have been recovered, has microseconds
@@ -42,7 +41,8 @@ def exported(ledger: Ledger) -> tuple[bytes, int]:
         MonitorError: the history has a run that could not be imported.
     """
     with closing(ledger.copy()) as copy:
-        copy.executescript(_KEEP_ENDED_RUNS)
+        deletions = "".join(f"DELETE FROM {table};" for table in _NOT_EXPORTED)  # noqa: S608 - literals only
+        copy.executescript(f"{_KEEP_ENDED_RUNS}{deletions} VACUUM;")
         try:
             runs = _checked_runs(Ledger(copy, Path("ledger")))
         except MonitorError as error:
@@ -69,6 +69,19 @@ def read(content: bytes, where: str) -> Ledger:
             f"{where} cannot be imported ({error}): give --import a file that history --export wrote"
         ) from error
     return history
+
+
+def is_export(content: bytes) -> bool:
+    """Return whether a file's content is one that `exported` made, and not a ledger that a monitor keeps."""
+    try:
+        history = read(content, "the file")
+    except ConfigurationError:
+        return False
+    with closing(history):
+        ended = all(run.outcome is not None for run in history.runs(-1))
+        with history.transaction() as tables:
+            queries = (f"SELECT 1 FROM {table}" for table in _NOT_EXPORTED)  # noqa: S608 - literals only
+            return ended and not any(tables.execute(query).fetchone() for query in queries)
 
 
 def imported(ledger: Ledger, history: Ledger, data: DataState) -> tuple[int, int]:
