@@ -400,16 +400,36 @@ class TestRerunAsksTheRegistry:
         )
         assert [each.path for each in api.requests] == ["/api/v1/namespaces/ns/pods/tester-0"]
 
-    def test_without_the_api_server_it_is_not_known(
+    def test_a_pod_that_may_not_be_read_is_an_error_of_its_own(
         self, registry: FakeRegistry, api: FakeApiServer, tmp_path: Path
     ) -> None:
+        """Time does not mend it."""
         api.denied["get", "pods"] = "no"
         error, code = self.refused(tmp_path, image_of(registry, OLD))
 
-        assert error.startswith(
-            f"no run was requested: whether the registry has {image_of(registry, OLD)} is unknown (not permitted to get"
-        )
-        assert (code, registry.asked) == (1, [])
+        assert error.startswith("not permitted to get")
+        assert error.endswith("; no run was requested")
+        assert (code, registry.asked) == (2, [])
+
+    @pytest.mark.parametrize("flag", ["--registry-config", "--registry-ca"])
+    def test_a_file_that_cannot_be_used_is_an_error_of_its_own(
+        self, registry: FakeRegistry, api: FakeApiServer, tmp_path: Path, flag: str
+    ) -> None:
+        api.pods["tester-0"]["spec"]["containers"][0]["args"].append(f"{flag}={tmp_path / 'missing'}")
+        error, code = self.refused(tmp_path, image_of(registry, OLD))
+
+        assert str(tmp_path / "missing") in error
+        assert "unknown" not in error
+        assert "try again later" not in error
+        assert (code, registry.asked) == (2, [])
+
+    def test_where_pods_look_for_builds_no_registry_is_asked(
+        self, registry: FakeRegistry, api: FakeApiServer, tmp_path: Path
+    ) -> None:
+        api.pods["tester-0"]["spec"]["containers"][0]["args"].append("--image-source=pod")
+
+        assert rerun(tmp_path, image_of(registry, OLD), unchecked=False) == 0
+        assert registry.asked == []
 
     def test_the_build_that_ran_last_is_not_asked_about(self, registry: FakeRegistry, tmp_path: Path) -> None:
         assert rerun(tmp_path, unchecked=False) == 0
