@@ -156,8 +156,8 @@ def outcome_text(run: Run) -> str:
 
 
 def active_seconds(run: Run) -> float:
-    """How long it took, to the end or so far."""
-    return run.bookkeeping.active_seconds if run.duration_seconds is None else run.duration_seconds
+    """Return how long a run took or has taken so far; time healthy before the workload was replaced is left out."""
+    return run.bookkeeping.bootstrap_seconds if run.duration_seconds is None else run.duration_seconds
 
 
 def measure_text(measure: Measure, value: float) -> str:

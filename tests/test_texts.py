@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from builders import build
+from builders import build, full_status, run
+from prometheus_client import CollectorRegistry, generate_latest
 
-from monitor.model import Versions
+from monitor.activity import Activity
+from monitor.durations import duration_text
+from monitor.lines import status_lines
+from monitor.metrics import StatusCollector
+from monitor.model import Bookkeeping, Versions
 from monitor.texts import build_text, in_order, version_text
+from monitor.web.chart import chart_of
+from monitor.web.tiles import tiles_of
 
 
 @pytest.mark.parametrize(
@@ -33,3 +40,22 @@ def test_a_build_of_unknown_version_is_named_by_its_digest() -> None:
 
 def test_chains_are_in_one_order() -> None:
     assert in_order({"A1", "C", "z", "X", "P"}) == ["P", "X", "C", "A1", "z"]
+
+
+def test_an_open_run_takes_the_same_in_each_output() -> None:
+    """Its pod was replaced while the node was healthy, and the node is not healthy yet in the new one."""
+    books = Bookkeeping(active_seconds=5000.0, replaced_healthy_seconds=600.0)
+    shown = full_status(run=run(number=6, bookkeeping=books))
+    registry = CollectorRegistry()
+    registry.register(StatusCollector(lambda: shown, Activity()))
+    taken = duration_text(4400.0)
+
+    samples = [
+        line for line in generate_latest(registry).decode().splitlines() if "run_active_seconds{" in line
+    ]
+    assert [line.rpartition(" ")[2] for line in samples] == ["4400.0"]
+    assert tiles_of(shown)[0].value == taken
+    assert f"active    {taken} · node restarts 0" in list(status_lines(shown))
+    drawn = chart_of(shown)
+    assert drawn is not None
+    assert [mark.title for mark in drawn.marks if f", {taken}, " in mark.title]

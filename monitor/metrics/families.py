@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from monitor.metrics import samples as of
 from monitor.regression import Measure
+from monitor.texts import active_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_run_active_seconds",
-        "How long the node's process has run in the open run, in seconds.",
-        of.open_run(lambda run: run.bookkeeping.active_seconds),
+        "How long the node's process of the open run has bootstrapped, in seconds, until the node is healthy.",
+        of.open_run(active_seconds),
     ),
     Family(
         "bootstrap_monitor_run_last_progress_timestamp_seconds",

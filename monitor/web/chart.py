@@ -13,7 +13,7 @@ from monitor.baseline import Limit
 from monitor.durations import duration_text
 from monitor.model import Run
 from monitor.regression import Measure
-from monitor.texts import build_text, outcome_text, version_text
+from monitor.texts import active_seconds, build_text, outcome_text, version_text
 from monitor.view import RESULTS_SHOWN, Status
 
 _TOP, _BOTTOM = 10.0, 200.0
@@ -106,9 +106,8 @@ def _shown(status: Status) -> Sequence[Run]:
 
 def _seconds(run: Run) -> float | None:
     """Return how long a run took, until it failed or so far; `None` if that is unknown."""
-    if run.duration_seconds is not None:
-        return run.duration_seconds
-    return run.bookkeeping.active_seconds or None
+    seconds = active_seconds(run)
+    return None if run.duration_seconds is None and not seconds else seconds
 
 
 def _title(run: Run) -> str:
