@@ -95,15 +95,16 @@ def measures(sync_mode: SyncMode) -> Sequence[Measure]:
 def comparable(success: Success) -> bool:
     """Whether its numbers speak of the build alone."""
     run = success.run
-    if run.outcome is not Outcome.SUCCEEDED or left_out(run):
-        return False
-    if run.duration_seconds is None or run.wall_seconds is None:
-        return False
-    return not success.state_synced_again
+    return run.outcome is Outcome.SUCCEEDED and not left_out(
+        run, state_synced_again=success.state_synced_again
+    )
 
 
-def left_out(run: Run) -> str:
-    """Return why a success, or an open run once it succeeds, is compared with no other; empty where it is."""
+def left_out(run: Run, *, state_synced_again: bool = False) -> str:
+    """Return why a success, or an open run once it succeeds, is compared with no other; empty where it is.
+
+    `state_synced_again` is that of `Success`: ledgers of older monitors have it in the counts alone.
+    """
     if run.outcome not in {None, Outcome.SUCCEEDED}:
         return ""
     duration_seconds, wall_seconds = run.duration_seconds, run.wall_seconds
@@ -117,7 +118,9 @@ def left_out(run: Run) -> str:
         f"another build ran on its data: {other}": bool(other),
         "the node's arguments changed while it was open": run.settings_changed,
         "the ledger was lost while it was open": run.recovered,
-        "a restart of the node began its state sync anew": run.bookkeeping.state_sync_restarted,
+        "a restart of the node began its state sync anew": state_synced_again
+        or run.bookkeeping.state_sync_restarted,
+        "its duration is unknown": run.outcome is not None and None in {duration_seconds, wall_seconds},
         f"it was active for less than {LEAST_ACTIVE_RATIO:.0%} of its wall time": not active,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")

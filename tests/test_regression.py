@@ -17,6 +17,7 @@ from monitor.regression import (
     comparable,
     compare_link,
     is_late,
+    left_out,
     measures,
     regressions,
     usual_duration_seconds,
@@ -64,7 +65,11 @@ def successes(*durations: float) -> Sequence[Success]:
 def test_a_run_is_compared_where_its_numbers_speak_of_the_build(
     changes: dict[str, Any], counted: dict[str, Any], *, expected: bool
 ) -> None:
-    assert comparable(replace(success(1, HOUR, **changes), **counted)) is expected
+    found = replace(success(1, HOUR, **changes), **counted)
+    reason = left_out(found.run, state_synced_again=found.state_synced_again)
+
+    assert comparable(found) is expected
+    assert (reason == "") is (expected or found.run.outcome is not Outcome.SUCCEEDED)
 
 
 @pytest.mark.parametrize(

@@ -149,8 +149,8 @@ class Turns:
         if run.outcome is not Outcome.SUCCEEDED:
             return f"{run.reason or run.outcome}: {run.message}"
         success = next(each for each in self._ledger.all_successes() if each.run.number == run.number)
-        again = "a restart of the node began its state sync anew" if success.state_synced_again else ""
-        return self._otherness(run) or left_out(run) or again or "it was before the baseline that was marked"
+        reason = left_out(run, state_synced_again=success.state_synced_again)
+        return self._otherness(run) or reason or "it was before the baseline that was marked"
 
     def _otherness(self, run: Run) -> str:
         return otherness(run, self._plan.configuration, self._plan.testbed)
