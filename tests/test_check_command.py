@@ -510,7 +510,7 @@ def test_what_keeps_it_from_working_fails_and_hides_nothing(
             lambda tester: tester.registry.manifests.clear(),
             "registry",
             "{repository}:latest is not there: check name and tag; until it can be read, pods look for new builds "
-            "every 5 min",
+            "every 5 min while no run is open",
             id="a registry that cannot be read",
         ),
         pytest.param(

@@ -335,9 +335,9 @@ class TestAutoWithoutItsRegistry:
                 looker.later(60.0)
 
         assert caplog.messages == [
-            "registry: it is away; until it can be read, pods look for new builds",
+            "registry: it is away; until it can be read, pods look for new builds while no run is open",
             "registry: works again after 23m",
-            "registry: it is away again; until it can be read, pods look for new builds",
+            "registry: it is away again; until it can be read, pods look for new builds while no run is open",
         ]
 
     def test_each_reason_is_said_once(self, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,10 +11,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from monitor.activity import Activity
 from monitor.durations import duration_text
+from monitor.errors import Cause
 from monitor.lines import status_lines
 from monitor.metrics import StatusCollector
 from monitor.model import Bookkeeping, Versions
-from monitor.texts import build_text, in_order, version_text
+from monitor.texts import ACTIONS, build_text, in_order, version_text
 from monitor.web.chart import chart_of
 from monitor.web.tiles import tiles_of
 
@@ -59,3 +61,9 @@ def test_an_open_run_takes_the_same_in_each_output() -> None:
     drawn = chart_of(shown)
     assert drawn is not None
     assert [mark.title for mark in drawn.marks if f", {taken}, " in mark.title]
+
+
+@pytest.mark.parametrize("cause", [Cause.CONTAINER_NOT_STARTED, Cause.NODE_CRASHING, Cause.OTHER], ids=str)
+def test_what_to_do_is_true_for_a_tester_without_kubernetes(cause: Cause) -> None:
+    """`local` has these problems as well, and no pod."""
+    assert "kubectl" not in re.sub(r"In Kubernetes, [^.]*\.", "", ACTIONS[cause])

@@ -35,7 +35,9 @@ def registry_finding(image: str, source: str, answer: str | MonitorError) -> Fin
         return good(REGISTRY, f"{image} is {answer}")
     if isinstance(answer, ConfigurationError) or source == "registry":
         return bad(REGISTRY, answer)
-    return doubtful(REGISTRY, f"{answer}; until it can be read, pods look for new builds every 5 min")
+    return doubtful(
+        REGISTRY, f"{answer}; until it can be read, pods look for new builds every 5 min while no run is open"
+    )
 
 
 def node_finding(reading: NodeReading, url: str, expected: NodeConfiguration | None) -> Finding:

@@ -143,7 +143,7 @@ class Discovery:
             self._pace.failed(error.after_seconds if isinstance(error, RegistryError) else None)
             if self._pods is None:
                 raise
-            message = f"{error}; until it can be read, pods look for new builds"
+            message = f"{error}; until it can be read, pods look for new builds while no run is open"
             self._activity.problems.report(REGISTRY, error.cause, message)
             return None
         self._activity.problems.clear(REGISTRY)
