@@ -229,9 +229,10 @@ ALLOWED = {
         "aside.write_text(text)": "made before any node runs",
     },
     "commands/history_files.py": {
-        "path.write_text(content, encoding='utf-8')": PERSON,
-        "aside.open('x', encoding='utf-8')": OWN,
-        "path.open(encoding='utf-8')": PERSON,
+        "path.read_bytes()": PERSON,
+        "path.write_bytes(content)": PERSON,
+        "write_bytes(content)": "to standard output",
+        "beside.open('xb')": OWN,
     },
     "commands/signals.py": {"Path(os.devnull).open('wb')": KERNEL},
     "folder_walk.py": {

@@ -85,7 +85,7 @@ def test_every_step_is_met(crossings: list[str], step: str, side: str) -> None:
     assert any(each.startswith(step.format(side)) for each in crossings), "\n".join(crossings)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_kill_at_any_crossing_leaves_one_start_one_result_and_the_data(
     crossings: list[str], tmp_path: Path
 ) -> None:
@@ -94,7 +94,7 @@ def test_a_kill_at_any_crossing_leaves_one_start_one_result_and_the_data(
     assert killed >= len(crossings) - UNMET
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_kill_around_a_pod_that_tells_of_new_builds_leaves_the_same(tmp_path: Path) -> None:
     """Those up to the second build: later there are more or fewer, as quick as the machine is."""
     found = undisturbed(tmp_path / "undisturbed", "pod")
