@@ -97,6 +97,14 @@ def chat_of(page: Path) -> JsonObject:
     return chat
 
 
+# Debian's Alertmanager reads its templates below /usr/share, though it was unpacked somewhere else.
+_WITH_TEMPLATES = (
+    *("unshare", "--user", "--map-root-user", "--mount", "sh", "-c"),
+    'mount -t overlay -o "lowerdir=$1:/usr/share" none /usr/share && shift && exec "$@"',
+    "sh",
+)
+
+
 @dataclass(frozen=True)
 class Alertmanager:
     """A server that runs."""
@@ -116,6 +124,8 @@ def alertmanager(program: Path, folder: Path, address: str, configured: JsonObje
     file = folder / "alertmanager.yml"
     file.write_text(json.dumps(configured))  # JSON is YAML
     command: list[str | Path] = [
+        *_WITH_TEMPLATES,
+        program.parents[1] / "share",
         program,
         f"--config.file={file}",
         f"--storage.path={folder / 'data'}",
