@@ -52,8 +52,8 @@ LAST_GOOD, FIRST_BAD, STALLED = 8, 9, 13
 OPEN: Mapping[str, float | str] = {
     "bootstrap_seconds": 1200,
     "blocks": 100_000,
-    "time_scale": 60,
-    "sample_blocks": 500,
+    "time_scale": 600,
+    "sample_blocks": 40,
 }
 # The tester executes all blocks, so it never syncs a state.
 NEVER_SYNCED = "bootstrap_monitor_run_state_sync_leaves"
