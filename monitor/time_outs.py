@@ -45,22 +45,23 @@ class Signs:
 def counted(books: Bookkeeping, now_wall: float, interval_seconds: float, signs: Signs) -> Bookkeeping:
     """The books after one more tick; `interval_seconds` is what it adds to observed time."""
     books = _with_progress(books, now_wall, interval_seconds, signs)
-    if signs.started is not None:
-        seconds = 0.0 if signs.started else books.not_started_seconds + interval_seconds
-        books = replace(books, not_started_seconds=seconds)
-    if signs.unhealthy is not None:
-        seconds = books.unhealthy_seconds + interval_seconds if signs.unhealthy else 0.0
-        books = replace(books, unhealthy_seconds=seconds)
-    if signs.starved is not None:
-        seconds = books.starved_seconds + interval_seconds if signs.starved else 0.0
-        books = replace(books, starved_seconds=seconds)
-    if signs.low_disk is False:
-        return replace(books, low_disk_seconds=0.0, low_disk_at=None)
-    if signs.low_disk:
-        since = now_wall if books.low_disk_at is None else books.low_disk_at
-        seconds = books.low_disk_seconds + interval_seconds
-        books = replace(books, low_disk_seconds=seconds, low_disk_at=since)
-    return books
+
+    def clock(seconds: float, *, runs: bool | None) -> float:
+        if runs is None:
+            return seconds
+        return seconds + interval_seconds if runs else 0.0
+
+    low_disk_at = now_wall if signs.low_disk and books.low_disk_at is None else books.low_disk_at
+    return replace(
+        books,
+        not_started_seconds=clock(
+            books.not_started_seconds, runs=None if signs.started is None else not signs.started
+        ),
+        unhealthy_seconds=clock(books.unhealthy_seconds, runs=signs.unhealthy),
+        starved_seconds=clock(books.starved_seconds, runs=signs.starved),
+        low_disk_seconds=clock(books.low_disk_seconds, runs=signs.low_disk),
+        low_disk_at=None if signs.low_disk is False else low_disk_at,
+    )
 
 
 def _with_progress(books: Bookkeeping, now_wall: float, interval_seconds: float, signs: Signs) -> Bookkeeping:

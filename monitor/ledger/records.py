@@ -21,7 +21,17 @@ from monitor.decide.vocabulary import (
 )
 from monitor.json_text import json_text
 from monitor.ledger import rows
-from monitor.model import AttemptCause, Build, Counts, Instant, Outcome, RequestKind, Run, Workload
+from monitor.model import (
+    AttemptCause,
+    Build,
+    Counts,
+    Instant,
+    JsonObject,
+    Outcome,
+    RequestKind,
+    Run,
+    Workload,
+)
 from monitor.observed_time import opened
 from monitor.readings import ANNOUNCEMENTS, announcements_reading, read_announcements
 
@@ -54,12 +64,14 @@ def write(connection: sqlite3.Connection, record: Record, now: Instant, testbed:
                 (record.kind, record.uid, record.image, now.wall),
             )
         case IssueToken():
-            connection.execute(
-                "INSERT OR REPLACE INTO readings VALUES ('adopt_token', ?, ?)",
-                (json_text({"token": record.token}), now.wall),
-            )
+            keep_reading(connection, "adopt_token", {"token": record.token}, now.wall)
         case _:
             assert_never(record)
+
+
+def keep_reading(connection: sqlite3.Connection, name: str, value: JsonObject, read_at: float) -> None:
+    """Write a reading, in place of the one with that name."""
+    connection.execute("INSERT OR REPLACE INTO readings VALUES (?, ?, ?)", (name, json_text(value), read_at))
 
 
 def take(connection: sqlite3.Connection, uid: str) -> None:
@@ -104,14 +116,8 @@ def _due(connection: sqlite3.Connection) -> tuple[DueAnnouncement, ...]:
 
 
 def _write_due(connection: sqlite3.Connection, due: Sequence[DueAnnouncement]) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO readings VALUES (?, ?, ?)",
-        (
-            ANNOUNCEMENTS,
-            json_text(announcements_reading(due)),
-            max((each.made_at for each in due), default=0.0),
-        ),
-    )
+    newest_at = max((each.made_at for each in due), default=0.0)
+    keep_reading(connection, ANNOUNCEMENTS, announcements_reading(due), newest_at)
 
 
 def insert_run(connection: sqlite3.Connection, run: Run, clearing_at: float | None) -> None:

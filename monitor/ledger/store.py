@@ -12,7 +12,6 @@ from typing import TypeVar
 from monitor.decide.announcements import Announcement, DueAnnouncement
 from monitor.decide.vocabulary import Intervention, Record
 from monitor.errors import Cause, TemporaryError
-from monitor.json_text import json_text
 from monitor.ledger import records, rows
 from monitor.ledger.details import FILE_NAME, write_details
 from monitor.ledger.reserve import NO_SPACE, give_up_part, keep_reserve
@@ -59,10 +58,6 @@ _BUILDS = (
     "SELECT id, image, digests, versions FROM attempts",
 )
 _COMPARED = " AND network = ? AND sync_mode = ? AND testbed = ? AND number >= ? ORDER BY number DESC LIMIT ?"
-_KEEP_READING = """
-INSERT INTO readings VALUES (?, ?, ?)
-ON CONFLICT (name) DO UPDATE SET value = excluded.value, read_at = excluded.read_at
-"""
 _NUMBERS = range(-(2**63), 2**63)  # of SQLite
 _ALL_RUNS = -(2**62)  # runs that were imported before those that were there are numbered downwards
 
@@ -290,7 +285,7 @@ class Ledger:
     def keep_reading(self, name: str, value: JsonObject, now_wall: float) -> None:
         """Keep what was read, apart from any decision."""
         with self.transaction() as connection:
-            connection.execute(_KEEP_READING, (name, json_text(value), now_wall))
+            records.keep_reading(connection, name, value, now_wall)
 
     def counts(self, run: Run) -> Counts:
         """The run's counters so far."""
@@ -341,7 +336,7 @@ class Ledger:
     ) -> None:
         with self.transaction() as connection:
             for name, value in readings.items():
-                connection.execute(_KEEP_READING, (name, json_text(value), now.wall))
+                records.keep_reading(connection, name, value, now.wall)
             if books is not None:
                 records.write_books(connection, books, counts)
             for each in decided:

@@ -135,12 +135,13 @@ class WaitObserver:
         last, watched = self._ledger.last(), None
         counts: Counts = {}
         space = self._space()
+        volume = self._current_volume(space)
         interval_seconds = observed_interval_seconds(self._previous, now, self._policy.tick_seconds)
         self._previous = now
         log = self._logs.read(_chains(reading, last)) if last and last.open else NodeLog()
         if last and last.open and held_by is None and (workload is None or last.is_of(workload)):
             last, known = self._known(last)
-            free_ratio = space[1] / space[0] if space and space[0] else None
+            free_ratio = volume.available_ratio if volume and space else None
             floor_ratio = self._policy.disk_floor_ratio
             sight = Sight(
                 now,
@@ -159,7 +160,7 @@ class WaitObserver:
             watched = last
         elif last and last.open and held_by is None and workload is not None:
             watched = with_other_build(last, workload, reading)
-        state = self._state(now, workload, held_by, last, reading, log, self._current_volume(space))
+        state = self._state(now, workload, held_by, last, reading, log, volume)
         return Seen(state, watched, counts, health, self._workload.error)
 
     def _state(
