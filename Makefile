@@ -32,7 +32,7 @@ lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 unit: $(VENV)/test ## the tests that need neither network nor root; the rules by every branch
 	$(VENV)/bin/pytest -q --no-header --cov=monitor.decide --cov-branch --cov-fail-under=100 --cov-report= \
 	  tests/test_decide_init.py tests/test_decide_wait.py tests/test_decide_verdicts.py tests/test_announcements.py
-	$(VENV)/bin/pytest -q --ignore=tests/bootstraps --ignore=tests/browser --ignore=tests/chart --ignore=tests/crashes --ignore=tests/faults --ignore=tests/servers --ignore=tests/e2e $(ARGS)
+	$(VENV)/bin/pytest -q --numprocesses=auto --dist=worksteal --ignore=tests/bootstraps --ignore=tests/browser --ignore=tests/chart --ignore=tests/crashes --ignore=tests/faults --ignore=tests/servers --ignore=tests/e2e $(ARGS)
 
 crash: $(VENV)/test ## kill -9 at every step of init and wait-for-completion
 	$(VENV)/bin/pytest -q tests/crashes $(ARGS)
@@ -53,7 +53,7 @@ browser: $(VENV)/test ## the status page in a real Chromium: barriers, requests,
 	$(VENV)/bin/pytest -q tests/browser $(ARGS)
 
 cluster: $(VENV)/test ## end to end: a real AvalancheGo on a real Kubernetes (root on Debian, or kind)
-	$(VENV)/bin/pytest -q tests/e2e $(ARGS)
+	$(VENV)/bin/pytest -q --numprocesses=auto --dist=loadgroup tests/e2e $(ARGS)
 
 servers: $(VENV)/test ## rules and dashboards against a real Prometheus, old and new, and a real Alertmanager
 	$(VENV)/bin/pytest -q tests/servers $(ARGS)

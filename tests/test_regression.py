@@ -79,7 +79,7 @@ def test_a_run_is_compared_where_its_numbers_speak_of_the_build(
         (SyncMode.ONLY_P_CHAIN_FULL_SYNC, {*Measure}),
         (SyncMode.C_CHAIN_STATE_SYNC, {Measure.DURATION, Measure.DISK_USAGE}),
     ],
-    ids=str,
+    ids=lambda each: each if isinstance(each, str) else "",
 )
 def test_the_time_of_a_block_is_judged_where_blocks_are_executed(
     sync_mode: SyncMode, expected: set[Measure]

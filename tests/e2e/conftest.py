@@ -17,9 +17,17 @@ from testbed import manifests
 from testbed.bed import Bed, bed_of, kubernetes_versions, network, until
 
 SOURCE_NAMESPACE = "source"
+# The fixtures of a module whose tests share one deployment.
+SHARED = {"holder", "neighbours", "prepared", "tester"}
 Deploy = Callable[..., DeployedTester]
 # A namespace that is going may not be gone when the next case of a test starts.
 _numbers = itertools.count(1)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two clusters at once where each worker makes its own: these tests wait more than they work."""
+    options = config.getoption
+    return 1 if kubernetes_versions(options("kubeconfig"), options("registry")) == ("",) else 2
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -160,7 +168,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Pulls, clearings and bootstraps take their time; each wait has a deadline of its own.
 
     What fixtures build is not in it: a Kubernetes takes a quarter of an hour where nothing is cached.
+    Workers that run at once have a cluster each, so that tests of one deployment go to one worker, and first: they
+    take longest.
     """
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if _is_own(item):
             item.add_marker(pytest.mark.timeout(900, func_only=True))
+        if _shares(item):
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {_version(item)}"))
+    items.sort(key=lambda item: (_version(item), not _shares(item)))
+
+
+def _is_own(item: pytest.Item) -> bool:
+    return Path(__file__).parent in item.path.parents
+
+
+def _shares(item: pytest.Item) -> bool:
+    """Return whether a test shares its deployment with other tests."""
+    return _is_own(item) and isinstance(item, pytest.Function) and not SHARED.isdisjoint(item.fixturenames)
+
+
+def _version(item: pytest.Item) -> str:
+    """Return the Kubernetes version that a test runs on; empty where a cluster has its own."""
+    parameters: dict[str, str] = getattr(getattr(item, "callspec", None), "params", {})
+    return parameters.get("bed", "")
