@@ -19,6 +19,8 @@ from testbed.bed import Bed, bed_of, kubernetes_versions, network, until
 SOURCE_NAMESPACE = "source"
 # The fixtures of a module whose tests share one deployment.
 SHARED = {"holder", "neighbours", "prepared", "tester"}
+# Tests that need the machine, or take it.
+BUSY = {"test_slow_clients", "test_starved"}
 Deploy = Callable[..., DeployedTester]
 # A namespace that is going may not be gone when the next case of a test starts.
 _numbers = itertools.count(1)
@@ -164,28 +166,27 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
     return report
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin that reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Pulls, clearings and bootstraps take their time; each wait has a deadline of its own.
 
     What fixtures build is not in it: a Kubernetes takes a quarter of an hour where nothing is cached.
-    Workers that run at once have a cluster each, so that tests of one deployment go to one worker, and first: they
-    take longest.
+    Workers that run at once have a cluster each.  The tests of a group run in one worker, and before the others:
+    a group takes long.
     """
     for item in items:
-        if _is_own(item):
+        if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(900, func_only=True))
-        if _shares(item):
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {_version(item)}"))
-    items.sort(key=lambda item: (_version(item), not _shares(item)))
+            if group := _group(item):
+                item.add_marker(pytest.mark.xdist_group(f"{group} {_version(item)}"))
+    items.sort(key=lambda item: (_version(item), item.get_closest_marker("xdist_group") is None))
 
 
-def _is_own(item: pytest.Item) -> bool:
-    return Path(__file__).parent in item.path.parents
-
-
-def _shares(item: pytest.Item) -> bool:
-    """Return whether a test shares its deployment with other tests."""
-    return _is_own(item) and isinstance(item, pytest.Function) and not SHARED.isdisjoint(item.fixturenames)
+def _group(item: pytest.Item) -> str:
+    """Return the group of a test that shares its deployment with others, or keeps the machine busy; else nothing."""
+    if isinstance(item, pytest.Function) and not SHARED.isdisjoint(item.fixturenames):
+        return item.path.stem
+    return "busy" if item.path.stem in BUSY else ""
 
 
 def _version(item: pytest.Item) -> str:
