@@ -101,20 +101,16 @@ format: $(VENV)/test ## put the code into its form
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-# A pod needs no client that reads a kubeconfig, so the image has all but that.
-# Extras are kept: an older pip takes `coverage[toml]` for another requirement than a pinned `coverage`.
+# The image has no extra: in a pod there is no kubeconfig to read.
+# Extras of packages are kept: an older pip takes `coverage[toml]` for another requirement than a pinned `coverage`.
+COMPILE = $(VENV)/bin/uv pip compile --quiet --no-strip-extras --generate-hashes --no-header --python-version 3.11
 lock: $(VENV)/test ## pin the newest dependencies by their hashes
 	$(VENV)/bin/pip install --quiet uv
-	$(VENV)/bin/uv pip compile --quiet --upgrade --no-strip-extras --generate-hashes --no-header --python-version 3.11 \
-	  pyproject.toml -o requirements.txt
-	$(VENV)/bin/uv pip compile --quiet --upgrade --no-strip-extras --generate-hashes --no-header --python-version 3.11 \
-	  --group lint --group test pyproject.toml -o requirements-dev.txt
-	sed -n '/^dependencies/,/^]/s/^ *"\(.*\)",.*/\1/p' pyproject.toml | grep -v '^kubernetes' | \
-	  $(VENV)/bin/uv pip compile --quiet --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11 \
-	  --constraint requirements.txt --output-file requirements-image.txt -
+	$(COMPILE) --upgrade --extra kubeconfig pyproject.toml -o requirements.txt
+	$(COMPILE) --upgrade --extra kubeconfig --group lint --group test pyproject.toml -o requirements-dev.txt
+	$(COMPILE) --no-annotate --constraint requirements.txt pyproject.toml -o requirements-image.txt
 	sed -n '/^requires = /s/.*\["\(.*\)"\]/\1/p' pyproject.toml | \
-	  $(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --python-version 3.11 \
-	  --output-file requirements-build.txt -
+	  $(COMPILE) --upgrade --no-annotate -o requirements-build.txt -
 
 clean: ## remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage build dist *.egg-info

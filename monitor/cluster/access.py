@@ -118,7 +118,7 @@ def from_kubeconfig(paths: str) -> Access:
     """The access that the current context in one or more kubeconfig files gives.
 
     Raises:
-        ConfigurationError: there is none, it is malformed, or this is the image, which has no client for it.
+        ConfigurationError: there is none, it is malformed, or the extra `kubeconfig` is not installed, as in the image.
     """
     try:
         from kubernetes.client.configuration import Configuration  # noqa: PLC0415 (9 MiB)
@@ -126,8 +126,8 @@ def from_kubeconfig(paths: str) -> Access:
         from kubernetes.config import ConfigException, load_kube_config  # noqa: PLC0415
     except ImportError as error:
         raise ConfigurationError(
-            f"kubeconfig {paths!r} cannot be used: the image leaves out the package kubernetes, which reads it; "
-            "run in a pod with a ServiceAccount, or from a clone"
+            f"kubeconfig {paths!r} cannot be read without the package kubernetes, which the image leaves out: "
+            "run in a pod with a ServiceAccount, from a clone, or pip install '.[kubeconfig]'"
         ) from error
 
     configuration = Configuration()
