@@ -9,6 +9,7 @@ from monitor.chain_signals import (
     COUNTERS,
     GROWTH_BYTES,
     MESSAGES,
+    METRIC_PATTERNS,
     NEWER_PEER,
     QUEUED_BLOCKS,
     Counter,
@@ -65,8 +66,12 @@ def _rows(stage: ChainActivity | None) -> Iterator[_Row]:
 
 
 def _counter_row(stage: ChainActivity | None, counter: Counter) -> _Row:
-    found = _ALTERNATIVES.fullmatch(counter.pattern)
-    patterns = [found[1] + each + found[3] for each in found[2].split("|")] if found else [counter.pattern]
+    found = _ALTERNATIVES.fullmatch(METRIC_PATTERNS[counter.signal])
+    patterns = (
+        [found[1] + each + found[3] for each in found[2].split("|")]
+        if found
+        else [METRIC_PATTERNS[counter.signal]]
+    )
     metrics = _codes(_readable(each) for each in patterns)
     when = "while the page has it" if counter.visible_at_zero else "after the first one in the stage"
     proves = f"a rise is progress; no rise {when} is a stall"

@@ -46,13 +46,12 @@ class Merge(StrEnum):
 class Counter:
     """Metric families that rise while a chain works.
 
-    `pattern` is a regular expression of their whole names.  `stages` are those in which the chain moves it.
+    `stages` are those in which the chain moves it.
     `visible_at_zero`: its series exist from the beginning of the stage, so a zero is a measurement.
     `outlives_process`: a restarted node continues from the same value instead of 0.
     """
 
     signal: str
-    pattern: str
     stages: frozenset[ChainActivity]
     merge: Merge = Merge.HIGHEST
     visible_at_zero: bool = True
@@ -60,41 +59,51 @@ class Counter:
 
 
 COUNTERS = (
-    Counter("blocks_fetched", "avalanche_snowman_bs_fetched", frozenset({FETCHING})),
-    Counter("blocks_accepted", "avalanche_snowman_bs_accepted", frozenset({EXECUTING})),
-    Counter("vertices_fetched", "avalanche_avalanche_bs_fetched_vts", frozenset({FETCHING})),
-    Counter("vertices_accepted", "avalanche_avalanche_bs_accepted_vts", frozenset({EXECUTING})),
-    Counter("transactions_fetched", "avalanche_avalanche_bs_fetched_txs", frozenset({FETCHING})),
-    Counter("transactions_accepted", "avalanche_avalanche_bs_accepted_txs", frozenset({EXECUTING})),
+    Counter("blocks_fetched", frozenset({FETCHING})),
+    Counter("blocks_accepted", frozenset({EXECUTING})),
+    Counter("vertices_fetched", frozenset({FETCHING})),
+    Counter("vertices_accepted", frozenset({EXECUTING})),
+    Counter("transactions_fetched", frozenset({FETCHING})),
+    Counter("transactions_accepted", frozenset({EXECUTING})),
     Counter(
         "chain_time",
-        "avalanche_proposervm_last_accepted_timestamp",
         frozenset({EXECUTING}),
         visible_at_zero=False,
         outlives_process=True,
     ),
     Counter(
         "height_executed",
-        "avalanche_[a-z0-9_]{1,40}_last_executed_height",
         frozenset({EXECUTING}),
         visible_at_zero=False,
         outlives_process=True,
     ),
-    # Gone from the page once a chain has made its transition and the node was restarted.
     Counter(
         "leaves_synced",
-        "avalanche_[a-z0-9_]{1,40}(?:_state_sync_total_leafs|_sync_state_trie_leaves_received)",
         frozenset({SYNCING}),
         visible_at_zero=False,
     ),
     Counter(
         "sync_responses",
-        "avalanche_[a-z0-9_]{1,40}_sync_[a-z_]{1,40}_(?:received|succeeded)",
         frozenset({SYNCING}),
         Merge.SUM,
     ),
 )
 SIGNALS: Mapping[str, Counter] = {counter.signal: counter for counter in COUNTERS}
+METRIC_PATTERNS: Mapping[str, str] = {
+    "blocks_fetched": "avalanche_snowman_bs_fetched",
+    "blocks_accepted": "avalanche_snowman_bs_accepted",
+    "vertices_fetched": "avalanche_avalanche_bs_fetched_vts",
+    "vertices_accepted": "avalanche_avalanche_bs_accepted_vts",
+    "transactions_fetched": "avalanche_avalanche_bs_fetched_txs",
+    "transactions_accepted": "avalanche_avalanche_bs_accepted_txs",
+    "chain_time": "avalanche_proposervm_last_accepted_timestamp",
+    "height_executed": "avalanche_[a-z0-9_]{1,40}_last_executed_height",
+    # Gone from the page once a chain has made its transition and the node was restarted.
+    "leaves_synced": "avalanche_[a-z0-9_]{1,40}(?:_state_sync_total_leafs|_sync_state_trie_leaves_received)",
+    "sync_responses": "avalanche_[a-z0-9_]{1,40}_sync_[a-z_]{1,40}_(?:received|succeeded)",
+}
+"""The metrics of each counter by its signal: a regular expression of their whole names."""
+
 # SAE accepts a block before it executes it; this many wait.
 QUEUED_BLOCKS = "avalanche_[a-z0-9_]{1,40}_execution_queue_blocks"
 

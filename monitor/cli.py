@@ -38,37 +38,42 @@ _COMMANDS = {
     "init": _Command(
         "start or resume a test, before the node starts (init container)",
         "InitSettings",
-        "pod:run_init",
+        "commands.pod:run_init",
         logging.INFO,
     ),
     "wait-for-completion": _Command(
         "watch the node until it has bootstrapped, then look for a newer build (sidecar)",
         "WaitSettings",
-        "pod:run_wait",
+        "commands.pod:run_wait",
         logging.INFO,
     ),
-    "check": _Command("look whether a tester in a pod can work", "CheckSettings", "check:run_check"),
+    "check": _Command("look whether a tester in a pod can work", "CheckSettings", "commands.check:run_check"),
     "local": _Command(
         "bootstrap a build on this machine: local BUILD [flags] -- NODE-ARGUMENTS",
         "LocalSettings",
-        "local:run_local",
+        "commands.local:run_local",
         logging.INFO,
     ),
     "demo": _Command(
-        "watch the whole lifecycle on a simulated node", "DemoSettings", "demo:run_demo", logging.WARNING
+        "watch the whole lifecycle on a simulated node",
+        "DemoSettings",
+        "commands.demo:run_demo",
+        logging.WARNING,
     ),
-    "status": _Command("show what a tester is doing", "StatusSettings", "show:run_status"),
-    "history": _Command("show the runs of a tester", "HistorySettings", "show:run_history"),
+    "status": _Command("show what a tester is doing", "StatusSettings", "commands.show:run_status"),
+    "history": _Command("show the runs of a tester", "HistorySettings", "commands.show:run_history"),
     "rerun": _Command(
-        "bootstrap the last build once more, or the IMAGE given", "RerunSettings", "ask:run_rerun"
+        "bootstrap the last build once more, or the IMAGE given", "RerunSettings", "commands.ask:run_rerun"
     ),
     "mark-baseline": _Command(
         "compare with no run before a known shift: baselines begin with RUN, or with the next one",
         "MarkBaselineSettings",
-        "ask:run_mark_baseline",
+        "commands.ask:run_mark_baseline",
     ),
-    "pause": _Command("take no new builds; a run that is open goes on", "RequestSettings", "ask:run_pause"),
-    "resume": _Command("take new builds again", "RequestSettings", "ask:run_resume"),
+    "pause": _Command(
+        "take no new builds; a run that is open goes on", "RequestSettings", "commands.ask:run_pause"
+    ),
+    "resume": _Command("take new builds again", "RequestSettings", "commands.ask:run_resume"),
 }
 
 # What has no settings.
@@ -183,7 +188,7 @@ def _run_command(name: str, rest: list[str]) -> int:
 
         set_up_logs(settings.log_format, debug=settings.debug, level=command.log_level)
     module, _, function = command.runs.partition(":")
-    run: Callable[..., int] = getattr(import_module(f"monitor.commands.{module}"), function)
+    run: Callable[..., int] = getattr(import_module(f"monitor.{module}"), function)
     return run(settings, node_arguments) if name == "local" else run(settings)
 
 

@@ -18,7 +18,15 @@ from urllib.parse import urlsplit
 
 from monitor.bounded_http import Answer, BoundedConnection, Bounds
 from monitor.bounds import SUM_MOST, bounded
-from monitor.chain_signals import CHAIN_NAME, COUNTERS, QUEUED_BLOCKS, Counter, Merge, first_chains
+from monitor.chain_signals import (
+    CHAIN_NAME,
+    COUNTERS,
+    METRIC_PATTERNS,
+    QUEUED_BLOCKS,
+    Counter,
+    Merge,
+    first_chains,
+)
 from monitor.errors import ConfigurationError
 from monitor.foreign_text import one_line
 from monitor.json_text import json_object, json_text
@@ -50,9 +58,7 @@ _WRITTEN = "avalanche_system_resources_num_disk_write_bytes"
 _ISOLATED = re.compile(r"not connected to (enough stake|a minimum of)")
 # AvalancheGo has some thirty that are wanted; a page may have any number.
 MAX_METRICS = 256
-_NAMES = "|".join(
-    [*(counter.pattern for counter in COUNTERS), QUEUED_BLOCKS, _PROCESS_START, _PEERS, _WRITTEN]
-)
+_NAMES = "|".join([*METRIC_PATTERNS.values(), QUEUED_BLOCKS, _PROCESS_START, _PEERS, _WRITTEN])
 # The page has thousands of lines: this picks the needed ones in one pass, without splitting it.
 _WANTED_LINE = re.compile(
     rb'^(%b)(?:\{(?:block_type="[a-z]{1,20}",)?(?:chain="(%b)"|processID="[0-9]{1,20}")\})?'
@@ -279,7 +285,9 @@ class _ChainCounters:
 
 def _counter(metric: bytes) -> Counter | None:
     """Return the counter that a metric of a chain belongs to; `None` for the queue of blocks."""
-    return next((each for each in COUNTERS if re.fullmatch(each.pattern, metric.decode())), None)
+    return next(
+        (each for each in COUNTERS if re.fullmatch(METRIC_PATTERNS[each.signal], metric.decode())), None
+    )
 
 
 def _number(text: bytes) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from monitor.baseline import FEWEST, Verdict
+from monitor.chain_signals import PRIMARY_CHAINS
 from monitor.durations import duration_text
 from monitor.errors import Cause
 from monitor.model import Build, ChainLog, Counts, Outcome, Run, SyncMode
@@ -17,7 +18,6 @@ _CLIENT = re.compile(r"^[\w.-]+/")
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
 _CHAIN_CHARACTERS = 12
-_PRIMARY_CHAINS = ("P", "X", "C")
 SILENT_SECONDS = 120.0  # ticks come every few seconds; one that is older than this does not come late
 LATE = "the open run takes longer than usual at most"
 PROGRESS_UNKNOWN = "progress unknown"
@@ -121,7 +121,7 @@ def left_text(chain: ChainLog, now_wall: float) -> str:
 
 def in_order(chains: Collection[str]) -> list[str]:
     """Return chains in the order in which they are shown: P, X, C, then the others by name."""
-    order = dict.fromkeys(_PRIMARY_CHAINS) | dict.fromkeys(sorted(chains))
+    order = dict.fromkeys(PRIMARY_CHAINS) | dict.fromkeys(sorted(chains))
     return [chain for chain in order if chain in chains]
 
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from monitor.checks import answers, given, permissions, workload
+from monitor.checks import answers, permissions, workload
 from monitor.checks.findings import Finding, Result, bad, doubtful, good, unchecked
+from monitor.checks.given import SUBJECT as SETTINGS_SUBJECT
 from monitor.checks.given import Given, given_by, settings_findings
 from monitor.cluster import Cluster, StatefulSet
 from monitor.commands.vantage import asked_registry, seen_from_elsewhere, seen_inside
@@ -31,7 +32,7 @@ _OF_THE_NODE = (
     workload.CLAIM,
     answers.REGISTRY,
 )
-_OF_THE_POD = (given.SUBJECT, workload.NODE_CONTAINER, *_OF_THE_NODE, answers.NODE)
+_OF_THE_POD = (SETTINGS_SUBJECT, workload.NODE_CONTAINER, *_OF_THE_NODE, answers.NODE)
 
 
 def run_check(

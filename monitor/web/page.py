@@ -20,6 +20,7 @@ from monitor.durations import duration_text
 from monitor.foreign_text import printable
 from monitor.model import Evidence, Outcome, Phase
 from monitor.regression import COMMIT, SOURCE_URL, compare_link, left_out
+from monitor.texts import chain_name, chain_text, in_order, time_text
 from monitor.view import Status
 from monitor.web.chart import chart_of
 from monitor.web.tiles import bar_of, tiles_of
@@ -88,11 +89,15 @@ TEMPLATES.globals |= {
     "SOURCE_URL": SOURCE_URL,
     "STYLE": _STYLE,
     "bar_of": bar_of,
+    "chain_name": chain_name,
+    "chain_text": chain_text,
     "chart_of": chart_of,
     "compare_link": compare_link,
     "duration_text": duration_text,
+    "in_order": in_order,
     "left_out": left_out,
     "printable": printable,
     "texts": texts,
     "tiles_of": tiles_of,
+    "time_text": time_text,
 }
