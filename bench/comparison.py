@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.tables import table
-from monitor.comparison import Difference, compared, order
+from monitor.domain.comparison import Difference, compared, order
 
 DRAWS = 2000
 OUTLIERS, LEAST_OUTLIER, MOST_OUTLIER = 0.05, 0.15, 0.50

@@ -25,9 +25,9 @@ from statistics import median
 
 from bench.standing_node import standing
 from bench.tables import Claim, concluded, table
-from monitor.model import NodeAnswering
-from monitor.node import NodeClient
-from monitor.volume import disk_usage_bytes
+from monitor.avalanchego.node_api import NodeClient
+from monitor.domain.observations import NodeAnswering
+from monitor.engine.volume import disk_usage_bytes
 
 FILES, FILES_IN_FOLDER, ROUNDS = 200_000, 2_000, 7
 LINKED_EVERY = 100  # files, of which one has a second name, and one a symbolic link to it

@@ -32,8 +32,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import testers
-from monitor.view import HISTORY_SHOWN
-from monitor.web import Site, WebServer
+from monitor.domain.status import HISTORY_SHOWN
+from monitor.output.web import Site, WebServer
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests"))  # the servers are those of the tests

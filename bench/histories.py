@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from statistics import median
 
-from monitor.baseline import Verdict, limits, verdicts
+from monitor.domain.baseline import Verdict, limits, verdicts
 
 LEAST_OUTLIER, MOST_OUTLIER = 0.15, 0.50
 WINDOW, LAG, FEWEST = 7, 2, 5  # runs of a baseline, newest ones left out, and fewest, of the other rules

@@ -43,7 +43,7 @@ STAGES = (
     ("prometheus-client", "prometheus_client"),
     (
         "the monitor, and what else it imports",
-        "monitor.cli, monitor.settings, monitor.logs, monitor.commands.pod, monitor.commands.watching",
+        "monitor.cli, monitor.settings, monitor.output.logs, monitor.commands.pod, monitor.commands.assembly",
     ),
 )
 

@@ -27,7 +27,7 @@ from bench.standing_testers import BY_THE_HOUR, Asked, Standing, scraped
 from bench.switching import STEPS, Switch, switched
 from bench.tables import Claim, concluded, table
 from monitor.commands.pod import REGISTRY_LOOK_SECONDS
-from monitor.observe import WORKLOAD_KEPT_SECONDS
+from monitor.engine.workload_observer import WORKLOAD_KEPT_SECONDS
 from monitor.settings import WaitSettings
 
 MINUTES, PUSHES = 10.5, 5

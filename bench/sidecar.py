@@ -27,12 +27,14 @@ from fake_cluster import JsonObject
 from tester_objects import BUILD, D1, POD, UID, VERSIONS, add_tester, run_check_pod
 
 from bench.standing_node import StandingNode, standing
-from monitor.clock import SystemClock
-from monitor.cluster.access import SERVICE_ACCOUNT
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
+from monitor.domain.build import Build
+from monitor.domain.regression import COMPARED_MOST
+from monitor.domain.run import Outcome
+from monitor.domain.workload import SyncMode, Workload
+from monitor.engine.clock import SystemClock
+from monitor.k8s.credentials import SERVICE_ACCOUNT
 from monitor.ledger import open_ledger
-from monitor.model import Build, Outcome, SyncMode, Workload
-from monitor.regression import COMPARED_MOST
 
 ROOT = Path(__file__).parents[1]
 _INIT_SECONDS = 60.0

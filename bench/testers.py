@@ -12,29 +12,17 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from monitor.activity import IMAGE_CHECK_RESULTS, Activity
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
+from monitor.domain.build import Build, Versions
+from monitor.domain.instant import Instant
+from monitor.domain.observations import ChainActivity, ChainLog, Health, VolumeReading
+from monitor.domain.run import Outcome, Reason, Run
+from monitor.domain.status import RESULTS_SHOWN, NodeStatus, Phase, ProgressStatus, Status
+from monitor.domain.tracking import Count
+from monitor.domain.workload import SyncMode, Workload
+from monitor.engine.activity import IMAGE_CHECK_RESULTS, Activity
 from monitor.ledger import Ledger, open_ledger
-from monitor.metrics import StatusCollector
-from monitor.model import (
-    Build,
-    ChainActivity,
-    ChainLog,
-    Count,
-    Health,
-    Instant,
-    Outcome,
-    Phase,
-    Reason,
-    Run,
-    SyncMode,
-    Versions,
-    VolumeReading,
-    Workload,
-)
-from monitor.readings import (
-    NodeStatus,
-    ProgressStatus,
+from monitor.ledger.codecs import (
     build_reading,
     configuration_reading,
     node_reading,
@@ -42,7 +30,8 @@ from monitor.readings import (
     progress_reading,
     volume_reading,
 )
-from monitor.view import RESULTS_SHOWN, Status, status_of
+from monitor.ledger.status import status_of
+from monitor.output.metrics import StatusCollector
 
 NAME = "tester-of-the-bench"
 NETWORK, SYNC_MODE = "mainnet", SyncMode.FULL_SYNC

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import DashboardLink
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType
 
-from monitor.regression import SOURCE_URL
+from monitor.avalanchego.source_links import SOURCE_URL
 
 FLEET_UID = "bootstrap-monitor-fleet"
 TESTER_UID = "bootstrap-monitor-tester"

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMapping, ValueMappingResult
 
-from monitor.model import Outcome, Phase
+from monitor.domain.run import Outcome
+from monitor.domain.status import Phase
 
 GREY = "#8e8e8e"
 

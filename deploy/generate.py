@@ -18,8 +18,7 @@ from annotated_types import Ge
 from pydantic.fields import FieldInfo
 
 from docs.marked import marked
-from monitor.durations import Duration
-from monitor.settings import InitSettings, WaitSettings
+from monitor.settings import Duration, InitSettings, WaitSettings
 
 PROJECT = Path(__file__).parent.parent
 CHART = PROJECT / "deploy" / "chart"

@@ -1,4 +1,4 @@
-"""docs/api.md: each field of the JSON that `monitor.api` makes, with its meaning, which stands here."""
+"""docs/api.md: each field of the JSON that `monitor.output.status_json` makes, with its meaning, which stands here."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from monitor.baseline import Verdict
-from monitor.chain_signals import SIGNALS
+from monitor.domain.baseline import Verdict
+from monitor.domain.observations import ChainActivity, Health
+from monitor.domain.regression import Measure
+from monitor.domain.run import Outcome, Reason
+from monitor.domain.signals import SIGNALS
+from monitor.domain.status import HISTORY_SHOWN, Phase
+from monitor.domain.workload import SyncMode
 from monitor.errors import Cause
-from monitor.model import ChainActivity, Health, Outcome, Phase, Reason, SyncMode
-from monitor.regression import Measure
-from monitor.view import HISTORY_SHOWN
 
 API = Path(__file__).with_name("api.md")
 

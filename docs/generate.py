@@ -8,8 +8,8 @@ from pathlib import Path
 from docs.api_page import API, api_page
 from docs.lifecycle_page import HOW_IT_WORKS, how_it_works
 from docs.settings_page import SETTINGS, settings_page
-from monitor.metrics import EVERY_FAMILY, label_names
-from monitor.metrics.collector import COMMON_LABELS
+from monitor.output.metrics import EVERY_FAMILY, label_names
+from monitor.output.metrics.collector import COMMON_LABELS
 
 METRICS = Path(__file__).with_name("metrics.md")
 _METRICS_TEXT = """\

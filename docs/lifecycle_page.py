@@ -9,8 +9,8 @@ from typing import Any
 
 from docs.marked import marked
 from docs.signals_page import signals_table
-from monitor.decide.init import INIT_RULES
-from monitor.decide.wait import WAIT_RULES
+from monitor.decide.init_rules import INIT_RULES
+from monitor.decide.wait_rules import WAIT_RULES
 
 HOW_IT_WORKS = Path(__file__).with_name("how-it-works.md")
 # What a rule that matches leads to; a test compares the reasons with those that its code names.

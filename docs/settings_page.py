@@ -13,10 +13,10 @@ from pydantic_settings import BaseSettings, CliPositionalArg
 
 from monitor import settings as known
 from monitor.cli import _COMMANDS
-from monitor.durations import Duration
 from monitor.settings import (
     ENVIRONMENT_PREFIX,
     CommonSettings,
+    Duration,
     PodSettings,
     ShowSettings,
     TesterSettings,

@@ -1,21 +1,13 @@
-"""The table of progress signals in docs/how-it-works.md, made from `monitor.chain_signals`."""
+"""The table of progress signals in docs/how-it-works.md, made from `monitor.avalanchego.chain_signals`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
 
-from monitor.chain_signals import (
-    COUNTERS,
-    GROWTH_BYTES,
-    MESSAGES,
-    METRIC_PATTERNS,
-    NEWER_PEER,
-    QUEUED_BLOCKS,
-    Counter,
-    Meaning,
-)
-from monitor.model import ChainActivity
+from monitor.avalanchego.chain_signals import MESSAGES, METRIC_PATTERNS, NEWER_PEER, QUEUED_BLOCKS, Meaning
+from monitor.domain.observations import ChainActivity
+from monitor.domain.signals import COUNTERS, GROWTH_BYTES, Counter
 
 _HEAD = "| stage | source | signal | proves | if it is absent |\n| --- | --- | --- | --- | --- |"
 # The parts of a pattern that stand for any name, and those that stand for one of several.

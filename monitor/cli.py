@@ -16,7 +16,7 @@ from importlib import import_module
 
 from monitor import __version__
 from monitor.errors import ConfigurationError, MonitorError, OutputError
-from monitor.streams import discard_output, set_up_streams
+from monitor.output.streams import discard_output, set_up_streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,9 @@ _COMMANDS = {
         "commands.pod:run_wait",
         logging.INFO,
     ),
-    "check": _Command("look whether a tester in a pod can work", "CheckSettings", "commands.check:run_check"),
+    "check": _Command(
+        "look whether a tester in a pod can work", "CheckSettings", "preflight.check:run_check"
+    ),
     "local": _Command(
         "bootstrap a build on this machine: local BUILD [flags] -- NODE-ARGUMENTS",
         "LocalSettings",
@@ -63,17 +65,19 @@ _COMMANDS = {
     "status": _Command("show what a tester is doing", "StatusSettings", "commands.show:run_status"),
     "history": _Command("show the runs of a tester", "HistorySettings", "commands.show:run_history"),
     "rerun": _Command(
-        "bootstrap the last build once more, or the IMAGE given", "RerunSettings", "commands.ask:run_rerun"
+        "bootstrap the last build once more, or the IMAGE given",
+        "RerunSettings",
+        "commands.requests:run_rerun",
     ),
     "mark-baseline": _Command(
         "compare with no run before a known shift: baselines begin with RUN, or with the next one",
         "MarkBaselineSettings",
-        "commands.ask:run_mark_baseline",
+        "commands.requests:run_mark_baseline",
     ),
     "pause": _Command(
-        "take no new builds; a run that is open goes on", "RequestSettings", "commands.ask:run_pause"
+        "take no new builds; a run that is open goes on", "RequestSettings", "commands.requests:run_pause"
     ),
-    "resume": _Command("take new builds again", "RequestSettings", "commands.ask:run_resume"),
+    "resume": _Command("take new builds again", "RequestSettings", "commands.requests:run_resume"),
 }
 
 # What has no settings.
@@ -184,7 +188,7 @@ def _run_command(name: str, rest: list[str]) -> int:
         raise ConfigurationError(f"{name} takes no arguments after --")
     settings = parse(getattr(known, command.settings), name, flags, os.environ)
     if command.log_level is not None:
-        from monitor.logs import set_up_logs
+        from monitor.output.logs import set_up_logs
 
         set_up_logs(settings.log_format, debug=settings.debug, level=command.log_level)
     module, _, function = command.runs.partition(":")

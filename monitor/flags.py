@@ -24,9 +24,8 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError
 
 from monitor import settings
-from monitor.durations import Duration
 from monitor.errors import ConfigurationError
-from monitor.settings import ENVIRONMENT_PREFIX, LocalSettings
+from monitor.settings import ENVIRONMENT_PREFIX, Duration, LocalSettings
 
 # What Kubernetes injects for a Service whose name begins with `bootstrap-monitor`.
 _SERVICE_VARIABLE = re.compile(r".*SERVICE_(HOST|PORT(_.+)?)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?")

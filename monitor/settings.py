@@ -11,13 +11,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
+import durationpy
 from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import core_schema
 from pydantic_settings import BaseSettings, CliPositionalArg, SettingsConfigDict
 
-from monitor.comparison import FEWEST as FEWEST_COMPARED
-from monitor.comparison import MOST as MOST_COMPARED
-from monitor.durations import Duration
-from monitor.model import Policy, SyncMode
+from monitor.domain.comparison import FEWEST as FEWEST_COMPARED
+from monitor.domain.comparison import MOST as MOST_COMPARED
+from monitor.domain.duration import duration_text
+from monitor.domain.policy import Policy
+from monitor.domain.workload import SyncMode
+
+# durationpy takes more than Go does: `1d`, `-1m`, and `1m-30s` as 90 s.
+_GRAMMAR = re.compile(r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+")
+_LONGEST_SECONDS = 2**63 // 10**9  # Go counts nanoseconds in 63 bits, and no longer wait is possible here
 
 ENVIRONMENT_PREFIX = "BOOTSTRAP_MONITOR_"
 DEFAULT_PORT = 9641
@@ -25,6 +32,40 @@ _LARGEST_PORT = 65535
 _HOST_AND_PORT = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?", re.ASCII)
 _TOKEN = re.compile(r"clear:([A-Za-z0-9]+)")
 _OF_THIS_POD = {"namespace": "POD_NAMESPACE", "pod_name": "POD_NAME", "pod_uid": "POD_UID"}
+
+
+class Duration(float):
+    """A positive length of time in seconds, written as in Go."""
+
+    @classmethod
+    def parse(cls, text: object) -> Duration:
+        """Read it.
+
+        Raises:
+            ValueError: it is none, not positive, or too long.
+        """
+        if isinstance(text, Duration):
+            return text
+        if not isinstance(text, str) or not _GRAMMAR.fullmatch(text):
+            raise ValueError("it must be a duration such as 30s, 1m30s or 12h")
+        try:
+            seconds = cls(durationpy.from_str(text).total_seconds())
+        except ValueError:
+            seconds = cls("inf")  # the grammar has let it pass, so it is out of range
+        if seconds <= 0:
+            raise ValueError("it must be longer than zero")
+        if seconds >= _LONGEST_SECONDS:
+            raise ValueError("it must be shorter than 292 years")
+        return seconds
+
+    def __str__(self) -> str:
+        """As a person writes it."""
+        return duration_text(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> core_schema.CoreSchema:
+        """How pydantic reads it."""
+        return core_schema.no_info_plain_validator_function(cls.parse)
 
 
 class CommonSettings(BaseSettings):

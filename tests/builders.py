@@ -9,40 +9,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from monitor.baseline import Limit, Verdict
-from monitor.decide.init import InitState
-from monitor.decide.vocabulary import AdoptRun, EndRun
-from monitor.decide.wait_state import WaitState
-from monitor.errors import Cause
-from monitor.ledger import open_ledger
-from monitor.ledger.archive import exported
-from monitor.model import (
-    Attempt,
-    AttemptCause,
-    Bookkeeping,
-    Build,
-    Count,
+from monitor.decide.decisions import AdoptRun, EndRun
+from monitor.decide.state import InitState, WaitState
+from monitor.domain.baseline import Limit, Verdict
+from monitor.domain.build import Build, Versions
+from monitor.domain.instant import Instant
+from monitor.domain.observations import (
     DataState,
-    Evidence,
     Health,
-    HealthyStreak,
-    Instant,
     NodeAnswering,
     NodeData,
     NodeIdentity,
-    Outcome,
-    Phase,
-    Policy,
-    Reason,
-    Run,
-    SyncMode,
-    Versions,
     VolumeReading,
-    Workload,
 )
-from monitor.readings import NodeStatus, Problem, VolumeStatus
-from monitor.regression import Measure, Regression
-from monitor.view import Status
+from monitor.domain.policy import Policy
+from monitor.domain.regression import Measure, Regression
+from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, Reason, Run
+from monitor.domain.status import NodeStatus, Phase, Problem, Status, VolumeStatus
+from monitor.domain.tracking import Bookkeeping, Count, HealthyStreak
+from monitor.domain.workload import SyncMode, Workload
+from monitor.errors import Cause
+from monitor.ledger import open_ledger
+from monitor.ledger.export import exported
 
 REPOSITORY = "registry.example:5000/node"
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from simulated_builds import PATIENCE_SECONDS, eventually, free_port, processes_of, write_build
 
+from monitor.domain.run import Run
 from monitor.errors import MonitorError
 from monitor.ledger import open_read_only
-from monitor.model import Run
 
 ROOT = Path(__file__).parents[1]
 GOES_ON = "stopped; the same command goes on where this ended"

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from builders import NOW, workload
 
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, RecordAttempt, ResumeRun
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, RecordAttempt, ResumeRun
+from monitor.domain.build import Build
+from monitor.domain.run import AttemptCause, Outcome, Reason
+from monitor.domain.workload import SyncMode
 from monitor.ledger import Ledger
-from monitor.model import AttemptCause, Build, Outcome, Reason, SyncMode
 
 TESTBED = "desk"
 PATIENCE_SECONDS = 3600.0  # how long a call waits for its network

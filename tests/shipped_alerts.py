@@ -15,13 +15,15 @@ from servers.promql import labels_of_rule, named
 
 from alerts.generate import rendered
 from monitor import settings
-from monitor.activity import IMAGE_CHECK_RESULTS
-from monitor.baseline import Verdict
 from monitor.cli import _COMMANDS
+from monitor.domain.baseline import Verdict
+from monitor.domain.regression import Measure
+from monitor.domain.run import Outcome, Reason
+from monitor.domain.status import Phase
+from monitor.domain.workload import SyncMode
+from monitor.engine.activity import IMAGE_CHECK_RESULTS
 from monitor.errors import Cause
-from monitor.metrics import EVERY_FAMILY, label_names
-from monitor.model import Outcome, Phase, Reason, SyncMode
-from monitor.regression import Measure
+from monitor.output.metrics import EVERY_FAMILY, label_names
 
 ROOT = Path(__file__).resolve().parents[1]
 ALERTS, RUNBOOKS = ROOT / "alerts", ROOT / "docs" / "runbooks"

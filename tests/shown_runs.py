@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from builders import NOW, build, run, workload
 
-from monitor.model import Count, Outcome, Phase, Reason, Run
-from monitor.readings import Reading, configuration_reading, phase_reading
-from monitor.view import Snapshot, Status, status_of
+from monitor.domain.run import Outcome, Reason, Run
+from monitor.domain.status import Phase, Status
+from monitor.domain.tracking import Count
+from monitor.ledger.codecs import Reading, configuration_reading, phase_reading
+from monitor.ledger.status import Snapshot, status_of
 
 SUCCEEDED = replace(
     run(),

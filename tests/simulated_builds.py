@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from monitor import simulated_node
-from monitor.simulated_node import Node, metrics_page, settings_of, simulation_of
+from monitor.avalanchego import simulated_node
+from monitor.avalanchego.simulated_node import Node, metrics_page, settings_of, simulation_of
 
 PATIENCE_SECONDS = 30.0
 COMMITS = ("a1" * 20, "b2" * 20)

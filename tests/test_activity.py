@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from monitor.activity import ERRORS, IMAGE_CHECKS, TASK_DURATION, TASK_LAST_SUCCESS, Activity
+from monitor.engine.activity import ERRORS, IMAGE_CHECKS, TASK_DURATION, TASK_LAST_SUCCESS, Activity
 from monitor.errors import TemporaryError
 
 

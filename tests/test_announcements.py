@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 from builders import NEW, build, run, workload
 
-from monitor.decide.announcements import Announcement, announcements_of
-from monitor.decide.vocabulary import (
+from monitor.decide.decisions import (
     AdoptRun,
     BeginClearing,
     BeginRun,
@@ -24,7 +23,8 @@ from monitor.decide.vocabulary import (
     Recreate,
     ResumeRun,
 )
-from monitor.model import AttemptCause, Outcome, Reason
+from monitor.decide.events import Announcement, announcements_of
+from monitor.domain.run import AttemptCause, Outcome, Reason
 
 IMAGE, NEW_IMAGE = build().image, build(NEW).image
 POD = workload(build())

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 from builders import COMMIT, NEW, NOW, OLD, REGRESSIONS, REPOSITORY, build, ended, full_status, run, status
 
-from monitor.api import run_json, status_json
-from monitor.model import Bookkeeping, ChainActivity, ChainLog, Outcome, Reason
-from monitor.readings import ProgressStatus
-from monitor.view import Status
+from monitor.domain.observations import ChainActivity, ChainLog
+from monitor.domain.run import Outcome, Reason
+from monitor.domain.status import ProgressStatus, Status
+from monitor.domain.tracking import Bookkeeping
+from monitor.output.status_json import run_json, status_json
 
 PROGRESS = ProgressStatus(
     {

@@ -16,13 +16,14 @@ from fake_api_server import serving as serving_api
 from fake_registry import NAME, FakeRegistry, config, sending, serving
 from tester_objects import add_tester
 
-from monitor.commands.ask import run_mark_baseline, run_pause, run_rerun, run_resume
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
+from monitor.commands.requests import run_mark_baseline, run_pause, run_rerun, run_resume
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
+from monitor.domain.build import Build
+from monitor.domain.run import Outcome
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import open_ledger, open_read_only
 from monitor.ledger.recovery import FILE
-from monitor.model import Build, Outcome
-from monitor.platforms.builds import BUILDS_FOLDER
+from monitor.local.build_store import BUILDS_FOLDER
 from monitor.registry.manifests import architecture
 from monitor.settings import MarkBaselineSettings, RequestSettings, RerunSettings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.backoff import LONGEST_SECONDS, backoff_seconds
+from monitor.domain.backoff import LONGEST_SECONDS, backoff_seconds
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bench.histories import PLAIN, SHIPPED, Rule, judge
 from bench.regression import BEGIN, CLAIMS, DOCUMENT, END, HISTORIES, Claim, percent
 from docs.marked import marked
-from monitor.baseline import (
+from monitor.domain.baseline import (
     Assessment,
     Verdict,
     assess,

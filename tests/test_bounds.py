@@ -18,20 +18,23 @@ from hypothesis import strategies as st
 from rich.console import Console
 from test_loop import Machine, begun, passed, tick_of
 
-from monitor.api import run_json, status_json
-from monitor.bounds import NUMBER_MOST, YEAR_10000, bounded, moment
-from monitor.decide.vocabulary import EndRun
-from monitor.json_text import json_object, json_text
+from monitor.avalanchego.node_api import NodeClient
+from monitor.avalanchego.node_log import chain_log_of
+from monitor.decide.decisions import EndRun
+from monitor.domain.bounds import NUMBER_MOST, YEAR_10000, bounded, moment
+from monitor.domain.json_text import json_object, json_text
+from monitor.domain.observations import DataState
+from monitor.domain.progress import added_up
+from monitor.domain.run import Outcome
+from monitor.domain.status import RESULTS_SHOWN
+from monitor.domain.tracking import Count
 from monitor.ledger import Ledger, open_ledger
-from monitor.ledger.archive import exported, imported, read
-from monitor.lines import run_lines, status_lines
-from monitor.model import Count, DataState, Outcome
-from monitor.node import NodeClient
-from monitor.node_log import chain_log_of
-from monitor.progress import added_up
-from monitor.terminal import history_table
-from monitor.view import RESULTS_SHOWN, status_of
-from monitor.web.page import page
+from monitor.ledger.export import exported, imported, read
+from monitor.ledger.status import status_of
+from monitor.output.status_json import run_json, status_json
+from monitor.output.status_text import run_lines, status_lines
+from monitor.output.terminal import history_table
+from monitor.output.web.page import page
 
 UNSHOWN = "cannot be shown"
 

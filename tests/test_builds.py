@@ -12,15 +12,9 @@ from threading import Thread
 import pytest
 from simulated_builds import COMMITS, write_build, write_program
 
+from monitor.domain.build import Build, Versions
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
-from monitor.model import Build, Versions
-from monitor.platforms.builds import (
-    BUILDS_KEPT,
-    STABLE_SECONDS,
-    VERSIONS_TRIES,
-    BuildStore,
-    FileSource,
-)
+from monitor.local.build_store import BUILDS_KEPT, STABLE_SECONDS, VERSIONS_TRIES, BuildStore, FileSource
 
 
 def digest_of(content: bytes) -> str:

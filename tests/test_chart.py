@@ -10,9 +10,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from builders import NEW, REGRESSIONS, build, ended, full_status, run
 
-from monitor.model import Bookkeeping, Outcome, Reason, Run, SyncMode, Versions
-from monitor.view import Status
-from monitor.web.page import page
+from monitor.domain.build import Versions
+from monitor.domain.run import Outcome, Reason, Run
+from monitor.domain.status import Status
+from monitor.domain.tracking import Bookkeeping
+from monitor.domain.workload import SyncMode
+from monitor.output.web.page import page
 
 ZERO = 200.0
 

@@ -23,12 +23,12 @@ from prometheus_client import CollectorRegistry
 from tester_objects import POD, STATEFUL_SET_UID, UID, node_of, pod_of_template, stateful_set
 
 from bench.standing_node import StandingNode, standing
-from monitor.commands.check import run_check
-from monitor.decide.vocabulary import BeginClearing, BeginRun
+from monitor.decide.decisions import BeginClearing, BeginRun
 from monitor.flags import parse
 from monitor.ledger import open_ledger
+from monitor.output.web import Site, WebServer
+from monitor.preflight.check import run_check
 from monitor.settings import CheckSettings
-from monitor.web import Site, WebServer
 
 ROOT = Path(__file__).parents[1]
 CLAIM = "node-data"

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 from builders import NEW, REPOSITORY
 
-from monitor.checks.answers import (
+from monitor.domain.container import Container, EnvironmentVariable
+from monitor.domain.observations import DataState, NodeData
+from monitor.flags import parse
+from monitor.k8s.container_settings import given_by
+from monitor.k8s.pod import Pod, VolumeSource
+from monitor.preflight.components import (
     MonitorAnswer,
     data_folder_finding,
     ledger_finding,
@@ -16,13 +21,10 @@ from monitor.checks.answers import (
     node_address_finding,
     seen_node_finding,
 )
-from monitor.checks.findings import Finding, Result, bad, good
-from monitor.checks.given import given_by, settings_findings
-from monitor.checks.permissions import needed_permissions
-from monitor.checks.workload import image_finding, volume_finding
-from monitor.flags import parse
-from monitor.model import DataState, NodeData
-from monitor.pods import Container, EnvironmentVariable, Pod, VolumeSource
+from monitor.preflight.container_settings import settings_findings
+from monitor.preflight.findings import Finding, Result, bad, good
+from monitor.preflight.permissions import needed_permissions
+from monitor.preflight.workload import image_finding, volume_finding
 from monitor.settings import CheckSettings, PodSettings, WaitSettings
 
 FLAGS = ("--data-dir=/data", "--node-container-name=node")

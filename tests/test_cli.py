@@ -15,7 +15,7 @@ from fake_api_server import FakeApiServer, kubeconfig, serving
 from tester_objects import add_tester, node_of, stateful_set
 
 from monitor import __version__
-from monitor.decide.vocabulary import BeginClearing, BeginRun
+from monitor.decide.decisions import BeginClearing, BeginRun
 from monitor.ledger import open_ledger
 
 ROOT = Path(__file__).parents[1]

@@ -7,11 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-from monitor.clock import SystemClock
-from monitor.observed_time import observed_interval_seconds
+from monitor.domain.active_time import observed_interval_seconds
+from monitor.engine.clock import SystemClock
 
 ROOT = Path(__file__).parents[1]
-SHOW = "from monitor.clock import SystemClock; now = SystemClock()(); print(now.boot_id, now.boot_seconds)"
+SHOW = "from monitor.engine.clock import SystemClock; now = SystemClock()(); print(now.boot_id, now.boot_seconds)"
 
 
 def test_the_wall_clock_is_in_unix_seconds() -> None:

@@ -17,14 +17,16 @@ import pytest
 from certificates import self_signed, server_context
 from fake_api_server import FakeApiServer, Fault, kubeconfig, serving
 
-from monitor.cluster import Cluster, Connection, FieldManager
-from monitor.cluster.access import TOKEN_KEPT_SECONDS, access_for, from_kubeconfig, in_pod
-from monitor.cluster.answers import Call, UnavailableError
-from monitor.cluster.objects import VERSIONS_ANNOTATION, pod_of
-from monitor.decide.announcements import Announcement
+from monitor.decide.events import Announcement
+from monitor.domain.build import Build, Versions
+from monitor.domain.container import EnvironmentVariable, Mount
 from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
-from monitor.model import Build, Versions
-from monitor.pods import ContainerState, EnvironmentVariable, Mount, Termination
+from monitor.k8s.api import Connection
+from monitor.k8s.calls import Call, UnavailableError
+from monitor.k8s.cluster import Cluster
+from monitor.k8s.credentials import TOKEN_KEPT_SECONDS, access_for, from_kubeconfig, in_pod
+from monitor.k8s.objects import VERSIONS_ANNOTATION, FieldManager, pod_of
+from monitor.k8s.pod import ContainerState, Termination
 
 D1, D2 = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 VERSIONS = Versions("avalanchego/1.14.2", "v1.4.5", 45, "c" * 40, "1.26.8")
@@ -923,7 +925,7 @@ def test_in_a_pod_the_client_is_not_imported(tmp_path: Path) -> None:
     program = """if True:
         import sys
         from pathlib import Path
-        from monitor.cluster.access import from_kubeconfig, in_pod
+        from monitor.k8s.credentials import from_kubeconfig, in_pod
         in_pod({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, Path(sys.argv[1]))
         assert "kubernetes" not in sys.modules
         from_kubeconfig(sys.argv[2])

@@ -10,7 +10,7 @@ from statistics import fmean
 import pytest
 
 from bench.comparison import CLAIMS, Claim, verdicts
-from monitor.comparison import CALLED_SLOWER_ONCE_IN, Difference, compared, order, spread
+from monitor.domain.comparison import CALLED_SLOWER_ONCE_IN, Difference, compared, order, spread
 
 DRAWS, SEED = 300, 7
 TOLERANCE_PERCENT = 2.5  # of so few draws

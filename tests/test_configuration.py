@@ -9,16 +9,16 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.configuration import (
+from monitor.avalanchego.node_config import (
     NodeConfiguration,
     check_node_data,
     configuration_of,
     state_sync_hazard,
     visible_setting,
 )
+from monitor.domain.container import Container, EnvironmentVariable, Mount
+from monitor.domain.workload import SyncMode
 from monitor.errors import ConfigurationError
-from monitor.model import SyncMode
-from monitor.pods import Container, EnvironmentVariable, Mount
 
 STATE_SYNC = SyncMode.C_CHAIN_STATE_SYNC
 ONLY_P = SyncMode.ONLY_P_CHAIN_FULL_SYNC

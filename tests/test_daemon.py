@@ -22,10 +22,10 @@ from fake_api_server import FakeApiServer, Fault, kubeconfig, serving
 from simulated_builds import PATIENCE_SECONDS, eventually
 from tester_objects import BUILD, add_tester
 
-from monitor.activity import ERRORS, TASK_DURATION, TASK_LAST_SUCCESS, Activity
-from monitor.cluster import UnavailableError
-from monitor.daemon import HEARTBEAT_GRACE_SECONDS, HEARTBEATS_MISSED, Daemon, Job
+from monitor.engine.activity import ERRORS, TASK_DURATION, TASK_LAST_SUCCESS, Activity
+from monitor.engine.scheduler import HEARTBEAT_GRACE_SECONDS, HEARTBEATS_MISSED, Daemon, Job
 from monitor.errors import MonitorError, OutageError, TemporaryError
+from monitor.k8s.calls import UnavailableError
 from monitor.ledger import open_ledger
 from monitor.ledger.recovery import FILE
 
@@ -161,7 +161,7 @@ class TestJobs:
 
         assert activity.so_far(ERRORS) == {("job",): work.done}
         assert activity.so_far(TASK_LAST_SUCCESS) == activity.so_far(TASK_DURATION) == {}
-        problems = [each.getMessage() for each in caplog.records if each.name == "monitor.problem_log"]
+        problems = [each.getMessage() for each in caplog.records if each.name == "monitor.engine.problem_log"]
         assert problems == [said], "once, however often it fails"
         faults = [each for each in caplog.records if each.exc_info]
         assert len(faults) == (0 if isinstance(error, TemporaryError) else 1), "where it failed, once"
@@ -288,7 +288,7 @@ class TestWallClock:
         daemon = Daemon(
             (Job("first", first, HOUR), Job("second", second, HOUR)), Activity(), wall, watch_seconds=0.05
         )
-        with caplog.at_level(logging.WARNING, "monitor.daemon"), running(daemon):
+        with caplog.at_level(logging.WARNING, "monitor.engine.scheduler"), running(daemon):
             eventually(lambda: first.done == second.done == 1, "the first runs")
             wall.set_by = set_by
             eventually(lambda: first.done == second.done == 2, "a run of each after the clock was set")

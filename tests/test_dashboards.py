@@ -12,8 +12,9 @@ import yaml
 from dashboards.expressions import Expression, Kind, expressions, filled
 from dashboards.files import FOLDER, contents
 from dashboards.states import LAST_OUTCOME, OUTCOMES, PHASES, VERDICTS, Words
-from monitor.baseline import Verdict
-from monitor.model import Outcome, Phase
+from monitor.domain.baseline import Verdict
+from monitor.domain.run import Outcome
+from monitor.domain.status import Phase
 
 FILES = ("fleet.json", "tester.json")
 SELECTOR = 'up{tester=~"$tester"}'

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 from builders import DATA, NEW, OLD, POLICY, REPOSITORY, attempt, build, init_state, run, workload
 
-from monitor.decide.init import INIT_RULES, REVERT_BACK_OFF_SECONDS, InitState, decide_init
-from monitor.decide.vocabulary import (
+from monitor.decide.decisions import (
     Action,
     AdoptRun,
     BeginClearing,
@@ -26,7 +25,13 @@ from monitor.decide.vocabulary import (
     ResumeRun,
     WatchHolder,
 )
-from monitor.model import NodeData, Outcome, Phase, Policy, Reason, Run, SyncMode
+from monitor.decide.init_rules import INIT_RULES, REVERT_BACK_OFF_SECONDS, decide_init
+from monitor.decide.state import InitState
+from monitor.domain.observations import NodeData
+from monitor.domain.policy import Policy
+from monitor.domain.run import Outcome, Reason, Run
+from monitor.domain.status import Phase
+from monitor.domain.workload import SyncMode
 
 PINNED = workload(build())
 ROLLING = workload()

@@ -20,30 +20,23 @@ from builders import (
     workload,
 )
 
-from monitor.decide.verdicts import LIFE_SECONDS
-from monitor.decide.vocabulary import EndRun, KeepLastWords, Pin, RecordAttempt, Recreate
-from monitor.decide.wait import decide_wait
-from monitor.decide.wait_state import WaitState
-from monitor.model import (
-    AttemptCause,
-    Bookkeeping,
+from monitor.decide.decisions import EndRun, KeepLastWords, Pin, RecordAttempt, Recreate
+from monitor.decide.state import WaitState
+from monitor.decide.verdict_rules import LIFE_SECONDS
+from monitor.decide.wait_rules import decide_wait
+from monitor.domain.observations import (
     ChainActivity,
     ChainLog,
-    ChainWatch,
     HealthReport,
     NodeDown,
-    NodeExit,
     NodeLog,
     NodeMetrics,
-    NodeProcess,
     NodeSilent,
-    Outcome,
-    Phase,
-    Reason,
-    Refusal,
-    Run,
-    SyncMode,
 )
+from monitor.domain.run import AttemptCause, Outcome, Reason, Run
+from monitor.domain.status import Phase
+from monitor.domain.tracking import Bookkeeping, ChainWatch, Refusal
+from monitor.domain.workload import NodeExit, NodeProcess, SyncMode
 
 HOUR, DAY = 3600.0, 86400.0
 DOWN = NodeDown("refused")

@@ -19,8 +19,7 @@ from builders import (
     workload,
 )
 
-from monitor.decide.verdicts import DISK_MEASUREMENT_SECONDS
-from monitor.decide.vocabulary import (
+from monitor.decide.decisions import (
     Action,
     EndRun,
     KeepLastWords,
@@ -30,9 +29,13 @@ from monitor.decide.vocabulary import (
     RecordIntervention,
     Recreate,
 )
-from monitor.decide.wait import WAIT_RULES, decide_wait
-from monitor.decide.wait_state import WaitState
-from monitor.model import NodeDown, NodeIdentity, NodeSilent, Outcome, Phase, Reason, SyncMode
+from monitor.decide.state import WaitState
+from monitor.decide.verdict_rules import DISK_MEASUREMENT_SECONDS
+from monitor.decide.wait_rules import WAIT_RULES, decide_wait
+from monitor.domain.observations import NodeDown, NodeIdentity, NodeSilent
+from monitor.domain.run import Outcome, Reason
+from monitor.domain.status import Phase
+from monitor.domain.workload import SyncMode
 
 DONE = run(outcome=Outcome.SUCCEEDED)
 SOAKED = run(bookkeeping=healthy_books(300.0))

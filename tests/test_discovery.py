@@ -15,20 +15,20 @@ from fake_api_server import serving as serving_api
 from fake_registry import NAME, FakeRegistry, child, serving
 from tester_objects import BUILD, CHECK_POD, D1, D2, VERSIONS, Clock, add_tester, run_check_pod
 
-from monitor.activity import IMAGE_CHECKS, Activity
-from monitor.cluster import Cluster
 from monitor.commands.pod import known_build, look_seconds
-from monitor.decide.vocabulary import BeginClearing, BeginRun
+from monitor.decide.decisions import BeginClearing, BeginRun
+from monitor.domain.build import Build, Versions
+from monitor.domain.instant import Instant
+from monitor.engine.activity import IMAGE_CHECKS, Activity
+from monitor.engine.build_discovery import CountedSource, Discovery
+from monitor.engine.problem_log import ProblemLog
 from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
 from monitor.flags import parse
+from monitor.k8s.cluster import Cluster
+from monitor.k8s.platform import KubernetesPlatform, OwnPod
+from monitor.k8s.version_pod import CheckPodSource
+from monitor.k8s.version_pod_manifest import MANAGED_BY
 from monitor.ledger import Ledger, open_ledger
-from monitor.model import Build, Instant, Versions
-from monitor.platforms.check_manifest import MANAGED_BY
-from monitor.platforms.check_pod import CheckPodSource
-from monitor.platforms.counted import CountedSource
-from monitor.platforms.discovery import Discovery
-from monitor.platforms.kubernetes import KubernetesPlatform, OwnPod
-from monitor.problem_log import ProblemLog
 from monitor.registry import Pace, Patience, Registry, RegistryError, RegistryOptions
 from monitor.settings import WaitSettings
 

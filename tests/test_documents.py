@@ -16,17 +16,18 @@ from docs.api_page import HISTORY, STATUS, Field
 from docs.generate import METRICS, PAGES, PREFIX
 from docs.lifecycle_page import HOW_IT_WORKS, INIT_ENDS, WAIT_ENDS
 from docs.settings_page import SETTINGS, settings_of_commands
-from monitor.activity import Activity
-from monitor.api import run_json, status_json
-from monitor.chain_signals import COUNTERS, MESSAGES, NEWER_PEER
-from monitor.decide.init import INIT_RULES
-from monitor.decide.wait import WAIT_RULES
+from monitor.avalanchego.chain_signals import MESSAGES, NEWER_PEER
+from monitor.decide.init_rules import INIT_RULES
+from monitor.decide.wait_rules import WAIT_RULES
+from monitor.domain.observations import ChainActivity, ChainLog
+from monitor.domain.run import Reason
+from monitor.domain.signals import COUNTERS
+from monitor.domain.status import Phase, ProgressStatus, Status
+from monitor.engine.activity import Activity
 from monitor.errors import Cause
-from monitor.metrics import EVERY_FAMILY, StatusCollector
-from monitor.metrics.collector import COMMON_LABELS
-from monitor.model import ChainActivity, ChainLog, Phase, Reason
-from monitor.readings import ProgressStatus
-from monitor.view import Status
+from monitor.output.metrics import EVERY_FAMILY, StatusCollector
+from monitor.output.metrics.collector import COMMON_LABELS
+from monitor.output.status_json import run_json, status_json
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("alerts/*.md")])

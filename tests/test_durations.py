@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.durations import Duration, duration_text
+from monitor.domain.duration import duration_text
+from monitor.settings import Duration
 
 NO_DURATION = "it must be a duration such as 30s, 1m30s or 12h"
 NOT_POSITIVE = "it must be longer than zero"

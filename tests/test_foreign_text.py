@@ -10,13 +10,13 @@ from builders import OLD, REPOSITORY, altered, build, history_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.cluster.objects import annotated_versions
-from monitor.foreign_text import one_line, printable
-from monitor.json_text import json_text
-from monitor.ledger import archive
-from monitor.model import Build, Versions
-from monitor.platforms.check_manifest import parse_versions
-from monitor.readings import build_reading, read_build
+from monitor.domain.build import Build, Versions
+from monitor.domain.json_text import json_text
+from monitor.domain.sanitize import one_line, printable
+from monitor.k8s.objects import annotated_versions
+from monitor.k8s.version_pod_manifest import parse_versions
+from monitor.ledger import export
+from monitor.ledger.codecs import build_reading, read_build
 
 FORGED = "avalanchego/1.14.2\nrun 7 of a build that does not exist succeeded\x1b[2J"
 SHOWN = "avalanchego/1.14.2 run 7 of a build that does not exist succeeded\ufffd[2J"
@@ -58,7 +58,7 @@ def the_new_build(text: str) -> Versions | None:
 
 def a_history(text: str) -> Versions | None:
     content = altered(history_file(), f"UPDATE runs SET versions = '{text}'")  # noqa: S608 - no quote in it
-    with closing(archive.read(content, "file")) as history:
+    with closing(export.read(content, "file")) as history:
         return history.runs(-1)[0].build.versions
 
 

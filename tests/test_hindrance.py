@@ -13,14 +13,15 @@ import pytest
 from builders import NEW, NOW, OLD, build
 from recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end
 
-from monitor.commands.hindrance import Hindrance
-from monitor.commands.turns import Plan, Turns
-from monitor.commands.until import Until, Wanted
-from monitor.configuration import NodeConfiguration
-from monitor.decide.vocabulary import RecordAttempt
+from monitor.avalanchego.node_config import NodeConfiguration
+from monitor.commands.comparison_runs import Plan, Turns
+from monitor.commands.until import Hindrance, Until, Wanted
+from monitor.decide.decisions import RecordAttempt
+from monitor.domain.build import Build
+from monitor.domain.run import AttemptCause, RequestKind
+from monitor.domain.workload import SyncMode
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, open_ledger
-from monitor.model import AttemptCause, Build, RequestKind, SyncMode
 
 BUILD, OTHER = build(NEW, "b" * 40), build(OLD, "a" * 40)
 CONFIGURATION = NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings")

@@ -18,12 +18,15 @@ import pytest
 from builders import NEW, NOW, OLD, altered, build, workload
 
 from monitor.commands.show import run_history
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
+from monitor.domain.build import Versions
+from monitor.domain.run import Outcome, Reason
+from monitor.domain.tracking import Count
+from monitor.domain.workload import SyncMode
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.flags import parse
 from monitor.ledger import open_ledger, open_read_only
-from monitor.ledger.archive import read
-from monitor.model import Count, Outcome, Reason, SyncMode, Versions
+from monitor.ledger.export import read
 from monitor.settings import HistorySettings
 
 

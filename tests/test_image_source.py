@@ -21,10 +21,11 @@ from fake_api_server import serving as serving_api
 from fake_registry import FakeRegistry, config, sending, serving
 from tester_objects import VERSIONS, node_of, observe, run_check_pod, stateful_set
 
-from monitor.cluster.objects import VERSIONS_ANNOTATION
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, RecordAttempt
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, RecordAttempt
+from monitor.domain.build import Build
+from monitor.domain.run import AttemptCause, Outcome
+from monitor.k8s.objects import VERSIONS_ANNOTATION
 from monitor.ledger import open_ledger
-from monitor.model import AttemptCause, Build, Outcome
 
 SECONDS = 30.0
 FLAGS = ("--namespace=ns", "--pod-name=tester-0", "--node-container-name=node", "--log-format=plain")

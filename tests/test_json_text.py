@@ -16,23 +16,24 @@ from builders import altered, history_file
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from monitor.cluster.answers import Answer
-from monitor.cluster.objects import annotated_versions
-from monitor.commands.vantage import monitor_answer
-from monitor.configuration import configuration_of
+from monitor.avalanchego.details_file import read_details
+from monitor.avalanchego.node_api import NodeClient
+from monitor.avalanchego.node_config import configuration_of
+from monitor.avalanchego.node_log import chain_log_of
+from monitor.domain.build import Versions
+from monitor.domain.container import Container, EnvironmentVariable
+from monitor.domain.json_text import MOST_BYTES, json_object, json_objects_in, json_text, json_value
+from monitor.domain.observations import NodeAnswering, NodeSilent
 from monitor.errors import ConfigurationError, TemporaryError
-from monitor.json_text import MOST_BYTES, json_object, json_objects_in, json_text, json_value
-from monitor.ledger.archive import read
-from monitor.ledger.details import read_details
-from monitor.model import NodeAnswering, NodeSilent, Versions
-from monitor.node import NodeClient
-from monitor.node_log import chain_log_of
-from monitor.platforms.builds import BuildStore, FileSource
-from monitor.platforms.check_manifest import parse_versions
-from monitor.platforms.local import LocalPlatform
-from monitor.platforms.processes import Orphan
-from monitor.pods import Container, EnvironmentVariable
-from monitor.registry.access import _parsed  # the public way to it needs a registry
+from monitor.k8s.calls import Answer
+from monitor.k8s.objects import annotated_versions
+from monitor.k8s.version_pod_manifest import parse_versions
+from monitor.ledger.export import read
+from monitor.local.build_store import BuildStore, FileSource
+from monitor.local.platform import LocalPlatform
+from monitor.local.processes import Orphan
+from monitor.preflight.probes import monitor_answer
+from monitor.registry.auth import _parsed  # the public way to it needs a registry
 from monitor.registry.credentials import CredentialsFile
 from monitor.registry.errors import RegistryError
 from monitor.registry.manifests import children_of
@@ -310,7 +311,7 @@ def test_deep_text_does_not_crash_a_process_whose_recursion_limit_was_raised() -
     """Libraries raise it, and Python 3.11's parser then overflows its stack."""
     program = (
         "import sys; sys.setrecursionlimit(10**6)\n"
-        "from monitor.json_text import json_objects_in, json_value\n"
+        "from monitor.domain.json_text import json_objects_in, json_value\n"
         "text = '[' * 10**6 + ']' * 10**6\n"
         "print(list(json_objects_in('{\"a\": ' * 10**5)))\n"
         "try: json_value(text)\n"

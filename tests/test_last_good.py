@@ -15,10 +15,10 @@ from local_life import living
 from prometheus_client.parser import text_string_to_metric_families as parsed
 from simulated_builds import eventually, free_port, write_build
 
-from monitor.activity import ERRORS, Activity
+from monitor.engine.activity import ERRORS, Activity
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import LEDGER_FILE
-from monitor.web import Bounded, LastGood
+from monitor.output.web import Bounded, LastGood
 
 ANSWERED_IN_SECONDS = 2.0
 HELD_SECONDS = 6.0

@@ -16,9 +16,7 @@ import pytest
 from builders import NEW, NOW, OLD, POLICY, REPOSITORY, build, workload
 from own_mount import lines_on_a_mount
 
-from monitor.act import Actor
-from monitor.decide.announcements import Announcement
-from monitor.decide.vocabulary import (
+from monitor.decide.decisions import (
     AdoptRun,
     BeginClearing,
     BeginRun,
@@ -31,31 +29,20 @@ from monitor.decide.vocabulary import (
     RecordIntervention,
     ResumeRun,
 )
+from monitor.decide.events import Announcement
+from monitor.domain.active_time import opened
+from monitor.domain.build import Build
+from monitor.domain.instant import Instant
+from monitor.domain.regression import COMPARED_MOST
+from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, Reason, RequestKind, Run
+from monitor.domain.tracking import Bookkeeping, Count, Counts, HealthyStreak
+from monitor.domain.workload import Holder, SyncMode, Workload
+from monitor.engine.actor import Actor
+from monitor.engine.volume import Volume
 from monitor.errors import Cause, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_existing, open_ledger, open_read_only
+from monitor.ledger.codecs import Reading, configuration_reading
 from monitor.ledger.reserve import RESERVE_BYTES
-from monitor.model import (
-    Attempt,
-    AttemptCause,
-    Bookkeeping,
-    Build,
-    Count,
-    Counts,
-    Evidence,
-    HealthyStreak,
-    Holder,
-    Instant,
-    Outcome,
-    Reason,
-    RequestKind,
-    Run,
-    SyncMode,
-    Workload,
-)
-from monitor.observed_time import opened
-from monitor.readings import Reading, configuration_reading
-from monitor.regression import COMPARED_MOST
-from monitor.volume import Volume
 
 ROOT = Path(__file__).parents[1]
 FILE = "bootstrap-monitor.sqlite3"

@@ -16,32 +16,20 @@ import pytest
 from builders import NEW, NOW, OLD, REPOSITORY, altered, build, history_file, workload
 from rich.console import Console
 
-from monitor.api import run_json, status_json
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, IssueToken, Record, RecordAttempt
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, IssueToken, Record, RecordAttempt
+from monitor.domain.build import Build
+from monitor.domain.observations import ChainActivity, ChainLog, DataState
+from monitor.domain.run import AttemptCause, Evidence, Outcome, Reason, RequestKind, Run
+from monitor.domain.status import RESULTS_SHOWN
+from monitor.domain.tracking import Bookkeeping, ChainWatch, Count, HealthyStreak, Refusal
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
-from monitor.ledger.archive import exported, imported, read
-from monitor.lines import run_lines, status_lines
-from monitor.model import (
-    AttemptCause,
-    Bookkeeping,
-    Build,
-    ChainActivity,
-    ChainLog,
-    ChainWatch,
-    Count,
-    DataState,
-    Evidence,
-    HealthyStreak,
-    Outcome,
-    Reason,
-    Refusal,
-    RequestKind,
-    Run,
-)
-from monitor.terminal import history_table
-from monitor.view import RESULTS_SHOWN, status_of
-from monitor.web.page import page
+from monitor.ledger.export import exported, imported, read
+from monitor.ledger.status import status_of
+from monitor.output.status_json import run_json, status_json
+from monitor.output.status_text import run_lines, status_lines
+from monitor.output.terminal import history_table
+from monitor.output.web.page import page
 
 Opened = Callable[[str], Ledger]
 BOOKS = Bookkeeping(

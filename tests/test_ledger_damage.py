@@ -10,8 +10,7 @@ import pytest
 from builders import NEW, NOW, build, workload
 from test_loop import Machine, tick_of
 
-from monitor.api import run_json, status_json
-from monitor.decide.vocabulary import (
+from monitor.decide.decisions import (
     BeginClearing,
     BeginRun,
     EndRun,
@@ -19,15 +18,18 @@ from monitor.decide.vocabulary import (
     RecordAttempt,
     RecordIntervention,
 )
+from monitor.domain.json_text import json_text
+from monitor.domain.run import AttemptCause, Evidence, Outcome, RequestKind
+from monitor.domain.status import RESULTS_SHOWN, Phase
+from monitor.domain.tracking import Count
 from monitor.errors import MonitorError, TemporaryError
-from monitor.json_text import json_text
 from monitor.ledger import open_existing, open_ledger, open_read_only, recover
-from monitor.ledger.archive import exported, read
-from monitor.lines import run_lines, status_lines
-from monitor.model import AttemptCause, Count, Evidence, Outcome, Phase, RequestKind
-from monitor.readings import build_reading, phase_reading
-from monitor.view import RESULTS_SHOWN, status_of
-from monitor.web.page import page
+from monitor.ledger.codecs import build_reading, phase_reading
+from monitor.ledger.export import exported, read
+from monitor.ledger.status import status_of
+from monitor.output.status_json import run_json, status_json
+from monitor.output.status_text import run_lines, status_lines
+from monitor.output.web.page import page
 
 FILE = "bootstrap-monitor.sqlite3"
 POD = workload(build())

@@ -18,14 +18,16 @@ from hypothesis import strategies as st
 from ordinary_user import ordinary_user
 from test_loop import Machine, init_of
 
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, ResumeRun
+from monitor.avalanchego.details_file import Details, read_details, write_details
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, ResumeRun
+from monitor.domain.build import Build
+from monitor.domain.run import Outcome, Reason, Run
+from monitor.domain.workload import SyncMode
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger, open_read_only, recover
-from monitor.ledger.details import Details, read_details, write_details
+from monitor.ledger.codecs import Reading
 from monitor.ledger.recovery import set_aside
 from monitor.ledger.schema import VERSION
-from monitor.model import Build, Outcome, Reason, Run, SyncMode
-from monitor.readings import Reading
 
 FILE = "bootstrap-monitor.sqlite3"
 DETAILS = "bootstrap_test_details.txt"

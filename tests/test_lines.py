@@ -9,19 +9,12 @@ import pytest
 from builders import NOW, build, run
 from shown_runs import FAILED, SUCCEEDED, status
 
-from monitor.lines import run_lines, status_lines
-from monitor.model import (
-    Bookkeeping,
-    ChainActivity,
-    ChainLog,
-    Count,
-    Evidence,
-    Health,
-    Phase,
-    SyncMode,
-)
-from monitor.readings import NodeStatus, ProgressStatus, VolumeStatus
-from monitor.view import Status
+from monitor.domain.observations import ChainActivity, ChainLog, Health
+from monitor.domain.run import Evidence
+from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status, VolumeStatus
+from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.workload import SyncMode
+from monitor.output.status_text import run_lines, status_lines
 
 
 def test_status_tells_what_is_known_and_leaves_out_what_is_not() -> None:

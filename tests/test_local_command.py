@@ -26,18 +26,20 @@ from simulated_builds import (
     write_program,
 )
 
-from monitor import simulated_node
+from monitor.avalanchego import simulated_node
 from monitor.commands.local_folder import exclusively
 from monitor.commands.local_tester import local_tester
-from monitor.commands.patience import TRIES, tried
-from monitor.decide.vocabulary import BeginClearing, BeginRun
-from monitor.durations import Duration
+from monitor.commands.startup import TRIES, tried
+from monitor.decide.decisions import BeginClearing, BeginRun
+from monitor.domain.build import Build
+from monitor.domain.image_reference import ImageReference
+from monitor.domain.instant import Instant
+from monitor.domain.run import Outcome, Reason
+from monitor.domain.workload import SyncMode, Workload
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import open_ledger, open_read_only
-from monitor.model import Build, Instant, Outcome, Reason, SyncMode, Workload
-from monitor.platforms.builds import BUILDS_FOLDER, BuildStore
-from monitor.references import ImageReference
-from monitor.settings import LocalSettings
+from monitor.local.build_store import BUILDS_FOLDER, BuildStore
+from monitor.settings import Duration, LocalSettings
 
 ROOT = Path(__file__).parents[1]
 

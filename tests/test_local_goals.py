@@ -18,15 +18,15 @@ import pytest
 from local_life import GOES_ON, LocalLife, all_told, ended, stopped
 from simulated_builds import COMMITS, eventually, free_port, write_build, write_program
 
-from monitor import simulated_node
+from monitor.avalanchego import simulated_node
+from monitor.commands.free_ports import Ports
 from monitor.commands.local import run_local
 from monitor.commands.local_folder import configuration_of_node, fitted_arguments
-from monitor.commands.ports import Ports
+from monitor.domain.run import Outcome, Reason, RequestKind
 from monitor.errors import ConfigurationError
 from monitor.flags import parse
 from monitor.ledger import open_ledger
-from monitor.model import Outcome, Reason, RequestKind
-from monitor.platforms.supervisor import NODE_STOP_SECONDS
+from monitor.local.supervisor import NODE_STOP_SECONDS
 from monitor.settings import LocalSettings
 
 # The gap must be seen beside the starts of programs, while all stories are told at once.

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from monitor.logs import LogFormat, set_up_logs
+from monitor.output.logs import LogFormat, set_up_logs
 
 LOGGERS = [logging.getLogger(name) for name in (None, "monitor", "apscheduler")]
 CREATED = 1_700_000_000.25
@@ -44,7 +44,7 @@ def record(
 ) -> logging.LogRecord:
     """What a module logs at a fixed time."""
     entry = {
-        "name": "monitor.loop",
+        "name": "monitor.engine.loop",
         "levelno": level,
         "levelname": logging.getLevelName(level),
         "msg": message,
@@ -59,7 +59,7 @@ def written(log_format: LogFormat, entry: logging.LogRecord, stream: io.StringIO
     """What stands on the stream."""
     stream = stream or io.StringIO()
     set_up_logs(log_format, debug=False, stream=stream)
-    logging.getLogger("monitor.loop").handle(entry)
+    logging.getLogger("monitor.engine.loop").handle(entry)
     return stream.getvalue()
 
 
@@ -164,7 +164,7 @@ def test_no_color_is_heeded(
 )
 def test_json(entry: logging.LogRecord, expected: dict[str, Any]) -> None:
     text = written("json", entry)
-    always = {"timestamp": "2023-11-14T22:13:20.250000Z", "logger": "monitor.loop"}
+    always = {"timestamp": "2023-11-14T22:13:20.250000Z", "logger": "monitor.engine.loop"}
 
     assert text.count("\n") == 1
     assert json.loads(text) == expected | always
@@ -192,7 +192,7 @@ def test_an_error_keeps_its_traceback() -> None:
 def test_what_is_logged(*, debug: bool, level: int, logged: list[str]) -> None:
     stream = io.StringIO()
     set_up_logs("json", debug=debug, level=level, stream=stream)
-    ours, library = logging.getLogger("monitor.loop"), logging.getLogger("another.library")
+    ours, library = logging.getLogger("monitor.engine.loop"), logging.getLogger("another.library")
     scheduler = logging.getLogger("apscheduler.executors.default")
     ours.debug("d")
     ours.info("i")
@@ -208,7 +208,7 @@ def test_set_up_anew_the_last_stream_alone_is_written_to() -> None:
     first, second = io.StringIO(), io.StringIO()
     set_up_logs("plain", debug=False, stream=first)
     set_up_logs("plain", debug=False, stream=second)
-    logging.getLogger("monitor.loop").handle(record())
+    logging.getLogger("monitor.engine.loop").handle(record())
 
     assert (first.getvalue(), second.getvalue().count("\n")) == ("", 1)
 

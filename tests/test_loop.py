@@ -13,38 +13,36 @@ from typing import Any
 import pytest
 from builders import NEW, NOW, POLICY, answering, build, workload
 
-from monitor.act import Actor
-from monitor.activity import ERRORS, Activity
-from monitor.decide.announcements import Announcement
-from monitor.decide.vocabulary import BeginClearing, BeginRun, KeepLastWords, Record
-from monitor.decide.wait_state import Standing
-from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
-from monitor.ledger import Ledger, VolumeFullError, open_existing, open_ledger
-from monitor.ledger.recovery import FILE
-from monitor.loop import Init, Tick
-from monitor.model import (
-    Build,
+from monitor.avalanchego.node_log import TAIL_BYTES
+from monitor.decide.decisions import BeginClearing, BeginRun, KeepLastWords, Record
+from monitor.decide.events import Announcement
+from monitor.decide.state import Standing
+from monitor.domain.build import Build
+from monitor.domain.instant import Instant
+from monitor.domain.observations import (
     HealthReport,
-    Instant,
     NodeAnswering,
     NodeDown,
     NodeIdentity,
     NodeMetrics,
-    NodeProcess,
     NodeReading,
     NodeSilent,
-    Outcome,
-    Phase,
-    Policy,
-    Reason,
-    RequestKind,
     VolumeReading,
-    Workload,
 )
-from monitor.node_log import TAIL_BYTES
-from monitor.observe import InitObserver, WaitObserver
-from monitor.problem_log import ProblemLog
-from monitor.volume import Volume
+from monitor.domain.policy import Policy
+from monitor.domain.run import Outcome, Reason, RequestKind
+from monitor.domain.status import Phase
+from monitor.domain.workload import NodeProcess, Workload
+from monitor.engine.activity import ERRORS, Activity
+from monitor.engine.actor import Actor
+from monitor.engine.init_observer import InitObserver
+from monitor.engine.loop import Init, Tick
+from monitor.engine.problem_log import ProblemLog
+from monitor.engine.volume import Volume
+from monitor.engine.wait_observer import WaitObserver
+from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
+from monitor.ledger import Ledger, VolumeFullError, open_existing, open_ledger
+from monitor.ledger.recovery import FILE
 
 
 @dataclass

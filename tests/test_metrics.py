@@ -19,29 +19,21 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
 from monitor import __version__
-from monitor.activity import ERRORS, Activity
-from monitor.baseline import Verdict
+from monitor.domain.baseline import Verdict
+from monitor.domain.build import Build, Versions
+from monitor.domain.observations import ChainActivity, ChainLog, Health
+from monitor.domain.regression import Measure, Regression, Success
+from monitor.domain.run import Outcome, Reason, Run
+from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status, VolumeStatus
+from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.workload import SyncMode
+from monitor.engine.activity import ERRORS, Activity
 from monitor.errors import TemporaryError
-from monitor.metrics import StatusCollector
-from monitor.metrics.families import FAMILIES, Family
-from monitor.metrics.samples import Sample
-from monitor.model import (
-    Bookkeeping,
-    Build,
-    ChainActivity,
-    ChainLog,
-    Count,
-    Health,
-    Outcome,
-    Phase,
-    Reason,
-    Run,
-    SyncMode,
-    Versions,
-)
-from monitor.readings import NodeStatus, ProgressStatus, Reading, VolumeStatus, progress_reading
-from monitor.regression import Measure, Regression, Success
-from monitor.view import Snapshot, Status, status_of
+from monitor.ledger.codecs import Reading, progress_reading
+from monitor.ledger.status import Snapshot, status_of
+from monitor.output.metrics import StatusCollector
+from monitor.output.metrics.families import FAMILIES, Family
+from monitor.output.metrics.samples import Sample
 
 PREFIX = "bootstrap_monitor_"
 TESTER = ("tester", "network", "sync_mode")

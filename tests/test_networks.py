@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from monitor.avalanchego.networks import canonical_network
+from monitor.domain.network_names import network_name
 from monitor.errors import ConfigurationError
-from monitor.networks import canonical_network, network_name
 
 KNOWN = "cascade, denali, everest, fuji, local, mainnet, testing, testnet"
 

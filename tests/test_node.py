@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from monitor.avalanchego.node_api import NodeClient
 from monitor.bounded_http import PIECE_BYTES
-from monitor.chain_signals import MAX_CHAINS
-from monitor.errors import ConfigurationError
-from monitor.model import (
+from monitor.domain.chains import MAX_CHAINS
+from monitor.domain.observations import (
     HealthReport,
     NodeAnswering,
     NodeDown,
@@ -26,7 +26,7 @@ from monitor.model import (
     NodeMetrics,
     NodeSilent,
 )
-from monitor.node import NodeClient
+from monitor.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

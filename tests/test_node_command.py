@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from monitor.node_command import node_command
+from monitor.avalanchego.node_command import node_command
 
 FLAGS = ("--network-id=fuji", "--partial-sync-primary-network=true")
 

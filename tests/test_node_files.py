@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from builders import build, run
 
+from monitor.avalanchego.details_file import read_details, write_details
+from monitor.avalanchego.node_files import NotRegularFileError, open_regular
+from monitor.avalanchego.node_log import NodeLogs
 from monitor.commands.local_folder import exclusively, is_left
+from monitor.domain.observations import NodeLog
 from monitor.errors import MonitorError, TemporaryError
-from monitor.ledger.details import read_details, write_details
-from monitor.model import NodeLog
-from monitor.node_files import NotRegularFileError, open_regular
-from monitor.node_log import NodeLogs
-from monitor.platforms.local import LocalPlatform
-from monitor.platforms.processes import Orphan
+from monitor.local.platform import LocalPlatform
+from monitor.local.processes import Orphan
 
 MONITOR = Path(__file__).parents[1] / "monitor"
 SECRET = "the token of the API server"
@@ -222,8 +222,8 @@ OWN = "a new file of the monitor: mode x follows no link"
 KERNEL = "a file of the kernel"
 FOLDER = "a folder, never a file"
 ALLOWED = {
-    "clock.py": {"_BOOT_ID.read_text()": KERNEL},
-    "cluster/access.py": {"self._path.read_text(encoding='utf-8')": "mounted by the kubelet"},
+    "engine/clock.py": {"_BOOT_ID.read_text()": KERNEL},
+    "k8s/credentials.py": {"self._path.read_text(encoding='utf-8')": "mounted by the kubelet"},
     "commands/demo.py": {
         "executable.read_text()": "made before any node runs",
         "aside.write_text(text)": "made before any node runs",
@@ -235,28 +235,28 @@ ALLOWED = {
         "beside.open('xb')": OWN,
     },
     "commands/signals.py": {"Path(os.devnull).open('wb')": KERNEL},
-    "folder_walk.py": {
+    "engine/folder_walk.py": {
         "os.open(root, _FOLDER | (0 if follow else os.O_NOFOLLOW))": FOLDER,
         "os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=self.descriptor)": FOLDER,
         "os.open('..', _FOLDER, dir_fd=self.descriptor)": FOLDER,
     },
-    "ledger/details.py": {
+    "avalanchego/details_file.py": {
         "aside.open('w')": "in the volume's root, which a node in a pod does not have",
         "os.open(path.parent, os.O_RDONLY)": "the volume itself",
     },
     "ledger/reserve.py": {"os.open(path, os.O_RDWR | os.O_CREAT, 384)": "opened for writing: never waits"},
-    "platforms/builds.py": {"executable.open('rb')": PERSON, "aside.open('xb')": OWN},
-    "platforms/local.py": {"aside.open('x')": OWN},
-    "platforms/processes.py": {
+    "local/build_store.py": {"executable.open('rb')": PERSON, "aside.open('xb')": OWN},
+    "local/platform.py": {"aside.open('x')": OWN},
+    "local/processes.py": {
         "Path(f'/proc/{pid}/stat').read_text()": KERNEL,
     },
     "registry/credentials.py": {"self._path.open('rb')": PERSON},
-    "volume.py": {
+    "engine/volume.py": {
         "os.open(self._data_dir, os.O_RDONLY)": "the volume itself",
         "_MOUNTS.read_bytes()": KERNEL,
     },
-    "web/page.py": {"(files('monitor.web') / name).read_text()": "of the package itself"},
-    "streams.py": {
+    "output/web/page.py": {"(files('monitor.output.web') / name).read_text()": "of the package itself"},
+    "output/streams.py": {
         "os.fdopen(lowest, 'r' if name == 'stdin' else 'w')": KERNEL,
         "os.open(os.devnull, os.O_RDONLY)": KERNEL,
         "os.open(os.devnull, os.O_WRONLY)": KERNEL,
@@ -276,7 +276,10 @@ def opened_in(path: Path) -> Iterator[str]:
 
 def test_every_file_that_is_opened_otherwise_has_a_reason() -> None:
     """A new one is either opened by `open_regular`, or comes into the table above with why no node can write it."""
-    modules = sorted(set(MONITOR.rglob("*.py")) - {MONITOR / "simulated_node.py", MONITOR / "node_files.py"})
+    modules = sorted(
+        set(MONITOR.rglob("*.py"))
+        - {MONITOR / "avalanchego" / "simulated_node.py", MONITOR / "avalanchego" / "node_files.py"}
+    )
     found = {str(path.relative_to(MONITOR)): set(opened_in(path)) for path in modules}
 
     assert {name: calls for name, calls in found.items() if calls} == {

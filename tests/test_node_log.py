@@ -15,8 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from ordinary_user import ordinary_user
 
-from monitor.model import ChainActivity, ChainLog, NodeLog
-from monitor.node_log import TAIL_BYTES, NodeLogs, chain_log_of, node_log_of
+from monitor.avalanchego.node_log import TAIL_BYTES, NodeLogs, chain_log_of, node_log_of
+from monitor.domain.observations import ChainActivity, ChainLog, NodeLog
 
 REAL = (Path(__file__).parent / "data" / "chain-logs.txt").read_text()
 AT = 1_000_000.0

@@ -10,40 +10,39 @@ from pathlib import Path
 import pytest
 from builders import NEW, NOW, POLICY, answering, build, status, workload
 
-from monitor.baseline import FEWEST, LAG
-from monitor.chain_signals import MAX_CHAINS
-from monitor.decide.announcements import Announcement
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, Intervention, RecordIntervention
-from monitor.decide.wait import decide_wait
-from monitor.decide.wait_state import Standing
-from monitor.errors import Cause, MonitorError, TemporaryError
-from monitor.ledger import Ledger, open_ledger
-from monitor.lines import status_lines
-from monitor.model import (
-    Bookkeeping,
-    Build,
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, Intervention, RecordIntervention
+from monitor.decide.events import Announcement
+from monitor.decide.state import Standing
+from monitor.decide.wait_rules import decide_wait
+from monitor.domain.baseline import FEWEST, LAG
+from monitor.domain.build import Build
+from monitor.domain.chains import MAX_CHAINS
+from monitor.domain.health import STALE_AFTER_SECONDS, Freshness, freshness_of, health_of
+from monitor.domain.instant import Instant
+from monitor.domain.observations import (
     ChainActivity,
-    Count,
     Health,
     HealthReport,
-    Instant,
     NodeDown,
-    NodeExit,
     NodeIdentity,
     NodeMetrics,
-    NodeProcess,
     NodeReading,
     NodeSilent,
-    Outcome,
-    RequestKind,
-    Workload,
 )
-from monitor.observe import WORKLOAD_KEPT_SECONDS, InitObserver, Seen, WaitObserver, problems_of
-from monitor.observe.health import STALE_AFTER_SECONDS, Freshness, freshness_of, health_of
-from monitor.observe.workload import WORKLOAD_KEPT_SECONDS_WHILE_DOWN
-from monitor.readings import COMPARISON, Problem
-from monitor.volume import Volume
-from monitor.web.page import page
+from monitor.domain.run import Outcome, RequestKind
+from monitor.domain.status import Problem
+from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.workload import NodeExit, NodeProcess, Workload
+from monitor.engine.init_observer import InitObserver
+from monitor.engine.problems import problems_of
+from monitor.engine.volume import Volume
+from monitor.engine.wait_observer import Seen, WaitObserver
+from monitor.engine.workload_observer import WORKLOAD_KEPT_SECONDS, WORKLOAD_KEPT_SECONDS_WHILE_DOWN
+from monitor.errors import Cause, MonitorError, TemporaryError
+from monitor.ledger import Ledger, open_ledger
+from monitor.ledger.codecs import COMPARISON
+from monitor.output.status_text import status_lines
+from monitor.output.web.page import page
 
 HEALTHY = HealthReport(healthy=True, oldest_check="t1")
 

@@ -9,8 +9,10 @@ from builders import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.model import Bookkeeping, Health, HealthyStreak, Instant
-from monitor.observed_time import SAME_PROCESS_SECONDS, advanced, observed_interval_seconds, opened
+from monitor.domain.active_time import SAME_PROCESS_SECONDS, advanced, observed_interval_seconds, opened
+from monitor.domain.instant import Instant
+from monitor.domain.observations import Health
+from monitor.domain.tracking import Bookkeeping, HealthyStreak
 
 TICK = 10.0
 

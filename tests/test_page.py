@@ -18,26 +18,16 @@ from builders import COMMIT, NEW, NOW, OLD, REGRESSIONS, REPOSITORY, build, ende
 from jinja2 import nodes
 
 import monitor
-from monitor import texts
-from monitor.model import (
-    Bookkeeping,
-    ChainActivity,
-    ChainLog,
-    Count,
-    Evidence,
-    Health,
-    HealthyStreak,
-    Outcome,
-    Phase,
-    Reason,
-    SyncMode,
-    Versions,
-)
-from monitor.readings import NodeStatus, ProgressStatus
-from monitor.regression import SOURCE_URL
-from monitor.view import Status
-from monitor.web.page import TEMPLATES as LOADED
-from monitor.web.page import page
+from monitor.avalanchego.source_links import SOURCE_URL
+from monitor.domain.build import Versions
+from monitor.domain.observations import ChainActivity, ChainLog, Health
+from monitor.domain.run import Evidence, Outcome, Reason
+from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status
+from monitor.domain.tracking import Bookkeeping, Count, HealthyStreak
+from monitor.domain.workload import SyncMode
+from monitor.output import format as texts
+from monitor.output.web.page import TEMPLATES as LOADED
+from monitor.output.web.page import page
 
 VOID = {"meta", "br", "input", "circle", "path", "line", "rect"}
 
@@ -462,7 +452,7 @@ def test_nothing_that_is_shown_becomes_markup(*, failed: bool) -> None:
 
 
 MONITOR = Path(monitor.__file__).parent
-TEMPLATES = sorted((MONITOR / "web" / "templates").iterdir())
+TEMPLATES = sorted((MONITOR / "output" / "web" / "templates").iterdir())
 
 
 def test_no_markup_is_written_in_python() -> None:
@@ -498,14 +488,14 @@ def test_a_template_escapes_all_and_uses_only_names_that_exist(path: Path) -> No
 
 
 def test_a_monitor_whose_page_nobody_opened_has_not_loaded_jinja2() -> None:
-    program = "import sys, monitor.cli, monitor.commands.pod, monitor.commands.watching; print('jinja2' in sys.modules)"
+    program = "import sys, monitor.cli, monitor.commands.pod, monitor.commands.assembly; print('jinja2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"
 
 
 def test_what_the_page_reads_is_part_of_the_package() -> None:
     settings = tomllib.loads((MONITOR.parent / "pyproject.toml").read_text())
-    patterns = settings["tool"]["setuptools"]["package-data"]["monitor.web"]
-    web = MONITOR / "web"
+    patterns = settings["tool"]["setuptools"]["package-data"]["monitor.output.web"]
+    web = MONITOR / "output" / "web"
     read = {path for path in web.rglob("*") if path.suffix in {".css", ".html", ".js"}}
     assert read == {path for pattern in patterns for path in web.glob(pattern)}

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from monitor.decide.announcements import Announcement
+from monitor.avalanchego.node_log import TAIL_BYTES
+from monitor.decide.events import Announcement
+from monitor.domain.build import Build, Versions
+from monitor.domain.workload import NodeExit, NodeProcess, SyncMode
 from monitor.errors import ConfigurationError, TemporaryError
-from monitor.model import Build, NodeExit, NodeProcess, SyncMode, Versions
-from monitor.node_log import TAIL_BYTES
-from monitor.platforms.local import CRASH_LOOP, LocalPlatform, node_container
+from monitor.local.platform import CRASH_LOOP, LocalPlatform, node_container
 
 VERSIONS = Versions("avalanchego/1.14.2", "v1.4.5", 45, "c" * 40, "1.26.8")
 ARGUMENTS = ("--network-id=fuji", "--http-port=9650")

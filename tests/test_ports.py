@@ -11,7 +11,7 @@ import pytest
 from local_life import ROOT, Home, environment
 from simulated_builds import eventually, free_port, write_build
 
-from monitor.commands.ports import Ports
+from monitor.commands.free_ports import Ports
 from monitor.errors import MonitorError
 
 
@@ -37,7 +37,7 @@ def test_a_port_that_a_person_chose_is_not_another_monitors() -> None:
 def test_it_goes_with_a_process_that_is_killed() -> None:
     wanted = free_port()
     program = (
-        "import signal; from monitor.commands.ports import Ports; "
+        "import signal; from monitor.commands.free_ports import Ports; "
         f"ports = Ports(); ports.take({wanted}); print('taken', flush=True); signal.pause()"
     )
     with (

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from builders import NOW, status
 
+from monitor.domain.json_text import JsonObject
+from monitor.domain.status import RESULTS_SHOWN, Problem
+from monitor.engine.problem_log import FLAPPING_SECONDS, MESSAGES_LOGGED, ProblemLog
 from monitor.errors import Cause, MonitorError, NotPermittedError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
-from monitor.model import JsonObject
-from monitor.problem_log import FLAPPING_SECONDS, MESSAGES_LOGGED, ProblemLog
-from monitor.readings import PROBLEM, Problem, Reading, read_problem
-from monitor.view import RESULTS_SHOWN, status_of
+from monitor.ledger.codecs import PROBLEM, Reading, read_problem
+from monitor.ledger.status import status_of
 
 DENIED = (Cause.PERMISSION_MISSING, "not permitted to get pods")
 AWAY = (Cause.API_SERVER_UNAVAILABLE, "no answer")

@@ -28,17 +28,20 @@ from fake_registry import FakeRegistry
 from prometheus_client import CollectorRegistry, generate_latest
 from tester_objects import POD, UID, add_tester, node_of
 
-from monitor.activity import Activity
 from monitor.commands.show import run_status
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun, Intervention, RecordIntervention
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, Intervention, RecordIntervention
+from monitor.domain.build import Build
+from monitor.domain.run import Outcome, RequestKind
+from monitor.domain.status import RESULTS_SHOWN, Status
+from monitor.domain.workload import SyncMode
+from monitor.engine.activity import Activity
 from monitor.errors import Cause
 from monitor.ledger import Ledger, open_ledger, open_read_only
-from monitor.metrics import StatusCollector
-from monitor.model import Build, Outcome, RequestKind, SyncMode
+from monitor.ledger.status import status_of
+from monitor.output.format import ACTIONS
+from monitor.output.metrics import StatusCollector
+from monitor.output.web.page import page
 from monitor.settings import StatusSettings
-from monitor.texts import ACTIONS
-from monitor.view import RESULTS_SHOWN, Status, status_of
-from monitor.web.page import page
 
 PATIENCE_SECONDS = 60.0
 OTHER_TICKS = 8

@@ -14,7 +14,7 @@ import pytest
 from simulated_builds import PATIENCE_SECONDS, eventually, lives
 
 from monitor.errors import TemporaryError
-from monitor.platforms.processes import Orphan, end_group, end_process
+from monitor.local.processes import Orphan, end_group, end_process
 
 POLITE = "print('ready', flush=True); import time; time.sleep(60)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {POLITE}"

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.chain_signals import COUNTERS, GROWTH_BYTES
-from monitor.model import Bookkeeping, ChainActivity, ChainLog, Count, Counts, NodeLog
-from monitor.progress import Movement, Poll, added_up, movement, works
+from monitor.domain.observations import ChainActivity, ChainLog, NodeLog
+from monitor.domain.progress import Movement, Poll, added_up, movement, works
+from monitor.domain.signals import COUNTERS, GROWTH_BYTES
+from monitor.domain.tracking import Bookkeeping, Count, Counts
 
 BLOCKS = ("C", "blocks_accepted")
 LEAVES = ("C", "leaves")

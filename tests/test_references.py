@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.domain.image_reference import ImageReference
 from monitor.errors import ConfigurationError
-from monitor.references import ImageReference
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 OTHER = f"sha256:{'f' * 64}"

@@ -11,18 +11,24 @@ from pathlib import Path
 import pytest
 from builders import NEW, NOW, OLD, POLICY, build, wait_state, workload
 
-from monitor.decide.announcements import Announcement
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
-from monitor.decide.wait import BLOCKED_LONG_SECONDS, decide_wait
-from monitor.decide.wait_state import Standing
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
+from monitor.decide.events import Announcement
+from monitor.decide.state import Standing
+from monitor.decide.wait_rules import BLOCKED_LONG_SECONDS, decide_wait
+from monitor.domain.build import Build
+from monitor.domain.instant import Instant
+from monitor.domain.observations import NodeReading
+from monitor.domain.policy import Policy
+from monitor.domain.run import Outcome, Reason
+from monitor.domain.status import Problem
+from monitor.domain.workload import Workload
+from monitor.engine.jobs import IMAGE, REST_MEASUREMENT_SECONDS, SETTLING_SECONDS, BuildWatch, Measurement
+from monitor.engine.problem_log import ProblemLog
+from monitor.engine.volume import Volume
+from monitor.engine.wait_observer import WaitObserver
 from monitor.errors import Cause, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
-from monitor.model import Build, Instant, NodeReading, Outcome, Policy, Reason, Workload
-from monitor.observe import WaitObserver
-from monitor.problem_log import ProblemLog
-from monitor.readings import PROBLEM, Problem
-from monitor.refresh import IMAGE, REST_MEASUREMENT_SECONDS, SETTLING_SECONDS, BuildWatch, Measurement
-from monitor.volume import Volume
+from monitor.ledger.codecs import PROBLEM
 
 
 class NeverAsked:

@@ -27,7 +27,7 @@ from fake_registry import (
 
 from monitor.errors import ConfigurationError
 from monitor.registry import AbsentError, Patience, Registry, RegistryError, RegistryOptions
-from monitor.registry.transport import Transport
+from monitor.registry.http import Transport
 
 D1, D2, D3, D4 = ("sha256:" + each * 64 for each in "1234")
 PATIENCE = Patience(answer_seconds=2.0, look_seconds=5.0)

@@ -11,7 +11,7 @@ import pytest
 
 from monitor.errors import ConfigurationError
 from monitor.registry.credentials import Credentials, CredentialsFile
-from monitor.registry.places import Place
+from monitor.registry.repository import Place
 
 ECR = Place.of("1234.dkr.ecr.us-west-2.amazonaws.com/node")
 HUB, HARBOR = Place.of("a/node"), Place.of("harbor.example:8443/team/node")

@@ -28,7 +28,7 @@ from hostile_registry import MISBEHAVIOURS, OK, Misbehaviour, dripping, flooding
 
 from monitor.errors import MonitorError
 from monitor.registry import Patience, Registry, RegistryError, RegistryOptions
-from monitor.registry.transport import Transport
+from monitor.registry.http import Transport
 
 ANSWER_SECONDS, LOOK_SECONDS = 0.6, 2.0
 # A look ends within its time; what is above that is for a machine that does other things too.

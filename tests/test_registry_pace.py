@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from monitor.registry.pace import Pace, retry_after_seconds
+from monitor.registry.backoff import Pace, retry_after_seconds
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.registry import RegistryError
-from monitor.registry.places import Place, Reach, is_this_machine
+from monitor.registry.repository import Place, Reach, is_this_machine
 
 
 @pytest.mark.parametrize(

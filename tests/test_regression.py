@@ -9,19 +9,21 @@ from typing import Any
 import pytest
 from builders import OLD, build, ended, healthy_books, run
 
-from monitor.baseline import FEWEST, LAG, Limit, Verdict, limit_for_next
-from monitor.model import Bookkeeping, Outcome, Reason, Run, SyncMode
-from monitor.regression import (
+from monitor.avalanchego.source_links import compare_link
+from monitor.domain.baseline import FEWEST, LAG, Limit, Verdict, limit_for_next
+from monitor.domain.regression import (
     Measure,
     Success,
     comparable,
-    compare_link,
     is_late,
     left_out,
     measures,
     regressions,
     usual_duration_seconds,
 )
+from monitor.domain.run import Outcome, Reason, Run
+from monitor.domain.tracking import Bookkeeping
+from monitor.domain.workload import SyncMode
 
 HOUR = 3600.0
 STEADY = tuple(HOUR + step for step in (0, 40, -30, 10, -20, 30, 0, -10, 20, 0, -40, 30))

@@ -21,34 +21,32 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from monitor.act import RETRY_TICKS, Actor
-from monitor.activity import Activity
-from monitor.decide.announcements import Announcement
-from monitor.decide.vocabulary import BeginClearing, EndRun, Record
-from monitor.decide.wait_state import Standing
-from monitor.errors import MonitorError, OutageError
-from monitor.ledger import Ledger, open_ledger
-from monitor.loop import Init, Tick
-from monitor.model import (
-    Build,
+from monitor.decide.decisions import BeginClearing, EndRun, Record
+from monitor.decide.events import Announcement
+from monitor.decide.state import Standing
+from monitor.domain.build import Build
+from monitor.domain.instant import Instant
+from monitor.domain.observations import (
     HealthReport,
-    Instant,
     NodeAnswering,
     NodeDown,
     NodeIdentity,
     NodeMetrics,
-    NodeProcess,
     NodeReading,
     NodeSilent,
-    Outcome,
-    Run,
-    SyncMode,
     VolumeReading,
-    Workload,
 )
-from monitor.observe import InitObserver, WaitObserver
-from monitor.problem_log import ProblemLog
-from monitor.volume import Volume
+from monitor.domain.run import Outcome, Run
+from monitor.domain.workload import NodeProcess, SyncMode, Workload
+from monitor.engine.activity import Activity
+from monitor.engine.actor import RETRY_TICKS, Actor
+from monitor.engine.init_observer import InitObserver
+from monitor.engine.loop import Init, Tick
+from monitor.engine.problem_log import ProblemLog
+from monitor.engine.volume import Volume
+from monitor.engine.wait_observer import WaitObserver
+from monitor.errors import MonitorError, OutageError
+from monitor.ledger import Ledger, open_ledger
 
 TAG = f"{REPOSITORY}:latest"
 HOUR, DAY = 3600.0, 86400.0

@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 import pytest
 from pydantic_settings import BaseSettings
 
-from monitor.comparison import FEWEST, MOST
-from monitor.durations import Duration
+from monitor.domain.comparison import FEWEST, MOST
+from monitor.domain.policy import Policy
+from monitor.domain.workload import SyncMode
 from monitor.errors import ConfigurationError
 from monitor.flags import parse
-from monitor.model import Policy, SyncMode
 from monitor.settings import (
     DemoSettings,
+    Duration,
     HistorySettings,
     InitSettings,
     LocalSettings,

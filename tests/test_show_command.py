@@ -17,26 +17,17 @@ import pytest
 from builders import COMMIT, NEW, NOW, build, workload
 
 from monitor.commands.show import run_history, run_status
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
+from monitor.domain.build import Build
+from monitor.domain.instant import time_text
+from monitor.domain.observations import ChainActivity, ChainLog, Health, VolumeReading
+from monitor.domain.run import Evidence, Outcome, Reason
+from monitor.domain.status import NodeStatus, Phase, ProgressStatus
+from monitor.domain.tracking import Count
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.flags import parse
 from monitor.ledger import open_ledger
-from monitor.ledger.recovery import FILE
-from monitor.model import (
-    Build,
-    ChainActivity,
-    ChainLog,
-    Count,
-    Evidence,
-    Health,
-    Outcome,
-    Phase,
-    Reason,
-    VolumeReading,
-)
-from monitor.readings import (
-    NodeStatus,
-    ProgressStatus,
+from monitor.ledger.codecs import (
     build_reading,
     configuration_reading,
     node_reading,
@@ -44,8 +35,8 @@ from monitor.readings import (
     progress_reading,
     volume_reading,
 )
+from monitor.ledger.recovery import FILE
 from monitor.settings import HistorySettings, StatusSettings
-from monitor.texts import time_text
 
 ROOT = Path(__file__).parents[1]
 WIDE = 200

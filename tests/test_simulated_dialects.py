@@ -12,8 +12,14 @@ from typing import Any
 import pytest
 from simulated_builds import SteppedNode
 
-from monitor import simulated_node
-from monitor.simulated_node import CHAIN_TIME, SettingError, Simulation, plan_of, state_sync_enabled
+from monitor.avalanchego import simulated_node
+from monitor.avalanchego.simulated_node import (
+    CHAIN_TIME,
+    SettingError,
+    Simulation,
+    plan_of,
+    state_sync_enabled,
+)
 
 DATA = Path(__file__).with_name("data")
 LINE = re.compile(r"^\[[^]]+\] (?P<level>[A-Z]+) <(?P<chain>\S+) Chain> (?P<source>\S+:\d+) (?P<said>.*)$")

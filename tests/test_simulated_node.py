@@ -20,10 +20,9 @@ import pytest
 import urllib3
 from simulated_builds import PATIENCE_SECONDS, eventually, free_port, write_build
 
-from monitor import simulated_node
-from monitor.model import NodeAnswering, NodeDown, NodeIdentity, NodeSilent
-from monitor.node import NodeClient
-from monitor.simulated_node import (
+from monitor.avalanchego import simulated_node
+from monitor.avalanchego.node_api import NodeClient
+from monitor.avalanchego.simulated_node import (
     SettingError,
     Simulation,
     go_duration,
@@ -36,6 +35,7 @@ from monitor.simulated_node import (
     simulation_of,
     state_sync_enabled,
 )
+from monitor.domain.observations import NodeAnswering, NodeDown, NodeIdentity, NodeSilent
 
 DATA = Path(__file__).with_name("data")
 PROGRAM = Path(simulated_node.__file__)

@@ -15,9 +15,9 @@ from local_life import ROOT, LocalLife, environment, living
 from simulated_builds import PATIENCE_SECONDS, write_build, write_program
 
 from monitor.commands.local_folder import exclusively
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
+from monitor.domain.run import Outcome, Reason
 from monitor.ledger import open_ledger
-from monitor.model import Outcome, Reason
 
 # As a shell writes them; `gone` has a reader that has ended.
 LOST = (">&-", ">/dev/full", "2>/dev/full", "2>gone")

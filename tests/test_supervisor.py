@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 from simulated_builds import PATIENCE_SECONDS, eventually, free_port, lives, write_program
 
+from monitor.domain.build import Build
+from monitor.domain.workload import NodeExit, NodeProcess, Workload
 from monitor.errors import ConfigurationError, MonitorError
-from monitor.model import Build, NodeExit, NodeProcess, Workload
-from monitor.platforms.builds import BuildStore
-from monitor.platforms.local import LocalPlatform
-from monitor.platforms.supervisor import NODE_LOG_BYTES, Supervisor
+from monitor.local.build_store import BuildStore
+from monitor.local.platform import LocalPlatform
+from monitor.local.supervisor import NODE_LOG_BYTES, Supervisor
 
 
 @dataclass

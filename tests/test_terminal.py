@@ -10,28 +10,17 @@ from builders import COMMIT, NOW, REGRESSIONS, build, run
 from rich.console import Console
 from shown_runs import FAILED, SUCCEEDED, status
 
-from monitor.baseline import Verdict
-from monitor.foreign_text import printable
-from monitor.model import (
-    Bookkeeping,
-    ChainActivity,
-    ChainLog,
-    Count,
-    Phase,
-    Run,
-    SyncMode,
-    Versions,
-)
-from monitor.readings import ProgressStatus, VolumeStatus
-from monitor.regression import Measure, Regression
-from monitor.terminal import (
-    Reporter,
-    history_table,
-    progress_text,
-    result_text,
-)
-from monitor.texts import regression_text, size_text
-from monitor.view import Status
+from monitor.domain.baseline import Verdict
+from monitor.domain.build import Versions
+from monitor.domain.observations import ChainActivity, ChainLog
+from monitor.domain.regression import Measure, Regression
+from monitor.domain.run import Run
+from monitor.domain.sanitize import printable
+from monitor.domain.status import Phase, ProgressStatus, Status, VolumeStatus
+from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.workload import SyncMode
+from monitor.output.format import regression_text, size_text
+from monitor.output.terminal import Reporter, history_table, progress_text, result_text
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from builders import NOW, run
 from rich.console import Console
 
-from monitor.comparison import compared
-from monitor.model import Outcome, Reason
-from monitor.terminal_comparison import Compared, comparison_table, comparison_text, failures_text
+from monitor.domain.comparison import compared
+from monitor.domain.run import Outcome, Reason
+from monitor.output.terminal_comparison import Compared, comparison_table, comparison_text, failures_text
 
 SUCCEEDED = replace(run(), outcome=Outcome.SUCCEEDED, ended_at=NOW.wall, disk_usage_bytes=3 * 2**30)
 

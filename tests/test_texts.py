@@ -9,15 +9,17 @@ import pytest
 from builders import build, full_status, run
 from prometheus_client import CollectorRegistry, generate_latest
 
-from monitor.activity import Activity
-from monitor.durations import duration_text
+from monitor.domain.build import Versions
+from monitor.domain.chains import in_order
+from monitor.domain.duration import duration_text
+from monitor.domain.tracking import Bookkeeping
+from monitor.engine.activity import Activity
 from monitor.errors import Cause
-from monitor.lines import status_lines
-from monitor.metrics import StatusCollector
-from monitor.model import Bookkeeping, Versions
-from monitor.texts import ACTIONS, build_text, in_order, version_text
-from monitor.web.chart import chart_of
-from monitor.web.tiles import tiles_of
+from monitor.output.format import ACTIONS, build_text, version_text
+from monitor.output.metrics import StatusCollector
+from monitor.output.status_text import status_lines
+from monitor.output.web.chart import chart_of
+from monitor.output.web.summary import tiles_of
 
 
 @pytest.mark.parametrize(

@@ -9,20 +9,18 @@ from builders import answering
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.model import (
-    Bookkeeping,
+from monitor.domain.observations import (
     Health,
     HealthReport,
-    HealthyStreak,
     NodeDown,
     NodeLog,
     NodeMetrics,
-    NodeProcess,
     NodeReading,
     NodeSilent,
-    Refusal,
 )
-from monitor.time_outs import Signs, blocked_by, counted, refused, signs_of
+from monitor.domain.timeouts import Signs, blocked_by, counted, refused, signs_of
+from monitor.domain.tracking import Bookkeeping, HealthyStreak, Refusal
+from monitor.domain.workload import NodeProcess
 
 AT = 1_000_000.0
 NOTHING = Signs(progressed=False, reached=False, works=False, started=None, unhealthy=None)

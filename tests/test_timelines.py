@@ -19,26 +19,18 @@ import pytest
 from builders import POLICY, build, workload
 from simulated_builds import SteppedNode
 
+from monitor.avalanchego.node_api import NodeClient
+from monitor.avalanchego.simulated_node import Stage, compact, plan_of, rpc_result, simulation_of
 from monitor.bounded_http import Answer, Bounds
-from monitor.decide.vocabulary import BeginClearing, BeginRun, Decision, EndRun
-from monitor.decide.wait import decide_wait
+from monitor.decide.decisions import BeginClearing, BeginRun, Decision, EndRun
+from monitor.decide.wait_rules import decide_wait
+from monitor.domain.instant import Instant
+from monitor.domain.observations import ChainActivity, NodeDown, NodeReading, VolumeReading
+from monitor.domain.run import Outcome, Reason
+from monitor.domain.workload import SyncMode, Workload
+from monitor.engine.ports import Platform
+from monitor.engine.wait_observer import Seen, WaitObserver
 from monitor.ledger import open_ledger
-from monitor.model import (
-    ChainActivity,
-    Instant,
-    NodeDown,
-    NodeReading,
-    Outcome,
-    Reason,
-    SyncMode,
-    VolumeReading,
-    Workload,
-)
-from monitor.node import NodeClient
-from monitor.observe import WaitObserver
-from monitor.observe.wait import Seen
-from monitor.platforms.base import Platform
-from monitor.simulated_node import Stage, compact, plan_of, rpc_result, simulation_of
 
 HOUR, DAY = 3600.0, 86400.0
 TICK_SECONDS = 300.0  # one a tick of 10 s, a replay of days takes minutes

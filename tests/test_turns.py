@@ -11,12 +11,15 @@ import pytest
 from builders import NEW, NOW, OLD, build
 from recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end, go_on
 
-from monitor.commands.turns import MOST_LOST, Plan, Turns
-from monitor.configuration import NodeConfiguration
-from monitor.decide.vocabulary import RecordAttempt
+from monitor.avalanchego.node_config import NodeConfiguration
+from monitor.commands.comparison_runs import MOST_LOST, Plan, Turns
+from monitor.decide.decisions import RecordAttempt
+from monitor.domain.build import Build
+from monitor.domain.run import AttemptCause, Reason, RequestKind, Run
+from monitor.domain.tracking import Count
+from monitor.domain.workload import SyncMode
 from monitor.errors import NothingToldError
 from monitor.ledger import Ledger, open_ledger
-from monitor.model import AttemptCause, Build, Count, Reason, RequestKind, Run, SyncMode
 
 OLD_BUILD, NEW_BUILD = build(OLD, "a" * 40), build(NEW, "b" * 40)
 CONFIGURATION = NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings")

@@ -13,12 +13,14 @@ import pytest
 from builders import NEW, NOW, OLD, build
 from recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end, go_on
 
+from monitor.avalanchego.node_config import NodeConfiguration
 from monitor.commands.until import Until, Wanted
-from monitor.configuration import NodeConfiguration
-from monitor.decide.vocabulary import RecordAttempt
-from monitor.decide.wait import RETRIES
+from monitor.decide.decisions import RecordAttempt
+from monitor.decide.wait_rules import RETRIES
+from monitor.domain.build import Build
+from monitor.domain.run import AttemptCause, Reason, RequestKind, Run
+from monitor.domain.workload import SyncMode
 from monitor.ledger import Ledger, open_ledger
-from monitor.model import AttemptCause, Build, Reason, RequestKind, Run, SyncMode
 
 BUILD, OTHER = build(NEW, "b" * 40), build(OLD, "a" * 40)
 WANTED = Wanted(BUILD, NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings"), TESTBED)

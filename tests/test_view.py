@@ -21,34 +21,20 @@ from builders import (
     workload,
 )
 
-from monitor.baseline import Verdict
-from monitor.decide.vocabulary import (
-    BeginClearing,
-    BeginRun,
-    EndRun,
-    Intervention,
-    RecordIntervention,
-)
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, Intervention, RecordIntervention
+from monitor.domain.baseline import Verdict
+from monitor.domain.build import Build
+from monitor.domain.instant import Instant
+from monitor.domain.observations import ChainActivity, ChainLog, Health
+from monitor.domain.regression import Measure, Success, regressions
+from monitor.domain.run import Outcome, Run
+from monitor.domain.status import RESULTS_SHOWN, NodeStatus, Phase, ProgressStatus, Status, VolumeStatus
+from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.workload import SyncMode
 from monitor.ledger import open_ledger, open_read_only
-from monitor.model import (
-    Bookkeeping,
-    Build,
-    ChainActivity,
-    ChainLog,
-    Count,
-    Health,
-    Instant,
-    Outcome,
-    Phase,
-    Run,
-    SyncMode,
-)
-from monitor.readings import (
+from monitor.ledger.codecs import (
     COMPARISON,
-    NodeStatus,
-    ProgressStatus,
     Reading,
-    VolumeStatus,
     build_reading,
     configuration_reading,
     node_reading,
@@ -56,8 +42,7 @@ from monitor.readings import (
     progress_reading,
     volume_reading,
 )
-from monitor.regression import Measure, Success, regressions
-from monitor.view import RESULTS_SHOWN, Snapshot, Status, status_of
+from monitor.ledger.status import Snapshot, status_of
 
 READ_AT = NOW.wall - 5
 

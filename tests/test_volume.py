@@ -18,14 +18,16 @@ from hypothesis import strategies as st
 from ordinary_user import ordinary_user
 from own_mount import lines_on_a_mount
 
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
-from monitor.decide.wait import decide_wait
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
+from monitor.decide.wait_rules import decide_wait
+from monitor.domain.observations import DataState, NodeData, VolumeReading
+from monitor.domain.run import Reason
+from monitor.domain.sanitize import one_line
+from monitor.domain.tracking import Bookkeeping
+from monitor.engine.folder_walk import Position
+from monitor.engine.volume import Volume, disk_usage_bytes
 from monitor.errors import MonitorError, TemporaryError
-from monitor.folder_walk import Position
-from monitor.foreign_text import one_line
 from monitor.ledger import open_ledger
-from monitor.model import Bookkeeping, DataState, NodeData, Reason, VolumeReading
-from monitor.volume import Volume, disk_usage_bytes
 
 ASIDE = ".bootstrap-monitor-clearing-1-0"
 
@@ -273,7 +275,7 @@ FOREIGN = """
 import os, sys
 from pathlib import Path
 from monitor.errors import MonitorError
-from monitor.volume import Volume
+from monitor.engine.volume import Volume
 os.chdir(sys.argv[1])
 Path("avalanchego", "db", "kept").touch()
 for data_dir in (Path(sys.argv[1]), Path(), Path("link")):
@@ -309,15 +311,15 @@ def test_a_mount_within_the_nodes_folder_is_refused_by_whatever_name_the_volume_
 UNSEEN = """
 import sys
 from pathlib import Path
-import monitor.volume
-monitor.volume._MOUNTS = Path("/nowhere")
+import monitor.engine.volume
+monitor.engine.volume._MOUNTS = Path("/nowhere")
 data_dir = Path(sys.argv[1])
 (data_dir / "avalanchego" / "db" / "kept").touch()
-volume = monitor.volume.Volume(data_dir)
+volume = monitor.engine.volume.Volume(data_dir)
 print(volume.node_data().obstacle)
 try:
     volume.clear()
-except monitor.volume.MonitorError as error:
+except monitor.engine.volume.MonitorError as error:
     print(error)
 print([path.name for path in data_dir.glob("*/db/*")] + [path.name for path in data_dir.glob(".*/db/*")])
 """
@@ -337,7 +339,7 @@ def test_a_mount_whose_name_is_no_text_is_no_error(tmp_path: Path) -> None:
     mounted = tmp_path / os.fsdecode(b"\xff\xfe")
     mounted.mkdir()
     filled_folder(tmp_path)
-    script = "import sys; from pathlib import Path; from monitor.volume import Volume; "
+    script = "import sys; from pathlib import Path; from monitor.engine.volume import Volume; "
     script += "print(Volume(Path(sys.argv[1])).node_data().obstacle)"
 
     assert lines_on_a_mount(mounted, script, str(tmp_path)) == ["None"]
@@ -502,7 +504,7 @@ def test_what_is_mounted_below_is_not_counted(tmp_path: Path) -> None:
     script = """if True:
         import sys
         from pathlib import Path
-        from monitor.volume import disk_usage_bytes
+        from monitor.engine.volume import disk_usage_bytes
         (Path(sys.argv[1]) / "mounted" / "big").write_bytes(bytes(1_000_000))
         print(disk_usage_bytes(Path(sys.argv[1])))
     """

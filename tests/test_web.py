@@ -25,23 +25,19 @@ from certificates import self_signed
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
-from monitor.activity import Activity
-from monitor.api import run_json, status_json
-from monitor.decide.vocabulary import BeginClearing, BeginRun, EndRun
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
+from monitor.domain.run import Evidence, Outcome, Reason, Run
+from monitor.domain.status import Status
+from monitor.engine.activity import Activity
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.flags import parse
 from monitor.ledger import open_ledger
-from monitor.metrics import StatusCollector
-from monitor.model import (
-    Evidence,
-    Outcome,
-    Reason,
-    Run,
-)
+from monitor.ledger.status import status_of
+from monitor.output.metrics import StatusCollector
+from monitor.output.status_json import run_json, status_json
+from monitor.output.web import Certificate, Limits, Site, WebServer
+from monitor.output.web.server import origin_form
 from monitor.settings import LocalSettings, WaitSettings, WebSettings
-from monitor.view import Status, status_of
-from monitor.web import Certificate, Limits, Site, WebServer
-from monitor.web.server import origin_form
 
 HOST = "127.0.0.1"
 PATHS = ("/", "/metrics", "/-/healthy", "/-/ready", "/api/v1/status", "/api/v1/history")

@@ -15,7 +15,7 @@ import promql_parser as parser
 
 from dashboards.expressions import filled
 from dashboards.queries import VARIABLES
-from monitor.metrics import EVERY_FAMILY, label_names
+from monitor.output.metrics import EVERY_FAMILY, label_names
 
 EXPOSITION: Mapping[str, frozenset[str]] = {
     family.name: frozenset(label_names(family)) for family in EVERY_FAMILY

@@ -10,28 +10,23 @@ from pathlib import Path
 
 from rich.console import Console
 
-from monitor.clock import SystemClock
-from monitor.commands.local_call import GOES_ON, Call
-from monitor.commands.local_folder import (
-    configuration_of_node,
-    exclusively,
-    usual_folder,
-    with_folder,
-)
-from monitor.commands.patience import patiently_opened, tried
+from monitor.commands.comparison_runs import Plan, Turns
+from monitor.commands.local_folder import configuration_of_node, exclusively, usual_folder, with_folder
+from monitor.commands.local_session import GOES_ON, Call
 from monitor.commands.signals import INTERRUPTED
-from monitor.commands.turns import Plan, Turns
-from monitor.comparison import Difference, compared
-from monitor.durations import Duration
+from monitor.commands.startup import patiently_opened, tried
+from monitor.domain.build import Build
+from monitor.domain.comparison import Difference, compared
+from monitor.domain.observations import DataState
+from monitor.engine.clock import SystemClock
+from monitor.engine.volume import Volume
 from monitor.errors import ConfigurationError
 from monitor.ledger import Ledger
-from monitor.model import Build, DataState
-from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource, content_digest
-from monitor.readings import COMPARISON
-from monitor.settings import LocalSettings
-from monitor.terminal_comparison import Compared, comparison_table, comparison_text, failures_text
-from monitor.texts import build_text
-from monitor.volume import Volume
+from monitor.ledger.codecs import COMPARISON
+from monitor.local.build_store import BUILDS_FOLDER, BuildStore, FileSource, content_digest
+from monitor.output.format import build_text
+from monitor.output.terminal_comparison import Compared, comparison_table, comparison_text, failures_text
+from monitor.settings import Duration, LocalSettings
 
 # A duration is as exact as the node is looked at often; whether it stays healthy is not what is asked.
 _MOMENTS = {

@@ -16,16 +16,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from monitor import simulated_node
+from monitor.avalanchego import simulated_node
+from monitor.commands.free_ports import Ports
 from monitor.commands.local_folder import exclusively
 from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester, local_tester
-from monitor.commands.ports import Ports
 from monitor.commands.signals import Stopping, stop_on_signals
-from monitor.durations import Duration
+from monitor.domain.status import RESULTS_SHOWN
 from monitor.errors import MonitorError
-from monitor.settings import DemoSettings, LocalSettings
-from monitor.terminal import history_table
-from monitor.view import RESULTS_SHOWN
+from monitor.output.terminal import history_table
+from monitor.settings import DemoSettings, Duration, LocalSettings
 
 # Each build: its commit and how it behaves; the second is slower.
 BUILDS: tuple[tuple[str, dict[str, float | str]], ...] = (

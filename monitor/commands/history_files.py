@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from monitor.domain.observations import DataState
+from monitor.domain.regression import Success, comparable
+from monitor.domain.sanitize import printable
+from monitor.domain.workload import SyncMode
+from monitor.engine.volume import Volume
 from monitor.errors import ConfigurationError, MonitorError
-from monitor.foreign_text import printable
 from monitor.ledger import Ledger, open_ledger
-from monitor.ledger.archive import exported, imported, is_export, read
-from monitor.model import DataState, SyncMode
-from monitor.regression import Success, comparable
-from monitor.streams import write_bytes
-from monitor.volume import Volume
+from monitor.ledger.export import exported, imported, is_export, read
+from monitor.output.streams import write_bytes
 
 _STANDARD = Path("-")
 # Apache Otava keeps series apart by the column `branch`; it takes any number of attributes and metrics.

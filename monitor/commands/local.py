@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
-from monitor.commands.local_call import GOES_ON, Call
+from monitor.avalanchego.node_config import NodeConfiguration
 from monitor.commands.local_folder import (
     configuration_of_node,
     exclusively,
@@ -14,14 +14,14 @@ from monitor.commands.local_folder import (
     usual_folder,
     with_folder,
 )
-from monitor.commands.patience import patiently_opened, tried
+from monitor.commands.local_session import GOES_ON, Call
 from monitor.commands.signals import INTERRUPTED
-from monitor.configuration import NodeConfiguration
+from monitor.commands.startup import patiently_opened, tried
+from monitor.domain.run import Outcome, Run
 from monitor.errors import BuildFailedError, ConfigurationError, MonitorError, NothingToldError
-from monitor.model import Outcome, Run
-from monitor.platforms.builds import BUILDS_FOLDER, BuildStore, FileSource, signature_of
+from monitor.local.build_store import BUILDS_FOLDER, BuildStore, FileSource, signature_of
+from monitor.output.terminal import result_text
 from monitor.settings import LocalSettings
-from monitor.terminal import result_text
 
 
 def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:

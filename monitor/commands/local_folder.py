@@ -12,19 +12,19 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from monitor.commands.patience import patiently_opened
-from monitor.commands.ports import Ports
-from monitor.configuration import (
+from monitor.avalanchego.node_config import (
     NodeConfiguration,
     NoNetworkError,
     configuration_of,
     state_sync_hazard,
     visible_setting,
 )
+from monitor.avalanchego.node_files import open_regular
+from monitor.commands.free_ports import Ports
+from monitor.commands.startup import patiently_opened
 from monitor.errors import ConfigurationError, MonitorError
-from monitor.node_files import open_regular
-from monitor.platforms.local import node_container
-from monitor.readings import COMPARISON
+from monitor.ledger.codecs import COMPARISON
+from monitor.local.platform import node_container
 from monitor.settings import LocalSettings, local_testers
 
 _log = logging.getLogger(__name__)

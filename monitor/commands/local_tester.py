@@ -12,29 +12,30 @@ from pathlib import Path
 
 from rich.console import Console
 
-from monitor.act import Actor
-from monitor.activity import Activity
-from monitor.clock import SystemClock
-from monitor.commands.patience import patiently_opened, tried
-from monitor.commands.same_test import ended_before
-from monitor.commands.watching import Watching, watching
-from monitor.daemon import Job
+from monitor.avalanchego.node_api import address_of
+from monitor.commands.assembly import Watching, watching
+from monitor.commands.startup import patiently_opened, tried
+from monitor.commands.until import ended_before
+from monitor.domain.image_reference import ImageReference
+from monitor.domain.run import Run
+from monitor.domain.status import Status
+from monitor.domain.workload import Workload
+from monitor.engine.activity import Activity
+from monitor.engine.actor import Actor
+from monitor.engine.build_discovery import CountedSource, Looks
+from monitor.engine.clock import SystemClock
+from monitor.engine.init_observer import InitObserver
+from monitor.engine.loop import INIT, Init
+from monitor.engine.problem_log import ProblemLog
+from monitor.engine.scheduler import Job
+from monitor.engine.volume import Volume
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger import Ledger, recover
-from monitor.loop import INIT, Init
-from monitor.model import Run, Workload
-from monitor.node import address_of
-from monitor.observe import InitObserver
-from monitor.platforms.builds import BUILDS_FOLDER, REPOSITORY, BuildStore, FileSource
-from monitor.platforms.counted import CountedSource, Looks
-from monitor.platforms.local import LocalPlatform
-from monitor.platforms.supervisor import NODE_STOP_SECONDS, Supervisor
-from monitor.problem_log import ProblemLog
-from monitor.references import ImageReference
+from monitor.local.build_store import BUILDS_FOLDER, REPOSITORY, BuildStore, FileSource
+from monitor.local.platform import LocalPlatform
+from monitor.local.supervisor import NODE_STOP_SECONDS, Supervisor
+from monitor.output.terminal import Reporter, run_text
 from monitor.settings import LocalSettings
-from monitor.terminal import Reporter, run_text
-from monitor.view import Status
-from monitor.volume import Volume
 
 REPORT_SECONDS = 1.0
 GOAL_SECONDS = 0.5

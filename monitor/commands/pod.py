@@ -7,25 +7,26 @@ import logging
 import signal
 from dataclasses import replace
 
-from monitor.act import Actor
-from monitor.activity import Activity
-from monitor.clock import SystemClock
-from monitor.cluster import Cluster, Pause, forever
-from monitor.commands.patience import patiently_opened, tried
-from monitor.commands.registry import registry_options
+from monitor.commands.registry_options import registry_options
 from monitor.commands.signals import Stopping, end_before_long, stop_on_signals
+from monitor.commands.startup import patiently_opened, tried
+from monitor.domain.build import Build
+from monitor.engine.activity import Activity
+from monitor.engine.actor import Actor
+from monitor.engine.build_discovery import Discovery
+from monitor.engine.clock import SystemClock
+from monitor.engine.init_observer import InitObserver
+from monitor.engine.loop import INIT, Init
+from monitor.engine.problem_log import ProblemLog
+from monitor.engine.volume import Volume
 from monitor.errors import MonitorError
+from monitor.k8s.api import Pause, forever
+from monitor.k8s.cluster import Cluster
+from monitor.k8s.platform import KubernetesPlatform, OwnPod
+from monitor.k8s.version_pod import CheckPatience, CheckPodSource
 from monitor.ledger import Ledger, recover
-from monitor.loop import INIT, Init
-from monitor.model import Build
-from monitor.observe import InitObserver
-from monitor.platforms.check_pod import CheckPatience, CheckPodSource
-from monitor.platforms.discovery import Discovery
-from monitor.platforms.kubernetes import KubernetesPlatform, OwnPod
-from monitor.problem_log import ProblemLog
 from monitor.registry import Pace, Registry
 from monitor.settings import InitSettings, PodSettings, WaitSettings
-from monitor.volume import Volume
 
 LAST_RESORT_SECONDS = 4.5
 REGISTRY_LOOK_SECONDS = 30.0
@@ -63,7 +64,7 @@ def run_wait(settings: WaitSettings) -> int:
     Raises:
         MonitorError: it cannot begin.
     """
-    from monitor.commands.watching import watching  # noqa: PLC0415 - init does without
+    from monitor.commands.assembly import watching  # noqa: PLC0415 - init does without
 
     stopping = Stopping()
     stop_on_signals(stopping, LAST_RESORT_SECONDS)

@@ -7,15 +7,16 @@ import sys
 import time
 from pathlib import Path
 
-from monitor.api import run_json, status_json
 from monitor.commands.local_folder import is_left
+from monitor.domain.json_text import json_text
+from monitor.domain.sanitize import printable
+from monitor.domain.status import HISTORY_SHOWN, RESULTS_SHOWN
 from monitor.errors import ConfigurationError, MonitorError
-from monitor.foreign_text import printable
-from monitor.json_text import json_text
 from monitor.ledger import LEDGER_FILE, Ledger, open_read_only
-from monitor.lines import run_lines, status_lines
+from monitor.ledger.status import status_of
+from monitor.output.status_json import run_json, status_json
+from monitor.output.status_text import run_lines, status_lines
 from monitor.settings import HistorySettings, ShowSettings, StatusSettings, local_testers
-from monitor.view import HISTORY_SHOWN, RESULTS_SHOWN, status_of
 
 # A file or a pipe has no width.
 WIDE_COLUMNS = 200
@@ -50,7 +51,7 @@ def run_history(settings: HistorySettings) -> int:
     else:
         from rich.console import Console  # noqa: PLC0415 - not needed for JSON
 
-        from monitor.terminal import history_table  # noqa: PLC0415
+        from monitor.output.terminal import history_table  # noqa: PLC0415
 
         width = None if sys.stdout.isatty() else WIDE_COLUMNS
         console = Console(highlight=False, width=width)

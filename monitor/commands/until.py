@@ -7,13 +7,75 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from monitor.commands.hindrance import Hindrance
-from monitor.commands.same_test import alike, ended_before, otherness
-from monitor.configuration import NodeConfiguration
-from monitor.decide.wait import RETRIES
+from monitor.avalanchego.node_config import NodeConfiguration
+from monitor.decide.wait_rules import RETRIES
+from monitor.domain.build import Build
+from monitor.domain.duration import duration_text
+from monitor.domain.run import Outcome, Reason, RequestKind, Run
 from monitor.errors import NothingToldError
 from monitor.ledger import Ledger
-from monitor.model import Build, Outcome, Reason, RequestKind, Run
+
+
+def otherness(run: Run, configuration: NodeConfiguration, testbed: str) -> str:
+    """What a run was of, if of something else than is asked about; else empty."""
+    if not alike(run, configuration):
+        return f"it was of {run.network}, {run.sync_mode}"
+    if run.settings_digest != configuration.settings_digest:
+        return "the node had other arguments"
+    return "" if run.testbed == testbed else f"it was on testbed {run.testbed!r}, not on {testbed!r}"
+
+
+def alike(run: Run, configuration: NodeConfiguration) -> bool:
+    """Whether a run is of the network and mode that are asked about; another one the tester begins by itself."""
+    return (run.network, run.sync_mode) == (configuration.network, configuration.sync_mode)
+
+
+def ended_before(ledger: Ledger) -> int:
+    """The number of the last run that has ended by now; those after it are of this call."""
+    last = ledger.last()
+    return 0 if last is None else last.number - int(last.open)
+
+
+class Hindrance:
+    """Seen from one call on: what was in the way before it may be gone.
+
+    Args:
+        ledger: the tester's.
+        configuration: of the node, in this call.
+        patience_seconds: how long a node may find no peers; no clock of its run goes on meanwhile.
+    """
+
+    def __init__(self, ledger: Ledger, configuration: NodeConfiguration, patience_seconds: float) -> None:
+        self._ledger, self._configuration = ledger, configuration
+        self._patience_seconds = patience_seconds
+        last = ledger.last()
+        self._run = last.number if last else 0
+        self._blocked_before = last.bookkeeping.blocked_seconds if last else 0.0
+
+    def __call__(self) -> NothingToldError | None:
+        """That the tester is paused with no run open, or that the network is away for longer than anyone waits."""
+        ledger = self._ledger
+        last = ledger.last()
+        if last is None or ledger.attempt() or ledger.clearing():
+            return None
+        if last.open:
+            return self._blocked(last)
+        if ledger.paused() and alike(last, self._configuration):
+            return NothingToldError(
+                "the tester is paused, so no run is begun: resume it, and call this again"
+            )
+        return None
+
+    def _blocked(self, run: Run) -> NothingToldError | None:
+        blocked_seconds = run.bookkeeping.blocked_seconds
+        if run.number != self._run or blocked_seconds < self._blocked_before:
+            self._run, self._blocked_before = run.number, 0.0
+        if blocked_seconds - self._blocked_before < self._patience_seconds:
+            return None
+        return NothingToldError(
+            f"run {run.number} could not go on for {duration_text(blocked_seconds)}, as its node finds no peers or "
+            "too few: see to this machine's network, and the same command goes on"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+from monitor.avalanchego.details_file import FILE_NAME, read_details, recovered_run
+from monitor.domain.workload import Workload
 from monitor.errors import Cause, MonitorError, TemporaryError
 from monitor.ledger import rows, schema
-from monitor.ledger.details import FILE_NAME, read_details, recovered_run
-from monitor.ledger.records import insert_run
 from monitor.ledger.store import Ledger, connected, temporary, translated
-from monitor.model import Workload
+from monitor.ledger.writes import insert_run
 
 FILE = "bootstrap-monitor.sqlite3"
 _BROKEN = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)

@@ -13,24 +13,14 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from monitor.bounds import SUM_MOST, moment
-from monitor.json_text import json_object, json_text, json_value
-from monitor.model import (
-    Attempt,
-    AttemptCause,
-    Bookkeeping,
-    Build,
-    Count,
-    Evidence,
-    Holder,
-    Outcome,
-    Reason,
-    RequestKind,
-    Run,
-    Versions,
-)
-from monitor.readings import Reading, known_reading
-from monitor.regression import Success
+from monitor.domain.bounds import SUM_MOST, moment
+from monitor.domain.build import Build, Versions
+from monitor.domain.json_text import json_object, json_text, json_value
+from monitor.domain.regression import Success
+from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, Reason, RequestKind, Run
+from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.workload import Holder
+from monitor.ledger.codecs import Reading, known_reading
 
 # Asked in every tick: not all runs of a year are read for it.
 SAME_BUILD = (

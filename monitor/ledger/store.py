@@ -9,29 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from monitor.decide.announcements import Announcement, DueAnnouncement
-from monitor.decide.vocabulary import Intervention, Record
+from monitor.avalanchego.details_file import FILE_NAME, write_details
+from monitor.decide.decisions import Intervention, Record
+from monitor.decide.events import Announcement, DueAnnouncement
+from monitor.domain.build import Build
+from monitor.domain.image_reference import ImageReference
+from monitor.domain.instant import Instant
+from monitor.domain.json_text import JsonObject
+from monitor.domain.regression import COMPARED_MOST, Success
+from monitor.domain.run import Attempt, Evidence, Outcome, RequestKind, Run
+from monitor.domain.tracking import Counts
+from monitor.domain.workload import Holder, SyncMode
 from monitor.errors import Cause, TemporaryError
-from monitor.ledger import records, rows
-from monitor.ledger.details import FILE_NAME, write_details
+from monitor.ledger import rows, writes
+from monitor.ledger.codecs import ANNOUNCEMENTS, Reading, read_announcements
 from monitor.ledger.reserve import NO_SPACE, give_up_part, keep_reserve
-from monitor.model import (
-    Attempt,
-    Build,
-    Counts,
-    Evidence,
-    Holder,
-    Instant,
-    JsonObject,
-    Outcome,
-    RequestKind,
-    Run,
-    SyncMode,
-)
-from monitor.readings import ANNOUNCEMENTS, Reading, read_announcements
-from monitor.references import ImageReference
-from monitor.regression import COMPARED_MOST, Success
-from monitor.view import Snapshot
+from monitor.ledger.status import Snapshot
 
 # A holder of the file is gone within milliseconds; SIGTERM must not wait for it longer than it may take itself.
 _BUSY_SECONDS = 3.0
@@ -185,7 +178,7 @@ class Ledger:
     def beat(self, uid: str) -> None:
         """Take the volume, or show that this workload still has it."""
         with self.transaction() as connection:
-            records.take(connection, uid)
+            writes.take(connection, uid)
 
     def release(self, uid: str) -> None:
         """Give the volume up, so that the next one need not wait for the beat to stop."""
@@ -285,7 +278,7 @@ class Ledger:
     def keep_reading(self, name: str, value: JsonObject, now_wall: float) -> None:
         """Keep what was read, apart from any decision."""
         with self.transaction() as connection:
-            records.keep_reading(connection, name, value, now_wall)
+            writes.keep_reading(connection, name, value, now_wall)
 
     def counts(self, run: Run) -> Counts:
         """The run's counters so far."""
@@ -336,12 +329,12 @@ class Ledger:
     ) -> None:
         with self.transaction() as connection:
             for name, value in readings.items():
-                records.keep_reading(connection, name, value, now.wall)
+                writes.keep_reading(connection, name, value, now.wall)
             if books is not None:
-                records.write_books(connection, books, counts)
+                writes.write_books(connection, books, counts)
             for each in decided:
-                records.write(connection, each, now, testbed)
-            records.add_due(connection, [DueAnnouncement(each, now.wall) for each in announcements])
+                writes.write(connection, each, now, testbed)
+            writes.add_due(connection, [DueAnnouncement(each, now.wall) for each in announcements])
 
     def due_announcements(self) -> tuple[DueAnnouncement, ...]:
         """Return the announcements that were recorded and not sent yet, oldest first."""
@@ -351,7 +344,7 @@ class Ledger:
     def announced(self, sent: DueAnnouncement) -> None:
         """Record that an announcement is not due any more."""
         with self.transaction() as connection:
-            records.remove_due(connection, sent)
+            writes.remove_due(connection, sent)
 
     def refresh_details(self, *, decided: bool = False) -> None:
         """Bring the details file up to the newest run; if `decided`, a part of the reserve is given up for it."""

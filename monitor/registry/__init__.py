@@ -6,8 +6,8 @@ they are for, and to a token service that is known to be its own or is named by 
 this machine.
 """
 
+from monitor.registry.backoff import Pace
 from monitor.registry.client import Patience, Registry, RegistryOptions
 from monitor.registry.errors import AbsentError, RegistryError
-from monitor.registry.pace import Pace
 
 __all__ = ["AbsentError", "Pace", "Patience", "Registry", "RegistryError", "RegistryOptions"]

@@ -10,10 +10,12 @@ from http import HTTPStatus
 from pathlib import Path
 
 from monitor.bounded_http import Answer, Bounds
-from monitor.foreign_text import one_line
-from monitor.registry.access import Access
+from monitor.domain.sanitize import one_line
+from monitor.registry.auth import Access
+from monitor.registry.backoff import retry_after_seconds
 from monitor.registry.credentials import CredentialsFile
 from monitor.registry.errors import AbsentError, RegistryError, UnauthorizedError
+from monitor.registry.http import Transport, trust
 from monitor.registry.manifests import (
     ACCEPT,
     MANIFEST_BYTES,
@@ -24,9 +26,7 @@ from monitor.registry.manifests import (
     is_digest,
     runs_on,
 )
-from monitor.registry.pace import retry_after_seconds
-from monitor.registry.places import Place, origin
-from monitor.registry.transport import Transport, trust
+from monitor.registry.repository import Place, origin
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3

@@ -13,9 +13,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from monitor.domain.json_text import json_object
 from monitor.errors import ConfigurationError
-from monitor.json_text import json_object
-from monitor.registry.places import Place, canonical
+from monitor.registry.repository import Place, canonical
 
 _FILE_BYTES = 1 << 20
 _TOKEN_USER = "<token>"  # noqa: S105 (a name: the password is then an identity token)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from monitor.json_text import json_value
+from monitor.domain.json_text import json_value
 from monitor.registry.errors import RegistryError
 
 MANIFEST_BYTES = 4 << 20  # what registries take at most

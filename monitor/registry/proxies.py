@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import unquote, urlsplit
 
 from monitor.errors import ConfigurationError
-from monitor.registry.places import is_this_machine, origin
+from monitor.registry.repository import is_this_machine, origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from bootstraps.nodes import Subject, subject
 from bootstraps.watch import STEP_SECONDS, Watch
 from local_life import living, stopped
 
-from monitor.model import ChainActivity, Outcome, SyncMode
+from monitor.domain.observations import ChainActivity
+from monitor.domain.run import Outcome
+from monitor.domain.workload import SyncMode
 
 LONGEST_SECONDS = 600.0
 _BETWEEN_STEPS_SECONDS = 0.25

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bootstraps.matrix import Cell
 
-from monitor.model import SyncMode
+from monitor.domain.workload import SyncMode
 
 _P, _C, _FULL = SyncMode.ONLY_P_CHAIN_FULL_SYNC, SyncMode.C_CHAIN_STATE_SYNC, SyncMode.FULL_SYNC
 COVERING: tuple[Cell, ...] = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from monitor.model import ChainActivity, SyncMode
+from monitor.domain.observations import ChainActivity
+from monitor.domain.workload import SyncMode
 
 Dialect = Literal["1.14", "1.15"]
 

@@ -24,8 +24,9 @@ from testbed import bed
 from testbed.make_history import running
 from testbed.make_large_history import chain_configuration
 
-from monitor import simulated_node
-from monitor.model import ChainActivity, SyncMode
+from monitor.avalanchego import simulated_node
+from monitor.domain.observations import ChainActivity
+from monitor.domain.workload import SyncMode
 
 FETCHING, EXECUTING, SYNCING = ChainActivity.FETCHING, ChainActivity.EXECUTING, ChainActivity.SYNCING_STATE
 # A real state sync takes about 45 s with these, and about 2 minutes from a slow source.

@@ -15,10 +15,11 @@ from pathlib import Path
 from bootstraps.nodes import NODE_TIMEOUT_SECONDS
 from local_life import LocalLife
 
+from monitor.domain.observations import ChainActivity
+from monitor.domain.run import Run
 from monitor.errors import MonitorError
 from monitor.ledger import open_read_only
-from monitor.model import ChainActivity, Run
-from monitor.view import status_of
+from monitor.ledger.status import status_of
 
 STEP_SECONDS = 0.05
 _TICKS_A_SECOND = 100

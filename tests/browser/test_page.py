@@ -13,22 +13,13 @@ from builders import NOW, REGRESSIONS, build, ended, full_status, run, status
 from simulated_builds import eventually
 from test_web import HOST, Shown, serving
 
-from monitor.model import (
-    Bookkeeping,
-    Build,
-    ChainActivity,
-    ChainLog,
-    Evidence,
-    Outcome,
-    Phase,
-    Reason,
-    Run,
-    SyncMode,
-    Versions,
-)
-from monitor.readings import ProgressStatus
-from monitor.view import Status
-from monitor.web.site import Answer, Site
+from monitor.domain.build import Build, Versions
+from monitor.domain.observations import ChainActivity, ChainLog
+from monitor.domain.run import Evidence, Outcome, Reason, Run
+from monitor.domain.status import Phase, ProgressStatus, Status
+from monitor.domain.tracking import Bookkeeping
+from monitor.domain.workload import SyncMode
+from monitor.output.web.site import Answer, Site
 
 EVIL = "<script>document.title='owned'</script><img src=http://elsewhere.example/x onerror=alert(1)>\"'&"
 REFRESHED_SECONDS = 12.0

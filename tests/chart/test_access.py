@@ -23,8 +23,8 @@ from chart.helm import (
 )
 from chart.restricted import TOKEN_FOLDER, containers
 
-from monitor.checks.permissions import needed_permissions
-from monitor.platforms.check_manifest import CONTAINER, check_pod, check_pod_name
+from monitor.k8s.version_pod_manifest import CONTAINER, check_pod, check_pod_name
+from monitor.preflight.permissions import needed_permissions
 
 Grants = Mapping[tuple[str, bool], frozenset[str]]
 

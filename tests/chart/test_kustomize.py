@@ -13,10 +13,10 @@ from chart.helm import CHART, KUBERNETES_VERSIONS, PROJECT, JsonObject, kustomiz
 from chart.restricted import PROBES, containers, problems
 from chart.schemas import mistake
 
-from monitor.checks.permissions import needed_permissions
-from monitor.cluster.objects import pod_of
-from monitor.configuration import check_node_data, configuration_of
+from monitor.avalanchego.node_config import check_node_data, configuration_of
 from monitor.flags import parse
+from monitor.k8s.objects import pod_of
+from monitor.preflight.permissions import needed_permissions
 from monitor.settings import InitSettings, WaitSettings
 
 _EXAMPLE = PROJECT / "deploy" / "kustomize" / "example"

@@ -10,7 +10,7 @@ import yaml
 from chart.helm import CHART, PROJECT, Helm, JsonObject, named, of_kind
 from chart.restricted import containers
 
-from monitor.platforms.check_manifest import check_pod
+from monitor.k8s.version_pod_manifest import check_pod
 
 _RULES = yaml.safe_load((PROJECT / "alerts" / "rules.yaml").read_text())
 _OWNER = {"kind": "StatefulSet", "name": "bed-mainnet", "uid": "1"}

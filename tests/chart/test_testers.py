@@ -9,11 +9,11 @@ import pytest
 from chart.helm import NAMESPACE, Helm, JsonObject, RefusedError, named, of_kind, written
 from chart.restricted import PROBES, containers, patience_seconds
 
-from monitor.cluster.objects import pod_of
-from monitor.configuration import check_node_data, configuration_of
+from monitor.avalanchego.node_config import check_node_data, configuration_of
 from monitor.flags import parse
-from monitor.platforms.check_manifest import check_pod_name
-from monitor.pods import Pod
+from monitor.k8s.objects import pod_of
+from monitor.k8s.pod import Pod
+from monitor.k8s.version_pod_manifest import check_pod_name
 from monitor.settings import CheckSettings, InitSettings, PodSettings, WaitSettings
 
 _KINDS: dict[str, type[PodSettings]] = {

@@ -20,15 +20,16 @@ from types import CodeType, FrameType
 from typing import Any
 
 from monitor import cli
-from monitor.cluster import Cluster
-from monitor.folder_walk import remove_tree
-from monitor.ledger import Ledger, details
-from monitor.volume import Volume
+from monitor.avalanchego import details_file
+from monitor.engine.folder_walk import remove_tree
+from monitor.engine.volume import Volume
+from monitor.k8s.cluster import Cluster
+from monitor.ledger import Ledger
 
 _CODES: dict[str, CodeType] = {
     "record": Ledger.record.__code__,
     "release": Ledger.release.__code__,
-    "details": details.write_details.__code__,
+    "details": details_file.write_details.__code__,
     "pin": Cluster.pin.__code__,
     "tell": Cluster.tell.__code__,
     "create pod": Cluster.create_pod.__code__,

@@ -22,10 +22,10 @@ from typing import Any
 from fake_api_server import FakeApiServer
 from fake_registry import FakeRegistry
 
-from monitor import simulated_node
+from monitor.avalanchego import simulated_node
+from monitor.domain.run import Run
 from monitor.errors import MonitorError
 from monitor.ledger import open_read_only
-from monitor.model import Run
 
 COMMITS = ("a1" * 20, "b2" * 20)
 KILLED = -signal.SIGKILL

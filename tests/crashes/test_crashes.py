@@ -15,8 +15,8 @@ from crashes.pod_life import PodLife
 from fake_api_server import serving
 from fake_registry import serving as serving_registry
 
-from monitor.ledger.details import FILE_NAME, read_details
-from monitor.model import Outcome
+from monitor.avalanchego.details_file import FILE_NAME, read_details
+from monitor.domain.run import Outcome
 
 AT_ONCE = 8  # they wait more than they work
 # A process whose pod is gone may be ended before its last crossings, so a life can have some fewer than another.

@@ -18,7 +18,7 @@ from e2e.installed import Release
 from e2e.tester import MONITOR, NODE, VERSIONS_ANNOTATION, DeployedTester
 from testbed.bed import Bed, until
 
-from monitor.platforms.check_manifest import check_pod
+from monitor.k8s.version_pod_manifest import check_pod
 
 JsonObject = dict[str, Any]
 DIGEST = "sha256:" + "0" * 64

@@ -16,8 +16,10 @@ from testbed import bed as testbed
 from testbed.bed import Bed
 from testbed.make_history import running
 
+from monitor.domain.run import Outcome
+from monitor.domain.status import Phase
+from monitor.domain.workload import SyncMode
 from monitor.ledger import open_read_only
-from monitor.model import Outcome, Phase, SyncMode
 
 RUN_SECONDS = 240.0
 FLAGS = ("--soak=3s", "--health-check-interval=500ms", "--disk-floor=0", "--web-listen-address=127.0.0.1:0")

@@ -12,7 +12,7 @@ from e2e.installed import Release
 from e2e.tester import DeployedTester
 from testbed.bed import Bed
 
-from monitor.platforms.check_manifest import check_pod_name
+from monitor.k8s.version_pod_manifest import check_pod_name
 
 REPOSITORY = "avalanchego-simulated"
 

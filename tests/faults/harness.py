@@ -26,11 +26,11 @@ from faults.gate import Gate
 from faults.under_faults import ARMED, FROZEN, HELD, WHO
 from faults.volumes import Folder, OwnFileSystem
 
-from monitor import simulated_node
+from monitor.avalanchego import simulated_node
+from monitor.domain.run import Run
 from monitor.errors import MonitorError
 from monitor.ledger import open_read_only
 from monitor.ledger.reserve import RESERVE_BYTES
-from monitor.model import Run
 
 REPOSITORY = "10.0.0.1:5000/node"
 COMMITS = ("a1" * 20, "b2" * 20, "c3" * 20)

@@ -14,8 +14,8 @@ from fake_api_server import Fault as Answer
 from faults import machine
 from faults.harness import DIGESTS, REPOSITORY, Tester, killed, power_cut, tester
 
-from monitor.ledger.details import FILE_NAME, read_details
-from monitor.model import Outcome, Run
+from monitor.avalanchego.details_file import FILE_NAME, read_details
+from monitor.domain.run import Outcome, Run
 
 FAULT_SECONDS = 3.0
 # Long enough for a node that ends at each start to be restarted as often as a build may be.

@@ -15,7 +15,7 @@ import pytest
 from local_life import living, stopped
 from simulated_builds import COMMITS, eventually, write_build
 
-from monitor.model import Outcome, Reason, Run
+from monitor.domain.run import Outcome, Reason, Run
 
 AT_ONCE = 3
 LONG_SECONDS = 120.0

@@ -29,8 +29,8 @@ class Holder:
     """The profile hook: it holds a thread that comes to the armed moment until it is let go."""
 
     def __init__(self, folder: Path) -> None:
-        from monitor.cluster import Cluster  # noqa: PLC0415 - after the clocks were installed
-        from monitor.folder_walk import remove_tree  # noqa: PLC0415
+        from monitor.engine.folder_walk import remove_tree  # noqa: PLC0415
+        from monitor.k8s.cluster import Cluster  # noqa: PLC0415 - after the clocks were installed
         from monitor.ledger import Ledger  # noqa: PLC0415
 
         self._folder, self._armed, self._over = folder, folder / ARMED, False
@@ -124,7 +124,7 @@ class Grip:
 
 def run_node(folder: Path, arguments: list[str]) -> int:
     """The simulated node, whose start moves with the wall clock as the kernel tells it."""
-    from monitor import simulated_node  # noqa: PLC0415 - after the clocks were installed
+    from monitor.avalanchego import simulated_node  # noqa: PLC0415 - after the clocks were installed
 
     class Node(simulated_node.Node):
         @property
@@ -141,7 +141,8 @@ def run_node(folder: Path, arguments: list[str]) -> int:
 
 def run_command(folder: Path, arguments: list[str]) -> int:
     """A command of bootstrap-monitor, which can be held."""
-    from monitor import cli, clock  # noqa: PLC0415 - after the clocks were installed
+    from monitor import cli  # noqa: PLC0415 - after the clocks were installed
+    from monitor.engine import clock  # noqa: PLC0415 - after the clocks were installed
 
     clock._BOOT_ID = folder / machine.BOOT_FILE  # noqa: SLF001 - the machine's, as its clocks are
     if (folder / WHO).read_text() == arguments[0] and not (folder / HELD).exists():

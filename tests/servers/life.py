@@ -16,7 +16,7 @@ from local_life import ROOT
 from observed_life import RUN_SECONDS, ObservedLife
 from simulated_builds import eventually
 
-from monitor.model import Outcome, Reason, Run
+from monitor.domain.run import Outcome, Reason, Run
 
 # What the tests ask of the story; what its builds are named comes with it.
 

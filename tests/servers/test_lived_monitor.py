@@ -15,7 +15,7 @@ from servers.life import BUILDS, FIRST_BAD, LAST_GOOD, NEVER_SYNCED
 from servers.prometheus import Prometheus
 from servers.tools import VERSIONS
 
-from monitor.metrics import EVERY_FAMILY
+from monitor.output.metrics import EVERY_FAMILY
 
 # What a server counts of its own accord where a sample is not taken in.
 DROPPED = (

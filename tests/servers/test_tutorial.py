@@ -23,8 +23,8 @@ from servers.conftest import found
 from servers.prometheus import Prometheus
 from simulated_builds import PATIENCE_SECONDS, free_port, processes_of
 
+from monitor.domain.run import Outcome, Reason
 from monitor.ledger import open_read_only
-from monitor.model import Outcome, Reason
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "tutorial.md"

@@ -1,0 +1,125 @@
+"""The details file of the Go monitor, kept current so that a tester can come from it and go back.
+
+The Go monitor reads `image` and `startTime` and ignores the rest (avalanchego
+`tests/fixture/bootstrapmonitor/common.go`).  The rest recovers a run, open or ended, where the ledger is lost.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from monitor.avalanchego.node_files import NotRegularFileError, open_regular
+from monitor.domain.bounds import moment
+from monitor.domain.build import Build
+from monitor.domain.image_reference import ImageReference
+from monitor.domain.json_text import json_object, json_text
+from monitor.domain.run import Outcome, Reason, Run
+from monitor.domain.workload import SyncMode, Workload
+from monitor.errors import ConfigurationError
+
+FILE_NAME = "bootstrap_test_details.txt"
+_NUMBERS = range(1, 2**31)
+_FILE_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What the file says; the last four are not in a file of the Go monitor."""
+
+    image: str
+    started_at: float
+    network: str | None = None
+    sync_mode: SyncMode | None = None
+    number: int = 1
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+
+
+def write_details(path: Path, run: Run) -> None:
+    """Replace the file in one step, so that a kill leaves the old one or the new one."""
+    if run.started_at is None:
+        return
+    text = json_text(
+        {
+            "image": run.build.image,
+            "startTime": datetime.fromtimestamp(run.started_at, UTC).isoformat().replace("+00:00", "Z"),
+            "network": run.network,
+            "syncMode": run.sync_mode,
+            "run": run.number,
+            "outcome": run.outcome,
+            "reason": run.reason,
+        }
+    )
+    if _current(path) == text:
+        return
+    aside = path.with_name(f"{path.name}.new-{os.getpid()}")  # `init` and a sidecar may both be at it
+    with aside.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def read_details(path: Path) -> Details | None:
+    """What the file says; `None` where it is absent or not to be understood, which recovers nothing."""
+    text = _current(path)
+    if text is None:
+        return None
+    try:
+        found = json_object(text)
+        image, network, number = str(found["image"]), found.get("network"), int(found.get("run", 1))
+        started_at = moment(datetime.fromisoformat(found["startTime"]).timestamp())
+        if started_at is None or not isinstance(network, str | None) or number not in _NUMBERS:
+            return None
+        return Details(
+            image=image,
+            started_at=started_at,
+            network=network,
+            sync_mode=SyncMode(found["syncMode"]) if found.get("syncMode") else None,
+            number=number,
+            outcome=Outcome(found["outcome"]) if found.get("outcome") else None,
+            reason=Reason(found["reason"]) if found.get("reason") else None,
+        )
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return None
+
+
+def recovered_run(details: Details, workload: Workload, testbed: str) -> Run | None:
+    """The run that the details tell of; `None` where its image names no build."""
+    try:
+        reference = ImageReference.parse(details.image)
+    except ConfigurationError:
+        return None
+    if reference.digest is None:
+        return None
+    build = Build(details.image, frozenset({reference.digest}))
+    if workload.build is not None and build.same(workload.build):
+        build = workload.build
+    return Run(
+        number=details.number,
+        build=build,
+        network=details.network or workload.network,
+        sync_mode=details.sync_mode or workload.sync_mode,
+        testbed=testbed,
+        started_at=details.started_at,
+        outcome=details.outcome,
+        reason=details.reason,
+        message="recovered from the details file",
+        recovered=True,
+    )
+
+
+def _current(path: Path) -> str | None:
+    try:
+        with open_regular(path, beneath=path.parent) as file:
+            return file.read(_FILE_BYTES).decode()
+    except (FileNotFoundError, NotRegularFileError, UnicodeDecodeError):
+        return None

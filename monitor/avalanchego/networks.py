@@ -1,0 +1,39 @@
+"""Names of Avalanche networks, in one canonical form.
+
+`1`, `network-1` and `mainnet` are one network (avalanchego `utils/constants/network_ids.go`).
+"""
+
+from __future__ import annotations
+
+import re
+
+from monitor.domain.network_names import NETWORK_NAMES, network_name
+from monitor.errors import ConfigurationError
+
+C_CHAIN_IDS = {
+    "mainnet": "2q9e4r6Mu3U68nU1fYjgbR6JvwrRx36CohpAX5UQxse55x1Q5",
+    "fuji": "yH8D7ThNJkxmtkuv2jgBa4P1Rn3Qpr4pPr7QYNfcdoS6k6HWp",
+}
+"""The C-Chain's blockchain ID by the network's canonical name; on other networks it follows from their genesis."""
+
+_IDENTIFIERS = {name: identifier for identifier, name in NETWORK_NAMES.items()} | {"testnet": 5}
+_NUMBER = re.compile(r"(?:network-)?0*([0-9]{1,10})")
+_LARGEST_IDENTIFIER = 2**32 - 1
+
+
+def canonical_network(text: str, where: str) -> str:
+    """The canonical name of a network as somebody wrote it.
+
+    Raises:
+        ConfigurationError: it is neither a known name nor an ID; `where` says where it stands.
+    """
+    lowered = text.strip().lower()
+    if lowered in _IDENTIFIERS:
+        return network_name(_IDENTIFIERS[lowered])
+    match = _NUMBER.fullmatch(lowered)
+    if match is None or int(match[1]) > _LARGEST_IDENTIFIER:
+        known = ", ".join(sorted(_IDENTIFIERS))
+        raise ConfigurationError(
+            f"{where} is {text!r}, which is no network: give one of {known}, or network-<ID>"
+        )
+    return network_name(int(match[1]))

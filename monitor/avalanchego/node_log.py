@@ -1,0 +1,315 @@
+"""What the node's log files say; they lie on the volume, one for the node and one for each chain.
+
+The metrics page does not show which stage a chain is in, nor how much of it is left: the chain's log does.  Only
+the end of each file is read, and only when the file changed.  `chain_signals` has the messages.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import durationpy
+
+from monitor.avalanchego.chain_signals import MESSAGES, NEWER_PEER, NODE_STARTS, Meaning, Message
+from monitor.avalanchego.node_files import open_regular
+from monitor.domain.bounds import moment
+from monitor.domain.chains import CHAIN_NAME, PRIMARY_CHAINS
+from monitor.domain.json_text import json_object, json_text
+from monitor.domain.observations import ChainActivity, ChainLog, NodeLog
+from monitor.domain.sanitize import one_line
+
+TAIL_BYTES = 64 << 10
+MAX_LINE_CHARACTERS = 16 << 10
+_KEPT_CHARACTERS = 300
+_PLAIN = re.compile(
+    r"^\[(?P<time>[^\]]{1,40})\] (?P<level>[A-Z]+)(?: <[^>]{1,80}>)? (?P<source>\S+:\d+) (?P<said>.*)$"
+)
+# Coreth pads a message before its fields: `fetching blocks from peer     fetched=224 total=256`.
+_PADDED_FIELDS = re.compile(r"(?<!\s)\s++(?=[A-Za-z]\w*+=)")
+_PADDED_FIELD = re.compile(r'([A-Za-z]\w*+)=("[^"]*+"|\S++)')
+_JSON_KEYS = frozenset({"msg", "timestamp", "level", "caller", "logger"})
+_JSON_PART = {
+    name: re.compile(rf'[{{,]\s?"{name}":\s?"((?:[^"\\]|\\.)*+)"') for name in ("timestamp", "level", "msg")
+}
+_RELEASE = re.compile(r"[0-9]+\.[0-9]+\.")
+_SKIPPED = "Skipped"  # the sync mode of a summary that the VM does not sync to
+_CHAIN_NAME = re.compile(CHAIN_NAME)
+
+
+class _Line(NamedTuple):
+    """One line of a log: its time, level and message, and `said`: the message with its fields, or a line of JSON."""
+
+    time: str
+    level: str
+    message: str
+    said: str
+    is_json: bool = False
+
+    @property
+    def fields(self) -> Mapping[str, object]:
+        """The fields behind the message."""
+        if not self.is_json:
+            return _fields_of(self.said)
+        found = _fields(self.said)
+        padded = _fields_of(str(found.get("msg", "")))
+        return {**padded, **{name: value for name, value in found.items() if name not in _JSON_KEYS}}
+
+    @property
+    def text(self) -> str:
+        """The message with its fields."""
+        if not self.is_json:
+            return self.said
+        try:
+            return f"{self.message} {json_text(self.fields)}"
+        except ValueError:  # an infinite number
+            return self.message
+
+    @property
+    def kept(self) -> str:
+        """What tells the line from others."""
+        return one_line(f"[{self.time}] {self.said}", _KEPT_CHARACTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """The end of one file as it was at `changed_at` (Unix seconds)."""
+
+    identity: tuple[int, int, int]
+    text: str
+    changed_at: float
+    chain: ChainLog | None
+    node: NodeLog
+
+
+class NodeLogs:
+    """Reads the folder of a node's logs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._kept: dict[str, _Tail] = {}
+
+    def read(self, chains: Collection[str] = ()) -> NodeLog:
+        """Return what the logs of the node, of the Primary Network's chains and of `chains` say now."""
+        tails = self._tails(chains)
+        said = {name: tail.chain for name, tail in tails.items() if name != "main" and tail.chain}
+        fatal = max(
+            ((tail.changed_at, tail.node.fatal) for tail in tails.values() if tail.node.fatal),
+            default=(0.0, ""),
+        )
+        main = tails["main"].node if "main" in tails else NodeLog()
+        return replace(main, chains=said, fatal=fatal[1])
+
+    def last_words(self, chains: Collection[str] = ()) -> str:
+        """Return the ends of all of them, the one that was written last at the end; `TAIL_BYTES` at most."""
+        tails = sorted(
+            (tail.changed_at, name, tail.text) for name, tail in self._tails(chains).items() if tail.text
+        )
+        share = TAIL_BYTES // max(1, len(tails)) - 64
+        return "".join(f"==> {name}.log <==\n{_last_lines(text.encode(), share)}" for _, name, text in tails)
+
+    def _tails(self, chains: Collection[str]) -> Mapping[str, _Tail]:
+        others = sorted(name for name in chains if _CHAIN_NAME.fullmatch(name))
+        names = dict.fromkeys(("main", *PRIMARY_CHAINS, *others))
+        self._kept = {name: tail for name, tail in self._kept.items() if name in names}
+        tails = ((name, self._tail(name)) for name in names)
+        return {name: tail for name, tail in tails if tail is not None}
+
+    def _tail(self, name: str) -> _Tail | None:
+        """Read and understood anew only when the file changed."""
+        path = self._folder / f"{name}.log"
+        try:
+            with open_regular(path, beneath=self._folder.parents[1]) as file:
+                status = os.fstat(file.fileno())
+                identity = (status.st_ino, status.st_size, status.st_mtime_ns)
+                kept = self._kept.get(name)
+                if kept is not None and kept.identity == identity:
+                    return kept
+                file.seek(max(0, status.st_size - TAIL_BYTES))
+                read = file.read(TAIL_BYTES)
+            whole = read if status.st_size <= TAIL_BYTES else read.partition(b"\n")[2]
+            text, changed_at = whole.decode(errors="replace"), moment(status.st_mtime) or 0.0
+            chain = chain_log_of(text, changed_at)
+            kept = self._kept[name] = _Tail(identity, text, changed_at, chain, node_log_of(text))
+        except OSError:
+            return None
+        return kept
+
+
+def chain_log_of(text: str, changed_at: float) -> ChainLog | None:
+    """Return what the end of a chain's log says; `None` where it names no stage.
+
+    Args:
+        text: whole lines.
+        changed_at: when the last of them was written (Unix seconds), from which estimates count.
+    """
+    said = _Said()
+    for line in _lines(text):
+        message = MESSAGES.get(line.message)
+        if message is None:
+            continue
+        if message.meaning is Meaning.NEW_PROCESS:
+            said = _Said(transitioned=said.transitioned)
+        else:
+            said.hear(message, line)
+    if said.stage is None:
+        return None
+    through = said.stage in {ChainActivity.WAITING, ChainActivity.DONE}
+    fields = said.staged.fields if said.staged else {}
+    eta_seconds = None if through else _eta_seconds(fields)
+    return ChainLog(
+        activity=said.stage,
+        ratio=1.0 if through else _ratio(fields),
+        end_at=None if eta_seconds is None else moment(changed_at + eta_seconds),
+        progress=said.progress.kept if said.progress else "",
+        summary=said.summary.kept if said.summary else "",
+        skipped=said.skipped,
+        transitioned=said.transitioned,
+        written_at=changed_at,
+    )
+
+
+class _Said:
+    """What a chain's log has said so far, line by line; only what is asked for at the end is parsed further."""
+
+    def __init__(self, *, transitioned: bool = False) -> None:
+        self.stage: ChainActivity | None = None
+        self.staged: _Line | None = None
+        self.progress: _Line | None = None
+        self.summary: _Line | None = None
+        self.skipped, self.transitioned = False, transitioned
+        self._before_transition: ChainActivity | None = None
+
+    def hear(self, message: Message, line: _Line) -> None:
+        """Take one line into account."""
+        meaning = message.meaning
+        if message.field and message.field not in line.said:
+            meaning = Meaning.STAGE
+        if meaning is Meaning.ENDS_STAGE and line.fields.get("halted") is True:
+            return  # work that was interrupted ends no stage
+        if message.stage is ChainActivity.TRANSITIONING and self.stage is not message.stage:
+            self._before_transition = self.stage
+        self.stage = self._before_transition if meaning is Meaning.RETURN else message.stage or self.stage
+        self.staged = line
+        match meaning:
+            case Meaning.PROGRESS:
+                self.progress = line
+            case Meaning.SUMMARY if line.fields.get("syncMode") == _SKIPPED:
+                self.skipped = True
+            case Meaning.SUMMARY:
+                self.summary, self.skipped = line, False
+            case Meaning.SKIPPED:
+                self.skipped = True
+            case Meaning.TRANSITION:
+                self.transitioned = True
+            case _:
+                pass
+
+
+def node_log_of(text: str) -> NodeLog:
+    """Return the last FATAL line and the newest build of a peer that a log's end names, of the last process."""
+    fatal: _Line | None = None
+    newer: _Line | None = None
+    for line in _lines(text):
+        if line.message == NODE_STARTS:
+            newer = None
+        elif line.message == NEWER_PEER:
+            newer = line if _is_of_another_release(line.fields) else newer
+        elif line.level == "FATAL":
+            fatal = line
+    version = str(newer.fields.get("peerVersion", "")) if newer else ""
+    return NodeLog(
+        fatal=fatal.text if fatal else "",
+        newer_peer=newer.kept if newer else "",
+        newer_version=one_line(version, _KEPT_CHARACTERS),
+    )
+
+
+def _is_of_another_release(fields: Mapping[str, object]) -> bool:
+    """Return whether a peer's version differs in more than the patch, in which all are compatible."""
+    ours, theirs = (_RELEASE.search(str(fields.get(name, ""))) for name in ("myVersion", "peerVersion"))
+    return theirs is not None and (ours is None or ours[0] != theirs[0])
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    for line in text.splitlines():
+        begins = line[:MAX_LINE_CHARACTERS]
+        parsed = _json_line(begins) if begins.startswith("{") else _plain_line(begins)
+        if parsed is not None:
+            yield parsed
+
+
+def _plain_line(line: str) -> _Line | None:
+    parsed = _PLAIN.match(line)
+    if parsed is None:
+        return None
+    said = parsed["said"].strip()
+    return _Line(parsed["time"], parsed["level"], _message_of(said), said)
+
+
+def _json_line(line: str) -> _Line | None:
+    """Return a line of `--log-format=json`; its field names are of avalanchego `utils/logging/format.go`.
+
+    Most lines are not asked for more than their message, so only that is looked for here.
+    """
+    parts = [_JSON_PART[name].search(line) for name in ("timestamp", "level", "msg")]
+    if not line.endswith("}") or None in parts:
+        return None
+    time, level, message = (part[1] for part in parts if part)
+    return _Line(time, level.upper(), _message_of(message.strip()), line, is_json=True)
+
+
+def _message_of(said: str) -> str:
+    """Return the message of a line without its fields."""
+    message = said.partition(" {")[0].rstrip() if said.endswith("}") else said
+    padded = _PADDED_FIELDS.search(message) if "=" in message else None
+    return message[: padded.start()] if padded else message
+
+
+def _fields_of(said: str) -> Mapping[str, object]:
+    """Return the fields behind a message, in JSON or as Coreth pads them."""
+    message, brace, rest = said.partition(" {")
+    padded = {name: value.strip('"') for name, value in _PADDED_FIELD.findall(message)}
+    return {**padded, **(_fields("{" + rest) if brace and rest.endswith("}") else {})}
+
+
+def _fields(text: str) -> Mapping[str, object]:
+    try:
+        return json_object(text)
+    except ValueError:
+        return {}
+
+
+def _ratio(fields: Mapping[str, object]) -> float | None:
+    percent = fields.get("pctComplete")
+    if isinstance(percent, int | float):
+        return min(100.0, max(0.0, percent)) / 100
+    done, total = _count(fields.get("fetched")), _count(fields.get("total"))
+    return None if done is None or not total else min(1.0, done / total)
+
+
+def _count(value: object) -> int | None:
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,15}", value) else None
+
+
+def _eta_seconds(fields: Mapping[str, object]) -> float | None:
+    eta = fields.get("eta", fields.get("ETA"))
+    try:
+        # Coreth writes `<1m` for what is less than half a minute.
+        return (
+            float(durationpy.from_str(eta.removeprefix("<")).total_seconds())
+            if isinstance(eta, str)
+            else None
+        )
+    except (ValueError, OverflowError, durationpy.DurationError):
+        return None
+
+
+def _last_lines(text: bytes, most_bytes: int) -> str:
+    """Return the whole lines at the end of a text that fit, and a line end after them."""
+    kept = text if len(text) <= most_bytes else text[-most_bytes:].partition(b"\n")[2]
+    return kept.decode() if kept.endswith(b"\n") else kept.decode() + "\n"

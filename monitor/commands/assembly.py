@@ -1,0 +1,116 @@
+"""What `wait-for-completion` and `local` have in common: the jobs over one ledger, and what is served."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from monitor.avalanchego.node_api import NodeClient
+from monitor.domain.policy import Policy
+from monitor.domain.status import HISTORY_SHOWN, RESULTS_SHOWN, Status
+from monitor.engine.activity import Activity
+from monitor.engine.actor import Actor
+from monitor.engine.clock import SystemClock
+from monitor.engine.jobs import IMAGE, SETTLING_SECONDS, BuildWatch, Measurement
+from monitor.engine.loop import Tick
+from monitor.engine.ports import BuildSource, Platform
+from monitor.engine.scheduler import Daemon, Job
+from monitor.engine.volume import Volume
+from monitor.engine.wait_observer import WaitObserver
+from monitor.engine.workload_observer import WORKLOAD_KEPT_SECONDS
+from monitor.ledger import Ledger
+from monitor.ledger.status import status_of
+from monitor.output.metrics import StatusCollector
+from monitor.output.web import Bounded, Certificate, LastGood, Site, WebServer
+from monitor.settings import TesterSettings, WebSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """The running parts: `listen` first, so that an address in use stops all else; then `run`."""
+
+    daemon: Daemon
+    web: WebServer
+    load: Callable[[], Status]
+
+    def listen(self) -> int:
+        """Serve page, metrics and API; the port.
+
+        Raises:
+            MonitorError: the address cannot be listened on.
+        """
+        self.web.start()
+        return self.web.port
+
+    def run(self, stopping: threading.Event) -> None:
+        """Watch until told to stop."""
+        try:
+            self.daemon.run(stopping)
+        finally:
+            self.web.stop()
+
+
+def watching(
+    settings: TesterSettings,
+    web: WebSettings,
+    policy: Policy,
+    platform: Platform,
+    source: BuildSource,
+    ledger: Ledger,
+    activity: Activity,
+    stopping: threading.Event,
+    image_check_seconds: float,
+    node_url: str,
+    workload_kept_seconds: float = WORKLOAD_KEPT_SECONDS,
+    more_jobs: Callable[[Callable[[], Status]], tuple[Job, ...]] = lambda _: (),
+) -> Watching:
+    """Put the parts together."""
+    clock, volume = SystemClock(), Volume(settings.data_dir)
+    node = NodeClient(node_url, settings.node_timeout)
+    observer = WaitObserver(platform, ledger, node, policy, clock, settings.data_dir, workload_kept_seconds)
+    actor = Actor(platform, ledger, volume, policy, clock, stopping)
+
+    def load() -> Status:
+        return status_of(
+            ledger.snapshot(RESULTS_SHOWN + 1), clock().wall, policy.tester, activity.problems.current()
+        )
+
+    def measure_soon() -> None:
+        daemon.run_soon("disk")
+
+    build_watch = BuildWatch(
+        source,
+        observer,
+        ledger,
+        policy,
+        clock,
+        stopping.wait,
+        activity.problems,
+        min(SETTLING_SECONDS, image_check_seconds),
+        tick_soon=lambda: daemon.run_soon("tick"),
+    )
+    tick = Tick(observer, ledger, actor, policy, measure_soon, activity)
+    daemon = Daemon(
+        (
+            Job("tick", tick, settings.health_check_interval, essential=True),
+            Job("disk", Measurement(volume, observer, clock), settings.disk_check_interval),
+            Job(IMAGE, build_watch, image_check_seconds, success_clears=False),
+            *more_jobs(load),
+        ),
+        activity,
+    )
+    registry = CollectorRegistry()
+    shown = LastGood(Bounded(load), activity)
+    registry.register(StatusCollector(shown, activity))
+    site = Site(
+        registry,
+        shown,
+        Bounded(lambda: ledger.runs(HISTORY_SHOWN)),
+        daemon.healthy,
+        Bounded(ledger.evidence) if web.web_evidence else None,
+    )
+    server = WebServer(web.listen, site, Certificate(*web.tls) if web.tls else None)
+    return Watching(daemon, server, load)

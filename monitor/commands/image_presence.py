@@ -1,0 +1,51 @@
+"""Checks that the registry has the image that a person names, with the settings of the tester's sidecar."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+
+from monitor.commands.registry_options import registry_options
+from monitor.domain.image_reference import ImageReference
+from monitor.errors import ConfigurationError, MonitorError, NotPermittedError
+from monitor.flags import parse
+from monitor.k8s.cluster import Cluster
+from monitor.k8s.container_settings import given_by
+from monitor.registry import AbsentError, Registry, RegistryOptions
+from monitor.settings import CheckSettings, PodSettings
+
+
+def refuse_absent(image: ImageReference) -> None:
+    """Make sure that the registry has a pinned image, for this machine's platform.
+
+    A tester whose sidecar looks for builds by pods (`--image-source pod`) asks no registry.
+
+    Raises:
+        ConfigurationError: the registry does not have it, a setting cannot be used, or the pod may not be read.
+        MonitorError: the registry cannot be asked.
+    """
+    try:
+        settings = _sidecar_settings()
+        if settings and settings.image_source == "pod":
+            return
+        tag = settings.rolling_tag if settings else "latest"
+        options = registry_options(settings) if settings else RegistryOptions()
+        with closing(Registry(image.repository, tag, options)) as registry:
+            registry.check(image.digest or "")
+    except (AbsentError, ConfigurationError, NotPermittedError) as error:
+        raise ConfigurationError(f"{error}; no run was requested") from error
+    except MonitorError as error:
+        raise MonitorError(
+            f"no run was requested: whether the registry has {image} is unknown ({error}); try again later, or give "
+            "--unchecked if nodes can pull it"
+        ) from error
+
+
+def _sidecar_settings() -> PodSettings | None:
+    """Return the settings that the pod's own commands are told; `None` outside of a pod."""
+    try:
+        asked = parse(CheckSettings, "check", (), os.environ)
+    except ConfigurationError:
+        return None
+    with closing(Cluster.connect(asked.namespace)) as cluster:
+        return given_by(cluster.read_pod(asked.pod_name), asked).settings

@@ -1,0 +1,67 @@
+"""One call of `local`: how it is told to stop, and what it says while it runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+
+from monitor.commands.free_ports import Ports
+from monitor.commands.local_folder import fitted_arguments
+from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester, local_tester
+from monitor.commands.signals import Stopping, stop_on_signals
+from monitor.domain.run import Run
+from monitor.engine.build_discovery import Looks
+from monitor.output.terminal import run_text
+from monitor.settings import LocalSettings
+
+GOES_ON = "stopped; the same command goes on where this ended"
+
+
+class Call:
+    """Ctrl-C stops it: once cleanly, twice at once."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.stopping = Stopping()
+        self._tester: LocalTester | None = None
+        self._ports = Ports()
+        stop_on_signals(self.stopping, LAST_RESORT_SECONDS, at_once=self._end_at_once)
+
+    def watch(
+        self,
+        settings: LocalSettings,
+        arguments: Sequence[str],
+        looks: Looks,
+        goal: Callable[[], None] | None = None,
+        named: Callable[[Run], str] = run_text,
+    ) -> None:
+        """Run a tester until it is told to stop, or its goal is reached; the folder is held exclusively.
+
+        Ports that nobody asked for and that are taken, the node's or the page's, are replaced by free ones, and told.
+
+        Raises:
+            MonitorError: it cannot go on without a person.
+        """
+        given, arguments = arguments, fitted_arguments(arguments, os.environ, self._ports)
+        if "web_listen_address" not in settings.model_fields_set:
+            host, port = settings.listen
+            address = f"{host}:{self._ports.free(port)}"
+            settings = settings.model_copy(update={"web_listen_address": address})
+        tester = local_tester(
+            settings, arguments, os.environ, self.console, self.stopping, looks, goal, named
+        )
+        self._tester = tester
+        host, port = settings.listen[0], tester.watching.listen()
+        if added := arguments[len(given) :]:
+            self.console.print(f"so that the node can start here, it gets {' '.join(added)}", soft_wrap=True)
+        self.console.print(
+            f"data in {settings.data_dir}; page and metrics at http://{host or 'localhost'}:{port}/",
+            soft_wrap=True,
+        )
+        tester.run()
+
+    def _end_at_once(self) -> None:
+        if self._tester is not None:
+            self._tester.supervisor.end_at_once()

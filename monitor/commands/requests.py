@@ -1,0 +1,86 @@
+"""`rerun`, `mark-baseline`, `pause` and `resume`: what a person asks of a tester, written into its ledger.
+
+The monitor reads it at its next tick; so the command works wherever the volume is, such as in the pod by
+`kubectl exec`.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from pathlib import Path
+
+from monitor.commands.show import folder_of
+from monitor.domain.image_reference import ImageReference
+from monitor.domain.run import RequestKind
+from monitor.errors import ConfigurationError, MonitorError
+from monitor.ledger import open_existing
+from monitor.local.build_store import BUILDS_FOLDER, BuildStore
+from monitor.settings import MarkBaselineSettings, RequestSettings, RerunSettings
+
+
+def run_rerun(settings: RerunSettings) -> int:
+    """Ask for another run."""
+    folder = folder_of(settings)
+    copies = folder / BUILDS_FOLDER
+    with closing(open_existing(folder)) as ledger:
+        last = ledger.last()
+        if last is None:
+            raise MonitorError("there is no run yet that could be repeated: the first one comes by itself")
+        image = settings.image
+        if image:
+            wanted, had = ImageReference.parse(image), ImageReference.parse(last.build.image)
+            if wanted.digest is None:
+                raise ConfigurationError(f"{image} is not pinned: name it by digest, as history --json does")
+            if wanted.repository != had.repository and not copies.is_dir():
+                raise ConfigurationError(f"{image} is not of {had.repository}, which this tester follows")
+            if not settings.unchecked and not copies.is_dir():
+                from monitor.commands.image_presence import refuse_absent  # noqa: PLC0415 - for those who name one
+
+                refuse_absent(wanted)
+        _refuse_lost_copy(copies, image or last.build.image)
+        ledger.ask(RequestKind.RERUN, image, time.time())
+        when = f"once run {last.number}, which is open, has ended" if last.open else "at the next look"
+        paused = "; paused until resume, which goes for this too" if ledger.paused() else ""
+        print(f"{image or last.build.image} is bootstrapped again {when}{paused}")
+    return 0
+
+
+def _refuse_lost_copy(folder: Path, image: str) -> None:
+    """Of `local`, only builds whose copies were kept can run again."""
+    if not folder.is_dir():
+        return
+    kept = BuildStore(folder).kept()
+    if ImageReference.parse(image).digest not in kept:
+        raise ConfigurationError(
+            f"there is no copy of {image} any more: copies are kept of {', '.join(kept) or 'none'}"
+        )
+
+
+def run_mark_baseline(settings: MarkBaselineSettings) -> int:
+    """Have baselines made of the runs from one on."""
+    with closing(open_existing(folder_of(settings))) as ledger:
+        last = ledger.last()
+        following = last.number + 1 if last else 1
+        first = settings.from_run or following
+        if first > following:
+            raise ConfigurationError(f"there is no run {first} yet: the next one is {following}")
+        ledger.ask(RequestKind.MARK_BASELINE, str(first), time.time())
+    print(f"baselines are made of run {first} and those after it: the ones before are compared with no more")
+    return 0
+
+
+def run_pause(settings: RequestSettings) -> int:
+    """Ask that no new build is taken."""
+    with closing(open_existing(folder_of(settings))) as ledger:
+        ledger.ask(RequestKind.PAUSE, "", time.time())
+    print("paused: the run that is open goes on, and no other is begun until resume")
+    return 0
+
+
+def run_resume(settings: RequestSettings) -> int:
+    """Take new builds again."""
+    with closing(open_existing(folder_of(settings))) as ledger:
+        ledger.ask(RequestKind.RESUME, "", time.time())
+    print("resumed")
+    return 0

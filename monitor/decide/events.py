@@ -1,0 +1,65 @@
+"""What of a decision is told to people beside the cluster's other events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from monitor.decide.decisions import (
+    AdoptRun,
+    BeginRun,
+    Decision,
+    EndRun,
+    Intervention,
+    RecordAttempt,
+    RecordIntervention,
+    ResumeRun,
+)
+from monitor.domain.run import AttemptCause, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One event: a reason in CamelCase as Kubernetes has it, a sentence, and whether it is a warning."""
+
+    reason: str
+    message: str
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DueAnnouncement:
+    """An announcement that is recorded and not sent yet, and when it was recorded (Unix seconds)."""
+
+    announcement: Announcement
+    made_at: float
+
+
+def announcements_of(decision: Decision) -> Iterator[Announcement]:
+    """What there is to tell, in the order in which it was decided."""
+    for record in decision.records:
+        match record:
+            case BeginRun() | AdoptRun():
+                yield Announcement("BootstrapStarted", f"A run of {record.workload.image} started")
+            case ResumeRun(run=run) if run.open:
+                yield Announcement("BootstrapResumed", f"Run {run.number} of {run.build.image} was resumed")
+            case EndRun(outcome=Outcome.SUCCEEDED, run=run):
+                yield Announcement("BootstrapSucceeded", f"Run {run.number} of {run.build.image} succeeded")
+            case EndRun(outcome=Outcome.FAILED, run=run):
+                yield Announcement(
+                    "BootstrapFailed",
+                    f"Run {run.number} of {run.build.image} failed ({record.reason}): {record.message}",
+                    warning=True,
+                )
+            case RecordAttempt(cause=AttemptCause.NEW_BUILD):
+                yield Announcement("NewBuildFound", f"{record.build.image} is bootstrapped next")
+            case RecordAttempt():
+                yield Announcement(
+                    "BootstrapRepeated", f"{record.build.image} is bootstrapped again ({record.cause})"
+                )
+            case RecordIntervention(kind=Intervention.PIN_REVERT):
+                yield Announcement(
+                    "PinReverted", f"The node's image was set back to {record.image}", warning=True
+                )
+            case _:
+                pass

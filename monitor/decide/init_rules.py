@@ -1,0 +1,281 @@
+"""The rules of `init`: before the node starts, settle which build runs and whether its data is kept.
+
+Doubt never clears an open run: clearing is the last rule, and every rule before it either keeps the data or
+stops with an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from monitor.decide.decisions import (
+    AdoptRun,
+    BeginClearing,
+    BeginRun,
+    ClearNodeData,
+    Decision,
+    Fail,
+    Intervention,
+    IssueToken,
+    LookUpNewest,
+    Pin,
+    Proceed,
+    Record,
+    RecordIntervention,
+    Recreate,
+    ResumeRun,
+    WatchHolder,
+)
+from monitor.decide.state import InitState
+from monitor.domain.build import Build
+from monitor.domain.image_reference import ImageReference
+from monitor.domain.observations import DataState
+from monitor.domain.run import Outcome, Run
+from monitor.domain.status import Phase
+from monitor.domain.workload import Workload
+from monitor.errors import Cause, ConfigurationError, MonitorError
+
+REVERTS_ALLOWED_PER_DAY = 2
+REVERT_BACK_OFF_SECONDS = 600.0
+
+
+def decide_init(state: InitState) -> Decision:
+    """What to do next before the node may start."""
+    for rule in INIT_RULES:
+        decision = rule(state)
+        if decision is not None:
+            return decision
+    raise AssertionError("the last rule always answers")
+
+
+def image_follows_nothing(state: InitState) -> Decision | None:
+    """Rule 1: neither pinned nor on the rolling tag."""
+    reference = ImageReference.parse(state.workload.image)
+    if reference.pinned or reference.tag == state.policy.rolling_tag:
+        return None
+    return _failed(
+        "image_follows_nothing",
+        ConfigurationError(
+            f"image {reference} is neither pinned by digest nor has the tag {state.policy.rolling_tag!r}: "
+            f"use {reference.repository}:{state.policy.rolling_tag}, or set --rolling-tag"
+        ),
+    )
+
+
+def pin_fought_over(state: InitState) -> Decision | None:
+    """Rule 1a: something keeps setting the image back; more of the same would only restart nodes."""
+    if not _reverted(state) or state.reverts_today < REVERTS_ALLOWED_PER_DAY:
+        return None
+    by = f" by {state.reverter!r}" if state.reverter else ""
+    message = (
+        f"the node's image was set back to {state.workload.image}{by} for the third time in 24 h: have that ignore "
+        "the image of this container, then delete the pod to go on; until then nothing is tested"
+    )
+    return Decision(
+        rule="pin_fought_over",
+        message=message,
+        phase=Phase.BLOCKED,
+        records=_revert(state),
+        actions=(
+            Fail(MonitorError(message, cause=Cause.IMAGE_REVERTED), after_seconds=REVERT_BACK_OFF_SECONDS),
+        ),
+    )
+
+
+def open_run_goes_on(state: InitState) -> Decision | None:
+    """Rule 2: unpinned while a run is open: back to the run's build, without looking for another."""
+    last = state.last
+    if state.workload.build is not None or last is None or not last.open:
+        return None
+    if not _same_test(last, state.workload):
+        return None
+    return _pinned(state, "open_run_goes_on", last.build, f"run {last.number} is open: back to its build")
+
+
+def build_unresolved(state: InitState) -> Decision | None:
+    """Rule 3: unpinned otherwise: resolve the rolling tag; what was judged already is not run again.
+
+    The last run's build stays by the digest that the run has: a pod pinned to another digest of it, that of an
+    index, say, does not show that both are one build.
+    """
+    if state.workload.build is not None:
+        return None
+    if state.newest is None:
+        return Decision(
+            rule="build_unresolved",
+            message=f"looking up the build of {state.workload.image}",
+            phase=Phase.DISCOVERING,
+            actions=(LookUpNewest(),),
+        )
+    last = state.last
+    if last is not None and _same_test(last, state.workload):
+        if state.newest.same(last.build):
+            build = replace(last.build, versions=last.build.versions or state.newest.versions)
+            return _pinned(state, "build_unresolved", build, "the newest build is the last run's")
+        if state.newest_judged:
+            message = "the newest build was judged: the last one stays"
+            return _pinned(state, "build_unresolved", last.build, message)
+    return _pinned(state, "build_unresolved", state.newest, f"the newest build is {state.newest.image}")
+
+
+def clearing_unfinished(state: InitState) -> Decision | None:
+    """Rule 4: a clearing was begun: finish it, then start a run of the build that this pod has."""
+    if state.clearing is None:
+        return None
+    if state.data.state is DataState.ABSENT:
+        return Decision(
+            rule="clearing_unfinished",
+            message=f"starting run {state.clearing.number} of {state.workload.image}",
+            phase=Phase.STARTING,
+            records=(BeginRun(state.workload),),
+        )
+    return _unless_held(state) or Decision(
+        rule="clearing_unfinished",
+        message=f"clearing {state.data.path} for run {state.clearing.number}",
+        phase=Phase.CLEARING,
+        actions=(ClearNodeData(),),
+    )
+
+
+def run_resumes(state: InitState) -> Decision | None:
+    """Rule 5: this is the last run's build, network and mode: nothing is cleared, finished or not."""
+    last = state.last
+    if last is None or not last.is_of(state.workload) or last.outcome is Outcome.SUPERSEDED:
+        return None
+    if state.attempt is not None and state.attempt.build.same(last.build):
+        return None
+    return Decision(
+        rule="run_resumes",
+        message=f"resuming run {last.number} of {last.build.image}"
+        if last.open
+        else f"run {last.number} of {last.build.image} has {last.outcome}: waiting for a new build",
+        phase=Phase.STARTING if last.open else Phase.IDLE,
+        records=(
+            ResumeRun(last, state.workload),
+            RecordIntervention(Intervention.PIN, state.workload.uid, state.workload.image),
+        ),
+        actions=(Proceed(),),
+    )
+
+
+def data_unknown(state: InitState) -> Decision | None:
+    """Rule 6: there is data of a node, and nothing says whose; a person settles it."""
+    if state.known or state.data.state is DataState.ABSENT:
+        return None
+    token = state.issued_token
+    if state.policy.adopt_keep:
+        return Decision(
+            rule="data_unknown",
+            message=f"adopting the data in {state.data.path}",
+            phase=Phase.STARTING,
+            records=(AdoptRun(state.workload),),
+        )
+    if token and state.policy.adopt_clear_token == token:
+        return None
+    offered = token or state.fresh_token
+    return Decision(
+        rule="data_unknown",
+        message="data that nobody knows",
+        records=() if token else (IssueToken(offered),),
+        actions=(
+            Fail(
+                ConfigurationError(
+                    f"{state.data.path} holds a node's data that no ledger knows: give --adopt keep to go on "
+                    f"with it, or --adopt clear:{offered} to remove it",
+                    cause=Cause.DATA_UNKNOWN,
+                )
+            ),
+        ),
+    )
+
+
+def run_starts_anew(state: InitState) -> Decision | None:
+    """Rule 7: otherwise the volume is cleared for a new run; first of all that is recorded."""
+    if state.data.obstacle is not None:
+        return _failed("run_starts_anew", MonitorError(state.data.obstacle, cause=Cause.VOLUME_UNUSABLE))
+    message = f"clearing {state.data.path} for a new run of {state.workload.image}{_what_changed(state)}"
+    return _unless_held(state) or Decision(
+        rule="run_starts_anew",
+        message=message,
+        phase=Phase.CLEARING,
+        records=(BeginClearing(state.workload, message),),
+        actions=(ClearNodeData(),),
+    )
+
+
+def _what_changed(state: InitState) -> str:
+    """Why an open run does not go on."""
+    last, workload = state.last, state.workload
+    if last is None or not last.open:
+        return ""
+    changes = [
+        f"{name} changed from {was} to {now}"
+        for name, was, now in (
+            ("the network", last.network, workload.network),
+            ("the sync mode", last.sync_mode, workload.sync_mode),
+        )
+        if was != now
+    ]
+    return f" instead of run {last.number}" + (f": {', '.join(changes)}" if changes else "")
+
+
+InitRule = Callable[[InitState], Decision | None]
+
+INIT_RULES: tuple[InitRule, ...] = (
+    image_follows_nothing,  # 1
+    pin_fought_over,  # 1a
+    open_run_goes_on,  # 2
+    build_unresolved,  # 3
+    clearing_unfinished,  # 4
+    run_resumes,  # 5
+    data_unknown,  # 6
+    run_starts_anew,  # 7
+)
+
+
+def _same_test(run: Run, workload: Workload) -> bool:
+    return (
+        ImageReference.parse(run.build.image).repository == ImageReference.parse(workload.image).repository
+        and run.network == workload.network
+        and run.sync_mode is workload.sync_mode
+    )
+
+
+def _reverted(state: InitState) -> bool:
+    """A pod that ran pinned was followed by one on the rolling tag of the same repository."""
+    if state.workload.build is not None or not state.pinned_before:
+        return False
+    before, now = ImageReference.parse(state.pinned_before), ImageReference.parse(state.workload.image)
+    return before.repository == now.repository
+
+
+def _revert(state: InitState) -> tuple[Record, ...]:
+    if not _reverted(state):
+        return ()
+    return (RecordIntervention(Intervention.PIN_REVERT, state.workload.uid, state.workload.image),)
+
+
+def _pinned(state: InitState, rule: str, build: Build, message: str) -> Decision:
+    return Decision(
+        rule=rule,
+        message=message,
+        phase=Phase.DISCOVERING,
+        records=_revert(state),
+        actions=(Pin(build), Recreate(unchanged=False)),
+    )
+
+
+def _unless_held(state: InitState) -> Decision | None:
+    """Nothing is cleared under another pod that may still run a node on it."""
+    if state.held_by is None:
+        return None
+    return Decision(
+        rule="volume_held",
+        message=f"pod {state.held_by} held this volume: watching whether it still does",
+        actions=(WatchHolder(),),
+    )
+
+
+def _failed(rule: str, error: MonitorError) -> Decision:
+    return Decision(rule=rule, message=str(error), actions=(Fail(error),))

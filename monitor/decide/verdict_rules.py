@@ -1,0 +1,326 @@
+"""The rules that end a run: each says what its run came to, or nothing.
+
+They are asked in the design's order.  A verdict is about an open run of this very workload, from what was
+really observed: a length is observed time, and what was not read is no reason.
+"""
+
+from __future__ import annotations
+
+from monitor.decide.decisions import Decision, EndRun, KeepLastWords
+from monitor.decide.state import WaitState
+from monitor.domain.chains import chain_name, chain_text
+from monitor.domain.duration import duration_text
+from monitor.domain.instant import Instant, time_text
+from monitor.domain.observations import NodeAnswering, NodeLog, VolumeReading
+from monitor.domain.policy import Policy
+from monitor.domain.run import Outcome, Reason, Run, identity_difference
+from monitor.domain.sanitize import one_line
+from monitor.domain.status import Phase
+from monitor.domain.tracking import HealthyStreak
+from monitor.domain.workload import SyncMode
+
+DISK_MEASUREMENT_SECONDS = 600.0
+RESTARTS_AT_MOST = 50
+# Life is a write seen within this time while a chain compacts or executes.
+LIFE_SECONDS = 600.0
+LATER_START_FACTOR = 24.0
+MESSAGE_CHARACTERS = 1000
+IDENTITY_HIDDEN = "healthy, but the node does not say which network and commit it runs: allow its info API"
+# The node meets every peer several times in this time: none of them accepts it.
+OUTDATED_SECONDS = 900.0
+_DAY_SECONDS = 86400.0
+DEADLINE_SECONDS = {SyncMode.FULL_SYNC: 60 * _DAY_SECONDS}
+DEADLINE_SECONDS_OTHERWISE = 14 * _DAY_SECONDS
+BASELINES_AT_MOST = 3
+# With less than this free AvalancheGo ends itself, unless it is set otherwise (avalanchego `config/flags.go`,
+# `system-tracker-disk-required-available-space-percentage`).
+NODE_STOPS_RATIO = 0.03
+# A neighbour's burst stops the node too: so much of the timeout must pass until a stopped node ends the run.
+STOPPED_SHARE = 1 / 12
+_OUT_OF_SPACE = ("low on disk space", "no space left on device")
+# Three times a few seconds would judge the machine's mood.
+LEAST_DEADLINE_SECONDS = 3600.0
+
+
+def node_is_another(state: WaitState) -> Decision | None:
+    """Rule 1: the node itself says it runs another network or another commit, or never says which."""
+    run = _open_run(state)
+    if run is not None and _hides_its_identity(state, run):
+        return _failed("node_is_another", state, run, Reason.MISCONFIGURED, IDENTITY_HIDDEN)
+    identity = state.node.identity if isinstance(state.node, NodeAnswering) else None
+    if run is None or identity is None:
+        return None
+    difference = identity_difference(run, identity)
+    if difference is None:
+        return None
+    return _failed("node_is_another", state, run, Reason.MISCONFIGURED, difference)
+
+
+def node_is_healthy(state: WaitState) -> Decision | None:
+    """Rule 2: healthy, and still so after the soak."""
+    run = _open_run(state)
+    if run is None:
+        return None
+    streak, books = run.bookkeeping.healthy, run.bookkeeping
+    if streak is None or streak.observed_seconds < state.policy.soak_seconds or not books.identity_agreed:
+        return None
+    if not _measured_since(state, run, streak):
+        return None
+    message = f"run {run.number} of {run.build.image} succeeded{_unseen_queue(state, run)}"
+    return Decision(
+        rule="node_is_healthy",
+        message=message,
+        phase=Phase.IDLE,
+        records=(_ended(state, run, Outcome.SUCCEEDED, None, message),),
+    )
+
+
+def volume_is_full(state: WaitState) -> Decision | None:
+    """Rule 3: for too long too little space has been free for the node to be healthy, or to run at all."""
+    run, timeout = _open_run(state), state.policy.unhealthy_timeout_seconds
+    free = state.volume.available_ratio if state.volume else None
+    if run is None or free is None or free >= state.policy.disk_floor_ratio:
+        return None
+    books, stopped_timeout = run.bookkeeping, STOPPED_SHARE * timeout
+    if books.starved_seconds >= stopped_timeout:
+        why = f"the node has stopped because of it for {duration_text(stopped_timeout)}"
+    elif books.low_disk_seconds >= timeout:
+        why = f"less than the floor of {state.policy.disk_floor_ratio:.0%} for {duration_text(timeout)}"
+    else:
+        return None
+    message = f"{free:.1%} of the volume is free, {why}"
+    return _failed("volume_is_full", state, run, Reason.DISK_FULL, message)
+
+
+def has_room(volume: VolumeReading | None, policy: Policy) -> bool:
+    """Return whether as much of the volume is known to be free as the monitor's floor and the node ask for."""
+    free = volume.available_ratio if volume else None
+    return free is not None and free >= max(policy.disk_floor_ratio, NODE_STOPS_RATIO)
+
+
+def low_disk_text(state: WaitState, since: float) -> str:
+    """Return that too little of the volume is free, since when, and what the run comes to if that stays so."""
+    timeout = state.policy.unhealthy_timeout_seconds
+    return (
+        f"less than {state.policy.disk_floor_ratio:.0%} of the volume has been free since {time_text(since)}; the run "
+        f"fails as disk_full if that lasts {duration_text(timeout)}, or if it stops the node for "
+        f"{duration_text(STOPPED_SHARE * timeout)}"
+    )
+
+
+def node_does_not_start(state: WaitState) -> Decision | None:
+    """Rule 4: the platform does not bring the node's process up; a run that got on is given up much later."""
+    run, timeout = _open_run(state), state.policy.start_timeout_seconds
+    if run is not None and run.bookkeeping.active_seconds > 0:
+        timeout *= LATER_START_FACTOR
+    if run is None or run.bookkeeping.not_started_seconds < timeout:
+        return None
+    process = state.workload.process if state.workload else None
+    why = ": ".join(filter(None, (process.waiting, process.message))) if process else ""
+    message = f"the node did not start for {duration_text(timeout)}" + (f" ({why})" if why else "")
+    return _failed("node_does_not_start", state, run, Reason.NOT_STARTED, message)
+
+
+def node_crashes(state: WaitState) -> Decision | None:
+    """Rule 5: it ends again and again, and comes no further between."""
+    run = _open_run(state)
+    if run is None:
+        return None
+    books = run.bookkeeping
+    vain = books.node_restarts - books.restarts_at_progress
+    if vain < state.policy.crash_limit and books.node_restarts < RESTARTS_AT_MOST:
+        return None
+    times = (
+        f"{vain} times without progress"
+        if vain >= state.policy.crash_limit
+        else f"{books.node_restarts} times"
+    )
+    process = state.workload.process if state.workload else None
+    last = process.last_exit if process else None
+    if last is not None and last.out_of_memory:
+        message = f"the node was restarted {times}; it was killed for the memory it took"
+        return _failed("node_crashes", state, run, Reason.OUT_OF_MEMORY, message)
+    code = f" (exit code {last.code})" if last is not None else ""
+    words = state.log.fatal or (_last_line(last.message) if last is not None else "")
+    message = f"the node was restarted {times}{code}" + (f": {words}" if words else "")
+    # The words may be older than the space that is free again.
+    full = any(each in words.lower() for each in _OUT_OF_SPACE) and not has_room(state.volume, state.policy)
+    return _failed("node_crashes", state, run, Reason.DISK_FULL if full else Reason.CRASHED, message)
+
+
+def node_stays_unhealthy(state: WaitState) -> Decision | None:
+    """Rule 6: bootstrapped, but something it checks keeps failing."""
+    run, timeout = _open_run(state), state.policy.unhealthy_timeout_seconds
+    if run is None or run.bookkeeping.unhealthy_seconds < timeout:
+        return None
+    health = state.node.health if isinstance(state.node, NodeAnswering) else None
+    failing = health.failing_checks if health else ()
+    named = f": {', '.join(failing)}" if failing else ""
+    message = f"bootstrapped, but unhealthy for {duration_text(timeout)}{named}"
+    reason = Reason.DISK_FULL if failing == ("diskspace",) else Reason.UNHEALTHY
+    return _failed("node_stays_unhealthy", state, run, reason, message)
+
+
+def build_is_outdated(state: WaitState) -> Decision | None:
+    """Rule 6a: the network runs newer builds and refuses this one."""
+    run = _open_run(state)
+    if run is None or run.bookkeeping.refusal.refused_seconds < OUTDATED_SECONDS:
+        return None
+    message = f"{refusal_text(state.log)} for {duration_text(OUTDATED_SECONDS)}"
+    return _failed("build_is_outdated", state, run, Reason.OUTDATED, message)
+
+
+def refusal_text(log: NodeLog) -> str:
+    """Return why the network refuses the node."""
+    newer = f" ({log.newer_version.rpartition('/')[2]})" if log.newer_version else ""
+    return f"the network runs newer builds{newer} and refuses this one"
+
+
+def run_stalls(state: WaitState) -> Decision | None:
+    """Rule 7: a chain at work stands still; a node that works gets twice as long."""
+    run = _open_run(state)
+    if run is None:
+        return None
+    books, timeout = run.bookkeeping, state.policy.stall_timeout_seconds
+    lives = books.lifeless_seconds is not None and books.lifeless_seconds < LIFE_SECONDS
+    if books.idle_seconds < (2 * timeout if lives else timeout):
+        return None
+    chain = f" of chain {chain_name(books.stalled_chain)}" if books.stalled_chain else ""
+    message = f"no progress{chain} for {duration_text(books.idle_seconds)}{_where(run)}"
+    return _failed("run_stalls", state, run, Reason.STALLED, message)
+
+
+def run_is_overdue(state: WaitState) -> Decision | None:
+    """Rule 8: it goes on for longer than any bootstrap may."""
+    run = _open_run(state)
+    if run is None or run.bookkeeping.healthy is not None:
+        return None
+    books, usual = run.bookkeeping, _usual_deadline_seconds(state)
+    # What is usual is active time: a node that was down is not slow.  Nobody saw what was not observed.
+    if usual is not None and min(books.bootstrap_seconds, books.observed_seconds) >= usual:
+        deadline = usual
+    elif books.observed_seconds >= (longest := _longest_deadline_seconds(state, run)):
+        deadline = longest
+    else:
+        return None
+    unknown = "; progress could not be seen" if run.bookkeeping.unknown_seconds else ""
+    message = f"not bootstrapped after {duration_text(deadline)}{_where(run)}{unknown}"
+    return _failed("run_is_overdue", state, run, Reason.DEADLINE, message)
+
+
+def _usual_deadline_seconds(state: WaitState) -> float | None:
+    """How long a run may be active, where nothing is set and it is known what is usual."""
+    if state.policy.deadline_seconds is not None or state.baseline_seconds is None:
+        return None
+    return max(BASELINES_AT_MOST * state.baseline_seconds, LEAST_DEADLINE_SECONDS)
+
+
+def _longest_deadline_seconds(state: WaitState, run: Run) -> float:
+    """How long a run may be open, in observed time."""
+    if state.policy.deadline_seconds is not None:
+        return state.policy.deadline_seconds
+    return DEADLINE_SECONDS.get(run.sync_mode, DEADLINE_SECONDS_OTHERWISE)
+
+
+def measured_in(run: Run, volume: VolumeReading | None, healthy: HealthyStreak | None) -> bool:
+    """Whether a measurement is of this run's data, and where the node was healthy since then of all of it."""
+    if volume is None or volume.taken is None:
+        return False
+    if healthy is not None:
+        return volume.taken.boot_seconds >= healthy.since_boot_seconds
+    return run.started_at is None or volume.taken.wall >= run.started_at
+
+
+def _volume_in(run: Run, volume: VolumeReading | None, healthy: HealthyStreak | None) -> VolumeReading | None:
+    """Return the volume, unless what was measured of it is of another run's data."""
+    unmeasured = volume is not None and volume.taken is None
+    return volume if unmeasured or measured_in(run, volume, healthy) else None
+
+
+def _hides_its_identity(state: WaitState, run: Run) -> bool:
+    streak, patience = run.bookkeeping.healthy, state.policy.unhealthy_timeout_seconds
+    return (
+        streak is not None
+        and not run.bookkeeping.identity_agreed
+        and streak.observed_seconds >= state.policy.soak_seconds + patience
+    )
+
+
+def _open_run(state: WaitState) -> Run | None:
+    return state.last if state.last is not None and state.last.open else None
+
+
+def _measured_since(state: WaitState, run: Run, streak: HealthyStreak) -> bool:
+    """Whether the disk was measured since the node was healthy, or it is too late to wait for that."""
+    late = streak.observed_seconds >= state.policy.soak_seconds + DISK_MEASUREMENT_SECONDS
+    return late or measured_in(run, state.volume, streak)
+
+
+def _where(run: Run) -> str:
+    """Return the stage of each chain."""
+    said = [
+        f"{chain_name(name)} {chain_text(watch.log)}"
+        for name, watch in sorted(run.bookkeeping.chains.items())
+        if watch.log is not None
+    ]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _unseen_queue(state: WaitState, run: Run) -> str:
+    """Return which chains on SAE did not show whether they had executed what they accepted."""
+    metrics = state.node.metrics if isinstance(state.node, NodeAnswering) else None
+    shown = set(run.bookkeeping.execution_targets) | (set(metrics.queued_blocks) if metrics else set())
+    hidden = [
+        name
+        for name, watch in sorted(run.bookkeeping.chains.items())
+        if watch.log is not None and watch.log.transitioned and name not in shown
+    ]
+    return f" (execution queue of chain {', '.join(hidden)} not visible)" if hidden else ""
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].strip() if lines else ""
+
+
+def _failed(rule: str, state: WaitState, run: Run, reason: Reason, message: str) -> Decision:
+    message = one_line(message, MESSAGE_CHARACTERS)
+    return Decision(
+        rule=rule,
+        message=f"run {run.number} failed: {reason}: {message}",
+        phase=Phase.IDLE,
+        records=(_ended(state, run, Outcome.FAILED, reason, message),),
+        actions=(KeepLastWords(run.number),),
+    )
+
+
+def _wall_seconds(run: Run, now: Instant, healthy: HealthyStreak | None) -> float | None:
+    """Return how long a run took to its end; on the boot clock where the machine did not boot meanwhile."""
+    books = run.bookkeeping
+    if books.started_boot_id == now.boot_id:
+        end = healthy.since_boot_seconds if healthy else now.boot_seconds
+        return max(0.0, end - books.started_boot_seconds)
+    end_wall = healthy.since_wall if healthy else now.wall
+    return None if run.started_at is None else max(0.0, end_wall - run.started_at)
+
+
+def _ended(state: WaitState, run: Run, outcome: Outcome, reason: Reason | None, message: str) -> EndRun:
+    books = run.bookkeeping
+    healthy = books.healthy if outcome is Outcome.SUCCEEDED else None
+    duration: float | None = books.bootstrap_seconds if healthy else books.active_seconds
+    wall = _wall_seconds(run, state.now, healthy)
+    if run.recovered:
+        duration = wall = None  # nobody knows what was before
+    if books.process_start_boot_seconds is None and books.active_seconds == 0:
+        duration = None  # the node's process was never seen
+    volume = _volume_in(run, state.volume, healthy)
+    return EndRun(
+        run,
+        outcome,
+        reason,
+        message,
+        duration,
+        wall,
+        volume.usage_bytes if volume else None,
+        volume.size_bytes if volume else None,
+    )

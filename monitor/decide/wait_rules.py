@@ -1,0 +1,265 @@
+"""The rules of `wait-for-completion`: judge the run that is open, then look for the next build.
+
+Each tick asks them once.  A rule that is about an open run matches only while it is this workload's; what
+cannot be told apart from an outage is no verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from monitor.decide.decisions import Decision, Intervention, Pin, RecordAttempt, RecordIntervention, Recreate
+from monitor.decide.state import WaitState
+from monitor.decide.verdict_rules import (
+    IDENTITY_HIDDEN,
+    OUTDATED_SECONDS,
+    build_is_outdated,
+    has_room,
+    low_disk_text,
+    node_crashes,
+    node_does_not_start,
+    node_is_another,
+    node_is_healthy,
+    node_stays_unhealthy,
+    refusal_text,
+    run_is_overdue,
+    run_stalls,
+    volume_is_full,
+)
+from monitor.domain.build import Build
+from monitor.domain.chains import chain_name
+from monitor.domain.duration import duration_text
+from monitor.domain.observations import NodeAnswering, NodeDown, VolumeReading
+from monitor.domain.run import AttemptCause, Outcome, Reason, Run
+from monitor.domain.status import Phase
+from monitor.domain.tracking import Bookkeeping
+
+STRAY_RECREATION_SECONDS = 600.0
+RETRIES = 2
+PROGRESS_UNKNOWN = (
+    "progress unknown: neither the node's metrics nor its logs show it, and its data does not grow"
+)
+BLOCKED_LONG_SECONDS = 86400.0
+FIRST_RETRY_SECONDS = 900.0
+SUPERSEDED_LATELY_SECONDS = 86400.0
+
+
+WaitRule = Callable[[WaitState], Decision | None]
+
+
+def held_text(pod: str) -> str:
+    """Return that another pod, named by its UID, holds the volume."""
+    return f"pod {pod} holds the volume"
+
+
+def decide_wait(state: WaitState) -> Decision:
+    """What this tick concludes."""
+    for rule in WAIT_RULES:
+        decision = rule(state)
+        if decision is not None:
+            return decision
+    raise AssertionError("the last rule always answers")
+
+
+def run_is_not_this_pods(state: WaitState) -> Decision | None:
+    """Rule 0: the volume's run is not what this pod runs: judge nothing."""
+    if state.workload is None:
+        return _quiet("what this pod runs is not known yet")
+    if state.held_by is not None:
+        return _quiet(held_text(state.held_by))
+    if state.last is not None and state.last.is_of(state.workload) and not _awaits_start(state, state.last):
+        return None
+    recent = state.seconds_since_stray_recreation
+    if isinstance(state.node, NodeDown) or (recent is not None and recent < STRAY_RECREATION_SECONDS):
+        return _quiet("no run of the build that is set has started yet")
+    return Decision(
+        rule="run_is_not_this_pods",
+        message="the node runs but init started no run of it: recreating it",
+        phase=Phase.STARTING,
+        records=(RecordIntervention(Intervention.RECREATE_STRAY, state.workload.uid, state.workload.image),),
+        actions=(Recreate(unchanged=True),),
+    )
+
+
+def build_is_due(state: WaitState) -> Decision | None:
+    """Rule 9: not paused; the run is finished, or may be cut short, and there is a build to run."""
+    run = state.last
+    if run is None or state.workload is None or (run.open and not _may_be_cut_short(state, run)):
+        return None
+    if state.attempt is not None:
+        return _switched(run, state.attempt.build, ())
+    if state.paused:
+        return None
+    found = _next_build(state, run)
+    if found is None:
+        return None
+    build, cause = found
+    return _switched(run, build, (RecordAttempt(build, cause, state.workload.uid),))
+
+
+def blocked_for_long(run: Run) -> bool:
+    """It may be the build itself that finds no peers: another one is then worth more than this run."""
+    return run.bookkeeping.blocked_seconds >= BLOCKED_LONG_SECONDS
+
+
+def nothing_to_do(state: WaitState) -> Decision:
+    """Rule 10: keep waiting."""
+    run = state.last
+    if run is None or not run.open:
+        if state.paused:
+            return Decision("nothing_to_do", "no new build is taken until resumed", Phase.PAUSED)
+        return Decision("nothing_to_do", "waiting for a new build", Phase.IDLE)
+    return _waiting_for(state, run)
+
+
+def _waiting_for(state: WaitState, run: Run) -> Decision:
+    """Return the phase of an open run, and what it waits for."""
+    phase, message = _progress_of(state, run)
+    low_disk_at = run.bookkeeping.low_disk_at
+    if low_disk_at is not None and phase is not Phase.BLOCKED:  # while it is blocked, timers are paused
+        message = f"{message}; {low_disk_text(state, low_disk_at)}"
+    return Decision("nothing_to_do", message, phase)
+
+
+def _progress_of(state: WaitState, run: Run) -> tuple[Phase, str]:
+    books, warning_seconds = run.bookkeeping, state.policy.stall_warning_seconds
+    if state.blocked:
+        if books.refusal.is_fresh:
+            limit = duration_text(OUTDATED_SECONDS)
+            return Phase.BLOCKED, f"{refusal_text(state.log)}; the run fails as outdated after {limit} of it"
+        return Phase.BLOCKED, f"{state.blocked}; timers are paused"
+    if books.healthy is not None:
+        return (
+            Phase.SOAKING,
+            "healthy: waiting whether it stays so" if books.identity_agreed else IDENTITY_HIDDEN,
+        )
+    if not isinstance(state.node, NodeAnswering):
+        return Phase.STARTING, f"waiting for the node: {state.node.message}"
+    return Phase.BOOTSTRAPPING, _bootstrapping_text(state.node, books, warning_seconds)
+
+
+def _bootstrapping_text(node: NodeAnswering, books: Bookkeeping, warning_seconds: float) -> str:
+    queued = _queued_blocks(node, books)
+    if queued:
+        return f"healthy, but {queued:,.0f} accepted blocks are not executed yet"
+    if books.idle_seconds >= warning_seconds:
+        chain = f" of chain {chain_name(books.stalled_chain)}" if books.stalled_chain else ""
+        return f"no progress{chain} for {duration_text(warning_seconds)} or longer"
+    return PROGRESS_UNKNOWN if books.unknown_seconds >= warning_seconds else "bootstrapping"
+
+
+def _queued_blocks(node: NodeAnswering, books: Bookkeeping) -> float:
+    """Return how many blocks a node that calls itself healthy has accepted and must still execute."""
+    if node.metrics is None or node.health is None or not node.health.healthy:
+        return 0.0
+    return sum(
+        max(0.0, target - node.metrics.counters.get((name, "height_executed"), 0.0))
+        for name, target in books.execution_targets.items()
+    )
+
+
+WAIT_RULES: tuple[WaitRule, ...] = (
+    run_is_not_this_pods,  # 0
+    node_is_another,  # 1
+    node_is_healthy,  # 2
+    volume_is_full,  # 3
+    node_does_not_start,  # 4
+    node_crashes,  # 5
+    node_stays_unhealthy,  # 6
+    build_is_outdated,  # 6a
+    run_stalls,  # 7
+    run_is_overdue,  # 8
+    build_is_due,  # 9
+    nothing_to_do,  # 10
+)
+
+
+def _awaits_start(state: WaitState, last: Run) -> bool:
+    """Whether another run than the last is what this pod is for: `init` is at it, or will be."""
+    if state.clearing is not None:
+        return True
+    attempt, workload = state.attempt, state.workload
+    return (
+        attempt is not None
+        and workload is not None
+        and attempt.build.same(last.build)
+        and attempt.uid != workload.uid
+    )
+
+
+def _quiet(message: str) -> Decision:
+    return Decision(rule="run_is_not_this_pods", message=message)
+
+
+def _may_be_cut_short(state: WaitState, run: Run) -> bool:
+    return state.policy.restart_on_new_build or blocked_for_long(run)
+
+
+def _next_build(state: WaitState, run: Run) -> tuple[Build, AttemptCause] | None:
+    """What to run next, and why; a person's request first."""
+    if state.requested is not None:
+        return state.requested, AttemptCause.REQUEST
+    newest = state.newest
+    if (
+        newest is not None
+        and not state.newest_judged
+        and not newest.same(run.build)
+        and _has_settled(state, run)
+    ):
+        return newest, AttemptCause.NEW_BUILD
+    if _retry_is_due(state, run):
+        return run.build, AttemptCause.RETRY
+    return None
+
+
+def _has_settled(state: WaitState, run: Run) -> bool:
+    """Whether the tag stands still: registries behind caches show an older build and a newer one in turns."""
+    if state.newest_lookups < state.policy.settled_lookups:
+        return False
+    since_seconds = state.superseded_seconds
+    if not run.open or since_seconds is None or since_seconds > SUPERSEDED_LATELY_SECONDS:
+        return True
+    return state.newest_seconds >= state.policy.returned_seconds
+
+
+def _retry_is_due(state: WaitState, run: Run) -> bool:
+    """A failure of the testbed is tried again where that may help; see the reasons in the design."""
+    match run.reason:
+        case Reason.NOT_STARTED if run.outcome is Outcome.FAILED:
+            return _is_set_otherwise(state, run) or _pause_is_over(state, run)
+        case Reason.DISK_FULL if state.volume is not None:
+            size_bytes = run.volume_size_bytes
+            is_bigger = size_bytes is not None and state.volume.size_bytes > size_bytes
+            return is_bigger or (_has_room(state, state.volume) and _pause_is_over(state, run))
+        case _:
+            return False
+
+
+def _pause_is_over(state: WaitState, run: Run) -> bool:
+    """Whether a failure of the testbed is to be tried again now: twice, after 15 min and after 30."""
+    if run.ended_at is None or state.repeated_failures > RETRIES:
+        return False
+    return state.now.wall - run.ended_at >= FIRST_RETRY_SECONDS * 2.0 ** (state.repeated_failures - 1)
+
+
+def _is_set_otherwise(state: WaitState, run: Run) -> bool:
+    """Whether the pod's template has changed since the run: with another command, say, the node may start."""
+    revision = state.workload.revision if state.workload else ""
+    return "" not in {revision, run.bookkeeping.revision} and revision != run.bookkeeping.revision
+
+
+def _has_room(state: WaitState, volume: VolumeReading) -> bool:
+    """Whether as much of the volume is free again as a node needs, by the monitor's floor and by the node's."""
+    health = state.node.health if isinstance(state.node, NodeAnswering) else None
+    failing = health.failing_checks if health else ()
+    return has_room(volume, state.policy) and "diskspace" not in failing
+
+
+def _switched(run: Run, build: Build, records: tuple[RecordAttempt, ...]) -> Decision:
+    return Decision(
+        rule="build_is_due",
+        message=f"going on with {build.image}",
+        phase=Phase.STARTING,
+        records=records,
+        actions=(Pin(build), Recreate(unchanged=build.same(run.build))),
+    )

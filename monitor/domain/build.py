@@ -1,0 +1,81 @@
+"""A build of the node: an image pinned by digest, and the versions that it reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from monitor.domain.json_text import json_object, json_text
+from monitor.domain.sanitize import one_line
+
+_VERSION_CHARACTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What a node prints for `--version-json` (avalanchego `version/string.go`)."""
+
+    application: str
+    database: str
+    rpcchainvm: int
+    commit: str
+    go: str
+
+    @classmethod
+    def parse(cls, text: str) -> Versions:
+        """Read the JSON that a node prints or the pod's annotation holds.
+
+        Raises:
+            ValueError: it is no such JSON; the message says what is missing.
+        """
+        found = json_object(text)
+        if "application" not in found:
+            raise ValueError('no JSON object with an "application"')
+        try:
+            rpcchainvm = int(found.get("rpcchainvm", 0))
+        except (TypeError, OverflowError) as error:
+            raise ValueError(f'"rpcchainvm" is no number ({error})') from error
+        return cls(
+            application=one_line(str(found["application"]), _VERSION_CHARACTERS),
+            database=one_line(str(found.get("database", "")), _VERSION_CHARACTERS),
+            rpcchainvm=rpcchainvm,
+            commit=one_line(str(found.get("commit", "")), _VERSION_CHARACTERS),
+            go=one_line(str(found.get("go", "")), _VERSION_CHARACTERS),
+        )
+
+    def to_json(self) -> str:
+        """The same JSON on one line, as the annotation holds it."""
+        return json_text(
+            {
+                "application": self.application,
+                "database": self.database,
+                "rpcchainvm": self.rpcchainvm,
+                "commit": self.commit,
+                "go": self.go,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A node image pinned by digest, with the versions it reports (`None`: could not be learned).
+
+    A build may have several digests (that of the index, that of the platform).
+    """
+
+    image: str
+    digests: frozenset[str]
+    versions: Versions | None = None
+
+    def same(self, other: Build) -> bool:
+        """Whether both are one build: their digests intersect."""
+        return not self.digests.isdisjoint(other.digests)
+
+    @property
+    def version(self) -> str:
+        """Such as `avalanchego/1.14.2`; empty while unknown."""
+        return self.versions.application if self.versions else ""
+
+    @property
+    def commit(self) -> str:
+        """40 hexadecimal digits; empty while unknown."""
+        return self.versions.commit if self.versions else ""

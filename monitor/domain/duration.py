@@ -1,0 +1,20 @@
+"""A length of time as people read it."""
+
+from __future__ import annotations
+
+_UNITS = ((3600, "h"), (60, "m"), (1, "s"))
+_TENTHS_BELOW_SECONDS = 10
+
+
+def duration_text(seconds: float) -> str:
+    """Such as `2h05m`, `1m30s`, `12s`, `0.5s`: two units at most, for people to read."""
+    if seconds < _TENTHS_BELOW_SECONDS and seconds != int(seconds):
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole >= 2 * 86400:
+        return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
+    for size, unit in _UNITS[:2]:
+        if whole >= size:
+            rest, below = divmod(whole % size, size // 60)[0], _UNITS[_UNITS.index((size, unit)) + 1][1]
+            return f"{whole // size}{unit}{rest:02d}{below}" if rest else f"{whole // size}{unit}"
+    return f"{whole}s"

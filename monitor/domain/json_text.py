@@ -1,0 +1,101 @@
+"""JSON, read from text that others wrote and written so that every reader takes it.
+
+The reader accepts what RFC 8259 allows, up to a size and a depth.  Whatever it refuses is a `ValueError`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+JsonObject = dict[str, Any]
+
+MOST_BYTES = 4 << 20
+# Python's parser recurses in C, where a limit that another library has raised ends in a crash.
+MAX_DEPTH = 200
+_TOO_DEEP = "it is nested too deeply"
+_OBJECT = re.compile(r'\{(?=\s*+["}])')
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{\]}]', re.DOTALL)
+# Half of a pair, which can be neither printed nor stored, has an escape like this one in its JSON.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def json_value(text: str | bytes, most_bytes: int = MOST_BYTES) -> Any:  # noqa: ANN401 - JSON holds any value
+    """Return the value that a text of JSON holds.
+
+    Raises:
+        ValueError: the text is not JSON, is larger than `most_bytes`, is nested too deeply, or holds text that
+            is not Unicode.
+    """
+    if len(text) > most_bytes:
+        raise ValueError(f"it is larger than {most_bytes} bytes")
+    if isinstance(text, bytes):
+        text = text.decode("utf-8-sig")
+    if _is_too_deep(text):
+        raise ValueError(_TOO_DEEP)
+    return _unicode(json.loads(text, parse_constant=_refused), text)
+
+
+def json_object(text: str | bytes, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+    """Return the object that a text of JSON holds.
+
+    Raises:
+        ValueError: the text is not JSON as `json_value` takes it, or holds something other than an object.
+    """
+    found = json_value(text, most_bytes)
+    if not isinstance(found, dict):
+        raise ValueError(f"it is not a JSON object but {type(found).__name__}")  # noqa: TRY004 - one error for all
+    return found
+
+
+def json_objects_in(text: str) -> Iterator[dict[str, Any]]:
+    """Yield each JSON object within a text that holds other things too, up to one that is nested too deeply."""
+    decoder = json.JSONDecoder(parse_constant=_refused)
+    for brace in _OBJECT.finditer(text):
+        if _is_too_deep(text, brace.start()):
+            return  # each brace within it would be another try as long as this one
+        try:
+            found, end = decoder.raw_decode(text, brace.start())
+            yield _unicode(found, text[brace.start() : end])
+        except ValueError:
+            continue
+
+
+def json_text(
+    value: object, *, indent: int | None = None, default: Callable[[object], object] | None = None
+) -> str:
+    """Return a value as JSON; `default` makes another value of what JSON does not have.
+
+    Raises:
+        ValueError: a number in it is infinite or not a number, or it is nested too deeply.
+    """
+    try:
+        return json.dumps(value, indent=indent, default=default, allow_nan=False)
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
+
+
+def _is_too_deep(text: str, start: int = 0) -> bool:
+    """Return whether the brackets of the value that begins at `start` go deeper than `MAX_DEPTH`."""
+    if text.count("[", start) + text.count("{", start) <= MAX_DEPTH:
+        return False
+    depth = 0
+    for found in _STRING_OR_BRACKET.finditer(text, start):
+        bracket = found[0]
+        depth += (bracket in "[{") - (bracket in "]}")
+        if depth > MAX_DEPTH or depth <= 0:
+            return depth > 0
+    return False
+
+
+def _refused(constant: str) -> object:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _unicode(found: Any, text: str) -> Any:  # noqa: ANN401 - JSON holds any value
+    """Return the value, once all text in it can be encoded."""
+    if not text.isascii() or _SURROGATE.search(text):
+        json.dumps(found, ensure_ascii=False).encode()
+    return found

@@ -1,0 +1,31 @@
+"""The settings that decisions depend on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings that decisions depend on; made once by `settings`.  Lengths in seconds."""
+
+    tester: str
+    testbed: str
+    rolling_tag: str
+    restart_on_new_build: bool
+    tick_seconds: float
+    soak_seconds: float
+    holder_timeout_seconds: float
+    disk_floor_ratio: float = 0.1
+    start_timeout_seconds: float = 3600.0
+    crash_limit: int = 5
+    unhealthy_timeout_seconds: float = 3600.0
+    stall_warning_seconds: float = 1800.0
+    stall_timeout_seconds: float = 43200.0
+    deadline_seconds: float | None = None
+    adopt_keep: bool = False
+    adopt_clear_token: str = ""
+    settled_lookups: int = 1
+    """Consecutive lookups that must find a build before it is taken."""
+    returned_seconds: float = 0.0
+    """How long the tag must show a build that was superseded within a day before it ends an open run."""

@@ -1,0 +1,280 @@
+"""How far a bootstrap is, and whether it moves.
+
+Counters begin at 0 again with every process of the node.  For display they are added up over processes.
+
+*Progress* is whatever rises within the current process: a counter of the chain, a new line of its log that shows
+progress, or the disk usage of a chain that syncs its state.  A *position* is a counter's highest value in any one
+process: only the limit on crashes asks for one that was never reached, because a restarted node may count the rest
+only.
+
+Each chain has its own stall clock.  A chain is at work by what its log said last in this process, or by counters that
+show unfinished work.  P is at work until the process shows another chain.  What a chain does while it waits for the
+others only keeps it up to date, which is not progress.  Where no signal of a chain's stage can be read, its progress
+is unknown, and no clock runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from monitor.domain.bounds import SUM_MOST
+from monitor.domain.observations import ChainActivity, NodeLog
+from monitor.domain.signals import COUNTERS, GROWTH_BYTES, SIGNALS
+from monitor.domain.tracking import Bookkeeping, ChainWatch, Count, Counts
+
+_WORKING = frozenset({ChainActivity.COMPACTING, ChainActivity.EXECUTING, ChainActivity.SYNCING_STATE})
+_THROUGH = frozenset({ChainActivity.WAITING, ChainActivity.DONE})
+# Only a log shows these stages, and in each the chain does one thing that ends with the next line.
+_SEEN_BY_LOG = frozenset({ChainActivity.COMPACTING, ChainActivity.TRANSITIONING})
+# A chain whose last block is this young has the whole history.
+_CAUGHT_UP_SECONDS = 600.0
+# A kill loses what was counted since the poll before it, so the sums over processes are not exact.
+_CERTAIN_RATIO = 0.95
+_TO_DO = (
+    ("blocks_fetched", "blocks_accepted"),
+    ("vertices_fetched", "vertices_accepted"),
+    ("transactions_fetched", "transactions_accepted"),
+)
+
+Chains = Mapping[str, ChainWatch]
+Counters = Mapping[tuple[str, str], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll read of the chains.
+
+    `now_wall` is in Unix seconds.  `answers`: the node answered.  `counters` are those on its metrics page, `log` what
+    the logs say of the current process.  `usage_bytes` is the disk usage as measured last (`None`: unknown).
+    """
+
+    now_wall: float
+    answers: bool
+    counters: Counters
+    log: NodeLog
+    new_process: bool = False
+    usage_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What is known of the run's progress after a poll.
+
+    `progressed`: a chain at work moved.  `reached`: it reached a position that no process of the run had reached.
+    `known`: a chain's standing still would be seen.  `idle_seconds` is how long `stalled_chain` (empty: the node as a
+    whole) has stood still.  `working` are the chains that are not through.
+    """
+
+    chains: Chains
+    working: frozenset[str]
+    progressed: bool
+    reached: bool
+    known: bool
+    idle_seconds: float
+    stalled_chain: str
+    usage_mark_bytes: int | None
+
+
+def added_up(counts: Counts, counters: Counters, *, new_process: bool = False) -> Counts:
+    """Return the counts after one more reading of the node's counters, by (chain, signal)."""
+    known = {key: _ended(key[1], count) if new_process else count for key, count in counts.items()}
+    return {**known, **{key: _next(key[1], known.get(key), value) for key, value in counters.items()}}
+
+
+def movement(books: Bookkeeping, before: Counts, after: Counts, poll: Poll, seconds: float) -> Movement:
+    """Return what is known of a run's progress after a poll.
+
+    Args:
+        books: the run's books after the poll before.
+        before: the counts then.
+        after: the counts now.
+        poll: what was read.
+        seconds: observed time since then; 0 while the run's timers are paused.
+    """
+    names = {name for name, _ in after} | poll.log.chains.keys() | books.chains.keys()
+    heard = {name: _heard(books.chains.get(name), name, poll) for name in names}
+    through = {name for name in names if _is_through(name, heard, after, poll)}
+    # Once all wait, any of them may still move, but P keeps up with the network whatever the others do.
+    working = frozenset(names - through or names - {"P"} or names)
+    rising = {
+        name
+        for name in working
+        if _rises(name, before, after) or _says_progress(books.chains.get(name), heard[name])
+    }
+    mark, usage = books.usage_mark_bytes, poll.usage_bytes
+    grown = mark is not None and usage is not None and usage >= mark + GROWTH_BYTES
+    growing = {name for name in working if grown and _may_grow(heard[name])}
+    chains, timed = dict(heard), set[str]()
+    for name in working:
+        watch = heard[name]
+        if name in rising or _is_visible(name, watch, poll):
+            watch = replace(watch, visible=True)
+        at_work = len(working) == 1 or watch.log is not None or _is_unfinished(name, after)
+        idle_seconds = watch.idle_seconds
+        if working <= through or (at_work and watch.visible and _is_readable(name, poll)):
+            timed.add(name)
+            idle_seconds += seconds
+        chains[name] = replace(watch, idle_seconds=0.0 if name in rising | growing else idle_seconds)
+    known, stalled, idle = _stall(books, chains, working, timed, through, poll, seconds)
+    return Movement(
+        chains=chains,
+        working=working,
+        progressed=bool(rising or growing),
+        reached=any(_reaches(name, before, after) for name in working),
+        known=known or bool(rising or growing),
+        idle_seconds=idle,
+        stalled_chain=stalled,
+        # A database shrinks when it is compacted: what it writes again after that is not progress.
+        usage_mark_bytes=usage if usage is not None and (mark is None or grown or poll.new_process) else mark,
+    )
+
+
+def works(move: Movement) -> bool:
+    """Return whether a chain at work says that it compacts, executes or syncs, which may move nothing for long."""
+    logs = (move.chains[name].log for name in move.working)
+    return any(log.activity in _WORKING for log in logs if log is not None)
+
+
+def _stall(
+    books: Bookkeeping,
+    chains: Chains,
+    working: frozenset[str],
+    timed: set[str],
+    through: set[str],
+    poll: Poll,
+    seconds: float,
+) -> tuple[bool, str, float]:
+    """Return whether progress is known, the chain that has stood still longest, and for how long."""
+    if not timed:
+        # A node that answers and shows nothing hides it; one that does not answer stands still itself.
+        return (False, "", 0.0) if poll.answers else (True, "", books.idle_seconds + seconds)
+    idle_seconds = {name: chains[name].idle_seconds for name in timed}
+    if working <= through:
+        return True, "", min(idle_seconds.values())
+    slowest = max(sorted(idle_seconds), key=lambda name: idle_seconds[name])
+    return True, slowest, idle_seconds[slowest]
+
+
+def _heard(watch: ChainWatch | None, name: str, poll: Poll) -> ChainWatch:
+    """Return a chain with what its log says now; what left the log stays known for the process."""
+    watch, said = watch or ChainWatch(), poll.log.chains.get(name)
+    if poll.new_process:
+        watch = ChainWatch(idle_seconds=watch.idle_seconds)
+    if _has_counters(name, poll) or said is not None:
+        watch = replace(watch, seen=True)
+    if said is None:
+        return watch
+    if watch.log is None:
+        return replace(watch, log=said, visible=False)
+    kept = replace(
+        said,
+        progress=said.progress or watch.log.progress,
+        summary=said.summary or watch.log.summary,
+        skipped=said.skipped or (watch.log.skipped and not said.summary),
+        transitioned=said.transitioned or watch.log.transitioned,
+    )
+    return replace(watch, log=kept, visible=watch.visible and said.activity is watch.log.activity)
+
+
+def _is_through(name: str, chains: Chains, counts: Counts, poll: Poll) -> bool:
+    """Return whether a chain waits for the others, or has nothing left to do."""
+    if name == "P" and any(watch.seen for other, watch in chains.items() if other != name):
+        return True
+    log = chains[name].log
+    if log is not None:
+        return log.activity in _THROUGH
+    reached = counts.get((name, "chain_time"))
+    has_newest_block = reached is not None and poll.now_wall - reached.last <= _CAUGHT_UP_SECONDS
+    return has_newest_block or _keeps_up(name, counts)
+
+
+def _keeps_up(name: str, counts: Counts) -> bool:
+    """Return whether a chain has executed exactly what it fetched in this process.
+
+    A chain that waits does so round by round.  One that has work left has fetched more, and one that was restarted
+    while it executed has fetched less.
+    """
+    none = Count()
+    pairs = [(counts.get((name, one), none).last, counts.get((name, two), none).last) for one, two in _TO_DO]
+    return pairs[0][0] > 0 and all(fetched == accepted for fetched, accepted in pairs)
+
+
+def _has_counters(name: str, poll: Poll) -> bool:
+    return any(chain == name for chain, _ in poll.counters)
+
+
+def _is_readable(name: str, poll: Poll) -> bool:
+    """Return whether this poll would show that a chain moved; a node that does not answer stands still itself."""
+    return not poll.answers or name in poll.log.chains or _has_counters(name, poll)
+
+
+def _is_visible(name: str, watch: ChainWatch, poll: Poll) -> bool:
+    """Return whether the stage that a chain is in would show in a reading if the chain moved."""
+    if watch.log is None:
+        return False
+    stage, transitioned = watch.log.activity, watch.log.transitioned
+    return stage in _SEEN_BY_LOG or any(
+        (name, counter.signal) in poll.counters
+        for counter in COUNTERS
+        if stage in counter.stages
+        and counter.visible_at_zero
+        and not (transitioned and stage is ChainActivity.SYNCING_STATE)
+    )
+
+
+def _is_unfinished(name: str, counts: Counts) -> bool:
+    """Return whether a chain's counters show work that was begun and is not done."""
+    none = Count()
+    synced = any(counts.get((name, signal), none).last > 0 for signal in ("leaves_synced", "sync_responses"))
+    if synced and counts.get((name, "blocks_fetched"), none).last == 0:
+        return True
+    pairs = ((counts.get((name, one), none), counts.get((name, two), none)) for one, two in _TO_DO)
+    return any(
+        fetched.last > accepted.last or fetched.value * _CERTAIN_RATIO > accepted.value
+        for fetched, accepted in pairs
+    )
+
+
+def _rises(name: str, before: Counts, after: Counts) -> bool:
+    return any(
+        count.last > known.last and (count.before == known.before or _outlives(signal))
+        for (chain, signal), count in after.items()
+        if chain == name and signal in SIGNALS
+        for known in (before.get((chain, signal), Count()),)
+    )
+
+
+def _reaches(name: str, before: Counts, after: Counts) -> bool:
+    return any(
+        count.maximum > (before[chain, signal].maximum if (chain, signal) in before else 0.0)
+        for (chain, signal), count in after.items()
+        if chain == name and signal in SIGNALS
+    )
+
+
+def _says_progress(watch: ChainWatch | None, heard: ChainWatch) -> bool:
+    known = watch.log.progress if watch is not None and watch.log is not None else ""
+    return heard.log is not None and heard.log.progress not in {"", known}
+
+
+def _may_grow(watch: ChainWatch) -> bool:
+    return watch.log is None or watch.log.activity is ChainActivity.SYNCING_STATE
+
+
+def _outlives(signal: str) -> bool:
+    return signal in SIGNALS and SIGNALS[signal].outlives_process
+
+
+def _ended(signal: str, count: Count) -> Count:
+    """Return the count of a process that has ended."""
+    if _outlives(signal):
+        return count
+    return Count(before=min(count.before + count.last, SUM_MOST), last=0.0, maximum=count.maximum)
+
+
+def _next(signal: str, count: Count | None, value: float) -> Count:
+    count = count or Count()
+    restarted = value < count.last and not _outlives(signal)
+    before = min(count.before + count.last, SUM_MOST) if restarted else count.before
+    return Count(before=before, last=value, maximum=max(count.maximum, value))

@@ -1,0 +1,147 @@
+"""The clocks behind the time-outs of a run: each counts observed time of one kind, and is kept in its books.
+
+What was not read says nothing: an unknown neither counts nor resets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from monitor.domain.observations import Health, NodeAnswering, NodeDown, NodeLog, NodeReading
+from monitor.domain.tracking import Bookkeeping, Refusal
+from monitor.domain.workload import NodeProcess
+
+# The node tries a peer again after a minute at most (avalanchego `network/ip_tracker.go`); ten may be missed.
+REFUSAL_AGE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What one tick saw of an open run; `None` is unknown.
+
+    `progressed`: a chain at work moved.  `reached`: it reached a position that no process of the run had reached.
+    `works`: the node wrote to its disk while a chain compacts, executes or syncs its state.  `started`: its process
+    runs, or ended and will be restarted.  `unhealthy`: it is bootstrapped, and its health is fresh and bad.
+    `low_disk`: less of the volume than the floor is free.  `starved`: the node is down, and too little is free for it
+    to run.
+    """
+
+    progressed: bool
+    reached: bool
+    works: bool
+    started: bool | None
+    unhealthy: bool | None
+    low_disk: bool | None = None
+    starved: bool | None = None
+
+
+def counted(books: Bookkeeping, now_wall: float, interval_seconds: float, signs: Signs) -> Bookkeeping:
+    """The books after one more tick; `interval_seconds` is what it adds to observed time."""
+    books = _with_progress(books, now_wall, interval_seconds, signs)
+
+    def clock(seconds: float, *, runs: bool | None) -> float:
+        if runs is None:
+            return seconds
+        return seconds + interval_seconds if runs else 0.0
+
+    low_disk_at = now_wall if signs.low_disk and books.low_disk_at is None else books.low_disk_at
+    return replace(
+        books,
+        not_started_seconds=clock(
+            books.not_started_seconds, runs=None if signs.started is None else not signs.started
+        ),
+        unhealthy_seconds=clock(books.unhealthy_seconds, runs=signs.unhealthy),
+        starved_seconds=clock(books.starved_seconds, runs=signs.starved),
+        low_disk_seconds=clock(books.low_disk_seconds, runs=signs.low_disk),
+        low_disk_at=None if signs.low_disk is False else low_disk_at,
+    )
+
+
+def _with_progress(books: Bookkeeping, now_wall: float, interval_seconds: float, signs: Signs) -> Bookkeeping:
+    if signs.reached:
+        books = replace(books, restarts_at_progress=books.node_restarts)
+    if signs.progressed:
+        return replace(books, progress_at=now_wall, lifeless_seconds=0.0)
+    if signs.works:
+        return replace(books, lifeless_seconds=0.0)
+    if books.lifeless_seconds is None:
+        return books
+    return replace(books, lifeless_seconds=books.lifeless_seconds + interval_seconds)
+
+
+def refused(
+    refusal: Refusal, log: NodeLog, interval_seconds: float, *, peers: int, new_process: bool
+) -> Refusal:
+    """Return for how long the network has refused the node, after one more poll.
+
+    AvalancheGo writes the line for each newer beacon, before it knows whether the two fit together.  So it counts only
+    while the process has never had a peer, and only while new lines appear: in an outage none does.
+    """
+    had_peers = peers > 0 or (refusal.had_peers and not new_process)
+    if had_peers or new_process:
+        return Refusal(line=log.newer_peer, had_peers=had_peers)
+    if log.newer_peer not in {"", refusal.line}:
+        refusal = replace(refusal, line=log.newer_peer, age_seconds=0.0, is_fresh=True)
+    else:
+        refusal = replace(refusal, age_seconds=refusal.age_seconds + interval_seconds)
+    if not refusal.is_fresh or refusal.age_seconds > REFUSAL_AGE_SECONDS:
+        return replace(refusal, is_fresh=False, refused_seconds=0.0)
+    return replace(refusal, refused_seconds=refusal.refused_seconds + interval_seconds)
+
+
+def blocked_by(reading: NodeReading) -> str:
+    """What keeps the node from the network; empty where nothing does, or where it does not tell.
+
+    An outage of the network is no fault of the build: meanwhile no clock runs.
+    """
+    if not isinstance(reading, NodeAnswering) or (reading.health is not None and reading.health.healthy):
+        return ""
+    if reading.metrics is not None and reading.metrics.peers == 0:
+        return "the node has no peers"
+    if reading.health is not None and reading.health.isolated:
+        return f"the node reaches too little of the network ({', '.join(reading.health.failing_checks)})"
+    return ""
+
+
+def tells_of_network(reading: NodeReading) -> bool:
+    """Whether a reading that shows no block shows that there is none."""
+    if not isinstance(reading, NodeAnswering):
+        return False
+    healthy = reading.health is not None and reading.health.healthy
+    return healthy or (reading.metrics is not None and reading.metrics.peers is not None)
+
+
+def signs_of(
+    reading: NodeReading,
+    process: NodeProcess | None,
+    health: Health,
+    *,
+    progressed: bool,
+    reached: bool,
+    works: bool,
+    low_disk: bool | None,
+    starves_node: bool,
+) -> Signs:
+    """Return what a tick saw, from the node's answers and from its platform's, which may be older."""
+    unhealthy: bool | None = None
+    if isinstance(reading, NodeAnswering) and reading.bootstrapped is not None:
+        if not reading.bootstrapped or health is Health.HEALTHY:
+            unhealthy = False
+        elif health is Health.UNHEALTHY:
+            unhealthy = True
+    return Signs(
+        progressed=progressed,
+        reached=reached,
+        works=works,
+        started=was_started(reading, process),
+        unhealthy=unhealthy,
+        low_disk=low_disk,
+        starved=None if low_disk is None else starves_node and isinstance(reading, NodeDown),
+    )
+
+
+def was_started(reading: NodeReading, process: NodeProcess | None) -> bool | None:
+    """Return whether the platform has brought the node up: its process runs, or ended and will be restarted."""
+    if not isinstance(reading, NodeDown):
+        return True
+    return None if process is None else process.running or process.crash_looping

@@ -1,0 +1,134 @@
+"""Does what was decided, and chooses nothing.  Every action may be repeated."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+
+from monitor.avalanchego.node_log import TAIL_BYTES, NodeLogs
+from monitor.decide.decisions import Action, ClearNodeData, KeepLastWords, Pin, Recreate
+from monitor.decide.events import DueAnnouncement
+from monitor.domain.instant import Instant
+from monitor.domain.policy import Policy
+from monitor.domain.run import Evidence
+from monitor.domain.workload import Holder
+from monitor.engine.ports import Platform
+from monitor.engine.volume import Volume
+from monitor.errors import Cause, MonitorError, OutageError, TemporaryError
+from monitor.ledger import Ledger, VolumeFullError
+
+HOLDER_LOOK_SECONDS = 1.0
+# Until an outage is over, each attempt may hold up the tick for some seconds.
+RETRY_TICKS = 6
+
+_log = logging.getLogger(__name__)
+
+
+class Actor:
+    """The hands of one command."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        ledger: Ledger,
+        volume: Volume,
+        policy: Policy,
+        clock: Callable[[], Instant],
+        stopping: threading.Event,
+    ) -> None:
+        self._platform, self._ledger, self._volume = platform, ledger, volume
+        self._policy, self._clock, self._stopping = policy, clock, stopping
+        self._logs = NodeLogs(volume.node_folder / "logs")
+        self._announce_at: float | None = None
+        self._sent: set[DueAnnouncement] = set()
+
+    def perform(self, action: Action) -> None:
+        """Do one thing."""
+        match action:
+            case Pin():
+                self._platform.pin(action.build)
+            case Recreate():
+                self._platform.recreate(unchanged=action.unchanged)
+            case ClearNodeData():
+                self._volume.clear()
+                self._ledger.keep_reserve()  # a volume that was full has room for it only now
+            case KeepLastWords():
+                self._keep_last_words(action.run)
+            case _:
+                raise AssertionError(f"{action} is for init itself")
+
+    def announce(self) -> bool:
+        """Send the announcements that are due, oldest first; return whether all that were tried could be sent.
+
+        An outage of the platform's API server leaves them due; after any other error an announcement is given up.
+        """
+        now = self._clock().boot_seconds
+        if self._announce_at is not None and now < self._announce_at:
+            return True
+        told = True
+        for due in self._due():
+            try:
+                if due not in self._sent:
+                    self._platform.announce(due.announcement, due.made_at)
+            except OutageError as error:
+                level = logging.WARNING if self._announce_at is None else logging.DEBUG
+                _log.log(level, "%s will be announced later: %s", due.announcement.reason, error)
+                self._announce_at = now + RETRY_TICKS * self._policy.tick_seconds
+                return False
+            except MonitorError as error:
+                _log.warning("%s could not be announced: %s", due.announcement.reason, error)
+                told = False
+            self._sent.add(due)
+            with contextlib.suppress(TemporaryError):
+                self._ledger.announced(due)
+                self._sent.discard(due)
+        self._announce_at = None
+        return told
+
+    def _due(self) -> tuple[DueAnnouncement, ...]:
+        """Return what is to be announced; nothing while the ledger is busy, which holds up no action."""
+        try:
+            return self._ledger.due_announcements()
+        except TemporaryError as error:
+            _log.warning("nothing is announced for now: %s", error)
+            return ()
+
+    def _keep_last_words(self, run: int) -> None:
+        """Best effort: the verdict stands without them."""
+        words = self._logs.last_words()
+        if not words:
+            with contextlib.suppress(MonitorError):
+                words = self._platform.last_words()
+        if words:
+            with contextlib.suppress(VolumeFullError):
+                self._ledger.keep_evidence(run, Evidence(words[-TAIL_BYTES:], self._clock().wall))
+
+    def recreate_and_await_end(self, action: Recreate) -> None:
+        """Have this pod replaced and wait for that, so that the node never starts as it was set."""
+        self.perform(action)
+        self._platform.await_end(self._stopping)
+
+    def watch_holder(self, uid: str) -> Holder | None:
+        """Watch the holder of the volume for as long as it may be silent; the holder that was, if it was.
+
+        Raises:
+            MonitorError: it beats: another pod works on this volume.
+        """
+        first = self._ledger.holder()
+        until = self._clock().boot_seconds + self._policy.holder_timeout_seconds
+        while self._clock().boot_seconds < until:
+            if self._stopping.wait(HOLDER_LOOK_SECONDS):
+                raise MonitorError(
+                    "stopped while it watched another holder of the volume; nothing was cleared"
+                )
+            holder = self._ledger.holder()
+            if holder is None or holder.uid == uid:
+                return holder
+            if holder != first:
+                raise MonitorError(
+                    f"pod {holder.uid} holds this volume and lives: end it first; nothing was cleared",
+                    cause=Cause.VOLUME_HELD,
+                )
+        return first

@@ -1,0 +1,77 @@
+"""What `init` decides by."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from monitor.decide.decisions import Intervention
+from monitor.decide.state import InitState
+from monitor.domain.build import Build
+from monitor.domain.instant import Instant
+from monitor.domain.policy import Policy
+from monitor.domain.workload import Holder, Workload
+from monitor.engine.ports import BuildLookUp, Platform
+from monitor.engine.volume import Volume
+from monitor.errors import TemporaryError
+from monitor.ledger import Ledger
+
+_DAY_SECONDS = 86400.0
+
+
+class InitObserver:
+    """Reads the state of `init`."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        source: BuildLookUp,
+        ledger: Ledger,
+        volume: Volume,
+        policy: Policy,
+        clock: Callable[[], Instant],
+    ) -> None:
+        self._platform, self._source, self._ledger = platform, source, ledger
+        self._volume, self._policy, self._clock = volume, policy, clock
+        self._newest: Build | None = None
+        self._silent: Holder | None = None
+
+    def look_up(self) -> None:
+        """Learn the newest build; kept for the states that follow.
+
+        Raises:
+            TemporaryError: it cannot be told this time.
+        """
+        self._newest = self._source.newest()
+        if self._newest is None:
+            raise TemporaryError("the newest build cannot be told: whoever knows it asked to be left alone")
+
+    def found_silent(self, holder: Holder | None) -> None:
+        """Remember that this holder does not beat any more."""
+        self._silent = holder
+
+    def state(self, workload: Workload) -> InitState:
+        """The state at this moment."""
+        now, ledger, newest = self._clock(), self._ledger, self._newest
+        holder = ledger.holder()
+        held = holder is not None and holder.uid != workload.uid and holder != self._silent
+        issued = ledger.reading("adopt_token")
+        since = now.wall - _DAY_SECONDS
+        reverts = ledger.intervened(Intervention.PIN_REVERT, since, workload.uid)
+        return InitState(
+            policy=self._policy,
+            workload=workload,
+            last=ledger.last(),
+            clearing=ledger.clearing(),
+            attempt=ledger.attempt(),
+            known=ledger.known(),
+            data=self._volume.node_data(),
+            newest=newest,
+            newest_judged=newest is not None and ledger.judged(newest, workload.network, workload.sync_mode),
+            pinned_before=ledger.pinned_before(workload.uid),
+            reverts_today=reverts,
+            reverter=self._platform.reverter() if workload.build is None and reverts else "",
+            held_by=holder.uid if held and holder else None,
+            issued_token=str(issued.value.get("token", "")) if issued else "",
+            fresh_token=secrets.token_hex(4),
+        )

@@ -1,0 +1,122 @@
+"""Jobs that refresh readings between ticks, so that nothing slow holds up a tick."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from monitor.decide.state import Standing
+from monitor.decide.wait_rules import blocked_for_long
+from monitor.domain.build import Build
+from monitor.domain.instant import Instant
+from monitor.domain.policy import Policy
+from monitor.engine.ports import BuildSource
+from monitor.engine.problem_log import ProblemLog
+from monitor.engine.volume import Volume
+from monitor.engine.wait_observer import WaitObserver
+from monitor.ledger import Ledger
+from monitor.ledger.codecs import build_reading
+
+SETTLING_SECONDS = 5.0
+REST_MEASUREMENT_SECONDS = 3600.0
+IMAGE = "image"
+"""The part of the monitor whose problems are those of a look for a newer build."""
+
+
+class Measurement:
+    """Measures the volume."""
+
+    def __init__(self, volume: Volume, observer: WaitObserver, clock: Callable[[], Instant]) -> None:
+        self._volume, self._observer, self._clock = volume, observer, clock
+
+    def __call__(self) -> None:
+        """Measure it once; at rest, once an hour.  The reading is as old as the beginning of the walk."""
+        now, volume = self._clock(), self._observer.volume
+        age_seconds = now.boot_seconds - volume.taken.boot_seconds if volume and volume.taken else math.inf
+        if self._observer.at_rest and age_seconds < REST_MEASUREMENT_SECONDS:
+            return
+        self._observer.volume = self._volume.measure(now)
+
+
+class BuildWatch:
+    """Looks for a newer build, and counts for how long the rolling tag has shown it."""
+
+    def __init__(
+        self,
+        source: BuildSource,
+        observer: WaitObserver,
+        ledger: Ledger,
+        policy: Policy,
+        clock: Callable[[], Instant],
+        pause: Callable[[float], bool],
+        problems: ProblemLog,
+        settling_seconds: float = SETTLING_SECONDS,
+        tick_soon: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Prepare; `pause` waits for so many seconds, and returns whether it was told to stop.
+
+        `tick_soon` is called once a build was found that a tick may take.
+        """
+        self._source, self._observer, self._ledger = source, observer, ledger
+        self._policy, self._clock = policy, clock
+        self._pause, self._problems, self._settling_seconds = pause, problems, settling_seconds
+        self._tick_soon = tick_soon
+        self._standing: Standing | None = None
+        self._needless = False
+        self._first_boot_seconds = 0.0
+
+    def __call__(self) -> None:
+        """Look once.  Nothing is started for it while a run is open that no new build would end.
+
+        What is only glimpsed then is shown; a tick takes no build whose versions may still be learned.
+        """
+        was_needless, self._needless = self._needless, False
+        last = self._ledger.last()
+        if last is None:
+            return
+        self._needless = needless = (
+            last.open and not self._policy.restart_on_new_build and not blocked_for_long(last)
+        )
+        build = self._source.glimpse() if needless else self._source.newest()
+        if build is None:  # nobody was asked, or nobody told: a problem of a glimpse, or of a look, may last
+            if needless and not was_needless:
+                self._problems.clear(IMAGE)  # of the looks before, which a run now makes needless
+            return
+        standing = self._counted(build)
+        self._observer.newest = None if needless and build.versions is None else standing
+        tested = build.same(last.build) or self._ledger.judged(build, last.network, last.sync_mode)
+        now = self._clock()
+        readings = {
+            "new_build": build_reading(None if tested else build),
+            "image_check": {"succeeded_at": now.wall, "image": build.image},
+        }
+        self._ledger.record(now, self._policy.testbed, readings=readings)
+        if build.same(last.build) and not build.digests <= last.build.digests:
+            self._ledger.add_digests(last, build.digests)
+        if not needless and not tested:
+            self._settle(standing)
+            self._tick_soon()
+        self._problems.clear(IMAGE)
+
+    def _settle(self, standing: Standing) -> None:
+        """Look again soon, so that a new build need not wait for the interval; no pod is started for that."""
+        build = standing.build
+        while standing.lookups < self._policy.settled_lookups and not self._pause(self._settling_seconds):
+            again = self._source.glimpse()
+            if again is None:
+                return
+            standing = self._counted(again)
+            if not again.same(build):
+                self._observer.newest = None
+                return
+            self._observer.newest = standing
+
+    def _counted(self, build: Build) -> Standing:
+        """Count one more lookup that found this build; another build starts at one."""
+        now, standing = self._clock().boot_seconds, self._standing
+        if standing is None or not standing.build.same(build):
+            self._first_boot_seconds, lookups = now, 1
+        else:
+            lookups = standing.lookups + 1
+        self._standing = Standing(build, lookups, now - self._first_boot_seconds)
+        return self._standing

@@ -1,0 +1,61 @@
+"""What a tick's observations say of problems: with the platform, the node's container and the volume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from monitor.decide.wait_rules import held_text
+from monitor.domain.observations import NodeAnswering, NodeDown, NodeReading
+from monitor.domain.workload import NodeProcess
+from monitor.engine.wait_observer import Seen
+from monitor.errors import Cause
+
+_PULL_FAILURES = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ErrImageNeverPull",
+        "InvalidImageName",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
+)
+# A container that is about to start: the kubelet's words for it.
+_STARTING = frozenset({"", "PodInitializing", "ContainerCreating"})
+
+
+def problems_of(seen: Seen) -> Mapping[str, tuple[Cause, str] | None]:
+    """Return the problem of each part that a tick observes, as cause and message.
+
+    `None` means that the part works.  A part whose state the tick does not show is absent.
+    """
+    state = seen.state
+    process = state.workload.process if state.workload else None
+    error = seen.platform_error
+    found = {
+        "platform": (error.cause, str(error)) if error else None,
+        "volume": (Cause.VOLUME_HELD, held_text(state.held_by)) if state.held_by else None,
+    }
+    node = _of_node(process) if isinstance(state.node, NodeDown) else None
+    return found | {"node": node} if node is not None or _node_works(state.node, process) else found
+
+
+def _node_works(node: NodeReading, process: NodeProcess | None) -> bool:
+    """Return whether the node is in no trouble: while it crashes again and again, a poll may find it running."""
+    return isinstance(node, NodeAnswering) or (
+        process is not None and process.running and not process.restarts
+    )
+
+
+def _of_node(process: NodeProcess | None) -> tuple[Cause, str] | None:
+    """Return why the node's process does not run, if its platform says so."""
+    if process is None or process.running or process.waiting in _STARTING:
+        return None
+    said = f": {process.message}" if process.message else ""
+    if process.crash_looping:
+        code = f" with exit code {process.last_exit.code}" if process.last_exit else ""
+        return Cause.NODE_CRASHING, f"the node's process ended{code} and is restarted"
+    if process.waiting in _PULL_FAILURES:
+        return Cause.IMAGE_PULL_FAILED, f"the node's image cannot be pulled ({process.waiting}{said})"
+    return Cause.CONTAINER_NOT_STARTED, f"the node cannot be started ({process.waiting}{said})"

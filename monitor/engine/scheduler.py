@@ -1,0 +1,150 @@
+"""Runs the jobs of `wait-for-completion` and `local`: APScheduler's thread pool, and a watch over it.
+
+APScheduler goes by the wall clock: set back an hour, it would run nothing for an hour.  So the main thread
+compares the wall clock with the monotonic one and, where they part, has every job run now.  A job that fails
+is logged and counted, and runs again at its next time; each success is a heartbeat, by which `/-/healthy`
+knows whether this process still does its work.  A job that an outage of the API server cut off runs again soon,
+unless the server refuses (401, 429).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from monitor.engine.activity import Activity
+from monitor.errors import Cause, MonitorError, OutageError
+
+CLOCK_JUMP_SECONDS = 2.0
+WATCH_SECONDS = 1.0
+DRAIN_SECONDS = 3.0
+OUTAGE_RETRY_SECONDS = 30.0
+# A job is late once its last end is so many intervals and so long ago.  A tick takes minutes while the API server or
+# the volume does not answer, or the CPU is throttled, and a restart helps against none of them.
+HEARTBEATS_MISSED = 5
+HEARTBEAT_GRACE_SECONDS = 600.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something done at an interval; `essential` where the process is of no use without it.
+
+    A return without an error ends the problem that an error began, where `success_clears`.
+    """
+
+    name: str
+    run: Callable[[], None]
+    interval_seconds: float
+    essential: bool = False
+    success_clears: bool = True
+
+
+class Daemon:
+    """Keeps jobs running until told to stop."""
+
+    def __init__(
+        self,
+        jobs: tuple[Job, ...],
+        activity: Activity,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        watch_seconds: float = WATCH_SECONDS,
+        outage_retry_seconds: float = OUTAGE_RETRY_SECONDS,
+    ) -> None:
+        self._jobs, self._activity = jobs, activity
+        self._outage_retry_seconds = outage_retry_seconds
+        self._wall, self._monotonic, self._watch_seconds = wall, monotonic, watch_seconds
+        self._began, self._stopping = monotonic(), threading.Event()
+        self._active: set[str] = set()
+        self._ended: dict[str, float] = {}
+        self._due: set[str] = set()
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(len(jobs))},
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+
+    def run(self, stopping: threading.Event) -> None:
+        """Run the jobs until `stopping` is set; then wait a little for those under way."""
+        self._stopping = stopping
+        for job in self._jobs:
+            self._scheduler.add_job(
+                self._perform,
+                "interval",
+                (job,),
+                id=job.name,
+                seconds=job.interval_seconds,
+                next_run_time=datetime.now(UTC),
+            )
+        self._scheduler.start()
+        ahead = self._wall() - self._monotonic()
+        while not stopping.wait(self._watch_seconds):
+            jump = self._wall() - self._monotonic() - ahead
+            if abs(jump) > CLOCK_JUMP_SECONDS:
+                _log.warning("the clock was set by %+.0f s: all jobs run now", jump)
+                ahead += jump
+                self._due = {job.name for job in self._jobs}
+            # Until it has begun: one that is still under way cannot, and its next time is as wrong as the others'.
+            for name in tuple(self._due):
+                self._run_after(name)
+        self._scheduler.pause()
+        until = time.monotonic() + DRAIN_SECONDS
+        while self._active and time.monotonic() < until:
+            time.sleep(0.02)
+
+    def run_soon(self, name: str) -> None:
+        """Have a job run now, and at its interval from then on."""
+        if self._scheduler.running and name not in self._active:
+            self._run_after(name)
+
+    def healthy(self) -> tuple[bool, list[str]]:
+        """Whether every essential job came to an end lately, good or bad; a line for each job.
+
+        A job that fails is no reason to restart this process: what it waits for is elsewhere.
+        """
+        now, lines, healthy = self._monotonic(), [], True
+        for job in self._jobs:
+            since = now - self._ended.get(job.name, self._began)
+            late = since > HEARTBEATS_MISSED * job.interval_seconds + HEARTBEAT_GRACE_SECONDS
+            healthy = healthy and not (late and job.essential)
+            lines.append(f"{job.name}: {'late' if late else 'ok'}, last done {since:.0f} s ago")
+        return healthy, lines
+
+    def _run_after(self, name: str, seconds: float = 0.0) -> None:
+        self._scheduler.modify_job(name, next_run_time=datetime.now(UTC) + timedelta(seconds=seconds))
+
+    def _perform(self, job: Job) -> None:
+        self._active.add(job.name)
+        self._due.discard(job.name)
+        began = time.monotonic()
+        try:
+            job.run()
+        except MonitorError as error:
+            self._activity.error(job.name)
+            if not self._stopping.is_set():  # else it was given up
+                self._activity.problems.report_error(job.name, error)
+            outage = isinstance(error, OutageError) and not error.refused
+            if outage and job.interval_seconds > self._outage_retry_seconds:
+                self._run_after(job.name, self._outage_retry_seconds)
+        except Exception as error:  # noqa: BLE001 - the daemon outlives whatever a job does
+            # Whatever it was, the next time may go well; the count tells of it.
+            self._activity.error(job.name)
+            message = f"failed ({type(error).__name__}: {error}); the log says where"
+            if self._activity.problems.report(job.name, Cause.OTHER, message):
+                _log.exception("%s failed", job.name)
+        else:
+            self._activity.task_finished(job.name, time.monotonic() - began, time.time())
+            if job.success_clears:
+                self._activity.problems.clear(job.name)
+        finally:
+            self._ended[job.name] = self._monotonic()
+            self._active.discard(job.name)

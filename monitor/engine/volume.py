@@ -1,0 +1,294 @@
+"""The volume: the node's folder on it, how it is measured, and how it is cleared for a new run.
+
+Clearing renames the folder aside and syncs that first, so that a kill leaves either all of the node's data or
+none of it where the node would look.  No link is followed, and nothing is begun that could not be ended.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import logging
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from monitor.domain.instant import Instant
+from monitor.domain.observations import DataState, NodeData, VolumeReading
+from monitor.domain.sanitize import one_line
+from monitor.engine.folder_walk import Position, for_each_folder, remove_tree
+from monitor.errors import Cause, MonitorError, TemporaryError
+
+NODE_FOLDER = "avalanchego"
+_ASIDE_PREFIX = ".bootstrap-monitor-clearing-"
+_MOUNTS = Path("/proc/self/mountinfo")
+_BLOCK_BYTES = 512
+_REFUSED = frozenset({errno.EACCES, errno.EPERM})
+_ESCAPE = re.compile(rb"\\([0-3][0-7]{2})")
+_NAME_CHARACTERS = 300
+
+_log = logging.getLogger(__name__)
+
+
+class Volume:
+    """A tester's volume, at the folder where the monitor sees it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self.node_folder = data_dir / NODE_FOLDER
+
+    def node_data(self) -> NodeData:
+        """What there is of the node's data, and whether it could be removed.
+
+        Raises:
+            TemporaryError: the volume cannot be read.
+        """
+        try:
+            filled = any(self._asides()) or self._filled()
+            return NodeData(
+                path=str(self.node_folder),
+                state=DataState.PRESENT if filled else DataState.ABSENT,
+                obstacle=self._obstacle(),
+            )
+        except OSError as error:
+            raise TemporaryError(
+                f"{error.filename or self._data_dir}: cannot be read ({error.strerror})",
+                cause=Cause.VOLUME_UNUSABLE,
+            ) from error
+
+    def clear(self) -> None:
+        """Remove the node's data and leave an empty folder of the same kind.
+
+        Raises:
+            MonitorError: it is a link, a file or a mount, and is left as it is; or something of it cannot be
+                removed, and what remains is not where the node looks.
+        """
+        try:
+            misplaced = self._misplaced()
+            if misplaced is not None:
+                raise MonitorError(misplaced, cause=Cause.VOLUME_UNUSABLE)
+            mode = 0o750
+            if self._filled():
+                mode = stat.S_IMODE(self.node_folder.stat().st_mode)
+                self.node_folder.rename(self._unused_aside())
+            if not self.node_folder.exists():
+                self.node_folder.mkdir()
+                self.node_folder.chmod(mode)
+            self._sync()
+            device = self._data_dir.stat().st_dev
+            for aside in self._asides():
+                if aside.is_symlink() or not aside.is_dir():
+                    aside.unlink()
+                else:
+                    remove_tree(aside, device)
+            self._sync()
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise MonitorError(self._mounted(error.filename), cause=Cause.VOLUME_UNUSABLE) from error
+            raise MonitorError(
+                f"{error.filename or self.node_folder}: cannot be removed ({error.strerror}); "
+                "mend its permissions, then it goes on",
+                cause=Cause.VOLUME_UNUSABLE,
+            ) from error
+
+    def measure(self, now: Instant) -> VolumeReading:
+        """Size and free space of the volume, and what the node's data takes of it, which may be unknown.
+
+        Raises:
+            TemporaryError: the volume cannot be read.
+        """
+        size_bytes, available_bytes = free_space(self._data_dir)
+        usage_bytes = None
+        try:
+            usage_bytes = disk_usage_bytes(self.node_folder)
+        except OSError as error:
+            where = error.filename or self._data_dir
+            _log.warning("%s: cannot be read (%s); the node's data is not measured", where, error.strerror)
+        return VolumeReading(
+            taken=now,
+            usage_bytes=usage_bytes,
+            size_bytes=size_bytes,
+            available_bytes=available_bytes,
+        )
+
+    def _filled(self) -> bool:
+        if self.node_folder.is_symlink():
+            return True
+        try:
+            with os.scandir(self.node_folder) as entries:
+                return any(True for _ in entries)
+        except FileNotFoundError:
+            return False
+        except NotADirectoryError:
+            return True
+
+    def _obstacle(self) -> str | None:
+        """Why clearing could not end; looked for before anything of it is recorded."""
+        misplaced = self._misplaced()
+        if misplaced is not None:
+            return misplaced
+        if not os.access(self._data_dir, os.R_OK | os.W_OK | os.X_OK):
+            return (
+                f"{self._data_dir}: this user ({os.geteuid()}) may not write there; set fsGroup or runAsUser"
+            )
+        return self._irremovable()
+
+    def _misplaced(self) -> str | None:
+        """What is there instead of a folder of this volume."""
+        folder = self.node_folder
+        if folder.is_symlink():
+            return f"{folder} is a link: nothing is cleared through it; put the node's data itself there"
+        if folder.exists() and not folder.is_dir():
+            return f"{folder} is no folder: remove it"
+        return self._foreign_mount()
+
+    def _foreign_mount(self) -> str | None:
+        folder = self.node_folder.resolve()  # as the kernel names it
+        for mount in _mount_points():
+            if mount == folder or folder in mount.parents:
+                return self._mounted(one_line(str(mount), _NAME_CHARACTERS))
+        return None
+
+    def _mounted(self, where: str) -> str:
+        return f"{where} is a mount of its own: mount the volume at {self._data_dir} instead"
+
+    def _irremovable(self) -> str | None:
+        for root in (self.node_folder, *self._asides()):
+            try:
+                _look_for_closed_folders(root)
+            except OSError as error:
+                if error.errno == errno.EXDEV:
+                    return self._mounted(error.filename)
+                if error.errno not in _REFUSED:
+                    raise
+                return (
+                    f"{error.filename}: this user ({os.geteuid()}) may not remove what is in it; "
+                    "run node and monitor as one user, or set fsGroup"
+                )
+        return None
+
+    def _unused_aside(self) -> Path:
+        """What an interrupted clearing left may have any number."""
+        names = (self._data_dir / f"{_ASIDE_PREFIX}{number}" for number in itertools.count(1))
+        return next(name for name in names if not name.exists() and not name.is_symlink())
+
+    def _asides(self) -> Iterator[Path]:
+        yield from self._data_dir.glob(_ASIDE_PREFIX + "*")
+
+    def _sync(self) -> None:
+        directory = os.open(self._data_dir, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def _look_for_closed_folders(root: Path) -> None:
+    """Go through a tree that is to be removed.
+
+    Raises:
+        PermissionError: a folder of which this user may not remove something; its name is the error's.
+        OSError: the tree cannot be read, or has a mount in it (`EXDEV`).
+    """
+
+    def visit(position: Position) -> list[str]:
+        if not os.access(".", os.R_OK | os.W_OK | os.X_OK, dir_fd=position.descriptor):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), position.path())
+        try:
+            with os.scandir(position.descriptor) as entries:
+                return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError as error:
+            raise position.failure(error) from error
+
+    try:
+        root_position = Position(root)
+    except (FileNotFoundError, NotADirectoryError):
+        return  # a file or a link, whose own folder counts
+    with root_position as position:
+        for_each_folder(position, visit)
+
+
+def free_space(data_dir: Path) -> tuple[int, int]:
+    """Size of a volume, and what is free on it for this user, in bytes.
+
+    Raises:
+        TemporaryError: it cannot be read.
+    """
+    try:
+        system = os.statvfs(data_dir)
+    except OSError as error:
+        raise TemporaryError(
+            f"{data_dir}: cannot be read ({error.strerror})", cause=Cause.VOLUME_UNUSABLE
+        ) from error
+    return system.f_blocks * system.f_frsize, system.f_bavail * system.f_frsize
+
+
+def disk_usage_bytes(root: Path) -> int | None:
+    """The blocks that a tree takes, on its own file system; a file with several names counts once.
+
+    What vanishes under way is left out; `None` where some of it may not be read.  It may be called in a thread
+    of its own: each look at a file lets the other threads run, and no more than two folders are open.
+
+    Raises:
+        OSError: some of it cannot be read for another reason.
+    """
+    seen: set[int] = set()
+    total = 0
+
+    def visit(position: Position) -> list[str]:
+        nonlocal total
+        folders: list[str] = []
+        total += _folder_bytes(position, seen, folders)
+        return folders
+
+    try:
+        status = root.stat()
+        total = status.st_blocks * _BLOCK_BYTES
+        if stat.S_ISDIR(status.st_mode):
+            with Position(root, follow=True) as position:
+                for_each_folder(position, visit)
+    except FileNotFoundError:
+        return 0
+    except PermissionError:
+        return None
+    return total
+
+
+def _folder_bytes(position: Position, seen: set[int], folders: list[str]) -> int:
+    """What the entries of a folder take; the names of folders among them are added to `folders`."""
+    try:
+        with os.scandir(position.descriptor) as entries:
+            # One by one: the node may keep a hundred thousand files in one folder.
+            return sum(_entry_bytes(entry, position.device, seen, folders) for entry in entries)
+    except FileNotFoundError:  # removed, which some C libraries say and others take for the end
+        return 0
+    except OSError as error:
+        raise position.failure(error) from error
+
+
+def _entry_bytes(entry: os.DirEntry[str], device: int, seen: set[int], folders: list[str]) -> int:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return 0
+    if status.st_dev != device:
+        return 0
+    if stat.S_ISDIR(status.st_mode):
+        folders.append(entry.name)
+    elif status.st_nlink > 1:
+        if status.st_ino in seen:
+            return 0
+        seen.add(status.st_ino)
+    return status.st_blocks * _BLOCK_BYTES
+
+
+def _mount_points() -> list[Path]:
+    """Where something is mounted, by the names that the kernel gives (`proc_pid_mountinfo(5)`)."""
+    try:
+        lines = _MOUNTS.read_bytes().removesuffix(b"\n").split(b"\n")
+    except OSError:
+        return []
+    names = (line.split(b" ")[4] for line in lines)
+    return [Path(os.fsdecode(_ESCAPE.sub(lambda found: bytes((int(found[1], 8),)), name))) for name in names]

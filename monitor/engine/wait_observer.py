@@ -1,0 +1,267 @@
+"""What `wait-for-completion` decides by: a tick's state, and the open run with its books brought up to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from monitor.avalanchego.node_log import NodeLogs
+from monitor.decide.decisions import Intervention
+from monitor.decide.state import Standing, WaitState
+from monitor.decide.verdict_rules import NODE_STOPS_RATIO, measured_in
+from monitor.domain.active_time import observed_interval_seconds
+from monitor.domain.health import HealthFollower
+from monitor.domain.instant import Instant
+from monitor.domain.observations import Health, NodeAnswering, NodeLog, NodeReading, VolumeReading
+from monitor.domain.policy import Policy
+from monitor.domain.regression import usual_duration_seconds
+from monitor.domain.run import Reason, Run
+from monitor.domain.run_update import Sight, admitted, brought_up, with_other_build
+from monitor.domain.timeouts import blocked_by
+from monitor.domain.tracking import Counts
+from monitor.domain.workload import Holder, Workload
+from monitor.engine.ports import Platform
+from monitor.engine.volume import free_space
+from monitor.engine.workload_observer import WORKLOAD_KEPT_SECONDS, WorkloadFollower
+from monitor.errors import MonitorError
+from monitor.ledger import Ledger, recover
+from monitor.ledger.codecs import COMPARISON
+
+# A tester whose node was polled longer than two minutes ago is shown as silent (`output.format`).
+REST_SECONDS = 60.0
+_REST_TICKS = 6
+_BEATS_IN_TIME_OUT = 5  # the holder of the volume beats at each poll
+
+
+class NodeReader(Protocol):
+    """Reads a node; see `node.NodeClient`."""
+
+    def read(self) -> NodeReading:
+        """What it answers now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One tick's observations: the state to decide by, and what to keep of what was read.
+
+    `watched` is the open run with its books brought up to now, where it is this workload's; or with the mark that
+    another one's node ran on its data.  `platform_error` is why the platform did not answer when it was asked last.
+    """
+
+    state: WaitState
+    watched: Run | None
+    counts: Counts
+    health: Health
+    platform_error: MonitorError | None = None
+
+    @property
+    def notice(self) -> str:
+        """Why what runs is not known, or may be out of date; empty where neither is so."""
+        return str(self.platform_error or "")
+
+
+class WaitObserver:
+    """Reads the state of a tick, and brings the open run's books up to it."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        ledger: Ledger,
+        node: NodeReader,
+        policy: Policy,
+        clock: Callable[[], Instant],
+        data_dir: Path,
+        workload_kept_seconds: float = WORKLOAD_KEPT_SECONDS,
+        free: Callable[[Path], tuple[int, int]] = free_space,
+    ) -> None:
+        self._ledger, self._node, self._free = ledger, node, free
+        self._policy, self._clock, self._data_dir = policy, clock, data_dir
+        self._workload = WorkloadFollower(platform, policy, workload_kept_seconds)
+        self._health = HealthFollower()
+        self._logs = NodeLogs(data_dir / "avalanchego" / "logs")
+        self._previous: Instant | None = None
+        self._rest_seconds = _rest_seconds(policy)
+        self._rest_known: tuple[object, ...] = ()
+        self.resting = False
+        self.at_rest = False
+        """`resting` as the last whole tick left it; `resting` ends while a poll is in progress."""
+        self._other: tuple[Holder, float] | None = None
+        self._baseline: tuple[tuple[int, int], float | None] | None = None
+        self.volume: VolumeReading | None = None
+        self.newest: Standing | None = None
+        self.recorded = True
+        self.unrecorded: Seen | None = None
+        """The last tick, where a full volume had no room for its books."""
+
+    def rests(self) -> bool:
+        """Return whether this tick can be skipped: the last poll is recent, found nothing to do, and nothing changed.
+
+        Other processes (`rerun`, `resume`, `init`) write to the ledger, which ends the rest.
+        """
+        if not self.resting or self._previous is None:
+            return False
+        rested_seconds = self._clock().boot_seconds - self._previous.boot_seconds
+        return rested_seconds < self._rest_seconds and self._rest_key() == self._rest_known
+
+    def _rest_key(self) -> tuple[object, ...]:
+        """Return the state that ends a rest when it changes: the ledger's version and the build under the tag."""
+        standing, settled = self.newest, self._policy.settled_lookups
+        shown = (standing.build, min(standing.lookups, settled)) if standing else None
+        return self._ledger.version(), shown
+
+    def look(self) -> Seen:
+        """Read everything once."""
+        self.resting, self._rest_known = False, self._rest_key()
+        reading = self._node.read()
+        now = self._clock()
+        # While the volume fails the monitor it fails the node too, whose restarts are followed closely then.
+        workload = self._workload.workload(reading, now, closely=not self.recorded)
+        reading = self._workload.of_the_node(reading, now)
+        health = self._health.health(reading, now)
+        held_by = self._held_by(workload.uid, now) if workload else None
+        if workload is not None:
+            recover(self._ledger, self._data_dir, workload, self._policy.testbed)
+        last, watched = self._ledger.last(), None
+        counts: Counts = {}
+        space = self._space()
+        volume = self._current_volume(space)
+        interval_seconds = observed_interval_seconds(self._previous, now, self._policy.tick_seconds)
+        self._previous = now
+        log = self._logs.read(_chains(reading, last)) if last and last.open else NodeLog()
+        if last and last.open and held_by is None and (workload is None or last.is_of(workload)):
+            last, known = self._known(last)
+            free_ratio = volume.available_ratio if volume and space else None
+            floor_ratio = self._policy.disk_floor_ratio
+            sight = Sight(
+                now,
+                interval_seconds,
+                reading,
+                health,
+                log,
+                workload,
+                platform_answers=self._workload.error is None,
+                recorded=self.recorded,
+                usage_bytes=self._usage_bytes(last),
+                low_disk=None if free_ratio is None else free_ratio < floor_ratio,
+                disk_starves_node=free_ratio is not None and free_ratio < min(NODE_STOPS_RATIO, floor_ratio),
+            )
+            last, counts = brought_up(last, known, sight)
+            watched = last
+        elif last and last.open and held_by is None and workload is not None:
+            watched = with_other_build(last, workload, reading)
+        state = self._state(now, workload, held_by, last, reading, log, volume)
+        return Seen(state, watched, counts, health, self._workload.error)
+
+    def _state(
+        self,
+        now: Instant,
+        workload: Workload | None,
+        held_by: str | None,
+        last: Run | None,
+        reading: NodeReading,
+        log: NodeLog,
+        volume: VolumeReading | None,
+    ) -> WaitState:
+        ledger, standing = self._ledger, self.newest
+        newest = standing.build if standing else None
+        stray = ledger.intervened_at(Intervention.RECREATE_STRAY)
+        return WaitState(
+            now=now,
+            policy=self._policy,
+            workload=workload,
+            held_by=held_by,
+            last=last,
+            clearing=ledger.clearing(),
+            attempt=ledger.attempt(),
+            node=reading,
+            volume=volume,
+            newest=newest,
+            newest_judged=newest is not None
+            and workload is not None
+            and ledger.judged(newest, workload.network, workload.sync_mode),
+            seconds_since_stray_recreation=None if stray is None else abs(now.wall - stray),
+            log=log,
+            blocked=blocked_by(reading),
+            paused=ledger.paused(),
+            requested=ledger.requested(),
+            repeated_failures=ledger.repeated_failures()
+            if last and last.reason in {Reason.NOT_STARTED, Reason.DISK_FULL}
+            else 0,
+            baseline_seconds=self._baseline_seconds(last) if last and last.open else None,
+            newest_lookups=standing.lookups if standing else 0,
+            newest_seconds=standing.seconds if standing else 0.0,
+            superseded_seconds=ledger.superseded_seconds(newest, now.wall) if newest else None,
+        )
+
+    def _usage_bytes(self, run: Run) -> int | None:
+        """Return the disk usage of the run's data as measured last."""
+        return self.volume.usage_bytes if self.volume and measured_in(run, self.volume, None) else None
+
+    def _known(self, last: Run) -> tuple[Run, Counts]:
+        """Return the open run and its counters as of the last tick, recorded or not."""
+        kept = self.unrecorded
+        if kept is None or kept.watched is None or kept.watched.number != last.number:
+            return last, self._ledger.counts(last)
+        books, changed = kept.watched.bookkeeping, kept.watched.settings_changed
+        return replace(last, bookkeeping=books, settings_changed=changed), kept.counts
+
+    def _space(self) -> tuple[int, int] | None:
+        """Return the size of the volume and what is free on it, in bytes; `None` where it cannot be read."""
+        try:
+            return self._free(self._data_dir)
+        except MonitorError:
+            return None
+
+    def _current_volume(self, space: tuple[int, int] | None) -> VolumeReading | None:
+        """As last measured, with what is free now: to measure the data takes long, and a volume fills quickly."""
+        if space is None:
+            return self.volume
+        size_bytes, available_bytes = space
+        if self.volume is None:
+            return VolumeReading(None, None, size_bytes, available_bytes)
+        return replace(self.volume, size_bytes=size_bytes, available_bytes=available_bytes)
+
+    def _baseline_seconds(self, run: Run) -> float | None:
+        """How long runs like this one usually are active; while it is open, only a mark changes that.
+
+        Of two builds in turns nothing is usual.
+        """
+        key = (run.number, self._ledger.baseline_begins())
+        if self._baseline is None or self._baseline[0] != key:
+            # A quarter of a tick's time, where sixty runs are compared: not in every tick.
+            compares = self._ledger.reading(COMPARISON) is not None
+            self._baseline = (key, None if compares else usual_duration_seconds(self._ledger.successes(run)))
+        return self._baseline[1]
+
+    def _held_by(self, uid: str, now: Instant) -> str | None:
+        """Another holder that still beats; one that fell silent is followed as holder."""
+        holder = self._ledger.holder()
+        if holder is None or holder.uid == uid:
+            self._other = None
+            return None
+        if self._other is None or self._other[0] != holder:
+            self._other = (holder, now.boot_seconds)
+        if now.boot_seconds - self._other[1] >= self._policy.holder_timeout_seconds:
+            return None
+        return holder.uid
+
+
+def _rest_seconds(policy: Policy) -> float:
+    """Return how long ticks are skipped at rest; half a tick less, since ticks are not punctual.
+
+    `local` polls at every tick: its holder timeout is 0, and its `init` uses the same connection to the ledger.
+    """
+    longest = min(
+        REST_SECONDS, _REST_TICKS * policy.tick_seconds, policy.holder_timeout_seconds / _BEATS_IN_TIME_OUT
+    )
+    return longest - policy.tick_seconds / 2
+
+
+def _chains(reading: NodeReading, run: Run) -> frozenset[str]:
+    """Return the chains that the node has shown in the run: each writes a log of its own."""
+    metrics = reading.metrics if isinstance(reading, NodeAnswering) else None
+    shown = {chain for chain, _ in metrics.counters} if metrics else set()
+    return admitted(run.bookkeeping.chains.keys(), shown)

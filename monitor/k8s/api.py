@@ -1,0 +1,117 @@
+"""The one connection to the API server: plain JSON on plain paths, each call within time-outs.
+
+The pool would retry everything three times without a pause; what is repeated, and when, is settled here.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from urllib3 import Timeout
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
+
+from monitor.domain.json_text import json_text
+from monitor.errors import Cause
+from monitor.k8s.calls import Answer, Call, UnavailableError, checked, one_line
+from monitor.k8s.credentials import Access
+
+Pause = Callable[[float], bool]
+"""Waits for so many seconds; true once the program is to end, such as `threading.Event().wait`."""
+
+_TRIES = 3
+_TRIES_UNAUTHORIZED = 2  # the token may just be rotated, and the server may not have it yet
+_BACK_OFF_SECONDS = 0.5
+_LONGEST_RETRY_AFTER_SECONDS = 30.0
+
+
+def forever(seconds: float) -> bool:
+    """A `Pause` that nothing ends."""
+    time.sleep(seconds)
+    return False
+
+
+class Connection:
+    """Sends calls, each within time-outs; repeats those that may be repeated."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        connect_seconds: float = 5.0,
+        read_seconds: float = 20.0,
+        pause: Pause = forever,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """Connect lazily; `jitter` gives numbers in [0, 1)."""
+        self._access = access
+        self._timeout = Timeout(connect=connect_seconds, read=read_seconds)
+        self._pause = pause
+        self._jitter = jitter
+
+    def send(self, call: Call, *, repeatable: bool) -> Answer:
+        """Send it; a `repeatable` one up to three times while the server is not there for it.
+
+        One whose credentials are not accepted is sent twice.
+
+        Raises:
+            NotPermittedError, UnavailableError, ConfigurationError: as `checked`.
+        """
+        for attempt in range(_TRIES):
+            try:
+                return checked(call, self._send_once(call), self._access.advice)
+            except UnavailableError as error:
+                wait_seconds = self._wait_seconds(attempt, error)
+                tries = _TRIES_UNAUTHORIZED if error.cause is Cause.API_SERVER_UNAUTHORIZED else _TRIES
+                last = attempt >= tries - 1 or not repeatable or wait_seconds > _LONGEST_RETRY_AFTER_SECONDS
+                if last or self._pause(wait_seconds):
+                    raise
+        raise AssertionError  # the last attempt answers or raises
+
+    def close(self) -> None:
+        """Give up the sockets."""
+        self._access.pool.clear()
+
+    def _wait_seconds(self, attempt: int, error: UnavailableError) -> float:
+        if error.after_seconds is not None:
+            return error.after_seconds + self._jitter()
+        # Half to one and a half of 0.5 s, 1 s …: those who failed together do not return together.
+        return _BACK_OFF_SECONDS * 2.0**attempt * (0.5 + self._jitter())
+
+    def _send_once(self, call: Call) -> Answer:
+        headers = {"Accept": "application/json, */*", "User-Agent": "bootstrap-monitor"}
+        body = None
+        if call.body is not None:
+            headers["Content-Type"], body = call.content_type, json_text(call.body)
+        query = f"?{urlencode(call.query)}" if call.query else ""
+        try:
+            if authorization := self._access.authorization():
+                headers["Authorization"] = authorization
+            response = self._access.pool.request(
+                call.method,
+                f"{self._access.url}{call.path}{query}",
+                body=body,
+                headers=headers,
+                timeout=self._timeout,
+                retries=False,
+                redirect=False,
+            )
+            return Answer(response.status, response.data, dict(response.headers))
+        except (HTTPError, OSError) as error:
+            raise UnavailableError(
+                f"no answer from the API server {self._access.url} to {call} "
+                f"({self._reason(error)}): is it reachable from here?"
+            ) from error
+
+    def _reason(self, error: Exception) -> str:
+        match error:
+            case NewConnectionError():  # a ConnectTimeoutError by descent, though nothing timed out
+                return one_line(str(error.__cause__ or error))
+            case ConnectTimeoutError():
+                return f"no connection within {self._timeout.connect_timeout:g} s"
+            case ReadTimeoutError():
+                return f"no answer within {self._timeout.read_timeout:g} s"
+            case _:
+                return one_line(str(error)) or type(error).__name__

@@ -1,0 +1,122 @@
+"""The settings that the monitor's own containers in the pod are given: those of `init` and of `wait-for-completion`."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from monitor.domain.container import Container, expanded
+from monitor.errors import ConfigurationError
+from monitor.flags import parse
+from monitor.k8s.pod import Pod
+from monitor.settings import ENVIRONMENT_PREFIX, CheckSettings, InitSettings, PodSettings, WaitSettings
+
+INIT, WAIT = "init", "wait-for-completion"
+PROGRAM = "bootstrap-monitor"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A container that runs a command of the monitor, and its settings; an error where they are wrong.
+
+    `unseen` names what may hold settings that a pod does not show.
+    """
+
+    container: Container
+    settings: PodSettings | ConfigurationError
+    unseen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What to go by: `settings`, and the containers of both commands, where there are such."""
+
+    settings: PodSettings
+    init: Told | None
+    wait: Told | None
+
+    @property
+    def containers(self) -> tuple[Container, ...]:
+        """The monitor's containers."""
+        return tuple(each.container for each in (self.init, self.wait) if each)
+
+
+def given_by(pod: Pod, asked: CheckSettings) -> Given:
+    """What is asked for by flags, and for the rest what the pod's own commands are told."""
+    init = _told(pod, INIT, InitSettings, asked)
+    wait = _told(pod, WAIT, WaitSettings, asked)
+    settings: PodSettings = asked
+    for told in (init, wait):
+        if told and isinstance(told.settings, PodSettings):
+            settings = told.settings.model_copy(update=given_flags(asked))
+    return Given(settings, init, wait)
+
+
+def _told(
+    pod: Pod, command: str, kind: type[InitSettings | WaitSettings], asked: CheckSettings
+) -> Told | None:
+    for container in pod.containers:
+        values = _values(container, pod, asked.namespace)
+        words = [expanded(word, values) for word in (*container.command, *container.arguments)]
+        flags = _flags_behind(command, words)
+        if flags is not None:
+            variables = {name: expanded(value, values) for name, value in values.items()}
+            # Asked for by name, whatever the container calls itself; its own flags come behind.
+            named = [
+                f"--namespace={asked.namespace}",
+                f"--pod-name={pod.name}",
+                f"--pod-uid={pod.uid}",
+                *flags,
+            ]
+            return Told(container, _read(kind, command, named, variables), _unseen(container))
+    return None
+
+
+def _read(
+    kind: type[InitSettings | WaitSettings], command: str, flags: list[str], variables: Mapping[str, str]
+) -> PodSettings | ConfigurationError:
+    if not {"-h", "--help"}.isdisjoint(flags):
+        return ConfigurationError("it is only asked for --help: remove that")
+    try:
+        return parse(kind, command, flags, variables)
+    except ConfigurationError as error:
+        return error
+
+
+def _flags_behind(command: str, words: list[str]) -> list[str] | None:
+    """The flags of the command, where the words run it: as an image's entry point, by name or as a module."""
+    if command not in words:
+        return None
+    position = words.index(command)
+    before = words[:position]
+    runs = not before or posixpath.basename(before[-1]) == PROGRAM or before[-2:] == ["-m", "monitor"]
+    return words[position + 1 :] if runs else None
+
+
+def _values(container: Container, pod: Pod, namespace: str) -> Mapping[str, str]:
+    """The variables whose values can be told, those that name the pod among them."""
+    by_source = {
+        "fieldRef metadata.name": pod.name,
+        "fieldRef metadata.namespace": namespace,
+        "fieldRef metadata.uid": pod.uid,
+    }
+    told = {
+        each.name: by_source.get(each.source) if each.value is None else each.value
+        for each in container.environment
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _unseen(container: Container) -> tuple[str, ...]:
+    hidden = tuple(
+        f"{each.name} (from {each.source})"
+        for each in container.environment
+        if each.value is None and each.name.startswith(ENVIRONMENT_PREFIX)
+    )
+    return (*hidden, *container.environment_sources)
+
+
+def given_flags(asked: CheckSettings) -> dict[str, object]:
+    """What was given for the check itself."""
+    return {name: getattr(asked, name) for name in asked.model_fields_set if name in PodSettings.model_fields}

@@ -1,0 +1,46 @@
+"""Which containers of the own pod are the node and the monitor."""
+
+from __future__ import annotations
+
+import posixpath
+
+from monitor.domain.container import Container
+from monitor.errors import ConfigurationError
+from monitor.k8s.cluster import listing
+from monitor.k8s.pod import Pod
+
+
+def node_container(pod: Pod, name: str) -> Container:
+    """The node's container.
+
+    Raises:
+        ConfigurationError: there is none of that name.
+    """
+    node = pod.container(name)
+    if node is None:
+        names = listing(tuple(each.name for each in pod.containers))
+        raise ConfigurationError(
+            f"pod {pod.name!r} has no container {name!r} but {names}: check --node-container-name"
+        )
+    return node
+
+
+def monitor_container(pod: Pod, node_container_name: str, data_dir: str) -> Container:
+    """The container that sees the volume as the monitor does.
+
+    Raises:
+        ConfigurationError: none but the node's mounts a volume there.
+    """
+    data_dir = posixpath.normpath(data_dir)
+    for container in pod.containers:
+        if container.name != node_container_name and _mounts(container, data_dir):
+            return container
+    raise ConfigurationError(
+        f"no container of pod {pod.name!r} but the node's mounts a volume at --data-dir {data_dir}: "
+        "mount the node's volume there, or correct --data-dir"
+    )
+
+
+def _mounts(container: Container, path: str) -> bool:
+    roots = (posixpath.normpath(each.path) for each in container.mounts)
+    return any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots)

@@ -1,0 +1,230 @@
+"""Kubernetes objects as JSON, turned into plain values.
+
+Fields that an object may lack are read as empty: the API server leaves out what is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from monitor.domain.build import Build, Versions
+from monitor.domain.container import Container, EnvironmentVariable, Mount
+from monitor.domain.json_text import JsonObject, json_object, json_text
+from monitor.errors import ConfigurationError
+from monitor.k8s.pod import ContainerState, Pod, Termination, VolumeSource
+
+VERSIONS_ANNOTATION = "avalanche.avax.network/avalanchego-versions"
+_IMAGE_KEY = "image"  # which the Go monitor does not write, and ignores
+_CLAIM = "persistentVolumeClaim"
+_REVISION_LABEL = "controller-revision-hash"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldManager:
+    """Who set a field, and when (RFC 3339, UTC, so that the text sorts by time)."""
+
+    name: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatefulSet:
+    """The part of a StatefulSet that pinning and recreating depend on.
+
+    `images` and `image_managers` are by name of the template's containers; `partition` is 0 unless rolling
+    updates leave pods under it on the old revision; `update_strategy` is `RollingUpdate` or `OnDelete`.
+    """
+
+    name: str
+    resource_version: str
+    generation: int
+    observed_generation: int
+    update_revision: str
+    partition: int
+    images: Mapping[str, str]
+    versions_annotation: str | None
+    image_managers: Mapping[str, tuple[FieldManager, ...]] = field(default_factory=dict)
+    replicas: int = 1
+    update_strategy: str = "RollingUpdate"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A PersistentVolumeClaim: `phase` in Kubernetes' word, `capacity` as a quantity such as `100Gi`.
+
+    `capacity` is empty until the claim is bound.
+    """
+
+    name: str
+    phase: str
+    capacity: str
+    access_modes: tuple[str, ...] = ()
+    terminating: bool = False
+
+
+def pod_of(found: JsonObject) -> Pod:
+    """A pod of a StatefulSet.
+
+    Raises:
+        ConfigurationError: the pod is not owned by exactly one StatefulSet.
+    """
+    metadata, spec, status = found["metadata"], found.get("spec", {}), found.get("status", {})
+    statuses = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    owner, owner_uid = _owner(metadata)
+    return Pod(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        stateful_set=owner,
+        stateful_set_uid=owner_uid,
+        revision=metadata.get("labels", {}).get(_REVISION_LABEL, ""),
+        annotations=dict(metadata.get("annotations", {})),
+        containers=tuple(
+            _container(each) for each in (*spec.get("initContainers", ()), *spec.get("containers", ()))
+        ),
+        states={each["name"]: _state(each) for each in statuses},
+        terminating="deletionTimestamp" in metadata,
+        volumes={each["name"]: _volume_source(each) for each in spec.get("volumes", ())},
+        address=status.get("podIP", ""),
+    )
+
+
+def stateful_set_of(found: JsonObject) -> StatefulSet:
+    """What is needed of a StatefulSet."""
+    metadata, spec, status = found["metadata"], found["spec"], found.get("status", {})
+    template = spec["template"]
+    strategy = spec.get("updateStrategy", {})
+    rolling = strategy.get("rollingUpdate") or {}
+    return StatefulSet(
+        name=metadata["name"],
+        resource_version=metadata["resourceVersion"],
+        generation=metadata.get("generation", 0),
+        observed_generation=status.get("observedGeneration", 0),
+        update_revision=status.get("updateRevision", ""),
+        partition=0 if strategy.get("type") == "OnDelete" else rolling.get("partition") or 0,
+        images={each["name"]: each.get("image", "") for each in template["spec"]["containers"]},
+        versions_annotation=template.get("metadata", {}).get("annotations", {}).get(VERSIONS_ANNOTATION),
+        image_managers=_image_managers(metadata.get("managedFields", ())),
+        replicas=spec.get("replicas", 1),
+        update_strategy=strategy.get("type", "RollingUpdate"),
+    )
+
+
+def claim_of(found: JsonObject) -> Claim:
+    """What is needed of a PersistentVolumeClaim."""
+    status = found.get("status", {})
+    return Claim(
+        name=found["metadata"]["name"],
+        phase=status.get("phase", ""),
+        capacity=status.get("capacity", {}).get("storage", ""),
+        access_modes=tuple(found.get("spec", {}).get("accessModes", ())),
+        terminating="deletionTimestamp" in found["metadata"],
+    )
+
+
+def versions_annotation(build: Build) -> str:
+    """What a build reports, and of which image that is: who pins another by hand leaves the annotation."""
+    if build.versions is None:
+        return ""
+    return json_text({**json_object(build.versions.to_json()), _IMAGE_KEY: build.image})
+
+
+def annotated_versions(annotation: str, image: str) -> Versions | None:
+    """The versions of an annotation; `None` where it is empty, or of another image.
+
+    Raises:
+        ValueError: it is no output of `--version-json`.
+    """
+    if not annotation.strip():
+        return None
+    versions = Versions.parse(annotation)
+    return versions if json_object(annotation).get(_IMAGE_KEY, image) == image else None
+
+
+def _owner(metadata: JsonObject) -> tuple[str, str]:
+    owners = [
+        (each.get("kind", ""), each.get("name", ""), each.get("uid", ""))
+        for each in metadata.get("ownerReferences", ())
+    ]
+    match owners:
+        case [("StatefulSet", str(name), str(uid))]:
+            return name, uid
+        case _:
+            found = ", ".join(f"{kind} {name!r}" for kind, name, _ in owners) or "nothing"
+            raise ConfigurationError(
+                f"pod {metadata['name']!r} is owned by {found}: run it as the pod of exactly one StatefulSet"
+            )
+
+
+def _state(found: JsonObject) -> ContainerState:
+    state = found.get("state", {})
+    stopped = state.get("waiting") or state.get("terminated") or {}
+    ended = state.get("terminated") or found.get("lastState", {}).get("terminated")
+    return ContainerState(
+        running="running" in state,
+        reason=stopped.get("reason", ""),
+        restarts=found.get("restartCount", 0),
+        image_id=found.get("imageID", ""),
+        last_termination=Termination(
+            ended.get("exitCode", 0), ended.get("reason", ""), ended.get("message", "")
+        )
+        if ended
+        else None,
+        message=stopped.get("message", ""),
+    )
+
+
+def _container(found: JsonObject) -> Container:
+    return Container(
+        name=found["name"],
+        image=found.get("image", ""),
+        command=tuple(found.get("command", ())),
+        arguments=tuple(found.get("args", ())),
+        environment=tuple(_variable(each) for each in found.get("env", ())),
+        environment_sources=tuple(_sources(found.get("envFrom", ()))),
+        mounts=tuple(
+            # subPathExpr names a folder too, one that only the kubelet can tell: kept as it is written.
+            Mount(each["mountPath"], each["name"], each.get("subPath") or each.get("subPathExpr", ""))
+            for each in found.get("volumeMounts", ())
+        ),
+    )
+
+
+def _variable(found: JsonObject) -> EnvironmentVariable:
+    source = found.get("valueFrom")
+    if source:
+        return EnvironmentVariable(found["name"], None, _source_of_value(source))
+    return EnvironmentVariable(found["name"], found.get("value", ""))
+
+
+def _volume_source(found: JsonObject) -> VolumeSource:
+    kind = next((key for key in found if key != "name"), "emptyDir")  # what the API server takes none for
+    return VolumeSource(kind, found[_CLAIM]["claimName"] if kind == _CLAIM else "")
+
+
+def _source_of_value(source: Mapping[str, Any]) -> str:
+    kind, reference = next(iter(source.items()))
+    words = (kind, reference.get("name"), reference.get("key") or reference.get("fieldPath"))
+    return " ".join(str(word) for word in words if word)
+
+
+def _sources(found: list[JsonObject]) -> Iterator[str]:
+    for each in found:
+        for key, kind in (("configMapRef", "configMap"), ("secretRef", "secret")):
+            if key in each:
+                yield f"{kind}/{each[key].get('name', '')}"
+
+
+def _image_managers(managed: list[JsonObject]) -> dict[str, tuple[FieldManager, ...]]:
+    found: dict[str, tuple[FieldManager, ...]] = {}
+    for entry in managed:
+        fields = entry.get("fieldsV1", {})
+        for step in ("f:spec", "f:template", "f:spec", "f:containers"):
+            fields = fields.get(step, {})
+        for key, owned in fields.items():
+            if key.startswith('k:{"name":"') and "f:image" in owned:
+                name = key.removeprefix('k:{"name":"').removesuffix('"}')
+                manager = FieldManager(entry.get("manager", ""), entry.get("time", ""))
+                found[name] = (*found.get(name, ()), manager)
+    return found

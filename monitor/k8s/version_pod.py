@@ -1,0 +1,220 @@
+"""Learns the build under the rolling tag by running it once: a pod that prints its versions and ends.
+
+The kubelet pulls the tag and tells the digest it pulled; the log holds the versions.  The pod belongs to the
+monitor's own pod and has a deadline, so that nothing stays even if the monitor is killed at the worst moment.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from monitor.domain.build import Build, Versions
+from monitor.domain.image_reference import ImageReference
+from monitor.domain.json_text import JsonObject
+from monitor.errors import Cause, ConfigurationError, MonitorError, OutageError, TemporaryError
+from monitor.k8s.api import Pause, forever
+from monitor.k8s.calls import UnavailableError
+from monitor.k8s.cluster import Cluster
+from monitor.k8s.version_pod_manifest import (
+    CONTAINER,
+    MANAGED_BY,
+    check_pod,
+    check_startable,
+    container_status,
+    digest_of,
+    node_of,
+    parse_versions,
+    unfinished,
+)
+
+_log = logging.getLogger(__name__)
+
+_LOG_LIMIT_BYTES = 64 * 1024
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPatience:
+    """How long a look-up may take."""
+
+    deadline_seconds: float = 600.0
+    """A whole one, its pull included."""
+    removal_seconds: float = 60.0
+    """Until a left-over check pod has gone."""
+    poll_seconds: float = 1.0
+    """Between two looks at the pod."""
+
+
+@dataclass(frozen=True, slots=True)
+class _LookUp:
+    digest: str
+    versions: Versions | None
+    obstacle: str = ""
+
+
+class CheckPodSource:
+    """Runs the image under the rolling tag, or another, in a pod."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        pod_name: str,
+        node_container_name: str,
+        rolling_tag: str,
+        *,
+        patience: CheckPatience | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Pause = forever,
+    ) -> None:
+        """Look up for the node of the own pod `pod_name`."""
+        self._cluster = cluster
+        self._pod_name = pod_name
+        self._node_container_name = node_container_name
+        self._rolling_tag = rolling_tag
+        self._patience = patience or CheckPatience()
+        self._clock = clock
+        self._pause = pause
+        self._versionless: set[str] = set()
+
+    def newest(self) -> Build:
+        """Run the image under the rolling tag of the own node's repository; as `learn`."""
+        own = self._cluster.pod_manifest(self._pod_name)
+        repository = ImageReference.parse(node_of(own, self._node_container_name)["image"]).repository
+        return self._run(own, f"{repository}:{self._rolling_tag}")
+
+    def learn(self, image: str) -> Build:
+        """Run an image, up to three times while it prints no versions.
+
+        Raises:
+            ConfigurationError: its digest cannot be told, or the check pod's name is taken.
+            TemporaryError: it could not be pulled or started, or not in time.
+            OutageError: the API server was unavailable or the monitor stops, so nothing was learned of the image.
+        """
+        return self._run(self._cluster.pod_manifest(self._pod_name), image)
+
+    def _run(self, own: JsonObject, image: str) -> Build:
+        repository = ImageReference.parse(image).repository
+        manifest = check_pod(
+            own, self._node_container_name, image, deadline_seconds=self._patience.deadline_seconds
+        )
+        failed: dict[str, int] = {}
+        while True:
+            found = self._look_up(manifest)
+            if found.versions is None and found.digest not in self._versionless:
+                failed[found.digest] = failed.get(found.digest, 0) + 1
+                _log.warning("%s@%s told no versions: %s", repository, found.digest, found.obstacle)
+                if failed[found.digest] < _TRIES:
+                    continue
+                self._versionless.add(found.digest)
+            pinned = ImageReference(repository).with_digest(found.digest)
+            return Build(pinned, frozenset({found.digest}), found.versions)
+
+    def _look_up(self, manifest: JsonObject) -> _LookUp:
+        """Run it once; whatever happens, no check pod stays."""
+        self._remove(manifest)
+        try:
+            return self._result(manifest, self._created(manifest))
+        finally:
+            self._remove_quietly(manifest)
+
+    def _created(self, manifest: JsonObject) -> str:
+        """Create the check pod, and return its UID; an admission webhook may be broken or slow for long."""
+        with self._no_outage_while_it_is_read(manifest["metadata"]["name"]):
+            return self._cluster.create_pod(manifest)
+
+    def _result(self, manifest: JsonObject, uid: str) -> _LookUp:
+        name, image = manifest["metadata"]["name"], manifest["spec"]["containers"][0]["image"]
+        begun, digest = self._clock(), ""
+        while True:
+            found = self._cluster.find_pod(name)
+            if found is None or found["metadata"]["uid"] != uid:
+                raise TemporaryError(
+                    f"check pod {name!r} was deleted by someone before it told its image: try again later",
+                    cause=Cause.CHECK_POD_FAILED,
+                )
+            status = container_status(found)
+            digest = digest_of(status.get("imageID", ""), image) or digest
+            state: JsonObject = status.get("state", {})
+            if digest and "terminated" in state:
+                return self._versions(name, digest)
+            ended = found.get("status", {}).get("phase") in {"Failed", "Succeeded"} or "terminated" in state
+            late = self._clock() - begun >= self._patience.deadline_seconds
+            if digest and (ended or late):
+                return _LookUp(digest, None, "it did not end in time")
+            check_startable(name, image, state)
+            if ended or late:
+                raise TemporaryError(unfinished(name, image, found), cause=Cause.CHECK_POD_FAILED)
+            if self._pause(self._patience.poll_seconds):
+                raise OutageError(f"the look-up of {image} was given up: the monitor is stopping")
+
+    def _versions(self, name: str, digest: str) -> _LookUp:
+        """Read them in the log, for which the API server needs a kubelet that it may never reach."""
+        try:
+            with self._no_outage_while_it_is_read(name):
+                text = self._cluster.read_log(name, CONTAINER, limit_bytes=_LOG_LIMIT_BYTES)
+            return _LookUp(digest, parse_versions(text))
+        except OutageError:
+            raise
+        except (MonitorError, ValueError, TypeError) as error:  # unknown versions are no reason to stop
+            return _LookUp(digest, None, str(error))
+
+    @contextmanager
+    def _no_outage_while_it_is_read(self, name: str) -> Iterator[None]:
+        """Tell a call that fails by itself, and may do so for ever, from an outage, in which no read succeeds either.
+
+        Raises:
+            TemporaryError: the call failed, and the API server answers a read.
+            OutageError: it answers none.
+        """
+        try:
+            yield
+        except UnavailableError as error:
+            if not self._answers_a_read(name):
+                raise
+            raise TemporaryError(str(error), cause=error.cause) from error
+
+    def _answers_a_read(self, name: str) -> bool:
+        try:
+            self._cluster.find_pod(name)
+        except UnavailableError:
+            return False
+        return True
+
+    def _remove(self, manifest: JsonObject) -> None:
+        """Delete a check pod that is there, and wait until it is not."""
+        name = manifest["metadata"]["name"]
+        begun = self._clock()
+        while (found := self._cluster.find_pod(name)) is not None:
+            labels = found["metadata"].get("labels", {})
+            if not MANAGED_BY.items() <= labels.items():
+                raise ConfigurationError(
+                    f"pod {name!r} in namespace {self._cluster.namespace!r} is none of bootstrap-monitor's, "
+                    "which needs its name: delete or rename it"
+                )
+            if "deletionTimestamp" not in found["metadata"]:
+                with self._no_outage_while_it_is_read(name):
+                    self._cluster.delete_pod(name, found["metadata"]["uid"])
+            late = self._clock() - begun >= self._patience.removal_seconds
+            if late or self._pause(self._patience.poll_seconds):
+                raise TemporaryError(
+                    f"pod {name!r} is being deleted and does not go: see why it is stuck",
+                    cause=Cause.CHECK_POD_FAILED,
+                )
+
+    def _remove_quietly(self, manifest: JsonObject) -> None:
+        """Delete the check pod, once; also one whose creation went unanswered.
+
+        A failure is only told: it would hide the result, the next look-up removes it too, and after its
+        deadline it runs no more.
+        """
+        name = manifest["metadata"]["name"]
+        try:
+            found = self._cluster.find_pod(name)
+            if found is not None and MANAGED_BY.items() <= found["metadata"].get("labels", {}).items():
+                self._cluster.delete_pod(name, found["metadata"]["uid"])
+        except MonitorError as error:
+            _log.warning("check pod %r stays for now: %s", name, error)

@@ -1,0 +1,123 @@
+"""The one Status that metrics, page, JSON and command line show.
+
+It is made from the ledger alone: so `init`, which ends before anything could ask it, shows in it too, and a
+restart loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from monitor.domain.build import Build
+from monitor.domain.chains import first_chains
+from monitor.domain.regression import Measure, Success, is_late, regressions
+from monitor.domain.run import Run
+from monitor.domain.status import RESULTS_SHOWN, Phase, Problem, Status
+from monitor.domain.tracking import Counts
+from monitor.domain.workload import SyncMode
+from monitor.ledger.codecs import (
+    COMPARISON,
+    PROBLEM,
+    Reading,
+    read_build,
+    read_node,
+    read_problem,
+    read_progress,
+    read_volume,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All of the ledger that is shown, as of one moment.
+
+    `runs` are the newest that started, newest first; `totals` counts all ended runs by (outcome, reason);
+    `interventions` by kind; `compared` are the successes that the newest run may be compared with, none
+    before the run `baseline_begins` (0: any).
+    `last_success` and `consecutive_failures` are of the network and mode that is tested now.
+    """
+
+    runs: tuple[Run, ...]
+    totals: Mapping[tuple[str, str], int]
+    counts: Counts
+    readings: Mapping[str, Reading]
+    interventions: Mapping[str, int]
+    first_run_at: float | None
+    last_success: Run | None
+    consecutive_failures: int
+    recoveries: int
+    compared: tuple[Success, ...] = ()
+    baseline_begins: int = 0
+    paused: bool = False
+    requested: Build | None = None
+
+
+def status_of(
+    shown: Snapshot,
+    now_wall: float,
+    tester: str = "",
+    own_problems: Mapping[str, Problem | None] | None = None,
+) -> Status:
+    """Make the Status; `tester` is its name until the ledger knows it.
+
+    `own_problems` are those of this process, by the names of their readings: a volume that cannot be written is known
+    here alone.
+    """
+    readings = {name: each.value for name, each in shown.readings.items()}
+    configuration = readings.get("configuration", {})
+    run = shown.runs[0] if shown.runs else None
+    phase = readings.get("phase", {})
+    tick = shown.readings.get("node")
+    # Of two builds in turns nothing is usual: what a comparison finds is told at its end.
+    found = read_build(readings.get("new_build"))
+    judged = regressions(shown.compared, run.sync_mode) if run and COMPARISON not in readings else {}
+    problems = {name: read_problem(value) for name, value in readings.items() if name.startswith(PROBLEM)}
+    problems |= own_problems or {}
+    progress = read_progress(readings.get("progress"), run) if run and run.open else None
+    chains = first_chains({chain for chain, _ in shown.counts}.union(progress.chains if progress else ()))
+    return Status(
+        at=now_wall,
+        tester=str(configuration.get("tester", tester)),
+        network=str(configuration.get("network", run.network if run else "")),
+        sync_mode=str(configuration.get("sync_mode", run.sync_mode if run else SyncMode.C_CHAIN_STATE_SYNC)),
+        testbed=str(configuration.get("testbed", run.testbed if run else "")),
+        phase=Phase(phase["phase"]) if phase.get("phase") in set(Phase) else None,
+        message=str(phase.get("message", "")),
+        notice=str(readings.get("notice", {}).get("message", "")),
+        run=run,
+        counts={key: count for key, count in shown.counts.items() if key[0] in chains},
+        progress=replace(
+            progress, chains={name: log for name, log in progress.chains.items() if name in chains}
+        )
+        if progress
+        else None,
+        node=read_node(readings.get("node")),
+        volume=read_volume(readings.get("volume"), run),
+        # What was found is not new any more once its run has begun.
+        new_build=None if run and found and found.same(run.build) else found,
+        last_image_check_at=readings.get("image_check", {}).get("succeeded_at"),
+        results=tuple(each for each in shown.runs if each.outcome is not None)[:RESULTS_SHOWN],
+        totals=shown.totals,
+        consecutive_failures=shown.consecutive_failures,
+        last_success=shown.last_success,
+        tester_since=shown.first_run_at,
+        pin_reverts=shown.interventions.get("pin_revert", 0),
+        recoveries=shown.recoveries,
+        stray_recreations=shown.interventions.get("recreate_stray", 0),
+        regressions=judged,
+        baseline_begins=shown.baseline_begins,
+        late=is_late(run, judged[Measure.DURATION].limit) if run and judged else None,
+        tick_at=tick.read_at if tick else None,
+        paused=shown.paused,
+        requested=shown.requested,
+        problems=_distinct(filter(None, problems.values())),
+    )
+
+
+def _distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return problems, the oldest first; one that several parts of the monitor met is there once."""
+    found: dict[tuple[str, str], Problem] = {}
+    for each in sorted(problems, key=lambda each: each.since):
+        found.setdefault((each.cause, each.message), each)
+    return tuple(found.values())

@@ -1,0 +1,1 @@
+"""A node as a child process on this machine."""

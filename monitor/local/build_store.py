@@ -1,0 +1,220 @@
+"""Builds of the local platform: the content of a file, copied so that replacing the file harms no run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+
+from monitor.domain.build import Build, Versions
+from monitor.domain.image_reference import ImageReference
+from monitor.errors import ConfigurationError, MonitorError, TemporaryError
+from monitor.local.processes import end_group
+
+STABLE_SECONDS = 1.0
+VERSIONS_SECONDS = 30.0
+VERSIONS_BYTES = 64 << 10
+VERSIONS_TRIES = 3
+BUILDS_KEPT = 5
+BUILDS_FOLDER = "builds"
+_CHUNK_BYTES = 2**20
+_COPIES = "[0-9a-f]" * 64
+# In the images of all builds, whatever their files are called: a file of another name is no other test.
+REPOSITORY = "avalanchego"
+
+
+def content_digest(executable: Path) -> str:
+    """The digest that a file's copy would have, `sha256:…`.
+
+    Raises:
+        ConfigurationError: there is no such program.
+    """
+    signature_of(executable)
+    try:
+        with executable.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError as error:
+        raise ConfigurationError(f"{executable}: cannot be read ({error.strerror})") from error
+
+
+def signature_of(executable: Path) -> tuple[int, int, int]:
+    """What changes when a file's content does: its time, its size, and which file it is.
+
+    Raises:
+        ConfigurationError: there is no such program.
+    """
+    try:
+        status = executable.stat()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{executable}: no such build ({error.strerror}); give the node's executable"
+        ) from error
+    if not executable.is_file():
+        raise ConfigurationError(f"{executable} is no file: give the node's executable")
+    if not os.access(executable, os.X_OK):
+        raise ConfigurationError(f"{executable} is not executable: chmod +x it")
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+class BuildStore:
+    """Copies of builds, by the SHA-256 of their content."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._used: Path | None = None
+
+    def path(self, build: Build) -> Path:
+        """Where the executable of a build is.
+
+        Raises:
+            MonitorError: its copy is gone.
+        """
+        digest = ImageReference.parse(build.image).digest or ""
+        path = self._folder / digest.removeprefix("sha256:")
+        if not path.is_file():
+            raise MonitorError(
+                f"{path}: the copy of build {build.image} is gone; put it back, or start a new data folder"
+            )
+        return path
+
+    def kept(self) -> list[str]:
+        """The digests of the builds whose copies are there."""
+        return sorted(f"sha256:{path.name}" for path in self._folder.glob(_COPIES))
+
+    def keep(self, executable: Path) -> str:
+        """Copy a file into the store; its digest, `sha256:…`, of what was really copied."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        aside = self._folder / ".new"
+        hashed = hashlib.sha256()
+        aside.unlink(missing_ok=True)
+        with executable.open("rb") as source, aside.open("xb") as copy:
+            while chunk := source.read(_CHUNK_BYTES):
+                hashed.update(chunk)
+                copy.write(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
+        aside.chmod(0o755)
+        aside.replace(self._folder / hashed.hexdigest())
+        self._prune()
+        return f"sha256:{hashed.hexdigest()}"
+
+    def use(self, build: Build) -> None:
+        """This build runs from now on: of the others only the newest few are kept."""
+        self._used = self.path(build)
+        self._prune()
+
+    def _prune(self) -> None:
+        if self._used is None:
+            return  # what runs is not known yet
+        copies = sorted(self._folder.glob(_COPIES), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in copies[BUILDS_KEPT:]:
+            if path != self._used:
+                path.unlink(missing_ok=True)
+
+
+class FileSource:
+    """The newest build is what the file holds now, once nobody writes it any more."""
+
+    def __init__(
+        self,
+        executable: Path,
+        builds: BuildStore,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._executable, self._builds, self._sleep = executable, builds, sleep
+        self._asking = Lock()
+        self._known: tuple[tuple[int, int, int], Build] | None = None
+        self._tries: dict[str, int] = {}
+
+    def newest(self) -> Build:
+        """Copy the file if it changed, and ask it for its versions; `init` and the looks for new builds take turns."""
+        with self._asking:
+            return self._newest()
+
+    def _newest(self) -> Build:
+        signature = signature_of(self._executable)
+        if self._known and self._known[0] == signature:
+            return self._known[1]
+        self._sleep(STABLE_SECONDS)
+        if signature_of(self._executable) != signature:
+            raise TemporaryError(f"{self._executable} is being written: it is looked at again later")
+        try:
+            digest = self._builds.keep(self._executable)
+        except OSError as error:
+            raise TemporaryError(f"{self._executable}: cannot be copied ({error.strerror})") from error
+        image = ImageReference(REPOSITORY).with_digest(digest)
+        build = Build(image, frozenset({digest}))
+        versions = self._versions(build)
+        build = Build(image, frozenset({digest}), versions)
+        self._known = (signature, build)
+        return build
+
+    def _versions(self, build: Build) -> Versions | None:
+        """What the build reports; unknown after three tries, which is no reason to stop."""
+        tries = self._tries[build.image] = self._tries.get(build.image, 0) + 1
+        try:
+            return Versions.parse(_printed([self._builds.path(build), "--version-json"]).decode())
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self._executable} cannot be run ({error.strerror}): give a program of this machine"
+            ) from error
+        except (subprocess.SubprocessError, ValueError) as error:
+            if tries < VERSIONS_TRIES:
+                raise TemporaryError(
+                    f"{self._executable} --version-json gives no versions ({_reason(error)})"
+                ) from error
+            return None
+
+
+def _printed(command: Sequence[str | Path]) -> bytes:
+    """Return what a program prints on standard output.
+
+    Raises:
+        OSError: the program cannot be run.
+        SubprocessError: the program fails, or runs for longer than `VERSIONS_SECONDS`.
+        ValueError: the program prints more than `VERSIONS_BYTES`.
+    """
+    late = threading.Event()
+    with subprocess.Popen(  # noqa: S603 - asking the build is what this is for
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        process_group=0,
+    ) as child:
+
+        def end_late() -> None:
+            late.set()
+            end_group(child.pid)
+
+        timer = threading.Timer(VERSIONS_SECONDS, end_late)
+        timer.start()
+        try:
+            printed = child.stdout.read(VERSIONS_BYTES + 1) if child.stdout else b""
+            if len(printed) > VERSIONS_BYTES:
+                end_group(child.pid)
+            code = child.wait()
+        finally:
+            timer.cancel()
+    if late.is_set():
+        raise subprocess.TimeoutExpired(command, VERSIONS_SECONDS)
+    if len(printed) > VERSIONS_BYTES:
+        raise ValueError(f"it prints more than {VERSIONS_BYTES} bytes")
+    if code:
+        raise subprocess.CalledProcessError(code, command)
+    return printed
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case subprocess.CalledProcessError():
+            return f"it ended with {error.returncode}"
+        case subprocess.TimeoutExpired():
+            return f"no answer within {error.timeout:.0f} s"
+        case _:
+            return str(error)

@@ -1,0 +1,166 @@
+"""The node as a child on this machine; a build is the content of an executable file.
+
+What a StatefulSet does for a pod is done here in small: which build is set to run is kept in a file.  What the
+kubelet does, `supervisor` does.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from monitor.avalanchego.node_config import configuration_of, visible_setting
+from monitor.avalanchego.node_files import NotRegularFileError, open_regular
+from monitor.avalanchego.node_log import TAIL_BYTES
+from monitor.decide.events import Announcement
+from monitor.domain.build import Build, Versions
+from monitor.domain.container import Container, EnvironmentVariable
+from monitor.domain.image_reference import ImageReference
+from monitor.domain.json_text import json_object, json_text
+from monitor.domain.workload import NodeExit, NodeProcess, SyncMode, Workload
+from monitor.errors import ConfigurationError, TemporaryError
+from monitor.local.build_store import REPOSITORY
+
+NODE_LOG = "node.log"
+CRASH_LOOP = "CrashLoopBackOff"  # as a cluster calls it
+_OWN_FLAGS = ("--data-dir", "--db-dir")
+_FILE_BYTES = 64 << 10
+
+_log = logging.getLogger(__name__)
+
+
+def node_container(image: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Container:
+    """The child as if it were a container: its configuration is read by the same rules."""
+    variables = tuple(EnvironmentVariable(name, value) for name, value in sorted(environment.items()))
+    return Container("node", image, arguments=tuple(arguments), environment=variables)
+
+
+class LocalPlatform:
+    """Keeps, in a file beside the ledger, which build is set to run."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        rolling_tag: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        network: str | None,
+        sync_mode: SyncMode | None,
+        new_uid: Callable[[], str],
+        repository: str = REPOSITORY,
+    ) -> None:
+        for word in arguments:
+            if word.partition("=")[0] in _OWN_FLAGS:
+                raise ConfigurationError(
+                    f"{word}: the node's data is in {data_dir}/avalanchego; use --data-dir"
+                )
+        if environment.get("AVAGO_DB_DIR"):
+            raise ConfigurationError(
+                f"AVAGO_DB_DIR: the node's data is in {data_dir}/avalanchego; unset it, and use --data-dir"
+            )
+        self._file = data_dir / "local.json"
+        self._new_uid = new_uid
+        self._uid = new_uid()
+        self._unpinned = f"{repository}:{rolling_tag}"
+        container = node_container(self._unpinned, arguments, environment)
+        self._configuration = configuration_of(container, network, sync_mode)
+        self.http_port = visible_setting(container, "http-port")
+        self.recreated = threading.Event()
+        self.process = NodeProcess(running=False)
+
+    def workload(self) -> Workload:
+        """What is set to run."""
+        reference = self._set_image()
+        build = None
+        if reference.digest is not None:
+            versions = self._read().get("versions")
+            build = Build(
+                str(reference),
+                frozenset({reference.digest}),
+                Versions.parse(versions) if versions else None,
+            )
+        return Workload(
+            uid=self._uid,
+            image=str(reference),
+            build=build,
+            network=self._configuration.network,
+            sync_mode=self._configuration.sync_mode,
+            settings_digest=self._configuration.settings_digest,
+            process=self.process,
+        )
+
+    def pin(self, build: Build) -> None:
+        """Set it, in one step."""
+        text = json_text(
+            {"image": build.image, "versions": build.versions.to_json() if build.versions else None}
+        )
+        aside = self._file.with_suffix(".new")
+        try:
+            aside.unlink(missing_ok=True)
+            with aside.open("x") as file:
+                file.write(text)
+            aside.replace(self._file)
+        except OSError as error:
+            raise TemporaryError(f"{self._file}: cannot be written ({error.strerror})") from error
+
+    def recreate(self, *, unchanged: bool) -> None:
+        """Have the supervisor start anew; another workload, as a pod that is recreated is another."""
+        _log.debug("recreating the node", extra={"unchanged": unchanged})
+        self._uid = self._new_uid()
+        self.begun()
+        self.recreated.set()
+
+    def await_end(self, stopping: threading.Event) -> None:
+        """The supervisor starts `init` again by itself."""
+
+    def reverter(self) -> str:
+        """Nobody else sets it."""
+        return ""
+
+    def announce(self, announcement: Announcement, made_at: float) -> None:
+        """Who runs it sees its progress line and its log: there is nobody else to tell."""
+
+    def last_words(self) -> str:
+        """The end of what the node printed."""
+        try:
+            folder = self._file.parent
+            with open_regular(folder / NODE_LOG, beneath=folder) as file:
+                file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
+                return file.read(TAIL_BYTES).decode(errors="replace")
+        except OSError:
+            return ""
+
+    def begun(self) -> None:
+        """No process of this workload ran yet."""
+        self.process = NodeProcess(running=False)
+
+    def waits(self, reason: str) -> None:
+        """It cannot be started, for no fault of the build."""
+        self.process = replace(self.process, running=False, waiting=reason)
+
+    def started(self) -> None:
+        """The node's process runs."""
+        self.process = replace(self.process, running=True, waiting="")
+
+    def stopped(self) -> None:
+        """It does not run any more, and was meant to end."""
+        self.process = replace(self.process, running=False)
+
+    def ended(self, code: int) -> None:
+        """It ended by itself, and is started again after a pause; a signal's number is negative."""
+        shell_code = 128 - code if code < 0 else code
+        restarts = self.process.restarts + 1
+        self.process = NodeProcess(False, CRASH_LOOP, restarts, NodeExit(shell_code))
+
+    def _set_image(self) -> ImageReference:
+        return ImageReference.parse(str(self._read().get("image", self._unpinned)))
+
+    def _read(self) -> Mapping[str, str]:
+        try:
+            with open_regular(self._file, beneath=self._file.parent) as file:
+                return json_object(file.read(_FILE_BYTES))
+        except (FileNotFoundError, NotRegularFileError, ValueError):
+            return {}

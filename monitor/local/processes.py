@@ -1,0 +1,89 @@
+"""Child processes: ended politely, and found again when the monitor that started them was killed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from monitor.avalanchego.node_files import open_regular
+from monitor.domain.json_text import json_object, json_text
+from monitor.errors import TemporaryError
+
+ORPHAN_STOP_SECONDS = 10.0
+_STEP_SECONDS = 0.05
+_FILE_BYTES = 4 << 10
+
+_log = logging.getLogger(__name__)
+
+
+def end_process(child: subprocess.Popen[bytes], patience_seconds: float) -> None:
+    """Ask a child's whole group to end, and end it if it does not."""
+    os.killpg(child.pid, signal.SIGTERM)
+    try:
+        child.wait(patience_seconds)
+    except subprocess.TimeoutExpired:
+        end_group(child.pid)
+        child.wait()
+
+
+def end_group(pid: int) -> None:
+    """End what still runs in the group of a process, the process itself or what it left behind."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+class Orphan:
+    """Remembers in a file which process runs, by its number and its start, since numbers are used again."""
+
+    def __init__(self, path: Path, patience_seconds: float = ORPHAN_STOP_SECONDS) -> None:
+        self._path, self._patience_seconds = path, patience_seconds
+
+    def remember(self, pid: int) -> None:
+        """This process runs from now on.
+
+        Raises:
+            TemporaryError: that cannot be written down.
+        """
+        try:
+            with open_regular(self._path, self._path.parent, os.O_RDWR | os.O_CREAT | os.O_TRUNC) as file:
+                file.write(json_text({"pid": pid, "start": _start_of(pid)}).encode())
+        except OSError as error:
+            raise TemporaryError(f"{self._path}: cannot be written ({error.strerror})") from error
+
+    def forget(self) -> None:
+        """It ended."""
+        self._path.unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """End the process that a killed monitor left behind, if it still runs."""
+        try:
+            with open_regular(self._path, beneath=self._path.parent) as file:
+                found = json_object(file.read(_FILE_BYTES))
+            pid, start = int(found["pid"]), found["start"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        if start is not None and _start_of(pid) == start:
+            _log.warning("ending the node that an earlier bootstrap-monitor left running (process %d)", pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGTERM)
+            steps = int(self._patience_seconds / _STEP_SECONDS)
+            for _ in range(steps):
+                if _start_of(pid) != start:
+                    break
+                time.sleep(_STEP_SECONDS)
+            end_group(pid)
+        self.forget()
+
+
+def _start_of(pid: int) -> str | None:
+    """The process's start, in clock ticks since boot (`proc(5)`); `None` where it is gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else fields[19]

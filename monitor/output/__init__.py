@@ -1,0 +1,1 @@
+"""What people and programs see: text, JSON, log lines, metrics and the status page."""

@@ -1,0 +1,157 @@
+"""How sizes, times and builds read, the same on the terminal and on the page."""
+
+from __future__ import annotations
+
+import re
+
+from monitor.avalanchego.source_links import compare_link
+from monitor.domain.baseline import FEWEST, Verdict
+from monitor.domain.build import Build
+from monitor.domain.chains import chain_name
+from monitor.domain.duration import duration_text
+from monitor.domain.observations import ChainLog
+from monitor.domain.regression import Measure, Regression
+from monitor.domain.run import Outcome, Run
+from monitor.domain.tracking import Counts
+from monitor.domain.workload import SyncMode
+from monitor.errors import Cause
+
+MARKS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.SUPERSEDED: "–"}  # noqa: RUF001 - a dash
+_CLIENT = re.compile(r"^[\w.-]+/")
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
+_STEP = 1024
+SILENT_SECONDS = 120.0  # ticks come every few seconds; one that is older than this does not come late
+LATE = "the open run takes longer than usual at most"
+PROGRESS_UNKNOWN = "progress unknown"
+NOTHING_SHOWS_IT = "no metric or log line of the node shows it, and a stall would not be detected"
+ALL_EXECUTED = "state sync skipped, all blocks executed"
+PAUSED = "no other run is begun until resume"
+ACTIONS = {
+    Cause.API_SERVER_UNAVAILABLE: "The monitor retries. Check the API server, and the NetworkPolicy of the pod.",
+    Cause.API_SERVER_UNAUTHORIZED: "If the ServiceAccount was recreated, delete the pod: a new one gets a new token.",
+    Cause.PERMISSION_MISSING: "Restore the Role and its RoleBinding; bootstrap-monitor check lists what is missing.",
+    Cause.REQUEST_DENIED: "Change the quota or the admission policy, or the pod that the message names.",
+    Cause.STATEFULSET_PARTITIONED: "Set spec.updateStrategy.rollingUpdate.partition of the StatefulSet to 0.",
+    Cause.STATEFULSET_NOT_OBSERVED: "Check that kube-controller-manager runs.",
+    Cause.IMAGE_REVERTED: "Let the tool that sets the image ignore it (docs/gitops.md), then delete the pod.",
+    Cause.IMAGE_PULL_FAILED: "Check that the registry has the digest, and the pull secrets of the pod.",
+    Cause.CONTAINER_NOT_STARTED: "Fix what the message names. In Kubernetes, kubectl describe pod shows the Events.",
+    Cause.NODE_CRASHING: "Read the node's log; after --crash-limit restarts without progress the run fails.",
+    Cause.CHECK_POD_FAILED: "Fix what the message names. The open run is not affected; new builds are not found.",
+    Cause.VERSIONS_UNKNOWN: "Nothing has to be done: the build is tested, but its version and commit are not shown.",
+    Cause.REGISTRY_UNAVAILABLE: "The monitor retries. Check the registry, the proxy and the NetworkPolicy of the pod.",
+    Cause.REGISTRY_UNAUTHORIZED: "Give valid credentials with --registry-config.",
+    Cause.VOLUME_HELD: "End the other pod or process. One that has died releases the volume after --holder-timeout.",
+    Cause.VOLUME_UNUSABLE: "Make the volume writable for the monitor's user, and free some space.",
+    Cause.DATA_UNKNOWN: "Decide about the data with --adopt, as the message says.",
+    Cause.CONFIGURATION_INVALID: "Correct what the message names; bootstrap-monitor check shows the rest.",
+    Cause.OTHER: "Read the monitor's log.",
+}
+"""What an operator does about each cause of a problem."""
+MEASURES = {
+    Measure.DURATION: "duration",
+    Measure.DISK_USAGE: "disk usage",
+    Measure.BLOCK_TIME: "time per block",
+}
+
+
+def size_text(size_bytes: float) -> str:
+    """Such as `1.5 GiB`."""
+    unit = 0
+    while size_bytes >= _STEP and unit < len(_SIZES) - 1:
+        size_bytes, unit = size_bytes / _STEP, unit + 1
+    return f"{size_bytes:.0f} {_SIZES[unit]}" if unit == 0 else f"{size_bytes:.1f} {_SIZES[unit]}"
+
+
+def count_text(count: float) -> str:
+    """Such as `812`, `24.1k`, `5.3M`."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.1f}{unit}"
+    return f"{count:.0f}"
+
+
+def version_text(build: Build) -> str:
+    """The version without the client's name; empty while unknown."""
+    return _CLIENT.sub("", build.version)
+
+
+def build_text(build: Build) -> str:
+    """The version without the client's name and the commit's beginning, else the digest's."""
+    if build.versions is None:
+        return build.image.rpartition("@")[2][:19]
+    version = version_text(build)
+    return f"{version} ({build.commit[:8]})" if build.commit else version
+
+
+def blocks_text(chain: str, counts: Counts) -> str:
+    """Return how much state a chain has synced, and how many blocks it has fetched and executed; zeros are left out."""
+    found = [
+        f"{word} {counts[chain, signal].value:,.0f}"
+        for word, signal in (("fetched", "blocks_fetched"), ("executed", "blocks_accepted"))
+        if (chain, signal) in counts and counts[chain, signal].value
+    ]
+    leaves = counts.get((chain, "leaves_synced"))
+    synced = [f"synced {leaves.value:,.0f} leaves of the state"] if leaves and leaves.value else []
+    return " · ".join([*synced, *([f"{' · '.join(found)} blocks"] if found else [])])
+
+
+def left_text(chain: ChainLog, now_wall: float) -> str:
+    """Return in how long the stage ends, by the node's own estimate; empty where it gives none."""
+    if chain.end_at is None or chain.end_at <= now_wall:
+        return ""
+    return f"done in {duration_text(chain.end_at - now_wall)}"
+
+
+def stall_text(run: Run) -> str:
+    """Return which chain of an open run has made no progress, and for how much observed time."""
+    books = run.bookkeeping
+    chain = f" of chain {chain_name(books.stalled_chain)}" if books.stalled_chain else ""
+    return f"no progress{chain} for {duration_text(books.idle_seconds)}"
+
+
+def tested_text(run: Run) -> str:
+    """Return the network and sync mode of a run, and where it did something else than it was configured to."""
+    all_executed = run.sync_mode is SyncMode.C_CHAIN_STATE_SYNC and run.bookkeeping.state_synced is False
+    return f"{run.network} · {run.sync_mode}" + (f" ({ALL_EXECUTED})" if all_executed else "")
+
+
+def outcome_text(run: Run) -> str:
+    """How a run ended, and why."""
+    if run.outcome is None:
+        return "open"
+    return f"{run.outcome}: {run.reason}" if run.reason else str(run.outcome)
+
+
+def active_seconds(run: Run) -> float:
+    """Return how long a run took or has taken so far; time healthy before the workload was replaced is left out."""
+    return run.bookkeeping.bootstrap_seconds if run.duration_seconds is None else run.duration_seconds
+
+
+def measure_text(measure: Measure, value: float) -> str:
+    """A value of what is compared, in its unit."""
+    match measure:
+        case Measure.DURATION:
+            return duration_text(value)
+        case Measure.DISK_USAGE:
+            return size_text(value)
+        case Measure.BLOCK_TIME:
+            return f"{value * 1000:.3g} ms"
+
+
+def regression_sentence(measure: Measure, regression: Regression) -> str:
+    """What is usual, and whether the newest runs still are."""
+    limit, good, bad = regression.limit, regression.last_good, regression.first_bad
+    if limit is None:
+        return f"{regression.samples} of {FEWEST} runs that a baseline needs, the newest left out"
+    usual = f"usually {measure_text(measure, limit.baseline)}, at most {measure_text(measure, limit.limit)}"
+    if bad is None:
+        return usual
+    verdict = "regression" if regression.verdict is Verdict.CONFIRMED else "regression suspected"
+    since = f"{verdict} since run {bad.number}" + (f", last good run {good.number}" if good else "")
+    return f"{since} ({usual})"
+
+
+def regression_text(measure: Measure, regression: Regression) -> str:
+    """The same, and where the changes can be read."""
+    return " ".join(filter(None, (regression_sentence(measure, regression), compare_link(regression))))

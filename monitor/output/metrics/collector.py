@@ -1,0 +1,106 @@
+"""Renders the Status and the monitor's own activity for Prometheus."""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from monitor import __version__
+from monitor.domain.status import Status
+from monitor.engine.activity import Activity
+from monitor.errors import MonitorError
+from monitor.output.metrics.families import FAMILIES, Family
+from monitor.output.metrics.own import BUILD_INFO, OWN_FAMILIES, OwnFamily
+
+OPERATION = "metrics"
+EVERY_FAMILY: tuple[Family | OwnFamily, ...] = (*FAMILIES, *OWN_FAMILIES)
+COMMON_LABELS = ("tester", "network", "sync_mode")
+
+_log = logging.getLogger(__name__)
+
+_Identity = tuple[str, str, str]
+
+
+class StatusCollector(Collector):
+    """Loads the Status at each scrape.
+
+    Where it cannot be loaded, the monitor's own metrics still appear, and one of them says so: a scrape that
+    fails as a whole would look like a monitor that is gone.  A family that cannot be made costs its own series
+    and no more.
+    """
+
+    def __init__(
+        self, load: Callable[[], Status], activity: Activity, families: Iterable[Family] = FAMILIES
+    ) -> None:
+        self._load, self._activity, self._families = load, activity, tuple(families)
+        self._identity: _Identity = ("", "", "")
+        activity.expect(OPERATION)
+
+    def describe(self) -> Iterable[Metric]:
+        """Every family, without samples; by it `?name[]=` finds the collector."""
+        every: tuple[Family | OwnFamily, ...] = (*self._families, *OWN_FAMILIES)
+        yield from map(_metric, every)
+
+    def collect(self) -> Iterable[Metric]:
+        """The families that have samples."""
+        metrics = [*self._of_status(), *self._own()]
+        return [metric for metric in metrics if metric.samples]
+
+    def _of_status(self) -> Iterator[Metric]:
+        try:
+            status = self._load()
+        except MonitorError as error:
+            self._activity.error(OPERATION)
+            _log.warning("metrics: %s", error)
+            return
+        except Exception:  # noqa: BLE001 - it is logged and counted
+            self._activity.error(OPERATION)
+            _log.exception("metrics: the status could not be loaded")
+            return
+        self._identity = (status.tester, status.network, status.sync_mode)
+        for family in self._families:
+            try:
+                yield _rendered(family, status)
+            except Exception:  # noqa: BLE001 - it is logged and counted
+                self._activity.error(OPERATION)
+                _log.exception("metrics: %s could not be made", family.name)
+
+    def _own(self) -> Iterator[Metric]:
+        """What the monitor did itself, for the tester that the last Status was of."""
+        monitor = {(__version__, platform.python_version()): 1.0}
+        for family in OWN_FAMILIES:
+            metric = _metric(family)
+            identity = self._identity if family.of_tester else ()
+            values = monitor if family.name == BUILD_INFO else self._activity.so_far(family.name)
+            for labels, value in values.items():
+                _add(metric, (*identity, *labels), value)
+            yield metric
+
+
+def label_names(family: Family | OwnFamily) -> tuple[str, ...]:
+    """All labels that the family's series carry."""
+    if isinstance(family, OwnFamily) and not family.of_tester:
+        return family.labels
+    return (*COMMON_LABELS, *family.labels)
+
+
+def _rendered(family: Family, status: Status) -> Metric:
+    metric = _metric(family)
+    for of, labels, value in family.samples(status):
+        if value is not None:
+            _add(metric, (status.tester, of.network, of.sync_mode, *labels), value)
+    return metric
+
+
+def _metric(family: Family | OwnFamily) -> CounterMetricFamily | GaugeMetricFamily:
+    kind = CounterMetricFamily if family.name.endswith("_total") else GaugeMetricFamily
+    return kind(family.name, family.text, labels=label_names(family))
+
+
+def _add(metric: CounterMetricFamily | GaugeMetricFamily, labels: tuple[str, ...], value: float) -> None:
+    # A version is whatever a program printed; half a character in it must not cost the whole scrape.
+    metric.add_metric([each.encode(errors="replace").decode() for each in labels], value)

@@ -1,0 +1,130 @@
+"""Run and Status as the API has them, in JSON; docs/api.md says what each field means."""
+
+from __future__ import annotations
+
+from monitor.avalanchego.source_links import compare_link
+from monitor.domain.build import Build
+from monitor.domain.json_text import JsonObject
+from monitor.domain.regression import Regression
+from monitor.domain.run import Outcome, Run
+from monitor.domain.status import Status
+from monitor.output.format import ACTIONS
+
+
+def run_json(run: Run) -> JsonObject:
+    """A run as `/api/v1/history` has it; a time that does not apply is null."""
+    return {
+        "run": run.number,
+        "image": run.build.image,
+        "version": run.build.version,
+        "commit": run.build.commit,
+        "network": run.network,
+        "syncMode": run.sync_mode,
+        "testbed": run.testbed,
+        "startedAt": run.started_at,
+        "endedAt": run.ended_at,
+        "outcome": run.outcome,
+        "reason": run.reason,
+        "message": run.message,
+        "durationSeconds": run.duration_seconds,
+        "wallSeconds": run.wall_seconds,
+        "diskUsageBytes": run.disk_usage_bytes,
+        "activeSeconds": run.bookkeeping.active_seconds,
+        "nodeRestarts": run.bookkeeping.node_restarts,
+        "lastProgressAt": run.bookkeeping.progress_at,
+        "recovered": run.recovered,
+        "settingsChanged": run.settings_changed,
+        "stateSynced": run.bookkeeping.state_synced,
+        "otherBuild": run.bookkeeping.other_build or None,
+    }
+
+
+def status_json(status: Status) -> JsonObject:
+    """The Status as `/api/v1/status` has it."""
+    return {
+        "at": status.at,
+        "tester": status.tester,
+        "network": status.network,
+        "syncMode": status.sync_mode,
+        "testbed": status.testbed,
+        "phase": status.phase,
+        "message": status.message,
+        "notice": status.notice,
+        "problems": [
+            {
+                "cause": each.cause,
+                "message": each.message,
+                "since": each.since,
+                "action": ACTIONS[each.cause],
+            }
+            for each in status.problems
+        ],
+        "run": run_json(status.run) if status.run else None,
+        "progress": [
+            {"chain": chain, "signal": signal, "value": count.value, "maximum": count.maximum}
+            for (chain, signal), count in sorted(status.counts.items())
+        ],
+        "node": {
+            "seenAt": status.node.seen_at,
+            "up": status.node.up,
+            "health": status.node.health,
+            "bootstrapped": status.node.bootstrapped,
+            "failingChecks": list(status.node.failing_checks),
+            "peers": status.node.peers,
+        }
+        if status.node
+        else None,
+        "stalled": status.progress.stalled if status.progress else None,
+        "stalledChain": status.run.bookkeeping.stalled_chain or None
+        if status.run and status.run.open
+        else None,
+        "progressUnknown": status.progress.unknown if status.progress else None,
+        "late": status.late,
+        "baselineBeginsWithRun": status.baseline_begins or None,
+        "regressions": {measure: _regression_json(each) for measure, each in status.regressions.items()},
+        "chains": {
+            name: {"activity": chain.activity, "ratio": chain.ratio, "endAt": chain.end_at}
+            for name, chain in sorted(status.progress.chains.items())
+        }
+        if status.progress
+        else {},
+        "volume": {
+            "measuredAt": status.volume.measured_at,
+            "usageBytes": status.volume.usage_bytes,
+            "sizeBytes": status.volume.size_bytes,
+            "availableBytes": status.volume.available_bytes,
+        }
+        if status.volume
+        else None,
+        "newBuild": _build_json(status.new_build),
+        "paused": status.paused,
+        "requestedBuild": _build_json(status.requested),
+        "lastImageCheckAt": status.last_image_check_at,
+        "runsTotal": {
+            outcome: sum(count for (each, _), count in status.totals.items() if each == outcome)
+            for outcome in Outcome
+        },
+        "consecutiveFailures": status.consecutive_failures,
+        "lastSuccessAt": status.last_success.ended_at if status.last_success else None,
+        "testerSince": status.tester_since,
+        "tickAt": status.tick_at,
+    }
+
+
+def _build_json(build: Build | None) -> JsonObject | None:
+    return {"image": build.image, "version": build.version, "commit": build.commit} if build else None
+
+
+def _regression_json(regression: Regression) -> JsonObject:
+    limit, good, bad = regression.limit, regression.last_good, regression.first_bad
+    return {
+        "verdict": regression.verdict,
+        "samples": regression.samples,
+        "baseline": limit.baseline if limit else None,
+        "limit": limit.limit if limit else None,
+        "lastGoodRun": good.number if good else None,
+        "lastGoodCommit": good.build.commit if good else None,
+        "firstBadRun": bad.number if bad else None,
+        "firstBadCommit": bad.build.commit if bad else None,
+        "compareUrl": compare_link(regression) or None,
+    }

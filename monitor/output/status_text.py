@@ -1,0 +1,134 @@
+"""Status and run as lines of plain text for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from monitor.domain.chains import chain_name, chain_text
+from monitor.domain.duration import duration_text
+from monitor.domain.instant import time_text
+from monitor.domain.regression import left_out
+from monitor.domain.run import Evidence, Run
+from monitor.domain.status import Phase, Status
+from monitor.output.format import (
+    ACTIONS,
+    LATE,
+    MEASURES,
+    NOTHING_SHOWS_IT,
+    PAUSED,
+    SILENT_SECONDS,
+    active_seconds,
+    blocks_text,
+    build_text,
+    left_text,
+    outcome_text,
+    regression_text,
+    size_text,
+    stall_text,
+    tested_text,
+)
+
+
+def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
+    """The status as lines for a person; `is_left` is whether no monitor runs, as far as can be seen."""
+    about = (status.network, status.sync_mode, f"testbed {status.testbed}") if status.network else ()
+    yield f"tester    {' · '.join((status.tester or 'none yet', *about))}"
+    phase = status.phase.value if status.phase else "not started"
+    yield f"phase     {phase}" + (f": {status.message}" if status.message not in {"", phase} else "")
+    yield from _silence_lines(status, is_left=is_left)
+    if status.notice and status.notice not in {each.message for each in status.problems}:
+        yield f"notice    {status.notice}"
+    for each in status.problems:
+        yield f"problem   {each.cause} since {time_text(each.since)}: {each.message}"
+        yield f"          {ACTIONS[each.cause]}"
+    yield from _asked_lines(status)
+    if status.run:
+        run = status.run
+        started = time_text(run.started_at)
+        yield f"run       {run.number} of {build_text(run.build)} · {outcome_text(run)} · started {started}"
+        yield f"image     {run.build.image}"
+        yield f"active    {duration_text(active_seconds(run))} · node restarts {run.bookkeeping.node_restarts}"
+    yield from _chain_lines(status)
+    if status.node:
+        node = status.node
+        failing = f": {', '.join(node.failing_checks)}" if node.failing_checks else ""
+        peers = f" · {node.peers} peers" if node.peers is not None else ""
+        up = "up" if node.up else "down"
+        yield f"node      {up} · {node.health}{failing}{peers} · seen {time_text(node.seen_at)}"
+    if status.volume:
+        volume = status.volume
+        used = size_text(volume.usage_bytes) if volume.usage_bytes is not None else "unknown"
+        free = f"{size_text(volume.available_bytes)} of {size_text(volume.size_bytes)} free"
+        yield f"disk      {used} · {free} · measured {time_text(volume.measured_at)}"
+    if status.baseline_begins:
+        yield f"baseline  marked: of run {status.baseline_begins} and those after it"
+    for measure, regression in status.regressions.items():
+        yield f"baseline  {MEASURES[measure]}: {regression_text(measure, regression)}"
+    if status.late:
+        yield f"late      {LATE}"
+    if status.new_build:
+        yield f"new build {status.new_build.version} {status.new_build.image}"
+
+
+def _silence_lines(status: Status, *, is_left: bool) -> Iterable[str]:
+    """That nobody watches the node."""
+    if status.tick_at is None:
+        return
+    if is_left:
+        yield f"monitor   does not run here: what follows is of {time_text(status.tick_at)}"
+    elif status.at - status.tick_at > SILENT_SECONDS:
+        yield f"monitor   silent since {time_text(status.tick_at)}: what follows is as old"
+
+
+def _asked_lines(status: Status) -> Iterable[str]:
+    """What a person asked for that the phase does not tell."""
+    if status.paused and status.phase is not Phase.PAUSED:
+        yield f"paused    {PAUSED}"
+    if status.requested:
+        after = ": begins after resume at the earliest" if status.paused else ""
+        yield f"rerun     of {build_text(status.requested)}, as was asked for{after}"
+
+
+def _chain_lines(status: Status) -> Iterable[str]:
+    logs = status.progress.chains if status.progress else {}
+    counted = {
+        chain
+        for chain, signal in status.counts
+        if signal in {"blocks_fetched", "blocks_accepted", "leaves_synced"}
+    }
+    for chain in sorted(counted | set(logs)):
+        told = [
+            blocks_text(chain, status.counts),
+            chain_text(logs[chain]) if chain in logs else "",
+            left_text(logs[chain], status.at) if chain in logs else "",
+        ]
+        yield f"chain {chain_name(chain)}   {' · '.join(filter(None, told))}"
+    if status.progress and status.progress.unknown:
+        yield f"progress  unknown: {NOTHING_SHOWS_IT}"
+    if status.progress and status.progress.stalled and status.run:
+        yield f"stalled   {stall_text(status.run)}"
+
+
+def run_lines(run: Run, evidence: Evidence | None) -> Iterable[str]:
+    """All there is to say of one run, with the end of its node's log where it failed."""
+    yield f"run       {run.number} · {outcome_text(run)}"
+    yield f"image     {run.build.image}"
+    yield f"version   {run.build.version or 'unknown'} · commit {run.build.commit or 'unknown'}"
+    yield f"tested    {tested_text(run)} · testbed {run.testbed}"
+    yield f"started   {time_text(run.started_at)}"
+    if run.ended_at is not None:
+        yield f"ended     {time_text(run.ended_at)}"
+    if run.duration_seconds is not None:
+        yield f"duration  {duration_text(run.duration_seconds)} active"
+    if run.wall_seconds is not None:
+        yield f"wall      {duration_text(run.wall_seconds)}"
+    if run.disk_usage_bytes is not None:
+        yield f"disk      {size_text(run.disk_usage_bytes)}"
+    yield f"restarts  {run.bookkeeping.node_restarts}"
+    if reason := left_out(run):
+        yield f"compared  with no other run: {reason}"
+    if run.message:
+        yield f"message   {run.message}"
+    if evidence is not None:
+        yield f"evidence  the node's last words, taken {time_text(evidence.taken_at)}:"
+        yield evidence.text.rstrip("\n")

@@ -1,0 +1,197 @@
+"""What a person sees on a terminal: one line of progress, and tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from monitor.domain.chains import chain_name, chain_text, in_order
+from monitor.domain.duration import duration_text
+from monitor.domain.instant import minute_text
+from monitor.domain.observations import ChainActivity, ChainLog
+from monitor.domain.run import Outcome, Run
+from monitor.domain.sanitize import printable
+from monitor.domain.status import Phase, Status
+from monitor.output.format import (
+    MARKS,
+    PROGRESS_UNKNOWN,
+    build_text,
+    count_text,
+    outcome_text,
+    size_text,
+    tested_text,
+)
+
+QUIET_SECONDS = 300.0  # whoever reads a log wants to see that it lives
+# What a narrow terminal does without.
+_LEFT_OUT = ((), ("WALL",), ("WALL", "STARTED (UTC)"), ("WALL", "STARTED (UTC)", "DISK"))
+_UNBOUNDED = 10_000
+_AT_WORK = frozenset(ChainActivity) - {ChainActivity.WAITING, ChainActivity.DONE}
+_COLORS = {Outcome.SUCCEEDED: "green", Outcome.FAILED: "red", Outcome.SUPERSEDED: "dim"}
+
+
+def run_text(run: Run) -> str:
+    """What a run is called: its number and its build."""
+    return f"run {run.number} · {build_text(run.build)}"
+
+
+def progress_text(status: Status, named: Callable[[Run], str] = run_text, columns: float = math.inf) -> str:
+    """Where the tester is, on one line: of what does not fit in, the least needed is left out."""
+    run = status.run
+    phase = status.phase.value if status.phase else Phase.STARTING.value
+    if run is None or status.phase in {Phase.DISCOVERING, Phase.CLEARING}:
+        return printable(f"{phase}: {status.message}") if status.message else phase
+    active = f" {duration_text(run.bookkeeping.active_seconds)}" if run.open else ""
+    state = f"{phase}{active}"
+    chains = " · ".join(_progress_parts(status)) if run.open else ""
+    used = status.volume.usage_bytes if status.volume else None
+    disk = f"disk {size_text(used)}" if used is not None else ""
+    name = named(run)
+    texts = [
+        printable(" · ".join(part for part in parts if part))
+        for parts in (
+            (name, state, chains, disk),
+            (name.rpartition(" · ")[0], state, chains, disk),  # without its build
+            (f"run {run.number}", state, chains),
+        )
+    ]
+    return next((text for text in texts if len(text) <= columns), texts[-1])
+
+
+def _progress_parts(status: Status) -> Iterable[str]:
+    """Yield the chains at work, each with its count, stage, percentage and remaining time; else each chain's count."""
+    logs = status.progress.chains if status.progress else {}
+    at_work = {chain: log for chain, log in logs.items() if log.activity in _AT_WORK}
+    for chain in in_order({chain for chain, _ in status.counts} | set(logs)):
+        log = at_work.get(chain)
+        counted = _count_text(status, chain, log)
+        if log is not None:
+            left = "" if log.end_at is None else f" ({duration_text(max(0.0, log.end_at - status.at))} left)"
+            yield f"{chain_name(chain)}{counted} {chain_text(log)}{left}"
+        elif counted and not at_work:
+            yield f"{chain_name(chain)}{counted}"
+    if status.progress and status.progress.unknown:
+        yield PROGRESS_UNKNOWN
+
+
+def _count_text(status: Status, chain: str, log: ChainLog | None) -> str:
+    """Return what a chain counts in its stage: blocks fetched or executed, or leaves of a state sync."""
+    match log.activity if log else None:
+        case ChainActivity.FETCHING:
+            signal, unit = "blocks_fetched", ""
+        case ChainActivity.SYNCING_STATE:
+            signal, unit = "leaves_synced", " leaves"
+        case _:
+            signal, unit = "blocks_accepted", ""
+    count = status.counts.get((chain, signal))
+    if count is None or (signal == "leaves_synced" and not count.value):  # SAE counts no leaves
+        return ""
+    return f" {count_text(count.value)}{unit}"
+
+
+def result_text(run: Run, named: Callable[[Run], str] = run_text) -> Text:
+    """How a run ended, on one line."""
+    if run.outcome is None:
+        return Text(f"run {run.number} is open")
+    head, _, tail = named(run).partition(" · ")
+    parts = [f"{MARKS[run.outcome]} {head} {run.outcome}", *([tail] if tail else [])]
+    if run.duration_seconds is not None:
+        parts.append(duration_text(run.duration_seconds))
+    if run.disk_usage_bytes is not None:
+        parts.append(f"disk {size_text(run.disk_usage_bytes)}")
+    if run.outcome is Outcome.FAILED:
+        parts.append(run.message)
+    return Text(printable(" · ".join(parts)), style=_COLORS[run.outcome])
+
+
+def history_table(runs: Sequence[Run], columns: float = math.inf) -> Table:
+    """The runs, one a row; what all have in common is the title, and what does not fit in is left out by columns."""
+    tables = (_history_table(runs, left_out) for left_out in _LEFT_OUT)
+    measure = Console(width=_UNBOUNDED)
+    fits = (table for table in tables if measure.measure(table).maximum <= columns)
+    return next(fits, _history_table(runs, _LEFT_OUT[-1]))
+
+
+def _history_table(runs: Sequence[Run], left_out: Sequence[str]) -> Table:
+    tested = {tested_text(run) for run in runs}
+    title = tested.pop() if len(tested) == 1 else ""
+    names = ("RUN", "OUTCOME", "BUILD", "TESTED", "STARTED (UTC)", "DURATION", "WALL", "DISK")
+    shown = [name for name in names if name not in left_out and not (title and name == "TESTED")]
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", title=title, title_justify="left")
+    for name in shown:
+        table.add_column(
+            name,
+            justify="right" if name in {"DURATION", "WALL", "DISK"} else "left",
+            no_wrap=name != "TESTED",
+        )
+    for run in runs:
+        cells: Mapping[str, str | Text] = {
+            "RUN": str(run.number),
+            "OUTCOME": Text(outcome_text(run), style=_COLORS[run.outcome] if run.outcome else ""),
+            "BUILD": Text(printable(build_text(run.build))),
+            "TESTED": tested_text(run).replace(" (", "\n("),
+            "STARTED (UTC)": minute_text(run.started_at),
+            "DURATION": _duration(run),
+            "WALL": duration_text(run.wall_seconds) if run.wall_seconds is not None else "",
+            "DISK": size_text(run.disk_usage_bytes) if run.disk_usage_bytes is not None else "",
+        }
+        table.add_row(*(cells[name] for name in shown))
+    return table
+
+
+def _duration(run: Run) -> str:
+    """What is judged; of an open run, how long it is active so far."""
+    seconds = run.bookkeeping.active_seconds if run.open else run.duration_seconds
+    return duration_text(seconds) if seconds is not None else ""
+
+
+class Reporter:
+    """Keeps one line of progress current on a terminal; elsewhere prints one at each change, and now and then."""
+
+    def __init__(
+        self, console: Console, named: Callable[[Run], str] = run_text, after: float = -math.inf
+    ) -> None:
+        """Results are shown of the runs after that number."""
+        self._console, self._named = console, named
+        rewritable = console.is_terminal and not console.is_dumb_terminal
+        self._live = Live("", console=console, refresh_per_second=4, transient=True) if rewritable else None
+        self._after = after
+        self._reported: set[int] = set()
+        self._said: object = None
+        self._said_at = -math.inf
+
+    def start(self) -> None:
+        """Begin the line."""
+        if self._live:
+            self._live.start()
+
+    def stop(self) -> None:
+        """Remove the line."""
+        if self._live:
+            self._live.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line beside the progress."""
+        self._console.print(text, soft_wrap=True, markup=False)
+
+    def report(self, status: Status) -> None:
+        """Show a status."""
+        if self._live:
+            text = progress_text(status, self._named, self._console.width)
+            self._live.update(Text(text, no_wrap=True, overflow="ellipsis"))
+        for run in reversed(status.results):
+            if run.number > self._after and run.number not in self._reported:
+                self._reported.add(run.number)
+                self._console.print(result_text(run, self._named), soft_wrap=not self._live)
+        if self._live:
+            return
+        changed = (status.phase, status.run.number if status.run else 0)
+        working = status.run is not None and status.run.open
+        if changed != self._said or (working and status.at - self._said_at >= QUIET_SECONDS):
+            self._said, self._said_at = changed, status.at
+            self._console.print(progress_text(status, self._named), soft_wrap=True, markup=False)

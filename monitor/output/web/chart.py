@@ -1,0 +1,139 @@
+"""The newest runs as a chart: where each is drawn, as what, and what is usual. `templates/chart.html` draws it.
+
+An x is a share of the width, so that the chart fits a phone and a desk. A y is in pixels from the top.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from monitor.domain.baseline import Limit
+from monitor.domain.duration import duration_text
+from monitor.domain.regression import Measure
+from monitor.domain.run import Run
+from monitor.domain.status import RESULTS_SHOWN, Status
+from monitor.output.format import active_seconds, build_text, outcome_text, version_text
+
+_TOP, _BOTTOM = 10.0, 200.0
+_LEAST_COLUMNS = 8
+_MOST_GRID_LINES = 5
+_VERSION_CHARACTERS = 12
+_CROWDED_CHARACTERS = 140  # in all, if each run had the longest version: more do not fit beside each other
+_STEPS_SECONDS = (
+    *(1, 2, 5, 10, 15, 30),
+    *(60 * minutes for minutes in (1, 2, 5, 10, 15, 30)),
+    *(3600 * hours for hours in (1, 2, 3, 6, 12)),
+    *(86400 * days for days in (1, 2, 5, 10, 20, 50)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A run: its number, outcome (`open` before it has one), place, and a title with its figures."""
+
+    number: int
+    kind: str
+    x: float
+    y: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """From the usual duration to the longest usual one: its edges, and what they are in words."""
+
+    top: float
+    bottom: float
+    durations: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """All that is drawn. `grid` has (y, duration), `versions` has (x, name); `bottom` is the y of 0 s."""
+
+    marks: Sequence[Mark]
+    band: Band | None
+    grid: Sequence[tuple[float, str]]
+    versions: Sequence[tuple[float, str]]
+    crowded: bool
+    bottom: float = _BOTTOM
+
+
+def chart_of(status: Status) -> Chart | None:
+    """Return the chart; `None` before the first run has ended."""
+    runs = _shown(status)
+    if not any(run.outcome for run in runs):
+        return None
+    judged = status.regressions.get(Measure.DURATION)
+    limit = judged.limit if judged else None
+    longest = max([_seconds(run) or 0.0 for run in runs] + ([limit.limit] if limit else []))
+    step = _step(longest)
+    most_seconds = longest * 1.05 or step
+    columns = max(len(runs), _LEAST_COLUMNS)
+
+    def x(index: int) -> float:
+        return (index + 0.5) / columns
+
+    def y(seconds: float) -> float:
+        return _BOTTOM - (_BOTTOM - _TOP) * seconds / most_seconds
+
+    lines = [step * n for n in range(int(most_seconds / step) + 1)]
+    versions = _versions(runs)
+    return Chart(
+        marks=[
+            Mark(run.number, run.outcome or "open", x(index), y(_seconds(run) or 0.0), _title(run))
+            for index, run in enumerate(runs)
+        ],
+        band=_band(limit, y(limit.limit), y(limit.baseline)) if limit else None,
+        grid=[(y(seconds), duration_text(seconds)) for seconds in lines],
+        versions=[(x(index), name) for index, name in versions.items()],
+        crowded=len(versions) > 1 and len(runs) * max(map(len, versions.values())) > _CROWDED_CHARACTERS,
+    )
+
+
+def _shown(status: Status) -> Sequence[Run]:
+    """Return the runs of what is tested now, oldest first, with the one that is open."""
+    newest = status.run
+    if newest is None:
+        return ()
+    runs = ((newest,) if newest.open else ()) + status.results
+    tested = (newest.network, newest.sync_mode, newest.testbed)
+    like = [run for run in runs if (run.network, run.sync_mode, run.testbed) == tested]
+    return like[:RESULTS_SHOWN][::-1]
+
+
+def _seconds(run: Run) -> float | None:
+    """Return how long a run took, until it failed or so far; `None` if that is unknown."""
+    seconds = active_seconds(run)
+    return None if run.duration_seconds is None and not seconds else seconds
+
+
+def _title(run: Run) -> str:
+    seconds = _seconds(run)
+    took = "duration unknown" if seconds is None else duration_text(seconds)
+    return f"Run {run.number}: {outcome_text(run)}, {took}, {build_text(run.build)}"
+
+
+def _band(limit: Limit, top: float, bottom: float) -> Band:
+    return Band(top, bottom, f"from {duration_text(limit.baseline)} to {duration_text(limit.limit)}")
+
+
+def _step(longest_seconds: float) -> int:
+    """Return the seconds between two grid lines: a round number, and so long that lines are few."""
+    for each in _STEPS_SECONDS:
+        if longest_seconds <= each * _MOST_GRID_LINES:
+            return each
+    longest_step = _STEPS_SECONDS[-1]
+    return longest_step * math.ceil(longest_seconds / longest_step / _MOST_GRID_LINES)
+
+
+def _versions(runs: Sequence[Run]) -> Mapping[int, str]:
+    """Return the version of each stretch of runs, cut to what fits, by the index of its first run."""
+    names = [version_text(run.build) or run.build.image.rpartition("sha256:")[2] for run in runs]
+    return {
+        index: name if len(name) <= _VERSION_CHARACTERS else name[: _VERSION_CHARACTERS - 1] + "…"
+        for index, name in enumerate(names)
+        if index == 0 or name != names[index - 1]
+    }

@@ -1,0 +1,105 @@
+"""The status page: whole as it comes from the server, kept current by a script where scripts may run.
+
+This module imports Jinja2, so `site` imports it at the first request: an `init` and a sidecar whose page nobody opens
+do without it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+from collections.abc import Mapping
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from monitor.avalanchego.source_links import COMMIT, SOURCE_URL, compare_link
+from monitor.domain.chains import chain_name, chain_text, in_order
+from monitor.domain.duration import duration_text
+from monitor.domain.instant import time_text
+from monitor.domain.regression import left_out
+from monitor.domain.run import Evidence, Outcome
+from monitor.domain.sanitize import printable
+from monitor.domain.status import Phase, Status
+from monitor.output import format as texts
+from monitor.output.web.chart import chart_of
+from monitor.output.web.summary import bar_of, tiles_of
+
+_log = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 5
+RELOAD_SECONDS = 30  # without scripts: it closes what is open
+EVIDENCE_CHARACTERS = 8192
+_STYLE, _SCRIPT = (
+    Markup((files("monitor.output.web") / name).read_text())  # noqa: S704 - of the package itself
+    for name in ("page.css", "page.js")
+)
+
+
+def _hash(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+
+# The page may use this style and this script and ask its own server, and nothing else, whatever might slip into it.
+CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; style-src {_hash(_STYLE)}; script-src {_hash(_SCRIPT)}; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def page(status: Status, evidence: Mapping[int, Evidence] | None = None) -> str:
+    """Return the status as HTML, with the evidence of its failed runs (`None`: it is not to be served)."""
+    return _html("page", status=status, part=lambda name: _part(name, status, evidence)) + "\n"
+
+
+def _part(name: str, status: Status, evidence: Mapping[int, Evidence] | None) -> Markup:
+    """Return a part of the page; one that cannot be made costs no other part."""
+    try:
+        return _html(name, status=status, evidence=evidence)
+    except Exception:  # noqa: BLE001 - it is logged, and the rest of the page does not depend on it
+        _log.exception("a part of the status page cannot be made")
+        return _html("failed")
+
+
+def _html(template: str, **values: object) -> Markup:
+    return Markup(TEMPLATES.get_template(f"{template}.html").render(values))  # noqa: S704 - Jinja2 escaped it
+
+
+def _percent(share: float, digits: int = 2) -> str:
+    return f"{share:.{digits}%}"
+
+
+TEMPLATES = Environment(
+    loader=PackageLoader("monitor.output.web"),
+    autoescape=True,  # a text may come from a node, an image or a cluster
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+TEMPLATES.filters |= {"percent": _percent, "tested_text": texts.tested_text}
+TEMPLATES.globals |= {
+    "COMMIT": COMMIT,
+    "EVIDENCE_CHARACTERS": EVIDENCE_CHARACTERS,
+    "Outcome": Outcome,
+    "Phase": Phase,
+    "REFRESH_SECONDS": REFRESH_SECONDS,
+    "RELOAD_SECONDS": RELOAD_SECONDS,
+    "SCRIPT": _SCRIPT,
+    "SOURCE_URL": SOURCE_URL,
+    "STYLE": _STYLE,
+    "bar_of": bar_of,
+    "chain_name": chain_name,
+    "chain_text": chain_text,
+    "chart_of": chart_of,
+    "compare_link": compare_link,
+    "duration_text": duration_text,
+    "in_order": in_order,
+    "left_out": left_out,
+    "printable": printable,
+    "texts": texts,
+    "tiles_of": tiles_of,
+    "time_text": time_text,
+}

@@ -1,0 +1,267 @@
+"""The HTTP server: one thread and one deadline for each connection.
+
+No client can shut out another. A connection ends after one answer, after a silence, and at its deadline. If all
+places are taken, the server closes the connection that has waited longest for its client to send or to read. At most
+`answers` pages are computed at the same time, so such a connection always exists. `/-/...` is exempt from that limit,
+so that probes are answered whatever other clients do.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+import socket
+import ssl
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from email.message import Message
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
+from typing import Any
+
+from monitor.errors import MonitorError
+from monitor.output.web.site import PROBES, Answer, Site, line
+from monitor.output.web.tls import Certificate
+
+_POLL_SECONDS = 0.5
+_BODY_DISCARDED_BYTES = 65536
+_METHODS = ("GET", "HEAD")
+_ABSOLUTE = re.compile(r"^https?://[^/?]*", re.IGNORECASE)
+
+# As `socketserver` has it; the second is for datagrams, which are not served.
+_Request = socket.socket | tuple[bytes, socket.socket]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of one server: a client's silence and total time, open connections, answers computed concurrently."""
+
+    silence_seconds: float = 10.0
+    deadline_seconds: float = 30.0
+    connections: int = 64
+    answers: int = 16
+
+
+class WebServer:
+    """Serves a site at one address, from `start` to `stop`."""
+
+    def __init__(
+        self,
+        listen: tuple[str, int],
+        site: Site,
+        certificate: Certificate | None = None,
+        limits: Limits = Limits(),
+    ) -> None:
+        self._listen, self._site, self._certificate, self._limits = listen, site, certificate, limits
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is served; the one asked for until it is."""
+        return int(self._server.server_address[1]) if self._server else self._listen[1]
+
+    def start(self) -> None:
+        """Listen, and serve in a thread.
+
+        Raises:
+            MonitorError: the address cannot be listened on.
+        """
+        self._server = _Server(self._listen, self._site, self._certificate, self._limits)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_SECONDS,), name="web", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Listen no more and cut what is open; may be called again."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self._server = self._thread = None
+
+
+class _Server(ThreadingMixIn, TCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def __init__(
+        self, listen: tuple[str, int], site: Site, certificate: Certificate | None, limits: Limits
+    ) -> None:
+        self.site, self._certificate, self._limits = site, certificate, limits
+        self._deadlines: dict[_Request, float] = {}  # those first that wait longest for their client
+        self._answering: set[_Request] = set()
+        self._pages = threading.Semaphore(limits.answers)
+        host, port = listen
+        # Every address: a pod may have one of IPv6 only, so that 0.0.0.0 is not enough.
+        self._dual_stack = not host and socket.has_dualstack_ipv6()
+        try:
+            self.address_family, address = _address("::" if self._dual_stack else host, port)
+            super().__init__(address, _Handler)
+        except OSError as error:
+            where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            raise MonitorError(f"{where} {_obstacle(error)}") from error
+
+    def server_bind(self) -> None:
+        if self._dual_stack:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Take a connection; its handshake is left to its own thread."""
+        connection, address = super().get_request()
+        connection.settimeout(self._limits.silence_seconds)
+        if self._certificate is None:
+            return connection, address
+        try:
+            encrypted = self._certificate.context().wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        except OSError:
+            connection.close()
+            raise
+        return encrypted, address
+
+    def verify_request(self, request: _Request, client_address: object) -> bool:
+        """Give a connection its deadline; at the limit, close the one that waits longest for its client."""
+        if len(self._deadlines) >= self._limits.connections:
+            waiting = next((each for each in self._deadlines.copy() if each not in self._answering), None)
+            if waiting is None:
+                _log.debug("%s: refused, %d answers are being computed", client_address, len(self._answering))
+                return False
+            _log.debug("%s: the connection that waits longest is closed to make room", client_address)
+            self._close(waiting)
+        self._deadlines[request] = time.monotonic() + self._limits.deadline_seconds
+        return True
+
+    def answer(self, request: _Request, target: str, headers: Message) -> Answer:
+        """Return the site's answer; 503 if too many pages are being computed.
+
+        Raises:
+            ConnectionError: this server closed the connection; the parser takes that for the end of the headers.
+        """
+        if request not in self._deadlines:
+            raise ConnectionAbortedError("closed before its request was complete")
+        page = not target.startswith(PROBES)
+        if page and not self._pages.acquire(blocking=False):
+            return line(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at the same time: try again later")
+        self._answering.add(request)
+        try:
+            return self.site.answer(target, headers)
+        finally:
+            # The client has all of its time to read the answer.
+            if (deadline := self._deadlines.pop(request, None)) is not None:
+                self._deadlines[request] = deadline
+            self._answering.discard(request)
+            if page:
+                self._pages.release()
+
+    def shutdown_request(self, request: _Request) -> None:
+        self._deadlines.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Cut what is over its deadline; called at every poll."""
+        now = time.monotonic()
+        for connection, deadline in self._deadlines.copy().items():
+            if now > deadline:
+                self._close(connection)
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in self._deadlines.copy():
+            self._close(connection)
+
+    def _close(self, connection: _Request) -> None:
+        self._deadlines.pop(connection, None)
+        _cut(connection)
+
+    def handle_error(self, _request: _Request, client_address: object) -> None:
+        """A client went away or spoke no HTTP: no concern of ours."""
+        _log.debug("%s: connection ended early", client_address, exc_info=True)
+
+
+def origin_form(target: str) -> str:
+    """Return the path and query of a request target; clients may send a whole URL (RFC 9112, section 3.2.2)."""
+    rest = _ABSOLUTE.sub("", target, count=1)
+    return rest if rest == target or rest.startswith("/") else f"/{rest}"
+
+
+def _address(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return found[0][0], found[0][4]
+
+
+def _obstacle(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "is in use: end the program that has it, or give another --web-listen-address"
+    return f"cannot be listened on ({error.strerror}): give another --web-listen-address"
+
+
+def _cut(connection: _Request) -> None:
+    """End a connection under the thread that uses it, which wakes up."""
+    if not isinstance(connection, socket.socket):
+        return
+    with suppress(OSError):
+        # Not the method of an SSL socket: that first forgets to encrypt what is still to be sent.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.0"  # the base class answers an older one without a status
+
+    def setup(self) -> None:
+        if isinstance(self.request, ssl.SSLSocket):
+            self.request.do_handshake()
+        super().setup()
+
+    def do_GET(self) -> None:
+        self._send(self.server.answer(self.request, origin_form(self.path), self.headers))
+
+    do_HEAD = do_GET  # noqa: N815 - the base class looks for this name
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """One line, where the base class would send a page; methods without a `do_` come here too."""
+        status = HTTPStatus(code)
+        if status is not HTTPStatus.NOT_IMPLEMENTED:
+            self._send(line(status, status.phrase.lower()))
+            return
+        allowed = ", ".join(_METHODS)
+        self._send(line(HTTPStatus.METHOD_NOT_ALLOWED, f"read-only: {allowed}", Allow=allowed))
+        # What is left unread at the end would reset the connection, and the answer might be lost.
+        with suppress(OSError, ValueError):
+            sent = int(self.headers.get("Content-Length", 0))
+            self.rfile.read(max(0, min(sent, _BODY_DISCARDED_BYTES)))
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Connection", "close")
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    def version_string(self) -> str:
+        """The `Server` header, without versions."""
+        return "bootstrap-monitor"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        _log.debug("%s: %s", self.client_address[0], format % args)

@@ -1,0 +1,132 @@
+"""What is answered at each path, whatever carries it."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from email.message import Message
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder, gzip_accepted
+
+from monitor.domain.json_text import json_text
+from monitor.domain.run import Evidence, Outcome, Run
+from monitor.domain.status import Status
+from monitor.errors import MonitorError, TemporaryError
+from monitor.output.status_json import run_json, status_json
+
+PROBES = "/-/"
+_TEXT = "text/plain; charset=utf-8"
+
+_WEIGHT_ZERO = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)", re.IGNORECASE)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: a status, a body of some type, and headers besides those that all answers have."""
+
+    status: HTTPStatus
+    content_type: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def line(status: HTTPStatus, text: str, **headers: str) -> Answer:
+    """An answer of one line, or a few."""
+    return Answer(status, _TEXT, f"{text}\n".encode(errors="replace"), headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the answers come from.
+
+    `healthy` returns whether every task of the process runs on time, with a line for each. `evidence` returns the
+    evidence of a failed run; `None`: it is not to be served.
+    """
+
+    registry: CollectorRegistry
+    load: Callable[[], Status]
+    history: Callable[[], Sequence[Run]]
+    healthy: Callable[[], tuple[bool, Sequence[str]]]
+    evidence: Callable[[int], Evidence | None] | None = None
+
+    def answer(self, target: str, headers: Message) -> Answer:
+        """Answer a GET of a path with an optional query; one that fails is a line too."""
+        path, _, query = target.partition("?")
+        try:
+            return self._answer(path, query, headers)
+        except MonitorError as error:
+            return line(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        except Exception:  # noqa: BLE001 - it is logged, and nothing of it is for the client
+            _log.exception("%s could not be answered", path)
+            return line(
+                HTTPStatus.INTERNAL_SERVER_ERROR, "this failed; the log of bootstrap-monitor says why"
+            )
+
+    def _answer(self, path: str, query: str, headers: Message) -> Answer:
+        answers: Mapping[str, Callable[[], Answer]] = {
+            "/": self._page,
+            "/metrics": lambda: self._metrics(query, headers),
+            f"{PROBES}healthy": self._health,
+            f"{PROBES}ready": lambda: line(HTTPStatus.OK, "ready"),
+            "/api/v1/status": lambda: _json(status_json(self.load())),
+            "/api/v1/history": lambda: _json([run_json(run) for run in self.history()]),
+        }
+        if path not in answers:
+            return line(HTTPStatus.NOT_FOUND, "nothing here; / lists what there is")
+        return answers[path]()
+
+    def _page(self) -> Answer:
+        # Jinja2 takes memory that a tester whose page nobody opens does not need.
+        from monitor.output.web.page import CONTENT_SECURITY_POLICY, page  # noqa: PLC0415
+
+        status = self.load()
+        html = page(status, self._kept(status)).encode(errors="replace")
+        policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
+        return Answer(HTTPStatus.OK, "text/html; charset=utf-8", html, policy)
+
+    def _kept(self, status: Status) -> Mapping[int, Evidence] | None:
+        """The evidence of the failed runs that the page shows; of some only where the ledger stops answering."""
+        if self.evidence is None:
+            return None
+        found: dict[int, Evidence] = {}
+        failed = (run.number for run in status.results if run.outcome is Outcome.FAILED)
+        with suppress(TemporaryError):
+            for number in failed:
+                if (kept := self.evidence(number)) is not None:
+                    found[number] = kept
+        return found
+
+    def _health(self) -> Answer:
+        healthy, lines = self.healthy()
+        verdict = "healthy" if healthy else "not healthy: a task is late"
+        code = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
+        return line(code, "\n".join((verdict, *lines)))
+
+    def _metrics(self, query: str, headers: Message) -> Answer:
+        try:
+            encode, content_type = choose_encoder(_wanted(headers.get("Accept", "")))
+        except (TypeError, ValueError):  # a version that is no number
+            encode, content_type = choose_encoder("")
+        names = parse_qs(query).get("name[]")
+        body = encode(self.registry.restricted_registry(names) if names else self.registry)
+        if gzip_accepted(_wanted(headers.get("Accept-Encoding", ""))):
+            return Answer(HTTPStatus.OK, content_type, gzip.compress(body), {"Content-Encoding": "gzip"})
+        return Answer(HTTPStatus.OK, content_type, body, {})
+
+
+def _wanted(header: str) -> str:
+    """Return an `Accept…` header without the forms of weight zero, which prometheus-client would choose too."""
+    return ",".join(each for each in header.split(",") if not _WEIGHT_ZERO.search(each))
+
+
+def _json(value: object) -> Answer:
+    return Answer(HTTPStatus.OK, "application/json", json_text(value, indent=2).encode() + b"\n", {})

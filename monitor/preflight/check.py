@@ -1,0 +1,204 @@
+"""`check`: can this tester work?  Reads everything once, and says of each thing how it is.
+
+Run in the tester's pod it sees the volume and the node too; from another pod, such as that of `helm test`, it
+goes by the pod's specification, the claim, and what the tester's monitor answers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from monitor.domain.container import Container
+from monitor.domain.json_text import json_text
+from monitor.errors import ConfigurationError, MonitorError, TemporaryError
+from monitor.k8s.cluster import Cluster
+from monitor.k8s.container_settings import Given, given_by
+from monitor.k8s.containers import node_container
+from monitor.k8s.objects import StatefulSet
+from monitor.k8s.pod import Pod
+from monitor.preflight import components, permissions, workload
+from monitor.preflight.container_settings import SUBJECT as SETTINGS_SUBJECT
+from monitor.preflight.container_settings import settings_findings
+from monitor.preflight.findings import Finding, Result, bad, doubtful, good, unchecked
+from monitor.preflight.probes import asked_registry, seen_from_elsewhere, seen_inside
+from monitor.settings import CheckSettings
+
+_AGAIN_SECONDS = 5.0
+_POD = "pod"
+_OF_THE_NODE = (
+    workload.IMAGE,
+    workload.CONFIGURATION,
+    workload.VOLUME,
+    workload.CLAIM,
+    components.REGISTRY,
+)
+_OF_THE_POD = (SETTINGS_SUBJECT, workload.NODE_CONTAINER, *_OF_THE_NODE, components.NODE)
+
+
+def run_check(
+    settings: CheckSettings,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Print what is found; 1 where anything of it keeps the tester from working, and goes on doing so.
+
+    Raises:
+        ConfigurationError: the cluster cannot even be asked.
+    """
+    ends_at = clock() + (settings.wait or 0.0)
+    with closing(Cluster.connect(settings.namespace)) as cluster:
+        found = tuple(Check(settings, cluster).findings())
+        while not _ok(found) and clock() < ends_at:
+            sleep(min(_AGAIN_SECONDS, ends_at - clock()))
+            found = tuple(Check(settings, cluster).findings())
+    if settings.json_output:
+        print(json_text({"ok": _ok(found), "checks": [each.to_json() for each in found]}, indent=2))
+    else:
+        print("\n".join(each.text() for each in found))
+    return int(not _ok(found))
+
+
+def _ok(found: tuple[Finding, ...]) -> bool:
+    return all(each.result is not Result.FAIL for each in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """All checks of one tester, in order; one that fails hides no other."""
+
+    asked: CheckSettings
+    cluster: Cluster
+
+    def findings(self) -> Iterator[Finding]:
+        """Make them."""
+        try:
+            pod = self.cluster.read_pod(self.asked.pod_name)
+        except MonitorError as error:
+            yield bad(_POD, error)
+            yield from self._without_pod(error)
+            return
+        inside = self.asked.pod_uid == pod.uid
+        yield self._pod_finding(pod, inside=inside)
+        told = given_by(pod, self.asked)
+        yield from settings_findings(told, self.asked)
+        yield from self._permissions(pod.stateful_set, check_pods=told.settings.image_source != "registry")
+        yield from self._of_pod(pod, told, inside=inside)
+
+    def _without_pod(self, error: MonitorError) -> Iterator[Finding]:
+        """What can be looked at even so: a StatefulSet's pod is called after it."""
+        if isinstance(error, TemporaryError):
+            for subject in (permissions.SUBJECT, workload.STATEFUL_SET, *_OF_THE_POD):
+                yield unchecked(subject, "the API server does not answer")
+            return
+        name = self.asked.pod_name.rpartition("-")[0] or self.asked.pod_name
+        yield from self._permissions(name, check_pods=self.asked.image_source != "registry")
+        found = self._stateful_set(name)
+        match found:
+            case StatefulSet():
+                yield from workload.stateful_set_findings(found, self.asked.node_container_name)
+            case ConfigurationError():
+                yield bad(
+                    workload.STATEFUL_SET,
+                    f"there is no {name!r} in namespace {self.asked.namespace!r}, whose pod "
+                    f"{self.asked.pod_name!r} would be: check --pod-name and --namespace",
+                )
+            case _:
+                yield bad(workload.STATEFUL_SET, found)
+        for subject in _OF_THE_POD:
+            yield unchecked(subject, "the pod could not be read")
+
+    def _pod_finding(self, pod: Pod, *, inside: bool) -> Finding:
+        seen = "seen from inside" if inside else "seen from elsewhere: its node by what its monitor says"
+        what = f"{pod.name!r} of StatefulSet {pod.stateful_set!r} in namespace {self.asked.namespace!r}"
+        if pod.terminating:
+            return doubtful(_POD, f"{what} is being ended: check again once it is back")
+        return good(_POD, f"{what}, {seen}")
+
+    def _permissions(self, stateful_set: str, *, check_pods: bool) -> Iterator[Finding]:
+        needed = permissions.needed_permissions(self.asked.pod_name, stateful_set, check_pods=check_pods)
+        for each in needed:
+            try:
+                refused = tuple(
+                    verb for verb in each.verbs if not self.cluster.granted(verb, each.resource, each.name)
+                )
+            except MonitorError as error:
+                yield doubtful(permissions.SUBJECT, f"what is granted cannot be asked: {error}")
+                return
+            yield permissions.judged_permission(each, refused, self.asked.namespace)
+
+    def _of_pod(self, pod: Pod, told: Given, *, inside: bool) -> Iterator[Finding]:
+        stateful_set = self._stateful_set(pod.stateful_set)
+        if isinstance(stateful_set, MonitorError):
+            yield bad(workload.STATEFUL_SET, stateful_set)
+        else:
+            yield from workload.stateful_set_findings(stateful_set, told.settings.node_container_name)
+        node = _node(pod, told)
+        if isinstance(node, MonitorError):
+            yield bad(workload.NODE_CONTAINER, node)
+            for subject in _OF_THE_NODE:
+                yield unchecked(subject, "the node's container is not known")
+        else:
+            yield workload.node_container_finding(pod, node)
+            yield from self._of_node(pod, node, told, stateful_set)
+            yield asked_registry(node.image, told.settings, inside=inside)
+        known = node if isinstance(node, Container) else None
+        if inside:
+            yield from seen_inside(known, told.settings)
+        else:
+            yield from seen_from_elsewhere(pod, known, told)
+
+    def _stateful_set(self, name: str) -> StatefulSet | MonitorError:
+        try:
+            return self.cluster.read_stateful_set(name)
+        except MonitorError as error:
+            return error
+
+    def _of_node(
+        self, pod: Pod, node: Container, told: Given, stateful_set: StatefulSet | MonitorError
+    ) -> Iterator[Finding]:
+        tag = told.settings.rolling_tag
+        yield workload.image_finding("in the pod", node.image, tag)
+        if isinstance(stateful_set, StatefulSet):
+            template = stateful_set.images.get(node.name, node.image)
+            if template != node.image:
+                yield workload.image_finding("in the StatefulSet's template", template, tag)
+        yield from workload.configuration_findings(node, told.settings)
+        yield from self._volume(pod, node, told)
+
+    def _volume(self, pod: Pod, node: Container, told: Given) -> Iterator[Finding]:
+        if not told.settings.data_dir.is_absolute():
+            for subject in (workload.VOLUME, workload.CLAIM):
+                yield unchecked(subject, "nothing tells where it is mounted: give --data-dir")
+            return
+        data_dir = str(told.settings.data_dir)
+        try:
+            names = workload.volumes_of(pod, node, told.containers, data_dir)
+        except ConfigurationError as error:
+            yield bad(workload.VOLUME, error)
+            yield unchecked(workload.CLAIM, "the volume is not what it should be")
+            return
+        for name in names:
+            source = pod.volumes.get(name)
+            yield workload.volume_finding(name, source, data_dir)
+            if source and source.claim:
+                yield self._claim(source.claim)
+
+    def _claim(self, name: str) -> Finding:
+        try:
+            return workload.claim_finding(name, self.cluster.find_claim(name))
+        except MonitorError as error:
+            return doubtful(workload.CLAIM, f"{name!r}: its state and size are not known: {error}")
+
+
+def _node(pod: Pod, told: Given) -> Container | MonitorError:
+    name = told.settings.node_container_name
+    if not name:
+        return ConfigurationError("nothing tells which container is the node's: give --node-container-name")
+    try:
+        return node_container(pod, name)
+    except ConfigurationError as error:
+        return error

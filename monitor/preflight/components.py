@@ -1,0 +1,135 @@
+"""What registry, node, monitor and volume say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from monitor.avalanchego.node_config import NodeConfiguration, visible_setting
+from monitor.domain.container import Container
+from monitor.domain.network_names import network_name
+from monitor.domain.observations import NodeAnswering, NodeData, NodeReading
+from monitor.domain.run import Run
+from monitor.domain.status import Phase
+from monitor.errors import ConfigurationError, MonitorError
+from monitor.output.format import size_text
+from monitor.preflight.findings import Finding, bad, doubtful, good
+from monitor.settings import PodSettings
+
+REGISTRY, NODE, MONITOR, DATA_FOLDER, LEDGER = "registry", "node", "monitor", "data folder", "ledger"
+_THIS_POD = frozenset({"127.0.0.1", "localhost", "::1"})
+_STARTING = frozenset({"PodInitializing", "ContainerCreating"})  # the kubelet's words
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorAnswer:
+    """What the sidecar serves: whether it is ready, and its status, as `/api/v1/status` has it."""
+
+    ready: bool
+    status: Mapping[str, Any]
+
+
+def registry_finding(image: str, source: str, answer: str | MonitorError) -> Finding:
+    """What the registry tells of the rolling tag: a digest, or why it does not."""
+    if isinstance(answer, str):
+        return good(REGISTRY, f"{image} is {answer}")
+    if isinstance(answer, ConfigurationError) or source == "registry":
+        return bad(REGISTRY, answer)
+    return doubtful(
+        REGISTRY, f"{answer}; until it can be read, pods look for new builds every 5 min while no run is open"
+    )
+
+
+def node_finding(reading: NodeReading, url: str, expected: NodeConfiguration | None) -> Finding:
+    """What the node answers beside the monitor."""
+    if not isinstance(reading, NodeAnswering):
+        return doubtful(
+            NODE, f"{reading.message}: it may be starting; if it stays so, set --node-url to where it answers"
+        )
+    identity, health = reading.identity, reading.health
+    if identity and expected and network_name(identity.network_id) != expected.network:
+        return bad(
+            NODE,
+            f"{url} is on network {network_name(identity.network_id)}, but its configuration says "
+            f"{expected.network}: is that another node?",
+        )
+    what = identity.version if identity else "a node that does not tell its version yet"
+    healthy = "health unknown" if health is None else "healthy" if health.healthy else "not healthy yet"
+    return good(NODE, f"{url}: {what}, {healthy}")
+
+
+def node_address_finding(node: Container, url: str) -> Finding | None:
+    """Where the node's settings show that it is asked at a port that is not its own; else `None`."""
+    try:
+        port, asked = visible_setting(node, "http-port"), urlsplit(url)
+        if port is None or asked.hostname not in _THIS_POD or str(asked.port or 80) == port:
+            return None
+    except (ConfigurationError, ValueError) as error:
+        return doubtful(NODE, f"where it listens cannot be told: {error}")
+    return bad(
+        NODE, f"it listens on port {port}, but is asked at {url}: set --node-url to http://127.0.0.1:{port}"
+    )
+
+
+def monitor_finding(address: str, answer: MonitorAnswer | str) -> Finding:
+    """What the sidecar answers, asked from another pod; or why it does not."""
+    if isinstance(answer, str):
+        return bad(
+            MONITOR,
+            f"{address} does not answer ({answer}): see the sidecar's log, its --web-listen-address, "
+            "and whether a NetworkPolicy lets this pod in",
+        )
+    if not answer.ready:
+        return bad(MONITOR, f"{address} is not ready: see the sidecar's log")
+    phase, message = answer.status.get("phase"), answer.status.get("message")
+    if phase == Phase.BLOCKED:
+        return bad(MONITOR, f"{address}: blocked: {message}")
+    return good(MONITOR, f"{address} is ready: {phase}, {message}")
+
+
+def stopped_monitor_finding(container: str, reason: str) -> Finding:
+    """Why there is no sidecar to ask."""
+    message = f"container {container!r} does not run ({reason or 'no reason given'})"
+    if reason in _STARTING:
+        return doubtful(MONITOR, f"{message}: check again once it does")
+    return bad(MONITOR, f"{message}: see its log")
+
+
+def seen_node_finding(answer: MonitorAnswer) -> Finding:
+    """What the monitor sees of the node."""
+    node = answer.status.get("node")
+    if not isinstance(node, Mapping):
+        return doubtful(NODE, "the monitor has not looked at it yet")
+    if not node.get("up"):
+        return doubtful(
+            NODE,
+            "it does not answer the monitor: it may be starting; if it stays so, set --node-url to where it answers",
+        )
+    return good(NODE, f"it answers the monitor; its health is {node.get('health')}")
+
+
+def data_folder_finding(
+    data: NodeData, size_bytes: int, available_bytes: int, settings: PodSettings
+) -> Finding:
+    """Whether the node's data could be cleared, and whether there is room."""
+    if data.obstacle is not None:
+        return bad(DATA_FOLDER, data.obstacle)
+    room = f"{size_text(available_bytes)} of {size_text(size_bytes)} free"
+    if available_bytes * 100 < settings.disk_floor * size_bytes:
+        return doubtful(
+            DATA_FOLDER,
+            f"{settings.data_dir}: {room}, which is below --disk-floor ({settings.disk_floor:g} %), so a run fails "
+            "as disk_full if that lasts: make the volume larger",
+        )
+    return good(DATA_FOLDER, f"{settings.data_dir}: can be written and cleared, {room}")
+
+
+def ledger_finding(last: Run | None, phase: Mapping[str, Any]) -> Finding:
+    """What the ledger holds: its last run, and the phase that was recorded last."""
+    if phase.get("phase") == Phase.BLOCKED:
+        return bad(LEDGER, f"blocked: {phase.get('message')}")
+    if last is None:
+        return good(LEDGER, "can be read; no run yet")
+    return good(LEDGER, f"can be read; run {last.number} {'is open' if last.open else f'has {last.outcome}'}")

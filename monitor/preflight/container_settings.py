@@ -1,0 +1,70 @@
+"""Judge the settings that the monitor's own containers in the pod are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from monitor.errors import ConfigurationError
+from monitor.k8s.container_settings import INIT, PROGRAM, WAIT, Given, Told, given_flags
+from monitor.preflight.findings import Finding, bad, doubtful, good
+from monitor.settings import CheckSettings, PodSettings
+
+SUBJECT = "settings"
+# What each container may have of its own; and what names the pod, which is asked for by name.
+_OWN = frozenset({"log_format", "debug", "namespace", "pod_name", "pod_uid"})
+
+
+def settings_findings(given: Given, asked: CheckSettings) -> Iterator[Finding]:
+    """Whether both commands are there, can read their settings, and are given the same."""
+    for command, told in ((INIT, given.init), (WAIT, given.wait)):
+        if told is None:
+            yield bad(
+                SUBJECT,
+                f"no container of the pod is seen to run {PROGRAM} {command}: add it, as the README describes",
+            )
+        elif told.unseen:
+            yield doubtful(
+                SUBJECT,
+                f"container {told.container.name!r}: {', '.join(told.unseen)} cannot be seen from here, so its "
+                "settings are not compared: give check those that matter as flags",
+            )
+        elif isinstance(told.settings, ConfigurationError):
+            yield bad(SUBJECT, f"container {told.container.name!r} cannot start: {told.settings}")
+    if given.init and given.wait and not given.init.unseen and not given.wait.unseen:
+        yield from _compared(given.init, given.wait, asked)
+
+
+def _compared(init: Told, wait: Told, asked: CheckSettings) -> Iterator[Finding]:
+    first, second = init.settings, wait.settings
+    if isinstance(first, ConfigurationError) or isinstance(second, ConfigurationError):
+        return
+    differ = [
+        name
+        for name in PodSettings.model_fields
+        if name not in _OWN and getattr(first, name) != getattr(second, name)
+    ]
+    for name in differ:
+        yield bad(
+            SUBJECT,
+            f"{_flag(name)} is {_shown(first, name)} in container {init.container.name!r} but "
+            f"{_shown(second, name)} in {wait.container.name!r}: give both the same",
+        )
+    if not differ:
+        taken = sorted(
+            second.model_fields_set.intersection(PodSettings.model_fields) - _OWN - set(given_flags(asked))
+        )
+        names = ", ".join(map(_flag, taken)) or "none"
+        yield good(
+            SUBJECT,
+            f"containers {init.container.name!r} and {wait.container.name!r} are given the same; "
+            f"taken from there: {names}",
+        )
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _shown(settings: PodSettings, name: str) -> str:
+    value: object = getattr(settings, name)
+    return "not given" if value in {None, ""} else str(value)

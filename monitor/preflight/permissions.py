@@ -1,0 +1,62 @@
+"""What a tester's ServiceAccount must be allowed, in the words of a Role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from monitor.k8s.version_pod_manifest import check_pod_name
+from monitor.preflight.findings import Finding, bad, doubtful, good
+
+SUBJECT = "permission"
+_NO_CHECK_PODS = ", or set --image-source registry"
+_LOG_OF_NODE = "without it, the end of a failed node's log is not kept"
+_EVENTS = "without it, only the log says what happened"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Verbs on one resource; an empty `name` is every object.
+
+    `without` says what lacks where they need not be granted, `instead` what else helps where they must.
+    """
+
+    verbs: tuple[str, ...]
+    resource: str
+    name: str = ""
+    without: str = ""
+    instead: str = ""
+
+    def __str__(self) -> str:
+        """As an error names it."""
+        return self.of(self.verbs)
+
+    def of(self, verbs: tuple[str, ...]) -> str:
+        """Some of its verbs."""
+        return f"{', '.join(verbs)} {self.resource}" + (f" {self.name!r}" if self.name else "")
+
+
+def needed_permissions(pod: str, stateful_set: str, *, check_pods: bool) -> Iterator[Permission]:
+    """All of them; those for check pods where such are ever started."""
+    yield Permission(("get", "delete"), "pods", pod)
+    yield Permission(("get", "patch"), "statefulsets", stateful_set)
+    if check_pods:
+        check_pod = check_pod_name(stateful_set)
+        yield Permission(("create",), "pods", instead=_NO_CHECK_PODS)
+        yield Permission(("get", "delete"), "pods", check_pod, instead=_NO_CHECK_PODS)
+        yield Permission(("get",), "pods/log", check_pod, instead=_NO_CHECK_PODS)
+    yield Permission(("get",), "pods/log", pod, without=_LOG_OF_NODE)
+    yield Permission(("create",), "events", without=_EVENTS)
+
+
+def judged_permission(permission: Permission, refused: tuple[str, ...], namespace: str) -> Finding:
+    """What it means that these of its verbs are not granted."""
+    if not refused:
+        return good(SUBJECT, f"{permission}: granted")
+    message = (
+        f"{permission.of(refused)}: not granted in namespace {namespace!r}: allow it in the Role of the tester's "
+        f"ServiceAccount{permission.instead}"
+    )
+    if permission.without:
+        return doubtful(SUBJECT, f"{message}; {permission.without}")
+    return bad(SUBJECT, message)

@@ -1,0 +1,154 @@
+"""What `check` can ask from where it runs: inside the tester's pod, or in another one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPException
+
+from monitor.avalanchego.node_api import NodeClient
+from monitor.avalanchego.node_config import NodeConfiguration, configuration_of
+from monitor.bounded_http import BoundedConnection, Bounds
+from monitor.commands.registry_options import registry_options
+from monitor.domain.container import Container
+from monitor.domain.image_reference import ImageReference
+from monitor.domain.json_text import json_value
+from monitor.engine.volume import Volume, free_space
+from monitor.errors import ConfigurationError, MonitorError
+from monitor.k8s.container_settings import Given
+from monitor.k8s.pod import Pod
+from monitor.ledger import LEDGER_FILE, open_read_only
+from monitor.preflight import components
+from monitor.preflight.components import MonitorAnswer
+from monitor.preflight.findings import Finding, bad, doubtful, good, unchecked
+from monitor.registry import Registry
+from monitor.settings import DEFAULT_PORT, PodSettings, WaitSettings
+
+_MONITOR_SECONDS = 10.0
+_MONITOR_BYTES = 4 << 20
+
+
+def asked_registry(image: str, settings: PodSettings, *, inside: bool) -> Finding:
+    """Ask the image's registry for the rolling tag, where it is to be asked at all."""
+    source = settings.image_source
+    if source == "pod":
+        return good(components.REGISTRY, "not asked: --image-source pod has a pod look for new builds")
+    absent = [path for path in (settings.registry_config, settings.registry_ca) if path and not path.exists()]
+    if absent and not inside:
+        return unchecked(components.REGISTRY, f"{absent[0]} is not mounted here, but in the tester's pod")
+    try:
+        repository = ImageReference.parse(image).repository
+        with closing(Registry(repository, settings.rolling_tag, registry_options(settings))) as registry:
+            answer: str | MonitorError = registry.digest()
+    except MonitorError as error:
+        return components.registry_finding(image, source, error)
+    return components.registry_finding(f"{repository}:{settings.rolling_tag}", source, answer)
+
+
+def seen_inside(node: Container | None, settings: PodSettings) -> Iterator[Finding]:
+    """The volume's file system, the ledger on it, and the node itself."""
+    yield from _data_folder(settings)
+    if node is not None:
+        misplaced = components.node_address_finding(node, settings.node_url)
+        if misplaced:
+            yield misplaced
+    try:
+        with closing(NodeClient(settings.node_url, settings.node_timeout)) as client:
+            yield components.node_finding(client.read(), settings.node_url, _expected(node, settings))
+    except ConfigurationError as error:
+        yield bad(components.NODE, error)
+
+
+def seen_from_elsewhere(pod: Pod, node: Container | None, told: Given) -> Iterator[Finding]:
+    """What the tester's monitor answers, and what it says of the node."""
+    if node is not None:
+        misplaced = components.node_address_finding(node, told.settings.node_url)
+        if misplaced:
+            yield misplaced
+    obstacle = _unaskable(pod, told)
+    if obstacle is not None:
+        yield obstacle
+        yield unchecked(components.NODE, "the monitor could not be asked")
+        return
+    host, port = _address(pod, told)
+    answer = monitor_answer(host, port)
+    yield components.monitor_finding(f"http://{host}:{port}", answer)
+    if isinstance(answer, MonitorAnswer):
+        yield components.seen_node_finding(answer)
+    else:
+        yield unchecked(components.NODE, "the monitor could not be asked")
+
+
+def _unaskable(pod: Pod, told: Given) -> Finding | None:
+    """Why the monitor is not even asked."""
+    if told.wait is None:
+        return unchecked(components.MONITOR, "there is no sidecar to ask")
+    state = pod.states.get(told.wait.container.name)
+    if state is not None and not state.running:
+        return components.stopped_monitor_finding(told.wait.container.name, state.reason)
+    if isinstance(told.wait.settings, WaitSettings) and told.wait.settings.tls:
+        return unchecked(
+            components.MONITOR, "it serves HTTPS by a certificate that is not of the pod's address"
+        )
+    return None if pod.address else unchecked(components.MONITOR, "the pod has no address yet")
+
+
+def _address(pod: Pod, told: Given) -> tuple[str, int]:
+    """Where the monitor serves: host, as it stands in an address, and port."""
+    settings = told.wait.settings if told.wait else None
+    port = settings.listen[1] if isinstance(settings, WaitSettings) else DEFAULT_PORT
+    return f"[{pod.address}]" if ":" in pod.address else pod.address, port
+
+
+def monitor_answer(host: str, port: int, seconds: float = _MONITOR_SECONDS) -> MonitorAnswer | str:
+    """Ask a monitor; or why it did not answer."""
+    with closing(BoundedConnection(host, port)) as connection:
+        try:
+            ready = connection.ask("GET", "/-/ready", Bounds(time.monotonic() + seconds, _MONITOR_BYTES))
+            answer = connection.ask(
+                "GET", "/api/v1/status", Bounds(time.monotonic() + seconds, _MONITOR_BYTES)
+            )
+            found = json_value(answer.body, _MONITOR_BYTES)
+        except (HTTPException, OSError, ValueError) as error:
+            return str(error)
+    if answer.status != HTTPStatus.OK or not isinstance(found, dict):
+        return f"/api/v1/status is answered by {answer.status}"
+    return MonitorAnswer(ready.status == HTTPStatus.OK, found)
+
+
+def _data_folder(settings: PodSettings) -> Iterator[Finding]:
+    data_dir = settings.data_dir
+    if not data_dir.is_absolute():
+        yield unchecked(components.DATA_FOLDER, "nothing tells where it is: give --data-dir")
+        return
+    if not data_dir.is_dir():
+        yield bad(components.DATA_FOLDER, f"{data_dir}: no such folder; mount the node's volume there")
+        yield unchecked(components.LEDGER, "its folder is not there")
+        return
+    try:
+        size_bytes, available_bytes = free_space(data_dir)
+        data = Volume(data_dir).node_data()
+        yield components.data_folder_finding(data, size_bytes, available_bytes, settings)
+    except MonitorError as error:
+        yield bad(components.DATA_FOLDER, error)
+    if not (data_dir / LEDGER_FILE).exists():
+        yield doubtful(components.LEDGER, f"there is none in {data_dir} yet: init makes it")
+        return
+    try:
+        with closing(open_read_only(data_dir)) as ledger:
+            phase = ledger.reading("phase")
+            yield components.ledger_finding(ledger.last(), phase.value if phase else {})
+    except MonitorError as error:
+        yield bad(components.LEDGER, error)
+
+
+def _expected(node: Container | None, settings: PodSettings) -> NodeConfiguration | None:
+    """What it should bootstrap; `None` where that cannot be read, of which another finding tells."""
+    if node is None:
+        return None
+    try:
+        return configuration_of(node, settings.network or None, settings.settled_sync_mode)
+    except ConfigurationError:
+        return None

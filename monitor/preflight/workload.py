@@ -1,0 +1,130 @@
+"""What the cluster is set to run: the StatefulSet, the node's container, its image, what it bootstraps, its volume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from monitor.avalanchego.node_config import check_node_data, configuration_of, state_sync_hazard
+from monitor.domain.container import Container
+from monitor.domain.image_reference import ImageReference
+from monitor.errors import ConfigurationError
+from monitor.k8s.cluster import listing
+from monitor.k8s.containers import monitor_container
+from monitor.k8s.objects import Claim, StatefulSet
+from monitor.k8s.pod import Pod, VolumeSource
+from monitor.preflight.findings import Finding, bad, doubtful, good
+from monitor.settings import PodSettings
+
+STATEFUL_SET, NODE_CONTAINER, IMAGE, CONFIGURATION = "StatefulSet", "node container", "image", "configuration"
+VOLUME, CLAIM = "volume", "claim"
+_OF_THE_POD = frozenset({"emptyDir", "ephemeral"})
+_BOUND = "Bound"
+
+
+def stateful_set_findings(found: StatefulSet, node_container_name: str) -> Iterator[Finding]:
+    """Whether a pod that is deleted comes back, once, on what was pinned."""
+    faults = []
+    if found.replicas != 1:
+        faults.append(f"has {found.replicas} replicas, but a tester is one pod: set spec.replicas to 1")
+    if found.update_strategy != "RollingUpdate":
+        faults.append(f"is updated by {found.update_strategy}: set spec.updateStrategy.type to RollingUpdate")
+    if found.partition > 0:
+        faults.append(
+            f"rolls out only from ordinal {found.partition} on, so its pod would come back on the old revision: "
+            "set spec.updateStrategy.rollingUpdate.partition to 0"
+        )
+    if node_container_name and node_container_name not in found.images:
+        faults.append(
+            f"has no container {node_container_name!r} in its template but {listing(found.images)}: "
+            "check --node-container-name"
+        )
+    for fault in faults:
+        yield bad(STATEFUL_SET, f"{found.name!r} {fault}")
+    if not faults:
+        yield good(STATEFUL_SET, f"{found.name!r}: 1 replica, RollingUpdate, partition 0")
+
+
+def node_container_finding(pod: Pod, node: Container) -> Finding:
+    """What the kubelet says of it."""
+    state = pod.states.get(node.name)
+    if state is None:
+        return doubtful(NODE_CONTAINER, f"{node.name!r} has not been started yet: init comes first")
+    if not state.running:
+        reason = state.reason or "no reason given"
+        return doubtful(
+            NODE_CONTAINER, f"{node.name!r} does not run ({reason}): see kubectl describe pod {pod.name}"
+        )
+    return good(NODE_CONTAINER, f"{node.name!r} runs; restarted {state.restarts} times")
+
+
+def image_finding(where: str, image: str, rolling_tag: str) -> Finding:
+    """Whether there is something to follow: a digest, or the rolling tag."""
+    try:
+        reference = ImageReference.parse(image)
+    except ConfigurationError as error:
+        return bad(IMAGE, f"{where}: {error}")
+    if reference.pinned:
+        return good(IMAGE, f"{where}: {image} is pinned; new builds come by tag {rolling_tag!r}")
+    if reference.tag == rolling_tag:
+        return good(IMAGE, f"{where}: {image} has the rolling tag, and is pinned by init")
+    return bad(
+        IMAGE,
+        f"{where}: {image} is neither pinned by digest nor has the tag {rolling_tag!r}: "
+        f"use {reference.repository}:{rolling_tag}, or set --rolling-tag",
+    )
+
+
+def configuration_findings(node: Container, settings: PodSettings) -> Iterator[Finding]:
+    """Which bootstrap the node makes, and what keeps it from making it."""
+    try:
+        found = configuration_of(node, settings.network or None, settings.settled_sync_mode)
+    except ConfigurationError as error:
+        yield bad(CONFIGURATION, error)
+        return
+    yield good(CONFIGURATION, f"network {found.network}, sync mode {found.sync_mode}")
+    if hazard := state_sync_hazard(node, found):
+        yield doubtful(CONFIGURATION, hazard)
+
+
+def volumes_of(pod: Pod, node: Container, monitors: Sequence[Container], data_dir: str) -> tuple[str, ...]:
+    """The volumes that the monitor's containers see at the data folder: one, where all is well.
+
+    Raises:
+        ConfigurationError: there is none, or the node writes elsewhere.
+    """
+    seen_by = monitors or (monitor_container(pod, node.name, data_dir),)
+    return tuple(sorted({check_node_data(node, each, data_dir) for each in seen_by}))
+
+
+def volume_finding(name: str, source: VolumeSource | None, data_dir: str) -> Finding:
+    """Whether what is written there outlives the pod."""
+    if source is None:
+        return bad(VOLUME, f"the pod mounts {name!r} but has no such volume: restore it")
+    if source.kind in _OF_THE_POD:
+        return bad(
+            VOLUME,
+            f"{name!r} is of kind {source.kind} and ends with the pod, with all results: "
+            "use a persistentVolumeClaim",
+        )
+    return good(
+        VOLUME, f"{name!r} ({source.kind}): what init clears, {data_dir}/avalanchego, is the node's data"
+    )
+
+
+def claim_finding(name: str, claim: Claim | None) -> Finding:
+    """Whether there is a disk behind it, and how large."""
+    if claim is None:
+        return bad(CLAIM, f"persistentvolumeclaim {name!r} is not there: create it")
+    if claim.terminating:
+        return bad(
+            CLAIM, f"{name!r} is deleted as soon as no pod uses it, with all results: keep a copy of it"
+        )
+    if claim.phase != _BOUND:
+        return bad(
+            CLAIM,
+            f"{name!r} is {claim.phase or 'not bound'}: see kubectl describe persistentvolumeclaim {name}",
+        )
+    return good(
+        CLAIM,
+        f"{name!r}: {claim.phase}, {claim.capacity or 'size not told'}, {', '.join(claim.access_modes)}",
+    )

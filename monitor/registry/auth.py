@@ -1,0 +1,179 @@
+"""How the monitor authenticates: anonymously, by user and password, or by a token of the registry's token service.
+
+A registry says by a challenge what it wants (specification of the distribution API, "Token Authentication").
+The challenge names the token service, so a registry that lies could have the credentials sent anywhere.  They go
+only to the registry's own host, to the services below, which are known to belong to a registry on another host, and
+to the host that `--registry-auth-host` names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import urlencode, urlsplit
+from urllib.request import parse_http_list
+
+from monitor.bounded_http import Answer, Bounds
+from monitor.domain.json_text import json_object
+from monitor.registry.backoff import retry_after_seconds
+from monitor.registry.credentials import Credentials, CredentialsFile
+from monitor.registry.errors import RegistryError, UnauthorizedError
+from monitor.registry.http import Transport
+from monitor.registry.repository import Place, is_this_machine
+
+_TOKEN_SERVICES = {"docker.io": "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
+_CLIENT = "bootstrap-monitor"
+_ANSWER_BYTES = 256 << 10
+_HEADER_CHARACTERS = 8192
+_SCHEME = re.compile(r"([\w-]+)(?:[ \t]+(?![ \t=])(.*))?", re.DOTALL)
+_TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 60.0, 3600.0
+_MARGIN_SECONDS = 10.0
+_OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
+
+
+class Access:
+    """The `Authorization` header for one repository."""
+
+    def __init__(
+        self,
+        place: Place,
+        transport: Transport,
+        credentials: CredentialsFile,
+        auth_host: str,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._place, self._transport, self._credentials = place, transport, credentials
+        self._auth_host, self._clock, self._wall_clock = auth_host, clock, wall_clock
+        self._header = self._withheld_from = ""
+        self._until = 0.0
+
+    @property
+    def header(self) -> str:
+        """The header that is valid now; empty if there is none."""
+        return self._header if self._clock() < self._until else ""
+
+    def answer(self, challenged: Answer, ends_at: float) -> None:
+        """Do what the registry's challenge asks for, or raise `RegistryError`."""
+        self._header = self._withheld_from = ""
+        challenges = _challenges(challenged.headers.get_all("WWW-Authenticate", ()))
+        credentials = self._credentials.credentials_for(self._place)
+        if "bearer" in challenges:
+            self._header, seconds = self._token(challenges["bearer"], credentials, ends_at)
+        elif "basic" not in challenges:
+            raise RegistryError(
+                f"registry {self._place.host} wants to know who asks, and not by a way that is known here: "
+                "is that a registry?"
+            )
+        elif credentials is None or not self._place.takes_credentials:
+            raise self.refused()
+        elif not credentials.basic:
+            raise UnauthorizedError(
+                f"registry {self._place.host} wants a user and password, but --registry-config has an identity token"
+            )
+        else:
+            self._header, seconds = credentials.basic, float("inf")
+        self._until = self._clock() + seconds
+
+    def forget(self) -> None:
+        """Forget the header."""
+        self._header = ""
+
+    def refused(self) -> RegistryError:
+        """Return the error for a registry that refuses whatever was sent."""
+        where = f"registry {self._place.host} does not show {self._place.name}"
+        if self._withheld_from:
+            host, named = urlsplit(self._withheld_from).netloc, f"registry {self._place.host} names"
+            why = (
+                f"{named} {host} for its token service, which is another host: credentials were not sent there; if "
+                f"it is right, give --registry-auth-host {host}"
+                if _is_private(self._withheld_from)
+                else f"{named} http://{host} for its token service, and credentials are not sent over plain HTTP: it "
+                "must use HTTPS"
+            )
+        elif self._credentials.credentials_for(self._place) is None:
+            why = (
+                f"{where} to the anonymous: give credentials by --registry-config, or check the image's name"
+            )
+        elif not self._place.takes_credentials:
+            why = f"{where}, and credentials are not sent over plain HTTP: use HTTPS"
+        else:
+            why = f"{where} to the user in --registry-config: check that user's permissions"
+        return UnauthorizedError(why)
+
+    def _token(
+        self, challenge: Mapping[str, str], credentials: Credentials | None, ends_at: float
+    ) -> tuple[str, float]:
+        """Return the header with a token, and the seconds for which it is good."""
+        realm = self._place.target(challenge.get("realm", ""))
+        if credentials is not None and not self._trusts(realm):
+            self._withheld_from, credentials = realm, None
+        scopes = (challenge.get("scope") or f"repository:{self._place.name}:pull").split()
+        query = [("scope", scope) for scope in scopes]
+        if challenge.get("service"):
+            query.append(("service", challenge["service"]))
+        bounds = Bounds(ends_at, _ANSWER_BYTES, self._place.reach(realm).refusal)
+        if credentials is not None and credentials.identity_token:
+            query += [("grant_type", "refresh_token"), ("client_id", _CLIENT)]
+            query.append(("refresh_token", credentials.identity_token))
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            answer = self._transport.ask("POST", realm, headers, bounds, urlencode(query).encode())
+        else:
+            url = f"{realm}{'&' if urlsplit(realm).query else '?'}{urlencode(query)}"
+            headers = {"Authorization": credentials.basic} if credentials else {}
+            answer = self._transport.ask("GET", url, headers, bounds)
+        return self._read(answer, urlsplit(realm).hostname or "")
+
+    def _read(self, answer: Answer, host: str) -> tuple[str, float]:
+        """Return what `_token` does, from a token service's answer."""
+        if answer.status in {_UNAUTHORIZED, _FORBIDDEN}:
+            raise self.refused()
+        if answer.status != _OK:
+            after_seconds = retry_after_seconds(answer.header("Retry-After"), self._wall_clock())
+            raise RegistryError(f"the token service {host} answers with {answer.status}", after_seconds)
+        return _parsed(answer.body, host)
+
+    def _trusts(self, realm: str) -> bool:
+        """Whether credentials may go there."""
+        if not self._place.takes_credentials or not _is_private(realm):
+            return False
+        known = {self._auth_host, _TOKEN_SERVICES.get(self._place.host)}
+        return self._place.is_own(realm) or urlsplit(realm).netloc.lower().removesuffix(":443") in known
+
+
+def _challenges(headers: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the parameters of each scheme in `WWW-Authenticate` (RFC 9110, section 11.6.1), by its lower-case name.
+
+    Commas separate challenges as well as their parameters, so an item that begins with a word without `=` begins one.
+    """
+    challenges: dict[str, dict[str, str]] = {}
+    parameters: dict[str, str] = {}
+    for item in parse_http_list(",".join(headers)[:_HEADER_CHARACTERS]):
+        scheme = _SCHEME.fullmatch(item)
+        if scheme:
+            parameters = challenges[scheme[1].lower()] = {}
+        name, equals, value = ((scheme[2] or "") if scheme else item).partition("=")
+        if equals:
+            parameters.setdefault(name.strip().lower(), value.strip().removeprefix('"').removesuffix('"'))
+    return challenges
+
+
+def _is_private(url: str) -> bool:
+    """Whether nobody on the network can read what is sent there."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or is_this_machine(parts.hostname or "")
+
+
+def _parsed(body: bytes, host: str) -> tuple[str, float]:
+    try:
+        fields = json_object(body)
+    except ValueError:
+        fields = {}
+    token, seconds = fields.get("token") or fields.get("access_token"), fields.get("expires_in")
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise RegistryError(f"the token service {host} gives no token that can be used")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        seconds = _SHORTEST_SECONDS
+    seconds = float(min(max(seconds, _SHORTEST_SECONDS), _LONGEST_SECONDS))
+    return f"Bearer {token}", seconds - _MARGIN_SECONDS

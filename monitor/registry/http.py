@@ -1,0 +1,153 @@
+"""One request and its answer within bounds: over TLS or not, directly or through a proxy.
+
+A connection is kept for each of two hosts, which are the registry and its token service.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import time
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from http.client import HTTPException
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from monitor.bounded_http import Answer, BoundedConnection, Bounds
+from monitor.domain.sanitize import one_line
+from monitor.errors import ConfigurationError
+from monitor.registry.errors import RegistryError
+from monitor.registry.proxies import Proxy, proxy_for
+from monitor.registry.repository import Reach, origin
+
+_HEADER_BYTES = 128 << 10
+_CONNECTIONS = 2
+_GZIP = 16  # added to the window size, as zlib has it
+_REASON_CHARACTERS = 200
+
+
+class Transport:
+    """Sends requests, one at a time.  Not to be used by two threads at once."""
+
+    def __init__(
+        self,
+        *,
+        ca: Path | None = None,
+        environment: Mapping[str, str] = os.environ,
+        timeout_seconds: float = 10.0,
+    ) -> None:
+        """Prepare: each answer may take `timeout_seconds`; `ca` is trusted besides the system's authorities."""
+        self._ca, self._environment, self._timeout_seconds = ca, environment, timeout_seconds
+        self._tls: ssl.SSLContext | None = None
+        self._connections: dict[tuple[str, str, int, Proxy | None], BoundedConnection] = {}
+
+    def ask(
+        self, method: str, url: str, headers: Mapping[str, str], bounds: Bounds, body: bytes | None = None
+    ) -> Answer:
+        """Send a request once, and follow no redirect.
+
+        `bounds` are those of the body, and of the time for everything that is asked for together.  Addresses are not
+        checked where a proxy resolves names itself.
+
+        Raises:
+            RegistryError: there is no answer within the bounds.
+            ConfigurationError: the proxy or the authority that is set cannot be used.
+        """
+        scheme, host, port = origin(url)
+        proxy = proxy_for(url, self._environment)
+        limit_bytes, refusal = bounds.bytes_left, Reach.ANY.refusal if proxy else bounds.refusal
+        ends_at = min(time.monotonic() + self._timeout_seconds, bounds.ends_at)
+        bounds = Bounds(ends_at, _HEADER_BYTES + limit_bytes, refusal)
+        headers = {"User-Agent": "bootstrap-monitor", **headers}
+        parts = urlsplit(url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        if proxy and scheme == "http":
+            target = f"http://{parts.netloc}{target}"
+            headers |= proxy.headers
+        try:
+            answer = self._connection(scheme, host, port, proxy).ask(method, target, bounds, headers, body)
+            return replace(answer, body=_unpacked(answer, limit_bytes))
+        except (HTTPException, OSError, ValueError) as error:
+            self.close()
+            raise RegistryError(f"no answer from {scheme}://{host}:{port} ({self._reason(error)})") from error
+
+    def close(self) -> None:
+        """Close the kept connections, and forget the authorities: they are renewed like certificates."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+        self._tls = None
+
+    def _connection(self, scheme: str, host: str, port: int, proxy: Proxy | None) -> BoundedConnection:
+        key = (scheme, host, port, proxy)
+        if key not in self._connections:
+            if len(self._connections) == _CONNECTIONS:
+                self.close()
+            # The authorities take a megabyte, so they are loaded only for TLS.
+            tls = self._tls_context() if scheme == "https" else None
+            address = origin(proxy.url)[1:] if proxy else (host, port)
+            self._connections[key] = BoundedConnection(*address, tls)
+            if proxy and tls:
+                self._connections[key].set_tunnel(host, port, proxy.headers)
+        return self._connections[key]
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+            self._tls.set_alpn_protocols(["http/1.1"])
+            if self._ca is not None:
+                trust(self._tls, self._ca)
+        return self._tls
+
+    def _reason(self, error: Exception) -> str:
+        text = one_line(str(error).strip(), _REASON_CHARACTERS) or type(error).__name__
+        match error:
+            case socket.gaierror():
+                return "its name is not known"
+            case TimeoutError():
+                return f"nothing within {self._timeout_seconds:g} s"
+            case ssl.SSLError():
+                return f"{text}: is --registry-ca right?"
+            case OSError() if text.startswith("Tunnel connection failed"):
+                return f"the proxy does not lead there: {text}"
+            case _:
+                return text
+
+
+def trust(context: ssl.SSLContext, ca: Path) -> None:
+    """Have a context trust the authorities of a file, too.
+
+    Raises:
+        ConfigurationError: the file holds none.
+    """
+    try:
+        context.load_verify_locations(ca)
+    except OSError as error:  # which an SSLError is too
+        raise ConfigurationError(
+            f"--registry-ca {ca} is no PEM file of certificates ({error.strerror or error})"
+        ) from error
+
+
+def _unpacked(answer: Answer, limit_bytes: int) -> bytes:
+    """Return the body without packing that was not asked for, which some caches add: digests are of the content.
+
+    Raises:
+        ValueError: the packing is unknown or broken, or the content is larger than `limit_bytes`.
+    """
+    packing = (answer.header("Content-Encoding") or "identity").lower()
+    if not answer.body or packing == "identity":
+        return answer.body
+    if packing not in {"gzip", "x-gzip"}:
+        raise ValueError(f"it is packed as {packing!r}, which was not asked for")
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | _GZIP)
+    with suppress(zlib.error):
+        content = unpacking.decompress(answer.body, limit_bytes + 1)
+        if len(content) > limit_bytes:
+            raise ValueError("the answer is too large")
+        if unpacking.eof and not unpacking.unused_data:
+            return content
+    raise ValueError("it is not gzip, as it says")
