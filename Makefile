@@ -31,8 +31,8 @@ lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 
 unit: $(VENV)/test ## the tests that need neither network nor root; the rules by every branch
 	$(VENV)/bin/pytest -q --no-header --cov=monitor.decide --cov-branch --cov-fail-under=100 --cov-report= \
-	  tests/test_decide_init.py tests/test_decide_wait.py tests/test_decide_verdicts.py tests/test_announcements.py
-	$(VENV)/bin/pytest -q --numprocesses=auto --dist=worksteal --ignore=tests/bootstraps --ignore=tests/browser --ignore=tests/chart --ignore=tests/crashes --ignore=tests/faults --ignore=tests/servers --ignore=tests/e2e $(ARGS)
+	  tests/unit/decide
+	$(VENV)/bin/pytest -q --numprocesses=auto --dist=worksteal tests/unit $(ARGS)
 
 crash: $(VENV)/test ## kill -9 at every step of init and wait-for-completion
 	$(VENV)/bin/pytest -q tests/crashes $(ARGS)

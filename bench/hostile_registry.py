@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fake_registry import NAME, FakeRegistry, certificate, config, sending, serving
-from hostile_registry import MISBEHAVIOURS
+from support.fake_registry import NAME, FakeRegistry, certificate, config, sending, serving
+from support.hostile_registry import MISBEHAVIOURS
 
 from bench.tables import Claim, concluded, table
 from monitor.registry import Patience, Registry, RegistryError, RegistryOptions

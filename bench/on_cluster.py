@@ -19,7 +19,7 @@ from pathlib import Path
 
 from e2e.conftest import deployed, full_sync, furnish, started_source
 from e2e.tester import DeployedTester
-from provisioned import MissingError
+from support.provisioned import MissingError
 from testbed.bed import bed_of
 
 from bench.processes import Memory, memory_by_kind

@@ -21,10 +21,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from certificates import self_signed, server_context
-from fake_api_server import FakeApiServer, serving
-from fake_cluster import JsonObject
-from tester_objects import BUILD, D1, POD, UID, VERSIONS, add_tester, run_check_pod
+from support.certificates import self_signed, server_context
+from support.fake_api_server import FakeApiServer, serving
+from support.fake_cluster import JsonObject
+from support.tester_objects import BUILD, D1, POD, UID, VERSIONS, add_tester, run_check_pod
 
 from bench.standing_node import StandingNode, standing
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun

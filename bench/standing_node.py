@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from running_server import running
+from support.running_server import running
 
 _ANSWERS = Path(__file__).parents[1] / "tests" / "data"
 _STAMP = re.compile(rb'"timestamp": *"[^"]*"')

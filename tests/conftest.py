@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cells import DOCUMENT, OPTION
 from hypothesis import settings
+from support.cells import DOCUMENT, OPTION
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("project", deadline=None)

@@ -11,7 +11,7 @@ from pathlib import Path
 from bootstraps.matrix import CONDITIONS, NODES, Condition, chain_of, stage_of
 from bootstraps.nodes import Subject, subject
 from bootstraps.watch import STEP_SECONDS, Watch
-from local_life import living, stopped
+from support.local_life import living, stopped
 
 from monitor.domain.observations import ChainActivity
 from monitor.domain.run import Outcome

@@ -14,8 +14,8 @@ from bootstraps.cell import shown
 from bootstraps.covering import COVERING
 from bootstraps.document import written
 from bootstraps.matrix import CELLS, NODES, Cell
-from cells import DOCUMENT, FAILED, all_cells, cell_of, leave_out, with_section
-from provisioned import MissingError, required
+from support.cells import DOCUMENT, FAILED, all_cells, cell_of, leave_out, with_section
+from support.provisioned import MissingError, required
 from testbed import bed
 
 SIMULATED_AT_ONCE = 3

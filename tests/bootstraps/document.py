@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bootstraps.cell import TOLERANCE_SECONDS
 from bootstraps.matrix import CONDITIONS, IMPOSSIBLE, MODES, NODES, Cell
-from cells import CANNOT, row
+from support.cells import CANNOT, row
 from testbed.make_large_history import ACCOUNTS, C_BLOCKS, P_BLOCKS
 
 HEADING = "## What a bootstrap is recorded as"

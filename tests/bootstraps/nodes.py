@@ -18,8 +18,8 @@ from pathlib import Path
 
 from bootstraps.link import link
 from bootstraps.matrix import NODES, Condition, Dialect
-from local_life import LocalLife
-from simulated_builds import free_port, processes_of, write_build
+from support.local_life import LocalLife
+from support.simulated_builds import free_port, processes_of, write_build
 from testbed import bed
 from testbed.make_history import running
 from testbed.make_large_history import chain_configuration

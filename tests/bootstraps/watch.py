@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstraps.nodes import NODE_TIMEOUT_SECONDS
-from local_life import LocalLife
+from support.local_life import LocalLife
 
 from monitor.domain.observations import ChainActivity
 from monitor.domain.run import Run

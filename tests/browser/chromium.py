@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provisioned import said
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from support.provisioned import said
 
 PROVISION = Path(__file__).with_name("provision")
 PHONE, DESKTOP = 360, 1400

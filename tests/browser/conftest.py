@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from browser.chromium import Browser
 from browser.chromium import browser as started
-from provisioned import required
+from support.provisioned import required
 
 
 @pytest.fixture(scope="session")

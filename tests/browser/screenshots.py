@@ -12,9 +12,9 @@ from pathlib import Path
 
 from browser.chromium import DESKTOP, PHONE, Browser, View, browser
 from browser.story import Story
-from local_life import ROOT
-from provisioned import MissingError
-from simulated_builds import eventually
+from support.local_life import ROOT
+from support.provisioned import MissingError
+from support.simulated_builds import eventually
 
 IMAGES = ROOT / "docs" / "images"
 GOOD: Mapping[str, float] = {"bootstrap_seconds": 6, "blocks": 4000}

@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from local_life import ROOT, environment
-from observed_life import RUN_SECONDS, ObservedLife
-from simulated_builds import PATIENCE_SECONDS, eventually
+from support.local_life import ROOT, environment
+from support.observed_life import RUN_SECONDS, ObservedLife
+from support.simulated_builds import PATIENCE_SECONDS, eventually
 
 
 @dataclass

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from browser.chromium import DESKTOP, PHONE, VIEWS, Browser, View
-from builders import NOW, REGRESSIONS, build, ended, full_status, run, status
-from simulated_builds import eventually
-from test_web import HOST, Shown, serving
+from support.builders import NOW, REGRESSIONS, build, ended, full_status, run, status
+from support.served import HOST, Shown, serving
+from support.simulated_builds import eventually
 
 from monitor.domain.build import Build, Versions
 from monitor.domain.observations import ChainActivity, ChainLog

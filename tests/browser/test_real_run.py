@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from browser.chromium import VIEWS, Browser, View
 from browser.story import Story
-from simulated_builds import eventually
+from support.simulated_builds import eventually
 
 EVIL = "<script>document.title='owned'</script>"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from chart import helm
 from chart.helm import VALUES, Helm, JsonObject
-from provisioned import required
+from support.provisioned import required
 
 
 @pytest.fixture(scope="session")

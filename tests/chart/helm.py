@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from provisioned import MissingError, said
+from support.provisioned import MissingError, said
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fake_api_server import FakeApiServer
-from fake_registry import FakeRegistry
+from support.fake_api_server import FakeApiServer
+from support.fake_registry import FakeRegistry
 
 from monitor.avalanchego import simulated_node
 from monitor.domain.run import Run

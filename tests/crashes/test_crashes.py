@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from crashes.pod_life import PodLife
-from fake_api_server import serving
-from fake_registry import serving as serving_registry
+from support.fake_api_server import serving
+from support.fake_registry import serving as serving_registry
 
 from monitor.avalanchego.details_file import FILE_NAME, read_details
 from monitor.domain.run import Outcome

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from e2e.installed import Release, Tester
 from e2e.tester import DeployedTester
-from provisioned import required
+from support.provisioned import required
 from testbed import manifests
 from testbed.bed import Bed, bed_of, kubernetes_versions, network, until
 

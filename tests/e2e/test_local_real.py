@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from local_life import GOES_ON, LocalLife, living, stopped
-from simulated_builds import eventually, free_port
+from support.local_life import GOES_ON, LocalLife, living, stopped
+from support.simulated_builds import eventually, free_port
 from testbed import bed as testbed
 from testbed.bed import Bed
 from testbed.make_history import running

@@ -5,9 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import slow_clients
 from e2e.conftest import Deploy
 from e2e.tester import MONITOR, NODE, WEB_PORT
+from support import slow_clients
 
 SLOW = 200
 SECONDS = 60

@@ -10,11 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from cells import DOCUMENT, FAILED, all_cells, cell_of, leave_out, with_section
 from faults.cell import told_by
 from faults.covering import COVERING
 from faults.document import written
 from faults.matrix import CELLS
+from support.cells import DOCUMENT, FAILED, all_cells, cell_of, leave_out, with_section
 
 AT_ONCE = 3
 FOLDER = Path(__file__).parent

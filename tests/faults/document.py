@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cells import CANNOT, row
 from faults.matrix import FAULT_SECONDS, FAULTS, IMPOSSIBLE, MOMENTS
+from support.cells import CANNOT, row
 
 HEADING = "## What a fault leaves behind"
 _INTRODUCTION = f"""\

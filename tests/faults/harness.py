@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from crashes.pod_life import LifeError, Watch, free_port, stateful_set
-from fake_api_server import FakeApiServer, kubeconfig, serving
 from faults import machine
 from faults.gate import Gate
 from faults.under_faults import ARMED, FROZEN, HELD, WHO
 from faults.volumes import Folder, OwnFileSystem
+from support.fake_api_server import FakeApiServer, kubeconfig, serving
 
 from monitor.avalanchego import simulated_node
 from monitor.domain.run import Run

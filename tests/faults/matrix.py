@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from fake_api_server import Fault as Answer
 from faults import machine
 from faults.harness import DIGESTS, REPOSITORY, Tester, killed, power_cut, tester
+from support.fake_api_server import Fault as Answer
 
 from monitor.avalanchego.details_file import FILE_NAME, read_details
 from monitor.domain.run import Outcome, Run

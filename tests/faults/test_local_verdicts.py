@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from local_life import living, stopped
-from simulated_builds import COMMITS, eventually, write_build
+from support.local_life import living, stopped
+from support.simulated_builds import COMMITS, eventually, write_build
 
 from monitor.domain.run import Outcome, Reason, Run
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from provisioned import required
 from servers import tools
 from servers.life import JOB, TARGET_LABELS, Life
 from servers.prometheus import Prometheus, Target, configuration, prometheus
 from servers.rules import hasty, loaded
 from servers.tools import VERSIONS, Tool
-from simulated_builds import PATIENCE_SECONDS, eventually, free_port
+from support.provisioned import required
+from support.simulated_builds import PATIENCE_SECONDS, eventually, free_port
 
 # What the story ends with; it is scraped and evaluated soon after.
 TOLD = (

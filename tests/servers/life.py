@@ -12,9 +12,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from local_life import ROOT
-from observed_life import RUN_SECONDS, ObservedLife
-from simulated_builds import eventually
+from support.local_life import ROOT
+from support.observed_life import RUN_SECONDS, ObservedLife
+from support.simulated_builds import eventually
 
 from monitor.domain.run import Outcome, Reason, Run
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from simulated_builds import PATIENCE_SECONDS, eventually
+from support.simulated_builds import PATIENCE_SECONDS, eventually
 
 JsonObject = dict[str, Any]
 _END_SECONDS = 30.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from servers.processes import JsonObject, get, served
-from simulated_builds import free_port
+from support.simulated_builds import free_port
 
 # So soon an Alertmanager that is started later hears of what fires already; four times as long it remembers it.
 RESEND_SECONDS = 5

@@ -13,15 +13,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
-from local_life import ROOT
-from observed_life import commit, version
 from servers.alertmanager import Alertmanager, Hook, alertmanager, chat_of, delivering, hook
 from servers.conftest import Lived
 from servers.life import FIRST_BAD, LAST_GOOD, NETWORK, STALLED, SYNC_MODE, TESTER
 from servers.processes import JsonObject
 from servers.prometheus import Prometheus
 from servers.tools import VERSIONS
-from simulated_builds import eventually
+from support.local_life import ROOT
+from support.observed_life import commit, version
+from support.simulated_builds import eventually
 
 ALERTS = ROOT / "alerts"
 RUNBOOK = "https://example.org/bootstrap-monitor/docs/runbooks/BootstrapRegressed.md"

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from local_life import ROOT
 from servers.checks import Asked, Seen
 from servers.conftest import Lived
 from servers.life import NETWORK, NEVER_SYNCED, SYNC_MODE, TARGET_LABELS, TESTER
 from servers.prometheus import Prometheus
 from servers.promql import labels_of_legend, labels_of_rule
 from servers.rules import hasty, loaded, rules_of
+from support.local_life import ROOT
 
 from dashboards.expressions import expressions, filled
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from observed_life import commit, version
 from servers.conftest import Lived
 from servers.life import BUILDS, FIRST_BAD, LAST_GOOD, NEVER_SYNCED
 from servers.prometheus import Prometheus
 from servers.tools import VERSIONS
+from support.observed_life import commit, version
 
 from monitor.output.metrics import EVERY_FAMILY
 

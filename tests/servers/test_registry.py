@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
-from fake_registry import INDEX, MANIFEST, NAME, basic, certificate, child, config
+from support.fake_registry import INDEX, MANIFEST, NAME, basic, certificate, child, config
 
 from monitor.registry import Registry, RegistryError, RegistryOptions
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from local_life import ROOT
 from servers.breakages import BREAKAGES
 from servers.tools import VERSIONS
+from support.local_life import ROOT
 
 ALERTS = ROOT / "alerts"
 TESTED = sorted(path.stem for path in (ALERTS / "tests").glob("*.yaml"))

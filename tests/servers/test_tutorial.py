@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from local_life import environment
 from servers import tools
 from servers.conftest import found
 from servers.prometheus import Prometheus
-from simulated_builds import PATIENCE_SECONDS, free_port, processes_of
+from support.local_life import environment
+from support.simulated_builds import PATIENCE_SECONDS, free_port, processes_of
 
 from monitor.domain.run import Outcome, Reason
 from monitor.ledger import open_read_only

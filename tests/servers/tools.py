@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from provisioned import MissingError, said
+from support.provisioned import MissingError, said
 
 PROVISION = Path(__file__).resolve().parent / "provision"
 # The lowest version of Prometheus that is supported, and a current one.

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from provisioned import MissingError
+from support.provisioned import MissingError
 
 FOLDER = Path(__file__).resolve().parent
 JsonObject = dict[str, Any]

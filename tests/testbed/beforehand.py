@@ -9,7 +9,7 @@ import contextlib
 import subprocess
 import sys
 
-from provisioned import MissingError
+from support.provisioned import MissingError
 from testbed.bed import FOLDER, build
 
 

@@ -1,0 +1,34 @@
+"""The commands that a person asks a tester by, as a test calls them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monitor.commands.requests import run_pause, run_rerun, run_resume
+from monitor.commands.show import run_history, run_status
+from monitor.settings import HistorySettings, RequestSettings, RerunSettings, StatusSettings
+
+
+def rerun(data_dir: Path, image: str = "", *, unchecked: bool = True) -> int:
+    """Run `rerun`; the registry of most tests is nowhere."""
+    return run_rerun(RerunSettings(data_dir=data_dir, image=image, unchecked=unchecked))
+
+
+def pause(data_dir: Path) -> int:
+    """Run `pause`."""
+    return run_pause(RequestSettings(data_dir=data_dir))
+
+
+def resume(data_dir: Path) -> int:
+    """Run `resume`."""
+    return run_resume(RequestSettings(data_dir=data_dir))
+
+
+def status(data_dir: Path, *, json_output: bool = False) -> int:
+    """Run `status`."""
+    return run_status(StatusSettings(data_dir=data_dir, json=json_output))
+
+
+def history(data_dir: Path, *, json_output: bool = False, run: int | None = None) -> int:
+    """Run `history`."""
+    return run_history(HistorySettings(data_dir=data_dir, json=json_output, run=run))

@@ -1,0 +1,137 @@
+"""A machine's volume with its ledger, and what `init` and a tick make of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from support.builders import NOW, POLICY, build, workload
+
+from monitor.decide.events import Announcement
+from monitor.domain.build import Build
+from monitor.domain.instant import Instant
+from monitor.domain.observations import NodeDown, NodeReading
+from monitor.domain.policy import Policy
+from monitor.domain.workload import Workload
+from monitor.engine.activity import Activity
+from monitor.engine.actor import Actor
+from monitor.engine.init_observer import InitObserver
+from monitor.engine.loop import Init, Tick
+from monitor.engine.problem_log import ProblemLog
+from monitor.engine.volume import Volume
+from monitor.engine.wait_observer import WaitObserver
+from monitor.errors import MonitorError, TemporaryError
+from monitor.ledger import Ledger
+
+
+@dataclass
+class Machine:
+    """Platform, build source, node and clock; it keeps what it was told, and what the ledger said then."""
+
+    ledger: Ledger
+    pod: Workload = field(default_factory=workload)
+    found: Build = field(default_factory=build)
+    answer: NodeReading = field(default_factory=lambda: NodeDown("refused"))
+    now: Instant = NOW
+    name: str = "pod"
+    told: list[str] = field(default_factory=list)
+    recorded_before: list[int] = field(default_factory=list)
+    announced: list[Announcement] = field(default_factory=list)
+    announced_of: list[float] = field(default_factory=list)
+    tried_at: list[float] = field(default_factory=list)
+    words: str = ""
+    broken: MonitorError | None = None
+    mute: MonitorError | None = None
+    polls: int = 0
+
+    def workload(self) -> Workload:
+        return self.pod
+
+    def newest(self) -> Build:
+        return self.found
+
+    def pin(self, build: Build) -> None:
+        if self.broken:
+            raise self.broken
+        self.told.append(f"pin {build.image.rpartition(':')[2][:4]}")
+        attempt = self.ledger.attempt()
+        self.recorded_before.append(0 if attempt is None else 1)
+
+    def recreate(self, *, unchanged: bool) -> None:
+        self.told.append("recreate, unchanged" if unchanged else "recreate")
+
+    def await_end(self, stopping: threading.Event) -> None:
+        assert not stopping.is_set()
+        self.told.append("await end")
+
+    def announce(self, announcement: Announcement, made_at: float) -> None:
+        self.tried_at.append(self.now.wall)
+        if self.mute:
+            raise self.mute
+        self.announced.append(announcement)
+        self.announced_of.append(made_at)
+
+    def last_words(self) -> str:
+        if self.broken:
+            raise self.broken
+        return self.words
+
+    def reverter(self) -> str:
+        return "argocd"
+
+    @property
+    def reasons(self) -> list[str]:
+        """Of what was announced."""
+        return [each.reason for each in self.announced]
+
+    def read(self) -> NodeReading:
+        self.polls += 1
+        return self.answer
+
+    def clock(self) -> Instant:
+        return self.now
+
+
+def init_of(machine: Machine, folder: Path, policy: Policy = POLICY) -> Init:
+    """`init` on this machine."""
+    stopping, volume = threading.Event(), Volume(folder)
+    observer = InitObserver(machine, machine, machine.ledger, volume, policy, machine.clock)
+    actor = Actor(machine, machine.ledger, volume, policy, machine.clock, stopping)
+    return Init(observer, machine.ledger, actor, policy, machine.clock, stopping, ProblemLog(machine.ledger))
+
+
+def as_measured(_: Path) -> tuple[int, int]:
+    """What is free is what a test has measured, whatever this machine's disk has."""
+    raise TemporaryError("not asked")
+
+
+def tick_of(
+    machine: Machine,
+    folder: Path,
+    measured: list[bool] | None = None,
+    activity: Activity | None = None,
+    policy: Policy = POLICY,
+    free: Callable[[Path], tuple[int, int]] = as_measured,
+) -> tuple[Tick, WaitObserver]:
+    """A tick on this machine."""
+    observer = WaitObserver(machine, machine.ledger, machine, policy, machine.clock, folder, free=free)
+    actor = Actor(machine, machine.ledger, Volume(folder), policy, machine.clock, threading.Event())
+    soon = [] if measured is None else measured
+    tick = Tick(observer, machine.ledger, actor, policy, lambda: soon.append(True), activity or Activity())
+    return tick, observer
+
+
+def begun(machine: Machine, folder: Path) -> None:
+    """A run of the usual build is open, in this pod."""
+    init_of(machine, folder).run(workload(build()))
+    machine.pod = workload(build())
+    machine.announced.clear()
+
+
+def passed(machine: Machine, seconds: float) -> None:
+    """Time goes on."""
+    machine.now = replace(
+        machine.now, wall=machine.now.wall + seconds, boot_seconds=machine.now.boot_seconds + seconds
+    )

@@ -1,0 +1,79 @@
+"""The real `local` on simulated builds that is looked at from outside while it lives: what it serves, and its log."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.local_life import ROOT, Home, environment
+from support.simulated_builds import PATIENCE_SECONDS, free_port, write_build
+
+RUN_SECONDS = 120.0
+
+
+def commit(number: int) -> str:
+    """The commit of the build of a run."""
+    return f"{number:02x}" * 20
+
+
+def version(number: int) -> str:
+    """The version of the build of a run, unless it is told to report another."""
+    return f"avalanchego/1.14.{number}"
+
+
+@dataclass
+class ObservedLife(Home):
+    """A tester at a known address, with intervals of parts of a second; each run has a build of its own."""
+
+    web_port: int = field(init=False, default_factory=free_port)
+    node_port: int = field(init=False, default_factory=free_port)
+
+    @property
+    def address(self) -> str:
+        """Where its page and its metrics are: host and port."""
+        return f"127.0.0.1:{self.web_port}"
+
+    @property
+    def log(self) -> Path:
+        """What it prints."""
+        return self.folder / "log"
+
+    def said(self) -> str:
+        """The end of what it printed."""
+        return "\n".join(self.log.read_text().splitlines()[-20:])
+
+    def install(self, number: int, **behaviour: float | str) -> None:
+        """Put the build of a run in the place of the one before."""
+        write_build(self.build, commit(number), **{"version": version(number), **behaviour})
+
+    @contextmanager
+    def running(self, *flags: str, node: Sequence[str] = ("--network-id=fuji",)) -> Iterator[None]:
+        """The command runs, for a node with such arguments; it and its node have ended afterwards."""
+        command = self.command(
+            *("--health-check-interval=100ms", "--image-check-interval=200ms", "--disk-check-interval=500ms"),
+            *("--testbed=simulated", "--node-timeout=5s", "--crash-limit=2", "--disk-floor=0"),
+            *(f"--web-listen-address={self.address}", *flags),
+            node=(*node, f"--http-port={self.node_port}"),
+        )
+        with self.log.open("w") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment(),
+            )
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE_SECONDS)
+            finally:
+                process.kill()
+                process.wait()
+                self.kill_nodes()

@@ -1,0 +1,58 @@
+"""The web server of a monitor beside a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+from support.builders import ended, full_status, run
+
+from monitor.domain.run import Outcome, Reason, Run
+from monitor.domain.status import Status
+from monitor.engine.activity import Activity
+from monitor.output.metrics import StatusCollector
+from monitor.output.web import Certificate, Limits, Site, WebServer
+
+HOST = "127.0.0.1"
+PATIENT = Limits()
+
+
+@dataclass
+class Shown:
+    """What the site shows; a test changes it while it is served."""
+
+    status: Status = field(default_factory=full_status)
+    error: Exception | None = None
+    healthy: bool = True
+
+    def load(self) -> Status:
+        if self.error:
+            raise self.error
+        return self.status
+
+    def history(self) -> list[Run]:
+        self.load()
+        return [run(number=3), ended(2, Outcome.FAILED, reason=Reason.CRASHED), ended(1)]
+
+    def site(self) -> Site:
+        registry = CollectorRegistry()
+        registry.register(StatusCollector(self.load, Activity()))
+        lines = ["tick: ok, last done 3 s ago"]
+        return Site(registry, self.load, self.history, lambda: (self.healthy, lines))
+
+
+@contextmanager
+def serving(
+    site: Site,
+    listen: tuple[str, int] = (HOST, 0),
+    certificate: Certificate | None = None,
+    limits: Limits = PATIENT,
+) -> Iterator[WebServer]:
+    server = WebServer(listen, site, certificate, limits)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,304 @@
+"""The alerts as they are shipped, and all that can be wrong with them without a server."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from servers.promql import labels_of_rule, named
+
+from alerts.generate import rendered
+from monitor import settings
+from monitor.cli import _COMMANDS
+from monitor.domain.baseline import Verdict
+from monitor.domain.regression import Measure
+from monitor.domain.run import Outcome, Reason
+from monitor.domain.status import Phase
+from monitor.domain.workload import SyncMode
+from monitor.engine.activity import IMAGE_CHECK_RESULTS
+from monitor.errors import Cause
+from monitor.output.metrics import EVERY_FAMILY, label_names
+
+ROOT = Path(__file__).resolve().parents[2]
+ALERTS, RUNBOOKS = ROOT / "alerts", ROOT / "docs" / "runbooks"
+EXPECTED = {
+    "BootstrapStalled",
+    "BootstrapProgressUnknown",
+    "BootstrapFailed",
+    "BootstrapFailingRepeatedly",
+    "BootstrapLate",
+    "BootstrapRegressed",
+    "BootstrapNoRecentSuccess",
+    "BootstrapBlocked",
+    "BootstrapNotStarting",
+    "BootstrapNodeRestarting",
+    "BootstrapUnhealthyAfterSuccess",
+    "BootstrapVolumeFillingUp",
+    "BootstrapPinReverted",
+    "BootstrapImageChecksFailing",
+    "BootstrapMonitorErrors",
+    "BootstrapProblem",
+    "BootstrapMonitorDown",
+}
+CRITICAL = {"BootstrapFailingRepeatedly"}
+SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
+RUNBOOK_BASE = "https://example.org/bootstrap-monitor/docs/runbooks/"
+ANNOTATIONS = {"summary", "description", "runbook_url", "dashboard_url"}
+MORE_ANNOTATIONS = {"BootstrapRegressed": {"compare_url"}}
+OF_TARGETS = {"cluster", "namespace"}
+VALUES: Mapping[str, set[str]] = {
+    "phase": {*Phase},
+    "outcome": {*Outcome},
+    "reason": {*Reason},
+    "verdict": {*Verdict},
+    "measure": {*Measure},
+    "sync_mode": {*SyncMode},
+    "cause": {*Cause},
+    "result": {*IMAGE_CHECK_RESULTS},
+    "source": {"registry", "pod", "file"},
+}
+# Causes that another alert reports, or that hinder nothing.
+NOT_ALERTED = {
+    Cause.CHECK_POD_FAILED,
+    Cause.CONTAINER_NOT_STARTED,
+    Cause.IMAGE_PULL_FAILED,
+    Cause.IMAGE_REVERTED,
+    Cause.NODE_CRASHING,
+    Cause.REGISTRY_UNAUTHORIZED,
+    Cause.REGISTRY_UNAVAILABLE,
+    Cause.VERSIONS_UNKNOWN,
+}
+_MATCHER = re.compile(r'(\w+)\s*(?:=~|!=|!~|=)\s*"([^"]*)"')
+_CALL = re.compile(r"bootstrap-monitor ([a-z]+(?:-[a-z]+)*)")
+_CODE = re.compile(r"`([^`\n]+)`|```sh\n(.+?)```", re.DOTALL)
+
+Rule = dict[str, Any]
+
+
+@dataclass
+class Shipped:
+    """The files, by what they are; a test breaks a copy."""
+
+    rules: list[Rule]
+    rules_text: str
+    object_text: str
+    runbooks: dict[str, str]
+    promtool_tests: dict[str, str]
+    alertmanager: str
+    dashboard: dict[str, Any]
+
+    @classmethod
+    def load(cls) -> Shipped:
+        """As they are."""
+        text = (ALERTS / "rules.yaml").read_text()
+        return cls(
+            rules=yaml.safe_load(text)["groups"][0]["rules"],
+            rules_text=text,
+            object_text=(ALERTS / "prometheus-rule.yaml").read_text(),
+            runbooks={path.stem: path.read_text() for path in RUNBOOKS.glob("*.md") if path.stem != "README"},
+            promtool_tests={path.stem: path.read_text() for path in (ALERTS / "tests").glob("*.yaml")},
+            alertmanager=(ALERTS / "alertmanager.yaml").read_text(),
+            dashboard=json.loads((ROOT / "dashboards" / "tester.json").read_text()),
+        )
+
+    def alert(self, name: str) -> Rule:
+        """The first rule of an alert."""
+        return next(rule for rule in self.alerts() if rule["alert"] == name)
+
+    def alerts(self) -> list[Rule]:
+        """The rules that alert."""
+        return [rule for rule in self.rules if "alert" in rule]
+
+
+def known_labels(shipped: Shipped) -> dict[str, set[str]]:
+    """Each metric's labels: those of the exposition, of its target, and what rules record of them."""
+    known = {family.name: {*label_names(family), *OF_TARGETS} for family in EVERY_FAMILY}
+    for rule in shipped.rules:
+        if "record" in rule:
+            what = named(rule["expr"])
+            found = {label for each in what.selectors for label in known.get(each.name, ())}
+            known[rule["record"]] = found | what.made
+    return known
+
+
+def wrong_names(shipped: Shipped) -> Iterator[str]:
+    """Each alert of the design, a runbook and a test for each, and none besides."""
+    names = {rule["alert"] for rule in shipped.alerts()}
+    for what, found in (
+        ("alert", names),
+        ("runbook", set(shipped.runbooks)),
+        ("test", set(shipped.promtool_tests)),
+    ):
+        yield from (f"no {what} {name}" for name in sorted(EXPECTED - found))
+        yield from (f"a {what} {name} of no alert" for name in sorted(found - EXPECTED))
+
+
+def wrong_labels(shipped: Shipped) -> Iterator[str]:
+    """A severity, and critical only where a person must act now."""
+    for rule in shipped.alerts():
+        severity = rule.get("labels", {}).get("severity")
+        if severity not in {"warning", "critical"}:
+            yield f"{rule['alert']}: severity {severity}"
+        if severity == "critical" and rule["alert"] not in CRITICAL:
+            yield f"{rule['alert']}: critical"
+
+
+def wrong_annotations(shipped: Shipped) -> Iterator[str]:
+    """All that a message needs, and links that lead somewhere."""
+    dashboard = shipped.dashboard
+    variables = {each["name"] for each in dashboard["templating"]["list"]}
+    for rule in shipped.alerts():
+        name, texts = rule["alert"], rule.get("annotations", {})
+        if texts.keys() != ANNOTATIONS | MORE_ANNOTATIONS.get(name, set()):
+            yield f"{name}: annotations {sorted(texts)}"
+            continue
+        if not re.fullmatch(r"[A-Z][^{]+\.", texts["summary"]):
+            yield f"{name}: the summary is no fixed sentence"
+        if not {"tester", "network", "sync_mode"} <= labels_of_rule(texts["description"]):
+            yield f"{name}: the description does not say which tester"
+        if texts["runbook_url"] != f"{RUNBOOK_BASE}{name}.md":
+            yield f"{name}: the runbook is {texts['runbook_url']}"
+        path, _, query = texts["dashboard_url"].partition("?")
+        if path != f"/d/{dashboard['uid']}":
+            yield f"{name}: no dashboard {path}"
+        for variable in ("tester", "namespace", "network", "sync_mode", "cluster"):
+            if f"var-{variable}={{{{ $labels.{variable} | urlquery }}}}" not in query:
+                yield f"{name}: the dashboard's {variable} is not set"
+            if variable not in variables:
+                yield f"{name}: the dashboard has no variable {variable}"
+
+
+def wrong_expressions(shipped: Shipped) -> Iterator[str]:
+    """Metrics, labels and values that the exposition never has."""
+    known = known_labels(shipped)
+    for rule in shipped.rules:
+        name = rule.get("alert") or rule["record"]
+        texts = [*rule.get("annotations", {}).values(), *rule.get("labels", {}).values()]
+        named_in_texts = labels_of_rule("\n".join(texts))
+        yield from (f"{name}: {problem}" for problem in named(rule["expr"]).unknown(known, named_in_texts))
+        for label, value in _MATCHER.findall(rule["expr"]):
+            strange = set(value.split("|")) - VALUES.get(label, set(value.split("|"))) - {""}
+            yield from (f"{name}: no {label} is {each}" for each in sorted(strange))
+
+
+def wrong_reasons(shipped: Shipped) -> Iterator[str]:
+    """What is critical speaks of the build."""
+    of_build = {reason for reason in Reason if reason.speaks_of_build}
+    for rule in shipped.rules:
+        for label, value in _MATCHER.findall(rule["expr"]):
+            if label == "reason" and set(value.split("|")) != of_build:
+                yield f"{rule['alert']}: {value} are not the reasons that speak of the build"
+
+
+def wrong_causes(shipped: Shipped) -> Iterator[str]:
+    """A cause alerts once: as a problem, or by the alert that is about it."""
+    alerted = set(dict(_MATCHER.findall(shipped.alert("BootstrapProblem")["expr"]))["cause"].split("|"))
+    wrong = alerted ^ {each.value for each in Cause if each not in NOT_ALERTED}
+    if wrong:
+        yield f"BootstrapProblem: {sorted(wrong)} are wrong or missing"
+
+
+def wrong_runbooks(shipped: Shipped) -> Iterator[str]:
+    """Sections, and commands, flags and links that there are."""
+    fields = {name for each in vars(settings).values() if isinstance(each, type) for name in _fields(each)}
+    flags = {f"--{field.replace('_', '-')}" for field in fields}
+    for name, text in shipped.runbooks.items():
+        if text.splitlines()[0] != f"# {name}":
+            yield f"{name}: its heading is not its name"
+        if re.findall(r"^## (.+)$", text, re.MULTILINE) != SECTIONS:
+            yield f"{name}: its sections are not {', '.join(SECTIONS)}"
+        for code in ("".join(each) for each in _CODE.findall(text)):
+            ours = "kubectl" not in code
+            yield from (f"{name}: no command {each}" for each in _CALL.findall(code) if each not in _COMMANDS)
+            if ours:
+                used = re.findall(r"--[a-z][a-z-]*", code)
+                yield from (f"{name}: no flag {each}" for each in used if each not in flags | {"--previous"})
+        for link in re.findall(r"\]\(([^)#]+)\)", text):
+            if not link.startswith("https://") and Path(link).stem not in {*shipped.runbooks, "README"}:
+                yield f"{name}: a link to {link}, which is not there"
+
+
+def wrong_tests(shipped: Shipped) -> Iterator[str]:
+    """Each alert's test has it fire, and has it not fire."""
+    for name, text in shipped.promtool_tests.items():
+        cases = [case for test in yaml.safe_load(text)["tests"] for case in test.get("alert_rule_test", ())]
+        of_it = [bool(case.get("exp_alerts")) for case in cases if case["alertname"] == name]
+        if True not in of_it:
+            yield f"{name}: never fires"
+        if False not in of_it:
+            yield f"{name}: always fires"
+
+
+def wrong_object(shipped: Shipped) -> Iterator[str]:
+    """The PrometheusRule is what the rules make."""
+    if rendered(shipped.rules_text) != shipped.object_text:
+        yield "prometheus-rule.yaml is not what rules.yaml makes: run make generate"
+    if yaml.safe_load(shipped.object_text)["spec"] != yaml.safe_load(shipped.rules_text):
+        yield "prometheus-rule.yaml has other rules"
+
+
+def matcher_parts(matcher: str) -> tuple[str, str, str]:
+    """Return the label, the operator and the value of an Alertmanager matcher."""
+    found = re.fullmatch(r'(\w+)(=~|=)"(.+)"', matcher)
+    assert found, matcher
+    label, operator, value = found.groups()
+    return label, operator, value
+
+
+def inhibited(shipped: Shipped, source: Mapping[str, str], target: Mapping[str, str]) -> bool:
+    """Return whether the shipped configuration mutes an alert while another one of the same tester fires."""
+
+    def matches(labels: Mapping[str, str], matcher: str) -> bool:
+        label, operator, value = matcher_parts(matcher)
+        pattern = value if operator == "=~" else re.escape(value)
+        return re.fullmatch(pattern, labels.get(label, "")) is not None
+
+    return any(
+        all(matches(source, matcher) for matcher in each["source_matchers"])
+        and all(matches(target, matcher) for matcher in each["target_matchers"])
+        for each in yaml.safe_load(shipped.alertmanager)["inhibit_rules"]
+    )
+
+
+def wrong_alertmanager(shipped: Shipped) -> Iterator[str]:
+    """What inhibits, and is inhibited, is an alert."""
+    for inhibition in yaml.safe_load(shipped.alertmanager)["inhibit_rules"]:
+        for matcher in (*inhibition["source_matchers"], *inhibition["target_matchers"]):
+            label, operator, pattern = matcher_parts(matcher)
+            if label != "alertname":
+                continue
+            beginning, _, endings = pattern.partition("(")
+            names = (
+                [beginning + end for end in endings.rstrip(")").split("|")] if operator == "=~" else [pattern]
+            )
+            yield from (f"no alert {name} in {matcher}" for name in names if name not in EXPECTED)
+
+
+def _fields(settings_class: type) -> Iterator[str]:
+    fields = settings_class.model_fields if issubclass(settings_class, BaseModel) else {}
+    yield from (field.alias or name for name, field in fields.items())
+
+
+CHECKS: tuple[Callable[[Shipped], Iterator[str]], ...] = (
+    wrong_names,
+    wrong_labels,
+    wrong_annotations,
+    wrong_expressions,
+    wrong_reasons,
+    wrong_causes,
+    wrong_runbooks,
+    wrong_tests,
+    wrong_object,
+    wrong_alertmanager,
+)
+
+
+def problems(shipped: Shipped) -> list[str]:
+    """All that is wrong."""
+    return [problem for check in CHECKS for problem in check(shipped)]

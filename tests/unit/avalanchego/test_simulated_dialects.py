@@ -1,0 +1,501 @@
+"""The simulated node speaks the dialects of AvalancheGo 1.14 and 1.15 as real nodes were recorded."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.simulated_builds import SteppedNode
+
+from monitor.avalanchego import simulated_node
+from monitor.avalanchego.simulated_node import (
+    CHAIN_TIME,
+    SettingError,
+    Simulation,
+    plan_of,
+    state_sync_enabled,
+)
+
+DATA = Path(__file__).parents[2] / "data"
+LINE = re.compile(r"^\[[^]]+\] (?P<level>[A-Z]+) <(?P<chain>\S+) Chain> (?P<source>\S+:\d+) (?P<said>.*)$")
+# A stage of a recording begins with one of these; the order of lines within a stage is chance.
+STAGES = {
+    "checking for transition marker",
+    "initializing consensus engine",
+    "fetched blocks from peer",
+    "all syncers completed successfully",
+    "starting bootstrapper",
+    "starting to fetch blocks",
+    "executing blocks",
+    "transitioning VMs",
+    "initializing post-transition VM",
+    "setting post-transition VM state",
+    "executed blocks",
+    "starting consensus",
+}
+SIGNALS = re.compile(
+    r"avalanche_(snowman_bs_|snowman_bootstrap_finished|snowman_last_accepted_height|avalanche_bs_(fetched|accepted)"
+    r"|network_peers|evm_eth_state_sync|evm_eth_sync_\w+_(requested|succeeded|failed|invalid_response|received)$"
+    r"|evm_transition_sae_(last_(executed|settled)_height|execution_queue_blocks))"
+)
+L1, SUBNET = (
+    "2L1chainL1chainL1chainL1chainL1chainL1chainL1chain",
+    "2subnetsubnetsubnetsubnetsubnetsubnetsubnetsub",
+)
+
+
+def chain_configs(key: str, text: str) -> str:
+    """The flag's value that configures a chain."""
+    encoded = base64.b64encode(text.encode()).decode()
+    return base64.b64encode(json.dumps({key: {"Config": encoded}}).encode()).decode()
+
+
+FULL_SYNC: dict[str, Any] = {"chain_config_content": chain_configs("C", '{"state-sync-enabled": false}')}
+P_ONLY: dict[str, Any] = {"partial_sync_primary_network": True}
+HOUR: dict[str, Any] = {"network_id": 12345, "simulate_bootstrap_seconds": 3600, "simulate_block_bytes": 0}
+
+
+def stages(lines: list[str], chain: str = "C") -> list[list[str]]:
+    """The stages that a log goes through: their messages, with sources and the names of fields.
+
+    What a stage writes again and again depends on its length, and is left out.
+    """
+    found: list[list[str]] = []
+    for line in filter(None, map(LINE.match, lines)):
+        if line["chain"] != chain or "trie_sync_stats" in line["source"] or '"eta"' in line["said"]:
+            continue
+        message, names, name = parts(line["said"])
+        source = re.sub(r"@v[^/]+", "", line["source"])
+        if message in STAGES or not found:
+            found.append([])
+        found[-1].append(f"{line['level']} {source} {message} {name}{names}")
+    return [sorted(set(stage)) for stage in found]
+
+
+def parts(said: str) -> tuple[str, list[str], str]:
+    """Message, names of fields, and the value of `name`."""
+    if said.endswith("}"):
+        message, _, fields = said.partition(" {")
+        return message, list(json.loads("{" + fields)), ""
+    message, _, fields = re.sub(r" +(?=\w+=)", "\t", said, count=1).partition("\t")
+    name = re.search(r'name="([^"]+)"', fields)
+    return message, re.findall(r"(\w+)=", fields), name[1] if name else ""
+
+
+def recorded(name: str) -> list[str]:
+    """The lines of a recorded log."""
+    return (DATA / name).read_text().splitlines()
+
+
+class TestLogs:
+    """Compared with the recordings: messages, sources and fields, stage for stage."""
+
+    def test_a_state_sync_of_1_14(self, tmp_path: Path) -> None:
+        node = SteppedNode(tmp_path, **HOUR)
+        node.run(3700)
+
+        assert stages(node.log("C")) == stages(recorded("nodes/C-state-sync-1.14.2.log"))
+        assert stages(node.log("P"), "P") == stages(
+            recorded("nodes/P-waits-during-state-sync-1.14.2.log"), "P"
+        )
+
+    def test_its_minute_lines(self, tmp_path: Path) -> None:
+        node = SteppedNode(tmp_path, **HOUR)
+        node.run(3700)
+
+        lines = [line for line in node.log("C") if "trie_sync_stats" in line]
+        (recording,) = recorded("nodes/C-state-sync-minute-line-1.14.2.log")
+        accounts = next(line for line in lines if "account trie" in line)
+        assert re.sub("ETA=.*", "", accounts.partition("INFO")[2]) == re.sub(
+            "ETA=.*", "", recording.partition("INFO")[2]
+        )
+        storage = [re.search(r"storage tries +triesRemaining=(\d+) +ETA=(\S+)$", line) for line in lines]
+        remaining = [int(found[1]) for found in storage if found]
+        assert len(remaining) >= 10
+        assert remaining == sorted(remaining, reverse=True)
+        times = [line[7:12] for line in lines]
+        assert len(set(times)) == len(times), "one a minute"
+
+    def test_a_state_sync_that_is_killed_and_resumed(self, tmp_path: Path) -> None:
+        flags = HOUR | {"simulate_dialect": "1.15"}
+        first = SteppedNode(tmp_path, **flags)
+        first.run(1440 + 400)
+        second = SteppedNode(tmp_path, wall_seconds=first.wall() + 30, **flags)
+        second.run(3000)
+
+        assert stages(second.log("C")) == stages(
+            recorded("nodes/C-state-sync-killed-and-resumed-1.15.0-fuji.log")
+        )
+
+    def test_a_transition_while_blocks_are_executed(self, tmp_path: Path) -> None:
+        flags = HOUR | FULL_SYNC | {"simulate_dialect": "1.15", "simulate_transition": "blocks"}
+        first = SteppedNode(tmp_path, **flags)
+        first.run(3700)
+        second = SteppedNode(tmp_path, wall_seconds=first.wall(), **flags)
+        second.run(60)
+
+        assert stages(second.log("C")) == stages(recorded("nodes/C-helicon-transition-1.15.0-fuji.log"))
+        skipping = SteppedNode(tmp_path / "configured", **(flags | {"chain_config_content": ""}))
+        skipping.run(3700)
+        said = "\n".join(skipping.log("C"))
+        assert 'skipping state sync {"reason": "no acceptable summaries found"}' in said
+        assert "accepted state summary" not in said
+
+    @pytest.mark.parametrize("chain", ["P", "X", "C"])
+    def test_a_full_sync(self, tmp_path: Path, chain: str) -> None:
+        """Only C of the recorded network had blocks; the recording begins after the engine's line."""
+        blocks = 40 if chain == "C" else 0
+        node = SteppedNode(tmp_path, **(HOUR | FULL_SYNC), simulate_blocks=blocks)
+        node.run(3700)
+
+        mine = [line for line in node.log(chain) if "consensus engine" not in line]
+        assert stages(mine, chain) == stages(recorded("chain-logs.txt"), chain)
+
+    def test_an_eager_transition_syncs_state_in_sae(self, tmp_path: Path) -> None:
+        """Its messages were read, not recorded."""
+        flags = HOUR | {"simulate_dialect": "1.15", "simulate_transition": "eager"}
+        node = SteppedNode(tmp_path, **flags)
+        node.run(3700)
+
+        messages = [parts(line["said"])[0] for line in filter(None, map(LINE.match, node.log("C")))]
+        seen = [message for message, _ in groupby(messages)]
+        expected = (
+            "transitioning eagerly to state sync as the post-transition chain",
+            "transition finished successfully",
+            "starting state sync",
+            "accepted state summary",
+            "syncing blocks",
+            "finished syncing blocks",
+            "wiping snapshot before syncing state",
+            "starting code sync",
+            "syncing account trie",
+            "syncing storage tries",
+            "finished code sync",
+            "syncing cross-chain state",
+            "finished syncing cross-chain state",
+            "starting bootstrapper",
+            "executed blocks",
+            "starting consensus",
+        )
+        places = [seen.index(message) for message in expected]
+        assert places == sorted(places)
+
+    def test_progress_lines_come_from_the_tenth_sample_on(self, tmp_path: Path) -> None:
+        node = SteppedNode(tmp_path, **(HOUR | P_ONLY), simulate_blocks=180_000)
+        node.run(3700, step_seconds=5)
+
+        lines = [parts(line["said"])[0] for line in filter(None, map(LINE.match, node.log("P")))]
+        told = [json.loads(line[line.index("{") :]) for line in node.log("P") if '"eta"' in line]
+        fetching = [fields["numFetchedBlocks"] for fields in told if "numFetchedBlocks" in fields]
+        executing = [fields["numExecuted"] for fields in told if "numExecuted" in fields]
+        assert fetching[0] == 45_000
+        assert executing[0] == pytest.approx(45 * 100, rel=0.1)
+        assert "compacting database before executing blocks..." in lines
+        assert [fields["pctComplete"] for fields in told][:1] == [25.0]
+
+    def test_known_blocks_are_checkpoints(self, tmp_path: Path) -> None:
+        for network, known in (("fuji", 99), ("12345", 0)):
+            node = SteppedNode(tmp_path / network, **(HOUR | {"network_id": network}))
+            node.run(1, 1)
+            assert f'"numKnownBlocks": {known},' in node.log("P")[-1]
+
+    def test_json(self, tmp_path: Path) -> None:
+        """But Coreth's lines, which it writes in its own format whatever the node's is."""
+        node = SteppedNode(tmp_path, **HOUR, log_format="json")
+        node.run(3700)
+
+        lines = [json.loads(line) for line in node.log("P")]
+        assert lines[0] == {
+            "level": "info",
+            "timestamp": "2026-09-21T14:13:30.000Z",
+            "logger": "P Chain",
+            "caller": "snowman/engine.go:98",
+            "msg": "initializing consensus engine",
+        }
+        executed = next(line for line in lines if line["msg"] == "executed blocks")
+        assert executed["duration"] == pytest.approx(720e9, rel=0.01)
+        assert "logger" not in json.loads(node.log("main")[0])
+        assert {line[0] for line in node.log("C")} == {"{", "["}
+
+    @pytest.mark.parametrize("level", ["warn", "error", "off"])
+    def test_a_level_above_info(self, tmp_path: Path, level: str) -> None:
+        node = SteppedNode(tmp_path, **HOUR, log_level=level, log_dir=tmp_path / "elsewhere")
+        node.run(3700)
+
+        assert (node.log("P"), list(tmp_path.glob("logs"))) == ([], [])
+        kept = (tmp_path / "elsewhere" / "C.log").read_text().splitlines()
+        assert {line.split()[4].partition("@")[0] for line in kept} == {
+            "github.com/ava-labs/avalanchego/graft/evm"
+        }
+
+
+def types(page: str) -> dict[str, str]:
+    """The type of each family on a page."""
+    return dict(re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE))
+
+
+def series(page: str) -> set[str]:
+    """The series on a page, whatever the process is called; P and X may have had no block in the recorded process."""
+    lines = [line.rpartition(" ")[0] for line in page.splitlines() if line and not line.startswith("#")]
+    named = {re.sub(r'processID="\d+"', 'processID=""', line) for line in lines}
+    return {line for line in named if not (line.startswith(CHAIN_TIME) and 'chain="C"' not in line)}
+
+
+class TestMetrics:
+    """Families, their types and labels, compared with the recorded pages."""
+
+    @pytest.mark.parametrize(
+        ("page", "flags", "restarts"),
+        [
+            pytest.param("metrics-sync-1142", {}, [], id="state sync of 1.14"),
+            pytest.param("metrics-sync-1150f", {"simulate_dialect": "1.15"}, [1900], id="killed and resumed"),
+            pytest.param(
+                "metrics-helicon-sync",
+                {"simulate_dialect": "1.15", "simulate_transition": "blocks"},
+                [],
+                id="transition",
+            ),
+            pytest.param(
+                "metrics-helicon-full",
+                FULL_SYNC | {"simulate_dialect": "1.15", "simulate_transition": "blocks"},
+                [3700],
+                id="restarted after the transition",
+            ),
+            pytest.param("metrics-p-1150f", P_ONLY | {"simulate_dialect": "1.15"}, [1000], id="P alone"),
+        ],
+    )
+    def test_a_page(self, tmp_path: Path, page: str, flags: dict[str, Any], restarts: list[int]) -> None:
+        node = SteppedNode(tmp_path, **(HOUR | flags))
+        for seconds in restarts:
+            node.run(seconds)
+            node = SteppedNode(tmp_path, wall_seconds=node.wall(), **(HOUR | flags))
+        node.run(3700)
+
+        mine, real = node.page(), (DATA / "nodes" / f"{page}.txt").read_text()
+        assert types(mine).items() <= types(real).items()
+        assert series(mine) <= series(real)
+        of_interest = {line for line in series(real) if SIGNALS.match(line.partition("{")[0])}
+        assert of_interest - series(mine) == set()
+
+    def test_a_resumed_state_sync_counts_the_rest_only(self, tmp_path: Path) -> None:
+        leaves = 'avalanche_evm_eth_state_sync_total_leafs{chain="C"}'
+        first = SteppedNode(tmp_path, **HOUR)
+        first.run(2200)
+        second = SteppedNode(tmp_path, wall_seconds=first.wall(), **HOUR)
+        second.run(1)
+        begun = second.metric(leaves)
+        second.run(3700)
+
+        counts = [first.metric(leaves), second.metric(leaves)]
+        assert begun is not None
+        assert begun <= 2
+        assert None not in counts
+        assert sum(filter(None, counts)) == Simulation().leaves
+        assert min(filter(None, counts)) > 500
+
+    def test_a_state_sync_in_sae_has_no_counter_and_begins_again(self, tmp_path: Path) -> None:
+        flags = HOUR | {
+            "simulate_dialect": "1.15",
+            "simulate_transition": "eager",
+            "simulate_block_bytes": 100,
+        }
+        first = SteppedNode(tmp_path, **flags)
+        first.run(2500)
+        assert "avalanche_evm_eth_sync_" in first.page()
+        second = SteppedNode(tmp_path, wall_seconds=first.wall(), **flags)
+        second.run(1)
+        before, position = second.page(), second.node.bootstrap.position
+        written = second.node.bootstrap.written_bytes
+        second.run(600)
+
+        assert position["X"] > 2400, "X goes on where it was"
+        assert "avalanche_evm_eth_" not in second.page()
+        assert "avalanche_evm_transition_sae_execution_queue_blocks" in before
+        chain_lines = [line for line in second.page().splitlines() if 'chain="C"' in line]
+        assert chain_lines == [line for line in before.splitlines() if 'chain="C"' in line]
+        assert second.node.bootstrap.written_bytes > written
+        second.run(1500)
+        assert second.metric('avalanche_snowman_bootstrap_finished{chain="C"}') == 0
+        second.run(800)
+        assert second.node.bootstrapped
+
+    def test_counters_stand_still_during_a_transition(self, tmp_path: Path) -> None:
+        flags = HOUR | FULL_SYNC | {"simulate_dialect": "1.15", "simulate_transition": "blocks"}
+        node = SteppedNode(tmp_path, **flags)
+        seen = []
+        while not node.node.bootstrapped:
+            node.run(1, 1)
+            seen.append(node.metric('avalanche_snowman_bs_accepted{chain="C"}'))
+
+        longest = max(len(list(same)) for value, same in groupby(seen) if value)
+        assert 12 <= longest <= 15
+
+    def test_chains_that_wait_fetch_what_is_new(self, tmp_path: Path) -> None:
+        node = SteppedNode(tmp_path, **HOUR, simulate_new_blocks_per_second=0.5)
+        node.run(3000)
+        names = {chain: f'avalanche_snowman_bs_fetched{{chain="{chain}"}}' for chain in "PX"}
+        before = {chain: node.metric(name) for chain, name in names.items()}
+        node.run(100, 1)
+
+        for chain, name in names.items():
+            assert (node.metric(name) or 0) - (before[chain] or 0) == pytest.approx(50, abs=5)
+
+
+class TestStates:
+    """What a node's API and metrics say in a situation."""
+
+    def test_sae_is_healthy_before_it_has_executed_all(self, tmp_path: Path) -> None:
+        node = SteppedNode(
+            tmp_path,
+            **HOUR,
+            simulate_dialect="1.15",
+            simulate_transition="blocks",
+            simulate_execution_queue_seconds=1000,
+        )
+        node.run(3700)
+        queue = "avalanche_evm_transition_sae_execution_queue_blocks"
+        early = node.metric(queue + '{chain="C"}') or 0
+        executed = node.metric('avalanche_evm_transition_sae_last_executed_height{chain="C"}')
+        healthy = node.node.health.answer()["healthy"]
+        node.run(1000)
+
+        assert healthy
+        assert early > 100
+        assert executed == Simulation().blocks - early
+        assert node.metric(queue + '{chain="C"}') == 0
+
+    def test_a_newer_network_refuses_it(self, tmp_path: Path) -> None:
+        node = SteppedNode(tmp_path, **HOUR, simulate_newer_peers_version="avalanchego/1.15.0")
+        node.run(100, 1)
+
+        refusals = [line for line in node.log("main") if "newer version" in line]
+        assert len(refusals) == 10
+        assert '"myVersion": "avalanchego/1.14.2", "peerVersion": "avalanchego/1.15.0"}' in refusals[0]
+        assert node.metric("avalanche_network_peers") == 0
+        assert node.metric('avalanche_snowman_bs_fetched{chain="P"}') == 0
+        assert "starting bootstrapper" in node.log("P")[-1]
+
+    def test_a_source_that_freezes(self, tmp_path: Path) -> None:
+        flags: dict[str, Any] = {
+            "simulate_source_frozen_at_share": 0.5,
+            "simulate_source_frozen_seconds": 600,
+        }
+        node = SteppedNode(tmp_path, **HOUR, **flags)
+        node.run(1800)
+        seen = []
+        for _ in range(660):
+            node.run(1, 1)
+            seen.append((node.metric("avalanche_network_peers"), node.node.bootstrap.position["C"]))
+
+        stood = [peers for peers, position in seen if position == 1800]
+        assert len(stood) == pytest.approx(600, abs=3)
+        assert [peers for peers, _ in groupby(stood)][:2] == [20, 0]
+        assert stood.index(0) == pytest.approx(30, abs=2)
+        assert seen[-1][0] == 20
+        assert seen[-1][1] > 1800
+
+    @pytest.mark.parametrize("mode", [{}, P_ONLY], ids=["all chains", "P alone"])
+    def test_a_tracked_chain(self, tmp_path: Path, mode: dict[str, Any]) -> None:
+        flags = HOUR | mode | {"track_subnets": SUBNET, "simulate_tracked_chain": L1}
+        node = SteppedNode(tmp_path, **flags)
+        node.run(1400)
+        early = L1 in node.page()
+        node.run(1200)
+        behind = node.node.health.answer()["checks"]["bootstrapped"]["message"]
+        fetched = node.metric(f'avalanche_snowman_bs_fetched{{chain="{L1}"}}')
+        of = simulated_node.rpc_result(node.node, "info.isBootstrapped", {"chain": L1})
+        p = simulated_node.rpc_result(node.node, "info.isBootstrapped", {"chain": "P"})
+        node.run(1100)
+
+        assert (early, fetched, of["isBootstrapped"]) == (False, 2000, False)
+        assert p["isBootstrapped"] is bool(mode)
+        assert behind == ([SUBNET] if mode else [simulated_node.PRIMARY_SUBNET, SUBNET])
+        assert f"<{L1} Chain> snowman/engine.go:511 starting consensus" in node.log(L1)[-1]
+        assert node.node.health.answer()["healthy"]
+        assert L1 in node.node.health.answer()["checks"]
+
+    def test_the_health_of_p_alone(self, tmp_path: Path) -> None:
+        node = SteppedNode(tmp_path, **(HOUR | P_ONLY))
+        node.run(3700)
+
+        mine = node.node.health.answer()["checks"]
+        real = json.loads((DATA / "nodes" / "health-p-1150f.json").read_text())["checks"]
+        assert {name: check.keys() for name, check in mine.items()} == {
+            name: check.keys() for name, check in real.items()
+        }
+
+    def test_versions(self) -> None:
+        printed = [
+            json.loads(simulated_node.versions_json(Simulation(dialect=each))) for each in ("1.14", "1.15")
+        ]
+
+        assert [(each["application"], each["rpcchainvm"]) for each in printed] == [
+            ("avalanchego/1.14.2", 45),
+            ("avalanchego/1.15.0", 46),
+        ]
+
+    def test_a_mainnet_timeline_takes_no_time(self, tmp_path: Path) -> None:
+        """Five days in steps of five minutes, restarted on the way."""
+        flags: dict[str, Any] = {
+            "network_id": "mainnet",
+            "simulate_bootstrap_seconds": 5 * 86400,
+            "simulate_block_bytes": 0,
+        }
+        flags |= {"simulate_blocks": 24_000_000, "simulate_leaves": 10**9, "simulate_p_share": 0.2}
+        first = SteppedNode(tmp_path, **flags)
+        first.run(3 * 86400, step_seconds=300)
+        second = SteppedNode(tmp_path, wall_seconds=first.wall(), **flags)
+        second.run(2 * 86400 + 600, step_seconds=300)
+
+        assert second.node.bootstrapped
+
+
+@pytest.mark.parametrize(
+    ("key", "network", "enabled"),
+    [
+        pytest.param("C", "fuji", False, id="C"),
+        pytest.param("evm", "fuji", False, id="its other alias"),
+        pytest.param(simulated_node.C_CHAIN_IDS["fuji"], "fuji", False, id="its blockchain ID"),
+        pytest.param(simulated_node.C_CHAIN_IDS["mainnet"], "fuji", True, id="another network's"),
+        pytest.param("P", "fuji", True, id="another chain"),
+    ],
+)
+def test_a_chain_configuration(key: str, network: str, *, enabled: bool) -> None:
+    assert state_sync_enabled(chain_configs(key, '{"state-sync-enabled": false}'), network) is enabled
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"simulate_dialect": "1.13"}, "dialect is 1.13: it must be one of 1.14, 1.15"),
+        ({"simulate_transition": "eager"}, "transition needs dialect 1.15"),
+        ({"log_format": "xml"}, "unknown format mode: xml"),
+        ({"log_level": "loud"}, 'unknown log level: "loud"'),
+    ],
+)
+def test_a_mistake(tmp_path: Path, flags: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingError, match=re.escape(said)):
+        SteppedNode(tmp_path, **flags)
+
+
+def test_the_stages_of_each_transition() -> None:
+    activities = {
+        (mode, transition): [
+            stage.activity
+            for stage in plan_of(mode, Simulation(dialect="1.15", transition=transition))
+            if stage.chain == "C"
+        ]
+        for mode, transition in simulated_node.C_CHAIN
+    }
+    blocks = ["fetching", "executing before", "transition", "executing after"]
+    sae = ["sae blocks", "sae accounts", "sae storage", "sae cross-chain"]
+
+    assert activities["full-sync", "none"] == ["fetching", "executing"]
+    for mode, transition in (("full-sync", "blocks"), ("state-sync", "blocks"), ("full-sync", "eager")):
+        assert activities[mode, transition] == blocks
+    assert activities["state-sync", "eager"] == ["transition", *sae, "fetching", "executing"]

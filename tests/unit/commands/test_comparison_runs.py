@@ -1,0 +1,297 @@
+"""Whose turn it is follows from the ledger: what does not count is made up for, and no run is asked for twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.builders import NEW, NOW, OLD, build
+from support.recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end, go_on
+
+from monitor.avalanchego.node_config import NodeConfiguration
+from monitor.commands.comparison_runs import MOST_LOST, Plan, Turns
+from monitor.decide.decisions import RecordAttempt
+from monitor.domain.build import Build
+from monitor.domain.run import AttemptCause, Reason, RequestKind, Run
+from monitor.domain.tracking import Count
+from monitor.domain.workload import SyncMode
+from monitor.errors import NothingToldError
+from monitor.ledger import Ledger, open_ledger
+
+OLD_BUILD, NEW_BUILD = build(OLD, "a" * 40), build(NEW, "b" * 40)
+CONFIGURATION = NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings")
+
+
+def plan(runs: int = 4) -> Plan:
+    """Of the two builds."""
+    return Plan(OLD_BUILD, NEW_BUILD, runs, CONFIGURATION, TESTBED)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with closing(open_ledger(tmp_path)) as opened:
+        yield opened
+
+
+def turns(ledger: Ledger, runs: int = 4) -> Turns:
+    """As a call of the command has them."""
+    return Turns(plan(runs), ledger, threading.Event(), PATIENCE_SECONDS, lambda: NOW.wall)
+
+
+def test_the_order_favours_neither(ledger: Ledger) -> None:
+    """From an empty ledger to the last run."""
+    asked, order = turns(ledger), []
+    while (due := asked.due()) is not None:
+        order.append(asked.newest())
+        assert order[-1] is due
+        done(ledger, due)
+
+    o, n = OLD_BUILD, NEW_BUILD
+    assert order == [o, n, n, o, o, n, n, o]
+
+
+@pytest.mark.parametrize(
+    ("runs", "counted", "due"),
+    [
+        pytest.param([], (0, 0), OLD_BUILD, id="none"),
+        pytest.param([OLD_BUILD], (1, 0), NEW_BUILD, id="the old one's"),
+        pytest.param([OLD_BUILD, NEW_BUILD], (1, 1), NEW_BUILD, id="one of each"),
+        pytest.param([OLD_BUILD] * 4, (4, 0), NEW_BUILD, id="all of one"),
+        pytest.param([OLD_BUILD, NEW_BUILD] * 4, (4, 4), None, id="all"),
+        pytest.param([OLD_BUILD, NEW_BUILD] * 5, (4, 4), None, id="more than all"),
+    ],
+)
+def test_what_there_is_counts(
+    ledger: Ledger, runs: Sequence[Build], counted: tuple[int, int], due: Build | None
+) -> None:
+    done(ledger, *runs)
+    found = turns(ledger)
+
+    assert (len(found.counted(OLD_BUILD)), len(found.counted(NEW_BUILD))) == counted
+    assert found.due() == due
+
+
+def failed(ledger: Ledger) -> None:
+    """The build crashed."""
+    begin(ledger, OLD_BUILD)
+    end(ledger, reason=Reason.CRASHED)
+
+
+def interrupted(ledger: Ledger) -> None:
+    """The node was down for a tenth of its time."""
+    begin(ledger, OLD_BUILD)
+    end(ledger, seconds=90, wall=100)
+
+
+def of_other_arguments(ledger: Ledger) -> None:
+    """The node was told something else."""
+    begin(ledger, OLD_BUILD, settings="other")
+    end(ledger)
+
+
+def elsewhere(ledger: Ledger) -> None:
+    """It ran on another testbed."""
+    begin(ledger, OLD_BUILD, testbed="laptop")
+    end(ledger)
+
+
+@pytest.mark.parametrize("run", [failed, interrupted, of_other_arguments, elsewhere])
+def test_what_says_nothing_of_the_build_is_made_up_for(ledger: Ledger, run: object) -> None:
+    assert callable(run)
+    run(ledger)
+    found = turns(ledger)
+    found()
+
+    assert (found.due(), len(found.counted(OLD_BUILD))) == (OLD_BUILD, 0)
+    assert ledger.requested() == OLD_BUILD
+
+
+def test_a_build_that_never_ran_is_the_newest_one_and_needs_no_request(ledger: Ledger) -> None:
+    """So that its versions are known from the start."""
+    done(ledger, OLD_BUILD)
+    found = turns(ledger)
+    found()
+
+    assert (found.newest(), ledger.requested()) == (NEW_BUILD, None)
+
+
+def test_no_run_is_asked_for_while_one_is_open_asked_for_or_attempted(ledger: Ledger) -> None:
+    done(ledger, OLD_BUILD, NEW_BUILD)
+    found = turns(ledger)
+    found()
+    found()
+    requested = ledger.requested()
+    ledger.record(NOW, TESTBED, [RecordAttempt(NEW_BUILD, AttemptCause.REQUEST, "local-1")])
+    found()
+    attempted = ledger.requested()
+    begin(ledger, NEW_BUILD)
+    found()
+
+    assert (requested, attempted, ledger.requested()) == (NEW_BUILD, None, None)
+
+
+class Watched(Ledger):
+    """A ledger in which something happens right after its last run was looked at, once."""
+
+    happens: Callable[[], None] | None = None
+
+    def last(self) -> Run | None:
+        found, happens, self.happens = super().last(), self.happens, None
+        if happens is not None:
+            happens()
+        return found
+
+
+def test_a_run_that_begins_meanwhile_is_not_asked_for_again(tmp_path: Path, ledger: Ledger) -> None:
+    done(ledger, OLD_BUILD, NEW_BUILD, NEW_BUILD)
+    ledger.record(NOW, TESTBED, [RecordAttempt(OLD_BUILD, AttemptCause.REQUEST, "local-1")])
+    with closing(open_ledger(tmp_path)) as other:
+        other.__class__ = Watched
+        assert isinstance(other, Watched)
+        found = turns(other)
+        other.happens = lambda: begin(ledger, OLD_BUILD)
+        found()
+
+    assert ledger.requested() is None
+
+
+def test_it_ends_with_the_last_run(ledger: Ledger) -> None:
+    done(ledger, *[OLD_BUILD, NEW_BUILD] * 4)
+    stopping = threading.Event()
+    found = Turns(plan(), ledger, stopping, PATIENCE_SECONDS)
+    found()
+
+    assert (stopping.is_set(), found.failure, ledger.requested()) == (True, None, None)
+
+
+def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
+    """In one call of the command: the next one tries again."""
+    stopping = threading.Event()
+    found = Turns(plan(), ledger, stopping, PATIENCE_SECONDS)
+    for _ in range(MOST_LOST):
+        assert not stopping.is_set()
+        failed(ledger)
+        found()
+
+    assert stopping.is_set()
+    assert not isinstance(found.failure, NothingToldError), "of the build this tells enough"
+    assert str(found.failure) == (
+        "3 runs of the old build do not count, the last one, run 3, because of this: crashed: no luck; "
+        "a mended build is another one: compare that, in a folder of its own"
+    )
+    again = turns(ledger)
+    again()
+    assert (again.failure, ledger.requested()) == (None, OLD_BUILD)
+
+
+def test_a_failure_of_the_testbed_among_them_leaves_open_whose_fault_it_is(ledger: Ledger) -> None:
+    found = turns(ledger)
+    for reason in (Reason.CRASHED, Reason.DISK_FULL, Reason.CRASHED):
+        begin(ledger, OLD_BUILD)
+        end(ledger, reason=reason)
+        found()
+
+    assert isinstance(found.failure, NothingToldError)
+    assert str(found.failure).endswith("crashed: no luck; mend it, and the same command goes on")
+
+
+def test_what_failed_before_this_call_is_forgiven_while_a_run_is_open(ledger: Ledger) -> None:
+    """The run that was open at its start is the first that may be lost."""
+    for _ in range(MOST_LOST):
+        failed(ledger)
+    begin(ledger, OLD_BUILD)
+    again = turns(ledger)
+    failures = []
+    for _ in range(MOST_LOST):
+        end(ledger, reason=Reason.CRASHED)
+        again()
+        failures.append(again.failure is not None)
+        begin(ledger, OLD_BUILD)
+
+    assert failures == [False] * (MOST_LOST - 1) + [True]
+
+
+def reconfigured(ledger: Ledger) -> None:
+    """The node was told something else under way."""
+    begin(ledger, OLD_BUILD)
+    go_on(ledger, settings="other")
+    end(ledger)
+
+
+def synced_again(ledger: Ledger) -> None:
+    """After leaves of a state sync were counted, it began anew."""
+    begin(ledger, OLD_BUILD)
+    counts = {("C", "leaves_synced"): Count(before=5.0, last=3.0, maximum=5.0)}
+    ledger.record(NOW, TESTBED, books=ledger.last(), counts=counts)
+    end(ledger)
+
+
+def of_another_network(ledger: Ledger) -> None:
+    """The folder is one's own."""
+    begin(ledger, OLD_BUILD, network="mainnet")
+    end(ledger)
+
+
+def before_a_baseline(ledger: Ledger) -> None:
+    """A person marked a later one."""
+    ledger.ask(RequestKind.MARK_BASELINE, "9", NOW.wall)
+    done(ledger, OLD_BUILD)
+
+
+def given_up(ledger: Ledger) -> None:
+    """For a run of the other build."""
+    begin(ledger, OLD_BUILD)
+    begin(ledger, NEW_BUILD)
+    end(ledger)
+
+
+@pytest.mark.parametrize(
+    ("run", "why"),
+    [
+        (failed, "crashed: no luck"),
+        (given_up, "superseded: clearing"),
+        (interrupted, "it was active for less than 95% of its wall time"),
+        (of_other_arguments, "the node had other arguments"),
+        (elsewhere, "it was on testbed 'laptop', not on 'desk'"),
+        (of_another_network, "it was of mainnet, full-sync"),
+        (reconfigured, "the node's arguments changed while it was open"),
+        (synced_again, "a restart of the node began its state sync anew"),
+        (before_a_baseline, "it was before the baseline that was marked"),
+    ],
+)
+def test_why_runs_do_not_count_is_said(ledger: Ledger, run: Callable[[Ledger], None], why: str) -> None:
+    found = turns(ledger)
+    for _ in range(MOST_LOST):
+        run(ledger)
+    found()
+
+    what_to_do = "a mended build is another one" if run is failed else "mend it, and the same command goes on"
+    assert f"because of this: {why}; {what_to_do}" in str(found.failure)
+
+
+def test_what_failed_is_known_by_build(ledger: Ledger) -> None:
+    """In the configuration that is compared alone."""
+    done(ledger, OLD_BUILD, NEW_BUILD)
+    failed(ledger)
+    begin(ledger, OLD_BUILD, settings="other")
+    end(ledger, reason=Reason.CRASHED)
+    found = turns(ledger)
+
+    assert [run.number for run in found.failed(OLD_BUILD)] == [3]
+    assert found.failed(NEW_BUILD) == []
+
+
+def test_a_run_is_called_by_its_build_and_number(ledger: Ledger) -> None:
+    done(ledger, OLD_BUILD, NEW_BUILD)
+    failed(ledger)
+    begin(ledger, NEW_BUILD)
+
+    assert [turns(ledger).named(run) for run in reversed(ledger.runs(-1))] == [
+        "run 1 · old 1/4 · 1.14.2 (aaaaaaaa)",
+        "run 2 · new 1/4 · 1.14.2 (bbbbbbbb)",
+        "run 3 · old 2/4 · 1.14.2 (aaaaaaaa)",
+        "run 4 · new 2/4 · 1.14.2 (bbbbbbbb)",
+    ]

@@ -1,0 +1,324 @@
+"""The real `local` with a simulated node: to a result, through signals and kills, and nothing is left running."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from support.local_life import GOES_ON, LocalLife, all_told, environment, stopped
+from support.simulated_builds import COMMITS, PATIENCE_SECONDS, eventually, write_build, write_program
+
+from monitor.avalanchego import simulated_node
+from monitor.commands.local_folder import exclusively
+from monitor.commands.local_tester import local_tester
+from monitor.commands.startup import TRIES, tried
+from monitor.decide.decisions import BeginClearing, BeginRun
+from monitor.domain.build import Build
+from monitor.domain.image_reference import ImageReference
+from monitor.domain.instant import Instant
+from monitor.domain.run import Outcome, Reason
+from monitor.domain.workload import SyncMode, Workload
+from monitor.errors import MonitorError, TemporaryError
+from monitor.ledger import open_ledger, open_read_only
+from monitor.local.build_store import BUILDS_FOLDER, BuildStore
+from monitor.settings import Duration, LocalSettings
+
+ROOT = Path(__file__).parents[3]
+
+
+def each_build_that_the_file_holds_gets_a_result(tester: LocalLife) -> None:
+    """From an empty folder to success, then on with what replaced the file."""
+    write_build(tester.build, bootstrap_seconds=0.3, blocks=50)
+    process = tester.start()
+    eventually(lambda: bool(tester.runs()) and not tester.runs()[0].open, "the first result")
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=0.3, blocks=50)
+    eventually(lambda: len(tester.runs()) == 2 and not tester.runs()[0].open, "the second result")
+    code, said = stopped(process, signal.SIGTERM)
+
+    results = [(run.number, run.outcome, run.build.commit) for run in reversed(tester.runs())]
+    assert results == [(1, Outcome.SUCCEEDED, COMMITS[0]), (2, Outcome.SUCCEEDED, COMMITS[1])]
+    assert all((run.network, run.sync_mode) == ("fuji", "c-chain-state-sync") for run in tester.runs())
+    assert all(run.duration_seconds and run.disk_usage_bytes for run in tester.runs())
+    with closing(open_read_only(tester.data_dir)) as ledger:
+        configuration = ledger.reading("configuration")
+    assert configuration is not None
+    assert configuration.value["tester"] == "fuji-c-chain-state-sync"
+    assert (code, said[-1], tester.nodes()) == (0, GOES_ON, set())
+    for number, commit in enumerate(COMMITS, 1):
+        (line,) = (line for line in said if line.startswith(f"✓ run {number} succeeded"))
+        assert f"({commit[:8]})" in line
+    (line,) = (line for line in said if line.startswith("data in "))
+    first, _, port = line.strip("/").rpartition(":")
+    assert first == f"data in {tester.data_dir}; page and metrics at http://127.0.0.1"
+    assert int(port) > 0
+
+
+def what_is_interrupted_goes_on_with_the_same_run(tester: LocalLife) -> None:
+    """By Ctrl-C, by SIGTERM, and by a kill, which leaves the node to be ended by the next start."""
+    process = tester.start()
+    first_node = tester.node()
+    run = tester.watched()
+    kept = tester.data_dir / "avalanchego" / "kept"
+    kept.touch()
+    code, said = stopped(process, signal.SIGINT)
+    assert (code, said[-1], tester.nodes()) == (0, GOES_ON, set())
+
+    process = tester.start()
+    second_node = tester.node()
+    eventually(lambda: tester.remembered() == second_node, "the node can be found again")
+    process.kill()
+    process.communicate()
+    assert tester.nodes() == {second_node}
+
+    process = tester.start()
+    eventually(lambda: tester.nodes().isdisjoint({first_node, second_node}), "the one left behind is ended")
+    third_node = tester.node()
+    code, said = stopped(process, signal.SIGTERM)
+    assert (code, said[-1], tester.nodes()) == (0, GOES_ON, set())
+
+    assert third_node not in {first_node, second_node}
+    (same,) = tester.runs()
+    assert (same.number, same.started_at, same.outcome) == (1, run.started_at, None)
+    assert same.build == run.build
+    assert kept.exists()
+    assert (
+        f"ending the node that an earlier bootstrap-monitor left running (process {second_node})"
+        in "\n".join(said)
+    )
+
+
+def a_node_that_ends_by_itself_is_started_again(tester: LocalLife) -> None:
+    process = tester.start()
+    first = tester.node()
+    run = tester.watched()
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: first not in tester.nodes() and len(tester.nodes()) == 1, "another process")
+    code, said = stopped(process, signal.SIGTERM)
+
+    assert [each.started_at for each in tester.runs()] == [run.started_at]
+    assert sum("the node ended by itself (exit code" in line and "again in 1 s" in line for line in said) == 1
+    assert (code, tester.nodes()) == (0, set())
+
+
+def a_build_that_never_runs_fails_and_the_next_one_is_tested(tester: LocalLife) -> None:
+    """One bad build never ends the tester."""
+    write_program(tester.build, "#!/bin/sh\nexit 9\n")
+    process = tester.start("--crash-limit=2")
+    eventually(lambda: bool(tester.runs()) and not tester.runs()[0].open, "a verdict")
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=0.3, blocks=50)
+    eventually(lambda: len(tester.runs()) == 2 and not tester.runs()[0].open, "the next build's result")
+    code, said = stopped(process, signal.SIGTERM)
+
+    second, first = tester.runs()
+    assert (first.outcome, first.reason, first.build.versions) == (Outcome.FAILED, Reason.CRASHED, None)
+    assert first.message.endswith("(exit code 9)")
+    assert (second.outcome, second.build.commit) == (Outcome.SUCCEEDED, COMMITS[1])
+    assert (code, tester.nodes(), said[-1]) == (0, set(), GOES_ON)
+    assert len([line for line in said if line.startswith("✗ run 1 failed")]) == 1
+
+
+def a_build_that_does_not_tell_its_versions_at_once_is_asked_again(tester: LocalLife) -> None:
+    """The machine may have been busy: that is no reason to end."""
+    asked = tester.folder / "asked"
+    write_program(
+        tester.build,
+        f"#!/bin/sh\nif [ ! -e {asked} ]; then touch {asked}; exit 3; fi\n"
+        f'exec {sys.executable} {simulated_node.__file__} --simulate-bootstrap-seconds=60 "$@"\n',
+    )
+    process = tester.start()
+    tester.node()
+    code, said = stopped(process, signal.SIGTERM)
+
+    (line,) = (line for line in said if "trying again" in line)
+    assert "--version-json gives no versions" in line
+    assert line.endswith("; trying again in 1 s")
+    assert (code, tester.nodes()) == (0, set())
+    assert [run.build.commit for run in tester.runs()] == [simulated_node.COMMIT]
+
+
+def a_late_beat_of_an_earlier_workload_holds_up_nothing(tester: LocalLife) -> None:
+    """A tick that is under way while the node is recreated beats for what runs no more."""
+    tester.data_dir.mkdir()
+    settings = LocalSettings(
+        build=tester.build,
+        data_dir=tester.data_dir,
+        health_check_interval=Duration(0.05),
+        web_listen_address="127.0.0.1:0",
+    )
+    arguments, stopping = ["--network-id=fuji", f"--http-port={tester.port}"], threading.Event()
+    local = local_tester(settings, arguments, environment(), Console(file=io.StringIO()), stopping)
+    local.ledger.beat("local-earlier")
+    thread = threading.Thread(target=local.run)
+    thread.start()
+    try:
+        tester.node()
+        tester.watched()
+        local.ledger.beat("local-earlier")
+        seen = tester.watched().bookkeeping.active_seconds
+        eventually(lambda: tester.runs()[0].bookkeeping.active_seconds > seen + 0.2, "ticks go on judging")
+    finally:
+        stopping.set()
+        thread.join(PATIENCE_SECONDS)
+        local.ledger.close()
+
+    assert (thread.is_alive(), tester.nodes()) == (False, set())
+
+
+def a_file_of_another_name_lets_the_open_run_end(tester: LocalLife) -> None:
+    """It is the next build, as if the file had been replaced."""
+    write_build(tester.build, bootstrap_seconds=2, blocks=50)
+    process = tester.start()
+    tester.watched()
+    stopped(process, signal.SIGINT)
+    tester.name = "another"
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=0.5)
+    process = tester.start()
+    eventually(lambda: tester.runs()[0].number == 2 and not tester.runs()[0].open, "the second run ends")
+    stopped(process, signal.SIGINT)
+
+    assert [(run.number, run.outcome, run.build.commit) for run in tester.runs()] == [
+        (2, Outcome.SUCCEEDED, COMMITS[1]),
+        (1, Outcome.SUCCEEDED, COMMITS[0]),
+    ]
+
+
+def an_open_run_that_came_under_another_name_goes_on(tester: LocalLife) -> None:
+    """By the ledger alone, as after an import."""
+    write_build(tester.build, bootstrap_seconds=0.5)
+    tester.data_dir.mkdir()
+    image = f"node-a@{BuildStore(tester.data_dir / BUILDS_FOLDER).keep(tester.build)}"
+    digest = ImageReference.parse(image).digest or ""
+    with closing(open_ledger(tester.data_dir)) as ledger:
+        node = Workload(
+            "local-1", image, Build(image, frozenset({digest})), "fuji", SyncMode.C_CHAIN_STATE_SYNC, ""
+        )
+        ledger.record(Instant(time.time(), 1.0, "boot"), "default", [BeginClearing(node, ""), BeginRun(node)])
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=0.5)
+    process = tester.start()
+    eventually(
+        lambda: bool(tester.runs()) and tester.runs()[0].number == 2, "the run of the new build begins"
+    )
+    stopped(process, signal.SIGINT)
+
+    assert tester.runs()[1].outcome is Outcome.SUCCEEDED
+
+
+def a_port_in_use_is_one_line_and_leaves_no_node(tester: LocalLife) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        process = tester.start(f"--web-listen-address={address}")
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
+
+    last = said.splitlines()[-1]
+    assert process.returncode in {1, 2}
+    assert last.startswith("bootstrap-monitor: ")
+    assert address.rpartition(":")[2] in last
+    assert ("Traceback" in said, tester.nodes()) == (False, set())
+
+
+def a_build_that_is_not_there_is_one_line(tester: LocalLife) -> None:
+    tester.build.unlink()
+    process = tester.start()
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+
+    error = f"{tester.build}: no such build (No such file or directory); give the node's executable"
+    assert said.splitlines()[-1] == f"bootstrap-monitor: {error}"
+    assert (process.returncode, "Traceback" in said, tester.nodes()) == (2, False, set())
+
+
+STORIES = (
+    each_build_that_the_file_holds_gets_a_result,
+    what_is_interrupted_goes_on_with_the_same_run,
+    a_node_that_ends_by_itself_is_started_again,
+    a_build_that_never_runs_fails_and_the_next_one_is_tested,
+    a_build_that_does_not_tell_its_versions_at_once_is_asked_again,
+    a_late_beat_of_an_earlier_workload_holds_up_nothing,
+    a_file_of_another_name_lets_the_open_run_end,
+    an_open_run_that_came_under_another_name_goes_on,
+    a_port_in_use_is_one_line_and_leaves_no_node,
+    a_build_that_is_not_there_is_one_line,
+)
+
+
+@pytest.fixture(scope="module")
+def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[None]]]:
+    with all_told(STORIES, tmp_path_factory) as futures:
+        yield futures
+
+
+@pytest.mark.parametrize("story", [pytest.param(each.__name__, id=each.__name__) for each in STORIES])
+def test_local(telling: Mapping[str, Future[None]], story: str) -> None:
+    """What happens to the real command, as the story's name says."""
+    telling[story].result()
+
+
+def test_a_data_folder_has_one_monitor_at_a_time(tmp_path: Path) -> None:
+    with exclusively(tmp_path):
+        with pytest.raises(MonitorError) as refused, exclusively(tmp_path):
+            raise AssertionError("two hold it")
+        assert str(refused.value) == (
+            f"{tmp_path} is in use by bootstrap-monitor (process {os.getpid()}): "
+            "stop that one, or give another --data-dir"
+        )
+    with exclusively(tmp_path):
+        pass
+
+
+@dataclass
+class Call:
+    """Something that fails for a while, and the waits between."""
+
+    failures: int
+    stopped_after: int = TRIES
+    made: int = 0
+    waited: list[float] = field(default_factory=list)
+
+    def __call__(self) -> str:
+        self.made += 1
+        if self.made <= self.failures:
+            raise TemporaryError(f"failure {self.made}")
+        return "done"
+
+    def pause(self, seconds: float) -> bool:
+        """Wait; says whether to stop."""
+        self.waited.append(seconds)
+        return len(self.waited) == self.stopped_after
+
+
+@pytest.mark.parametrize(
+    ("failures", "waited"),
+    [
+        pytest.param(0, [], id="at once"),
+        pytest.param(2, [1.0, 2.0], id="at the third try"),
+        pytest.param(TRIES - 1, [1.0, 2.0, 4.0, 8.0, 16.0], id="at the last try"),
+    ],
+)
+def test_what_may_pass_is_tried_again(failures: int, waited: list[float]) -> None:
+    call = Call(failures)
+
+    assert (tried(call, call.pause), call.waited) == ("done", waited)
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        pytest.param(Call(TRIES), f"failure {TRIES}", id="it does not pass"),
+        pytest.param(Call(TRIES, stopped_after=2), "failure 2", id="told to stop meanwhile"),
+    ],
+)
+def test_trying_again_has_an_end(call: Call, error: str) -> None:
+    with pytest.raises(TemporaryError) as caught:
+        tried(call, call.pause)
+    assert str(caught.value) == error

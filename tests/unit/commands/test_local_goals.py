@@ -1,0 +1,362 @@
+"""`local --until` and `local --compare`: they end by themselves, say what they found, and go on after any end."""
+
+from __future__ import annotations
+
+import base64
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.local_life import GOES_ON, LocalLife, all_told, ended, stopped
+from support.simulated_builds import COMMITS, eventually, free_port, write_build, write_program
+
+from monitor.avalanchego import simulated_node
+from monitor.commands.free_ports import Ports
+from monitor.commands.local import run_local
+from monitor.commands.local_folder import configuration_of_node, fitted_arguments
+from monitor.domain.run import Outcome, Reason, RequestKind
+from monitor.errors import ConfigurationError
+from monitor.flags import parse
+from monitor.ledger import open_ledger
+from monitor.local.supervisor import NODE_STOP_SECONDS
+from monitor.settings import LocalSettings
+
+# The gap must be seen beside the starts of programs, while all stories are told at once.
+QUICK_SECONDS, SLOW_SECONDS = 0.4, 4.0
+
+
+def until_succeeded_ends_with_the_verdict_and_knows_it_again(tester: LocalLife) -> None:
+    """The second call answers from the ledger, and starts nothing."""
+    write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
+    first = ended(tester.start("--until=succeeded"))
+    again = ended(tester.start("--until", "succeeded"))
+
+    assert (first[0], again[0], tester.nodes()) == (0, 0, set())
+    assert [run.outcome for run in tester.runs()] == [Outcome.SUCCEEDED]
+    assert len([line for line in first[2] if line.startswith("✓ run 1 succeeded")]) == 1
+    assert again[2][0].startswith("✓ run 1 succeeded")
+    assert again[2][1:] == ["known from before: --again has it bootstrapped once more"]
+
+
+def until_succeeded_ends_with_1_where_it_failed(tester: LocalLife) -> None:
+    """And says where the node's last words are."""
+    write_program(tester.build, "#!/bin/sh\nexit 9\n")
+    code, _, said = ended(tester.start("--until=succeeded", "--crash-limit=1"))
+
+    assert (code, tester.nodes()) == (1, set())
+    assert said[-1] == f"history --run 1 --data-dir {tester.data_dir} shows what its node said last"
+
+
+def until_succeeded_does_not_take_another_tests_result(tester: LocalLife) -> None:
+    """Other arguments of the node, another testbed, another network: each has a run of its own, and none has two."""
+    write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
+    fuji, mainnet = "--network-id=fuji", "--network-id=mainnet"
+    calls = [
+        ended(tester.start("--until=succeeded", *flags, node=node))
+        for flags, node in (
+            ((), (fuji,)),
+            ((), (fuji, "--snow-sample-size=20")),
+            (("--testbed=laptop",), (fuji, "--snow-sample-size=20")),
+            ((), (mainnet,)),
+            ((), (fuji,)),
+        )
+    ]
+
+    assert [code for code, _, _ in calls] == [0] * 5
+    assert [(run.network, run.testbed) for run in reversed(tester.runs())] == [
+        ("fuji", "default"),
+        ("fuji", "default"),
+        ("fuji", "laptop"),
+        ("mainnet", "default"),
+    ]
+    assert calls[-1][2][0].startswith("✓ run 1 succeeded")
+
+
+def until_succeeded_ends_with_3_where_the_testbed_failed(tester: LocalLife) -> None:
+    """And the next call tries again, as what was in the way may be gone."""
+    write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
+    failed, _, said = ended(
+        tester.start("--until=succeeded", "--disk-floor=99.99", "--unhealthy-timeout=200ms")
+    )
+    again, _, _ = ended(tester.start("--until=succeeded", "--disk-floor=0"))
+
+    assert (failed, again, tester.nodes()) == (3, 0, set())
+    assert said[-1] == (
+        "disk_full speaks of this machine or of the call, not of the build: mend that, and the same command "
+        "tries again"
+    )
+    assert [run.reason for run in tester.runs()] == [None, Reason.DISK_FULL]
+
+
+def until_succeeded_ends_with_3_where_nothing_would_come(tester: LocalLife) -> None:
+    """It is paused; then its network is away for longer than anyone waits."""
+    write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
+    assert ended(tester.start("--until=succeeded"))[0] == 0
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=QUICK_SECONDS, no_peers_seconds=8)
+    ask(tester, RequestKind.PAUSE)
+    paused, _, told = ended(tester.start("--until=succeeded"))
+    ask(tester, RequestKind.RESUME)
+    alone, _, said = ended(tester.start("--until=succeeded", "--stall-warning=1s", "--stall-timeout=2s"))
+    again, _, _ = ended(tester.start("--until=succeeded", "--stall-warning=1s", "--stall-timeout=2s"))
+    back, _, _ = ended(tester.start("--until=succeeded"))
+
+    assert (paused, alone, again, back, tester.nodes()) == (3, 3, 3, 0, set())
+    assert told[-1].endswith("the tester is paused, so no run is begun: resume it, and call this again")
+    assert said[-1].startswith("bootstrap-monitor: run 2 could not go on for 2")
+    assert "as its node finds no peers or too few: " in said[-1]
+
+
+def ask(tester: LocalLife, kind: RequestKind) -> None:
+    """As the commands `pause` and `resume` do."""
+    with closing(open_ledger(tester.data_dir)) as ledger:
+        ledger.ask(kind, "", time.time())
+
+
+def until_succeeded_is_interrupted_and_goes_on(tester: LocalLife) -> None:
+    write_build(tester.build, bootstrap_seconds=2, blocks=50)
+    process = tester.start("--until=succeeded")
+    tester.node()
+    tester.watched()
+    code, said = stopped(process, signal.SIGINT)
+    assert (code, said[-1], tester.nodes()) == (130, GOES_ON, set())
+
+    code, _, _ = ended(tester.start("--until=succeeded"))
+
+    assert (code, [run.number for run in tester.runs()]) == (0, [1])
+
+
+def a_second_interrupt_ends_it_at_once(tester: LocalLife) -> None:
+    """The node, which would not end when it is asked to, ends as well."""
+    node = f"exec {sys.executable} {simulated_node.__file__} --version-json"
+    endless = "trap '' TERM; while :; do sleep 0.1; done"
+    write_program(tester.build, f'#!/bin/sh\nif [ "$1" = --version-json ]; then {node}; fi\n{endless}\n')
+    process = tester.start()
+    tester.node()
+    process.send_signal(signal.SIGINT)
+    waits = "waiting for the node to end; Ctrl-C once more ends it at once"
+    assert process.stderr is not None
+    assert any(line.strip() == waits for line in process.stderr), "it ended before it was asked to"
+    begin = time.monotonic()
+    code, said = stopped(process, signal.SIGINT)
+
+    assert (code, said, tester.nodes()) == (130, [], set())
+    assert time.monotonic() - begin < NODE_STOP_SECONDS / 2, "it did not wait for the node"
+
+
+def compare(tester: LocalLife, *flags: str, runs: int = 4) -> subprocess.Popen[str]:
+    """Compare the build `old` with the tester's own, by so many runs of each."""
+    return tester.start(f"--compare={tester.folder / 'old'}", f"--runs={runs}", *flags)
+
+
+def write_wayward_build(tester: LocalLife, bootstrap_seconds: float) -> Path:
+    """A build that fails once there is a file, which it removes."""
+    inner, fails_once = tester.folder / "inner", tester.folder / "fails-once"
+    write_build(inner, COMMITS[1], bootstrap_seconds=bootstrap_seconds)
+    fails = f'[ "$1" != --version-json ] && rm {fails_once} 2> /dev/null'
+    write_program(tester.build, f'#!/bin/sh\nif {fails}; then exit 9; fi\nexec {inner} "$@"\n')
+    return fails_once
+
+
+def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
+    """By runs in the ledger; the node's data is removed, and the result is told again without a run.
+
+    What failed is told; and another number of runs would not be independent of what came out.
+    """
+    write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
+    fails_once = write_wayward_build(tester, SLOW_SECONDS)
+    process = compare(tester)
+    eventually(lambda: len(tester.runs()) == 2 and tester.runs()[0].open, "the second run")
+    eventually(lambda: tester.runs()[0].bookkeeping.active_seconds > 0, "a tick of it")
+    code, said = stopped(process, signal.SIGTERM)
+    assert (code, said[-1], tester.nodes()) == (130, GOES_ON, set())
+
+    fails_once.touch()
+    code, out, said = ended(compare(tester, "--crash-limit=1"))
+    again = ended(compare(tester, "--fail-if-slower"))
+    longer, tested = ended(compare(tester, runs=5)), ended(tester.start())
+
+    order = [run.build.commit for run in reversed(tester.runs()) if run.outcome is Outcome.SUCCEEDED]
+    assert order.count(COMMITS[0]) == 4
+    assert order[:1] + order[-1:] == [COMMITS[0]] * 2
+    assert (code, again[0], tester.nodes()) == (0, 1, set())
+    assert [line.split()[:4] for line in out[1:3]] == [
+        ["old", "1.14.2", "(a1a1a1a1)", "4"],
+        ["new", "1.14.2", "(b2b2b2b2)", "4"],
+    ]
+    assert out[3].startswith("new is slower: it takes ")
+    assert out[4] == (
+        "old failed in 0 of 4 runs, new failed in 1 of 5 runs (crashed): what failed is not compared"
+    )
+    assert (longer[0], tested[0]) == (2, 2)
+    assert "has told its result of 4 runs" in longer[2][-1]
+    assert "is a comparison's, which clears it for each run" in tested[2][-1]
+    assert again[1] == out
+    assert again[2] == [f"old is {tester.folder}/old, new is {tester.build}; 4 runs of each"]
+    assert list((tester.data_dir / "avalanchego").iterdir()) == []
+
+
+def a_build_that_fails_again_and_again_ends_a_comparison(tester: LocalLife) -> None:
+    write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
+    write_program(tester.build, "#!/bin/sh\nexit 9\n")
+    code, out, said = ended(compare(tester, "--crash-limit=1"))
+
+    assert (code, out, tester.nodes()) == (1, [], set())
+    assert said[-1].startswith(
+        "bootstrap-monitor: 3 runs of the new build do not count, the last one, run 4,"
+    )
+    assert "crashed: the node was restarted" in said[-1]
+
+
+def what_cannot_be_compared_is_one_line(tester: LocalLife) -> None:
+    """One program with itself; in the folder of a tester, even of the one of them; where a node's data is."""
+    write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
+    write_build(tester.build, COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
+    same = ended(compare(tester))
+    assert ended(tester.start("--until=succeeded"))[0] == 0
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=QUICK_SECONDS)
+    theirs = ended(compare(tester))
+    assert len(tester.runs()) == 1
+    for path in tester.data_dir.glob("bootstrap*"):
+        path.unlink()
+    unknown = ended(compare(tester))
+
+    assert (same[0], theirs[0], unknown[0]) == (2, 2, 2)
+    assert same[2][-1].endswith("are the same program: there is nothing to compare")
+    refusal = (
+        "has runs or a node's data that no comparison made, and one would clear them: give another --data-dir"
+    )
+    assert theirs[2][-1].endswith(refusal)
+    assert unknown[2][-1].endswith(refusal)
+    assert list((tester.data_dir / "avalanchego").iterdir()) != []
+
+
+def each_comparison_has_its_own_folder(tester: LocalLife) -> None:
+    """Runs of a third build are not cleared."""
+    write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=QUICK_SECONDS)
+    process = compare(tester)
+    tester.watched()
+    stopped(process, signal.SIGTERM)
+    write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=SLOW_SECONDS)
+    code, _, said = ended(compare(tester))
+
+    assert code == 2
+    assert said[-1].endswith("which is not compared here: give another --data-dir")
+
+
+STORIES: Sequence[Callable[[LocalLife], None]] = (
+    until_succeeded_ends_with_the_verdict_and_knows_it_again,
+    until_succeeded_ends_with_1_where_it_failed,
+    until_succeeded_does_not_take_another_tests_result,
+    until_succeeded_ends_with_3_where_the_testbed_failed,
+    until_succeeded_ends_with_3_where_nothing_would_come,
+    until_succeeded_is_interrupted_and_goes_on,
+    a_second_interrupt_ends_it_at_once,
+    two_builds_are_compared_in_turns,
+    a_build_that_fails_again_and_again_ends_a_comparison,
+    what_cannot_be_compared_is_one_line,
+    each_comparison_has_its_own_folder,
+)
+
+
+@pytest.fixture(scope="module")
+def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[None]]]:
+    with all_told(STORIES, tmp_path_factory) as futures:
+        yield futures
+
+
+@pytest.mark.parametrize("story", [pytest.param(each.__name__, id=each.__name__) for each in STORIES])
+def test_local(telling: Mapping[str, Future[None]], story: str) -> None:
+    """What happens to the real command, as the story's name says."""
+    telling[story].result()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--runs=7"], "without --compare OLD there is no use for --runs: "),
+        (["--fail-if-slower"], "without --compare OLD there is no use for --fail-if-slower: "),
+        (["--runs=5", "--fail-if-slower", "--until=succeeded"], "no use for --runs and --fail-if-slower: "),
+        (["--until=succeeded", "--compare=old"], "--until and --compare do not go together: "),
+        (["--again"], "without --until succeeded there is no use for --again: "),
+        (["--again", "--compare=old"], "--again and --compare do not go together: "),
+    ],
+    ids=["runs", "fail-if-slower", "both, with until", "until and compare", "again", "again and compare"],
+)
+def test_flags_that_would_do_nothing_are_refused(flags: Sequence[str], said: str) -> None:
+    settings = parse(LocalSettings, "local", ["./avalanchego", *flags], {})
+
+    with pytest.raises(ConfigurationError, match=said):
+        run_local(settings, ["--network-id=fuji"])
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_state_scheme_with_which_a_state_sync_ends_the_node_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = parse(LocalSettings, "local", [str(tmp_path / "build")], {})
+    config = base64.b64encode(b'{"state-scheme": "firewood"}').decode()
+    content = base64.b64encode(json.dumps({"C": {"Config": config}}).encode()).decode()
+    configuration_of_node(settings, ["--network-id=fuji", f"--chain-config-content={content}"], {})
+
+    assert [record.getMessage().partition(";")[0] for record in caplog.records] == [
+        'argument --chain-config-content: "C": "Config" sets "state-scheme" to "firewood" with state sync on'
+    ]
+
+
+@pytest.fixture
+def ports() -> Iterator[Ports]:
+    with closing(Ports()) as ports:
+        yield ports
+
+
+def test_a_node_gets_another_port_where_its_usual_one_is_taken(taken: int, ports: Ports) -> None:
+    usual = {"http-port": taken, "staking-port": free_port()}
+    given, *added = fitted_arguments(["--network-id=fuji"], {}, ports, usual, most_files=10**6)
+
+    assert given == "--network-id=fuji"
+    assert [word.partition("=")[0] for word in added] == ["--http-port"]
+    assert added[0].partition("=")[2] not in {str(taken), "0"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [(["--http-port=19"], {}), (["--http-port", "19"], {}), ([], {"AVAGO_HTTP_PORT": "19"})],
+    ids=["by flag", "by flag and word", "by variable"],
+)
+def test_a_port_that_a_person_set_stays(
+    taken: int, ports: Ports, arguments: Sequence[str], environment: dict[str, str]
+) -> None:
+    assert (
+        fitted_arguments(arguments, environment, ports, {"http-port": taken}, most_files=10**6) == arguments
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "most", "added"),
+    [
+        ([], 20000, ["--fd-limit=20000"]),
+        ([], 32768, []),
+        ([], -1, []),
+        (["--fd-limit=8192"], 20000, []),
+    ],
+    ids=["fewer than a node wants", "as many", "without a limit", "set by a person"],
+)
+def test_a_node_asks_for_no_more_files_than_it_may_have(
+    ports: Ports, arguments: Sequence[str], most: int, added: Sequence[str]
+) -> None:
+    assert fitted_arguments(arguments, {}, ports, {}, most) == [*arguments, *added]

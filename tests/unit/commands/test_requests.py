@@ -1,0 +1,463 @@
+"""`rerun`, `mark-baseline`, `pause` and `resume` write what a person asks, or are one line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.asked import pause, rerun, resume
+from support.builders import NEW, NOW, OLD, REPOSITORY, build, workload
+from support.fake_api_server import FakeApiServer, kubeconfig
+from support.fake_api_server import serving as serving_api
+from support.fake_registry import NAME, FakeRegistry, config, sending, serving
+from support.tester_objects import add_tester
+
+from monitor.commands.requests import run_mark_baseline
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
+from monitor.domain.build import Build
+from monitor.domain.run import Outcome
+from monitor.errors import ConfigurationError, MonitorError
+from monitor.ledger import open_ledger, open_read_only
+from monitor.ledger.recovery import FILE
+from monitor.local.build_store import BUILDS_FOLDER
+from monitor.registry.manifests import architecture
+from monitor.settings import MarkBaselineSettings
+
+ROOT = Path(__file__).parents[3]
+THIRD = f"sha256:{'3' * 64}"
+PAUSED = "paused: the run that is open goes on, and no other is begun until resume\n"
+RESUMED = "resumed\n"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting comes from where the tests run."""
+    for name in [name for name in os.environ if name.startswith("BOOTSTRAP_MONITOR_")]:
+        monkeypatch.delenv(name)
+
+
+def begin(data_dir: Path, of: Build, *, end: bool = True) -> None:
+    """A run of a build, which ended or goes on."""
+    with closing(open_ledger(data_dir)) as ledger:
+        pod = workload(of)
+        ledger.record(NOW, "default", [BeginClearing(pod, "")])
+        ledger.record(NOW, "default", [BeginRun(pod)])
+        last = ledger.last()
+        assert last is not None
+        if end:
+            ledger.record(NOW, "default", [EndRun(last, Outcome.SUCCEEDED, None, "", 1.0, 1.0, 1)])
+
+
+@pytest.fixture
+def idle(tmp_path: Path) -> Path:
+    """A tester whose two runs ended."""
+    begin(tmp_path, build())
+    begin(tmp_path, build(NEW))
+    return tmp_path
+
+
+def asked(data_dir: Path) -> tuple[Build | None, bool]:
+    """What the monitor finds: the build to run again, and whether it is paused."""
+    with closing(open_read_only(data_dir)) as ledger:
+        shown = ledger.snapshot(1)
+        assert (shown.requested, shown.paused) == (ledger.requested(), ledger.paused()), "as status shows it"
+        return ledger.requested(), ledger.paused()
+
+
+class TestRerun:
+    """One more run, of the last build or of one that is named."""
+
+    @pytest.mark.parametrize(
+        ("image", "requested"),
+        [
+            pytest.param("", build(NEW), id="the last build"),
+            pytest.param(f"{REPOSITORY}@{OLD}", build(), id="one of before"),
+            pytest.param(
+                f"{REPOSITORY}@{THIRD}",
+                Build(f"{REPOSITORY}@{THIRD}", frozenset({THIRD})),
+                id="one that never ran",
+            ),
+            pytest.param(f"{REPOSITORY}:v1@{OLD}", build(), id="with a tag too"),
+        ],
+    )
+    def test_is_asked_for(
+        self, idle: Path, capsys: pytest.CaptureFixture[str], image: str, requested: Build
+    ) -> None:
+        assert rerun(idle, image) == 0
+        assert asked(idle) == (requested, False)
+        said = f"{image or build(NEW).image} is bootstrapped again at the next look\n"
+        assert capsys.readouterr().out == said
+
+    def test_while_a_run_is_open_comes_after_it(self, idle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        begin(idle, build(), end=False)
+        rerun(idle)
+
+        said = f"{build().image} is bootstrapped again once run 3, which is open, has ended\n"
+        assert capsys.readouterr().out == said
+
+    def test_while_paused_waits_for_resume(self, idle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        pause(idle)
+        rerun(idle)
+
+        assert asked(idle) == (build(NEW), True)
+        said = f"{build(NEW).image} is bootstrapped again at the next look; paused until resume, "
+        assert capsys.readouterr().out == f"{PAUSED}{said}which goes for this too\n"
+
+    def test_of_local_a_build_of_another_name_is_asked_for_where_its_copy_is(self, idle: Path) -> None:
+        """Runs of before may have been called after their files."""
+        (idle / BUILDS_FOLDER).mkdir()
+        (idle / BUILDS_FOLDER / OLD.removeprefix("sha256:")).touch()
+
+        assert rerun(idle, f"node-a@{OLD}") == 0
+        assert asked(idle) == (build(), False)
+
+    def test_asked_for_twice_is_one(self, idle: Path) -> None:
+        """The attempt that is recorded is the answer to both."""
+        rerun(idle)
+        rerun(idle)
+
+        assert asked(idle) == (build(NEW), False)
+
+    @pytest.mark.parametrize(
+        ("image", "error", "code"),
+        [
+            pytest.param(
+                f"{REPOSITORY}:latest",
+                f"{REPOSITORY}:latest is not pinned: name it by digest, as history --json does",
+                2,
+                id="not pinned",
+            ),
+            pytest.param(
+                f"elsewhere/node@{OLD}",
+                f"elsewhere/node@{OLD} is not of {REPOSITORY}, which this tester follows",
+                2,
+                id="of another repository",
+            ),
+            pytest.param(
+                "No Image",
+                "image 'No Image' is no image reference: write it as [host[:port]/]name[:tag][@sha256:digest]",
+                2,
+                id="no image",
+            ),
+        ],
+    )
+    def test_of_what_cannot_run_is_refused(self, idle: Path, image: str, error: str, code: int) -> None:
+        with pytest.raises(MonitorError) as caught:
+            rerun(idle, image)
+
+        assert (str(caught.value), caught.value.exit_code) == (error, code)
+        assert asked(idle) == (None, False)
+
+    def test_before_the_first_run_is_refused(self, tmp_path: Path) -> None:
+        open_ledger(tmp_path).close()
+        with pytest.raises(MonitorError) as caught:
+            rerun(tmp_path)
+
+        error = "there is no run yet that could be repeated: the first one comes by itself"
+        assert (str(caught.value), caught.value.exit_code) == (error, 1)
+
+
+class TestPause:
+    """No new build is taken meanwhile."""
+
+    @pytest.mark.parametrize(
+        ("commands", "paused", "said"),
+        [
+            pytest.param([pause], True, PAUSED, id="paused"),
+            pytest.param([pause, pause, resume], False, PAUSED * 2 + RESUMED, id="resumed"),
+            pytest.param([resume], False, RESUMED, id="resumed without a pause"),
+            pytest.param([pause, resume, pause], True, PAUSED + RESUMED + PAUSED, id="paused again"),
+        ],
+    )
+    def test_lasts_until_it_is_resumed(
+        self,
+        idle: Path,
+        capsys: pytest.CaptureFixture[str],
+        commands: Sequence[Callable[[Path], int]],
+        paused: bool,  # noqa: FBT001 (what is expected)
+        said: str,
+    ) -> None:
+        assert [command(idle) for command in commands] == [0] * len(commands)
+        assert (asked(idle), capsys.readouterr().out) == ((None, paused), said)
+
+    def test_may_come_before_the_first_run(self, tmp_path: Path) -> None:
+        open_ledger(tmp_path).close()
+
+        assert (pause(tmp_path), asked(tmp_path)) == (0, (None, True))
+
+
+@pytest.mark.parametrize("command", [rerun, pause, resume])
+class TestLedger:
+    """It is that of a tester, which may run meanwhile."""
+
+    def test_a_monitor_that_lives_sees_it(self, idle: Path, command: Callable[[Path], int]) -> None:
+        """By the ledger that it has open all the time."""
+        with closing(open_ledger(idle)) as lives:
+            command(idle)
+            lives.beat("pod-1")
+            seen = (lives.requested() is not None, lives.paused())
+
+        assert seen == (command is rerun, command is pause)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "out", "said"),
+    [
+        pytest.param(
+            ["rerun", "--data-dir={}"],
+            0,
+            f"{build(NEW).image} is bootstrapped again at the next look\n",
+            "",
+            id="rerun",
+        ),
+        pytest.param(
+            ["rerun", "--data-dir={}", "--unchecked", f"{REPOSITORY}@{OLD}"],
+            0,
+            f"{REPOSITORY}@{OLD} is bootstrapped again at the next look\n",
+            "",
+            id="rerun of an image",
+        ),
+        pytest.param(["pause", "--data-dir={}"], 0, PAUSED, "", id="pause"),
+        pytest.param(["resume", "--data-dir={}"], 0, RESUMED, "", id="resume"),
+        pytest.param(
+            ["rerun", "--data-dir={}/none"],
+            1,
+            "",
+            f"no ledger at {{}}/none/{FILE}: give the --data-dir of a tester that has run",
+            id="no ledger",
+        ),
+        pytest.param(
+            ["rerun", f"{REPOSITORY}:latest", "--data-dir={}"],
+            2,
+            "",
+            f"{REPOSITORY}:latest is not pinned: name it by digest, as history --json does",
+            id="not pinned",
+        ),
+        pytest.param(
+            ["rerun", f"other@{OLD}", "--data-dir={}"],
+            2,
+            "",
+            f"other@{OLD} is not of {REPOSITORY}, which this tester follows",
+            id="of another repository",
+        ),
+        pytest.param(
+            ["pause"],
+            2,
+            "",
+            "--data-dir is required: {}/share/bootstrap-monitor holds no tester that local would have made",
+            id="no data folder",
+        ),
+        pytest.param(
+            ["resume", "--data-dir={}", "now"],
+            2,
+            "",
+            "'now' is not expected here; see bootstrap-monitor resume --help",
+            id="a word too many",
+        ),
+    ],
+)
+def test_the_command_line(idle: Path, words: list[str], code: int, out: str, said: str) -> None:
+    command = [sys.executable, "-m", "monitor", *(word.format(idle) for word in words)]
+    environment = os.environ | {"XDG_DATA_HOME": f"{idle}/share"}
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    expected = f"bootstrap-monitor: {said.format(idle)}\n" if said else ""
+    assert (ended.returncode, ended.stdout, ended.stderr) == (code, out, expected)
+
+
+class TestRerunOfLocal:
+    """Of `local` only what was copied can run again."""
+
+    @pytest.fixture
+    def copied(self, idle: Path) -> Path:
+        """A tester of `local` that has kept the copy of its newest build."""
+        folder = idle / BUILDS_FOLDER
+        folder.mkdir()
+        (folder / NEW.removeprefix("sha256:")).write_text("a build")
+        return idle
+
+    @pytest.mark.parametrize("image", ["", f"{REPOSITORY}@{NEW}"], ids=["the last build", "by its digest"])
+    def test_a_build_whose_copy_is_kept_is_asked_for(self, copied: Path, image: str) -> None:
+        assert rerun(copied, image) == 0
+        assert asked(copied) == (build(NEW), False)
+
+    @pytest.mark.parametrize("digest", [OLD, THIRD], ids=["pruned", "never seen"])
+    def test_a_build_whose_copy_is_not_there_is_refused(self, copied: Path, digest: str) -> None:
+        image = f"{REPOSITORY}@{digest}"
+        with pytest.raises(ConfigurationError) as caught:
+            rerun(copied, image)
+
+        assert str(caught.value) == f"there is no copy of {image} any more: copies are kept of {NEW}"
+        assert asked(copied) == (None, False)
+
+
+def image_of(registry: FakeRegistry, digest: str) -> str:
+    """The reference of an image in a registry."""
+    return f"{registry.repository}@{digest}"
+
+
+class TestRerunAsksTheRegistry:
+    """Before anything is written: a run of what nobody can pull would only clear the node's data."""
+
+    @pytest.fixture
+    def registry(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRegistry]:
+        """That of a tester which has run a build of it."""
+        for name in [name for name in os.environ if name.startswith("POD_")]:
+            monkeypatch.delenv(name)
+        with serving() as fake:
+            digest = fake.push_image({"os": "linux", "architecture": architecture()}, "latest")
+            begin(tmp_path, Build(image_of(fake, digest), frozenset({digest})))
+            yield fake
+
+    @pytest.fixture
+    def api(
+        self, registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[FakeApiServer]:
+        """The command runs in the tester's pod, whose sidecar is told of credentials."""
+        registry.wants = "basic"
+        credentials = config(tmp_path, registry.address)
+        with serving_api() as fake:
+            add_tester(fake, str(tmp_path))
+            monitor = fake.pods["tester-0"]["spec"]["containers"][0]
+            monitor["command"] = ["bootstrap-monitor", "wait-for-completion"]
+            monitor["args"] = [
+                f"--data-dir={tmp_path}",
+                "--node-container-name=node",
+                f"--registry-config={credentials}",
+            ]
+            monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path, fake.url)))
+            monkeypatch.setenv("POD_NAME", "tester-0")
+            monkeypatch.setenv("POD_NAMESPACE", "ns")
+            yield fake
+
+    def refused(self, data_dir: Path, image: str) -> tuple[str, int]:
+        """The error and its exit code; nothing is asked for."""
+        with pytest.raises(MonitorError) as caught:
+            rerun(data_dir, image, unchecked=False)
+        assert asked(data_dir) == (None, False)
+        return str(caught.value), caught.value.exit_code
+
+    def test_what_it_has_is_asked_for(self, registry: FakeRegistry, tmp_path: Path) -> None:
+        image = image_of(registry, registry.push_image({"os": "linux", "architecture": architecture()}))
+
+        assert rerun(tmp_path, image, unchecked=False) == 0
+        assert asked(tmp_path)[0] is not None
+
+    def test_what_it_does_not_have_is_refused(self, registry: FakeRegistry, tmp_path: Path) -> None:
+        image = image_of(registry, OLD)
+        error = f"{image} is not there: check name and digest; no run was requested"
+
+        assert self.refused(tmp_path, image) == (error, 2)
+
+    def test_what_is_for_another_platform_is_refused(self, registry: FakeRegistry, tmp_path: Path) -> None:
+        image = image_of(registry, registry.push_image({"os": "linux", "architecture": "riscv64"}))
+        error = f"{image} has no image for linux/{architecture()}; no run was requested"
+
+        assert self.refused(tmp_path, image) == (error, 2)
+
+    def test_what_it_does_not_tell_is_not_known(self, registry: FakeRegistry, tmp_path: Path) -> None:
+        """Nobody says that it does not have it; and who knows better may insist."""
+        registry.instead = sending(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+        image = image_of(registry, OLD)
+        error = (
+            f"no run was requested: whether the registry has {image} is unknown "
+            f"(registry {registry.address} answers 503 for {NAME}); try again later, or give --unchecked if nodes "
+            "can pull it"
+        )
+
+        assert self.refused(tmp_path, image) == (error, 1)
+        assert rerun(tmp_path, image, unchecked=True) == 0
+        assert asked(tmp_path)[0] == Build(image, frozenset({OLD}))
+
+    def test_in_the_pod_it_is_asked_as_the_sidecar_asks_it(
+        self, registry: FakeRegistry, api: FakeApiServer, tmp_path: Path
+    ) -> None:
+        error, code = self.refused(tmp_path, image_of(registry, OLD))
+
+        assert (error, code) == (
+            f"{image_of(registry, OLD)} is not there: check name and digest; no run was requested",
+            2,
+        )
+        assert [each.path for each in api.requests] == ["/api/v1/namespaces/ns/pods/tester-0"]
+
+    def test_a_pod_that_may_not_be_read_is_an_error_of_its_own(
+        self, registry: FakeRegistry, api: FakeApiServer, tmp_path: Path
+    ) -> None:
+        """Time does not mend it."""
+        api.denied["get", "pods"] = "no"
+        error, code = self.refused(tmp_path, image_of(registry, OLD))
+
+        assert error.startswith("not permitted to get")
+        assert error.endswith("; no run was requested")
+        assert (code, registry.asked) == (2, [])
+
+    @pytest.mark.parametrize("flag", ["--registry-config", "--registry-ca"])
+    def test_a_file_that_cannot_be_used_is_an_error_of_its_own(
+        self, registry: FakeRegistry, api: FakeApiServer, tmp_path: Path, flag: str
+    ) -> None:
+        api.pods["tester-0"]["spec"]["containers"][0]["args"].append(f"{flag}={tmp_path / 'missing'}")
+        error, code = self.refused(tmp_path, image_of(registry, OLD))
+
+        assert str(tmp_path / "missing") in error
+        assert "unknown" not in error
+        assert "try again later" not in error
+        assert (code, registry.asked) == (2, [])
+
+    def test_where_pods_look_for_builds_no_registry_is_asked(
+        self, registry: FakeRegistry, api: FakeApiServer, tmp_path: Path
+    ) -> None:
+        api.pods["tester-0"]["spec"]["containers"][0]["args"].append("--image-source=pod")
+
+        assert rerun(tmp_path, image_of(registry, OLD), unchecked=False) == 0
+        assert registry.asked == []
+
+    def test_the_build_that_ran_last_is_not_asked_about(self, registry: FakeRegistry, tmp_path: Path) -> None:
+        assert rerun(tmp_path, unchecked=False) == 0
+        assert registry.asked == []
+
+
+class TestMarkBaseline:
+    """Baselines of the runs from one on."""
+
+    @pytest.mark.parametrize(
+        ("from_run", "end", "begins"),
+        [
+            pytest.param(None, True, 3, id="the next run"),
+            pytest.param(None, False, 3, id="the next run, while one is open"),
+            pytest.param(2, True, 2, id="one that ended"),
+            pytest.param(2, False, 2, id="the one that is open"),
+            pytest.param(3, True, 3, id="the next run, by its number"),
+        ],
+    )
+    def test_it_is_written_and_said(
+        self,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        from_run: int | None,
+        begins: int,
+        *,
+        end: bool,
+    ) -> None:
+        begin(tmp_path, build())
+        begin(tmp_path, build(NEW), end=end)
+
+        assert run_mark_baseline(MarkBaselineSettings(data_dir=tmp_path, from_run=from_run)) == 0
+        assert capsys.readouterr().out == (
+            f"baselines are made of run {begins} and those after it: the ones before are compared with no more\n"
+        )
+        with closing(open_read_only(tmp_path)) as ledger:
+            assert ledger.baseline_begins() == begins
+            assert ledger.requested() is None
+
+    def test_a_run_that_is_far_ahead_is_a_typo(self, idle: Path) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            run_mark_baseline(MarkBaselineSettings(data_dir=idle, from_run=33))
+
+        assert str(caught.value) == "there is no run 33 yet: the next one is 3"

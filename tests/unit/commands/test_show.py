@@ -1,0 +1,462 @@
+"""`status` and `history` tell what the ledger says, for a person and as JSON, and are one line where there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.asked import history, status
+from support.builders import COMMIT, NEW, NOW, build, workload
+
+from monitor.commands.show import run_history
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
+from monitor.domain.build import Build
+from monitor.domain.instant import time_text
+from monitor.domain.observations import ChainActivity, ChainLog, Health, VolumeReading
+from monitor.domain.run import Evidence, Outcome, Reason
+from monitor.domain.status import NodeStatus, Phase, ProgressStatus
+from monitor.domain.tracking import Count
+from monitor.errors import ConfigurationError, MonitorError
+from monitor.flags import parse
+from monitor.ledger import open_ledger
+from monitor.ledger.codecs import (
+    build_reading,
+    configuration_reading,
+    node_reading,
+    phase_reading,
+    progress_reading,
+    volume_reading,
+)
+from monitor.ledger.recovery import FILE
+from monitor.settings import HistorySettings
+
+ROOT = Path(__file__).parents[3]
+WIDE = 200
+
+
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So wide that no table is folded, and no settings from around the tests."""
+    monkeypatch.setenv("COLUMNS", str(WIDE))
+    for name in [name for name in os.environ if name.startswith("BOOTSTRAP_MONITOR_")]:
+        monkeypatch.delenv(name)
+
+
+LAST_WORDS = "==> main.log <==\n\x1b[31m[bold]FATAL\x1b[0m no disk\r\n\x1b]0;owned\x07\tlast\n"
+
+
+def fill(data_dir: Path) -> None:
+    """A tester whose first build failed, whose second succeeded, and whose third is under way."""
+    with closing(open_ledger(data_dir)) as ledger:
+        at = NOW
+
+        def later(seconds: float) -> None:
+            nonlocal at
+            at = replace(at, wall=at.wall + seconds, boot_seconds=at.boot_seconds + seconds)
+
+        def begin(of: Build) -> None:
+            pod = workload(of)
+            ledger.record(at, "machine-1", [BeginClearing(pod, "")])
+            ledger.record(at, "machine-1", [BeginRun(pod)])
+            later(5400)
+
+        def end(outcome: Outcome, reason: Reason | None, message: str, *measured: float) -> None:
+            last = ledger.last()
+            assert last is not None
+            duration, wall, disk = (*measured, None, None, None)[:3]
+            size = int(disk) if disk is not None else None
+            ledger.record(at, "machine-1", [EndRun(last, outcome, reason, message, duration, wall, size)])
+            later(60)
+
+        begin(build())
+        end(Outcome.FAILED, Reason.STALLED, "P stood still")
+        ledger.keep_evidence(1, Evidence(LAST_WORDS, at.wall))
+        begin(build(NEW, "d" * 40))
+        end(Outcome.SUCCEEDED, None, "", 5400.0, 5460.0, 3 * 2**30)
+        begin(build())
+        last = ledger.last()
+        assert last is not None
+        node = NodeStatus(NOW.wall, up=True, health=Health.UNHEALTHY, bootstrapped=False, peers=12)
+        ledger.record(
+            at,
+            "machine-1",
+            readings={
+                "configuration": configuration_reading("tester", "machine-1", workload(build())),
+                "phase": phase_reading(Phase.BOOTSTRAPPING, "bootstrapping"),
+                "node": node_reading(node),
+                "volume": volume_reading(VolumeReading(at, 2**30, 10 * 2**30, 8 * 2**30)),
+                "new_build": build_reading(build(NEW, "e" * 40)),
+            },
+            books=replace(last, bookkeeping=replace(last.bookkeeping, active_seconds=900.0, node_restarts=2)),
+            counts={
+                ("P", "blocks_fetched"): Count(0, 5678, 5678),
+                ("P", "blocks_accepted"): Count(0, 12, 12),
+            },
+        )
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    fill(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    open_ledger(tmp_path).close()
+    return tmp_path
+
+
+class TestHistory:
+    """The runs, newest first."""
+
+    def test_as_a_table(self, filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert history(filled) == 0
+
+        title, head, *rows = capsys.readouterr().out.splitlines()
+        assert title.strip() == "fuji · full-sync"
+        assert head.split() == ["RUN", "OUTCOME", "BUILD", "STARTED", "(UTC)", "DURATION", "WALL", "DISK"]
+        assert [row.split()[:2] for row in rows] == [["3", "open"], ["2", "succeeded"], ["1", "failed:"]]
+        for row, commit in zip(rows, ("cccccccc", "dddddddd", "cccccccc"), strict=True):
+            assert f"({commit})" in row
+        assert rows[1].split()[-4:] == ["1h30m", "1h31m", "3.0", "GiB"]
+        assert "failed: stalled" in rows[2]
+        assert ("1h30m" in rows[0], "1h30m" in rows[2]) == (False, False)
+
+    def test_as_json(self, filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert history(filled, json_output=True) == 0
+
+        runs = json.loads(capsys.readouterr().out)
+        assert [(run["run"], run["outcome"], run["reason"], run["message"]) for run in runs] == [
+            (3, None, None, ""),
+            (2, "succeeded", None, ""),
+            (1, "failed", "stalled", "P stood still"),
+        ]
+        assert [run["durationSeconds"] for run in runs] == [None, 5400.0, None]
+        assert [run["diskUsageBytes"] for run in runs] == [None, 3 * 2**30, None]
+        assert [run["startedAt"] for run in runs] == [NOW.wall + after for after in (10920, 5460, 0)]
+        assert [run["endedAt"] for run in runs] == [None, NOW.wall + 10860, NOW.wall + 5400]
+        assert {run["testbed"] for run in runs} == {"machine-1"}
+        assert (runs[2]["image"], runs[2]["commit"]) == (build().image, COMMIT)
+        assert (runs[0]["activeSeconds"], runs[0]["nodeRestarts"]) == (900.0, 2)
+
+    @pytest.mark.parametrize(
+        ("json_output", "said"), [(False, "no run yet\n"), (True, "[]\n")], ids=["table", "JSON"]
+    )
+    def test_without_runs(
+        self,
+        empty: Path,
+        capsys: pytest.CaptureFixture[str],
+        json_output: bool,  # noqa: FBT001 (the case)
+        said: str,
+    ) -> None:
+        assert history(empty, json_output=json_output) == 0
+        assert capsys.readouterr().out == said
+
+
+class TestOneRun:
+    """`history --run N`: all there is to say of it."""
+
+    def test_of_a_failure_with_its_node_s_last_words(
+        self, filled: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert history(filled, run=1) == 0
+
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == "run       1 · failed: stalled"
+        assert lines[1] == f"image     {build().image}"
+        assert "message   P stood still" in lines
+        assert lines[lines.index("==> main.log <==") - 1].startswith(
+            "evidence  the node's last words, taken "
+        )
+
+    def test_nothing_of_the_log_steers_the_terminal(
+        self, filled: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Nor is any of it taken for markup."""
+        history(filled, run=1)
+
+        out = capsys.readouterr().out
+        assert [" ".join(line.split()) for line in out.splitlines()[-3:]] == [
+            *(
+                "==> main.log <==",
+                "\ufffd[31m[bold]FATAL\ufffd[0m no disk\ufffd",
+                "\ufffd]0;owned\ufffd last",
+            ),
+        ]
+        assert {each for each in out if not each.isprintable()} == {"\n", "\t"}
+
+    @pytest.mark.parametrize(
+        ("number", "state"), [(2, "2 · succeeded"), (3, "3 · open")], ids=["a success", "the open one"]
+    )
+    def test_without_evidence(
+        self, filled: Path, capsys: pytest.CaptureFixture[str], number: int, state: str
+    ) -> None:
+        assert history(filled, run=number) == 0
+
+        out = capsys.readouterr().out
+        assert out.splitlines()[0] == f"run       {state}"
+        assert "evidence" not in out
+
+    def test_a_long_line_is_not_folded(
+        self, filled: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It may be searched."""
+        monkeypatch.setenv("COLUMNS", "40")
+        history(filled, run=1)
+
+        assert f"image     {build().image}\n" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("number", "evidence"), [(1, LAST_WORDS), (2, None), (3, None)], ids=["failure", "success", "open"]
+    )
+    def test_as_json(
+        self, filled: Path, capsys: pytest.CaptureFixture[str], number: int, evidence: str | None
+    ) -> None:
+        """The same as in the list, and the evidence as it was printed: JSON escapes it."""
+        history(filled, json_output=True)
+        listed = {run["run"]: run for run in json.loads(capsys.readouterr().out)}
+        assert history(filled, json_output=True, run=number) == 0
+
+        out = capsys.readouterr().out
+        assert json.loads(out) == listed[number] | {"evidence": evidence}
+        assert {each for each in out if not each.isprintable()} <= {"\n"}
+
+    @pytest.mark.parametrize("number", [4, -(10**22), 2**63, 10**22 - 1])
+    @pytest.mark.parametrize("json_output", [False, True], ids=["lines", "JSON"])
+    def test_that_is_not_there(
+        self,
+        filled: Path,
+        capsys: pytest.CaptureFixture[str],
+        json_output: bool,  # noqa: FBT001 (the case)
+        number: int,
+    ) -> None:
+        with pytest.raises(MonitorError) as caught:
+            history(filled, json_output=json_output, run=number)
+
+        assert str(caught.value) == f"there is no run {number}: history lists those that there are"
+        assert (caught.value.exit_code, capsys.readouterr().out) == (1, "")
+
+    def test_whose_clearing_only_began(self, filled: Path) -> None:
+        """It is no run yet."""
+        with closing(open_ledger(filled)) as ledger:
+            ledger.record(NOW, "machine-1", [BeginClearing(workload(build(NEW)), "")])
+
+        with pytest.raises(MonitorError, match=r"^there is no run 4: "):
+            history(filled, run=4)
+
+
+class TestStatus:
+    """What the tester is doing."""
+
+    def test_for_a_person(self, filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert status(filled) == 0
+
+        lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+        assert lines["tester"].split(" · ")[0] == "tester"
+        assert {"fuji", "full-sync"} <= set(lines["tester"].split(" · "))
+        assert lines["phase"] == "bootstrapping"
+        assert lines["monitor"].startswith("silent since 1970-01-12")
+        assert lines["run"].startswith("3 of ")
+        assert "open" in lines["run"]
+        assert lines["image"] == build().image
+        assert lines["active"] == "15m · node restarts 2"
+        assert "5,678" in lines["chain"]
+        assert lines["node"].startswith("up · unhealthy")
+        assert lines["disk"].startswith("1.0 GiB")
+        assert build(NEW).image in lines["new"]
+
+    def test_as_json(self, filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert status(filled, json_output=True) == 0
+
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        assert (found["tester"], found["network"], found["testbed"]) == ("tester", "fuji", "machine-1")
+        assert (found["phase"], found["run"]["run"], found["run"]["outcome"]) == ("bootstrapping", 3, None)
+        assert found["runsTotal"] == {"succeeded": 1, "failed": 1, "superseded": 0}
+        assert found["progress"] == [
+            {"chain": "P", "signal": "blocks_accepted", "value": 12, "maximum": 12},
+            {"chain": "P", "signal": "blocks_fetched", "value": 5678, "maximum": 5678},
+        ]
+        assert (found["node"]["health"], found["node"]["peers"]) == ("unhealthy", 12)
+        assert found["volume"]["usageBytes"] == 2**30
+        assert found["newBuild"]["commit"] == "e" * 40
+        assert (found["consecutiveFailures"], found["lastSuccessAt"]) == (0, NOW.wall + 10860)
+
+    def test_with_what_its_chains_do(self, filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        chains = {"P": ChainLog(ChainActivity.EXECUTING, ratio=0.5), "C": ChainLog(ChainActivity.FETCHING)}
+        with closing(open_ledger(filled)) as ledger:
+            reading = progress_reading(3, ProgressStatus(chains, stalled=True))
+            ledger.record(NOW, "machine-1", readings={"progress": reading})
+        status(filled)
+        lines = capsys.readouterr().out.splitlines()
+        status(filled, json_output=True)
+        found = json.loads(capsys.readouterr().out)
+
+        assert "chain C   fetching" in lines
+        assert "chain P   fetched 5,678 · executed 12 blocks · executing 50%" in lines
+        assert "stalled   no progress for 0s" in lines
+        assert (found["stalled"], found["chains"]["P"]["ratio"]) == (True, 0.5)
+
+    @pytest.mark.parametrize("lives", [True, False])
+    def test_of_local_says_whether_it_runs(
+        self, filled: Path, capsys: pytest.CaptureFixture[str], *, lives: bool
+    ) -> None:
+        with closing(open_ledger(filled)) as ledger:
+            ledger.record(
+                NOW, "machine-1", readings={"node": node_reading(NodeStatus(NOW.wall, True, Health.HEALTHY))}
+            )
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        (filled / "local.lock").write_text(str(os.getpid() if lives else ended.pid))
+        status(filled)
+
+        said = f"monitor   does not run here: what follows is of {time_text(NOW.wall)}\n"
+        assert (said in capsys.readouterr().out) is not lives
+
+    def test_nothing_of_a_node_steers_the_terminal(
+        self, filled: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The message of a crash ends with what the node printed."""
+        with closing(open_ledger(filled)) as ledger:
+            phase = phase_reading(Phase.IDLE, "failed: \x1b[2J[/bold]\x07")
+            ledger.record(NOW, "machine-1", readings={"phase": phase})
+        status(filled)
+
+        out = capsys.readouterr().out
+        assert "phase     idle: failed: \ufffd[2J[/bold]\ufffd\n" in out
+        assert {each for each in out if not each.isprintable()} == {"\n"}
+
+    def test_without_runs(self, empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """The ledger is there before anything was decided."""
+        assert (status(empty), status(empty, json_output=True)) == (0, 0)
+
+        out = capsys.readouterr().out
+        text, found = out[: out.index("{")], json.loads(out[out.index("{") :])
+        assert [line.split()[0] for line in text.splitlines()] == ["tester", "phase"]
+        assert (found["run"], found["phase"], found["progress"], found["node"]) == (None, None, [], None)
+
+
+@pytest.mark.parametrize("command", [status, history])
+class TestLedger:
+    """It is only looked at."""
+
+    @pytest.mark.parametrize("name", ["odd #1?", "a%20b", "&mode=memory", "é"])
+    def test_any_folder_will_do(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: Callable[[Path], int], name: str
+    ) -> None:
+        folder = tmp_path / name
+        folder.mkdir()
+        fill(folder)
+
+        assert command(folder) == 0
+        assert "cccccccc" in capsys.readouterr().out
+
+    def test_a_monitor_that_lives_is_not_disturbed(
+        self, filled: Path, capsys: pytest.CaptureFixture[str], command: Callable[[Path], int]
+    ) -> None:
+        """Neither in the middle of what it writes nor by a file beside its own."""
+        before = {path.name: path.stat().st_mtime_ns for path in filled.iterdir()}
+        with closing(sqlite3.connect(filled / FILE, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            assert command(filled) == 0
+            writer.execute("ROLLBACK")
+
+        assert capsys.readouterr().out
+        assert {path.name: path.stat().st_mtime_ns for path in filled.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["fuji-full-sync"], None),
+        (
+            ["fuji-full-sync", "mainnet-full-sync"],
+            "give --data-dir, one of {0}/fuji-full-sync, {0}/mainnet-full-sync",
+        ),
+    ],
+    ids=["one", "two"],
+)
+def test_a_tester_of_local_is_found_where_there_is_one_only(
+    names: list[str],
+    said: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    for name in names:
+        folder = tmp_path / "bootstrap-monitor" / name
+        folder.mkdir(parents=True)
+        fill(folder)
+    settings = parse(HistorySettings, "history", [], {})
+
+    if said is None:
+        assert run_history(settings) == 0
+        assert "succeeded" in capsys.readouterr().out
+    else:
+        with pytest.raises(ConfigurationError) as caught:
+            run_history(settings)
+        assert str(caught.value) == said.format(tmp_path / "bootstrap-monitor")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        pytest.param(
+            ["status", "--data-dir={}"],
+            1,
+            f"no ledger at {{}}/{FILE}: give the --data-dir of a tester that has run",
+            id="status, no ledger",
+        ),
+        pytest.param(
+            ["history", "--json", "--data-dir={}/none"],
+            1,
+            f"no ledger at {{}}/none/{FILE}: give the --data-dir of a tester that has run",
+            id="history, no folder",
+        ),
+        pytest.param(
+            ["history", "--run=1", "--data-dir={}"],
+            1,
+            f"no ledger at {{}}/{FILE}: give the --data-dir of a tester that has run",
+            id="one run, no ledger",
+        ),
+        pytest.param(
+            ["history", "--run=first", "--data-dir={}"],
+            2,
+            "--run (BOOTSTRAP_MONITOR_RUN) is 'first': "
+            "input should be a valid integer, unable to parse string as an integer",
+            id="one run, no number",
+        ),
+        pytest.param(
+            ["history"],
+            2,
+            "--data-dir is required: {}/bootstrap-monitor holds no tester that local would have made",
+            id="history, no data folder",
+        ),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(
+    tmp_path: Path, words: list[str], code: int, said: str
+) -> None:
+    command = [sys.executable, "-m", "monitor", *(word.format(tmp_path) for word in words)]
+    ended = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"XDG_DATA_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    expected = f"bootstrap-monitor: {said.format(tmp_path)}\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (code, "", expected)

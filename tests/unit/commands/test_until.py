@@ -1,0 +1,276 @@
+"""A verdict is of the test that is asked for, and speaks of the build; a run is asked for where none would come."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.builders import NEW, NOW, OLD, build
+from support.recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end, go_on
+
+from monitor.avalanchego.node_config import NodeConfiguration
+from monitor.commands.until import Until, Wanted
+from monitor.decide.decisions import RecordAttempt
+from monitor.decide.wait_rules import RETRIES
+from monitor.domain.build import Build
+from monitor.domain.run import AttemptCause, Reason, RequestKind, Run
+from monitor.domain.workload import SyncMode
+from monitor.ledger import Ledger, open_ledger
+
+BUILD, OTHER = build(NEW, "b" * 40), build(OLD, "a" * 40)
+WANTED = Wanted(BUILD, NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings"), TESTBED)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with closing(open_ledger(tmp_path)) as opened:
+        yield opened
+
+
+def until(ledger: Ledger, wanted: Wanted = WANTED) -> Until:
+    """As a call of the command has it."""
+    return Until(wanted, ledger, threading.Event(), PATIENCE_SECONDS, lambda: NOW.wall)
+
+
+def asked(ledger: Ledger, wanted: Wanted = WANTED) -> Build | None:
+    """What is asked for in the first look of a call."""
+    until(ledger, wanted)()
+    return ledger.requested()
+
+
+def test_a_success_is_the_verdict_and_ends_the_call(ledger: Ledger) -> None:
+    done(ledger, BUILD)
+    stopping = threading.Event()
+    found = Until(WANTED, ledger, stopping, PATIENCE_SECONDS)
+    found()
+    run = found.verdict()
+
+    assert run is not None
+    assert (run.number, stopping.is_set(), ledger.requested()) == (1, True, None)
+
+
+def test_a_failure_of_the_build_is_the_verdict(ledger: Ledger) -> None:
+    begin(ledger, BUILD)
+    end(ledger, reason=Reason.CRASHED)
+    run = until(ledger).verdict()
+
+    assert run is not None
+    assert run.reason is Reason.CRASHED
+
+
+@pytest.mark.parametrize(
+    ("wanted", "asked_for"),
+    [
+        # Where network or mode change, the tester starts anew by itself.
+        pytest.param({"network": "mainnet"}, None, id="another network"),
+        pytest.param({"sync_mode": SyncMode.ONLY_P_CHAIN_FULL_SYNC}, None, id="another mode"),
+        pytest.param({"settings_digest": "other"}, BUILD, id="other arguments"),
+        pytest.param({"testbed": "laptop"}, BUILD, id="another testbed"),
+    ],
+)
+def test_another_tests_result_is_no_verdict(
+    ledger: Ledger, wanted: dict[str, Any], asked_for: Build | None
+) -> None:
+    done(ledger, BUILD)
+    testbed = wanted.get("testbed", TESTBED)
+    changes = {name: value for name, value in wanted.items() if name != "testbed"}
+    other = Wanted(BUILD, replace(WANTED.configuration, **changes), testbed)
+
+    assert until(ledger, other).verdict() is None
+    assert asked(ledger, other) == asked_for
+
+
+def test_a_run_whose_arguments_changed_is_no_verdict(ledger: Ledger) -> None:
+    begin(ledger, BUILD, settings="settings")
+    go_on(ledger, settings="other")
+    go_on(ledger, settings="settings")
+    end(ledger)
+
+    assert until(ledger).verdict() is None
+    assert asked(ledger) == BUILD
+
+
+def open_run(ledger: Ledger) -> None:
+    """Of the build."""
+    begin(ledger, BUILD)
+
+
+def rerun(ledger: Ledger) -> None:
+    """Asked for by a person."""
+    ledger.ask(RequestKind.RERUN, BUILD.image, NOW.wall)
+
+
+def attempt(ledger: Ledger) -> None:
+    """Of the build."""
+    ledger.record(NOW, TESTBED, [RecordAttempt(BUILD, AttemptCause.REQUEST, "local-1")])
+
+
+@pytest.mark.parametrize("coming", [open_run, rerun, attempt])
+def test_there_is_no_verdict_while_another_run_of_the_build_comes(
+    ledger: Ledger, coming: Callable[[Ledger], None]
+) -> None:
+    done(ledger, BUILD)
+    coming(ledger)
+    stopping = threading.Event()
+    Until(WANTED, ledger, stopping, PATIENCE_SECONDS)()
+
+    assert not stopping.is_set()
+
+
+@pytest.mark.parametrize("reason", [Reason.DISK_FULL, Reason.MISCONFIGURED, Reason.NOT_STARTED])
+def test_a_failure_of_the_testbed_is_no_verdict_and_the_next_call_tries_again(
+    ledger: Ledger, reason: Reason
+) -> None:
+    begin(ledger, BUILD)
+    end(ledger, reason=reason)
+    found = until(ledger)
+
+    assert (found.verdict(), found.obstacle()) == (None, None)
+    assert asked(ledger) == BUILD
+
+
+@pytest.mark.parametrize("reason", [Reason.DISK_FULL, Reason.MISCONFIGURED])
+def test_a_failure_of_the_testbed_ends_the_call(ledger: Ledger, reason: Reason) -> None:
+    stopping = threading.Event()
+    found = Until(WANTED, ledger, stopping, PATIENCE_SECONDS)
+    begin(ledger, BUILD)
+    found()
+    assert not stopping.is_set()
+    end(ledger, reason=reason)
+    found()
+    run = found.obstacle()
+
+    assert (found.verdict(), stopping.is_set(), ledger.requested()) == (None, True, None)
+    assert run is not None
+    assert run.reason is reason
+
+
+def test_a_node_that_did_not_start_is_tried_again_first(ledger: Ledger) -> None:
+    stopping = threading.Event()
+    found, ends = Until(WANTED, ledger, stopping, PATIENCE_SECONDS), []
+    for _ in range(1 + RETRIES):
+        begin(ledger, BUILD)
+        end(ledger, reason=Reason.NOT_STARTED)
+        found()
+        ends.append(stopping.is_set())
+
+    assert ends == [False] * RETRIES + [True]
+    assert ledger.requested() is None
+
+
+def test_a_run_that_was_open_at_the_start_may_end_the_call(ledger: Ledger) -> None:
+    begin(ledger, BUILD)
+    found = until(ledger)
+    end(ledger, reason=Reason.DISK_FULL)
+
+    assert found.obstacle() is not None
+
+
+def test_a_run_that_ends_while_it_is_looked_at_is_not_bootstrapped_once_more(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(ledger, BUILD)
+    found, look = until(ledger), Until.verdict
+
+    def looked_and_ended(self: Until) -> Run | None:
+        verdict, last = look(self), ledger.last()
+        if last is not None and last.open:
+            end(ledger, reason=Reason.CRASHED)
+        return verdict
+
+    monkeypatch.setattr(Until, "verdict", looked_and_ended)
+    found()
+    found()
+
+    assert ledger.requested() is None
+    verdict = found.verdict()
+    assert verdict is not None
+    assert verdict.reason is Reason.CRASHED
+
+
+def judged_before(ledger: Ledger) -> None:
+    """With other arguments; then another build ran."""
+    begin(ledger, BUILD, settings="other")
+    end(ledger)
+    done(ledger, OTHER)
+
+
+def never_ran(ledger: Ledger) -> None:
+    """Another one did."""
+    done(ledger, OTHER)
+
+
+def another_is_open(ledger: Ledger) -> None:
+    """It is finished first; the request waits, and after a day without peers it is carried out."""
+    judged_before(ledger)
+    begin(ledger, OTHER)
+
+
+def another_is_open_and_it_never_ran(ledger: Ledger) -> None:
+    """It comes by itself, as a new build."""
+    begin(ledger, OTHER)
+
+
+def it_is_open(ledger: Ledger) -> None:
+    """Its run goes on."""
+    judged_before(ledger)
+    begin(ledger, BUILD)
+
+
+def nothing(_: Ledger) -> None:
+    """The ledger is empty."""
+
+
+@pytest.mark.parametrize(
+    ("before", "asked_for"),
+    [
+        (judged_before, BUILD),
+        (never_ran, None),
+        (nothing, None),
+        (it_is_open, None),
+        (another_is_open, BUILD),
+        (another_is_open_and_it_never_ran, None),
+    ],
+)
+def test_a_run_is_asked_for_where_the_tester_would_make_none(
+    ledger: Ledger, before: Callable[[Ledger], None], asked_for: Build | None
+) -> None:
+    before(ledger)
+
+    assert asked(ledger) == asked_for
+
+
+def test_a_build_that_is_judged_is_bootstrapped_again_if_that_is_asked_for(ledger: Ledger) -> None:
+    done(ledger, BUILD)
+    stopping = threading.Event()
+    found = Until(WANTED, ledger, stopping, PATIENCE_SECONDS, again=True)
+    found()
+    assert (found.verdict(), stopping.is_set(), ledger.requested()) == (None, False, BUILD)
+
+    done(ledger, BUILD)
+    found()
+    run = found.verdict()
+
+    assert run is not None
+    assert (run.number, stopping.is_set()) == (2, True)
+
+
+def test_a_run_that_was_interrupted_is_the_one_that_was_asked_for_again(ledger: Ledger) -> None:
+    done(ledger, BUILD)
+    begin(ledger, BUILD)
+    found = Until(WANTED, ledger, threading.Event(), PATIENCE_SECONDS, again=True)
+    found()
+    end(ledger)
+    run = found.verdict()
+
+    assert run is not None
+    assert (run.number, ledger.requested()) == (2, None)
+
+
+def test_the_build_is_the_one_that_the_file_held_at_the_start(ledger: Ledger) -> None:
+    assert until(ledger).newest() == BUILD

@@ -1,0 +1,234 @@
+"""A call that waits for an answer ends where none would come: paused with no run open, or no network for too long."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from support.builders import NEW, NOW, OLD, build
+from support.recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end
+
+from monitor.avalanchego.node_config import NodeConfiguration
+from monitor.commands.comparison_runs import Plan, Turns
+from monitor.commands.until import Hindrance, Until, Wanted
+from monitor.decide.decisions import RecordAttempt
+from monitor.domain.build import Build
+from monitor.domain.run import AttemptCause, RequestKind
+from monitor.domain.workload import SyncMode
+from monitor.errors import MonitorError
+from monitor.ledger import Ledger, open_ledger
+
+BUILD, OTHER = build(NEW, "b" * 40), build(OLD, "a" * 40)
+CONFIGURATION = NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings")
+PAUSED = "the tester is paused, so no run is begun: resume it, and call this again"
+NO_PEERS = (
+    "run 1 could not go on for 1h, as its node finds no peers or too few: see to this machine's network, and the "
+    "same command goes on"
+)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with closing(open_ledger(tmp_path)) as opened:
+        yield opened
+
+
+def pause(ledger: Ledger) -> None:
+    """A person asks for it."""
+    ledger.ask(RequestKind.PAUSE, "", NOW.wall)
+
+
+def blocked(ledger: Ledger, seconds: float, of: Build = BUILD) -> None:
+    """A run is open whose node has found no peers for so long."""
+    last = ledger.last()
+    if last is None or not last.open:
+        begin(ledger, of)
+        last = ledger.last()
+    assert last is not None
+    books = replace(last, bookkeeping=replace(last.bookkeeping, blocked_seconds=seconds))
+    ledger.record(NOW, TESTBED, books=books, counts={})
+
+
+def nothing(ledger: Ledger) -> None:
+    """Nobody asked for anything."""
+
+
+def paused_before_the_first_run(ledger: Ledger) -> None:
+    """The first run comes by itself."""
+    pause(ledger)
+
+
+def paused_after_a_run(ledger: Ledger) -> None:
+    """Nothing would come."""
+    done(ledger, OTHER)
+    pause(ledger)
+
+
+def paused_after_a_run_of_another_network(ledger: Ledger) -> None:
+    """The tester starts anew by itself."""
+    begin(ledger, BUILD, network="mainnet")
+    end(ledger)
+    pause(ledger)
+
+
+def resumed(ledger: Ledger) -> None:
+    """What comes is begun."""
+    paused_after_a_run(ledger)
+    ledger.ask(RequestKind.RESUME, "", NOW.wall)
+
+
+def paused_while_a_run_is_open(ledger: Ledger) -> None:
+    """It goes on."""
+    begin(ledger, BUILD)
+    pause(ledger)
+
+
+def paused_while_a_run_is_about_to_begin(ledger: Ledger) -> None:
+    """What was recorded is carried out."""
+    paused_after_a_run(ledger)
+    ledger.record(NOW, TESTBED, [RecordAttempt(BUILD, AttemptCause.REQUEST, "local-1")])
+
+
+def without_peers_for_a_while(ledger: Ledger) -> None:
+    """They may come."""
+    blocked(ledger, PATIENCE_SECONDS - 1)
+
+
+def without_peers_for_too_long(ledger: Ledger) -> None:
+    """Nobody waits for longer."""
+    blocked(ledger, PATIENCE_SECONDS)
+
+
+def another_build_without_peers(ledger: Ledger) -> None:
+    """The one that is asked about would find none either."""
+    blocked(ledger, PATIENCE_SECONDS, OTHER)
+
+
+CASES = [
+    (nothing, None),
+    (paused_before_the_first_run, None),
+    (paused_after_a_run, PAUSED),
+    (paused_after_a_run_of_another_network, None),
+    (resumed, None),
+    (paused_while_a_run_is_open, None),
+    (paused_while_a_run_is_about_to_begin, None),
+    (without_peers_for_a_while, None),
+    (without_peers_for_too_long, NO_PEERS),
+    (another_build_without_peers, NO_PEERS),
+]
+
+
+@pytest.mark.parametrize(("happened", "told"), CASES)
+def test_it_is_told(ledger: Ledger, happened: Callable[[Ledger], None], told: str | None) -> None:
+    hindrance = Hindrance(ledger, CONFIGURATION, PATIENCE_SECONDS)
+    happened(ledger)
+    found = hindrance()
+
+    assert (str(found) if found else None) == told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ends"),
+    [
+        pytest.param((PATIENCE_SECONDS,), False, id="all of it before"),
+        pytest.param((2 * PATIENCE_SECONDS - 1,), False, id="not as long in this call"),
+        pytest.param((2 * PATIENCE_SECONDS,), True, id="as long again"),
+        pytest.param((0.0, PATIENCE_SECONDS - 1), False, id="peers came, and went a while ago"),
+        pytest.param((0.0, PATIENCE_SECONDS), True, id="peers came, and went for too long"),
+    ],
+)
+def test_what_an_earlier_call_waited_for_does_not_count(
+    ledger: Ledger, seconds: Sequence[float], *, ends: bool
+) -> None:
+    """Else no later call would ever look at the node again."""
+    blocked(ledger, PATIENCE_SECONDS)
+    hindrance = Hindrance(ledger, CONFIGURATION, PATIENCE_SECONDS)
+    assert hindrance() is None
+    found = []
+    for each in seconds:
+        blocked(ledger, each)
+        found.append(hindrance())
+
+    assert (found[-1] is not None) is ends
+
+
+class Call(Protocol):
+    """A goal of `local`."""
+
+    @property
+    def failure(self) -> MonitorError | None:
+        """Why it cannot be."""
+
+    def __call__(self) -> None:
+        """Look whether it is reached."""
+
+
+def until(ledger: Ledger, stopping: threading.Event) -> Call:
+    """Of the build."""
+    return Until(Wanted(BUILD, CONFIGURATION, TESTBED), ledger, stopping, PATIENCE_SECONDS)
+
+
+def turns(ledger: Ledger, stopping: threading.Event) -> Call:
+    """Of both builds."""
+    plan = Plan(OTHER, BUILD, 4, CONFIGURATION, TESTBED)
+    return Turns(plan, ledger, stopping, PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("made", [until, turns])
+@pytest.mark.parametrize(
+    ("happened", "ends"),
+    [(paused_after_a_run, True), (without_peers_for_a_while, False), (without_peers_for_too_long, True)],
+)
+def test_it_ends_the_call(
+    ledger: Ledger,
+    made: Callable[[Ledger, threading.Event], Call],
+    happened: Callable[[Ledger], None],
+    *,
+    ends: bool,
+) -> None:
+    stopping = threading.Event()
+    call = made(ledger, stopping)
+    happened(ledger)
+    call()
+
+    assert (stopping.is_set(), call.failure is not None) == (ends, ends)
+
+
+@pytest.mark.parametrize("made", [until, turns])
+def test_what_happens_once_a_call_ends_changes_nothing(
+    ledger: Ledger, made: Callable[[Ledger, threading.Event], Call]
+) -> None:
+    stopping = threading.Event()
+    call = made(ledger, stopping)
+    without_peers_for_too_long(ledger)
+    call()
+    blocked(ledger, 0.0)
+    call()
+
+    assert call.failure is not None
+
+
+@pytest.mark.parametrize("made", [until, turns])
+def test_an_interrupt_is_no_failure(ledger: Ledger, made: Callable[[Ledger, threading.Event], Call]) -> None:
+    stopping = threading.Event()
+    call = made(ledger, stopping)
+    without_peers_for_too_long(ledger)
+    stopping.set()
+    call()
+
+    assert call.failure is None
+
+
+def test_a_verdict_that_is_known_is_told_though_it_is_paused(ledger: Ledger) -> None:
+    done(ledger, BUILD)
+    pause(ledger)
+    stopping = threading.Event()
+    call = Until(Wanted(BUILD, CONFIGURATION, TESTBED), ledger, stopping, PATIENCE_SECONDS)
+    call()
+
+    assert (call.failure, call.verdict()) == (None, ledger.last())

@@ -1,0 +1,212 @@
+"""Which runs are compared, what of them, and between which builds it got worse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.builders import OLD, build, ended, healthy_books, run
+
+from monitor.avalanchego.source_links import compare_link
+from monitor.domain.baseline import FEWEST, LAG, Limit, Verdict, limit_for_next
+from monitor.domain.regression import (
+    Measure,
+    Success,
+    comparable,
+    is_late,
+    left_out,
+    measures,
+    regressions,
+    usual_duration_seconds,
+)
+from monitor.domain.run import Outcome, Reason, Run
+from monitor.domain.tracking import Bookkeeping
+from monitor.domain.workload import SyncMode
+
+HOUR = 3600.0
+STEADY = tuple(HOUR + step for step in (0, 40, -30, 10, -20, 30, 0, -10, 20, 0, -40, 30))
+SLOW = 1.5 * HOUR
+
+
+def success(number: int, seconds: float, **changes: Any) -> Success:
+    """A run of that duration, of a commit of its own, that used as many bytes and took 10 ms a block."""
+    of = build(OLD, f"{number:040x}")
+    measured = {"duration_seconds": seconds, "wall_seconds": seconds + 1, "disk_usage_bytes": int(seconds)}
+    return Success(ended(number, build=of, **{**measured, **changes}), blocks_accepted=seconds * 100)
+
+
+def successes(*durations: float) -> Sequence[Success]:
+    """Runs of these durations, oldest first, numbered from 1."""
+    return [success(number, seconds) for number, seconds in enumerate(durations, 1)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "counted", "expected"),
+    [
+        pytest.param({}, {}, True, id="a clean success"),
+        pytest.param({"outcome": Outcome.FAILED, "reason": Reason.STALLED}, {}, False, id="a failure"),
+        pytest.param({"outcome": Outcome.SUPERSEDED}, {}, False, id="superseded"),
+        pytest.param({"outcome": None}, {}, False, id="open"),
+        pytest.param({"recovered": True}, {}, False, id="recovered from the details file"),
+        pytest.param({"settings_changed": True}, {}, False, id="settings changed under way"),
+        pytest.param({"duration_seconds": None}, {}, False, id="no duration"),
+        pytest.param({"wall_seconds": None}, {}, False, id="no wall time"),
+        pytest.param({"wall_seconds": HOUR / 0.95}, {}, True, id="active for 95 percent of its time"),
+        pytest.param({"wall_seconds": HOUR / 0.94}, {}, False, id="down for more than that"),
+        pytest.param({}, {"state_synced_again": True}, False, id="state sync redone"),
+        pytest.param(
+            {"bookkeeping": Bookkeeping(other_build="node@sha256:2")},
+            {},
+            False,
+            id="another build ran on its data",
+        ),
+    ],
+)
+def test_a_run_is_compared_where_its_numbers_speak_of_the_build(
+    changes: dict[str, Any], counted: dict[str, Any], *, expected: bool
+) -> None:
+    found = replace(success(1, HOUR, **changes), **counted)
+    reason = left_out(found.run, state_synced_again=found.state_synced_again)
+
+    assert comparable(found) is expected
+    assert (reason == "") is (expected or found.run.outcome is not Outcome.SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    ("sync_mode", "expected"),
+    [
+        (SyncMode.FULL_SYNC, {*Measure}),
+        (SyncMode.ONLY_P_CHAIN_FULL_SYNC, {*Measure}),
+        (SyncMode.C_CHAIN_STATE_SYNC, {Measure.DURATION, Measure.DISK_USAGE}),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_the_time_of_a_block_is_judged_where_blocks_are_executed(
+    sync_mode: SyncMode, expected: set[Measure]
+) -> None:
+    assert {*measures(sync_mode)} == {*regressions(successes(*STEADY), sync_mode)} == expected
+
+
+@pytest.mark.parametrize(
+    ("durations", "verdict"),
+    [
+        pytest.param((), Verdict.INSUFFICIENT_DATA, id="no run"),
+        pytest.param(STEADY[: FEWEST + LAG], Verdict.INSUFFICIENT_DATA, id="too few runs"),
+        pytest.param(STEADY, Verdict.NONE, id="all as usual"),
+        pytest.param((*STEADY, SLOW), Verdict.SUSPECTED, id="one slow run"),
+        pytest.param((*STEADY, SLOW, SLOW), Verdict.CONFIRMED, id="two slow runs"),
+        pytest.param((*STEADY, SLOW, HOUR), Verdict.NONE, id="one slow run, and a usual one"),
+    ],
+)
+def test_the_verdict_is_that_of_the_baseline(durations: Sequence[float], verdict: Verdict) -> None:
+    found = regressions(successes(*durations), SyncMode.FULL_SYNC)
+
+    assert found[Measure.DURATION].verdict is found[Measure.DISK_USAGE].verdict is verdict
+    assert found[Measure.DURATION].limit == limit_for_next(durations)
+
+
+def test_each_measure_is_judged_by_itself() -> None:
+    usual = successes(*STEADY)
+    bigger = [success(number, HOUR, disk_usage_bytes=int(2 * HOUR)) for number in (13, 14)]
+    found = regressions([*usual, *bigger], SyncMode.FULL_SYNC)
+
+    assert {measure: each.verdict for measure, each in found.items()} == {
+        Measure.DURATION: Verdict.NONE,
+        Measure.DISK_USAGE: Verdict.CONFIRMED,
+        Measure.BLOCK_TIME: Verdict.NONE,
+    }
+
+
+def test_a_chain_that_grew_is_no_slower_block() -> None:
+    """Twice the blocks in twice the time: the duration regressed, the node did not."""
+    found = regressions(successes(*STEADY, 2 * HOUR, 2 * HOUR), SyncMode.FULL_SYNC)
+
+    assert found[Measure.DURATION].verdict is Verdict.CONFIRMED
+    assert found[Measure.BLOCK_TIME].verdict is Verdict.NONE
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(success(7, SLOW, recovered=True), id="not comparable"),
+        pytest.param(success(7, SLOW, wall_seconds=2 * SLOW), id="down for long"),
+    ],
+)
+def test_a_run_that_is_not_compared_changes_nothing(odd: Success) -> None:
+    usual = successes(*STEADY)
+
+    assert regressions([*usual[:6], odd, *usual[6:], odd], SyncMode.FULL_SYNC) == regressions(
+        usual, SyncMode.FULL_SYNC
+    )
+
+
+def test_a_measure_that_a_run_lacks_is_judged_by_the_others() -> None:
+    found = regressions(
+        [*successes(*STEADY), success(13, SLOW, disk_usage_bytes=None)], SyncMode.C_CHAIN_STATE_SYNC
+    )
+
+    assert found[Measure.DURATION].verdict is Verdict.SUSPECTED
+    assert (
+        found[Measure.DISK_USAGE] == regressions(successes(*STEADY), SyncMode.FULL_SYNC)[Measure.DISK_USAGE]
+    )
+
+
+def test_no_block_was_counted_in_a_run_without_counters() -> None:
+    without = [replace(each, blocks_accepted=0.0) for each in successes(*STEADY)]
+    found = regressions(without, SyncMode.FULL_SYNC)[Measure.BLOCK_TIME]
+
+    assert (found.verdict, found.samples, found.limit) == (Verdict.INSUFFICIENT_DATA, 0, None)
+
+
+def test_a_regression_names_the_builds_between_which_it_came() -> None:
+    found = regressions(successes(*STEADY, SLOW, SLOW), SyncMode.FULL_SYNC)[Measure.DURATION]
+
+    assert found.last_good is not None
+    assert found.first_bad is not None
+    assert (found.last_good.number, found.first_bad.number) == (12, 13)
+    assert compare_link(found) == f"https://github.com/ava-labs/avalanchego/compare/{12:040x}...{13:040x}"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [("", "b" * 40), ("a" * 40, ""), ("a" * 40, "a" * 40), ("../../evil", "b" * 40), ("a" * 40, "../x")],
+    ids=["good is unknown", "bad is unknown", "the same build", "good is no commit", "bad is no commit"],
+)
+def test_there_is_no_link_without_two_commits(good: str, bad: str) -> None:
+    found = regressions(successes(*STEADY, SLOW), SyncMode.FULL_SYNC)[Measure.DURATION]
+
+    assert compare_link(replace(found, last_good=_of(good), first_bad=_of(bad))) == ""
+
+
+def _of(commit: str) -> Run:
+    return ended(1, build=build(OLD, commit))
+
+
+def test_what_is_usual_is_the_baseline_of_the_comparable_runs() -> None:
+    odd = success(99, SLOW, recovered=True)
+
+    assert usual_duration_seconds([*successes(*STEADY), odd]) == pytest.approx(HOUR, rel=0.05)
+    assert usual_duration_seconds([*successes(*STEADY[:FEWEST]), odd]) is None
+
+
+LIMIT = Limit(baseline=HOUR, limit=1.2 * HOUR, samples=9)
+
+
+@pytest.mark.parametrize(
+    ("watched", "limit", "late"),
+    [
+        pytest.param(run(bookkeeping=Bookkeeping(active_seconds=1.1 * HOUR)), LIMIT, False, id="in time"),
+        pytest.param(run(bookkeeping=Bookkeeping(active_seconds=1.3 * HOUR)), LIMIT, True, id="late"),
+        pytest.param(run(bookkeeping=Bookkeeping(active_seconds=9 * HOUR)), None, None, id="no baseline"),
+        pytest.param(ended(1), LIMIT, None, id="ended"),
+        pytest.param(
+            run(bookkeeping=healthy_books(60, active_seconds=2 * HOUR)), LIMIT, False, id="healthy in time"
+        ),
+    ],
+)
+def test_an_open_run_is_late_once_it_is_active_for_longer_than_the_limit(
+    watched: Run, limit: Limit | None, *, late: bool | None
+) -> None:
+    assert is_late(watched, limit) is late

@@ -1,0 +1,359 @@
+"""The clocks behind the time-outs: what each counts, what sets it back, and that the unknown does neither."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.builders import answering
+
+from monitor.domain.observations import (
+    Health,
+    HealthReport,
+    NodeDown,
+    NodeLog,
+    NodeMetrics,
+    NodeReading,
+    NodeSilent,
+)
+from monitor.domain.timeouts import Signs, blocked_by, counted, refused, signs_of
+from monitor.domain.tracking import Bookkeeping, HealthyStreak, Refusal
+from monitor.domain.workload import NodeProcess
+
+AT = 1_000_000.0
+NOTHING = Signs(progressed=False, reached=False, works=False, started=None, unhealthy=None)
+BOOKS = Bookkeeping(
+    node_restarts=4,
+    restarts_at_progress=1,
+    progress_at=AT - 500,
+    lifeless_seconds=300.0,
+    not_started_seconds=200.0,
+    unhealthy_seconds=100.0,
+    low_disk_seconds=50.0,
+    low_disk_at=AT - 70,
+    starved_seconds=20.0,
+)
+
+
+def signs(**seen: bool | None) -> Signs:
+    """What a tick saw that saw nothing else."""
+    return replace(NOTHING, **seen)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seen", "changes"),
+    [
+        pytest.param({}, {"lifeless_seconds": 310}, id="nothing seen"),
+        pytest.param(
+            {"progressed": True},
+            {"progress_at": AT, "lifeless_seconds": 0},
+            id="progress: no restart is forgiven for it",
+        ),
+        pytest.param(
+            {"progressed": True, "reached": True},
+            {"progress_at": AT, "lifeless_seconds": 0, "restarts_at_progress": 4},
+            id="a position never reached forgives restarts",
+        ),
+        pytest.param(
+            {"progressed": True, "works": True},
+            {"progress_at": AT, "lifeless_seconds": 0},
+            id="progress and life",
+        ),
+        pytest.param({"works": True}, {"lifeless_seconds": 0}, id="life is no progress"),
+        pytest.param(
+            {"started": False}, {"lifeless_seconds": 310, "not_started_seconds": 210}, id="not started"
+        ),
+        pytest.param({"started": True}, {"lifeless_seconds": 310, "not_started_seconds": 0}, id="started"),
+        pytest.param(
+            {"unhealthy": True}, {"lifeless_seconds": 310, "unhealthy_seconds": 110}, id="unhealthy"
+        ),
+        pytest.param(
+            {"unhealthy": False}, {"lifeless_seconds": 310, "unhealthy_seconds": 0}, id="not unhealthy"
+        ),
+        pytest.param(
+            {"low_disk": True}, {"lifeless_seconds": 310, "low_disk_seconds": 60}, id="too little space"
+        ),
+        pytest.param(
+            {"low_disk": False},
+            {"lifeless_seconds": 310, "low_disk_seconds": 0, "low_disk_at": None},
+            id="enough space",
+        ),
+        pytest.param({"starved": True}, {"lifeless_seconds": 310, "starved_seconds": 30}, id="starved"),
+        pytest.param({"starved": False}, {"lifeless_seconds": 310, "starved_seconds": 0}, id="not starved"),
+    ],
+)
+def test_what_a_tick_counts(seen: dict[str, bool], changes: dict[str, float]) -> None:
+    assert counted(BOOKS, AT, 10.0, signs(**seen)) == replace(BOOKS, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seen", "lifeless_seconds"),
+    [
+        pytest.param({}, None, id="never seen at work: unknown it stays"),
+        pytest.param({"works": True}, 0.0, id="at work for the first time"),
+        pytest.param({"progressed": True}, 0.0, id="progress for the first time"),
+    ],
+)
+def test_a_node_that_was_never_seen_at_work_has_no_life_to_lose(
+    seen: dict[str, bool], lifeless_seconds: float | None
+) -> None:
+    books = counted(replace(BOOKS, lifeless_seconds=None), AT, 10.0, signs(**seen))
+
+    assert books.lifeless_seconds == lifeless_seconds
+
+
+SIGNS = st.builds(
+    Signs,
+    progressed=st.booleans(),
+    reached=st.booleans(),
+    works=st.booleans(),
+    started=st.none() | st.booleans(),
+    unhealthy=st.none() | st.booleans(),
+    low_disk=st.none() | st.booleans(),
+    starved=st.none() | st.booleans(),
+)
+SECONDS = st.integers(0, 10**6).map(float)
+BOOKS_OF_ANY_KIND = st.builds(
+    Bookkeeping,
+    node_restarts=st.integers(0, 100),
+    restarts_at_progress=st.integers(0, 100),
+    progress_at=st.none() | SECONDS,
+    lifeless_seconds=st.none() | SECONDS,
+    not_started_seconds=SECONDS,
+    unhealthy_seconds=SECONDS,
+    low_disk_seconds=SECONDS,
+    low_disk_at=st.none() | SECONDS,
+    starved_seconds=SECONDS,
+)
+
+
+def test_a_shortage_of_space_is_known_from_its_first_reading_on() -> None:
+    books = counted(Bookkeeping(), AT, 10.0, signs(low_disk=True))
+    books = counted(books, AT + 10, 10.0, signs(low_disk=True))
+
+    assert (books.low_disk_at, books.low_disk_seconds) == (AT, 20.0)
+
+
+@given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
+def test_an_unknown_neither_counts_nor_resets(books: Bookkeeping, interval: float, seen: Signs) -> None:
+    after = counted(
+        books, AT, interval, replace(seen, started=None, unhealthy=None, low_disk=None, starved=None)
+    )
+
+    assert after.not_started_seconds == books.not_started_seconds
+    assert after.unhealthy_seconds == books.unhealthy_seconds
+
+
+@given(BOOKS_OF_ANY_KIND, SIGNS)
+def test_no_time_adds_nothing(books: Bookkeeping, seen: Signs) -> None:
+    """What is blocked has no time: every clock stands, or is set back."""
+    after = counted(books, AT, 0.0, seen)
+
+    for name in ("lifeless_seconds", "not_started_seconds", "unhealthy_seconds"):
+        assert getattr(after, name) in {getattr(books, name), 0.0}
+    assert counted(books, AT, 0.0, NOTHING) == books
+
+
+@given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
+def test_no_clock_gains_more_than_the_interval(books: Bookkeeping, interval: float, seen: Signs) -> None:
+    after = counted(books, AT, interval, seen)
+
+    for name in ("lifeless_seconds", "not_started_seconds", "unhealthy_seconds"):
+        now, before = getattr(after, name), getattr(books, name)
+        assert now is None or 0.0 <= now <= (before or 0.0) + interval
+
+
+@given(BOOKS_OF_ANY_KIND, st.lists(SIGNS, max_size=10))
+def test_a_clock_is_the_time_since_its_last_reset(books: Bookkeeping, ticks: list[Signs]) -> None:
+    books = replace(books, lifeless_seconds=books.lifeless_seconds or 0.0)
+    after = books
+    for seen in ticks:
+        after = counted(after, AT, 10.0, seen)
+    since = [not (seen.progressed or seen.works) for seen in ticks[::-1]]
+    dead_ticks = since.index(False) if False in since else len(ticks)
+
+    assert after.lifeless_seconds == 10.0 * dead_ticks + (
+        (books.lifeless_seconds or 0.0) if dead_ticks == len(ticks) else 0
+    )
+
+
+@given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
+def test_nothing_else_of_the_books_changes(books: Bookkeeping, interval: float, seen: Signs) -> None:
+    books = replace(books, healthy=HealthyStreak(1.0, 2.0, 3.0), active_seconds=7.0, observed_seconds=8.0)
+    after = counted(books, AT, interval, seen)
+
+    assert after.node_restarts == books.node_restarts
+    assert (after.healthy, after.active_seconds, after.observed_seconds) == (books.healthy, 7.0, 8.0)
+
+
+# ---- Blocked ---------------------------------------------------------------------------------------------
+
+
+def report(*failing: str, isolated: bool = False) -> HealthReport:
+    """Bad health by these checks."""
+    return HealthReport(healthy=not failing, oldest_check="t", failing_checks=failing, isolated=isolated)
+
+
+@pytest.mark.parametrize(
+    ("reading", "expected"),
+    [
+        pytest.param(NodeDown("refused"), "", id="a node that is down does not tell"),
+        pytest.param(NodeSilent("no answer"), "", id="nor does one that is silent"),
+        pytest.param(answering(), "", id="nor one that says nothing of it"),
+        pytest.param(answering(metrics=NodeMetrics(AT)), "", id="peers not given"),
+        pytest.param(answering(metrics=NodeMetrics(AT, peers=1)), "", id="a peer"),
+        pytest.param(answering(metrics=NodeMetrics(AT, peers=0)), "the node has no peers", id="no peers"),
+        pytest.param(
+            answering(health=report("P", isolated=True)),
+            "the node reaches too little of the network (P)",
+            id="too little stake",
+        ),
+        pytest.param(
+            answering(health=report("P", "network", isolated=True), metrics=NodeMetrics(AT, peers=3)),
+            "the node reaches too little of the network (P, network)",
+            id="too little stake, with peers",
+        ),
+        pytest.param(answering(health=report("P")), "", id="a check that speaks of the node"),
+        pytest.param(answering(health=report()), "", id="healthy"),
+    ],
+)
+def test_what_blocks_a_node(reading: NodeReading, expected: str) -> None:
+    assert blocked_by(reading) == expected
+
+
+# ---- Signs -----------------------------------------------------------------------------------------------
+
+DOWN = NodeDown("refused")
+RUNS = NodeProcess(running=True)
+
+
+def waits(why: str) -> NodeProcess:
+    """A process that does not run."""
+    return NodeProcess(running=False, waiting=why)
+
+
+@pytest.mark.parametrize(
+    ("reading", "process", "started"),
+    [
+        pytest.param(answering(), None, True, id="it answers"),
+        pytest.param(NodeSilent(""), None, True, id="something listens"),
+        pytest.param(
+            answering(), waits("ImagePullBackOff"), True, id="its answer is newer than its platform's"
+        ),
+        pytest.param(DOWN, None, None, id="down, and its platform does not say: unknown"),
+        pytest.param(DOWN, RUNS, True, id="down, but it runs: it has not opened its port yet"),
+        pytest.param(DOWN, waits("ImagePullBackOff"), False, id="no image"),
+        pytest.param(DOWN, waits("CreateContainerConfigError"), False, id="no configuration"),
+        pytest.param(DOWN, waits(""), False, id="not scheduled"),
+        pytest.param(
+            DOWN, waits("CrashLoopBackOff"), True, id="it starts again and again: that is another rule"
+        ),
+        pytest.param(DOWN, waits("Error"), True, id="it ended just now"),
+        pytest.param(DOWN, waits("OOMKilled"), True, id="it was killed just now"),
+        pytest.param(DOWN, waits("Completed"), True, id="it ended well, which it should not"),
+    ],
+)
+def test_whether_the_node_was_started(
+    reading: NodeReading, process: NodeProcess | None, *, started: bool | None
+) -> None:
+    seen = signs_of(
+        reading,
+        process,
+        Health.UNKNOWN,
+        progressed=False,
+        reached=False,
+        works=False,
+        low_disk=None,
+        starves_node=False,
+    )
+
+    assert seen == signs(started=started)
+
+
+@pytest.mark.parametrize(
+    ("reading", "health", "unhealthy"),
+    [
+        pytest.param(answering(bootstrapped=True), Health.UNHEALTHY, True, id="bootstrapped, and bad"),
+        pytest.param(answering(bootstrapped=True), Health.HEALTHY, False, id="bootstrapped, and good"),
+        pytest.param(answering(bootstrapped=True), Health.STALE, None, id="an old answer says nothing"),
+        pytest.param(answering(bootstrapped=True), Health.UNKNOWN, None, id="no answer says nothing"),
+        pytest.param(answering(bootstrapped=False), Health.UNHEALTHY, False, id="not bootstrapped yet"),
+        pytest.param(answering(bootstrapped=False), Health.STALE, False, id="not bootstrapped, old answer"),
+        pytest.param(answering(bootstrapped=None), Health.UNHEALTHY, None, id="who knows if bootstrapped"),
+        pytest.param(NodeSilent(""), Health.UNKNOWN, None, id="silent"),
+        pytest.param(DOWN, Health.UNKNOWN, None, id="down"),
+    ],
+)
+def test_whether_the_node_is_unhealthy(
+    reading: NodeReading, health: Health, *, unhealthy: bool | None
+) -> None:
+    seen = signs_of(
+        reading, RUNS, health, progressed=False, reached=False, works=False, low_disk=None, starves_node=False
+    )
+
+    assert seen == signs(started=True, unhealthy=unhealthy)
+
+
+@pytest.mark.parametrize("progressed", [True, False])
+@pytest.mark.parametrize("works", [True, False])
+def test_progress_and_life_are_as_they_were_seen(*, progressed: bool, works: bool) -> None:
+    seen = signs_of(
+        DOWN,
+        None,
+        Health.UNKNOWN,
+        progressed=progressed,
+        reached=progressed,
+        works=works,
+        low_disk=works,
+        starves_node=works,
+    )
+
+    assert seen == signs(
+        progressed=progressed, reached=progressed, works=works, low_disk=works, starved=works
+    )
+
+
+# ---- Refusal ---------------------------------------------------------------------------------------------
+
+
+def newer(number: int) -> NodeLog:
+    """A log whose last line about a newer peer is this one."""
+    return NodeLog(newer_peer=f"line {number}" if number else "", newer_version="avalanchego/1.15.0")
+
+
+@pytest.mark.parametrize(
+    ("polls", "expected"),
+    [
+        pytest.param([(0, 0)] * 3, [0, 0, 0], id="no peers, and nobody refuses it: an outage"),
+        pytest.param([(1, 5), (2, 5)], [0, 0], id="it has peers"),
+        pytest.param(
+            [(0, 5), (1, 0), (2, 0)], [0, 0, 0], id="it had peers: an outage, whatever its beacons run"
+        ),
+        pytest.param([(1, 0), (1, 0), (2, 0)], [100, 200, 300], id="refused"),
+        pytest.param(
+            [(1, 0), *[(1, 0)] * 7],
+            [100, 200, 300, 400, 500, 600, 700, 0],
+            id="no fresh line for long: not known any more",
+        ),
+        pytest.param([(1, 0), (1, 3), (2, 0)], [100, 0, 0], id="peers came"),
+    ],
+)
+def test_how_long_the_network_has_refused_the_node(
+    polls: list[tuple[int, int]], expected: list[float]
+) -> None:
+    found, refusal = [], Refusal()
+    for number, peers in polls:
+        refusal = refused(refusal, newer(number), 100.0, peers=peers, new_process=False)
+        found.append(refusal.refused_seconds)
+
+    assert found == expected
+
+
+def test_a_new_process_that_finds_no_peers_can_be_refused() -> None:
+    """The network was upgraded while the process before it ran."""
+    had = refused(Refusal(), newer(1), 100.0, peers=5, new_process=False)
+    restarted = refused(had, newer(1), 100.0, peers=0, new_process=True)
+
+    assert refused(restarted, newer(2), 100.0, peers=0, new_process=False).refused_seconds == 100

@@ -1,0 +1,815 @@
+"""Who tells which build is under the rolling tag, and what that costs: a HEAD mostly, a pod seldom."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from support.builders import COMMIT, NEW, OLD, build, workload
+from support.fake_api_server import FakeApiServer, Fault, kubeconfig
+from support.fake_api_server import serving as serving_api
+from support.fake_registry import NAME, FakeRegistry, child, serving
+from support.tester_objects import BUILD, CHECK_POD, D1, D2, VERSIONS, Clock, add_tester, run_check_pod
+
+from monitor.commands.pod import known_build, look_seconds
+from monitor.decide.decisions import BeginClearing, BeginRun
+from monitor.domain.build import Build, Versions
+from monitor.domain.instant import Instant
+from monitor.engine.activity import IMAGE_CHECKS, Activity
+from monitor.engine.build_discovery import CountedSource, Discovery
+from monitor.engine.problem_log import ProblemLog
+from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
+from monitor.flags import parse
+from monitor.k8s.cluster import Cluster
+from monitor.k8s.platform import KubernetesPlatform, OwnPod
+from monitor.k8s.version_pod import CheckPodSource
+from monitor.k8s.version_pod_manifest import MANAGED_BY
+from monitor.ledger import Ledger, open_ledger
+from monitor.registry import Pace, Patience, Registry, RegistryError, RegistryOptions
+from monitor.settings import WaitSettings
+
+LEARNED = Versions("avalanchego/1.15.0", "v1.4.5", 46, COMMIT, "1.26")
+REPOSITORY = "registry.example/ava/node"
+PLATFORM, ATTESTED = "sha256:" + "c" * 64, "sha256:" + "d" * 64
+
+
+@dataclass
+class Tag:
+    """A tag in a registry, which may be out of reach; `same` are the further digests of each digest."""
+
+    now: str = OLD
+    same: dict[str, set[str]] = field(default_factory=dict)
+    error: MonitorError | None = None
+    unreadable: MonitorError | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def digest(self) -> str:
+        self.asked.append("digest")
+        if self.error is not None:
+            raise self.error
+        return self.now
+
+    def digests(self, digest: str) -> frozenset[str]:
+        self.asked.append("digests")
+        if self.unreadable is not None:
+            raise self.unreadable
+        return frozenset({digest, *self.same.get(digest, ())})
+
+    def image(self, digest: str) -> str:
+        return f"{REPOSITORY}@{digest}"
+
+
+@dataclass
+class Pods:
+    """Runs images; what each is known to be by its machine, and how often one was run."""
+
+    tag: Tag
+    reports: dict[str, str] = field(default_factory=dict)
+    versions: Versions | None = LEARNED
+    error: MonitorError | None = None
+    ran: list[str] = field(default_factory=list)
+
+    def newest(self) -> Build:
+        return self._ran("the tag", self.tag.now)
+
+    def learn(self, image: str) -> Build:
+        return self._ran(image, image.partition("@")[2])
+
+    def _ran(self, what: str, digest: str) -> Build:
+        self.ran.append(what)
+        if self.error is not None:
+            raise self.error
+        reported = self.reports.get(digest, digest)
+        return Build(f"{REPOSITORY}@{reported}", frozenset({reported}), self.versions)
+
+
+@dataclass
+class Looker:
+    """A discovery, and all that it uses."""
+
+    mode: str = "auto"
+    tag: Tag = field(default_factory=Tag)
+    known: list[Build] = field(default_factory=list)
+    activity: Activity = field(init=False)
+    clock: Clock = field(default_factory=Clock)
+    opened: int = 0
+    ledger_error: MonitorError | None = None
+
+    def __post_init__(self) -> None:
+        self.pods = Pods(self.tag)
+        self.activity = Activity(ProblemLog(wall_clock=self.clock))
+        self.discovery = Discovery(
+            None if self.mode == "pod" else self._open,
+            None if self.mode == "registry" else self.pods,
+            self._met,
+            self.activity,
+            pace=Pace(30.0, clock=self.clock, jitter=lambda: 0.5),
+            pod_interval_seconds=300.0,
+            clock=self.clock,
+        )
+
+    def _open(self) -> Tag:
+        self.opened += 1
+        return self.tag
+
+    def _met(self, digests: frozenset[str]) -> Build | None:
+        if self.ledger_error is not None:
+            raise self.ledger_error
+        return next((each for each in self.known if not each.digests.isdisjoint(digests)), None)
+
+    def later(self, seconds: float = 30.0) -> Build | None:
+        """What a look after so long tells."""
+        self.clock.now += seconds
+        return self.discovery.newest()
+
+    def counts(self) -> dict[str, tuple[float, float]]:
+        """Looks that went well, and that did not, by who was asked."""
+        counted = self.activity.so_far(IMAGE_CHECKS)
+        looks = {name: (counted[name, "success"], counted[name, "error"]) for name, _ in counted}
+        return {name: each for name, each in looks.items() if any(each)}
+
+
+class TestAuto:
+    def test_a_build_that_is_known_costs_a_head_and_no_pod(self) -> None:
+        looker = Looker(known=[build(OLD)])
+
+        assert [looker.later() for _ in range(100)] == [
+            replace(build(OLD), image=f"{REPOSITORY}@{OLD}")
+        ] * 100
+        assert looker.tag.asked == ["digest", "digests"] + ["digest"] * 99
+        assert (looker.pods.ran, looker.opened) == ([], 1)
+        assert looker.counts() == {"registry": (100, 0)}
+
+    def test_a_new_one_costs_one_pod_which_runs_that_very_digest(self) -> None:
+        looker = Looker(known=[build(OLD)])
+        looker.later()
+        looker.tag.now = NEW
+
+        assert [looker.later() for _ in range(3)] == [
+            Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED)
+        ] * 3
+        assert looker.pods.ran == [f"{REPOSITORY}@{NEW}"]
+        assert looker.tag.asked == ["digest", "digests", "digest", "digests", "digest", "digest"]
+        assert looker.counts() == {"registry": (4, 0), "pod": (1, 0)}
+
+    def test_versions_that_cannot_be_learned_are_not_asked_for_again(self) -> None:
+        looker = Looker()
+        looker.pods.versions = None
+
+        assert [looker.later() for _ in range(3)] == [Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))] * 3
+        assert len(looker.pods.ran) == 1
+
+    @pytest.mark.parametrize(
+        ("known", "reports"),
+        [
+            pytest.param([build(PLATFORM)], {}, id="in the ledger"),
+            pytest.param([], {NEW: PLATFORM}, id="as the node's machine reports it"),
+        ],
+    )
+    def test_the_digest_of_the_platform_is_the_same_build(
+        self, known: list[Build], reports: dict[str, str]
+    ) -> None:
+        looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}), known=known)
+        looker.pods.reports = reports
+        found = looker.later()
+
+        assert found is not None
+        assert (found.image, found.digests) == (f"{REPOSITORY}@{NEW}", frozenset({NEW, PLATFORM}))
+        assert bool(looker.pods.ran) is not bool(known)
+
+    def test_a_build_that_is_known_keeps_its_image(self) -> None:
+        """Pinned to another digest of it, a pod would not be seen to be of the same build."""
+        met = Build(f"{REPOSITORY}@{PLATFORM}", frozenset({PLATFORM}), LEARNED)
+        looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}), known=[met])
+
+        assert looker.later() == replace(met, digests=frozenset({NEW, PLATFORM}))
+
+    def test_the_manifest_of_a_build_that_is_known_is_read_once_too(self) -> None:
+        """What is known of it may be one digest of several."""
+        known = Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED)
+        looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}), known=[known])
+
+        assert [looker.later() for _ in range(3)] == [replace(known, digests=frozenset({NEW, PLATFORM}))] * 3
+        assert looker.tag.asked == ["digest", "digests", "digest", "digest"]
+
+    def test_a_build_that_is_known_is_told_though_its_manifest_cannot_be_read(self) -> None:
+        looker = Looker(known=[build(OLD)])
+        looker.tag.unreadable = RegistryError("it shows no manifest")
+
+        assert looker.later() == replace(build(OLD), image=f"{REPOSITORY}@{OLD}")
+        assert looker.pods.ran == []
+
+    def test_an_index_that_only_attests_anew_is_no_new_build(self) -> None:
+        looker = Looker(tag=Tag(OLD, {OLD: {PLATFORM}, NEW: {PLATFORM}}))
+        first = looker.later()
+        looker.tag.now = NEW
+        second = looker.later()
+
+        assert first is not None
+        assert second is not None
+        assert second.same(first)
+        assert (second.image, second.versions) == (f"{REPOSITORY}@{OLD}", LEARNED)
+        assert len(looker.pods.ran) == 1
+
+    def test_a_pod_that_fails_is_not_started_again_at_once(self) -> None:
+        looker = Looker()
+        looker.pods.error = TemporaryError("it cannot be pulled")
+        with pytest.raises(TemporaryError, match="it cannot be pulled"):
+            looker.later()
+        assert [looker.later() for _ in range(9)] == [None] * 9
+        looker.pods.error = None
+
+        assert looker.later() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
+        assert looker.counts() == {"registry": (11, 0), "pod": (1, 1)}
+
+    @pytest.mark.parametrize(
+        ("error", "fails"),
+        [
+            pytest.param(TemporaryError("the quota is used up"), 3, id="thrice where it may pass"),
+            pytest.param(NotPermittedError("allow create on pods"), 1, id="once where it is not permitted"),
+            pytest.param(ConfigurationError("its name is taken"), 1, id="once where only a person helps"),
+        ],
+    )
+    def test_pods_that_cannot_run_stop_no_tester(
+        self, error: MonitorError, fails: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The digest is known, and its versions are no reason to stop."""
+        looker = Looker()
+        looker.pods.error = error
+        for _ in range(fails - 1):
+            with pytest.raises(TemporaryError, match="quota"):
+                looker.later(300.0)
+        unknown = Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
+
+        assert [looker.later(300.0) for _ in range(3)] == [unknown] * 3
+        assert looker.pods.ran == [unknown.image] * fails
+        assert caplog.messages == [f"versions: the versions of {unknown.image} stay unknown: {error}"]
+        looker.tag.now, looker.pods.error = NEW, None
+        assert looker.later() == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED), "those of the next"
+
+    def test_a_lookup_that_an_outage_cuts_off_is_no_try(self, caplog: pytest.LogCaptureFixture) -> None:
+        """It is tried again at the next look, and as often as it takes."""
+        looker = Looker()
+        looker.pods.error = OutageError("no answer from the API server")
+        for _ in range(5):
+            with pytest.raises(OutageError):
+                looker.later()
+        looker.pods.error = TemporaryError("the quota is used up")
+        for _ in range(2):
+            with pytest.raises(TemporaryError, match="quota"):
+                looker.later(300.0)
+        looker.pods.error = OutageError("no answer from the API server")
+        with pytest.raises(OutageError):
+            looker.later(300.0)
+        looker.pods.error = None
+
+        assert looker.later() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
+        assert caplog.messages == [], "the versions do not stay unknown"
+
+    def test_failures_are_counted_for_each_digest(self) -> None:
+        looker = Looker()
+        looker.pods.error = TemporaryError("the quota is used up")
+        for digest in (OLD, OLD, NEW, NEW):
+            looker.tag.now = digest
+            with pytest.raises(TemporaryError, match="quota"):
+                looker.later(300.0)
+
+        assert looker.later(300.0) == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}))
+
+    def test_a_glimpse_never_starts_a_pod(self) -> None:
+        looker = Looker()
+
+        assert looker.discovery.glimpse() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
+        assert looker.pods.ran == []
+        assert (
+            looker.later()
+            == looker.discovery.glimpse()
+            == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
+        ), "and then it knows what a pod told"
+
+
+class TestAutoWithoutItsRegistry:
+    def test_a_pod_looks_instead_every_five_minutes(self) -> None:
+        looker = Looker()
+        looker.tag.error = RegistryError("it is away")
+        found = [looker.later() for _ in range(31)]
+
+        assert [(index + 1) * 30 for index, each in enumerate(found) if each] == [300, 600, 900]
+        assert looker.pods.ran == ["the tag"] * 3
+        registry, pod = looker.counts()["registry"], looker.counts()["pod"]
+        assert (registry[0], pod) == (0, (3, 0))
+        assert registry[1] < 10, "the registry is left alone longer and longer"
+
+    def test_a_pod_that_an_outage_cuts_off_looks_again_soon(self) -> None:
+        looker = Looker()
+        looker.tag.error = RegistryError("it is away")
+        looker.pods.error = OutageError("no answer from the API server")
+        for _ in range(3):
+            with pytest.raises(OutageError):
+                looker.later(300.0 if not looker.pods.ran else 30.0)
+        looker.pods.error = None
+
+        assert looker.later() is not None
+        assert looker.later() is None, "and once it has looked, it waits"
+
+    def test_a_hiccup_costs_no_pod(self) -> None:
+        looker = Looker(known=[build(OLD)])
+        looker.later()
+        looker.tag.error = RegistryError("it is away")
+        assert looker.later() is None
+        looker.tag.error = None
+
+        assert looker.later() is not None
+        assert looker.pods.ran == []
+
+    def test_why_is_said_once_and_also_when_it_is_over(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO)
+        looker = Looker(known=[build(OLD)])
+        for error in (RegistryError("it is away"), None, RegistryError("it is away again")):
+            looker.tag.error = error
+            for _ in range(20):
+                looker.later(60.0)
+
+        assert caplog.messages == [
+            "registry: it is away; until it can be read, pods look for new builds while no run is open",
+            "registry: works again after 23m",
+            "registry: it is away again; until it can be read, pods look for new builds while no run is open",
+        ]
+
+    def test_each_reason_is_said_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        looker = Looker(known=[build(OLD)])
+        for number in range(60):
+            looker.tag.error = RegistryError(f"reason {number % 3}" if number < 30 else f"another {number}")
+            looker.later(600.0)
+
+        assert len(caplog.messages) == 10, "also of one that finds ever new ones"
+        assert [each.partition(";")[0] for each in caplog.messages[:3]] == [
+            "registry: reason 0",
+            "registry: reason 1",
+            "registry: reason 2",
+        ]
+
+    def test_what_is_set_wrong_about_it_stops_no_tester(self) -> None:
+        """Such as a Secret with credentials that was changed for something else."""
+        looker = Looker()
+        looker.tag.error = ConfigurationError("it is no Docker configuration")
+
+        assert looker.later(300.0) is not None
+        assert looker.pods.ran == ["the tag"]
+
+    def test_a_ledger_that_is_busy_is_no_fault_of_the_registry(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        looker = Looker()
+        looker.ledger_error = TemporaryError("the ledger is busy")
+        with pytest.raises(TemporaryError, match="the ledger is busy"):
+            looker.later(300.0)
+        looker.ledger_error = None
+
+        assert looker.later() is not None
+        assert looker.pods.ran == [f"{REPOSITORY}@{OLD}"], "it runs the digest that the registry told"
+        assert caplog.messages == []
+
+    def test_who_may_be_asked_is_counted_from_the_beginning(self) -> None:
+        assert Looker().activity.so_far(IMAGE_CHECKS) == {
+            (source, result): 0 for source in ("registry", "pod") for result in ("success", "error")
+        }
+        assert {source for source, _ in Looker("registry").activity.so_far(IMAGE_CHECKS)} == {"registry"}
+
+    def test_a_pause_that_it_asks_for_is_kept(self) -> None:
+        looker = Looker()
+        looker.tag.error = RegistryError("too often", 1000.0)
+        assert [looker.later() for _ in range(33)] == [None] * 33
+
+        assert looker.tag.asked == ["digest"]
+        assert looker.pods.ran == [], "they would pull from that very registry"
+        looker.later(60.0)
+        assert looker.tag.asked == ["digest"] * 2
+
+    def test_a_registry_that_asks_for_one_pause_after_another_does_not_keep_new_builds_away(self) -> None:
+        looker = Looker()
+        looker.tag.error = RegistryError("too often", 3600.0)
+        found = [looker.later() for _ in range(4 * 120)]
+
+        assert 6 <= len([each for each in found if each]) <= 8, "twice an hour at most"
+        assert len(looker.tag.asked) <= 5, "and it is left alone"
+
+    def test_once_a_pause_is_over_pods_stand_in_again(self) -> None:
+        looker = Looker()
+        looker.tag.error = RegistryError("too often", 1000.0)
+        looker.later()
+        looker.tag.error = RegistryError("it is away")
+
+        assert looker.later(1002.0) is not None
+        assert looker.pods.ran == ["the tag"]
+
+    def test_what_a_pod_told_is_known_once_the_registry_is_back(self) -> None:
+        looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}))
+        looker.pods.reports = {NEW: PLATFORM}
+        looker.tag.error = RegistryError("it is away")
+        looker.later(300.0)
+        looker.tag.error = None
+
+        assert looker.later(60.0) == Build(f"{REPOSITORY}@{PLATFORM}", frozenset({NEW, PLATFORM}), LEARNED)
+        assert looker.pods.ran == ["the tag"]
+
+    def test_what_a_pod_tells_is_the_build_that_is_known_by_that_digest(self) -> None:
+        """The ledger has index and platform; the kubelet tells of one, and not always of the same."""
+        known = Build(f"{REPOSITORY}@{OLD}", frozenset({OLD, PLATFORM}), LEARNED)
+        looker = Looker(tag=Tag(OLD, error=RegistryError("it is away")), known=[known])
+        looker.pods.reports, looker.pods.versions = {OLD: PLATFORM}, None
+
+        assert looker.later(300.0) == known
+
+    def test_what_the_registry_told_is_known_to_pods(self) -> None:
+        looker = Looker(tag=Tag(OLD, {OLD: {PLATFORM}}))
+        looker.later()
+        looker.tag.error, looker.pods.reports = RegistryError("it is away"), {OLD: PLATFORM}
+        found = looker.later(300.0)
+
+        assert found is not None
+        assert found.digests == {OLD, PLATFORM}
+
+    def test_a_manifest_is_read_once_the_registry_is_back_also_of_a_digest_that_a_pod_told(self) -> None:
+        looker = Looker(tag=Tag(OLD, {OLD: {PLATFORM}}, error=RegistryError("it is away")))
+        looker.later(300.0)
+        looker.tag.error = None
+        looker.later(60.0)
+        looker.tag.error = RegistryError("it is away")
+        looker.later(300.0)
+        looker.tag.error = None
+        found = looker.later(60.0)
+
+        assert found is not None
+        assert found.digests == {OLD, PLATFORM}
+        assert looker.tag.asked.count("digests") == 1
+        assert looker.pods.ran == ["the tag"] * 2
+
+    def test_a_glimpse_shows_nothing_and_starts_nothing(self) -> None:
+        looker = Looker()
+        looker.tag.error = RegistryError("it is away")
+
+        assert looker.discovery.glimpse() is None
+        assert looker.pods.ran == []
+
+    def test_a_permission_that_lacks_is_an_error(self) -> None:
+        """Nobody else knows so much as the digest."""
+        looker = Looker()
+        looker.tag.error = RegistryError("it is away")
+        looker.pods.error = NotPermittedError("allow create on pods")
+        with pytest.raises(NotPermittedError):
+            looker.later(300.0)
+
+    @pytest.mark.parametrize(
+        ("flags", "seconds"),
+        [
+            pytest.param([], (30.0, 300.0), id="by default"),
+            pytest.param(["--image-check-interval=10s"], (10.0, 300.0), id="a short interval"),
+            pytest.param(["--image-check-interval=1h"], (3600.0, 3600.0), id="a long interval"),
+            pytest.param(["--image-source=pod"], (300.0, 300.0), id="pods alone"),
+            pytest.param(
+                ["--image-source=pod", "--image-check-interval=10s"], (10.0, 10.0), id="pods alone, often"
+            ),
+        ],
+    )
+    def test_a_pod_never_stands_in_more_often_than_every_five_minutes(
+        self, flags: list[str], seconds: tuple[float, float]
+    ) -> None:
+        tester = ["--data-dir=/data", "--namespace=ns", "--pod-name=tester-0", "--node-container-name=node"]
+        settings = parse(WaitSettings, "wait-for-completion", [*tester, *flags], {})
+
+        assert look_seconds(settings) == seconds
+
+
+class TestRegistryAlone:
+    def test_nothing_is_started_and_versions_stay_unknown(self) -> None:
+        looker = Looker("registry")
+
+        assert looker.later() == looker.discovery.glimpse() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
+        assert looker.pods.ran == []
+
+    def test_what_is_known_of_a_build_is_kept(self) -> None:
+        looker = Looker("registry", known=[build(OLD)])
+        found = looker.later()
+
+        assert found is not None
+        assert found.versions == build(OLD).versions
+
+    def test_its_errors_are_told_each_time_it_is_asked(self) -> None:
+        looker = Looker("registry")
+        looker.tag.error = RegistryError("it is away")
+        for look in (looker.later, looker.discovery.glimpse):
+            with pytest.raises(RegistryError, match="it is away"):
+                look()
+            assert looker.later(1.0) is None, "not asked again so soon"
+            looker.clock.now += 1000.0
+        assert looker.counts() == {"registry": (0, 2)}
+
+
+class TestPodsAlone:
+    def test_each_look_is_a_pod(self) -> None:
+        looker = Looker("pod")
+
+        assert [looker.later() for _ in range(2)] == [
+            Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
+        ] * 2
+        assert looker.discovery.glimpse() is None
+        assert (looker.pods.ran, looker.opened) == (["the tag"] * 2, 0)
+        assert looker.counts() == {"pod": (2, 0)}
+
+
+# ---- On a cluster and a registry that speak their protocols ----------------------------------------------------
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    with serving() as fake:
+        yield fake
+
+
+@pytest.fixture
+def api(registry: FakeRegistry) -> Iterator[FakeApiServer]:
+    with serving_api() as fake:
+        add_tester(fake)
+        for found in (
+            fake.pods["tester-0"]["spec"],
+            fake.stateful_sets["tester"]["spec"]["template"]["spec"],
+        ):
+            for container in found["containers"]:
+                if container["name"] == "node":
+                    container["image"] = f"{registry.repository}:latest"
+        yield fake
+
+
+@pytest.fixture
+def cluster(api: FakeApiServer, tmp_path: Path) -> Iterator[Cluster]:
+    environment = {"KUBECONFIG": str(kubeconfig(tmp_path, api.url))}
+    with closing(Cluster.connect("ns", environment=environment)) as connected:
+        yield connected
+
+
+@pytest.fixture
+def discovery(cluster: Cluster, tmp_path: Path) -> Iterator[Discovery]:
+    """As the commands put it together; the ledger knows run 1 of the build `D1`."""
+    platform = KubernetesPlatform(cluster, OwnPod("tester-0", "node", "/data"))
+    ledger = open_ledger(tmp_path)
+    known = replace(build(D1), versions=VERSIONS)
+    now = Instant(1.0, 1.0, "boot")
+    ledger.record(now, "default", [BeginClearing(workload(known), ""), BeginRun(workload(known))])
+    yield put_together(cluster, platform, ledger)
+    ledger.close()
+
+
+def put_together(
+    cluster: Cluster, platform: KubernetesPlatform, ledger: Ledger, pod_interval_seconds: float = 0.0
+) -> Discovery:
+    """A discovery as the commands have it."""
+    pods = CheckPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: False)
+    options, patience = RegistryOptions(), Patience(1.0, 2.0)
+    return Discovery(
+        lambda: Registry(platform.repository(), "latest", options, patience=patience, architecture="amd64"),
+        pods,
+        lambda digests: known_build(ledger, platform, digests),
+        Activity(),
+        pace=Pace(0.0),
+        pod_interval_seconds=pod_interval_seconds,
+    )
+
+
+def pods_made(api: FakeApiServer) -> list[str]:
+    """The images of the check pods."""
+    made = [each.body for each in api.made("POST") if each.body]
+    return [each["spec"]["containers"][0]["image"] for each in made]
+
+
+def kubelet(api: FakeApiServer, digest: Callable[[], str]) -> None:
+    """It runs each check pod to its end."""
+    api.logs[CHECK_POD] = VERSIONS.to_json()
+    api.on_create = lambda pod: run_check_pod(pod, digest())
+
+
+def test_an_index_is_told_by_its_registry_and_a_pod(
+    api: FakeApiServer, registry: FakeRegistry, discovery: Discovery
+) -> None:
+    digest = registry.push_index(child(D2), child(ATTESTED, "unknown"))
+    kubelet(api, lambda: D2)
+    expected = Build(f"{registry.repository}@{digest}", frozenset({digest, D2}), VERSIONS)
+
+    assert [discovery.newest() for _ in range(3)] == [expected] * 3
+    assert pods_made(api) == [expected.image]
+    assert CHECK_POD not in api.pods
+    manifests = f"/v2/{NAME}/manifests"
+    assert registry.seen() == [
+        f"HEAD {manifests}/latest",
+        f"GET {manifests}/{digest}",
+        f"HEAD {manifests}/latest",
+        f"HEAD {manifests}/latest",
+    ]
+
+
+def test_a_build_of_the_ledger_costs_the_cluster_one_read_for_ever(
+    api: FakeApiServer, registry: FakeRegistry, discovery: Discovery
+) -> None:
+    digest = registry.push_index(child(D1))
+    expected = Build(f"{registry.repository}@{digest}", frozenset({digest, D1}), VERSIONS)
+
+    assert [discovery.newest() for _ in range(10)] == [expected] * 10
+    assert [f"{each.method} {each.path}" for each in api.requests] == [
+        "GET /api/v1/namespaces/ns/pods/tester-0"
+    ]
+
+
+def test_where_the_registry_cannot_be_read_a_pod_pulls_the_tag(
+    api: FakeApiServer, registry: FakeRegistry, discovery: Discovery
+) -> None:
+    registry.wants = "basic"
+    kubelet(api, lambda: D2)
+
+    assert discovery.newest() == Build(f"{registry.repository}@{D2}", frozenset({D2}), VERSIONS)
+    assert pods_made(api) == [f"{registry.repository}:latest"]
+
+
+ANSWERS = 8
+"""What a lookup by a version pod asks of the API server, from the own pod to the removal of the other one."""
+NOTHING, REFUSAL = Fault(drop=True), Fault(503, "etcd is away")
+
+
+@pytest.mark.parametrize("answers", range(ANSWERS))
+def test_an_outage_at_any_moment_of_a_lookup_leaves_no_versions_unknown(
+    api: FakeApiServer, registry: FakeRegistry, tmp_path: Path, answers: int
+) -> None:
+    """Four in a row, where three tries are all that a pod has; and once it is over the next look learns them."""
+    digest = registry.push_build(2)
+    kubelet(api, lambda: digest)
+    with looking(api, tmp_path) as discovery:
+        for _ in range(4):
+            api.faults = [Fault()] * answers + [NOTHING] * ANSWERS
+            with suppress(OutageError):  # what was learned before it is told
+                discovery.newest()
+        api.faults = []
+
+        assert discovery.newest() == Build(f"{registry.repository}@{digest}", frozenset({digest}), VERSIONS)
+        assert discovery.newest() is not None
+
+
+@pytest.mark.parametrize(
+    ("faults", "tries"),
+    [
+        pytest.param([REFUSAL] * 3, None, id="the own pod is not told: an outage"),
+        pytest.param([Fault()] * 2 + [REFUSAL], 3, id="it lets nobody create pods, but is there"),
+        pytest.param([Fault(401, "Unauthorized")] * 3, None, id="it does not know this pod any more"),
+        pytest.param([Fault()] * 4 + [Fault(401, "Unauthorized")] * 6, None, id="nor who asks for the log"),
+        pytest.param([Fault()] * 2 + [Fault(429, "busy")] * 4, None, id="it is too busy to create pods"),
+        pytest.param([Fault()] * 2 + [NOTHING], 3, id="a webhook for pods is slower than the monitor waits"),
+    ],
+)
+def test_a_refusal_is_a_try_where_the_server_is_there(
+    api: FakeApiServer, registry: FakeRegistry, tmp_path: Path, faults: list[Fault], tries: int | None
+) -> None:
+    """A broken admission webhook answers 500 to each new pod, for as long as nobody mends it."""
+    digest = registry.push_build(2)
+    kubelet(api, lambda: digest)
+    unknown = Build(f"{registry.repository}@{digest}", frozenset({digest}))
+    found: list[Build | None] = []
+    with looking(api, tmp_path, pod_interval_seconds=0.0) as discovery:
+        discovery.glimpse()  # the repository is read once
+        for _ in range(5):
+            api.faults = list(faults)
+            try:
+                found.append(discovery.newest())
+            except TemporaryError:
+                found.append(None)
+
+    assert found == ([None] * 5 if tries is None else [None] * (tries - 1) + [unknown] * (6 - tries))
+
+
+@pytest.mark.parametrize("fault", [pytest.param(NOTHING, id="silent"), pytest.param(REFUSAL, id="an error")])
+def test_a_kubelet_that_gives_no_log_costs_three_pods(
+    api: FakeApiServer, registry: FakeRegistry, tmp_path: Path, fault: Fault
+) -> None:
+    """A firewall may drop what the API server asks it, for as long as nobody mends it."""
+    digest = registry.push_build(2)
+    kubelet(api, lambda: digest)
+    unknown = Build(f"{registry.repository}@{digest}", frozenset({digest}))
+    with looking(api, tmp_path) as discovery:
+        discovery.glimpse()  # the repository is read once
+        # The own pod; of each check pod its absence, creation and end, its log, and a read; and its removal.
+        api.faults = [Fault()] + ([Fault()] * 3 + [fault] * 3 + [Fault()] * 3) * 3
+
+        assert [discovery.newest() for _ in range(3)] == [unknown] * 3
+    assert len(pods_made(api)) == 3
+
+
+def test_a_check_pod_given_up_at_the_end_is_no_try(api: FakeApiServer, cluster: Cluster) -> None:
+    """As a third try it would leave the versions unknown, and say so to the next process."""
+    pods = CheckPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: True)
+    with pytest.raises(OutageError, match="was given up: the monitor is stopping"):
+        pods.learn(f"{REPOSITORY}@{D2}")
+
+    assert (len(pods_made(api)), CHECK_POD in api.pods) == (1, False)
+
+
+def test_a_left_over_check_pod_that_cannot_be_deleted_is_a_try(
+    api: FakeApiServer, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    """A webhook may hinder deletions too."""
+    digest = registry.push_build(2)
+    left_over = {"metadata": {"name": CHECK_POD, "uid": "left-over", "labels": dict(MANAGED_BY)}}
+    found: list[Build | None] = []
+    with looking(api, tmp_path, pod_interval_seconds=0.0) as discovery:
+        discovery.glimpse()  # the repository is read once
+        for _ in range(3):
+            api.pods[CHECK_POD] = left_over
+            api.faults = [Fault()] * 2 + [NOTHING] * 3
+            try:
+                found.append(discovery.newest())
+            except TemporaryError:
+                found.append(None)
+
+    assert found == [None, None, Build(f"{registry.repository}@{digest}", frozenset({digest}))]
+
+
+def test_a_digest_that_the_own_pod_is_pinned_to_costs_no_pod(
+    api: FakeApiServer, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    """`init` resolved the tag and pinned it, and the sidecar of the new pod looks before the run has begun."""
+    digest = registry.push_build(2)
+    pinned = Build(f"{registry.repository}@{digest}", frozenset({digest}), VERSIONS)
+    add_tester(api, pinned_to=pinned)
+    with looking(api, tmp_path) as discovery:
+        assert discovery.newest() == pinned
+    assert pods_made(api) == []
+
+
+@pytest.mark.parametrize(
+    ("pin_says", "ledger_says", "expected"),
+    [
+        pytest.param(VERSIONS, None, VERSIONS, id="the pin: a run began before they were known"),
+        pytest.param(None, LEARNED, LEARNED, id="the ledger: a person pinned the digest"),
+        pytest.param(VERSIONS, LEARNED, LEARNED, id="both: the ledger goes first"),
+        pytest.param(None, None, None, id="neither: it was met, and no pod is started again"),
+    ],
+)
+def test_the_versions_of_a_build_that_was_met_are_whose_that_has_them(
+    api: FakeApiServer,
+    cluster: Cluster,
+    tmp_path: Path,
+    pin_says: Versions | None,
+    ledger_says: Versions | None,
+    expected: Versions | None,
+) -> None:
+    add_tester(api, pinned_to=replace(BUILD, versions=pin_says))
+    met = replace(BUILD, versions=ledger_says)
+    platform = KubernetesPlatform(cluster, OwnPod("tester-0", "node", "/data"))
+    with closing(open_ledger(tmp_path)) as ledger:
+        ledger.record(
+            Instant(1.0, 1.0, "boot"), "default", [BeginClearing(workload(met), ""), BeginRun(workload(met))]
+        )
+        assert known_build(ledger, platform, BUILD.digests) == replace(BUILD, versions=expected)
+
+
+def test_a_digest_that_was_pinned_by_hand_is_learned_by_a_pod(
+    api: FakeApiServer, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    digest = registry.push_build(2)
+    pinned = Build(f"{registry.repository}@{digest}", frozenset({digest}))
+    add_tester(api, pinned_to=pinned)
+    kubelet(api, lambda: digest)
+    with looking(api, tmp_path) as discovery:
+        assert discovery.newest() == replace(pinned, versions=VERSIONS)
+    assert pods_made(api) == [pinned.image]
+
+
+@contextmanager
+def looking(api: FakeApiServer, folder: Path, pod_interval_seconds: float = 300.0) -> Iterator[Discovery]:
+    """A discovery whose calls are repeated without a pause, and whose ledger knows nothing."""
+    environment = {"KUBECONFIG": str(kubeconfig(folder, api.url))}
+    with (
+        closing(Cluster.connect("ns", environment=environment, pause=lambda _seconds: False)) as connected,
+        closing(open_ledger(folder)) as ledger,
+    ):
+        platform = KubernetesPlatform(connected, OwnPod("tester-0", "node", "/data"))
+        yield put_together(connected, platform, ledger, pod_interval_seconds)
+
+
+def test_a_counted_source_counts_what_it_tells() -> None:
+    class Source:
+        error: MonitorError | None = None
+
+        def newest(self) -> Build:
+            if self.error:
+                raise self.error
+            return build(OLD)
+
+    source, activity = Source(), Activity()
+    counted = CountedSource(source, "file", activity)
+    assert counted.newest() == counted.glimpse() == build(OLD)
+    source.error = TemporaryError("it is being written")
+    with pytest.raises(TemporaryError):
+        counted.newest()
+
+    assert activity.so_far(IMAGE_CHECKS) == {("file", "success"): 2, ("file", "error"): 1}

@@ -1,0 +1,1180 @@
+"""What a tick reads, and what it makes of answers that are missing, old or another's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from support.builders import NEW, NOW, POLICY, answering, build, status, workload
+
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, Intervention, RecordIntervention
+from monitor.decide.events import Announcement
+from monitor.decide.state import Standing
+from monitor.decide.wait_rules import decide_wait
+from monitor.domain.baseline import FEWEST, LAG
+from monitor.domain.build import Build
+from monitor.domain.chains import MAX_CHAINS
+from monitor.domain.health import STALE_AFTER_SECONDS, Freshness, freshness_of, health_of
+from monitor.domain.instant import Instant
+from monitor.domain.observations import (
+    ChainActivity,
+    Health,
+    HealthReport,
+    NodeDown,
+    NodeIdentity,
+    NodeMetrics,
+    NodeReading,
+    NodeSilent,
+)
+from monitor.domain.run import Outcome, RequestKind
+from monitor.domain.status import Problem
+from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.workload import NodeExit, NodeProcess, Workload
+from monitor.engine.init_observer import InitObserver
+from monitor.engine.problems import problems_of
+from monitor.engine.volume import Volume
+from monitor.engine.wait_observer import Seen, WaitObserver
+from monitor.engine.workload_observer import WORKLOAD_KEPT_SECONDS, WORKLOAD_KEPT_SECONDS_WHILE_DOWN
+from monitor.errors import Cause, MonitorError, TemporaryError
+from monitor.ledger import Ledger, open_ledger
+from monitor.ledger.codecs import COMPARISON
+from monitor.output.status_text import status_lines
+from monitor.output.web.page import page
+
+HEALTHY = HealthReport(healthy=True, oldest_check="t1")
+
+
+def later(seconds: float, start: Instant = NOW) -> Instant:
+    """The same boot, so many seconds on."""
+    return replace(start, wall=start.wall + seconds, boot_seconds=start.boot_seconds + seconds)
+
+
+@dataclass
+class Edge:
+    """Platform, node and clock in one: it answers what a test set, or fails."""
+
+    answer: NodeReading = field(default_factory=answering)
+    pod: Workload = field(default_factory=lambda: workload(build()))
+    error: MonitorError | None = None
+    now: Instant = NOW
+    asked: int = 0
+
+    def read(self) -> NodeReading:
+        return self.answer
+
+    def workload(self) -> Workload:
+        self.asked += 1
+        if self.error:
+            raise self.error
+        return self.pod
+
+    def clock(self) -> Instant:
+        return self.now
+
+    def pin(self, build: Build) -> None:
+        raise NotImplementedError
+
+    def recreate(self, *, unchanged: bool) -> None:
+        raise NotImplementedError
+
+    def await_end(self, stopping: object) -> None:
+        raise NotImplementedError
+
+    def announce(self, announcement: Announcement, made_at: float) -> None:
+        raise NotImplementedError
+
+    def last_words(self) -> str:
+        raise NotImplementedError
+
+    def reverter(self) -> str:
+        return "kubectl-edit"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger with run 1 open, of the usual build."""
+    found = open_ledger(tmp_path)
+    pod = workload(build())
+    found.record(NOW, "default", (BeginClearing(pod, "clearing"),))
+    found.record(NOW, "default", (BeginRun(pod),))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def edge() -> Edge:
+    return Edge()
+
+
+@pytest.fixture
+def observer(edge: Edge, ledger: Ledger, tmp_path: Path) -> WaitObserver:
+    return WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("reports", "expected"),
+    [
+        pytest.param([(0, True, "a")], Health.UNKNOWN, id="the first report may be old already"),
+        pytest.param([(0, True, "a"), (10, True, "a")], Health.UNKNOWN, id="not moved yet"),
+        pytest.param([(0, True, "a"), (10, True, "b")], Health.HEALTHY, id="moved, and healthy"),
+        pytest.param([(0, True, "a"), (10, False, "b")], Health.UNHEALTHY, id="moved, and unhealthy"),
+        pytest.param(
+            [(0, True, "a"), (10, True, "b"), (10 + STALE_AFTER_SECONDS, True, "b")],
+            Health.HEALTHY,
+            id="old, but not too old",
+        ),
+        pytest.param(
+            [(0, True, "a"), (10, True, "b"), (11 + STALE_AFTER_SECONDS, True, "b")],
+            Health.STALE,
+            id="stands still for too long",
+        ),
+        pytest.param(
+            [(0, True, "a"), (10, True, "b"), (200, True, "b"), (210, True, "c")],
+            Health.HEALTHY,
+            id="moves again",
+        ),
+    ],
+)
+def test_health_is_worth_what_its_time_stamps_are(
+    reports: list[tuple[float, bool, str]], expected: Health
+) -> None:
+    freshness: Freshness | None = None
+    health = Health.UNKNOWN
+    for seconds, healthy, stamp in reports:
+        report = HealthReport(healthy=healthy, oldest_check=stamp)
+        freshness = freshness_of(freshness, report, later(seconds))
+        health = health_of(report, freshness, later(seconds))
+    assert health is expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(NodeDown("refused"), Health.UNKNOWN, id="down is not unhealthy"),
+        pytest.param(NodeSilent("no answer"), Health.UNKNOWN, id="silent is not unhealthy"),
+        pytest.param(answering(), Health.UNKNOWN, id="no health in the answer"),
+    ],
+)
+def test_an_absent_answer_is_unknown(
+    edge: Edge, observer: WaitObserver, answer: NodeReading, expected: Health
+) -> None:
+    edge.answer = answer
+
+    assert observer.look().health is expected
+
+
+def test_what_answers_while_the_node_does_not_run_is_not_the_node(edge: Edge, observer: WaitObserver) -> None:
+    """Another node may listen where the child of this machine could not."""
+    edge.answer = answering(health=HEALTHY)
+    edge.pod = workload(build(), process=NodeProcess(running=False, waiting="CrashLoopBackOff"))
+
+    assert isinstance(observer.look().state.node, NodeDown)
+
+
+def test_a_platform_that_does_not_answer_is_asked_again_after_a_while(
+    edge: Edge, observer: WaitObserver
+) -> None:
+    """It may take a minute each time to find that out, which no tick has."""
+    observer.look()
+    edge.error = TemporaryError("no answer")
+    asked = []
+    for minute in range(12):
+        edge.now = later(600 + 60 * minute - 30)
+        observer.look()
+        asked.append(edge.asked)
+
+    assert asked == [1, *range(2, 13)]
+    edge.now = later(600 + 60 * 11 - 20)
+    observer.look()
+    assert edge.asked == 12
+
+
+def test_a_node_that_went_away_must_be_healthy_anew(
+    edge: Edge, ledger: Ledger, observer: WaitObserver
+) -> None:
+    streaks = []
+    for seconds, stamp in ((0, "t1"), (10, "t2"), (20, None)):
+        edge.now = later(seconds)
+        health = HealthReport(healthy=True, oldest_check=stamp or "")
+        edge.answer = answering(health=health) if stamp else NodeDown("refused")
+        watched = observer.look().watched
+        assert watched is not None
+        ledger.record(edge.now, "default", books=watched)
+        streaks.append(watched.bookkeeping.healthy is not None)
+
+    assert streaks == [False, True, False]
+
+
+def test_a_node_that_came_back_must_show_fresh_health_anew(edge: Edge, observer: WaitObserver) -> None:
+    edge.now, edge.answer = later(0), answering(health=HEALTHY)
+    observer.look()
+    edge.now, edge.answer = later(10), answering(health=replace(HEALTHY, oldest_check="t2"))
+    healthy = observer.look().health
+    edge.answer = NodeDown("refused")
+    observer.look()
+    edge.now, edge.answer = later(20), answering(health=replace(HEALTHY, oldest_check="t2"))
+
+    assert (healthy, observer.look().health) == (Health.HEALTHY, Health.UNKNOWN)
+
+
+def test_the_pod_is_read_when_the_node_comes_or_goes_not_each_tick(
+    edge: Edge, observer: WaitObserver
+) -> None:
+    asked = []
+    for seconds, answer in ((0, answering()), (10, answering()), (20, NodeDown("")), (30, NodeDown(""))):
+        edge.now, edge.answer = later(seconds), answer
+        observer.look()
+        asked.append(edge.asked)
+    edge.now = later(1000)
+    observer.look()
+
+    assert [*asked, edge.asked] == [1, 1, 2, 2, 3]
+
+
+def test_while_the_platform_does_not_answer_the_pod_is_as_it_was(edge: Edge, observer: WaitObserver) -> None:
+    known = observer.look().state.workload
+    edge.error, edge.answer, edge.now = TemporaryError("no answer"), NodeDown(""), later(10)
+    seen = observer.look()
+
+    assert (seen.state.workload, seen.notice) == (known, "no answer")
+
+
+def test_before_the_platform_ever_answered_there_is_no_pod_and_time_is_still_kept(
+    edge: Edge, observer: WaitObserver
+) -> None:
+    edge.error = TemporaryError("no answer")
+    observer.look()
+    edge.now = later(10)
+    seen = observer.look()
+
+    assert seen.state.workload is None
+    assert seen.watched is not None
+    assert seen.watched.bookkeeping.observed_seconds == 10
+
+
+@pytest.mark.parametrize(
+    ("gap_seconds", "observed_seconds"),
+    [pytest.param(10, 10, id="a tick"), pytest.param(86400, 20, id="a day away counts two ticks")],
+)
+def test_an_outage_of_the_monitor_is_not_observed(
+    edge: Edge, observer: WaitObserver, gap_seconds: float, observed_seconds: float
+) -> None:
+    observer.look()
+    edge.now = later(gap_seconds)
+    watched = observer.look().watched
+
+    assert watched is not None
+    assert watched.bookkeeping.observed_seconds == observed_seconds
+
+
+def test_active_time_runs_by_the_process_not_by_the_wall_clock(edge: Edge, observer: WaitObserver) -> None:
+    edge.answer = answering(metrics=NodeMetrics(process_started_at=NOW.wall))
+    observer.look()
+    edge.now = later(100)
+    edge.answer = answering(metrics=NodeMetrics(process_started_at=NOW.wall))
+    before = observer.look().watched
+    # The clock is set back an hour; the node's start, in its own page, moves with it.
+    edge.now = replace(later(110), wall=NOW.wall + 110 - 3600)
+    edge.answer = answering(metrics=NodeMetrics(process_started_at=NOW.wall - 3600))
+    after = observer.look().watched
+
+    assert before is not None
+    assert after is not None
+    assert (before.bookkeeping.active_seconds, after.bookkeeping.node_restarts) == (100, 0)
+
+
+def test_another_holder_is_told_until_it_was_silent_for_long(
+    edge: Edge, observer: WaitObserver, ledger: Ledger
+) -> None:
+    ledger.beat("pod-0")
+    told = []
+    for seconds in (0, 100, POLICY.holder_timeout_seconds):
+        edge.now = later(seconds)
+        told.append(observer.look().state.held_by)
+
+    assert told == ["pod-0", "pod-0", None]
+
+
+def test_another_holder_that_beats_is_never_taken_for_dead(
+    edge: Edge, observer: WaitObserver, ledger: Ledger
+) -> None:
+    for seconds in range(0, 2000, 100):
+        ledger.beat("pod-0")
+        edge.now = later(seconds)
+        assert observer.look().state.held_by == "pod-0"
+
+
+STARTS, RUNS = NodeProcess(running=False, waiting="PodInitializing"), NodeProcess(running=True)
+RAN = NodeProcess(running=False, waiting="CrashLoopBackOff", last_exit=NodeExit(1))
+UNPINNED = workload(process=RUNS)
+
+
+@pytest.mark.parametrize(
+    ("pod", "answer", "marked"),
+    [
+        pytest.param(workload(build(NEW)), answering(), build(NEW).image, id="it answers"),
+        pytest.param(workload(build(NEW)), NodeDown("refused"), "", id="it is down"),
+        pytest.param(workload(build(NEW), process=RUNS), NodeDown(""), build(NEW).image, id="it runs"),
+        pytest.param(workload(build(NEW), process=RAN), NodeDown(""), build(NEW).image, id="it ran"),
+        pytest.param(workload(build(NEW), process=STARTS), NodeDown(""), "", id="init has not ended"),
+        pytest.param(UNPINNED, NodeDown(""), UNPINNED.image, id="nobody knows which build"),
+        pytest.param(
+            workload(build(), network="mainnet", process=RUNS),
+            NodeDown(""),
+            f"{build().image} on mainnet in full-sync",
+            id="the same build on another network",
+        ),
+    ],
+)
+def test_another_build_that_ran_on_the_data_of_an_open_run_is_not_forgotten(
+    edge: Edge, observer: WaitObserver, ledger: Ledger, pod: Workload, answer: NodeReading, marked: str
+) -> None:
+    """It may have run for a tick only: the run's own build is there again in the next."""
+    for edge.pod, edge.answer in (
+        (pod, answer),
+        (pod, answer),
+        (workload(build(), uid="pod-2"), answering()),
+    ):
+        edge.now = later(1000, edge.now)
+        seen = observer.look()
+        ledger.record(edge.now, "default", books=seen.watched, counts=seen.counts)
+
+    last = ledger.last()
+    assert last is not None
+    assert last.bookkeeping.other_build == marked
+
+
+def test_the_run_of_another_build_keeps_its_books(edge: Edge, observer: WaitObserver) -> None:
+    edge.pod, edge.answer = workload(build(NEW)), NodeDown("refused")
+    seen = observer.look()
+
+    assert seen.watched is None
+    assert seen.state.last is not None
+    assert seen.state.last.build.same(build())
+
+
+@pytest.mark.parametrize(
+    ("settings_digest", "changed"),
+    [pytest.param("settings", False, id="the same"), pytest.param("others", True, id="changed under way")],
+)
+def test_settings_changed_under_way_are_noticed(
+    edge: Edge, observer: WaitObserver, settings_digest: str, *, changed: bool
+) -> None:
+    edge.pod = workload(build(), settings_digest=settings_digest)
+    watched = observer.look().watched
+
+    assert watched is not None
+    assert watched.settings_changed is changed
+
+
+@pytest.mark.parametrize(
+    ("network_id", "agreed"), [pytest.param(5, True, id="its own"), pytest.param(1, False, id="another")]
+)
+def test_the_nodes_own_network_is_compared(
+    edge: Edge, observer: WaitObserver, network_id: int, *, agreed: bool
+) -> None:
+    edge.answer = answering(identity=NodeIdentity(network_id, "avalanchego/1.14.2", build().commit))
+    watched = observer.look().watched
+
+    assert watched is not None
+    assert watched.bookkeeping.identity_agreed is agreed
+
+
+def test_counters_add_up_over_node_restarts(edge: Edge, observer: WaitObserver, ledger: Ledger) -> None:
+    seen = []
+    for seconds, blocks in ((0, 40.0), (10, 100.0), (20, 7.0)):
+        edge.now = later(seconds)
+        edge.answer = answering(metrics=NodeMetrics(NOW.wall, {("C", "blocks_accepted"): blocks}))
+        seen.append(observer.look())
+        ledger.record(edge.now, "default", books=seen[-1].watched, counts=seen[-1].counts)
+
+    count = seen[-1].counts["C", "blocks_accepted"]
+    assert (count.value, count.maximum) == (107, 100)
+
+
+# ---- The clocks of a run ----------------------------------------------------------------------------------
+
+
+class Watch:
+    """Ticks of one monitor: each look is decided by and kept, as the loop does it."""
+
+    def __init__(self, edge: Edge, ledger: Ledger, folder: Path, tick_seconds: float = 10.0) -> None:
+        self._edge, self._ledger, self._folder = edge, ledger, folder
+        self._policy = replace(POLICY, tick_seconds=tick_seconds)
+        self.restart()
+
+    def restart(self) -> None:
+        """Another process of the monitor."""
+        edge = self._edge
+        self._observer = WaitObserver(edge, self._ledger, edge, self._policy, edge.clock, self._folder)
+
+    def look(self, seconds: float, answer: NodeReading | None = None) -> Seen:
+        """So many seconds after the start, with this answer from then on."""
+        self._edge.now, self._edge.answer = later(seconds), answer or self._edge.answer
+        seen = self._observer.look()
+        self._ledger.record(self._edge.now, "default", books=seen.watched, counts=seen.counts)
+        return seen
+
+    def books(self, seconds: float, answer: NodeReading | None = None) -> Bookkeeping:
+        """The books after such a look."""
+        watched = self.look(seconds, answer).watched
+        assert watched is not None
+        return watched.bookkeeping
+
+
+@pytest.fixture
+def watch(edge: Edge, ledger: Ledger, tmp_path: Path) -> Watch:
+    return Watch(edge, ledger, tmp_path)
+
+
+def running(
+    blocks: float = 0, written: float | None = None, started: float = 0, peers: int | None = 3
+) -> NodeReading:
+    """A node that executes C, since so many seconds after the start."""
+    counters = {("C", "blocks_accepted"): blocks}
+    return answering(metrics=NodeMetrics(NOW.wall + started, counters, peers, written))
+
+
+def log(folder: Path, chain: str, *messages: str) -> None:
+    """Have the log of a chain say this."""
+    logs = folder / "avalanchego" / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    lines = (f"[11-23|23:18:37.401] INFO <{chain} Chain> a/b.go:1 {message}\n" for message in messages)
+    (logs / f"{chain}.log").write_text("".join(lines))
+
+
+def test_progress_sets_idle_time_back(watch: Watch) -> None:
+    idle = [
+        watch.books(seconds, running(blocks)).idle_seconds
+        for seconds, blocks in ((0, 5), (10, 5), (20, 5), (30, 6), (40, 6))
+    ]
+
+    assert idle == [0, 10, 20, 0, 10]
+
+
+@pytest.mark.parametrize("answer", [NodeDown("refused"), NodeSilent("")], ids=repr)
+def test_a_node_that_says_nothing_makes_no_progress(watch: Watch, answer: NodeReading) -> None:
+    watch.books(0, running(5))
+    watch.books(10, answer)
+
+    assert watch.books(20, answer).idle_seconds == 20
+
+
+def test_of_a_node_that_answers_without_metrics_progress_is_unknown(watch: Watch) -> None:
+    watch.books(0, running(5))
+    watch.books(10, answering())
+    books = watch.books(20, answering())
+
+    assert (books.idle_seconds, books.unknown_seconds) == (0, 20)
+
+
+def test_a_node_that_its_platform_does_not_run_does_not_stand_still(watch: Watch, edge: Edge) -> None:
+    watch.books(0, running(5))
+    edge.pod = workload(build(), process=NodeProcess(running=False, waiting="ImagePullBackOff"))
+    books = [watch.books(at, NodeDown("refused")) for at in (40, 50, 60)][-1]
+
+    assert (books.idle_seconds, books.not_started_seconds > 0) == (0, True)
+
+
+def test_a_success_waits_for_a_metrics_page_that_failed_once(watch: Watch, tmp_path: Path) -> None:
+    log(tmp_path, "C", "initializing post-transition VM", "starting consensus")
+    watch.books(0, healthy(0, 100, 50))
+    dark = answering(health=HealthReport(healthy=True, oldest_check="t10"))
+    books = [
+        watch.books(10, dark),
+        watch.books(20, healthy(20, 110, 40)),
+        watch.books(30, healthy(30, 160, 3)),
+    ]
+
+    assert [each.healthy is not None for each in books] == [False, False, True]
+
+
+def test_a_queue_that_is_shown_no_more_holds_no_success_up(watch: Watch) -> None:
+    watch.books(0, healthy(0, 100, 50))
+    watch.books(10, healthy(10, 100, 50))
+    bare = answering(
+        health=HealthReport(healthy=True, oldest_check="t20"), metrics=NodeMetrics(NOW.wall, {}, 3)
+    )
+
+    assert watch.books(20, bare).healthy is not None
+
+
+def test_a_new_process_and_a_new_monitor_are_no_progress_and_lose_no_count(watch: Watch, edge: Edge) -> None:
+    edge.pod = workload(build(), process=NodeProcess(running=True))
+    watch.books(0, running(100))
+    watch.books(10, NodeDown("refused"))
+    watch.restart()
+    edge.pod = workload(build(), process=NodeProcess(running=True, restarts=1))
+    watch.books(20, running(0, started=15))
+    stands = watch.books(30, running(0, started=15))
+    moves = watch.books(40, running(60, started=15))
+    seen = watch.look(50, running(100, started=15))
+
+    assert (stands.idle_seconds, stands.unknown_seconds) == (0, 10), (
+        "nothing shows its stage in the new process"
+    )
+    assert (moves.idle_seconds, moves.restarts_at_progress) == (0, 0), "no position that was never reached"
+    assert seen.counts["C", "blocks_accepted"] == Count(100, 100, 100)
+    assert watch.books(60, running(101, started=15)).restarts_at_progress == 1
+
+
+def test_a_crash_loop_in_which_only_p_catches_up_comes_no_further(watch: Watch, edge: Edge) -> None:
+    edge.pod = workload(build(), process=NodeProcess(running=True))
+    watch.books(0, running(100))
+    for crash in range(1, 6):
+        edge.pod = workload(build(), process=NodeProcess(running=True, restarts=crash))
+        position = {("P", "chain_time"): 1e9 + crash, ("P", "blocks_accepted"): float(crash)}
+        metrics = NodeMetrics(NOW.wall + 100 * crash, position, 3)
+        watch.books(100 * crash, answering(metrics=metrics))
+    seen = watch.look(600)
+
+    assert decide_wait(seen.state).rule == "node_crashes"
+
+
+def test_what_the_logs_tell_is_read_with_each_look(watch: Watch, tmp_path: Path) -> None:
+    log(tmp_path, "C", 'fetching blocks {"numFetchedBlocks": 70, "pctComplete": 7}')
+    first = watch.look(0, NodeSilent(""))
+    log(tmp_path, "C", 'fetching blocks {"numFetchedBlocks": 80, "pctComplete": 8}')
+    second = watch.books(20)
+
+    assert (first.state.log.chains["C"].activity, first.state.log.chains["C"].ratio) == (
+        ChainActivity.FETCHING,
+        0.07,
+    )
+    assert second.idle_seconds == 0, "its log tells of progress while the node is silent"
+
+
+@pytest.mark.parametrize(
+    ("said", "written", "lifeless_seconds"),
+    [
+        pytest.param(
+            "compacting database before executing blocks...", [1, 2, 3], 0, id="compacts, and writes"
+        ),
+        pytest.param("executing blocks", [1, 2, 3], 0, id="executes, and writes"),
+        pytest.param("fetching blocks", [1, 2, 3], 30, id="writes, but to fetch is no hidden work"),
+        pytest.param(
+            "compacting database before executing blocks...", [3, 3, 3], 20, id="compacts, but writes no more"
+        ),
+        pytest.param(
+            "compacting database before executing blocks...",
+            [1, 2, 2],
+            10,
+            id="writes no more since the last look",
+        ),
+        pytest.param(
+            "compacting database before executing blocks...",
+            [None, None, None],
+            30,
+            id="does not tell what it writes",
+        ),
+        pytest.param(
+            "compacting database before executing blocks...",
+            [9, 1, 2],
+            0,
+            id="another process counts its writes anew",
+        ),
+        pytest.param(None, [1, 2, 3], 30, id="no log"),
+    ],
+)
+def test_life_is_writing_while_a_chain_compacts_or_executes(
+    watch: Watch, tmp_path: Path, said: str | None, written: list[float | None], lifeless_seconds: float
+) -> None:
+    """The first answer of a node is progress, from which lifeless time counts."""
+    if said:
+        log(tmp_path, "C", said)
+    watch.books(0, running(5))
+    books = [watch.books(10 * n, running(5, each)) for n, each in enumerate(written, start=1)][-1]
+
+    assert (books.lifeless_seconds, books.idle_seconds) == (lifeless_seconds, 30)
+
+
+def test_p_that_compacts_while_it_keeps_up_is_no_life_of_the_run(watch: Watch, tmp_path: Path) -> None:
+    log(tmp_path, "P", "compacting database before executing blocks...")
+    log(tmp_path, "C", "fetching blocks")
+    watch.books(0, running(5, 1))
+
+    assert watch.books(10, running(5, 2)).lifeless_seconds == 10
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize(
+    ("said", "writes", "hours", "verdict"),
+    [
+        pytest.param(
+            "compacting database before executing blocks...",
+            True,
+            13,
+            "nothing_to_do",
+            id="13 h: a compaction goes on",
+        ),
+        pytest.param(
+            "compacting database before executing blocks...",
+            False,
+            13,
+            "run_stalls",
+            id="13 h: a stall in a compaction",
+        ),
+        pytest.param("fetching blocks", True, 13, "run_stalls", id="13 h: a stall"),
+        pytest.param("fetching blocks", True, 11, "nothing_to_do", id="11 h: not long enough for a verdict"),
+        pytest.param(
+            "compacting database before executing blocks...",
+            True,
+            25,
+            "run_stalls",
+            id="25 h: too long for a compaction",
+        ),
+    ],
+)
+def test_a_stall_and_a_compaction_of_the_same_length(
+    edge: Edge,
+    ledger: Ledger,
+    tmp_path: Path,
+    said: str,
+    hours: int,
+    verdict: str,
+    *,
+    writes: bool,
+) -> None:
+    watch, tick_seconds = Watch(edge, ledger, tmp_path, 300.0), 300
+    log(tmp_path, "C", said)
+    rules = []
+    for tick in range(int(hours * HOUR / tick_seconds) + 1):
+        seen = watch.look(tick * tick_seconds, running(5, 1000.0 + (tick if writes else 0)))
+        rules.append(decide_wait(seen.state).rule)
+
+    assert {*rules[: int(11 * HOUR / tick_seconds)]} == {"nothing_to_do"}
+    assert rules[-1] == verdict
+
+
+@pytest.mark.parametrize(
+    "blocked",
+    [
+        pytest.param(running(5, peers=0), id="no peers"),
+        pytest.param(
+            answering(
+                health=HealthReport(healthy=False, oldest_check="t", failing_checks=("P",), isolated=True),
+                bootstrapped=True,
+            ),
+            id="too little stake, and nothing else told",
+        ),
+    ],
+)
+def test_blocked_time_is_neither_observed_nor_active_nor_counted(watch: Watch, blocked: NodeReading) -> None:
+    before = watch.books(10, running(5))
+    assert all(watch.look(seconds, blocked).state.blocked for seconds in (20, 30, 40))
+    during = watch.books(5000)
+    after = watch.books(5010, running(5))
+
+    names = ("observed_seconds", "active_seconds", "idle_seconds", "unhealthy_seconds", "not_started_seconds")
+    clocks = [[getattr(books, name) for name in names] for books in (before, during, after)]
+    assert clocks == [[0, 10, 0, 0, 0], [0, 10, 0, 0, 0], [10, 20, 10, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        pytest.param(running(5, peers=0), 50, id="blocked still"),
+        pytest.param(running(5), 0, id="peers"),
+        pytest.param(answering(health=HealthReport(healthy=True, oldest_check="t")), 0, id="health"),
+        # As long as the network may be away: the node does not say.
+        pytest.param(
+            answering(health=HealthReport(healthy=False, oldest_check="t")),
+            40,
+            id="its peers could not be read",
+        ),
+        pytest.param(running(5, peers=None), 40, id="it does not count its peers"),
+        pytest.param(NodeSilent(""), 40, id="silence"),
+        pytest.param(NodeDown("refused"), 40, id="a restart"),
+        pytest.param(answering(), 40, id="an answer without health and metrics"),
+    ],
+)
+def test_time_without_network_counts_until_the_node_has_told_of_it(
+    watch: Watch, answer: NodeReading, seconds: float
+) -> None:
+    """One poll that times out must not set back the clock of twelve hours."""
+    for at in (0, 10, 20, 30):
+        watch.books(at, running(5, peers=0))
+    watch.books(40, running(5, peers=0))
+
+    assert watch.books(50, answer).blocked_seconds == seconds
+
+
+def restarted(times: int, uid: str = "pod-1") -> Workload:
+    """A pod whose node was restarted so often."""
+    return workload(build(), uid=uid, process=NodeProcess(running=True, restarts=times))
+
+
+def test_a_restart_of_the_container_counts_once(watch: Watch, edge: Edge) -> None:
+    edge.pod = restarted(0)
+    watch.books(0, running(5))
+    edge.pod = restarted(1)
+    counted = [watch.books(10, NodeDown("")), watch.books(20, running(0, started=15))]
+    counted += [watch.books(30), watch.books(40)]
+
+    assert [books.node_restarts for books in counted] == [1, 1, 1, 1]
+
+
+def test_a_restart_that_the_platform_tells_late_counts(watch: Watch, edge: Edge) -> None:
+    """The node answers again before its pod says so; its run may end before the pod is looked at again by itself."""
+    edge.pod = restarted(0)
+    watch.books(0, running(5))
+    edge.pod = workload(build(), process=NodeProcess(running=False, restarts=0))
+    watch.books(10, NodeDown(""))
+    watch.books(20, running(0, started=15))
+    edge.pod = restarted(1)
+
+    assert watch.books(30).node_restarts == 1
+
+
+@pytest.mark.parametrize("new_monitor", [False, True], ids=["the same monitor", "a new monitor"])
+def test_a_restart_while_the_platform_was_away_counts_once(
+    watch: Watch, edge: Edge, *, new_monitor: bool
+) -> None:
+    edge.pod = restarted(0)
+    watch.books(0, running(5))
+    edge.pod, edge.error = restarted(2), TemporaryError("no answer")
+    if new_monitor:
+        watch.restart()
+    watch.books(10, NodeDown(""))
+    watch.books(20, running(0, started=15))
+    watch.books(30, running(0, started=25))
+    edge.error = None
+
+    assert watch.books(700).node_restarts == 2
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["the platform answers", "it was away meanwhile"])
+def test_a_moved_pod_is_no_node_restart(watch: Watch, edge: Edge, ledger: Ledger, *, away: bool) -> None:
+    edge.pod = restarted(3)
+    before = watch.books(0, running(5))
+    ledger.release("pod-1")
+    edge.pod = restarted(0, uid="pod-2")
+    edge.error = TemporaryError("no answer") if away else None
+    watch.restart()
+    watch.books(10, running(0, started=5))
+    edge.error = None
+
+    after = watch.books(700, running(0, started=5))
+    assert (before.node_restarts, after.node_restarts) == (3, 3)
+
+
+@dataclass
+class Space:
+    """How much of a volume of 1,000 bytes is free; `None` cannot be read."""
+
+    free_bytes: int | None = 1000
+
+    def __call__(self, _: Path) -> tuple[int, int]:
+        if self.free_bytes is None:
+            raise TemporaryError("/data: cannot be read")
+        return 1000, self.free_bytes
+
+
+def test_a_shortage_of_space_counts_while_it_is_seen(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
+    space = Space()
+    observer = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, free=space)
+    counted = []
+    for space.free_bytes in (100, 99, 0, None, 99, 100, 99):
+        watched = observer.look().watched
+        assert watched is not None
+        ledger.record(edge.now, "default", books=watched)
+        counted.append(watched.bookkeeping.low_disk_seconds)
+        edge.now = later(10, edge.now)
+
+    assert counted == [0, 10, 20, 20, 30, 0, 10]
+
+
+@pytest.mark.parametrize(
+    ("process", "free_bytes", "floor", "restarts"),
+    [
+        pytest.param(NodeProcess(True, restarts=3), 30, 0.1, 3, id="room enough to run"),
+        pytest.param(NodeProcess(True, restarts=3), 29, 0.1, 0, id="the volume failed the node"),
+        pytest.param(NodeProcess(True, restarts=3), 0, 0.0, 3, id="nobody wants to know of the volume"),
+        pytest.param(
+            NodeProcess(True, restarts=3, last_exit=NodeExit(128, started=False)),
+            1000,
+            0.1,
+            0,
+            id="it could not be started before",
+        ),
+        pytest.param(NodeProcess(False, "RunContainerError", 3), 1000, 0.1, 0, id="it cannot be started now"),
+        pytest.param(
+            NodeProcess(False, "CrashLoopBackOff", 3, NodeExit(128)), 1000, 0.1, 3, id="it ended with 128"
+        ),
+    ],
+)
+def test_restarts_count_where_the_node_is_to_blame(
+    edge: Edge,
+    ledger: Ledger,
+    tmp_path: Path,
+    process: NodeProcess,
+    free_bytes: int,
+    floor: float,
+    restarts: int,
+) -> None:
+    policy, space = replace(POLICY, disk_floor_ratio=floor), Space()
+    observer = WaitObserver(edge, ledger, edge, policy, edge.clock, tmp_path, free=space)
+    edge.pod = restarted(0)
+    ledger.record(edge.now, "default", books=observer.look().watched)
+    edge.pod, edge.answer, edge.now = workload(build(), process=process), NodeDown(""), later(60)
+    space.free_bytes = free_bytes
+    watched = observer.look().watched
+
+    assert watched is not None
+    assert watched.bookkeeping.node_restarts == restarts
+
+
+def test_restarts_count_while_blocked(watch: Watch, edge: Edge) -> None:
+    """An outage of the network crashes no node."""
+    edge.pod = restarted(0)
+    watch.books(0, running(5, peers=0))
+    edge.pod = restarted(1)
+
+    assert watch.books(10, running(0, started=5, peers=0)).node_restarts == 1
+
+
+def test_while_the_node_is_down_its_platform_is_asked_more_often(watch: Watch, edge: Edge) -> None:
+    asked = []
+    watch.look(0, running(5))
+    for seconds in (10, 20, 10 + WORKLOAD_KEPT_SECONDS_WHILE_DOWN, 50, 100):
+        watch.look(seconds, NodeDown("refused"))
+        asked.append(edge.asked)
+    watch.look(110, running(5))
+    watch.look(110 + WORKLOAD_KEPT_SECONDS - 1)
+
+    assert [*asked, edge.asked] == [2, 2, 3, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("process", "not_started_seconds"),
+    [
+        pytest.param(NodeProcess(running=False, waiting="ImagePullBackOff"), 20, id="no image"),
+        pytest.param(NodeProcess(running=False, waiting="CrashLoopBackOff"), 0, id="it crashes"),
+        pytest.param(NodeProcess(running=True), 0, id="it runs"),
+        pytest.param(None, 0, id="its platform does not say"),
+    ],
+)
+def test_a_node_that_is_down_is_not_started_where_its_platform_says_so(
+    watch: Watch, edge: Edge, process: NodeProcess | None, not_started_seconds: float
+) -> None:
+    edge.pod = workload(build(), process=process)
+    watch.books(0, NodeDown("refused"))
+    watch.books(10)
+
+    assert watch.books(20).not_started_seconds == not_started_seconds
+
+
+def test_what_the_platform_said_long_ago_is_not_held_for_what_it_says(watch: Watch, edge: Edge) -> None:
+    """Its last word was that the node waits for an image; since then it does not answer."""
+    edge.pod = workload(build(), process=NodeProcess(running=False, waiting="ImagePullBackOff"))
+    watch.books(0, NodeDown("refused"))
+    watch.books(10)
+    edge.error = TemporaryError("no answer")
+    counted = [watch.books(seconds).not_started_seconds for seconds in range(20, 4000, 20)]
+
+    assert counted[-1] <= 10 + WORKLOAD_KEPT_SECONDS_WHILE_DOWN
+
+
+def open_run_after(ledger: Ledger, successes: int) -> None:
+    """A run is open, after so many of an hour each."""
+    pod = workload(build())
+    for number in range(successes + 1):
+        ledger.record(NOW, "default", (BeginClearing(pod, ""),))
+        ledger.record(NOW, "default", (BeginRun(pod),))
+        last = ledger.last()
+        assert last is not None
+        if number < successes:
+            end = EndRun(last, Outcome.SUCCEEDED, None, "", 3600.0, 3600.0, 1)
+            ledger.record(NOW, "default", (end,))
+
+
+@pytest.mark.parametrize(
+    ("successes", "seconds"), [(FEWEST + LAG - 1, None), (FEWEST + LAG, 3600.0)], ids=["too few", "enough"]
+)
+def test_an_open_run_is_held_against_what_is_usual(
+    edge: Edge, tmp_path: Path, successes: int, seconds: float | None
+) -> None:
+    with closing(open_ledger(tmp_path)) as ledger:
+        open_run_after(ledger, successes)
+        found = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look().state.baseline_seconds
+
+    assert found == (None if seconds is None else pytest.approx(seconds, rel=0.05))
+
+
+def test_builds_that_are_compared_in_turns_have_no_deadline_of_each_other(edge: Edge, tmp_path: Path) -> None:
+    with closing(open_ledger(tmp_path)) as ledger:
+        open_run_after(ledger, FEWEST + LAG)
+        ledger.record(NOW, "default", readings={COMPARISON: {"told_runs": None}})
+        found = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look().state.baseline_seconds
+
+    assert found is None
+
+
+def test_what_is_usual_is_what_a_person_marked_last(edge: Edge, tmp_path: Path) -> None:
+    """Also while the run is open."""
+    with closing(open_ledger(tmp_path)) as ledger:
+        open_run_after(ledger, FEWEST + LAG)
+        observer = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path)
+        found = [observer.look().state.baseline_seconds]
+        for first_run in ("2", "1"):
+            ledger.ask(RequestKind.MARK_BASELINE, first_run, NOW.wall)
+            found.append(observer.look().state.baseline_seconds)
+
+    assert found == [pytest.approx(3600, rel=0.05), None, found[0]]
+
+
+def test_what_a_person_asked_for_is_part_of_the_state(observer: WaitObserver, ledger: Ledger) -> None:
+    before = observer.look().state
+    ledger.ask(RequestKind.PAUSE, "", NOW.wall)
+    ledger.ask(RequestKind.RERUN, "", NOW.wall)
+    after = observer.look().state
+
+    assert (before.paused, before.requested) == (False, None)
+    assert (after.paused, after.requested) == (True, build())
+
+
+def test_how_long_the_tag_shows_a_build_and_when_that_was_superseded(
+    observer: WaitObserver, ledger: Ledger, edge: Edge
+) -> None:
+    ledger.record(NOW, "default", [BeginClearing(workload(build(NEW)), ""), BeginRun(workload(build(NEW)))])
+    edge.now = replace(NOW, wall=NOW.wall + 90)
+    found = []
+    for newest in (None, Standing(build(), 4, 60.0), Standing(build(NEW))):
+        observer.newest = newest
+        state = observer.look().state
+        found.append((state.newest, state.newest_lookups, state.newest_seconds, state.superseded_seconds))
+
+    assert found == [(None, 0, 0.0, None), (build(), 4, 60.0, 90.0), (build(NEW), 1, 0.0, None)]
+
+
+def test_init_reads_who_reverted_only_where_a_pin_was_reverted(
+    edge: Edge, ledger: Ledger, tmp_path: Path
+) -> None:
+    observer = InitObserver(edge, Unasked(), ledger, Volume(tmp_path), POLICY, edge.clock)
+    unpinned = workload(uid="pod-9")
+    first = observer.state(unpinned)
+    ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN_REVERT, "pod-7"),))
+    ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN, "pod-8", "node@sha256:1"),))
+    second = observer.state(unpinned)
+
+    assert (first.pinned_before, first.reverter) == ("", "")
+    assert second.pinned_before == "node@sha256:1"
+    assert (second.reverts_today, second.reverter) == (1, "kubectl-edit")
+
+
+def test_a_pod_that_followed_one_that_was_not_pinned_either_is_no_revert(
+    edge: Edge, ledger: Ledger, tmp_path: Path
+) -> None:
+    """Where a pin could not be set, nobody has set it back."""
+    observer = InitObserver(edge, Unasked(), ledger, Volume(tmp_path), POLICY, edge.clock)
+    ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN, "pod-7", "node@sha256:1"),))
+    ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN_REVERT, "pod-8"),))
+
+    assert observer.state(workload(uid="pod-9")).pinned_before == ""
+
+
+def test_a_revert_of_this_very_pod_is_not_counted_again(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
+    observer = InitObserver(edge, Unasked(), ledger, Volume(tmp_path), POLICY, edge.clock)
+    ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN_REVERT, "pod-9"),))
+
+    assert observer.state(workload(uid="pod-9")).reverts_today == 0
+
+
+class Unasked:
+    """A source that nothing should ask."""
+
+    def newest(self) -> Build:
+        raise AssertionError("it was asked")
+
+
+def test_init_cannot_go_on_without_an_answer(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
+    """A registry that asked to be left alone: that may pass, so it is tried again."""
+
+    class Silent:
+        def newest(self) -> None:
+            return None
+
+    observer = InitObserver(edge, Silent(), ledger, Volume(tmp_path), POLICY, edge.clock)
+    with pytest.raises(TemporaryError, match="the newest build cannot be told"):
+        observer.look_up()
+
+
+# ---- What a node on today's networks does ----------------------------------------------------------------
+
+
+def healthy(seconds: float, height: float, queued: float | None, started: float = 0) -> NodeReading:
+    """A healthy node whose C-Chain is on SAE, with so many accepted blocks not executed yet."""
+    metrics = NodeMetrics(
+        NOW.wall + started,
+        {("C", "height_executed"): height},
+        3,
+        queued_blocks={} if queued is None else {"C": queued},
+    )
+    return answering(health=HealthReport(healthy=True, oldest_check=f"t{seconds}"), metrics=metrics)
+
+
+def test_health_counts_once_sae_has_executed_what_it_had_accepted(watch: Watch) -> None:
+    """It goes on to accept new blocks; they are not waited for."""
+    polls = [(0, 100, 50), (10, 100, 50), (20, 120, 40), (30, 149, 20), (40, 150, 30), (50, 155, 30)]
+    books = [watch.books(at, healthy(at, height, queued)) for at, height, queued in polls]
+
+    assert [each.healthy is not None for each in books] == [False, False, False, False, True, True]
+    assert books[-1].healthy is not None
+    assert books[-1].healthy.since_wall == NOW.wall + 40
+
+
+@pytest.mark.parametrize("queued", [0, None], ids=["an empty queue", "no queue"])
+def test_health_counts_at_once_where_nothing_waits(watch: Watch, queued: float | None) -> None:
+    watch.books(0, healthy(0, 100, queued))
+
+    assert watch.books(10, healthy(10, 100, queued)).healthy is not None
+
+
+def test_a_queue_that_drains_no_more_stalls(watch: Watch) -> None:
+    watch.books(0, healthy(0, 100, 50))
+    books = [watch.books(at, healthy(at, 120, 30)) for at in (10, 20, 30)]
+
+    assert [each.healthy for each in books] == [None] * 3
+    assert books[-1].execution_targets == {"C": 150}
+
+
+@pytest.mark.parametrize(
+    ("said", "synced"),
+    [
+        pytest.param(["starting state sync"], None, id="not known yet"),
+        pytest.param(
+            ["starting state sync", 'accepted state summary {"syncMode": "Static"}'], True, id="it syncs"
+        ),
+        pytest.param(["starting state sync", "skipping state sync {}"], False, id="it skips the sync"),
+        pytest.param(
+            ["starting state sync", 'accepted state summary {"syncMode": "Skipped"}'], False, id="too near"
+        ),
+        pytest.param(["starting to fetch blocks"], False, id="it executes all blocks"),
+    ],
+)
+def test_whether_the_state_was_synced_is_what_the_node_did(
+    watch: Watch, tmp_path: Path, said: list[str], *, synced: bool | None
+) -> None:
+    log(tmp_path, "C", *said)
+
+    assert watch.books(0, running()).state_synced is synced
+
+
+SUMMARY = 'accepted state summary {"summaryID": "%s", "syncMode": "Static"}'
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "restarted", "expected"),
+    [
+        pytest.param([SUMMARY % 1], [SUMMARY % 1], False, False, id="one state sync"),
+        pytest.param([SUMMARY % 1], [SUMMARY % 2], False, True, id="a second summary"),
+        pytest.param(["state sync started"], ["starting state sync"], True, True, id="killed while it syncs"),
+        pytest.param(["starting to fetch blocks"], [], True, False, id="killed while it fetches the rest"),
+    ],
+)
+def test_a_state_sync_that_began_again(
+    watch: Watch, tmp_path: Path, first: list[str], then: list[str], *, restarted: bool, expected: bool
+) -> None:
+    """On SAE no counter shows it."""
+    log(tmp_path, "C", *first)
+    watch.books(0, running())
+    log(tmp_path, "C", *first, *then)
+    books = watch.books(10, running(started=8.0 if restarted else 0))
+
+    assert books.state_sync_restarted is expected
+
+
+def test_a_node_that_the_network_refuses_is_outdated(watch: Watch, tmp_path: Path) -> None:
+    logs = tmp_path / "avalanchego" / "logs"
+    logs.mkdir(parents=True)
+    phases = []
+    for minute in range(18):
+        line = (
+            f"[11-23|23:{minute:02}:37.401] INFO a/b.go:1 peer attempting to connect with newer version. "
+            'You may want to update your client {"peerVersion": "avalanchego/1.15.0"}'
+        )
+        (logs / "main.log").write_text(line)
+        seen = [watch.look(60 * minute + second, running(peers=0)) for second in (0, 20, 40)][-1]
+        phases.append(decide_wait(seen.state))
+        if phases[-1].rule == "build_is_outdated":
+            break
+
+    assert phases[1].message == (
+        "the network runs newer builds (1.15.0) and refuses this one; the run fails as outdated after 15m of it"
+    )
+    assert (phases[-1].rule, len(phases)) == ("build_is_outdated", 16)
+
+
+def test_a_node_that_renames_its_chains_fills_no_ledger(watch: Watch, tmp_path: Path) -> None:
+    logs = tmp_path / "avalanchego" / "logs"
+    logs.mkdir(parents=True)
+    for tick in range(40):
+        for number in range(5):
+            line = "[11-23|23:18:37.401] INFO <C Chain> a/b.go:1 starting to fetch blocks\n"
+            (logs / f"l1-{tick}-{number}.log").write_text(line)
+        counters = {(f"l1-{tick}-{number}", "blocks_fetched"): 1.0 for number in range(5)}
+        seen = watch.look(10 * tick, answering(metrics=NodeMetrics(NOW.wall, counters, 3)))
+        assert seen.watched is not None
+        chains = seen.watched.bookkeeping.chains.keys()
+        assert len(chains) <= MAX_CHAINS
+        assert {chain for chain, _ in seen.counts} <= chains
+
+
+CRASHED = NodeProcess(running=False, waiting="CrashLoopBackOff", restarts=3, last_exit=NodeExit(7))
+KEPT = "as it was"
+
+
+@pytest.mark.parametrize(
+    ("reading", "process", "expected"),
+    [
+        pytest.param(NodeDown("down"), CRASHED, Cause.NODE_CRASHING, id="it waits for its restart"),
+        pytest.param(
+            NodeDown("down"), replace(CRASHED, running=True, waiting=""), KEPT, id="it was restarted"
+        ),
+        pytest.param(
+            NodeSilent("busy"),
+            replace(CRASHED, running=True, waiting=""),
+            KEPT,
+            id="it was restarted and listens",
+        ),
+        pytest.param(answering(), replace(CRASHED, running=True, waiting=""), None, id="it answers"),
+        pytest.param(
+            NodeDown("down"), NodeProcess(running=True), None, id="it was started and never restarted"
+        ),
+        pytest.param(
+            NodeDown("down"), NodeProcess(False, "ContainerCreating"), KEPT, id="it is about to be started"
+        ),
+        pytest.param(NodeDown("down"), None, KEPT, id="the platform has not said"),
+    ],
+)
+def test_the_problem_of_a_node_ends_when_it_answers(
+    ledger: Ledger,
+    tmp_path: Path,
+    reading: NodeReading,
+    process: NodeProcess | None,
+    expected: Cause | str | None,
+) -> None:
+    """A node that crashes again and again runs at times."""
+    edge = Edge(answer=reading, pod=workload(build(), process=process))
+    found = problems_of(WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look())
+    node = found.get("node", (KEPT, ""))
+
+    assert (node and node[0]) == expected
+
+
+def test_a_held_volume_is_one_line_of_the_status(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
+    """It is a problem, and why nothing is judged."""
+    ledger.beat("another-pod")
+    seen = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look()
+    problem = problems_of(seen)["volume"]
+    assert problem is not None
+    shown = status(notice=decide_wait(seen.state).message, problems=(Problem(*problem, NOW.wall),))
+
+    lines = [line for line in status_lines(shown) if "pod another-pod holds the volume" in line]
+    assert len(lines) == 1
+    assert page(shown).count("pod another-pod holds the volume") == 1

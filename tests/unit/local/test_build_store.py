@@ -1,0 +1,236 @@
+"""A build of the local platform is the content of a file, once nobody writes it; its copy harms no run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from support.simulated_builds import COMMITS, write_build, write_program
+
+from monitor.domain.build import Build, Versions
+from monitor.errors import ConfigurationError, MonitorError, TemporaryError
+from monitor.local.build_store import BUILDS_KEPT, STABLE_SECONDS, VERSIONS_TRIES, BuildStore, FileSource
+
+
+def digest_of(content: bytes) -> str:
+    """The digest of a content."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def build_of(digest: str) -> Build:
+    """The build of a digest."""
+    return Build(f"avalanchego@{digest}", frozenset({digest}))
+
+
+class TestStore:
+    """Copies by the digest of their content."""
+
+    def test_a_copy_stays_as_it_was(self, tmp_path: Path) -> None:
+        store, executable = BuildStore(tmp_path / "builds"), tmp_path / "node"
+        executable.write_bytes(b"one")
+        digest = store.keep(executable)
+        executable.write_bytes(b"another")
+
+        copy = store.path(build_of(digest))
+        assert (digest, copy.read_bytes()) == (digest_of(b"one"), b"one")
+        assert os.access(copy, os.X_OK)
+        assert [path.name for path in copy.parent.iterdir()] == [digest.removeprefix("sha256:")]
+
+    def test_keeping_may_be_repeated(self, tmp_path: Path) -> None:
+        store, executable = BuildStore(tmp_path / "builds"), tmp_path / "node"
+        executable.write_bytes(b"one" * 2**20)
+
+        assert store.keep(executable) == store.keep(executable) == digest_of(b"one" * 2**20)
+        assert len(list((tmp_path / "builds").iterdir())) == 1
+
+    def test_a_copy_that_is_gone_is_named(self, tmp_path: Path) -> None:
+        build = build_of(digest_of(b"one"))
+        copy = tmp_path / digest_of(b"one").removeprefix("sha256:")
+
+        with pytest.raises(MonitorError) as caught:
+            BuildStore(tmp_path).path(build)
+        assert str(caught.value) == (
+            f"{copy}: the copy of build {build.image} is gone; put it back, or start a new data folder"
+        )
+
+    def test_the_newest_copies_and_the_one_that_runs_are_kept(self, tmp_path: Path) -> None:
+        store, executable = BuildStore(tmp_path / "builds"), tmp_path / "node"
+        digests = []
+        for number in range(BUILDS_KEPT + 3):
+            executable.write_text(str(number))
+            digests.append(store.keep(executable))
+            os.utime(store.path(build_of(digests[-1])), (number, number))
+        (tmp_path / "builds" / "notes").touch()
+        store.use(build_of(digests[0]))
+
+        left = {path.name for path in (tmp_path / "builds").iterdir()}
+        expected = {digests[0], *digests[-BUILDS_KEPT:]}
+        assert left == {digest.removeprefix("sha256:") for digest in expected} | {"notes"}
+
+
+@dataclass
+class Compiler:
+    """A build's file, and what happens while the source waits whether it is written."""
+
+    folder: Path
+    meanwhile: Callable[[], None] = lambda: None
+    waited: list[float] = field(default_factory=list)
+
+    @property
+    def executable(self) -> Path:
+        """The file."""
+        return self.folder / "avalanchego"
+
+    @property
+    def calls(self) -> Path:
+        """Where a build writes down that it was asked."""
+        return self.folder / "calls"
+
+    def sleep(self, seconds: float) -> None:
+        """Time passes."""
+        self.waited.append(seconds)
+        self.meanwhile()
+
+    def source(self) -> FileSource:
+        """The source that looks at the file."""
+        return FileSource(self.executable, BuildStore(self.folder / "builds"), self.sleep)
+
+    def writes(self, script: str) -> None:
+        """Another build, which is a shell script."""
+        write_program(self.executable, f"#!/bin/sh\necho asked >> {self.calls}\n{script}\n")
+
+    def asked(self) -> int:
+        """How often a build was asked for its versions."""
+        return self.calls.read_text().count("\n") if self.calls.exists() else 0
+
+
+@pytest.fixture
+def compiler(tmp_path: Path) -> Compiler:
+    return Compiler(tmp_path)
+
+
+class TestSource:
+    """What the file holds now."""
+
+    def test_a_build_is_its_digest_with_its_versions(self, compiler: Compiler) -> None:
+        write_build(compiler.executable, COMMITS[0])
+        digest = digest_of(compiler.executable.read_bytes())
+
+        versions = Versions("avalanchego/1.14.2", "v1.4.5", 45, COMMITS[0], "1.26.8")
+        assert compiler.source().newest() == Build(f"avalanchego@{digest}", frozenset({digest}), versions)
+        assert (compiler.folder / "builds" / digest.removeprefix("sha256:")).is_file()
+        assert compiler.waited == [STABLE_SECONDS]
+
+    def test_two_that_ask_at_once_take_turns(self, compiler: Compiler) -> None:
+        """`init` and the look for new builds: one would write into the copy that the other just runs."""
+        compiler.writes('echo \'{"application": "a/1"}\'')
+        source = compiler.source()
+        found: list[Build] = []
+        other = Thread(target=lambda: found.append(source.newest()))
+
+        def ask_as_well() -> None:
+            other.start()
+            other.join(0.2)
+            assert found == [], "it waits"
+
+        compiler.meanwhile = ask_as_well
+        first = source.newest()
+        other.join()
+
+        assert found == [first]
+        assert (compiler.asked(), compiler.waited) == (1, [STABLE_SECONDS])
+
+    def test_what_did_not_change_is_not_looked_at_again(self, compiler: Compiler) -> None:
+        compiler.writes('echo \'{"application": "a/1"}\'')
+        source = compiler.source()
+
+        assert source.newest() is source.newest()
+        assert (compiler.asked(), compiler.waited) == (1, [STABLE_SECONDS])
+
+    def test_what_changed_is_another_build(self, compiler: Compiler) -> None:
+        compiler.writes('echo \'{"application": "a/1"}\'')
+        source = compiler.source()
+        first = source.newest()
+        compiler.writes('echo \'{"application": "a/2"}\'')
+        second = source.newest()
+
+        assert ([first.version, second.version], first.same(second)) == (["a/1", "a/2"], False)
+
+    def test_the_same_content_anew_is_the_same_build(self, compiler: Compiler) -> None:
+        compiler.writes('echo \'{"application": "a/1"}\'')
+        source = compiler.source()
+        first = source.newest()
+        compiler.writes('echo \'{"application": "a/1"}\'')
+
+        assert source.newest() == first
+
+    def test_a_file_that_is_being_written_is_looked_at_later(self, compiler: Compiler) -> None:
+        compiler.writes('echo \'{"application": "a/1"}\'')
+        compiler.meanwhile = lambda: compiler.writes('echo \'{"application": "a/2"}\'')
+        source = compiler.source()
+        with pytest.raises(TemporaryError) as caught:
+            source.newest()
+        assert str(caught.value) == f"{compiler.executable} is being written: it is looked at again later"
+        assert not (compiler.folder / "builds").exists()
+
+        compiler.meanwhile = lambda: None
+        assert source.newest().version == "a/2"
+
+    @pytest.mark.parametrize(
+        "script",
+        [
+            pytest.param("exit 3", id="it fails"),
+            pytest.param("true", id="it says nothing"),
+            pytest.param("echo v1.14.2", id="it says no JSON"),
+            pytest.param('echo \'{"version": "1"}\'', id="it says other JSON"),
+            pytest.param('echo \'{"application": "a", "rpcchainvm": []}\'', id="a number that is none"),
+            pytest.param('echo \'{"application": "a", "rpcchainvm": Infinity}\'', id="a number without end"),
+            pytest.param("printf '\\377'", id="no text"),
+        ],
+    )
+    def test_versions_are_unknown_after_three_tries(self, compiler: Compiler, script: str) -> None:
+        """They are no reason to stop."""
+        compiler.writes(script)
+        source = compiler.source()
+        for _ in range(VERSIONS_TRIES - 1):
+            with pytest.raises(TemporaryError, match="--version-json gives no versions"):
+                source.newest()
+        found = source.newest()
+
+        assert found.versions is None
+        assert found.digests == {digest_of(compiler.executable.read_bytes())}
+        assert source.newest() is found
+        assert compiler.asked() == VERSIONS_TRIES
+
+    def test_a_file_that_is_no_program_is_refused(self, compiler: Compiler) -> None:
+        write_program(compiler.executable, "no program")
+        with pytest.raises(ConfigurationError) as caught:
+            compiler.source().newest()
+        assert str(caught.value) == (
+            f"{compiler.executable} cannot be run (Exec format error): give a program of this machine"
+        )
+
+    def test_a_file_that_is_not_there(self, compiler: Compiler) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            compiler.source().newest()
+        assert str(caught.value) == (
+            f"{compiler.executable}: no such build (No such file or directory); give the node's executable"
+        )
+
+    def test_a_folder_is_no_build(self, compiler: Compiler) -> None:
+        compiler.executable.mkdir()
+        with pytest.raises(ConfigurationError) as caught:
+            compiler.source().newest()
+        assert str(caught.value) == f"{compiler.executable} is no file: give the node's executable"
+
+    def test_a_copy_that_cannot_be_made_may_be_later(self, compiler: Compiler) -> None:
+        compiler.writes("true")
+        (compiler.folder / "builds").touch()
+        with pytest.raises(TemporaryError) as caught:
+            compiler.source().newest()
+        assert str(caught.value) == f"{compiler.executable}: cannot be copied (File exists)"

@@ -1,0 +1,299 @@
+"""The supervisor: the node's process is started, restarted and ended, and none is left running."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.simulated_builds import PATIENCE_SECONDS, eventually, free_port, lives, write_program
+
+from monitor.domain.build import Build
+from monitor.domain.workload import NodeExit, NodeProcess, Workload
+from monitor.errors import ConfigurationError, MonitorError
+from monitor.local.build_store import BuildStore
+from monitor.local.platform import LocalPlatform
+from monitor.local.supervisor import NODE_LOG_BYTES, Supervisor
+
+
+@dataclass
+class Machine:
+    """A supervisor with `init`, over a node that is a small program."""
+
+    folder: Path
+    platform: LocalPlatform
+    stopping: threading.Event = field(default_factory=threading.Event)
+    proceeds: Callable[[Workload], bool] = lambda _: True
+    port: int = field(default_factory=free_port)
+    inits: list[str] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+    failure: BaseException | None = None
+
+    def node_is(self, script: str) -> None:
+        """Pin a build that is this program; it gets to know itself as `me`."""
+        program = self.folder / "program"
+        write_program(program, f"#!{sys.executable}\n{PRELUDE}{script}\n")
+        store = BuildStore(self.folder / "builds")
+        digest = store.keep(program)
+        self.platform.pin(Build(f"avalanchego@{digest}", frozenset({digest})))
+
+    def supervise(self) -> None:
+        """Run it until told to stop."""
+
+        def init(workload: Workload) -> bool:
+            self.inits.append(workload.uid)
+            return self.proceeds(workload)
+
+        supervisor = Supervisor(
+            self.platform,
+            BuildStore(self.folder / "builds"),
+            self.folder,
+            ("--network-id=fuji",),
+            {"PATH": os.environ["PATH"], "MARK": "yes"},
+            init,
+            self.released.append,
+            ("127.0.0.1", self.port),
+        )
+        try:
+            supervisor.run(self.stopping)
+        except MonitorError as error:
+            self.failure = error
+
+    def lived(self) -> list[dict[str, Any]]:
+        """What each life of the node wrote of itself."""
+        path = self.folder / "avalanchego" / "lives"
+        text = path.read_text() if path.exists() else ""
+        return [json.loads(line) for line in text.splitlines()]
+
+    def pids(self) -> list[int]:
+        """The processes of the node, in order."""
+        return [life["pid"] for life in self.lived()]
+
+    @contextmanager
+    def supervised(self) -> Iterator[None]:
+        """Supervise beside the test."""
+        thread = threading.Thread(target=self.supervise)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.stopping.set()
+            thread.join(PATIENCE_SECONDS)
+            assert not thread.is_alive()
+
+
+PRELUDE = """
+import json, os, signal, subprocess, sys, time
+folder = next(word.partition("=")[2] for word in sys.argv if word.startswith("--data-dir="))
+def tell(**more):
+    with open(folder + "/lives", "a") as file:
+        file.write(json.dumps({"pid": os.getpid(), "arguments": sys.argv[1:], **more}) + "\\n")
+"""
+WAITS = "tell(mark=os.environ.get('MARK')); print('hello', flush=True); time.sleep(60)"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    numbers = itertools.count(1)
+    platform = LocalPlatform(
+        tmp_path, "latest", ("--network-id=fuji",), {}, None, None, lambda: f"uid-{next(numbers)}"
+    )
+    return Machine(tmp_path, platform)
+
+
+def test_the_node_runs_on_its_own_data_and_ends_with_the_supervisor(machine: Machine) -> None:
+    machine.node_is(WAITS)
+    with machine.supervised():
+        eventually(lambda: len(machine.lived()) == 1, "the node")
+        (life,) = machine.lived()
+        assert lives(life["pid"])
+        eventually(lambda: machine.platform.process == NodeProcess(running=True), "it is said to run")
+        remembered = json.loads((machine.folder / "local-node.json").read_text())
+
+    assert life["arguments"] == [f"--data-dir={machine.folder}/avalanchego", "--network-id=fuji"]
+    assert (life["mark"], remembered["pid"]) == ("yes", life["pid"])
+    assert not lives(life["pid"])
+    assert not (machine.folder / "local-node.json").exists()
+    assert machine.platform.workload().process == NodeProcess(running=False)
+    assert (machine.folder / "node.log").read_text() == "hello\n"
+    assert (machine.inits, machine.released) == (["uid-1"], ["uid-1"])
+
+
+def test_what_the_node_started_ends_with_it(machine: Machine) -> None:
+    """Also where the node leaves it behind, and it does not listen to SIGTERM."""
+    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+    machine.node_is(
+        f"plugin = subprocess.Popen([sys.executable, '-c', {deaf!r}], stdout=subprocess.PIPE)\n"
+        "plugin.stdout.readline(); tell(plugin=plugin.pid); time.sleep(60)"
+    )
+    with machine.supervised():
+        eventually(lambda: len(machine.lived()) == 1, "the node and its plugin")
+
+    (life,) = machine.lived()
+    eventually(lambda: not lives(life["plugin"]), "the plugin is ended too")
+    assert not lives(life["pid"])
+
+
+def test_a_node_that_ends_is_started_again_without_init(machine: Machine) -> None:
+    machine.node_is(WAITS)
+    with machine.supervised():
+        eventually(lambda: len(machine.lived()) == 1, "the first life")
+        os.kill(machine.pids()[0], signal.SIGKILL)
+        eventually(lambda: len(machine.lived()) == 2, "the second life")
+
+        eventually(lambda: machine.platform.process.running, "it is said to run again")
+        process = machine.platform.process
+
+    first, second = machine.pids()
+    assert first != second
+    assert process == NodeProcess(running=True, restarts=1, last_exit=NodeExit(128 + signal.SIGKILL))
+    assert (machine.inits, lives(second)) == (["uid-1"], False)
+
+
+def test_a_node_that_keeps_ending_is_counted(machine: Machine) -> None:
+    """What it printed in all its lives is there to read."""
+    machine.node_is("print('no database', flush=True); sys.exit(7)")
+    with machine.supervised():
+        eventually(lambda: machine.platform.process.restarts >= 2, "two ends")
+        process = machine.platform.process
+        words = machine.platform.last_words()
+
+    assert process.last_exit == NodeExit(7)
+    assert words.startswith("no database\nno database\n")
+
+
+def test_what_is_recreated_goes_through_init_again(machine: Machine) -> None:
+    machine.node_is(WAITS)
+    with machine.supervised():
+        eventually(lambda: len(machine.lived()) == 1, "the first life")
+        machine.node_is(WAITS + " # another build")
+        machine.platform.recreate(unchanged=False)
+        eventually(lambda: len(machine.lived()) == 2, "the other build")
+        first, second = machine.pids()
+        assert (lives(first), lives(second)) == (False, True)
+
+    assert machine.inits == machine.released == ["uid-1", "uid-2"]
+
+
+def test_while_init_does_not_allow_it_no_node_starts(machine: Machine) -> None:
+    machine.node_is(WAITS)
+
+    def at_the_third(_: Workload) -> bool:
+        if len(machine.inits) == 3:
+            machine.stopping.set()
+        return False
+
+    machine.proceeds = at_the_third
+    machine.supervise()
+
+    assert (machine.inits, machine.lived()) == (["uid-1"] * 3, [])
+
+
+def test_a_node_on_the_rolling_tag_is_never_started(machine: Machine) -> None:
+    def proceeds(_: Workload) -> bool:
+        machine.stopping.set()
+        return True
+
+    machine.proceeds = proceeds
+    machine.supervise()
+
+    assert (machine.failure, machine.lived()) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [
+        pytest.param(lambda copy: copy.write_text("no program"), "Exec format error", id="no program"),
+        pytest.param(lambda copy: copy.chmod(0o600), "Permission denied", id="this user may not run it"),
+    ],
+)
+def test_a_build_that_cannot_be_started_waits_and_is_no_crash(
+    machine: Machine, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], object], why: str
+) -> None:
+    """It is tried again with back-off, and the next build runs."""
+    machine.node_is("")
+    (copy,) = (path for path in (machine.folder / "builds").iterdir())
+    harm(copy)
+    with machine.supervised():
+        eventually(lambda: len(caplog.records) >= 2, "a second try")
+        process = machine.platform.process
+        machine.node_is(WAITS)
+        machine.platform.recreate(unchanged=False)
+        eventually(lambda: machine.platform.process == NodeProcess(running=True), "the next build")
+
+    message = f"{copy} cannot be run ({why})"
+    assert process == NodeProcess(running=False, waiting=message)
+    assert not process.crash_looping
+    said = [record.getMessage() for record in caplog.records]
+    assert said[:2] == [f"{message}; it is started again in {seconds} s" for seconds in (1, 2)]
+    assert (machine.failure, machine.inits) == (None, ["uid-1", "uid-2"])
+
+
+def test_a_build_whose_copy_is_gone_waits_and_is_no_crash(machine: Machine) -> None:
+    """As an image that is gone from its registry; it runs once it is back."""
+    machine.node_is(WAITS)
+    (copy,) = (path for path in (machine.folder / "builds").iterdir())
+    kept = copy.rename(machine.folder / "kept")
+    with machine.supervised():
+        eventually(lambda: machine.platform.process.waiting != "", "it is said")
+        process = machine.platform.process
+        kept.rename(copy)
+        eventually(lambda: machine.platform.process == NodeProcess(running=True), "it runs")
+
+    image = f"avalanchego@sha256:{copy.name}"
+    message = f"{copy}: the copy of build {image} is gone; put it back, or start a new data folder"
+    assert process == NodeProcess(running=False, waiting=message)
+    assert (process.crash_looping, machine.failure, machine.inits) == (False, None, ["uid-1"])
+
+
+def test_an_error_of_init_ends_it(machine: Machine) -> None:
+    def refuses(_: Workload) -> bool:
+        raise ConfigurationError("the data is not known")
+
+    machine.proceeds = refuses
+    machine.supervise()
+
+    assert str(machine.failure) == "the data is not known"
+
+
+def test_what_cannot_be_written_leaves_no_node_that_nobody_knows(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The node that cannot be remembered is ended, and started again later."""
+    machine.node_is(WAITS)
+    remembered = machine.folder / "local-node.json"
+
+    def proceeds(_: Workload) -> bool:
+        remembered.symlink_to("/dev/full")  # removed with the first node; the second can be remembered
+        return True
+
+    machine.proceeds = proceeds
+    with machine.supervised():
+        eventually(lambda: remembered.exists() and not remembered.is_symlink(), "a second start")
+
+    said = (
+        f"{remembered}: cannot be written (Not a regular file, or behind a link); it is started again in 1 s"
+    )
+    assert said in [record.getMessage() for record in caplog.records]
+    assert not any(lives(pid) for pid in machine.pids())
+
+
+def test_a_large_log_of_the_node_is_kept_aside(machine: Machine) -> None:
+    machine.node_is(WAITS)
+    log = machine.folder / "node.log"
+    with log.open("wb") as file:
+        file.truncate(NODE_LOG_BYTES + 1)
+    with machine.supervised():
+        eventually(lambda: len(machine.lived()) == 1 and log.stat().st_size > 0, "the node")
+
+    assert log.read_text() == "hello\n"
+    assert (machine.folder / "node.log.1").stat().st_size == NODE_LOG_BYTES + 1

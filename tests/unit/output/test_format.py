@@ -1,0 +1,71 @@
+"""How builds read for people."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from support.builders import build, full_status, run
+
+from monitor.domain.build import Versions
+from monitor.domain.chains import in_order
+from monitor.domain.duration import duration_text
+from monitor.domain.tracking import Bookkeeping
+from monitor.engine.activity import Activity
+from monitor.errors import Cause
+from monitor.output.format import ACTIONS, build_text, version_text
+from monitor.output.metrics import StatusCollector
+from monitor.output.status_text import status_lines
+from monitor.output.web.chart import chart_of
+from monitor.output.web.summary import tiles_of
+
+
+@pytest.mark.parametrize(
+    ("reported", "shown"),
+    [
+        ("avalanchego/1.14.2", "1.14.2"),
+        ("avalanche-go/1.14.2-rc.1/x", "1.14.2-rc.1/x"),
+        ("1.14.2", "1.14.2"),
+        ("", ""),
+        ("<script>alert(1)</script>", "<script>alert(1)</script>"),
+    ],
+)
+def test_only_the_name_of_the_client_is_left_out_of_a_version(reported: str, shown: str) -> None:
+    of = replace(build(), versions=Versions(reported, "", 0, "c" * 40, ""))
+    assert (version_text(of), build_text(of)) == (shown, f"{shown} (cccccccc)")
+
+
+def test_a_build_of_unknown_version_is_named_by_its_digest() -> None:
+    of = replace(build(), versions=None)
+    assert (version_text(of), build_text(of)) == ("", f"sha256:{'a' * 12}")
+
+
+def test_chains_are_in_one_order() -> None:
+    assert in_order({"A1", "C", "z", "X", "P"}) == ["P", "X", "C", "A1", "z"]
+
+
+def test_an_open_run_takes_the_same_in_each_output() -> None:
+    """Its pod was replaced while the node was healthy, and the node is not healthy yet in the new one."""
+    books = Bookkeeping(active_seconds=5000.0, replaced_healthy_seconds=600.0)
+    shown = full_status(run=run(number=6, bookkeeping=books))
+    registry = CollectorRegistry()
+    registry.register(StatusCollector(lambda: shown, Activity()))
+    taken = duration_text(4400.0)
+
+    samples = [
+        line for line in generate_latest(registry).decode().splitlines() if "run_active_seconds{" in line
+    ]
+    assert [line.rpartition(" ")[2] for line in samples] == ["4400.0"]
+    assert tiles_of(shown)[0].value == taken
+    assert f"active    {taken} · node restarts 0" in list(status_lines(shown))
+    drawn = chart_of(shown)
+    assert drawn is not None
+    assert [mark.title for mark in drawn.marks if f", {taken}, " in mark.title]
+
+
+@pytest.mark.parametrize("cause", [Cause.CONTAINER_NOT_STARTED, Cause.NODE_CRASHING, Cause.OTHER], ids=str)
+def test_what_to_do_is_true_for_a_tester_without_kubernetes(cause: Cause) -> None:
+    """`local` has these problems as well, and no pod."""
+    assert "kubectl" not in re.sub(r"In Kubernetes, [^.]*\.", "", ACTIONS[cause])

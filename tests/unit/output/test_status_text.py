@@ -1,0 +1,289 @@
+"""Status and run as a person reads them, line by line: what is known is told, what is not is left out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.builders import NOW, build, run
+from support.shown_runs import FAILED, SUCCEEDED, status
+
+from monitor.domain.observations import ChainActivity, ChainLog, Health
+from monitor.domain.run import Evidence
+from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status, VolumeStatus
+from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.workload import SyncMode
+from monitor.output.status_text import run_lines, status_lines
+
+
+def test_status_tells_what_is_known_and_leaves_out_what_is_not() -> None:
+    bare = list(status_lines(status(phase=None)))
+    full = list(
+        status_lines(
+            replace(
+                status(run()),
+                notice="the API server does not answer",
+                node=NodeStatus(NOW.wall, up=True, health=Health.UNHEALTHY),
+                volume=VolumeStatus(NOW.wall, 2**20, 2**30, 2**29),
+                new_build=build(),
+            )
+        )
+    )
+
+    assert [line.split()[0] for line in bare] == ["tester", "phase"]
+    assert [line.split()[0] for line in full] == [
+        *("tester", "phase", "notice", "run", "image", "active", "chain", "node", "disk"),
+        *("baseline", "baseline", "baseline", "new"),
+    ]
+
+
+@pytest.mark.parametrize(("first", "told"), [(0, False), (7, True)], ids=["not marked", "marked"])
+def test_a_mark_is_told(first: int, *, told: bool) -> None:
+    lines = list(status_lines(replace(status(run()), baseline_begins=first)))
+
+    assert ("baseline  marked: of run 7 and those after it" in lines) is told
+
+
+@pytest.mark.parametrize(
+    ("shown", "lines"),
+    [
+        pytest.param(status(run()), [], id="nothing"),
+        pytest.param(
+            replace(status(run()), paused=True),
+            ["paused    no other run is begun until resume"],
+            id="a pause",
+        ),
+        pytest.param(
+            replace(status(SUCCEEDED, phase=Phase.PAUSED), paused=True), [], id="the phase tells it"
+        ),
+        pytest.param(
+            replace(status(run()), requested=build()),
+            ["rerun     of 1.14.2 (cccccccc), as was asked for"],
+            id="a rerun while a run is open",
+        ),
+        pytest.param(
+            replace(status(SUCCEEDED), requested=build()),
+            ["rerun     of 1.14.2 (cccccccc), as was asked for"],
+            id="a rerun while none is open",
+        ),
+        pytest.param(
+            replace(status(SUCCEEDED, phase=Phase.PAUSED), requested=build(), paused=True),
+            ["rerun     of 1.14.2 (cccccccc), as was asked for: begins after resume at the earliest"],
+            id="a rerun while it is paused",
+        ),
+        pytest.param(
+            replace(status(run()), requested=build(), paused=True),
+            [
+                "paused    no other run is begun until resume",
+                "rerun     of 1.14.2 (cccccccc), as was asked for: begins after resume at the earliest",
+            ],
+            id="a rerun while a run is open, and a pause",
+        ),
+    ],
+)
+def test_what_a_person_asked_for_is_told_before_a_monitor_looks(shown: Status, lines: list[str]) -> None:
+    assert [line for line in status_lines(shown) if line.startswith(("paused", "rerun"))] == lines
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_left", "lines"),
+    [
+        pytest.param(100, False, [], id="a tick not long ago"),
+        pytest.param(
+            121, False, ["monitor   silent since 1970-01-12 13:44:39Z: what follows is as old"], id="silent"
+        ),
+        pytest.param(
+            10,
+            True,
+            ["monitor   does not run here: what follows is of 1970-01-12 13:46:30Z"],
+            id="it has ended",
+        ),
+    ],
+)
+def test_what_is_old_is_told(seconds: float, lines: list[str], *, is_left: bool) -> None:
+    shown = replace(status(run()), tick_at=NOW.wall - seconds)
+
+    assert [line for line in status_lines(shown, is_left=is_left) if line.startswith("monitor")] == lines
+
+
+@pytest.mark.parametrize("late", [True, False, None], ids=["late", "in time", "no limit"])
+def test_a_late_run_is_told(*, late: bool | None) -> None:
+    lines = list(status_lines(replace(status(run()), late=late)))
+
+    assert ("late      the open run takes longer than usual at most" in lines) is bool(late)
+
+
+PROGRESS = ProgressStatus(
+    {
+        "P": ChainLog(ChainActivity.EXECUTING, ratio=0.426),
+        "C": ChainLog(ChainActivity.SYNCING_STATE),
+    },
+    stalled=False,
+)
+STALLED = replace(PROGRESS, stalled=True)
+L1 = "2Z36RnQuk1hvsnFeGWzfZUfXNr7w1SjzmDQ78YxfTVNAkDq3nZ"
+
+
+def watched(progress: ProgressStatus | None, **books: Any) -> list[str]:
+    """The status's lines of chains and stall, of an open run."""
+    shown = replace(status(run(bookkeeping=Bookkeeping(**books))), progress=progress)
+    return [line for line in status_lines(shown) if line.startswith(("chain", "progress", "stalled"))]
+
+
+@pytest.mark.parametrize(
+    ("progress", "books", "lines"),
+    [
+        pytest.param(None, {}, ["chain P   fetched 5,678 · executed 1,234 blocks"], id="not watched"),
+        pytest.param(
+            PROGRESS,
+            {},
+            [
+                "chain C   syncing state",
+                "chain P   fetched 5,678 · executed 1,234 blocks · executing 43%",
+            ],
+            id="activity and percent",
+        ),
+        pytest.param(
+            replace(STALLED, chains={}),
+            {"idle_seconds": 100_000},
+            [
+                "chain P   fetched 5,678 · executed 1,234 blocks",
+                "stalled   no progress for 27h46m",
+            ],
+            id="stalled",
+        ),
+        pytest.param(
+            replace(STALLED, chains={}),
+            {"idle_seconds": 7200, "stalled_chain": L1},
+            [
+                "chain P   fetched 5,678 · executed 1,234 blocks",
+                "stalled   no progress of chain 2Z36RnQuk1h… for 2h",
+            ],
+            id="one chain stalled",
+        ),
+        pytest.param(
+            replace(PROGRESS, chains={}, unknown=True),
+            {},
+            [
+                "chain P   fetched 5,678 · executed 1,234 blocks",
+                "progress  unknown: no metric or log line of the node shows it, and a stall would not be detected",
+            ],
+            id="unknown progress",
+        ),
+        pytest.param(
+            replace(
+                PROGRESS,
+                chains={
+                    "C": ChainLog(ChainActivity.TRANSITIONING),
+                    L1: ChainLog(ChainActivity.SYNCING_STATE, end_at=NOW.wall + 3720),
+                },
+            ),
+            {},
+            [
+                "chain 2Z36RnQuk1h…   syncing state · done in 1h02m",
+                "chain C   transitioning",
+                "chain P   fetched 5,678 · executed 1,234 blocks",
+            ],
+            id="a transition, and the state sync of an L1 with its end",
+        ),
+    ],
+)
+def test_status_tells_what_each_chain_does(
+    progress: ProgressStatus | None, books: dict[str, Any], lines: list[str]
+) -> None:
+    assert watched(progress, **books) == lines
+
+
+def test_a_state_sync_shows_its_leaves() -> None:
+    counts = {("C", "leaves_synced"): Count(17_209, 23_817, 23_817), ("C", "blocks_fetched"): Count(0, 0, 0)}
+    shown = replace(status(run()), counts=counts, progress=PROGRESS)
+
+    assert "chain C   synced 41,026 leaves of the state · syncing state" in status_lines(shown)
+
+
+@pytest.mark.parametrize(
+    ("mode", "synced", "tested"),
+    [
+        pytest.param(
+            SyncMode.C_CHAIN_STATE_SYNC,
+            False,
+            "fuji · c-chain-state-sync (state sync skipped, all blocks executed)",
+            id="skipped",
+        ),
+        pytest.param(SyncMode.C_CHAIN_STATE_SYNC, True, "fuji · c-chain-state-sync", id="synced"),
+        pytest.param(SyncMode.C_CHAIN_STATE_SYNC, None, "fuji · c-chain-state-sync", id="unknown"),
+        pytest.param(SyncMode.FULL_SYNC, False, "fuji · full-sync", id="no state sync was configured"),
+    ],
+)
+def test_a_run_whose_state_sync_was_skipped_says_so(
+    mode: SyncMode, tested: str, *, synced: bool | None
+) -> None:
+    lines = list(run_lines(run(sync_mode=mode, bookkeeping=Bookkeeping(state_synced=synced)), None))
+
+    assert f"tested    {tested} · testbed default" in lines
+
+
+def test_an_open_run_line_by_line() -> None:
+    assert list(run_lines(run(), None)) == [
+        "run       1 · open",
+        f"image     {build().image}",
+        f"version   avalanchego/1.14.2 · commit {'c' * 40}",
+        "tested    fuji · full-sync · testbed default",
+        "started   1970-01-12 11:00:00Z",
+        "restarts  0",
+    ]
+
+
+def test_a_run_that_succeeded_has_what_was_measured() -> None:
+    assert list(run_lines(SUCCEEDED, None))[5:] == [
+        "ended     1970-01-12 13:46:40Z",
+        "duration  1h30m active",
+        "wall      1h31m",
+        "disk      3.0 GiB",
+        "restarts  0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param(
+            {"bookkeeping": Bookkeeping(other_build="node@sha256:2")},
+            "another build ran on its data: node@sha256:2",
+            id="another build",
+        ),
+        pytest.param(
+            {"settings_changed": True}, "the node's arguments changed while it was open", id="other settings"
+        ),
+        pytest.param({"recovered": True}, "the ledger was lost while it was open", id="recovered"),
+        pytest.param(
+            {"bookkeeping": Bookkeeping(state_sync_restarted=True)},
+            "a restart of the node began its state sync anew",
+            id="state sync redone",
+        ),
+        pytest.param(
+            {"wall_seconds": 86400.0}, "it was active for less than 95% of its wall time", id="down for long"
+        ),
+    ],
+)
+def test_a_run_that_is_compared_with_none_says_why(changes: dict[str, Any], reason: str) -> None:
+    assert f"compared  with no other run: {reason}" in run_lines(replace(SUCCEEDED, **changes), None)
+    failed = run_lines(replace(FAILED, **changes), None)
+    assert not any("compared" in line for line in failed), "no failure is"
+
+
+def test_a_run_that_failed_has_its_reason_and_the_last_words_of_its_node() -> None:
+    nameless = replace(
+        FAILED, build=replace(build(), versions=None), bookkeeping=Bookkeeping(node_restarts=5)
+    )
+    lines = list(run_lines(nameless, Evidence("first\nlast\n\n", NOW.wall)))
+
+    assert lines[0] == "run       2 · failed: stalled"
+    assert lines[2] == "version   unknown · commit unknown"
+    assert lines[5:] == [
+        "restarts  5",
+        "message   P stood still",
+        "evidence  the node's last words, taken 1970-01-12 13:46:40Z:",
+        "first\nlast",
+    ]

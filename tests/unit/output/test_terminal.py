@@ -1,0 +1,330 @@
+"""What a person reads on a terminal, and what a file gets where there is none."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+from support.builders import COMMIT, NOW, REGRESSIONS, build, run
+from support.shown_runs import FAILED, SUCCEEDED, status
+
+from monitor.domain.baseline import Verdict
+from monitor.domain.build import Versions
+from monitor.domain.observations import ChainActivity, ChainLog
+from monitor.domain.regression import Measure, Regression
+from monitor.domain.run import Run
+from monitor.domain.sanitize import printable
+from monitor.domain.status import Phase, ProgressStatus, Status, VolumeStatus
+from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.workload import SyncMode
+from monitor.output.format import regression_text, size_text
+from monitor.output.terminal import Reporter, history_table, progress_text, result_text
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1.5 * 2**30, "1.5 GiB"), (2**50, "1024.0 TiB")],
+    ids=str,
+)
+def test_a_size_is_readable(size_bytes: float, text: str) -> None:
+    assert size_text(size_bytes) == text
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        pytest.param(status(phase=None), "starting", id="nothing yet"),
+        pytest.param(
+            status(phase=Phase.DISCOVERING, message="looking up"), "discovering: looking up", id="no run yet"
+        ),
+        pytest.param(
+            status(run()),
+            "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k",
+            id="bootstrapping",
+        ),
+        pytest.param(status(SUCCEEDED, phase=Phase.IDLE), "run 1 · 1.14.2 (cccccccc) · idle", id="idle"),
+        pytest.param(
+            replace(status(SUCCEEDED, phase=Phase.IDLE), volume=VolumeStatus(0, 2**20, 2**30, 2**29)),
+            "run 1 · 1.14.2 (cccccccc) · idle · disk 1.0 MiB",
+            id="with a measured disk",
+        ),
+    ],
+)
+def test_progress_is_one_line(shown: Status, text: str) -> None:
+    assert progress_text(shown) == text
+
+
+WAITING = ChainLog(ChainActivity.WAITING, ratio=1.0)
+AT_WORK = replace(
+    status(run()),
+    progress=ProgressStatus(
+        {
+            "P": ChainLog(ChainActivity.EXECUTING, ratio=0.426, end_at=NOW.wall + 750),
+            "X": ChainLog(ChainActivity.FETCHING),
+            "C": ChainLog(ChainActivity.WAITING),
+        },
+        stalled=False,
+    ),
+    volume=VolumeStatus(NOW.wall, 2**20, 2**30, 2**29),
+)
+CHAINS = "bootstrapping 0s · P 1.2k executing 43% (12m30s left) · X fetching"
+
+
+@pytest.mark.parametrize(
+    ("columns", "text"),
+    [
+        pytest.param(200, f"new 1/4 · 1.14.2 · {CHAINS} · disk 1.0 MiB", id="all of it"),
+        pytest.param(95, f"new 1/4 · {CHAINS} · disk 1.0 MiB", id="without the build"),
+        pytest.param(90, f"run 1 · {CHAINS}", id="by its number only, and without the disk"),
+        pytest.param(20, f"run 1 · {CHAINS}", id="what the terminal cuts"),
+    ],
+)
+def test_progress_tells_what_the_chains_do_in_the_columns_there_are(columns: int, text: str) -> None:
+    named = "new 1/4 · 1.14.2"
+
+    assert progress_text(AT_WORK, lambda _: named, columns) == text
+
+
+L1 = "2Z36RnQuk1hvsnFeGWzfZUfXNr7w1SjzmDQ78YxfTVNAkDq3nZ"
+
+
+@pytest.mark.parametrize(
+    ("chains", "unknown", "text"),
+    [
+        pytest.param(
+            {"C": ChainLog(ChainActivity.SYNCING_STATE, end_at=NOW.wall + 3720), "P": WAITING},
+            False,
+            "C 5.0M leaves syncing state (1h02m left)",
+            id="a state sync",
+        ),
+        pytest.param(
+            {"C": ChainLog(ChainActivity.TRANSITIONING)}, False, "C transitioning", id="a transition"
+        ),
+        pytest.param(
+            {L1: ChainLog(ChainActivity.EXECUTING, ratio=0.5), "P": WAITING, "X": WAITING},
+            False,
+            "2Z36RnQuk1h… 7 executing 50%",
+            id="an L1",
+        ),
+        pytest.param({}, True, "P 1.2k · 2Z36RnQuk1h… 7 · progress unknown", id="unknown"),
+    ],
+)
+def test_progress_tells_the_stage_of_each_chain_at_work(
+    chains: dict[str, ChainLog], text: str, *, unknown: bool
+) -> None:
+    shown = replace(
+        status(run()),
+        counts={
+            ("P", "blocks_accepted"): Count(0, 1234, 1234),
+            ("C", "leaves_synced"): Count(4_000_000, 1_000_000, 4_000_000),
+            (L1, "blocks_accepted"): Count(0, 7, 7),
+        },
+        progress=ProgressStatus(chains, stalled=False, unknown=unknown),
+    )
+
+    assert progress_text(shown).partition("bootstrapping 0s · ")[2] == text
+
+
+def test_time_that_has_run_out_is_none() -> None:
+    """The node's estimate may be old."""
+    late = replace(AT_WORK, at=NOW.wall + 1000)
+
+    assert "(0s left)" in progress_text(late)
+
+
+@pytest.mark.parametrize(
+    ("ended", "text"),
+    [
+        (SUCCEEDED, "✓ run 1 succeeded · 1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB"),
+        (FAILED, "✗ run 2 failed · 1.14.2 (cccccccc) · P stood still"),
+        (run(), "run 1 is open"),
+    ],
+    ids=["succeeded", "failed", "open"],
+)
+def test_a_result_is_one_line(ended: Run, text: str) -> None:
+    assert result_text(ended).plain == text
+
+
+def history_lines(width: int, *runs: Run) -> list[str]:
+    """The history on a terminal so wide."""
+    file = io.StringIO()
+    Console(file=file, width=width).print(history_table(runs, width))
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def test_history_shows_each_run_with_its_reason_in_80_columns() -> None:
+    assert history_lines(80, FAILED, SUCCEEDED) == [
+        "fuji · full-sync",
+        "RUN OUTCOME         BUILD             STARTED (UTC)    DURATION  WALL    DISK",
+        "2   failed: stalled 1.14.2 (cccccccc) 1970-01-12 11:00",
+        "1   succeeded       1.14.2 (cccccccc) 1970-01-12 11:00    1h30m 1h31m 3.0 GiB",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "header"),
+    [
+        (78, "RUN OUTCOME BUILD STARTED (UTC) DURATION WALL DISK"),
+        (77, "RUN OUTCOME BUILD STARTED (UTC) DURATION DISK"),
+        (60, "RUN OUTCOME BUILD DURATION DISK"),
+        (50, "RUN OUTCOME BUILD DURATION"),
+        (20, "RUN OUTCOME BUILD DURATION"),
+    ],
+)
+def test_a_narrow_terminal_gets_fewer_columns_of_the_history(columns: int, header: str) -> None:
+    """Rather than each of them cut."""
+    file = io.StringIO()
+    Console(file=file, width=200).print(history_table((FAILED, SUCCEEDED), columns))
+
+    assert " ".join(file.getvalue().splitlines()[1].split()) == header
+
+
+def test_history_tells_what_was_tested_where_that_differs() -> None:
+    header, *lines = history_lines(120, replace(FAILED, network="mainnet"), SUCCEEDED)
+
+    assert header.split()[:5] == ["RUN", "OUTCOME", "BUILD", "TESTED", "STARTED"]
+    assert [line.partition(" · ")[0].split()[-1] for line in lines] == ["mainnet", "fuji"]
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_history_tells_a_skipped_state_sync_in_full(columns: int) -> None:
+    """It is folded on a narrow terminal, not cut."""
+    mode = SyncMode.C_CHAIN_STATE_SYNC
+    skipped = replace(FAILED, bookkeeping=Bookkeeping(state_synced=False), sync_mode=mode)
+    synced = replace(SUCCEEDED, bookkeeping=Bookkeeping(state_synced=True), sync_mode=mode)
+    words = " ".join(" ".join(history_lines(columns, skipped, synced)).split())
+
+    assert "TESTED" in words
+    for word in ["state", "sync", "skipped,", "all", "blocks", "executed"]:
+        assert word in words
+    assert "…" not in words
+
+
+@pytest.mark.parametrize(
+    ("measure", "regression", "text"),
+    [
+        pytest.param(
+            Measure.DURATION,
+            Regression(Verdict.INSUFFICIENT_DATA, 3),
+            "3 of 5 runs that a baseline needs, the newest left out",
+            id="too few runs",
+        ),
+        pytest.param(
+            Measure.BLOCK_TIME,
+            REGRESSIONS[Measure.BLOCK_TIME],
+            "usually 10 ms, at most 12.5 ms",
+            id="as usual",
+        ),
+        pytest.param(
+            Measure.DISK_USAGE,
+            REGRESSIONS[Measure.DISK_USAGE],
+            "regression suspected since run 3 (usually 1.9 GiB, at most 2.8 GiB)",
+            id="suspected, of builds that tell no commit",
+        ),
+        pytest.param(
+            Measure.DURATION,
+            REGRESSIONS[Measure.DURATION],
+            "regression since run 3, last good run 2 (usually 1h, at most 1h06m) "
+            f"https://github.com/ava-labs/avalanchego/compare/{COMMIT}...{'d' * 40}",
+            id="confirmed, between two commits",
+        ),
+    ],
+)
+def test_a_regression_is_told_in_a_sentence(measure: Measure, regression: Regression, text: str) -> None:
+    assert regression_text(measure, regression) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("plain é ✓", "plain é ✓", id="ordinary"),
+        pytest.param("a\n\tb", "a\n\tb", id="lines and tabs"),
+        pytest.param("\x1b[2J\x1b]0;title\x07", "\ufffd[2J\ufffd]0;title\ufffd", id="escape sequences"),
+        pytest.param("a\rb\x08\x00\x7f", "a\ufffdb\ufffd\ufffd\ufffd", id="control characters"),
+        pytest.param("\x9b31m", "\ufffd31m", id="one of eight bits"),
+        pytest.param("a\u202eb\u2028c", "a\ufffdb\ufffdc", id="what turns the line around or ends it"),
+    ],
+)
+def test_what_would_steer_a_terminal_is_not_printed(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+VERSION, MESSAGE = "\x1b[31m[bold]\x07", "\x1b[31m[/red]\x07"
+
+
+def test_nothing_of_a_node_steers_the_terminal() -> None:
+    """Messages have a node's last line, and a version is whatever it printed."""
+    versions = Versions(VERSION, "", 0, "", "")
+    odd = replace(FAILED, build=replace(build(), versions=versions), message=MESSAGE)
+    file = io.StringIO()
+    reporter = Reporter(Console(file=file, width=300))
+    reporter.report(status(odd, phase=Phase.IDLE, message=MESSAGE))
+    reporter.report(status(phase=Phase.DISCOVERING, message=MESSAGE))
+    said = "\n".join([file.getvalue(), *history_lines(300, odd)])
+
+    assert said.count("[31m[bold]") == 3, "as it was printed: in the result, the progress and the history"
+    assert said.count("[31m[/red]") == 2, "in the result, and while there is no run"
+    assert {each for each in said if not each.isprintable()} == {"\n"}
+
+
+def test_a_file_gets_a_line_for_each_change_and_each_result_once() -> None:
+    file = io.StringIO()
+    reporter = Reporter(Console(file=file, width=200))
+    reporter.start()
+    shown = [status(run()), status(run()), status(SUCCEEDED, phase=Phase.IDLE)]
+    for each in (*shown, shown[-1]):
+        reporter.report(each)
+    reporter.stop()
+
+    assert file.getvalue().splitlines() == [
+        "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k",
+        "✓ run 1 succeeded · 1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB",
+        "run 1 · 1.14.2 (cccccccc) · idle",
+    ]
+
+
+def test_a_result_that_was_known_before_is_no_news() -> None:
+    file = io.StringIO()
+    reporter = Reporter(Console(file=file, width=200), after=SUCCEEDED.number)
+    reporter.report(status(SUCCEEDED, phase=Phase.IDLE))
+
+    assert file.getvalue().splitlines() == ["run 1 · 1.14.2 (cccccccc) · idle"]
+
+
+def test_a_file_shows_now_and_then_that_an_open_run_lives() -> None:
+    """An idle tester has nothing to tell."""
+    file = io.StringIO()
+    reporter = Reporter(Console(file=file, width=200))
+    for seconds in range(0, 1000, 10):
+        reporter.report(replace(status(run()), at=NOW.wall + seconds))
+    open_lines = len(file.getvalue().splitlines())
+    for seconds in range(1000, 3000, 10):
+        reporter.report(replace(status(SUCCEEDED, phase=Phase.IDLE), at=NOW.wall + seconds))
+
+    assert open_lines == 4
+    assert len(file.getvalue().splitlines()) == 4 + 2
+
+
+def test_a_terminal_that_cannot_be_rewritten_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    file = io.StringIO()
+    reporter = Reporter(Console(file=file, force_terminal=True, width=80))
+    reporter.start()
+    reporter.report(status(run()))
+    reporter.stop()
+
+    assert file.getvalue().splitlines() == ["run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k"]
+
+
+def test_a_terminal_keeps_one_line_and_removes_it() -> None:
+    file = io.StringIO()
+    reporter = Reporter(Console(file=file, force_terminal=True, width=80))
+    reporter.start()
+    reporter.report(status(run()))
+    reporter.report(status(SUCCEEDED, phase=Phase.IDLE))
+    reporter.stop()
+
+    assert "succeeded" in file.getvalue()
+    assert file.getvalue().count("\n") <= 6

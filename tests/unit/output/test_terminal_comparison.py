@@ -1,0 +1,90 @@
+"""A comparison reads well: both builds in a table, and a sentence that says which is faster and how sure that is."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+from support.builders import NOW, run
+
+from monitor.domain.comparison import compared
+from monitor.domain.run import Outcome, Reason
+from monitor.output.terminal_comparison import Compared, comparison_table, comparison_text, failures_text
+
+SUCCEEDED = replace(run(), outcome=Outcome.SUCCEEDED, ended_at=NOW.wall, disk_usage_bytes=3 * 2**30)
+
+
+def compared_lines(slower: float, noise: float = 1.0) -> list[str]:
+    """The comparison of a build with another whose runs took so much longer, on 80 columns; noise 1 is 0.4 %."""
+    seconds = tuple(3600.0 + noise * each for each in (0.0, 40.0, -20.0, 10.0))
+    old, new = (
+        Compared(name, [replace(SUCCEEDED, duration_seconds=ratio * each) for each in seconds])
+        for name, ratio in (("old", 1.0), ("new", slower))
+    )
+    file = io.StringIO()
+    console = Console(file=file, width=80)
+    console.print(comparison_table((old, new)))
+    console.print(comparison_text(compared(old.durations, new.durations)), soft_wrap=True)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def test_a_comparison_shows_both_builds_in_80_columns() -> None:
+    assert compared_lines(1.5)[:3] == [
+        "     BUILD              RUNS      MEAN  SHORTEST   LONGEST  SPREAD     DISK",
+        "old  1.14.2 (cccccccc)     4  1h00m07s    59m40s  1h00m40s  ±0.7 %  3.0 GiB",
+        "new  1.14.2 (cccccccc)     4  1h30m11s  1h29m30s  1h31m00s  ±0.7 %  3.0 GiB",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "begin", "end"),
+    [
+        (1.5, "new is slower: it takes 50.0 % longer on average (95 % interval +4", " %)"),
+        (0.5, "new is faster: it takes 50.0 % shorter on average (95 % interval -5", " %)"),
+        (
+            1.01,
+            "no real difference: new takes 1.0 % longer on average (95 % interval ",
+            " %), as chance may have it",
+        ),
+    ],
+    ids=["slower", "faster", "neither"],
+)
+def test_a_comparison_ends_with_a_sentence(ratio: float, begin: str, end: str) -> None:
+    sentence = compared_lines(ratio)[3]
+
+    assert sentence.startswith(begin)
+    assert sentence.endswith(end)
+
+
+@pytest.mark.parametrize(("ratio", "difference"), [(1.025, "2.5 % longer"), (0.975, "2.5 % shorter")])
+def test_a_small_difference_that_is_no_chance_is_not_called_chance(ratio: float, difference: str) -> None:
+    sentence = compared_lines(ratio, noise=0.1)[3]
+
+    assert sentence.startswith(
+        f"no difference that counts: new takes {difference} on average (95 % interval "
+    )
+    assert sentence.endswith(" %); that is hardly chance, but less than 3 % may come from the machine")
+
+
+def test_failures_are_told_beside_the_verdict() -> None:
+    failures = [
+        replace(run(), outcome=Outcome.FAILED, reason=reason) for reason in (Reason.STALLED, Reason.CRASHED)
+    ]
+    old, new = Compared("old", [SUCCEEDED] * 7), Compared("new", [SUCCEEDED] * 7, failures)
+
+    assert failures_text((old, new)).plain == (
+        "old failed in 0 of 7 runs, new failed in 2 of 9 runs (crashed, stalled): what failed is not compared"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4.376, "4.38s"), (59.9, "59.90s"), (61.2, "1m01s"), (7325.0, "2h02m05s")], ids=str
+)
+def test_a_duration_is_told_so_that_a_difference_shows(seconds: float, text: str) -> None:
+    build = Compared("old", [replace(SUCCEEDED, duration_seconds=seconds)] * 4)
+    file = io.StringIO()
+    Console(file=file, width=80).print(comparison_table([build]))
+
+    assert file.getvalue().split().count(text) == 3

@@ -1,0 +1,513 @@
+"""What the status page says of a Status, as HTML; in a browser it is looked at by tests/browser."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jinja2 import nodes
+from support.builders import (
+    COMMIT,
+    NEW,
+    NOW,
+    OLD,
+    REGRESSIONS,
+    REPOSITORY,
+    build,
+    ended,
+    full_status,
+    run,
+    status,
+)
+
+import monitor
+from monitor.avalanchego.source_links import SOURCE_URL
+from monitor.domain.build import Versions
+from monitor.domain.observations import ChainActivity, ChainLog, Health
+from monitor.domain.run import Evidence, Outcome, Reason
+from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status
+from monitor.domain.tracking import Bookkeeping, Count, HealthyStreak
+from monitor.domain.workload import SyncMode
+from monitor.output import format as texts
+from monitor.output.web.page import TEMPLATES as LOADED
+from monitor.output.web.page import page
+
+VOID = {"meta", "br", "input", "circle", "path", "line", "rect"}
+
+
+class Page(HTMLParser):
+    """A page's elements, its text, and the text of each part that has an ID."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[tuple[str, str]] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.rows: list[list[str]] = []
+        self.said: list[tuple[tuple[str, ...], str]] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [found["href"]] if "href" in found else []
+        if tag not in VOID:
+            self.open.append((tag, found.get("id", "")))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"td", "th"}:
+            self.rows[-1].append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        assert tag in VOID
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        inside = {tag for tag, _ in self.open}
+        if inside & {"style", "script"}:
+            return
+        self.said.append((tuple(found for _, found in self.open if found), data))
+        if inside & {"td", "th"}:
+            self.rows[-1][-1] += data
+
+    def text(self, part: str = "") -> str:
+        """All of it, or that of the element with an ID."""
+        words = [data for ids, data in self.said if not part or part in ids]
+        return " ".join(" ".join(words).split())
+
+
+def page_of(shown: Status, evidence: Mapping[int, Evidence] | None = None) -> Page:
+    found = Page(page(shown, evidence))
+    assert found.open == [], "every element is closed"
+    assert len(set(found.ids)) == len(found.ids), "no ID is there twice"
+    return found
+
+
+def test_it_shows_the_tester() -> None:
+    found = page_of(full_status(notice="another pod holds the volume"))
+    digest = "b" * 64
+    parts = {
+        "phase": f"bootstrapping Run 6 · 1.14.2 {COMMIT} ⚠ another pod holds the volume",
+        "chains": "Chain P fetched 1,234 · executed 200 blocks Chain C synced 12,005 leaves of the state",
+        "run": f"Number 6 State open Tested fuji · full-sync Version 1.14.2 Commit {COMMIT} "
+        f"Image {REPOSITORY}@sha256: {'a' * 64} Started 1970-01-12 11:00:00Z Node restarts 2",
+        "node": "Process up Health unhealthy Bootstrapped no Peers 12 Last check 1970-01-12 13:46:37Z",
+        "volume": "Node's data 1.0 GiB Free 8.0 GiB of 10.0 GiB Measured 1970-01-12 13:45:40Z",
+        "builds": "Last check 1970-01-12 13:46:10Z Next build 1.14.2 (dddddddd) "
+        f"Commit {'d' * 40} Image {REPOSITORY}@sha256: {digest}",
+        "as-of": "As of 1970-01-12 13:46:40Z",
+    }
+    assert {part: found.text(part) for part in parts} == parts
+    assert "tester fuji · full-sync · testbed default As of" in found.text()
+    assert set(found.links) >= {"/metrics", "/api/v1/status", "/api/v1/history"}
+
+
+def test_commits_are_linked_to_their_source_where_they_are_commits() -> None:
+    found = page_of(full_status())
+    assert f"{SOURCE_URL}/commit/{COMMIT}" in found.links
+    assert f"{SOURCE_URL}/commit/{'d' * 40}" in found.links
+    odd = replace(build(), versions=Versions("avalanchego/1.14.2", "", 0, "../../evil", ""))
+    found = page_of(full_status(run=run(of=odd), results=(), new_build=None))
+    assert "../../evil" in found.text("run")
+    assert [each for each in found.links if "commit" in each] == []
+
+
+L1 = "2Z36RnQuk1hvsnFeGWzfZUfXNr7w1SjzmDQ78YxfTVNAkDq3nZ"
+SKIPPED = ended(
+    6, sync_mode=SyncMode.C_CHAIN_STATE_SYNC, bookkeeping=Bookkeeping(state_synced=False, active_seconds=1.0)
+)
+ALL_EXECUTED = "fuji · c-chain-state-sync (state sync skipped, all blocks executed)"
+PROGRESS = ProgressStatus(
+    {
+        "P": ChainLog(ChainActivity.EXECUTING, ratio=0.426, end_at=NOW.wall + 300),
+        "C": ChainLog(ChainActivity.SYNCING_STATE),
+    },
+    stalled=False,
+)
+HEALTHY = NodeStatus(NOW.wall, up=True, health=Health.HEALTHY, bootstrapped=True, peers=1)
+SOAKING = Bookkeeping(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60, 0.0, 840.0))
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "words"),
+    [
+        pytest.param(
+            "chains",
+            {"progress": PROGRESS},
+            "Chain P executing 43% fetched 1,234 · executed 200 blocks · done in 5m "
+            "Chain C syncing state synced 12,005 leaves of the state",
+            id="what each chain does",
+        ),
+        pytest.param(
+            "chains",
+            {"counts": {("C", "leaves_synced"): Count(5_000_000, 1, 1)}},
+            "Chain C synced 5,000,001 leaves of the state",
+            id="a state sync",
+        ),
+        pytest.param(
+            "chains",
+            {
+                "counts": {},
+                "progress": ProgressStatus({"X": ChainLog(ChainActivity.WAITING, ratio=1.0)}, stalled=False),
+            },
+            "Chain X waiting 100%",
+            id="a chain that counts no blocks",
+        ),
+        pytest.param(
+            "chains", {"counts": {}}, "No chain has told of its progress yet.", id="no chain that has told"
+        ),
+        pytest.param(
+            "phase",
+            {
+                "progress": replace(PROGRESS, stalled=True),
+                "run": run(number=6, bookkeeping=Bookkeeping(idle_seconds=100_000)),
+            },
+            "⚠ stalled: no progress for 27h46m",
+            id="stalled for how long",
+        ),
+        pytest.param(
+            "phase",
+            {
+                "progress": replace(PROGRESS, stalled=True),
+                "run": run(number=6, bookkeeping=Bookkeeping(idle_seconds=7200, stalled_chain="C")),
+            },
+            "⚠ stalled: no progress of chain C for 2h",
+            id="one chain stalled",
+        ),
+        pytest.param(
+            "phase",
+            {"progress": ProgressStatus({}, stalled=False, unknown=True)},
+            "⚠ progress unknown: no metric or log line of the node shows it, and a stall would not be detected",
+            id="unknown progress",
+        ),
+        pytest.param(
+            "chains",
+            {
+                "counts": {(L1, "blocks_accepted"): Count(0, 7, 7)},
+                "progress": ProgressStatus(
+                    {
+                        "C": ChainLog(ChainActivity.TRANSITIONING),
+                        L1: ChainLog(ChainActivity.SYNCING_STATE, end_at=NOW.wall + 3720),
+                    },
+                    stalled=False,
+                ),
+            },
+            "Chain C transitioning Chain 2Z36RnQuk1h… syncing state executed 7 blocks · done in 1h02m",
+            id="a transition, and the state sync of an L1 with its end",
+        ),
+        pytest.param("run", {"run": SKIPPED}, f"Tested {ALL_EXECUTED}", id="a state sync that was skipped"),
+        pytest.param(
+            "phase",
+            {"phase": Phase.BLOCKED, "message": "blocked: the node has no peers; timers are paused"},
+            "blocked the node has no peers; timers are paused Run 6",
+            id="what it is blocked by",
+        ),
+        pytest.param(
+            "phase",
+            {"phase": Phase.PAUSED, "message": "paused: no new build is taken until resumed"},
+            "paused no new build is taken until resumed Run 6",
+            id="paused",
+        ),
+        pytest.param(
+            "phase",
+            {"paused": True},
+            "⚠ paused: no other run is begun until resume",
+            id="paused while a run is open",
+        ),
+        pytest.param(
+            "builds",
+            {"requested": build()},
+            "To run again 1.14.2 (cccccccc), as was asked for",
+            id="a rerun that was asked for",
+        ),
+        pytest.param(
+            "phase",
+            {"tick_at": NOW.wall - 121},
+            "⚠ silent since 1970-01-12 13:44:39Z : what follows is as old",
+            id="silent",
+        ),
+        pytest.param(
+            "phase",
+            {"regressions": REGRESSIONS, "late": True},
+            "⚠ late: the open run takes longer than usual at most "
+            "⚠ duration: regression since run 3, last good run 2 (usually 1h, at most 1h06m) "
+            "⚠ disk usage: regression suspected since run 3",
+            id="late, and regressions",
+        ),
+        pytest.param(
+            "run",
+            {"run": ended(6, Outcome.FAILED, reason=Reason.CRASHED, message="exit code 2: no disk")},
+            "State ✗ failed: crashed Tested fuji · full-sync Why exit code 2: no disk Version",
+            id="why the last run failed",
+        ),
+        pytest.param(
+            "compared",
+            {"regressions": REGRESSIONS},
+            "Duration regression since run 3, last good run 2 (usually 1h, at most 1h06m) · what changed Disk usage",
+            id="a regression",
+        ),
+        pytest.param(
+            "compared",
+            {"regressions": REGRESSIONS, "baseline_begins": 7},
+            "Marked baselines are of run 7 and those after it",
+            id="marked",
+        ),
+        pytest.param("compared", {}, "Nothing to compare with yet.", id="nothing to compare with"),
+        pytest.param("builds", {"new_build": None}, "Next build none waits", id="no new build"),
+        pytest.param(
+            "node",
+            {
+                "node": NodeStatus(
+                    NOW.wall, up=True, health=Health.UNHEALTHY, failing_checks=("P", "bootstrapped")
+                )
+            },
+            "Health unhealthy Failing checks P, bootstrapped Bootstrapped unknown Peers unknown",
+            id="failing checks",
+        ),
+        pytest.param(
+            "run",
+            {"run": run(number=6, bookkeeping=Bookkeeping(other_build="<node>@sha256:2"))},
+            "Compared with no other run: another build ran on its data: <node>@sha256:2",
+            id="another build ran on its data",
+        ),
+    ],
+)
+def test_it_shows_how_the_run_comes_along(part: str, changes: dict[str, Any], words: str) -> None:
+    assert words in page_of(full_status(**changes)).text(part)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param(
+            {"regressions": REGRESSIONS}, "Active 15m usually 1h, at most 1h06m", id="against what is usual"
+        ),
+        pytest.param({"run": ended(6)}, "Took 1h30m Ended 16m34s ago 1970-01-12 13:30:06Z", id="ended"),
+        pytest.param({"run": None}, "Active unknown Ended unknown", id="no run"),
+        pytest.param({}, "Expected end unknown the node's log does not say yet", id="no estimate"),
+        pytest.param(
+            {"progress": PROGRESS}, "Expected end in 5m 1970-01-12 13:51:40Z of this stage", id="an estimate"
+        ),
+        pytest.param({"progress": PROGRESS, "at": NOW.wall + 301}, "Expected end due", id="overdue"),
+        pytest.param(
+            {"phase": Phase.SOAKING, "run": run(number=6, bookkeeping=SOAKING)},
+            "Healthy for 1m since 1970-01-12 13:45:40Z",
+            id="soaking",
+        ),
+        pytest.param({}, "Disk 1.0 GiB 8.0 GiB of 10.0 GiB free", id="disk"),
+        pytest.param({"volume": None}, "Disk unknown not measured yet", id="not measured"),
+        pytest.param({}, "Node not healthy yet 2 restarts in this run 12 peers", id="bootstrapping"),
+        pytest.param({"node": HEALTHY}, "Node ✓ healthy 2 restarts in this run 1 peer", id="healthy"),
+        pytest.param(
+            {"node": replace(HEALTHY, health=Health.UNHEALTHY)}, "Node ✗ unhealthy", id="unhealthy after it"
+        ),
+        pytest.param({"node": replace(HEALTHY, health=Health.STALE)}, "Node ? stale", id="stale"),
+        pytest.param({"node": replace(HEALTHY, up=False)}, "Node ✗ down", id="down"),
+        pytest.param({"node": None}, "Node unknown not seen yet", id="not seen"),
+    ],
+)
+def test_it_begins_with_the_figures_that_matter_most(changes: dict[str, Any], words: str) -> None:
+    assert words in page_of(full_status(**changes)).text("tiles")
+
+
+@pytest.mark.parametrize(
+    ("phase", "tone"),
+    [
+        (Phase.DISCOVERING, ""),
+        (Phase.CLEARING, ""),
+        (Phase.STARTING, ""),
+        (Phase.BOOTSTRAPPING, "bad"),
+        (Phase.IDLE, "bad"),
+    ],
+)
+def test_a_node_that_is_down_is_amiss_only_where_it_should_be_up(phase: Phase, tone: str) -> None:
+    shown = page(full_status(phase=phase, node=replace(HEALTHY, up=False)))
+
+    assert f'<dd class="value {tone}">✗ down</dd>' in shown
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="not watched"),
+        pytest.param({"progress": PROGRESS}, id="going on"),
+        pytest.param({"run": ended(6, message="it succeeded")}, id="a success"),
+        pytest.param({"tick_at": NOW.wall - 100}, id="a tick not long ago"),
+    ],
+)
+def test_it_warns_of_nothing_that_is_not_so(changes: dict[str, Any]) -> None:
+    found = page_of(full_status(**changes))
+    assert "⚠" not in found.text()
+    assert "Why" not in found.text("run")
+
+
+def test_it_shows_the_results() -> None:
+    heads, stalled, superseded, succeeded, recovered, nameless = page_of(full_status()).rows
+    assert heads == [
+        *("Run", "Outcome", "Version", "Duration", "Wall", "Disk", "Restarts", "Ended", "Commit", "Image")
+    ]
+    assert stalled[:4] == ["5", "✗ failed: stalled", "1.14.2", ""]
+    assert superseded[:6] == ["4", "– superseded", "1.14.2", "", "1h31m", ""]  # noqa: RUF001
+    assert succeeded == [
+        *("3", "✓ succeeded", "1.14.2", "1h30m", "1h31m", "3.0 GiB", "0", "1970-01-12 13:30:03Z"),
+        *(COMMIT, f"{REPOSITORY}@{OLD}"),
+    ]
+    assert recovered[3:6] == ["", "", ""]
+    assert (nameless[2], nameless[8], nameless[9]) == ("unknown", "unknown", f"{REPOSITORY}@{NEW}")
+    assert {len(row) for row in (stalled, superseded, succeeded, recovered, nameless)} == {len(heads)}
+
+
+def test_it_tells_what_was_tested_where_that_is_not_the_same_for_all() -> None:
+    results = (ended(2), ended(1, sync_mode=SyncMode.C_CHAIN_STATE_SYNC), SKIPPED)
+    heads, *rows = page_of(full_status(results=results)).rows
+    at = heads.index("Tested")
+    assert [row[at] for row in rows] == ["fuji · full-sync", "fuji · c-chain-state-sync", ALL_EXECUTED]
+
+
+KEPT = Evidence("FATAL\tno disk\x1b[31m\n", NOW.wall)
+
+
+HISTORY = "bootstrap-monitor history --run 5"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "words"),
+    [
+        pytest.param(None, f"said last is not shown here: {HISTORY} has it.", id="not served"),
+        pytest.param({}, "Nothing that the node said was kept.", id="nothing kept"),
+        pytest.param(
+            {5: KEPT},
+            f"as of 1970-01-12 13:46:40Z ( {HISTORY} has all that was kept): FATAL no disk\ufffd[31m",
+            id="kept",
+        ),
+        pytest.param({5: Evidence("a" * 9000 + "end", 0.0)}, " " + "a" * 8189 + "end", id="only its end"),
+    ],
+)
+def test_each_failure_comes_with_what_was_kept_of_it(
+    evidence: Mapping[int, Evidence] | None, words: str
+) -> None:
+    found = page_of(full_status(), evidence)
+    summary = found.text("failure-5")
+    assert summary.startswith(
+        "Run 5 ✗ failed: stalled · 1.14.2 (cccccccc) Why P stood still Speaks of the build"
+    )
+    assert summary.endswith(words)
+    assert "#evidence-5" in found.links, "the table leads there"
+    assert "failure-4" not in found.ids, "no failure"
+
+
+def test_a_failure_of_the_testbed_blames_no_build() -> None:
+    failed = ended(5, Outcome.FAILED, reason=Reason.DISK_FULL)
+    assert "Speaks of the testbed; the build is not judged by it" in page_of(
+        full_status(results=(failed,))
+    ).text("failure-5")
+
+
+def test_the_page_of_a_tester_that_has_seen_nothing() -> None:
+    found = page_of(status(tester="", network="", testbed=""))
+    for words in (
+        "bootstrap-monitor full-sync · testbed ?",
+        "not started",
+        "None has started yet.",
+        "Not seen yet.",
+        "Not measured yet.",
+        "No run has ended yet.",
+        "None among these runs.",
+    ):
+        assert words in found.text()
+
+
+EVIL = "<script>alert(1)</script>\"'&"
+
+
+@pytest.mark.parametrize("failed", [False, True], ids=["an open run", "a failed run"])
+def test_nothing_that_is_shown_becomes_markup(*, failed: bool) -> None:
+    """Messages hold what programs printed, images what people wrote."""
+    evil = replace(build(), image=f"{EVIL}@{EVIL}:{EVIL}", versions=Versions(EVIL, EVIL, 0, EVIL, EVIL))
+    crash = ended(
+        1, Outcome.FAILED, reason=Reason.CRASHED, message=EVIL, build=evil, network=EVIL, testbed=EVIL
+    )
+    tested: dict[str, Any] = {"build": evil, "network": EVIL, "testbed": EVIL}
+    shown = full_status(
+        tester=EVIL,
+        network=EVIL,
+        testbed=EVIL,
+        message=EVIL,
+        notice=EVIL,
+        run=crash if failed else run(number=2, **tested),
+        results=(crash, ended(3)),
+        counts={(EVIL, "blocks_fetched"): Count(1, 1, 1)},
+        progress=ProgressStatus({EVIL: ChainLog(ChainActivity.EXECUTING, ratio=0.5)}, stalled=False),
+        node=NodeStatus(0.0, up=True, health=Health.UNHEALTHY, failing_checks=(EVIL,)),
+        new_build=evil,
+    )
+    found = page_of(shown, {1: Evidence(EVIL, 0.0)})
+    assert found.tags.count("script") == 1, "the page's own"
+    assert "Chain <script>ale…" in found.text("chains"), "a long name is shortened"
+    for part in ("phase", "run", "node", "builds", "chart", "results", "failure-1", "words-1"):
+        assert "alert(1)" in found.text(part), part
+
+
+MONITOR = Path(monitor.__file__).parent
+TEMPLATES = sorted((MONITOR / "output" / "web" / "templates").iterdir())
+
+
+def test_no_markup_is_written_in_python() -> None:
+    """Jinja2 escapes what a template shows. Nothing escapes what Python puts together."""
+    modules = {path: ast.parse(path.read_text()) for path in MONITOR.rglob("*.py")}
+    written = [
+        f"{path.relative_to(MONITOR)}:{each.lineno}"
+        for path, module in modules.items()
+        for each in ast.walk(module)
+        if isinstance(each, ast.Constant)
+        and isinstance(each.value, str)
+        and re.search(r"</\w|(?<!P)<[a-z]\w*( [\w-]+=|>.*<)", each.value)
+    ]
+    assert written == []
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_a_template_escapes_all_and_uses_only_names_that_exist(path: Path) -> None:
+    """A misspelt name would be found only where a page enters its branch."""
+    text = path.read_text()
+    template = LOADED.parse(text)
+    names = list(template.find_all(nodes.Name))
+    own = {each.name for each in names if each.ctx != "load"} | {
+        *(each.name for each in template.find_all(nodes.Macro)),
+        *(str(name) for each in template.find_all(nodes.FromImport) for name in each.names),
+    }
+    given = {"status", "evidence", "part", "loop", *LOADED.globals}
+    attributes = [each for each in template.find_all(nodes.Getattr) if isinstance(each.node, nodes.Name)]
+
+    assert not re.search(r"\|\s*safe|autoescape|Markup", text)
+    assert {each.name for each in names} <= own | given
+    assert {each.attr for each in attributes if vars(each.node)["name"] == "texts"} <= set(vars(texts))
+
+
+def test_a_monitor_whose_page_nobody_opened_has_not_loaded_jinja2() -> None:
+    program = "import sys, monitor.cli, monitor.commands.pod, monitor.commands.assembly; print('jinja2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"
+
+
+def test_what_the_page_reads_is_part_of_the_package() -> None:
+    settings = tomllib.loads((MONITOR.parent / "pyproject.toml").read_text())
+    patterns = settings["tool"]["setuptools"]["package-data"]["monitor.output.web"]
+    web = MONITOR / "output" / "web"
+    read = {path for path in web.rglob("*") if path.suffix in {".css", ".html", ".js"}}
+    assert read == {path for pattern in patterns for path in web.glob(pattern)}

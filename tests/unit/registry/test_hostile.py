@@ -1,0 +1,414 @@
+"""A registry that lies, drips, floods or sends one elsewhere: bounded time and memory, one line, no credentials."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.fake_registry import (
+    NAME,
+    Asked,
+    FakeRegistry,
+    Instead,
+    basic,
+    certificate,
+    child,
+    config,
+    sending,
+    serving,
+)
+from support.hostile_registry import MISBEHAVIOURS, OK, Misbehaviour, dripping, flooding, only_for
+
+from monitor.errors import MonitorError
+from monitor.registry import Patience, Registry, RegistryError, RegistryOptions
+from monitor.registry.http import Transport
+
+ANSWER_SECONDS, LOOK_SECONDS = 0.6, 2.0
+# A look ends within its time; what is above that is for a machine that does other things too.
+BUDGET_SECONDS = LOOK_SECONDS + 2.0
+PATIENCE = Patience(answer_seconds=ANSWER_SECONDS, look_seconds=LOOK_SECONDS)
+BUDGET_BYTES = 24 << 20
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeRegistry]:
+    with serving() as registry:
+        registry.push_build(1)
+        yield registry
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[FakeRegistry]:
+    """Another host, by its name."""
+    with serving(name="localhost") as registry:
+        registry.push_build(2)
+        yield registry
+
+
+def reader(fake: FakeRegistry, folder: Path, auth_host: str = "") -> Registry:
+    """Who asks it, with credentials."""
+    options = RegistryOptions(config(folder, fake.address), auth_host=auth_host)
+    return Registry(fake.repository, "latest", options, patience=PATIENCE, architecture="amd64")
+
+
+@contextmanager
+def within_bounds() -> Iterator[None]:
+    """What is done within takes no more time and memory than it may."""
+    tracemalloc.start()
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        seconds, (_, peak_bytes) = time.monotonic() - began, tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert seconds < BUDGET_SECONDS
+    assert peak_bytes < BUDGET_BYTES
+
+
+def failure(registry: Registry, caplog: pytest.LogCaptureFixture) -> str:
+    """The one line that a look ends with, and nothing beside it."""
+    caplog.set_level(logging.WARNING)
+    with within_bounds(), pytest.raises(RegistryError) as caught:
+        registry.digests(registry.digest())
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+    assert caplog.messages == []
+    return str(caught.value)
+
+
+LARGE = "too large"
+SLOW = f"nothing within {ANSWER_SECONDS:g} s"
+
+
+@pytest.mark.parametrize("misbehaviour", MISBEHAVIOURS, ids=lambda each: each.name)
+def test_a_registry_that_does_not_behave_costs_a_line(
+    fake: FakeRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture, misbehaviour: Misbehaviour
+) -> None:
+    fake.instead = misbehaviour.instead
+    registry = reader(fake, tmp_path)
+
+    assert misbehaviour.says in failure(registry, caplog)
+    assert len(fake.asked) <= 4
+    fake.instead = lambda _asked, _client: False
+    assert registry.digest() == fake.push_build(1), "once it behaves, it is read"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        pytest.param(b"[" * 100_000, "is no JSON", id="deep"),
+        pytest.param(b"[]", "neither that of an image nor an index", id="a list"),
+        pytest.param(b"{}", "neither that of an image nor an index", id="nothing in it"),
+        pytest.param(b"\xff\xfe", "is no JSON", id="no text"),
+    ],
+)
+def test_what_is_no_manifest_is_said(
+    fake: FakeRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture, body: bytes, says: str
+) -> None:
+    fake.says_digest = False
+    fake.manifests["latest"] = ("application/vnd.oci.image.manifest.v1+json", body)
+    registry = reader(fake, tmp_path)
+    fake.manifests[registry.digest()] = fake.manifests["latest"]
+
+    assert says in failure(registry, caplog)
+
+
+def test_an_index_of_very_many_is_read_in_bounds(fake: FakeRegistry, tmp_path: Path) -> None:
+    children = [child(f"sha256:{number:064x}") for number in range(5_000)]
+    digest = fake.push_index(*children)
+    with within_bounds():
+        assert len(reader(fake, tmp_path).digests(digest)) < len(children)
+
+
+RESOLVED = {
+    "registry.invalid": "127.0.0.1",
+    "inside.invalid": "127.0.0.1",
+    "metadata.invalid": "169.254.169.254",
+    "localhost": "192.0.2.1",
+}
+
+
+@pytest.fixture
+def resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's resolver, as a network may have set it up."""
+    asked = socket.getaddrinfo
+
+    def answer(host: str, *arguments: Any, **settings: Any) -> list[tuple[Any, ...]]:
+        return asked(RESOLVED.get(host, host), *arguments, **settings)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+
+
+@pytest.mark.usefixtures("resolved")
+@pytest.mark.parametrize("by", ["redirect", "challenge"])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0",
+        "169.254.43518",
+        "inside.invalid",
+        "metadata.invalid",
+    ],
+)
+def test_no_spelling_of_an_address_leads_inside(
+    fake: FakeRegistry, caplog: pytest.LogCaptureFixture, spelling: str, by: str
+) -> None:
+    """Nor does a name that resolves to one: what counts is where the connection goes."""
+    port = fake.address.rpartition(":")[2]
+    target = f"http://{spelling}:{port}/token"
+    head = (
+        f"307 R\r\nLocation: {target}"
+        if by == "redirect"
+        else f'401 U\r\nWWW-Authenticate: Bearer realm="{target}"'
+    )
+    fake.instead = sending(f"HTTP/1.1 {head}\r\nContent-Length: 0\r\n\r\n".encode())
+    registry = Registry(
+        f"registry.invalid:{port}/{NAME}",
+        "latest",
+        RegistryOptions(plain_http=True),
+        patience=PATIENCE,
+    )
+    assert "is an address of this machine, where no registry may send the monitor" in failure(
+        registry, caplog
+    )
+    assert [each.path for each in fake.asked] == [f"/v2/{NAME}/manifests/latest"]
+
+
+@pytest.mark.usefixtures("resolved")
+def test_a_localhost_that_is_another_machine_gets_nothing_over_plain_http(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    options = RegistryOptions(config(tmp_path, "localhost:5000"))
+    registry = Registry(f"localhost:5000/{NAME}", "latest", options, patience=PATIENCE)
+    assert "192.0.2.1 is not an address of this machine" in failure(registry, caplog)
+
+
+class TestElsewhere:
+    """What goes to another host goes there without credentials."""
+
+    @pytest.mark.parametrize("wants", ["basic", "bearer"])
+    def test_a_redirect_to_another_host_drops_them(
+        self, fake: FakeRegistry, elsewhere: FakeRegistry, tmp_path: Path, wants: str
+    ) -> None:
+        fake.wants = wants
+        registry = reader(fake, tmp_path)
+        assert registry.digest()
+        redirect = f"HTTP/1.1 307 No\r\nLocation: {elsewhere.url}/v2/{NAME}/manifests/latest\r\n\r\n"
+        fake.instead = sending(redirect.encode())
+
+        assert registry.digest() == elsewhere.push_build(2)
+        assert fake.asked[-1].authorization, "they were sent to the registry itself"
+        assert [each.authorization for each in elsewhere.asked] == [""]
+
+    def test_a_redirect_to_another_port_drops_them(self, fake: FakeRegistry, tmp_path: Path) -> None:
+        fake.wants = "basic"
+        registry = reader(fake, tmp_path)
+        registry.digest()
+        with serving() as other:
+            target = f"{other.url}/v2/{NAME}/manifests/latest"
+            other.push_build(2)
+            fake.instead = sending(f"HTTP/1.1 302 No\r\nLocation: {target}\r\n\r\n".encode())
+            assert registry.digest()
+
+            assert [each.authorization for each in other.asked] == [""]
+
+    def test_a_redirect_within_the_registry_keeps_them(self, fake: FakeRegistry, tmp_path: Path) -> None:
+        fake.wants = "basic"
+        fake.manifests["moved"] = fake.manifests["latest"]
+
+        def moved(asked: Asked, client: socket.socket) -> bool:
+            if not asked.path.endswith("/latest"):
+                return False
+            return sending(b"HTTP/1.1 308 No\r\nLocation: moved\r\nContent-Length: 0\r\n\r\n")(asked, client)
+
+        registry = reader(fake, tmp_path)
+        digest = registry.digest()
+        fake.instead = moved
+
+        assert registry.digest() == digest
+        assert fake.asked[-1].authorization == basic()
+
+    def test_nobody_is_let_in_by_the_other_host(
+        self, fake: FakeRegistry, elsewhere: FakeRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        elsewhere.wants = "basic"
+        target = f"{elsewhere.url}/v2/{NAME}/manifests/latest"
+        fake.instead = sending(f"HTTP/1.1 307 No\r\nLocation: {target}\r\n\r\n".encode())
+
+        assert "wants credentials: they are not sent to another host" in failure(
+            reader(fake, tmp_path), caplog
+        )
+        assert [each.authorization for each in elsewhere.asked] == [""]
+
+    def test_a_token_service_elsewhere_gets_none(
+        self, fake: FakeRegistry, elsewhere: FakeRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        fake.wants, fake.realm = "bearer", f"{elsewhere.url}/token"
+        said = failure(reader(fake, tmp_path), caplog)
+
+        assert f"if it is right, give --registry-auth-host {elsewhere.address}" in said
+        assert [each.authorization for each in elsewhere.asked] == [""]
+        assert not any(basic() in each.authorization for each in fake.asked)
+
+    def test_a_token_that_it_gives_to_anybody_is_taken(
+        self, fake: FakeRegistry, elsewhere: FakeRegistry, tmp_path: Path
+    ) -> None:
+        fake.wants, fake.realm = "bearer", f"{elsewhere.url}/token"
+        fake.tokens = elsewhere.tokens
+        elsewhere.lets_anonymous_pull = True
+
+        assert reader(fake, tmp_path).digest()
+        assert [each.authorization for each in elsewhere.asked] == [""]
+
+    def test_one_that_is_named_gets_them(
+        self, fake: FakeRegistry, elsewhere: FakeRegistry, tmp_path: Path
+    ) -> None:
+        fake.wants, fake.realm = "bearer", f"{elsewhere.url}/token"
+        fake.tokens = elsewhere.tokens
+
+        assert reader(fake, tmp_path, auth_host=elsewhere.address).digest()
+        assert [each.authorization for each in elsewhere.asked] == [basic()]
+
+    def test_over_plain_http_one_that_is_named_gets_them_on_this_machine_only(
+        self, fake: FakeRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A registry on this machine is no reason to show them to the network."""
+        with serving(name="registry.invalid") as elsewhere:
+            port = elsewhere.address.rpartition(":")[2]
+            fake.wants, fake.realm = "bearer", f"http://registry.invalid:{port}/token"
+            proxied = Transport(
+                environment={"HTTP_PROXY": f"http://127.0.0.1:{port}"}, timeout_seconds=ANSWER_SECONDS
+            )
+            options = RegistryOptions(config(tmp_path, fake.address), auth_host=f"registry.invalid:{port}")
+            registry = Registry(fake.repository, "latest", options, patience=PATIENCE, transport=proxied)
+            said = failure(registry, caplog)
+
+            assert f"names http://registry.invalid:{port} for its token service" in said
+            assert "credentials are not sent over plain HTTP: it must use HTTPS" in said
+            assert [each.authorization for each in elsewhere.asked] == [""]
+
+    @pytest.mark.parametrize(
+        "realm",
+        ["", "token", "ftp://127.0.0.1/token", "http://user@127.0.0.1/", "http://[::1/", "http://a b/"],
+    )
+    def test_a_realm_that_is_no_address_is_said(
+        self, fake: FakeRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture, realm: str
+    ) -> None:
+        challenge = (
+            f'HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm="{realm}"\r\nContent-Length: 0\r\n\r\n'
+        )
+        fake.instead = sending(challenge.encode())
+
+        assert f"registry {fake.address} sends one to" in failure(reader(fake, tmp_path), caplog)
+
+    @pytest.mark.parametrize(
+        ("answer", "says"),
+        [
+            pytest.param(
+                b"HTTP/1.1 302 No\r\nLocation: /t\r\nContent-Length: 0\r\n\r\n", "with 302", id="redirect"
+            ),
+            pytest.param(
+                b"HTTP/1.1 429 No\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n", "with 429", id="429"
+            ),
+            pytest.param(OK + b"Content-Length: 4\r\n\r\nnull", "no token that can be used", id="no object"),
+            pytest.param(OK + b"Content-Length: 2\r\n\r\n{}", "no token that can be used", id="no token"),
+            pytest.param(
+                OK + b'Content-Length: 24\r\n\r\n{"token": "a\\r\\nHost: x"}',
+                "no token",
+                id="a token with a header",
+            ),
+            pytest.param(OK + b"Content-Length: 104857600\r\n\r\n", "no answer", id="less than announced"),
+        ],
+    )
+    def test_a_token_service_that_does_not_behave_costs_a_line(
+        self,
+        fake: FakeRegistry,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+        answer: bytes,
+        says: str,
+    ) -> None:
+        fake.wants = "bearer"
+        fake.instead = lambda asked, client: asked.path == "/token" and sending(answer)(asked, client)
+
+        assert says in failure(reader(fake, tmp_path), caplog)
+
+
+class TestTls:
+    def test_an_authority_that_is_not_trusted_is_said(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        right, wrong = certificate(tmp_path, "right"), certificate(tmp_path, "wrong")
+        with serving(right) as fake:
+            options = RegistryOptions(config(tmp_path, fake.address), ca=wrong[0])
+            registry = Registry(fake.repository, "latest", options, patience=PATIENCE)
+            said = failure(registry, caplog)
+
+            assert "certificate verify failed" in said
+            assert "is --registry-ca right?" in said
+            assert fake.asked == []
+
+    def test_a_handshake_that_never_comes_is_given_up(
+        self, fake: FakeRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Plain HTTP where TLS is spoken, and somebody who never says anything."""
+        trusted = certificate(tmp_path, "any")[0]
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            for address in (fake.address, f"127.0.0.1:{silent.getsockname()[1]}"):
+                options = RegistryOptions(ca=trusted)
+                registry = Registry(f"{address}/{NAME}", "latest", options, patience=PATIENCE)
+                assert f"no answer from https://{address} (" in failure(registry, caplog)
+
+    @pytest.mark.parametrize(
+        ("instead", "says"),
+        [
+            pytest.param(
+                only_for("GET", dripping(OK + b"Content-Length: 99999\r\n\r\n", b"{")), SLOW, id="drip"
+            ),
+            pytest.param(
+                only_for("GET", flooding(OK + b"Content-Length: 104857600\r\n\r\n", b"x" * 2**16)),
+                LARGE,
+                id="flood",
+            ),
+        ],
+    )
+    def test_the_bounds_hold_under_tls_too(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture, instead: Instead, says: str
+    ) -> None:
+        files = certificate(tmp_path, "own")
+        with serving(files) as fake:
+            fake.push_build(1)
+            fake.instead = instead
+            options = RegistryOptions(ca=files[0])
+            registry = Registry(fake.repository, "latest", options, patience=PATIENCE)
+
+            assert says in failure(registry, caplog)
+
+
+def test_a_registry_that_is_not_there_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
+    names: dict[str, Callable[[str], bool]] = {
+        address: lambda said: "Connection refused" in said,
+        "registry.invalid": lambda said: "its name is not known" in said,
+    }
+    for host, expected in names.items():
+        registry = Registry(f"{host}/{NAME}", "latest", RegistryOptions(), patience=PATIENCE)
+        said = failure(registry, caplog)
+        assert expected(said), said
+
+
+def test_errors_are_this_programs() -> None:
+    """So a job that meets one is logged with one line, and tried again."""
+    assert issubclass(RegistryError, MonitorError)
