@@ -104,16 +104,16 @@ def _begun(ledger: Ledger, number: int, at: float) -> Run:
 def _end(ledger: Ledger, run: Run, started_at: float, about_seconds: float, from_end: int) -> None:
     seconds = about_seconds * (1 + 0.01 * (run.number % 5))
     outcome, reason = OTHER_ENDS.get(from_end, (Outcome.SUCCEEDED, None))
-    books = replace(run, bookkeeping=replace(run.bookkeeping, active_seconds=seconds))
+    tracking = replace(run, tracking=replace(run.tracking, active_seconds=seconds))
     counts = {(chain, "blocks_accepted"): Count(0.0, 2e7, 2e7) for chain in CHAINS}
-    ended = EndRun(books, outcome, reason, f"run {run.number} {outcome}", seconds, seconds, 900 * GIBIBYTE)
+    ended = EndRun(tracking, outcome, reason, f"run {run.number} {outcome}", seconds, seconds, 900 * GIBIBYTE)
     at = _moment(started_at + RUN_SECONDS)
-    ledger.record(at, "bench", books=books, counts=counts)
+    ledger.record(at, "bench", tracking=tracking, counts=counts)
     ledger.record(at, "bench", (ended,))
 
 
 def _watch(ledger: Ledger, run: Run, now: float) -> None:
-    books = replace(run.bookkeeping, active_seconds=7200.0, node_restarts=1, progress_at=now)
+    tracking = replace(run.tracking, active_seconds=7200.0, node_restarts=1, progress_at=now)
     log = ChainLog(ChainActivity.EXECUTING, ratio=0.25, end_at=now + 86400)
     readings = {
         "configuration": configuration_reading(
@@ -134,5 +134,5 @@ def _watch(ledger: Ledger, run: Run, now: float) -> None:
         for signal in ("blocks_fetched", "blocks_accepted", "leaves_synced")
     }
     ledger.record(
-        _moment(now), "bench", readings=readings, books=replace(run, bookkeeping=books), counts=counts
+        _moment(now), "bench", readings=readings, tracking=replace(run, tracking=tracking), counts=counts
     )

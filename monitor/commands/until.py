@@ -50,7 +50,7 @@ class Hindrance:
         self._patience_seconds = patience_seconds
         last = ledger.last()
         self._run = last.number if last else 0
-        self._blocked_before = last.bookkeeping.blocked_seconds if last else 0.0
+        self._blocked_before = last.tracking.blocked_seconds if last else 0.0
 
     def __call__(self) -> NothingToldError | None:
         """That the tester is paused with no run open, or that the network is away for longer than anyone waits."""
@@ -67,7 +67,7 @@ class Hindrance:
         return None
 
     def _blocked(self, run: Run) -> NothingToldError | None:
-        blocked_seconds = run.bookkeeping.blocked_seconds
+        blocked_seconds = run.tracking.blocked_seconds
         if run.number != self._run or blocked_seconds < self._blocked_before:
             self._run, self._blocked_before = run.number, 0.0
         if blocked_seconds - self._blocked_before < self._patience_seconds:

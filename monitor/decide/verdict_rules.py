@@ -61,8 +61,8 @@ def node_is_healthy(state: WaitState) -> Decision | None:
     run = _open_run(state)
     if run is None:
         return None
-    streak, books = run.bookkeeping.healthy, run.bookkeeping
-    if streak is None or streak.observed_seconds < state.policy.soak_seconds or not books.identity_agreed:
+    streak, tracking = run.tracking.healthy, run.tracking
+    if streak is None or streak.observed_seconds < state.policy.soak_seconds or not tracking.identity_agreed:
         return None
     if not _measured_since(state, run, streak):
         return None
@@ -81,10 +81,10 @@ def volume_is_full(state: WaitState) -> Decision | None:
     free = state.volume.available_ratio if state.volume else None
     if run is None or free is None or free >= state.policy.disk_floor_ratio:
         return None
-    books, stopped_timeout = run.bookkeeping, STOPPED_SHARE * timeout
-    if books.starved_seconds >= stopped_timeout:
+    tracking, stopped_timeout = run.tracking, STOPPED_SHARE * timeout
+    if tracking.starved_seconds >= stopped_timeout:
         why = f"the node has stopped because of it for {duration_text(stopped_timeout)}"
-    elif books.low_disk_seconds >= timeout:
+    elif tracking.low_disk_seconds >= timeout:
         why = f"less than the floor of {state.policy.disk_floor_ratio:.0%} for {duration_text(timeout)}"
     else:
         return None
@@ -111,9 +111,9 @@ def low_disk_text(state: WaitState, since: float) -> str:
 def node_does_not_start(state: WaitState) -> Decision | None:
     """Rule 4: the platform does not bring the node's process up; a run that got on is given up much later."""
     run, timeout = _open_run(state), state.policy.start_timeout_seconds
-    if run is not None and run.bookkeeping.active_seconds > 0:
+    if run is not None and run.tracking.active_seconds > 0:
         timeout *= LATER_START_FACTOR
-    if run is None or run.bookkeeping.not_started_seconds < timeout:
+    if run is None or run.tracking.not_started_seconds < timeout:
         return None
     process = state.workload.process if state.workload else None
     why = ": ".join(filter(None, (process.waiting, process.message))) if process else ""
@@ -126,14 +126,14 @@ def node_crashes(state: WaitState) -> Decision | None:
     run = _open_run(state)
     if run is None:
         return None
-    books = run.bookkeeping
-    vain = books.node_restarts - books.restarts_at_progress
-    if vain < state.policy.crash_limit and books.node_restarts < RESTARTS_AT_MOST:
+    tracking = run.tracking
+    vain = tracking.node_restarts - tracking.restarts_at_progress
+    if vain < state.policy.crash_limit and tracking.node_restarts < RESTARTS_AT_MOST:
         return None
     times = (
         f"{vain} times without progress"
         if vain >= state.policy.crash_limit
-        else f"{books.node_restarts} times"
+        else f"{tracking.node_restarts} times"
     )
     process = state.workload.process if state.workload else None
     last = process.last_exit if process else None
@@ -151,7 +151,7 @@ def node_crashes(state: WaitState) -> Decision | None:
 def node_stays_unhealthy(state: WaitState) -> Decision | None:
     """Rule 6: bootstrapped, but something it checks keeps failing."""
     run, timeout = _open_run(state), state.policy.unhealthy_timeout_seconds
-    if run is None or run.bookkeeping.unhealthy_seconds < timeout:
+    if run is None or run.tracking.unhealthy_seconds < timeout:
         return None
     health = state.node.health if isinstance(state.node, NodeAnswering) else None
     failing = health.failing_checks if health else ()
@@ -164,7 +164,7 @@ def node_stays_unhealthy(state: WaitState) -> Decision | None:
 def build_is_outdated(state: WaitState) -> Decision | None:
     """Rule 6a: the network runs newer builds and refuses this one."""
     run = _open_run(state)
-    if run is None or run.bookkeeping.refusal.refused_seconds < OUTDATED_SECONDS:
+    if run is None or run.tracking.refusal.refused_seconds < OUTDATED_SECONDS:
         return None
     message = f"{refusal_text(state.log)} for {duration_text(OUTDATED_SECONDS)}"
     return _failed("build_is_outdated", state, run, Reason.OUTDATED, message)
@@ -181,29 +181,29 @@ def run_stalls(state: WaitState) -> Decision | None:
     run = _open_run(state)
     if run is None:
         return None
-    books, timeout = run.bookkeeping, state.policy.stall_timeout_seconds
-    lives = books.lifeless_seconds is not None and books.lifeless_seconds < LIFE_SECONDS
-    if books.idle_seconds < (2 * timeout if lives else timeout):
+    tracking, timeout = run.tracking, state.policy.stall_timeout_seconds
+    lives = tracking.lifeless_seconds is not None and tracking.lifeless_seconds < LIFE_SECONDS
+    if tracking.idle_seconds < (2 * timeout if lives else timeout):
         return None
-    chain = f" of chain {chain_name(books.stalled_chain)}" if books.stalled_chain else ""
-    message = f"no progress{chain} for {duration_text(books.idle_seconds)}{_where(run)}"
+    chain = f" of chain {chain_name(tracking.stalled_chain)}" if tracking.stalled_chain else ""
+    message = f"no progress{chain} for {duration_text(tracking.idle_seconds)}{_where(run)}"
     return _failed("run_stalls", state, run, Reason.STALLED, message)
 
 
 def run_is_overdue(state: WaitState) -> Decision | None:
     """Rule 8: it goes on for longer than any bootstrap may."""
     run = _open_run(state)
-    if run is None or run.bookkeeping.healthy is not None:
+    if run is None or run.tracking.healthy is not None:
         return None
-    books, usual = run.bookkeeping, _usual_deadline_seconds(state)
+    tracking, usual = run.tracking, _usual_deadline_seconds(state)
     # What is usual is active time: a node that was down is not slow.  Nobody saw what was not observed.
-    if usual is not None and min(books.bootstrap_seconds, books.observed_seconds) >= usual:
+    if usual is not None and min(tracking.bootstrap_seconds, tracking.observed_seconds) >= usual:
         deadline = usual
-    elif books.observed_seconds >= (longest := _longest_deadline_seconds(state, run)):
+    elif tracking.observed_seconds >= (longest := _longest_deadline_seconds(state, run)):
         deadline = longest
     else:
         return None
-    unknown = "; progress could not be seen" if run.bookkeeping.unknown_seconds else ""
+    unknown = "; progress could not be seen" if run.tracking.unknown_seconds else ""
     message = f"not bootstrapped after {duration_text(deadline)}{_where(run)}{unknown}"
     return _failed("run_is_overdue", state, run, Reason.DEADLINE, message)
 
@@ -238,10 +238,10 @@ def _volume_in(run: Run, volume: VolumeReading | None, healthy: HealthyStreak | 
 
 
 def _hides_its_identity(state: WaitState, run: Run) -> bool:
-    streak, patience = run.bookkeeping.healthy, state.policy.unhealthy_timeout_seconds
+    streak, patience = run.tracking.healthy, state.policy.unhealthy_timeout_seconds
     return (
         streak is not None
-        and not run.bookkeeping.identity_agreed
+        and not run.tracking.identity_agreed
         and streak.observed_seconds >= state.policy.soak_seconds + patience
     )
 
@@ -260,7 +260,7 @@ def _where(run: Run) -> str:
     """Return the stage of each chain."""
     said = [
         f"{chain_name(name)} {chain_text(watch.log)}"
-        for name, watch in sorted(run.bookkeeping.chains.items())
+        for name, watch in sorted(run.tracking.chains.items())
         if watch.log is not None
     ]
     return f" ({', '.join(said)})" if said else ""
@@ -269,10 +269,10 @@ def _where(run: Run) -> str:
 def _unseen_queue(state: WaitState, run: Run) -> str:
     """Return which chains on SAE did not show whether they had executed what they accepted."""
     metrics = state.node.metrics if isinstance(state.node, NodeAnswering) else None
-    shown = set(run.bookkeeping.execution_targets) | (set(metrics.queued_blocks) if metrics else set())
+    shown = set(run.tracking.execution_targets) | (set(metrics.queued_blocks) if metrics else set())
     hidden = [
         name
-        for name, watch in sorted(run.bookkeeping.chains.items())
+        for name, watch in sorted(run.tracking.chains.items())
         if watch.log is not None and watch.log.transitioned and name not in shown
     ]
     return f" (execution queue of chain {', '.join(hidden)} not visible)" if hidden else ""
@@ -296,22 +296,22 @@ def _failed(rule: str, state: WaitState, run: Run, reason: Reason, message: str)
 
 def _wall_seconds(run: Run, now: Instant, healthy: HealthyStreak | None) -> float | None:
     """Return how long a run took to its end; on the boot clock where the machine did not boot meanwhile."""
-    books = run.bookkeeping
-    if books.started_boot_id == now.boot_id:
+    tracking = run.tracking
+    if tracking.started_boot_id == now.boot_id:
         end = healthy.since_boot_seconds if healthy else now.boot_seconds
-        return max(0.0, end - books.started_boot_seconds)
+        return max(0.0, end - tracking.started_boot_seconds)
     end_wall = healthy.since_wall if healthy else now.wall
     return None if run.started_at is None else max(0.0, end_wall - run.started_at)
 
 
 def _ended(state: WaitState, run: Run, outcome: Outcome, reason: Reason | None, message: str) -> EndRun:
-    books = run.bookkeeping
-    healthy = books.healthy if outcome is Outcome.SUCCEEDED else None
-    duration: float | None = books.bootstrap_seconds if healthy else books.active_seconds
+    tracking = run.tracking
+    healthy = tracking.healthy if outcome is Outcome.SUCCEEDED else None
+    duration: float | None = tracking.bootstrap_seconds if healthy else tracking.active_seconds
     wall = _wall_seconds(run, state.now, healthy)
     if run.recovered:
         duration = wall = None  # nobody knows what was before
-    if books.process_start_boot_seconds is None and books.active_seconds == 0:
+    if tracking.process_start_boot_seconds is None and tracking.active_seconds == 0:
         duration = None  # the node's process was never seen
     volume = _volume_in(run, state.volume, healthy)
     return EndRun(

@@ -32,7 +32,7 @@ from monitor.domain.duration import duration_text
 from monitor.domain.observations import NodeAnswering, NodeDown, VolumeReading
 from monitor.domain.run import AttemptCause, Outcome, Reason, Run
 from monitor.domain.status import Phase
-from monitor.domain.tracking import Bookkeeping
+from monitor.domain.tracking import RunTracking
 
 STRAY_RECREATION_SECONDS = 600.0
 RETRIES = 2
@@ -99,7 +99,7 @@ def build_is_due(state: WaitState) -> Decision | None:
 
 def blocked_for_long(run: Run) -> bool:
     """It may be the build itself that finds no peers: another one is then worth more than this run."""
-    return run.bookkeeping.blocked_seconds >= BLOCKED_LONG_SECONDS
+    return run.tracking.blocked_seconds >= BLOCKED_LONG_SECONDS
 
 
 def nothing_to_do(state: WaitState) -> Decision:
@@ -115,46 +115,46 @@ def nothing_to_do(state: WaitState) -> Decision:
 def _waiting_for(state: WaitState, run: Run) -> Decision:
     """Return the phase of an open run, and what it waits for."""
     phase, message = _progress_of(state, run)
-    low_disk_at = run.bookkeeping.low_disk_at
+    low_disk_at = run.tracking.low_disk_at
     if low_disk_at is not None and phase is not Phase.BLOCKED:  # while it is blocked, timers are paused
         message = f"{message}; {low_disk_text(state, low_disk_at)}"
     return Decision("nothing_to_do", message, phase)
 
 
 def _progress_of(state: WaitState, run: Run) -> tuple[Phase, str]:
-    books, warning_seconds = run.bookkeeping, state.policy.stall_warning_seconds
+    tracking, warning_seconds = run.tracking, state.policy.stall_warning_seconds
     if state.blocked:
-        if books.refusal.is_fresh:
+        if tracking.refusal.is_fresh:
             limit = duration_text(OUTDATED_SECONDS)
             return Phase.BLOCKED, f"{refusal_text(state.log)}; the run fails as outdated after {limit} of it"
         return Phase.BLOCKED, f"{state.blocked}; timers are paused"
-    if books.healthy is not None:
+    if tracking.healthy is not None:
         return (
             Phase.SOAKING,
-            "healthy: waiting whether it stays so" if books.identity_agreed else IDENTITY_HIDDEN,
+            "healthy: waiting whether it stays so" if tracking.identity_agreed else IDENTITY_HIDDEN,
         )
     if not isinstance(state.node, NodeAnswering):
         return Phase.STARTING, f"waiting for the node: {state.node.message}"
-    return Phase.BOOTSTRAPPING, _bootstrapping_text(state.node, books, warning_seconds)
+    return Phase.BOOTSTRAPPING, _bootstrapping_text(state.node, tracking, warning_seconds)
 
 
-def _bootstrapping_text(node: NodeAnswering, books: Bookkeeping, warning_seconds: float) -> str:
-    queued = _queued_blocks(node, books)
+def _bootstrapping_text(node: NodeAnswering, tracking: RunTracking, warning_seconds: float) -> str:
+    queued = _queued_blocks(node, tracking)
     if queued:
         return f"healthy, but {queued:,.0f} accepted blocks are not executed yet"
-    if books.idle_seconds >= warning_seconds:
-        chain = f" of chain {chain_name(books.stalled_chain)}" if books.stalled_chain else ""
+    if tracking.idle_seconds >= warning_seconds:
+        chain = f" of chain {chain_name(tracking.stalled_chain)}" if tracking.stalled_chain else ""
         return f"no progress{chain} for {duration_text(warning_seconds)} or longer"
-    return PROGRESS_UNKNOWN if books.unknown_seconds >= warning_seconds else "bootstrapping"
+    return PROGRESS_UNKNOWN if tracking.unknown_seconds >= warning_seconds else "bootstrapping"
 
 
-def _queued_blocks(node: NodeAnswering, books: Bookkeeping) -> float:
+def _queued_blocks(node: NodeAnswering, tracking: RunTracking) -> float:
     """Return how many blocks a node that calls itself healthy has accepted and must still execute."""
     if node.metrics is None or node.health is None or not node.health.healthy:
         return 0.0
     return sum(
         max(0.0, target - node.metrics.counters.get((name, "height_executed"), 0.0))
-        for name, target in books.execution_targets.items()
+        for name, target in tracking.execution_targets.items()
     )
 
 
@@ -245,7 +245,7 @@ def _pause_is_over(state: WaitState, run: Run) -> bool:
 def _is_set_otherwise(state: WaitState, run: Run) -> bool:
     """Whether the pod's template has changed since the run: with another command, say, the node may start."""
     revision = state.workload.revision if state.workload else ""
-    return "" not in {revision, run.bookkeeping.revision} and revision != run.bookkeeping.revision
+    return "" not in {revision, run.tracking.revision} and revision != run.tracking.revision
 
 
 def _has_room(state: WaitState, volume: VolumeReading) -> bool:

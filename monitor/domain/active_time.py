@@ -20,7 +20,7 @@ from dataclasses import replace
 
 from monitor.domain.instant import Instant
 from monitor.domain.observations import Health
-from monitor.domain.tracking import Bookkeeping, HealthyStreak
+from monitor.domain.tracking import HealthyStreak, RunTracking
 
 # The start of a process is rounded to 10 ms by the kernel and drifts with the wall clock's corrections.
 SAME_PROCESS_SECONDS = 2.0
@@ -33,9 +33,9 @@ def observed_interval_seconds(previous: Instant | None, now: Instant, tick_secon
     return min(max(0.0, now.boot_seconds - previous.boot_seconds), 2 * tick_seconds)
 
 
-def opened(now: Instant, uid: str = "") -> Bookkeeping:
+def opened(now: Instant, uid: str = "") -> RunTracking:
     """The books of a run that starts now; with `uid`, in a workload whose node has not run yet."""
-    return Bookkeeping(
+    return RunTracking(
         started_boot_id=now.boot_id,
         started_boot_seconds=now.boot_seconds,
         boot_id=now.boot_id,
@@ -45,7 +45,7 @@ def opened(now: Instant, uid: str = "") -> Bookkeeping:
 
 
 def advanced(
-    books: Bookkeeping,
+    tracking: RunTracking,
     now: Instant,
     interval_seconds: float,
     process_started_at: float | None,
@@ -56,11 +56,11 @@ def advanced(
     blocked: bool = False,
     down: bool = False,
     restarts_count: bool = True,
-) -> Bookkeeping:
+) -> RunTracking:
     """The books after one tick.
 
     Args:
-        books: as they were.
+        tracking: as they were.
         now: the moment of the tick.
         interval_seconds: what the tick adds to observed time.
         process_started_at: start of the node's process in Unix seconds; `None` where it was not seen.
@@ -73,78 +73,78 @@ def advanced(
         down: its port is closed, so that what it said last is over.
         restarts_count: false where the volume failed the monitor since the last tick: it failed the node too.
     """
-    books = replace(books, observed_seconds=books.observed_seconds + interval_seconds)
-    active_seconds, before = books.active_seconds, books
+    tracking = replace(tracking, observed_seconds=tracking.observed_seconds + interval_seconds)
+    active_seconds, before = tracking.active_seconds, tracking
     if process_started_at is not None:
-        books = _with_process(books, now, now.boot_seconds - (now.wall - process_started_at), uid)
+        tracking = _with_process(tracking, now, now.boot_seconds - (now.wall - process_started_at), uid)
     if restarts is not None and uid is not None:
         # Of a workload that was not seen before, what it did until now says nothing of this run.
         counts = restarts_count and before.process_uid == uid
         more = max(0, restarts - before.process_restarts) if counts else 0
-        books = replace(
-            books,
+        tracking = replace(
+            tracking,
             process_uid=uid,
             process_restarts=restarts,
             node_restarts=before.node_restarts + more,
         )
     if blocked:
-        same_boot = books.boot_id == now.boot_id
-        accounted = now.boot_seconds if same_boot else books.accounted_boot_seconds
-        books = replace(books, active_seconds=active_seconds, accounted_boot_seconds=accounted)
-    streak = None if down else _streak(books, now, interval_seconds, health)
-    return _with_broken_streak(replace(books, healthy=streak), before, uid)
+        same_boot = tracking.boot_id == now.boot_id
+        accounted = now.boot_seconds if same_boot else tracking.accounted_boot_seconds
+        tracking = replace(tracking, active_seconds=active_seconds, accounted_boot_seconds=accounted)
+    streak = None if down else _streak(tracking, now, interval_seconds, health)
+    return _with_broken_streak(replace(tracking, healthy=streak), before, uid)
 
 
-def _with_broken_streak(books: Bookkeeping, before: Bookkeeping, uid: str | None) -> Bookkeeping:
+def _with_broken_streak(tracking: RunTracking, before: RunTracking, uid: str | None) -> RunTracking:
     """Return the books with the active time of a streak that this tick broke.
 
     In a workload that is replaced it was not time that the bootstrap took: the node had to be healthy twice.
     """
-    streak, now_healthy, seconds = before.healthy, books.healthy, before.healthy_seconds
+    streak, now_healthy, seconds = before.healthy, tracking.healthy, before.healthy_seconds
     goes_on = streak and now_healthy and streak.since_boot_seconds == now_healthy.since_boot_seconds
     replaced = uid is not None and before.process_uid not in {"", uid}
     if streak is not None and (replaced or not goes_on):
         seconds += before.active_seconds - streak.active_seconds_at_start
     if not replaced:
-        return replace(books, healthy_seconds=seconds)
+        return replace(tracking, healthy_seconds=seconds)
     return replace(
-        books,
+        tracking,
         healthy=None if goes_on else now_healthy,
         healthy_seconds=0.0,
-        replaced_healthy_seconds=books.replaced_healthy_seconds + seconds,
+        replaced_healthy_seconds=tracking.replaced_healthy_seconds + seconds,
     )
 
 
-def _with_process(books: Bookkeeping, now: Instant, start: float, uid: str | None) -> Bookkeeping:
-    same_boot = books.boot_id == now.boot_id
-    known = books.process_start_boot_seconds
+def _with_process(tracking: RunTracking, now: Instant, start: float, uid: str | None) -> RunTracking:
+    same_boot = tracking.boot_id == now.boot_id
+    known = tracking.process_start_boot_seconds
     same_process = same_boot and known is not None and abs(known - start) <= SAME_PROCESS_SECONDS
-    restarted = known is not None and not same_process and books.process_uid == uid
+    restarted = known is not None and not same_process and tracking.process_uid == uid
     # On another boot the books say nothing of this process: all its life since then is new.
-    since = max(books.accounted_boot_seconds, start) if same_boot else start
+    since = max(tracking.accounted_boot_seconds, start) if same_boot else start
     return replace(
-        books,
+        tracking,
         boot_id=now.boot_id,
         accounted_boot_seconds=now.boot_seconds,
-        active_seconds=books.active_seconds + max(0.0, now.boot_seconds - since),
+        active_seconds=tracking.active_seconds + max(0.0, now.boot_seconds - since),
         process_start_boot_seconds=start,
-        process_uid=books.process_uid if uid is None else uid,
-        node_restarts=books.node_restarts + (1 if restarted else 0),
-        healthy=books.healthy if same_process or known is None else None,
-        identity_agreed=books.identity_agreed and same_process,
+        process_uid=tracking.process_uid if uid is None else uid,
+        node_restarts=tracking.node_restarts + (1 if restarted else 0),
+        healthy=tracking.healthy if same_process or known is None else None,
+        identity_agreed=tracking.identity_agreed and same_process,
     )
 
 
 def _streak(
-    books: Bookkeeping, now: Instant, interval_seconds: float, health: Health
+    tracking: RunTracking, now: Instant, interval_seconds: float, health: Health
 ) -> HealthyStreak | None:
     match health:
-        case Health.HEALTHY if books.healthy is None:
-            return HealthyStreak(now.wall, now.boot_seconds, books.active_seconds)
-        case Health.HEALTHY if books.healthy is not None:
-            seconds = books.healthy.observed_seconds + interval_seconds
-            return replace(books.healthy, observed_seconds=seconds)
+        case Health.HEALTHY if tracking.healthy is None:
+            return HealthyStreak(now.wall, now.boot_seconds, tracking.active_seconds)
+        case Health.HEALTHY if tracking.healthy is not None:
+            seconds = tracking.healthy.observed_seconds + interval_seconds
+            return replace(tracking.healthy, observed_seconds=seconds)
         case Health.UNHEALTHY:
             return None
         case _:
-            return books.healthy
+            return tracking.healthy

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from monitor.domain.bounds import SUM_MOST
 from monitor.domain.observations import ChainActivity, NodeLog
 from monitor.domain.signals import COUNTERS, GROWTH_BYTES, SIGNALS
-from monitor.domain.tracking import Bookkeeping, ChainWatch, Count, Counts
+from monitor.domain.tracking import ChainWatch, Count, Counts, RunTracking
 
 _WORKING = frozenset({ChainActivity.COMPACTING, ChainActivity.EXECUTING, ChainActivity.SYNCING_STATE})
 _THROUGH = frozenset({ChainActivity.WAITING, ChainActivity.DONE})
@@ -82,27 +82,27 @@ def added_up(counts: Counts, counters: Counters, *, new_process: bool = False) -
     return {**known, **{key: _next(key[1], known.get(key), value) for key, value in counters.items()}}
 
 
-def movement(books: Bookkeeping, before: Counts, after: Counts, poll: Poll, seconds: float) -> Movement:
+def movement(tracking: RunTracking, before: Counts, after: Counts, poll: Poll, seconds: float) -> Movement:
     """Return what is known of a run's progress after a poll.
 
     Args:
-        books: the run's books after the poll before.
+        tracking: the run's books after the poll before.
         before: the counts then.
         after: the counts now.
         poll: what was read.
         seconds: observed time since then; 0 while the run's timers are paused.
     """
-    names = {name for name, _ in after} | poll.log.chains.keys() | books.chains.keys()
-    heard = {name: _heard(books.chains.get(name), name, poll) for name in names}
+    names = {name for name, _ in after} | poll.log.chains.keys() | tracking.chains.keys()
+    heard = {name: _heard(tracking.chains.get(name), name, poll) for name in names}
     through = {name for name in names if _is_through(name, heard, after, poll)}
     # Once all wait, any of them may still move, but P keeps up with the network whatever the others do.
     working = frozenset(names - through or names - {"P"} or names)
     rising = {
         name
         for name in working
-        if _rises(name, before, after) or _says_progress(books.chains.get(name), heard[name])
+        if _rises(name, before, after) or _says_progress(tracking.chains.get(name), heard[name])
     }
-    mark, usage = books.usage_mark_bytes, poll.usage_bytes
+    mark, usage = tracking.usage_mark_bytes, poll.usage_bytes
     grown = mark is not None and usage is not None and usage >= mark + GROWTH_BYTES
     growing = {name for name in working if grown and _may_grow(heard[name])}
     chains, timed = dict(heard), set[str]()
@@ -116,7 +116,7 @@ def movement(books: Bookkeeping, before: Counts, after: Counts, poll: Poll, seco
             timed.add(name)
             idle_seconds += seconds
         chains[name] = replace(watch, idle_seconds=0.0 if name in rising | growing else idle_seconds)
-    known, stalled, idle = _stall(books, chains, working, timed, through, poll, seconds)
+    known, stalled, idle = _stall(tracking, chains, working, timed, through, poll, seconds)
     return Movement(
         chains=chains,
         working=working,
@@ -137,7 +137,7 @@ def works(move: Movement) -> bool:
 
 
 def _stall(
-    books: Bookkeeping,
+    tracking: RunTracking,
     chains: Chains,
     working: frozenset[str],
     timed: set[str],
@@ -148,7 +148,7 @@ def _stall(
     """Return whether progress is known, the chain that has stood still longest, and for how long."""
     if not timed:
         # A node that answers and shows nothing hides it; one that does not answer stands still itself.
-        return (False, "", 0.0) if poll.answers else (True, "", books.idle_seconds + seconds)
+        return (False, "", 0.0) if poll.answers else (True, "", tracking.idle_seconds + seconds)
     idle_seconds = {name: chains[name].idle_seconds for name in timed}
     if working <= through:
         return True, "", min(idle_seconds.values())

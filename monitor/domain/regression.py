@@ -111,13 +111,13 @@ def left_out(run: Run, *, state_synced_again: bool = False) -> str:
         or wall_seconds is None
         or duration_seconds >= LEAST_ACTIVE_RATIO * wall_seconds
     )
-    other = run.bookkeeping.other_build
+    other = run.tracking.other_build
     reasons = {
         f"another build ran on its data: {other}": bool(other),
         "the node's arguments changed while it was open": run.settings_changed,
         "the ledger was lost while it was open": run.recovered,
         "a restart of the node began its state sync anew": state_synced_again
-        or run.bookkeeping.state_sync_restarted,
+        or run.tracking.state_sync_restarted,
         "its duration is unknown": run.outcome is not None and None in {duration_seconds, wall_seconds},
         f"it was active for less than {LEAST_ACTIVE_RATIO:.0%} of its wall time": not active,
     }
@@ -128,7 +128,7 @@ def is_late(run: Run, limit: Limit | None) -> bool | None:
     """Whether an open run has been active for longer than the limit; `None` where there is none yet."""
     if limit is None or not run.open:
         return None
-    return run.bookkeeping.bootstrap_seconds > limit.limit
+    return run.tracking.bootstrap_seconds > limit.limit
 
 
 def _measured(successes: Sequence[Success], measure: Measure) -> Sequence[tuple[Run, float]]:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from monitor.domain.build import Build
 from monitor.domain.network_names import network_name
 from monitor.domain.observations import NodeIdentity
-from monitor.domain.tracking import Bookkeeping
+from monitor.domain.tracking import RunTracking
 from monitor.domain.workload import SyncMode, Workload
 
 
@@ -69,7 +69,7 @@ class Run:
     volume_size_bytes: int | None = None
     recovered: bool = False
     settings_changed: bool = False
-    bookkeeping: Bookkeeping = field(default_factory=Bookkeeping)
+    tracking: RunTracking = field(default_factory=RunTracking)
 
     @property
     def open(self) -> bool:

@@ -20,7 +20,7 @@ from monitor.domain.observations import (
 from monitor.domain.progress import Counters, Movement, Poll, added_up, movement, works
 from monitor.domain.run import Run, identity_difference
 from monitor.domain.timeouts import blocked_by, counted, refused, signs_of, tells_of_network, was_started
-from monitor.domain.tracking import Bookkeeping, ChainWatch, Counts
+from monitor.domain.tracking import ChainWatch, Counts, RunTracking
 from monitor.domain.workload import NodeProcess, Workload
 
 _HEIGHT = "height_executed"
@@ -62,7 +62,7 @@ class Sight:
 
 def brought_up(run: Run, known: Counts, sight: Sight) -> tuple[Run, Counts]:
     """Return the run and its counters after one more tick; `known` are those before it."""
-    before, drained = run.bookkeeping, None
+    before, drained = run.tracking, None
     new_process = _is_new_process(before, sight)
     counters = sight.metrics.counters if sight.metrics else {}
     names = admitted(before.chains.keys(), {name for name, _ in counters} | sight.log.chains.keys())
@@ -70,24 +70,24 @@ def brought_up(run: Run, known: Counts, sight: Sight) -> tuple[Run, Counts]:
     logs = {name: log for name, log in sight.log.chains.items() if name in names}
     sight = replace(sight, log=replace(sight.log, chains=logs))
     counts = added_up(known, counters, new_process=new_process)
-    books = before
+    tracking = before
     if sight.health is Health.HEALTHY and before.healthy is None:
-        books, drained = _with_execution(books, sight, new_process=new_process)
+        tracking, drained = _with_execution(tracking, sight, new_process=new_process)
     elif sight.health is Health.UNHEALTHY:
-        books = replace(books, execution_targets={})
+        tracking = replace(tracking, execution_targets={})
     if drained is False:  # healthy before SAE has executed what it accepted: not done yet
         sight = replace(sight, health=Health.UNKNOWN)
-    books = _times(books, sight, new_process=new_process)
-    books = _clocks(books, known, counts, counters, sight, new_process=new_process)
-    books = _with_state_sync(books, before, counts, new_process=new_process)
+    tracking = _times(tracking, sight, new_process=new_process)
+    tracking = _clocks(tracking, known, counts, counters, sight, new_process=new_process)
+    tracking = _with_state_sync(tracking, before, counts, new_process=new_process)
     identity = sight.reading.identity if isinstance(sight.reading, NodeAnswering) else None
     if identity is not None and identity_difference(run, identity) is None:
-        books = replace(books, identity_agreed=True)
+        tracking = replace(tracking, identity_agreed=True)
     workload = sight.workload
     changed = workload is not None and workload.settings_digest != run.settings_digest
     if workload is not None:
-        books = replace(books, revision=workload.revision)
-    return replace(run, bookkeeping=books, settings_changed=run.settings_changed or changed), counts
+        tracking = replace(tracking, revision=workload.revision)
+    return replace(run, tracking=tracking, settings_changed=run.settings_changed or changed), counts
 
 
 def with_other_build(run: Run, workload: Workload, reading: NodeReading) -> Run | None:
@@ -97,11 +97,11 @@ def with_other_build(run: Run, workload: Workload, reading: NodeReading) -> Run 
     """
     process = workload.process
     ran = not isinstance(reading, NodeDown) if process is None else process.running or process.crash_looping
-    if not ran or run.bookkeeping.other_build or run.is_of(workload):
+    if not ran or run.tracking.other_build or run.is_of(workload):
         return None
     same = workload.build is not None and run.build.same(workload.build)
     what = f"{workload.image} on {workload.network} in {workload.sync_mode}" if same else workload.image
-    return replace(run, bookkeeping=replace(run.bookkeeping, other_build=what))
+    return replace(run, tracking=replace(run.tracking, other_build=what))
 
 
 def admitted(known: Collection[str], shown: Iterable[str]) -> frozenset[str]:
@@ -110,14 +110,14 @@ def admitted(known: Collection[str], shown: Iterable[str]) -> frozenset[str]:
     return frozenset(known) | first_chains(new, max(0, MAX_CHAINS - len(known)))
 
 
-def _is_new_process(books: Bookkeeping, sight: Sight) -> bool:
+def _is_new_process(tracking: RunTracking, sight: Sight) -> bool:
     """Return whether the node's process is another one than the books know."""
     started_at = sight.metrics.process_started_at if sight.metrics else None
-    if started_at is None or books.process_start_boot_seconds is None:
+    if started_at is None or tracking.process_start_boot_seconds is None:
         return False
     start = sight.now.boot_seconds - (sight.now.wall - started_at)
-    other_boot = books.boot_id != sight.now.boot_id
-    return other_boot or abs(books.process_start_boot_seconds - start) > SAME_PROCESS_SECONDS
+    other_boot = tracking.boot_id != sight.now.boot_id
+    return other_boot or abs(tracking.process_start_boot_seconds - start) > SAME_PROCESS_SECONDS
 
 
 def _of_process(log: NodeLog, sight: Sight) -> NodeLog:
@@ -131,12 +131,12 @@ def _of_process(log: NodeLog, sight: Sight) -> NodeLog:
     )
 
 
-def _with_execution(books: Bookkeeping, sight: Sight, *, new_process: bool) -> tuple[Bookkeeping, bool]:
+def _with_execution(tracking: RunTracking, sight: Sight, *, new_process: bool) -> tuple[RunTracking, bool]:
     """Return the books, and whether the chains on SAE have executed what they had accepted when it became healthy."""
-    metrics, targets = sight.metrics, {} if new_process else dict(books.execution_targets)
+    metrics, targets = sight.metrics, {} if new_process else dict(tracking.execution_targets)
     if metrics is None:
-        on_sae = any(watch.log and watch.log.transitioned for watch in books.chains.values())
-        return replace(books, execution_targets=targets), not (targets or on_sae)
+        on_sae = any(watch.log and watch.log.transitioned for watch in tracking.chains.values())
+        return replace(tracking, execution_targets=targets), not (targets or on_sae)
     heights = {name: height for (name, signal), height in metrics.counters.items() if signal == _HEIGHT}
     for name, queued in metrics.queued_blocks.items():
         if name in heights:
@@ -146,42 +146,42 @@ def _with_execution(books: Bookkeeping, sight: Sight, *, new_process: bool) -> t
     drained = all(
         metrics.queued_blocks.get(name) == 0 or heights[name] >= target for name, target in targets.items()
     )
-    return replace(books, execution_targets=targets), drained
+    return replace(tracking, execution_targets=targets), drained
 
 
 def _with_state_sync(
-    books: Bookkeeping, before: Bookkeeping, counts: Counts, *, new_process: bool
-) -> Bookkeeping:
+    tracking: RunTracking, before: RunTracking, counts: Counts, *, new_process: bool
+) -> RunTracking:
     """Return the books with what the C-Chain did about its state: synced it, began again, or executed all blocks.
 
     A process that starts while the state was being synced syncs it in part or whole a second time.
     """
-    known, watch = before.chains.get("C"), books.chains.get("C")
-    log, summary = watch.log if watch else None, books.state_summary
+    known, watch = before.chains.get("C"), tracking.chains.get("C")
+    log, summary = watch.log if watch else None, tracking.state_summary
     was_syncing = known is not None and known.log is not None and known.log.activity is _SYNCING
-    restarted = books.state_sync_restarted or (new_process and was_syncing)
+    restarted = tracking.state_sync_restarted or (new_process and was_syncing)
     if log is not None and log.summary not in {"", summary}:
         restarted, summary = restarted or bool(summary), log.summary
     leaves = counts.get(("C", "leaves_synced"))
-    synced = books.state_synced
+    synced = tracking.state_synced
     moved = log is not None and log.activity is _SYNCING and log.progress != _progress_line(known)
     if summary or moved or (leaves is not None and leaves.value > 0):
         synced = True
     elif synced is None and log is not None and (log.skipped or log.activity in _EXECUTES_ALL):
         synced = False
-    return replace(books, state_synced=synced, state_summary=summary, state_sync_restarted=restarted)
+    return replace(tracking, state_synced=synced, state_summary=summary, state_sync_restarted=restarted)
 
 
 def _progress_line(watch: ChainWatch | None) -> str:
     return watch.log.progress if watch is not None and watch.log is not None else ""
 
 
-def _times(books: Bookkeeping, sight: Sight, *, new_process: bool) -> Bookkeeping:
+def _times(tracking: RunTracking, sight: Sight, *, new_process: bool) -> RunTracking:
     """Return the books with observed, active and blocked time, the healthy streak, the process and its restarts."""
     reading, metrics, process = sight.reading, sight.metrics, sight.process
     blocked = bool(blocked_by(reading))
-    books = advanced(
-        books,
+    tracking = advanced(
+        tracking,
         sight.now,
         0.0 if blocked else sight.interval_seconds,
         metrics.process_started_at if metrics else None,
@@ -197,29 +197,29 @@ def _times(books: Bookkeeping, sight: Sight, *, new_process: bool) -> Bookkeepin
     )
     if metrics is not None and metrics.peers is not None:
         refusal = refused(
-            books.refusal,
+            tracking.refusal,
             sight.log,
             sight.interval_seconds,
             peers=metrics.peers,
             new_process=new_process,
         )
-        books = replace(books, refusal=refusal)
+        tracking = replace(tracking, refusal=refusal)
     if blocked:
-        return replace(books, blocked_seconds=books.blocked_seconds + sight.interval_seconds)
+        return replace(tracking, blocked_seconds=tracking.blocked_seconds + sight.interval_seconds)
     if tells_of_network(reading):
-        return replace(books, blocked_seconds=0.0)
-    return books
+        return replace(tracking, blocked_seconds=0.0)
+    return tracking
 
 
 def _clocks(
-    books: Bookkeeping,
+    tracking: RunTracking,
     known: Counts,
     counts: Counts,
     counters: Counters,
     sight: Sight,
     *,
     new_process: bool,
-) -> Bookkeeping:
+) -> RunTracking:
     """Return the books with the timers, which are paused while the network is away, and what they compare with."""
     reading, metrics = sight.reading, sight.metrics
     interval_seconds = 0.0 if blocked_by(reading) else sight.interval_seconds
@@ -234,7 +234,7 @@ def _clocks(
         new_process=new_process,
         usage_bytes=sight.usage_bytes,
     )
-    move = movement(books, known, counts, poll, running_seconds)
+    move = movement(tracking, known, counts, poll, running_seconds)
     written = metrics.disk_write_bytes if metrics else None
     signs = signs_of(
         reading,
@@ -242,28 +242,28 @@ def _clocks(
         sight.health,
         progressed=move.progressed,
         reached=move.reached,
-        works=written is not None and written > books.disk_write_bytes and works(move),
+        works=written is not None and written > tracking.disk_write_bytes and works(move),
         low_disk=sight.low_disk,
         starves_node=sight.disk_starves_node,
     )
-    books = counted(books, sight.now.wall, interval_seconds, signs)
-    books = _with_movement(books, move, running_seconds, arrived=sight.health is Health.HEALTHY)
-    return books if written is None else replace(books, disk_write_bytes=written)
+    tracking = counted(tracking, sight.now.wall, interval_seconds, signs)
+    tracking = _with_movement(tracking, move, running_seconds, arrived=sight.health is Health.HEALTHY)
+    return tracking if written is None else replace(tracking, disk_write_bytes=written)
 
 
 def _with_movement(
-    books: Bookkeeping, move: Movement, interval_seconds: float, *, arrived: bool
-) -> Bookkeeping:
+    tracking: RunTracking, move: Movement, interval_seconds: float, *, arrived: bool
+) -> RunTracking:
     """Return the books with each chain's stall clock; a healthy node has arrived, so nothing stands still."""
     chains = {
         name: replace(watch, idle_seconds=0.0 if arrived else watch.idle_seconds)
         for name, watch in move.chains.items()
     }
     return replace(
-        books,
+        tracking,
         chains=chains,
         idle_seconds=0.0 if arrived else move.idle_seconds,
         stalled_chain="" if arrived else move.stalled_chain,
-        unknown_seconds=0.0 if arrived or move.known else books.unknown_seconds + interval_seconds,
+        unknown_seconds=0.0 if arrived or move.known else tracking.unknown_seconds + interval_seconds,
         usage_mark_bytes=move.usage_mark_bytes,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from monitor.domain.observations import Health, NodeAnswering, NodeDown, NodeLog, NodeReading
-from monitor.domain.tracking import Bookkeeping, Refusal
+from monitor.domain.tracking import Refusal, RunTracking
 from monitor.domain.workload import NodeProcess
 
 # The node tries a peer again after a minute at most (avalanchego `network/ip_tracker.go`); ten may be missed.
@@ -35,38 +35,40 @@ class Signs:
     starved: bool | None = None
 
 
-def counted(books: Bookkeeping, now_wall: float, interval_seconds: float, signs: Signs) -> Bookkeeping:
+def counted(tracking: RunTracking, now_wall: float, interval_seconds: float, signs: Signs) -> RunTracking:
     """The books after one more tick; `interval_seconds` is what it adds to observed time."""
-    books = _with_progress(books, now_wall, interval_seconds, signs)
+    tracking = _with_progress(tracking, now_wall, interval_seconds, signs)
 
     def clock(seconds: float, *, runs: bool | None) -> float:
         if runs is None:
             return seconds
         return seconds + interval_seconds if runs else 0.0
 
-    low_disk_at = now_wall if signs.low_disk and books.low_disk_at is None else books.low_disk_at
+    low_disk_at = now_wall if signs.low_disk and tracking.low_disk_at is None else tracking.low_disk_at
     return replace(
-        books,
+        tracking,
         not_started_seconds=clock(
-            books.not_started_seconds, runs=None if signs.started is None else not signs.started
+            tracking.not_started_seconds, runs=None if signs.started is None else not signs.started
         ),
-        unhealthy_seconds=clock(books.unhealthy_seconds, runs=signs.unhealthy),
-        starved_seconds=clock(books.starved_seconds, runs=signs.starved),
-        low_disk_seconds=clock(books.low_disk_seconds, runs=signs.low_disk),
+        unhealthy_seconds=clock(tracking.unhealthy_seconds, runs=signs.unhealthy),
+        starved_seconds=clock(tracking.starved_seconds, runs=signs.starved),
+        low_disk_seconds=clock(tracking.low_disk_seconds, runs=signs.low_disk),
         low_disk_at=None if signs.low_disk is False else low_disk_at,
     )
 
 
-def _with_progress(books: Bookkeeping, now_wall: float, interval_seconds: float, signs: Signs) -> Bookkeeping:
+def _with_progress(
+    tracking: RunTracking, now_wall: float, interval_seconds: float, signs: Signs
+) -> RunTracking:
     if signs.reached:
-        books = replace(books, restarts_at_progress=books.node_restarts)
+        tracking = replace(tracking, restarts_at_progress=tracking.node_restarts)
     if signs.progressed:
-        return replace(books, progress_at=now_wall, lifeless_seconds=0.0)
+        return replace(tracking, progress_at=now_wall, lifeless_seconds=0.0)
     if signs.works:
-        return replace(books, lifeless_seconds=0.0)
-    if books.lifeless_seconds is None:
-        return books
-    return replace(books, lifeless_seconds=books.lifeless_seconds + interval_seconds)
+        return replace(tracking, lifeless_seconds=0.0)
+    if tracking.lifeless_seconds is None:
+        return tracking
+    return replace(tracking, lifeless_seconds=tracking.lifeless_seconds + interval_seconds)
 
 
 def refused(

@@ -49,7 +49,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Bookkeeping:
+class RunTracking:
     """What is counted while a run is open, so that a restart of anything loses none of it.
 
     `started_boot_seconds` on `started_boot_id` is when the run started.

@@ -200,7 +200,7 @@ class Tick:
                 self._policy.testbed,
                 decision.records,
                 self._readings(seen, decision),
-                books=seen.watched,
+                tracking=seen.watched,
                 counts=seen.counts,
                 announcements=tuple(announcements_of(decision)),
             )
@@ -250,13 +250,13 @@ class Tick:
             )
         }
         if seen.watched is not None:
-            books, warning_seconds = seen.watched.bookkeeping, self._policy.stall_warning_seconds
+            tracking, warning_seconds = seen.watched.tracking, self._policy.stall_warning_seconds
             readings["progress"] = progress_reading(
                 seen.watched.number,
                 ProgressStatus(
-                    {name: watch.log for name, watch in books.chains.items() if watch.log is not None},
-                    stalled=books.idle_seconds >= warning_seconds,
-                    unknown=books.unknown_seconds >= warning_seconds,
+                    {name: watch.log for name, watch in tracking.chains.items() if watch.log is not None},
+                    stalled=tracking.idle_seconds >= warning_seconds,
+                    unknown=tracking.unknown_seconds >= warning_seconds,
                 ),
             )
         quiet = decision.message if decision.phase is None else ""
@@ -277,6 +277,4 @@ def _phase(decision: Decision) -> dict[str, JsonObject]:
 def _measured_lately(seen: Seen) -> bool:
     """False while the disk was not measured since the run started, or since the node is healthy."""
     volume, run = seen.state.volume, seen.watched
-    return run is None or (
-        measured_in(run, volume, None) and measured_in(run, volume, run.bookkeeping.healthy)
-    )
+    return run is None or (measured_in(run, volume, None) and measured_in(run, volume, run.tracking.healthy))

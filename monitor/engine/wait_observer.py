@@ -205,8 +205,8 @@ class WaitObserver:
         kept = self.unrecorded
         if kept is None or kept.watched is None or kept.watched.number != last.number:
             return last, self._ledger.counts(last)
-        books, changed = kept.watched.bookkeeping, kept.watched.settings_changed
-        return replace(last, bookkeeping=books, settings_changed=changed), kept.counts
+        tracking, changed = kept.watched.tracking, kept.watched.settings_changed
+        return replace(last, tracking=tracking, settings_changed=changed), kept.counts
 
     def _space(self) -> tuple[int, int] | None:
         """Return the size of the volume and what is free on it, in bytes; `None` where it cannot be read."""
@@ -264,4 +264,4 @@ def _chains(reading: NodeReading, run: Run) -> frozenset[str]:
     """Return the chains that the node has shown in the run: each writes a log of its own."""
     metrics = reading.metrics if isinstance(reading, NodeAnswering) else None
     shown = {chain for chain, _ in metrics.counters} if metrics else set()
-    return admitted(run.bookkeeping.chains.keys(), shown)
+    return admitted(run.tracking.chains.keys(), shown)

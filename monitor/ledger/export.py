@@ -139,7 +139,7 @@ def _checked_runs(history: Ledger) -> list[Run]:
     """Return the ended runs by their start, once each can be shown, compared with and pinned again."""
     runs = [run for run in history.runs(-1) if run.outcome is not None]
     for run in runs:
-        times = (run.bookkeeping.active_seconds, run.bookkeeping.progress_at)
+        times = (run.tracking.active_seconds, run.tracking.progress_at)
         sizes = (run.disk_usage_bytes, run.volume_size_bytes)
         if not ImageReference.parse(run.build.image).pinned or not run.build.digests:
             raise ConfigurationError(f"run {run.number}: image {run.build.image!r} is not pinned by a digest")

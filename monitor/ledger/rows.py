@@ -18,7 +18,7 @@ from monitor.domain.build import Build, Versions
 from monitor.domain.json_text import json_object, json_text, json_value
 from monitor.domain.regression import Success
 from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, Reason, RequestKind, Run
-from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.tracking import Count, RunTracking
 from monitor.domain.workload import Holder
 from monitor.ledger.codecs import Reading, known_reading
 
@@ -28,8 +28,11 @@ SAME_BUILD = (
 )
 """Whether the build of a row has one of the digests in a list that is JSON."""
 
+# A column's name is older than the field's; a ledger of any version opens.
+_TRACKING = "bookkeeping"
 _RUN_COLUMNS = (
-    *(field.name for field in fields(Run) if field.name != "build"),
+    *(field.name for field in fields(Run) if field.name not in {"build", "tracking"}),
+    _TRACKING,
     *("image", "digests", "versions"),
 )
 _run_values = itemgetter(*_RUN_COLUMNS)
@@ -66,26 +69,26 @@ def build_of(row: sqlite3.Row | Mapping[str, Any]) -> Build:
     return _build_codec().validate_python(found)
 
 
-def books_text(books: Bookkeeping) -> str:
+def tracking_text(tracking: RunTracking) -> str:
     """The books as JSON."""
-    return json_text(asdict(books))
+    return json_text(asdict(tracking))
 
 
-def books_of(text: str) -> Bookkeeping:
+def tracking_of(text: str) -> RunTracking:
     """The books back; what a newer or older monitor wrote otherwise is left out or has its default."""
     found = json_object(text)
     json_text(found)  # no number in it is infinite
     try:
-        return _books_codec().validate_python(found)
+        return _tracking_codec().validate_python(found)
     except ValidationError:
         # A newer monitor may know stages that this one does not.
-        return _books_codec().validate_python({**found, "chains": {}})
+        return _tracking_codec().validate_python({**found, "chains": {}})
 
 
 @cache
-def _books_codec() -> TypeAdapter[Bookkeeping]:
+def _tracking_codec() -> TypeAdapter[RunTracking]:
     """Return the codec of the books; made at the first use, because to make it takes longer than to use it."""
-    return TypeAdapter(Bookkeeping)
+    return TypeAdapter(RunTracking)
 
 
 @cache
@@ -114,15 +117,16 @@ def _run_of(values: tuple[Any, ...]) -> Run:
             "build": build_of(row),
             "outcome": _word(row["outcome"], Outcome, Outcome.SUPERSEDED),
             "reason": _word(row["reason"], Reason, None),
-            "bookkeeping": books_of(row["bookkeeping"]),
+            "tracking": tracking_of(row[_TRACKING]),
         }
     )
 
 
 def run_columns(run: Run) -> dict[str, Any]:
     """Return a run as columns of `runs`."""
-    values = {field.name: getattr(run, field.name) for field in fields(run) if field.name != "build"}
-    return values | build_columns(run.build) | {"bookkeeping": books_text(run.bookkeeping)}
+    kept = (field.name for field in fields(run) if field.name not in {"build", "tracking"})
+    values = {name: getattr(run, name) for name in kept}
+    return values | build_columns(run.build) | {_TRACKING: tracking_text(run.tracking)}
 
 
 def count_of(row: sqlite3.Row) -> Count:
@@ -203,10 +207,12 @@ def _text(value: object) -> str:
 def success_of(row: sqlite3.Row) -> Success:
     """A run that succeeded, of a row of `runs` with the columns that are made of its counts."""
     run = run_of(row)
-    books = run.bookkeeping
+    tracking = run.tracking
     # Older monitors counted leaves, and recorded nothing else of a state sync.
-    synced = books.state_synced if books.state_synced is not None else bool(row["leaves_synced"]) or None
-    again = books.state_sync_restarted or bool(row["state_synced_again"])
+    synced = (
+        tracking.state_synced if tracking.state_synced is not None else bool(row["leaves_synced"]) or None
+    )
+    again = tracking.state_sync_restarted or bool(row["state_synced_again"])
     return Success(run, row["blocks_accepted"] or 0.0, again, synced)
 
 

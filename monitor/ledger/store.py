@@ -250,7 +250,7 @@ class Ledger:
         if reason is None or reason.speaks_of_build:
             return 0
         for run in runs:
-            same_revision = run.bookkeeping.revision == runs[0].bookkeeping.revision
+            same_revision = run.tracking.revision == runs[0].tracking.revision
             if run.reason is not reason or not run.build.same(runs[0].build) or not same_revision:
                 break
             count += 1
@@ -292,7 +292,7 @@ class Ledger:
         testbed: str,
         decided: Sequence[Record] = (),
         readings: Mapping[str, JsonObject] | None = None,
-        books: Run | None = None,
+        tracking: Run | None = None,
         counts: Counts | None = None,
         announcements: Sequence[Announcement] = (),
     ) -> None:
@@ -303,13 +303,13 @@ class Ledger:
             testbed: where runs that begin now take place.
             decided: what the decision says to record.
             readings: by name, what was read.
-            books: the open run, with its books as they are now.
+            tracking: the open run, with its books as they are now.
             counts: the open run's counters as they are now.
             announcements: what the decision has to announce; due until `announced`.
         """
         while True:
             try:
-                self._record(now, testbed, decided, readings or {}, books, counts or {}, announcements)
+                self._record(now, testbed, decided, readings or {}, tracking, counts or {}, announcements)
                 break
             except VolumeFullError:
                 # At once, before the node takes it; what is only read can wait until there is room.
@@ -323,15 +323,15 @@ class Ledger:
         testbed: str,
         decided: Sequence[Record],
         readings: Mapping[str, JsonObject],
-        books: Run | None,
+        tracking: Run | None,
         counts: Counts,
         announcements: Sequence[Announcement],
     ) -> None:
         with self.transaction() as connection:
             for name, value in readings.items():
                 writes.keep_reading(connection, name, value, now.wall)
-            if books is not None:
-                writes.write_books(connection, books, counts)
+            if tracking is not None:
+                writes.write_tracking(connection, tracking, counts)
             for each in decided:
                 writes.write(connection, each, now, testbed)
             writes.add_due(connection, [DueAnnouncement(each, now.wall) for each in announcements])

@@ -77,11 +77,11 @@ def take(connection: sqlite3.Connection, uid: str) -> None:
     )
 
 
-def write_books(connection: sqlite3.Connection, run: Run, counts: Counts) -> None:
+def write_tracking(connection: sqlite3.Connection, run: Run, counts: Counts) -> None:
     """Bring an open run's books and counters up to date; an ended run's stay as they are."""
     changed = connection.execute(
         "UPDATE runs SET bookkeeping = ?, settings_changed = ? WHERE number = ? AND outcome IS NULL",
-        (rows.books_text(run.bookkeeping), run.settings_changed, run.number),
+        (rows.tracking_text(run.tracking), run.settings_changed, run.number),
     ).rowcount
     if changed:
         connection.executemany(
@@ -164,13 +164,13 @@ def _as_known(connection: sqlite3.Connection, build: Build) -> Build:
 
 def _begin_run(connection: sqlite3.Connection, workload: Workload, now: Instant) -> None:
     """The clearing may have begun for another build than the pod has by now: the pod's counts."""
-    run = replace(run_of_workload(workload, ""), bookkeeping=opened(now, workload.uid))
+    run = replace(run_of_workload(workload, ""), tracking=opened(now, workload.uid))
     columns = rows.build_columns(_as_known(connection, run.build)) | {
         "network": run.network,
         "sync_mode": run.sync_mode,
         "settings_digest": run.settings_digest,
         "started_at": now.wall,
-        "bookkeeping": rows.books_text(run.bookkeeping),
+        "bookkeeping": rows.tracking_text(run.tracking),
     }
     assignments = ", ".join(f"{name} = :{name}" for name in columns)
     connection.execute(
@@ -188,7 +188,7 @@ def _adopt(connection: sqlite3.Connection, workload: Workload, now: Instant, tes
             started_at=now.wall,
             recovered=True,
             message="adopted data that no ledger knew",
-            bookkeeping=opened(now),
+            tracking=opened(now),
         ),
         None,
     )

@@ -105,14 +105,14 @@ def left_text(chain: ChainLog, now_wall: float) -> str:
 
 def stall_text(run: Run) -> str:
     """Return which chain of an open run has made no progress, and for how much observed time."""
-    books = run.bookkeeping
-    chain = f" of chain {chain_name(books.stalled_chain)}" if books.stalled_chain else ""
-    return f"no progress{chain} for {duration_text(books.idle_seconds)}"
+    tracking = run.tracking
+    chain = f" of chain {chain_name(tracking.stalled_chain)}" if tracking.stalled_chain else ""
+    return f"no progress{chain} for {duration_text(tracking.idle_seconds)}"
 
 
 def tested_text(run: Run) -> str:
     """Return the network and sync mode of a run, and where it did something else than it was configured to."""
-    all_executed = run.sync_mode is SyncMode.C_CHAIN_STATE_SYNC and run.bookkeeping.state_synced is False
+    all_executed = run.sync_mode is SyncMode.C_CHAIN_STATE_SYNC and run.tracking.state_synced is False
     return f"{run.network} · {run.sync_mode}" + (f" ({ALL_EXECUTED})" if all_executed else "")
 
 
@@ -125,7 +125,7 @@ def outcome_text(run: Run) -> str:
 
 def active_seconds(run: Run) -> float:
     """Return how long a run took or has taken so far; time healthy before the workload was replaced is left out."""
-    return run.bookkeeping.bootstrap_seconds if run.duration_seconds is None else run.duration_seconds
+    return run.tracking.bootstrap_seconds if run.duration_seconds is None else run.duration_seconds
 
 
 def measure_text(measure: Measure, value: float) -> str:

@@ -29,13 +29,13 @@ def run_json(run: Run) -> JsonObject:
         "durationSeconds": run.duration_seconds,
         "wallSeconds": run.wall_seconds,
         "diskUsageBytes": run.disk_usage_bytes,
-        "activeSeconds": run.bookkeeping.active_seconds,
-        "nodeRestarts": run.bookkeeping.node_restarts,
-        "lastProgressAt": run.bookkeeping.progress_at,
+        "activeSeconds": run.tracking.active_seconds,
+        "nodeRestarts": run.tracking.node_restarts,
+        "lastProgressAt": run.tracking.progress_at,
         "recovered": run.recovered,
         "settingsChanged": run.settings_changed,
-        "stateSynced": run.bookkeeping.state_synced,
-        "otherBuild": run.bookkeeping.other_build or None,
+        "stateSynced": run.tracking.state_synced,
+        "otherBuild": run.tracking.other_build or None,
     }
 
 
@@ -75,9 +75,7 @@ def status_json(status: Status) -> JsonObject:
         if status.node
         else None,
         "stalled": status.progress.stalled if status.progress else None,
-        "stalledChain": status.run.bookkeeping.stalled_chain or None
-        if status.run and status.run.open
-        else None,
+        "stalledChain": status.run.tracking.stalled_chain or None if status.run and status.run.open else None,
         "progressUnknown": status.progress.unknown if status.progress else None,
         "late": status.late,
         "baselineBeginsWithRun": status.baseline_begins or None,

@@ -47,7 +47,7 @@ def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
         started = time_text(run.started_at)
         yield f"run       {run.number} of {build_text(run.build)} · {outcome_text(run)} · started {started}"
         yield f"image     {run.build.image}"
-        yield f"active    {duration_text(active_seconds(run))} · node restarts {run.bookkeeping.node_restarts}"
+        yield f"active    {duration_text(active_seconds(run))} · node restarts {run.tracking.node_restarts}"
     yield from _chain_lines(status)
     if status.node:
         node = status.node
@@ -124,7 +124,7 @@ def run_lines(run: Run, evidence: Evidence | None) -> Iterable[str]:
         yield f"wall      {duration_text(run.wall_seconds)}"
     if run.disk_usage_bytes is not None:
         yield f"disk      {size_text(run.disk_usage_bytes)}"
-    yield f"restarts  {run.bookkeeping.node_restarts}"
+    yield f"restarts  {run.tracking.node_restarts}"
     if reason := left_out(run):
         yield f"compared  with no other run: {reason}"
     if run.message:

@@ -46,7 +46,7 @@ def progress_text(status: Status, named: Callable[[Run], str] = run_text, column
     phase = status.phase.value if status.phase else Phase.STARTING.value
     if run is None or status.phase in {Phase.DISCOVERING, Phase.CLEARING}:
         return printable(f"{phase}: {status.message}") if status.message else phase
-    active = f" {duration_text(run.bookkeeping.active_seconds)}" if run.open else ""
+    active = f" {duration_text(run.tracking.active_seconds)}" if run.open else ""
     state = f"{phase}{active}"
     chains = " · ".join(_progress_parts(status)) if run.open else ""
     used = status.volume.usage_bytes if status.volume else None
@@ -146,7 +146,7 @@ def _history_table(runs: Sequence[Run], left_out: Sequence[str]) -> Table:
 
 def _duration(run: Run) -> str:
     """What is judged; of an open run, how long it is active so far."""
-    seconds = run.bookkeeping.active_seconds if run.open else run.duration_seconds
+    seconds = run.tracking.active_seconds if run.open else run.duration_seconds
     return duration_text(seconds) if seconds is not None else ""
 
 

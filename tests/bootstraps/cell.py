@@ -122,7 +122,7 @@ def _check(watch: Watch, mode: SyncMode, condition: Condition, node: str, said: 
     run, told = watch.run, "\n".join((_told(watch), *said[-10:]))
     assert run is not None, told
     assert (run.outcome, run.sync_mode) == (Outcome.SUCCEEDED, mode), told
-    assert run.bookkeeping.node_restarts == int(condition.kills), told
+    assert run.tracking.node_restarts == int(condition.kills), told
     assert run.duration_seconds is not None, told
     least, most = watch.active_seconds
     assert least - TOLERANCE_SECONDS <= run.duration_seconds <= most + TOLERANCE_SECONDS, told

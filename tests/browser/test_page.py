@@ -17,7 +17,7 @@ from monitor.domain.build import Build, Versions
 from monitor.domain.observations import ChainActivity, ChainLog
 from monitor.domain.run import Evidence, Outcome, Reason, Run
 from monitor.domain.status import Phase, ProgressStatus, Status
-from monitor.domain.tracking import Bookkeeping
+from monitor.domain.tracking import RunTracking
 from monitor.domain.workload import SyncMode
 from monitor.output.web.site import Answer, Site
 
@@ -38,7 +38,7 @@ def versioned(number: int, **changes: Any) -> Run:
 
 def many_runs() -> tuple[Run, ...]:
     """Twenty of all outcomes, newest first."""
-    seconds: dict[str, Any] = {"duration_seconds": None, "bookkeeping": Bookkeeping(active_seconds=2000)}
+    seconds: dict[str, Any] = {"duration_seconds": None, "tracking": RunTracking(active_seconds=2000)}
     kinds: tuple[dict[str, Any], ...] = (
         {},
         {},
@@ -54,7 +54,7 @@ CHAINS = {
     "X": ChainLog(ChainActivity.WAITING),
     "C": ChainLog(ChainActivity.SYNCING_STATE),
 }
-OPEN = run(number=121, bookkeeping=Bookkeeping(active_seconds=900.0, node_restarts=2))
+OPEN = run(number=121, tracking=RunTracking(active_seconds=900.0, node_restarts=2))
 STATUSES = {
     "nothing yet": status(tester="", network="", testbed=""),
     "all at once": full_status(

@@ -207,7 +207,7 @@ class PodLife:
         marker = folder / f"of-run-{runs[0].number}"
         if any(folder.glob("of-run-*")) and not marker.exists():
             raise LifeError(f"the data of another run is under run {runs[0].number}\n{self.told()}")
-        if runs[0].bookkeeping.active_seconds and not marker.exists():
+        if runs[0].tracking.active_seconds and not marker.exists():
             raise LifeError(f"the data of run {runs[0].number} was cleared under way\n{self.told()}")
         folder.mkdir(exist_ok=True)
         marker.touch()

@@ -60,7 +60,7 @@ def lived(folder: Path, fatal: int, source: str) -> PodLife:
         assert run.duration_seconds is not None, told
         assert run.wall_seconds is not None, told
         assert 0 < run.duration_seconds <= run.wall_seconds + 1, (run, told)
-        assert run.bookkeeping.node_restarts == 0, (run, told)
+        assert run.tracking.node_restarts == 0, (run, told)
         assert not run.recovered, told
     details = read_details(life.data_dir / FILE_NAME)
     assert details is not None, told

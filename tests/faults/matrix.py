@@ -308,13 +308,13 @@ def _brought_to(made: Tester, fault_name: str, moment: str) -> At:
         lambda: made.looks > looks or not made.look.runs, "a look at the ledger's runs while it is held"
     )
     run = made.look.runs[0] if made.look.runs else None
-    healthy = run.bookkeeping.healthy if run is not None else None
+    healthy = run.tracking.healthy if run is not None else None
     return At(run, healthy.active_seconds_at_start if healthy is not None else None)
 
 
 def _soaks(made: Tester) -> bool:
     """Whether the node has been healthy for some ticks: new chains make it unhealthy once more at first."""
-    healthy = made.look.runs[0].bookkeeping.healthy if made.look.runs else None
+    healthy = made.look.runs[0].tracking.healthy if made.look.runs else None
     return healthy is not None and healthy.observed_seconds >= STEADY_SECONDS
 
 
@@ -336,7 +336,7 @@ def _check(made: Tester, fault: Fault, moment: str, at: At, affected: int) -> No
         mixed = fault.mixes_data and moment == "soaking" and run.number == affected
         assert run.outcome is Outcome.SUCCEEDED, told
         assert not run.recovered, told
-        assert run.bookkeeping.other_build == (OTHER if mixed else ""), (run, told)
+        assert run.tracking.other_build == (OTHER if mixed else ""), (run, told)
         limit = made.node_seconds.get(run.number, 0.0) + SLACK_SECONDS
         assert 0 < (run.duration_seconds or 0.0) <= limit, (run, limit, told)
     starts, results = made.watch.starts, made.watch.results

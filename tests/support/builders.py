@@ -26,7 +26,7 @@ from monitor.domain.policy import Policy
 from monitor.domain.regression import Measure, Regression
 from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, Reason, Run
 from monitor.domain.status import NodeStatus, Phase, Problem, Status, VolumeStatus
-from monitor.domain.tracking import Bookkeeping, Count, HealthyStreak
+from monitor.domain.tracking import Count, HealthyStreak, RunTracking
 from monitor.domain.workload import SyncMode, Workload
 from monitor.errors import Cause
 from monitor.ledger import open_ledger
@@ -119,7 +119,7 @@ def answering(**changes: Any) -> NodeAnswering:
     return replace(node, **changes)
 
 
-def healthy_books(soaked_seconds: float, **changes: Any) -> Bookkeeping:
+def healthy_books(soaked_seconds: float, **changes: Any) -> RunTracking:
     """Books of a node that has been healthy for so long."""
     streak = HealthyStreak(
         since_wall=NOW.wall - soaked_seconds,
@@ -127,7 +127,7 @@ def healthy_books(soaked_seconds: float, **changes: Any) -> Bookkeeping:
         active_seconds_at_start=1234.0,
         observed_seconds=soaked_seconds,
     )
-    return replace(Bookkeeping(healthy=streak, identity_agreed=True, active_seconds=1600.0), **changes)
+    return replace(RunTracking(healthy=streak, identity_agreed=True, active_seconds=1600.0), **changes)
 
 
 def volume(measured_seconds_ago: float = 0.0, usage_bytes: int | None = 4096) -> VolumeReading:
@@ -195,7 +195,7 @@ def ended(number: int, outcome: Outcome = Outcome.SUCCEEDED, **changes: Any) -> 
 
 def full_status(**changes: Any) -> Status:
     """A tester that has seen everything: runs of every outcome, and one that is open."""
-    open_run = run(number=6, bookkeeping=Bookkeeping(active_seconds=900.0, node_restarts=2))
+    open_run = run(number=6, tracking=RunTracking(active_seconds=900.0, node_restarts=2))
     results = (
         ended(5, Outcome.FAILED, reason=Reason.STALLED, message="P stood still", duration_seconds=None),
         ended(4, Outcome.SUPERSEDED, duration_seconds=None, disk_usage_bytes=None),
@@ -257,7 +257,7 @@ def history_file() -> bytes:
         ledger.record(NOW, "desk", [AdoptRun(workload(build()))])
         run = ledger.last()
         assert run is not None
-        ledger.record(NOW, "desk", books=run, counts={("P", "blocks_accepted"): Count(1, 2, 2)})
+        ledger.record(NOW, "desk", tracking=run, counts={("P", "blocks_accepted"): Count(1, 2, 2)})
         ledger.keep_evidence(run.number, Evidence("its last words", NOW.wall))
         ledger.record(NOW, "desk", [EndRun(run, Outcome.SUCCEEDED, None, "told", 10.5, 11.5, 2**30, 2**40)])
         return exported(ledger)[0]

@@ -112,7 +112,7 @@ class LocalLife(Home):
 
     def watched(self) -> Run:
         """The run, once a tick has brought its books up."""
-        eventually(lambda: bool(self.runs()) and self.runs()[0].bookkeeping.active_seconds > 0, "a tick")
+        eventually(lambda: bool(self.runs()) and self.runs()[0].tracking.active_seconds > 0, "a tick")
         return self.runs()[0]
 
 

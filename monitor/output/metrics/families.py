@@ -48,12 +48,12 @@ FAMILIES = (
     Family(
         "bootstrap_monitor_run_last_progress_timestamp_seconds",
         "When the open run last made progress, in seconds since the Unix epoch.",
-        of.open_run(lambda run: run.bookkeeping.progress_at),
+        of.open_run(lambda run: run.tracking.progress_at),
     ),
     Family(
         "bootstrap_monitor_run_no_progress_seconds",
         "How long the slowest chain at work of the open run has made no progress, in seconds of observed time.",
-        of.open_run(lambda run: run.bookkeeping.idle_seconds),
+        of.open_run(lambda run: run.tracking.idle_seconds),
     ),
     Family(
         "bootstrap_monitor_run_stalled",
@@ -112,7 +112,7 @@ FAMILIES = (
     Family(
         "bootstrap_monitor_node_restarts_total",
         "Restarts of the node's process in the current run; begins at 0 with each run.",
-        of.current_run(lambda run: run.bookkeeping.node_restarts),
+        of.current_run(lambda run: run.tracking.node_restarts),
     ),
     Family(
         "bootstrap_monitor_disk_usage_bytes",

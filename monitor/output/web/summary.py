@@ -82,8 +82,8 @@ def _end(status: Status) -> Tile:
         if run is None or run.ended_at is None:
             return Tile("Ended", _UNKNOWN)
         return Tile("Ended", f"{duration_text(max(0, status.at - run.ended_at))} ago", at=run.ended_at)
-    if status.phase is Phase.SOAKING and run.bookkeeping.healthy:
-        healthy_at = run.bookkeeping.healthy.since_wall
+    if status.phase is Phase.SOAKING and run.tracking.healthy:
+        healthy_at = run.tracking.healthy.since_wall
         value = duration_text(max(0, status.at - healthy_at))
         return Tile("Healthy for", value, "good", at=healthy_at, at_label="since ")
     chains = status.progress.chains.values() if status.progress else ()
@@ -115,7 +115,7 @@ def _health(status: Status) -> Tile:
     node, run = status.node, status.run
     if node is None:
         return Tile("Node", _UNKNOWN, details=("not seen yet",))
-    restarts = _counted(run.bookkeeping.node_restarts if run else 0, "restart")
+    restarts = _counted(run.tracking.node_restarts if run else 0, "restart")
     details = (f"{restarts} in this run", *(() if node.peers is None else (_counted(node.peers, "peer"),)))
     if not node.up:
         return Tile("Node", "✗ down", "" if status.phase in _BEFORE_THE_NODE else "bad", details=details)

@@ -225,7 +225,7 @@ def synced_again(ledger: Ledger) -> None:
     """After leaves of a state sync were counted, it began anew."""
     begin(ledger, OLD_BUILD)
     counts = {("C", "leaves_synced"): Count(before=5.0, last=3.0, maximum=5.0)}
-    ledger.record(NOW, TESTBED, books=ledger.last(), counts=counts)
+    ledger.record(NOW, TESTBED, tracking=ledger.last(), counts=counts)
     end(ledger)
 
 

@@ -60,7 +60,7 @@ def filled(tmp_path: Path) -> Path:
             ledger.record(at, "desk", [BeginClearing(node, ""), BeginRun(node)])
             run = ledger.last()
             assert run is not None
-            ledger.record(at, "desk", books=run, counts={("P", "blocks_accepted"): Count(0, 2000, 2000)})
+            ledger.record(at, "desk", tracking=run, counts={("P", "blocks_accepted"): Count(0, 2000, 2000)})
             outcome = Outcome.FAILED if reason else Outcome.SUCCEEDED
             ledger.record(at, "desk", [EndRun(run, outcome, reason, "", seconds, wall, 2**30)])
     return folder
@@ -101,9 +101,9 @@ def test_csv_keeps_runs_apart_that_skipped_the_state_sync(
             ledger.record(NOW, "desk", [BeginRun(pod)])
             last = ledger.last()
             assert last is not None
-            books = replace(last, bookkeeping=replace(last.bookkeeping, state_synced=synced))
-            ended = EndRun(books, Outcome.SUCCEEDED, None, "", 1000.0, 1000.0, 1)
-            ledger.record(NOW, "desk", books=books)
+            tracking = replace(last, tracking=replace(last.tracking, state_synced=synced))
+            ended = EndRun(tracking, Outcome.SUCCEEDED, None, "", 1000.0, 1000.0, 1)
+            ledger.record(NOW, "desk", tracking=tracking)
             ledger.record(NOW, "desk", [ended])
 
     assert history(tmp_path, "--csv") == 0

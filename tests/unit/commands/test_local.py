@@ -166,8 +166,8 @@ def a_late_beat_of_an_earlier_workload_holds_up_nothing(tester: LocalLife) -> No
         tester.node()
         tester.watched()
         local.ledger.beat("local-earlier")
-        seen = tester.watched().bookkeeping.active_seconds
-        eventually(lambda: tester.runs()[0].bookkeeping.active_seconds > seen + 0.2, "ticks go on judging")
+        seen = tester.watched().tracking.active_seconds
+        eventually(lambda: tester.runs()[0].tracking.active_seconds > seen + 0.2, "ticks go on judging")
     finally:
         stopping.set()
         thread.join(PATIENCE_SECONDS)

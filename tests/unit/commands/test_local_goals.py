@@ -174,7 +174,7 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
     fails_once = write_wayward_build(tester, SLOW_SECONDS)
     process = compare(tester)
     eventually(lambda: len(tester.runs()) == 2 and tester.runs()[0].open, "the second run")
-    eventually(lambda: tester.runs()[0].bookkeeping.active_seconds > 0, "a tick of it")
+    eventually(lambda: tester.runs()[0].tracking.active_seconds > 0, "a tick of it")
     code, said = stopped(process, signal.SIGTERM)
     assert (code, said[-1], tester.nodes()) == (130, GOES_ON, set())
 

@@ -96,7 +96,7 @@ def fill(data_dir: Path) -> None:
                 "volume": volume_reading(VolumeReading(at, 2**30, 10 * 2**30, 8 * 2**30)),
                 "new_build": build_reading(build(NEW, "e" * 40)),
             },
-            books=replace(last, bookkeeping=replace(last.bookkeeping, active_seconds=900.0, node_restarts=2)),
+            tracking=replace(last, tracking=replace(last.tracking, active_seconds=900.0, node_restarts=2)),
             counts={
                 ("P", "blocks_fetched"): Count(0, 5678, 5678),
                 ("P", "blocks_accepted"): Count(0, 12, 12),

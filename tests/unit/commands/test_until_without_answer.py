@@ -50,8 +50,8 @@ def blocked(ledger: Ledger, seconds: float, of: Build = BUILD) -> None:
         begin(ledger, of)
         last = ledger.last()
     assert last is not None
-    books = replace(last, bookkeeping=replace(last.bookkeeping, blocked_seconds=seconds))
-    ledger.record(NOW, TESTBED, books=books, counts={})
+    tracking = replace(last, tracking=replace(last.tracking, blocked_seconds=seconds))
+    ledger.record(NOW, TESTBED, tracking=tracking, counts={})
 
 
 def nothing(ledger: Ledger) -> None:

@@ -35,7 +35,7 @@ from monitor.domain.observations import (
 )
 from monitor.domain.run import AttemptCause, Outcome, Reason, Run
 from monitor.domain.status import Phase
-from monitor.domain.tracking import Bookkeeping, ChainWatch, Refusal
+from monitor.domain.tracking import ChainWatch, Refusal, RunTracking
 from monitor.domain.workload import NodeExit, NodeProcess, SyncMode
 
 HOUR, DAY = 3600.0, 86400.0
@@ -48,9 +48,9 @@ ODD = "bootstrapped, but unhealthy for 1h: a b\ufffd[2J\ufffd"
 FATAL = NodeLog(fatal='shutting down chain {"error": "failed to verify block"}')
 
 
-def books(**values: object) -> Run:
+def tracking(**values: object) -> Run:
     """An open run with these books."""
-    return run(bookkeeping=replace(Bookkeeping(), **values))  # type: ignore[arg-type]
+    return run(tracking=replace(RunTracking(), **values))  # type: ignore[arg-type]
 
 
 def full(available_bytes: int, size_bytes: int = 1000) -> object:
@@ -60,7 +60,7 @@ def full(available_bytes: int, size_bytes: int = 1000) -> object:
 
 def low(seconds: float, **values: object) -> Run:
     """An open run whose volume has been short of space for so long."""
-    return books(low_disk_seconds=seconds, low_disk_at=NOW.wall - seconds, **values)
+    return tracking(low_disk_seconds=seconds, low_disk_at=NOW.wall - seconds, **values)
 
 
 def unhealthy(*checks: str) -> object:
@@ -127,19 +127,21 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
         pytest.param(wait_state(last=low(HOUR)), None, id="3 a volume that was never read"),
         pytest.param(
             wait_state(
-                last=books(not_started_seconds=HOUR), workload=process(waiting="ImagePullBackOff"), node=DOWN
+                last=tracking(not_started_seconds=HOUR),
+                workload=process(waiting="ImagePullBackOff"),
+                node=DOWN,
             ),
             (Reason.NOT_STARTED, "the node did not start for 1h (ImagePullBackOff)"),
             id="4 the image is gone",
         ),
         pytest.param(
-            wait_state(last=books(not_started_seconds=HOUR), node=DOWN),
+            wait_state(last=tracking(not_started_seconds=HOUR), node=DOWN),
             (Reason.NOT_STARTED, "the node did not start for 1h"),
             id="4 the platform does not say why",
         ),
         pytest.param(
             wait_state(
-                last=books(not_started_seconds=HOUR),
+                last=tracking(not_started_seconds=HOUR),
                 workload=process(waiting="StartError", message='exec: "avalanchegoo": not found'),
                 node=DOWN,
             ),
@@ -149,10 +151,12 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             ),
             id="4 the runtime's own words",
         ),
-        pytest.param(wait_state(last=books(not_started_seconds=HOUR - 1), node=DOWN), None, id="4 not yet"),
+        pytest.param(
+            wait_state(last=tracking(not_started_seconds=HOUR - 1), node=DOWN), None, id="4 not yet"
+        ),
         pytest.param(
             wait_state(
-                last=books(node_restarts=7, restarts_at_progress=2),
+                last=tracking(node_restarts=7, restarts_at_progress=2),
                 workload=process(last_exit=NodeExit(1)),
                 log=FATAL,
                 node=DOWN,
@@ -165,7 +169,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
         ),
         pytest.param(
             wait_state(
-                last=books(node_restarts=5),
+                last=tracking(node_restarts=5),
                 workload=process(last_exit=NodeExit(1)),
                 log=NodeLog(fatal="low on disk space. Shutting down..."),
                 policy=replace(POLICY, disk_floor_ratio=0.0),
@@ -178,7 +182,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
         ),
         pytest.param(
             wait_state(
-                last=books(node_restarts=5),
+                last=tracking(node_restarts=5),
                 workload=process(last_exit=NodeExit(2)),
                 log=NodeLog(fatal="low on disk space. Shutting down..."),
                 volume=full(500),
@@ -191,7 +195,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
         ),
         pytest.param(
             wait_state(
-                last=books(node_restarts=5),
+                last=tracking(node_restarts=5),
                 workload=process(last_exit=NodeExit(1, message="open LOCK: No space left on device")),
             ),
             (
@@ -201,13 +205,13 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             id="5 the system says that its disk is full",
         ),
         pytest.param(
-            wait_state(last=books(node_restarts=7, restarts_at_progress=3), node=DOWN),
+            wait_state(last=tracking(node_restarts=7, restarts_at_progress=3), node=DOWN),
             None,
             id="5 not often enough since the last progress",
         ),
         pytest.param(
             wait_state(
-                last=books(node_restarts=5),
+                last=tracking(node_restarts=5),
                 workload=process(last_exit=NodeExit(1, message="couldn't load node config: x\n")),
             ),
             (
@@ -217,13 +221,13 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             id="5 before it could log",
         ),
         pytest.param(
-            wait_state(last=books(node_restarts=5)),
+            wait_state(last=tracking(node_restarts=5)),
             (Reason.CRASHED, "the node was restarted 5 times without progress"),
             id="5 nothing is known of it",
         ),
         pytest.param(
             wait_state(
-                last=books(node_restarts=5),
+                last=tracking(node_restarts=5),
                 workload=process(last_exit=NodeExit(137, out_of_memory=True)),
                 log=FATAL,
             ),
@@ -234,34 +238,38 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             id="5 out of memory",
         ),
         pytest.param(
-            wait_state(last=books(node_restarts=50, restarts_at_progress=49)),
+            wait_state(last=tracking(node_restarts=50, restarts_at_progress=49)),
             (Reason.CRASHED, "the node was restarted 50 times"),
             id="5 fifty times, with progress between",
         ),
         pytest.param(
-            wait_state(last=books(node_restarts=49, restarts_at_progress=48)), None, id="5 nearly fifty times"
+            wait_state(last=tracking(node_restarts=49, restarts_at_progress=48)),
+            None,
+            id="5 nearly fifty times",
         ),
         pytest.param(
-            wait_state(last=books(unhealthy_seconds=HOUR), node=unhealthy("network", "router")),
+            wait_state(last=tracking(unhealthy_seconds=HOUR), node=unhealthy("network", "router")),
             (Reason.UNHEALTHY, "bootstrapped, but unhealthy for 1h: network, router"),
             id="6 the checks are named",
         ),
         pytest.param(
-            wait_state(last=books(unhealthy_seconds=HOUR), node=unhealthy("diskspace")),
+            wait_state(last=tracking(unhealthy_seconds=HOUR), node=unhealthy("diskspace")),
             (Reason.DISK_FULL, "bootstrapped, but unhealthy for 1h: diskspace"),
             id="6 for want of space alone",
         ),
         pytest.param(
-            wait_state(last=books(unhealthy_seconds=HOUR), node=NodeSilent("no answer")),
+            wait_state(last=tracking(unhealthy_seconds=HOUR), node=NodeSilent("no answer")),
             (Reason.UNHEALTHY, "bootstrapped, but unhealthy for 1h"),
             id="6 it does not answer any more",
         ),
         pytest.param(
-            wait_state(last=books(unhealthy_seconds=HOUR - 1), node=unhealthy("router")), None, id="6 not yet"
+            wait_state(last=tracking(unhealthy_seconds=HOUR - 1), node=unhealthy("router")),
+            None,
+            id="6 not yet",
         ),
         pytest.param(
             wait_state(
-                last=books(
+                last=tracking(
                     idle_seconds=12 * HOUR,
                     stalled_chain="P",
                     chains={
@@ -276,7 +284,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
         ),
         pytest.param(
             wait_state(
-                last=books(refusal=Refusal("line", is_fresh=True, refused_seconds=900.0)),
+                last=tracking(refusal=Refusal("line", is_fresh=True, refused_seconds=900.0)),
                 log=NodeLog(newer_peer="line", newer_version="avalanchego/1.15.0"),
                 blocked="the node has no peers",
             ),
@@ -284,55 +292,55 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             id="6a the network has moved on",
         ),
         pytest.param(
-            wait_state(last=books(refusal=Refusal("line", is_fresh=True, refused_seconds=899.0))),
+            wait_state(last=tracking(refusal=Refusal("line", is_fresh=True, refused_seconds=899.0))),
             None,
             id="6a not yet",
         ),
         pytest.param(
-            wait_state(last=books(unknown_seconds=60 * DAY, observed_seconds=60 * DAY - 1)),
+            wait_state(last=tracking(unknown_seconds=60 * DAY, observed_seconds=60 * DAY - 1)),
             None,
             id="7 what is unknown is no stall",
         ),
         pytest.param(
-            wait_state(last=books(unknown_seconds=60 * DAY, observed_seconds=60 * DAY)),
+            wait_state(last=tracking(unknown_seconds=60 * DAY, observed_seconds=60 * DAY)),
             (Reason.DEADLINE, "not bootstrapped after 60d00h; progress could not be seen"),
             id="8 progress was unknown",
         ),
         pytest.param(
-            wait_state(last=books(idle_seconds=12 * HOUR), node=DOWN),
+            wait_state(last=tracking(idle_seconds=12 * HOUR), node=DOWN),
             (Reason.STALLED, "no progress for 12h"),
             id="7 never listens",
         ),
-        pytest.param(wait_state(last=books(idle_seconds=12 * HOUR - 1)), None, id="7 not yet"),
+        pytest.param(wait_state(last=tracking(idle_seconds=12 * HOUR - 1)), None, id="7 not yet"),
         pytest.param(
-            wait_state(last=books(idle_seconds=24 * HOUR - 1, lifeless_seconds=LIFE_SECONDS - 1)),
+            wait_state(last=tracking(idle_seconds=24 * HOUR - 1, lifeless_seconds=LIFE_SECONDS - 1)),
             None,
             id="7 it lives: twice as long",
         ),
         pytest.param(
-            wait_state(last=books(idle_seconds=24 * HOUR, lifeless_seconds=0.0)),
+            wait_state(last=tracking(idle_seconds=24 * HOUR, lifeless_seconds=0.0)),
             (Reason.STALLED, "no progress for 24h"),
             id="7 it lives, but twice as long is over",
         ),
         pytest.param(
-            wait_state(last=books(idle_seconds=12 * HOUR, lifeless_seconds=LIFE_SECONDS)),
+            wait_state(last=tracking(idle_seconds=12 * HOUR, lifeless_seconds=LIFE_SECONDS)),
             (Reason.STALLED, "no progress for 12h"),
             id="7 its life is over",
         ),
         pytest.param(
             wait_state(
-                last=run(bookkeeping=healthy_books(1.0, idle_seconds=12 * HOUR)), node=NodeSilent("hangs")
+                last=run(tracking=healthy_books(1.0, idle_seconds=12 * HOUR)), node=NodeSilent("hangs")
             ),
             (Reason.STALLED, "no progress for 12h"),
             id="7 it hangs since it was healthy",
         ),
         pytest.param(
-            wait_state(last=run(bookkeeping=healthy_books(1.0, observed_seconds=60 * DAY))),
+            wait_state(last=run(tracking=healthy_books(1.0, observed_seconds=60 * DAY))),
             None,
             id="8 healthy in time",
         ),
         pytest.param(
-            wait_state(last=run(bookkeeping=healthy_books(HOUR + 300, identity_agreed=False)), node=DOWN),
+            wait_state(last=run(tracking=healthy_books(HOUR + 300, identity_agreed=False)), node=DOWN),
             (
                 Reason.MISCONFIGURED,
                 "healthy, but the node does not say which network and commit it runs: allow its info API",
@@ -340,54 +348,59 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             id="1 it never says who it is",
         ),
         pytest.param(
-            wait_state(last=run(bookkeeping=healthy_books(HOUR + 299, identity_agreed=False)), node=DOWN),
+            wait_state(last=run(tracking=healthy_books(HOUR + 299, identity_agreed=False)), node=DOWN),
             None,
             id="1 it does not say who it is yet",
         ),
         pytest.param(
-            wait_state(last=books(active_seconds=1.0, not_started_seconds=24 * HOUR - 1), node=DOWN),
+            wait_state(last=tracking(active_seconds=1.0, not_started_seconds=24 * HOUR - 1), node=DOWN),
             None,
             id="4 what got on is not given up so soon",
         ),
         pytest.param(
-            wait_state(last=books(active_seconds=1.0, not_started_seconds=24 * HOUR), node=DOWN),
+            wait_state(last=tracking(active_seconds=1.0, not_started_seconds=24 * HOUR), node=DOWN),
             (Reason.NOT_STARTED, "the node did not start for 24h"),
             id="4 but some time it is",
         ),
         pytest.param(
-            wait_state(last=books(unhealthy_seconds=HOUR), node=unhealthy("a\nb\x1b[2J\ud800" + 2000 * "x")),
+            wait_state(
+                last=tracking(unhealthy_seconds=HOUR), node=unhealthy("a\nb\x1b[2J\ud800" + 2000 * "x")
+            ),
             (Reason.UNHEALTHY, f"{ODD}{(999 - len(ODD)) * 'x'}…"),
             id="6 a name that would break a line, a terminal and the ledger",
         ),
         pytest.param(
-            wait_state(last=books(observed_seconds=60 * DAY)),
+            wait_state(last=tracking(observed_seconds=60 * DAY)),
             (Reason.DEADLINE, "not bootstrapped after 60d00h"),
             id="8 full-sync",
         ),
-        pytest.param(wait_state(last=books(observed_seconds=60 * DAY - 1)), None, id="8 full-sync, not yet"),
+        pytest.param(
+            wait_state(last=tracking(observed_seconds=60 * DAY - 1)), None, id="8 full-sync, not yet"
+        ),
         pytest.param(
             wait_state(
-                last=replace(books(observed_seconds=14 * DAY), sync_mode=SyncMode.C_CHAIN_STATE_SYNC),
+                last=replace(tracking(observed_seconds=14 * DAY), sync_mode=SyncMode.C_CHAIN_STATE_SYNC),
                 workload=workload(build(), sync_mode=SyncMode.C_CHAIN_STATE_SYNC),
             ),
             (Reason.DEADLINE, "not bootstrapped after 14d00h"),
             id="8 state sync",
         ),
         pytest.param(
-            wait_state(last=books(observed_seconds=HOUR), policy=replace(POLICY, deadline_seconds=HOUR)),
+            wait_state(last=tracking(observed_seconds=HOUR), policy=replace(POLICY, deadline_seconds=HOUR)),
             (Reason.DEADLINE, "not bootstrapped after 1h"),
             id="8 as set",
         ),
         pytest.param(
             wait_state(
-                last=books(observed_seconds=30 * HOUR, active_seconds=30 * HOUR), baseline_seconds=10 * HOUR
+                last=tracking(observed_seconds=30 * HOUR, active_seconds=30 * HOUR),
+                baseline_seconds=10 * HOUR,
             ),
             (Reason.DEADLINE, "not bootstrapped after 30h"),
             id="8 three baselines",
         ),
         pytest.param(
             wait_state(
-                last=books(observed_seconds=30 * HOUR - 1, active_seconds=30 * HOUR),
+                last=tracking(observed_seconds=30 * HOUR - 1, active_seconds=30 * HOUR),
                 baseline_seconds=10 * HOUR,
             ),
             None,
@@ -395,31 +408,31 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
         ),
         pytest.param(
             wait_state(
-                last=books(observed_seconds=30 * HOUR, active_seconds=2 * HOUR), baseline_seconds=10 * HOUR
+                last=tracking(observed_seconds=30 * HOUR, active_seconds=2 * HOUR), baseline_seconds=10 * HOUR
             ),
             None,
             id="8 three baselines, but the node was down",
         ),
         pytest.param(
             wait_state(
-                last=books(observed_seconds=60 * DAY, active_seconds=2 * HOUR), baseline_seconds=10 * HOUR
+                last=tracking(observed_seconds=60 * DAY, active_seconds=2 * HOUR), baseline_seconds=10 * HOUR
             ),
             (Reason.DEADLINE, "not bootstrapped after 60d00h"),
             id="8 a node that is down most of the time",
         ),
         pytest.param(
-            wait_state(last=books(observed_seconds=HOUR, active_seconds=HOUR - 1), baseline_seconds=60.0),
+            wait_state(last=tracking(observed_seconds=HOUR, active_seconds=HOUR - 1), baseline_seconds=60.0),
             None,
             id="8 a baseline of a minute, not yet an hour",
         ),
         pytest.param(
-            wait_state(last=books(observed_seconds=HOUR, active_seconds=HOUR), baseline_seconds=60.0),
+            wait_state(last=tracking(observed_seconds=HOUR, active_seconds=HOUR), baseline_seconds=60.0),
             (Reason.DEADLINE, "not bootstrapped after 1h"),
             id="8 a baseline of a minute",
         ),
         pytest.param(
             wait_state(
-                last=books(observed_seconds=30 * HOUR, active_seconds=30 * HOUR),
+                last=tracking(observed_seconds=30 * HOUR, active_seconds=30 * HOUR),
                 baseline_seconds=10 * HOUR,
                 policy=replace(POLICY, deadline_seconds=40 * HOUR),
             ),
@@ -456,14 +469,14 @@ EVERYTHING = {
 )
 def test_of_several_reasons_the_first_of_the_table_counts(mended: tuple[str, ...], reason: Reason) -> None:
     wrong = {name: value for name, value in EVERYTHING.items() if name not in mended}
-    found = verdict(wait_state(last=books(**wrong), volume=volume() if "volume" in mended else full(1)))
+    found = verdict(wait_state(last=tracking(**wrong), volume=volume() if "volume" in mended else full(1)))
 
     assert found is not None
     assert found[0] is reason
 
 
 def test_success_comes_before_every_failure() -> None:
-    healthy = run(bookkeeping=healthy_books(300.0, **EVERYTHING))
+    healthy = run(tracking=healthy_books(300.0, **EVERYTHING))
     (end,) = decide_wait(wait_state(last=healthy, volume=full(1))).records
 
     assert isinstance(end, EndRun)
@@ -472,14 +485,14 @@ def test_success_comes_before_every_failure() -> None:
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_a_verdict_is_final(outcome: Outcome) -> None:
-    ended = replace(books(**EVERYTHING), outcome=outcome, reason=None)
+    ended = replace(tracking(**EVERYTHING), outcome=outcome, reason=None)
 
     assert verdict(wait_state(last=ended, volume=full(1))) is None
 
 
 def test_a_success_of_a_node_whose_process_was_never_seen_has_no_duration() -> None:
     """Its metrics are off: nobody knows how long it was active."""
-    unseen = run(bookkeeping=healthy_books(300.0, active_seconds=0.0))
+    unseen = run(tracking=healthy_books(300.0, active_seconds=0.0))
     (end,) = decide_wait(wait_state(last=unseen, volume=volume())).records
 
     assert isinstance(end, EndRun)
@@ -489,8 +502,8 @@ def test_a_success_of_a_node_whose_process_was_never_seen_has_no_duration() -> N
 @pytest.mark.parametrize(
     ("last", "measured_seconds_ago"),
     [
-        pytest.param(run(bookkeeping=healthy_books(1000.0)), 1001.0, id="before it was healthy"),
-        pytest.param(books(idle_seconds=24 * HOUR), 10_001.0, id="before the run"),
+        pytest.param(run(tracking=healthy_books(1000.0)), 1001.0, id="before it was healthy"),
+        pytest.param(tracking(idle_seconds=24 * HOUR), 10_001.0, id="before the run"),
     ],
 )
 def test_a_size_that_was_measured_too_early_is_of_no_result(last: Run, measured_seconds_ago: float) -> None:
@@ -501,7 +514,7 @@ def test_a_size_that_was_measured_too_early_is_of_no_result(last: Run, measured_
 
 
 def test_a_failure_keeps_what_was_measured() -> None:
-    last = replace(books(idle_seconds=24 * HOUR, active_seconds=77.0), started_at=NOW.wall - 100)
+    last = replace(tracking(idle_seconds=24 * HOUR, active_seconds=77.0), started_at=NOW.wall - 100)
     (end,) = decide_wait(wait_state(last=last, volume=volume())).records
 
     assert isinstance(end, EndRun)
@@ -520,7 +533,7 @@ def ended_before(seconds: float) -> Run:
 
 def in_revision(revision: str) -> Run:
     """A run that did not start long ago, in a pod of this revision."""
-    return replace(ended_before(10 * DAY), bookkeeping=Bookkeeping(revision=revision))
+    return replace(ended_before(10 * DAY), tracking=RunTracking(revision=revision))
 
 
 @pytest.mark.parametrize(
@@ -640,12 +653,12 @@ def in_revision(revision: str) -> Run:
         ),
         pytest.param(wait_state(requested=build()), None, id="a wish waits until the open run has ended"),
         pytest.param(
-            wait_state(last=books(blocked_seconds=DAY - 1), newest=build(NEW)),
+            wait_state(last=tracking(blocked_seconds=DAY - 1), newest=build(NEW)),
             None,
             id="blocked, but not for long",
         ),
         pytest.param(
-            wait_state(last=books(blocked_seconds=DAY), newest=build(NEW)),
+            wait_state(last=tracking(blocked_seconds=DAY), newest=build(NEW)),
             AttemptCause.NEW_BUILD,
             id="blocked for a day: it may be the build",
         ),
@@ -681,12 +694,16 @@ def test_the_same_build_is_recreated_although_nothing_changes() -> None:
             wait_state(
                 blocked="the node has no peers",
                 log=NodeLog(newer_version="avalanchego/1.15.0"),
-                last=books(refusal=Refusal(is_fresh=True)),
+                last=tracking(refusal=Refusal(is_fresh=True)),
             ),
             Phase.BLOCKED,
             "the network runs newer builds (1.15.0) and refuses this one; the run fails as outdated after 15m of it",
         ),
-        (wait_state(last=books(idle_seconds=1800.0)), Phase.BOOTSTRAPPING, "no progress for 30m or longer"),
+        (
+            wait_state(last=tracking(idle_seconds=1800.0)),
+            Phase.BOOTSTRAPPING,
+            "no progress for 30m or longer",
+        ),
         (wait_state(last=low(60.0)), Phase.BOOTSTRAPPING, f"bootstrapping; {LOW}"),
         (wait_state(last=low(60.0), node=DOWN), Phase.STARTING, f"waiting for the node: refused; {LOW}"),
         (
@@ -700,7 +717,7 @@ def test_the_same_build_is_recreated_although_nothing_changes() -> None:
                     health=HealthReport(healthy=True, oldest_check=""),
                     metrics=NodeMetrics(None, {("C", "height_executed"): 7_000.0}),
                 ),
-                last=books(execution_targets={"C": 10_000.0}),
+                last=tracking(execution_targets={"C": 10_000.0}),
             ),
             Phase.BOOTSTRAPPING,
             "healthy, but 3,000 accepted blocks are not executed yet",
@@ -751,16 +768,16 @@ def test_a_changed_clock_changes_no_wall_time_within_one_boot(
         "started_boot_id": NOW.boot_id,
         "started_boot_seconds": NOW.boot_seconds - 700,
     }
-    found = healthy_books(400.0, **started) if healthy else Bookkeeping(idle_seconds=24 * HOUR, **started)
-    (end,) = decide_wait(wait_state(last=run(bookkeeping=found, **changes), volume=volume(10.0))).records
+    found = healthy_books(400.0, **started) if healthy else RunTracking(idle_seconds=24 * HOUR, **started)
+    (end,) = decide_wait(wait_state(last=run(tracking=found, **changes), volume=volume(10.0))).records
 
     assert isinstance(end, EndRun)
     assert end.wall_seconds == wall_seconds - (400.0 if healthy else 0.0)
 
 
 def test_after_another_boot_the_wall_clock_is_all_there_is() -> None:
-    found = Bookkeeping(idle_seconds=24 * HOUR, started_boot_id="another", started_boot_seconds=1.0)
-    (end,) = decide_wait(wait_state(last=run(bookkeeping=found), volume=volume())).records
+    found = RunTracking(idle_seconds=24 * HOUR, started_boot_id="another", started_boot_seconds=1.0)
+    (end,) = decide_wait(wait_state(last=run(tracking=found), volume=volume())).records
 
     assert isinstance(end, EndRun)
     assert end.wall_seconds == 10_000

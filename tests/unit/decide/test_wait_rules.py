@@ -38,7 +38,7 @@ from monitor.domain.status import Phase
 from monitor.domain.workload import SyncMode
 
 DONE = run(outcome=Outcome.SUCCEEDED)
-SOAKED = run(bookkeeping=healthy_books(300.0))
+SOAKED = run(tracking=healthy_books(300.0))
 RESTARTING = replace(POLICY, restart_on_new_build=True)
 SETTLING = replace(RESTARTING, settled_lookups=3, returned_seconds=1800.0)
 DOWN = NodeDown("refused")
@@ -169,7 +169,7 @@ def case(
             Phase.SOAKING,
             [],
             [],
-            last=run(bookkeeping=healthy_books(299.0)),
+            last=run(tracking=healthy_books(299.0)),
             volume=volume(),
         ),
         case(
@@ -178,7 +178,7 @@ def case(
             Phase.SOAKING,
             [],
             [],
-            last=run(bookkeeping=healthy_books(300.0, identity_agreed=False)),
+            last=run(tracking=healthy_books(300.0, identity_agreed=False)),
             volume=volume(),
             node=NodeSilent("no answer"),
         ),
@@ -192,7 +192,7 @@ def case(
             Phase.IDLE,
             [EndRun],
             [],
-            last=run(bookkeeping=healthy_books(300.0 + DISK_MEASUREMENT_SECONDS)),
+            last=run(tracking=healthy_books(300.0 + DISK_MEASUREMENT_SECONDS)),
         ),
         case(
             "9-new-build",
@@ -373,7 +373,7 @@ def test_recovered_run_has_no_duration() -> None:
 
 
 def test_failure_counts_to_now() -> None:
-    last = run(bookkeeping=healthy_books(1.0))
+    last = run(tracking=healthy_books(1.0))
     node = answering(identity=NodeIdentity(1, "", ""))
     (end,) = decide_wait(wait_state(last=last, node=node)).records
 

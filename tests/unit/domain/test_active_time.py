@@ -12,7 +12,7 @@ from support.builders import NOW
 from monitor.domain.active_time import SAME_PROCESS_SECONDS, advanced, observed_interval_seconds, opened
 from monitor.domain.instant import Instant
 from monitor.domain.observations import Health
-from monitor.domain.tracking import Bookkeeping, HealthyStreak
+from monitor.domain.tracking import HealthyStreak, RunTracking
 
 TICK = 10.0
 
@@ -40,18 +40,18 @@ class Look:
     blocked: bool = False
 
 
-def kept(*looks: Look, books: Bookkeeping | None = None) -> Bookkeeping:
+def kept(*looks: Look, tracking: RunTracking | None = None) -> RunTracking:
     """The books of a run that started at `NOW` after these ticks.
 
     The node's own page follows a wall clock that was set: so does the start that it tells.
     """
-    books, previous = books or opened(NOW), None
+    tracking, previous = tracking or opened(NOW), None
     for look in looks:
         now = later(look.seconds, look.wall_shift, look.boot_id)
         interval = observed_interval_seconds(None if look.new_monitor else previous, now, TICK)
         started_at = None if look.process is None else NOW.wall + look.process + look.wall_shift
-        books = advanced(
-            books,
+        tracking = advanced(
+            tracking,
             now,
             0.0 if look.blocked else interval,
             started_at,
@@ -61,7 +61,7 @@ def kept(*looks: Look, books: Bookkeeping | None = None) -> Bookkeeping:
             blocked=look.blocked,
         )
         previous = now
-    return books
+    return tracking
 
 
 @pytest.mark.parametrize(
@@ -302,16 +302,16 @@ def test_restarts_that_the_platform_tells_count_once(looks: list[Look], node_res
     ],
 )
 def test_blocked_time_is_nobodys(looks: list[Look], observed_seconds: float, active_seconds: float) -> None:
-    books = kept(*looks)
+    tracking = kept(*looks)
 
-    assert (books.observed_seconds, books.active_seconds) == (observed_seconds, active_seconds)
+    assert (tracking.observed_seconds, tracking.active_seconds) == (observed_seconds, active_seconds)
 
 
 def test_a_healthy_streak_does_not_grow_while_blocked() -> None:
-    books = kept(Look(10, 0, Health.HEALTHY), Look(20, 0, Health.HEALTHY, blocked=True))
+    tracking = kept(Look(10, 0, Health.HEALTHY), Look(20, 0, Health.HEALTHY, blocked=True))
 
-    assert books.healthy is not None
-    assert books.healthy.observed_seconds == 0
+    assert tracking.healthy is not None
+    assert tracking.healthy.observed_seconds == 0
 
 
 HEALTHY, UNHEALTHY, STALE, UNKNOWN = Health.HEALTHY, Health.UNHEALTHY, Health.STALE, Health.UNKNOWN
@@ -371,9 +371,9 @@ def test_the_healthy_streak_is_unbroken_health_that_was_watched(
 
 
 def test_the_streak_remembers_the_moment_and_the_active_time_of_the_first_healthy_answer() -> None:
-    books = kept(Look(100, 40, UNHEALTHY), Look(110, 40, HEALTHY), Look(120, 40, HEALTHY))
+    tracking = kept(Look(100, 40, UNHEALTHY), Look(110, 40, HEALTHY), Look(120, 40, HEALTHY))
 
-    assert books.healthy == HealthyStreak(
+    assert tracking.healthy == HealthyStreak(
         since_wall=NOW.wall + 110,
         since_boot_seconds=NOW.boot_seconds + 110,
         active_seconds_at_start=70,
@@ -454,13 +454,13 @@ def test_time_healthy_before_a_pod_was_replaced_is_no_bootstrap_time(
     ],
 )
 def test_an_identity_is_agreed_on_for_one_process(look: Look, *, agreed: bool) -> None:
-    books = replace(kept(Look(10, process=0)), identity_agreed=True)
+    tracking = replace(kept(Look(10, process=0)), identity_agreed=True)
 
-    assert kept(look, books=books).identity_agreed is agreed
+    assert kept(look, tracking=tracking).identity_agreed is agreed
 
 
 def test_the_books_of_a_run_begin_where_it_starts() -> None:
-    assert opened(NOW) == Bookkeeping(
+    assert opened(NOW) == RunTracking(
         started_boot_id=NOW.boot_id,
         started_boot_seconds=NOW.boot_seconds,
         boot_id=NOW.boot_id,
@@ -509,10 +509,10 @@ def test_observed_time_is_never_negative_and_no_tick_adds_more_than_two_interval
 
 @given(watched())
 def test_neither_time_is_more_than_has_passed(looks: list[Look]) -> None:
-    books, passed = kept(*looks), looks[-1].seconds
+    tracking, passed = kept(*looks), looks[-1].seconds
 
-    assert 0.0 <= books.observed_seconds <= passed
-    assert 0.0 <= books.active_seconds <= passed
+    assert 0.0 <= tracking.observed_seconds <= passed
+    assert 0.0 <= tracking.active_seconds <= passed
 
 
 @given(watched())
@@ -529,11 +529,11 @@ def test_active_time_never_falls(looks: list[Look]) -> None:
 
 @given(watched())
 def test_a_wall_clock_that_is_set_changes_no_length_and_no_count(looks: list[Look]) -> None:
-    books, steady = kept(*looks), kept(*(replace(look, wall_shift=0) for look in looks))
-    if books.healthy is not None and steady.healthy is not None:
-        books = replace(books, healthy=replace(books.healthy, since_wall=steady.healthy.since_wall))
+    tracking, steady = kept(*looks), kept(*(replace(look, wall_shift=0) for look in looks))
+    if tracking.healthy is not None and steady.healthy is not None:
+        tracking = replace(tracking, healthy=replace(tracking.healthy, since_wall=steady.healthy.since_wall))
 
-    assert books == steady
+    assert tracking == steady
 
 
 @given(st.lists(GAPS, min_size=1, max_size=12))
@@ -544,15 +544,15 @@ def test_a_process_that_never_stops_is_active_all_the_time_however_seldom_one_lo
     for gap in gaps:
         seconds += gap
         looks.append(Look(seconds, process=0, new_monitor=True))
-    books = kept(*looks)
+    tracking = kept(*looks)
 
-    assert books.active_seconds == seconds
-    assert books.observed_seconds == 0.0
-    assert books.node_restarts == 0
+    assert tracking.active_seconds == seconds
+    assert tracking.observed_seconds == 0.0
+    assert tracking.node_restarts == 0
 
 
 @given(watched())
 def test_the_streak_was_never_watched_longer_than_the_run_was(looks: list[Look]) -> None:
-    books = kept(*looks)
+    tracking = kept(*looks)
 
-    assert books.healthy is None or 0.0 <= books.healthy.observed_seconds <= books.observed_seconds
+    assert tracking.healthy is None or 0.0 <= tracking.healthy.observed_seconds <= tracking.observed_seconds

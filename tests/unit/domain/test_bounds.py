@@ -194,7 +194,7 @@ def test_whatever_a_node_counts_is_shown_exported_and_read_back(
             shown(ledger)
         last = ledger.last()
         assert last is not None
-        end = EndRun(last, Outcome.FAILED, None, "", last.bookkeeping.active_seconds, 1.0, None)
+        end = EndRun(last, Outcome.FAILED, None, "", last.tracking.active_seconds, 1.0, None)
         ledger.record(machine.now, "default", (end,))
         shown(ledger)
         content, _ = exported(ledger)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from monitor.domain.observations import ChainActivity, ChainLog, NodeLog
 from monitor.domain.progress import Movement, Poll, added_up, movement, works
 from monitor.domain.signals import COUNTERS, GROWTH_BYTES
-from monitor.domain.tracking import Bookkeeping, Count, Counts
+from monitor.domain.tracking import Count, Counts, RunTracking
 
 BLOCKS = ("C", "blocks_accepted")
 LEAVES = ("C", "leaves")
@@ -172,7 +172,7 @@ def logs(**said: ChainLog | ChainActivity) -> NodeLog:
 class Watched:
     """A run, followed poll by poll."""
 
-    books: Bookkeeping = field(default_factory=Bookkeeping)
+    tracking: RunTracking = field(default_factory=RunTracking)
     counts: Counts = field(default_factory=dict)
 
     def poll(
@@ -188,9 +188,9 @@ class Watched:
         """What one poll shows, `seconds` after the one before."""
         before, self.counts = self.counts, added_up(self.counts, reading or {}, new_process=new_process)
         poll = Poll(AT, answers, reading or {}, log or NodeLog(), new_process, usage_bytes)
-        found = movement(self.books, before, self.counts, poll, seconds)
-        self.books = replace(
-            self.books,
+        found = movement(self.tracking, before, self.counts, poll, seconds)
+        self.tracking = replace(
+            self.tracking,
             chains=found.chains,
             idle_seconds=found.idle_seconds,
             usage_mark_bytes=found.usage_mark_bytes,
@@ -529,7 +529,7 @@ def test_no_clock_gains_more_than_the_interval_and_none_runs_while_progress_is_u
 ) -> None:
     run = Watched()
     for reading, new_process, activity in polls:
-        before = run.books.chains
+        before = run.tracking.chains
         found = run.poll(reading, logs(C=activity) if activity else None, new_process=new_process)
         for name, watch in found.chains.items():
             gained = watch.idle_seconds - (before[name].idle_seconds if name in before else 0.0)

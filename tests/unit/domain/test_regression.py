@@ -22,7 +22,7 @@ from monitor.domain.regression import (
     usual_duration_seconds,
 )
 from monitor.domain.run import Outcome, Reason, Run
-from monitor.domain.tracking import Bookkeeping
+from monitor.domain.tracking import RunTracking
 from monitor.domain.workload import SyncMode
 
 HOUR = 3600.0
@@ -57,7 +57,7 @@ def successes(*durations: float) -> Sequence[Success]:
         pytest.param({"wall_seconds": HOUR / 0.94}, {}, False, id="down for more than that"),
         pytest.param({}, {"state_synced_again": True}, False, id="state sync redone"),
         pytest.param(
-            {"bookkeeping": Bookkeeping(other_build="node@sha256:2")},
+            {"tracking": RunTracking(other_build="node@sha256:2")},
             {},
             False,
             id="another build ran on its data",
@@ -197,12 +197,12 @@ LIMIT = Limit(baseline=HOUR, limit=1.2 * HOUR, samples=9)
 @pytest.mark.parametrize(
     ("watched", "limit", "late"),
     [
-        pytest.param(run(bookkeeping=Bookkeeping(active_seconds=1.1 * HOUR)), LIMIT, False, id="in time"),
-        pytest.param(run(bookkeeping=Bookkeeping(active_seconds=1.3 * HOUR)), LIMIT, True, id="late"),
-        pytest.param(run(bookkeeping=Bookkeeping(active_seconds=9 * HOUR)), None, None, id="no baseline"),
+        pytest.param(run(tracking=RunTracking(active_seconds=1.1 * HOUR)), LIMIT, False, id="in time"),
+        pytest.param(run(tracking=RunTracking(active_seconds=1.3 * HOUR)), LIMIT, True, id="late"),
+        pytest.param(run(tracking=RunTracking(active_seconds=9 * HOUR)), None, None, id="no baseline"),
         pytest.param(ended(1), LIMIT, None, id="ended"),
         pytest.param(
-            run(bookkeeping=healthy_books(60, active_seconds=2 * HOUR)), LIMIT, False, id="healthy in time"
+            run(tracking=healthy_books(60, active_seconds=2 * HOUR)), LIMIT, False, id="healthy in time"
         ),
     ],
 )

@@ -19,12 +19,12 @@ from monitor.domain.observations import (
     NodeSilent,
 )
 from monitor.domain.timeouts import Signs, blocked_by, counted, refused, signs_of
-from monitor.domain.tracking import Bookkeeping, HealthyStreak, Refusal
+from monitor.domain.tracking import HealthyStreak, Refusal, RunTracking
 from monitor.domain.workload import NodeProcess
 
 AT = 1_000_000.0
 NOTHING = Signs(progressed=False, reached=False, works=False, started=None, unhealthy=None)
-BOOKS = Bookkeeping(
+BOOKS = RunTracking(
     node_restarts=4,
     restarts_at_progress=1,
     progress_at=AT - 500,
@@ -99,9 +99,9 @@ def test_what_a_tick_counts(seen: dict[str, bool], changes: dict[str, float]) ->
 def test_a_node_that_was_never_seen_at_work_has_no_life_to_lose(
     seen: dict[str, bool], lifeless_seconds: float | None
 ) -> None:
-    books = counted(replace(BOOKS, lifeless_seconds=None), AT, 10.0, signs(**seen))
+    tracking = counted(replace(BOOKS, lifeless_seconds=None), AT, 10.0, signs(**seen))
 
-    assert books.lifeless_seconds == lifeless_seconds
+    assert tracking.lifeless_seconds == lifeless_seconds
 
 
 SIGNS = st.builds(
@@ -116,7 +116,7 @@ SIGNS = st.builds(
 )
 SECONDS = st.integers(0, 10**6).map(float)
 BOOKS_OF_ANY_KIND = st.builds(
-    Bookkeeping,
+    RunTracking,
     node_restarts=st.integers(0, 100),
     restarts_at_progress=st.integers(0, 100),
     progress_at=st.none() | SECONDS,
@@ -130,62 +130,64 @@ BOOKS_OF_ANY_KIND = st.builds(
 
 
 def test_a_shortage_of_space_is_known_from_its_first_reading_on() -> None:
-    books = counted(Bookkeeping(), AT, 10.0, signs(low_disk=True))
-    books = counted(books, AT + 10, 10.0, signs(low_disk=True))
+    tracking = counted(RunTracking(), AT, 10.0, signs(low_disk=True))
+    tracking = counted(tracking, AT + 10, 10.0, signs(low_disk=True))
 
-    assert (books.low_disk_at, books.low_disk_seconds) == (AT, 20.0)
+    assert (tracking.low_disk_at, tracking.low_disk_seconds) == (AT, 20.0)
 
 
 @given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
-def test_an_unknown_neither_counts_nor_resets(books: Bookkeeping, interval: float, seen: Signs) -> None:
+def test_an_unknown_neither_counts_nor_resets(tracking: RunTracking, interval: float, seen: Signs) -> None:
     after = counted(
-        books, AT, interval, replace(seen, started=None, unhealthy=None, low_disk=None, starved=None)
+        tracking, AT, interval, replace(seen, started=None, unhealthy=None, low_disk=None, starved=None)
     )
 
-    assert after.not_started_seconds == books.not_started_seconds
-    assert after.unhealthy_seconds == books.unhealthy_seconds
+    assert after.not_started_seconds == tracking.not_started_seconds
+    assert after.unhealthy_seconds == tracking.unhealthy_seconds
 
 
 @given(BOOKS_OF_ANY_KIND, SIGNS)
-def test_no_time_adds_nothing(books: Bookkeeping, seen: Signs) -> None:
+def test_no_time_adds_nothing(tracking: RunTracking, seen: Signs) -> None:
     """What is blocked has no time: every clock stands, or is set back."""
-    after = counted(books, AT, 0.0, seen)
+    after = counted(tracking, AT, 0.0, seen)
 
     for name in ("lifeless_seconds", "not_started_seconds", "unhealthy_seconds"):
-        assert getattr(after, name) in {getattr(books, name), 0.0}
-    assert counted(books, AT, 0.0, NOTHING) == books
+        assert getattr(after, name) in {getattr(tracking, name), 0.0}
+    assert counted(tracking, AT, 0.0, NOTHING) == tracking
 
 
 @given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
-def test_no_clock_gains_more_than_the_interval(books: Bookkeeping, interval: float, seen: Signs) -> None:
-    after = counted(books, AT, interval, seen)
+def test_no_clock_gains_more_than_the_interval(tracking: RunTracking, interval: float, seen: Signs) -> None:
+    after = counted(tracking, AT, interval, seen)
 
     for name in ("lifeless_seconds", "not_started_seconds", "unhealthy_seconds"):
-        now, before = getattr(after, name), getattr(books, name)
+        now, before = getattr(after, name), getattr(tracking, name)
         assert now is None or 0.0 <= now <= (before or 0.0) + interval
 
 
 @given(BOOKS_OF_ANY_KIND, st.lists(SIGNS, max_size=10))
-def test_a_clock_is_the_time_since_its_last_reset(books: Bookkeeping, ticks: list[Signs]) -> None:
-    books = replace(books, lifeless_seconds=books.lifeless_seconds or 0.0)
-    after = books
+def test_a_clock_is_the_time_since_its_last_reset(tracking: RunTracking, ticks: list[Signs]) -> None:
+    tracking = replace(tracking, lifeless_seconds=tracking.lifeless_seconds or 0.0)
+    after = tracking
     for seen in ticks:
         after = counted(after, AT, 10.0, seen)
     since = [not (seen.progressed or seen.works) for seen in ticks[::-1]]
     dead_ticks = since.index(False) if False in since else len(ticks)
 
     assert after.lifeless_seconds == 10.0 * dead_ticks + (
-        (books.lifeless_seconds or 0.0) if dead_ticks == len(ticks) else 0
+        (tracking.lifeless_seconds or 0.0) if dead_ticks == len(ticks) else 0
     )
 
 
 @given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
-def test_nothing_else_of_the_books_changes(books: Bookkeeping, interval: float, seen: Signs) -> None:
-    books = replace(books, healthy=HealthyStreak(1.0, 2.0, 3.0), active_seconds=7.0, observed_seconds=8.0)
-    after = counted(books, AT, interval, seen)
+def test_nothing_else_of_the_books_changes(tracking: RunTracking, interval: float, seen: Signs) -> None:
+    tracking = replace(
+        tracking, healthy=HealthyStreak(1.0, 2.0, 3.0), active_seconds=7.0, observed_seconds=8.0
+    )
+    after = counted(tracking, AT, interval, seen)
 
-    assert after.node_restarts == books.node_restarts
-    assert (after.healthy, after.active_seconds, after.observed_seconds) == (books.healthy, 7.0, 8.0)
+    assert after.node_restarts == tracking.node_restarts
+    assert (after.healthy, after.active_seconds, after.observed_seconds) == (tracking.healthy, 7.0, 8.0)
 
 
 # ---- Blocked ---------------------------------------------------------------------------------------------

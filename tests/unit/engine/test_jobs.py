@@ -248,8 +248,8 @@ class TestBuildWatch:
         if blocked:
             last = watch.ledger.last()
             assert last is not None
-            books = replace(last.bookkeeping, blocked_seconds=BLOCKED_LONG_SECONDS)
-            watch.ledger.record(NOW, "default", books=replace(last, bookkeeping=books))
+            tracking = replace(last.tracking, blocked_seconds=BLOCKED_LONG_SECONDS)
+            watch.ledger.record(NOW, "default", tracking=replace(last, tracking=tracking))
         watch.look()
 
         assert watch.source.asked == asked

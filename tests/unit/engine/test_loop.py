@@ -605,7 +605,7 @@ def test_on_a_full_volume_time_is_counted_in_memory_and_the_end_is_recorded(
         run = machine.ledger.last()
         assert run is not None
         assert run.open
-        assert run.bookkeeping.low_disk_seconds == 0.0
+        assert run.tracking.low_disk_seconds == 0.0
         tick()
         passed(machine, 10)
 
@@ -615,7 +615,7 @@ def test_on_a_full_volume_time_is_counted_in_memory_and_the_end_is_recorded(
         Reason.DISK_FULL,
         "0.0% of the volume is free, less than the floor of 10% for 1h",
     )
-    assert ended.bookkeeping.low_disk_seconds == HOUR
+    assert ended.tracking.low_disk_seconds == HOUR
     said = [each.getMessage() for each in caplog.records if "is kept in memory" in each.getMessage()]
     assert len(said) == 1
 
@@ -650,5 +650,5 @@ def test_a_tester_that_was_off_for_longer_than_every_time_out_judges_nothing_by_
     run = machine.ledger.last()
     assert run is not None
     assert run.open
-    assert run.bookkeeping.observed_seconds <= 3 * 2 * POLICY.tick_seconds
+    assert run.tracking.observed_seconds <= 3 * 2 * POLICY.tick_seconds
     assert machine.announced == []

@@ -31,7 +31,7 @@ from monitor.domain.observations import (
 )
 from monitor.domain.run import Outcome, RequestKind
 from monitor.domain.status import Problem
-from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.tracking import Count, RunTracking
 from monitor.domain.workload import NodeExit, NodeProcess, Workload
 from monitor.engine.init_observer import InitObserver
 from monitor.engine.problems import problems_of
@@ -202,8 +202,8 @@ def test_a_node_that_went_away_must_be_healthy_anew(
         edge.answer = answering(health=health) if stamp else NodeDown("refused")
         watched = observer.look().watched
         assert watched is not None
-        ledger.record(edge.now, "default", books=watched)
-        streaks.append(watched.bookkeeping.healthy is not None)
+        ledger.record(edge.now, "default", tracking=watched)
+        streaks.append(watched.tracking.healthy is not None)
 
     assert streaks == [False, True, False]
 
@@ -252,7 +252,7 @@ def test_before_the_platform_ever_answered_there_is_no_pod_and_time_is_still_kep
 
     assert seen.state.workload is None
     assert seen.watched is not None
-    assert seen.watched.bookkeeping.observed_seconds == 10
+    assert seen.watched.tracking.observed_seconds == 10
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_an_outage_of_the_monitor_is_not_observed(
     watched = observer.look().watched
 
     assert watched is not None
-    assert watched.bookkeeping.observed_seconds == observed_seconds
+    assert watched.tracking.observed_seconds == observed_seconds
 
 
 def test_active_time_runs_by_the_process_not_by_the_wall_clock(edge: Edge, observer: WaitObserver) -> None:
@@ -283,7 +283,7 @@ def test_active_time_runs_by_the_process_not_by_the_wall_clock(edge: Edge, obser
 
     assert before is not None
     assert after is not None
-    assert (before.bookkeeping.active_seconds, after.bookkeeping.node_restarts) == (100, 0)
+    assert (before.tracking.active_seconds, after.tracking.node_restarts) == (100, 0)
 
 
 def test_another_holder_is_told_until_it_was_silent_for_long(
@@ -340,11 +340,11 @@ def test_another_build_that_ran_on_the_data_of_an_open_run_is_not_forgotten(
     ):
         edge.now = later(1000, edge.now)
         seen = observer.look()
-        ledger.record(edge.now, "default", books=seen.watched, counts=seen.counts)
+        ledger.record(edge.now, "default", tracking=seen.watched, counts=seen.counts)
 
     last = ledger.last()
     assert last is not None
-    assert last.bookkeeping.other_build == marked
+    assert last.tracking.other_build == marked
 
 
 def test_the_run_of_another_build_keeps_its_books(edge: Edge, observer: WaitObserver) -> None:
@@ -380,7 +380,7 @@ def test_the_nodes_own_network_is_compared(
     watched = observer.look().watched
 
     assert watched is not None
-    assert watched.bookkeeping.identity_agreed is agreed
+    assert watched.tracking.identity_agreed is agreed
 
 
 def test_counters_add_up_over_node_restarts(edge: Edge, observer: WaitObserver, ledger: Ledger) -> None:
@@ -389,7 +389,7 @@ def test_counters_add_up_over_node_restarts(edge: Edge, observer: WaitObserver, 
         edge.now = later(seconds)
         edge.answer = answering(metrics=NodeMetrics(NOW.wall, {("C", "blocks_accepted"): blocks}))
         seen.append(observer.look())
-        ledger.record(edge.now, "default", books=seen[-1].watched, counts=seen[-1].counts)
+        ledger.record(edge.now, "default", tracking=seen[-1].watched, counts=seen[-1].counts)
 
     count = seen[-1].counts["C", "blocks_accepted"]
     assert (count.value, count.maximum) == (107, 100)
@@ -415,14 +415,14 @@ class Watch:
         """So many seconds after the start, with this answer from then on."""
         self._edge.now, self._edge.answer = later(seconds), answer or self._edge.answer
         seen = self._observer.look()
-        self._ledger.record(self._edge.now, "default", books=seen.watched, counts=seen.counts)
+        self._ledger.record(self._edge.now, "default", tracking=seen.watched, counts=seen.counts)
         return seen
 
-    def books(self, seconds: float, answer: NodeReading | None = None) -> Bookkeeping:
+    def tracking(self, seconds: float, answer: NodeReading | None = None) -> RunTracking:
         """The books after such a look."""
         watched = self.look(seconds, answer).watched
         assert watched is not None
-        return watched.bookkeeping
+        return watched.tracking
 
 
 @pytest.fixture
@@ -448,7 +448,7 @@ def log(folder: Path, chain: str, *messages: str) -> None:
 
 def test_progress_sets_idle_time_back(watch: Watch) -> None:
     idle = [
-        watch.books(seconds, running(blocks)).idle_seconds
+        watch.tracking(seconds, running(blocks)).idle_seconds
         for seconds, blocks in ((0, 5), (10, 5), (20, 5), (30, 6), (40, 6))
     ]
 
@@ -457,60 +457,60 @@ def test_progress_sets_idle_time_back(watch: Watch) -> None:
 
 @pytest.mark.parametrize("answer", [NodeDown("refused"), NodeSilent("")], ids=repr)
 def test_a_node_that_says_nothing_makes_no_progress(watch: Watch, answer: NodeReading) -> None:
-    watch.books(0, running(5))
-    watch.books(10, answer)
+    watch.tracking(0, running(5))
+    watch.tracking(10, answer)
 
-    assert watch.books(20, answer).idle_seconds == 20
+    assert watch.tracking(20, answer).idle_seconds == 20
 
 
 def test_of_a_node_that_answers_without_metrics_progress_is_unknown(watch: Watch) -> None:
-    watch.books(0, running(5))
-    watch.books(10, answering())
-    books = watch.books(20, answering())
+    watch.tracking(0, running(5))
+    watch.tracking(10, answering())
+    tracking = watch.tracking(20, answering())
 
-    assert (books.idle_seconds, books.unknown_seconds) == (0, 20)
+    assert (tracking.idle_seconds, tracking.unknown_seconds) == (0, 20)
 
 
 def test_a_node_that_its_platform_does_not_run_does_not_stand_still(watch: Watch, edge: Edge) -> None:
-    watch.books(0, running(5))
+    watch.tracking(0, running(5))
     edge.pod = workload(build(), process=NodeProcess(running=False, waiting="ImagePullBackOff"))
-    books = [watch.books(at, NodeDown("refused")) for at in (40, 50, 60)][-1]
+    tracking = [watch.tracking(at, NodeDown("refused")) for at in (40, 50, 60)][-1]
 
-    assert (books.idle_seconds, books.not_started_seconds > 0) == (0, True)
+    assert (tracking.idle_seconds, tracking.not_started_seconds > 0) == (0, True)
 
 
 def test_a_success_waits_for_a_metrics_page_that_failed_once(watch: Watch, tmp_path: Path) -> None:
     log(tmp_path, "C", "initializing post-transition VM", "starting consensus")
-    watch.books(0, healthy(0, 100, 50))
+    watch.tracking(0, healthy(0, 100, 50))
     dark = answering(health=HealthReport(healthy=True, oldest_check="t10"))
-    books = [
-        watch.books(10, dark),
-        watch.books(20, healthy(20, 110, 40)),
-        watch.books(30, healthy(30, 160, 3)),
+    tracking = [
+        watch.tracking(10, dark),
+        watch.tracking(20, healthy(20, 110, 40)),
+        watch.tracking(30, healthy(30, 160, 3)),
     ]
 
-    assert [each.healthy is not None for each in books] == [False, False, True]
+    assert [each.healthy is not None for each in tracking] == [False, False, True]
 
 
 def test_a_queue_that_is_shown_no_more_holds_no_success_up(watch: Watch) -> None:
-    watch.books(0, healthy(0, 100, 50))
-    watch.books(10, healthy(10, 100, 50))
+    watch.tracking(0, healthy(0, 100, 50))
+    watch.tracking(10, healthy(10, 100, 50))
     bare = answering(
         health=HealthReport(healthy=True, oldest_check="t20"), metrics=NodeMetrics(NOW.wall, {}, 3)
     )
 
-    assert watch.books(20, bare).healthy is not None
+    assert watch.tracking(20, bare).healthy is not None
 
 
 def test_a_new_process_and_a_new_monitor_are_no_progress_and_lose_no_count(watch: Watch, edge: Edge) -> None:
     edge.pod = workload(build(), process=NodeProcess(running=True))
-    watch.books(0, running(100))
-    watch.books(10, NodeDown("refused"))
+    watch.tracking(0, running(100))
+    watch.tracking(10, NodeDown("refused"))
     watch.restart()
     edge.pod = workload(build(), process=NodeProcess(running=True, restarts=1))
-    watch.books(20, running(0, started=15))
-    stands = watch.books(30, running(0, started=15))
-    moves = watch.books(40, running(60, started=15))
+    watch.tracking(20, running(0, started=15))
+    stands = watch.tracking(30, running(0, started=15))
+    moves = watch.tracking(40, running(60, started=15))
     seen = watch.look(50, running(100, started=15))
 
     assert (stands.idle_seconds, stands.unknown_seconds) == (0, 10), (
@@ -518,17 +518,17 @@ def test_a_new_process_and_a_new_monitor_are_no_progress_and_lose_no_count(watch
     )
     assert (moves.idle_seconds, moves.restarts_at_progress) == (0, 0), "no position that was never reached"
     assert seen.counts["C", "blocks_accepted"] == Count(100, 100, 100)
-    assert watch.books(60, running(101, started=15)).restarts_at_progress == 1
+    assert watch.tracking(60, running(101, started=15)).restarts_at_progress == 1
 
 
 def test_a_crash_loop_in_which_only_p_catches_up_comes_no_further(watch: Watch, edge: Edge) -> None:
     edge.pod = workload(build(), process=NodeProcess(running=True))
-    watch.books(0, running(100))
+    watch.tracking(0, running(100))
     for crash in range(1, 6):
         edge.pod = workload(build(), process=NodeProcess(running=True, restarts=crash))
         position = {("P", "chain_time"): 1e9 + crash, ("P", "blocks_accepted"): float(crash)}
         metrics = NodeMetrics(NOW.wall + 100 * crash, position, 3)
-        watch.books(100 * crash, answering(metrics=metrics))
+        watch.tracking(100 * crash, answering(metrics=metrics))
     seen = watch.look(600)
 
     assert decide_wait(seen.state).rule == "node_crashes"
@@ -538,7 +538,7 @@ def test_what_the_logs_tell_is_read_with_each_look(watch: Watch, tmp_path: Path)
     log(tmp_path, "C", 'fetching blocks {"numFetchedBlocks": 70, "pctComplete": 7}')
     first = watch.look(0, NodeSilent(""))
     log(tmp_path, "C", 'fetching blocks {"numFetchedBlocks": 80, "pctComplete": 8}')
-    second = watch.books(20)
+    second = watch.tracking(20)
 
     assert (first.state.log.chains["C"].activity, first.state.log.chains["C"].ratio) == (
         ChainActivity.FETCHING,
@@ -585,18 +585,18 @@ def test_life_is_writing_while_a_chain_compacts_or_executes(
     """The first answer of a node is progress, from which lifeless time counts."""
     if said:
         log(tmp_path, "C", said)
-    watch.books(0, running(5))
-    books = [watch.books(10 * n, running(5, each)) for n, each in enumerate(written, start=1)][-1]
+    watch.tracking(0, running(5))
+    tracking = [watch.tracking(10 * n, running(5, each)) for n, each in enumerate(written, start=1)][-1]
 
-    assert (books.lifeless_seconds, books.idle_seconds) == (lifeless_seconds, 30)
+    assert (tracking.lifeless_seconds, tracking.idle_seconds) == (lifeless_seconds, 30)
 
 
 def test_p_that_compacts_while_it_keeps_up_is_no_life_of_the_run(watch: Watch, tmp_path: Path) -> None:
     log(tmp_path, "P", "compacting database before executing blocks...")
     log(tmp_path, "C", "fetching blocks")
-    watch.books(0, running(5, 1))
+    watch.tracking(0, running(5, 1))
 
-    assert watch.books(10, running(5, 2)).lifeless_seconds == 10
+    assert watch.tracking(10, running(5, 2)).lifeless_seconds == 10
 
 
 HOUR = 3600.0
@@ -665,13 +665,13 @@ def test_a_stall_and_a_compaction_of_the_same_length(
     ],
 )
 def test_blocked_time_is_neither_observed_nor_active_nor_counted(watch: Watch, blocked: NodeReading) -> None:
-    before = watch.books(10, running(5))
+    before = watch.tracking(10, running(5))
     assert all(watch.look(seconds, blocked).state.blocked for seconds in (20, 30, 40))
-    during = watch.books(5000)
-    after = watch.books(5010, running(5))
+    during = watch.tracking(5000)
+    after = watch.tracking(5010, running(5))
 
     names = ("observed_seconds", "active_seconds", "idle_seconds", "unhealthy_seconds", "not_started_seconds")
-    clocks = [[getattr(books, name) for name in names] for books in (before, during, after)]
+    clocks = [[getattr(tracking, name) for name in names] for tracking in (before, during, after)]
     assert clocks == [[0, 10, 0, 0, 0], [0, 10, 0, 0, 0], [10, 20, 10, 0, 0]]
 
 
@@ -698,10 +698,10 @@ def test_time_without_network_counts_until_the_node_has_told_of_it(
 ) -> None:
     """One poll that times out must not set back the clock of twelve hours."""
     for at in (0, 10, 20, 30):
-        watch.books(at, running(5, peers=0))
-    watch.books(40, running(5, peers=0))
+        watch.tracking(at, running(5, peers=0))
+    watch.tracking(40, running(5, peers=0))
 
-    assert watch.books(50, answer).blocked_seconds == seconds
+    assert watch.tracking(50, answer).blocked_seconds == seconds
 
 
 def restarted(times: int, uid: str = "pod-1") -> Workload:
@@ -711,24 +711,24 @@ def restarted(times: int, uid: str = "pod-1") -> Workload:
 
 def test_a_restart_of_the_container_counts_once(watch: Watch, edge: Edge) -> None:
     edge.pod = restarted(0)
-    watch.books(0, running(5))
+    watch.tracking(0, running(5))
     edge.pod = restarted(1)
-    counted = [watch.books(10, NodeDown("")), watch.books(20, running(0, started=15))]
-    counted += [watch.books(30), watch.books(40)]
+    counted = [watch.tracking(10, NodeDown("")), watch.tracking(20, running(0, started=15))]
+    counted += [watch.tracking(30), watch.tracking(40)]
 
-    assert [books.node_restarts for books in counted] == [1, 1, 1, 1]
+    assert [tracking.node_restarts for tracking in counted] == [1, 1, 1, 1]
 
 
 def test_a_restart_that_the_platform_tells_late_counts(watch: Watch, edge: Edge) -> None:
     """The node answers again before its pod says so; its run may end before the pod is looked at again by itself."""
     edge.pod = restarted(0)
-    watch.books(0, running(5))
+    watch.tracking(0, running(5))
     edge.pod = workload(build(), process=NodeProcess(running=False, restarts=0))
-    watch.books(10, NodeDown(""))
-    watch.books(20, running(0, started=15))
+    watch.tracking(10, NodeDown(""))
+    watch.tracking(20, running(0, started=15))
     edge.pod = restarted(1)
 
-    assert watch.books(30).node_restarts == 1
+    assert watch.tracking(30).node_restarts == 1
 
 
 @pytest.mark.parametrize("new_monitor", [False, True], ids=["the same monitor", "a new monitor"])
@@ -736,30 +736,30 @@ def test_a_restart_while_the_platform_was_away_counts_once(
     watch: Watch, edge: Edge, *, new_monitor: bool
 ) -> None:
     edge.pod = restarted(0)
-    watch.books(0, running(5))
+    watch.tracking(0, running(5))
     edge.pod, edge.error = restarted(2), TemporaryError("no answer")
     if new_monitor:
         watch.restart()
-    watch.books(10, NodeDown(""))
-    watch.books(20, running(0, started=15))
-    watch.books(30, running(0, started=25))
+    watch.tracking(10, NodeDown(""))
+    watch.tracking(20, running(0, started=15))
+    watch.tracking(30, running(0, started=25))
     edge.error = None
 
-    assert watch.books(700).node_restarts == 2
+    assert watch.tracking(700).node_restarts == 2
 
 
 @pytest.mark.parametrize("away", [False, True], ids=["the platform answers", "it was away meanwhile"])
 def test_a_moved_pod_is_no_node_restart(watch: Watch, edge: Edge, ledger: Ledger, *, away: bool) -> None:
     edge.pod = restarted(3)
-    before = watch.books(0, running(5))
+    before = watch.tracking(0, running(5))
     ledger.release("pod-1")
     edge.pod = restarted(0, uid="pod-2")
     edge.error = TemporaryError("no answer") if away else None
     watch.restart()
-    watch.books(10, running(0, started=5))
+    watch.tracking(10, running(0, started=5))
     edge.error = None
 
-    after = watch.books(700, running(0, started=5))
+    after = watch.tracking(700, running(0, started=5))
     assert (before.node_restarts, after.node_restarts) == (3, 3)
 
 
@@ -782,8 +782,8 @@ def test_a_shortage_of_space_counts_while_it_is_seen(edge: Edge, ledger: Ledger,
     for space.free_bytes in (100, 99, 0, None, 99, 100, 99):
         watched = observer.look().watched
         assert watched is not None
-        ledger.record(edge.now, "default", books=watched)
-        counted.append(watched.bookkeeping.low_disk_seconds)
+        ledger.record(edge.now, "default", tracking=watched)
+        counted.append(watched.tracking.low_disk_seconds)
         edge.now = later(10, edge.now)
 
     assert counted == [0, 10, 20, 20, 30, 0, 10]
@@ -820,22 +820,22 @@ def test_restarts_count_where_the_node_is_to_blame(
     policy, space = replace(POLICY, disk_floor_ratio=floor), Space()
     observer = WaitObserver(edge, ledger, edge, policy, edge.clock, tmp_path, free=space)
     edge.pod = restarted(0)
-    ledger.record(edge.now, "default", books=observer.look().watched)
+    ledger.record(edge.now, "default", tracking=observer.look().watched)
     edge.pod, edge.answer, edge.now = workload(build(), process=process), NodeDown(""), later(60)
     space.free_bytes = free_bytes
     watched = observer.look().watched
 
     assert watched is not None
-    assert watched.bookkeeping.node_restarts == restarts
+    assert watched.tracking.node_restarts == restarts
 
 
 def test_restarts_count_while_blocked(watch: Watch, edge: Edge) -> None:
     """An outage of the network crashes no node."""
     edge.pod = restarted(0)
-    watch.books(0, running(5, peers=0))
+    watch.tracking(0, running(5, peers=0))
     edge.pod = restarted(1)
 
-    assert watch.books(10, running(0, started=5, peers=0)).node_restarts == 1
+    assert watch.tracking(10, running(0, started=5, peers=0)).node_restarts == 1
 
 
 def test_while_the_node_is_down_its_platform_is_asked_more_often(watch: Watch, edge: Edge) -> None:
@@ -863,19 +863,19 @@ def test_a_node_that_is_down_is_not_started_where_its_platform_says_so(
     watch: Watch, edge: Edge, process: NodeProcess | None, not_started_seconds: float
 ) -> None:
     edge.pod = workload(build(), process=process)
-    watch.books(0, NodeDown("refused"))
-    watch.books(10)
+    watch.tracking(0, NodeDown("refused"))
+    watch.tracking(10)
 
-    assert watch.books(20).not_started_seconds == not_started_seconds
+    assert watch.tracking(20).not_started_seconds == not_started_seconds
 
 
 def test_what_the_platform_said_long_ago_is_not_held_for_what_it_says(watch: Watch, edge: Edge) -> None:
     """Its last word was that the node waits for an image; since then it does not answer."""
     edge.pod = workload(build(), process=NodeProcess(running=False, waiting="ImagePullBackOff"))
-    watch.books(0, NodeDown("refused"))
-    watch.books(10)
+    watch.tracking(0, NodeDown("refused"))
+    watch.tracking(10)
     edge.error = TemporaryError("no answer")
-    counted = [watch.books(seconds).not_started_seconds for seconds in range(20, 4000, 20)]
+    counted = [watch.tracking(seconds).not_started_seconds for seconds in range(20, 4000, 20)]
 
     assert counted[-1] <= 10 + WORKLOAD_KEPT_SECONDS_WHILE_DOWN
 
@@ -1021,26 +1021,26 @@ def healthy(seconds: float, height: float, queued: float | None, started: float 
 def test_health_counts_once_sae_has_executed_what_it_had_accepted(watch: Watch) -> None:
     """It goes on to accept new blocks; they are not waited for."""
     polls = [(0, 100, 50), (10, 100, 50), (20, 120, 40), (30, 149, 20), (40, 150, 30), (50, 155, 30)]
-    books = [watch.books(at, healthy(at, height, queued)) for at, height, queued in polls]
+    tracking = [watch.tracking(at, healthy(at, height, queued)) for at, height, queued in polls]
 
-    assert [each.healthy is not None for each in books] == [False, False, False, False, True, True]
-    assert books[-1].healthy is not None
-    assert books[-1].healthy.since_wall == NOW.wall + 40
+    assert [each.healthy is not None for each in tracking] == [False, False, False, False, True, True]
+    assert tracking[-1].healthy is not None
+    assert tracking[-1].healthy.since_wall == NOW.wall + 40
 
 
 @pytest.mark.parametrize("queued", [0, None], ids=["an empty queue", "no queue"])
 def test_health_counts_at_once_where_nothing_waits(watch: Watch, queued: float | None) -> None:
-    watch.books(0, healthy(0, 100, queued))
+    watch.tracking(0, healthy(0, 100, queued))
 
-    assert watch.books(10, healthy(10, 100, queued)).healthy is not None
+    assert watch.tracking(10, healthy(10, 100, queued)).healthy is not None
 
 
 def test_a_queue_that_drains_no_more_stalls(watch: Watch) -> None:
-    watch.books(0, healthy(0, 100, 50))
-    books = [watch.books(at, healthy(at, 120, 30)) for at in (10, 20, 30)]
+    watch.tracking(0, healthy(0, 100, 50))
+    tracking = [watch.tracking(at, healthy(at, 120, 30)) for at in (10, 20, 30)]
 
-    assert [each.healthy for each in books] == [None] * 3
-    assert books[-1].execution_targets == {"C": 150}
+    assert [each.healthy for each in tracking] == [None] * 3
+    assert tracking[-1].execution_targets == {"C": 150}
 
 
 @pytest.mark.parametrize(
@@ -1062,7 +1062,7 @@ def test_whether_the_state_was_synced_is_what_the_node_did(
 ) -> None:
     log(tmp_path, "C", *said)
 
-    assert watch.books(0, running()).state_synced is synced
+    assert watch.tracking(0, running()).state_synced is synced
 
 
 SUMMARY = 'accepted state summary {"summaryID": "%s", "syncMode": "Static"}'
@@ -1082,11 +1082,11 @@ def test_a_state_sync_that_began_again(
 ) -> None:
     """On SAE no counter shows it."""
     log(tmp_path, "C", *first)
-    watch.books(0, running())
+    watch.tracking(0, running())
     log(tmp_path, "C", *first, *then)
-    books = watch.books(10, running(started=8.0 if restarted else 0))
+    tracking = watch.tracking(10, running(started=8.0 if restarted else 0))
 
-    assert books.state_sync_restarted is expected
+    assert tracking.state_sync_restarted is expected
 
 
 def test_a_node_that_the_network_refuses_is_outdated(watch: Watch, tmp_path: Path) -> None:
@@ -1120,7 +1120,7 @@ def test_a_node_that_renames_its_chains_fills_no_ledger(watch: Watch, tmp_path: 
         counters = {(f"l1-{tick}-{number}", "blocks_fetched"): 1.0 for number in range(5)}
         seen = watch.look(10 * tick, answering(metrics=NodeMetrics(NOW.wall, counters, 3)))
         assert seen.watched is not None
-        chains = seen.watched.bookkeeping.chains.keys()
+        chains = seen.watched.tracking.chains.keys()
         assert len(chains) <= MAX_CHAINS
         assert {chain for chain, _ in seen.counts} <= chains
 

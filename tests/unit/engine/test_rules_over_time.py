@@ -516,8 +516,8 @@ class RulesOverTime(RuleBasedStateMachine):
     def no_run_is_judged_by_time_in_which_nobody_looked(self) -> None:
         for run in self.ledger.runs(-1):
             most = 2 * self.policy.tick_seconds * self.ticks[run.number]
-            assert run.bookkeeping.observed_seconds <= most
-            assert run.bookkeeping.idle_seconds <= most
+            assert run.tracking.observed_seconds <= most
+            assert run.tracking.idle_seconds <= most
 
     @invariant()
     def a_result_is_told_once(self) -> None:
@@ -577,7 +577,7 @@ def result(run: Run) -> tuple[object, ...]:
         run.duration_seconds,
         run.wall_seconds,
         run.disk_usage_bytes,
-        run.bookkeeping,
+        run.tracking,
     )
 
 

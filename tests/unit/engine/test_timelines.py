@@ -163,7 +163,9 @@ class Life:
             self._measure(self.stepped)
         seen = self.observer.look()
         decision = decide_wait(seen.state)
-        self.ledger.record(seen.state.now, "desk", decision.records, books=seen.watched, counts=seen.counts)
+        self.ledger.record(
+            seen.state.now, "desk", decision.records, tracking=seen.watched, counts=seen.counts
+        )
         self._note(seen)
         return seen, decision
 
@@ -193,10 +195,10 @@ class Life:
     def _note(self, seen: Seen) -> None:
         if seen.watched is None:
             return
-        books = seen.watched.bookkeeping
-        self.idle_seconds = max(self.idle_seconds, books.idle_seconds)
-        self.unknown_seconds = max(self.unknown_seconds, books.unknown_seconds)
-        for name, watch in books.chains.items():
+        tracking = seen.watched.tracking
+        self.idle_seconds = max(self.idle_seconds, tracking.idle_seconds)
+        self.unknown_seconds = max(self.unknown_seconds, tracking.unknown_seconds)
+        for name, watch in tracking.chains.items():
             if watch.log is not None and (name, watch.log.activity) not in self.stages:
                 self.stages.append((name, watch.log.activity))
 
@@ -245,9 +247,9 @@ def test_a_state_sync_of_mainnet_succeeds_over_a_restart(
     assert (ended.outcome, ended.reason) == (Outcome.SUCCEEDED, None), ended.message
     assert life.idle_seconds < STALL_WARNING_SECONDS, "shown as stalled"
     assert life.unknown_seconds < STALL_WARNING_SECONDS, "shown as unknown"
-    assert ended.run.bookkeeping.state_synced is True
+    assert ended.run.tracking.state_synced is True
     syncing = restart_at_hours is not None and restart_at_hours > 12
-    assert ended.run.bookkeeping.state_sync_restarted is syncing
+    assert ended.run.tracking.state_sync_restarted is syncing
 
 
 @pytest.mark.parametrize("sync_mode", [SyncMode.FULL_SYNC, SyncMode.ONLY_P_CHAIN_FULL_SYNC])

@@ -23,7 +23,7 @@ from monitor.decide.wait_rules import decide_wait
 from monitor.domain.observations import DataState, NodeData, VolumeReading
 from monitor.domain.run import Reason
 from monitor.domain.sanitize import one_line
-from monitor.domain.tracking import Bookkeeping
+from monitor.domain.tracking import RunTracking
 from monitor.engine.folder_walk import Position
 from monitor.engine.volume import Volume, disk_usage_bytes
 from monitor.errors import MonitorError, TemporaryError
@@ -736,7 +736,7 @@ def test_a_folder_that_is_moved_under_the_walk_is_not_left_for_another(tmp_path:
 @pytest.mark.parametrize("usage_bytes", [None, 5], ids=["unknown", "known"])
 def test_free_space_is_judged_whatever_is_known_of_the_usage(usage_bytes: int | None) -> None:
     full = VolumeReading(None if usage_bytes is None else NOW, usage_bytes, 1000, 1)
-    last = run(bookkeeping=Bookkeeping(low_disk_seconds=3600.0))
+    last = run(tracking=RunTracking(low_disk_seconds=3600.0))
     decision = decide_wait(wait_state(last=last, volume=full))
     (end,) = decision.records
 

@@ -65,7 +65,7 @@ def filled(folder: Path) -> Path:
                 )
                 ledger.keep_evidence(last.number, Evidence("its last words", NOW.wall))
         last = ledger.last()
-        ledger.record(NOW, "default", books=last, counts={("C", "blocks_accepted"): Count(1.0, 2.0, 3.0)})
+        ledger.record(NOW, "default", tracking=last, counts={("C", "blocks_accepted"): Count(1.0, 2.0, 3.0)})
         ledger.record(NOW, "default", (RecordAttempt(build(NEW), AttemptCause.REQUEST, "pod-1"),))
         ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN, "pod-1", "image"),))
         ledger.ask(RequestKind.MARK_BASELINE, "1", NOW.wall)

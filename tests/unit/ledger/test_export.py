@@ -21,7 +21,7 @@ from monitor.domain.build import Build
 from monitor.domain.observations import ChainActivity, ChainLog, DataState
 from monitor.domain.run import AttemptCause, Evidence, Outcome, Reason, RequestKind, Run
 from monitor.domain.status import RESULTS_SHOWN
-from monitor.domain.tracking import Bookkeeping, ChainWatch, Count, HealthyStreak, Refusal
+from monitor.domain.tracking import ChainWatch, Count, HealthyStreak, Refusal, RunTracking
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
 from monitor.ledger.export import exported, imported, read
@@ -32,7 +32,7 @@ from monitor.output.terminal import history_table
 from monitor.output.web.page import page
 
 Opened = Callable[[str], Ledger]
-BOOKS = Bookkeeping(
+BOOKS = RunTracking(
     started_boot_id="boot before",
     started_boot_seconds=0.5,
     boot_id="boot",
@@ -108,7 +108,7 @@ def fill(ledger: Ledger, *hours: float) -> None:
         run = begin(ledger, hour, build(NEW if number % 2 else OLD))
         if number == 1:
             counts = {("P", "blocks_accepted"): Count(1, 2, 2.5), ("C", "leaves_synced"): Count(0, 7, 7)}
-            ledger.record(NOW, "desk", books=replace(run, bookkeeping=BOOKS), counts=counts)
+            ledger.record(NOW, "desk", tracking=replace(run, tracking=BOOKS), counts=counts)
         if number == 2:
             ledger.keep_evidence(run.number, Evidence("FATAL no disk\nline \u2028 two\n", NOW.wall))
         end(ledger, run, Reason.STALLED if number == 2 else None)
@@ -152,16 +152,16 @@ def test_all_that_is_in_the_books_comes_back(opened: Opened) -> None:
     fill(old, 1)
     taken(new, file_of(old))
 
-    usual = Bookkeeping()
+    usual = RunTracking()
     assert not [each.name for each in fields(BOOKS) if getattr(BOOKS, each.name) == getattr(usual, each.name)]
-    assert [run.bookkeeping for run in new.runs(-1)] == [BOOKS]
+    assert [run.tracking for run in new.runs(-1)] == [BOOKS]
 
 
 def test_what_no_ledger_would_take_is_not_exported(opened: Opened) -> None:
     """A node's process that says it began before the machine was active for longer than time is."""
     old = opened("old")
     run = begin(old, 1)
-    old.record(NOW, "desk", books=replace(run, bookkeeping=replace(BOOKS, active_seconds=1e300)))
+    old.record(NOW, "desk", tracking=replace(run, tracking=replace(BOOKS, active_seconds=1e300)))
     end(old, run)
 
     error = "the history cannot be exported: run 1 has a number, a time or a size that is out of range"
@@ -386,7 +386,7 @@ def test_a_file_may_have_more_than_is_known(opened: Opened, one: bytes) -> None:
     assert taken(new, altered(one, newer)) == (1, 0)
     last = new.last()
     assert last is not None
-    assert (last.bookkeeping.active_seconds, last.outcome, last.reason) == (3, Outcome.FAILED, None)
+    assert (last.tracking.active_seconds, last.outcome, last.reason) == (3, Outcome.FAILED, None)
 
 
 def test_a_run_that_is_there_twice_is_one_run(opened: Opened, one: bytes) -> None:
@@ -449,9 +449,7 @@ def test_a_ledger_that_another_process_holds_is_not_waited_for_forever(
 
 LAST_SECOND = 253_402_300_799.0  # of the year 9999
 ODD = "[/x] <b> \x1b[31m"
-BOOKS_AT_MOST = json.dumps(
-    {"active_seconds": LAST_SECOND, "progress_at": LAST_SECOND, "node_restarts": 2**61}
-)
+MAX_TRACKING = json.dumps({"active_seconds": LAST_SECOND, "progress_at": LAST_SECOND, "node_restarts": 2**61})
 
 
 def shown(ledger: Ledger) -> str:
@@ -484,7 +482,7 @@ def shown(ledger: Ledger) -> str:
             f"runs SET disk_usage_bytes = {2**62}, volume_size_bytes = {2**63 - 1}", id="the biggest"
         ),
         pytest.param(
-            f"runs SET outcome = 'failed', reason = 'stalled', message = '{ODD}', bookkeeping = '{BOOKS_AT_MOST}'",
+            f"runs SET outcome = 'failed', reason = 'stalled', message = '{ODD}', bookkeeping = '{MAX_TRACKING}'",
             id="a failure",
         ),
         pytest.param(f"evidence SET text = '{ODD}', taken_at = {LAST_SECOND}", id="last words"),

@@ -35,7 +35,7 @@ from monitor.domain.build import Build
 from monitor.domain.instant import Instant
 from monitor.domain.regression import COMPARED_MOST
 from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, Reason, RequestKind, Run
-from monitor.domain.tracking import Bookkeeping, Count, Counts, HealthyStreak
+from monitor.domain.tracking import Count, Counts, HealthyStreak, RunTracking
 from monitor.domain.workload import Holder, SyncMode, Workload
 from monitor.engine.actor import Actor
 from monitor.engine.volume import Volume
@@ -136,7 +136,7 @@ def test_a_run_begins_with_all_that_is_known_of_it(ledger: Ledger) -> None:
         testbed="big-disk",
         settings_digest="settings",
         started_at=NOW.wall + 60,
-        bookkeeping=opened(later(60), "pod-1"),
+        tracking=opened(later(60), "pod-1"),
     )
 
 
@@ -195,7 +195,7 @@ def test_a_decision_is_recorded_whole_or_not_at_all(ledger: Ledger) -> None:
             "default",
             half,
             {"phase": {"phase": "idle"}},
-            books=replace(run, settings_changed=True),
+            tracking=replace(run, settings_changed=True),
         )
 
     assert last_of(ledger) == run
@@ -273,23 +273,23 @@ def test_two_monitors_that_end_one_run_record_one_result(ledger: Ledger, tmp_pat
 
 def test_the_books_and_counters_of_a_run_with_a_result_stay_as_they_were(ledger: Ledger) -> None:
     run, key = started(ledger), ("C", "blocks_accepted")
-    run = replace(run, bookkeeping=replace(run.bookkeeping, active_seconds=100.0))
-    ledger.record(later(100), "default", (end_of(run),), books=run, counts={key: Count(0, 5, 5)})
-    again = replace(run, bookkeeping=Bookkeeping(active_seconds=999.0), settings_changed=True)
-    ledger.record(later(200), "default", books=again, counts={key: Count(5, 7, 7)})
+    run = replace(run, tracking=replace(run.tracking, active_seconds=100.0))
+    ledger.record(later(100), "default", (end_of(run),), tracking=run, counts={key: Count(0, 5, 5)})
+    again = replace(run, tracking=RunTracking(active_seconds=999.0), settings_changed=True)
+    ledger.record(later(200), "default", tracking=again, counts={key: Count(5, 7, 7)})
     final = last_of(ledger)
 
-    assert (final.bookkeeping, final.settings_changed) == (run.bookkeeping, False)
+    assert (final.tracking, final.settings_changed) == (run.tracking, False)
     assert ledger.counts(final) == {key: Count(0, 5, 5)}
 
 
 @pytest.mark.parametrize(
-    "books",
+    "tracking",
     [
-        pytest.param(Bookkeeping(), id="empty"),
+        pytest.param(RunTracking(), id="empty"),
         pytest.param(opened(NOW), id="opened"),
         pytest.param(
-            Bookkeeping(
+            RunTracking(
                 boot_id="boot",
                 accounted_boot_seconds=50_100.25,
                 active_seconds=99.5,
@@ -309,12 +309,12 @@ def test_the_books_and_counters_of_a_run_with_a_result_stay_as_they_were(ledger:
             ),
             id="under way",
         ),
-        pytest.param(Bookkeeping(healthy=HealthyStreak(1e6 + 0.125, 50_000.1, 12.5, 7.25)), id="healthy"),
+        pytest.param(RunTracking(healthy=HealthyStreak(1e6 + 0.125, 50_000.1, 12.5, 7.25)), id="healthy"),
     ],
 )
-def test_the_books_of_an_open_run_are_kept_exactly(ledger: Ledger, books: Bookkeeping) -> None:
-    run = replace(started(ledger), bookkeeping=books, settings_changed=True)
-    ledger.record(later(10), "default", books=run)
+def test_the_books_of_an_open_run_are_kept_exactly(ledger: Ledger, tracking: RunTracking) -> None:
+    run = replace(started(ledger), tracking=tracking, settings_changed=True)
+    ledger.record(later(10), "default", tracking=run)
 
     assert last_of(ledger) == run
 
@@ -346,14 +346,14 @@ def test_what_a_newer_monitor_keeps_in_the_books_is_left_out(ledger: Ledger) -> 
     with ledger.transaction() as connection:
         connection.execute("UPDATE runs SET bookkeeping = ?", (newer,))
 
-    assert last_of(ledger).bookkeeping == Bookkeeping(active_seconds=7.5, healthy=HealthyStreak(1, 2, 3))
+    assert last_of(ledger).tracking == RunTracking(active_seconds=7.5, healthy=HealthyStreak(1, 2, 3))
 
 
 def test_counters_are_kept_by_run(ledger: Ledger) -> None:
     blocks, leaves = ("C", "blocks_accepted"), ("C", "leaves")
     run = started(ledger)
-    ledger.record(later(10), "default", books=run, counts={blocks: Count(0, 5, 5), leaves: Count(0, 1, 1)})
-    ledger.record(later(20), "default", books=run, counts={blocks: Count(5, 2, 5)})
+    ledger.record(later(10), "default", tracking=run, counts={blocks: Count(0, 5, 5), leaves: Count(0, 1, 1)})
+    ledger.record(later(20), "default", tracking=run, counts={blocks: Count(5, 2, 5)})
     second = started(ledger, workload(build(NEW)))
 
     assert ledger.counts(run) == {blocks: Count(5, 2, 5), leaves: Count(0, 1, 1)}
@@ -790,9 +790,9 @@ def test_failures_are_no_repetition_under_another_reason_or_another_template(led
         ]
     ):
         run = started(ledger, seconds=number * 6000)
-        books = replace(run, bookkeeping=replace(run.bookkeeping, revision=revision))
+        tracking = replace(run, tracking=replace(run.tracking, revision=revision))
         end = end_of(run, Outcome.FAILED, reason)
-        ledger.record(later(number * 6000 + 5000), "default", (end,), books=books)
+        ledger.record(later(number * 6000 + 5000), "default", (end,), tracking=tracking)
         counts.append(ledger.repeated_failures())
 
     assert counts == [1, 2, 1, 1, 2]
@@ -846,7 +846,7 @@ def test_a_success_has_what_its_counters_say(
     ledger: Ledger, counts: Counts, blocks: float, *, again: bool
 ) -> None:
     run = started(ledger)
-    ledger.record(NOW, "default", (), books=run, counts=counts)
+    ledger.record(NOW, "default", (), tracking=run, counts=counts)
     ledger.record(NOW, "default", (end_of(run),))
 
     (found,) = ledger.successes(run)
@@ -1072,7 +1072,11 @@ def test_all_is_there_again_after_the_ledger_was_closed(ledger: Ledger, tmp_path
     ended(ledger)
     run, key = started(ledger, workload(build(NEW)), 6000), ("P", "blocks_accepted")
     ledger.record(
-        later(7000), "default", readings={"phase": {"phase": "idle"}}, books=run, counts={key: Count(1, 2, 3)}
+        later(7000),
+        "default",
+        readings={"phase": {"phase": "idle"}},
+        tracking=run,
+        counts={key: Count(1, 2, 3)},
     )
     before = ledger.snapshot(10)
     ledger.close()
@@ -1266,7 +1270,7 @@ def test_threads_that_share_a_ledger_do_not_mix_their_transactions(ledger: Ledge
     def write(name: str) -> None:
         try:
             for each in range(50):
-                ledger.record(later(each), "default", readings={name: {"value": each}}, books=run)
+                ledger.record(later(each), "default", readings={name: {"value": each}}, tracking=run)
                 ledger.beat(name)
         except MonitorError as error:
             failures.append(str(error))

@@ -613,7 +613,7 @@ def test_a_recovered_run_is_measured_by_nothing_and_takes_no_time(tmp_path: Path
     found = recovered_of(tmp_path, SAID)
 
     assert (found.duration_seconds, found.wall_seconds, found.disk_usage_bytes) == (None, None, None)
-    assert found.bookkeeping.active_seconds == found.bookkeeping.observed_seconds == 0.0
+    assert found.tracking.active_seconds == found.tracking.observed_seconds == 0.0
 
 
 @pytest.mark.parametrize(

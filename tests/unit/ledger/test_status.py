@@ -18,7 +18,7 @@ from monitor.domain.observations import ChainActivity, ChainLog, Health
 from monitor.domain.regression import Measure, Success, regressions
 from monitor.domain.run import Outcome, Run
 from monitor.domain.status import RESULTS_SHOWN, NodeStatus, Phase, ProgressStatus, Status, VolumeStatus
-from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.tracking import Count, RunTracking
 from monitor.domain.workload import SyncMode
 from monitor.ledger import open_ledger, open_read_only
 from monitor.ledger.codecs import (
@@ -205,7 +205,7 @@ def test_a_whole_ledger_is_shown_alike_by_its_monitor_and_by_a_command_beside_it
     assert second is not None
     counts = {("P", "blocks_accepted"): Count(100, 7, 100)}
     ledger.record(
-        end, "big-disk", books=replace(second, bookkeeping=Bookkeeping(active_seconds=30)), counts=counts
+        end, "big-disk", tracking=replace(second, tracking=RunTracking(active_seconds=30)), counts=counts
     )
     shown = status_of(ledger.snapshot(RESULTS_SHOWN + 1), NOW.wall + 6000)
     beside = open_read_only(tmp_path)
@@ -216,7 +216,7 @@ def test_a_whole_ledger_is_shown_alike_by_its_monitor_and_by_a_command_beside_it
     assert shown_beside == shown
     assert (shown.tester, shown.testbed, shown.pin_reverts) == ("tester", "big-disk", 1)
     assert shown.run is not None
-    assert (shown.run.number, shown.run.open, shown.run.bookkeeping.active_seconds) == (2, True, 30)
+    assert (shown.run.number, shown.run.open, shown.run.tracking.active_seconds) == (2, True, 30)
     assert [(each.number, each.outcome, each.duration_seconds) for each in shown.results] == [
         (1, Outcome.SUCCEEDED, 4000.0)
     ]
@@ -270,7 +270,7 @@ def test_progress_that_is_not_the_open_run_s_is_not_shown(
 
 
 SLOWER_AND_LATE = snapshot(
-    runs=(run(number=12, bookkeeping=Bookkeeping(active_seconds=9000.0)),),
+    runs=(run(number=12, tracking=RunTracking(active_seconds=9000.0)),),
     compared=tuple(
         Success(ended(number, duration_seconds=seconds, wall_seconds=seconds), blocks_accepted=1e6)
         for number, seconds in enumerate((3600.0,) * 9 + (7200.0,) * 2, 1)

@@ -12,7 +12,7 @@ from support.builders import build, full_status, run
 from monitor.domain.build import Versions
 from monitor.domain.chains import in_order
 from monitor.domain.duration import duration_text
-from monitor.domain.tracking import Bookkeeping
+from monitor.domain.tracking import RunTracking
 from monitor.engine.activity import Activity
 from monitor.errors import Cause
 from monitor.output.format import ACTIONS, build_text, version_text
@@ -48,8 +48,8 @@ def test_chains_are_in_one_order() -> None:
 
 def test_an_open_run_takes_the_same_in_each_output() -> None:
     """Its pod was replaced while the node was healthy, and the node is not healthy yet in the new one."""
-    books = Bookkeeping(active_seconds=5000.0, replaced_healthy_seconds=600.0)
-    shown = full_status(run=run(number=6, bookkeeping=books))
+    tracking = RunTracking(active_seconds=5000.0, replaced_healthy_seconds=600.0)
+    shown = full_status(run=run(number=6, tracking=tracking))
     registry = CollectorRegistry()
     registry.register(StatusCollector(lambda: shown, Activity()))
     taken = duration_text(4400.0)

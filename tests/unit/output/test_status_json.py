@@ -23,7 +23,7 @@ from support.builders import (
 from monitor.domain.observations import ChainActivity, ChainLog
 from monitor.domain.run import Outcome, Reason
 from monitor.domain.status import ProgressStatus, Status
-from monitor.domain.tracking import Bookkeeping
+from monitor.domain.tracking import RunTracking
 from monitor.output.status_json import run_json, status_json
 
 PROGRESS = ProgressStatus(
@@ -46,35 +46,35 @@ def test_progress_in_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("books", "progress", "expected"),
+    ("tracking", "progress", "expected"),
     [
-        pytest.param(Bookkeeping(), PROGRESS, (True, None, False), id="the node as a whole"),
-        pytest.param(Bookkeeping(stalled_chain="C"), PROGRESS, (True, "C", False), id="one chain"),
+        pytest.param(RunTracking(), PROGRESS, (True, None, False), id="the node as a whole"),
+        pytest.param(RunTracking(stalled_chain="C"), PROGRESS, (True, "C", False), id="one chain"),
         pytest.param(
-            Bookkeeping(), replace(PROGRESS, stalled=False, unknown=True), (False, None, True), id="unknown"
+            RunTracking(), replace(PROGRESS, stalled=False, unknown=True), (False, None, True), id="unknown"
         ),
     ],
 )
 def test_a_stall_and_unknown_progress_in_json(
-    books: Bookkeeping, progress: ProgressStatus, expected: tuple[bool, str | None, bool]
+    tracking: RunTracking, progress: ProgressStatus, expected: tuple[bool, str | None, bool]
 ) -> None:
-    shown = status_json(full_status(run=run(number=6, bookkeeping=books), progress=progress))
+    shown = status_json(full_status(run=run(number=6, tracking=tracking), progress=progress))
 
     assert (shown["stalled"], shown["stalledChain"], shown["progressUnknown"]) == expected
 
 
 @pytest.mark.parametrize("synced", [True, False, None], ids=["synced", "executed all", "unknown"])
 def test_whether_the_state_was_synced_in_json(*, synced: bool | None) -> None:
-    assert run_json(run(bookkeeping=Bookkeeping(state_synced=synced)))["stateSynced"] is synced
+    assert run_json(run(tracking=RunTracking(state_synced=synced)))["stateSynced"] is synced
 
 
 def test_another_build_that_ran_on_its_data_is_named_in_json() -> None:
-    assert run_json(run(bookkeeping=Bookkeeping(other_build="a@b")))["otherBuild"] == "a@b"
+    assert run_json(run(tracking=RunTracking(other_build="a@b")))["otherBuild"] == "a@b"
 
 
 def test_a_run_in_json() -> None:
-    books = Bookkeeping(active_seconds=5500.0, node_restarts=2, progress_at=NOW.wall - 3000)
-    failed = ended(7, Outcome.FAILED, reason=Reason.STALLED, message="P stood still", bookkeeping=books)
+    tracking = RunTracking(active_seconds=5500.0, node_restarts=2, progress_at=NOW.wall - 3000)
+    failed = ended(7, Outcome.FAILED, reason=Reason.STALLED, message="P stood still", tracking=tracking)
 
     assert run_json(failed) == {
         "run": 7,
@@ -152,7 +152,7 @@ def test_the_status_in_json_of_a_tester_that_has_seen_everything() -> None:
 
     assert (shown["phase"], shown["message"]) == ("bootstrapping", "bootstrapping")
     assert shown["run"] == run_json(
-        run(number=6, bookkeeping=Bookkeeping(active_seconds=900.0, node_restarts=2))
+        run(number=6, tracking=RunTracking(active_seconds=900.0, node_restarts=2))
     )
     assert shown["progress"] == [
         {"chain": "C", "signal": "leaves_synced", "value": 12_005, "maximum": 12_000},

@@ -12,7 +12,7 @@ from support.shown_runs import FAILED, SUCCEEDED, status
 from monitor.domain.observations import ChainActivity, ChainLog, Health
 from monitor.domain.run import Evidence
 from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status, VolumeStatus
-from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.tracking import Count, RunTracking
 from monitor.domain.workload import SyncMode
 from monitor.output.status_text import run_lines, status_lines
 
@@ -125,14 +125,14 @@ STALLED = replace(PROGRESS, stalled=True)
 L1 = "2Z36RnQuk1hvsnFeGWzfZUfXNr7w1SjzmDQ78YxfTVNAkDq3nZ"
 
 
-def watched(progress: ProgressStatus | None, **books: Any) -> list[str]:
+def watched(progress: ProgressStatus | None, **tracking: Any) -> list[str]:
     """The status's lines of chains and stall, of an open run."""
-    shown = replace(status(run(bookkeeping=Bookkeeping(**books))), progress=progress)
+    shown = replace(status(run(tracking=RunTracking(**tracking))), progress=progress)
     return [line for line in status_lines(shown) if line.startswith(("chain", "progress", "stalled"))]
 
 
 @pytest.mark.parametrize(
-    ("progress", "books", "lines"),
+    ("progress", "tracking", "lines"),
     [
         pytest.param(None, {}, ["chain P   fetched 5,678 · executed 1,234 blocks"], id="not watched"),
         pytest.param(
@@ -190,9 +190,9 @@ def watched(progress: ProgressStatus | None, **books: Any) -> list[str]:
     ],
 )
 def test_status_tells_what_each_chain_does(
-    progress: ProgressStatus | None, books: dict[str, Any], lines: list[str]
+    progress: ProgressStatus | None, tracking: dict[str, Any], lines: list[str]
 ) -> None:
-    assert watched(progress, **books) == lines
+    assert watched(progress, **tracking) == lines
 
 
 def test_a_state_sync_shows_its_leaves() -> None:
@@ -219,7 +219,7 @@ def test_a_state_sync_shows_its_leaves() -> None:
 def test_a_run_whose_state_sync_was_skipped_says_so(
     mode: SyncMode, tested: str, *, synced: bool | None
 ) -> None:
-    lines = list(run_lines(run(sync_mode=mode, bookkeeping=Bookkeeping(state_synced=synced)), None))
+    lines = list(run_lines(run(sync_mode=mode, tracking=RunTracking(state_synced=synced)), None))
 
     assert f"tested    {tested} · testbed default" in lines
 
@@ -249,7 +249,7 @@ def test_a_run_that_succeeded_has_what_was_measured() -> None:
     ("changes", "reason"),
     [
         pytest.param(
-            {"bookkeeping": Bookkeeping(other_build="node@sha256:2")},
+            {"tracking": RunTracking(other_build="node@sha256:2")},
             "another build ran on its data: node@sha256:2",
             id="another build",
         ),
@@ -258,7 +258,7 @@ def test_a_run_that_succeeded_has_what_was_measured() -> None:
         ),
         pytest.param({"recovered": True}, "the ledger was lost while it was open", id="recovered"),
         pytest.param(
-            {"bookkeeping": Bookkeeping(state_sync_restarted=True)},
+            {"tracking": RunTracking(state_sync_restarted=True)},
             "a restart of the node began its state sync anew",
             id="state sync redone",
         ),
@@ -274,9 +274,7 @@ def test_a_run_that_is_compared_with_none_says_why(changes: dict[str, Any], reas
 
 
 def test_a_run_that_failed_has_its_reason_and_the_last_words_of_its_node() -> None:
-    nameless = replace(
-        FAILED, build=replace(build(), versions=None), bookkeeping=Bookkeeping(node_restarts=5)
-    )
+    nameless = replace(FAILED, build=replace(build(), versions=None), tracking=RunTracking(node_restarts=5))
     lines = list(run_lines(nameless, Evidence("first\nlast\n\n", NOW.wall)))
 
     assert lines[0] == "run       2 · failed: stalled"

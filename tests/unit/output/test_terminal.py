@@ -17,7 +17,7 @@ from monitor.domain.regression import Measure, Regression
 from monitor.domain.run import Run
 from monitor.domain.sanitize import printable
 from monitor.domain.status import Phase, ProgressStatus, Status, VolumeStatus
-from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.tracking import Count, RunTracking
 from monitor.domain.workload import SyncMode
 from monitor.output.format import regression_text, size_text
 from monitor.output.terminal import Reporter, history_table, progress_text, result_text
@@ -192,8 +192,8 @@ def test_history_tells_what_was_tested_where_that_differs() -> None:
 def test_history_tells_a_skipped_state_sync_in_full(columns: int) -> None:
     """It is folded on a narrow terminal, not cut."""
     mode = SyncMode.C_CHAIN_STATE_SYNC
-    skipped = replace(FAILED, bookkeeping=Bookkeeping(state_synced=False), sync_mode=mode)
-    synced = replace(SUCCEEDED, bookkeeping=Bookkeeping(state_synced=True), sync_mode=mode)
+    skipped = replace(FAILED, tracking=RunTracking(state_synced=False), sync_mode=mode)
+    synced = replace(SUCCEEDED, tracking=RunTracking(state_synced=True), sync_mode=mode)
     words = " ".join(" ".join(history_lines(columns, skipped, synced)).split())
 
     assert "TESTED" in words

@@ -37,7 +37,7 @@ from monitor.domain.observations import ChainActivity, ChainLog, Health
 from monitor.domain.regression import Measure, Regression, Success
 from monitor.domain.run import Outcome, Reason, Run
 from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status, VolumeStatus
-from monitor.domain.tracking import Bookkeeping, Count
+from monitor.domain.tracking import Count, RunTracking
 from monitor.domain.workload import SyncMode
 from monitor.engine.activity import ERRORS, Activity
 from monitor.errors import TemporaryError
@@ -123,9 +123,11 @@ PROGRESS = ProgressStatus(
 
 def full_status(**changes: Any) -> Status:
     """A tester that has seen everything, and whose open run is watched."""
-    books = Bookkeeping(active_seconds=900.0, node_restarts=2, progress_at=NOW.wall - 40, idle_seconds=30.0)
+    tracking = RunTracking(
+        active_seconds=900.0, node_restarts=2, progress_at=NOW.wall - 40, idle_seconds=30.0
+    )
     watched = {
-        "run": run(number=6, bookkeeping=books),
+        "run": run(number=6, tracking=tracking),
         "progress": PROGRESS,
         "late": False,
         "regressions": REGRESSIONS,

@@ -13,7 +13,7 @@ from support.builders import NEW, REGRESSIONS, build, ended, full_status, run
 from monitor.domain.build import Versions
 from monitor.domain.run import Outcome, Reason, Run
 from monitor.domain.status import Status
-from monitor.domain.tracking import Bookkeeping
+from monitor.domain.tracking import RunTracking
 from monitor.domain.workload import SyncMode
 from monitor.output.web.page import page
 
@@ -92,13 +92,13 @@ def test_runs_stand_from_old_to_new_each_at_its_duration() -> None:
 
 
 def test_what_a_run_came_to_is_a_shape_of_its_own_and_words() -> None:
-    worked = {"duration_seconds": None, "bookkeeping": Bookkeeping(active_seconds=600)}
+    worked = {"duration_seconds": None, "tracking": RunTracking(active_seconds=600)}
     results = (
         ended(3, Outcome.FAILED, reason=Reason.CRASHED, **worked),
         ended(2, Outcome.SUPERSEDED, **worked),
         ended(1),
     )
-    found = Drawn(run=run(number=4, bookkeeping=Bookkeeping(active_seconds=300.0)), results=results)
+    found = Drawn(run=run(number=4, tracking=RunTracking(active_seconds=300.0)), results=results)
     assert [(mark.kind, mark.title) for mark in found.marks] == [
         ("succeeded", "Run 1: succeeded, 1h30m, 1.14.2 (cccccccc)"),
         ("superseded", "Run 2: superseded, 10m, 1.14.2 (cccccccc)"),

@@ -35,7 +35,7 @@ from monitor.domain.build import Versions
 from monitor.domain.observations import ChainActivity, ChainLog, Health
 from monitor.domain.run import Evidence, Outcome, Reason
 from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status
-from monitor.domain.tracking import Bookkeeping, Count, HealthyStreak
+from monitor.domain.tracking import Count, HealthyStreak, RunTracking
 from monitor.domain.workload import SyncMode
 from monitor.output import format as texts
 from monitor.output.web.page import TEMPLATES as LOADED
@@ -129,7 +129,7 @@ def test_commits_are_linked_to_their_source_where_they_are_commits() -> None:
 
 L1 = "2Z36RnQuk1hvsnFeGWzfZUfXNr7w1SjzmDQ78YxfTVNAkDq3nZ"
 SKIPPED = ended(
-    6, sync_mode=SyncMode.C_CHAIN_STATE_SYNC, bookkeeping=Bookkeeping(state_synced=False, active_seconds=1.0)
+    6, sync_mode=SyncMode.C_CHAIN_STATE_SYNC, tracking=RunTracking(state_synced=False, active_seconds=1.0)
 )
 ALL_EXECUTED = "fuji · c-chain-state-sync (state sync skipped, all blocks executed)"
 PROGRESS = ProgressStatus(
@@ -140,7 +140,7 @@ PROGRESS = ProgressStatus(
     stalled=False,
 )
 HEALTHY = NodeStatus(NOW.wall, up=True, health=Health.HEALTHY, bootstrapped=True, peers=1)
-SOAKING = Bookkeeping(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60, 0.0, 840.0))
+SOAKING = RunTracking(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60, 0.0, 840.0))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ SOAKING = Bookkeeping(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
             "phase",
             {
                 "progress": replace(PROGRESS, stalled=True),
-                "run": run(number=6, bookkeeping=Bookkeeping(idle_seconds=100_000)),
+                "run": run(number=6, tracking=RunTracking(idle_seconds=100_000)),
             },
             "⚠ stalled: no progress for 27h46m",
             id="stalled for how long",
@@ -184,7 +184,7 @@ SOAKING = Bookkeeping(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
             "phase",
             {
                 "progress": replace(PROGRESS, stalled=True),
-                "run": run(number=6, bookkeeping=Bookkeeping(idle_seconds=7200, stalled_chain="C")),
+                "run": run(number=6, tracking=RunTracking(idle_seconds=7200, stalled_chain="C")),
             },
             "⚠ stalled: no progress of chain C for 2h",
             id="one chain stalled",
@@ -281,7 +281,7 @@ SOAKING = Bookkeeping(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
         ),
         pytest.param(
             "run",
-            {"run": run(number=6, bookkeeping=Bookkeeping(other_build="<node>@sha256:2"))},
+            {"run": run(number=6, tracking=RunTracking(other_build="<node>@sha256:2"))},
             "Compared with no other run: another build ran on its data: <node>@sha256:2",
             id="another build ran on its data",
         ),
@@ -305,7 +305,7 @@ def test_it_shows_how_the_run_comes_along(part: str, changes: dict[str, Any], wo
         ),
         pytest.param({"progress": PROGRESS, "at": NOW.wall + 301}, "Expected end due", id="overdue"),
         pytest.param(
-            {"phase": Phase.SOAKING, "run": run(number=6, bookkeeping=SOAKING)},
+            {"phase": Phase.SOAKING, "run": run(number=6, tracking=SOAKING)},
             "Healthy for 1m since 1970-01-12 13:45:40Z",
             id="soaking",
         ),
