@@ -19,7 +19,7 @@ from bench.tables import table
 from monitor.domain.comparison import Difference, compared, order
 
 DRAWS = 2000
-OUTLIERS, LEAST_OUTLIER, MOST_OUTLIER = 0.05, 0.15, 0.50
+OUTLIERS, MIN_OUTLIER, MAX_OUTLIER = 0.05, 0.15, 0.50
 USUAL_SECONDS = 3600.0
 
 
@@ -89,7 +89,7 @@ def draw(scene: Scene, seed: str) -> tuple[list[float], list[float]]:
     found: dict[bool, list[float]] = {False: [], True: []}
     for position, is_new in enumerate(order(scene.runs)):
         level = USUAL_SECONDS * (1 + (scene.longer if is_new else 0)) * (1 + scene.drift) ** position
-        outlier = chance.uniform(LEAST_OUTLIER, MOST_OUTLIER) if chance.random() < scene.outliers else 0.0
+        outlier = chance.uniform(MIN_OUTLIER, MAX_OUTLIER) if chance.random() < scene.outliers else 0.0
         found[is_new].append(level * (1 + outlier) * chance.lognormvariate(0, deviation))
     return found[False], found[True]
 

@@ -17,7 +17,7 @@ from statistics import median
 
 from monitor.domain.baseline import Verdict, limits, verdicts
 
-LEAST_OUTLIER, MOST_OUTLIER = 0.15, 0.50
+MIN_OUTLIER, MAX_OUTLIER = 0.15, 0.50
 WINDOW, LAG, FEWEST = 7, 2, 5  # runs of a baseline, newest ones left out, and fewest, of the other rules
 
 
@@ -43,7 +43,7 @@ def history(scene: Scene, seed: str) -> list[float]:
     values = []
     for index in range(scene.before + scene.after):
         level = (1 + scene.growth) ** index * (1 + scene.shift if index >= scene.before else 1)
-        outlier = chance.uniform(LEAST_OUTLIER, MOST_OUTLIER) if chance.random() < scene.noise else 0
+        outlier = chance.uniform(MIN_OUTLIER, MAX_OUTLIER) if chance.random() < scene.noise else 0
         values.append(level * (1 + outlier) * chance.lognormvariate(0, deviation))
     return values
 

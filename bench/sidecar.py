@@ -29,7 +29,7 @@ from support.tester_objects import BUILD, D1, POD, UID, VERSIONS, add_tester, ru
 from bench.standing_node import StandingNode, standing
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
 from monitor.domain.build import Build
-from monitor.domain.regression import COMPARED_MOST
+from monitor.domain.regression import MAX_COMPARED
 from monitor.domain.run import Outcome
 from monitor.domain.workload import SyncMode, Workload
 from monitor.engine.clock import SystemClock
@@ -187,8 +187,8 @@ def _fill(data_dir: Path, build: Build) -> None:
     digest = "sha256:" + "0" * 64
     older = replace(build, image=build.image.replace(D1, digest), digests=frozenset({digest}))
     workload = Workload("before", older.image, older, "fuji", SyncMode.C_CHAIN_STATE_SYNC, "settings")
-    for number in range(COMPARED_MOST):
-        begun = replace(now, wall=now.wall - (COMPARED_MOST - number) * _RUN_SECONDS)
+    for number in range(MAX_COMPARED):
+        begun = replace(now, wall=now.wall - (MAX_COMPARED - number) * _RUN_SECONDS)
         ledger.record(begun, "default", (BeginClearing(workload, "a new build"),))
         ledger.record(begun, "default", (BeginRun(workload),))
         run = ledger.last()

@@ -16,19 +16,19 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import core_schema
 from pydantic_settings import BaseSettings, CliPositionalArg, SettingsConfigDict
 
-from monitor.domain.comparison import FEWEST as FEWEST_COMPARED
-from monitor.domain.comparison import MOST as MOST_COMPARED
+from monitor.domain.comparison import MAX_RUNS as MAX_COMPARED
+from monitor.domain.comparison import MIN_RUNS as MIN_COMPARED
 from monitor.domain.duration import duration_text
 from monitor.domain.policy import Policy
 from monitor.domain.workload import SyncMode
 
 # durationpy takes more than Go does: `1d`, `-1m`, and `1m-30s` as 90 s.
 _GRAMMAR = re.compile(r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+")
-_LONGEST_SECONDS = 2**63 // 10**9  # Go counts nanoseconds in 63 bits, and no longer wait is possible here
+_MAX_SECONDS = 2**63 // 10**9  # Go counts nanoseconds in 63 bits, and no longer wait is possible here
 
 ENVIRONMENT_PREFIX = "BOOTSTRAP_MONITOR_"
 DEFAULT_PORT = 9641
-_LARGEST_PORT = 65535
+_MAX_PORT = 65535
 _HOST_AND_PORT = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?", re.ASCII)
 _TOKEN = re.compile(r"clear:([A-Za-z0-9]+)")
 _OF_THIS_POD = {"namespace": "POD_NAMESPACE", "pod_name": "POD_NAME", "pod_uid": "POD_UID"}
@@ -54,7 +54,7 @@ class Duration(float):
             seconds = cls("inf")  # the grammar has let it pass, so it is out of range
         if seconds <= 0:
             raise ValueError("it must be longer than zero")
-        if seconds >= _LONGEST_SECONDS:
+        if seconds >= _MAX_SECONDS:
             raise ValueError("it must be shorter than 292 years")
         return seconds
 
@@ -261,7 +261,7 @@ class PodSettings(TesterSettings):
     def _host_and_port(cls, value: str) -> str:
         """As challenges name it: in small letters, without the port of HTTPS."""
         found = _HOST_AND_PORT.fullmatch(value)
-        if value and (found is None or int(found["port"] or 1) not in range(1, _LARGEST_PORT + 1)):
+        if value and (found is None or int(found["port"] or 1) not in range(1, _MAX_PORT + 1)):
             raise ValueError("it must be host[:port], such as auth.example or auth.example:8443")
         return value.lower().removesuffix(":443")
 
@@ -308,7 +308,7 @@ class WebSettings(BaseSettings):
     @classmethod
     def _address(cls, value: str) -> str:
         port = value.rpartition(":")[2]
-        if ":" not in value or not port.isdigit() or int(port) > _LARGEST_PORT:
+        if ":" not in value or not port.isdigit() or int(port) > _MAX_PORT:
             raise ValueError("it must be [host]:port, such as :9641 or 127.0.0.1:9641")
         return value
 
@@ -380,7 +380,7 @@ class LocalSettings(TesterSettings, WebSettings):
     compare: Path | None = None
     """The older of two builds, as in --compare OLD NEW: bootstrap both in turns, and end with which is faster."""
 
-    runs: Annotated[int, Field(ge=FEWEST_COMPARED, le=MOST_COMPARED)] = 7
+    runs: Annotated[int, Field(ge=MIN_COMPARED, le=MAX_COMPARED)] = 7
     """How many runs of each build --compare makes: 4 to 25."""
 
     fail_if_slower: bool = False

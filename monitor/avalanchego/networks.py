@@ -18,7 +18,7 @@ C_CHAIN_IDS = {
 
 _IDENTIFIERS = {name: identifier for identifier, name in NETWORK_NAMES.items()} | {"testnet": 5}
 _NUMBER = re.compile(r"(?:network-)?0*([0-9]{1,10})")
-_LARGEST_IDENTIFIER = 2**32 - 1
+_MAX_IDENTIFIER = 2**32 - 1
 
 
 def canonical_network(text: str, where: str) -> str:
@@ -31,7 +31,7 @@ def canonical_network(text: str, where: str) -> str:
     if lowered in _IDENTIFIERS:
         return network_name(_IDENTIFIERS[lowered])
     match = _NUMBER.fullmatch(lowered)
-    if match is None or int(match[1]) > _LARGEST_IDENTIFIER:
+    if match is None or int(match[1]) > _MAX_IDENTIFIER:
         known = ", ".join(sorted(_IDENTIFIERS))
         raise ConfigurationError(
             f"{where} is {text!r}, which is no network: give one of {known}, or network-<ID>"

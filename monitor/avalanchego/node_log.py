@@ -309,7 +309,7 @@ def _eta_seconds(fields: Mapping[str, object]) -> float | None:
         return None
 
 
-def _last_lines(text: bytes, most_bytes: int) -> str:
+def _last_lines(text: bytes, max_bytes: int) -> str:
     """Return the whole lines at the end of a text that fit, and a line end after them."""
-    kept = text if len(text) <= most_bytes else text[-most_bytes:].partition(b"\n")[2]
+    kept = text if len(text) <= max_bytes else text[-max_bytes:].partition(b"\n")[2]
     return kept.decode() if kept.endswith(b"\n") else kept.decode() + "\n"

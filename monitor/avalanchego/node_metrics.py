@@ -9,7 +9,7 @@ from itertools import chain
 
 from monitor.avalanchego.chain_signals import METRIC_PATTERNS, QUEUED_BLOCKS
 from monitor.bounded_http import Answer
-from monitor.domain.bounds import SUM_MOST, bounded
+from monitor.domain.bounds import MAX_SUM, bounded
 from monitor.domain.chains import CHAIN_NAME, first_chains
 from monitor.domain.observations import NodeMetrics
 from monitor.domain.signals import COUNTERS, Counter, Merge
@@ -53,7 +53,7 @@ def metrics_of(answer: Answer | None) -> NodeMetrics | None:
         if chain:
             chains.add(name, chain, value)
         elif name == _WRITTEN.encode():
-            written = min((written or 0.0) + value, SUM_MOST)
+            written = min((written or 0.0) + value, MAX_SUM)
         elif name == _PROCESS_START.encode():
             started_at = value
         elif name == _PEERS.encode():
@@ -90,7 +90,7 @@ class _ChainCounters:
             return
         key = (chain, counter.signal)
         known = self.counters.get(key, 0.0)
-        total = min(known + value, SUM_MOST) if counter.merge is Merge.SUM else max(known, value)
+        total = min(known + value, MAX_SUM) if counter.merge is Merge.SUM else max(known, value)
         self.counters[key] = total
 
 

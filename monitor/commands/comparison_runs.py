@@ -19,7 +19,7 @@ from monitor.ledger import Ledger
 from monitor.output.terminal import run_text
 
 # So many runs of one build that do not count, and more of them would not either.
-MOST_LOST = 3
+MAX_LOST = 3
 
 _log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class Turns:
             for run in self._ledger.runs_of(build)
             if run.number > self._old_runs and run.outcome is not None and run.number not in counted
         ]
-        if len(lost) < MOST_LOST:
+        if len(lost) < MAX_LOST:
             return False
         run, name = lost[0], self._plan.name_of(build)
         of_the_build = all(each.judged and each.outcome is not Outcome.SUCCEEDED for each in lost)

@@ -32,7 +32,7 @@ BUILDS: tuple[tuple[str, dict[str, float | str]], ...] = (
     ("22" * 20, {"bootstrap_seconds": 12, "version": "avalanchego/1.14.3"}),
     ("33" * 20, {"bootstrap_seconds": 8, "version": "avalanchego/1.14.4"}),
 )
-LONGEST_SECONDS = 300.0
+MAX_SECONDS = 300.0
 _WATCH_SECONDS = 0.5
 
 
@@ -113,7 +113,7 @@ def _replace_builds(
                     "all builds are done; page and metrics stay until Ctrl-C, and the ledger after it:"
                 )
                 console.print(f"  {sys.executable} -m monitor status --data-dir {data_dir}", soft_wrap=True)
-            elif not keep and (done == len(BUILDS) or waited > LONGEST_SECONDS):
+            elif not keep and (done == len(BUILDS) or waited > MAX_SECONDS):
                 tester.stopping.set()
 
 

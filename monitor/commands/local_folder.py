@@ -136,7 +136,7 @@ def fitted_arguments(
     environment: Mapping[str, str],
     ports: Ports,
     usual_ports: Mapping[str, int] = _USUAL_PORTS,
-    most_files: int | None = None,
+    max_files: int | None = None,
 ) -> list[str]:
     """The node's arguments, and what it needs besides to start on this machine, where a node may run already.
 
@@ -154,7 +154,7 @@ def fitted_arguments(
             found += [f"--{flag}={port}"] if (port := ports.free(usual)) != usual else []
         elif given.isdecimal() and int(given):
             ports.take(int(given))
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] if most_files is None else most_files
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] if max_files is None else max_files
     if visible_setting(container, "fd-limit") is None and 0 < most < _USUAL_OPEN_FILES:
         found.append(f"--fd-limit={most}")
     return found

@@ -20,7 +20,7 @@ from monitor.domain.tracking import HealthyStreak
 from monitor.domain.workload import SyncMode
 
 DISK_MEASUREMENT_SECONDS = 600.0
-RESTARTS_AT_MOST = 50
+MAX_RESTARTS = 50
 # Life is a write seen within this time while a chain compacts or executes.
 LIFE_SECONDS = 600.0
 LATER_START_FACTOR = 24.0
@@ -31,7 +31,7 @@ OUTDATED_SECONDS = 900.0
 _DAY_SECONDS = 86400.0
 DEADLINE_SECONDS = {SyncMode.FULL_SYNC: 60 * _DAY_SECONDS}
 DEADLINE_SECONDS_OTHERWISE = 14 * _DAY_SECONDS
-BASELINES_AT_MOST = 3
+MAX_BASELINES = 3
 # With less than this free AvalancheGo ends itself, unless it is set otherwise (avalanchego `config/flags.go`,
 # `system-tracker-disk-required-available-space-percentage`).
 NODE_STOPS_RATIO = 0.03
@@ -39,7 +39,7 @@ NODE_STOPS_RATIO = 0.03
 STOPPED_SHARE = 1 / 12
 _OUT_OF_SPACE = ("low on disk space", "no space left on device")
 # Three times a few seconds would judge the machine's mood.
-LEAST_DEADLINE_SECONDS = 3600.0
+MIN_DEADLINE_SECONDS = 3600.0
 
 
 def node_is_another(state: WaitState) -> Decision | None:
@@ -128,7 +128,7 @@ def node_crashes(state: WaitState) -> Decision | None:
         return None
     tracking = run.tracking
     vain = tracking.node_restarts - tracking.restarts_at_progress
-    if vain < state.policy.crash_limit and tracking.node_restarts < RESTARTS_AT_MOST:
+    if vain < state.policy.crash_limit and tracking.node_restarts < MAX_RESTARTS:
         return None
     times = (
         f"{vain} times without progress"
@@ -199,7 +199,7 @@ def run_is_overdue(state: WaitState) -> Decision | None:
     # What is usual is active time: a node that was down is not slow.  Nobody saw what was not observed.
     if usual is not None and min(tracking.bootstrap_seconds, tracking.observed_seconds) >= usual:
         deadline = usual
-    elif tracking.observed_seconds >= (longest := _longest_deadline_seconds(state, run)):
+    elif tracking.observed_seconds >= (longest := _max_deadline_seconds(state, run)):
         deadline = longest
     else:
         return None
@@ -212,10 +212,10 @@ def _usual_deadline_seconds(state: WaitState) -> float | None:
     """How long a run may be active, where nothing is set and it is known what is usual."""
     if state.policy.deadline_seconds is not None or state.baseline_seconds is None:
         return None
-    return max(BASELINES_AT_MOST * state.baseline_seconds, LEAST_DEADLINE_SECONDS)
+    return max(MAX_BASELINES * state.baseline_seconds, MIN_DEADLINE_SECONDS)
 
 
-def _longest_deadline_seconds(state: WaitState, run: Run) -> float:
+def _max_deadline_seconds(state: WaitState, run: Run) -> float:
     """How long a run may be open, in observed time."""
     if state.policy.deadline_seconds is not None:
         return state.policy.deadline_seconds

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-LONGEST_SECONDS = 60.0
-_MOST_DOUBLINGS = 16
+MAX_SECONDS = 60.0
+_MAX_DOUBLINGS = 16
 
 
 def backoff_seconds(failures: int, tick_seconds: float) -> float:
@@ -11,5 +11,5 @@ def backoff_seconds(failures: int, tick_seconds: float) -> float:
 
     Half a tick is taken off, since a tick may come a little early.
     """
-    ticks = 2.0 ** min(failures - 1, _MOST_DOUBLINGS) - 0.5
-    return min(ticks * tick_seconds, max(LONGEST_SECONDS, tick_seconds / 2))
+    ticks = 2.0 ** min(failures - 1, _MAX_DOUBLINGS) - 0.5
+    return min(ticks * tick_seconds, max(MAX_SECONDS, tick_seconds / 2))

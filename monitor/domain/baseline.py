@@ -30,7 +30,7 @@ from statistics import fmean, median
 from typing import TypeAlias
 
 WINDOW = 9  # values that a baseline is of
-FEWEST = 5  # below this there is no baseline
+MIN_SAMPLES = 5  # below this there is no baseline
 LAG = 1  # newest values before the judged one that its baseline leaves out
 TRIMMED = 2  # highest and lowest values of the window that it leaves out too: one run in twenty is an outlier
 HISTORY = 20  # values that growth and noise are measured from
@@ -41,10 +41,10 @@ CONFIRMING = 2
 
 GROWTH_ASSUMED = 0.005  # a run: the middle of what a chain does from one bootstrap to the next
 GROWTH_BELIEVED = 0.5  # share of what was measured; the rest is assumed
-GROWTH_MOST = 0.01
+MAX_GROWTH = 0.01
 
 NOISE_ALLOWED = 1.5  # standard deviations
-NOISE_FEWEST = 12  # values; from fewer the noise is not known well enough to move a limit
+MIN_NOISE_SAMPLES = 12  # values; from fewer the noise is not known well enough to move a limit
 NOISE_OF_STEP = 1.0484  # standard deviation over the median step between neighbours, of a normal distribution
 
 
@@ -149,7 +149,7 @@ def _is_near(judged: _Judged) -> bool:
 
 def _limit(values: Sequence[float], index: int) -> Limit | None:
     end = index - LAG
-    if end < FEWEST:
+    if end < MIN_SAMPLES:
         return None
     history = values[max(end - HISTORY, 0) : end]
     window = history[-WINDOW:]
@@ -170,11 +170,11 @@ def _growth(history: Sequence[float]) -> float:
         return GROWTH_ASSUMED
     measured = (newer / older - 1) / (len(history) - third)
     expected = GROWTH_BELIEVED * measured + (1 - GROWTH_BELIEVED) * GROWTH_ASSUMED
-    return min(max(expected, 0), GROWTH_MOST)
+    return min(max(expected, 0), MAX_GROWTH)
 
 
 def _noise(history: Sequence[float]) -> float:
     """The standard deviation from run to run; steps between neighbours hardly see growth, nor a shift long ago."""
-    if len(history) < NOISE_FEWEST:
+    if len(history) < MIN_NOISE_SAMPLES:
         return 0
     return NOISE_OF_STEP * median(abs(later - earlier) for earlier, later in pairwise(history))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 # Every whole number up to this one is exact as a float and in JSON.
-NUMBER_MOST = 2.0**53
+MAX_NUMBER = 2.0**53
 # Sums of such numbers stop here; a ledger and a history take twice as much.
-SUM_MOST = 2.0**61
+MAX_SUM = 2.0**61
 # No date is later, and no length of time longer.
 YEAR_10000 = 253_402_300_800
 
 
 def bounded(number: float) -> float | None:
     """Return a number that somebody else gave; `None` where it is negative, not a number or too large."""
-    return number if 0 <= number <= NUMBER_MOST else None
+    return number if 0 <= number <= MAX_NUMBER else None
 
 
 def moment(unix_seconds: float) -> float | None:

@@ -25,11 +25,11 @@ from enum import StrEnum
 from itertools import combinations
 from statistics import fmean, stdev
 
-FEWEST = 4  # of three runs each, not even the clearest difference is rarer by chance than 1 in 10
+MIN_RUNS = 4  # of three runs each, not even the clearest difference is rarer by chance than 1 in 10
 # By chance, the new build is called slower, and faster, at most once in so many comparisons.
 CALLED_SLOWER_ONCE_IN, CALLED_FASTER_ONCE_IN = 35, 65
 SMALLEST_RATIO = 1.03
-MOST = 25  # of each: what a ledger compares are its newest 60
+MAX_RUNS = 25  # of each: what a ledger compares are its newest 60
 _ALL_EXCHANGES_UP_TO = 9  # runs of each build: 48,620 exchanges; of more runs, so many are drawn
 _EXCHANGES_DRAWN = 40_000
 
@@ -73,8 +73,10 @@ def compared(old: Sequence[float], new: Sequence[float]) -> Comparison:
     Raises:
         ValueError: they are not as many, or fewer than can show anything.
     """
-    if len(old) != len(new) or len(old) < FEWEST:
-        raise ValueError(f"{len(old)} and {len(new)} runs: as many of each are needed, and {FEWEST} or more")
+    if len(old) != len(new) or len(old) < MIN_RUNS:
+        raise ValueError(
+            f"{len(old)} and {len(new)} runs: as many of each are needed, and {MIN_RUNS} or more"
+        )
     before, after = [math.log(each) for each in old], [math.log(each) for each in new]
     gaps = sorted(_gaps(before, after))
     return Comparison(

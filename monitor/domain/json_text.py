@@ -12,7 +12,7 @@ from typing import Any
 
 JsonObject = dict[str, Any]
 
-MOST_BYTES = 4 << 20
+MAX_BYTES = 4 << 20
 # Python's parser recurses in C, where a limit that another library has raised ends in a crash.
 MAX_DEPTH = 200
 _TOO_DEEP = "it is nested too deeply"
@@ -22,15 +22,15 @@ _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{\]}]', re.DOTALL)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def json_value(text: str | bytes, most_bytes: int = MOST_BYTES) -> Any:  # noqa: ANN401 - JSON holds any value
+def json_value(text: str | bytes, max_bytes: int = MAX_BYTES) -> Any:  # noqa: ANN401 - JSON holds any value
     """Return the value that a text of JSON holds.
 
     Raises:
-        ValueError: the text is not JSON, is larger than `most_bytes`, is nested too deeply, or holds text that
+        ValueError: the text is not JSON, is larger than `max_bytes`, is nested too deeply, or holds text that
             is not Unicode.
     """
-    if len(text) > most_bytes:
-        raise ValueError(f"it is larger than {most_bytes} bytes")
+    if len(text) > max_bytes:
+        raise ValueError(f"it is larger than {max_bytes} bytes")
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
     if _is_too_deep(text):
@@ -38,13 +38,13 @@ def json_value(text: str | bytes, most_bytes: int = MOST_BYTES) -> Any:  # noqa:
     return _unicode(json.loads(text, parse_constant=_refused), text)
 
 
-def json_object(text: str | bytes, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+def json_object(text: str | bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Return the object that a text of JSON holds.
 
     Raises:
         ValueError: the text is not JSON as `json_value` takes it, or holds something other than an object.
     """
-    found = json_value(text, most_bytes)
+    found = json_value(text, max_bytes)
     if not isinstance(found, dict):
         raise ValueError(f"it is not a JSON object but {type(found).__name__}")  # noqa: TRY004 - one error for all
     return found

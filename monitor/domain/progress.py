@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from monitor.domain.bounds import SUM_MOST
+from monitor.domain.bounds import MAX_SUM
 from monitor.domain.observations import ChainActivity, NodeLog
 from monitor.domain.signals import COUNTERS, GROWTH_BYTES, SIGNALS
 from monitor.domain.tracking import ChainWatch, Count, Counts, RunTracking
@@ -270,11 +270,11 @@ def _ended(signal: str, count: Count) -> Count:
     """Return the count of a process that has ended."""
     if _outlives(signal):
         return count
-    return Count(before=min(count.before + count.last, SUM_MOST), last=0.0, maximum=count.maximum)
+    return Count(before=min(count.before + count.last, MAX_SUM), last=0.0, maximum=count.maximum)
 
 
 def _next(signal: str, count: Count | None, value: float) -> Count:
     count = count or Count()
     restarted = value < count.last and not _outlives(signal)
-    before = min(count.before + count.last, SUM_MOST) if restarted else count.before
+    before = min(count.before + count.last, MAX_SUM) if restarted else count.before
     return Count(before=before, last=value, maximum=max(count.maximum, value))

@@ -20,9 +20,9 @@ from monitor.domain.run import Outcome, Run
 from monitor.domain.workload import SyncMode
 
 # A node that was down for more of its run than this says as much of the outage as of the build.
-LEAST_ACTIVE_RATIO = 0.95
+MIN_ACTIVE_RATIO = 0.95
 # More than any rule looks back.
-COMPARED_MOST = 60
+MAX_COMPARED = 60
 
 
 class Measure(StrEnum):
@@ -109,7 +109,7 @@ def left_out(run: Run, *, state_synced_again: bool = False) -> str:
     active = (
         duration_seconds is None
         or wall_seconds is None
-        or duration_seconds >= LEAST_ACTIVE_RATIO * wall_seconds
+        or duration_seconds >= MIN_ACTIVE_RATIO * wall_seconds
     )
     other = run.tracking.other_build
     reasons = {
@@ -119,7 +119,7 @@ def left_out(run: Run, *, state_synced_again: bool = False) -> str:
         "a restart of the node began its state sync anew": state_synced_again
         or run.tracking.state_sync_restarted,
         "its duration is unknown": run.outcome is not None and None in {duration_seconds, wall_seconds},
-        f"it was active for less than {LEAST_ACTIVE_RATIO:.0%} of its wall time": not active,
+        f"it was active for less than {MIN_ACTIVE_RATIO:.0%} of its wall time": not active,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
 

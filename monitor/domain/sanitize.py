@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 
-def one_line(text: str, most_characters: int) -> str:
+def one_line(text: str, max_characters: int) -> str:
     """Return text without line breaks and without what could not be shown or stored, bounded."""
     shown = "".join(each if each.isprintable() else " " if each.isspace() else "\ufffd" for each in text)
-    return shown if len(shown) <= most_characters else shown[: most_characters - 1] + "…"
+    return shown if len(shown) <= max_characters else shown[: max_characters - 1] + "…"
 
 
 def printable(text: str) -> str:

@@ -54,7 +54,7 @@ from monitor.ledger.codecs import (
     volume_reading,
 )
 
-MOST_STEPS = 20
+MAX_STEPS = 20
 INIT = "init"
 """The part of the monitor whose problems keep `init` from letting the node start."""
 
@@ -81,7 +81,7 @@ class Init:
         """
         configuration = configuration_reading(self.policy.tester, self.policy.testbed, workload)
         begun = False
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_STEPS):
             decision = decide_init(self.observer.state(workload))
             # A failure may wait before it is raised.
             failing = any(isinstance(each, Fail) for each in decision.actions)
@@ -110,7 +110,7 @@ class Init:
                     case ClearNodeData() | Pin():
                         self.actor.perform(action)
         raise MonitorError(
-            f"init came to no end after {MOST_STEPS} steps: this is a fault of bootstrap-monitor"
+            f"init came to no end after {MAX_STEPS} steps: this is a fault of bootstrap-monitor"
         )
 
     def _record(

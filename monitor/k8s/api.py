@@ -24,7 +24,7 @@ Pause = Callable[[float], bool]
 _TRIES = 3
 _TRIES_UNAUTHORIZED = 2  # the token may just be rotated, and the server may not have it yet
 _BACK_OFF_SECONDS = 0.5
-_LONGEST_RETRY_AFTER_SECONDS = 30.0
+_MAX_RETRY_AFTER_SECONDS = 30.0
 
 
 def forever(seconds: float) -> bool:
@@ -65,7 +65,7 @@ class Connection:
             except UnavailableError as error:
                 wait_seconds = self._wait_seconds(attempt, error)
                 tries = _TRIES_UNAUTHORIZED if error.cause is Cause.API_SERVER_UNAUTHORIZED else _TRIES
-                last = attempt >= tries - 1 or not repeatable or wait_seconds > _LONGEST_RETRY_AFTER_SECONDS
+                last = attempt >= tries - 1 or not repeatable or wait_seconds > _MAX_RETRY_AFTER_SECONDS
                 if last or self._pause(wait_seconds):
                     raise
         raise AssertionError  # the last attempt answers or raises

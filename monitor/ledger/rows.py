@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from monitor.domain.bounds import SUM_MOST, moment
+from monitor.domain.bounds import MAX_SUM, moment
 from monitor.domain.build import Build, Versions
 from monitor.domain.json_text import json_object, json_text, json_value
 from monitor.domain.regression import Success
@@ -133,7 +133,7 @@ def count_of(row: sqlite3.Row) -> Count:
     """The counter of a row of `counts`."""
     for name in ("chain", "signal"):
         _text(row[name])
-    return Count(*(min(max(float(row[name]), 0.0), SUM_MOST) for name in ("before", "last", "maximum")))
+    return Count(*(min(max(float(row[name]), 0.0), MAX_SUM) for name in ("before", "last", "maximum")))
 
 
 def reading_of(row: sqlite3.Row) -> Reading:

@@ -16,7 +16,7 @@ from monitor.domain.build import Build
 from monitor.domain.image_reference import ImageReference
 from monitor.domain.instant import Instant
 from monitor.domain.json_text import JsonObject
-from monitor.domain.regression import COMPARED_MOST, Success
+from monitor.domain.regression import MAX_COMPARED, Success
 from monitor.domain.run import Attempt, Evidence, Outcome, RequestKind, Run
 from monitor.domain.tracking import Counts
 from monitor.domain.workload import Holder, SyncMode
@@ -207,7 +207,7 @@ class Ledger:
         """The runs that a run may be compared with, oldest first: of its network, mode and testbed."""
         marked = self.baseline_begins()
         since = marked if marked > 1 else _ALL_RUNS
-        values = (Outcome.SUCCEEDED, like.network, like.sync_mode, like.testbed, since, COMPARED_MOST)
+        values = (Outcome.SUCCEEDED, like.network, like.sync_mode, like.testbed, since, MAX_COMPARED)
         with self._reading() as connection:
             found = connection.execute(_SUCCESS + _COMPARED, values).fetchall()
             return tuple(rows.success_of(row) for row in reversed(found))
@@ -370,9 +370,9 @@ class Ledger:
                 f"{self._reserve}: cannot be written ({error.strerror})", cause=Cause.VOLUME_UNUSABLE
             ) from error
 
-    def snapshot(self, most_runs: int) -> Snapshot:
+    def snapshot(self, max_runs: int) -> Snapshot:
         """All that is shown; of successes and failures, those of the network and mode that is tested now."""
-        runs = self.runs(most_runs)
+        runs = self.runs(max_runs)
         with self._reading() as connection:
             found = connection.execute("SELECT * FROM readings").fetchall()
             readings = {row["name"]: rows.reading_of(row) for row in found}

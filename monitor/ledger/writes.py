@@ -29,7 +29,7 @@ from monitor.domain.workload import Workload
 from monitor.ledger import rows
 from monitor.ledger.codecs import ANNOUNCEMENTS, announcements_reading, read_announcements
 
-MOST_DUE = 20
+MAX_DUE = 20
 
 
 def write(connection: sqlite3.Connection, record: Record, now: Instant, testbed: str) -> None:
@@ -94,9 +94,9 @@ def write_tracking(connection: sqlite3.Connection, run: Run, counts: Counts) -> 
 
 
 def add_due(connection: sqlite3.Connection, added: Sequence[DueAnnouncement]) -> None:
-    """Add announcements that are to be sent; of more than `MOST_DUE` the oldest are dropped."""
+    """Add announcements that are to be sent; of more than `MAX_DUE` the oldest are dropped."""
     if added:
-        _write_due(connection, (*_due(connection), *added)[-MOST_DUE:])
+        _write_due(connection, (*_due(connection), *added)[-MAX_DUE:])
 
 
 def remove_due(connection: sqlite3.Connection, sent: DueAnnouncement) -> None:

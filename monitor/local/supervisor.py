@@ -24,7 +24,7 @@ from monitor.local.platform import NODE_LOG, LocalPlatform
 from monitor.local.processes import Orphan, end_group, end_process
 
 FIRST_RESTART_SECONDS = 1.0
-LONGEST_RESTART_SECONDS = 60.0
+MAX_RESTART_SECONDS = 60.0
 STEADY_SECONDS = 60.0
 NODE_STOP_SECONDS = 30.0
 LAST_LINE_CHARACTERS = 200
@@ -102,7 +102,7 @@ class Supervisor:
             back_off = FIRST_RESTART_SECONDS if seconds > STEADY_SECONDS else back_off
             _log.warning("%s; it is started again in %.0f s", reason, back_off)
             _wait_any(back_off, stopping, self._platform.recreated)
-            back_off = min(2 * back_off, LONGEST_RESTART_SECONDS)
+            back_off = min(2 * back_off, MAX_RESTART_SECONDS)
 
     def _run_once(self, build: Build, stopping: threading.Event) -> tuple[float, int]:
         """One life of the node's process: how many of the watched seconds it lasted, and its exit code."""

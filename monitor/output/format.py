@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from monitor.avalanchego.source_links import compare_link
-from monitor.domain.baseline import FEWEST, Verdict
+from monitor.domain.baseline import MIN_SAMPLES, Verdict
 from monitor.domain.build import Build
 from monitor.domain.chains import chain_name
 from monitor.domain.duration import duration_text
@@ -143,7 +143,7 @@ def regression_sentence(measure: Measure, regression: Regression) -> str:
     """What is usual, and whether the newest runs still are."""
     limit, good, bad = regression.limit, regression.last_good, regression.first_bad
     if limit is None:
-        return f"{regression.samples} of {FEWEST} runs that a baseline needs, the newest left out"
+        return f"{regression.samples} of {MIN_SAMPLES} runs that a baseline needs, the newest left out"
     usual = f"usually {measure_text(measure, limit.baseline)}, at most {measure_text(measure, limit.limit)}"
     if bad is None:
         return usual

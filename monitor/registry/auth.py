@@ -27,7 +27,7 @@ _ANSWER_BYTES = 256 << 10
 _HEADER_CHARACTERS = 8192
 _SCHEME = re.compile(r"([\w-]+)(?:[ \t]+(?![ \t=])(.*))?", re.DOTALL)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")
-_SHORTEST_SECONDS, _LONGEST_SECONDS = 60.0, 3600.0
+_SHORTEST_SECONDS, _MAX_SECONDS = 60.0, 3600.0
 _MARGIN_SECONDS = 10.0
 _OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
 
@@ -175,5 +175,5 @@ def _parsed(body: bytes, host: str) -> tuple[str, float]:
         raise RegistryError(f"the token service {host} gives no token that can be used")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         seconds = _SHORTEST_SECONDS
-    seconds = float(min(max(seconds, _SHORTEST_SECONDS), _LONGEST_SECONDS))
+    seconds = float(min(max(seconds, _SHORTEST_SECONDS), _MAX_SECONDS))
     return f"Bearer {token}", seconds - _MARGIN_SECONDS

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
-LONGEST_PAUSE_SECONDS = 300.0
-LONGEST_RETRY_AFTER_SECONDS = 3600.0
-_MOST_DOUBLINGS = 16
+MAX_PAUSE_SECONDS = 300.0
+MAX_RETRY_AFTER_SECONDS = 3600.0
+_MAX_DOUBLINGS = 16
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
@@ -48,8 +48,8 @@ class Pace:
 
     def failed(self, after_seconds: float | None) -> None:
         """Count a failure; `after_seconds` is the pause that the registry asked for."""
-        pause = self._first_seconds * 2.0 ** min(self._failures, _MOST_DOUBLINGS)
-        pause = min(pause, max(LONGEST_PAUSE_SECONDS, self._first_seconds)) * (0.5 + self._jitter())
+        pause = self._first_seconds * 2.0 ** min(self._failures, _MAX_DOUBLINGS)
+        pause = min(pause, max(MAX_PAUSE_SECONDS, self._first_seconds)) * (0.5 + self._jitter())
         self._failures += 1
         if after_seconds is not None:
             asked = after_seconds + self._jitter()
@@ -68,4 +68,4 @@ def retry_after_seconds(header: str | None, now_wall: float) -> float | None:
             seconds = parsedate_to_datetime(text).timestamp() - now_wall
         except (ValueError, OverflowError, OSError):
             return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)

@@ -29,7 +29,7 @@ from monitor.registry.manifests import (
 from monitor.registry.repository import Place, origin
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MOST_REDIRECTS = 3
+_MAX_REDIRECTS = 3
 _REFUSALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 # Some registries answer a HEAD with 404 though their GET works.
 _NO_HEAD = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.NOT_FOUND})
@@ -201,7 +201,7 @@ class Registry:
         if authorization := self._access.header:
             headers["Authorization"] = authorization
         limit_bytes = 0 if method == "HEAD" else MANIFEST_BYTES
-        for _ in range(_MOST_REDIRECTS + 1):
+        for _ in range(_MAX_REDIRECTS + 1):
             bounds = Bounds(ends_at, limit_bytes, self._place.reach(url).refusal)
             answer = self._transport.ask(method, url, headers, bounds)
             if answer.status not in _REDIRECTS:

@@ -21,7 +21,7 @@ _MEDIA_TYPES = (
 ACCEPT = ", ".join(_MEDIA_TYPES)
 _IMAGE_TYPES = frozenset(each for each in _MEDIA_TYPES if ".manifest.v" in each)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
-_MOST_CHILDREN = 1000
+_MAX_CHILDREN = 1000
 # Images use Go's names of architectures.
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
@@ -97,7 +97,7 @@ def _manifest_of(body: bytes) -> Mapping[str, Any]:
 
 
 def _own_digests(children: object, own_architecture: str) -> Iterator[str]:
-    listed = children[:_MOST_CHILDREN] if isinstance(children, list) else ()
+    listed = children[:_MAX_CHILDREN] if isinstance(children, list) else ()
     images = [child for child in listed if isinstance(child, dict) and _is_image(child)]
     for image in images:
         digest, alone = image.get("digest"), len(images) == 1

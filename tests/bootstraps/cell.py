@@ -17,7 +17,7 @@ from monitor.domain.observations import ChainActivity
 from monitor.domain.run import Outcome
 from monitor.domain.workload import SyncMode
 
-LONGEST_SECONDS = 600.0
+MAX_SECONDS = 600.0
 _BETWEEN_STEPS_SECONDS = 0.25
 _STARTS_WARNED = 4
 # A frozen node is not to fail in the cells where it is frozen for longer than the warning.
@@ -85,7 +85,7 @@ def _kill(watch: Watch, made: Subject, mode: SyncMode, condition: Condition) -> 
     """Kill the node in the middle of the condition's stage."""
     stage = stage_of(mode, condition)
     chain, share, stepped_at = chain_of(mode, stage), 0.0, 0.0
-    deadline = time.monotonic() + LONGEST_SECONDS
+    deadline = time.monotonic() + MAX_SECONDS
     while share <= condition.after:  # polled as fast as possible: some stages take parts of a second
         if time.monotonic() > stepped_at + _BETWEEN_STEPS_SECONDS:
             watch.step()
@@ -109,10 +109,10 @@ def _freeze(watch: Watch, made: Subject, mode: SyncMode, node: str) -> None:
 
 
 def _until(watch: Watch, true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + LONGEST_SECONDS
+    deadline = time.monotonic() + MAX_SECONDS
     while not true():
         watch.step()
-        assert time.monotonic() < deadline, f"not within {LONGEST_SECONDS:.0f} s: {what}; {_told(watch)}"
+        assert time.monotonic() < deadline, f"not within {MAX_SECONDS:.0f} s: {what}; {_told(watch)}"
         assert watch.run is None or watch.run.outcome is not Outcome.FAILED, _told(watch)
         time.sleep(STEP_SECONDS)
 

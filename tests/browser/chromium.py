@@ -18,7 +18,7 @@ from support.provisioned import said
 
 PROVISION = Path(__file__).with_name("provision")
 PHONE, DESKTOP = 360, 1400
-_HEIGHT, _MOST_HEIGHT = 800, 8000
+_HEIGHT, _MAX_HEIGHT = 800, 8000
 # Success criteria of levels A and AA, and what the makers of axe recommend beyond them.
 _RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
@@ -125,9 +125,9 @@ class Browser:
         """What the browser's console says: broken policies, failed scripts."""
         return [each["message"] for each in self._log("browser")]
 
-    def screenshot(self, file: Path, width: int, most_height: int = _MOST_HEIGHT) -> None:
+    def screenshot(self, file: Path, width: int, max_height: int = _MAX_HEIGHT) -> None:
         """The whole page, to its end or this height in pixels of its style."""
-        height = min(most_height, int(self.run("return document.documentElement.scrollHeight")))
+        height = min(max_height, int(self.run("return document.documentElement.scrollHeight")))
         self._resize(width, height)
         shot = self._command("Page.captureScreenshot", format="png", optimizeForSpeed=False)
         file.parent.mkdir(parents=True, exist_ok=True)

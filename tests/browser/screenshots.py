@@ -23,7 +23,7 @@ CRASHING: Mapping[str, float] = {**GOOD, "crash_at_share": 0.4}
 # How each build behaves; the last one is looked at while its run is open.
 BUILDS = (*(GOOD,) * 5, CRASHING, *(GOOD,) * 4, SLOW, SLOW, {"bootstrap_seconds": 12, "blocks": 4000})
 OPEN_AT_SECONDS = 4.0
-MOST_HEIGHT = {PHONE: 1320, DESKTOP: 2400}  # the top of it will do on a phone
+MAX_HEIGHT = {PHONE: 1320, DESKTOP: 2400}  # the top of it will do on a phone
 PICTURES = {
     "page.png": View(DESKTOP),
     "page-dark.png": View(DESKTOP, dark=True),
@@ -60,7 +60,7 @@ def _take(window: Browser, story: Story) -> None:
     window.open(story.page)
     for name, view in PICTURES.items():
         window.look(view)
-        window.screenshot(IMAGES / name, view.width, MOST_HEIGHT[view.width])
+        window.screenshot(IMAGES / name, view.width, MAX_HEIGHT[view.width])
         sys.stdout.write(f"{IMAGES / name}\n")
 
 

@@ -18,7 +18,7 @@ testers:
     monitor:
       image: {repository: registry.example/bootstrap-monitor}
 """
-_AT_MOST = (
+_MAX_LENGTH = (
     "and a StatefulSet's name has at most 52: "
     "shorten the tester's name or the release's, or set fullnameOverride"
 )
@@ -92,7 +92,7 @@ _MISTAKES = {
     ),
     "a name that is too long": (
         f"testers: {{{_LONG}: {{network: fuji}}}}",
-        f"testers.{_LONG} would be named prod-{_LONG}, which has {len(_LONG) + 5} characters, {_AT_MOST}",
+        f"testers.{_LONG} would be named prod-{_LONG}, which has {len(_LONG) + 5} characters, {_MAX_LENGTH}",
     ),
     "a prefix that no Service may have": (
         "fullnameOverride: 1st.bed",

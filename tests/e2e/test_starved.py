@@ -17,7 +17,7 @@ from testbed.bed import Bed, until
 
 REPOSITORY = "avalanchego-simulated"
 # The least memory is in the chart's comment on `monitor.resources`.
-LEAST = {"cpu": "20m", "memory": "40Mi"}
+MIN_RESOURCES = {"cpu": "20m", "memory": "40Mi"}
 # Version 1 of the control groups has a folder for each controller.
 CPU_STAT = "from glob import glob; print(open(glob('/sys/fs/cgroup/**/cpu.stat', recursive=True)[0]).read())"
 BUSY_SECONDS = 600
@@ -53,7 +53,7 @@ def test_a_starved_monitor_lives_through_a_run(bed: Bed) -> None:
             "starved",
             REPOSITORY,
             node_environment={"SIMULATE_BOOTSTRAP_SECONDS": "20"},
-            monitor_resources={"requests": LEAST, "limits": LEAST},
+            monitor_resources={"requests": MIN_RESOURCES, "limits": MIN_RESOURCES},
             pace={"soak": "3s", "healthCheckInterval": "5s"},
         )
         image = f"{tester.tester.repository}@{tester.push('first')}"

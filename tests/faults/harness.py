@@ -38,7 +38,7 @@ DIGESTS = tuple(f"sha256:{commit[:2] * 32}" for commit in COMMITS)
 STEP_SECONDS = 0.03
 PATIENCE_SECONDS = 80.0
 # A hundredth of the kubelet's back-off, as every interval of these tests is about a hundredth.
-FIRST_BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS = 0.1, 3.0
+FIRST_BACK_OFF_SECONDS, MAX_BACKOFF_SECONDS = 0.1, 3.0
 GRACE_SECONDS = 10.0
 RUNNER = Path(__file__).with_name("under_faults.py")
 
@@ -82,7 +82,7 @@ class Container:
             self.process.wait()
             self.process = None
             wait = FIRST_BACK_OFF_SECONDS * 2.0 ** min(self.starts - 1, 10)
-            self.start_at = time.monotonic() + min(wait, LONGEST_BACK_OFF_SECONDS)
+            self.start_at = time.monotonic() + min(wait, MAX_BACKOFF_SECONDS)
         return time.monotonic() >= self.start_at
 
     def kill(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pytest
 from pydantic_settings import BaseSettings
 
-from monitor.domain.comparison import FEWEST, MOST
+from monitor.domain.comparison import MAX_RUNS, MIN_RUNS
 from monitor.domain.policy import Policy
 from monitor.domain.workload import SyncMode
 from monitor.errors import ConfigurationError
@@ -403,7 +403,7 @@ def test_a_token_service_is_named_by_host_and_port_alone(text: str) -> None:
 def test_the_number_of_runs_is_told_with_its_bounds() -> None:
     told = LocalSettings.model_fields["runs"].description or ""
 
-    assert told.endswith(f": {FEWEST} to {MOST}.")
+    assert told.endswith(f": {MIN_RUNS} to {MAX_RUNS}.")
 
 
 def test_of_a_flag_given_twice_the_last_holds() -> None:

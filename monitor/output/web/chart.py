@@ -17,8 +17,8 @@ from monitor.domain.status import RESULTS_SHOWN, Status
 from monitor.output.format import active_seconds, build_text, outcome_text, version_text
 
 _TOP, _BOTTOM = 10.0, 200.0
-_LEAST_COLUMNS = 8
-_MOST_GRID_LINES = 5
+_MIN_COLUMNS = 8
+_MAX_GRID_LINES = 5
 _VERSION_CHARACTERS = 12
 _CROWDED_CHARACTERS = 140  # in all, if each run had the longest version: more do not fit beside each other
 _STEPS_SECONDS = (
@@ -71,7 +71,7 @@ def chart_of(status: Status) -> Chart | None:
     longest = max([_seconds(run) or 0.0 for run in runs] + ([limit.limit] if limit else []))
     step = _step(longest)
     most_seconds = longest * 1.05 or step
-    columns = max(len(runs), _LEAST_COLUMNS)
+    columns = max(len(runs), _MIN_COLUMNS)
 
     def x(index: int) -> float:
         return (index + 0.5) / columns
@@ -123,10 +123,10 @@ def _band(limit: Limit, top: float, bottom: float) -> Band:
 def _step(longest_seconds: float) -> int:
     """Return the seconds between two grid lines: a round number, and so long that lines are few."""
     for each in _STEPS_SECONDS:
-        if longest_seconds <= each * _MOST_GRID_LINES:
+        if longest_seconds <= each * _MAX_GRID_LINES:
             return each
     longest_step = _STEPS_SECONDS[-1]
-    return longest_step * math.ceil(longest_seconds / longest_step / _MOST_GRID_LINES)
+    return longest_step * math.ceil(longest_seconds / longest_step / _MAX_GRID_LINES)
 
 
 def _versions(runs: Sequence[Run]) -> Mapping[int, str]:

@@ -12,7 +12,7 @@ from support.builders import NEW, NOW, OLD, build
 from support.recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end, go_on
 
 from monitor.avalanchego.node_config import NodeConfiguration
-from monitor.commands.comparison_runs import MOST_LOST, Plan, Turns
+from monitor.commands.comparison_runs import MAX_LOST, Plan, Turns
 from monitor.decide.decisions import RecordAttempt
 from monitor.domain.build import Build
 from monitor.domain.run import AttemptCause, Reason, RequestKind, Run
@@ -171,7 +171,7 @@ def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
     """In one call of the command: the next one tries again."""
     stopping = threading.Event()
     found = Turns(plan(), ledger, stopping, PATIENCE_SECONDS)
-    for _ in range(MOST_LOST):
+    for _ in range(MAX_LOST):
         assert not stopping.is_set()
         failed(ledger)
         found()
@@ -200,18 +200,18 @@ def test_a_failure_of_the_testbed_among_them_leaves_open_whose_fault_it_is(ledge
 
 def test_what_failed_before_this_call_is_forgiven_while_a_run_is_open(ledger: Ledger) -> None:
     """The run that was open at its start is the first that may be lost."""
-    for _ in range(MOST_LOST):
+    for _ in range(MAX_LOST):
         failed(ledger)
     begin(ledger, OLD_BUILD)
     again = turns(ledger)
     failures = []
-    for _ in range(MOST_LOST):
+    for _ in range(MAX_LOST):
         end(ledger, reason=Reason.CRASHED)
         again()
         failures.append(again.failure is not None)
         begin(ledger, OLD_BUILD)
 
-    assert failures == [False] * (MOST_LOST - 1) + [True]
+    assert failures == [False] * (MAX_LOST - 1) + [True]
 
 
 def reconfigured(ledger: Ledger) -> None:
@@ -264,7 +264,7 @@ def given_up(ledger: Ledger) -> None:
 )
 def test_why_runs_do_not_count_is_said(ledger: Ledger, run: Callable[[Ledger], None], why: str) -> None:
     found = turns(ledger)
-    for _ in range(MOST_LOST):
+    for _ in range(MAX_LOST):
         run(ledger)
     found()
 

@@ -326,7 +326,7 @@ def ports() -> Iterator[Ports]:
 
 def test_a_node_gets_another_port_where_its_usual_one_is_taken(taken: int, ports: Ports) -> None:
     usual = {"http-port": taken, "staking-port": free_port()}
-    given, *added = fitted_arguments(["--network-id=fuji"], {}, ports, usual, most_files=10**6)
+    given, *added = fitted_arguments(["--network-id=fuji"], {}, ports, usual, max_files=10**6)
 
     assert given == "--network-id=fuji"
     assert [word.partition("=")[0] for word in added] == ["--http-port"]
@@ -341,9 +341,7 @@ def test_a_node_gets_another_port_where_its_usual_one_is_taken(taken: int, ports
 def test_a_port_that_a_person_set_stays(
     taken: int, ports: Ports, arguments: Sequence[str], environment: dict[str, str]
 ) -> None:
-    assert (
-        fitted_arguments(arguments, environment, ports, {"http-port": taken}, most_files=10**6) == arguments
-    )
+    assert fitted_arguments(arguments, environment, ports, {"http-port": taken}, max_files=10**6) == arguments
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from support.machine import Machine, begun, passed, tick_of
 from monitor.avalanchego.node_api import NodeClient
 from monitor.avalanchego.node_log import chain_log_of
 from monitor.decide.decisions import EndRun
-from monitor.domain.bounds import NUMBER_MOST, YEAR_10000, bounded, moment
+from monitor.domain.bounds import MAX_NUMBER, YEAR_10000, bounded, moment
 from monitor.domain.json_text import json_object, json_text
 from monitor.domain.observations import DataState
 from monitor.domain.progress import added_up
@@ -43,8 +43,8 @@ UNSHOWN = "cannot be shown"
     ("number", "expected"),
     [
         pytest.param(0.0, 0.0, id="nothing"),
-        pytest.param(NUMBER_MOST, NUMBER_MOST, id="the largest"),
-        pytest.param(NUMBER_MOST * 2, None, id="too large"),
+        pytest.param(MAX_NUMBER, MAX_NUMBER, id="the largest"),
+        pytest.param(MAX_NUMBER * 2, None, id="too large"),
         pytest.param(float("inf"), None, id="infinite"),
         pytest.param(float("nan"), None, id="not a number"),
         pytest.param(-1.0, None, id="negative"),
@@ -85,7 +85,7 @@ def test_an_end_that_is_no_time_is_unknown(eta: str, written_at: float) -> None:
     assert found.end_at is None
 
 
-@given(st.lists(st.floats(0, NUMBER_MOST), max_size=30), st.integers(0, 2**62))
+@given(st.lists(st.floats(0, MAX_NUMBER), max_size=30), st.integers(0, 2**62))
 @settings(deadline=None)
 def test_no_sum_leaves_what_a_history_takes(values: list[float], before: int) -> None:
     counts = {("C", "blocks_accepted"): Count(float(min(before, 2**61)), 0.0, 0.0)}

@@ -22,7 +22,7 @@ from monitor.avalanchego.node_config import configuration_of
 from monitor.avalanchego.node_log import chain_log_of
 from monitor.domain.build import Versions
 from monitor.domain.container import Container, EnvironmentVariable
-from monitor.domain.json_text import MOST_BYTES, json_object, json_objects_in, json_text, json_value
+from monitor.domain.json_text import MAX_BYTES, json_object, json_objects_in, json_text, json_value
 from monitor.domain.observations import NodeAnswering, NodeSilent
 from monitor.errors import ConfigurationError, TemporaryError
 from monitor.k8s.calls import Answer
@@ -67,8 +67,8 @@ def test_what_is_no_json_is_a_value_error(text: str) -> None:
         pytest.param(b"\xff", id="no text"),
         pytest.param(b'"\xed\xa0\x80"', id="half a pair as bytes"),
         pytest.param('"\ud800"', id="half a pair as it is"),
-        pytest.param(b" " * (MOST_BYTES + 1), id="too large"),
-        pytest.param(" " * MOST_BYTES + "1", id="too large a text"),
+        pytest.param(b" " * (MAX_BYTES + 1), id="too large"),
+        pytest.param(" " * MAX_BYTES + "1", id="too large a text"),
     ],
 )
 def test_what_is_no_text_of_a_bounded_size_is_a_value_error(text: str | bytes) -> None:

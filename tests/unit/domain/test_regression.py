@@ -10,7 +10,7 @@ import pytest
 from support.builders import OLD, build, ended, healthy_books, run
 
 from monitor.avalanchego.source_links import compare_link
-from monitor.domain.baseline import FEWEST, LAG, Limit, Verdict, limit_for_next
+from monitor.domain.baseline import LAG, MIN_SAMPLES, Limit, Verdict, limit_for_next
 from monitor.domain.regression import (
     Measure,
     Success,
@@ -93,7 +93,7 @@ def test_the_time_of_a_block_is_judged_where_blocks_are_executed(
     ("durations", "verdict"),
     [
         pytest.param((), Verdict.INSUFFICIENT_DATA, id="no run"),
-        pytest.param(STEADY[: FEWEST + LAG], Verdict.INSUFFICIENT_DATA, id="too few runs"),
+        pytest.param(STEADY[: MIN_SAMPLES + LAG], Verdict.INSUFFICIENT_DATA, id="too few runs"),
         pytest.param(STEADY, Verdict.NONE, id="all as usual"),
         pytest.param((*STEADY, SLOW), Verdict.SUSPECTED, id="one slow run"),
         pytest.param((*STEADY, SLOW, SLOW), Verdict.CONFIRMED, id="two slow runs"),
@@ -188,7 +188,7 @@ def test_what_is_usual_is_the_baseline_of_the_comparable_runs() -> None:
     odd = success(99, SLOW, recovered=True)
 
     assert usual_duration_seconds([*successes(*STEADY), odd]) == pytest.approx(HOUR, rel=0.05)
-    assert usual_duration_seconds([*successes(*STEADY[:FEWEST]), odd]) is None
+    assert usual_duration_seconds([*successes(*STEADY[:MIN_SAMPLES]), odd]) is None
 
 
 LIMIT = Limit(baseline=HOUR, limit=1.2 * HOUR, samples=9)

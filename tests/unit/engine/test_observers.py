@@ -14,7 +14,7 @@ from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, Interventi
 from monitor.decide.events import Announcement
 from monitor.decide.state import Standing
 from monitor.decide.wait_rules import decide_wait
-from monitor.domain.baseline import FEWEST, LAG
+from monitor.domain.baseline import LAG, MIN_SAMPLES
 from monitor.domain.build import Build
 from monitor.domain.chains import MAX_CHAINS
 from monitor.domain.health import STALE_AFTER_SECONDS, Freshness, freshness_of, health_of
@@ -894,7 +894,9 @@ def open_run_after(ledger: Ledger, successes: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("successes", "seconds"), [(FEWEST + LAG - 1, None), (FEWEST + LAG, 3600.0)], ids=["too few", "enough"]
+    ("successes", "seconds"),
+    [(MIN_SAMPLES + LAG - 1, None), (MIN_SAMPLES + LAG, 3600.0)],
+    ids=["too few", "enough"],
 )
 def test_an_open_run_is_held_against_what_is_usual(
     edge: Edge, tmp_path: Path, successes: int, seconds: float | None
@@ -908,7 +910,7 @@ def test_an_open_run_is_held_against_what_is_usual(
 
 def test_builds_that_are_compared_in_turns_have_no_deadline_of_each_other(edge: Edge, tmp_path: Path) -> None:
     with closing(open_ledger(tmp_path)) as ledger:
-        open_run_after(ledger, FEWEST + LAG)
+        open_run_after(ledger, MIN_SAMPLES + LAG)
         ledger.record(NOW, "default", readings={COMPARISON: {"told_runs": None}})
         found = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look().state.baseline_seconds
 
@@ -918,7 +920,7 @@ def test_builds_that_are_compared_in_turns_have_no_deadline_of_each_other(edge: 
 def test_what_is_usual_is_what_a_person_marked_last(edge: Edge, tmp_path: Path) -> None:
     """Also while the run is open."""
     with closing(open_ledger(tmp_path)) as ledger:
-        open_run_after(ledger, FEWEST + LAG)
+        open_run_after(ledger, MIN_SAMPLES + LAG)
         observer = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path)
         found = [observer.look().state.baseline_seconds]
         for first_run in ("2", "1"):

@@ -50,7 +50,7 @@ from monitor.ledger import Ledger, open_ledger
 
 TAG = f"{REPOSITORY}:latest"
 HOUR, DAY = 3600.0, 86400.0
-TURNS_AT_MOST = 250
+MAX_TURNS = 250
 # Each of the many records is synced to the disk: where it can be, that is none.
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own in it
 DOWN = NodeDown("refused")
@@ -542,7 +542,7 @@ class RulesOverTime(RuleBasedStateMachine):
         world.fuse.left, world.away, world.full, world.kind = None, False, False, "healthy"
         self.build_is_pushed()
         done: list[Run] = []
-        for _ in range(TURNS_AT_MOST):
+        for _ in range(MAX_TURNS):
             self._turn()
             self.a_result_is_final()
             self.an_open_runs_data_is_there_and_no_others()

@@ -33,7 +33,7 @@ from monitor.decide.events import Announcement
 from monitor.domain.active_time import opened
 from monitor.domain.build import Build
 from monitor.domain.instant import Instant
-from monitor.domain.regression import COMPARED_MOST
+from monitor.domain.regression import MAX_COMPARED
 from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, Reason, RequestKind, Run
 from monitor.domain.tracking import Count, Counts, HealthyStreak, RunTracking
 from monitor.domain.workload import Holder, SyncMode, Workload
@@ -817,11 +817,11 @@ def test_a_run_is_compared_with_successes_of_its_network_mode_and_testbed(ledger
 
 
 def test_a_run_is_compared_with_the_newest_successes_only(ledger: Ledger) -> None:
-    for _ in range(COMPARED_MOST + 3):
+    for _ in range(MAX_COMPARED + 3):
         ended(ledger)
 
     found = [each.run.number for each in ledger.successes(last_of(ledger))]
-    assert found == list(range(4, COMPARED_MOST + 4))
+    assert found == list(range(4, MAX_COMPARED + 4))
 
 
 @pytest.mark.parametrize(
