@@ -141,7 +141,7 @@ def local_tester(
     if holder is not None:
         ledger.release(holder.uid)  # the folder is held exclusively: nobody else lives on it
     tester = settings.tester or f"{workload_now.network}-{workload_now.sync_mode}"
-    # A tick under way may beat for the workload that was recreated meanwhile: that is nobody to wait for.
+    # A tick under way may renew the lease for the workload that was recreated meanwhile: that is nobody to wait for.
     policy = replace(settings.policy(tester), holder_timeout_seconds=0.0)
     init = Init(
         InitObserver(platform, source, ledger, volume, policy, clock),

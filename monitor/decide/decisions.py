@@ -100,8 +100,8 @@ class LookUpNewest:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchHolder:
-    """Watch whether another holder of the volume still beats."""
+class WaitForLease:
+    """Wait until the lease of another holder of the volume expires."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Fail:
     after_seconds: float = 0.0
 
 
-Action = LookUpNewest | WatchHolder | ClearNodeData | Pin | Recreate | KeepLastWords | Proceed | Fail
+Action = LookUpNewest | WaitForLease | ClearNodeData | Pin | Recreate | KeepLastWords | Proceed | Fail
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from monitor.decide.decisions import (
     RecordIntervention,
     Recreate,
     ResumeRun,
-    WatchHolder,
+    WaitForLease,
 )
 from monitor.decide.state import InitState
 from monitor.domain.build import Build
@@ -273,7 +273,7 @@ def _unless_held(state: InitState) -> Decision | None:
     return Decision(
         rule="volume_held",
         message=f"pod {state.held_by} held this volume: watching whether it still does",
-        actions=(WatchHolder(),),
+        actions=(WaitForLease(),),
     )
 
 

@@ -80,8 +80,8 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """Who has the volume: a pod's UID and a number that it keeps raising while it lives."""
+class Lease:
+    """Who holds the volume: the UID of a pod, and how often it has renewed its lease."""
 
     uid: str
-    beat: int
+    renewals: int

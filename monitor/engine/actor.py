@@ -13,13 +13,13 @@ from monitor.decide.events import DueAnnouncement
 from monitor.domain.instant import Instant
 from monitor.domain.policy import Policy
 from monitor.domain.run import Evidence
-from monitor.domain.workload import Holder
+from monitor.domain.workload import Lease
 from monitor.engine.ports import Platform
 from monitor.engine.volume import Volume
 from monitor.errors import Cause, MonitorError, OutageError, TemporaryError
 from monitor.ledger import Ledger, VolumeFullError
 
-HOLDER_LOOK_SECONDS = 1.0
+LEASE_POLL_SECONDS = 1.0
 # Until an outage is over, each attempt may hold up the tick for some seconds.
 RETRY_TICKS = 6
 
@@ -110,16 +110,16 @@ class Actor:
         self.perform(action)
         self._platform.await_end(self._stopping)
 
-    def watch_holder(self, uid: str) -> Holder | None:
-        """Watch the holder of the volume for as long as it may be silent; the holder that was, if it was.
+    def wait_for_lease(self, uid: str) -> Lease | None:
+        """Wait until the lease of the volume's holder expires, and return that lease.
 
         Raises:
-            MonitorError: it beats: another pod works on this volume.
+            MonitorError: the lease was renewed: another pod works on this volume.
         """
         first = self._ledger.holder()
         until = self._clock().boot_seconds + self._policy.holder_timeout_seconds
         while self._clock().boot_seconds < until:
-            if self._stopping.wait(HOLDER_LOOK_SECONDS):
+            if self._stopping.wait(LEASE_POLL_SECONDS):
                 raise MonitorError(
                     "stopped while it watched another holder of the volume; nothing was cleared"
                 )

@@ -10,7 +10,7 @@ from monitor.decide.state import InitState
 from monitor.domain.build import Build
 from monitor.domain.instant import Instant
 from monitor.domain.policy import Policy
-from monitor.domain.workload import Holder, Workload
+from monitor.domain.workload import Lease, Workload
 from monitor.engine.ports import BuildLookUp, Platform
 from monitor.engine.volume import Volume
 from monitor.errors import TemporaryError
@@ -34,7 +34,7 @@ class InitObserver:
         self._platform, self._source, self._ledger = platform, source, ledger
         self._volume, self._policy, self._clock = volume, policy, clock
         self._newest: Build | None = None
-        self._silent: Holder | None = None
+        self._silent: Lease | None = None
 
     def look_up(self) -> None:
         """Learn the newest build; kept for the states that follow.
@@ -46,8 +46,8 @@ class InitObserver:
         if self._newest is None:
             raise TemporaryError("the newest build cannot be told: whoever knows it asked to be left alone")
 
-    def found_silent(self, holder: Holder | None) -> None:
-        """Remember that this holder does not beat any more."""
+    def mark_expired(self, holder: Lease | None) -> None:
+        """Remember that the lease of this holder has expired."""
         self._silent = holder
 
     def state(self, workload: Workload) -> InitState:

@@ -24,7 +24,7 @@ from monitor.decide.decisions import (
     Pin,
     Proceed,
     Recreate,
-    WatchHolder,
+    WaitForLease,
 )
 from monitor.decide.events import Announcement, announcements_of
 from monitor.decide.init_rules import decide_init
@@ -102,8 +102,8 @@ class Init:
                         raise action.error
                     case LookUpNewest():
                         self.observer.look_up()
-                    case WatchHolder():
-                        self.observer.found_silent(self.actor.watch_holder(workload.uid))
+                    case WaitForLease():
+                        self.observer.mark_expired(self.actor.wait_for_lease(workload.uid))
                     case Recreate():
                         self.actor.recreate_and_await_end(action)
                         return False
@@ -216,7 +216,7 @@ class Tick:
         self._observer.recorded = True
         if state.workload is not None and state.held_by is None:
             with contextlib.suppress(VolumeFullError):
-                self._ledger.beat(state.workload.uid)
+                self._ledger.renew(state.workload.uid)
         if not _measured_lately(seen):
             self._measure_soon()
         if not self._actor.announce():

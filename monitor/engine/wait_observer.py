@@ -21,7 +21,7 @@ from monitor.domain.run import Reason, Run
 from monitor.domain.run_update import Sight, admitted, brought_up, with_other_build
 from monitor.domain.timeouts import blocked_by
 from monitor.domain.tracking import Counts
-from monitor.domain.workload import Holder, Workload
+from monitor.domain.workload import Lease, Workload
 from monitor.engine.ports import Platform
 from monitor.engine.volume import free_space
 from monitor.engine.workload_observer import WORKLOAD_KEPT_SECONDS, WorkloadFollower
@@ -32,7 +32,7 @@ from monitor.ledger.codecs import COMPARISON
 # A tester whose node was polled longer than two minutes ago is shown as silent (`output.format`).
 REST_SECONDS = 60.0
 _REST_TICKS = 6
-_BEATS_IN_TIME_OUT = 5  # the holder of the volume beats at each poll
+_RENEWALS_IN_TIMEOUT = 5  # each poll renews the lease of the volume
 
 
 class NodeReader(Protocol):
@@ -88,7 +88,7 @@ class WaitObserver:
         self.resting = False
         self.at_rest = False
         """`resting` as the last whole tick left it; `resting` ends while a poll is in progress."""
-        self._other: tuple[Holder, float] | None = None
+        self._other: tuple[Lease, float] | None = None
         self._baseline: tuple[tuple[int, int], float | None] | None = None
         self.volume: VolumeReading | None = None
         self.newest: Standing | None = None
@@ -237,7 +237,7 @@ class WaitObserver:
         return self._baseline[1]
 
     def _held_by(self, uid: str, now: Instant) -> str | None:
-        """Another holder that still beats; one that fell silent is followed as holder."""
+        """Return another holder whose lease has not expired; the volume of one whose lease has is taken over."""
         holder = self._ledger.holder()
         if holder is None or holder.uid == uid:
             self._other = None
@@ -255,7 +255,7 @@ def _rest_seconds(policy: Policy) -> float:
     `local` polls at every tick: its holder timeout is 0, and its `init` uses the same connection to the ledger.
     """
     longest = min(
-        REST_SECONDS, _REST_TICKS * policy.tick_seconds, policy.holder_timeout_seconds / _BEATS_IN_TIME_OUT
+        REST_SECONDS, _REST_TICKS * policy.tick_seconds, policy.holder_timeout_seconds / _RENEWALS_IN_TIMEOUT
     )
     return longest - policy.tick_seconds / 2
 

@@ -19,7 +19,7 @@ from monitor.domain.json_text import json_object, json_text, json_value
 from monitor.domain.regression import Success
 from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, Reason, RequestKind, Run
 from monitor.domain.tracking import Count, RunTracking
-from monitor.domain.workload import Holder
+from monitor.domain.workload import Lease
 from monitor.ledger.codecs import Reading, known_reading
 
 # Asked in every tick: not all runs of a year are read for it.
@@ -146,9 +146,9 @@ def evidence_of(row: sqlite3.Row) -> Evidence:
     return Evidence(_text(row["text"]), _time(row["taken_at"]))
 
 
-def holder_of(row: sqlite3.Row) -> Holder:
+def holder_of(row: sqlite3.Row) -> Lease:
     """The holder of a row of `holder`."""
-    return Holder(_text(row["uid"]), int(row["beat"]))
+    return Lease(_text(row["uid"]), int(row["beat"]))
 
 
 @contextmanager

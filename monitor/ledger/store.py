@@ -19,7 +19,7 @@ from monitor.domain.json_text import JsonObject
 from monitor.domain.regression import MAX_COMPARED, Success
 from monitor.domain.run import Attempt, Evidence, Outcome, RequestKind, Run
 from monitor.domain.tracking import Counts
-from monitor.domain.workload import Holder, SyncMode
+from monitor.domain.workload import Lease, SyncMode
 from monitor.errors import Cause, TemporaryError
 from monitor.ledger import rows, writes
 from monitor.ledger.codecs import ANNOUNCEMENTS, Reading, read_announcements
@@ -171,17 +171,17 @@ class Ledger:
         query = "SELECT made_at FROM interventions WHERE kind = ? ORDER BY made_at DESC LIMIT 1"
         return self._first(lambda row: float(row[0]), query, kind)
 
-    def holder(self) -> Holder | None:
+    def holder(self) -> Lease | None:
         """Who has the volume."""
         return self._first(rows.holder_of, "SELECT uid, beat FROM holder")
 
-    def beat(self, uid: str) -> None:
+    def renew(self, uid: str) -> None:
         """Take the volume, or show that this workload still has it."""
         with self.transaction() as connection:
             writes.take(connection, uid)
 
     def release(self, uid: str) -> None:
-        """Give the volume up, so that the next one need not wait for the beat to stop."""
+        """Give the volume up, so that the next holder need not wait until the lease expires."""
         with self.transaction() as connection:
             connection.execute("DELETE FROM holder WHERE uid = ?", (uid,))
 

@@ -69,7 +69,7 @@ def keep_reading(connection: sqlite3.Connection, name: str, value: JsonObject, r
 
 
 def take(connection: sqlite3.Connection, uid: str) -> None:
-    """Make a workload the holder of the volume, or raise its beat if it is already."""
+    """Make a workload the holder of the volume, or renew its lease if it is already."""
     connection.execute(
         "INSERT INTO holder VALUES (1, ?, 1) "
         "ON CONFLICT (only) DO UPDATE SET uid = excluded.uid, beat = beat + 1",

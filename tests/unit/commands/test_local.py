@@ -159,13 +159,13 @@ def a_late_beat_of_an_earlier_workload_holds_up_nothing(tester: LocalLife) -> No
     )
     arguments, stopping = ["--network-id=fuji", f"--http-port={tester.port}"], threading.Event()
     local = local_tester(settings, arguments, environment(), Console(file=io.StringIO()), stopping)
-    local.ledger.beat("local-earlier")
+    local.ledger.renew("local-earlier")
     thread = threading.Thread(target=local.run)
     thread.start()
     try:
         tester.node()
         tester.watched()
-        local.ledger.beat("local-earlier")
+        local.ledger.renew("local-earlier")
         seen = tester.watched().tracking.active_seconds
         eventually(lambda: tester.runs()[0].tracking.active_seconds > seen + 0.2, "ticks go on judging")
     finally:

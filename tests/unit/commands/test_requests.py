@@ -199,7 +199,7 @@ class TestLedger:
         """By the ledger that it has open all the time."""
         with closing(open_ledger(idle)) as lives:
             command(idle)
-            lives.beat("pod-1")
+            lives.renew("pod-1")
             seen = (lives.requested() is not None, lives.paused())
 
         assert seen == (command is rerun, command is pause)

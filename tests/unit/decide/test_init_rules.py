@@ -23,7 +23,7 @@ from monitor.decide.decisions import (
     RecordIntervention,
     Recreate,
     ResumeRun,
-    WatchHolder,
+    WaitForLease,
 )
 from monitor.decide.init_rules import INIT_RULES, REVERT_BACK_OFF_SECONDS, decide_init
 from monitor.decide.state import InitState
@@ -150,7 +150,7 @@ def case(
             "4-not-while-held",
             "volume_held",
             [],
-            [WatchHolder],
+            [WaitForLease],
             clearing=run(started_at=None),
             data=DATA,
             held_by="pod-0",
@@ -256,7 +256,7 @@ def case(
             known=True,
             data=DATA,
         ),
-        case("7-not-while-held", "volume_held", [], [WatchHolder], held_by="pod-0"),
+        case("7-not-while-held", "volume_held", [], [WaitForLease], held_by="pod-0"),
         case(
             "7-only-what-can-be-removed",
             "run_starts_anew",

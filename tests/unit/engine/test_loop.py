@@ -129,7 +129,7 @@ def test_data_that_nobody_knows_is_cleared_only_with_the_token_of_the_error(
 def test_a_volume_that_another_pod_held_is_watched_before_it_is_cleared(
     machine: Machine, tmp_path: Path
 ) -> None:
-    machine.ledger.beat("pod-0")
+    machine.ledger.renew("pod-0")
 
     def clock() -> Instant:
         passed(machine, 100)
@@ -307,7 +307,7 @@ def test_a_tick_shows_that_this_pod_lives(machine: Machine, tmp_path: Path) -> N
 
     assert first is not None
     assert second is not None
-    assert second.beat > first.beat
+    assert second.renewals > first.renewals
 
 
 def test_a_pod_that_another_one_shut_out_judges_nothing_and_does_not_beat(
@@ -588,7 +588,7 @@ class FullLedger:
             raise VolumeFullError("bootstrap-monitor.sqlite3: database or disk is full (SQLITE_FULL)")
         self._ledger.record(now, testbed, decided, *rest, **more)
 
-    def beat(self, _: str) -> None:
+    def renew(self, _: str) -> None:
         raise VolumeFullError("bootstrap-monitor.sqlite3: database or disk is full (SQLITE_FULL)")
 
 

@@ -289,7 +289,7 @@ def test_active_time_runs_by_the_process_not_by_the_wall_clock(edge: Edge, obser
 def test_another_holder_is_told_until_it_was_silent_for_long(
     edge: Edge, observer: WaitObserver, ledger: Ledger
 ) -> None:
-    ledger.beat("pod-0")
+    ledger.renew("pod-0")
     told = []
     for seconds in (0, 100, POLICY.holder_timeout_seconds):
         edge.now = later(seconds)
@@ -302,7 +302,7 @@ def test_another_holder_that_beats_is_never_taken_for_dead(
     edge: Edge, observer: WaitObserver, ledger: Ledger
 ) -> None:
     for seconds in range(0, 2000, 100):
-        ledger.beat("pod-0")
+        ledger.renew("pod-0")
         edge.now = later(seconds)
         assert observer.look().state.held_by == "pod-0"
 
@@ -1171,7 +1171,7 @@ def test_the_problem_of_a_node_ends_when_it_answers(
 
 def test_a_held_volume_is_one_line_of_the_status(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
     """It is a problem, and why nothing is judged."""
-    ledger.beat("another-pod")
+    ledger.renew("another-pod")
     seen = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look()
     problem = problems_of(seen)["volume"]
     assert problem is not None

@@ -184,7 +184,7 @@ def _node_crashes(bed: Bed) -> None:
 def _volume_held(bed: Bed) -> None:
     bed.add_pod()
     bed.begin()
-    bed.ledger.beat("another-pod")
+    bed.ledger.renew("another-pod")
 
 
 def _registry_refuses(bed: Bed) -> None:

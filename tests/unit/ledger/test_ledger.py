@@ -36,7 +36,7 @@ from monitor.domain.instant import Instant
 from monitor.domain.regression import MAX_COMPARED
 from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, Reason, RequestKind, Run
 from monitor.domain.tracking import Count, Counts, HealthyStreak, RunTracking
-from monitor.domain.workload import Holder, SyncMode, Workload
+from monitor.domain.workload import Lease, SyncMode, Workload
 from monitor.engine.actor import Actor
 from monitor.engine.volume import Volume
 from monitor.errors import Cause, MonitorError, TemporaryError
@@ -953,7 +953,7 @@ def test_an_intervention_counts_once_a_pod(ledger: Ledger) -> None:
 
 def test_the_version_changes_with_each_write_of_another_process(ledger: Ledger, tmp_path: Path) -> None:
     before = ledger.version()
-    ledger.beat("pod-1")
+    ledger.renew("pod-1")
     assert ledger.version() == before
     with closing(open_existing(tmp_path)) as another:
         another.ask(RequestKind.PAUSE, "", NOW.wall)
@@ -1091,21 +1091,21 @@ def test_all_is_there_again_after_the_ledger_was_closed(ledger: Ledger, tmp_path
 def test_the_holder_is_who_took_the_volume_last_and_its_beat_rises(ledger: Ledger) -> None:
     seen = []
     for uid in ("pod-1", "pod-1", "pod-2"):
-        ledger.beat(uid)
+        ledger.renew(uid)
         seen.append(ledger.holder())
 
-    assert seen == [Holder("pod-1", 1), Holder("pod-1", 2), Holder("pod-2", 3)]
+    assert seen == [Lease("pod-1", 1), Lease("pod-1", 2), Lease("pod-2", 3)]
 
 
 @pytest.mark.parametrize(
     ("by", "left"),
     [
         pytest.param("pod-1", None, id="its holder"),
-        pytest.param("pod-2", Holder("pod-1", 1), id="another one"),
+        pytest.param("pod-2", Lease("pod-1", 1), id="another one"),
     ],
 )
-def test_a_volume_is_given_up_by_its_holder_only(ledger: Ledger, by: str, left: Holder | None) -> None:
-    ledger.beat("pod-1")
+def test_a_volume_is_given_up_by_its_holder_only(ledger: Ledger, by: str, left: Lease | None) -> None:
+    ledger.renew("pod-1")
     ledger.release(by)
 
     assert ledger.holder() == left
@@ -1120,10 +1120,10 @@ def test_a_volume_is_given_up_by_its_holder_only(ledger: Ledger, by: str, left: 
     ],
 )
 def test_whoever_begins_something_on_the_volume_holds_it(ledger: Ledger, record: Record) -> None:
-    ledger.beat("pod-0")
+    ledger.renew("pod-0")
     ledger.record(NOW, "default", (record,))
 
-    assert ledger.holder() == Holder("pod-1", 2)
+    assert ledger.holder() == Lease("pod-1", 2)
 
 
 class Machine:
@@ -1172,7 +1172,7 @@ from pathlib import Path
 from monitor.ledger import open_ledger
 ledger = open_ledger(Path(sys.argv[1]))
 while True:
-    ledger.beat("pod-0")
+    ledger.renew("pod-0")
     print("beat", flush=True)
     time.sleep(0.05)
 """
@@ -1190,31 +1190,31 @@ def test_a_second_process_is_refused_while_the_first_one_lives_and_takes_over_on
             assert first.stdout is not None
             assert first.stdout.readline() == "beat\n"
             with pytest.raises(MonitorError) as refused:
-                watcher(ledger, tmp_path, POLICY.holder_timeout_seconds / 10).watch_holder("pod-1")
+                watcher(ledger, tmp_path, POLICY.holder_timeout_seconds / 10).wait_for_lease("pod-1")
         finally:
             first.kill()
     left = ledger.holder()
-    silent = watcher(ledger, tmp_path, POLICY.holder_timeout_seconds / 2).watch_holder("pod-1")
-    ledger.beat("pod-1")
+    silent = watcher(ledger, tmp_path, POLICY.holder_timeout_seconds / 2).wait_for_lease("pod-1")
+    ledger.renew("pod-1")
 
     assert str(refused.value) == "pod pod-0 holds this volume and lives: end it first; nothing was cleared"
     assert left is not None
     assert (silent, left.uid) == (left, "pod-0")
-    assert ledger.holder() == Holder("pod-1", left.beat + 1)
+    assert ledger.holder() == Lease("pod-1", left.renewals + 1)
 
 
 def test_nobody_is_watched_who_gave_the_volume_up(ledger: Ledger, tmp_path: Path) -> None:
-    assert watcher(ledger, tmp_path, 1.0).watch_holder("pod-1") is None
+    assert watcher(ledger, tmp_path, 1.0).wait_for_lease("pod-1") is None
 
 
 def test_a_watch_that_is_stopped_takes_nothing_over(ledger: Ledger, tmp_path: Path) -> None:
     stopping = threading.Event()
     stopping.set()
-    ledger.beat("pod-0")
+    ledger.renew("pod-0")
     with pytest.raises(MonitorError, match="stopped while it watched another holder of the volume"):
-        watcher(ledger, tmp_path, 1.0, stopping).watch_holder("pod-1")
+        watcher(ledger, tmp_path, 1.0, stopping).wait_for_lease("pod-1")
 
-    assert ledger.holder() == Holder("pod-0", 1)
+    assert ledger.holder() == Lease("pod-0", 1)
 
 
 @pytest.fixture
@@ -1271,7 +1271,7 @@ def test_threads_that_share_a_ledger_do_not_mix_their_transactions(ledger: Ledge
         try:
             for each in range(50):
                 ledger.record(later(each), "default", readings={name: {"value": each}}, tracking=run)
-                ledger.beat(name)
+                ledger.renew(name)
         except MonitorError as error:
             failures.append(str(error))
 
@@ -1284,7 +1284,7 @@ def test_threads_that_share_a_ledger_do_not_mix_their_transactions(ledger: Ledge
     assert failures == []
     holder = ledger.holder()
     assert holder is not None
-    assert holder.beat == 2 + 150
+    assert holder.renewals == 2 + 150
     assert [ledger.reading(name) for name in ("one", "two", "three")] == [
         Reading({"value": 49}, NOW.wall + 49)
     ] * 3
@@ -1421,7 +1421,7 @@ def test_other_errors_leave_the_reserve(ledger: Ledger, other: sqlite3.Connectio
     ledger.keep_reserve()
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(TemporaryError, match="database is locked"):
-        ledger.beat("pod-1")
+        ledger.renew("pod-1")
 
     assert (tmp_path / RESERVE).stat().st_size == RESERVE_BYTES
 
@@ -1466,7 +1466,7 @@ try:
     ledger.keep_reserve()
 except TemporaryError as error:
     print(error)
-ledger.beat("pod-1")
+ledger.renew("pod-1")
 print(ledger.holder())
 """
 
@@ -1478,7 +1478,7 @@ def test_where_no_reserve_can_be_taken_none_is_left_half_and_the_ledger_goes_on(
 
     assert shown.stdout.splitlines() == [
         f"{tmp_path / RESERVE}: cannot be written (File too large)",
-        "Holder(uid='pod-1', beat=1)",
+        "Lease(uid='pod-1', renewals=1)",
     ]
     assert not (tmp_path / RESERVE).exists()
 

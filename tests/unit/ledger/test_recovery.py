@@ -127,7 +127,7 @@ def test_a_closed_folder_lets_a_ledger_be_read_but_not_written_and_nothing_is_mo
         ledger = open_ledger(folder)
         seen = last_of(ledger)
         with pytest.raises(TemporaryError) as refused:
-            ledger.beat("pod-2")
+            ledger.renew("pod-2")
         ledger.close()
         folder.chmod(0o700)
         left = names(folder)
