@@ -46,7 +46,7 @@ class MonitorError(Exception):
             self.cause = cause
 
 
-class NothingToldError(MonitorError):
+class InconclusiveError(MonitorError):
     """What was asked has no answer, and to wait would bring none."""
 
     exit_code = 3

@@ -104,7 +104,7 @@ class NodeLogs:
         main = tails["main"].node if "main" in tails else NodeLog()
         return replace(main, chains=said, fatal=fatal[1])
 
-    def last_words(self, chains: Collection[str] = ()) -> str:
+    def log_tail(self, chains: Collection[str] = ()) -> str:
         """Return the ends of all of them, the one that was written last at the end; `TAIL_BYTES` at most."""
         tails = sorted(
             (tail.changed_at, name, tail.text) for name, tail in self._tails(chains).items() if tail.text

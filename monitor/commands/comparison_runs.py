@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from monitor.avalanchego.node_config import NodeConfiguration
-from monitor.commands.until import Hindrance, ended_before, otherness
+from monitor.commands.until import Hindrance, ended_before, mismatch
 from monitor.domain.build import Build
 from monitor.domain.comparison import order
 from monitor.domain.regression import comparable, left_out
 from monitor.domain.run import Outcome, RequestKind, Run
-from monitor.errors import BuildFailedError, MonitorError, NothingToldError
+from monitor.errors import BuildFailedError, InconclusiveError, MonitorError
 from monitor.ledger import Ledger
 from monitor.output.terminal import run_text
 
@@ -111,7 +111,7 @@ class Turns:
         return [
             run
             for run in reversed(self._ledger.runs_of(build))
-            if run.outcome is Outcome.FAILED and not self._otherness(run)
+            if run.outcome is Outcome.FAILED and not self._mismatch(run)
         ]
 
     def named(self, run: Run) -> str:
@@ -131,8 +131,8 @@ class Turns:
         if len(lost) < MAX_LOST:
             return False
         run, name = lost[0], self._plan.name_of(build)
-        of_the_build = all(each.judged and each.outcome is not Outcome.SUCCEEDED for each in lost)
-        kind = BuildFailedError if of_the_build else NothingToldError
+        of_the_build = all(each.is_conclusive and each.outcome is not Outcome.SUCCEEDED for each in lost)
+        kind = BuildFailedError if of_the_build else InconclusiveError
         self.failure = kind(
             f"{len(lost)} runs of the {name} build do not count, the last one, run {run.number}, because of "
             f"this: {self._why(run)}; "
@@ -150,7 +150,7 @@ class Turns:
             return f"{run.reason or run.outcome}: {run.message}"
         success = next(each for each in self._ledger.all_successes() if each.run.number == run.number)
         reason = left_out(run, state_synced_again=success.state_synced_again)
-        return self._otherness(run) or reason or "it was before the baseline that was marked"
+        return self._mismatch(run) or reason or "it was before the baseline that was marked"
 
-    def _otherness(self, run: Run) -> str:
-        return otherness(run, self._plan.configuration, self._plan.testbed)
+    def _mismatch(self, run: Run) -> str:
+        return mismatch(run, self._plan.configuration, self._plan.testbed)

@@ -18,7 +18,7 @@ from monitor.commands.local_session import GOES_ON, Call
 from monitor.commands.signals import INTERRUPTED
 from monitor.commands.startup import patiently_opened, tried
 from monitor.domain.run import Outcome, Run
-from monitor.errors import BuildFailedError, ConfigurationError, MonitorError, NothingToldError
+from monitor.errors import BuildFailedError, ConfigurationError, InconclusiveError, MonitorError
 from monitor.local.build_store import BUILDS_FOLDER, BuildStore, FileSource, signature_of
 from monitor.output.terminal import result_text
 from monitor.settings import LocalSettings
@@ -45,9 +45,9 @@ def _code_1_is_for_builds() -> Iterator[None]:
     except MonitorError as error:
         if error.exit_code != MonitorError.exit_code or isinstance(error, BuildFailedError):
             raise
-        raise NothingToldError(str(error)) from error
+        raise InconclusiveError(str(error)) from error
     except Exception as error:
-        raise NothingToldError(f"unexpected {type(error).__name__}: {error}; --debug shows where") from error
+        raise InconclusiveError(f"unexpected {type(error).__name__}: {error}; --debug shows where") from error
 
 
 def _run(settings: LocalSettings, arguments: Sequence[str]) -> int:
@@ -129,11 +129,11 @@ def _exit_code(call: Call, settings: LocalSettings, run: Run) -> int:
         return 0
     where = f"history --run {run.number} --data-dir {settings.data_dir}"
     call.console.print(f"{where} shows what its node said last", soft_wrap=True)
-    if run.judged:
+    if run.is_conclusive:
         return 1
     call.console.print(
         f"{run.reason} speaks of this machine or of the call, not of the build: mend that, and the same command "
         "tries again",
         soft_wrap=True,
     )
-    return NothingToldError.exit_code
+    return InconclusiveError.exit_code

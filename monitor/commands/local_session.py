@@ -12,7 +12,7 @@ from monitor.commands.local_folder import fitted_arguments
 from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester, local_tester
 from monitor.commands.signals import Stopping, stop_on_signals
 from monitor.domain.run import Run
-from monitor.engine.build_discovery import Looks
+from monitor.engine.build_discovery import BuildLookup
 from monitor.output.terminal import run_text
 from monitor.settings import LocalSettings
 
@@ -33,7 +33,7 @@ class Call:
         self,
         settings: LocalSettings,
         arguments: Sequence[str],
-        looks: Looks,
+        looks: BuildLookup,
         goal: Callable[[], None] | None = None,
         named: Callable[[Run], str] = run_text,
     ) -> None:

@@ -22,7 +22,7 @@ from monitor.domain.status import Status
 from monitor.domain.workload import Workload
 from monitor.engine.activity import Activity
 from monitor.engine.actor import Actor
-from monitor.engine.build_discovery import CountedSource, Looks
+from monitor.engine.build_discovery import BuildLookup, CountedSource
 from monitor.engine.clock import SystemClock
 from monitor.engine.init_observer import InitObserver
 from monitor.engine.loop import INIT, Init
@@ -101,7 +101,7 @@ def local_tester(
     environment: Mapping[str, str],
     console: Console,
     stopping: threading.Event,
-    looks: Looks | None = None,
+    looks: BuildLookup | None = None,
     goal: Callable[[], None] | None = None,
     named: Callable[[Run], str] = run_text,
 ) -> LocalTester:

@@ -12,20 +12,20 @@ from monitor.decide.wait_rules import RETRIES
 from monitor.domain.build import Build
 from monitor.domain.duration import duration_text
 from monitor.domain.run import Outcome, Reason, RequestKind, Run
-from monitor.errors import NothingToldError
+from monitor.errors import InconclusiveError
 from monitor.ledger import Ledger
 
 
-def otherness(run: Run, configuration: NodeConfiguration, testbed: str) -> str:
+def mismatch(run: Run, configuration: NodeConfiguration, testbed: str) -> str:
     """What a run was of, if of something else than is asked about; else empty."""
-    if not alike(run, configuration):
+    if not same_target(run, configuration):
         return f"it was of {run.network}, {run.sync_mode}"
     if run.settings_digest != configuration.settings_digest:
         return "the node had other arguments"
     return "" if run.testbed == testbed else f"it was on testbed {run.testbed!r}, not on {testbed!r}"
 
 
-def alike(run: Run, configuration: NodeConfiguration) -> bool:
+def same_target(run: Run, configuration: NodeConfiguration) -> bool:
     """Whether a run is of the network and mode that are asked about; another one the tester begins by itself."""
     return (run.network, run.sync_mode) == (configuration.network, configuration.sync_mode)
 
@@ -52,7 +52,7 @@ class Hindrance:
         self._run = last.number if last else 0
         self._blocked_before = last.tracking.blocked_seconds if last else 0.0
 
-    def __call__(self) -> NothingToldError | None:
+    def __call__(self) -> InconclusiveError | None:
         """That the tester is paused with no run open, or that the network is away for longer than anyone waits."""
         ledger = self._ledger
         last = ledger.last()
@@ -60,19 +60,19 @@ class Hindrance:
             return None
         if last.open:
             return self._blocked(last)
-        if ledger.paused() and alike(last, self._configuration):
-            return NothingToldError(
+        if ledger.paused() and same_target(last, self._configuration):
+            return InconclusiveError(
                 "the tester is paused, so no run is begun: resume it, and call this again"
             )
         return None
 
-    def _blocked(self, run: Run) -> NothingToldError | None:
+    def _blocked(self, run: Run) -> InconclusiveError | None:
         blocked_seconds = run.tracking.blocked_seconds
         if run.number != self._run or blocked_seconds < self._blocked_before:
             self._run, self._blocked_before = run.number, 0.0
         if blocked_seconds - self._blocked_before < self._patience_seconds:
             return None
-        return NothingToldError(
+        return InconclusiveError(
             f"run {run.number} could not go on for {duration_text(blocked_seconds)}, as its node finds no peers or "
             "too few: see to this machine's network, and the same command goes on"
         )
@@ -88,7 +88,7 @@ class Wanted:
 
     def answered_by(self, run: Run) -> bool:
         """Whether a run, once it has ended, can say that: it was all this, from its begin to its end."""
-        other = otherness(run, self.configuration, self.testbed)
+        other = mismatch(run, self.configuration, self.testbed)
         return run.build.same(self.build) and not other and not run.settings_changed
 
 
@@ -113,7 +113,7 @@ class Until:
         self._hindrance = Hindrance(ledger, wanted.configuration, patience_seconds)
         self._old_runs = ended_before(ledger)
         self._again = again
-        self.failure: NothingToldError | None = None
+        self.failure: InconclusiveError | None = None
 
     def newest(self) -> Build:
         """The build that is judged."""
@@ -139,7 +139,7 @@ class Until:
             return None
         runs = (run for run in self._ledger.runs_of(wanted) if run.number > self._old_runs or not self._again)
         run = next((run for run in runs if self._wanted.answered_by(run)), None)
-        return run if run is not None and run.judged else None
+        return run if run is not None and run.is_conclusive else None
 
     def obstacle(self) -> Run | None:
         """The last run, if it was wanted, failed in this call for no fault of the build, and is not tried again."""
@@ -148,7 +148,7 @@ class Until:
         last = self._ledger.last()
         if last is None or last.number <= self._old_runs or not self._wanted.answered_by(last):
             return None
-        testbed_failed = last.outcome is Outcome.FAILED and not last.judged
+        testbed_failed = last.outcome is Outcome.FAILED and not last.is_conclusive
         return last if testbed_failed and not self._tried_again(last) else None
 
     def _must_ask(self) -> bool:
@@ -156,7 +156,7 @@ class Until:
         if self._coming():
             return False
         last = self._ledger.last()
-        if last is None or not alike(last, self._wanted.configuration):
+        if last is None or not same_target(last, self._wanted.configuration):
             return False
         build = self._wanted.build
         if last.build.same(build):

@@ -124,7 +124,7 @@ class Recreate:
 
 
 @dataclass(frozen=True, slots=True)
-class KeepLastWords:
+class KeepLogTail:
     """Keep the end of the node's log as evidence of a run that failed."""
 
     run: int
@@ -143,7 +143,7 @@ class Fail:
     after_seconds: float = 0.0
 
 
-Action = LookUpNewest | WaitForLease | ClearNodeData | Pin | Recreate | KeepLastWords | Proceed | Fail
+Action = LookUpNewest | WaitForLease | ClearNodeData | Pin | Recreate | KeepLogTail | Proceed | Fail
 
 
 @dataclass(frozen=True, slots=True)

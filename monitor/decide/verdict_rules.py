@@ -6,7 +6,7 @@ really observed: a length is observed time, and what was not read is no reason.
 
 from __future__ import annotations
 
-from monitor.decide.decisions import Decision, EndRun, KeepLastWords
+from monitor.decide.decisions import Decision, EndRun, KeepLogTail
 from monitor.decide.state import WaitState
 from monitor.domain.chains import chain_name, chain_text
 from monitor.domain.duration import duration_text
@@ -290,7 +290,7 @@ def _failed(rule: str, state: WaitState, run: Run, reason: Reason, message: str)
         message=f"run {run.number} failed: {reason}: {message}",
         phase=Phase.IDLE,
         records=(_ended(state, run, Outcome.FAILED, reason, message),),
-        actions=(KeepLastWords(run.number),),
+        actions=(KeepLogTail(run.number),),
     )
 
 

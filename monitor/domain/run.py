@@ -39,7 +39,7 @@ class Reason(StrEnum):
     MISCONFIGURED = "misconfigured"
 
     @property
-    def speaks_of_build(self) -> bool:
+    def is_build_failure(self) -> bool:
         """False where the build cannot be blamed, so that nothing is judged by it."""
         return self not in {Reason.DISK_FULL, Reason.NOT_STARTED, Reason.MISCONFIGURED}
 
@@ -77,10 +77,10 @@ class Run:
         return self.started_at is not None and self.outcome is None
 
     @property
-    def judged(self) -> bool:
+    def is_conclusive(self) -> bool:
         """Its outcome speaks of the build."""
         if self.outcome is Outcome.FAILED:
-            return self.reason is not None and self.reason.speaks_of_build
+            return self.reason is not None and self.reason.is_build_failure
         return self.outcome is Outcome.SUCCEEDED
 
     def is_of(self, workload: Workload) -> bool:

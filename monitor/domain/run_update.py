@@ -19,7 +19,7 @@ from monitor.domain.observations import (
 )
 from monitor.domain.progress import Counters, Movement, Poll, added_up, movement, works
 from monitor.domain.run import Run, identity_difference
-from monitor.domain.timeouts import blocked_by, counted, refused, signs_of, tells_of_network, was_started
+from monitor.domain.timeouts import blocked_reason, counted, refused, reports_peers, tick_signals, was_started
 from monitor.domain.tracking import ChainWatch, Counts, RunTracking
 from monitor.domain.workload import NodeProcess, Workload
 
@@ -29,7 +29,7 @@ _EXECUTES_ALL = frozenset({ChainActivity.FETCHING, ChainActivity.EXECUTING})
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Observation:
     """What one tick saw, `interval_seconds` of observed time after the one before.
 
     `workload` may be as of an earlier tick; `platform_answers` is false where it did not answer when it was
@@ -60,30 +60,30 @@ class Sight:
         return self.workload.process if self.workload else None
 
 
-def brought_up(run: Run, known: Counts, sight: Sight) -> tuple[Run, Counts]:
+def brought_up(run: Run, known: Counts, observation: Observation) -> tuple[Run, Counts]:
     """Return the run and its counters after one more tick; `known` are those before it."""
     before, drained = run.tracking, None
-    new_process = _is_new_process(before, sight)
-    counters = sight.metrics.counters if sight.metrics else {}
-    names = admitted(before.chains.keys(), {name for name, _ in counters} | sight.log.chains.keys())
+    new_process = _is_new_process(before, observation)
+    counters = observation.metrics.counters if observation.metrics else {}
+    names = admitted(before.chains.keys(), {name for name, _ in counters} | observation.log.chains.keys())
     counters = {key: value for key, value in counters.items() if key[0] in names}
-    logs = {name: log for name, log in sight.log.chains.items() if name in names}
-    sight = replace(sight, log=replace(sight.log, chains=logs))
+    logs = {name: log for name, log in observation.log.chains.items() if name in names}
+    observation = replace(observation, log=replace(observation.log, chains=logs))
     counts = added_up(known, counters, new_process=new_process)
     tracking = before
-    if sight.health is Health.HEALTHY and before.healthy is None:
-        tracking, drained = _with_execution(tracking, sight, new_process=new_process)
-    elif sight.health is Health.UNHEALTHY:
+    if observation.health is Health.HEALTHY and before.healthy is None:
+        tracking, drained = _with_execution(tracking, observation, new_process=new_process)
+    elif observation.health is Health.UNHEALTHY:
         tracking = replace(tracking, execution_targets={})
     if drained is False:  # healthy before SAE has executed what it accepted: not done yet
-        sight = replace(sight, health=Health.UNKNOWN)
-    tracking = _times(tracking, sight, new_process=new_process)
-    tracking = _clocks(tracking, known, counts, counters, sight, new_process=new_process)
+        observation = replace(observation, health=Health.UNKNOWN)
+    tracking = _times(tracking, observation, new_process=new_process)
+    tracking = _clocks(tracking, known, counts, counters, observation, new_process=new_process)
     tracking = _with_state_sync(tracking, before, counts, new_process=new_process)
-    identity = sight.reading.identity if isinstance(sight.reading, NodeAnswering) else None
+    identity = observation.reading.identity if isinstance(observation.reading, NodeAnswering) else None
     if identity is not None and identity_difference(run, identity) is None:
         tracking = replace(tracking, identity_agreed=True)
-    workload = sight.workload
+    workload = observation.workload
     changed = workload is not None and workload.settings_digest != run.settings_digest
     if workload is not None:
         tracking = replace(tracking, revision=workload.revision)
@@ -110,19 +110,19 @@ def admitted(known: Collection[str], shown: Iterable[str]) -> frozenset[str]:
     return frozenset(known) | first_chains(new, max(0, MAX_CHAINS - len(known)))
 
 
-def _is_new_process(tracking: RunTracking, sight: Sight) -> bool:
+def _is_new_process(tracking: RunTracking, observation: Observation) -> bool:
     """Return whether the node's process is another one than the books know."""
-    started_at = sight.metrics.process_started_at if sight.metrics else None
+    started_at = observation.metrics.process_started_at if observation.metrics else None
     if started_at is None or tracking.process_start_boot_seconds is None:
         return False
-    start = sight.now.boot_seconds - (sight.now.wall - started_at)
-    other_boot = tracking.boot_id != sight.now.boot_id
+    start = observation.now.boot_seconds - (observation.now.wall - started_at)
+    other_boot = tracking.boot_id != observation.now.boot_id
     return other_boot or abs(tracking.process_start_boot_seconds - start) > SAME_PROCESS_SECONDS
 
 
-def _of_process(log: NodeLog, sight: Sight) -> NodeLog:
+def _of_process(log: NodeLog, observation: Observation) -> NodeLog:
     """Return the logs without those that an earlier process wrote last."""
-    started_at = sight.metrics.process_started_at if sight.metrics else None
+    started_at = observation.metrics.process_started_at if observation.metrics else None
     if started_at is None:
         return log
     limit = started_at - SAME_PROCESS_SECONDS
@@ -131,9 +131,11 @@ def _of_process(log: NodeLog, sight: Sight) -> NodeLog:
     )
 
 
-def _with_execution(tracking: RunTracking, sight: Sight, *, new_process: bool) -> tuple[RunTracking, bool]:
+def _with_execution(
+    tracking: RunTracking, observation: Observation, *, new_process: bool
+) -> tuple[RunTracking, bool]:
     """Return the books, and whether the chains on SAE have executed what they had accepted when it became healthy."""
-    metrics, targets = sight.metrics, {} if new_process else dict(tracking.execution_targets)
+    metrics, targets = observation.metrics, {} if new_process else dict(tracking.execution_targets)
     if metrics is None:
         on_sae = any(watch.log and watch.log.transitioned for watch in tracking.chains.values())
         return replace(tracking, execution_targets=targets), not (targets or on_sae)
@@ -176,37 +178,37 @@ def _progress_line(watch: ChainWatch | None) -> str:
     return watch.log.progress if watch is not None and watch.log is not None else ""
 
 
-def _times(tracking: RunTracking, sight: Sight, *, new_process: bool) -> RunTracking:
+def _times(tracking: RunTracking, observation: Observation, *, new_process: bool) -> RunTracking:
     """Return the books with observed, active and blocked time, the healthy streak, the process and its restarts."""
-    reading, metrics, process = sight.reading, sight.metrics, sight.process
-    blocked = bool(blocked_by(reading))
+    reading, metrics, process = observation.reading, observation.metrics, observation.process
+    blocked = bool(blocked_reason(reading))
     tracking = advanced(
         tracking,
-        sight.now,
-        0.0 if blocked else sight.interval_seconds,
+        observation.now,
+        0.0 if blocked else observation.interval_seconds,
         metrics.process_started_at if metrics else None,
-        sight.workload.uid if sight.workload else None,
-        sight.health,
+        observation.workload.uid if observation.workload else None,
+        observation.health,
         restarts=process.restarts if process else None,
         blocked=blocked,
         down=isinstance(reading, NodeDown),
         # A volume that fails the monitor fails the node too; what could not be started did not crash.
-        restarts_count=sight.recorded
-        and not sight.disk_starves_node
+        restarts_count=observation.recorded
+        and not observation.disk_starves_node
         and not (process is not None and process.failed_to_start),
     )
     if metrics is not None and metrics.peers is not None:
         refusal = refused(
             tracking.refusal,
-            sight.log,
-            sight.interval_seconds,
+            observation.log,
+            observation.interval_seconds,
             peers=metrics.peers,
             new_process=new_process,
         )
         tracking = replace(tracking, refusal=refusal)
     if blocked:
-        return replace(tracking, blocked_seconds=tracking.blocked_seconds + sight.interval_seconds)
-    if tells_of_network(reading):
+        return replace(tracking, blocked_seconds=tracking.blocked_seconds + observation.interval_seconds)
+    if reports_peers(reading):
         return replace(tracking, blocked_seconds=0.0)
     return tracking
 
@@ -216,38 +218,38 @@ def _clocks(
     known: Counts,
     counts: Counts,
     counters: Counters,
-    sight: Sight,
+    observation: Observation,
     *,
     new_process: bool,
 ) -> RunTracking:
     """Return the books with the timers, which are paused while the network is away, and what they compare with."""
-    reading, metrics = sight.reading, sight.metrics
-    interval_seconds = 0.0 if blocked_by(reading) else sight.interval_seconds
-    process = sight.process if sight.platform_answers else None
+    reading, metrics = observation.reading, observation.metrics
+    interval_seconds = 0.0 if blocked_reason(reading) else observation.interval_seconds
+    process = observation.process if observation.platform_answers else None
     # A node that the platform does not run is no node that stands still.
     running_seconds = 0.0 if was_started(reading, process) is False else interval_seconds
     poll = Poll(
-        now_wall=sight.now.wall,
+        now_wall=observation.now.wall,
         answers=isinstance(reading, NodeAnswering),
         counters=counters,
-        log=_of_process(sight.log, sight),
+        log=_of_process(observation.log, observation),
         new_process=new_process,
-        usage_bytes=sight.usage_bytes,
+        usage_bytes=observation.usage_bytes,
     )
     move = movement(tracking, known, counts, poll, running_seconds)
     written = metrics.disk_write_bytes if metrics else None
-    signs = signs_of(
+    signals = tick_signals(
         reading,
         process,
-        sight.health,
+        observation.health,
         progressed=move.progressed,
         reached=move.reached,
         works=written is not None and written > tracking.disk_write_bytes and works(move),
-        low_disk=sight.low_disk,
-        starves_node=sight.disk_starves_node,
+        low_disk=observation.low_disk,
+        starves_node=observation.disk_starves_node,
     )
-    tracking = counted(tracking, sight.now.wall, interval_seconds, signs)
-    tracking = _with_movement(tracking, move, running_seconds, arrived=sight.health is Health.HEALTHY)
+    tracking = counted(tracking, observation.now.wall, interval_seconds, signals)
+    tracking = _with_movement(tracking, move, running_seconds, arrived=observation.health is Health.HEALTHY)
     return tracking if written is None else replace(tracking, disk_write_bytes=written)
 
 

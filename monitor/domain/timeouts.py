@@ -16,7 +16,7 @@ REFUSAL_AGE_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class TickSignals:
     """What one tick saw of an open run; `None` is unknown.
 
     `progressed`: a chain at work moved.  `reached`: it reached a position that no process of the run had reached.
@@ -35,36 +35,38 @@ class Signs:
     starved: bool | None = None
 
 
-def counted(tracking: RunTracking, now_wall: float, interval_seconds: float, signs: Signs) -> RunTracking:
+def counted(
+    tracking: RunTracking, now_wall: float, interval_seconds: float, signals: TickSignals
+) -> RunTracking:
     """The books after one more tick; `interval_seconds` is what it adds to observed time."""
-    tracking = _with_progress(tracking, now_wall, interval_seconds, signs)
+    tracking = _with_progress(tracking, now_wall, interval_seconds, signals)
 
     def clock(seconds: float, *, runs: bool | None) -> float:
         if runs is None:
             return seconds
         return seconds + interval_seconds if runs else 0.0
 
-    low_disk_at = now_wall if signs.low_disk and tracking.low_disk_at is None else tracking.low_disk_at
+    low_disk_at = now_wall if signals.low_disk and tracking.low_disk_at is None else tracking.low_disk_at
     return replace(
         tracking,
         not_started_seconds=clock(
-            tracking.not_started_seconds, runs=None if signs.started is None else not signs.started
+            tracking.not_started_seconds, runs=None if signals.started is None else not signals.started
         ),
-        unhealthy_seconds=clock(tracking.unhealthy_seconds, runs=signs.unhealthy),
-        starved_seconds=clock(tracking.starved_seconds, runs=signs.starved),
-        low_disk_seconds=clock(tracking.low_disk_seconds, runs=signs.low_disk),
-        low_disk_at=None if signs.low_disk is False else low_disk_at,
+        unhealthy_seconds=clock(tracking.unhealthy_seconds, runs=signals.unhealthy),
+        starved_seconds=clock(tracking.starved_seconds, runs=signals.starved),
+        low_disk_seconds=clock(tracking.low_disk_seconds, runs=signals.low_disk),
+        low_disk_at=None if signals.low_disk is False else low_disk_at,
     )
 
 
 def _with_progress(
-    tracking: RunTracking, now_wall: float, interval_seconds: float, signs: Signs
+    tracking: RunTracking, now_wall: float, interval_seconds: float, signals: TickSignals
 ) -> RunTracking:
-    if signs.reached:
+    if signals.reached:
         tracking = replace(tracking, restarts_at_progress=tracking.node_restarts)
-    if signs.progressed:
+    if signals.progressed:
         return replace(tracking, progress_at=now_wall, lifeless_seconds=0.0)
-    if signs.works:
+    if signals.works:
         return replace(tracking, lifeless_seconds=0.0)
     if tracking.lifeless_seconds is None:
         return tracking
@@ -91,7 +93,7 @@ def refused(
     return replace(refusal, refused_seconds=refusal.refused_seconds + interval_seconds)
 
 
-def blocked_by(reading: NodeReading) -> str:
+def blocked_reason(reading: NodeReading) -> str:
     """What keeps the node from the network; empty where nothing does, or where it does not tell.
 
     An outage of the network is no fault of the build: meanwhile no clock runs.
@@ -105,7 +107,7 @@ def blocked_by(reading: NodeReading) -> str:
     return ""
 
 
-def tells_of_network(reading: NodeReading) -> bool:
+def reports_peers(reading: NodeReading) -> bool:
     """Whether a reading that shows no block shows that there is none."""
     if not isinstance(reading, NodeAnswering):
         return False
@@ -113,7 +115,7 @@ def tells_of_network(reading: NodeReading) -> bool:
     return healthy or (reading.metrics is not None and reading.metrics.peers is not None)
 
 
-def signs_of(
+def tick_signals(
     reading: NodeReading,
     process: NodeProcess | None,
     health: Health,
@@ -123,7 +125,7 @@ def signs_of(
     works: bool,
     low_disk: bool | None,
     starves_node: bool,
-) -> Signs:
+) -> TickSignals:
     """Return what a tick saw, from the node's answers and from its platform's, which may be older."""
     unhealthy: bool | None = None
     if isinstance(reading, NodeAnswering) and reading.bootstrapped is not None:
@@ -131,7 +133,7 @@ def signs_of(
             unhealthy = False
         elif health is Health.UNHEALTHY:
             unhealthy = True
-    return Signs(
+    return TickSignals(
         progressed=progressed,
         reached=reached,
         works=works,

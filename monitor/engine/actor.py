@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from monitor.avalanchego.node_log import TAIL_BYTES, NodeLogs
-from monitor.decide.decisions import Action, ClearNodeData, KeepLastWords, Pin, Recreate
+from monitor.decide.decisions import Action, ClearNodeData, KeepLogTail, Pin, Recreate
 from monitor.decide.events import DueAnnouncement
 from monitor.domain.instant import Instant
 from monitor.domain.policy import Policy
@@ -54,8 +54,8 @@ class Actor:
             case ClearNodeData():
                 self._volume.clear()
                 self._ledger.keep_reserve()  # a volume that was full has room for it only now
-            case KeepLastWords():
-                self._keep_last_words(action.run)
+            case KeepLogTail():
+                self._keep_log_tail(action.run)
             case _:
                 raise AssertionError(f"{action} is for init itself")
 
@@ -95,12 +95,12 @@ class Actor:
             _log.warning("nothing is announced for now: %s", error)
             return ()
 
-    def _keep_last_words(self, run: int) -> None:
+    def _keep_log_tail(self, run: int) -> None:
         """Best effort: the verdict stands without them."""
-        words = self._logs.last_words()
+        words = self._logs.log_tail()
         if not words:
             with contextlib.suppress(MonitorError):
-                words = self._platform.last_words()
+                words = self._platform.log_tail()
         if words:
             with contextlib.suppress(VolumeFullError):
                 self._ledger.keep_evidence(run, Evidence(words[-TAIL_BYTES:], self._clock().wall))

@@ -29,7 +29,7 @@ REGISTRY, VERSIONS = "registry", "versions"
 """The parts of the monitor whose problems are the registry's, and versions of a build that stay unknown."""
 
 
-class Looks(Protocol):
+class BuildLookup(Protocol):
     """Whoever knows the newest build, at no cost to anybody."""
 
     def newest(self) -> Build:
@@ -40,7 +40,7 @@ class Looks(Protocol):
 class CountedSource:
     """Implements `BuildSource` by one that costs nothing; its looks are counted as those of `name`."""
 
-    def __init__(self, source: Looks, name: str, activity: Activity) -> None:
+    def __init__(self, source: BuildLookup, name: str, activity: Activity) -> None:
         self._source, self._name, self._activity = source, name, activity
 
     def newest(self) -> Build:

@@ -11,7 +11,7 @@ from monitor.domain.build import Build
 from monitor.domain.instant import Instant
 from monitor.domain.policy import Policy
 from monitor.domain.workload import Lease, Workload
-from monitor.engine.ports import BuildLookUp, Platform
+from monitor.engine.ports import BuildResolver, Platform
 from monitor.engine.volume import Volume
 from monitor.errors import TemporaryError
 from monitor.ledger import Ledger
@@ -25,7 +25,7 @@ class InitObserver:
     def __init__(
         self,
         platform: Platform,
-        source: BuildLookUp,
+        source: BuildResolver,
         ledger: Ledger,
         volume: Volume,
         policy: Policy,

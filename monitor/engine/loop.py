@@ -43,7 +43,7 @@ from monitor.engine.actor import Actor
 from monitor.engine.init_observer import InitObserver
 from monitor.engine.problem_log import ProblemLog
 from monitor.engine.problems import problems_of
-from monitor.engine.wait_observer import Seen, WaitObserver
+from monitor.engine.wait_observer import TickResult, WaitObserver
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, VolumeFullError
 from monitor.ledger.codecs import (
@@ -226,14 +226,14 @@ class Tick:
         self._observer.resting = resting and decision.phase in {Phase.IDLE, Phase.PAUSED}
         self._observer.at_rest = self._observer.resting
 
-    def _report_problems(self, seen: Seen) -> None:
+    def _report_problems(self, seen: TickResult) -> None:
         for part, problem in problems_of(seen).items():
             if problem is None:
                 self._activity.problems.clear(part)
             else:
                 self._activity.problems.report(part, *problem)
 
-    def _readings(self, seen: Seen, decision: Decision) -> Mapping[str, JsonObject]:
+    def _readings(self, seen: TickResult, decision: Decision) -> Mapping[str, JsonObject]:
         state, node = seen.state, seen.state.node
         answering = node if isinstance(node, NodeAnswering) else None
         report = answering.health if answering else None
@@ -274,7 +274,7 @@ def _phase(decision: Decision) -> dict[str, JsonObject]:
     return {"phase": phase_reading(decision.phase, decision.message)} if decision.phase else {}
 
 
-def _measured_lately(seen: Seen) -> bool:
+def _measured_lately(seen: TickResult) -> bool:
     """False while the disk was not measured since the run started, or since the node is healthy."""
     volume, run = seen.state.volume, seen.watched
     return run is None or (measured_in(run, volume, None) and measured_in(run, volume, run.tracking.healthy))

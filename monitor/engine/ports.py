@@ -50,7 +50,7 @@ class Platform(Protocol):
         """
         ...
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of what the node printed, if the platform keeps that; empty otherwise."""
         ...
 
@@ -59,7 +59,7 @@ class Platform(Protocol):
         ...
 
 
-class BuildLookUp(Protocol):
+class BuildResolver(Protocol):
     """Knows which build is newest under the rolling tag."""
 
     def newest(self) -> Build | None:
@@ -71,7 +71,7 @@ class BuildLookUp(Protocol):
         ...
 
 
-class BuildSource(BuildLookUp, Protocol):
+class BuildSource(BuildResolver, Protocol):
     """The same for as long as it takes; counts how often it was asked, and with what result."""
 
     def glimpse(self) -> Build | None:

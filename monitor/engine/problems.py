@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from monitor.decide.wait_rules import held_text
 from monitor.domain.observations import NodeAnswering, NodeDown, NodeReading
 from monitor.domain.workload import NodeProcess
-from monitor.engine.wait_observer import Seen
+from monitor.engine.wait_observer import TickResult
 from monitor.errors import Cause
 
 _PULL_FAILURES = frozenset(
@@ -25,7 +25,7 @@ _PULL_FAILURES = frozenset(
 _STARTING = frozenset({"", "PodInitializing", "ContainerCreating"})
 
 
-def problems_of(seen: Seen) -> Mapping[str, tuple[Cause, str] | None]:
+def problems_of(seen: TickResult) -> Mapping[str, tuple[Cause, str] | None]:
     """Return the problem of each part that a tick observes, as cause and message.
 
     `None` means that the part works.  A part whose state the tick does not show is absent.

@@ -18,8 +18,8 @@ from monitor.domain.observations import Health, NodeAnswering, NodeLog, NodeRead
 from monitor.domain.policy import Policy
 from monitor.domain.regression import usual_duration_seconds
 from monitor.domain.run import Reason, Run
-from monitor.domain.run_update import Sight, admitted, brought_up, with_other_build
-from monitor.domain.timeouts import blocked_by
+from monitor.domain.run_update import Observation, admitted, brought_up, with_other_build
+from monitor.domain.timeouts import blocked_reason
 from monitor.domain.tracking import Counts
 from monitor.domain.workload import Lease, Workload
 from monitor.engine.ports import Platform
@@ -44,7 +44,7 @@ class NodeReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TickResult:
     """One tick's observations: the state to decide by, and what to keep of what was read.
 
     `watched` is the open run with its books brought up to now, where it is this workload's; or with the mark that
@@ -93,7 +93,7 @@ class WaitObserver:
         self.volume: VolumeReading | None = None
         self.newest: Standing | None = None
         self.recorded = True
-        self.unrecorded: Seen | None = None
+        self.unrecorded: TickResult | None = None
         """The last tick, where a full volume had no room for its books."""
 
     def rests(self) -> bool:
@@ -112,7 +112,7 @@ class WaitObserver:
         shown = (standing.build, min(standing.lookups, settled)) if standing else None
         return self._ledger.version(), shown
 
-    def look(self) -> Seen:
+    def look(self) -> TickResult:
         """Read everything once."""
         self.resting, self._rest_known = False, self._rest_key()
         reading = self._node.read()
@@ -135,7 +135,7 @@ class WaitObserver:
             last, known = self._known(last)
             free_ratio = volume.available_ratio if volume and space else None
             floor_ratio = self._policy.disk_floor_ratio
-            sight = Sight(
+            observation = Observation(
                 now,
                 interval_seconds,
                 reading,
@@ -148,12 +148,12 @@ class WaitObserver:
                 low_disk=None if free_ratio is None else free_ratio < floor_ratio,
                 disk_starves_node=free_ratio is not None and free_ratio < min(NODE_STOPS_RATIO, floor_ratio),
             )
-            last, counts = brought_up(last, known, sight)
+            last, counts = brought_up(last, known, observation)
             watched = last
         elif last and last.open and held_by is None and workload is not None:
             watched = with_other_build(last, workload, reading)
         state = self._state(now, workload, held_by, last, reading, log, volume)
-        return Seen(state, watched, counts, health, self._workload.error)
+        return TickResult(state, watched, counts, health, self._workload.error)
 
     def _state(
         self,
@@ -184,7 +184,7 @@ class WaitObserver:
             and ledger.judged(newest, workload.network, workload.sync_mode),
             seconds_since_stray_recreation=None if stray is None else abs(now.wall - stray),
             log=log,
-            blocked=blocked_by(reading),
+            blocked=blocked_reason(reading),
             paused=ledger.paused(),
             requested=ledger.requested(),
             repeated_failures=ledger.repeated_failures()

@@ -177,7 +177,7 @@ class KubernetesPlatform:
             made_at,
         )
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of what the node's process printed before it ended last, else of what it prints."""
         for previous in (True, False):
             text = self._cluster.read_log_end(

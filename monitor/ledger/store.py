@@ -127,7 +127,7 @@ class Ledger:
         """Whether a run of this build, network and mode has an outcome that speaks of the build."""
         condition = f"outcome IS NOT NULL AND {_ALIKE} AND {rows.SAME_BUILD}"
         values = (network, sync_mode, rows.digests_text(build.digests))
-        return any(run.judged for run in self._runs(condition, -1, values))
+        return any(run.is_conclusive for run in self._runs(condition, -1, values))
 
     def build_of(self, digests: frozenset[str]) -> Build | None:
         """Return the build of a run or an attempt with one of these digests; one with versions, if there is one.
@@ -247,7 +247,7 @@ class Ledger:
         """How many of the newest runs, of one build and one revision, failed for one reason of the testbed."""
         runs, count = self.runs(-1), 0
         reason = runs[0].reason if runs else None
-        if reason is None or reason.speaks_of_build:
+        if reason is None or reason.is_build_failure:
             return 0
         for run in runs:
             same_revision = run.tracking.revision == runs[0].tracking.revision

@@ -123,7 +123,7 @@ class LocalPlatform:
     def announce(self, announcement: Announcement, made_at: float) -> None:
         """Who runs it sees its progress line and its log: there is nobody else to tell."""
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of what the node printed."""
         try:
             folder = self._file.parent

@@ -96,7 +96,7 @@ class Supervisor:
                 self._platform.waits(obstacle)
             else:
                 self._platform.ended(code)
-            words = one_line(self._platform.last_words().rstrip().rpartition("\n")[2], LAST_LINE_CHARACTERS)
+            words = one_line(self._platform.log_tail().rstrip().rpartition("\n")[2], LAST_LINE_CHARACTERS)
             said = f": {words}" if words else ""
             reason = obstacle or f"the node ended by itself (exit code {code}; see {log}){said}"
             back_off = FIRST_RESTART_SECONDS if seconds > STEADY_SECONDS else back_off

@@ -259,5 +259,5 @@ def test_a_good_build_succeeds_after_all_of_them(tester: DeployedTester) -> None
     assert ended["outcome"] == "succeeded", tester.told()
     numbers = [each["run"] for each in tester.history()]
     assert numbers == sorted(numbers, reverse=True), "one result each"
-    last_words = tester.monitor("history", "--run=2", "--data-dir=/data")
-    assert "FATAL" in last_words or "exit" in last_words, last_words
+    log_tail = tester.monitor("history", "--run=2", "--data-dir=/data")
+    assert "FATAL" in log_tail or "exit" in log_tail, log_tail

@@ -73,7 +73,7 @@ class Machine:
         self.announced.append(announcement)
         self.announced_of.append(made_at)
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         if self.broken:
             raise self.broken
         return self.words

@@ -189,7 +189,7 @@ def wrong_expressions(shipped: Shipped) -> Iterator[str]:
 
 def wrong_reasons(shipped: Shipped) -> Iterator[str]:
     """What is critical speaks of the build."""
-    of_build = {reason for reason in Reason if reason.speaks_of_build}
+    of_build = {reason for reason in Reason if reason.is_build_failure}
     for rule in shipped.rules:
         for label, value in _MATCHER.findall(rule["expr"]):
             if label == "reason" and set(value.split("|")) != of_build:

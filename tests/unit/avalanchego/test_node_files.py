@@ -138,19 +138,19 @@ def the_log_of_the_node(folder: Path, trap: Callable[[Path], None]) -> str:
         trap(node / "logs" / f"{name}.log")
     logs = NodeLogs(node / "logs")
     assert logs.read() == NodeLog()
-    return logs.last_words()
+    return logs.log_tail()
 
 
 def the_folder_of_the_logs(folder: Path, trap: Callable[[Path], None]) -> str:
     (folder / "main.log").write_text(SECRET)
     (folder / "avalanchego").mkdir()
     trap(folder / "avalanchego" / "logs")
-    return NodeLogs(folder / "avalanchego" / "logs").last_words()
+    return NodeLogs(folder / "avalanchego" / "logs").log_tail()
 
 
 def what_the_node_printed(folder: Path, trap: Callable[[Path], None]) -> str:
     trap(folder / "node.log")
-    return local(folder).last_words()
+    return local(folder).log_tail()
 
 
 def the_build_that_is_set(folder: Path, trap: Callable[[Path], None]) -> str:

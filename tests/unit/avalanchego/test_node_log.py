@@ -455,7 +455,7 @@ def test_without_logs_nothing_is_said(folder: Path, *, there: bool) -> None:
         folder.rmdir()
     logs = NodeLogs(folder)
 
-    assert (logs.read(), logs.last_words()) == (NodeLog(), "")
+    assert (logs.read(), logs.log_tail()) == (NodeLog(), "")
 
 
 def test_what_is_written_on_is_read(folder: Path) -> None:
@@ -538,7 +538,7 @@ def test_garbage_says_nothing(folder: Path, text: bytes) -> None:
     logs = NodeLogs(folder)
 
     assert read(folder, logs) == {"P": ChainLog(DONE, 1.0)}
-    assert len(logs.last_words().encode()) <= TAIL_BYTES
+    assert len(logs.log_tail().encode()) <= TAIL_BYTES
 
 
 @pytest.mark.parametrize("obstacle", ["a folder", "a link to nothing", "a link to itself"])
@@ -558,8 +558,8 @@ def test_a_file_that_cannot_be_read_says_nothing(folder: Path, obstacle: str) ->
             (folder / "C.log").symlink_to(folder / "C.log")
 
     assert read(folder, logs) == {"P": ChainLog(DONE, 1.0)}
-    assert logs.last_words().startswith("==> P.log <==\n")
-    assert "C.log" not in logs.last_words()
+    assert logs.log_tail().startswith("==> P.log <==\n")
+    assert "C.log" not in logs.log_tail()
 
 
 def test_a_file_without_permission_says_nothing() -> None:
@@ -582,31 +582,31 @@ def test_the_fatal_line_is_that_of_the_file_that_was_written_last(folder: Path) 
 # ---- Last words ------------------------------------------------------------------------------------------
 
 
-def test_last_words_are_the_ends_of_all_logs_the_newest_at_the_end(folder: Path) -> None:
+def test_log_tail_are_the_ends_of_all_logs_the_newest_at_the_end(folder: Path) -> None:
     write(folder, "main", "node\n", at=AT)
     write(folder, "C", "first\nsecond\n", at=AT + 2)
     write(folder, "P", "p\n", at=AT + 1)
     write(folder, "X", "", at=AT + 3)
 
-    assert NodeLogs(folder).last_words() == (
+    assert NodeLogs(folder).log_tail() == (
         "==> main.log <==\nnode\n==> P.log <==\np\n==> C.log <==\nfirst\nsecond\n"
     )
 
 
-def test_last_words_without_a_line_end_are_ended(folder: Path) -> None:
+def test_log_tail_without_a_line_end_are_ended(folder: Path) -> None:
     write(folder, "main", "panic", at=AT)
     write(folder, "C", "c\n", at=AT + 1)
 
-    assert NodeLogs(folder).last_words() == "==> main.log <==\npanic\n==> C.log <==\nc\n"
+    assert NodeLogs(folder).log_tail() == "==> main.log <==\npanic\n==> C.log <==\nc\n"
 
 
 @pytest.mark.parametrize("names", [["main"], ["main", "C"], ["main", "P", "X", "C"]], ids=len)
 @pytest.mark.parametrize("char", ["x", "ü", "\U0001f600", "\udcff"], ids=ascii)
-def test_last_words_are_bounded_and_of_whole_lines(folder: Path, names: list[str], char: str) -> None:
+def test_log_tail_are_bounded_and_of_whole_lines(folder: Path, names: list[str], char: str) -> None:
     for name in names:
         text = f"[{char * 50}]\n" * 20_000
         write(folder, name, text.encode(errors="surrogateescape"))
-    words = NodeLogs(folder).last_words()
+    words = NodeLogs(folder).log_tail()
 
     assert TAIL_BYTES // 2 < len(words.encode()) <= TAIL_BYTES
     lines = words.splitlines()
@@ -621,11 +621,11 @@ def test_last_words_are_bounded_and_of_whole_lines(folder: Path, names: list[str
     )
 )
 @example({"main": (b"\xff", TAIL_BYTES), "C": (b"\xff\n", TAIL_BYTES)})
-def test_last_words_never_take_more_than_64_kib(
+def test_log_tail_never_take_more_than_64_kib(
     tmp_path_factory: pytest.TempPathFactory, texts: dict[str, tuple[bytes, int]]
 ) -> None:
     folder = tmp_path_factory.mktemp("logs")
     for name, (text, times) in texts.items():
         write(folder, name, text * times)
 
-    assert len(NodeLogs(folder).last_words().encode()) <= TAIL_BYTES == 64 << 10
+    assert len(NodeLogs(folder).log_tail().encode()) <= TAIL_BYTES == 64 << 10

@@ -18,7 +18,7 @@ from monitor.domain.build import Build
 from monitor.domain.run import AttemptCause, Reason, RequestKind, Run
 from monitor.domain.tracking import Count
 from monitor.domain.workload import SyncMode
-from monitor.errors import NothingToldError
+from monitor.errors import InconclusiveError
 from monitor.ledger import Ledger, open_ledger
 
 OLD_BUILD, NEW_BUILD = build(OLD, "a" * 40), build(NEW, "b" * 40)
@@ -177,7 +177,7 @@ def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
         found()
 
     assert stopping.is_set()
-    assert not isinstance(found.failure, NothingToldError), "of the build this tells enough"
+    assert not isinstance(found.failure, InconclusiveError), "of the build this tells enough"
     assert str(found.failure) == (
         "3 runs of the old build do not count, the last one, run 3, because of this: crashed: no luck; "
         "a mended build is another one: compare that, in a folder of its own"
@@ -194,7 +194,7 @@ def test_a_failure_of_the_testbed_among_them_leaves_open_whose_fault_it_is(ledge
         end(ledger, reason=reason)
         found()
 
-    assert isinstance(found.failure, NothingToldError)
+    assert isinstance(found.failure, InconclusiveError)
     assert str(found.failure).endswith("crashed: no luck; mend it, and the same command goes on")
 
 

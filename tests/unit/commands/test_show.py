@@ -166,7 +166,7 @@ class TestHistory:
 class TestOneRun:
     """`history --run N`: all there is to say of it."""
 
-    def test_of_a_failure_with_its_node_s_last_words(
+    def test_of_a_failure_with_its_node_s_log_tail(
         self, filled: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert history(filled, run=1) == 0

@@ -20,7 +20,7 @@ from support.builders import (
     workload,
 )
 
-from monitor.decide.decisions import EndRun, KeepLastWords, Pin, RecordAttempt, Recreate
+from monitor.decide.decisions import EndRun, KeepLogTail, Pin, RecordAttempt, Recreate
 from monitor.decide.state import WaitState
 from monitor.decide.verdict_rules import LIFE_SECONDS
 from monitor.decide.wait_rules import decide_wait
@@ -85,7 +85,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
     assert (end.outcome, decision.phase, decision.actions) == (
         Outcome.FAILED,
         Phase.IDLE,
-        (KeepLastWords(1),),
+        (KeepLogTail(1),),
     )
     assert end.reason is not None
     return end.reason, end.message

@@ -22,7 +22,7 @@ from support.builders import (
 from monitor.decide.decisions import (
     Action,
     EndRun,
-    KeepLastWords,
+    KeepLogTail,
     Pin,
     Record,
     RecordAttempt,
@@ -131,7 +131,7 @@ def case(
             "node_is_another",
             Phase.IDLE,
             [EndRun],
-            [KeepLastWords],
+            [KeepLogTail],
             node=answering(identity=NodeIdentity(1, "", "")),
             last=SOAKED,
             volume=volume(),
@@ -141,7 +141,7 @@ def case(
             "node_is_another",
             Phase.IDLE,
             [EndRun],
-            [KeepLastWords],
+            [KeepLogTail],
             node=answering(identity=NodeIdentity(5, "", "d" * 40)),
         ),
         case(

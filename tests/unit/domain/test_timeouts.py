@@ -18,12 +18,12 @@ from monitor.domain.observations import (
     NodeReading,
     NodeSilent,
 )
-from monitor.domain.timeouts import Signs, blocked_by, counted, refused, signs_of
+from monitor.domain.timeouts import TickSignals, blocked_reason, counted, refused, tick_signals
 from monitor.domain.tracking import HealthyStreak, Refusal, RunTracking
 from monitor.domain.workload import NodeProcess
 
 AT = 1_000_000.0
-NOTHING = Signs(progressed=False, reached=False, works=False, started=None, unhealthy=None)
+NOTHING = TickSignals(progressed=False, reached=False, works=False, started=None, unhealthy=None)
 BOOKS = RunTracking(
     node_restarts=4,
     restarts_at_progress=1,
@@ -37,7 +37,7 @@ BOOKS = RunTracking(
 )
 
 
-def signs(**seen: bool | None) -> Signs:
+def signals(**seen: bool | None) -> TickSignals:
     """What a tick saw that saw nothing else."""
     return replace(NOTHING, **seen)  # type: ignore[arg-type]
 
@@ -85,7 +85,7 @@ def signs(**seen: bool | None) -> Signs:
     ],
 )
 def test_what_a_tick_counts(seen: dict[str, bool], changes: dict[str, float]) -> None:
-    assert counted(BOOKS, AT, 10.0, signs(**seen)) == replace(BOOKS, **changes)  # type: ignore[arg-type]
+    assert counted(BOOKS, AT, 10.0, signals(**seen)) == replace(BOOKS, **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_what_a_tick_counts(seen: dict[str, bool], changes: dict[str, float]) ->
 def test_a_node_that_was_never_seen_at_work_has_no_life_to_lose(
     seen: dict[str, bool], lifeless_seconds: float | None
 ) -> None:
-    tracking = counted(replace(BOOKS, lifeless_seconds=None), AT, 10.0, signs(**seen))
+    tracking = counted(replace(BOOKS, lifeless_seconds=None), AT, 10.0, signals(**seen))
 
     assert tracking.lifeless_seconds == lifeless_seconds
 
 
 SIGNS = st.builds(
-    Signs,
+    TickSignals,
     progressed=st.booleans(),
     reached=st.booleans(),
     works=st.booleans(),
@@ -130,14 +130,16 @@ BOOKS_OF_ANY_KIND = st.builds(
 
 
 def test_a_shortage_of_space_is_known_from_its_first_reading_on() -> None:
-    tracking = counted(RunTracking(), AT, 10.0, signs(low_disk=True))
-    tracking = counted(tracking, AT + 10, 10.0, signs(low_disk=True))
+    tracking = counted(RunTracking(), AT, 10.0, signals(low_disk=True))
+    tracking = counted(tracking, AT + 10, 10.0, signals(low_disk=True))
 
     assert (tracking.low_disk_at, tracking.low_disk_seconds) == (AT, 20.0)
 
 
 @given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
-def test_an_unknown_neither_counts_nor_resets(tracking: RunTracking, interval: float, seen: Signs) -> None:
+def test_an_unknown_neither_counts_nor_resets(
+    tracking: RunTracking, interval: float, seen: TickSignals
+) -> None:
     after = counted(
         tracking, AT, interval, replace(seen, started=None, unhealthy=None, low_disk=None, starved=None)
     )
@@ -147,7 +149,7 @@ def test_an_unknown_neither_counts_nor_resets(tracking: RunTracking, interval: f
 
 
 @given(BOOKS_OF_ANY_KIND, SIGNS)
-def test_no_time_adds_nothing(tracking: RunTracking, seen: Signs) -> None:
+def test_no_time_adds_nothing(tracking: RunTracking, seen: TickSignals) -> None:
     """What is blocked has no time: every clock stands, or is set back."""
     after = counted(tracking, AT, 0.0, seen)
 
@@ -157,7 +159,9 @@ def test_no_time_adds_nothing(tracking: RunTracking, seen: Signs) -> None:
 
 
 @given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
-def test_no_clock_gains_more_than_the_interval(tracking: RunTracking, interval: float, seen: Signs) -> None:
+def test_no_clock_gains_more_than_the_interval(
+    tracking: RunTracking, interval: float, seen: TickSignals
+) -> None:
     after = counted(tracking, AT, interval, seen)
 
     for name in ("lifeless_seconds", "not_started_seconds", "unhealthy_seconds"):
@@ -166,7 +170,7 @@ def test_no_clock_gains_more_than_the_interval(tracking: RunTracking, interval: 
 
 
 @given(BOOKS_OF_ANY_KIND, st.lists(SIGNS, max_size=10))
-def test_a_clock_is_the_time_since_its_last_reset(tracking: RunTracking, ticks: list[Signs]) -> None:
+def test_a_clock_is_the_time_since_its_last_reset(tracking: RunTracking, ticks: list[TickSignals]) -> None:
     tracking = replace(tracking, lifeless_seconds=tracking.lifeless_seconds or 0.0)
     after = tracking
     for seen in ticks:
@@ -180,7 +184,7 @@ def test_a_clock_is_the_time_since_its_last_reset(tracking: RunTracking, ticks: 
 
 
 @given(BOOKS_OF_ANY_KIND, SECONDS, SIGNS)
-def test_nothing_else_of_the_books_changes(tracking: RunTracking, interval: float, seen: Signs) -> None:
+def test_nothing_else_of_the_books_changes(tracking: RunTracking, interval: float, seen: TickSignals) -> None:
     tracking = replace(
         tracking, healthy=HealthyStreak(1.0, 2.0, 3.0), active_seconds=7.0, observed_seconds=8.0
     )
@@ -222,7 +226,7 @@ def report(*failing: str, isolated: bool = False) -> HealthReport:
     ],
 )
 def test_what_blocks_a_node(reading: NodeReading, expected: str) -> None:
-    assert blocked_by(reading) == expected
+    assert blocked_reason(reading) == expected
 
 
 # ---- Signs -----------------------------------------------------------------------------------------------
@@ -260,7 +264,7 @@ def waits(why: str) -> NodeProcess:
 def test_whether_the_node_was_started(
     reading: NodeReading, process: NodeProcess | None, *, started: bool | None
 ) -> None:
-    seen = signs_of(
+    seen = tick_signals(
         reading,
         process,
         Health.UNKNOWN,
@@ -271,7 +275,7 @@ def test_whether_the_node_was_started(
         starves_node=False,
     )
 
-    assert seen == signs(started=started)
+    assert seen == signals(started=started)
 
 
 @pytest.mark.parametrize(
@@ -291,17 +295,17 @@ def test_whether_the_node_was_started(
 def test_whether_the_node_is_unhealthy(
     reading: NodeReading, health: Health, *, unhealthy: bool | None
 ) -> None:
-    seen = signs_of(
+    seen = tick_signals(
         reading, RUNS, health, progressed=False, reached=False, works=False, low_disk=None, starves_node=False
     )
 
-    assert seen == signs(started=True, unhealthy=unhealthy)
+    assert seen == signals(started=True, unhealthy=unhealthy)
 
 
 @pytest.mark.parametrize("progressed", [True, False])
 @pytest.mark.parametrize("works", [True, False])
 def test_progress_and_life_are_as_they_were_seen(*, progressed: bool, works: bool) -> None:
-    seen = signs_of(
+    seen = tick_signals(
         DOWN,
         None,
         Health.UNKNOWN,
@@ -312,7 +316,7 @@ def test_progress_and_life_are_as_they_were_seen(*, progressed: bool, works: boo
         starves_node=works,
     )
 
-    assert seen == signs(
+    assert seen == signals(
         progressed=progressed, reached=progressed, works=works, low_disk=works, starved=works
     )
 

@@ -49,7 +49,7 @@ class NeverAsked:
     def announce(self, announcement: Announcement, made_at: float) -> None:
         raise AssertionError(f"told to announce {announcement} of {made_at}")
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         raise AssertionError("asked what the node printed")
 
     def reverter(self) -> str:

@@ -15,7 +15,7 @@ from support.builders import NEW, NOW, POLICY, answering, build, workload
 from support.machine import Machine, begun, init_of, passed, tick_of
 
 from monitor.avalanchego.node_log import TAIL_BYTES
-from monitor.decide.decisions import BeginClearing, BeginRun, KeepLastWords, Record
+from monitor.decide.decisions import BeginClearing, BeginRun, KeepLogTail, Record
 from monitor.decide.events import Announcement
 from monitor.decide.state import Standing
 from monitor.domain.instant import Instant
@@ -399,13 +399,13 @@ def test_a_failure_is_announced_and_keeps_the_ends_of_the_nodes_logs(
         pytest.param("", TemporaryError("no answer"), None, id="the platform does not answer"),
     ],
 )
-def test_where_the_node_has_no_logs_its_platform_is_asked_for_the_last_words(
+def test_where_the_node_has_no_logs_its_platform_is_asked_for_the_log_tail(
     machine: Machine, tmp_path: Path, words: str, broken: MonitorError | None, kept: str | None
 ) -> None:
     begun(machine, tmp_path)
     machine.words, machine.broken = words, broken
     actor = Actor(machine, machine.ledger, Volume(tmp_path), POLICY, machine.clock, threading.Event())
-    actor.perform(KeepLastWords(1))
+    actor.perform(KeepLogTail(1))
 
     evidence = machine.ledger.evidence(1)
     assert (evidence.text if evidence else None) == kept

@@ -36,7 +36,7 @@ from monitor.domain.workload import NodeExit, NodeProcess, Workload
 from monitor.engine.init_observer import InitObserver
 from monitor.engine.problems import problems_of
 from monitor.engine.volume import Volume
-from monitor.engine.wait_observer import Seen, WaitObserver
+from monitor.engine.wait_observer import TickResult, WaitObserver
 from monitor.engine.workload_observer import WORKLOAD_KEPT_SECONDS, WORKLOAD_KEPT_SECONDS_WHILE_DOWN
 from monitor.errors import Cause, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
@@ -86,7 +86,7 @@ class Edge:
     def announce(self, announcement: Announcement, made_at: float) -> None:
         raise NotImplementedError
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         raise NotImplementedError
 
     def reverter(self) -> str:
@@ -411,7 +411,7 @@ class Watch:
         edge = self._edge
         self._observer = WaitObserver(edge, self._ledger, edge, self._policy, edge.clock, self._folder)
 
-    def look(self, seconds: float, answer: NodeReading | None = None) -> Seen:
+    def look(self, seconds: float, answer: NodeReading | None = None) -> TickResult:
         """So many seconds after the start, with this answer from then on."""
         self._edge.now, self._edge.answer = later(seconds), answer or self._edge.answer
         seen = self._observer.look()

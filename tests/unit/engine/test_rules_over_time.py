@@ -200,7 +200,7 @@ class World:
             self.events.add((announcement, made_at))
             self.announced.append(announcement)
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         return "the end\n"
 
     def reverter(self) -> str:

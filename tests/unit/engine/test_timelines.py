@@ -29,7 +29,7 @@ from monitor.domain.observations import ChainActivity, NodeDown, NodeReading, Vo
 from monitor.domain.run import Outcome, Reason
 from monitor.domain.workload import SyncMode, Workload
 from monitor.engine.ports import Platform
-from monitor.engine.wait_observer import Seen, WaitObserver
+from monitor.engine.wait_observer import TickResult, WaitObserver
 from monitor.ledger import open_ledger
 
 HOUR, DAY = 3600.0, 86400.0
@@ -152,7 +152,7 @@ class Life:
         """Kill it."""
         self.stepped = None
 
-    def tick(self) -> tuple[Seen, Decision]:
+    def tick(self) -> tuple[TickResult, Decision]:
         """One tick: the node goes on, the monitor looks, decides and records."""
         self.now += TICK_SECONDS
         if self.stepped is not None:
@@ -192,7 +192,7 @@ class Life:
         usage = int(300 * GIBIBYTE * done)
         self.observer.volume = VolumeReading(self.instant(), usage, 1 << 42, 1 << 41)
 
-    def _note(self, seen: Seen) -> None:
+    def _note(self, seen: TickResult) -> None:
         if seen.watched is None:
             return
         tracking = seen.watched.tracking

@@ -650,7 +650,7 @@ class TestAnnounce:
             platform.announce(Announcement("R", "m"), 1e6)
 
 
-class TestLastWords:
+class TestLogTail:
     """The end of the node's own log, where its files say nothing."""
 
     @pytest.mark.parametrize(
@@ -675,5 +675,5 @@ class TestLastWords:
             if text is not None:
                 logs[POD] = text
 
-        assert platform.last_words() == words
+        assert platform.log_tail() == words
         assert {request.query["container"] for request in api.requests} == {"node"}

@@ -336,7 +336,7 @@ def test_a_word_of_a_newer_monitor_judges_nothing(
     connection.close()
     run = last_of(ledger)
 
-    assert (run.outcome, run.reason, run.judged) == expected
+    assert (run.outcome, run.reason, run.is_conclusive) == expected
 
 
 def test_what_a_newer_monitor_keeps_in_the_books_is_left_out(ledger: Ledger) -> None:
@@ -1151,7 +1151,7 @@ class Machine:
     def announce(self, announcement: Announcement, made_at: float) -> None:
         raise NotImplementedError
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         raise NotImplementedError
 
     def reverter(self) -> str:

@@ -155,13 +155,13 @@ def test_it_keeps_how_the_process_fares(
         pytest.param(b"a\xffb\n", "a\ufffdb\n", id="no text"),
     ],
 )
-def test_last_words_are_the_end_of_what_the_node_printed(
+def test_log_tail_are_the_end_of_what_the_node_printed(
     tmp_path: Path, printed: bytes | None, words: str
 ) -> None:
     if printed is not None:
         (tmp_path / "node.log").write_bytes(printed)
 
-    assert platform(tmp_path).last_words() == words
+    assert platform(tmp_path).log_tail() == words
 
 
 @pytest.mark.parametrize(

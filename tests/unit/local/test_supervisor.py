@@ -165,7 +165,7 @@ def test_a_node_that_keeps_ending_is_counted(machine: Machine) -> None:
     with machine.supervised():
         eventually(lambda: machine.platform.process.restarts >= 2, "two ends")
         process = machine.platform.process
-        words = machine.platform.last_words()
+        words = machine.platform.log_tail()
 
     assert process.last_exit == NodeExit(7)
     assert words.startswith("no database\nno database\n")

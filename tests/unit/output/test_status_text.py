@@ -273,7 +273,7 @@ def test_a_run_that_is_compared_with_none_says_why(changes: dict[str, Any], reas
     assert not any("compared" in line for line in failed), "no failure is"
 
 
-def test_a_run_that_failed_has_its_reason_and_the_last_words_of_its_node() -> None:
+def test_a_run_that_failed_has_its_reason_and_the_log_tail_of_its_node() -> None:
     nameless = replace(FAILED, build=replace(build(), versions=None), tracking=RunTracking(node_restarts=5))
     lines = list(run_lines(nameless, Evidence("first\nlast\n\n", NOW.wall)))
 
