@@ -42,7 +42,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """A whole answer.  The body is as it arrived: a small packed one could become a huge one."""
 
     status: int
@@ -113,7 +113,7 @@ class BoundedConnection(HTTPConnection):
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         kept: Callable[[Iterable[bytes]], bytes] = b"".join,
-    ) -> Answer:
+    ) -> HttpResponse:
         """Send a request and return the whole answer; `kept` returns the wanted part of the body's pieces.
 
         Raises:
@@ -125,7 +125,7 @@ class BoundedConnection(HTTPConnection):
                 self.sock.settimeout(bounds.seconds_left())
             self.request(method, target, body, headers or {})
             with self.getresponse() as response:
-                return Answer(response.status, response.headers, kept(_pieces(response)))
+                return HttpResponse(response.status, response.headers, kept(_pieces(response)))
         except BaseException as error:
             self.close()
             if was_open and isinstance(error, ConnectionError | ssl.SSLEOFError):

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from monitor.avalanchego.node_metrics import metrics_of, wanted_lines
-from monitor.bounded_http import Answer, BoundedConnection, Bounds
+from monitor.bounded_http import BoundedConnection, Bounds, HttpResponse
 from monitor.domain.json_text import json_object, json_text
 from monitor.domain.observations import (
     HealthReport,
@@ -72,7 +72,7 @@ class NodeClient:
     def _read(self, ends_at: float) -> NodeReading:
         problems: list[str] = []
 
-        def ask(method: str, path: str, limit_bytes: int, rpc: str = "") -> Answer | None:
+        def ask(method: str, path: str, limit_bytes: int, rpc: str = "") -> HttpResponse | None:
             body = _rpc_body(rpc) if rpc else None
             try:
                 return self._ask(method, path, body, limit_bytes, ends_at)
@@ -98,7 +98,9 @@ class NodeClient:
             return NodeSilent(f"{self._where()} answers, but not as a node does")
         return answering
 
-    def _ask(self, method: str, path: str, body: bytes | None, limit_bytes: int, ends_at: float) -> Answer:
+    def _ask(
+        self, method: str, path: str, body: bytes | None, limit_bytes: int, ends_at: float
+    ) -> HttpResponse:
         bounds = Bounds(min(time.monotonic() + self._timeout_seconds, ends_at), limit_bytes)
         headers = {"Content-Type": "application/json"} if body else {}
         # Whole, the metrics page would take half a MiB of the process's memory for good.
@@ -133,7 +135,7 @@ def _rpc_body(method: str) -> bytes:
     return json_text({"jsonrpc": "2.0", "id": 1, "method": method, "params": {}}).encode()
 
 
-def _json_object(answer: Answer | None, *statuses: int) -> Mapping[str, Any] | None:
+def _json_object(answer: HttpResponse | None, *statuses: int) -> Mapping[str, Any] | None:
     if answer is None or answer.status not in statuses:
         return None
     try:
@@ -142,7 +144,7 @@ def _json_object(answer: Answer | None, *statuses: int) -> Mapping[str, Any] | N
         return None
 
 
-def _health(answer: Answer | None) -> HealthReport | None:
+def _health(answer: HttpResponse | None) -> HealthReport | None:
     found = _json_object(answer, 200, 503)
     if found is None or not isinstance(found.get("healthy"), bool):
         return None
@@ -175,12 +177,12 @@ def _moment(stamp: object) -> tuple[datetime, str, str] | None:
     return None if moment.tzinfo is None else (moment, stamp.rstrip("Z"), stamp)
 
 
-def _bootstrapped(answer: Answer | None) -> bool | None:
+def _bootstrapped(answer: HttpResponse | None) -> bool | None:
     healthy = (_json_object(answer, 200, 503) or {}).get("healthy")
     return healthy if isinstance(healthy, bool) else None
 
 
-def _identity(version: Answer | None, network: Answer | None) -> NodeIdentity | None:
+def _identity(version: HttpResponse | None, network: HttpResponse | None) -> NodeIdentity | None:
     versions = (_json_object(version, 200) or {}).get("result")
     networks = (_json_object(network, 200) or {}).get("result")
     if not isinstance(versions, dict) or not isinstance(networks, dict):

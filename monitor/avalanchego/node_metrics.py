@@ -8,7 +8,7 @@ from http import HTTPStatus
 from itertools import chain
 
 from monitor.avalanchego.chain_signals import METRIC_PATTERNS, QUEUED_BLOCKS
-from monitor.bounded_http import Answer
+from monitor.bounded_http import HttpResponse
 from monitor.domain.bounds import MAX_SUM, bounded
 from monitor.domain.chains import CHAIN_NAME, first_chains
 from monitor.domain.observations import NodeMetrics
@@ -40,7 +40,7 @@ def wanted_lines(pieces: Iterable[bytes]) -> bytes:
     return bytes(kept)
 
 
-def metrics_of(answer: Answer | None) -> NodeMetrics | None:
+def metrics_of(answer: HttpResponse | None) -> NodeMetrics | None:
     """Return what a metrics page shows; `None` where it is missing or shows nothing that is read."""
     if answer is None or answer.status != HTTPStatus.OK:
         return None

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from monitor.commands.comparison_runs import Plan, Turns
 from monitor.commands.local_folder import configuration_of_node, exclusively, usual_folder, with_folder
-from monitor.commands.local_session import GOES_ON, Call
+from monitor.commands.local_session import GOES_ON, LocalSession
 from monitor.commands.signals import INTERRUPTED
 from monitor.commands.startup import patiently_opened, tried
 from monitor.domain.build import Build
@@ -41,7 +41,7 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
     """Bootstrap both in turns until there are as many runs of each as are asked for, and compare them."""
     if not settings.debug:
         logging.getLogger("monitor").setLevel(logging.WARNING)  # results come by the dozen
-    call, paths = Call(), (old, settings.build)
+    call, paths = LocalSession(), (old, settings.build)
     digests = [content_digest(path) for path in paths]
     if digests[0] == digests[1]:
         raise ConfigurationError(
@@ -84,7 +84,7 @@ def _looking_closely(settings: LocalSettings) -> LocalSettings:
     return settings.model_copy(update=changed)
 
 
-def _kept(call: Call, settings: LocalSettings, path: Path) -> Build:
+def _kept(call: LocalSession, settings: LocalSettings, path: Path) -> Build:
     """A build, copied, so that its file may change meanwhile."""
     store = BuildStore(settings.data_dir / BUILDS_FOLDER)
     source = FileSource(path, store)

@@ -14,7 +14,7 @@ from monitor.commands.local_folder import (
     usual_folder,
     with_folder,
 )
-from monitor.commands.local_session import GOES_ON, Call
+from monitor.commands.local_session import GOES_ON, LocalSession
 from monitor.commands.signals import INTERRUPTED
 from monitor.commands.startup import patiently_opened, tried
 from monitor.domain.run import Outcome, Run
@@ -52,7 +52,7 @@ def _code_1_is_for_builds() -> Iterator[None]:
 
 def _run(settings: LocalSettings, arguments: Sequence[str]) -> int:
     signature_of(settings.build)
-    call = Call()
+    call = LocalSession()
     configuration = configuration_of_node(settings, arguments, os.environ)
     settings = with_folder(settings, usual_folder(configuration, os.environ))
     source = FileSource(settings.build, BuildStore(settings.data_dir / BUILDS_FOLDER))
@@ -89,7 +89,7 @@ def _refuse_flags_without_use(settings: LocalSettings) -> None:
 
 
 def _until_verdict(
-    call: Call,
+    call: LocalSession,
     settings: LocalSettings,
     configuration: NodeConfiguration,
     arguments: Sequence[str],
@@ -124,7 +124,7 @@ def _until_verdict(
     return _exit_code(call, settings, run)
 
 
-def _exit_code(call: Call, settings: LocalSettings, run: Run) -> int:
+def _exit_code(call: LocalSession, settings: LocalSettings, run: Run) -> int:
     if run.outcome is Outcome.SUCCEEDED:
         return 0
     where = f"history --run {run.number} --data-dir {settings.data_dir}"

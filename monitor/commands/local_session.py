@@ -19,7 +19,7 @@ from monitor.settings import LocalSettings
 GOES_ON = "stopped; the same command goes on where this ended"
 
 
-class Call:
+class LocalSession:
     """Ctrl-C stops it: once cleanly, twice at once."""
 
     def __init__(self) -> None:

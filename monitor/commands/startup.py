@@ -21,7 +21,7 @@ TRIES = 6
 FIRST_RETRY_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
-_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
 
 
 def patiently_opened(data_dir: Path, stopping: threading.Event) -> Ledger:
@@ -39,7 +39,7 @@ def patiently_opened(data_dir: Path, stopping: threading.Event) -> Ledger:
                 raise
 
 
-def tried(call: Callable[[], _Answer], pause: Callable[[float], bool]) -> _Answer:
+def tried(call: Callable[[], _Result], pause: Callable[[float], bool]) -> _Result:
     """The call's answer, tried again with back-off while what fails may pass; each reason is logged once."""
     wait_seconds, logged = FIRST_RETRY_SECONDS, set[str]()
     for _ in range(TRIES - 1):

@@ -15,8 +15,8 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from monitor.domain.json_text import json_text
 from monitor.errors import Cause
-from monitor.k8s.calls import Answer, Call, UnavailableError, checked, one_line
-from monitor.k8s.credentials import Access
+from monitor.k8s.calls import ApiCall, ApiResponse, UnavailableError, checked, short_message
+from monitor.k8s.credentials import ApiServerAccess
 
 Pause = Callable[[float], bool]
 """Waits for so many seconds; true once the program is to end, such as `threading.Event().wait`."""
@@ -38,7 +38,7 @@ class Connection:
 
     def __init__(
         self,
-        access: Access,
+        access: ApiServerAccess,
         *,
         connect_seconds: float = 5.0,
         read_seconds: float = 20.0,
@@ -51,7 +51,7 @@ class Connection:
         self._pause = pause
         self._jitter = jitter
 
-    def send(self, call: Call, *, repeatable: bool) -> Answer:
+    def send(self, call: ApiCall, *, repeatable: bool) -> ApiResponse:
         """Send it; a `repeatable` one up to three times while the server is not there for it.
 
         One whose credentials are not accepted is sent twice.
@@ -80,7 +80,7 @@ class Connection:
         # Half to one and a half of 0.5 s, 1 s …: those who failed together do not return together.
         return _BACK_OFF_SECONDS * 2.0**attempt * (0.5 + self._jitter())
 
-    def _send_once(self, call: Call) -> Answer:
+    def _send_once(self, call: ApiCall) -> ApiResponse:
         headers = {"Accept": "application/json, */*", "User-Agent": "bootstrap-monitor"}
         body = None
         if call.body is not None:
@@ -98,7 +98,7 @@ class Connection:
                 retries=False,
                 redirect=False,
             )
-            return Answer(response.status, response.data, dict(response.headers))
+            return ApiResponse(response.status, response.data, dict(response.headers))
         except (HTTPError, OSError) as error:
             raise UnavailableError(
                 f"no answer from the API server {self._access.url} to {call} "
@@ -108,10 +108,10 @@ class Connection:
     def _reason(self, error: Exception) -> str:
         match error:
             case NewConnectionError():  # a ConnectTimeoutError by descent, though nothing timed out
-                return one_line(str(error.__cause__ or error))
+                return short_message(str(error.__cause__ or error))
             case ConnectTimeoutError():
                 return f"no connection within {self._timeout.connect_timeout:g} s"
             case ReadTimeoutError():
                 return f"no answer within {self._timeout.read_timeout:g} s"
             case _:
-                return one_line(str(error)) or type(error).__name__
+                return short_message(str(error)) or type(error).__name__

@@ -29,7 +29,7 @@ _OBJECT_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """One request, in the words of a Role: `verb` on `resource` (`pods`, `pods/log`, `statefulsets`).
 
     `namespace` is empty for what lies in none.
@@ -71,7 +71,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """What the API server said; `status` is a success, 404 or 409 once `checked`."""
 
     status: int
@@ -95,7 +95,7 @@ class Answer:
             text = json_object(self.body, _OBJECT_BYTES).get("message")
         except ValueError:
             text = None
-        return one_line(str(text) if text else self.body.decode(errors="replace"))
+        return short_message(str(text) if text else self.body.decode(errors="replace"))
 
     @property
     def retry_after_seconds(self) -> float | None:
@@ -114,7 +114,7 @@ class Answer:
         except ValueError as error:
             raise TemporaryError(
                 "the API server answered with no JSON object but "
-                f"{one_line(self.body[:80].decode(errors='replace'))!r}: "
+                f"{short_message(self.body[:80].decode(errors='replace'))!r}: "
                 "does something else answer at its address?"
             ) from error
 
@@ -142,13 +142,13 @@ def group_of(kind: str) -> str:
     return _GROUPS.get(kind, "")
 
 
-def one_line(text: str) -> str:
+def short_message(text: str) -> str:
     """The text without line breaks, bounded."""
     joined = " ".join(text.split())
     return joined if len(joined) <= _MESSAGE_LENGTH else joined[: _MESSAGE_LENGTH - 1] + "…"
 
 
-def checked(call: Call, answer: Answer, advice: str) -> Answer:
+def checked(call: ApiCall, answer: ApiResponse, advice: str) -> ApiResponse:
     """The answer, where it is a success, an absence or a conflict; `advice` is for credentials that are not accepted.
 
     Raises:
@@ -161,7 +161,7 @@ def checked(call: Call, answer: Answer, advice: str) -> Answer:
     raise _refusal(call, answer, advice)
 
 
-def _refusal(call: Call, answer: Answer, advice: str) -> MonitorError:
+def _refusal(call: ApiCall, answer: ApiResponse, advice: str) -> MonitorError:
     match answer.status:
         case HTTPStatus.FORBIDDEN:
             return _not_permitted(call, answer.message)
@@ -184,7 +184,7 @@ def _refusal(call: Call, answer: Answer, advice: str) -> MonitorError:
             )
 
 
-def _not_permitted(call: Call, message: str) -> NotPermittedError:
+def _not_permitted(call: ApiCall, message: str) -> NotPermittedError:
     # Admission (quotas, pod security) refuses with the same status, and there no Role helps.
     by_role = "cannot" in message and "resource" in message
     role = "its Role" if call.namespace else "a ClusterRole"

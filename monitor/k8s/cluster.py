@@ -16,7 +16,7 @@ from monitor.domain.build import Build
 from monitor.domain.json_text import JsonObject
 from monitor.errors import Cause, ConfigurationError, TemporaryError
 from monitor.k8s.api import Connection, Pause, forever
-from monitor.k8s.calls import Answer, Call, group_of
+from monitor.k8s.calls import ApiCall, ApiResponse, group_of
 from monitor.k8s.credentials import access_for
 from monitor.k8s.objects import (
     VERSIONS_ANNOTATION,
@@ -212,7 +212,7 @@ class Cluster:
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": attributes},
         }
-        call = Call("create", "selfsubjectaccessreviews", "", "", body=review)
+        call = ApiCall("create", "selfsubjectaccessreviews", "", "", body=review)
         answer = self._connection.send(call, repeatable=True)  # it changes nothing
         return answer.json().get("status", {}).get("allowed") is True
 
@@ -261,8 +261,8 @@ class Cluster:
         query: tuple[tuple[str, str], ...] = (),
         body: JsonObject | None = None,
         repeatable: bool = True,
-    ) -> Answer:
-        call = Call(verb, resource, name, self._namespace, query, body)
+    ) -> ApiResponse:
+        call = ApiCall(verb, resource, name, self._namespace, query, body)
         return self._connection.send(call, repeatable=repeatable)
 
     def _no_stateful_set(self, name: str) -> ConfigurationError:

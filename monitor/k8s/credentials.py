@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib3 import PoolManager
 
 from monitor.errors import ConfigurationError
-from monitor.k8s.calls import one_line
+from monitor.k8s.calls import short_message
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TOKEN_KEPT_SECONDS = 60.0
@@ -25,7 +25,7 @@ _CONNECTIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class ApiServerAccess:
     """The API server's URL, the connections to it, and the value of the header `Authorization` (empty: none).
 
     `authorization` raises `OSError` where the credentials cannot be had now.  `advice` is what to do where the API
@@ -70,7 +70,7 @@ class ServiceAccountToken:
             raise OSError(f"{self._path} is empty")
 
 
-def access_for(environment: Mapping[str, str], service_account: Path = SERVICE_ACCOUNT) -> Access:
+def access_for(environment: Mapping[str, str], service_account: Path = SERVICE_ACCOUNT) -> ApiServerAccess:
     """In a pod the ServiceAccount's, elsewhere that of `KUBECONFIG` or `~/.kube/config`.
 
     Raises:
@@ -86,7 +86,7 @@ def in_pod(
     environment: Mapping[str, str],
     directory: Path = SERVICE_ACCOUNT,
     clock: Callable[[], float] = time.monotonic,
-) -> Access:
+) -> ApiServerAccess:
     """The ServiceAccount's access.  No proxy is asked: the address is one inside the cluster.
 
     Raises:
@@ -99,9 +99,9 @@ def in_pod(
         authority.stat()
     except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"no ServiceAccount's token in {directory} ({one_line(str(error))}): mount one into this container"
+            f"no ServiceAccount's token in {directory} ({short_message(str(error))}): mount one into this container"
         ) from error
-    return Access(
+    return ApiServerAccess(
         url=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
         pool=PoolManager(ca_certs=str(authority), cert_reqs="CERT_REQUIRED", maxsize=_CONNECTIONS),
         authorization=token,
@@ -114,7 +114,7 @@ def in_pod(
 # The client leaves most of its own functions untyped: hence `no-untyped-call` here and nowhere else.
 
 
-def from_kubeconfig(paths: str) -> Access:
+def from_kubeconfig(paths: str) -> ApiServerAccess:
     """The access that the current context in one or more kubeconfig files gives.
 
     Raises:
@@ -137,7 +137,7 @@ def from_kubeconfig(paths: str) -> Access:
         )
     except Exception as error:  # the client raises whatever a malformed file leads it to
         raise ConfigurationError(
-            f"kubeconfig {paths!r} cannot be used ({one_line(str(error))}): "
+            f"kubeconfig {paths!r} cannot be used ({short_message(str(error))}): "
             "set KUBECONFIG to a working one, or run in a pod with a ServiceAccount"
         ) from error
 
@@ -148,4 +148,4 @@ def from_kubeconfig(paths: str) -> Access:
             raise OSError(f"the kubeconfig's credentials: {error}") from error
 
     pool = RESTClientObject(configuration).pool_manager
-    return Access(configuration.host, pool, authorization, "check the credentials in the kubeconfig")
+    return ApiServerAccess(configuration.host, pool, authorization, "check the credentials in the kubeconfig")

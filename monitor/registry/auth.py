@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlencode, urlsplit
 from urllib.request import parse_http_list
 
-from monitor.bounded_http import Answer, Bounds
+from monitor.bounded_http import Bounds, HttpResponse
 from monitor.domain.json_text import json_object
 from monitor.registry.backoff import retry_after_seconds
 from monitor.registry.credentials import Credentials, CredentialsFile
@@ -32,7 +32,7 @@ _MARGIN_SECONDS = 10.0
 _OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
 
 
-class Access:
+class Authenticator:
     """The `Authorization` header for one repository."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Access:
         """The header that is valid now; empty if there is none."""
         return self._header if self._clock() < self._until else ""
 
-    def answer(self, challenged: Answer, ends_at: float) -> None:
+    def answer(self, challenged: HttpResponse, ends_at: float) -> None:
         """Do what the registry's challenge asks for, or raise `RegistryError`."""
         self._header = self._withheld_from = ""
         challenges = _challenges(challenged.headers.get_all("WWW-Authenticate", ()))
@@ -125,7 +125,7 @@ class Access:
             answer = self._transport.ask("GET", url, headers, bounds)
         return self._read(answer, urlsplit(realm).hostname or "")
 
-    def _read(self, answer: Answer, host: str) -> tuple[str, float]:
+    def _read(self, answer: HttpResponse, host: str) -> tuple[str, float]:
         """Return what `_token` does, from a token service's answer."""
         if answer.status in {_UNAUTHORIZED, _FORBIDDEN}:
             raise self.refused()

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from monitor.bounded_http import Answer, Bounds
+from monitor.bounded_http import Bounds, HttpResponse
 from monitor.domain.sanitize import one_line
-from monitor.registry.auth import Access
+from monitor.registry.auth import Authenticator
 from monitor.registry.backoff import retry_after_seconds
 from monitor.registry.credentials import CredentialsFile
 from monitor.registry.errors import AbsentError, RegistryError, UnauthorizedError
@@ -87,7 +87,9 @@ class Registry:
         self._place = Place.of(repository, plain_http=options.plain_http, local_plain_http=options.ca is None)
         self._transport = transport or Transport(ca=options.ca, timeout_seconds=self._patience.answer_seconds)
         credentials = CredentialsFile(options.config)
-        self._access = Access(self._place, self._transport, credentials, options.auth_host, clock, wall_clock)
+        self._access = Authenticator(
+            self._place, self._transport, credentials, options.auth_host, clock, wall_clock
+        )
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -179,7 +181,7 @@ class Registry:
             raise RegistryError(f"{self._name(reference)}: its content has not the digest {named}")
         return digest, answer.body
 
-    def _asked(self, method: str, path: str, ends_at: float) -> Answer:
+    def _asked(self, method: str, path: str, ends_at: float) -> HttpResponse:
         """Return the registry's answer, authenticated where it wants that; authenticates at most once."""
         url = f"{self._place.url}/v2/{self._place.name}/{path}"
         answer = self._followed(method, url, ends_at)
@@ -195,7 +197,7 @@ class Registry:
             raise self._access.refused()
         return answer
 
-    def _followed(self, method: str, url: str, ends_at: float) -> Answer:
+    def _followed(self, method: str, url: str, ends_at: float) -> HttpResponse:
         """Return the answer behind redirects; a request to another host carries no credentials."""
         headers = {"Accept": ACCEPT}
         if authorization := self._access.header:
@@ -225,7 +227,7 @@ class Registry:
         shown = repr(one_line(said, _SHOWN_CHARACTERS))
         raise RegistryError(f"{self._name(self._tag)}: the registry says {shown}, which is no digest")
 
-    def _failure(self, answer: Answer, reference: str) -> RegistryError:
+    def _failure(self, answer: HttpResponse, reference: str) -> RegistryError:
         if answer.status == HTTPStatus.NOT_FOUND:
             kind = "digest" if is_digest(reference) else "tag"
             return AbsentError(f"{self._name(reference)} is not there: check name and {kind}")

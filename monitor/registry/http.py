@@ -17,7 +17,7 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from monitor.bounded_http import Answer, BoundedConnection, Bounds
+from monitor.bounded_http import BoundedConnection, Bounds, HttpResponse
 from monitor.domain.sanitize import one_line
 from monitor.errors import ConfigurationError
 from monitor.registry.errors import RegistryError
@@ -47,7 +47,7 @@ class Transport:
 
     def ask(
         self, method: str, url: str, headers: Mapping[str, str], bounds: Bounds, body: bytes | None = None
-    ) -> Answer:
+    ) -> HttpResponse:
         """Send a request once, and follow no redirect.
 
         `bounds` are those of the body, and of the time for everything that is asked for together.  Addresses are not
@@ -132,7 +132,7 @@ def trust(context: ssl.SSLContext, ca: Path) -> None:
         ) from error
 
 
-def _unpacked(answer: Answer, limit_bytes: int) -> bytes:
+def _unpacked(answer: HttpResponse, limit_bytes: int) -> bytes:
     """Return the body without packing that was not asked for, which some caches add: digests are of the content.
 
     Raises:

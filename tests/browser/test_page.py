@@ -19,7 +19,7 @@ from monitor.domain.run import Evidence, Outcome, Reason, Run
 from monitor.domain.status import Phase, ProgressStatus, Status
 from monitor.domain.tracking import RunTracking
 from monitor.domain.workload import SyncMode
-from monitor.output.web.site import Answer, Site
+from monitor.output.web.site import Response, Site
 
 EVIL = "<script>document.title='owned'</script><img src=http://elsewhere.example/x onerror=alert(1)>\"'&"
 REFRESHED_SECONDS = 12.0
@@ -301,7 +301,7 @@ class Upgradable(Site):
 
     upgraded = False
 
-    def answer(self, target: str, headers: Message) -> Answer:
+    def answer(self, target: str, headers: Message) -> Response:
         found = super().answer(target, headers)
         old, new = b"</style>", b"/* of the next version */</style>"
         return replace(found, body=found.body.replace(old, new)) if Upgradable.upgraded else found

@@ -24,7 +24,7 @@ from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 
 from monitor.errors import MonitorError
-from monitor.output.web.site import PROBES, Answer, Site, line
+from monitor.output.web.site import PROBES, Response, Site, line
 from monitor.output.web.tls import Certificate
 
 _POLL_SECONDS = 0.5
@@ -144,7 +144,7 @@ class _Server(ThreadingMixIn, TCPServer):
         self._deadlines[request] = time.monotonic() + self._limits.deadline_seconds
         return True
 
-    def answer(self, request: _Request, target: str, headers: Message) -> Answer:
+    def answer(self, request: _Request, target: str, headers: Message) -> Response:
         """Return the site's answer; 503 if too many pages are being computed.
 
         Raises:
@@ -245,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
             sent = int(self.headers.get("Content-Length", 0))
             self.rfile.read(max(0, min(sent, _BODY_DISCARDED_BYTES)))
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: Response) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What goes back: a status, a body of some type, and headers besides those that all answers have."""
 
     status: HTTPStatus
@@ -39,9 +39,9 @@ class Answer:
     headers: Mapping[str, str]
 
 
-def line(status: HTTPStatus, text: str, **headers: str) -> Answer:
+def line(status: HTTPStatus, text: str, **headers: str) -> Response:
     """An answer of one line, or a few."""
-    return Answer(status, _TEXT, f"{text}\n".encode(errors="replace"), headers)
+    return Response(status, _TEXT, f"{text}\n".encode(errors="replace"), headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Site:
     healthy: Callable[[], tuple[bool, Sequence[str]]]
     evidence: Callable[[int], Evidence | None] | None = None
 
-    def answer(self, target: str, headers: Message) -> Answer:
+    def answer(self, target: str, headers: Message) -> Response:
         """Answer a GET of a path with an optional query; one that fails is a line too."""
         path, _, query = target.partition("?")
         try:
@@ -71,8 +71,8 @@ class Site:
                 HTTPStatus.INTERNAL_SERVER_ERROR, "this failed; the log of bootstrap-monitor says why"
             )
 
-    def _answer(self, path: str, query: str, headers: Message) -> Answer:
-        answers: Mapping[str, Callable[[], Answer]] = {
+    def _answer(self, path: str, query: str, headers: Message) -> Response:
+        answers: Mapping[str, Callable[[], Response]] = {
             "/": self._page,
             "/metrics": lambda: self._metrics(query, headers),
             f"{PROBES}healthy": self._health,
@@ -84,14 +84,14 @@ class Site:
             return line(HTTPStatus.NOT_FOUND, "nothing here; / lists what there is")
         return answers[path]()
 
-    def _page(self) -> Answer:
+    def _page(self) -> Response:
         # Jinja2 takes memory that a tester whose page nobody opens does not need.
         from monitor.output.web.page import CONTENT_SECURITY_POLICY, page  # noqa: PLC0415
 
         status = self.load()
         html = page(status, self._kept(status)).encode(errors="replace")
         policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
-        return Answer(HTTPStatus.OK, "text/html; charset=utf-8", html, policy)
+        return Response(HTTPStatus.OK, "text/html; charset=utf-8", html, policy)
 
     def _kept(self, status: Status) -> Mapping[int, Evidence] | None:
         """The evidence of the failed runs that the page shows; of some only where the ledger stops answering."""
@@ -105,13 +105,13 @@ class Site:
                     found[number] = kept
         return found
 
-    def _health(self) -> Answer:
+    def _health(self) -> Response:
         healthy, lines = self.healthy()
         verdict = "healthy" if healthy else "not healthy: a task is late"
         code = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
         return line(code, "\n".join((verdict, *lines)))
 
-    def _metrics(self, query: str, headers: Message) -> Answer:
+    def _metrics(self, query: str, headers: Message) -> Response:
         try:
             encode, content_type = choose_encoder(_wanted(headers.get("Accept", "")))
         except (TypeError, ValueError):  # a version that is no number
@@ -119,8 +119,8 @@ class Site:
         names = parse_qs(query).get("name[]")
         body = encode(self.registry.restricted_registry(names) if names else self.registry)
         if gzip_accepted(_wanted(headers.get("Accept-Encoding", ""))):
-            return Answer(HTTPStatus.OK, content_type, gzip.compress(body), {"Content-Encoding": "gzip"})
-        return Answer(HTTPStatus.OK, content_type, body, {})
+            return Response(HTTPStatus.OK, content_type, gzip.compress(body), {"Content-Encoding": "gzip"})
+        return Response(HTTPStatus.OK, content_type, body, {})
 
 
 def _wanted(header: str) -> str:
@@ -128,5 +128,5 @@ def _wanted(header: str) -> str:
     return ",".join(each for each in header.split(",") if not _WEIGHT_ZERO.search(each))
 
 
-def _json(value: object) -> Answer:
-    return Answer(HTTPStatus.OK, "application/json", json_text(value, indent=2).encode() + b"\n", {})
+def _json(value: object) -> Response:
+    return Response(HTTPStatus.OK, "application/json", json_text(value, indent=2).encode() + b"\n", {})

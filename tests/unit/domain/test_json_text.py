@@ -25,7 +25,7 @@ from monitor.domain.container import Container, EnvironmentVariable
 from monitor.domain.json_text import MAX_BYTES, json_object, json_objects_in, json_text, json_value
 from monitor.domain.observations import NodeAnswering, NodeSilent
 from monitor.errors import ConfigurationError, TemporaryError
-from monitor.k8s.calls import Answer
+from monitor.k8s.calls import ApiResponse
 from monitor.k8s.objects import annotated_versions
 from monitor.k8s.version_pod_manifest import parse_versions
 from monitor.ledger.export import read
@@ -211,8 +211,8 @@ def the_credentials(folder: Path, text: str) -> object:
 
 def an_object_of_the_cluster(_: Path, text: str) -> object:
     with pytest.raises(TemporaryError, match="the API server answered with no JSON object"):
-        Answer(200, text.encode()).json()
-    assert len(Answer(403, text.encode()).message) <= 400
+        ApiResponse(200, text.encode()).json()
+    assert len(ApiResponse(403, text.encode()).message) <= 400
     return None
 
 

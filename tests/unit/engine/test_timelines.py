@@ -21,7 +21,7 @@ from support.simulated_builds import SteppedNode
 
 from monitor.avalanchego.node_api import NodeClient
 from monitor.avalanchego.simulated_node import Stage, compact, plan_of, rpc_result, simulation_of
-from monitor.bounded_http import Answer, Bounds
+from monitor.bounded_http import Bounds, HttpResponse
 from monitor.decide.decisions import BeginClearing, BeginRun, Decision, EndRun
 from monitor.decide.wait_rules import decide_wait
 from monitor.domain.instant import Instant
@@ -79,7 +79,7 @@ class Answers:
         _headers: Mapping[str, str],
         body: bytes | None,
         kept: Callable[[Iterable[bytes]], bytes],
-    ) -> Answer:
+    ) -> HttpResponse:
         """The node's answer."""
         assert self.stepped is not None
         node, status = self.stepped.node, 200
@@ -93,7 +93,7 @@ class Answers:
             checks = node.readiness if path.endswith("/readiness") else node.health
             answer = checks.answer()
             status, text = 200 if answer["healthy"] else 503, compact(answer)
-        return Answer(status, HTTPMessage(), kept([text.encode()]))
+        return HttpResponse(status, HTTPMessage(), kept([text.encode()]))
 
 
 @dataclass

@@ -22,7 +22,7 @@ from monitor.domain.build import Build, Versions
 from monitor.domain.container import EnvironmentVariable, Mount
 from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
 from monitor.k8s.api import Connection
-from monitor.k8s.calls import Call, UnavailableError
+from monitor.k8s.calls import ApiCall, UnavailableError
 from monitor.k8s.cluster import Cluster
 from monitor.k8s.credentials import TOKEN_KEPT_SECONDS, access_for, from_kubeconfig, in_pod
 from monitor.k8s.objects import VERSIONS_ANNOTATION, FieldManager, pod_of
@@ -916,7 +916,8 @@ def _certificate(directory: Path) -> ssl.SSLContext:
 def test_a_name_cannot_leave_its_path() -> None:
     """What comes from a flag is quoted."""
     assert (
-        Call("get", "pods/log", "a/../b?c", "n s").path == "/api/v1/namespaces/n%20s/pods/a%2F..%2Fb%3Fc/log"
+        ApiCall("get", "pods/log", "a/../b?c", "n s").path
+        == "/api/v1/namespaces/n%20s/pods/a%2F..%2Fb%3Fc/log"
     )
 
 
