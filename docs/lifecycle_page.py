@@ -16,17 +16,17 @@ HOW_IT_WORKS = Path(__file__).with_name("how-it-works.md")
 # What a rule that matches leads to; a test compares the reasons with those that its code names.
 INIT_ENDS: Mapping[str, str] = {
     "image_follows_nothing": "stops with an error",
-    "pin_fought_over": "stops with an error, after 10 min",
+    "pin_conflict": "stops with an error, after 10 min",
     "open_run_goes_on": "pins, has the pod recreated",
     "build_unresolved": "looks up, pins, has the pod recreated",
     "clearing_unfinished": "clears, starts the run, asks again",
     "run_resumes": "the node starts",
     "data_unknown": "stops with an error, or adopts",
-    "run_starts_anew": "records, clears, asks again; or stops with an error",
+    "start_new_run": "records, clears, asks again; or stops with an error",
 }
 WAIT_ENDS: Mapping[str, str] = {
-    "run_is_not_this_pods": "judges nothing, has the pod recreated",
-    "node_is_another": "failed: misconfigured",
+    "run_belongs_to_other_pod": "judges nothing, has the pod recreated",
+    "identity_mismatch": "failed: misconfigured",
     "node_is_healthy": "succeeded",
     "volume_is_full": "failed: disk_full",
     "node_does_not_start": "failed: not_started",

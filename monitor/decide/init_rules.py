@@ -63,7 +63,7 @@ def image_follows_nothing(state: InitState) -> Decision | None:
     )
 
 
-def pin_fought_over(state: InitState) -> Decision | None:
+def pin_conflict(state: InitState) -> Decision | None:
     """Rule 1a: something keeps setting the image back; more of the same would only restart nodes."""
     if not _reverted(state) or state.reverts_today < REVERTS_ALLOWED_PER_DAY:
         return None
@@ -73,7 +73,7 @@ def pin_fought_over(state: InitState) -> Decision | None:
         "the image of this container, then delete the pod to go on; until then nothing is tested"
     )
     return Decision(
-        rule="pin_fought_over",
+        rule="pin_conflict",
         message=message,
         phase=Phase.BLOCKED,
         records=_revert(state),
@@ -190,13 +190,13 @@ def data_unknown(state: InitState) -> Decision | None:
     )
 
 
-def run_starts_anew(state: InitState) -> Decision | None:
+def start_new_run(state: InitState) -> Decision | None:
     """Rule 7: otherwise the volume is cleared for a new run; first of all that is recorded."""
     if state.data.obstacle is not None:
-        return _failed("run_starts_anew", MonitorError(state.data.obstacle, cause=Cause.VOLUME_UNUSABLE))
+        return _failed("start_new_run", MonitorError(state.data.obstacle, cause=Cause.VOLUME_UNUSABLE))
     message = f"clearing {state.data.path} for a new run of {state.workload.image}{_what_changed(state)}"
     return _unless_held(state) or Decision(
-        rule="run_starts_anew",
+        rule="start_new_run",
         message=message,
         phase=Phase.CLEARING,
         records=(BeginClearing(state.workload, message),),
@@ -224,13 +224,13 @@ InitRule = Callable[[InitState], Decision | None]
 
 INIT_RULES: tuple[InitRule, ...] = (
     image_follows_nothing,  # 1
-    pin_fought_over,  # 1a
+    pin_conflict,  # 1a
     open_run_goes_on,  # 2
     build_unresolved,  # 3
     clearing_unfinished,  # 4
     run_resumes,  # 5
     data_unknown,  # 6
-    run_starts_anew,  # 7
+    start_new_run,  # 7
 )
 
 

@@ -42,18 +42,18 @@ _OUT_OF_SPACE = ("low on disk space", "no space left on device")
 MIN_DEADLINE_SECONDS = 3600.0
 
 
-def node_is_another(state: WaitState) -> Decision | None:
+def identity_mismatch(state: WaitState) -> Decision | None:
     """Rule 1: the node itself says it runs another network or another commit, or never says which."""
     run = _open_run(state)
     if run is not None and _hides_its_identity(state, run):
-        return _failed("node_is_another", state, run, Reason.MISCONFIGURED, IDENTITY_HIDDEN)
+        return _failed("identity_mismatch", state, run, Reason.MISCONFIGURED, IDENTITY_HIDDEN)
     identity = state.node.identity if isinstance(state.node, NodeAnswering) else None
     if run is None or identity is None:
         return None
     difference = identity_difference(run, identity)
     if difference is None:
         return None
-    return _failed("node_is_another", state, run, Reason.MISCONFIGURED, difference)
+    return _failed("identity_mismatch", state, run, Reason.MISCONFIGURED, difference)
 
 
 def node_is_healthy(state: WaitState) -> Decision | None:

@@ -15,10 +15,10 @@ from monitor.decide.verdict_rules import (
     OUTDATED_SECONDS,
     build_is_outdated,
     has_room,
+    identity_mismatch,
     low_disk_text,
     node_crashes,
     node_does_not_start,
-    node_is_another,
     node_is_healthy,
     node_stays_unhealthy,
     refusal_text,
@@ -61,7 +61,7 @@ def decide_wait(state: WaitState) -> Decision:
     raise AssertionError("the last rule always answers")
 
 
-def run_is_not_this_pods(state: WaitState) -> Decision | None:
+def run_belongs_to_other_pod(state: WaitState) -> Decision | None:
     """Rule 0: the volume's run is not what this pod runs: judge nothing."""
     if state.workload is None:
         return _quiet("what this pod runs is not known yet")
@@ -73,7 +73,7 @@ def run_is_not_this_pods(state: WaitState) -> Decision | None:
     if isinstance(state.node, NodeDown) or (recent is not None and recent < STRAY_RECREATION_SECONDS):
         return _quiet("no run of the build that is set has started yet")
     return Decision(
-        rule="run_is_not_this_pods",
+        rule="run_belongs_to_other_pod",
         message="the node runs but init started no run of it: recreating it",
         phase=Phase.STARTING,
         records=(RecordIntervention(Intervention.RECREATE_STRAY, state.workload.uid, state.workload.image),),
@@ -159,8 +159,8 @@ def _queued_blocks(node: NodeAnswering, tracking: RunTracking) -> float:
 
 
 WAIT_RULES: tuple[WaitRule, ...] = (
-    run_is_not_this_pods,  # 0
-    node_is_another,  # 1
+    run_belongs_to_other_pod,  # 0
+    identity_mismatch,  # 1
     node_is_healthy,  # 2
     volume_is_full,  # 3
     node_does_not_start,  # 4
@@ -188,7 +188,7 @@ def _awaits_start(state: WaitState, last: Run) -> bool:
 
 
 def _quiet(message: str) -> Decision:
-    return Decision(rule="run_is_not_this_pods", message=message)
+    return Decision(rule="run_belongs_to_other_pod", message=message)
 
 
 def _may_be_cut_short(state: WaitState, run: Run) -> bool:

@@ -56,7 +56,7 @@ def case(
         case("1-no-tag", "image_follows_nothing", [], [Fail], workload=workload(image=REPOSITORY)),
         case(
             "1a-third-revert-in-a-day",
-            "pin_fought_over",
+            "pin_conflict",
             [RecordIntervention],
             [Fail],
             workload=ROLLING,
@@ -213,17 +213,17 @@ def case(
         ),
         case(
             "6-right-token",
-            "run_starts_anew",
+            "start_new_run",
             [BeginClearing],
             [ClearNodeData],
             data=DATA,
             issued_token="t0",
             policy=replace(POLICY, adopt_clear_token="t0"),
         ),
-        case("7-empty-volume", "run_starts_anew", [BeginClearing], [ClearNodeData]),
+        case("7-empty-volume", "start_new_run", [BeginClearing], [ClearNodeData]),
         case(
             "7-another-build",
-            "run_starts_anew",
+            "start_new_run",
             [BeginClearing],
             [ClearNodeData],
             last=run(build(NEW)),
@@ -231,7 +231,7 @@ def case(
         ),
         case(
             "7-another-network",
-            "run_starts_anew",
+            "start_new_run",
             [BeginClearing],
             [ClearNodeData],
             last=run(network="mainnet"),
@@ -240,7 +240,7 @@ def case(
         ),
         case(
             "7-superseded-never-resumes",
-            "run_starts_anew",
+            "start_new_run",
             [BeginClearing],
             [ClearNodeData],
             last=run(outcome=Outcome.SUPERSEDED),
@@ -248,7 +248,7 @@ def case(
         ),
         case(
             "7-attempt-of-the-same-build",
-            "run_starts_anew",
+            "start_new_run",
             [BeginClearing],
             [ClearNodeData],
             last=SUCCEEDED,
@@ -259,7 +259,7 @@ def case(
         case("7-not-while-held", "volume_held", [], [WaitForLease], held_by="pod-0"),
         case(
             "7-only-what-can-be-removed",
-            "run_starts_anew",
+            "start_new_run",
             [],
             [Fail],
             data=NodeData("/data/avalanchego", DATA.state, "may not remove"),
@@ -280,13 +280,13 @@ def test_first_rule_that_matches(
 def test_rules_stand_in_the_order_of_the_design() -> None:
     assert [rule.__name__ for rule in INIT_RULES] == [
         "image_follows_nothing",
-        "pin_fought_over",
+        "pin_conflict",
         "open_run_goes_on",
         "build_unresolved",
         "clearing_unfinished",
         "run_resumes",
         "data_unknown",
-        "run_starts_anew",
+        "start_new_run",
     ]
 
 

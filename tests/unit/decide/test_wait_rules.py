@@ -60,7 +60,7 @@ def case(
     [
         case(
             "0-pod-not-known",
-            "run_is_not_this_pods",
+            "run_belongs_to_other_pod",
             None,
             [],
             [],
@@ -68,15 +68,23 @@ def case(
             last=SOAKED,
             volume=volume(),
         ),
-        case("0-held", "run_is_not_this_pods", None, [], [], held_by="pod-0", last=SOAKED, volume=volume()),
-        case("0-before-init", "run_is_not_this_pods", None, [], [], last=None, node=DOWN),
         case(
-            "0-init-at-work", "run_is_not_this_pods", None, [], [], clearing=run(started_at=None), node=DOWN
+            "0-held", "run_belongs_to_other_pod", None, [], [], held_by="pod-0", last=SOAKED, volume=volume()
         ),
-        case("0-unpinned", "run_is_not_this_pods", None, [], [], workload=workload(), node=DOWN),
+        case("0-before-init", "run_belongs_to_other_pod", None, [], [], last=None, node=DOWN),
+        case(
+            "0-init-at-work",
+            "run_belongs_to_other_pod",
+            None,
+            [],
+            [],
+            clearing=run(started_at=None),
+            node=DOWN,
+        ),
+        case("0-unpinned", "run_belongs_to_other_pod", None, [], [], workload=workload(), node=DOWN),
         case(
             "0-init-was-skipped",
-            "run_is_not_this_pods",
+            "run_belongs_to_other_pod",
             Phase.STARTING,
             [RecordIntervention],
             [Recreate],
@@ -84,7 +92,7 @@ def case(
         ),
         case(
             "0-init-was-skipped-other-network",
-            "run_is_not_this_pods",
+            "run_belongs_to_other_pod",
             Phase.STARTING,
             [RecordIntervention],
             [Recreate],
@@ -92,7 +100,7 @@ def case(
         ),
         case(
             "0-init-was-skipped-other-mode",
-            "run_is_not_this_pods",
+            "run_belongs_to_other_pod",
             Phase.STARTING,
             [RecordIntervention],
             [Recreate],
@@ -100,7 +108,7 @@ def case(
         ),
         case(
             "0-recreated-lately",
-            "run_is_not_this_pods",
+            "run_belongs_to_other_pod",
             None,
             [],
             [],
@@ -109,7 +117,7 @@ def case(
         ),
         case(
             "0-recreated-long-ago",
-            "run_is_not_this_pods",
+            "run_belongs_to_other_pod",
             Phase.STARTING,
             [RecordIntervention],
             [Recreate],
@@ -118,7 +126,7 @@ def case(
         ),
         case(
             "0-attempt-of-the-same-build-in-a-new-pod-waits-for-init",
-            "run_is_not_this_pods",
+            "run_belongs_to_other_pod",
             None,
             [],
             [],
@@ -128,7 +136,7 @@ def case(
         ),
         case(
             "1-network",
-            "node_is_another",
+            "identity_mismatch",
             Phase.IDLE,
             [EndRun],
             [KeepLogTail],
@@ -138,7 +146,7 @@ def case(
         ),
         case(
             "1-commit",
-            "node_is_another",
+            "identity_mismatch",
             Phase.IDLE,
             [EndRun],
             [KeepLogTail],
@@ -337,8 +345,8 @@ def test_first_rule_that_matches(
 
 def test_rules_stand_in_the_order_of_the_design() -> None:
     assert [rule.__name__ for rule in WAIT_RULES] == [
-        "run_is_not_this_pods",
-        "node_is_another",
+        "run_belongs_to_other_pod",
+        "identity_mismatch",
         "node_is_healthy",
         "volume_is_full",
         "node_does_not_start",
