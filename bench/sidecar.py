@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from support.certificates import self_signed, server_context
 from support.fake_api_server import FakeApiServer, serving
 from support.fake_cluster import JsonObject
-from support.tester_objects import BUILD, D1, POD, UID, VERSIONS, add_tester, run_check_pod
+from support.tester_objects import BUILD, D1, POD, UID, VERSIONS, add_tester, run_version_pod
 
 from bench.standing_node import StandingNode, standing
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
@@ -170,9 +170,9 @@ def pod() -> Iterator[Pod]:
         api = stack.enter_context(serving(tls))
         build = replace(BUILD, image=f"{_REGISTRY}:{registry.port}/a/node@{D1}")
 
-        def kubelet(check_pod: JsonObject) -> None:
-            api.logs[check_pod["metadata"]["name"]] = VERSIONS.to_json()
-            run_check_pod(check_pod, D1)
+        def kubelet(version_pod: JsonObject) -> None:
+            api.logs[version_pod["metadata"]["name"]] = VERSIONS.to_json()
+            run_version_pod(version_pod, D1)
 
         add_tester(api, str(folder / "data"), build)
         api.pods[POD]["status"] = {"containerStatuses": [{"name": "node", "state": {"running": {}}}]}

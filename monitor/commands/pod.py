@@ -23,7 +23,7 @@ from monitor.errors import MonitorError
 from monitor.k8s.api import Pause, forever
 from monitor.k8s.cluster import Cluster
 from monitor.k8s.platform import KubernetesPlatform, OwnPod
-from monitor.k8s.version_pod import CheckPatience, CheckPodSource
+from monitor.k8s.version_pod import VersionPodSource, VersionPodTimeouts
 from monitor.ledger import Ledger, recover
 from monitor.registry import Pace, Registry
 from monitor.settings import InitSettings, PodSettings, WaitSettings
@@ -191,12 +191,12 @@ def _source(
 ) -> Discovery:
     """Whoever tells of new builds; `init` needs an answer now, so it pauses for none."""
     options = registry_options(settings)
-    pods = CheckPodSource(
+    pods = VersionPodSource(
         cluster,
         settings.pod_name,
         settings.node_container_name,
         settings.rolling_tag,
-        patience=CheckPatience(deadline_seconds=settings.check_pod_timeout),
+        patience=VersionPodTimeouts(deadline_seconds=settings.check_pod_timeout),
         pause=pause,
     )
     return Discovery(

@@ -22,13 +22,13 @@ from monitor.k8s.cluster import Cluster
 from monitor.k8s.version_pod_manifest import (
     CONTAINER,
     MANAGED_BY,
-    check_pod,
     check_startable,
     container_status,
     digest_of,
     node_of,
     parse_versions,
     unfinished,
+    version_pod,
 )
 
 _log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class CheckPatience:
+class VersionPodTimeouts:
     """How long a look-up may take."""
 
     deadline_seconds: float = 600.0
@@ -56,7 +56,7 @@ class _LookUp:
     obstacle: str = ""
 
 
-class CheckPodSource:
+class VersionPodSource:
     """Runs the image under the rolling tag, or another, in a pod."""
 
     def __init__(
@@ -66,7 +66,7 @@ class CheckPodSource:
         node_container_name: str,
         rolling_tag: str,
         *,
-        patience: CheckPatience | None = None,
+        patience: VersionPodTimeouts | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Pause = forever,
     ) -> None:
@@ -75,7 +75,7 @@ class CheckPodSource:
         self._pod_name = pod_name
         self._node_container_name = node_container_name
         self._rolling_tag = rolling_tag
-        self._patience = patience or CheckPatience()
+        self._patience = patience or VersionPodTimeouts()
         self._clock = clock
         self._pause = pause
         self._versionless: set[str] = set()
@@ -98,7 +98,7 @@ class CheckPodSource:
 
     def _run(self, own: JsonObject, image: str) -> Build:
         repository = ImageReference.parse(image).repository
-        manifest = check_pod(
+        manifest = version_pod(
             own, self._node_container_name, image, deadline_seconds=self._patience.deadline_seconds
         )
         failed: dict[str, int] = {}

@@ -44,7 +44,7 @@ _START_FAILURES = frozenset({"CreateContainerConfigError", "CreateContainerError
 _IMAGE_ID = re.compile(r"(?:[a-z-]+://)?[^@]+@(?P<digest>[a-z0-9+._-]+:[0-9a-fA-F]{32,})")
 
 
-def check_pod(
+def version_pod(
     own: JsonObject, node_container_name: str, image: str, *, deadline_seconds: float
 ) -> JsonObject:
     """The pod that prints the versions of `image`, made after the own pod."""
@@ -64,7 +64,7 @@ def check_pod(
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": check_pod_name(_stateful_set_name(metadata)),
+            "name": version_pod_name(_stateful_set_name(metadata)),
             "labels": dict(_LABELS),
             "ownerReferences": [
                 {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
@@ -82,7 +82,7 @@ def check_pod(
     }
 
 
-def check_pod_name(stateful_set: str) -> str:
+def version_pod_name(stateful_set: str) -> str:
     """The one name that a StatefulSet's check pods have; too long a name is told apart by its hash."""
     room = _NAME_LENGTH - len(_SUFFIX)
     if len(stateful_set) <= room:

@@ -85,7 +85,7 @@ class Check:
         yield self._pod_finding(pod, inside=inside)
         told = given_by(pod, self.asked)
         yield from settings_findings(told, self.asked)
-        yield from self._permissions(pod.stateful_set, check_pods=told.settings.image_source != "registry")
+        yield from self._permissions(pod.stateful_set, version_pods=told.settings.image_source != "registry")
         yield from self._of_pod(pod, told, inside=inside)
 
     def _without_pod(self, error: MonitorError) -> Iterator[Finding]:
@@ -95,7 +95,7 @@ class Check:
                 yield unchecked(subject, "the API server does not answer")
             return
         name = self.asked.pod_name.rpartition("-")[0] or self.asked.pod_name
-        yield from self._permissions(name, check_pods=self.asked.image_source != "registry")
+        yield from self._permissions(name, version_pods=self.asked.image_source != "registry")
         found = self._stateful_set(name)
         match found:
             case StatefulSet():
@@ -118,8 +118,8 @@ class Check:
             return doubtful(_POD, f"{what} is being ended: check again once it is back")
         return good(_POD, f"{what}, {seen}")
 
-    def _permissions(self, stateful_set: str, *, check_pods: bool) -> Iterator[Finding]:
-        needed = permissions.needed_permissions(self.asked.pod_name, stateful_set, check_pods=check_pods)
+    def _permissions(self, stateful_set: str, *, version_pods: bool) -> Iterator[Finding]:
+        needed = permissions.needed_permissions(self.asked.pod_name, stateful_set, version_pods=version_pods)
         for each in needed:
             try:
                 refused = tuple(

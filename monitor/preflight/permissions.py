@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from monitor.k8s.version_pod_manifest import check_pod_name
+from monitor.k8s.version_pod_manifest import version_pod_name
 from monitor.preflight.findings import Finding, bad, doubtful, good
 
 SUBJECT = "permission"
-_NO_CHECK_PODS = ", or set --image-source registry"
+_NO_VERSION_PODS = ", or set --image-source registry"
 _LOG_OF_NODE = "without it, the end of a failed node's log is not kept"
 _EVENTS = "without it, only the log says what happened"
 
@@ -36,15 +36,15 @@ class Permission:
         return f"{', '.join(verbs)} {self.resource}" + (f" {self.name!r}" if self.name else "")
 
 
-def needed_permissions(pod: str, stateful_set: str, *, check_pods: bool) -> Iterator[Permission]:
+def needed_permissions(pod: str, stateful_set: str, *, version_pods: bool) -> Iterator[Permission]:
     """All of them; those for check pods where such are ever started."""
     yield Permission(("get", "delete"), "pods", pod)
     yield Permission(("get", "patch"), "statefulsets", stateful_set)
-    if check_pods:
-        check_pod = check_pod_name(stateful_set)
-        yield Permission(("create",), "pods", instead=_NO_CHECK_PODS)
-        yield Permission(("get", "delete"), "pods", check_pod, instead=_NO_CHECK_PODS)
-        yield Permission(("get",), "pods/log", check_pod, instead=_NO_CHECK_PODS)
+    if version_pods:
+        version_pod = version_pod_name(stateful_set)
+        yield Permission(("create",), "pods", instead=_NO_VERSION_PODS)
+        yield Permission(("get", "delete"), "pods", version_pod, instead=_NO_VERSION_PODS)
+        yield Permission(("get",), "pods/log", version_pod, instead=_NO_VERSION_PODS)
     yield Permission(("get",), "pods/log", pod, without=_LOG_OF_NODE)
     yield Permission(("create",), "events", without=_EVENTS)
 

@@ -23,7 +23,7 @@ from chart.helm import (
 )
 from chart.restricted import TOKEN_FOLDER, containers
 
-from monitor.k8s.version_pod_manifest import CONTAINER, check_pod, check_pod_name
+from monitor.k8s.version_pod_manifest import CONTAINER, version_pod, version_pod_name
 from monitor.preflight.permissions import needed_permissions
 
 Grants = Mapping[tuple[str, bool], frozenset[str]]
@@ -64,15 +64,15 @@ def test_without_check_pods_there_are_no_rights_for_them(helm4: Helm) -> None:
     (role,) = of_kind(helm4.render(_values("registry-only")), "Role")
     without = {key: verbs for key, verbs in _table().items() if key != ("pods", False)}
     assert _grants(role) == without
-    assert check_pod_name("prod-fuji") not in str(role)
+    assert version_pod_name("prod-fuji") not in str(role)
 
 
 def test_check_finds_nothing_missing(rendered: list[JsonObject]) -> None:
     for stateful_set in of_kind(rendered, "StatefulSet"):
         name = stateful_set["metadata"]["name"]
         rules = named(rendered, "Role", name)["rules"]
-        check_pods = "--image-source=registry" not in str(stateful_set)
-        for needed in needed_permissions(f"{name}-0", name, check_pods=check_pods):
+        version_pods = "--image-source=registry" not in str(stateful_set)
+        for needed in needed_permissions(f"{name}-0", name, version_pods=version_pods):
             granted = {
                 verb
                 for rule in rules
@@ -161,13 +161,13 @@ def test_the_policy_knows_check_pods_where_there_are_any(helm4: Helm) -> None:
     assert all(CONTAINER not in str(each["spec"]["validations"]) for each in without)
 
 
-def _check_pod(objects: list[JsonObject], stateful_set: str) -> JsonObject:
+def _version_pod(objects: list[JsonObject], stateful_set: str) -> JsonObject:
     """The check pod of a tester as the monitor makes it."""
     template = named(objects, "StatefulSet", stateful_set)["spec"]["template"]
     owner = {"kind": "StatefulSet", "name": stateful_set, "uid": "1"}
     metadata = {"name": f"{stateful_set}-0", "uid": "2", "ownerReferences": [owner]}
     own = {"metadata": metadata, "spec": template["spec"]}
-    return check_pod(own, "avalanchego", "registry.example/node:1", deadline_seconds=1)
+    return version_pod(own, "avalanchego", "registry.example/node:1", deadline_seconds=1)
 
 
 @pytest.mark.parametrize("values", ["everything", "odd-names"])
@@ -181,7 +181,7 @@ def test_the_policy_names_all_that_a_check_pod_has(helm4: Helm, values: str) -> 
             for each in of_kind(objects, "StatefulSet")
             if each["metadata"]["labels"]["bootstrap-monitor/tester"] == key
         )
-        pod = _check_pod(objects, owner)
+        pod = _version_pod(objects, owner)
         (container,) = pod["spec"]["containers"]
         said = str([each["expression"] for each in policy["spec"]["validations"]])
         given = {**pod["metadata"], **pod["spec"], **container, **container["securityContext"]}

@@ -102,7 +102,7 @@ def _assert_granted(objects: list[JsonObject], stateful_set: str) -> None:
     }
     needed = {
         (verb, each.resource, each.name)
-        for each in needed_permissions(f"{stateful_set}-0", stateful_set, check_pods=True)
+        for each in needed_permissions(f"{stateful_set}-0", stateful_set, version_pods=True)
         for verb in each.verbs
     }
     assert granted == needed

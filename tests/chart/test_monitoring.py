@@ -10,7 +10,7 @@ import yaml
 from chart.helm import CHART, PROJECT, Helm, JsonObject, named, of_kind
 from chart.restricted import containers
 
-from monitor.k8s.version_pod_manifest import check_pod
+from monitor.k8s.version_pod_manifest import version_pod
 
 _RULES = yaml.safe_load((PROJECT / "alerts" / "rules.yaml").read_text())
 _OWNER = {"kind": "StatefulSet", "name": "bed-mainnet", "uid": "1"}
@@ -31,19 +31,19 @@ def _testers(objects: list[JsonObject]) -> list[JsonObject]:
     return [each["spec"]["template"] for each in of_kind(objects, "StatefulSet")]
 
 
-def _check_pod(objects: list[JsonObject]) -> JsonObject:
+def _version_pod(objects: list[JsonObject]) -> JsonObject:
     """The pod that the monitor of a tester starts."""
     template = named(objects, "StatefulSet", "bed-mainnet")["spec"]["template"]
     metadata = {"name": "bed-mainnet-0", "uid": "2", "ownerReferences": [_OWNER]}
     own = {"metadata": metadata, "spec": template["spec"]}
-    return check_pod(own, "avalanchego", "registry.example/node:1", deadline_seconds=1)
+    return version_pod(own, "avalanchego", "registry.example/node:1", deadline_seconds=1)
 
 
 def test_the_pod_monitor_finds_all_testers_and_no_other_pod(objects: list[JsonObject]) -> None:
     (found,) = of_kind(objects, "PodMonitor")
     labels = found["spec"]["selector"]["matchLabels"]
     assert all(_selects(labels, each) for each in _testers(objects))
-    others = [*of_kind(objects, "Pod"), _check_pod(objects)]
+    others = [*of_kind(objects, "Pod"), _version_pod(objects)]
     assert not any(_selects(labels, each) for each in others)
     assert found["metadata"]["labels"]["release"] == "kube-prometheus-stack"
 
@@ -98,7 +98,7 @@ def test_a_network_policy_is_of_one_tester_and_one_of_all_check_pods(objects: li
         template = each["spec"]["template"]
         found = {name for name, labels in selectors.items() if _selects(labels, template)}
         assert found == {each["metadata"]["name"]}
-    checks = {name for name, labels in selectors.items() if _selects(labels, _check_pod(objects))}
+    checks = {name for name, labels in selectors.items() if _selects(labels, _version_pod(objects))}
     assert checks == {"bed-version-check"}
     policy = named(objects, "NetworkPolicy", "bed-version-check")["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]

@@ -13,7 +13,7 @@ from monitor.avalanchego.node_config import check_node_data, configuration_of
 from monitor.flags import parse
 from monitor.k8s.objects import pod_of
 from monitor.k8s.pod import Pod
-from monitor.k8s.version_pod_manifest import check_pod_name
+from monitor.k8s.version_pod_manifest import version_pod_name
 from monitor.settings import CheckSettings, InitSettings, PodSettings, WaitSettings
 
 _KINDS: dict[str, type[PodSettings]] = {
@@ -223,7 +223,7 @@ def test_check_pods_are_called_as_the_monitor_calls_them(helm4: Helm, tmp_path: 
     objects = helm4.render(written(tmp_path, {"testers": {key: MINIMAL}}))
     name = f"prod-{key}"
     (role,) = of_kind(objects, "Role")
-    assert role["rules"][0]["resourceNames"] == [f"{name}-0", check_pod_name(name)]
+    assert role["rules"][0]["resourceNames"] == [f"{name}-0", version_pod_name(name)]
 
 
 def test_the_log_of_a_test_can_be_read_when_it_has_ended(rendered: list[JsonObject]) -> None:

@@ -84,7 +84,7 @@ class PodLife:
         self._log = (folder / "log").open("ab")
         self._until = time.monotonic() + SECONDS
         api.add(api.stateful_sets, stateful_set(self.data_dir, registry.repository))
-        api.on_create = self._run_check_pod
+        api.on_create = self._run_version_pod
 
     @property
     def images(self) -> list[str]:
@@ -246,7 +246,7 @@ class PodLife:
         )
         return path
 
-    def _run_check_pod(self, pod: dict[str, Any]) -> None:
+    def _run_version_pod(self, pod: dict[str, Any]) -> None:
         """The kubelet pulls the newest build, and it prints its versions and ends."""
         versions = simulated_node.versions_json(simulated_node.Simulation(commit=COMMITS[self._newest]))
         self._api.logs[pod["metadata"]["name"]] = versions

@@ -18,7 +18,7 @@ from e2e.installed import Release
 from e2e.tester import MONITOR, NODE, VERSIONS_ANNOTATION, DeployedTester
 from testbed.bed import Bed, until
 
-from monitor.k8s.version_pod_manifest import check_pod
+from monitor.k8s.version_pod_manifest import version_pod
 
 JsonObject = dict[str, Any]
 DIGEST = "sha256:" + "0" * 64
@@ -104,11 +104,11 @@ class Holder:
         where = f"--namespace={namespace or self.tester.namespace}"
         return ("create", "--dry-run=server", "--validate=false", "--output=json", where, "--filename=-")
 
-    def check_pod(self) -> JsonObject:
+    def version_pod(self) -> JsonObject:
         """The check pod as the monitor makes it."""
         own = self.tester.pod()
         assert own is not None
-        return check_pod(own, NODE, self.tester.tester.image, deadline_seconds=600)
+        return version_pod(own, NODE, self.tester.tester.image, deadline_seconds=600)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["by the Role", "by the policy alone"])
@@ -229,7 +229,7 @@ def test_it_may_pin(holder: Holder) -> None:
 
 @pytest.mark.every_kubernetes
 def test_it_may_start_its_check_pod_whatever_the_cluster_adds(holder: Holder) -> None:
-    spec = holder.admitted(holder.check_pod())["spec"]
+    spec = holder.admitted(holder.version_pod())["spec"]
 
     assert spec["priorityClassName"] == "ordinary"
     assert {each["key"] for each in spec["tolerations"]} > {"testers", "sandboxed"}
@@ -376,13 +376,13 @@ def changed(pod: JsonObject, part: str, fields: JsonObject) -> JsonObject:
 
 @pytest.mark.parametrize(("part", "fields", "said"), VIOLATIONS.values(), ids=VIOLATIONS.keys())
 def test_it_starts_no_other_check_pod(holder: Holder, part: str, fields: JsonObject, said: str) -> None:
-    assert said in holder.created(changed(holder.check_pod(), part, fields))
+    assert said in holder.created(changed(holder.version_pod(), part, fields))
 
 
 @pytest.mark.every_kubernetes
 def test_it_deletes_no_other_pod(holder: Holder) -> None:
     bed, namespace = holder.tester.bed, holder.tester.namespace
-    other = holder.check_pod()
+    other = holder.version_pod()
     other["metadata"] = {"name": "another", "namespace": namespace}
     bed.apply(other)
     said = holder.tried("delete", "pod", "another", f"--namespace={namespace}", "--wait=false")
@@ -408,7 +408,7 @@ def test_it_makes_nothing_else(holder: Holder, kind: str, said_by_policy: str) -
 @pytest.mark.every_kubernetes
 def test_it_writes_nothing_outside_its_namespace(holder: Holder) -> None:
     """A pod that would do at home."""
-    said = holder.created(holder.check_pod(), "default")
+    said = holder.created(holder.version_pod(), "default")
 
     assert ("writes nothing outside" if holder.granted else "forbidden") in said
 

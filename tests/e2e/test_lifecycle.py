@@ -15,7 +15,7 @@ from testbed.bed import until
 COMMITS = {"first": "1" * 40, "second": "2" * 40}
 
 
-def check_pods(tester: DeployedTester) -> list[str]:
+def version_pods(tester: DeployedTester) -> list[str]:
     """Pods in its namespace besides its own."""
     return [each for each in tester.bed.names("pods", tester.namespace) if each != tester.tester.pod]
 
@@ -57,8 +57,10 @@ def test_a_tester_pins_bootstraps_records_and_goes_on_with_the_next_build(
     assert not tester.marked(), "the volume was cleared for the new run"
     assert [each["run"] for each in tester.history()] == [2, 1]
     assert tester.history()[1] == ended
-    until(lambda: not check_pods(tester), 60, "no check pod is left", tester.told)
-    assert tester.check_pods_started() == 2, "one for each digest, whoever looked when its pod was recreated"
+    until(lambda: not version_pods(tester), 60, "no check pod is left", tester.told)
+    assert tester.version_pods_started() == 2, (
+        "one for each digest, whoever looked when its pod was recreated"
+    )
 
 
 def check_result_metrics(tester: DeployedTester, ended: dict[str, Any]) -> None:

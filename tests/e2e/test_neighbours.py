@@ -12,7 +12,7 @@ from e2e.installed import Release
 from e2e.tester import DeployedTester
 from testbed.bed import Bed
 
-from monitor.k8s.version_pod_manifest import check_pod_name
+from monitor.k8s.version_pod_manifest import version_pod_name
 
 REPOSITORY = "avalanchego-simulated"
 
@@ -56,7 +56,7 @@ def may(tester: DeployedTester, verb: str, what: str) -> str:
 def test_neither_sees_the_others_pods(
     neighbours: tuple[DeployedTester, DeployedTester], verb: str, which: str
 ) -> None:
-    pods = [each.tester.pod if which == "pod" else check_pod_name(each.tester.name) for each in neighbours]
+    pods = [each.tester.pod if which == "pod" else version_pod_name(each.tester.name) for each in neighbours]
     assert [may(neighbours[0], verb, f"pod/{name}") for name in pods] == ["yes", "no"]
 
 

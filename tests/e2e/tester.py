@@ -47,7 +47,7 @@ class DeployedTester:
         messages = (str(each["message"]) for each in json.loads(text)["items"])
         return [each for each in messages if about in each]
 
-    def check_pods_started(self) -> int:
+    def version_pods_started(self) -> int:
         """How many check pods the kubelet has started, by the Events about them."""
         text = self.bed.run(
             "get",

@@ -137,7 +137,7 @@ class Tester:
         machine.boot(folder)
         kubeconfig(folder, f"http://127.0.0.1:{self.api_gate.port}", api.token)
         api.add(api.stateful_sets, stateful_set(volume.path, REPOSITORY))
-        api.on_create = self._run_check_pod
+        api.on_create = self._run_version_pod
 
     # ---- What a cell does ----------------------------------------------------------------------------------
 
@@ -443,7 +443,7 @@ class Tester:
 
     # ---- Check pods ----------------------------------------------------------------------------------------
 
-    def _run_check_pod(self, pod: dict[str, Any]) -> None:
+    def _run_version_pod(self, pod: dict[str, Any]) -> None:
         if not self.kubelet_away:
             self._pull_one(pod)
 

@@ -16,7 +16,7 @@ BUILD = Build(f"{REPOSITORY}@{D1}", frozenset({D1}), VERSIONS)
 NEW_BUILD = Build(f"{REPOSITORY}@{D2}", frozenset({D2}), VERSIONS)
 POD, UID = "tester-0", "uid-a"
 STATEFUL_SET_UID = "uid-of-the-set"
-CHECK_POD = "tester-version-check"
+VERSION_POD = "tester-version-check"
 
 
 class Pauses:
@@ -114,7 +114,7 @@ def node_of(pod: JsonObject) -> JsonObject:
     return found
 
 
-def run_check_pod(pod: JsonObject, digest: str = D2, **changes: object) -> None:
+def run_version_pod(pod: JsonObject, digest: str = D2, **changes: object) -> None:
     """The kubelet runs a check pod to its end."""
     status = {
         "name": "version-check",

@@ -19,7 +19,7 @@ from support.builders import NOW, workload
 from support.fake_api_server import FakeApiServer, kubeconfig
 from support.fake_api_server import serving as serving_api
 from support.fake_registry import FakeRegistry, config, sending, serving
-from support.tester_objects import VERSIONS, node_of, observe, run_check_pod, stateful_set
+from support.tester_objects import VERSIONS, node_of, observe, run_version_pod, stateful_set
 
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, RecordAttempt
 from monitor.domain.build import Build
@@ -115,7 +115,7 @@ class TestInit:
     def test_who_tells_what_is_pinned(self, tester: Deployed, source: str, commit: str, pods: int) -> None:
         digest = tester.registry.push_build(1)
         tester.api.logs["tester-version-check"] = VERSIONS.to_json()
-        tester.api.on_create = lambda pod: run_check_pod(pod, digest)
+        tester.api.on_create = lambda pod: run_version_pod(pod, digest)
         self.pinned(tester, digest, f"--image-source={source}")
 
         assert tester.commit() == commit
@@ -133,7 +133,7 @@ class TestInit:
         tester.registry.wants = "basic"
         digest = tester.registry.push_build(1)
         tester.api.logs["tester-version-check"] = VERSIONS.to_json()
-        tester.api.on_create = lambda pod: run_check_pod(pod, digest)
+        tester.api.on_create = lambda pod: run_version_pod(pod, digest)
         self.pinned(tester, digest, "--image-source=auto")
 
         assert (
@@ -270,7 +270,7 @@ class TestWaitForCompletion:
         """The sidecar of the pinned pod starts before `init`, which clears the volume first."""
         digest = tester.registry.push_build(2)
         tester.api.logs["tester-version-check"] = VERSIONS.to_json()
-        tester.api.on_create = lambda pod: run_check_pod(pod, digest)
+        tester.api.on_create = lambda pod: run_version_pod(pod, digest)
         flags = ("--image-source=auto", "--image-check-interval=100ms")
         with idle(tester, *flags, attempted=digest) as address:
             looks = 'image_checks_total{network="fuji",result="success",source="registry"'
@@ -286,7 +286,7 @@ class TestWaitForCompletion:
 
             digest = tester.registry.push_build(2)
             tester.api.logs["tester-version-check"] = VERSIONS.to_json()
-            tester.api.on_create = lambda pod: run_check_pod(pod, digest)
+            tester.api.on_create = lambda pod: run_version_pod(pod, digest)
             tester.eventually(lambda: tester.image() == f"{tester.registry.repository}@{digest}")
         assert pods_created(tester.api) == 1
         assert tester.commit() == VERSIONS.commit

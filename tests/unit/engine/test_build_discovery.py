@@ -13,7 +13,7 @@ from support.builders import COMMIT, NEW, OLD, build, workload
 from support.fake_api_server import FakeApiServer, Fault, kubeconfig
 from support.fake_api_server import serving as serving_api
 from support.fake_registry import NAME, FakeRegistry, child, serving
-from support.tester_objects import BUILD, CHECK_POD, D1, D2, VERSIONS, Clock, add_tester, run_check_pod
+from support.tester_objects import BUILD, D1, D2, VERSION_POD, VERSIONS, Clock, add_tester, run_version_pod
 
 from monitor.commands.pod import known_build, look_seconds
 from monitor.decide.decisions import BeginClearing, BeginRun
@@ -26,7 +26,7 @@ from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, 
 from monitor.flags import parse
 from monitor.k8s.cluster import Cluster
 from monitor.k8s.platform import KubernetesPlatform, OwnPod
-from monitor.k8s.version_pod import CheckPodSource
+from monitor.k8s.version_pod import VersionPodSource
 from monitor.k8s.version_pod_manifest import MANAGED_BY
 from monitor.ledger import Ledger, open_ledger
 from monitor.registry import Pace, Patience, Registry, RegistryError, RegistryOptions
@@ -568,7 +568,7 @@ def put_together(
     cluster: Cluster, platform: KubernetesPlatform, ledger: Ledger, pod_interval_seconds: float = 0.0
 ) -> Discovery:
     """A discovery as the commands have it."""
-    pods = CheckPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: False)
+    pods = VersionPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: False)
     options, patience = RegistryOptions(), Patience(1.0, 2.0)
     return Discovery(
         lambda: Registry(platform.repository(), "latest", options, patience=patience, architecture="amd64"),
@@ -588,8 +588,8 @@ def pods_made(api: FakeApiServer) -> list[str]:
 
 def kubelet(api: FakeApiServer, digest: Callable[[], str]) -> None:
     """It runs each check pod to its end."""
-    api.logs[CHECK_POD] = VERSIONS.to_json()
-    api.on_create = lambda pod: run_check_pod(pod, digest())
+    api.logs[VERSION_POD] = VERSIONS.to_json()
+    api.on_create = lambda pod: run_version_pod(pod, digest())
 
 
 def test_an_index_is_told_by_its_registry_and_a_pod(
@@ -601,7 +601,7 @@ def test_an_index_is_told_by_its_registry_and_a_pod(
 
     assert [discovery.newest() for _ in range(3)] == [expected] * 3
     assert pods_made(api) == [expected.image]
-    assert CHECK_POD not in api.pods
+    assert VERSION_POD not in api.pods
     manifests = f"/v2/{NAME}/manifests"
     assert registry.seen() == [
         f"HEAD {manifests}/latest",
@@ -706,11 +706,11 @@ def test_a_kubelet_that_gives_no_log_costs_three_pods(
 
 def test_a_check_pod_given_up_at_the_end_is_no_try(api: FakeApiServer, cluster: Cluster) -> None:
     """As a third try it would leave the versions unknown, and say so to the next process."""
-    pods = CheckPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: True)
+    pods = VersionPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: True)
     with pytest.raises(OutageError, match="was given up: the monitor is stopping"):
         pods.learn(f"{REPOSITORY}@{D2}")
 
-    assert (len(pods_made(api)), CHECK_POD in api.pods) == (1, False)
+    assert (len(pods_made(api)), VERSION_POD in api.pods) == (1, False)
 
 
 def test_a_left_over_check_pod_that_cannot_be_deleted_is_a_try(
@@ -718,12 +718,12 @@ def test_a_left_over_check_pod_that_cannot_be_deleted_is_a_try(
 ) -> None:
     """A webhook may hinder deletions too."""
     digest = registry.push_build(2)
-    left_over = {"metadata": {"name": CHECK_POD, "uid": "left-over", "labels": dict(MANAGED_BY)}}
+    left_over = {"metadata": {"name": VERSION_POD, "uid": "left-over", "labels": dict(MANAGED_BY)}}
     found: list[Build | None] = []
     with looking(api, tmp_path, pod_interval_seconds=0.0) as discovery:
         discovery.glimpse()  # the repository is read once
         for _ in range(3):
-            api.pods[CHECK_POD] = left_over
+            api.pods[VERSION_POD] = left_over
             api.faults = [Fault()] * 2 + [NOTHING] * 3
             try:
                 found.append(discovery.newest())

@@ -198,19 +198,19 @@ def _registry_away(bed: Bed) -> None:
     bed.add_pod(bed.build.image.replace(bed.registry.address, f"127.0.0.1:{free_port()}"))
 
 
-def _check_pod(bed: Bed) -> None:
+def _version_pod(bed: Bed) -> None:
     bed.add_pod()
     bed.begin(ended=True)
     bed.source = "pod"
 
 
 def _quota_used_up(bed: Bed) -> None:
-    _check_pod(bed)
+    _version_pod(bed)
     bed.deny('pods "tester-version-check" is forbidden: exceeded quota: pods', "create")
 
 
 def _check_pod_without_its_image(bed: Bed) -> None:
-    _check_pod(bed)
+    _version_pod(bed)
 
     def pulled(pod: dict[str, object]) -> None:
         waiting = {"reason": "ErrImagePull", "message": "not found"}

@@ -263,8 +263,8 @@ def test_with_the_registry_alone_no_check_pod_is_permitted(
 
 
 ROLE = "not granted in namespace 'tests': allow it in the Role of the tester's ServiceAccount"
-NO_CHECK_PODS = f"{ROLE}, or set --image-source registry"
-CHECK_POD = "tester-version-check"
+NO_VERSION_PODS = f"{ROLE}, or set --image-source registry"
+VERSION_POD = "tester-version-check"
 
 
 @pytest.mark.parametrize(
@@ -272,10 +272,10 @@ CHECK_POD = "tester-version-check"
     [
         (("delete", "pods", POD), "fail", f"delete pods 'tester-0': {ROLE}"),
         (("patch", "statefulsets"), "fail", f"patch statefulsets 'tester': {ROLE}"),
-        (("create", "pods"), "fail", f"create pods: {NO_CHECK_PODS}"),
-        (("get", "pods", CHECK_POD), "fail", f"get pods '{CHECK_POD}': {NO_CHECK_PODS}"),
-        (("delete", "pods", CHECK_POD), "fail", f"delete pods '{CHECK_POD}': {NO_CHECK_PODS}"),
-        (("get", "pods/log", CHECK_POD), "fail", f"get pods/log '{CHECK_POD}': {NO_CHECK_PODS}"),
+        (("create", "pods"), "fail", f"create pods: {NO_VERSION_PODS}"),
+        (("get", "pods", VERSION_POD), "fail", f"get pods '{VERSION_POD}': {NO_VERSION_PODS}"),
+        (("delete", "pods", VERSION_POD), "fail", f"delete pods '{VERSION_POD}': {NO_VERSION_PODS}"),
+        (("get", "pods/log", VERSION_POD), "fail", f"get pods/log '{VERSION_POD}': {NO_VERSION_PODS}"),
         (
             ("get", "pods/log", POD),
             "warn",
