@@ -29,7 +29,7 @@ from monitor.settings import TesterSettings, WebSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Watching:
+class Assembly:
     """The running parts: `listen` first, so that an address in use stops all else; then `run`."""
 
     daemon: Daemon
@@ -53,7 +53,7 @@ class Watching:
             self.web.stop()
 
 
-def watching(
+def assemble(
     settings: TesterSettings,
     web: WebSettings,
     policy: Policy,
@@ -66,7 +66,7 @@ def watching(
     node_url: str,
     workload_kept_seconds: float = WORKLOAD_KEPT_SECONDS,
     more_jobs: Callable[[Callable[[], Status]], tuple[Job, ...]] = lambda _: (),
-) -> Watching:
+) -> Assembly:
     """Put the parts together."""
     clock, volume = SystemClock(), Volume(settings.data_dir)
     node = NodeClient(node_url, settings.node_timeout)
@@ -113,4 +113,4 @@ def watching(
         Bounded(ledger.evidence) if web.web_evidence else None,
     )
     server = WebServer(web.listen, site, Certificate(*web.tls) if web.tls else None)
-    return Watching(daemon, server, load)
+    return Assembly(daemon, server, load)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from monitor.commands.comparison_runs import Plan, Turns
+from monitor.commands.comparison_runs import ComparisonRuns, Plan
 from monitor.commands.local_folder import configuration_of_node, exclusively, usual_folder, with_folder
 from monitor.commands.local_session import GOES_ON, LocalSession
 from monitor.commands.signals import INTERRUPTED
@@ -61,7 +61,7 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
         builds = [_kept(call, settings, path) for path in paths]
         plan = Plan(builds[0], builds[1], settings.runs, configuration, settings.testbed)
         _refuse_other_builds(ledger, plan, settings.data_dir)
-        turns = Turns(plan, ledger, call.stopping, settings.stall_timeout)
+        turns = ComparisonRuns(plan, ledger, call.stopping, settings.stall_timeout)
         call.console.print(
             f"old is {old}, new is {settings.build}; {settings.runs} runs of each", soft_wrap=True
         )
@@ -137,7 +137,7 @@ def _refuse_other_builds(ledger: Ledger, plan: Plan, data_dir: Path) -> None:
             )
 
 
-def _told(settings: LocalSettings, turns: Turns, plan: Plan) -> int:
+def _told(settings: LocalSettings, turns: ComparisonRuns, plan: Plan) -> int:
     """Print the result; the exit code."""
     old, new = (
         Compared(plan.name_of(build), turns.counted(build), turns.failed(build))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from monitor.avalanchego.node_config import NodeConfiguration
-from monitor.commands.until import Hindrance, ended_before, mismatch
+from monitor.commands.until import Obstacle, ended_before, mismatch
 from monitor.domain.build import Build
 from monitor.domain.comparison import order
 from monitor.domain.regression import comparable, left_out
@@ -39,7 +39,7 @@ class Plan:
         return "new" if build.same(self.new) else "old"
 
 
-class Turns:
+class ComparisonRuns:
     """Asks for one run after the other, and ends it all by `stopping` when the last is done.
 
     As the tester's source of builds, it knows the one whose turn it is.
@@ -54,7 +54,7 @@ class Turns:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._plan, self._ledger, self._stopping, self._wall = plan, ledger, stopping, wall
-        self._hindrance = Hindrance(ledger, plan.configuration, patience_seconds)
+        self._obstacle = Obstacle(ledger, plan.configuration, patience_seconds)
         self._old_runs = ended_before(ledger)
         self.failure: MonitorError | None = None
 
@@ -66,7 +66,7 @@ class Turns:
         """Ask for the next run, if none is under way."""
         if self._stopping.is_set():
             return
-        found = self._hindrance()
+        found = self._obstacle()
         if found is not None and self.due() is not None:
             self.failure = found
             self._stopping.set()

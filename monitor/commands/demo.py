@@ -69,7 +69,7 @@ def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threa
     with exclusively(folder / "data"):
         local = _local_settings(executable, folder / "data", settings, web_port)
         tester = local_tester(local, arguments, os.environ, console, stopping)
-        web_port = tester.watching.listen()
+        web_port = tester.assembly.listen()
         console.print(f"page     http://127.0.0.1:{web_port}/")
         console.print(f"metrics  http://127.0.0.1:{web_port}/metrics")
         console.print(

@@ -53,7 +53,7 @@ class LocalSession:
             settings, arguments, os.environ, self.console, self.stopping, looks, goal, named
         )
         self._tester = tester
-        host, port = settings.listen[0], tester.watching.listen()
+        host, port = settings.listen[0], tester.assembly.listen()
         if added := arguments[len(given) :]:
             self.console.print(f"so that the node can start here, it gets {' '.join(added)}", soft_wrap=True)
         self.console.print(

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from monitor.avalanchego.node_api import address_of
-from monitor.commands.assembly import Watching, watching
+from monitor.commands.assembly import Assembly, assemble
 from monitor.commands.startup import patiently_opened, tried
 from monitor.commands.until import ended_before
 from monitor.domain.image_reference import ImageReference
@@ -52,7 +52,7 @@ class LocalTester:
 
     platform: LocalPlatform
     supervisor: Supervisor
-    watching: Watching
+    assembly: Assembly
     ledger: Ledger
     reporter: Reporter
     stopping: threading.Event
@@ -69,7 +69,7 @@ class LocalTester:
         try:
             node.start()
             try:
-                self.watching.run(self.stopping)
+                self.assembly.run(self.stopping)
             finally:
                 self.stopping.set()
                 node.join(QUICK_END_SECONDS)
@@ -78,7 +78,7 @@ class LocalTester:
                 node.join()
         finally:
             with suppress(MonitorError):
-                self.reporter.report(self.watching.load())
+                self.reporter.report(self.assembly.load())
             self.reporter.stop()
         if self._failure is not None:
             raise self._failure
@@ -181,7 +181,7 @@ def local_tester(
     node_url = settings.node_url
     if platform.http_port and "node_url" not in settings.model_fields_set:
         node_url = f"http://127.0.0.1:{platform.http_port}"
-    parts = watching(
+    parts = assemble(
         settings,
         settings,
         policy,

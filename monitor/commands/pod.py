@@ -64,7 +64,7 @@ def run_wait(settings: WaitSettings) -> int:
     Raises:
         MonitorError: it cannot begin.
     """
-    from monitor.commands.assembly import watching  # noqa: PLC0415 - init does without
+    from monitor.commands.assembly import assemble  # noqa: PLC0415 - init does without
 
     stopping = Stopping()
     stop_on_signals(stopping, LAST_RESORT_SECONDS)
@@ -82,7 +82,7 @@ def run_wait(settings: WaitSettings) -> int:
         first_pause_seconds=seconds,
         pod_interval_seconds=pod_seconds,
     )
-    parts = watching(
+    parts = assemble(
         settings,
         settings,
         replace(

@@ -36,7 +36,7 @@ def ended_before(ledger: Ledger) -> int:
     return 0 if last is None else last.number - int(last.open)
 
 
-class Hindrance:
+class Obstacle:
     """Seen from one call on: what was in the way before it may be gone.
 
     Args:
@@ -110,7 +110,7 @@ class Until:
         again: bool = False,
     ) -> None:
         self._wanted, self._ledger, self._stopping, self._wall = wanted, ledger, stopping, wall
-        self._hindrance = Hindrance(ledger, wanted.configuration, patience_seconds)
+        self._obstacle = Obstacle(ledger, wanted.configuration, patience_seconds)
         self._old_runs = ended_before(ledger)
         self._again = again
         self.failure: InconclusiveError | None = None
@@ -126,7 +126,7 @@ class Until:
         # First, because a run may end between the two: it is then known, and not bootstrapped once more.
         must_ask = self._must_ask()
         known = self.verdict() is not None or self.obstacle() is not None
-        self.failure = None if known else self._hindrance()
+        self.failure = None if known else self._obstacle()
         if known or self.failure:
             self._stopping.set()
         elif must_ask:

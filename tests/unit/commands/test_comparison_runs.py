@@ -12,7 +12,7 @@ from support.builders import NEW, NOW, OLD, build
 from support.recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end, go_on
 
 from monitor.avalanchego.node_config import NodeConfiguration
-from monitor.commands.comparison_runs import MAX_LOST, Plan, Turns
+from monitor.commands.comparison_runs import MAX_LOST, ComparisonRuns, Plan
 from monitor.decide.decisions import RecordAttempt
 from monitor.domain.build import Build
 from monitor.domain.run import AttemptCause, Reason, RequestKind, Run
@@ -36,9 +36,9 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def turns(ledger: Ledger, runs: int = 4) -> Turns:
+def turns(ledger: Ledger, runs: int = 4) -> ComparisonRuns:
     """As a call of the command has them."""
-    return Turns(plan(runs), ledger, threading.Event(), PATIENCE_SECONDS, lambda: NOW.wall)
+    return ComparisonRuns(plan(runs), ledger, threading.Event(), PATIENCE_SECONDS, lambda: NOW.wall)
 
 
 def test_the_order_favours_neither(ledger: Ledger) -> None:
@@ -161,7 +161,7 @@ def test_a_run_that_begins_meanwhile_is_not_asked_for_again(tmp_path: Path, ledg
 def test_it_ends_with_the_last_run(ledger: Ledger) -> None:
     done(ledger, *[OLD_BUILD, NEW_BUILD] * 4)
     stopping = threading.Event()
-    found = Turns(plan(), ledger, stopping, PATIENCE_SECONDS)
+    found = ComparisonRuns(plan(), ledger, stopping, PATIENCE_SECONDS)
     found()
 
     assert (stopping.is_set(), found.failure, ledger.requested()) == (True, None, None)
@@ -170,7 +170,7 @@ def test_it_ends_with_the_last_run(ledger: Ledger) -> None:
 def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
     """In one call of the command: the next one tries again."""
     stopping = threading.Event()
-    found = Turns(plan(), ledger, stopping, PATIENCE_SECONDS)
+    found = ComparisonRuns(plan(), ledger, stopping, PATIENCE_SECONDS)
     for _ in range(MAX_LOST):
         assert not stopping.is_set()
         failed(ledger)

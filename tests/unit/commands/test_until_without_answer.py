@@ -14,8 +14,8 @@ from support.builders import NEW, NOW, OLD, build
 from support.recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end
 
 from monitor.avalanchego.node_config import NodeConfiguration
-from monitor.commands.comparison_runs import Plan, Turns
-from monitor.commands.until import Hindrance, Until, Wanted
+from monitor.commands.comparison_runs import ComparisonRuns, Plan
+from monitor.commands.until import Obstacle, Until, Wanted
 from monitor.decide.decisions import RecordAttempt
 from monitor.domain.build import Build
 from monitor.domain.run import AttemptCause, RequestKind
@@ -125,7 +125,7 @@ CASES = [
 
 @pytest.mark.parametrize(("happened", "told"), CASES)
 def test_it_is_told(ledger: Ledger, happened: Callable[[Ledger], None], told: str | None) -> None:
-    hindrance = Hindrance(ledger, CONFIGURATION, PATIENCE_SECONDS)
+    hindrance = Obstacle(ledger, CONFIGURATION, PATIENCE_SECONDS)
     happened(ledger)
     found = hindrance()
 
@@ -147,7 +147,7 @@ def test_what_an_earlier_call_waited_for_does_not_count(
 ) -> None:
     """Else no later call would ever look at the node again."""
     blocked(ledger, PATIENCE_SECONDS)
-    hindrance = Hindrance(ledger, CONFIGURATION, PATIENCE_SECONDS)
+    hindrance = Obstacle(ledger, CONFIGURATION, PATIENCE_SECONDS)
     assert hindrance() is None
     found = []
     for each in seconds:
@@ -176,7 +176,7 @@ def until(ledger: Ledger, stopping: threading.Event) -> Call:
 def turns(ledger: Ledger, stopping: threading.Event) -> Call:
     """Of both builds."""
     plan = Plan(OTHER, BUILD, 4, CONFIGURATION, TESTBED)
-    return Turns(plan, ledger, stopping, PATIENCE_SECONDS)
+    return ComparisonRuns(plan, ledger, stopping, PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("made", [until, turns])

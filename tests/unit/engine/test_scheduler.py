@@ -401,7 +401,7 @@ class Watcher:
 
 
 @dataclass(frozen=True)
-class Hindrance:
+class Obstacle:
     """What a job waits for when the signal comes."""
 
     command: str = "wait-for-completion"
@@ -412,16 +412,16 @@ class Hindrance:
 
 
 HINDRANCES = {
-    "nothing": Hindrance(),
-    "a node that takes the call and says nothing": Hindrance(node_listens=True, ready=Watcher.node_is_asked),
-    "an API server that says nothing": Hindrance(fault=Fault(delay_seconds=LONG_SECONDS)),
-    "an API server that says nothing to init": Hindrance("init", fault=Fault(delay_seconds=LONG_SECONDS)),
-    "a ledger that another process holds": Hindrance(then=Watcher.hold_ledger),
+    "nothing": Obstacle(),
+    "a node that takes the call and says nothing": Obstacle(node_listens=True, ready=Watcher.node_is_asked),
+    "an API server that says nothing": Obstacle(fault=Fault(delay_seconds=LONG_SECONDS)),
+    "an API server that says nothing to init": Obstacle("init", fault=Fault(delay_seconds=LONG_SECONDS)),
+    "a ledger that another process holds": Obstacle(then=Watcher.hold_ledger),
 }
 
 
 @contextlib.contextmanager
-def watching(hindrance: Hindrance, folder: Path) -> Iterator[Watcher]:
+def watching(hindrance: Obstacle, folder: Path) -> Iterator[Watcher]:
     """Run the real command until it is killed."""
     with contextlib.ExitStack() as stack:
         api = stack.enter_context(serving())
@@ -513,7 +513,7 @@ def test_a_sigterm_ends_the_command_beside(ends: dict[str, End], hindrance: str,
 
 def test_the_volume_is_given_up_at_the_end(tmp_path: Path) -> None:
     """So that the next pod need not wait until this one is silent."""
-    with watching(Hindrance(), tmp_path) as watcher:
+    with watching(Obstacle(), tmp_path) as watcher:
         ledger = open_ledger(tmp_path)
         eventually(lambda: ledger.holder() is not None, "it holds the volume")
         watcher.process.send_signal(signal.SIGTERM)
