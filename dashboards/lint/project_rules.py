@@ -13,7 +13,7 @@ import promql_parser as parser
 
 from dashboards.expressions import Kind, expressions, panels
 from dashboards.links import FLEET_UID, TESTER_UID
-from dashboards.lint.of_grafana import Dashboard, Found, named, trees
+from dashboards.lint.grafana_rules import Dashboard, Found, named, trees
 from dashboards.lint.promql import OF_A_POD, Labels, matched, nodes, parsed, selectors
 from dashboards.queries import VARIABLES
 
