@@ -1,9 +1,10 @@
-"""The lifecycle as two ordered lists of rules, `init` and `wait`: the first that matches decides.
+"""Ordered lists of decision rules for `init` and `wait-for-completion`; the first rule that matches decides.
 
-A rule is a pure function of a state that somebody else has read.  It answers with a `Decision`, which says
-what to record and what to do, in data, or with `None` where it does not apply; the last rule of a list always
-answers.  Neither list does anything, waits for anything, or knows what time it is but from its state.
+A rule is a pure function of a state that its caller has read. It returns a `Decision`, which describes in
+data what to record and what to do, or `None` if the rule does not apply. The last rule of each list always
+returns a decision. Rules have no side effects, never block, and take the current time only from their state.
 
-`init` is asked again after each decision that does not end it: a step is either recorded or done, and the
-next one follows from what is then seen.  So a kill between any two of them is a plain resume.
+The engine evaluates the rules of `init` again after each decision, until one ends `init`. A step is either
+recorded or done, and the next step follows from the state that is read after it. After a kill between two
+steps, `init` therefore resumes without any special recovery.
 """

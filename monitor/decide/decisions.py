@@ -1,4 +1,4 @@
-"""What a decision can say: what to record in the ledger, and what to do afterwards."""
+"""Decisions: the records to write to the ledger, and the actions to take afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from monitor.errors import MonitorError
 
 @dataclass(frozen=True, slots=True)
 class BeginClearing:
-    """An open run is superseded and the clearing for the next one begins, in one transaction."""
+    """Record of the start of a clearing for the next run.
+
+    An open run is superseded in the same transaction.
+    """
 
     workload: Workload
     message: str
@@ -22,21 +25,24 @@ class BeginClearing:
 
 @dataclass(frozen=True, slots=True)
 class BeginRun:
-    """The volume is clear: the run starts, of the workload's build."""
+    """Record of the start of a run of the workload's build, after the volume has been cleared."""
 
     workload: Workload
 
 
 @dataclass(frozen=True, slots=True)
 class AdoptRun:
-    """Data that nobody knows is kept, as a run of the workload's build that is compared with no other."""
+    """Record of a run that keeps node data of unknown origin.
+
+    The run is of the workload's build, and is not compared with any other run.
+    """
 
     workload: Workload
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeRun:
-    """This workload goes on with the run."""
+    """Record of a workload that continues a run."""
 
     run: Run
     workload: Workload
@@ -44,7 +50,10 @@ class ResumeRun:
 
 @dataclass(frozen=True, slots=True)
 class EndRun:
-    """A run ends, once; lengths are to the first healthy reading where it succeeded."""
+    """Record of the end of a run, written once per run.
+
+    The durations of a successful run end at the first healthy reading.
+    """
 
     run: Run
     outcome: Outcome
@@ -58,7 +67,7 @@ class EndRun:
 
 @dataclass(frozen=True, slots=True)
 class RecordAttempt:
-    """A run of this build was decided, by this workload."""
+    """Record of the decision, made by the workload `uid`, to run a build."""
 
     build: Build
     cause: AttemptCause
@@ -66,7 +75,10 @@ class RecordAttempt:
 
 
 class Intervention(StrEnum):
-    """What the monitor did, or found done or undone, on its platform: `PIN` is a workload seen pinned."""
+    """Change of the workload on its platform that the monitor made or detected.
+
+    `PIN` means that the workload was observed to be pinned.
+    """
 
     PIN = "pin"
     PIN_REVERT = "pin_revert"
@@ -75,7 +87,10 @@ class Intervention(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordIntervention:
-    """Remembered by workload, so that it counts once a pod however often `init` restarts."""
+    """Record of an intervention on the workload `uid`.
+
+    An intervention counts once per workload, however often `init` restarts in its pod.
+    """
 
     kind: Intervention
     uid: str
@@ -84,7 +99,7 @@ class RecordIntervention:
 
 @dataclass(frozen=True, slots=True)
 class IssueToken:
-    """A token that allows one clearing of data that nobody knows."""
+    """Record of a token that allows node data of unknown origin to be cleared once."""
 
     token: str
 
@@ -96,48 +111,48 @@ Record = (
 
 @dataclass(frozen=True, slots=True)
 class LookUpNewest:
-    """Learn which build is newest under the rolling tag."""
+    """Action that looks up the newest build under the rolling tag."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitForLease:
-    """Wait until the lease of another holder of the volume expires."""
+    """Action that waits until another holder's lease on the volume expires."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClearNodeData:
-    """Remove the node's data from the volume."""
+    """Action that removes the node's data from the volume."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Set the node to this build."""
+    """Action that pins the node's image to a build."""
 
     build: Build
 
 
 @dataclass(frozen=True, slots=True)
 class Recreate:
-    """Have the node started anew; with `unchanged` also where nothing was changed."""
+    """Action that recreates the workload; with `unchanged`, even if its configuration has not changed."""
 
     unchanged: bool
 
 
 @dataclass(frozen=True, slots=True)
 class KeepLogTail:
-    """Keep the end of the node's log as evidence of a run that failed."""
+    """Action that saves the node's log tail as evidence of a failed run."""
 
     run: int
 
 
 @dataclass(frozen=True, slots=True)
 class Proceed:
-    """`init` is done and the node may start."""
+    """Action that ends `init` successfully, so that the node may start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """`init` ends with this error, after waiting so long."""
+    """Action that ends `init` with an error, after a delay of `after_seconds`."""
 
     error: MonitorError
     after_seconds: float = 0.0
@@ -148,9 +163,11 @@ Action = LookUpNewest | WaitForLease | ClearNodeData | Pin | Recreate | KeepLogT
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One step: the rule that decided, a sentence for a person, what to record first, what to do then.
+    """One step of the lifecycle.
 
-    `phase` is what the tester is doing from here on; `None` leaves it as it is.
+    `rule` names the rule that decided, and `message` explains the decision to operators. The engine writes
+    `records` to the ledger before it performs `actions`. `phase` is the tester's phase after the decision;
+    `None` keeps the current phase.
     """
 
     rule: str

@@ -1,4 +1,4 @@
-"""What of a decision is told to people beside the cluster's other events."""
+"""Announcements: the Kubernetes Events that the monitor sends about its decisions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from monitor.domain.run import AttemptCause, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """One event: a reason in CamelCase as Kubernetes has it, a sentence, and whether it is a warning."""
+    """Kubernetes Event: its reason in CamelCase, its message, and whether it is a warning."""
 
     reason: str
     message: str
@@ -29,14 +29,14 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class DueAnnouncement:
-    """An announcement that is recorded and not sent yet, and when it was recorded (Unix seconds)."""
+    """Announcement that was recorded but not sent yet, with the time of its record in Unix seconds."""
 
     announcement: Announcement
     made_at: float
 
 
 def announcements_of(decision: Decision) -> Iterator[Announcement]:
-    """What there is to tell, in the order in which it was decided."""
+    """Yield the announcements of a decision, in the order of its records."""
     for record in decision.records:
         match record:
             case BeginRun() | AdoptRun():

@@ -1,7 +1,7 @@
-"""The rules of `init`: before the node starts, settle which build runs and whether its data is kept.
+"""Rules of `init`, which settle before the node starts which build runs and whether its data is kept.
 
-Doubt never clears an open run: clearing is the last rule, and every rule before it either keeps the data or
-stops with an error.
+The rules never clear an open run in doubt. Only the last rule starts to clear data. The rules before it keep
+the data, finish a clearing that was started earlier, or stop with an error.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ REVERT_BACK_OFF_SECONDS = 600.0
 
 
 def decide_init(state: InitState) -> Decision:
-    """What to do next before the node may start."""
+    """Return the decision of the first rule of `init` that matches."""
     for rule in INIT_RULES:
         decision = rule(state)
         if decision is not None:
@@ -50,7 +50,7 @@ def decide_init(state: InitState) -> Decision:
 
 
 def image_follows_nothing(state: InitState) -> Decision | None:
-    """Rule 1: neither pinned nor on the rolling tag."""
+    """Rule 1: fail if the image is neither pinned by digest nor on the rolling tag."""
     reference = ImageReference.parse(state.workload.image)
     if reference.pinned or reference.tag == state.policy.rolling_tag:
         return None
@@ -64,7 +64,7 @@ def image_follows_nothing(state: InitState) -> Decision | None:
 
 
 def pin_conflict(state: InitState) -> Decision | None:
-    """Rule 1a: something keeps setting the image back; more of the same would only restart nodes."""
+    """Rule 1a: fail if something keeps reverting the image, since another pin would only restart the node."""
     if not _reverted(state) or state.reverts_today < REVERTS_ALLOWED_PER_DAY:
         return None
     by = f" by {state.reverter!r}" if state.reverter else ""
@@ -84,7 +84,7 @@ def pin_conflict(state: InitState) -> Decision | None:
 
 
 def open_run_goes_on(state: InitState) -> Decision | None:
-    """Rule 2: unpinned while a run is open: back to the run's build, without looking for another."""
+    """Rule 2: if the image is not pinned and a run is open, pin the build of that run without a lookup."""
     last = state.last
     if state.workload.build is not None or last is None or not last.open:
         return None
@@ -94,10 +94,10 @@ def open_run_goes_on(state: InitState) -> Decision | None:
 
 
 def build_unresolved(state: InitState) -> Decision | None:
-    """Rule 3: unpinned otherwise: resolve the rolling tag; what was judged already is not run again.
+    """Rule 3: for any other unpinned image, resolve the rolling tag; never run a judged build again.
 
-    The last run's build stays by the digest that the run has: a pod pinned to another digest of it, that of an
-    index, say, does not show that both are one build.
+    The build of the last run keeps the digest that the run has. A pod that is pinned to another digest of it,
+    such as that of an index, does not show that both are one build.
     """
     if state.workload.build is not None:
         return None
@@ -120,7 +120,7 @@ def build_unresolved(state: InitState) -> Decision | None:
 
 
 def clearing_unfinished(state: InitState) -> Decision | None:
-    """Rule 4: a clearing was begun: finish it, then start a run of the build that this pod has."""
+    """Rule 4: finish a clearing that was started, then start a run of this pod's build."""
     if state.clearing is None:
         return None
     if state.data.state is DataState.ABSENT:
@@ -139,7 +139,10 @@ def clearing_unfinished(state: InitState) -> Decision | None:
 
 
 def run_resumes(state: InitState) -> Decision | None:
-    """Rule 5: this is the last run's build, network and mode: nothing is cleared, finished or not."""
+    """Rule 5: keep the data and start the node if build, network and sync mode are those of the last run.
+
+    The last run may be open or may have ended.
+    """
     last = state.last
     if last is None or not last.is_of(state.workload) or last.outcome is Outcome.SUPERSEDED:
         return None
@@ -160,7 +163,7 @@ def run_resumes(state: InitState) -> Decision | None:
 
 
 def data_unknown(state: InitState) -> Decision | None:
-    """Rule 6: there is data of a node, and nothing says whose; a person settles it."""
+    """Rule 6: require an operator's decision if the volume has a node's data of unknown origin."""
     if state.known or state.data.state is DataState.ABSENT:
         return None
     token = state.issued_token
@@ -191,7 +194,7 @@ def data_unknown(state: InitState) -> Decision | None:
 
 
 def start_new_run(state: InitState) -> Decision | None:
-    """Rule 7: otherwise the volume is cleared for a new run; first of all that is recorded."""
+    """Rule 7: otherwise clear the volume for a new run, and record that first."""
     if state.data.obstacle is not None:
         return _failed("start_new_run", MonitorError(state.data.obstacle, cause=Cause.VOLUME_UNUSABLE))
     message = f"clearing {state.data.path} for a new run of {state.workload.image}{_what_changed(state)}"
@@ -205,7 +208,7 @@ def start_new_run(state: InitState) -> Decision | None:
 
 
 def _what_changed(state: InitState) -> str:
-    """Why an open run does not go on."""
+    """Return why an open run does not continue; empty if no run is open."""
     last, workload = state.last, state.workload
     if last is None or not last.open:
         return ""
@@ -243,7 +246,7 @@ def _same_test(run: Run, workload: Workload) -> bool:
 
 
 def _reverted(state: InitState) -> bool:
-    """A pod that ran pinned was followed by one on the rolling tag of the same repository."""
+    """Return whether a pod on the rolling tag has replaced a pinned pod of the same repository."""
     if state.workload.build is not None or not state.pinned_before:
         return False
     before, now = ImageReference.parse(state.pinned_before), ImageReference.parse(state.workload.image)
@@ -267,7 +270,7 @@ def _pinned(state: InitState, rule: str, build: Build, message: str) -> Decision
 
 
 def _unless_held(state: InitState) -> Decision | None:
-    """Nothing is cleared under another pod that may still run a node on it."""
+    """Return a decision to wait if another pod may still run a node on the volume; otherwise `None`."""
     if state.held_by is None:
         return None
     return Decision(

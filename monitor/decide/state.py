@@ -1,4 +1,4 @@
-"""The states that `init` and `wait-for-completion` decide by."""
+"""States from which `init` and `wait-for-completion` decide."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from monitor.domain.workload import Workload
 
 @dataclass(frozen=True, slots=True)
 class InitState:
-    """All that `init` decides by.
+    """State from which `init` decides.
 
-    `last` is the volume's last run that started (L in the design), `clearing` the run whose clearing began and
-    was not finished, `known` whether the ledger knows this volume at all.  `newest` is `None` until it was
-    looked up.  `reverts_today` counts other pods of the last 24 hours that came back unpinned; `pinned_before`
-    is the image of the pod before this one if that was pinned, empty otherwise.  `held_by` names another live holder.
+    `last` is the last run that started on this volume (L in docs/how-it-works.md). `clearing` is the run
+    whose clearing was started but not finished. `known` is whether the ledger knows this volume. `newest` is
+    `None` until the lookup. `reverts_today` is the number of other pods that came back unpinned within the
+    last 24 hours. `pinned_before` is the image of the previous pod if that was pinned, otherwise empty.
+    `held_by` names another live holder of the volume.
     """
 
     policy: Policy
@@ -41,7 +42,11 @@ class InitState:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The build under the rolling tag, and how many consecutive lookups found it, over how many seconds."""
+    """Build under the rolling tag.
+
+    `lookups` is the number of consecutive lookups that found it, and `seconds` is the time between the first
+    and the last of them.
+    """
 
     build: Build
     lookups: int = 1
@@ -50,14 +55,19 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class WaitState:
-    """All that a tick decides by; `last` has its books brought up to this tick.
+    """State from which one tick of `wait-for-completion` decides.
 
-    `workload` is `None` while the platform has not said what runs; `held_by` names another live holder of the
-    volume.  `seconds_since_stray_recreation` is `None` if there was none.  `blocked` says what keeps the node
-    from the network, empty where nothing does.  `requested` is the build that a person asked to run again,
-    `repeated_failures` how many of the newest runs ended for the same reason of the testbed, and `baseline_seconds` how
-    long a run is usually active (`None`: not known yet).  `newest_lookups` and `newest_seconds` say for how long the
-    tag has shown `newest`, and `superseded_seconds` how long ago a run of it was superseded (`None`: never).
+    The tracking of `last` includes this tick. `workload` is `None` until the platform has reported it.
+    `held_by` names another live holder of the volume. `seconds_since_stray_recreation` is `None` if no stray
+    workload was recreated. `blocked` is the reason why the node cannot reach the network, empty if there is
+    no such reason.
+
+    `requested` is the build that an operator asked to run again. `repeated_failures` is how many of the
+    newest runs ended for the same testbed reason. `baseline_seconds` is the usual active time of a run
+    (`None`: unknown).
+
+    `newest_lookups` and `newest_seconds` are how many lookups, and for how long, the tag has shown `newest`.
+    `superseded_seconds` is the time since a run of `newest` was superseded (`None`: never).
     """
 
     now: Instant

@@ -1,7 +1,8 @@
-"""The rules that end a run: each says what its run came to, or nothing.
+"""Rules that end a run with a verdict.
 
-They are asked in the design's order.  A verdict is about an open run of this very workload, from what was
-really observed: a length is observed time, and what was not read is no reason.
+Each rule returns its decision on the open run of this workload, or `None`. `WAIT_RULES` defines their order.
+Verdicts rest on observations only: timers count observed time, and a value that was not read is never a
+reason.
 """
 
 from __future__ import annotations
@@ -21,29 +22,30 @@ from monitor.domain.workload import SyncMode
 
 DISK_MEASUREMENT_SECONDS = 600.0
 MAX_RESTARTS = 50
-# Life is a write seen within this time while a chain compacts or executes.
+# The node counts as working for this long after progress, or after a disk write in a long stage.
 LIFE_SECONDS = 600.0
 LATER_START_FACTOR = 24.0
 MESSAGE_CHARACTERS = 1000
 IDENTITY_HIDDEN = "healthy, but the node does not say which network and commit it runs: allow its info API"
-# The node meets every peer several times in this time: none of them accepts it.
+# Within this time the node contacts every peer several times, and none of them accepts it.
 OUTDATED_SECONDS = 900.0
 _DAY_SECONDS = 86400.0
 DEADLINE_SECONDS = {SyncMode.FULL_SYNC: 60 * _DAY_SECONDS}
 DEADLINE_SECONDS_OTHERWISE = 14 * _DAY_SECONDS
 MAX_BASELINES = 3
-# With less than this free AvalancheGo ends itself, unless it is set otherwise (avalanchego `config/flags.go`,
-# `system-tracker-disk-required-available-space-percentage`).
+# AvalancheGo stops if less than this share is free, unless configured otherwise (avalanchego
+# `config/flags.go`, `system-tracker-disk-required-available-space-percentage`).
 NODE_STOPS_RATIO = 0.03
-# A neighbour's burst stops the node too: so much of the timeout must pass until a stopped node ends the run.
+# Share of the timeout after which a stopped node ends the run. A burst of writes by another user of the
+# volume can stop the node too.
 STOPPED_SHARE = 1 / 12
 _OUT_OF_SPACE = ("low on disk space", "no space left on device")
-# Three times a few seconds would judge the machine's mood.
+# Three times a baseline of a few seconds would measure the machine's noise.
 MIN_DEADLINE_SECONDS = 3600.0
 
 
 def identity_mismatch(state: WaitState) -> Decision | None:
-    """Rule 1: the node itself says it runs another network or another commit, or never says which."""
+    """Rule 1: fail if the node reports another network or commit than the run has, or never reports them."""
     run = _open_run(state)
     if run is not None and _hides_its_identity(state, run):
         return _failed("identity_mismatch", state, run, Reason.MISCONFIGURED, IDENTITY_HIDDEN)
@@ -57,7 +59,7 @@ def identity_mismatch(state: WaitState) -> Decision | None:
 
 
 def node_is_healthy(state: WaitState) -> Decision | None:
-    """Rule 2: healthy, and still so after the soak."""
+    """Rule 2: succeed if the node is healthy and has stayed healthy for the soak."""
     run = _open_run(state)
     if run is None:
         return None
@@ -76,7 +78,7 @@ def node_is_healthy(state: WaitState) -> Decision | None:
 
 
 def volume_is_full(state: WaitState) -> Decision | None:
-    """Rule 3: for too long too little space has been free for the node to be healthy, or to run at all."""
+    """Rule 3: fail if free space has been too low for the node to be healthy, or to run, for too long."""
     run, timeout = _open_run(state), state.policy.unhealthy_timeout_seconds
     free = state.volume.available_ratio if state.volume else None
     if run is None or free is None or free >= state.policy.disk_floor_ratio:
@@ -93,13 +95,13 @@ def volume_is_full(state: WaitState) -> Decision | None:
 
 
 def has_room(volume: VolumeReading | None, policy: Policy) -> bool:
-    """Return whether as much of the volume is known to be free as the monitor's floor and the node ask for."""
+    """Return whether the volume is known to have the free space that monitor and node require."""
     free = volume.available_ratio if volume else None
     return free is not None and free >= max(policy.disk_floor_ratio, NODE_STOPS_RATIO)
 
 
 def low_disk_text(state: WaitState, since: float) -> str:
-    """Return that too little of the volume is free, since when, and what the run comes to if that stays so."""
+    """Return a message that disk space is low, since when, and when the run fails because of that."""
     timeout = state.policy.unhealthy_timeout_seconds
     return (
         f"less than {state.policy.disk_floor_ratio:.0%} of the volume has been free since {time_text(since)}; the run "
@@ -109,7 +111,7 @@ def low_disk_text(state: WaitState, since: float) -> str:
 
 
 def node_does_not_start(state: WaitState) -> Decision | None:
-    """Rule 4: the platform does not bring the node's process up; a run that got on is given up much later."""
+    """Rule 4: fail if the platform does not start the node's process; wait longer if the node has run."""
     run, timeout = _open_run(state), state.policy.start_timeout_seconds
     if run is not None and run.tracking.active_seconds > 0:
         timeout *= LATER_START_FACTOR
@@ -122,7 +124,7 @@ def node_does_not_start(state: WaitState) -> Decision | None:
 
 
 def node_crashes(state: WaitState) -> Decision | None:
-    """Rule 5: it ends again and again, and comes no further between."""
+    """Rule 5: fail if the node restarts again and again without progress between, or too often in all."""
     run = _open_run(state)
     if run is None:
         return None
@@ -143,13 +145,13 @@ def node_crashes(state: WaitState) -> Decision | None:
     code = f" (exit code {last.code})" if last is not None else ""
     words = state.log.fatal or (_last_line(last.message) if last is not None else "")
     message = f"the node was restarted {times}{code}" + (f": {words}" if words else "")
-    # The words may be older than the space that is free again.
+    # The log line may be old: enough space may be free again.
     full = any(each in words.lower() for each in _OUT_OF_SPACE) and not has_room(state.volume, state.policy)
     return _failed("node_crashes", state, run, Reason.DISK_FULL if full else Reason.CRASHED, message)
 
 
 def node_stays_unhealthy(state: WaitState) -> Decision | None:
-    """Rule 6: bootstrapped, but something it checks keeps failing."""
+    """Rule 6: fail if the node has bootstrapped but one of its health checks keeps failing."""
     run, timeout = _open_run(state), state.policy.unhealthy_timeout_seconds
     if run is None or run.tracking.unhealthy_seconds < timeout:
         return None
@@ -162,7 +164,7 @@ def node_stays_unhealthy(state: WaitState) -> Decision | None:
 
 
 def build_is_outdated(state: WaitState) -> Decision | None:
-    """Rule 6a: the network runs newer builds and refuses this one."""
+    """Rule 6a: fail if the network runs newer builds and refuses this one."""
     run = _open_run(state)
     if run is None or run.tracking.refusal.refused_seconds < OUTDATED_SECONDS:
         return None
@@ -177,7 +179,7 @@ def refusal_text(log: NodeLog) -> str:
 
 
 def run_stalls(state: WaitState) -> Decision | None:
-    """Rule 7: a chain at work stands still; a node that works gets twice as long."""
+    """Rule 7: fail if a chain at work makes no progress; a node that still works gets twice as long."""
     run = _open_run(state)
     if run is None:
         return None
@@ -191,12 +193,12 @@ def run_stalls(state: WaitState) -> Decision | None:
 
 
 def run_is_overdue(state: WaitState) -> Decision | None:
-    """Rule 8: it goes on for longer than any bootstrap may."""
+    """Rule 8: fail if the run takes longer than its deadline."""
     run = _open_run(state)
     if run is None or run.tracking.healthy is not None:
         return None
     tracking, usual = run.tracking, _usual_deadline_seconds(state)
-    # What is usual is active time: a node that was down is not slow.  Nobody saw what was not observed.
+    # The usual deadline is active time, because a node that was down is not slow. Only observed time counts.
     if usual is not None and min(tracking.bootstrap_seconds, tracking.observed_seconds) >= usual:
         deadline = usual
     elif tracking.observed_seconds >= (longest := _max_deadline_seconds(state, run)):
@@ -209,21 +211,24 @@ def run_is_overdue(state: WaitState) -> Decision | None:
 
 
 def _usual_deadline_seconds(state: WaitState) -> float | None:
-    """How long a run may be active, where nothing is set and it is known what is usual."""
+    """Return the limit on active time; `None` if a deadline is set, or the usual duration is unknown."""
     if state.policy.deadline_seconds is not None or state.baseline_seconds is None:
         return None
     return max(MAX_BASELINES * state.baseline_seconds, MIN_DEADLINE_SECONDS)
 
 
 def _max_deadline_seconds(state: WaitState, run: Run) -> float:
-    """How long a run may be open, in observed time."""
+    """Return the limit on the observed time of a run, in seconds."""
     if state.policy.deadline_seconds is not None:
         return state.policy.deadline_seconds
     return DEADLINE_SECONDS.get(run.sync_mode, DEADLINE_SECONDS_OTHERWISE)
 
 
 def measured_in(run: Run, volume: VolumeReading | None, healthy: HealthyStreak | None) -> bool:
-    """Whether a measurement is of this run's data, and where the node was healthy since then of all of it."""
+    """Return whether the disk measurement is of this run's data.
+
+    If `healthy` is set, only a measurement since then counts, because it covers all of the data.
+    """
     if volume is None or volume.taken is None:
         return False
     if healthy is not None:
@@ -232,7 +237,7 @@ def measured_in(run: Run, volume: VolumeReading | None, healthy: HealthyStreak |
 
 
 def _volume_in(run: Run, volume: VolumeReading | None, healthy: HealthyStreak | None) -> VolumeReading | None:
-    """Return the volume, unless what was measured of it is of another run's data."""
+    """Return the volume reading, or `None` if its measurement does not cover this run's data."""
     unmeasured = volume is not None and volume.taken is None
     return volume if unmeasured or measured_in(run, volume, healthy) else None
 
@@ -251,13 +256,13 @@ def _open_run(state: WaitState) -> Run | None:
 
 
 def _measured_since(state: WaitState, run: Run, streak: HealthyStreak) -> bool:
-    """Whether the disk was measured since the node was healthy, or it is too late to wait for that."""
+    """Return whether the disk was measured since the node became healthy, or that wait has timed out."""
     late = streak.observed_seconds >= state.policy.soak_seconds + DISK_MEASUREMENT_SECONDS
     return late or measured_in(run, state.volume, streak)
 
 
 def _where(run: Run) -> str:
-    """Return the stage of each chain."""
+    """Return the stage of each chain as text in parentheses; empty if no chain has shown one."""
     said = [
         f"{chain_name(name)} {chain_text(watch.log)}"
         for name, watch in sorted(run.tracking.chains.items())
@@ -267,7 +272,7 @@ def _where(run: Run) -> str:
 
 
 def _unseen_queue(state: WaitState, run: Run) -> str:
-    """Return which chains on SAE did not show whether they had executed what they accepted."""
+    """Return a note that names the chains on SAE whose execution queue was not visible; empty if none."""
     metrics = state.node.metrics if isinstance(state.node, NodeAnswering) else None
     shown = set(run.tracking.execution_targets) | (set(metrics.queued_blocks) if metrics else set())
     hidden = [
@@ -295,7 +300,10 @@ def _failed(rule: str, state: WaitState, run: Run, reason: Reason, message: str)
 
 
 def _wall_seconds(run: Run, now: Instant, healthy: HealthyStreak | None) -> float | None:
-    """Return how long a run took to its end; on the boot clock where the machine did not boot meanwhile."""
+    """Return the wall time in seconds until the end of a run, or until the node became healthy.
+
+    The boot clock measures it unless the machine has rebooted since the run started.
+    """
     tracking = run.tracking
     if tracking.started_boot_id == now.boot_id:
         end = healthy.since_boot_seconds if healthy else now.boot_seconds
@@ -310,9 +318,9 @@ def _ended(state: WaitState, run: Run, outcome: Outcome, reason: Reason | None, 
     duration: float | None = tracking.bootstrap_seconds if healthy else tracking.active_seconds
     wall = _wall_seconds(run, state.now, healthy)
     if run.recovered:
-        duration = wall = None  # nobody knows what was before
+        duration = wall = None  # the time before the recovery is unknown
     if tracking.process_start_boot_seconds is None and tracking.active_seconds == 0:
-        duration = None  # the node's process was never seen
+        duration = None  # the node's process was never observed
     volume = _volume_in(run, state.volume, healthy)
     return EndRun(
         run,

@@ -1,7 +1,7 @@
-"""The rules of `wait-for-completion`: judge the run that is open, then look for the next build.
+"""Rules of `wait-for-completion`, which judge the open run and then look for the next build.
 
-Each tick asks them once.  A rule that is about an open run matches only while it is this workload's; what
-cannot be told apart from an outage is no verdict.
+Each tick evaluates the rules once. A rule about an open run matches only while the run belongs to this
+workload. A condition that could also be an outage is not a verdict.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ WaitRule = Callable[[WaitState], Decision | None]
 
 
 def held_text(pod: str) -> str:
-    """Return that another pod, named by its UID, holds the volume."""
+    """Return a message that another pod, named by its UID, holds the volume."""
     return f"pod {pod} holds the volume"
 
 
 def decide_wait(state: WaitState) -> Decision:
-    """What this tick concludes."""
+    """Return the decision of the first rule of `wait-for-completion` that matches."""
     for rule in WAIT_RULES:
         decision = rule(state)
         if decision is not None:
@@ -62,7 +62,7 @@ def decide_wait(state: WaitState) -> Decision:
 
 
 def run_belongs_to_other_pod(state: WaitState) -> Decision | None:
-    """Rule 0: the volume's run is not what this pod runs: judge nothing."""
+    """Rule 0: judge nothing if the last run on the volume is not the run of this pod."""
     if state.workload is None:
         return _quiet("what this pod runs is not known yet")
     if state.held_by is not None:
@@ -82,7 +82,7 @@ def run_belongs_to_other_pod(state: WaitState) -> Decision | None:
 
 
 def build_is_due(state: WaitState) -> Decision | None:
-    """Rule 9: not paused; the run is finished, or may be cut short, and there is a build to run."""
+    """Rule 9: unless paused, switch to the next build if the run has ended or may be interrupted."""
     run = state.last
     if run is None or state.workload is None or (run.open and not _may_be_cut_short(state, run)):
         return None
@@ -98,12 +98,15 @@ def build_is_due(state: WaitState) -> Decision | None:
 
 
 def blocked_for_long(run: Run) -> bool:
-    """It may be the build itself that finds no peers: another one is then worth more than this run."""
+    """Return whether a run has been blocked for so long that another build is worth more than the run.
+
+    The build itself may be the reason why the node finds no peers.
+    """
     return run.tracking.blocked_seconds >= BLOCKED_LONG_SECONDS
 
 
 def nothing_to_do(state: WaitState) -> Decision:
-    """Rule 10: keep waiting."""
+    """Rule 10: otherwise keep waiting."""
     run = state.last
     if run is None or not run.open:
         if state.paused:
@@ -113,10 +116,10 @@ def nothing_to_do(state: WaitState) -> Decision:
 
 
 def _waiting_for(state: WaitState, run: Run) -> Decision:
-    """Return the phase of an open run, and what it waits for."""
+    """Return the decision to keep waiting, with the phase of the open run and the reason for the wait."""
     phase, message = _progress_of(state, run)
     low_disk_at = run.tracking.low_disk_at
-    if low_disk_at is not None and phase is not Phase.BLOCKED:  # while it is blocked, timers are paused
+    if low_disk_at is not None and phase is not Phase.BLOCKED:  # timers are paused while the run is blocked
         message = f"{message}; {low_disk_text(state, low_disk_at)}"
     return Decision("nothing_to_do", message, phase)
 
@@ -149,7 +152,7 @@ def _bootstrapping_text(node: NodeAnswering, tracking: RunTracking, warning_seco
 
 
 def _queued_blocks(node: NodeAnswering, tracking: RunTracking) -> float:
-    """Return how many blocks a node that calls itself healthy has accepted and must still execute."""
+    """Return how many accepted blocks a node that reports itself healthy has not executed yet."""
     if node.metrics is None or node.health is None or not node.health.healthy:
         return 0.0
     return sum(
@@ -175,7 +178,7 @@ WAIT_RULES: tuple[WaitRule, ...] = (
 
 
 def _awaits_start(state: WaitState, last: Run) -> bool:
-    """Whether another run than the last is what this pod is for: `init` is at it, or will be."""
+    """Return whether this pod is meant for a newer run, which `init` is starting or will start."""
     if state.clearing is not None:
         return True
     attempt, workload = state.attempt, state.workload
@@ -196,7 +199,7 @@ def _may_be_cut_short(state: WaitState, run: Run) -> bool:
 
 
 def _next_build(state: WaitState, run: Run) -> tuple[Build, AttemptCause] | None:
-    """What to run next, and why; a person's request first."""
+    """Return the next build to run and the cause, or `None`; an operator's request takes precedence."""
     if state.requested is not None:
         return state.requested, AttemptCause.REQUEST
     newest = state.newest
@@ -213,7 +216,10 @@ def _next_build(state: WaitState, run: Run) -> tuple[Build, AttemptCause] | None
 
 
 def _has_settled(state: WaitState, run: Run) -> bool:
-    """Whether the tag stands still: registries behind caches show an older build and a newer one in turns."""
+    """Return whether the rolling tag is stable.
+
+    Registries behind caches may alternate between an older build and a newer one.
+    """
     if state.newest_lookups < state.policy.settled_lookups:
         return False
     since_seconds = state.superseded_seconds
@@ -223,7 +229,10 @@ def _has_settled(state: WaitState, run: Run) -> bool:
 
 
 def _retry_is_due(state: WaitState, run: Run) -> bool:
-    """A failure of the testbed is tried again where that may help; see the reasons in the design."""
+    """Return whether to retry a failure of the testbed now.
+
+    docs/how-it-works.md describes which reasons are retried, and when.
+    """
     match run.reason:
         case Reason.NOT_STARTED if run.outcome is Outcome.FAILED:
             return _is_set_otherwise(state, run) or _pause_is_over(state, run)
@@ -236,20 +245,26 @@ def _retry_is_due(state: WaitState, run: Run) -> bool:
 
 
 def _pause_is_over(state: WaitState, run: Run) -> bool:
-    """Whether a failure of the testbed is to be tried again now: twice, after 15 min and after 30."""
+    """Return whether the backoff after a failure of the testbed has ended.
+
+    A failure is retried twice: after 15 minutes, and 30 minutes after the first retry has failed.
+    """
     if run.ended_at is None or state.repeated_failures > RETRIES:
         return False
     return state.now.wall - run.ended_at >= FIRST_RETRY_SECONDS * 2.0 ** (state.repeated_failures - 1)
 
 
 def _is_set_otherwise(state: WaitState, run: Run) -> bool:
-    """Whether the pod's template has changed since the run: with another command, say, the node may start."""
+    """Return whether the pod template has changed since the run.
+
+    The node may start with the new template, for example because its command is another one.
+    """
     revision = state.workload.revision if state.workload else ""
     return "" not in {revision, run.tracking.revision} and revision != run.tracking.revision
 
 
 def _has_room(state: WaitState, volume: VolumeReading) -> bool:
-    """Whether as much of the volume is free again as a node needs, by the monitor's floor and by the node's."""
+    """Return whether the volume has the free space that the monitor's floor and the node's check require."""
     health = state.node.health if isinstance(state.node, NodeAnswering) else None
     failing = health.failing_checks if health else ()
     return has_room(volume, state.policy) and "diskspace" not in failing

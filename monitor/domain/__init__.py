@@ -1,5 +1,5 @@
 """Pure values and calculations.
 
-The package imports the standard library only.  It does no I/O, reads no clock, and knows neither Kubernetes nor the
-names of AvalancheGo's metrics and log lines.
+Besides `monitor.errors`, the package imports only the standard library. It does no I/O and reads no clock. It
+does not depend on Kubernetes, or on the names of AvalancheGo's metrics and log lines.
 """

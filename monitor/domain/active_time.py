@@ -1,17 +1,17 @@
-"""Time that was really observed, so that no outage, drain or clock jump is taken for the node's doing.
+"""Observed and active time of a run, which exclude outages of the monitor, drains and clock jumps.
 
-Three kinds are kept in a run's books:
+The tracking of a run has three measures:
 
-*Observed* time is what every time-out counts: the interval from one tick to the next, capped at two
-intervals, so that a monitor that was away for a day has seen nothing of it.
+*Observed* time is the time that every timeout counts. Each tick adds the interval since the previous tick, at
+most two tick intervals. A monitor that was away for a day has therefore not observed that day.
 
-*Active* time is what is judged: intervals in which the node's process ran.  A process's start time is
-remembered; a gap in watching over which it did not change was active too.  Start times are compared on the
-boot clock, which a changed wall clock does not move: a process that is 100 s old began 100 s ago, whatever
-the time is.
+*Active* time is the time that is judged: the intervals in which the node's process ran. The tracking stores
+the start time of the process. A gap between two ticks was active too if the start time is still the same.
+Start times are compared on the boot clock, which does not move when the wall clock is changed. A process that
+is 100 s old started 100 s ago, whatever the wall clock shows.
 
-The *healthy streak* is the unbroken health that a success needs.  A stale or missing answer neither
-lengthens nor breaks it; an unhealthy answer, a closed port or another process breaks it.
+The *healthy streak* is the uninterrupted health that a success requires. A stale or missing answer neither
+extends nor ends it. An unhealthy answer, a closed port or another process ends it.
 """
 
 from __future__ import annotations
@@ -22,19 +22,25 @@ from monitor.domain.instant import Instant
 from monitor.domain.observations import Health
 from monitor.domain.tracking import HealthyStreak, RunTracking
 
-# The start of a process is rounded to 10 ms by the kernel and drifts with the wall clock's corrections.
+# The kernel rounds the start of a process to 10 ms, and corrections of the wall clock shift it.
 SAME_PROCESS_SECONDS = 2.0
 
 
 def observed_interval_seconds(previous: Instant | None, now: Instant, tick_seconds: float) -> float:
-    """What a tick adds to observed time: since `previous`, the tick before it by the same process."""
+    """Return the observed time that a tick adds, in seconds.
+
+    `previous` is the previous tick of the same monitor process.
+    """
     if previous is None or previous.boot_id != now.boot_id:
         return 0.0
     return min(max(0.0, now.boot_seconds - previous.boot_seconds), 2 * tick_seconds)
 
 
 def opened(now: Instant, uid: str = "") -> RunTracking:
-    """The books of a run that starts now; with `uid`, in a workload whose node has not run yet."""
+    """Return the tracking of a run that starts now.
+
+    If the node of the workload has not run yet, pass the workload's `uid`.
+    """
     return RunTracking(
         started_boot_id=now.boot_id,
         started_boot_seconds=now.boot_seconds,
@@ -57,28 +63,29 @@ def advanced(
     down: bool = False,
     restarts_count: bool = True,
 ) -> RunTracking:
-    """The books after one tick.
+    """Return the tracking after one tick.
 
     Args:
-        tracking: as they were.
-        now: the moment of the tick.
-        interval_seconds: what the tick adds to observed time.
-        process_started_at: start of the node's process in Unix seconds; `None` where it was not seen.
-        uid: the workload it runs in, so that a moved pod is no node restart; `None` where it is not known,
-            and no restart is counted until it is.
-        health: what the node said.
-        restarts: how often the workload's platform restarted the node; `None` where it does not tell, and
-            changed starts of the process are counted.
-        blocked: the network is away: the time is nobody's, neither observed nor active.
-        down: its port is closed, so that what it said last is over.
-        restarts_count: false where the volume failed the monitor since the last tick: it failed the node too.
+        tracking: the tracking before the tick.
+        now: the time of the tick.
+        interval_seconds: the observed time that the tick adds.
+        process_started_at: the start of the node's process in Unix seconds; `None` if it was not observed.
+        uid: the workload of the process, so that a moved pod is not a node restart. No restarts are counted
+            while it is `None` (unknown).
+        health: the health that the node reported.
+        restarts: the platform's count of node restarts; `None` if the platform does not report it. Then each
+            new start time of the process counts as a restart.
+        blocked: whether the network is unavailable. Such time is neither observed nor active.
+        down: whether the node's port is closed, which ends the healthy streak.
+        restarts_count: false if the volume failed for the monitor since the last tick, because it failed for
+            the node too.
     """
     tracking = replace(tracking, observed_seconds=tracking.observed_seconds + interval_seconds)
     active_seconds, before = tracking.active_seconds, tracking
     if process_started_at is not None:
         tracking = _with_process(tracking, now, now.boot_seconds - (now.wall - process_started_at), uid)
     if restarts is not None and uid is not None:
-        # Of a workload that was not seen before, what it did until now says nothing of this run.
+        # Restarts of a workload before its first observation do not belong to this run.
         counts = restarts_count and before.process_uid == uid
         more = max(0, restarts - before.process_restarts) if counts else 0
         tracking = replace(
@@ -96,9 +103,10 @@ def advanced(
 
 
 def _with_broken_streak(tracking: RunTracking, before: RunTracking, uid: str | None) -> RunTracking:
-    """Return the books with the active time of a streak that this tick broke.
+    """Return the tracking with the active time of a healthy streak that this tick ended.
 
-    In a workload that is replaced it was not time that the bootstrap took: the node had to be healthy twice.
+    Healthy time in a replaced workload is not part of the bootstrap, because the node has to become healthy
+    twice.
     """
     streak, now_healthy, seconds = before.healthy, tracking.healthy, before.healthy_seconds
     goes_on = streak and now_healthy and streak.since_boot_seconds == now_healthy.since_boot_seconds
@@ -120,7 +128,7 @@ def _with_process(tracking: RunTracking, now: Instant, start: float, uid: str | 
     known = tracking.process_start_boot_seconds
     same_process = same_boot and known is not None and abs(known - start) <= SAME_PROCESS_SECONDS
     restarted = known is not None and not same_process and tracking.process_uid == uid
-    # On another boot the books say nothing of this process: all its life since then is new.
+    # After a reboot, none of the process's lifetime has been counted yet.
     since = max(tracking.accounted_boot_seconds, start) if same_boot else start
     return replace(
         tracking,

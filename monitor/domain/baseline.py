@@ -1,23 +1,30 @@
-"""Tells a slower build from noise: what a measure of a run is held against, and the verdict on the newest ones.
+"""Regression rule: the baseline and the limit of a measure, and the verdict on the newest values.
 
-Three sentences are the rule. A run's *baseline* is made of the nine comparable runs before it, the one just before left
-out: each is brought forward by what the chain grows per run, and the mean is taken without the two highest and the two
-lowest. Its *limit* lies 13 % above that, farther on a testbed that is noisy. The newest run over its limit makes a
-regression *suspected*; two of the last three over theirs, or all three beyond three quarters of the way there, make it
-*confirmed*.
+The rule:
 
-Why so:
+- The *baseline* of a run is made of the nine comparable runs before it, without the one just before. Each is
+  adjusted for the growth of the chain per run. The baseline is their mean without the two highest and the two
+  lowest.
+- The *limit* is 13 % above the baseline, or higher on a noisy testbed.
+- A regression is *suspected* if the newest run is over its limit. It is *confirmed* if two of the last three
+  runs are over their limits. It is also confirmed if all three are more than three quarters of the way from
+  baseline to limit.
 
-- Confirmation, not the statistic, is what cuts false alarms: outliers are single, regressions stay.
-- The run just before is left out, so that the second run after a shift is judged without the first.
-- Without growth a baseline is about six runs old: a chain that grows by 1 % a run uses up half of the way to the limit,
-  and takes an outlier for a regression. A growth that is measured from so few runs is noise itself, so half of it is
-  believed, half is assumed, and never more than a chain can do.
-- No run is ever kept out of a baseline because it was over its limit. A baseline that is frozen or cleaned in this way
-  never learns a shift that stays, such as that of a new snapshot, and cries for good. This one has after ten runs.
+The reasons:
 
-The functions are pure, and know of no runs: values are a measure of comparable successes of one tester, network, sync
-mode and testbed, oldest first, in any unit. `python -m bench.regression` shows what the rule finds and what it costs.
+- Confirmation, not the statistic, reduces false alarms: outliers are single, regressions stay.
+- The run just before is excluded, so that the second run after a shift is judged without the first.
+- Without adjustment, a baseline is about six runs old. The growth of a chain by 1 % a run would use up half
+  of the way to the limit. An outlier would then look like a regression.
+- Growth that is estimated from so few runs is noisy. Half of the estimate is therefore measured and half is
+  assumed, up to the most that a chain can grow.
+- No run is excluded from a baseline because it was over its limit. If slow runs were excluded, the baseline
+  would never adapt to a lasting change, such as a new snapshot, and the alert would never clear. This
+  baseline adapts within ten runs.
+
+The functions are pure and do not depend on runs. Their values are one measure of the comparable successes of
+one tester, network, sync mode and testbed. Values are ordered from oldest to newest, and have any unit.
+`python -m bench.regression` shows how well the rule detects regressions, and how many false alarms it raises.
 """
 
 from __future__ import annotations
@@ -29,27 +36,27 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import TypeAlias
 
-WINDOW = 9  # values that a baseline is of
-MIN_SAMPLES = 5  # below this there is no baseline
-LAG = 1  # newest values before the judged one that its baseline leaves out
-TRIMMED = 2  # highest and lowest values of the window that it leaves out too: one run in twenty is an outlier
-HISTORY = 20  # values that growth and noise are measured from
-ALLOWANCE = 0.13  # the limit over the baseline
-NEARLY = 0.75  # of the way from baseline to limit: enough if all of the last three passed it
+WINDOW = 9  # values in a baseline
+MIN_SAMPLES = 5  # values that a baseline needs
+LAG = 1  # newest values before the judged one that its baseline excludes
+TRIMMED = 2  # highest and lowest values of the window to exclude too, since one run in twenty is an outlier
+HISTORY = 20  # values from which growth and noise are estimated
+ALLOWANCE = 0.13  # distance of the limit from the baseline, as a share of the baseline
+NEARLY = 0.75  # share of the way from baseline to limit that confirms if the last three values exceed it
 JUDGED_TOGETHER = 3
 CONFIRMING = 2
 
-GROWTH_ASSUMED = 0.005  # a run: the middle of what a chain does from one bootstrap to the next
-GROWTH_BELIEVED = 0.5  # share of what was measured; the rest is assumed
+GROWTH_ASSUMED = 0.005  # per run: the middle of the range of a chain's growth between two bootstraps
+GROWTH_BELIEVED = 0.5  # weight of the measured growth; the rest is GROWTH_ASSUMED
 MAX_GROWTH = 0.01
 
 NOISE_ALLOWED = 1.5  # standard deviations
-MIN_NOISE_SAMPLES = 12  # values; from fewer the noise is not known well enough to move a limit
-NOISE_OF_STEP = 1.0484  # standard deviation over the median step between neighbours, of a normal distribution
+MIN_NOISE_SAMPLES = 12  # values; with fewer, the estimate is too uncertain to move a limit
+NOISE_OF_STEP = 1.0484  # standard deviation divided by the median step between neighbours, if normal
 
 
 class Verdict(StrEnum):
-    """What the newest values say."""
+    """Verdict on the newest values."""
 
     INSUFFICIENT_DATA = "insufficient_data"
     NONE = "none"
@@ -59,7 +66,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What one value is held against, in the unit of the values; `samples` values made the baseline."""
+    """Baseline and limit of one value, in the unit of the values; the baseline has `samples` values."""
 
     baseline: float
     limit: float
@@ -67,19 +74,19 @@ class Limit:
 
     @property
     def near_limit(self) -> float:
-        """What three values in a row need to pass for a regression without any of them over the limit."""
+        """Value that three values in a row must exceed to confirm a regression if none exceeds its limit."""
         return self.baseline + NEARLY * (self.limit - self.baseline)
 
 
-_Judged: TypeAlias = tuple[float, Limit | None]  # a value, and what it was held against
+_Judged: TypeAlias = tuple[float, Limit | None]  # a value and its limit
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The verdict on the newest value and the two before it.
+    """Verdict on the newest value and the two before it.
 
-    `limit` is what the newest was held against. The regression came between the values at the indices `last_good` and
-    `first_bad`, which are there while it is suspected or confirmed.
+    `limit` is the limit of the newest value. `last_good` and `first_bad` are the indices between which the
+    regression started. They are set only if it is suspected or confirmed.
     """
 
     verdict: Verdict
@@ -89,22 +96,22 @@ class Assessment:
 
 
 def samples_for_next(values: Sequence[float]) -> int:
-    """How many values the next one's baseline is of, or would be, were they enough."""
+    """Return the number of values in the baseline of the next value, even if they are too few."""
     return min(max(len(values) - LAG, 0), WINDOW)
 
 
 def limit_for_next(values: Sequence[float]) -> Limit | None:
-    """What the value that comes after these is held against; None while there are too few."""
+    """Return the limit of the value after these; `None` if there are too few values."""
     return _limit(values, len(values))
 
 
 def limits(values: Sequence[float], start: int = 0) -> list[Limit | None]:
-    """What each value, from the index `start` on, was held against: the band that a chart shows."""
+    """Return the limit of each value from the index `start` on, which charts show as a band."""
     return [_limit(values, index) for index in range(start, len(values))]
 
 
 def verdicts(values: Sequence[float], start: int = 0) -> list[Verdict]:
-    """The verdict as it was after each value, from the index `start` on."""
+    """Return the verdict after each value from the index `start` on."""
     earliest = max(start - JUDGED_TOGETHER + 1, 0)
     judged = list(zip(values[earliest:], limits(values, earliest), strict=True))
     ends = range(start - earliest + 1, len(judged) + 1)
@@ -112,7 +119,7 @@ def verdicts(values: Sequence[float], start: int = 0) -> list[Verdict]:
 
 
 def assess(values: Sequence[float]) -> Assessment:
-    """The verdict on the newest values, and where the regression began."""
+    """Return the verdict on the newest values, and where the regression started."""
     if not values:
         return Assessment(Verdict.INSUFFICIENT_DATA)
     judged = list(zip(values, limits(values), strict=True))
@@ -123,13 +130,13 @@ def assess(values: Sequence[float]) -> Assessment:
     only_near = verdict is Verdict.CONFIRMED and sum(map(_is_over, newest)) < CONFIRMING
     bad = list(map(_is_near if only_near else _is_over, judged))
     first_bad = bad.index(True, len(bad) - JUDGED_TOGETHER)
-    while bad[first_bad - 1]:  # ends, as the first values of all have no limit
+    while bad[first_bad - 1]:  # terminates, because the first values have no limit
         first_bad -= 1
     return Assessment(verdict, limit, first_bad, first_bad - 1)
 
 
 def _verdict(judged: Sequence[_Judged]) -> Verdict:
-    """The verdict on the last three values, or on as many as there are."""
+    """Return the verdict on the last three values, or on all values if there are fewer."""
     if judged[-1][1] is None:
         return Verdict.INSUFFICIENT_DATA
     if sum(map(_is_over, judged)) >= CONFIRMING or all(map(_is_near, judged)):
@@ -163,7 +170,10 @@ def _limit(values: Sequence[float], index: int) -> Limit | None:
 
 
 def _growth(history: Sequence[float]) -> float:
-    """The share by which values grow from one to the next: the newest third's median against the oldest third's."""
+    """Return the expected growth from one value to the next, as a share.
+
+    The measured part compares the medians of the newest and the oldest third.
+    """
     third = max(len(history) // 3, 3)
     older, newer = median(history[:third]), median(history[-third:])
     if older <= 0:
@@ -174,7 +184,10 @@ def _growth(history: Sequence[float]) -> float:
 
 
 def _noise(history: Sequence[float]) -> float:
-    """The standard deviation from run to run; steps between neighbours hardly see growth, nor a shift long ago."""
+    """Return the standard deviation from run to run, in the unit of the values.
+
+    The steps between neighbours are hardly affected by growth, or by a shift long ago.
+    """
     if len(history) < MIN_NOISE_SAMPLES:
         return 0
     return NOISE_OF_STEP * median(abs(later - earlier) for earlier, later in pairwise(history))

@@ -1,4 +1,4 @@
-"""A build of the node: an image pinned by digest, and the versions that it reports."""
+"""Builds of the node: images pinned by digest, with the versions that they report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _VERSION_CHARACTERS = 100
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """What a node prints for `--version-json` (avalanchego `version/string.go`)."""
+    """Versions that a node prints for `--version-json` (avalanchego `version/string.go`)."""
 
     application: str
     database: str
@@ -22,10 +22,10 @@ class Versions:
 
     @classmethod
     def parse(cls, text: str) -> Versions:
-        """Read the JSON that a node prints or the pod's annotation holds.
+        """Parse the JSON that a node prints, or that an annotation of the pod contains.
 
         Raises:
-            ValueError: it is no such JSON; the message says what is missing.
+            ValueError: the text is not such JSON; the message says what is missing.
         """
         found = json_object(text)
         if "application" not in found:
@@ -43,7 +43,7 @@ class Versions:
         )
 
     def to_json(self) -> str:
-        """The same JSON on one line, as the annotation holds it."""
+        """Return the versions as JSON on one line, as in the annotation of the pod."""
         return json_text(
             {
                 "application": self.application,
@@ -57,9 +57,9 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A node image pinned by digest, with the versions it reports (`None`: could not be learned).
+    """Node image pinned by digest, with the versions that it reports (`None`: unknown).
 
-    A build may have several digests (that of the index, that of the platform).
+    A build may have several digests, such as that of the index and that of the platform.
     """
 
     image: str
@@ -67,15 +67,15 @@ class Build:
     versions: Versions | None = None
 
     def same(self, other: Build) -> bool:
-        """Whether both are one build: their digests intersect."""
+        """Return whether both are one build, that is, whether they have a digest in common."""
         return not self.digests.isdisjoint(other.digests)
 
     @property
     def version(self) -> str:
-        """Such as `avalanchego/1.14.2`; empty while unknown."""
+        """Version, such as `avalanchego/1.14.2`; empty if unknown."""
         return self.versions.application if self.versions else ""
 
     @property
     def commit(self) -> str:
-        """40 hexadecimal digits; empty while unknown."""
+        """Commit as 40 hexadecimal digits; empty if unknown."""
         return self.versions.commit if self.versions else ""

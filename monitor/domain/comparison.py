@@ -1,18 +1,20 @@
-"""Tells whether one build bootstraps faster than another, from a few durations of each that were taken in turns.
+"""Comparison of two builds by a few bootstrap durations of each, measured in alternation.
 
-Durations are compared by their logarithms, so that a difference is a ratio and noise is in percent.  The test is an
-exact permutation test: if the builds were alike, any exchange of some runs of the one for as many of the other could
-have come about as well.  Each such exchange says by which ratio the exchanged runs differ; cut off the lowest 35th of
-these ratios and the highest 65th, and what remains is an interval of 95 % and a little more.  Where that leaves out 1,
-chance makes such a difference in at most 4.4 of 100 comparisons.  Nothing is assumed of the noise's shape or size.
+Durations are compared by their logarithms, so that a difference is a ratio and noise is a percentage. The
+test is an exact permutation test. If the builds were equal, any exchange of some runs of one for as many runs
+of the other would be equally likely. Each such exchange gives the ratio by which the exchanged runs differ.
 
-The two ends are unequal because percents are: 10 % longer is a ratio of 1.10, but 10 % shorter is one of 1 to 1.11,
-which is easier to see.  Cut so, either is found as often.
+The lowest 1/35 and the highest 1/65 of these ratios are cut off. The remaining ratios form an interval of
+slightly more than 95 %. If this interval excludes 1, chance produces such a difference in at most 4.4 of 100
+comparisons. The test makes no assumption about the shape or size of the noise.
 
-A difference below 3 % is never called real: where the one program's file happens to lie on the disk, or what the
-machine did that hour, may make as much, and makes it in each of the runs.
+The two cuts are unequal because percentages are. 10 % longer is a ratio of 1.10, but 10 % shorter is a ratio
+of 1 to 1.11, which is easier to detect. With these cuts, both are found equally often.
 
-`python -m bench.comparison` shows how often that is right.
+A difference below 3 % is never reported as real. The location of a program's file on the disk, or the
+machine's other activity in that hour, may cause as much. Such an effect is the same in every run.
+
+`python -m bench.comparison` shows how often the result is right.
 """
 
 from __future__ import annotations
@@ -25,17 +27,17 @@ from enum import StrEnum
 from itertools import combinations
 from statistics import fmean, stdev
 
-MIN_RUNS = 4  # of three runs each, not even the clearest difference is rarer by chance than 1 in 10
-# By chance, the new build is called slower, and faster, at most once in so many comparisons.
+MIN_RUNS = 4  # with three runs each, the clearest difference would occur by chance in 1 of 10 comparisons
+# By chance, an equal build is reported as slower, or as faster, at most once in this many comparisons.
 CALLED_SLOWER_ONCE_IN, CALLED_FASTER_ONCE_IN = 35, 65
 SMALLEST_RATIO = 1.03
-MAX_RUNS = 25  # of each: what a ledger compares are its newest 60
-_ALL_EXCHANGES_UP_TO = 9  # runs of each build: 48,620 exchanges; of more runs, so many are drawn
+MAX_RUNS = 25  # of each build: a ledger compares its newest 60 runs
+_ALL_EXCHANGES_UP_TO = 9  # runs of each build: 48,620 exchanges; with more runs, a sample is drawn
 _EXCHANGES_DRAWN = 40_000
 
 
 class Difference(StrEnum):
-    """What a comparison says of the new build."""
+    """Result of a comparison for the new build."""
 
     FASTER = "faster"
     SLOWER = "slower"
@@ -44,10 +46,10 @@ class Difference(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How the new build's durations compare with the old one's.
+    """Durations of the new build compared with those of the old one.
 
-    `ratio` is new to old, of the geometric means: 1.1 is 10 % slower; `lowest` and `highest` are the ends of its
-    95 % interval.
+    `ratio` is the geometric mean of the new durations divided by that of the old ones: 1.1 is 10 % slower.
+    `lowest` and `highest` are the ends of its 95 % interval.
     """
 
     ratio: float
@@ -56,22 +58,22 @@ class Comparison:
 
     @property
     def chance_may_make_it(self) -> bool:
-        """Whether builds that are alike would often differ as much."""
+        """Whether equal builds would often differ as much."""
         return self.lowest <= 1 <= self.highest
 
     @property
     def difference(self) -> Difference:
-        """The verdict."""
+        """Verdict on the new build: faster, slower, or no real difference."""
         if 1 / SMALLEST_RATIO < self.ratio < SMALLEST_RATIO or self.chance_may_make_it:
             return Difference.NONE
         return Difference.SLOWER if self.ratio > 1 else Difference.FASTER
 
 
 def compared(old: Sequence[float], new: Sequence[float]) -> Comparison:
-    """Compare durations in seconds, of as many runs of each build.
+    """Compare the durations, in seconds, of equally many runs of two builds.
 
     Raises:
-        ValueError: they are not as many, or fewer than can show anything.
+        ValueError: the numbers of runs differ, or are too small to show a difference.
     """
     if len(old) != len(new) or len(old) < MIN_RUNS:
         raise ValueError(
@@ -87,25 +89,29 @@ def compared(old: Sequence[float], new: Sequence[float]) -> Comparison:
 
 
 def spread(durations: Sequence[float]) -> float:
-    """How far two or more runs of one build lie from their geometric mean, as a share of it: a standard deviation."""
+    """Return the standard deviation of two or more durations, as a share of their geometric mean."""
     return math.exp(stdev(math.log(each) for each in durations)) - 1
 
 
 def order(runs: int) -> list[bool]:
-    """Whose turn it is, run after run, True the new build's: old new, new old, old new, and so on.
+    """Return the order of the runs, True for the new build: old new, new old, old new, and so on.
 
-    So a machine that gets slower meanwhile, and caches that get warmer, favour neither.
+    If the machine becomes slower or its caches become warmer during the runs, this order favors neither
+    build.
     """
     return [is_new for pair in range(runs) for is_new in ((False, True), (True, False))[pair % 2]]
 
 
 def _cut(once_in: int, gaps: int) -> int:
-    """How many gaps to cut off; the exchange of nothing, which has none, is counted to either end."""
+    """Return how many gaps to cut off at an end.
+
+    The empty exchange has no gap, and is counted at each end.
+    """
     return max(0, (gaps + 1) // once_in - 1)
 
 
 def _gaps(before: Sequence[float], after: Sequence[float]) -> list[float]:
-    """By how much the runs differ that an exchange would exchange, for each exchange but that of nothing."""
+    """Return the difference between the exchanged runs, for each exchange except the empty one."""
     if len(before) > _ALL_EXCHANGES_UP_TO:
         return _drawn_gaps(before, after)
     gaps = []
@@ -116,8 +122,11 @@ def _gaps(before: Sequence[float], after: Sequence[float]) -> list[float]:
 
 
 def _drawn_gaps(before: Sequence[float], after: Sequence[float]) -> list[float]:
-    """The same of exchanges drawn by chance, the same ones each time, so that a comparison has one result."""
-    chance = random.Random(0)  # noqa: S311 - nothing depends on that it cannot be guessed
+    """Return the difference between the exchanged runs, for a random sample of the exchanges.
+
+    The sample is always the same, so that a comparison has only one result.
+    """
+    chance = random.Random(0)  # noqa: S311 - not used for security
     gaps: list[float] = []
     while len(gaps) < _EXCHANGES_DRAWN:
         shuffled = chance.sample(range(2 * len(before)), len(before))

@@ -1,4 +1,4 @@
-"""A container as its pod or the local platform specifies it, and how its words are expanded."""
+"""Container specifications of a pod or of the local platform, and the expansion of their variables."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
-"""`$(NAME)` in a container's words and variables, and the doubled sign that stands for itself."""
+"""Pattern of `$(NAME)` in a container's arguments and variables, and of `$$`, which stands for `$`."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentVariable:
-    """One entry of a container's `env`; `value` is `None` where it comes from `source` (`secretKeyRef` …)."""
+    """Entry of a container's `env`.
+
+    `value` is `None` if the value comes from `source`, such as `secretKeyRef`.
+    """
 
     name: str
     value: str | None
@@ -21,7 +24,7 @@ class EnvironmentVariable:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """Where a container sees (a part of) a volume."""
+    """Mount of a volume, or of its `sub_path`, at a path in a container."""
 
     path: str
     volume: str
@@ -30,9 +33,10 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container as its pod specifies it.
+    """Container as its pod specifies it.
 
-    `environment_sources` names what `envFrom` would bring in, unseen: `configMap/x`, `secret/y`.
+    `environment_sources` names the sources of `envFrom`, such as `configMap/x` or `secret/y`. The monitor
+    does not read their content.
     """
 
     name: str
@@ -45,7 +49,7 @@ class Container:
 
 
 def expanded(text: str, values: Mapping[str, str]) -> str:
-    """Expand `$(NAME)` as the kubelet does; what it does not know stays as it is."""
+    """Expand `$(NAME)` as the kubelet does; leave unknown names unchanged."""
 
     def replacement(match: re.Match[str]) -> str:
         if match[0] == "$$":

@@ -1,4 +1,4 @@
-"""A length of time as people read it."""
+"""Durations as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ _TENTHS_BELOW_SECONDS = 10
 
 
 def duration_text(seconds: float) -> str:
-    """Such as `2h05m`, `1m30s`, `12s`, `0.5s`: two units at most, for people to read."""
+    """Return a duration for display, in at most two units: `2h05m`, `1m30s`, `12s` or `0.5s`."""
     if seconds < _TENTHS_BELOW_SECONDS and seconds != int(seconds):
         return f"{seconds:.1f}s"
     whole = round(seconds)

@@ -1,4 +1,4 @@
-"""What a node's answer about its health is worth: only reports that move speak of the node as it is now."""
+"""Freshness of the node's health reports: only reports that change describe the current node."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from dataclasses import dataclass
 from monitor.domain.instant import Instant
 from monitor.domain.observations import Health, HealthReport, NodeAnswering, NodeDown, NodeReading, NodeSilent
 
-# The node checks its health every 30 s (avalanchego `--health-check-frequency`); it may miss two.
+# The node checks its health every 30 s (avalanchego `--health-check-frequency`). It may miss two checks.
 STALE_AFTER_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How the health report's time stamps moved; `advanced_boot_seconds` is `None` until they did once."""
+    """Freshness of the node's health reports.
+
+    `advanced_boot_seconds` is when their timestamps last advanced, on the boot clock; `None` until they
+    advance once.
+    """
 
     oldest_check: str
     advanced_boot_seconds: float | None = None
 
 
 def freshness_of(previous: Freshness | None, report: HealthReport, now: Instant) -> Freshness:
-    """What is known after one more report."""
+    """Return the freshness after one more report."""
     if previous is None:
         return Freshness(report.oldest_check)
     if report.oldest_check != previous.oldest_check:
@@ -29,7 +33,10 @@ def freshness_of(previous: Freshness | None, report: HealthReport, now: Instant)
 
 
 def health_of(report: HealthReport, freshness: Freshness, now: Instant) -> Health:
-    """What a report is worth: an answer that stopped moving says nothing of the node as it is now."""
+    """Return the health that a report proves.
+
+    A report whose timestamps have stopped advancing does not describe the current node.
+    """
     if freshness.advanced_boot_seconds is None:
         return Health.UNKNOWN
     if now.boot_seconds - freshness.advanced_boot_seconds > STALE_AFTER_SECONDS:
@@ -38,13 +45,13 @@ def health_of(report: HealthReport, freshness: Freshness, now: Instant) -> Healt
 
 
 class HealthFollower:
-    """Follows the reports of one node; one that went away begins anew."""
+    """Health of one node over successive reports; a node that went down starts without a history."""
 
     def __init__(self) -> None:
         self._freshness: Freshness | None = None
 
     def health(self, reading: NodeReading, now: Instant) -> Health:
-        """The node's health, as far as this reading tells it."""
+        """Return the node's health, as far as this reading shows it."""
         match reading:
             case NodeDown():
                 self._freshness = None

@@ -1,7 +1,7 @@
-"""Image references by the grammar of the OCI distribution specification.
+"""Image references, by the grammar of the OCI distribution specification.
 
-In `host:5000/a/b:tag@sha256:…` the first colon begins a port, the second a tag.  A reference with a digest is
-pinned, whatever tag it also has.
+In `host:5000/a/b:tag@sha256:…` the first colon starts a port, and the second starts a tag. A reference with a
+digest is pinned, even if it also has a tag.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _REFERENCE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
-    """A name of an image, taken apart; `repository` has the registry's host, where one is given."""
+    """Parsed image reference; `repository` includes the registry's host if the reference has one."""
 
     repository: str
     tag: str | None = None
@@ -31,10 +31,10 @@ class ImageReference:
 
     @classmethod
     def parse(cls, text: str) -> ImageReference:
-        """Take a reference apart.
+        """Parse an image reference.
 
         Raises:
-            ConfigurationError: it is none by the grammar.
+            ConfigurationError: the text does not match the grammar.
         """
         match = _REFERENCE.fullmatch(text)
         if match is None:
@@ -45,14 +45,14 @@ class ImageReference:
 
     @property
     def pinned(self) -> bool:
-        """Whether it names one build for ever."""
+        """Whether the reference has a digest, and therefore always names one build."""
         return self.digest is not None
 
     def with_digest(self, digest: str) -> str:
-        """The reference that pins this repository to a digest."""
+        """Return the reference that pins this repository to a digest."""
         return f"{self.repository}@{digest}"
 
     def __str__(self) -> str:
-        """The reference as it is written."""
+        """Return the reference as text."""
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.repository}{tag}" + (f"@{self.digest}" if self.digest else "")

@@ -1,4 +1,4 @@
-"""One moment on two clocks, and how a time is shown."""
+"""Moments on two clocks, and the text of a time."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """One moment on two clocks.
+    """Moment on two clocks.
 
-    `wall` (Unix seconds) is for people and may jump.  `boot_seconds` counts from the machine's boot, goes
-    on through a restart of this process and never jumps; it compares only within one `boot_id`.
+    `wall` (Unix seconds) is for display, and may jump. `boot_seconds` counts from the boot of the machine.
+    This clock continues when the monitor restarts, and never jumps. Only values with the same `boot_id` can
+    be compared.
     """
 
     wall: float
@@ -20,12 +21,12 @@ class Instant:
 
 
 def time_text(unix_seconds: float | None) -> str:
-    """UTC, to the second."""
+    """Return a time in UTC, to the second; empty for `None`."""
     if unix_seconds is None:
         return ""
     return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def minute_text(unix_seconds: float | None) -> str:
-    """UTC, to the minute."""
+    """Return a time in UTC, to the minute; empty for `None`."""
     return time_text(unix_seconds)[:16]

@@ -1,6 +1,7 @@
-"""JSON, read from text that others wrote and written so that every reader takes it.
+"""JSON that is read from untrusted text, and written so that every JSON parser accepts it.
 
-The reader accepts what RFC 8259 allows, up to a size and a depth.  Whatever it refuses is a `ValueError`.
+The reader accepts JSON as defined in RFC 8259, up to a limit on size and depth. It raises `ValueError` for
+anything else.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ from typing import Any
 JsonObject = dict[str, Any]
 
 MAX_BYTES = 4 << 20
-# Python's parser recurses in C, where a limit that another library has raised ends in a crash.
+# Python's parser recurses in C. If another library has raised the recursion limit, the process could crash.
 MAX_DEPTH = 200
 _TOO_DEEP = "it is nested too deeply"
 _OBJECT = re.compile(r'\{(?=\s*+["}])')
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{\]}]', re.DOTALL)
-# Half of a pair, which can be neither printed nor stored, has an escape like this one in its JSON.
+# Escape of a surrogate in JSON. A surrogate without its pair can be neither printed nor stored.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def json_value(text: str | bytes, max_bytes: int = MAX_BYTES) -> Any:  # noqa: ANN401 - JSON holds any value
-    """Return the value that a text of JSON holds.
+    """Return the value of a JSON text.
 
     Raises:
-        ValueError: the text is not JSON, is larger than `max_bytes`, is nested too deeply, or holds text that
-            is not Unicode.
+        ValueError: the text is not JSON, is larger than `max_bytes`, is nested too deeply, or contains text
+            that is not Unicode.
     """
     if len(text) > max_bytes:
         raise ValueError(f"it is larger than {max_bytes} bytes")
@@ -39,10 +40,10 @@ def json_value(text: str | bytes, max_bytes: int = MAX_BYTES) -> Any:  # noqa: A
 
 
 def json_object(text: str | bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
-    """Return the object that a text of JSON holds.
+    """Return the object of a JSON text.
 
     Raises:
-        ValueError: the text is not JSON as `json_value` takes it, or holds something other than an object.
+        ValueError: `json_value` does not accept the text, or its value is not an object.
     """
     found = json_value(text, max_bytes)
     if not isinstance(found, dict):
@@ -51,11 +52,11 @@ def json_object(text: str | bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]
 
 
 def json_objects_in(text: str) -> Iterator[dict[str, Any]]:
-    """Yield each JSON object within a text that holds other things too, up to one that is nested too deeply."""
+    """Yield each JSON object in a text with other content, up to an object that is nested too deeply."""
     decoder = json.JSONDecoder(parse_constant=_refused)
     for brace in _OBJECT.finditer(text):
         if _is_too_deep(text, brace.start()):
-            return  # each brace within it would be another try as long as this one
+            return  # each brace inside it would start another scan of the same length
         try:
             found, end = decoder.raw_decode(text, brace.start())
             yield _unicode(found, text[brace.start() : end])
@@ -66,10 +67,10 @@ def json_objects_in(text: str) -> Iterator[dict[str, Any]]:
 def json_text(
     value: object, *, indent: int | None = None, default: Callable[[object], object] | None = None
 ) -> str:
-    """Return a value as JSON; `default` makes another value of what JSON does not have.
+    """Return a value as JSON text; `default` converts values that JSON cannot represent.
 
     Raises:
-        ValueError: a number in it is infinite or not a number, or it is nested too deeply.
+        ValueError: the value contains a number that is infinite or not a number, or is nested too deeply.
     """
     try:
         return json.dumps(value, indent=indent, default=default, allow_nan=False)
@@ -78,7 +79,7 @@ def json_text(
 
 
 def _is_too_deep(text: str, start: int = 0) -> bool:
-    """Return whether the brackets of the value that begins at `start` go deeper than `MAX_DEPTH`."""
+    """Return whether the value that starts at `start` is nested more deeply than `MAX_DEPTH`."""
     if text.count("[", start) + text.count("{", start) <= MAX_DEPTH:
         return False
     depth = 0
@@ -95,7 +96,7 @@ def _refused(constant: str) -> object:
 
 
 def _unicode(found: Any, text: str) -> Any:  # noqa: ANN401 - JSON holds any value
-    """Return the value, once all text in it can be encoded."""
+    """Return the value after checking that all of its text can be encoded."""
     if not text.isascii() or _SURROGATE.search(text):
         json.dumps(found, ensure_ascii=False).encode()
     return found

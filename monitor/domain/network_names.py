@@ -1,4 +1,4 @@
-"""The canonical names of Avalanche networks."""
+"""Canonical names of Avalanche networks."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ NETWORK_NAMES = {
 
 
 def network_name(identifier: int) -> str:
-    """The canonical name of a network by its ID: `5` is `fuji`, `54321` is `network-54321`."""
+    """Return the canonical name of a network by its ID: `5` is `fuji`, `54321` is `network-54321`."""
     return NETWORK_NAMES.get(identifier, f"network-{identifier}")

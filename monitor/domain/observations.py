@@ -1,4 +1,4 @@
-"""What one poll reads of the node, of its logs and of the volume."""
+"""Observations of the node, its logs and the volume in one poll."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from monitor.domain.instant import Instant
 
 
 class Health(StrEnum):
-    """What `/ext/health` says, once its freshness is known.
+    """Health of the node by its answer on `/ext/health` and by the freshness of that answer.
 
-    The node's health freezes while it executes blocks, so an old answer is no answer: `STALE`.
+    The node's health does not change while the node executes blocks. An old answer therefore counts as
+    `STALE`.
     """
 
     HEALTHY = "healthy"
@@ -22,7 +23,7 @@ class Health(StrEnum):
 
 
 class ChainActivity(StrEnum):
-    """The stage that a chain is in, by the last line of its log that names one."""
+    """Stage of a chain, by the last line of its log that names a stage."""
 
     FETCHING = "fetching"
     COMPACTING = "compacting"
@@ -35,12 +36,14 @@ class ChainActivity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChainLog:
-    """What one chain's log says of the process that wrote it last.
+    """Summary of one chain's log, limited to the process that wrote to it last.
 
-    `ratio` (0 to 1) and `end_at` (Unix seconds) are the node's own estimate for the stage.  `progress` is the last
-    line that shows progress, `summary` the last one with which a state sync began; both empty where there is none.
-    `skipped`: the state sync was skipped.  `transitioned`: the chain now runs on SAE.
-    `written_at` is when the file changed last, in Unix seconds.
+    `ratio` (0 to 1) and `end_at` (Unix seconds) are the node's own estimates for the stage. `progress` is the
+    last line that shows progress. `summary` is the last line that starts a state sync. Both are empty if the
+    log has no such line.
+
+    `skipped` is whether the state sync was skipped. `transitioned` is whether the chain now runs on SAE.
+    `written_at` is the time of the file's last change, in Unix seconds.
     """
 
     activity: ChainActivity
@@ -54,7 +57,7 @@ class ChainLog:
 
 
 class DataState(StrEnum):
-    """What there is of the node's data on the volume."""
+    """Presence of the node's data on the volume."""
 
     ABSENT = "absent"
     PRESENT = "present"
@@ -62,7 +65,10 @@ class DataState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NodeData:
-    """The node's directory on the volume; `obstacle` says why it could not be removed (`None`: it could)."""
+    """Directory of the node's data on the volume.
+
+    `obstacle` is the reason why the directory cannot be removed (`None`: it can be removed).
+    """
 
     path: str
     state: DataState
@@ -71,10 +77,10 @@ class NodeData:
 
 @dataclass(frozen=True, slots=True)
 class VolumeReading:
-    """The volume at one moment.
+    """Size and usage of the volume at one moment.
 
-    `usage_bytes` is what the node's data takes (`None`: could not be read), `taken` when that was measured
-    (`None`: not yet).
+    `usage_bytes` is the size of the node's data (`None`: it could not be read). `taken` is the time of that
+    measurement (`None`: not measured yet).
     """
 
     taken: Instant | None
@@ -84,15 +90,16 @@ class VolumeReading:
 
     @property
     def available_ratio(self) -> float | None:
-        """Free space as a share of the volume (0 to 1); `None` where the volume tells no size."""
+        """Free space as a share of the volume, from 0 to 1; `None` if the volume does not report its size."""
         return self.available_bytes / self.size_bytes if self.size_bytes > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """One answer of `/ext/health`.  `oldest_check` is the oldest time stamp among its checks, as sent.
+    """Answer of the node on `/ext/health`.
 
-    `isolated` is that it fails for want of peers or stake alone: the network's doing, not the node's.
+    `oldest_check` is the oldest timestamp among its checks, as sent. `isolated` is whether the only reason
+    for a failure is a lack of peers or stake. The network causes such a failure, not the node.
     """
 
     healthy: bool
@@ -103,7 +110,7 @@ class HealthReport:
 
 @dataclass(frozen=True, slots=True)
 class NodeIdentity:
-    """Who the node says it is."""
+    """Network, version and commit that the node reports."""
 
     network_id: int
     version: str
@@ -112,11 +119,11 @@ class NodeIdentity:
 
 @dataclass(frozen=True, slots=True)
 class NodeMetrics:
-    """What is read from `/ext/metrics`.
+    """Values read from `/ext/metrics`.
 
-    `process_started_at` is in Unix seconds by the node's clock.  `counters` maps (chain, signal) to the
-    counter's value; see `signals` for them.  `queued_blocks` maps a chain on SAE to the number of
-    accepted blocks that it has not executed yet.
+    `process_started_at` is the start of the node's process in Unix seconds, by the node's clock. `counters`
+    maps (chain, signal) to the counter's value; `monitor.domain.signals` defines the signals. `queued_blocks`
+    maps a chain on SAE to the number of accepted blocks that it has not executed yet.
     """
 
     process_started_at: float | None
@@ -128,9 +135,10 @@ class NodeMetrics:
 
 @dataclass(frozen=True, slots=True)
 class NodeLog:
-    """What the node's log files say: each chain's last words, and the last line of level FATAL, if any.
+    """Summary of the node's log files: the log of each chain, and the last line of level FATAL, if any.
 
-    `newer_peer` is the last line about a peer that runs a newer build, `newer_version` that build's version.
+    `newer_peer` is the last line about a peer that runs a newer build. `newer_version` is the version of that
+    build.
     """
 
     chains: Mapping[str, ChainLog] = field(default_factory=dict)
@@ -141,21 +149,21 @@ class NodeLog:
 
 @dataclass(frozen=True, slots=True)
 class NodeDown:
-    """Nothing listens: the node's process is not there."""
+    """Reading of a node whose port is closed: the node's process does not run."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class NodeSilent:
-    """Something listens but does not answer: the node is starting, or busy."""
+    """Reading of a node whose port is open but which does not answer, because it is starting or busy."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class NodeAnswering:
-    """The node answered; each part that it did not give is `None`."""
+    """Reading of a node that answered; each part missing from the answers is `None`."""
 
     health: HealthReport | None
     bootstrapped: bool | None

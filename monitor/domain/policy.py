@@ -1,4 +1,4 @@
-"""The settings that decisions depend on."""
+"""Settings that decisions depend on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The settings that decisions depend on; made once by `settings`.  Lengths in seconds."""
+    """Settings that decisions depend on, created once by `monitor.settings`. Durations are in seconds."""
 
     tester: str
     testbed: str
@@ -26,6 +26,6 @@ class Policy:
     adopt_keep: bool = False
     adopt_clear_token: str = ""
     settled_lookups: int = 1
-    """Consecutive lookups that must find a build before it is taken."""
+    """Number of consecutive lookups that must find a build before the monitor takes it."""
     returned_seconds: float = 0.0
-    """How long the tag must show a build that was superseded within a day before it ends an open run."""
+    """Seconds that the tag must show a build, superseded within a day, before the build ends an open run."""

@@ -1,16 +1,17 @@
-"""How far a bootstrap is, and whether it moves.
+"""Progress of a bootstrap, and detection of chains without progress.
 
-Counters begin at 0 again with every process of the node.  For display they are added up over processes.
+Counters start again at 0 with every process of the node. For display, the monitor adds them up over
+processes.
 
-*Progress* is whatever rises within the current process: a counter of the chain, a new line of its log that shows
-progress, or the disk usage of a chain that syncs its state.  A *position* is a counter's highest value in any one
-process: only the limit on crashes asks for one that was never reached, because a restarted node may count the rest
-only.
+*Progress* is a rise within the current process: of a counter of the chain, or of the disk usage of a chain
+that syncs its state. A new log line that shows progress counts too. A *position* is a counter's highest value
+in any one process. Only the crash limit requires a position that was never reached before, because a
+restarted node may count only the remaining work.
 
-Each chain has its own stall clock.  A chain is at work by what its log said last in this process, or by counters that
-show unfinished work.  P is at work until the process shows another chain.  What a chain does while it waits for the
-others only keeps it up to date, which is not progress.  Where no signal of a chain's stage can be read, its progress
-is unknown, and no clock runs.
+Each chain has its own stall timer. A chain is at work if its last log line in this process, or its counters,
+show unfinished work. P is at work until the process shows another chain. A chain that waits for the others
+only keeps up with the network, which is not progress. If no signal of a chain's stage can be read, its
+progress is unknown and its timer is paused.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from monitor.domain.tracking import ChainWatch, Count, Counts, RunTracking
 
 _WORKING = frozenset({ChainActivity.COMPACTING, ChainActivity.EXECUTING, ChainActivity.SYNCING_STATE})
 _THROUGH = frozenset({ChainActivity.WAITING, ChainActivity.DONE})
-# Only a log shows these stages, and in each the chain does one thing that ends with the next line.
+# Only the log shows these stages. Each consists of one operation, which ends with the next line of the log.
 _SEEN_BY_LOG = frozenset({ChainActivity.COMPACTING, ChainActivity.TRANSITIONING})
-# A chain whose last block is this young has the whole history.
+# A chain whose last block is at most this old has the whole history.
 _CAUGHT_UP_SECONDS = 600.0
-# A kill loses what was counted since the poll before it, so the sums over processes are not exact.
+# A kill loses the counts since the last poll, so the sums over processes are not exact.
 _CERTAIN_RATIO = 0.95
 _TO_DO = (
     ("blocks_fetched", "blocks_accepted"),
@@ -43,10 +44,11 @@ Counters = Mapping[tuple[str, str], float]
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What one poll read of the chains.
+    """Signals of the chains in one poll.
 
-    `now_wall` is in Unix seconds.  `answers`: the node answered.  `counters` are those on its metrics page, `log` what
-    the logs say of the current process.  `usage_bytes` is the disk usage as measured last (`None`: unknown).
+    `now_wall` is the time of the poll in Unix seconds. `answers` is whether the node answered. `counters` are
+    the counters of its metrics page. `log` is limited to the current process. `new_process` is whether that
+    process was not observed before. `usage_bytes` is the last measured disk usage (`None`: unknown).
     """
 
     now_wall: float
@@ -59,11 +61,13 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What is known of the run's progress after a poll.
+    """Progress of a run as of one poll.
 
-    `progressed`: a chain at work moved.  `reached`: it reached a position that no process of the run had reached.
-    `known`: a chain's standing still would be seen.  `idle_seconds` is how long `stalled_chain` (empty: the node as a
-    whole) has stood still.  `working` are the chains that are not through.
+    `progressed` is whether a chain at work made progress. `reached` is whether it reached a position that no
+    process of the run had reached before. `known` is whether a lack of progress could be observed.
+
+    `idle_seconds` is how long `stalled_chain` (empty: the node as a whole) has made no progress. `working`
+    are the chains with work left. `usage_mark_bytes` is the disk usage from which growth is measured.
     """
 
     chains: Chains
@@ -77,25 +81,25 @@ class Movement:
 
 
 def added_up(counts: Counts, counters: Counters, *, new_process: bool = False) -> Counts:
-    """Return the counts after one more reading of the node's counters, by (chain, signal)."""
+    """Return the counts, by (chain, signal), after one more reading of the node's counters."""
     known = {key: _ended(key[1], count) if new_process else count for key, count in counts.items()}
     return {**known, **{key: _next(key[1], known.get(key), value) for key, value in counters.items()}}
 
 
 def movement(tracking: RunTracking, before: Counts, after: Counts, poll: Poll, seconds: float) -> Movement:
-    """Return what is known of a run's progress after a poll.
+    """Return the progress of a run as of one poll.
 
     Args:
-        tracking: the run's books after the poll before.
-        before: the counts then.
-        after: the counts now.
-        poll: what was read.
-        seconds: observed time since then; 0 while the run's timers are paused.
+        tracking: the tracking of the run after the previous poll.
+        before: the counts after the previous poll.
+        after: the counts after this poll.
+        poll: the signals read in this poll.
+        seconds: the observed time between the two polls; 0 while the timers of the run are paused.
     """
     names = {name for name, _ in after} | poll.log.chains.keys() | tracking.chains.keys()
     heard = {name: _heard(tracking.chains.get(name), name, poll) for name in names}
     through = {name for name in names if _is_through(name, heard, after, poll)}
-    # Once all wait, any of them may still move, but P keeps up with the network whatever the others do.
+    # When all chains wait, any may still progress. P is left out, because it keeps up with the network.
     working = frozenset(names - through or names - {"P"} or names)
     rising = {
         name
@@ -125,13 +129,16 @@ def movement(tracking: RunTracking, before: Counts, after: Counts, poll: Poll, s
         known=known or bool(rising or growing),
         idle_seconds=idle,
         stalled_chain=stalled,
-        # A database shrinks when it is compacted: what it writes again after that is not progress.
+        # Compaction shrinks a database. Growth back to the earlier size is not progress.
         usage_mark_bytes=usage if usage is not None and (mark is None or grown or poll.new_process) else mark,
     )
 
 
 def works(move: Movement) -> bool:
-    """Return whether a chain at work says that it compacts, executes or syncs, which may move nothing for long."""
+    """Return whether the log of a chain at work shows that it compacts, executes or syncs its state.
+
+    In these stages a chain may show no progress for a long time.
+    """
     logs = (move.chains[name].log for name in move.working)
     return any(log.activity in _WORKING for log in logs if log is not None)
 
@@ -145,9 +152,9 @@ def _stall(
     poll: Poll,
     seconds: float,
 ) -> tuple[bool, str, float]:
-    """Return whether progress is known, the chain that has stood still longest, and for how long."""
+    """Return whether progress is known, the chain that has been idle longest, and for how many seconds."""
     if not timed:
-        # A node that answers and shows nothing hides it; one that does not answer stands still itself.
+        # The progress of a node that answers is hidden. A node that does not answer makes no progress.
         return (False, "", 0.0) if poll.answers else (True, "", tracking.idle_seconds + seconds)
     idle_seconds = {name: chains[name].idle_seconds for name in timed}
     if working <= through:
@@ -157,7 +164,10 @@ def _stall(
 
 
 def _heard(watch: ChainWatch | None, name: str, poll: Poll) -> ChainWatch:
-    """Return a chain with what its log says now; what left the log stays known for the process."""
+    """Return the watch of a chain with the state of its log in this poll.
+
+    Lines that have left the log stay known for the rest of the process.
+    """
     watch, said = watch or ChainWatch(), poll.log.chains.get(name)
     if poll.new_process:
         watch = ChainWatch(idle_seconds=watch.idle_seconds)
@@ -178,7 +188,7 @@ def _heard(watch: ChainWatch | None, name: str, poll: Poll) -> ChainWatch:
 
 
 def _is_through(name: str, chains: Chains, counts: Counts, poll: Poll) -> bool:
-    """Return whether a chain waits for the others, or has nothing left to do."""
+    """Return whether a chain waits for the others, or has no work left."""
     if name == "P" and any(watch.seen for other, watch in chains.items() if other != name):
         return True
     log = chains[name].log
@@ -190,10 +200,10 @@ def _is_through(name: str, chains: Chains, counts: Counts, poll: Poll) -> bool:
 
 
 def _keeps_up(name: str, counts: Counts) -> bool:
-    """Return whether a chain has executed exactly what it fetched in this process.
+    """Return whether a chain has executed exactly the items that it fetched in this process.
 
-    A chain that waits does so round by round.  One that has work left has fetched more, and one that was restarted
-    while it executed has fetched less.
+    A chain that waits fetches and executes round by round. A chain with work left has fetched more. A chain
+    that was restarted during execution has fetched less.
     """
     none = Count()
     pairs = [(counts.get((name, one), none).last, counts.get((name, two), none).last) for one, two in _TO_DO]
@@ -205,12 +215,15 @@ def _has_counters(name: str, poll: Poll) -> bool:
 
 
 def _is_readable(name: str, poll: Poll) -> bool:
-    """Return whether this poll would show that a chain moved; a node that does not answer stands still itself."""
+    """Return whether this poll would show progress of a chain.
+
+    A node that does not answer makes no progress itself, so its chains count as readable.
+    """
     return not poll.answers or name in poll.log.chains or _has_counters(name, poll)
 
 
 def _is_visible(name: str, watch: ChainWatch, poll: Poll) -> bool:
-    """Return whether the stage that a chain is in would show in a reading if the chain moved."""
+    """Return whether a reading would show progress of a chain in its current stage."""
     if watch.log is None:
         return False
     stage, transitioned = watch.log.activity, watch.log.transitioned
@@ -224,7 +237,7 @@ def _is_visible(name: str, watch: ChainWatch, poll: Poll) -> bool:
 
 
 def _is_unfinished(name: str, counts: Counts) -> bool:
-    """Return whether a chain's counters show work that was begun and is not done."""
+    """Return whether a chain's counters show work that was started but not finished."""
     none = Count()
     synced = any(counts.get((name, signal), none).last > 0 for signal in ("leaves_synced", "sync_responses"))
     if synced and counts.get((name, "blocks_fetched"), none).last == 0:
@@ -267,7 +280,7 @@ def _outlives(signal: str) -> bool:
 
 
 def _ended(signal: str, count: Count) -> Count:
-    """Return the count of a process that has ended."""
+    """Return the count of a signal after the node's process has ended."""
     if _outlives(signal):
         return count
     return Count(before=min(count.before + count.last, MAX_SUM), last=0.0, maximum=count.maximum)

@@ -1,12 +1,13 @@
-"""Whether bootstraps got slower or bigger: the verdict on the runs of one tester, and what it rests on.
+"""Regression verdicts: whether the bootstraps of one tester became slower or bigger.
 
-Only *comparable* runs are compared: of one network, sync mode and testbed, successful, and measured without
-a doubt.  What is measured of each is judged by itself (see `baseline` for the rule):
+Only *comparable* runs are compared: successful runs of one network, sync mode and testbed, with reliable
+measurements. Each measure is judged separately (see `baseline` for the rule):
 
 - `duration`: active seconds until the node was healthy.
-- `disk_usage`: bytes of the node's data at the end.
-- `block_time`: active seconds for each block that was executed, in the modes that execute the history.  It
-  cancels the growth of the chain.  Under C-Chain state sync the blocks say little, so it is not judged there.
+- `disk_usage`: bytes of the node's data at the end of the run.
+- `block_time`: active seconds per executed block, in the modes that execute the history. This cancels out the
+  growth of the chain. Under C-Chain state sync it is not judged, because the number of blocks is not
+  meaningful there.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from monitor.domain.baseline import Limit, Verdict, assess, limit_for_next, samp
 from monitor.domain.run import Outcome, Run
 from monitor.domain.workload import SyncMode
 
-# A node that was down for more of its run than this says as much of the outage as of the build.
+# A run that was active for a smaller share of its wall time measures the outage as much as the build.
 MIN_ACTIVE_RATIO = 0.95
-# More than any rule looks back.
+# Maximum number of compared runs. No rule looks back further.
 MAX_COMPARED = 60
 
 
 class Measure(StrEnum):
-    """What of a run is compared."""
+    """Measurement of a run that is compared with those of other runs."""
 
     DURATION = "duration"
     DISK_USAGE = "disk_usage"
@@ -35,11 +36,11 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """A run that succeeded, with what its counters say.
+    """Successful run, with the results of its counters.
 
-    `blocks_accepted` is of all chains.  `state_synced_again`: the state sync began again during the run.
-    `state_synced` is whether the C-Chain synced its state at all (`None`: unknown): where the network does not allow
-    it, the node executes all blocks whatever it is configured to do.
+    `blocks_accepted` is the number of blocks of all chains. `state_synced_again` is whether the state sync
+    started again during the run. `state_synced` is whether the C-Chain synced its state (`None`: unknown). On
+    a network that does not allow state sync, the node executes all blocks, whatever its configuration.
     """
 
     run: Run
@@ -50,11 +51,11 @@ class Success:
 
 @dataclass(frozen=True, slots=True)
 class Regression:
-    """What is known of one measure.
+    """Verdict on one measure.
 
-    `samples` is how many runs the baseline of the next one is of, or would be.  `limit` is what the run that is
-    open, or comes next, is held against.  `last_good` and `first_bad` are the runs between which it got worse,
-    while the verdict says that it did.
+    `samples` is the number of runs in the baseline of the next run, even if they are too few. `limit` is the
+    limit of the open run, or of the next one. `last_good` and `first_bad` are the runs between which the
+    measure became worse. They are set only while a regression is suspected or confirmed.
     """
 
     verdict: Verdict
@@ -68,30 +69,31 @@ Regressions = Mapping[Measure, Regression]
 
 
 def regressions(successes: Sequence[Success], sync_mode: SyncMode) -> Regressions:
-    """The verdict by measure, for those that are judged in this mode.
+    """Return the verdict on each measure that is judged in a sync mode.
 
     Args:
-        successes: of one network, sync mode and testbed, since the baseline was marked, oldest first.
-        sync_mode: theirs.
+        successes: the successes of one network, sync mode and testbed since the baseline was marked, oldest
+            first.
+        sync_mode: the sync mode of the successes.
     """
     return {measure: _judged(_measured(successes, measure)) for measure in measures(sync_mode)}
 
 
 def usual_duration_seconds(successes: Sequence[Success]) -> float | None:
-    """How long runs like these are active; `None` while too few can be compared."""
+    """Return the usual active time of such runs, in seconds; `None` if too few are comparable."""
     limit = limit_for_next([seconds for _, seconds in _measured(successes, Measure.DURATION)])
     return limit.baseline if limit else None
 
 
 def measures(sync_mode: SyncMode) -> Sequence[Measure]:
-    """What is judged in a mode."""
+    """Return the measures that are judged in a sync mode."""
     if sync_mode is SyncMode.C_CHAIN_STATE_SYNC:
         return (Measure.DURATION, Measure.DISK_USAGE)
     return tuple(Measure)
 
 
 def comparable(success: Success) -> bool:
-    """Whether its numbers speak of the build alone."""
+    """Return whether the measurements of a run depend on its build alone."""
     run = success.run
     return run.outcome is Outcome.SUCCEEDED and not left_out(
         run, state_synced_again=success.state_synced_again
@@ -99,9 +101,9 @@ def comparable(success: Success) -> bool:
 
 
 def left_out(run: Run, *, state_synced_again: bool = False) -> str:
-    """Return why a success, or an open run once it succeeds, is compared with no other; empty where it is.
+    """Return why a success, or an open run once it succeeds, is not compared; empty if it is compared.
 
-    `state_synced_again` is that of `Success`: ledgers of older monitors have it in the counts alone.
+    Pass `state_synced_again` from `Success`: ledgers of older monitors have it only in the counts.
     """
     if run.outcome not in {None, Outcome.SUCCEEDED}:
         return ""
@@ -125,14 +127,14 @@ def left_out(run: Run, *, state_synced_again: bool = False) -> str:
 
 
 def is_late(run: Run, limit: Limit | None) -> bool | None:
-    """Whether an open run has been active for longer than the limit; `None` where there is none yet."""
+    """Return whether an open run has been active for longer than the limit; `None` if either is missing."""
     if limit is None or not run.open:
         return None
     return run.tracking.bootstrap_seconds > limit.limit
 
 
 def _measured(successes: Sequence[Success], measure: Measure) -> Sequence[tuple[Run, float]]:
-    """The runs that are compared by a measure, with its value."""
+    """Return the runs that are compared by a measure, each with its value."""
     of = _VALUES[measure]
     compared = [success for success in successes if comparable(success)]
     return [

@@ -1,8 +1,8 @@
-"""The values that the whole program speaks of.
+"""Runs and the values that describe them, which the whole program uses.
 
-A *run* is one bootstrap of one *build*, from an emptied volume to an outcome.  Values are frozen; what is
-absent is `None` or a type of its own, never a number that stands for "unknown".  Times are `Instant`s or
-seconds since the Unix epoch (`*_at`), lengths are seconds (`*_seconds`), sizes are bytes (`*_bytes`).
+A *run* is one bootstrap of one *build*, from an empty volume to an outcome. Values are frozen. A missing
+value is `None` or a type of its own, never a number that stands for "unknown". Times are `Instant`s or
+seconds since the Unix epoch (`*_at`). Durations are seconds (`*_seconds`), and sizes are bytes (`*_bytes`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from monitor.domain.workload import SyncMode, Workload
 
 
 class Outcome(StrEnum):
-    """How a run ended."""
+    """Outcome of a run."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -26,7 +26,7 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a run failed.  A reason speaks either of the build or of the testbed it ran on."""
+    """Reason why a run failed, which is attributed either to the build or to its testbed."""
 
     CRASHED = "crashed"
     OUT_OF_MEMORY = "out_of_memory"
@@ -40,7 +40,7 @@ class Reason(StrEnum):
 
     @property
     def is_build_failure(self) -> bool:
-        """False where the build cannot be blamed, so that nothing is judged by it."""
+        """Whether the failure is attributed to the build; otherwise it does not judge the build."""
         return self not in {Reason.DISK_FULL, Reason.NOT_STARTED, Reason.MISCONFIGURED}
 
 
@@ -48,8 +48,9 @@ class Reason(StrEnum):
 class Run:
     """One bootstrap of one build.
 
-    `started_at` is `None` until the volume has been cleared; `duration_seconds` is active time, to the first
-    healthy reading; `wall_seconds` the same by the clock on the wall.
+    `started_at` is `None` until the volume has been cleared. `duration_seconds` is the active time until the
+    first healthy reading. `wall_seconds` is the wall time until then. If the run failed, both end with the
+    run.
     """
 
     number: int
@@ -73,18 +74,18 @@ class Run:
 
     @property
     def open(self) -> bool:
-        """It started and has no outcome yet."""
+        """Whether the run has started and has no outcome yet."""
         return self.started_at is not None and self.outcome is None
 
     @property
     def is_conclusive(self) -> bool:
-        """Its outcome speaks of the build."""
+        """Whether the outcome is attributed to the build."""
         if self.outcome is Outcome.FAILED:
             return self.reason is not None and self.reason.is_build_failure
         return self.outcome is Outcome.SUCCEEDED
 
     def is_of(self, workload: Workload) -> bool:
-        """Whether it bootstraps this workload's build, on its network, in its mode."""
+        """Return whether the run bootstraps the workload's build, on its network and in its sync mode."""
         return (
             workload.build is not None
             and self.build.same(workload.build)
@@ -94,7 +95,7 @@ class Run:
 
 
 class AttemptCause(StrEnum):
-    """Why a run was asked for."""
+    """Cause of an attempt."""
 
     NEW_BUILD = "new_build"
     REQUEST = "request"
@@ -103,7 +104,10 @@ class AttemptCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A run that was decided and has not started, by the workload `uid` after the run `after_run`."""
+    """Run that was decided but has not started.
+
+    The workload `uid` decided it after the run `after_run`.
+    """
 
     build: Build
     after_run: int
@@ -112,7 +116,7 @@ class Attempt:
 
 
 class RequestKind(StrEnum):
-    """What a person can ask a tester for."""
+    """Kind of request that an operator can make."""
 
     RERUN = "rerun"
     MARK_BASELINE = "mark_baseline"
@@ -122,14 +126,14 @@ class RequestKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is kept of a run that failed: the end of its node's log, and when it was taken (Unix seconds)."""
+    """Log tail of the node of a failed run, with the time when it was saved in Unix seconds."""
 
     text: str
     taken_at: float
 
 
 def identity_difference(run: Run, identity: NodeIdentity) -> str | None:
-    """How the node differs from what the run is of; `None` where it agrees."""
+    """Return how the node's identity differs from that of the run; `None` if it does not differ."""
     network = network_name(identity.network_id)
     if network != run.network:
         return f"the node is on network {network}, but the run is of {run.network}"

@@ -1,4 +1,4 @@
-"""Brings the books of an open run up to what one tick saw."""
+"""Update of an open run with the observations of one tick."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ _EXECUTES_ALL = frozenset({ChainActivity.FETCHING, ChainActivity.EXECUTING})
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one tick saw, `interval_seconds` of observed time after the one before.
+    """Observations of one tick.
 
-    `workload` may be as of an earlier tick; `platform_answers` is false where it did not answer when it was
-    asked last.  `recorded` is false where the volume failed the monitor since the last tick.  `low_disk`: less of the
-    volume than the floor is free (`None`: unknown); `disk_starves_node`: too little for the node to run.
+    `interval_seconds` is the observed time since the previous tick. `workload` may be from an earlier tick.
+    `platform_answers` is false if the platform did not answer the last request. `recorded` is false if the
+    volume has failed for the monitor since the last tick.
+
+    `low_disk` is whether less of the volume than the floor is free (`None`: unknown). `disk_starves_node` is
+    whether too little is free for the node to run.
     """
 
     now: Instant
@@ -51,17 +54,17 @@ class Observation:
 
     @property
     def metrics(self) -> NodeMetrics | None:
-        """What the node told by its metrics page."""
+        """Metrics that the node reported; `None` if it did not report any."""
         return self.reading.metrics if isinstance(self.reading, NodeAnswering) else None
 
     @property
     def process(self) -> NodeProcess | None:
-        """What the platform says of the node's process."""
+        """Node's process as the platform reports it; `None` if unknown."""
         return self.workload.process if self.workload else None
 
 
 def brought_up(run: Run, known: Counts, observation: Observation) -> tuple[Run, Counts]:
-    """Return the run and its counters after one more tick; `known` are those before it."""
+    """Return the run and its counters after one more tick; `known` are the counters before the tick."""
     before, drained = run.tracking, None
     new_process = _is_new_process(before, observation)
     counters = observation.metrics.counters if observation.metrics else {}
@@ -75,7 +78,7 @@ def brought_up(run: Run, known: Counts, observation: Observation) -> tuple[Run, 
         tracking, drained = _with_execution(tracking, observation, new_process=new_process)
     elif observation.health is Health.UNHEALTHY:
         tracking = replace(tracking, execution_targets={})
-    if drained is False:  # healthy before SAE has executed what it accepted: not done yet
+    if drained is False:  # SAE has not executed all accepted blocks yet
         observation = replace(observation, health=Health.UNKNOWN)
     tracking = _times(tracking, observation, new_process=new_process)
     tracking = _clocks(tracking, known, counts, counters, observation, new_process=new_process)
@@ -91,9 +94,10 @@ def brought_up(run: Run, known: Counts, observation: Observation) -> tuple[Run, 
 
 
 def with_other_build(run: Run, workload: Workload, reading: NodeReading) -> Run | None:
-    """Return the open run marked, where the node of a workload that is not of it runs on its data; else `None`.
+    """Return the open run, marked because another build's node ran on its data; `None` if it needs no mark.
 
-    `init` clears the data before another build may start; Kubernetes may skip it, and a pod's image can be changed.
+    `init` clears the data before another build may start. Kubernetes may skip `init`, and the image of a pod
+    can be changed.
     """
     process = workload.process
     ran = not isinstance(reading, NodeDown) if process is None else process.running or process.crash_looping
@@ -105,13 +109,16 @@ def with_other_build(run: Run, workload: Workload, reading: NodeReading) -> Run 
 
 
 def admitted(known: Collection[str], shown: Iterable[str]) -> frozenset[str]:
-    """Return the chains that are followed: those seen first, so that a node which renames them fills no ledger."""
+    """Return the chains to track, with preference for those observed first.
+
+    The limit prevents a node that renames its chains from filling the ledger.
+    """
     new = set(shown).difference(known)
     return frozenset(known) | first_chains(new, max(0, MAX_CHAINS - len(known)))
 
 
 def _is_new_process(tracking: RunTracking, observation: Observation) -> bool:
-    """Return whether the node's process is another one than the books know."""
+    """Return whether the node's process is not the process in the tracking."""
     started_at = observation.metrics.process_started_at if observation.metrics else None
     if started_at is None or tracking.process_start_boot_seconds is None:
         return False
@@ -134,7 +141,10 @@ def _of_process(log: NodeLog, observation: Observation) -> NodeLog:
 def _with_execution(
     tracking: RunTracking, observation: Observation, *, new_process: bool
 ) -> tuple[RunTracking, bool]:
-    """Return the books, and whether the chains on SAE have executed what they had accepted when it became healthy."""
+    """Return the tracking, and whether the chains on SAE have executed their queues.
+
+    A queue consists of the blocks that were accepted but not executed when the node became healthy.
+    """
     metrics, targets = observation.metrics, {} if new_process else dict(tracking.execution_targets)
     if metrics is None:
         on_sae = any(watch.log and watch.log.transitioned for watch in tracking.chains.values())
@@ -143,7 +153,7 @@ def _with_execution(
     for name, queued in metrics.queued_blocks.items():
         if name in heights:
             targets.setdefault(name, heights[name] + queued)
-    # A chain that shows its height no more can show no more that it has arrived.
+    # A chain that no longer shows its height cannot show that it has reached its target.
     targets = {name: target for name, target in targets.items() if name in heights}
     drained = all(
         metrics.queued_blocks.get(name) == 0 or heights[name] >= target for name, target in targets.items()
@@ -154,9 +164,9 @@ def _with_execution(
 def _with_state_sync(
     tracking: RunTracking, before: RunTracking, counts: Counts, *, new_process: bool
 ) -> RunTracking:
-    """Return the books with what the C-Chain did about its state: synced it, began again, or executed all blocks.
+    """Return the tracking with the state sync of the C-Chain: done, started again, or replaced by execution.
 
-    A process that starts while the state was being synced syncs it in part or whole a second time.
+    A process that starts during a state sync repeats it in part or as a whole.
     """
     known, watch = before.chains.get("C"), tracking.chains.get("C")
     log, summary = watch.log if watch else None, tracking.state_summary
@@ -179,7 +189,10 @@ def _progress_line(watch: ChainWatch | None) -> str:
 
 
 def _times(tracking: RunTracking, observation: Observation, *, new_process: bool) -> RunTracking:
-    """Return the books with observed, active and blocked time, the healthy streak, the process and its restarts."""
+    """Return the tracking with its times, the healthy streak, and the process and its restarts.
+
+    The times are observed, active and blocked time.
+    """
     reading, metrics, process = observation.reading, observation.metrics, observation.process
     blocked = bool(blocked_reason(reading))
     tracking = advanced(
@@ -192,7 +205,8 @@ def _times(tracking: RunTracking, observation: Observation, *, new_process: bool
         restarts=process.restarts if process else None,
         blocked=blocked,
         down=isinstance(reading, NodeDown),
-        # A volume that fails the monitor fails the node too; what could not be started did not crash.
+        # A volume that fails for the monitor fails for the node too. A process that did not
+        # start did not crash.
         restarts_count=observation.recorded
         and not observation.disk_starves_node
         and not (process is not None and process.failed_to_start),
@@ -222,11 +236,14 @@ def _clocks(
     *,
     new_process: bool,
 ) -> RunTracking:
-    """Return the books with the timers, which are paused while the network is away, and what they compare with."""
+    """Return the tracking with its timers, and with the values that they compare.
+
+    Timers are paused while the network is unavailable.
+    """
     reading, metrics = observation.reading, observation.metrics
     interval_seconds = 0.0 if blocked_reason(reading) else observation.interval_seconds
     process = observation.process if observation.platform_answers else None
-    # A node that the platform does not run is no node that stands still.
+    # A node that the platform does not run is not stalled.
     running_seconds = 0.0 if was_started(reading, process) is False else interval_seconds
     poll = Poll(
         now_wall=observation.now.wall,
@@ -256,7 +273,7 @@ def _clocks(
 def _with_movement(
     tracking: RunTracking, move: Movement, interval_seconds: float, *, arrived: bool
 ) -> RunTracking:
-    """Return the books with each chain's stall clock; a healthy node has arrived, so nothing stands still."""
+    """Return the tracking with the stall timer of each chain; a healthy node resets the timers."""
     chains = {
         name: replace(watch, idle_seconds=0.0 if arrived else watch.idle_seconds)
         for name, watch in move.chains.items()

@@ -1,14 +1,17 @@
-"""Text that others wrote, made safe to show, to log and to store."""
+"""Sanitization of text from other programs, so that it is safe to show, log and store."""
 
 from __future__ import annotations
 
 
 def one_line(text: str, max_characters: int) -> str:
-    """Return text without line breaks and without what could not be shown or stored, bounded."""
+    """Return the text on one line of at most `max_characters`, with unprintable characters replaced."""
     shown = "".join(each if each.isprintable() else " " if each.isspace() else "\ufffd" for each in text)
     return shown if len(shown) <= max_characters else shown[: max_characters - 1] + "…"
 
 
 def printable(text: str) -> str:
-    """Return text without what would steer the terminal; its line breaks stay."""
+    """Return the text with line breaks and tabs, and with all other unprintable characters replaced.
+
+    Unprintable characters could control the terminal.
+    """
     return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)

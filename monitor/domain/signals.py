@@ -1,4 +1,4 @@
-"""The counters by which a chain shows that it moves, and what each of them means."""
+"""Counters that show the progress of a chain, and the meaning of each counter."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ FETCHING, COMPACTING, EXECUTING = (
 SYNCING, TRANSITIONING = ChainActivity.SYNCING_STATE, ChainActivity.TRANSITIONING
 WAITING, DONE = ChainActivity.WAITING, ChainActivity.DONE
 
-# The state sync of a chain of hundreds of gigabytes writes more than this in minutes.  What the other chains
-# write while they keep up with the network, some ten MiB an hour, must not pass for it.
+# The state sync of a chain of hundreds of gigabytes writes more than this in minutes. Other chains, which
+# keep up with the network, write about 10 MiB an hour. That must not count as state sync.
 GROWTH_BYTES = 256 << 20
 
 
 class Merge(StrEnum):
-    """What several series of one signal come to."""
+    """Way to merge several series of one signal."""
 
     HIGHEST = "highest"
     SUM = "sum"
@@ -32,9 +32,9 @@ class Merge(StrEnum):
 class Counter:
     """Metric families that rise while a chain works.
 
-    `stages` are those in which the chain moves it.
-    `visible_at_zero`: its series exist from the beginning of the stage, so a zero is a measurement.
-    `outlives_process`: a restarted node continues from the same value instead of 0.
+    `stages` are the stages in which the counter rises. `visible_at_zero` is whether its series exist from the
+    start of the stage, so that a zero is a measurement. `outlives_process` is whether a restarted node
+    continues from the last value instead of 0.
     """
 
     signal: str

@@ -1,4 +1,4 @@
-"""All that is known of a tester at one moment, as every output shows it."""
+"""State of a tester at one moment, as every output shows it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HISTORY_SHOWN = 1000
 
 
 class Phase(StrEnum):
-    """What the tester is doing; exactly one at a time."""
+    """Phase of a tester, which is in exactly one phase at a time."""
 
     DISCOVERING = "discovering"
     CLEARING = "clearing"
@@ -32,7 +32,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """The node as it was seen last; `None` where it was not."""
+    """Last observation of the node; values that were not observed are `None`."""
 
     seen_at: float
     up: bool
@@ -44,7 +44,7 @@ class NodeStatus:
 
 @dataclass(frozen=True, slots=True)
 class VolumeStatus:
-    """The volume as it was measured last."""
+    """Last measurement of the volume."""
 
     measured_at: float
     usage_bytes: int | None
@@ -54,7 +54,7 @@ class VolumeStatus:
 
 @dataclass(frozen=True, slots=True)
 class ProgressStatus:
-    """The progress of the open run: each chain by its log, whether it is overdue, and whether it is unknown."""
+    """Progress of the open run: the log of each chain, and whether the progress is stalled or unknown."""
 
     chains: Mapping[str, ChainLog]
     stalled: bool
@@ -63,7 +63,7 @@ class ProgressStatus:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that keeps the tester from progressing: why, in one line, and since when (Unix seconds)."""
+    """Problem that keeps the tester from progressing: cause, one-line message, and start in Unix seconds."""
 
     cause: Cause
     message: str
@@ -72,14 +72,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All that is known of a tester at one moment.
+    """State of a tester at one moment.
 
-    `run` is the newest that started, `results` the newest that ended, newest first; `totals` counts all by
-    (outcome, reason).  `notice` says why nothing is judged, where that is so.  `new_build` was found
-    and is not tested yet.  `paused` and `requested` are what a person asked for, whether a monitor has looked since
-    or not: that no new build is taken, and which one is to run again.  `regressions` and `late` are of the newest
-    run's network, mode and testbed, of the runs from `baseline_begins` on (0: all).  `problems` are what keeps the
-    tester from progressing now, the oldest first.
+    `run` is the newest run that started. `results` are the newest runs that ended, newest first. `totals`
+    counts all runs that ended by (outcome, reason). `notice` is the reason why nothing is judged; empty if
+    there is no reason. `new_build` is a build that was found but is not tested yet.
+
+    `paused` and `requested` are an operator's requests: to take no new build, and the build to run again.
+    They are shown even if no monitor has read them yet. `regressions` and `late` are for the network, sync
+    mode and testbed of the newest run. They cover the runs from `baseline_begins` on (0: all). `problems` are
+    the current problems, oldest first.
     """
 
     at: float

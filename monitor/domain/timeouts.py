@@ -1,6 +1,6 @@
-"""The clocks behind the time-outs of a run: each counts observed time of one kind, and is kept in its books.
+"""Timers behind the timeouts of a run, each of which counts one kind of observed time.
 
-What was not read says nothing: an unknown neither counts nor resets.
+The tracking of a run stores the timers. An unknown value neither advances nor resets a timer.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ from monitor.domain.observations import Health, NodeAnswering, NodeDown, NodeLog
 from monitor.domain.tracking import Refusal, RunTracking
 from monitor.domain.workload import NodeProcess
 
-# The node tries a peer again after a minute at most (avalanchego `network/ip_tracker.go`); ten may be missed.
+# The node retries a peer within a minute (avalanchego `network/ip_tracker.go`). It may miss ten retries.
 REFUSAL_AGE_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class TickSignals:
-    """What one tick saw of an open run; `None` is unknown.
+    """Signals of an open run in one tick; `None` is unknown.
 
-    `progressed`: a chain at work moved.  `reached`: it reached a position that no process of the run had reached.
-    `works`: the node wrote to its disk while a chain compacts, executes or syncs its state.  `started`: its process
-    runs, or ended and will be restarted.  `unhealthy`: it is bootstrapped, and its health is fresh and bad.
-    `low_disk`: less of the volume than the floor is free.  `starved`: the node is down, and too little is free for it
-    to run.
+    `progressed` is whether a chain at work made progress. `reached` is whether it reached a position that no
+    process of the run had reached before. `works` is whether the node wrote to its disk while a chain
+    compacts, executes or syncs its state.
+
+    `started` is whether the node's process runs, or has ended and will be restarted. `unhealthy` is whether
+    the node has bootstrapped and its fresh health is bad. `low_disk` is whether less of the volume than the
+    floor is free. `starved` is whether the node is down and too little is free for it to run.
     """
 
     progressed: bool
@@ -38,7 +40,7 @@ class TickSignals:
 def counted(
     tracking: RunTracking, now_wall: float, interval_seconds: float, signals: TickSignals
 ) -> RunTracking:
-    """The books after one more tick; `interval_seconds` is what it adds to observed time."""
+    """Return the tracking after one more tick; `interval_seconds` is the observed time that the tick adds."""
     tracking = _with_progress(tracking, now_wall, interval_seconds, signals)
 
     def clock(seconds: float, *, runs: bool | None) -> float:
@@ -78,8 +80,9 @@ def refused(
 ) -> Refusal:
     """Return for how long the network has refused the node, after one more poll.
 
-    AvalancheGo writes the line for each newer beacon, before it knows whether the two fit together.  So it counts only
-    while the process has never had a peer, and only while new lines appear: in an outage none does.
+    AvalancheGo writes the line for each newer beacon, before it knows whether the two builds are compatible.
+    The line therefore counts only while the process has never had a peer and new lines appear. In an outage
+    no new lines appear.
     """
     had_peers = peers > 0 or (refusal.had_peers and not new_process)
     if had_peers or new_process:
@@ -94,9 +97,9 @@ def refused(
 
 
 def blocked_reason(reading: NodeReading) -> str:
-    """What keeps the node from the network; empty where nothing does, or where it does not tell.
+    """Return why the node cannot reach the network; empty if it can, or does not report it.
 
-    An outage of the network is no fault of the build: meanwhile no clock runs.
+    A network outage is not a fault of the build, so timers are paused during an outage.
     """
     if not isinstance(reading, NodeAnswering) or (reading.health is not None and reading.health.healthy):
         return ""
@@ -108,7 +111,7 @@ def blocked_reason(reading: NodeReading) -> str:
 
 
 def reports_peers(reading: NodeReading) -> bool:
-    """Whether a reading that shows no block shows that there is none."""
+    """Return whether a reading without a reason to be blocked proves that the node is not blocked."""
     if not isinstance(reading, NodeAnswering):
         return False
     healthy = reading.health is not None and reading.health.healthy
@@ -126,7 +129,10 @@ def tick_signals(
     low_disk: bool | None,
     starves_node: bool,
 ) -> TickSignals:
-    """Return what a tick saw, from the node's answers and from its platform's, which may be older."""
+    """Return the signals of one tick, from the answers of the node and of its platform.
+
+    The platform's answers may be older than the node's.
+    """
     unhealthy: bool | None = None
     if isinstance(reading, NodeAnswering) and reading.bootstrapped is not None:
         if not reading.bootstrapped or health is Health.HEALTHY:
@@ -145,7 +151,10 @@ def tick_signals(
 
 
 def was_started(reading: NodeReading, process: NodeProcess | None) -> bool | None:
-    """Return whether the platform has brought the node up: its process runs, or ended and will be restarted."""
+    """Return whether the platform has started the node; `None` if unknown.
+
+    A node is started if its process runs, or has ended and will be restarted.
+    """
     if not isinstance(reading, NodeDown):
         return True
     return None if process is None else process.running or process.crash_looping

@@ -1,4 +1,4 @@
-"""What is counted while a run is open: its timers, its chains and its counters."""
+"""Tracking of an open run: its timers, chains and counters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monitor.domain.observations import ChainLog
 
 @dataclass(frozen=True, slots=True)
 class HealthyStreak:
-    """An unbroken time of health: where it began, and how much of it was watched."""
+    """Uninterrupted period of health: its start, and how much of it was observed."""
 
     since_wall: float
     since_boot_seconds: float
@@ -20,11 +20,11 @@ class HealthyStreak:
 
 @dataclass(frozen=True, slots=True)
 class ChainWatch:
-    """One chain of an open run, in the node's current process.
+    """Observations of one chain of an open run, in the node's current process.
 
-    `seen`: the process has shown the chain.  `log` is what the chain said last.  `visible`: a signal of its stage can
-    be read, so that standing still would be seen.  `idle_seconds` is observed time without progress while the chain
-    was at work and visible.
+    `seen` is whether the process has shown the chain. `log` is the last state of its log. `visible` is
+    whether a signal of its stage can be read, so that a lack of progress would be observed. `idle_seconds` is
+    the observed time without progress while the chain was at work and visible.
     """
 
     log: ChainLog | None = None
@@ -35,10 +35,11 @@ class ChainWatch:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """How long the network has refused the node because it runs newer builds.
+    """Time for which the network has refused the node because the network runs newer builds.
 
-    `line` is the last line of the node's log that says so, `age_seconds` the observed time since it appeared.
-    `is_fresh`: it appeared while the node had no peers, and not too long ago.  `had_peers`: the process had a peer.
+    `line` is the last line of the node's log that reports this. `age_seconds` is the observed time since the
+    line appeared. `is_fresh` is whether it appeared recently, while the node had no peers. `had_peers` is
+    whether the process has had a peer.
     """
 
     line: str = ""
@@ -50,24 +51,26 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class RunTracking:
-    """What is counted while a run is open, so that a restart of anything loses none of it.
+    """Timers and counters of an open run, stored so that a restart of any component loses none of them.
 
-    `started_boot_seconds` on `started_boot_id` is when the run started.
-    `accounted_boot_seconds` on `boot_id` is the moment up to which `active_seconds` is complete.
-    `process_start_boot_seconds` is when the node's process, last seen, began; `process_uid` is the workload
-    it was seen in.
+    `started_boot_seconds` on `started_boot_id` is when the run started. `accounted_boot_seconds` on `boot_id`
+    is the moment up to which `active_seconds` is complete. `process_start_boot_seconds` is the start of the
+    last observed process of the node. `process_uid` is the workload of that process.
 
-    `idle_seconds` is the stall clock: for how long `stalled_chain` (empty: the node as a whole) has made no
-    progress.  `unknown_seconds` is for how long progress could not be seen.  `usage_mark_bytes` is the disk usage
-    from which growth is measured.  `execution_targets` are the heights that chains on SAE must have executed before
-    the node counts as healthy.  `state_synced` is whether the C-Chain synced its state (`None`: unknown),
-    `state_summary` the log line with which the state sync began.
+    `idle_seconds` is the stall timer: how long `stalled_chain` (empty: the node as a whole) has made no
+    progress. `unknown_seconds` is how long progress could not be observed. `usage_mark_bytes` is the disk
+    usage from which growth is measured. `execution_targets` are the heights that chains on SAE must have
+    executed before the node counts as healthy. `state_synced` is whether the C-Chain synced its state
+    (`None`: unknown). `state_summary` is the log line that started the state sync.
 
-    `low_disk_seconds` is for how long less of the volume than the floor has been free, `low_disk_at` since when
-    (Unix seconds; `None`: enough is free).  `starved_seconds` is for how long the node has been down while too little
-    was free for it to run.  `healthy_seconds` is the active time of the streaks that broke in this
-    workload, `replaced_healthy_seconds` of those in workloads before it.  `other_build` is what else ran on the run's
-    data (empty: nothing was seen).  `revision` is that of the workload in which the run was seen last.
+    `low_disk_seconds` is how long less of the volume than the floor has been free. `low_disk_at` is when that
+    began, in Unix seconds (`None`: enough is free). `starved_seconds` is how long the node has been down
+    while too little was free for it to run.
+
+    `healthy_seconds` is the active time of the healthy streaks that ended in this workload.
+    `replaced_healthy_seconds` is that of the streaks in earlier workloads. `other_build` is another build
+    that ran on the run's data (empty: none was observed). `revision` is the revision of the last workload in
+    which the run was observed.
     """
 
     started_boot_id: str = ""
@@ -109,14 +112,17 @@ class RunTracking:
 
     @property
     def bootstrap_seconds(self) -> float:
-        """Active time until the node was healthy, or so far; without the time healthy in a replaced workload."""
+        """Active seconds until the node was healthy, or until now.
+
+        Time during which the node was healthy in a replaced workload is excluded.
+        """
         end = self.active_seconds if self.healthy is None else self.healthy.active_seconds_at_start
         return end - self.replaced_healthy_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A counter added up over processes: `value` is the sum, `maximum` the highest in one process."""
+    """Counter added up over processes: `value` is the sum, `maximum` the highest value in one process."""
 
     before: float = 0.0
     last: float = 0.0
@@ -124,7 +130,7 @@ class Count:
 
     @property
     def value(self) -> float:
-        """The sum over all processes of the run."""
+        """Sum over all processes of the run."""
         return self.before + self.last
 
 

@@ -1,4 +1,4 @@
-"""The node as its platform is set to run it, and its process as the platform sees it."""
+"""Workload of the node as configured on its platform, and the node's process as the platform reports it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from enum import StrEnum
 
 from monitor.domain.build import Build
 
-# The kubelet's word for a container that it starts again after a pause, and its state until it says so.
+# The kubelet's reason for a container in its restart backoff, and the reasons that it may report before.
 CRASH_LOOPING = frozenset({"CrashLoopBackOff", "Completed", "Error", "OOMKilled"})
-# The words of the kubelet and of container runtimes for a container whose program could not be started.
+# Reasons of the kubelet and of container runtimes for a container whose program could not be started.
 START_FAILURES = frozenset({"StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError"})
 
 
 class SyncMode(StrEnum):
-    """Which history a bootstrap processes."""
+    """Part of the history that a bootstrap processes."""
 
     C_CHAIN_STATE_SYNC = "c-chain-state-sync"
     ONLY_P_CHAIN_FULL_SYNC = "only-p-chain-full-sync"
@@ -23,9 +23,10 @@ class SyncMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NodeExit:
-    """How the node's process ended last; `message` is what the platform kept of its last words.
+    """Last exit of the node's process.
 
-    `started` is false where the container runtime could not start it; `message` is the runtime's error then.
+    `message` is the end of its output, if the platform kept it. `started` is false if the container runtime
+    could not start the process; `message` is then the error of the runtime.
     """
 
     code: int
@@ -36,10 +37,11 @@ class NodeExit:
 
 @dataclass(frozen=True, slots=True)
 class NodeProcess:
-    """The node's process as its platform sees it.
+    """Node's process as its platform reports it.
 
-    `waiting` says why it does not run, in the platform's word (`ImagePullBackOff`), empty while it runs; `message`
-    is the platform's error, empty where there is none.  `restarts` counts those of this workload.
+    `waiting` is the platform's reason why the process does not run, such as `ImagePullBackOff`; empty while
+    it runs. `message` is the platform's error; empty if there is no error. `restarts` is the number of
+    restarts in this workload.
     """
 
     running: bool
@@ -50,23 +52,24 @@ class NodeProcess:
 
     @property
     def crash_looping(self) -> bool:
-        """It ended and is started again by and by."""
+        """Whether the process has ended and will be restarted after a backoff."""
         return not self.running and self.waiting in CRASH_LOOPING
 
     @property
     def failed_to_start(self) -> bool:
-        """Whether its last restart was one of a process that could not be started, which is not a crash."""
+        """Whether the last restart could not start the process, which is not a crash."""
         last = self.last_exit
         return self.waiting in START_FAILURES or (last is not None and not last.started)
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The node as its platform is set to run it now: this pod, or this local child.
+    """Node as its platform is configured to run it now: a pod, or a local child process.
 
-    `build` is `None` while the image is not pinned by digest.  `settings_digest` stands for the node's
-    arguments and settings that can change how a bootstrap goes.  `process` is `None` where the platform has
-    not said.  `revision` is the platform's name for all that the workload is made from; empty where it has none.
+    `build` is `None` if the image is not pinned by digest. `settings_digest` is a digest of the node's
+    arguments and settings that can affect a bootstrap. `process` is `None` until the platform has reported
+    it. `revision` is the platform's name for the whole specification of the workload; empty if it has no
+    name.
     """
 
     uid: str
@@ -81,7 +84,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who holds the volume: the UID of a pod, and how often it has renewed its lease."""
+    """Lease on the volume: the UID of the pod that holds it, and the number of its renewals."""
 
     uid: str
     renewals: int
