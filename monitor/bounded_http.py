@@ -1,7 +1,7 @@
-"""HTTP requests whose answers take bounded time and bounded memory, whatever the peer sends.
+"""HTTP requests whose responses take bounded time and memory, whatever the peer sends.
 
-A timeout of a socket bounds the wait for the next bytes, and `http.client` bounds each line of a header.  Neither
-bounds a whole answer, so the bounds are enforced where bytes are read from the socket.
+A socket timeout bounds the wait for the next bytes, and `http.client` bounds each header line.  Neither
+bounds a whole response, so this module enforces its bounds where it reads bytes from the socket.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ PIECE_BYTES = 64 << 10
 
 @dataclass(slots=True)
 class Bounds:
-    """When an answer must be complete, by the monotonic clock, and how many bytes may still arrive.
+    """The limits of one response.
 
-    `refusal` returns why an IP address must not be connected to; empty where it may.
+    `ends_at` is the deadline for the whole response (seconds of the monotonic clock); `bytes_left` is the
+    number of bytes that may still arrive.  `refusal` returns the reason why a connection to an IP address is
+    not allowed, or an empty string if it is.
     """
 
     ends_at: float
@@ -34,7 +36,7 @@ class Bounds:
     refusal: Callable[[str], str] = lambda _address: ""
 
     def seconds_left(self) -> float:
-        """Return the time that is left, or raise `TimeoutError`."""
+        """Return the seconds until the deadline, or raise `TimeoutError` if the deadline has passed."""
         seconds = self.ends_at - time.monotonic()
         if seconds <= 0:
             raise TimeoutError("the answer takes too long")
@@ -43,23 +45,26 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A whole answer.  The body is as it arrived: a small packed one could become a huge one."""
+    """A complete response.
+
+    The body is not decompressed, because a small compressed body could expand to a huge one.
+    """
 
     status: int
     headers: HTTPMessage
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """Return the value of a header; `None` where it is absent, or present with different values."""
+        """Return the value of a header, or `None` if it is absent or has several different values."""
         values = set(self.headers.get_all(name, ()))
         return values.pop().strip() if len(values) == 1 else None
 
 
 def connected(host: str, port: int, bounds: Bounds) -> socket.socket:
-    """Connect to the first address of the host that accepts, within the bounds.
+    """Connect to the first address of a host that accepts the connection, within the bounds.
 
-    Each address gets an equal part of the time that is left, so that one that does not answer leaves time for the
-    next.  The system's resolver takes as long as it likes.
+    Each address gets an equal part of the remaining time, so that an unresponsive address leaves time for the
+    next one.  The bounds do not apply to name resolution, which takes as long as the system's resolver takes.
     """
     failure = OSError("it has no address")
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -82,7 +87,7 @@ def connected(host: str, port: int, bounds: Bounds) -> socket.socket:
 
 
 class BoundedConnection(HTTPConnection):
-    """A connection that is kept between requests; with `tls`, over TLS.  Not to be used by two threads at once."""
+    """A persistent HTTP connection, over TLS if `tls` is set.  Not safe for concurrent use."""
 
     _tunnel_host: str | None
     _tunnel: Callable[[], None]
@@ -96,12 +101,12 @@ class BoundedConnection(HTTPConnection):
         self.close()
 
     def connect(self) -> None:
-        """Connect, through the tunnel of `set_tunnel` if there is one; `ask` does so."""
+        """Open the connection, through a proxy if `set_tunnel` was called; `ask` calls this method."""
         self.sock = connected(self.host, self.port, self._bounds)
         if self._tunnel_host:
             self._tunnel()
         if self._tls:
-            # The socket's timeout bounds a whole handshake.
+            # The socket timeout applies to the whole TLS handshake.
             self.sock.settimeout(self._bounds.seconds_left())
             self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._tunnel_host or self.host)
 
@@ -114,10 +119,12 @@ class BoundedConnection(HTTPConnection):
         body: bytes | None = None,
         kept: Callable[[Iterable[bytes]], bytes] = b"".join,
     ) -> HttpResponse:
-        """Send a request and return the whole answer; `kept` returns the wanted part of the body's pieces.
+        """Send a request and return the complete response.
+
+        `kept` receives the chunks of the body and returns the part to keep.
 
         Raises:
-            HTTPException, OSError, ValueError: no answer arrived within the bounds.
+            HTTPException, OSError, ValueError: no complete response arrived within the bounds.
         """
         self._bounds, was_open = bounds, self.sock is not None
         try:
@@ -129,21 +136,21 @@ class BoundedConnection(HTTPConnection):
         except BaseException as error:
             self.close()
             if was_open and isinstance(error, ConnectionError | ssl.SSLEOFError):
-                # The peer had closed the kept connection.
+                # The peer had closed the idle connection: retry on a new one.
                 return self.ask(method, target, bounds, headers, body, kept)
             raise
 
-    def response_class(  # type: ignore[override]  # http.client only calls it
+    def response_class(  # type: ignore[override]  # http.client only calls this attribute
         self, sock: socket.socket, debuglevel: int = 0, method: str | None = None
     ) -> HTTPResponse:
-        """Return the response that is read within the bounds."""
+        """Return a response whose bytes are read within the bounds."""
         response = HTTPResponse(sock, debuglevel, method)
         response.fp = io.BufferedReader(_BoundedReader(response.fp.detach(), sock, self._bounds))
         return response
 
 
 class _BoundedReader(io.RawIOBase):
-    """The bytes that a socket receives, within the bounds."""
+    """A raw stream of the bytes that a socket receives, limited by the bounds."""
 
     def __init__(self, received: io.RawIOBase, sock: socket.socket, bounds: Bounds) -> None:
         self._received, self._sock, self._bounds = received, sock, bounds
@@ -165,7 +172,7 @@ class _BoundedReader(io.RawIOBase):
 
 
 def _pieces(response: HTTPResponse) -> Iterator[bytes]:
-    """Yield a body in pieces, since a whole one would be given the memory that its length claims."""
+    """Yield the body in chunks, because `http.client` would allocate the whole declared length in advance."""
     while piece := response.read(PIECE_BYTES):
         yield piece
     if response.length:

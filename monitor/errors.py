@@ -1,7 +1,7 @@
-"""What can go wrong, told apart by what helps.
+"""The monitor's errors, grouped by what the caller or the operator can do about them.
 
-Every error is one line for a person: what happened, where, and what to do.  Where a library's error is
-translated, it stays chained, so that `--debug` can show it.
+Every error message is one line for a person: what failed, where, and what to do.  An error that translates a
+library's error keeps it chained, so that `--debug` can show it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Cause(StrEnum):
-    """Why a tester does not progress; `texts.ACTIONS` has what an operator does about each."""
+    """The cause of a problem that keeps a tester from working; `texts.ACTIONS` has the action for each."""
 
     API_SERVER_UNAVAILABLE = "api_server_unavailable"
     API_SERVER_UNAUTHORIZED = "api_server_unauthorized"
@@ -34,55 +34,60 @@ class Cause(StrEnum):
 
 
 class MonitorError(Exception):
-    """Something failed; the command ends with `exit_code`.  `cause` is what is shown while it keeps failing."""
+    """The base class of the monitor's errors.
+
+    A command that fails with this error exits with `exit_code`.  While the failure lasts, the monitor reports
+    `cause` as the tester's problem.
+    """
 
     exit_code = 1
     cause = Cause.OTHER
 
     def __init__(self, message: str = "", *, cause: Cause | None = None) -> None:
-        """Take the message; `cause` where the class does not say it."""
+        """Set the message, and `cause` if it differs from the cause of the class."""
         super().__init__(message)
         if cause is not None:
             self.cause = cause
 
 
 class InconclusiveError(MonitorError):
-    """What was asked has no answer, and to wait would bring none."""
+    """The command cannot reach a verdict, and waiting longer would not change that."""
 
     exit_code = 3
 
 
 class BuildFailedError(MonitorError):
-    """The builds that were asked about failed by their own fault."""
+    """The tested builds failed because of faults of their own."""
 
 
 class OutputError(MonitorError):
-    """What was asked for is known, and cannot be written to standard output."""
+    """The command has a result, but cannot write it to standard output."""
 
     exit_code = 4
 
 
 class ConfigurationError(MonitorError):
-    """The configuration or the call is wrong: trying again changes nothing, a person must."""
+    """The configuration or the command line is wrong; a retry fails until an operator corrects it."""
 
     exit_code = 2
     cause = Cause.CONFIGURATION_INVALID
 
 
 class TemporaryError(MonitorError):
-    """The same call may succeed later: worth a retry with back-off."""
+    """A call failed that may succeed later, so the caller should retry it with backoff."""
 
 
 class OutageError(TemporaryError):
-    """The call was not carried out, such as while the platform's API server is unavailable: it is no attempt.
+    """A call was not carried out, for example because the platform's API server is unavailable.
 
-    `refused`: the API server answers, and refuses who asks, or asks too much: it does not help to ask again soon.
+    Such a call does not count as an attempt.  `refused` means that the API server is available and rejects
+    the client's credentials or request rate, so an early retry does not help.
     """
 
     refused = False
 
 
 class NotPermittedError(MonitorError):
-    """The cluster refused a verb on a resource; the message names both."""
+    """The cluster denied a verb on a resource; the message names both."""
 
     cause = Cause.PERMISSION_MISSING

@@ -1,1 +1,1 @@
-"""Everything that the monitor knows of AvalancheGo: its flags, its API, its metrics, its logs and its files."""
+"""All code that depends on AvalancheGo's flags, API, metrics, logs and files."""

@@ -1,10 +1,12 @@
-"""How a chain of AvalancheGo shows what it does and that it moves: every metric and log line that the monitor reads.
+"""The metrics and log messages of AvalancheGo that show the activity and the progress of a chain.
 
-One table by source: `METRIC_PATTERNS` for the metrics page, `MESSAGES` for the chains' logs.  A name that a new
-release brings is one more line here; `domain.signals` has what each counter means.  `docs/how-it-works.md` shows both.
+`METRIC_PATTERNS` lists the metrics, and `MESSAGES` lists the messages of the chains' logs.  To support a name
+of a new release, add one line here.  `domain.signals` defines the meaning of each counter.
+`docs/how-it-works.md` shows both tables.
 
-Sources: AvalancheGo 1.14.2 and 1.15.0, `snow/engine/snowman/{bootstrap,syncer}`, `snow/engine/avalanche/bootstrap`,
-`graft/evm/sync`, `vms/transitionvm`; pages and logs that real nodes of both versions answered with.
+Sources: AvalancheGo 1.14.2 and 1.15.0, `snow/engine/snowman/{bootstrap,syncer}`,
+`snow/engine/avalanche/bootstrap`, `graft/evm/sync`, `vms/transitionvm`; metrics pages and logs of real nodes
+of both versions.
 """
 
 from __future__ import annotations
@@ -25,18 +27,18 @@ METRIC_PATTERNS: Mapping[str, str] = {
     "transactions_accepted": "avalanche_avalanche_bs_accepted_txs",
     "chain_time": "avalanche_proposervm_last_accepted_timestamp",
     "height_executed": "avalanche_[a-z0-9_]{1,40}_last_executed_height",
-    # Gone from the page once a chain has made its transition and the node was restarted.
+    # These metrics disappear once a chain has transitioned to SAE and the node has restarted.
     "leaves_synced": "avalanche_[a-z0-9_]{1,40}(?:_state_sync_total_leafs|_sync_state_trie_leaves_received)",
     "sync_responses": "avalanche_[a-z0-9_]{1,40}_sync_[a-z_]{1,40}_(?:received|succeeded)",
 }
-"""The metrics of each counter by its signal: a regular expression of their whole names."""
+"""A regular expression for each signal that matches the full names of its metrics."""
 
-# SAE accepts a block before it executes it; this many wait.
+# The number of blocks that SAE has accepted but not yet executed.
 QUEUED_BLOCKS = "avalanche_[a-z0-9_]{1,40}_execution_queue_blocks"
 
 
 class Meaning(StrEnum):
-    """What a log line says beside the stage."""
+    """The meaning of a log line, in addition to the stage that it names."""
 
     STAGE = "the stage"
     PROGRESS = "progress"
@@ -50,9 +52,10 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of a chain's log; `stage` is what the chain does from there on.
+    """A message of a chain's log.
 
-    `field`: the meaning holds only for a line with this field.
+    `stage` is the activity of the chain after this message, or `None` if the message names none.  If
+    `field` is set, the meaning applies only to lines with that field.
     """
 
     stage: ChainActivity | None
@@ -61,7 +64,7 @@ class Message:
 
 
 PROGRESS = Meaning.PROGRESS
-# By the whole message, without its fields.
+# Keys are complete messages without their fields.
 MESSAGES: Mapping[str, Message] = {
     "initializing consensus engine": Message(None, Meaning.NEW_PROCESS),
     "checking for transition marker": Message(None, Meaning.NEW_PROCESS),
@@ -101,7 +104,7 @@ MESSAGES: Mapping[str, Message] = {
     "syncing storage tries": Message(SYNCING, PROGRESS),
     "syncing cross-chain state": Message(SYNCING),
     "finished syncing cross-chain state": Message(SYNCING, PROGRESS),
-    # From Coreth to SAE: in the middle of execution, or before a state sync.
+    # The transition from Coreth to SAE: during block execution or before a state sync.
     "transitioning eagerly to state sync as the post-transition chain": Message(TRANSITIONING),
     "transitioning VMs": Message(TRANSITIONING),
     "shutting down pre-transition VM": Message(TRANSITIONING),

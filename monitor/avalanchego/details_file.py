@@ -1,7 +1,8 @@
-"""The details file of the Go monitor, kept current so that a tester can come from it and go back.
+"""The details file of the Go monitor, kept current so that a tester can switch to this monitor and back.
 
-The Go monitor reads `image` and `startTime` and ignores the rest (avalanchego
-`tests/fixture/bootstrapmonitor/common.go`).  The rest recovers a run, open or ended, where the ledger is lost.
+The Go monitor reads `image` and `startTime` and ignores all other fields (avalanchego
+`tests/fixture/bootstrapmonitor/common.go`).  The other fields allow recovering a run, open or ended, if the
+ledger is lost.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _FILE_BYTES = 64 << 10
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What the file says; the last four are not in a file of the Go monitor."""
+    """The content of the details file; a file of the Go monitor has only `image` and `started_at`."""
 
     image: str
     started_at: float
@@ -39,7 +40,7 @@ class Details:
 
 
 def write_details(path: Path, run: Run) -> None:
-    """Replace the file in one step, so that a kill leaves the old one or the new one."""
+    """Write a run's details by atomic replacement, so that a kill leaves either the old or the new file."""
     if run.started_at is None:
         return
     text = json_text(
@@ -55,7 +56,7 @@ def write_details(path: Path, run: Run) -> None:
     )
     if _current(path) == text:
         return
-    aside = path.with_name(f"{path.name}.new-{os.getpid()}")  # `init` and a sidecar may both be at it
+    aside = path.with_name(f"{path.name}.new-{os.getpid()}")  # `init` and the sidecar may write concurrently
     with aside.open("w") as file:
         file.write(text)
         file.flush()
@@ -69,7 +70,7 @@ def write_details(path: Path, run: Run) -> None:
 
 
 def read_details(path: Path) -> Details | None:
-    """What the file says; `None` where it is absent or not to be understood, which recovers nothing."""
+    """Return the content of the details file, or `None` if it is absent or malformed."""
     text = _current(path)
     if text is None:
         return None
@@ -93,7 +94,7 @@ def read_details(path: Path) -> Details | None:
 
 
 def recovered_run(details: Details, workload: Workload, testbed: str) -> Run | None:
-    """The run that the details tell of; `None` where its image names no build."""
+    """Return the run that the details describe, or `None` if their image has no valid digest."""
     try:
         reference = ImageReference.parse(details.image)
     except ConfigurationError:

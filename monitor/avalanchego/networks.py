@@ -1,4 +1,4 @@
-"""Names of Avalanche networks, in one canonical form.
+"""Canonical names of Avalanche networks.
 
 `1`, `network-1` and `mainnet` are one network (avalanchego `utils/constants/network_ids.go`).
 """
@@ -14,7 +14,7 @@ C_CHAIN_IDS = {
     "mainnet": "2q9e4r6Mu3U68nU1fYjgbR6JvwrRx36CohpAX5UQxse55x1Q5",
     "fuji": "yH8D7ThNJkxmtkuv2jgBa4P1Rn3Qpr4pPr7QYNfcdoS6k6HWp",
 }
-"""The C-Chain's blockchain ID by the network's canonical name; on other networks it follows from their genesis."""
+"""The blockchain ID of the C-Chain by canonical network name; other networks derive it from their genesis."""
 
 _IDENTIFIERS = {name: identifier for identifier, name in NETWORK_NAMES.items()} | {"testnet": 5}
 _NUMBER = re.compile(r"(?:network-)?0*([0-9]{1,10})")
@@ -22,10 +22,10 @@ _MAX_IDENTIFIER = 2**32 - 1
 
 
 def canonical_network(text: str, where: str) -> str:
-    """The canonical name of a network as somebody wrote it.
+    """Return the canonical name of a network given by name or ID.
 
     Raises:
-        ConfigurationError: it is neither a known name nor an ID; `where` says where it stands.
+        ConfigurationError: the text is neither a known name nor an ID; the message names its source, `where`.
     """
     lowered = text.strip().lower()
     if lowered in _IDENTIFIERS:

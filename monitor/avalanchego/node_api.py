@@ -1,8 +1,8 @@
-"""What the node says of itself over its HTTP API.
+"""A client for the HTTP API of a node: health, identity and metrics.
 
-A node that is asked may be starting, busy, broken or another program altogether.  So one reading takes
-bounded time and bounded memory, and raises nothing: what the node did not give is `None`, a node that gives
-nothing at all is `NodeSilent`, and one whose port is closed is `NodeDown`.
+The node may be starting, busy or broken, and another program may listen on its port.  A reading therefore
+takes bounded time and memory, and raises no exception.  Missing parts are `None`.  If all parts are missing,
+the reading is `NodeSilent`.  If the port is closed, it is `NodeDown`.
 """
 
 from __future__ import annotations
@@ -32,24 +32,23 @@ from monitor.errors import ConfigurationError
 _HEALTH_BYTES = 1 << 20
 _METRICS_BYTES = 8 << 20
 _METRICS_PATH = "/ext/metrics"
-# One time-out each for health, readiness and metrics, and one for both questions of identity.
+# The timeouts in one reading: one each for health, readiness and metrics, and one for both identity calls.
 _CALLS = 4
 _NOTHING = NodeAnswering(health=None, bootstrapped=None, identity=None, metrics=None)
 
 _NAME_CHARACTERS = 100
-# What the checks of chains and network say when the network is away (avalanchego snow/networking, network).
+# Errors of chain and network checks without a network (avalanchego snow/networking, network).
 _ISOLATED = re.compile(r"not connected to (enough stake|a minimum of)")
 
 
 class NodeClient:
-    """Asks one node; keeps one connection to it.  Not to be used by two threads at once."""
+    """A client for one node, with one persistent connection.  Not safe for concurrent use."""
 
     def __init__(self, url: str, timeout_seconds: float = 5.0) -> None:
-        """Prepare to ask the node at `url`, such as `http://127.0.0.1:9650`.
+        """Create a client for the node at `url`, such as `http://127.0.0.1:9650`.
 
         Raises:
-            ConfigurationError: `url` is not of that form.
-
+            ConfigurationError: `url` does not have that form.
         """
         self._timeout_seconds = timeout_seconds
         self._connection = BoundedConnection(*address_of(url))
@@ -57,7 +56,7 @@ class NodeClient:
         self._identity_of: float | None = None
 
     def read(self) -> NodeReading:
-        """Ask for everything once.  Takes about four time-outs at most, and raises nothing."""
+        """Read health, readiness, identity and metrics once, within four timeouts; raise no exception."""
         ends_at = time.monotonic() + _CALLS * self._timeout_seconds
         try:
             return self._read(ends_at)
@@ -66,7 +65,7 @@ class NodeClient:
             return NodeDown(str(error))
 
     def close(self) -> None:
-        """Close the kept connection."""
+        """Close the connection."""
         self._connection.close()
 
     def _read(self, ends_at: float) -> NodeReading:
@@ -103,7 +102,7 @@ class NodeClient:
     ) -> HttpResponse:
         bounds = Bounds(min(time.monotonic() + self._timeout_seconds, ends_at), limit_bytes)
         headers = {"Content-Type": "application/json"} if body else {}
-        # Whole, the metrics page would take half a MiB of the process's memory for good.
+        # A complete metrics page would increase the process's memory by half a MiB permanently.
         kept = wanted_lines if path == _METRICS_PATH else b"".join
         return self._connection.ask(method, path, bounds, headers, body, kept)
 
@@ -112,10 +111,10 @@ class NodeClient:
 
 
 def address_of(url: str) -> tuple[str, int]:
-    """Host and port of a node's URL.
+    """Return the host and port of a node's URL.
 
     Raises:
-        ConfigurationError: it is not of the form http://HOST:PORT.
+        ConfigurationError: the URL does not have the form http://HOST:PORT.
     """
     wrong = ConfigurationError(f"the node's address is {url!r}: expected http://HOST:PORT")
     try:
@@ -167,7 +166,10 @@ def _health(answer: HttpResponse | None) -> HealthReport | None:
 
 
 def _moment(stamp: object) -> tuple[datetime, str, str] | None:
-    """What orders a time stamp, and itself: a `datetime` holds microseconds, the text the digits beyond."""
+    """Return a sort key for a timestamp, with the timestamp last; `None` if it is malformed.
+
+    The key has the text because a `datetime` has microseconds only.
+    """
     if not isinstance(stamp, str):
         return None
     try:

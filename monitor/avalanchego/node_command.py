@@ -1,7 +1,7 @@
-"""Read the words that start AvalancheGo in a container: wrappers, the node's executable, the node's flags.
+"""A parser for the command that starts AvalancheGo in a container, with its wrappers and flags.
 
-The options of a known wrapper are skipped.  After an unknown program, the next word that names the node, a shell or
-a wrapper is the program that it starts.
+The parser skips the options of known wrappers.  An unknown program is assumed to start the next word that
+names the node, a shell or a wrapper.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 _EXECUTABLE = "avalanchego"
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
-# By wrapper: its options that take the next word as their value, and how many operands precede the command.
+# For each wrapper: options that take the next word as a value, and the number of operands before the command.
 _WRAPPERS: Mapping[str, tuple[frozenset[str], int]] = {
     "busybox": (frozenset(), 0),
     "catatonit": (frozenset(), 0),
@@ -44,11 +44,13 @@ _SCRIPT = "the shell script in its command"
 
 @dataclass(frozen=True, slots=True)
 class NodeCommand:
-    """The node as a container's words start it.
+    """The node's command, parsed from the command and arguments of a container.
 
-    `flags` holds the words that the node gets, as far as they can be seen.  `variables` holds what `env` assigns, and
-    `None` for what it removes; `cleared` says that it removes all others.  `hidden` names what may set more for the
-    node than can be seen; it is empty where nothing may.
+    Attributes:
+        flags: the visible arguments of the node.
+        variables: the variables that `env` sets, or unsets (`None`).
+        cleared: whether `env` removes all other variables.
+        hidden: the source of possible further settings that are not visible; empty if there is none.
     """
 
     flags: tuple[str, ...] = ()
@@ -58,7 +60,7 @@ class NodeCommand:
 
 
 def node_command(words: Sequence[str]) -> NodeCommand:
-    """Read the words of a container's `command` and `args`, in this order."""
+    """Parse a container's `command` followed by its `args`."""
     found, position = NodeCommand(), 0
     while position < len(words):
         name, behind = _name(words[position]), tuple(words[position + 1 :])
@@ -84,14 +86,15 @@ def node_command(words: Sequence[str]) -> NodeCommand:
 
 
 def _name(word: str) -> str:
-    """The name of the program that a word may be; empty for an option or an assignment."""
+    """Return the program name in a word, or an empty string for an option or an assignment."""
     return "" if word.startswith("-") or "=" in word else posixpath.basename(word)
 
 
 def _is_started(words: Sequence[str], position: int) -> bool:
-    """Whether a word names a known program that an unknown one starts.
+    """Return whether a word names a known program that an unknown program starts.
 
-    It does not as the value of a flag (`--data-dir /data/avalanchego`), nor as a user (`sudo -u avalanchego sh`).
+    A word that is the value of a flag (`--data-dir /data/avalanchego`) or a user (`sudo -u avalanchego sh`)
+    does not.
     """
     name, before, behind = _name(words[position]), words[position - 1], words[position + 1 : position + 2]
     if name not in _KNOWN or (before.startswith("--") and before != "--" and "=" not in before):
@@ -100,7 +103,7 @@ def _is_started(words: Sequence[str], position: int) -> bool:
 
 
 def _end_of_wrapper(words: Sequence[str], position: int) -> int:
-    """The position of the command that the wrapper at `position` starts."""
+    """Return the position of the command that the wrapper at `position` starts."""
     name = _name(words[position])
     options_with_value, operands = _WRAPPERS[name]
     position += 1
@@ -115,7 +118,7 @@ def _end_of_wrapper(words: Sequence[str], position: int) -> int:
 
 
 def _behind_env(found: NodeCommand, words: Sequence[str]) -> NodeCommand:
-    """What the options and assignments of `env` add."""
+    """Apply the options and assignments of `env` to a command."""
     for position, word in enumerate(words):
         if _SPLITTING.fullmatch(word):
             return replace(found, hidden=_SCRIPT)
@@ -131,7 +134,10 @@ def _behind_env(found: NodeCommand, words: Sequence[str]) -> NodeCommand:
 
 
 def _handed_on(behind: tuple[str, ...]) -> tuple[str, ...]:
-    """The words behind a shell that can reach the node: of `sh -c SCRIPT NAME WORD…`, where it uses `$@`, each WORD."""
+    """Return the arguments of a shell that can reach the node.
+
+    For `sh -c SCRIPT NAME WORD…`, these are the WORDs, if the script uses `$@`.
+    """
     if not any(_SCRIPT_OPTION.fullmatch(each) for each in behind):
         return behind
     script = next((at for at, each in enumerate(behind) if _ALL_ARGUMENTS.search(each)), len(behind))
@@ -139,7 +145,11 @@ def _handed_on(behind: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _of_unknown_program(found: NodeCommand, words: tuple[str, ...]) -> NodeCommand:
-    """Flags alone are the node's, be it behind an executable of another name or the image's own entry point."""
+    """Interpret the arguments of an unknown program or of the image's entry point.
+
+    If all arguments are flags, they are the node's flags.  Otherwise, the program may also pass hidden
+    settings.
+    """
     program = _name(words[0])
     flags = words[1:] if program else words
     end = flags.index("--") if "--" in flags else len(flags)

@@ -1,8 +1,9 @@
-"""What a node's container says of the bootstrap it will make: network, sync mode, where its data lies.
+"""The bootstrap configuration of a node, derived from its container: network, sync mode and data directory.
 
-AvalancheGo reads a setting from its arguments first, then from `AVAGO_*`, then from a configuration file
-(avalanchego `config/viper.go`).  Only the first two can be seen in a pod, and of the second only literal
-values.  Whatever could hold a needed value unseen is an error that names it, never a guess.
+AvalancheGo reads a setting from its arguments first, then from `AVAGO_*` variables, then from a configuration
+file (avalanchego `config/viper.go`).  In a pod, only arguments and variables with literal values are visible.
+If a required value may come from an invisible source, the functions here raise an error that names the
+source.  They never guess.
 """
 
 from __future__ import annotations
@@ -25,15 +26,16 @@ from monitor.errors import ConfigurationError
 
 _TRUE_WORDS = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE_WORDS = frozenset({"0", "f", "F", "FALSE", "false", "False"})
-_NAMED_ONLY = "network-name"  # the name that the original tester's README gave the setting
+_NAMED_ONLY = "network-name"  # the name of the setting in the original tester's README
 _FILE_KEYS = ("config-file", "config-file-content")
-_SWITCHES = frozenset({"partial-sync-primary-network"})  # a boolean flag takes no word behind it as its value
-# The node looks up a chain's configuration by its blockchain ID, then by its aliases: those of its genesis, in this
-# order, then those of these settings (avalanchego `chains/manager.go`, `genesis/aliases.go`, `node/node.go`).
+_SWITCHES = frozenset({"partial-sync-primary-network"})  # boolean flags: the next word is not their value
+# The node looks up a chain's configuration by blockchain ID first, then by alias.  The aliases of the genesis
+# come first, in the order of `_C_CHAIN_ALIASES`; the aliases from the settings in `_ALIAS_KEYS` come next
+# (avalanchego `chains/manager.go`, `genesis/aliases.go`, `node/node.go`).
 _C_CHAIN_ALIASES = ("C", "evm")
 _ALIAS_KEYS = ("chain-aliases-file-content", "chain-aliases-file")
 _BLOCKCHAIN_ID = re.compile(r"[1-9A-HJ-NP-Za-km-z]{44,50}")  # 32 bytes and a checksum of 4, in base 58
-# Settings that change who hears of a bootstrap, not how it goes.
+# Settings that do not affect the bootstrap itself, such as those for logs, the API and profiling.
 _IRRELEVANT = re.compile(
     r"log-.*|http-.*|api-.*|tracing-.*|profile-.*|public-ip.*|bootstrap-(ips|ids)"
     r"|staking-(host|port|tls-.*|signer-.*|ephemeral-.*)|network-(?!id$).*|fd-limit"
@@ -41,7 +43,7 @@ _IRRELEVANT = re.compile(
 
 
 class NoNetworkError(ConfigurationError):
-    """Nothing that can be seen says which network the node is to join."""
+    """No visible setting of the node names its network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,13 @@ class _Setting:
 def configuration_of(
     container: Container, network: str | None = None, sync_mode: SyncMode | None = None
 ) -> NodeConfiguration:
-    """Derive it from a container; `network` and `sync_mode` settle what cannot be seen there.
+    """Return the bootstrap configuration of a node's container.
+
+    `network` and `sync_mode` are the values of `--network` and `--sync-mode`, for settings that are not
+    visible in the container.
 
     Raises:
-        ConfigurationError: a value is missing, malformed, contradictory or cannot be seen.
+        ConfigurationError: a value is missing, malformed, contradictory or not visible.
     """
     settings = _Settings(container)
     settled = _settled_network(settings, network) if network else _network(settings)
@@ -77,9 +82,9 @@ def configuration_of(
 
 
 def state_sync_hazard(container: Container, configuration: NodeConfiguration) -> str | None:
-    """Return what the C-Chain's configuration has that makes a node with state sync exit, and what to do.
+    """Return a warning if the C-Chain's configuration makes a node with state sync exit, otherwise `None`.
 
-    AvalancheGo 1.15.0 stops with FATAL where the state scheme is `firewood` and state sync is on.
+    AvalancheGo 1.15.0 exits with FATAL if the state scheme is `firewood` and state sync is enabled.
     """
     try:
         content = _Settings(container).literal("chain-config-content")
@@ -90,7 +95,7 @@ def state_sync_hazard(container: Container, configuration: NodeConfiguration) ->
             or configuration.sync_mode is not SyncMode.C_CHAIN_STATE_SYNC
         ):
             return None
-    except ConfigurationError:  # --sync-mode settles it
+    except ConfigurationError:  # --sync-mode decides then
         return None
     if _member(chain.config, "state-scheme") != "firewood":
         return None
@@ -101,18 +106,16 @@ def state_sync_hazard(container: Container, configuration: NodeConfiguration) ->
 
 
 def visible_setting(container: Container, key: str) -> str | None:
-    """A setting of the node, such as `http-port`, where it can be seen."""
+    """Return the value of a node's setting, such as `http-port`, or `None` if it is not visible."""
     setting = _Settings(container).literal(key)
     return setting.value if setting else None
 
 
 def check_node_data(node: Container, monitor: Container, data_dir: str) -> str:
-    """Make sure that what `init` clears is where the node keeps its data: the same volume, the same folder.
-
-    Returns the volume's name.
+    """Check that the folder that `init` clears contains the node's data directory; return the volume's name.
 
     Raises:
-        ConfigurationError: the node's data or database directory lies elsewhere.
+        ConfigurationError: the node's data or database directory is outside that folder.
     """
     cleared = _location(monitor, posixpath.join(data_dir, "avalanchego"))
     if cleared is None:
@@ -140,7 +143,11 @@ def check_node_data(node: Container, monitor: Container, data_dir: str) -> str:
 
 
 def _settled_network(settings: _Settings, flag: str) -> str:
-    """What a flag says, which settles what cannot be seen, and contradicts nothing that can."""
+    """Return the network of `--network`, unless it contradicts a visible setting of the node.
+
+    Raises:
+        ConfigurationError: the flag is malformed, or the node joins another network.
+    """
     network, seen = canonical_network(flag, "--network"), settings.literal("network-id")
     if seen is not None and canonical_network(seen.value, seen.where) != network:
         raise ConfigurationError(
@@ -187,7 +194,7 @@ def _sync_mode(settings: _Settings, network: str) -> SyncMode:
 
 @dataclass(frozen=True, slots=True)
 class _Chain:
-    """A chain's configuration, and where it stands."""
+    """A chain's configuration, and the name of its source."""
 
     config: Mapping[str, Any]
     where: str
@@ -208,7 +215,7 @@ class _Chain:
 
 
 def _c_chain(content: _Setting, network: str, more_aliases: Sequence[str]) -> _Chain | None:
-    """The C-Chain's configuration among those of all chains; `None` where there is none."""
+    """Return the C-Chain's configuration from the configurations of all chains, or `None` if absent."""
     chains = _json_object(_decode(content.value, content.where), content.where)
     name = _c_chain_name(chains, content.where, network, more_aliases)
     chain = chains[name] if name else None
@@ -229,7 +236,7 @@ def _c_chain(content: _Setting, network: str, more_aliases: Sequence[str]) -> _C
 def _c_chain_name(
     chains: Mapping[str, Any], where: str, network: str, more_aliases: Sequence[str]
 ) -> str | None:
-    """The name under which the node finds the C-Chain's configuration."""
+    """Return the key under which the node finds the C-Chain's configuration, or `None` if absent."""
     identifier = C_CHAIN_IDS.get(network)
     unknown = () if identifier else (each for each in chains if _BLOCKCHAIN_ID.fullmatch(each))
     for each in unknown:
@@ -271,13 +278,13 @@ def _json_object(text: bytes, where: str) -> Mapping[str, Any]:
 
 
 def _member(found: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - JSON holds any value
-    """As Go reads a struct's member: its name in any case, the last one holds."""
+    """Return a member of a JSON object as Go decodes structs: ignore case, and use the last match."""
     values = [value for key, value in found.items() if key.lower() == name.lower()]
     return values[-1] if values else None
 
 
 class _Settings:
-    """A container's AvalancheGo settings, as far as they can be seen."""
+    """The visible AvalancheGo settings of a container."""
 
     def __init__(self, container: Container) -> None:
         self.container = container
@@ -297,7 +304,11 @@ class _Settings:
         self._values |= {name: value for name, value in command.variables.items() if value is not None}
 
     def literal(self, key: str) -> _Setting | None:
-        """The setting where it can be seen, the node's order of precedence kept."""
+        """Return a setting by the node's order of precedence, or `None` if no visible source sets it.
+
+        Raises:
+            ConfigurationError: the value refers to a variable whose value is not visible.
+        """
         if key in self._flags:
             return _Setting(self._visible(self._flags[key], f"argument --{key}"), f"argument --{key}")
         name = _variable(key)
@@ -305,10 +316,10 @@ class _Settings:
         return _Setting(self._visible(self._expanded(value), name), name) if value else None
 
     def find(self, key: str, settled_by: str) -> _Setting | None:
-        """The same, once nothing unseen could hold it.
+        """Return a visible setting, or `None` if the setting is certainly not set.
 
         Raises:
-            ConfigurationError: something could; it is named, and what settles it.
+            ConfigurationError: an invisible source may set it; the message names the source and the remedy.
         """
         found = self.literal(key)
         if found:
@@ -321,8 +332,8 @@ class _Settings:
         return None
 
     def digest(self) -> str:
-        """A fingerprint of all settings that can change how a bootstrap goes."""
-        flags = self._all_flags | self._flags  # all: what a script or a wrapper is given can change it too
+        """Return a fingerprint of all settings that can affect the bootstrap."""
+        flags = self._all_flags | self._flags  # arguments of a script or a wrapper can affect it too
         relevant = {key: value for key, value in flags.items() if not _IRRELEVANT.fullmatch(key)}
         for name, value in (self._values | self._hidden).items():
             key = name.removeprefix("AVAGO_").lower().replace("_", "-")
@@ -360,7 +371,7 @@ def _variable(key: str) -> str:
 
 
 def _flags(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """`--key=value`, `--key value`, and `--key` alone, which is true."""
+    """Yield the key and value of each flag: `--key=value`, `--key value`, or `--key` (true)."""
     for position, word in enumerate(words):
         if word == "--":
             return
@@ -373,7 +384,7 @@ def _flags(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _location(container: Container, path: str) -> tuple[str, str] | None:
-    """Where a container's path lies: the volume, and the folder in it; `None` on no volume."""
+    """Return the volume of a container's path, and the folder in it; `None` if no volume is mounted there."""
     path = posixpath.normpath(path)
     mounts = sorted(container.mounts, key=lambda mount: len(mount.path), reverse=True)
     for mount in mounts:

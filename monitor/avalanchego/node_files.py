@@ -1,7 +1,7 @@
-"""Open files that a node can write, or can replace with something else.
+"""Safe opening of files that a node can write or replace.
 
-A node can put a symbolic link, a FIFO or a device where the monitor expects a file.  A link would show the node
-what only the monitor may read; a FIFO would block the monitor.
+A node can put a symbolic link, a FIFO or a device where the monitor expects a file.  A link could expose
+files to the node that only the monitor may read.  A FIFO would block the monitor.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _ONE_STEP = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
 class NotRegularFileError(OSError):
-    """The path leads to a link, a FIFO, a socket or a device."""
+    """A path has a symbolic link in it, or is a FIFO, a socket or a device."""
 
 
 def open_regular(path: Path, beneath: Path, flags: int = os.O_RDONLY) -> BinaryIO:
-    """Open a regular file below a folder that the node cannot replace, and follow no link on the way.
+    """Open a regular file without following symbolic links below `beneath`.
 
     Args:
         path: the file; must be below `beneath`.
-        beneath: the folder; links in its own path are followed.
-        flags: of `open(2)`; only files to append to are opened for writing.
+        beneath: a folder that the node cannot replace; links in its own path are followed.
+        flags: the flags of `open(2)`; write-only files are opened for appending.
 
     Raises:
-        NotRegularFileError: the path has a link in it, or leads to a FIFO, a socket or a device.
+        NotRegularFileError: the path has a link in it, or is a FIFO, a socket or a device.
         OSError: the file cannot be opened.
     """
     *folders, name = path.relative_to(beneath).parts
@@ -51,11 +51,11 @@ def open_regular(path: Path, beneath: Path, flags: int = os.O_RDONLY) -> BinaryI
 
 
 def _step(name: str, folder: int, flags: int, path: Path) -> int:
-    """Open one entry of an open folder, and follow no link."""
+    """Open one entry of an open folder without following a link."""
     try:
         return os.open(name, flags | _ONE_STEP, 0o666, dir_fd=folder)
     except OSError as error:
-        # A link is ELOOP, or ENOTDIR where a folder is expected; a FIFO that nobody reads is ENXIO for a writer.
+        # ELOOP or, for a folder, ENOTDIR: a link.  ENXIO: opening a FIFO without a reader for writing.
         if error.errno in {errno.ELOOP, errno.ENOTDIR, errno.ENXIO}:
             raise _not_regular(path) from error
         raise OSError(error.errno, error.strerror, str(path)) from error

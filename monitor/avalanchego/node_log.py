@@ -1,7 +1,7 @@
-"""What the node's log files say; they lie on the volume, one for the node and one for each chain.
+"""A reader for the node's log files on the volume: one file for the node and one for each chain.
 
-The metrics page does not show which stage a chain is in, nor how much of it is left: the chain's log does.  Only
-the end of each file is read, and only when the file changed.  `chain_signals` has the messages.
+Unlike the metrics page, a chain's log shows the current stage and how much of it remains.  The reader reads
+only the end of each file, and only if the file has changed.  `chain_signals` lists the messages.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _JSON_PART = {
     name: re.compile(rf'[{{,]\s?"{name}":\s?"((?:[^"\\]|\\.)*+)"') for name in ("timestamp", "level", "msg")
 }
 _RELEASE = re.compile(r"[0-9]+\.[0-9]+\.")
-_SKIPPED = "Skipped"  # the sync mode of a summary that the VM does not sync to
+_SKIPPED = "Skipped"  # the sync mode of a state summary to which the VM does not sync
 _CHAIN_NAME = re.compile(CHAIN_NAME)
 
 
 class _Line(NamedTuple):
-    """One line of a log: its time, level and message, and `said`: the message with its fields, or a line of JSON."""
+    """One parsed log line; `said` is the message with its fields, or the whole line if the log is JSON."""
 
     time: str
     level: str
@@ -71,13 +71,13 @@ class _Line(NamedTuple):
 
     @property
     def kept(self) -> str:
-        """What tells the line from others."""
+        """The time and text of the line, shortened, to distinguish it from other lines."""
         return one_line(f"[{self.time}] {self.said}", _KEPT_CHARACTERS)
 
 
 @dataclass(frozen=True, slots=True)
 class _Tail:
-    """The end of one file as it was at `changed_at` (Unix seconds)."""
+    """The end of one log file, parsed; `changed_at` is the file's modification time (Unix seconds)."""
 
     identity: tuple[int, int, int]
     text: str
@@ -87,14 +87,14 @@ class _Tail:
 
 
 class NodeLogs:
-    """Reads the folder of a node's logs."""
+    """A reader for the folder of a node's logs; it caches the log tails between reads."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._kept: dict[str, _Tail] = {}
 
     def read(self, chains: Collection[str] = ()) -> NodeLog:
-        """Return what the logs of the node, of the Primary Network's chains and of `chains` say now."""
+        """Return the state of the node, the Primary Network's chains and `chains`, as their logs show it."""
         tails = self._tails(chains)
         said = {name: tail.chain for name, tail in tails.items() if name != "main" and tail.chain}
         fatal = max(
@@ -105,7 +105,7 @@ class NodeLogs:
         return replace(main, chains=said, fatal=fatal[1])
 
     def log_tail(self, chains: Collection[str] = ()) -> str:
-        """Return the ends of all of them, the one that was written last at the end; `TAIL_BYTES` at most."""
+        """Return the ends of all log files, most recently written last; at most `TAIL_BYTES` in total."""
         tails = sorted(
             (tail.changed_at, name, tail.text) for name, tail in self._tails(chains).items() if tail.text
         )
@@ -120,7 +120,7 @@ class NodeLogs:
         return {name: tail for name, tail in tails if tail is not None}
 
     def _tail(self, name: str) -> _Tail | None:
-        """Read and understood anew only when the file changed."""
+        """Return the end of one log file, read and parsed again only if the file has changed."""
         path = self._folder / f"{name}.log"
         try:
             with open_regular(path, beneath=self._folder.parents[1]) as file:
@@ -141,11 +141,11 @@ class NodeLogs:
 
 
 def chain_log_of(text: str, changed_at: float) -> ChainLog | None:
-    """Return what the end of a chain's log says; `None` where it names no stage.
+    """Return the state that the end of a chain's log shows, or `None` if it names no stage.
 
     Args:
-        text: whole lines.
-        changed_at: when the last of them was written (Unix seconds), from which estimates count.
+        text: complete log lines.
+        changed_at: when the last line was written (Unix seconds); estimated times are relative to it.
     """
     said = _Said()
     for line in _lines(text):
@@ -174,7 +174,7 @@ def chain_log_of(text: str, changed_at: float) -> ChainLog | None:
 
 
 class _Said:
-    """What a chain's log has said so far, line by line; only what is asked for at the end is parsed further."""
+    """The state of a chain, accumulated from its log line by line; fields are parsed only when needed."""
 
     def __init__(self, *, transitioned: bool = False) -> None:
         self.stage: ChainActivity | None = None
@@ -185,12 +185,12 @@ class _Said:
         self._before_transition: ChainActivity | None = None
 
     def hear(self, message: Message, line: _Line) -> None:
-        """Take one line into account."""
+        """Update the state from one line and the table entry of its message."""
         meaning = message.meaning
         if message.field and message.field not in line.said:
             meaning = Meaning.STAGE
         if meaning is Meaning.ENDS_STAGE and line.fields.get("halted") is True:
-            return  # work that was interrupted ends no stage
+            return  # interrupted work does not end the stage
         if message.stage is ChainActivity.TRANSITIONING and self.stage is not message.stage:
             self._before_transition = self.stage
         self.stage = self._before_transition if meaning is Meaning.RETURN else message.stage or self.stage
@@ -211,7 +211,7 @@ class _Said:
 
 
 def node_log_of(text: str) -> NodeLog:
-    """Return the last FATAL line and the newest build of a peer that a log's end names, of the last process."""
+    """Return the last FATAL line of a log, and the last report of a newer peer since the node started."""
     fatal: _Line | None = None
     newer: _Line | None = None
     for line in _lines(text):
@@ -230,7 +230,7 @@ def node_log_of(text: str) -> NodeLog:
 
 
 def _is_of_another_release(fields: Mapping[str, object]) -> bool:
-    """Return whether a peer's version differs in more than the patch, in which all are compatible."""
+    """Return whether a peer's version differs in more than the patch version, which is compatible."""
     ours, theirs = (_RELEASE.search(str(fields.get(name, ""))) for name in ("myVersion", "peerVersion"))
     return theirs is not None and (ours is None or ours[0] != theirs[0])
 
@@ -252,9 +252,9 @@ def _plain_line(line: str) -> _Line | None:
 
 
 def _json_line(line: str) -> _Line | None:
-    """Return a line of `--log-format=json`; its field names are of avalanchego `utils/logging/format.go`.
+    """Parse a line of `--log-format=json`; avalanchego `utils/logging/format.go` defines the field names.
 
-    Most lines are not asked for more than their message, so only that is looked for here.
+    This function extracts only the time, level and message, because most lines need no other field.
     """
     parts = [_JSON_PART[name].search(line) for name in ("timestamp", "level", "msg")]
     if not line.endswith("}") or None in parts:
@@ -271,7 +271,7 @@ def _message_of(said: str) -> str:
 
 
 def _fields_of(said: str) -> Mapping[str, object]:
-    """Return the fields behind a message, in JSON or as Coreth pads them."""
+    """Return the fields after a message: JSON, or padded `name=value` pairs as Coreth writes them."""
     message, brace, rest = said.partition(" {")
     padded = {name: value.strip('"') for name, value in _PADDED_FIELD.findall(message)}
     return {**padded, **(_fields("{" + rest) if brace and rest.endswith("}") else {})}
@@ -299,7 +299,7 @@ def _count(value: object) -> int | None:
 def _eta_seconds(fields: Mapping[str, object]) -> float | None:
     eta = fields.get("eta", fields.get("ETA"))
     try:
-        # Coreth writes `<1m` for what is less than half a minute.
+        # Coreth writes `<1m` for less than half a minute.
         return (
             float(durationpy.from_str(eta.removeprefix("<")).total_seconds())
             if isinstance(eta, str)
@@ -310,6 +310,6 @@ def _eta_seconds(fields: Mapping[str, object]) -> float | None:
 
 
 def _last_lines(text: bytes, max_bytes: int) -> str:
-    """Return the whole lines at the end of a text that fit, and a line end after them."""
+    """Return the last complete lines of a text that fit into `max_bytes`, with a final line break."""
     kept = text if len(text) <= max_bytes else text[-max_bytes:].partition(b"\n")[2]
     return kept.decode() if kept.endswith(b"\n") else kept.decode() + "\n"

@@ -1,4 +1,4 @@
-"""Read the node's metrics page: the few lines that are needed of thousands."""
+"""A parser for the node's metrics page, which extracts the few required metrics from thousands of lines."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from monitor.domain.signals import COUNTERS, Counter, Merge
 _PROCESS_START = "avalanche_process_process_start_time_seconds"
 _PEERS = "avalanche_network_peers"
 _WRITTEN = "avalanche_system_resources_num_disk_write_bytes"
-# AvalancheGo has some thirty that are wanted; a page may have any number.
+# The limit of metric names in one page; AvalancheGo has about thirty that match.
 MAX_METRICS = 256
 _NAMES = "|".join([*METRIC_PATTERNS.values(), QUEUED_BLOCKS, _PROCESS_START, _PEERS, _WRITTEN])
-# The page has thousands of lines: this picks the needed ones in one pass, without splitting it.
+# Finds the required lines in one pass, without splitting the page into its thousands of lines.
 _WANTED_LINE = re.compile(
     rb'^(%b)(?:\{(?:block_type="[a-z]{1,20}",)?(?:chain="(%b)"|processID="[0-9]{1,20}")\})?'
     rb"[ \t]+([0-9.eE+-]{1,40})[ \t]*\r?$" % (_NAMES.encode(), CHAIN_NAME.encode()),
@@ -29,7 +29,7 @@ _WANTED_LINE = re.compile(
 
 
 def wanted_lines(pieces: Iterable[bytes]) -> bytes:
-    """Return the lines of a metrics page that are read at all."""
+    """Return the lines of a metrics page that `metrics_of` reads."""
     kept, rest = bytearray(), b""
     for piece in chain(pieces, (b"\n",)):
         rest += piece
@@ -41,7 +41,7 @@ def wanted_lines(pieces: Iterable[bytes]) -> bytes:
 
 
 def metrics_of(answer: HttpResponse | None) -> NodeMetrics | None:
-    """Return what a metrics page shows; `None` where it is missing or shows nothing that is read."""
+    """Return the metrics of a metrics page, or `None` if the page is missing or has none of these metrics."""
     if answer is None or answer.status != HTTPStatus.OK:
         return None
     started_at, peers, written = None, None, None
@@ -71,7 +71,10 @@ def metrics_of(answer: HttpResponse | None) -> NodeMetrics | None:
 
 
 class _ChainCounters:
-    """The counters of chains, summed up line by line; a page with any number of names costs no more than a real one."""
+    """The counters of all chains, summed line by line.
+
+    The number of metric names is limited, so that a malicious page costs no more than a real one.
+    """
 
     def __init__(self) -> None:
         self.counters: dict[tuple[str, str], float] = {}
@@ -79,7 +82,7 @@ class _ChainCounters:
         self._known: dict[bytes, Counter | None] = {}
 
     def add(self, metric: bytes, chain: str, value: float) -> None:
-        """Count one series."""
+        """Add the value of one series."""
         if metric not in self._known:
             if len(self._known) == MAX_METRICS:
                 return
@@ -95,7 +98,7 @@ class _ChainCounters:
 
 
 def _counter(metric: bytes) -> Counter | None:
-    """Return the counter that a metric of a chain belongs to; `None` for the queue of blocks."""
+    """Return the counter that a chain's metric belongs to, or `None` for the execution queue."""
     return next(
         (each for each in COUNTERS if re.fullmatch(METRIC_PATTERNS[each.signal], metric.decode())), None
     )

@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
-"""A simulated AvalancheGo: it answers as the real node does, bootstraps in seconds, and misbehaves when told.
+"""A simulated AvalancheGo with the API of a real node, which bootstraps in seconds and fails on demand.
 
-It is one file of the standard library, so that a copy of it is a node by itself: as an executable named
-`avalanchego`, or in an image.  AvalancheGo's own flags and `AVAGO_*` variables mean what they mean there.
+The simulated node is a single file that uses only the standard library.  A copy of the file is a complete
+node, either as an executable named `avalanchego` or in an image.  AvalancheGo's flags and `AVAGO_*` variables
+have their usual meaning.
 
-How it simulates is told by `Simulation`; each of its options has, strongest first, a flag
-(`--simulate-hang-at-share=0.5`), a variable (`SIMULATE_HANG_AT_SHARE`) and a place in the file itself: the
-last line that begins with `# simulate: ` holds JSON (`{"hang_at_share": 0.5}`).  By that line, and by
-`COMMIT`, a build carries its own behaviour; `variant` makes such a build.
+`Simulation` lists the options of the simulation.  The sources of an option are, in order of precedence:
 
-The bootstrap is a plan of stages, a time line for each chain.  How much of it each chain has done is a number
-of seconds.  It is kept in the database directory and outlives the process; the counters on the metrics page do
-not.  What the node logs is in tables: `LINES` has each message as AvalancheGo writes it, `SCRIPT` says which of
-them a stage writes.  They were compared with recordings of AvalancheGo 1.14.2 and 1.15.0.
+1. a flag (`--simulate-hang-at-share=0.5`);
+2. a variable (`SIMULATE_HANG_AT_SHARE`);
+3. JSON in this file (`{"hang_at_share": 0.5}`), on the last line that begins with `# simulate: `.
+
+That line and `COMMIT` make a build with a behaviour of its own; `variant` creates such a build.
+
+The bootstrap is a plan of stages, with a timeline for each chain.  The progress of a chain is a number of
+seconds on its timeline.  Progress is stored in the database directory and survives the process, unlike the
+counters of the metrics page.  The log messages are in tables: `LINES` has each message as AvalancheGo writes
+it, and `SCRIPT` lists the messages of each stage.  The tables were compared with recordings of AvalancheGo
+1.14.2 and 1.15.0.
 """
 
 from __future__ import annotations
@@ -50,24 +55,27 @@ BLOCK_ID = "2XcArjSDp6Mb86LeRpRmsUXdsacU3BvxYpZYrJmXQDSNWcHgJJ"
 NETWORKS = {"mainnet": 1, "cascade": 2, "denali": 3, "everest": 4, "fuji": 5, "testnet": 5, "testing": 10} | {
     "local": 12345
 }
-# The C-Chain's blockchain ID, which may stand for "C" in chain configurations.
+# The C-Chain's blockchain ID, which chain configurations can use instead of "C".
 C_CHAIN_IDS = {
     "mainnet": "2q9e4r6Mu3U68nU1fYjgbR6JvwrRx36CohpAX5UQxse55x1Q5",
     "fuji": "yH8D7ThNJkxmtkuv2jgBa4P1Rn3Qpr4pPr7QYNfcdoS6k6HWp",
 }
-# How many checkpoints the genesis holds for each chain.
+# The number of checkpoints that the genesis has for each chain.
 CHECKPOINTS = {"mainnet": 99, "fuji": 99}
 NEVER = float("inf")
 MEBIBYTE = 1 << 20
 CHECK_DURATION_NANOSECONDS = 10_000
 
 
-# ---- What it is told ------------------------------------------------------------------------------------
+# ---- Options and settings -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """How the node behaves.  Lengths in seconds; `inf` is never; a share is one of the whole bootstrap."""
+    """The behaviour of the node.
+
+    Durations are in seconds, and `inf` means never.  A share is a fraction of the whole bootstrap.
+    """
 
     dialect: str = field(
         default="1.14", metadata={"help": "the release whose metrics and logs it has", "of": ("1.14", "1.15")}
@@ -129,17 +137,17 @@ class Simulation:
 
     @property
     def application(self) -> str:
-        """The version it reports."""
+        """The version that the node reports."""
         return self.version or DIALECTS[self.dialect].version
 
     def scaled(self, seconds: float) -> float:
-        """How long takes here what takes a real node so many seconds."""
+        """Convert a duration of a real node to the simulation's time scale (seconds)."""
         return seconds / (self.time_scale or max(1.0, 3600 / self.bootstrap_seconds))
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """What differs between releases; `column` is the place of its numbers in `LINES`."""
+    """The differences of a release; `column` is the position of its line numbers in `LINES`."""
 
     version: str
     rpc: int
@@ -178,11 +186,11 @@ SWITCHES = {"help", "version", "version-json", "partial-sync-primary-network"} |
 
 
 class SettingError(ValueError):
-    """The node cannot start with what it was told."""
+    """A flag, variable or option is invalid, so the node cannot start."""
 
 
 class NodeDeathError(Exception):
-    """The node ends, as its behaviour demands."""
+    """The simulated behaviour makes the node exit."""
 
     def __init__(self, exit_code: int, chain: str, message: str, **details: str) -> None:
         super().__init__(message)
@@ -190,7 +198,7 @@ class NodeDeathError(Exception):
 
 
 def read_arguments(arguments: Sequence[str]) -> dict[str, str]:
-    """Flags as AvalancheGo takes them: `--name=value`, `--name value` or a bare `--switch`."""
+    """Parse flags in AvalancheGo's forms: `--name=value`, `--name value` or `--switch`."""
     found, rest = {}, list(arguments)
     while rest:
         name, equals, value = rest.pop(0).lstrip("-").partition("=")
@@ -202,7 +210,7 @@ def read_arguments(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def truth(text: str, name: str) -> bool:
-    """One of Go's words for a boolean; empty is false."""
+    """Parse a boolean as Go does, with an empty text as false."""
     if text in {"1", "t", "T", "TRUE", "true", "True"}:
         return True
     if text in {"", "0", "f", "F", "FALSE", "false", "False"}:
@@ -211,21 +219,25 @@ def truth(text: str, name: str) -> bool:
 
 
 def carried_options() -> dict[str, Any]:
-    """The behaviour that this very file carries."""
+    """Return the options in this file."""
     lines = Path(__file__).read_text("utf-8").splitlines()
     carried = [line.removeprefix(CARRIED) for line in lines if line.startswith(CARRIED)]
     return dict(json.loads(carried[-1])) if carried else {}
 
 
 def variant(commit: str, **behaviour: float | str) -> str:
-    """The text of another build of this program: its commit, and the behaviour that it carries."""
+    """Return the source of another build of this program, with a commit and a behaviour of its own."""
     text = Path(__file__).read_text("utf-8")
     text = text.replace(f'\nCOMMIT = "{COMMIT}"\n', f'\nCOMMIT = "{commit}"\n', 1)
     return f"{text}\n{CARRIED}{json.dumps(behaviour)}\n"
 
 
 def simulation_of(flags: Mapping[str, str], environment: Mapping[str, str]) -> Simulation:
-    """The options from the file itself, the environment and the flags."""
+    """Return the options from this file, the environment and the flags; flags have precedence.
+
+    Raises:
+        SettingError: an option is unknown or its value is not allowed.
+    """
     told = {name: str(value) for name, value in carried_options().items()}
     for found, prefix in ((environment, "SIMULATE_"), (flags, "simulate-")):
         mine = {name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)}
@@ -255,7 +267,7 @@ def simulation_of(flags: Mapping[str, str], environment: Mapping[str, str]) -> S
 
 @dataclass(frozen=True)
 class Settings:
-    """What AvalancheGo's flags and variables say."""
+    """The values of AvalancheGo's flags and variables."""
 
     network: str
     network_id: int
@@ -276,7 +288,10 @@ class Settings:
 
 
 def settings_of(flags: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
-    """Flags win over `AVAGO_*`; what the simulation does not know is only noted."""
+    """Return AvalancheGo's settings; flags have precedence over `AVAGO_*` variables.
+
+    Settings that are not simulated are listed in `unknown` and otherwise ignored.
+    """
     prefix = "AVAGO_"
     told = {
         name.removeprefix(prefix).replace("_", "-").lower(): value
@@ -312,7 +327,7 @@ def settings_of(flags: Mapping[str, str], environment: Mapping[str, str]) -> Set
 
 
 def network_id_of(text: str) -> int:
-    """A network's ID from its name, `network-<ID>` or ID."""
+    """Return the ID of a network given by name, as `network-<ID>` or by ID."""
     number = text.lower().removeprefix("network-")
     if number in NETWORKS:
         return NETWORKS[number]
@@ -322,23 +337,24 @@ def network_id_of(text: str) -> int:
 
 
 def log_format_of(text: str) -> str:
-    """The format of the logs; off a terminal `auto` is plain."""
+    """Return the log format in lower case; without a terminal, `auto` means plain text."""
     if text.lower() not in {"auto", "plain", "colors", "json"}:
         raise SettingError(f"unknown format mode: {text}")
     return text.lower()
 
 
 def level_of(text: str) -> int:
-    """The place of a level in `LEVELS`."""
+    """Return the position of a log level in `LEVELS`."""
     if text.upper() not in LEVELS:
         raise SettingError(f'unknown log level: "{text}"')
     return LEVELS.index(text.upper())
 
 
 def state_sync_enabled(content: str, network: str = "") -> bool:
-    """Whether the C-Chain's configuration leaves state sync on, as it is by default.
+    """Return whether state sync is enabled in the C-Chain's configuration; the default is true.
 
-    The blockchain ID wins over the alias `C`, that over `evm` (avalanchego chains/manager.go, getChainConfig).
+    The blockchain ID has precedence over the alias `C`, and `C` over `evm` (avalanchego chains/manager.go,
+    getChainConfig).
     """
     try:
         chains = json.loads(base64.b64decode(content, validate=True)) if content else {}
@@ -354,18 +370,18 @@ def state_sync_enabled(content: str, network: str = "") -> bool:
 
 
 def seconds_of(duration: str) -> float:
-    """The seconds of a duration in Go's writing, such as `1m30s` or `500ms`."""
+    """Parse a duration in Go's format, such as `1m30s` or `500ms`; return seconds."""
     units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
     if not re.fullmatch(r"([0-9.]+(h|ms|m|s|us|µs|ns))+", duration):
         raise SettingError(f'time: invalid duration "{duration}"')
     return sum(float(n) * units[unit] for n, unit in re.findall(r"([0-9.]+)(h|ms|m|s|us|µs|ns)", duration))
 
 
-# ---- How Go writes --------------------------------------------------------------------------------------
+# ---- Go's formats ---------------------------------------------------------------------------------------
 
 
 def go_duration(seconds: float) -> str:
-    """A duration in Go's writing, to the millisecond."""
+    """Format a duration as Go does, rounded to milliseconds."""
     milliseconds = round(seconds * 1000)
     if seconds < 1:
         return f"{milliseconds}ms" if milliseconds else "0s"
@@ -378,14 +394,14 @@ def go_duration(seconds: float) -> str:
 
 
 def go_number(value: float) -> str:
-    """A number as it stands on a metrics page: `450560`, `1.79547591718e+09`."""
-    if abs(value) >= 1e6:  # noqa: PLR2004 - from here on it has an exponent
+    """Format a number as on a metrics page: `450560`, `1.79547591718e+09`."""
+    if abs(value) >= 1e6:  # noqa: PLR2004 - larger numbers have an exponent
         return next(text for digits in range(18) if float(text := f"{value:.{digits}e}") == value)
     return str(int(value)) if value == int(value) else repr(value)
 
 
 def go_time(nanoseconds: int) -> str:
-    """A moment since the Unix epoch as RFC 3339, without needless zeros."""
+    """Format a time (nanoseconds since the Unix epoch) as RFC 3339, without trailing zeros."""
     seconds, fraction = divmod(nanoseconds, 10**9)
     tail = f".{fraction:09}".rstrip("0").rstrip(".")
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}{tail}Z"
@@ -401,16 +417,20 @@ TOTAL_LEAVES = EVM + "state_sync_total_leafs"
 SAE = "avalanche_evm_transition_sae_"
 CHAIN_TIME = "avalanche_proposervm_last_accepted_timestamp"
 FIRST_BLOCK_TIME, BLOCK_SECONDS = 1.6e9, 2.0
-# Intervals of the real node, in seconds.
+# Intervals of the real node (seconds).
 SAMPLE, MINUTE, REVISIT, TRANSITION, PEER_LOST = 5.0, 60.0, 10.0, 13.6, 30.0
 STORAGE_TRIES, SUMMARY_BLOCKS, BLOCKS_A_REQUEST, LEAVES_A_REQUEST = 500, 256, 32, 64
 BLOCKS_TO_COMPACT = 5000
-X_SHARE = 0.5  # X is through while C still works
+X_SHARE = 0.5  # the share of C's time that X takes, so that X finishes first
 
 
 @dataclass(frozen=True)
 class Work:
-    """A part of a chain's bootstrap: how much of what, and how long it takes compared with its other parts."""
+    """A part of a chain's bootstrap.
+
+    `size` names the amount of work.  `weight` is the duration relative to the chain's other parts.
+    `counters` are the metrics that count the work.
+    """
 
     activity: str
     size: str
@@ -431,7 +451,7 @@ CORETH_SYNC = (
     Work("coreth accounts", "accounts", 4, (TOTAL_LEAVES, LEAVES)),
     Work("coreth storage", "storage", 3.5, (TOTAL_LEAVES, LEAVES)),
 )
-# A state sync in SAE has no counter.
+# No metric counts a state sync in SAE.
 SAE_SYNC = (
     Work("sae blocks", "summary", 0.5),
     Work("sae accounts", "accounts", 4),
@@ -444,7 +464,8 @@ TRANSITION_MIDWAY = (
     Work("transition", "none", 0),
     Work("executing after", "after", 1 / 8, (ACCEPTED,)),
 )
-# By sync mode and transition: what C does, and what its log begins with before and after a transition.
+# By sync mode and transition: the parts of C's bootstrap, and its first log lines before and after a
+# transition.
 C_CHAIN = {
     ("full-sync", "none"): (BLOCKS, "engine, bootstrapper", ""),
     ("state-sync", "none"): (CORETH_SYNC + TAIL, "engine", ""),
@@ -469,7 +490,7 @@ C_CHAIN["full-sync", "eager"] = C_CHAIN["full-sync", "blocks"]
 
 @dataclass(frozen=True)
 class Stage:
-    """One part of a chain's bootstrap on its time line; `counters` rise by `amount` meanwhile."""
+    """A part of a chain's bootstrap on its timeline, during which `counters` increase by `amount`."""
 
     chain: str
     activity: str
@@ -479,14 +500,14 @@ class Stage:
     ends: float
 
     def done(self, position: float) -> int:
-        """How much of `amount` is done."""
+        """Return how much of `amount` is done at a position on the timeline (seconds)."""
         length = self.ends - self.begins
         share = (position - self.begins) / length if length else 1.0
         return int(min(1.0, max(0.0, share)) * self.amount)
 
 
 def plan_of(sync_mode: str, simulation: Simulation, tracked: str = "") -> tuple[Stage, ...]:
-    """P first, alone; then X and C beside each other, and the tracked L1's chain."""
+    """Return the stages of all chains: P first, then X, C and the tracked L1's chain in parallel."""
     others: dict[str, tuple[Work, ...]] = {}
     if sync_mode != "only-p":
         others = {"X": X_WORK, "C": C_CHAIN[sync_mode, simulation.transition][0]}
@@ -509,7 +530,7 @@ def plan_of(sync_mode: str, simulation: Simulation, tracked: str = "") -> tuple[
 def stages_of(
     chain: str, works: Sequence[Work], simulation: Simulation, begins: float, seconds: float
 ) -> list[Stage]:
-    """A chain's stages, as long as their weights say; a transition takes the time it takes."""
+    """Return a chain's stages, with durations by weight; a transition has a fixed duration."""
     blocks, leaves = simulation.blocks, simulation.leaves
     sizes = {"none": 0, "summary": SUMMARY_BLOCKS, "blocks": blocks, "tail": simulation.tail_blocks or blocks}
     sizes |= {"accounts": leaves * 3 // 5, "storage": leaves - leaves * 3 // 5}
@@ -527,7 +548,7 @@ def stages_of(
 
 
 class Bootstrap:
-    """How far each chain is; kept in the database."""
+    """The progress of each chain, stored in the database directory."""
 
     def __init__(self, database: Path, plan: tuple[Stage, ...], simulation: Simulation) -> None:
         self.plan, self.simulation = plan, simulation
@@ -553,7 +574,7 @@ class Bootstrap:
 
     @staticmethod
     def _resumed(stages: Sequence[Stage], kept: float) -> float:
-        """Where a chain goes on: a state sync in SAE begins again, all else is resumed."""
+        """Return the position at which a chain resumes; an interrupted state sync in SAE starts again."""
         lost = [stage for stage in stages if stage.activity.startswith("sae ")]
         if lost and lost[0].begins < kept < lost[-1].ends:
             return lost[0].begins
@@ -561,60 +582,60 @@ class Bootstrap:
 
     @property
     def done(self) -> bool:
-        """All chains are through."""
+        """Whether all chains have finished their stages."""
         return all(map(self.through, self.stages))
 
     @property
     def farthest(self) -> float:
-        """The position of the chain that is ahead of the others."""
+        """The position of the most advanced chain (seconds)."""
         return max(self.position[chain] for chain in self.chains())
 
     @property
     def frozen(self) -> bool:
-        """Whether the source of the blocks stands still."""
+        """Whether the peers are frozen, so that no chain makes progress."""
         simulation = self.simulation
         reached = self.farthest >= simulation.source_frozen_at_share * self.total_seconds
         return reached and self.frozen_seconds < simulation.source_frozen_seconds
 
     def through(self, chain: str) -> bool:
-        """Whether a chain has done all."""
+        """Return whether a chain has finished its last stage."""
         return self.position[chain] >= self.stages[chain][-1].ends
 
     def past(self, chain: str, activity: str) -> bool:
-        """Whether a chain has a stage of that name, and it is over."""
+        """Return whether a chain has a stage with this activity and has finished it."""
         ends = [s.ends for s in self.plan if s.chain == chain and s.activity == activity]
         return bool(ends) and self.position[chain] >= ends[-1]
 
     def active(self) -> list[Stage]:
-        """What goes on now."""
+        """Return the stages that are in progress."""
         chains, at = self.chains(), self.position
         return [s for s in self.plan if s.chain in chains and s.begins <= at[s.chain] < s.ends]
 
     def chains(self) -> list[str]:
-        """The chains that exist by now: the others are created when P is through."""
+        """Return the chains that exist; all chains except P are created when P has finished."""
         return list(self.stages) if self.through("P") else ["P"]
 
     def count(self, chain: str, counter: str, at: Mapping[str, float] | None = None) -> int:
-        """The position of a counter over all processes."""
+        """Return the value of a counter over all processes, at the current position or at positions `at`."""
         position = (at or self.position)[chain]
         return sum(stage.done(position) for stage in self.stages[chain] if counter in stage.counters)
 
     def amount(self, chain: str, counter: str) -> int:
-        """What `count` is once the chain is through."""
+        """Return the value of a counter over all processes when the chain has finished."""
         return sum(stage.amount for stage in self.stages[chain] if counter in stage.counters)
 
     def height(self, chain: str) -> int:
-        """The last block that a chain has accepted."""
+        """Return the height of the last block that a chain has accepted."""
         synced = any(self.past(chain, last[-1].activity) for last in (CORETH_SYNC, SAE_SYNC))
         return self.count(chain, ACCEPTED) + (self.simulation.blocks if synced else 0)
 
     def accepted_by_sae(self) -> int:
-        """How many blocks C has accepted since its transition."""
+        """Return the number of blocks that C has accepted since its transition."""
         after = [s for s in self.stages["C"] if s.activity == "executing after"] or self.stages["C"][-1:]
         return sum(stage.done(self.position["C"]) for stage in after) if self.past("C", "transition") else 0
 
     def advance(self, seconds: float) -> None:
-        """Work for so long, as far as the behaviour lets it."""
+        """Advance all chains by a number of seconds, as far as the simulated behaviour allows."""
         if self.frozen:
             self.frozen_seconds += seconds
             return self._keep()
@@ -638,7 +659,7 @@ class Bootstrap:
         return self._keep()
 
     def write(self, name: str, size: int, mode: str = "ab") -> None:
-        """Write real bytes to the database."""
+        """Write real bytes to a file in the database directory."""
         if size > 0:
             with (self._database / name).open(mode) as file:
                 file.write(bytes(size))
@@ -662,7 +683,7 @@ class Bootstrap:
         self.position[chain] = after
 
     def _visit_again(self, seconds: float) -> None:
-        """While chains wait for the others they bootstrap what is new, so their counters keep rising."""
+        """Increase the counters of finished chains, which fetch new blocks while they wait for others."""
         if self.done or len(self.chains()) == 1:
             return
         self._idle_seconds += seconds
@@ -674,26 +695,29 @@ class Bootstrap:
                 self.counters[chain, ACCEPTED] += new
 
     def _keep(self) -> None:
-        """In place, and in one write, which a kill does not split."""
+        """Store the progress in place with a single write, so that a kill leaves no partial content."""
         kept = {"worked_seconds": self.position, "frozen_seconds": self.frozen_seconds}
         with self._state.open("r+b") as file:
             file.write(json.dumps(kept).encode().ljust(512))
 
 
-# ---- What it logs ---------------------------------------------------------------------------------------
+# ---- Logs -----------------------------------------------------------------------------------------------
 
 
 class Seconds(float):
-    """A duration, which Go's encoders write in their own ways."""
+    """A duration (seconds), which each log format encodes in its own way."""
 
 
 class Moment(float):
-    """A moment since the Unix epoch, likewise."""
+    """A time (seconds since the Unix epoch), which each log format encodes in its own way."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A message, its file, its place there in 1.14.2 and in 1.15.0, and its fields by the values of `Story`."""
+    """A log message with its source file, its line numbers in 1.14.2 and 1.15.0, and its fields.
+
+    The value of a field is the key of a value of `Story`, or a literal.
+    """
 
     message: str
     file: str
@@ -702,7 +726,7 @@ class Line:
 
 
 def lines_of(table: str) -> dict[str, Line]:
-    """The lines of a table: key, message, place and fields; a field's value that `Story` lacks is a literal."""
+    """Parse a table of log messages with the columns key, message, source and fields."""
     lines = {}
     for row in table.strip().splitlines():
         key, message, place, *told = (cell.strip() for cell in row.split("|"))
@@ -713,8 +737,8 @@ def lines_of(table: str) -> dict[str, Line]:
     return lines
 
 
-# Lines of files under `evm/` are Coreth's.  A state sync in SAE, and what is special on Mainnet and Fuji, was read
-# in the sources of 1.15.0 and not recorded: there the places are made up.
+# Messages of files under `evm/` are Coreth's.  The messages of a state sync in SAE, and those specific to
+# Mainnet and Fuji, were not recorded.  They come from the sources of 1.15.0, with invented line numbers.
 LINES = lines_of("""
 engine | initializing consensus engine | snowman/engine.go 98 99
 bootstrapper | starting bootstrapper | bootstrap/bootstrapper.go 192 194 | lastAcceptedID=id, lastAcceptedHeight=height
@@ -796,7 +820,7 @@ RESUME_SYNC = (
     " start: EVM State Syncer"
 )
 BLOCKS_SYNCED = "from peers, end: Block Syncer"
-# What a stage writes when it begins, when it ends, and in a process that finds it done.
+# The messages of each stage: when it starts, when it ends, and when a new process finds it finished.
 SCRIPT = {
     "fetching": ("fetch", "", "fetch"),
     "compacting": ("compact", "", ""),
@@ -831,8 +855,9 @@ SCRIPT = {
     ),
 }
 SYNC_IS_OVER = "sync, syncing, too close, skipped, bootstrapper"
-# What an active stage writes again and again: the line, every so many seconds of a real node, every so many of
-# what it works on (0: any), and from which sample on (avalanchego utils/timer/eta.go needs ten).
+# The periodic messages of active stages.  Each has a key in `LINES`, an interval in seconds of a real node,
+# and an interval in units of work (0: any; None: `sample_blocks`).  The last number is the first sample with
+# a message (avalanchego utils/timer/eta.go requires ten).
 PERIODIC = {
     "fetching": ("fetching", SAMPLE, None, 10),
     "executing": ("executing", SAMPLE, 0, 10),
@@ -847,7 +872,7 @@ PERIODIC = {
 
 
 class Journal:
-    """The node's logs: one file for itself, one for each chain, and all of it where it is displayed."""
+    """The node's logs: one file for the node, one for each chain, and all lines on the display."""
 
     def __init__(
         self, settings: Settings, dialect: Dialect, wall: Callable[[], float], display: TextIO | None
@@ -857,7 +882,7 @@ class Journal:
         self._widths: dict[str, int] = defaultdict(int)
 
     def say(self, chain: str, key: str, values: Mapping[str, object]) -> None:
-        """One of `LINES`."""
+        """Log a message of `LINES`, with values for its fields."""
         line = LINES[key]
         fields = {name: values.get(str(value), value) for name, value in line.fields.items()}
         source = f"{line.file}:{line.numbers[self._dialect.column]}"
@@ -867,7 +892,7 @@ class Journal:
             self.write(chain, "INFO", source, line.message, **fields)
 
     def write(self, chain: str, level: str, source: str, message: str, **fields: object) -> None:
-        """One line; with `chain` empty it is the node's own."""
+        """Log one line of a chain, or of the node if `chain` is empty."""
         if self._settings.log_json:
             line = json_line(self._wall(), chain, level, source, message, fields)
         else:
@@ -880,7 +905,7 @@ class Journal:
         self._put(chain, line, filed=filed, displayed=displayed)
 
     def _say_as_coreth(self, chain: str, source: str, message: str, fields: Mapping[str, object]) -> None:
-        """Coreth hands its lines to the node's files as they are, whatever their level and format (plugin/evm/log)."""
+        """Log a line in Coreth's format, which ignores the node's log level and format (plugin/evm/log)."""
         parts = []
         for name, value in fields.items():
             text = f'"{value}"' if " " in str(value) else str(value)
@@ -897,24 +922,24 @@ class Journal:
             if filed:
                 with (self._settings.logs / f"{chain or 'main'}.log").open("a", encoding="utf-8") as file:
                     file.write(line + "\n")
-        except OSError as error:  # a full volume takes no logs, but that is not what a node dies of
+        except OSError as error:  # a full volume does not stop the node; the line is lost
             sys.stderr.write(f"could not write to log: {error}\n")
 
 
 def log_stamp(moment: float) -> str:
-    """When a line was written, as it stands in the log."""
+    """Format the time of a line (Unix seconds) for plain logs."""
     return f"[{datetime.fromtimestamp(moment, UTC):%m-%d|%H:%M:%S.%f}"[:-3] + "]"
 
 
 def iso_stamp(moment: float) -> str:
-    """The same in JSON."""
+    """Format the time of a line (Unix seconds) for JSON logs."""
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
 
 
 def json_line(
     moment: float, chain: str, level: str, source: str, message: str, fields: Mapping[str, object]
 ) -> str:
-    """A line as zap's encoder writes it (avalanchego utils/logging/format.go)."""
+    """Format a line as zap's JSON encoder does (avalanchego utils/logging/format.go)."""
     line: dict[str, object] = {"level": level.lower(), "timestamp": iso_stamp(moment)}
     line |= ({"logger": f"{chain} Chain"} if chain else {}) | {"caller": source, "msg": message}
     for name, value in fields.items():
@@ -924,21 +949,21 @@ def json_line(
 
 
 def plain_value(value: object) -> object:
-    """A field's value outside of JSON logs."""
+    """Convert the value of a field for plain logs."""
     if isinstance(value, Seconds):
         return go_duration(value)
     return log_stamp(value) if isinstance(value, Moment) else value
 
 
 def minutes_text(seconds: float) -> str:
-    """An estimate of a state sync."""
+    """Format the estimated remaining time of a state sync."""
     hours, minutes = divmod(round(seconds / 60), 60)
     return (f"{hours}h{minutes}m" if hours else f"{minutes}m") if hours or minutes else "<1m"
 
 
 @dataclass
 class Sampler:
-    """What was sampled last of what a stage does, how often, and when."""
+    """The last sample of a stage's progress: message key, number of samples, work done and time."""
 
     key: str
     count: int
@@ -947,7 +972,7 @@ class Sampler:
 
 
 class Story:
-    """What the chains log in this process."""
+    """The log of the chains in this process."""
 
     def __init__(self, bootstrap: Bootstrap, journal: Journal, settings: Settings) -> None:
         self._bootstrap, self._journal, self._settings = bootstrap, journal, settings
@@ -957,7 +982,7 @@ class Story:
         self._uptime = 0.0
 
     def tell(self, uptime: float, *, connected: bool) -> None:
-        """What has happened since it was told last; without peers no chain gets beyond its first lines."""
+        """Log the events since the last call; without peers, no chain logs more than its first lines."""
         self._uptime = uptime
         bootstrap = self._bootstrap
         for chain in bootstrap.chains():
@@ -974,7 +999,7 @@ class Story:
                 self._sample(stage)
 
     def say(self, chain: str, keys: str) -> None:
-        """Lines of a chain, by their keys."""
+        """Log messages of a chain, given by their keys in `LINES`."""
         for key in filter(None, keys.split(", ")):
             if key == "execute":
                 self._executing_since[chain] = self._uptime
@@ -988,7 +1013,7 @@ class Story:
             self._journal.say(chain, name, self._values(chain) | {"syncer": syncer})
 
     def _open(self, chain: str) -> list[tuple[float, str]]:
-        """Begin a chain's log; what is to be written, and from which position on."""
+        """Log a chain's first lines; return the keys of later messages with the positions to log them at."""
         bootstrap, began = self._bootstrap, self._bootstrap.began_at[chain]
         _, fresh, transitioned = C_CHAIN.get(
             (self._settings.sync_mode, bootstrap.simulation.transition), ((), "", "")
@@ -1009,12 +1034,12 @@ class Story:
         return pending or [(0.0, "")]
 
     def _left(self, chain: str) -> int:
-        """How many blocks this process has to execute, or had."""
+        """Return the number of blocks that this process had to execute when it started."""
         bootstrap = self._bootstrap
         return bootstrap.amount(chain, ACCEPTED) - bootstrap.count(chain, ACCEPTED, bootstrap.began_at)
 
     def _executed(self, chain: str) -> int:
-        """How many blocks this process has executed."""
+        """Return the number of blocks that this process has executed."""
         bootstrap = self._bootstrap
         return bootstrap.count(chain, ACCEPTED) - bootstrap.count(chain, ACCEPTED, bootstrap.began_at)
 
@@ -1040,7 +1065,7 @@ class Story:
             self._journal.say(stage.chain, key, values)
 
     def _values(self, chain: str, stage: Stage | None = None) -> dict[str, Any]:
-        """What the fields of `LINES` stand for."""
+        """Return the values for the fields of `LINES`."""
         bootstrap, simulation = self._bootstrap, self._bootstrap.simulation
         position, began = bootstrap.position[chain], bootstrap.began_at
         left, executed = self._left(chain), self._executed(chain)
@@ -1078,13 +1103,13 @@ class Story:
         }
 
 
-# ---- What it shows --------------------------------------------------------------------------------------
+# ---- Health and metrics ---------------------------------------------------------------------------------
 
 Finding = tuple[Any, str]
 
 
 class Checks:
-    """Health checks and what the last round of them found."""
+    """A set of health checks with their last results."""
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
         self._wall = wall
@@ -1096,7 +1121,7 @@ class Checks:
         self._reports = {name: self._reports.get(name, dict(unrun)) for name in [*self._reports, *names]}
 
     def run(self, findings: Mapping[str, Finding]) -> None:
-        """One round: each check's message and error (either may be empty)."""
+        """Record a round of checks: the message and error of each check (either may be empty)."""
         reports = {}
         for name, (message, error) in findings.items():
             now = go_time(int(self._wall() * 1e9))
@@ -1111,16 +1136,16 @@ class Checks:
         self._reports = self._reports | reports
 
     def failing(self) -> int:
-        """How many fail."""
+        """Return the number of failing checks."""
         return sum("error" in report for report in self._reports.values())
 
     def answer(self) -> dict[str, Any]:
-        """As the API gives it."""
+        """Return the results as in the API's response."""
         return {"checks": dict(sorted(self._reports.items())), "healthy": not self.failing()}
 
 
 def chain_finding(bootstrap: Bootstrap, chain: str, *, connected: bool, consensus: bool) -> Finding:
-    """The health of a chain; P has too few validators until it has executed its blocks."""
+    """Return the health of a chain; P has too few validators until it has executed its blocks."""
     engine = {
         "avgAcceptanceTime": "0s",
         "lastAcceptedHeight": bootstrap.height(chain),
@@ -1140,7 +1165,7 @@ def chain_finding(bootstrap: Bootstrap, chain: str, *, connected: bool, consensu
 
 
 def network_finding(peers: int, uptime_seconds: float) -> Finding:
-    """The health of the network layer."""
+    """Return the health of the network layer."""
     message: dict[str, Any] = {"connectedPeers": peers, "sendFailRate": 0}
     if not peers:
         return message, "network layer is unhealthy reason: not connected to a minimum of 1 peer(s) only 0"
@@ -1149,7 +1174,7 @@ def network_finding(peers: int, uptime_seconds: float) -> Finding:
 
 
 def process_started_at() -> float:
-    """When this process began, by the kernel where it says so."""
+    """Return the start time of this process (Unix seconds), or the current time if it is unknown."""
     try:
         ticks = Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()[19]
         booted = re.search(r"^btime (\d+)", Path("/proc/stat").read_text("utf-8"), re.MULTILINE)
@@ -1162,7 +1187,7 @@ Family = tuple[str, str, str, Mapping[str, float]]
 
 
 def metrics_page(families: Iterator[Family]) -> str:
-    """The metrics as text: each family's name, type, meaning and its values by their labels."""
+    """Format a metrics page from families of name, type, help text and values by label."""
     lines = []
     for name, kind, meaning, samples in families:
         lines += [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"] if samples else []
@@ -1174,13 +1199,14 @@ def metrics_page(families: Iterator[Family]) -> str:
 
 
 class Node:
-    """The node itself.  `step` does what is due; `run` does it again and again, while threads answer.
+    """The simulated node.
+
+    `step` does the work that is due.  `run` calls `step` periodically, while other threads serve the API.
 
     Args:
-        clock: seconds that only grow, of which uptime and progress are made.
-        wall: seconds since the Unix epoch, of which all time stamps are made (default: the system's).
-        display: where its log goes besides the files.
-
+        clock: a monotonic clock (seconds) for uptime and progress.
+        wall: a clock (Unix seconds) for all timestamps; the default is the system's.
+        display: an additional destination for the logs.
     """
 
     def __init__(
@@ -1211,7 +1237,7 @@ class Node:
         self._next_round = self._next_refusal = 0.0
         self._clock = clock
         self._began = self._last = clock()
-        # Coreth's metrics stay on the page until the process ends, but a process that finds C transitioned has none.
+        # Coreth's metrics stay until the process exits.  A process that starts after C's transition has none.
         self._coreth = not self.bootstrap.past("C", "transition")
         self._synced_before = self.bootstrap.past("C", "coreth storage")
         self.journal.write("", "INFO", "node/node.go:150", "initializing node", nodeID=NODE_ID)
@@ -1220,11 +1246,11 @@ class Node:
 
     @property
     def bootstrapped(self) -> bool:
-        """All its chains are in consensus."""
+        """Whether all chains are in consensus."""
         return self.finished == self.bootstrap.stages.keys()
 
     def run(self) -> int:
-        """Live until told to stop, or until the behaviour says so; the exit code."""
+        """Run until a signal or the simulated behaviour stops the node; return the exit code."""
         tick_seconds = min(0.25, max(0.01, self.simulation.bootstrap_seconds / 200))
         serves = False
         try:
@@ -1248,11 +1274,10 @@ class Node:
         return 0
 
     def step(self, longest_seconds: float = NEVER) -> None:
-        """Do what is due since the last step, as if no more than `longest_seconds` had passed; needs no socket.
+        """Do the work that is due since the last step, of `longest_seconds` at most; needs no socket.
 
         Raises:
-            NodeDeathError: the node ended, and its log says why.
-
+            NodeDeathError: the node exited; its log shows the reason.
         """
         now = self._clock()
         seconds, self._last = min(now - self._last, longest_seconds), now
@@ -1299,14 +1324,14 @@ class Node:
         self._next_round = self.uptime_seconds + self._health_seconds
 
     def _subnets(self) -> dict[str, list[str]]:
-        """The chains of each subnet."""
+        """Return the chains of each subnet."""
         primary = [chain for chain in self.bootstrap.stages if chain != self.tracked]
         return {PRIMARY_SUBNET: primary} | (
             {self.settings.tracked_subnet: [self.tracked]} if self.tracked else {}
         )
 
     def _notice_end(self) -> None:
-        """The chains of a subnet begin consensus together."""
+        """Start consensus in subnets whose chains have all finished bootstrapping."""
         self.health.register(self.bootstrap.chains())
         for chains in self._subnets().values():
             if all(map(self.bootstrap.through, chains)) and chains[0] not in self.finished:
@@ -1377,23 +1402,23 @@ class Node:
         return findings
 
     def connected(self) -> bool:
-        """Whether the network takes it."""
+        """Return whether the network accepts the node."""
         late = self.uptime_seconds >= self.simulation.no_peers_seconds
         return late and not self.simulation.newer_peers_version
 
     def peers(self) -> int:
-        """How many peers it has now; those that froze are dropped after a while."""
+        """Return the number of connected peers; frozen peers are dropped after a while."""
         lost = self.bootstrap.frozen and self.bootstrap.frozen_seconds >= self.simulation.scaled(PEER_LOST)
         return self.simulation.peers if self.connected() and not lost else 0
 
     def execution_queue(self) -> int:
-        """How many blocks SAE has accepted and not yet executed."""
+        """Return the number of blocks that SAE has accepted but not yet executed."""
         seconds, since = self.simulation.execution_queue_seconds, self.uptime_seconds - self._bootstrapped_at
         accepted = self.bootstrap.accepted_by_sae()
         return math.ceil(accepted * (1 - min(1.0, max(0.0, since) / seconds))) if seconds else 0
 
     def families(self) -> Iterator[Family]:
-        """What stands on the metrics page."""
+        """Yield the families of the metrics page."""
         yield from self._progress()
         yield from self._evm()
         failing = {'{check="health",tag="all"}': float(self.health.failing())}
@@ -1407,7 +1432,7 @@ class Node:
         yield "avalanche_system_resources_num_disk_write_bytes", "gauge", "Disk bytes written", written
 
     def _progress(self) -> Iterator[Family]:
-        """How far the chains are."""
+        """Yield the metrics of the chains' progress."""
         bootstrap, chains = self.bootstrap, self.bootstrap.chains()
         names = [FETCHED, ACCEPTED, *(name for stage in bootstrap.plan for name in stage.counters)]
         for name in dict.fromkeys(name for name in names if not name.startswith(EVM)):
@@ -1428,7 +1453,7 @@ class Node:
         yield "avalanche_snowman_last_accepted_height", "gauge", "Last height accepted", heights
 
     def _evm(self) -> Iterator[Family]:
-        """What C's virtual machines tell: Coreth of its state sync, SAE of its execution."""
+        """Yield the metrics of C's virtual machines: of Coreth's state sync and of SAE's execution."""
         bootstrap, chain = self.bootstrap, '{chain="C"}'
         if "C" not in bootstrap.chains():
             return
@@ -1474,7 +1499,7 @@ class Node:
 
 
 class Server(ThreadingHTTPServer):
-    """Listens as soon as it is made, answers once it serves, as the real node does."""
+    """The API server; like the real node, it listens when it is created and responds when it serves."""
 
     daemon_threads = True
 
@@ -1484,11 +1509,11 @@ class Server(ThreadingHTTPServer):
 
 
 class RpcError(Exception):
-    """What a JSON-RPC call is refused with."""
+    """A JSON-RPC call failed; the response has the message."""
 
 
 def rpc_result(node: Node, method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of one call."""
+    """Return the result of a JSON-RPC call, or raise `RpcError`."""
     simulation, settings = node.simulation, node.settings
     network_id = simulation.reported_network_id or settings.network_id
     version = simulation.application
@@ -1526,7 +1551,7 @@ def rpc_result(node: Node, method: str, parameters: Mapping[str, Any]) -> dict[s
 
 
 def peer(number: int, version: str, moment: float) -> dict[str, Any]:
-    """One of the peers it says it has."""
+    """Return one of the peers that the node reports."""
     address, now = f"127.0.{number // 250}.{number % 250 + 1}:9651", go_time(int(moment * 1e9))
     return {
         "ip": address,
@@ -1543,14 +1568,14 @@ def peer(number: int, version: str, moment: float) -> dict[str, Any]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection to the API."""
+    """The handler of one API connection."""
 
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # headers and body leave together
+    wbufsize = -1  # buffered, so that headers and body are sent together
     server: Server
 
     def do_GET(self) -> None:
-        """Health by status code, and metrics."""
+        """Serve health, with a status code, and metrics."""
         node = self.server.node
         path = self.path.partition("?")[0]
         checks = {
@@ -1570,7 +1595,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(404, "text/plain; charset=utf-8", "404 page not found\n")
 
     def do_POST(self) -> None:
-        """JSON-RPC."""
+        """Serve JSON-RPC calls."""
         body = self.rfile.read(min(int(self.headers.get("Content-Length", 0)), MEBIBYTE))
         if not self._host_allowed():
             return self._send(403, "text/plain", "invalid host specified\n")
@@ -1589,7 +1614,7 @@ class Handler(BaseHTTPRequestHandler):
         return self._send(200, "application/json; charset=utf-8", compact(answer))
 
     def log_message(self, *_: object) -> None:
-        """The real node logs no requests either."""
+        """Log nothing: like the real node, the simulated node does not log requests."""
 
     def _host_allowed(self) -> bool:
         host = re.sub(r":\d+$", "", self.headers.get("Host", "localhost")).strip("[]")
@@ -1610,7 +1635,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def compact(value: object) -> str:
-    """JSON as Go's encoder sends it."""
+    """Format a value as Go's JSON encoder does."""
     return json.dumps(value, separators=(",", ":")) + "\n"
 
 
@@ -1618,7 +1643,7 @@ def compact(value: object) -> str:
 
 
 def versions_json(simulation: Simulation) -> str:
-    """What `--version-json` prints."""
+    """Return the output of `--version-json`."""
     versions = {
         "application": simulation.application,
         "database": DATABASE_VERSION,
@@ -1630,7 +1655,7 @@ def versions_json(simulation: Simulation) -> str:
 
 
 def help_text() -> str:
-    """The options of the simulation, one a line."""
+    """Return the output of `--help`: the options of the simulation, one per line."""
     lines = ["AvalancheGo's flags and AVAGO_* variables, and these (also SIMULATE_*):"]
     for option in fields(Simulation):
         flag = f"--simulate-{option.name.replace('_', '-')}={option.default}"
@@ -1639,7 +1664,7 @@ def help_text() -> str:
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run the node; the exit code."""
+    """Run the node; return the exit code."""
     flags = read_arguments(arguments)
     try:
         simulation = simulation_of(flags, environment)
@@ -1658,7 +1683,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     except (OSError, ValueError) as error:
         sys.stdout.write(f"couldn't start node: {error}\n")
         return 1
-    # Process 1 of a container gets only the signals that it handles.
+    # PID 1 in a container receives only signals for which it has handlers.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(node, "stopping", True))
     return node.run()

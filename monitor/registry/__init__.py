@@ -1,9 +1,10 @@
-"""A client for one tag in a registry: one HEAD a lookup, no pull, no pod.
+"""A client that resolves a registry tag with one HEAD request, without an image pull or a pod.
 
-The protocol is the OCI Distribution Specification.  A registry may be down, overloaded or hostile, so a lookup takes
-bounded time and memory, and ends with an answer or with one `RegistryError`.  Credentials go only to the host that
-they are for, and to a token service that is known to be its own or is named by the user; over plain HTTP, only to
-this machine.
+The client implements the OCI Distribution Specification.  A registry may be down, overloaded or hostile, so
+every lookup takes bounded time and memory, and either succeeds or raises one `RegistryError`.
+
+The client sends credentials only to their own host and to its token service.  A token service on another host
+must be known or configured.  Over plain HTTP, the client sends credentials only to this machine.
 """
 
 from monitor.registry.backoff import Pace

@@ -1,9 +1,12 @@
-"""How the monitor authenticates: anonymously, by user and password, or by a token of the registry's token service.
+"""Authentication to a registry: anonymous, with user and password, or with a token from its token service.
 
-A registry says by a challenge what it wants (specification of the distribution API, "Token Authentication").
-The challenge names the token service, so a registry that lies could have the credentials sent anywhere.  They go
-only to the registry's own host, to the services below, which are known to belong to a registry on another host, and
-to the host that `--registry-auth-host` names.
+A registry sends a challenge that states the required scheme (specification of the distribution API, "Token
+Authentication").  The challenge names the token service, so a malicious registry could redirect credentials
+to any host.  The monitor therefore sends credentials only to:
+
+- the registry's own host;
+- the registry's token service on another host, if `_TOKEN_SERVICES` lists it;
+- the host in `--registry-auth-host`.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ _OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
 
 
 class Authenticator:
-    """The `Authorization` header for one repository."""
+    """The authentication state for one repository; `header` is the `Authorization` header to send."""
 
     def __init__(
         self,
@@ -51,11 +54,16 @@ class Authenticator:
 
     @property
     def header(self) -> str:
-        """The header that is valid now; empty if there is none."""
+        """The current `Authorization` header, or an empty string if there is none or it has expired."""
         return self._header if self._clock() < self._until else ""
 
     def answer(self, challenged: HttpResponse, ends_at: float) -> None:
-        """Do what the registry's challenge asks for, or raise `RegistryError`."""
+        """Obtain the header that the registry's challenge requires.
+
+        Raises:
+            RegistryError: the challenge cannot be answered.
+            ConfigurationError: the file of `--registry-config` cannot be used.
+        """
         self._header = self._withheld_from = ""
         challenges = _challenges(challenged.headers.get_all("WWW-Authenticate", ()))
         credentials = self._credentials.credentials_for(self._place)
@@ -77,11 +85,11 @@ class Authenticator:
         self._until = self._clock() + seconds
 
     def forget(self) -> None:
-        """Forget the header."""
+        """Discard the header, so that the next request is anonymous."""
         self._header = ""
 
     def refused(self) -> RegistryError:
-        """Return the error for a registry that refuses whatever was sent."""
+        """Return the error for a registry that denied access, with a message for the credentials in use."""
         where = f"registry {self._place.host} does not show {self._place.name}"
         if self._withheld_from:
             host, named = urlsplit(self._withheld_from).netloc, f"registry {self._place.host} names"
@@ -105,7 +113,7 @@ class Authenticator:
     def _token(
         self, challenge: Mapping[str, str], credentials: Credentials | None, ends_at: float
     ) -> tuple[str, float]:
-        """Return the header with a token, and the seconds for which it is good."""
+        """Request a token; return the header with the token, and its lifetime in seconds."""
         realm = self._place.target(challenge.get("realm", ""))
         if credentials is not None and not self._trusts(realm):
             self._withheld_from, credentials = realm, None
@@ -126,7 +134,7 @@ class Authenticator:
         return self._read(answer, urlsplit(realm).hostname or "")
 
     def _read(self, answer: HttpResponse, host: str) -> tuple[str, float]:
-        """Return what `_token` does, from a token service's answer."""
+        """Parse a token service's response; return the header with the token, and its lifetime in seconds."""
         if answer.status in {_UNAUTHORIZED, _FORBIDDEN}:
             raise self.refused()
         if answer.status != _OK:
@@ -135,7 +143,7 @@ class Authenticator:
         return _parsed(answer.body, host)
 
     def _trusts(self, realm: str) -> bool:
-        """Whether credentials may go there."""
+        """Return whether credentials may be sent to the token service at this URL."""
         if not self._place.takes_credentials or not _is_private(realm):
             return False
         known = {self._auth_host, _TOKEN_SERVICES.get(self._place.host)}
@@ -143,9 +151,10 @@ class Authenticator:
 
 
 def _challenges(headers: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the parameters of each scheme in `WWW-Authenticate` (RFC 9110, section 11.6.1), by its lower-case name.
+    """Return the parameters of each challenge in `WWW-Authenticate` headers, by the scheme's lower-case name.
 
-    Commas separate challenges as well as their parameters, so an item that begins with a word without `=` begins one.
+    Commas separate both challenges and their parameters (RFC 9110, section 11.6.1), so an item that begins
+    with a word without `=` starts a new challenge.
     """
     challenges: dict[str, dict[str, str]] = {}
     parameters: dict[str, str] = {}
@@ -160,7 +169,7 @@ def _challenges(headers: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def _is_private(url: str) -> bool:
-    """Whether nobody on the network can read what is sent there."""
+    """Return whether nobody on the network can read data sent to this URL: HTTPS, or this machine."""
     parts = urlsplit(url)
     return parts.scheme == "https" or is_this_machine(parts.hostname or "")
 

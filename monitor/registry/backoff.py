@@ -1,6 +1,7 @@
-"""The back-off between lookups in a registry: none after an answer, longer after each failure.
+"""Exponential backoff for registry lookups: no pause after a success, a longer pause after each failure.
 
-It has jitter, so that testers that failed together do not retry together, and respects a `Retry-After`.
+The pause has jitter, so that testers that failed together do not retry together.  A `Retry-After` header
+extends the pause.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 class Pace:
-    """Whether a registry may be asked; `first_seconds` is the pause after the first failure, 0 for none."""
+    """The backoff of one registry; `first_seconds` is the pause after the first failure (0: no pause)."""
 
     def __init__(
         self,
@@ -33,21 +34,21 @@ class Pace:
 
     @property
     def asked_for_pause(self) -> bool:
-        """Whether the registry itself asked for a pause that is not over."""
+        """Whether a pause that the registry requested with `Retry-After` is still running."""
         return self._clock() < self._asked_until
 
     @property
     def due(self) -> bool:
-        """Whether the registry may be asked now."""
+        """Whether the next lookup may start now."""
         return self._clock() >= self._due_at
 
     def succeeded(self) -> None:
-        """Count an answer."""
+        """Record a successful lookup: reset the backoff."""
         self._failures = 0
         self._due_at = self._asked_until = float("-inf")
 
     def failed(self, after_seconds: float | None) -> None:
-        """Count a failure; `after_seconds` is the pause that the registry asked for."""
+        """Record a failed lookup; `after_seconds` is the pause that the registry requested, if any."""
         pause = self._first_seconds * 2.0 ** min(self._failures, _MAX_DOUBLINGS)
         pause = min(pause, max(MAX_PAUSE_SECONDS, self._first_seconds)) * (0.5 + self._jitter())
         self._failures += 1
@@ -59,7 +60,7 @@ class Pace:
 
 
 def retry_after_seconds(header: str | None, now_wall: float) -> float | None:
-    """Return the seconds that a `Retry-After` asks for, an hour at most; `None` where it makes no sense."""
+    """Return the seconds of a `Retry-After` header, at most one hour; `None` if it is absent or invalid."""
     text = (header or "").strip()
     if _SECONDS.fullmatch(text):
         seconds = float(text)

@@ -1,4 +1,4 @@
-"""Looks a tag up in a registry."""
+"""The registry client: resolves a tag to a digest and reads manifests."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from monitor.registry.repository import Place, origin
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 3
 _REFUSALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-# Some registries answer a HEAD with 404 though their GET works.
+# Some registries respond to HEAD with 404 although GET works.
 _NO_HEAD = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.NOT_FOUND})
 _SHOWN_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a registry may take: for one answer, and for a lookup with everything that authentication takes."""
+    """The timeouts for a registry (seconds): of one response, and of a lookup with its authentication."""
 
     answer_seconds: float = 10.0
     look_seconds: float = 30.0
@@ -46,10 +46,11 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class RegistryOptions:
-    """The flags for a registry.
+    """The settings of a registry.
 
-    `config` is the file with credentials, `ca` the file with more authorities.  `auth_host` is a host that may get the
-    credentials, in lower case, with its port unless that is 443.
+    `config` is the file with credentials; `ca` is a file with additional certificate authorities.
+    `auth_host` is a token service that may receive the credentials: its host in lower case, with the port
+    unless it is 443.
     """
 
     config: Path | None = None
@@ -58,14 +59,17 @@ class RegistryOptions:
     auth_host: str = ""
 
     def check(self) -> None:
-        """Raise `ConfigurationError` if one of the files cannot be used."""
+        """Raise `ConfigurationError` if the file of credentials or of authorities cannot be used."""
         CredentialsFile(self.config).check()
         if self.ca is not None:
             trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), self.ca)
 
 
 class Registry:
-    """One tag of one repository.  Keeps its connections and its token.  Not to be used by two threads at once."""
+    """A client for one tag of one repository.
+
+    The client keeps connections and its token between lookups.  Not safe for concurrent use.
+    """
 
     def __init__(
         self,
@@ -79,11 +83,11 @@ class Registry:
         wall_clock: Callable[[], float] = time.time,
         architecture: str = architecture(),
     ) -> None:
-        """Prepare to look up a tag of `repository`, which is written as in image references."""
+        """Create a client for a tag of `repository`, an image reference without tag and digest."""
         self._repository, self._tag = repository, tag
         self._patience = patience or Patience()
         self._clock, self._wall_clock, self._architecture = clock, wall_clock, architecture
-        # A registry on this machine uses TLS if an authority is given for it.
+        # A registry on this machine uses TLS only if a certificate authority is configured.
         self._place = Place.of(repository, plain_http=options.plain_http, local_plain_http=options.ca is None)
         self._transport = transport or Transport(ca=options.ca, timeout_seconds=self._patience.answer_seconds)
         credentials = CredentialsFile(options.config)
@@ -92,7 +96,7 @@ class Registry:
         )
 
     def close(self) -> None:
-        """Close the kept connections."""
+        """Close all connections."""
         self._transport.close()
 
     def image(self, digest: str) -> str:
@@ -100,10 +104,10 @@ class Registry:
         return f"{self._repository}@{digest}"
 
     def digest(self) -> str:
-        """Return the digest of the tag, by one HEAD if the registry answers that.
+        """Resolve the tag to its digest, with one HEAD request if the registry supports it.
 
         Raises:
-            RegistryError: the registry did not report it; the error has the time to wait if it reported one.
+            RegistryError: the lookup failed; the error has the pause that the registry requested, if any.
             ConfigurationError: a setting for the registry cannot be used.
         """
         ends_at = self._ends_at()
@@ -116,10 +120,13 @@ class Registry:
         return self._read(self._tag, ends_at)[0]
 
     def digests(self, digest: str) -> frozenset[str]:
-        """Return a digest and those that name the same build on this machine; reads and verifies the manifest.
+        """Return a digest together with all other digests that identify this build on this machine.
+
+        Reads the manifest and verifies its digest.
 
         Raises:
-            RegistryError, ConfigurationError: as `digest`.
+            RegistryError: the lookup failed, or the manifest is invalid.
+            ConfigurationError: a setting for the registry cannot be used.
         """
         read, body = self._read(digest, self._ends_at())
         try:
@@ -128,11 +135,12 @@ class Registry:
             raise RegistryError(f"{self._name(digest)}: {error}") from error
 
     def check(self, digest: str) -> None:
-        """Make sure that the registry has a digest, for this machine's platform.
+        """Check that the registry has an image for this machine's platform under a digest.
 
         Raises:
-            AbsentError: the registry does not have it, and shows what is under the tag.
-            RegistryError, ConfigurationError: as `digest`; whether the registry has it is unknown.
+            AbsentError: the registry has no such image, although its tag is readable.
+            RegistryError: the lookup failed, so that the result is unknown.
+            ConfigurationError: a setting for the registry cannot be used.
         """
         ends_at = self._ends_at()
         try:
@@ -152,7 +160,7 @@ class Registry:
             raise AbsentError(f"{self._name(digest)} has no image for linux/{self._architecture}")
 
     def _prove_readable(self) -> None:
-        """A private repository may look as if nothing were in it."""
+        """Raise `RegistryError` if the tag is missing too, because a private repository can look empty."""
         try:
             self.digest()
         except AbsentError as error:
@@ -170,7 +178,7 @@ class Registry:
         return time.monotonic() + self._patience.look_seconds
 
     def _read(self, reference: str, ends_at: float) -> tuple[str, bytes]:
-        """Return a manifest and its digest, which is verified."""
+        """Fetch a manifest; return its verified digest and its content."""
         answer = self._asked("GET", f"manifests/{reference}", ends_at)
         if answer.status != HTTPStatus.OK:
             raise self._failure(answer, reference)
@@ -182,11 +190,11 @@ class Registry:
         return digest, answer.body
 
     def _asked(self, method: str, path: str, ends_at: float) -> HttpResponse:
-        """Return the registry's answer, authenticated where it wants that; authenticates at most once."""
+        """Return the registry's response to a request; authenticate once if the registry requires it."""
         url = f"{self._place.url}/v2/{self._place.name}/{path}"
         answer = self._followed(method, url, ends_at)
         if answer.status == HTTPStatus.FORBIDDEN and self._access.header:
-            # The header may be of credentials that were changed since; not every registry answers 401 then.
+            # The credentials may have changed.  Some registries then respond with 403 instead of 401.
             self._access.forget()
             answer = self._followed(method, url, ends_at)
         if answer.status == HTTPStatus.UNAUTHORIZED:
@@ -198,7 +206,7 @@ class Registry:
         return answer
 
     def _followed(self, method: str, url: str, ends_at: float) -> HttpResponse:
-        """Return the answer behind redirects; a request to another host carries no credentials."""
+        """Send a request and follow redirects; requests to other hosts carry no credentials."""
         headers = {"Accept": ACCEPT}
         if authorization := self._access.header:
             headers["Authorization"] = authorization

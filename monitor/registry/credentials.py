@@ -1,7 +1,7 @@
 """Credentials from a Docker configuration file, as in a Secret of type `kubernetes.io/dockerconfigjson`.
 
-The file is read again each time, since a mounted Secret changes.  Credential helpers are not supported: they are
-programs on a person's machine, which a container does not have.
+The file is read for every lookup, because a mounted Secret can change.  Credential helpers are not supported:
+they are programs on a workstation, which a container does not have.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from monitor.errors import ConfigurationError
 from monitor.registry.repository import Place, canonical
 
 _FILE_BYTES = 1 << 20
-_TOKEN_USER = "<token>"  # noqa: S105 (a name: the password is then an identity token)
+_TOKEN_USER = "<token>"  # noqa: S105 (not a secret: this user name marks the password as an identity token)
 _API_PATHS = frozenset({"v1", "v2"})
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user and password, or an identity token that stands for both."""
+    """A user and password, or an identity token that replaces both."""
 
     user: str = ""
     password: str = field(default="", repr=False)
@@ -32,14 +32,14 @@ class Credentials:
 
     @property
     def basic(self) -> str:
-        """The `Authorization` header of user and password; empty where there is only a token."""
+        """The `Authorization` header for user and password; empty if there is an identity token instead."""
         if self.identity_token:
             return ""
         return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
 class CredentialsFile:
-    """The file of `--registry-config`; without one, everybody is anonymous."""
+    """The file of `--registry-config`; without a file, all requests are anonymous."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -49,12 +49,13 @@ class CredentialsFile:
         self._read()
 
     def credentials_for(self, place: Place) -> Credentials | None:
-        """Return the credentials for a repository.
+        """Return the credentials for a repository, or `None` if the file has none.
 
-        Of several entries that fit, the one with the longest path counts, and a host's name before a pattern.
+        If several entries match, the entry with the longest path wins; with equal paths, a host name wins
+        over a pattern.
 
         Raises:
-            ConfigurationError: the file cannot be used, or leaves the credentials to a helper.
+            ConfigurationError: the file cannot be used, or delegates the credentials to a credential helper.
         """
         config = self._read()
         entries = config.get("auths") or {}
@@ -96,9 +97,13 @@ class CredentialsFile:
 
 
 def _credentials(entry: dict[str, Any] | None) -> Credentials | None:
-    """Return the credentials of an entry, or raise `ValueError`; `null` means absent, as in Go programs."""
+    """Return the credentials of an entry, or `None` if it has none; `null` is absent, as in Go programs.
+
+    Raises:
+        ValueError: the entry is malformed.
+    """
     if not isinstance(entry, dict | None):
-        raise ValueError("it is not an object")  # noqa: TRY004 (one error for all)
+        raise ValueError("it is not an object")  # noqa: TRY004 (all malformed entries raise ValueError)
     auth, user, password, token = (
         (entry or {}).get(name) or "" for name in ("auth", "username", "password", "identitytoken")
     )
@@ -115,11 +120,11 @@ def _credentials(entry: dict[str, Any] | None) -> Credentials | None:
 
 
 def _fit(key: str, place: Place) -> str | None:
-    """Return the path of an entry that is for a place, empty if it is for the whole registry; else `None`.
+    """Return the path of an entry that matches a repository, or `None` if the entry does not match.
 
-    Entries are `host[:port]`, within a URL as older programs wrote them, or the beginning of a repository.  Each part
-    of a host may be a pattern, as the kubelet has it
-    (https://kubernetes.io/docs/concepts/containers/images/#config-json).
+    The path is empty if the entry covers the whole registry.  An entry is `host[:port]`, a URL as older
+    programs wrote it, or the beginning of a repository name.  Each label of a host may be a pattern, as in
+    the kubelet (https://kubernetes.io/docs/concepts/containers/images/#config-json).
     """
     host, _, path = (key.partition("://")[2] or key).partition("/")
     path = path.strip("/")
@@ -131,7 +136,7 @@ def _fit(key: str, place: Place) -> str | None:
 
 
 def _matches(pattern: str, host: str) -> bool:
-    """Whether a host has the same port and as many parts, each of which matches: `*` does not match a dot."""
+    """Return whether a host matches a pattern, label by label, with equal ports; `*` matches no dot."""
     (names, _, wanted), (parts, _, port) = pattern.partition(":"), host.partition(":")
     if wanted != port or names.count(".") != parts.count("."):
         return False

@@ -1,4 +1,4 @@
-"""The error of a registry."""
+"""Errors of the registry client."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from monitor.errors import Cause, TemporaryError
 
 
 class RegistryError(TemporaryError):
-    """A lookup failed, and may succeed later; `after_seconds` is the pause that the registry asked for, if any."""
+    """A lookup failed but may succeed later; `after_seconds` is the pause that the registry requested."""
 
     cause = Cause.REGISTRY_UNAVAILABLE
 
@@ -18,10 +18,10 @@ class RegistryError(TemporaryError):
 
 
 class AbsentError(RegistryError):
-    """The registry does not have what it was asked for, or has it for other platforms only."""
+    """The registry does not have the requested tag or digest, or has images for other platforms only."""
 
 
 class UnauthorizedError(RegistryError):
-    """The registry does not accept the credentials, or wants some that are not sent."""
+    """The registry rejects the credentials, or requires credentials that the monitor does not send."""
 
     cause = Cause.REGISTRY_UNAUTHORIZED

@@ -1,6 +1,6 @@
-"""One request and its answer within bounds: over TLS or not, directly or through a proxy.
+"""The HTTP transport of the registry client: bounded requests, with or without TLS and a proxy.
 
-A connection is kept for each of two hosts, which are the registry and its token service.
+The transport keeps connections to two hosts open: the registry and its token service.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from monitor.registry.repository import Reach, origin
 
 _HEADER_BYTES = 128 << 10
 _CONNECTIONS = 2
-_GZIP = 16  # added to the window size, as zlib has it
+_GZIP = 16  # zlib reads the gzip format if this is added to the window size
 _REASON_CHARACTERS = 200
 
 
 class Transport:
-    """Sends requests, one at a time.  Not to be used by two threads at once."""
+    """A client for single HTTP requests.  Not safe for concurrent use."""
 
     def __init__(
         self,
@@ -40,7 +40,13 @@ class Transport:
         environment: Mapping[str, str] = os.environ,
         timeout_seconds: float = 10.0,
     ) -> None:
-        """Prepare: each answer may take `timeout_seconds`; `ca` is trusted besides the system's authorities."""
+        """Create a transport.
+
+        Args:
+            ca: a file with certificate authorities to trust in addition to the system's.
+            environment: the variables that configure proxies.
+            timeout_seconds: the timeout of each response.
+        """
         self._ca, self._environment, self._timeout_seconds = ca, environment, timeout_seconds
         self._tls: ssl.SSLContext | None = None
         self._connections: dict[tuple[str, str, int, Proxy | None], BoundedConnection] = {}
@@ -48,14 +54,14 @@ class Transport:
     def ask(
         self, method: str, url: str, headers: Mapping[str, str], bounds: Bounds, body: bytes | None = None
     ) -> HttpResponse:
-        """Send a request once, and follow no redirect.
+        """Send one request, without following redirects.
 
-        `bounds` are those of the body, and of the time for everything that is asked for together.  Addresses are not
-        checked where a proxy resolves names itself.
+        `bounds` limits the size of the body, and has the deadline of the whole lookup.  If a proxy is used,
+        IP addresses are not checked, because the proxy resolves the names.
 
         Raises:
-            RegistryError: there is no answer within the bounds.
-            ConfigurationError: the proxy or the authority that is set cannot be used.
+            RegistryError: no response arrived within the bounds.
+            ConfigurationError: the configured proxy or certificate authority cannot be used.
         """
         scheme, host, port = origin(url)
         proxy = proxy_for(url, self._environment)
@@ -76,7 +82,7 @@ class Transport:
             raise RegistryError(f"no answer from {scheme}://{host}:{port} ({self._reason(error)})") from error
 
     def close(self) -> None:
-        """Close the kept connections, and forget the authorities: they are renewed like certificates."""
+        """Close all connections and discard the certificate authorities, which may be renewed on disk."""
         for connection in self._connections.values():
             connection.close()
         self._connections.clear()
@@ -87,7 +93,7 @@ class Transport:
         if key not in self._connections:
             if len(self._connections) == _CONNECTIONS:
                 self.close()
-            # The authorities take a megabyte, so they are loaded only for TLS.
+            # The certificate authorities take a megabyte of memory, so they are loaded only for TLS.
             tls = self._tls_context() if scheme == "https" else None
             address = origin(proxy.url)[1:] if proxy else (host, port)
             self._connections[key] = BoundedConnection(*address, tls)
@@ -119,24 +125,26 @@ class Transport:
 
 
 def trust(context: ssl.SSLContext, ca: Path) -> None:
-    """Have a context trust the authorities of a file, too.
+    """Add the certificate authorities of a file to those that a TLS context trusts.
 
     Raises:
-        ConfigurationError: the file holds none.
+        ConfigurationError: the file cannot be read or contains no certificates.
     """
     try:
         context.load_verify_locations(ca)
-    except OSError as error:  # which an SSLError is too
+    except OSError as error:  # includes ssl.SSLError
         raise ConfigurationError(
             f"--registry-ca {ca} is no PEM file of certificates ({error.strerror or error})"
         ) from error
 
 
 def _unpacked(answer: HttpResponse, limit_bytes: int) -> bytes:
-    """Return the body without packing that was not asked for, which some caches add: digests are of the content.
+    """Return the body of a response, decompressed if necessary, because digests are those of the content.
+
+    The monitor does not request compression, but some caches compress responses anyway.
 
     Raises:
-        ValueError: the packing is unknown or broken, or the content is larger than `limit_bytes`.
+        ValueError: the encoding is unknown or broken, or the content is larger than `limit_bytes`.
     """
     packing = (answer.header("Content-Encoding") or "identity").lower()
     if not answer.body or packing == "identity":

@@ -1,4 +1,4 @@
-"""Digests and manifests by the OCI image specification, and by that of Docker before it."""
+"""Parsing of digests and manifests, according to the OCI image specification and its Docker predecessor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from monitor.domain.json_text import json_value
 from monitor.registry.errors import RegistryError
 
-MANIFEST_BYTES = 4 << 20  # what registries take at most
+MANIFEST_BYTES = 4 << 20  # registries accept no larger manifest
 _MEDIA_TYPES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.oci.image.manifest.v1+json",
@@ -22,44 +22,45 @@ ACCEPT = ", ".join(_MEDIA_TYPES)
 _IMAGE_TYPES = frozenset(each for each in _MEDIA_TYPES if ".manifest.v" in each)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _MAX_CHILDREN = 1000
-# Images use Go's names of architectures.
+# Architecture names as in Go, which image manifests use, by the name that `platform.machine` returns.
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
 def is_digest(text: str) -> bool:
-    """Whether a text is a digest, by one of the registered algorithms."""
+    """Return whether a text is a digest of one of the registered algorithms."""
     return _DIGEST.fullmatch(text) is not None
 
 
 def digest_of(body: bytes, like: str) -> str:
-    """Return the digest of a manifest, by the algorithm that another digest begins with."""
+    """Return the digest of a manifest, computed with the algorithm of the digest `like`."""
     algorithm = like.partition(":")[0]
     return f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}"
 
 
 def architecture() -> str:
-    """Return the architecture of this machine, which is the node's too: both are in one pod."""
+    """Return the architecture of this machine, which the node shares because both run in one pod."""
     machine = platform.machine()
     return _ARCHITECTURES.get(machine, machine)
 
 
 def children_of(body: bytes, own_architecture: str) -> frozenset[str]:
-    """Return the digests in an index that name the same build on this machine; none for an image's manifest.
+    """Return the digests of an index's images for this machine; none if the manifest is not an index.
 
-    The images of other platforms may stay the same from build to build.  Attestations and other artifacts are not
-    images.  An image without a platform is this machine's only if it is the only one.
+    Images of other platforms are left out, because they may be identical in several builds.  Attestations and
+    other artifacts are left out, because they are not images.  An image without a platform counts only if it
+    is the only image.
 
     Raises:
-        RegistryError: it is not a manifest.
+        RegistryError: the content is not a manifest.
     """
     return frozenset(_own_digests(_manifest_of(body).get("manifests"), own_architecture))
 
 
 def config_of(body: bytes) -> str | None:
-    """Return the digest of an image's configuration; `None` where the manifest is an index.
+    """Return the digest of an image's configuration, or `None` if the manifest is an index.
 
     Raises:
-        RegistryError: it is no manifest, or names no configuration.
+        RegistryError: the content is not a manifest, or has no digest of a configuration.
     """
     manifest = _manifest_of(body)
     if "manifests" in manifest:
@@ -75,7 +76,7 @@ def runs_on(config: bytes, own_architecture: str) -> bool:
     """Return whether an image with this configuration runs on Linux on this architecture.
 
     Raises:
-        RegistryError: it is no configuration of an image.
+        RegistryError: the content is not an image configuration.
     """
     try:
         found = json_value(config)

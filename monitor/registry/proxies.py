@@ -1,6 +1,6 @@
-"""The proxy for a host by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, as Go programs read them.
+"""Proxy selection by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, with the semantics of Go programs.
 
-The node and its cluster are Go programs with the same variables.  Requests to this machine never use a proxy.
+The node and Kubernetes are Go programs and read these variables.  Requests to this machine use no proxy.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from monitor.registry.repository import is_this_machine, origin
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy; `user` is `name:password` where it wants one."""
+    """An HTTP proxy; `user` is `name:password`, or empty if the proxy needs no authentication."""
 
     url: str
     user: str = field(default="", repr=False)
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers that authenticate to it."""
+        """The headers that authenticate to the proxy."""
         encoded = b64encode(self.user.encode()).decode()
         return {"Proxy-Authorization": f"Basic {encoded}"} if self.user else {}
 
 
 def proxy_for(url: str, environment: Mapping[str, str]) -> Proxy | None:
-    """Return the proxy for a URL; `None` where it is requested directly.
+    """Return the proxy for a URL, or `None` if requests to that URL are direct.
 
     Raises:
         ConfigurationError: the variable that names the proxy is malformed.
@@ -52,9 +52,10 @@ def proxy_for(url: str, environment: Mapping[str, str]) -> Proxy | None:
 
 
 def _excludes(entry: str, host: str, port: int) -> bool:
-    """Whether an entry of `NO_PROXY` excludes a host: `*`, an address, a network, or a domain and all below it.
+    """Return whether an entry of `NO_PROXY` excludes a host from proxying.
 
-    A domain with a dot in front excludes only hosts below it; one with a port, only that port.
+    An entry is `*`, an IP address, a network in CIDR notation, or a domain that includes its subdomains.  A
+    domain with a leading dot excludes only its subdomains.  A domain with a port excludes only that port.
     """
     entry = entry.strip().lower()
     with suppress(ValueError):

@@ -1,7 +1,8 @@
-"""Where a repository is requested from, and which addresses its registry may name.
+"""The API address of a repository, and the addresses to which its registry may redirect requests.
 
-An image name without a host is on Docker Hub, whose API has another host than its image names, and whose official
-images are in `library/`.  Like container runtimes, the monitor uses plain HTTP for a registry on this machine.
+An image name without a host is on Docker Hub.  Docker Hub's API host differs from the host in its image
+names, and its official images are in `library/`.  Like container runtimes, the monitor uses plain HTTP for a
+registry on this machine.
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ _DOCKER_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", _DOCKER_HUB_API})
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _ADDRESS_CHARACTERS = 2048
 _SHOWN_CHARACTERS = 200
-# IPv6 addresses whose last 32 bits are the IPv4 address they lead to: mapped, compatible, NAT64.
+# IPv6 networks that embed an IPv4 address in the last 32 bits: IPv4-mapped, IPv4-compatible, NAT64.
 _EMBEDDING = tuple(map(IPv6Network, ("::ffff:0:0/96", "::/96", "64:ff9b::/96")))
 _OWN_IPV6 = frozenset(map(IPv6Address, ("::", "::1")))
-# The metadata services of AWS over IPv6 and of Alibaba Cloud; those of other clouds have link-local addresses.
+# The metadata services of AWS (IPv6) and Alibaba Cloud; those of other clouds have link-local addresses.
 _CLOUD_METADATA = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.200")))
 
 
 class Reach(Enum):
-    """The machines that a request may connect to, by the address that the host's name resolves to."""
+    """The machines that a request may connect to, decided by the IP address that the host resolves to."""
 
     ANY = "any"
     THIS_MACHINE = "this machine"
     ELSEWHERE = "elsewhere"
 
     def refusal(self, address: str) -> str:
-        """Return why an IP address must not be connected to; empty where it may."""
+        """Return the reason why a connection to an IP address is not allowed, or an empty string if it is."""
         if self is Reach.THIS_MACHINE and not is_this_machine(address):
             return f"{address} is not an address of this machine, and only there is plain HTTP used unasked"
         if self is Reach.ELSEWHERE and _is_inside(address):
@@ -45,9 +46,10 @@ class Reach(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A repository in its registry.
+    """The location of a repository in its registry.
 
-    `host` is the registry's name in credentials, with its port if the image name has one; `plain` means plain HTTP.
+    `host` is the registry's name in credentials, with its port if the image name has one.  `api` is the host
+    of the registry's API.  `name` is the repository's name in that API.  `plain` means plain HTTP.
     """
 
     host: str
@@ -57,7 +59,7 @@ class Place:
 
     @classmethod
     def of(cls, repository: str, *, plain_http: bool = False, local_plain_http: bool = True) -> Place:
-        """Return the place of a repository as written in an image reference."""
+        """Return the location of a repository, given its name as in an image reference."""
         first, slash, rest = repository.partition("/")
         if not slash or not ("." in first or ":" in first or first == "localhost"):
             first, rest = DOCKER_HUB, repository
@@ -79,14 +81,14 @@ class Place:
 
     @property
     def takes_credentials(self) -> bool:
-        """Whether nobody on the network can read them."""
+        """Whether credentials may be sent to the registry: over HTTPS, or to this machine."""
         return not self.plain or self.is_local
 
     def target(self, address: str, base: str = "") -> str:
-        """Return the URL that the registry names, relative to `base`.
+        """Return the absolute URL of an address that the registry sent, relative to `base`.
 
         Raises:
-            RegistryError: it is malformed, or leads where no registry may send the monitor.
+            RegistryError: the address is malformed, or the registry may not redirect the monitor there.
         """
         sent = f"registry {self.host} sends one to"
         shown = repr(one_line(address, _SHOWN_CHARACTERS))
@@ -107,10 +109,10 @@ class Place:
         return whole
 
     def reach(self, url: str) -> Reach:
-        """Return where a request for this URL may connect to.
+        """Return the machines that a request for this URL may connect to.
 
-        Plain HTTP to `localhost` carries credentials, so it must be this machine.  Any host but the registry's own
-        was named by the registry, so it must not lead inside.
+        Plain HTTP to `localhost` carries credentials, so it may connect only to this machine.  Any host other
+        than the registry's own was chosen by the registry, so it must not resolve to an internal address.
         """
         scheme, host, _ = origin(url)
         if scheme == "http" and is_this_machine(host):
@@ -118,12 +120,12 @@ class Place:
         return Reach.ANY if self.is_local or host == _host_name(self.api) else Reach.ELSEWHERE
 
     def is_own(self, url: str) -> bool:
-        """Whether a URL is on the registry itself: the same host, port and protocol."""
+        """Return whether a URL has the registry's own protocol, host and port."""
         return origin(url) == origin(self.url)
 
 
 def canonical(host: str) -> str:
-    """Return a registry's host in small letters, without the default port; Docker Hub has one name of several."""
+    """Return a registry's host in lower case, without port 443; aliases of Docker Hub are replaced."""
     host = host.lower().removesuffix(":443")
     return DOCKER_HUB if host in _DOCKER_HUB_NAMES else host
 
@@ -135,13 +137,13 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether a host is the machine that the monitor runs on, by its name."""
+    """Return whether a host is `localhost` or a loopback address; names are not resolved."""
     address = _ip_address(host)
     return host == "localhost" if address is None else address.is_loopback
 
 
 def _is_inside(host: str) -> bool:
-    """Whether an address leads where only this machine can go: to itself, or to its cloud's metadata."""
+    """Return whether a host is internal: this machine, a link-local address or a cloud's metadata service."""
     address = _ip_address(host)
     if address is None:
         return is_this_machine(host)
@@ -150,7 +152,7 @@ def _is_inside(host: str) -> bool:
 
 
 def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a host is; of an IPv6 address that leads to an IPv4 address, the latter."""
+    """Parse a host as an IP address; return an embedded IPv4 address in place of the IPv6 address."""
     try:
         address = ip_address(host)
     except ValueError:
