@@ -1,6 +1,7 @@
-"""The engine: observe, decide, record and act, and the jobs beside it.
+"""The engine: the loop that observes, decides, records and acts, and its background jobs.
 
-Each of the two lists of rules has an observer, which reads everything that its rules decide by into one state.
-What cannot be read stays absent: a platform that does not answer is no workload, and a node that does not answer is
-`NodeDown` or `NodeSilent`.  Only the ledger must answer; without it the engine decides nothing.
+Each of the two lists of rules has an observer, which collects all inputs of its rules in one state.  A value
+that cannot be read is absent: the workload is `None` if the platform does not answer.  If the node does not
+answer, its reading is `NodeDown` or `NodeSilent`.  Only the ledger is required: without it the engine makes
+no decision.
 """

@@ -1,7 +1,7 @@
-"""What the running monitor itself did since it started, as values of its own metrics, and the problems it met.
+"""Metrics of the monitor process since its start, and its problems.
 
-No ledger keeps the values.  Whatever can be counted is there at 0 before it first happens, so that Prometheus sees
-the first time as a rise.
+The values are not stored in the ledger.  Every counter is initialized to 0, so that Prometheus observes the
+first event as an increase.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ERRORS = "bootstrap_monitor_errors_total"  # by operation
 
 
 class Activity:
-    """Values by metric and labels. Any thread may call it.  `problems` are kept where the caller says."""
+    """Thread-safe values by metric and labels; `problems` is the problem log that the jobs report to."""
 
     def __init__(self, problems: ProblemLog | None = None) -> None:
         self.problems = problems or ProblemLog()
@@ -30,16 +30,16 @@ class Activity:
         self._values: defaultdict[str, dict[tuple[str, ...], float]] = defaultdict(dict)
 
     def expect(self, operation: str) -> None:
-        """Count an operation's errors from 0."""
+        """Initialize the error counter of an operation to 0."""
         self._add(0, ERRORS, operation)
 
     def expect_image_checks(self, source: str) -> None:
-        """Count the lookups of a source from 0, so that the metric shows which sources may be asked."""
+        """Initialize the lookup counters of a source to 0, so that the metric lists the sources in use."""
         for each in IMAGE_CHECK_RESULTS:
             self._add(0, IMAGE_CHECKS, source, each)
 
     def error(self, operation: str) -> None:
-        """Count a failure of an operation."""
+        """Count an error of an operation."""
         self._add(1, ERRORS, operation)
 
     def image_check(self, source: str, result: str) -> None:
@@ -49,7 +49,7 @@ class Activity:
 
     @contextmanager
     def looking(self, source: str) -> Iterator[None]:
-        """Count a lookup of a newer build by how it ends."""
+        """Count the lookup in the `with` block as a success or as an error."""
         try:
             yield
         except MonitorError:
@@ -58,14 +58,14 @@ class Activity:
         self.image_check(source, "success")
 
     def task_finished(self, task: str, seconds: float, wall: float) -> None:
-        """Record that a task succeeded: how long it took, and the Unix time of its end."""
+        """Record the success of a task: its duration in seconds, and its end (`wall`, Unix seconds)."""
         self.expect(task)
         with self._lock:
             self._values[TASK_DURATION][(task,)] = seconds
             self._values[TASK_LAST_SUCCESS][(task,)] = wall
 
     def so_far(self, metric: str) -> Mapping[tuple[str, ...], float]:
-        """Return a copy of a metric's values by their labels."""
+        """Return a copy of the values of a metric, by their labels."""
         with self._lock:
             return dict(self._values[metric])
 

@@ -1,4 +1,4 @@
-"""Does what was decided, and chooses nothing.  Every action may be repeated."""
+"""Execution of decided actions.  Every action can be repeated safely."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from monitor.errors import Cause, MonitorError, OutageError, TemporaryError
 from monitor.ledger import Ledger, VolumeFullError
 
 LEASE_POLL_SECONDS = 1.0
-# Until an outage is over, each attempt may hold up the tick for some seconds.
+# During an outage, each attempt to send an announcement can delay the tick by some seconds.
 RETRY_TICKS = 6
 
 _log = logging.getLogger(__name__)
 
 
 class Actor:
-    """The hands of one command."""
+    """Executor of the actions that `init` or a tick decides."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Actor:
         self._sent: set[DueAnnouncement] = set()
 
     def perform(self, action: Action) -> None:
-        """Do one thing."""
+        """Execute one action."""
         match action:
             case Pin():
                 self._platform.pin(action.build)
@@ -53,16 +53,17 @@ class Actor:
                 self._platform.recreate(unchanged=action.unchanged)
             case ClearNodeData():
                 self._volume.clear()
-                self._ledger.keep_reserve()  # a volume that was full has room for it only now
+                self._ledger.keep_reserve()  # on a full volume, there is enough space only after the clearing
             case KeepLogTail():
                 self._keep_log_tail(action.run)
             case _:
                 raise AssertionError(f"{action} is for init itself")
 
     def announce(self) -> bool:
-        """Send the announcements that are due, oldest first; return whether all that were tried could be sent.
+        """Send the announcements that are due, oldest first; return whether no attempt failed.
 
-        An outage of the platform's API server leaves them due; after any other error an announcement is given up.
+        During an outage of the platform's API server the announcements stay due and are retried.  After any
+        other error the announcement is discarded.
         """
         now = self._clock().boot_seconds
         if self._announce_at is not None and now < self._announce_at:
@@ -88,7 +89,10 @@ class Actor:
         return told
 
     def _due(self) -> tuple[DueAnnouncement, ...]:
-        """Return what is to be announced; nothing while the ledger is busy, which holds up no action."""
+        """Return the announcements that are due; none if the ledger cannot be read.
+
+        A read error does not delay the actions of the tick.
+        """
         try:
             return self._ledger.due_announcements()
         except TemporaryError as error:
@@ -96,7 +100,7 @@ class Actor:
             return ()
 
     def _keep_log_tail(self, run: int) -> None:
-        """Best effort: the verdict stands without them."""
+        """Save the end of the node's log if possible; the verdict does not depend on it."""
         words = self._logs.log_tail()
         if not words:
             with contextlib.suppress(MonitorError):
@@ -106,15 +110,18 @@ class Actor:
                 self._ledger.keep_evidence(run, Evidence(words[-TAIL_BYTES:], self._clock().wall))
 
     def recreate_and_await_end(self, action: Recreate) -> None:
-        """Have this pod replaced and wait for that, so that the node never starts as it was set."""
+        """Recreate this pod and wait until it ends, so that the node does not start with the old settings."""
         self.perform(action)
         self._platform.await_end(self._stopping)
 
     def wait_for_lease(self, uid: str) -> Lease | None:
         """Wait until the lease of the volume's holder expires, and return that lease.
 
+        Returns:
+            The expired lease, or the lease of `uid` if that acquired it; `None` if the lease was released.
+
         Raises:
-            MonitorError: the lease was renewed: another pod works on this volume.
+            MonitorError: another pod renewed the lease and still uses the volume, or `stopping` was set.
         """
         first = self._ledger.holder()
         until = self._clock().boot_seconds + self._policy.holder_timeout_seconds

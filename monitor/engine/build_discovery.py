@@ -1,11 +1,13 @@
-"""Which build is under the rolling tag: told by its registry, by a pod that pulls it, or by both.
+"""Lookup of the build under the rolling tag: in the registry, by a pod that pulls the image, or both.
 
-A registry tells the digest for one HEAD.  Only a pod tells the versions, since they stand nowhere but in the
-program itself; so one is started for a digest that nobody knows yet, and for no other.  Where the registry
-cannot be read, a pod tells the digest too, but seldom: it costs an image's pull, from the same registry.
+The registry returns the digest for one HEAD request.  The versions are stored only in the executable, so a
+pod must print them.  A pod is started only for a digest whose versions are unknown.  If the registry cannot
+be read, a pod also returns the digest.  This is done rarely, because each pod pulls the image from that
+registry.
 
-A build has several digests (index, platform), and who tells of it tells one.  So all that are known of it are
-put together, and the image stays the one that it was met by: it is what the ledger's runs are of.
+A build has several digests (index, platform), and each source returns only one.  So all known digests of a
+build are merged.  The image reference stays the first one that was found, because the ledger's runs refer to
+it.
 """
 
 from __future__ import annotations
@@ -26,64 +28,68 @@ _LEARNING_TRIES = 3
 _PAUSED_POD_INTERVAL_SECONDS = 1800.0
 _NONE_PRINTED = "it printed none"
 REGISTRY, VERSIONS = "registry", "versions"
-"""The parts of the monitor whose problems are the registry's, and versions of a build that stay unknown."""
+"""Names of the parts that report problems with the registry, and versions that could not be read."""
 
 
 class BuildLookup(Protocol):
-    """Whoever knows the newest build, at no cost to anybody."""
+    """Source of the newest build for which every lookup is cheap."""
 
     def newest(self) -> Build:
-        """Look it up."""
+        """Return the newest build."""
         ...
 
 
 class CountedSource:
-    """Implements `BuildSource` by one that costs nothing; its looks are counted as those of `name`."""
+    """`BuildSource` for a source with cheap lookups, which are counted under `name`."""
 
     def __init__(self, source: BuildLookup, name: str, activity: Activity) -> None:
         self._source, self._name, self._activity = source, name, activity
 
     def newest(self) -> Build:
-        """Look it up."""
+        """Look up the newest build and count the lookup."""
         with self._activity.looking(self._name):
             return self._source.newest()
 
     def glimpse(self) -> Build:
-        """The same."""
+        """Look up the newest build and count the lookup: no lookup starts a pod."""
         return self.newest()
 
 
 class TagReader(Protocol):
-    """Reads one tag; see `registry.Registry`."""
+    """Reader of one tag in a registry; see `registry.Registry`."""
 
     def digest(self) -> str:
-        """The digest under it."""
+        """Return the digest that the tag points to."""
         ...
 
     def digests(self, digest: str) -> frozenset[str]:
-        """A digest and the others of the same build."""
+        """Return all digests of a build, given one of them."""
         ...
 
     def image(self, digest: str) -> str:
-        """The image reference that pins it."""
+        """Return the image reference that is pinned to a digest."""
         ...
 
 
 class ImageRunner(Protocol):
-    """Runs an image once; see `check_pod.CheckPodSource`."""
+    """Source that runs an image in a pod; see `version_pod.VersionPodSource`."""
 
     def newest(self) -> Build:
-        """The build under the rolling tag."""
+        """Return the build under the rolling tag."""
         ...
 
     def learn(self, image: str) -> Build:
-        """The build that an image is."""
+        """Return the build of an image, with its versions."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What is under the tag; `settled`: no pod would tell more of it; `digest` is the registry's, where it told."""
+    """Build under the tag.
+
+    `digest` is the digest that the registry returned (empty: none).  `settled` is true if a pod could add
+    nothing.
+    """
 
     digest: str
     build: Build
@@ -91,7 +97,7 @@ class _Found:
 
 
 class Discovery:
-    """Implements `BuildSource`; not to be used by two threads at once."""
+    """`BuildSource` that uses a registry, pods or both; not thread-safe."""
 
     def __init__(
         self,
@@ -104,34 +110,38 @@ class Discovery:
         pod_interval_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Look by the registry, by pods, or by both.
+        """Use the registry, pods, or both.
 
         Args:
-            open_tag: opens the tag in its registry when that is first asked; `None`: only pods tell.
-            pods: run an image; `None`: nothing is ever started, and versions of new builds stay unknown.
-            known: the build that has one of these digests, where it was met before.
-            activity: counts the looks.
-            pace: when a registry that failed is asked again.
-            pod_interval_seconds: how long after the last look a pod stands in for the registry, longer where
-                that asked for a pause; and how long after a pod that failed another one is started.
-            clock: in seconds.
+            open_tag: Opens the tag in its registry, called at the first lookup; `None` to use only pods.
+            pods: Runs an image; `None` to start no pods, so that the versions of new builds stay unknown.
+            known: Returns the recorded build that has one of the digests.
+            activity: Counts the lookups.
+            pace: The backoff after a lookup in the registry failed.
+            pod_interval_seconds: The time after the last lookup until a pod replaces the registry, longer if
+                the registry asked for a pause.  Also the time after a pod failed until the next one is
+                started.
+            clock: A clock in seconds.
         """
         self._open_tag, self._pods, self._known, self._activity = open_tag, pods, known, activity
         self._pace, self._pod_interval_seconds, self._clock = pace, pod_interval_seconds, clock
         self._tag: TagReader | None = None
         self._latest: _Found | None = None
-        # Who starts while the registry is away starts no pod at once: it may have started often.
+        # If the registry is unavailable at the start, wait before using a pod: the monitor may restart often.
         self._looked_at, self._unlearned_at = clock(), float("-inf")
         self._unlearned: Counter[str] = Counter()
         for part, tells in ((REGISTRY, open_tag), (VERSIONS, pods)):
-            if tells is None:  # a problem of earlier settings
+            if tells is None:  # a problem from earlier settings may be stored
                 activity.problems.clear(part)
         for source, asked in (("registry", open_tag), ("pod", pods)):
             if asked is not None:
                 activity.expect_image_checks(source)
 
     def newest(self) -> Build | None:
-        """Look it up, with its versions; a pod is started where one is needed and due."""
+        """Return the newest build with its versions; start a pod if one is needed and due.
+
+        Returns `None` if no source is due yet.
+        """
         if self._open_tag is None:
             return self._by_pod()
         found = self._found()
@@ -139,7 +149,7 @@ class Discovery:
             return found.build if found.settled else self._learned(found)
         if self._pods is None:
             return None
-        # Pods pull from that very registry: where it wants to be left alone, they look seldom, but they do.
+        # Pods pull from the registry too: after it asked for a pause, use them less often.
         seldom = _PAUSED_POD_INTERVAL_SECONDS if self._pace.asked_for_pause else 0.0
         if self._clock() - self._looked_at < max(self._pod_interval_seconds, seldom):
             return None
@@ -151,12 +161,17 @@ class Discovery:
             raise
 
     def glimpse(self) -> Build | None:
-        """What the registry says, and what is known of that; never a pod."""
+        """Return the newest build of the registry with the data known about it, without starting a pod."""
         found = self._found()
         return found.build if found else None
 
     def _found(self) -> _Found | None:
-        """What the registry says; `None` while it cannot be read, of which each reason is told once."""
+        """Look up the build in the registry; `None` if the registry is not due or, with pods, cannot be read.
+
+        Raises:
+            RegistryError: the lookup failed, and there are no pods to replace the registry.
+            ConfigurationError: the registry is configured incorrectly, and there are no pods to replace it.
+        """
         if self._open_tag is None or not self._pace.due:
             return None
         self._tag = tag = self._tag or self._open_tag()
@@ -178,7 +193,10 @@ class Discovery:
         return self._latest
 
     def _looked_up(self, tag: TagReader) -> _Found:
-        """One HEAD; and once for each digest the manifest too, since the digest alone may say nothing."""
+        """Return the build under the tag, with one HEAD request.
+
+        For a new digest, also read the manifest: a recorded build may have only another of its digests.
+        """
         digest = tag.digest()
         if self._latest is not None and self._latest.digest == digest:
             return self._latest
@@ -196,7 +214,7 @@ class Discovery:
         return _Found(digest, _joined(met, build), settled=True)
 
     def _met(self, digests: frozenset[str]) -> Build | None:
-        """The same build as it was met before, here or in the ledger."""
+        """Return the build with one of these digests from the last lookup or from the ledger."""
         latest = self._latest
         if latest is not None and latest.settled and not digests.isdisjoint(latest.build.digests):
             return latest.build
@@ -205,8 +223,8 @@ class Discovery:
     def _learned(self, found: _Found) -> Build | None:
         """Return the build with its versions.
 
-        A pod that fails is started again later, and after `_LEARNING_TRIES` the versions stay unknown.  An outage of
-        the API server is not a try: the next lookup tries again.
+        A pod that fails is retried later; after `_LEARNING_TRIES` the versions stay unknown.  An outage of
+        the API server does not count as a try: the next lookup retries immediately.
         """
         if self._pods is None:
             raise AssertionError("without pods nothing more is learned")
@@ -244,7 +262,7 @@ class Discovery:
         return build
 
     def _tell_versions(self, build: Build, why: str) -> None:
-        """Report a build whose versions could not be learned; `why` that is so."""
+        """Report that a build's versions are unknown because of `why`; clear the problem if known."""
         if build.versions is not None:
             self._activity.problems.clear(VERSIONS)
             return
@@ -253,7 +271,10 @@ class Discovery:
 
 
 def _joined(met: Build, told: Build) -> Build:
-    """One build by what was known of it and what was told; its image is the tag's where it was met elsewhere."""
+    """Merge a recorded build with one from a lookup.
+
+    The image is that of the recorded build, or that of the lookup if the repositories differ.
+    """
     elsewhere = ImageReference.parse(met.image).repository != ImageReference.parse(told.image).repository
     return Build(
         told.image if elsewhere else met.image, met.digests | told.digests, met.versions or told.versions

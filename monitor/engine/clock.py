@@ -1,4 +1,4 @@
-"""The machine's clocks, as one `Instant`."""
+"""The clocks of the machine, read as one `Instant`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class SystemClock:
-    """Reads the wall clock and the boot clock, which goes on while this program does not run.
+    """Clock that reads the wall clock and the boot clock, which continues while this program does not run.
 
-    Where there is no boot clock (not Linux) the monotonic one stands in, as a boot of its own for every process.
+    On a system without a boot clock (not Linux), the clock uses the monotonic clock and a boot ID that is
+    unique to the process.
     """
 
     def __init__(self) -> None:
@@ -26,5 +27,5 @@ class SystemClock:
             self._clock = time.CLOCK_MONOTONIC
 
     def __call__(self) -> Instant:
-        """This moment."""
+        """Return the current time."""
         return Instant(time.time(), time.clock_gettime(self._clock), self._boot_id)

@@ -1,7 +1,8 @@
-"""Walk a tree of folders by descriptor, however deep it is, without following a link.
+"""Walk a folder tree of any depth by file descriptor, without following links.
 
-A node can nest folders deeper than a path can name or a recursion can go.  A position in such a tree is one
-descriptor.  It moves down by one name, and up by `..`, which must lead to the folder that it came from.
+A node can nest folders deeper than the limits for paths and for recursion.  So a position in the tree is one
+open descriptor.  A walk moves down by the name of a folder, and up by `..`, which must lead to the folder
+that the walk came from.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from monitor.domain.sanitize import one_line
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _MOVED = OSError(errno.ESTALE, "Was moved under the walk")
-# A folder may have millions of others in it.
+# Limit on names in memory: a folder may contain millions of folders.
 _BATCH = 1000
 _PATH_CHARACTERS = 300
 
 
 class Position:
-    """A folder of a tree, open for reading; closed at the end of a `with`."""
+    """Open folder in a tree; the context manager closes the descriptor."""
 
     def __init__(self, root: Path, *, follow: bool = False) -> None:
-        """Open the root; `follow`: it may be a link.
+        """Open the root of a tree; with `follow`, the root may be a link.
 
         Raises:
-            OSError: it is not a folder, or cannot be opened.
+            OSError: the root is not a folder, or cannot be opened.
         """
         self._root = root
         self._above: list[tuple[str, tuple[int, int]]] = []
@@ -44,18 +45,18 @@ class Position:
 
     @property
     def depth(self) -> int:
-        """How many folders it is below the root."""
+        """Number of levels below the root."""
         return len(self._above)
 
     def path(self, name: str = "") -> str:
-        """Return where it is, or where an entry of it is, for an error: on one line, and shortened."""
+        """Return the path of the folder, or of an entry in it, for an error: on one line and shortened."""
         shown = str(Path(self._root, *(above for above, _ in self._above[-_BATCH:]), name))
         if len(shown) > _PATH_CHARACTERS:
             shown = f"{shown[: _PATH_CHARACTERS // 2]}…{shown[-_PATH_CHARACTERS // 2 :]}"
         return one_line(shown, _PATH_CHARACTERS + 1)
 
     def enter(self, name: str) -> bool:
-        """Go into a folder of this one; return False where it is gone, or not a folder any more.
+        """Move into a subfolder; return False if it was removed or is not a folder any more.
 
         Raises:
             PermissionError: this user may not read the folder.
@@ -76,10 +77,10 @@ class Position:
         return True
 
     def leave(self) -> str:
-        """Go back to the folder that this one is in; return the name of the one left.
+        """Move to the parent folder; return the name of the folder that was left.
 
         Raises:
-            OSError: that folder cannot be opened, or this one was moved to another folder.
+            OSError: the parent cannot be opened, or the folder was moved to another parent (`ESTALE`).
         """
         try:
             parent = os.open("..", _FOLDER, dir_fd=self.descriptor)
@@ -95,12 +96,12 @@ class Position:
         return name
 
     def failure(self, error: OSError, name: str = "") -> OSError:
-        """Return an error that names where it happened; one of a descriptor names nothing."""
+        """Return an error that contains the path, which errors of descriptors lack."""
         return OSError(error.errno, error.strerror, self.path(name))
 
 
 def for_each_folder(position: Position, visit: Callable[[Position], list[str]]) -> None:
-    """Call `visit` at each folder of a tree, parents first; it returns the names of the folders to go into."""
+    """Call `visit` for each folder of a tree, parents first; `visit` returns the subfolders to walk."""
     pending = [visit(position)]
     while True:
         if pending[-1]:
@@ -114,10 +115,10 @@ def for_each_folder(position: Position, visit: Callable[[Position], list[str]]) 
 
 
 def remove_tree(root: Path, device: int) -> None:
-    """Remove a folder and all that is in it, on one file system only.
+    """Remove a folder tree, on one file system only.
 
     Raises:
-        OSError: something cannot be removed, or is on another file system than `device` (`EXDEV`).
+        OSError: an entry cannot be removed, or is on another file system than `device` (`EXDEV`).
     """
     with Position(root) as position:
         if position.device != device:
@@ -140,7 +141,10 @@ def remove_tree(root: Path, device: int) -> None:
 
 
 def _emptied(position: Position) -> list[str]:
-    """Remove what is not a folder from a folder, and return the names of some folders in it; none: it is empty."""
+    """Remove all entries of a folder except subfolders; return the names of up to `_BATCH` subfolders.
+
+    An empty list means that the folder is empty.
+    """
     while True:
         folders, removed = [], False
         with os.scandir(position.descriptor) as entries:
@@ -152,7 +156,7 @@ def _emptied(position: Position) -> list[str]:
                 else:
                     removed = True
                     _unlink(position, entry.name)
-        # A file system may pass over an entry while others are removed.
+        # A file system may skip entries in a listing while other entries are removed.
         if folders or not removed:
             return folders
 

@@ -1,4 +1,4 @@
-"""What `init` decides by."""
+"""Observation for `init`: the state that its rules decide by."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DAY_SECONDS = 86400.0
 
 
 class InitObserver:
-    """Reads the state of `init`."""
+    """Observer that collects the state for the rules of `init`."""
 
     def __init__(
         self,
@@ -37,21 +37,21 @@ class InitObserver:
         self._silent: Lease | None = None
 
     def look_up(self) -> None:
-        """Learn the newest build; kept for the states that follow.
+        """Look up the newest build, and use it in all following states.
 
         Raises:
-            TemporaryError: it cannot be told this time.
+            TemporaryError: the lookup failed or is not due yet.
         """
         self._newest = self._source.newest()
         if self._newest is None:
             raise TemporaryError("the newest build cannot be told: whoever knows it asked to be left alone")
 
     def mark_expired(self, holder: Lease | None) -> None:
-        """Remember that the lease of this holder has expired."""
+        """Treat this lease as expired in all following states."""
         self._silent = holder
 
     def state(self, workload: Workload) -> InitState:
-        """The state at this moment."""
+        """Return the current state."""
         now, ledger, newest = self._clock(), self._ledger, self._newest
         holder = ledger.holder()
         held = holder is not None and holder.uid != workload.uid and holder != self._silent

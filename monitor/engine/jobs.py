@@ -1,4 +1,4 @@
-"""Jobs that refresh readings between ticks, so that nothing slow holds up a tick."""
+"""Background jobs that refresh readings, so that slow operations do not delay a tick."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ from monitor.ledger.codecs import build_reading
 SETTLING_SECONDS = 5.0
 REST_MEASUREMENT_SECONDS = 3600.0
 IMAGE = "image"
-"""The part of the monitor whose problems are those of a look for a newer build."""
+"""Name of the part that reports problems with the lookup of a newer build."""
 
 
 class Measurement:
-    """Measures the volume."""
+    """Job that measures the volume."""
 
     def __init__(self, volume: Volume, observer: WaitObserver, clock: Callable[[], Instant]) -> None:
         self._volume, self._observer, self._clock = volume, observer, clock
 
     def __call__(self) -> None:
-        """Measure it once; at rest, once an hour.  The reading is as old as the beginning of the walk."""
+        """Measure the volume; while the tester is at rest, at most once an hour.
+
+        The time of the reading is the start of the measurement.
+        """
         now, volume = self._clock(), self._observer.volume
         age_seconds = now.boot_seconds - volume.taken.boot_seconds if volume and volume.taken else math.inf
         if self._observer.at_rest and age_seconds < REST_MEASUREMENT_SECONDS:
@@ -39,7 +42,7 @@ class Measurement:
 
 
 class BuildWatch:
-    """Looks for a newer build, and counts for how long the rolling tag has shown it."""
+    """Job that looks up the newest build, and records for how long the rolling tag has pointed to it."""
 
     def __init__(
         self,
@@ -53,9 +56,10 @@ class BuildWatch:
         settling_seconds: float = SETTLING_SECONDS,
         tick_soon: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare; `pause` waits for so many seconds, and returns whether it was told to stop.
+        """Set up the job.
 
-        `tick_soon` is called once a build was found that a tick may take.
+        `pause` waits for a number of seconds and returns whether the monitor is stopping.  `tick_soon` is
+        called after a build was found that a tick may take.
         """
         self._source, self._observer, self._ledger = source, observer, ledger
         self._policy, self._clock = policy, clock
@@ -66,9 +70,10 @@ class BuildWatch:
         self._first_boot_seconds = 0.0
 
     def __call__(self) -> None:
-        """Look once.  Nothing is started for it while a run is open that no new build would end.
+        """Look up the newest build once.
 
-        What is only glimpsed then is shown; a tick takes no build whose versions may still be learned.
+        While a run is open that a new build would not end, the lookup starts no pod.  The build is then
+        shown, but a tick does not take a build whose versions can still be looked up.
         """
         was_needless, self._needless = self._needless, False
         last = self._ledger.last()
@@ -78,9 +83,9 @@ class BuildWatch:
             last.open and not self._policy.restart_on_new_build and not blocked_for_long(last)
         )
         build = self._source.glimpse() if needless else self._source.newest()
-        if build is None:  # nobody was asked, or nobody told: a problem of a glimpse, or of a look, may last
+        if build is None:  # no lookup was due or none succeeded: keep the problem of the last lookup
             if needless and not was_needless:
-                self._problems.clear(IMAGE)  # of the looks before, which a run now makes needless
+                self._problems.clear(IMAGE)  # from full lookups, which the open run makes unnecessary
             return
         standing = self._counted(build)
         self._observer.newest = None if needless and build.versions is None else standing
@@ -99,7 +104,7 @@ class BuildWatch:
         self._problems.clear(IMAGE)
 
     def _settle(self, standing: Standing) -> None:
-        """Look again soon, so that a new build need not wait for the interval; no pod is started for that."""
+        """Repeat the lookup at short intervals without pods, so that a new build is confirmed quickly."""
         build = standing.build
         while standing.lookups < self._policy.settled_lookups and not self._pause(self._settling_seconds):
             again = self._source.glimpse()
@@ -112,7 +117,7 @@ class BuildWatch:
             self._observer.newest = standing
 
     def _counted(self, build: Build) -> Standing:
-        """Count one more lookup that found this build; another build starts at one."""
+        """Count a lookup that found this build, and return the count; start at 1 if the build changed."""
         now, standing = self._clock().boot_seconds, self._standing
         if standing is None or not standing.build.same(build):
             self._first_boot_seconds, lookups = now, 1

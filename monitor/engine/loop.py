@@ -1,7 +1,7 @@
-"""Observe, decide, record, act: the one loop, as `init` goes through it and as each tick does.
+"""The loop of `init` and of each tick: observe, decide, record, act.
 
-A decision is recorded before it is acted on, and acting may be repeated; so a kill anywhere leaves the next
-start a plain resume.
+Each decision is recorded before its actions are executed, and actions can be repeated.  So the monitor can be
+killed at any point: the next start resumes.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ from monitor.ledger.codecs import (
 
 MAX_STEPS = 20
 INIT = "init"
-"""The part of the monitor whose problems keep `init` from letting the node start."""
+"""Name of the part that reports errors of `init`, which keep the node from starting."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Init:
-    """One passage through `init`."""
+    """One execution of `init`."""
 
     observer: InitObserver
     ledger: Ledger
@@ -74,21 +74,21 @@ class Init:
     problems: ProblemLog
 
     def run(self, workload: Workload) -> bool:
-        """Go on until the node may start (True) or this `init` must end and be started again (False).
+        """Run the rules until the node may start (True) or this `init` must exit to be started again (False).
 
         Raises:
-            MonitorError: a person must do something, or the platform is in the way.
+            MonitorError: an operator must act, the platform failed, or `init` did not converge.
         """
         configuration = configuration_reading(self.policy.tester, self.policy.testbed, workload)
         begun = False
         for _ in range(MAX_STEPS):
             decision = decide_init(self.observer.state(workload))
-            # A failure may wait before it is raised.
+            # Log a failure now, because the error may be raised only after a delay.
             failing = any(isinstance(each, Fail) for each in decision.actions)
             level = logging.WARNING if failing else logging.INFO
             _log.log(level, decision.message, extra={"rule": decision.rule})
             readings = {"configuration": configuration, **_phase(decision)}
-            # What this passage began needs no word that it is resumed.
+            # Do not announce that a run is resumed if this `init` started it.
             self._record(decision, readings, () if begun else tuple(announcements_of(decision)))
             self.actor.announce()
             begun = begun or any(isinstance(each, BeginRun | AdoptRun) for each in decision.records)
@@ -119,7 +119,12 @@ class Init:
         readings: Mapping[str, JsonObject],
         announcements: tuple[Announcement, ...],
     ) -> None:
-        """Nothing decided is acted on unrecorded; what is only read need not be, where the volume is full."""
+        """Record a decision; on a full volume, ignore the error if the decision contains no records.
+
+        Raises:
+            VolumeFullError: the records of the decision could not be written, so its actions must not be
+                executed.
+        """
         try:
             self.ledger.record(
                 self.clock(), self.policy.testbed, decision.records, readings, announcements=announcements
@@ -130,10 +135,10 @@ class Init:
 
 
 class Retries:
-    """Performs actions; those that fail are tried again less and less often, other actions at once."""
+    """Execution of actions with a backoff for actions that fail; different actions run immediately."""
 
     def __init__(self, tick_seconds: float) -> None:
-        """Expect to be called once a tick."""
+        """Set the tick interval in seconds, which is the base of the backoff."""
         self._tick_seconds = tick_seconds
         self._failed: tuple[Action, ...] = ()
         self._failures = 0
@@ -141,10 +146,10 @@ class Retries:
         self._error = MonitorError()
 
     def run(self, actions: tuple[Action, ...], perform: Callable[[Action], None], now_seconds: float) -> None:
-        """Perform actions in their order.
+        """Execute actions in order, unless they failed before and their backoff has not expired.
 
         Raises:
-            MonitorError: one failed, now or when it was tried last.
+            MonitorError: an action failed, now or at the last attempt.
         """
         if actions != self._failed:
             self._failed, self._failures, self._due_at = actions, 0, float("-inf")
@@ -161,7 +166,7 @@ class Retries:
 
 
 class Tick:
-    """Called at every interval by whoever keeps the time."""
+    """Job that executes the loop of `wait-for-completion` once."""
 
     def __init__(
         self,
@@ -179,7 +184,7 @@ class Tick:
         self._retries = Retries(policy.tick_seconds)
 
     def __call__(self) -> None:
-        """Watch, judge, and start the next build when it is due; at rest, skip most ticks."""
+        """Observe the node, judge the open run and start the next build when due; skip most ticks at rest."""
         if self._observer.rests():
             return
         seen = self._observer.look()
@@ -275,6 +280,6 @@ def _phase(decision: Decision) -> dict[str, JsonObject]:
 
 
 def _measured_lately(seen: TickResult) -> bool:
-    """False while the disk was not measured since the run started, or since the node is healthy."""
+    """Return whether the volume was measured since the run started and since the node became healthy."""
     volume, run = seen.state.volume, seen.watched
     return run is None or (measured_in(run, volume, None) and measured_in(run, volume, run.tracking.healthy))

@@ -1,6 +1,6 @@
-"""What the loop asks of a platform, and of whoever knows which build is newest.
+"""Interfaces of the platform that runs the node, and of the sources of the newest build.
 
-Every call may be repeated: what is done already is done again without harm.
+Every call is idempotent.
 """
 
 from __future__ import annotations
@@ -14,72 +14,75 @@ from monitor.domain.workload import Workload
 
 
 class Platform(Protocol):
-    """Runs the node of one tester."""
+    """Platform that runs the node of one tester."""
 
     def workload(self) -> Workload:
-        """What is set to run now.
+        """Return the workload that is configured to run now.
 
         Raises:
-            ConfigurationError: what it is set to cannot be tested; says why and what to do.
-            NotPermittedError: a permission lacks; names verb and resource.
+            ConfigurationError: the configuration cannot be tested; the message says why and what to do.
+            NotPermittedError: a permission is missing; the message names verb and resource.
             TemporaryError: the platform did not answer.
         """
         ...
 
     def pin(self, build: Build) -> None:
-        """Set the node to this build, by digest, with its versions."""
+        """Pin the node to a build by digest, and store the versions of the build."""
         ...
 
     def recreate(self, *, unchanged: bool) -> None:
-        """Have the node started anew as it is set now, `init` first.
+        """Restart the node with its current settings, beginning with `init`.
 
-        With `unchanged` also where what it is set to is what runs already.
+        With `unchanged`, also restart a node that already runs with these settings.
         """
         ...
 
     def await_end(self, stopping: threading.Event) -> None:
-        """After `recreate`, in `init`: return once this `init` should end."""
+        """Wait, in `init` after `recreate`, until this `init` should exit or `stopping` is set."""
         ...
 
     def announce(self, announcement: Announcement, made_at: float) -> None:
-        """Tell people, as the platform tells such things, what was decided at `made_at` (Unix seconds).
+        """Publish an announcement that was recorded at `made_at` (Unix seconds), such as a Kubernetes Event.
 
         Raises:
-            OutageError: it can be told once the platform's API server is available.
-            MonitorError: it could not be told.
+            OutageError: the platform's API server is unavailable; retry later.
+            MonitorError: the announcement could not be published.
         """
         ...
 
     def log_tail(self) -> str:
-        """The end of what the node printed, if the platform keeps that; empty otherwise."""
+        """Return the end of the node's output; empty if the platform does not store it."""
         ...
 
     def reverter(self) -> str:
-        """Who last set the node's image, other than this monitor; empty where unknown."""
+        """Return the name of the client, other than this monitor, that last set the node's image.
+
+        Empty if unknown.
+        """
         ...
 
 
 class BuildResolver(Protocol):
-    """Knows which build is newest under the rolling tag."""
+    """Lookup of the newest build under the rolling tag."""
 
     def newest(self) -> Build | None:
-        """Look it up, with its versions; `None`: it is not time yet to look again.
+        """Return the newest build with its versions; `None` if no lookup is due yet.
 
         Raises:
-            TemporaryError: it could not be learned this time.
+            TemporaryError: the lookup failed and may succeed later.
         """
         ...
 
 
 class BuildSource(BuildResolver, Protocol):
-    """The same for as long as it takes; counts how often it was asked, and with what result."""
+    """Lookup of the newest build for a monitor that runs for weeks; counts lookups by result."""
 
     def glimpse(self) -> Build | None:
-        """What is known of it without starting anything for it; `None`: nothing, or not yet.
+        """Return the newest build as far as it is known without starting a pod; `None` if it is unknown.
 
-        Its versions may be missing, though `newest` would tell them.
+        The versions may be missing, even if `newest` would return them.
 
         Raises:
-            TemporaryError: it could not be learned this time.
+            TemporaryError: the lookup failed and may succeed later.
         """
         ...

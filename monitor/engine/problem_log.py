@@ -1,8 +1,11 @@
-"""Keeps what hinders a tester: one problem for each part of the monitor, logged once and stored in the ledger.
+"""Current problems of a tester: one for each part of the monitor, logged once and stored in the ledger.
 
-A part reports its problem as often as it meets it, and clears it once its work succeeds.  The log has a line when a
-problem begins, when it changes and when it ends; one that several parts meet is logged for the first of them.
-If a part has a problem again within ten minutes, the one before continues: its start stays, and no line is repeated.
+A part reports its problem whenever it occurs, and clears the problem when its work succeeds.  A line is
+logged when a problem starts, changes or ends.  A problem that several parts report is logged only for the
+first of them.
+
+If a part has a problem again within ten minutes, the previous problem continues: its start is unchanged, and
+no line is logged again.
 """
 
 from __future__ import annotations
@@ -23,31 +26,33 @@ from monitor.errors import Cause, MonitorError
 from monitor.ledger.codecs import PROBLEM, Reading, problem_reading, read_problem
 
 MESSAGE_CHARACTERS = 1000
-# A part whose messages keep changing, such as addresses that differ, must not fill the log.
+# Limit for each part, so that messages that vary, for example by an address, do not fill the log.
 MESSAGES_LOGGED = 10
-# The kubelet restarts a container that crashes after at most five minutes; the node may run for a while before it does.
+# The kubelet restarts a crashed container within 5 min, and the node may run for a while before it crashes.
 FLAPPING_SECONDS = 600.0
 
 _log = logging.getLogger(__name__)
 
 
 class ProblemStore(Protocol):
-    """Where problems outlive this process; see `ledger.Ledger`."""
+    """Store in which problems outlive this process; see `ledger.Ledger`."""
 
     def reading(self, name: str) -> Reading | None:
-        """What was kept last under a name."""
+        """Return the newest reading with a name."""
         ...
 
     def keep_reading(self, name: str, value: JsonObject, now_wall: float) -> None:
-        """Keep a value under a name."""
+        """Store a reading under a name."""
         ...
 
 
 @dataclass
 class _Part:
-    """One part: its problem now, what the store has of it (`None`: unknown), and which messages were logged.
+    """State of one part of the monitor.
 
-    `since` is when its trouble began, and `ended_at` when it last ended (Unix seconds; `None`: not in this process).
+    `problem` is the current problem, `stored` the reading in the store (`None`: unknown), and `logged` the
+    messages that were logged.  `since` is the start of the last problem that ended, and `ended_at` its end
+    (Unix seconds; `None`: no problem ended in this process).
     """
 
     problem: Problem | None
@@ -59,18 +64,21 @@ class _Part:
 
 
 class ProblemLog:
-    """Keeps the problems of one process; may be called by any thread."""
+    """Thread-safe log of the problems of one process."""
 
     def __init__(
         self, store: ProblemStore | None = None, wall_clock: Callable[[], float] = time.time
     ) -> None:
-        """Keep them in `store` too; without one, in memory alone."""
+        """Store problems in `store`; without a store, keep them only in memory."""
         self._store, self._wall_clock = store, wall_clock
         self._lock = threading.Lock()
         self._parts: dict[str, _Part] = {}
 
     def report(self, part: str, cause: Cause, message: str, *, logs: bool = True) -> bool:
-        """Record the problem of a part; whether it is news, that is logged now where the caller does not log it."""
+        """Record the problem of a part, and log it if it is new; return whether it is new.
+
+        With `logs=False` the caller does the logging.
+        """
         message = one_line(message, MESSAGE_CHARACTERS)
         with self._lock:
             found = self._part(part)
@@ -93,7 +101,7 @@ class ProblemLog:
         return self.report(part, error.cause, str(error))
 
     def clear(self, part: str) -> None:
-        """Record that a part works."""
+        """Record that a part has no problem, and log the end of the one that it had."""
         with self._lock:
             found = self._part(part)
             ended, found.problem = found.problem, None
@@ -111,7 +119,10 @@ class ProblemLog:
 
     @contextmanager
     def watching(self, part: str) -> Iterator[None]:
-        """Report how a piece of a part's work ends; the caller logs the error that it gets."""
+        """Report an error of the `with` block as the problem of a part, or clear the problem if it succeeds.
+
+        The error is raised again, and the caller logs it.
+        """
         try:
             yield
         except MonitorError as error:
@@ -120,12 +131,16 @@ class ProblemLog:
         self.clear(part)
 
     def current(self) -> Mapping[str, Problem | None]:
-        """The problem of each part that has said how it is, by the name of its reading."""
+        """Return the problem, or `None`, of each part that has reported its state, by name of the reading."""
         with self._lock:
             return {PROBLEM + part: found.problem for part, found in self._parts.items()}
 
     def _since(self, found: _Part) -> float:
-        """Return when a part's trouble began; forget what was logged of an earlier one that is long over."""
+        """Return when the problem of a part started, in Unix seconds.
+
+        A problem that recurs within `FLAPPING_SECONDS` keeps its start.  Otherwise, forget the logged
+        messages.
+        """
         if found.problem is not None:
             return found.problem.since
         now = self._wall_clock()
@@ -136,20 +151,20 @@ class ProblemLog:
         return now
 
     def _part(self, part: str) -> _Part:
-        """Return a part; a process goes on with what the one before it stored."""
+        """Return the state of a part, which is loaded from the store when the part is first used."""
         if part not in self._parts:
             stored: JsonObject | None = {}
             if self._store is not None:
                 try:
                     reading = self._store.reading(PROBLEM + part)
                     stored = reading.value if reading else {}
-                except MonitorError:  # the volume is unusable, which whoever needs it reports
+                except MonitorError:  # the volume is unusable, which the other parts report
                     stored = None
             self._parts[part] = _Part(read_problem(stored), stored)
         return self._parts[part]
 
     def _keep(self, part: str, found: _Part) -> None:
-        """Store a problem that changed; what cannot be stored now is stored by a later report."""
+        """Store the problem of a part if it changed; after an error, the next report retries."""
         value = problem_reading(found.problem)
         if self._store is None or found.stored == value:
             return

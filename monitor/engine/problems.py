@@ -1,4 +1,4 @@
-"""What a tick's observations say of problems: with the platform, the node's container and the volume."""
+"""Problems with the platform, the node's container and the volume, derived from a tick's observations."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _PULL_FAILURES = frozenset(
         "SignatureValidationFailed",
     }
 )
-# A container that is about to start: the kubelet's words for it.
+# Waiting reasons of the kubelet for a container that is about to start.
 _STARTING = frozenset({"", "PodInitializing", "ContainerCreating"})
 
 
 def problems_of(seen: TickResult) -> Mapping[str, tuple[Cause, str] | None]:
     """Return the problem of each part that a tick observes, as cause and message.
 
-    `None` means that the part works.  A part whose state the tick does not show is absent.
+    `None` means that the part has no problem.  A part whose state is unknown is absent.
     """
     state = seen.state
     process = state.workload.process if state.workload else None
@@ -42,14 +42,17 @@ def problems_of(seen: TickResult) -> Mapping[str, tuple[Cause, str] | None]:
 
 
 def _node_works(node: NodeReading, process: NodeProcess | None) -> bool:
-    """Return whether the node is in no trouble: while it crashes again and again, a poll may find it running."""
+    """Return whether the node has no problem; a node that restarted must also answer.
+
+    In a crash loop, a poll may observe the process while it is running.
+    """
     return isinstance(node, NodeAnswering) or (
         process is not None and process.running and not process.restarts
     )
 
 
 def _of_node(process: NodeProcess | None) -> tuple[Cause, str] | None:
-    """Return why the node's process does not run, if its platform says so."""
+    """Return why the node's process is not running, if the platform reports a reason."""
     if process is None or process.running or process.waiting in _STARTING:
         return None
     said = f": {process.message}" if process.message else ""

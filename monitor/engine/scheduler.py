@@ -1,10 +1,11 @@
-"""Runs the jobs of `wait-for-completion` and `local`: APScheduler's thread pool, and a watch over it.
+"""Scheduler for the jobs of `wait-for-completion` and `local`, based on APScheduler's thread pool.
 
-APScheduler goes by the wall clock: set back an hour, it would run nothing for an hour.  So the main thread
-compares the wall clock with the monotonic one and, where they part, has every job run now.  A job that fails
-is logged and counted, and runs again at its next time; each success is a heartbeat, by which `/-/healthy`
-knows whether this process still does its work.  A job that an outage of the API server cut off runs again soon,
-unless the server refuses (401, 429).
+APScheduler uses the wall clock: after the clock is set back by an hour, it would run no job for an hour.  So
+the main thread compares the wall clock with the monotonic clock, and runs every job now if they diverge.
+
+An error of a job is logged and counted, and the job runs again at its next time.  Each end of a job is a
+heartbeat, from which `/-/healthy` derives whether this process still works.  A job that failed because of an
+outage of the API server is retried soon, unless the server refused the request (401, 429).
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ CLOCK_JUMP_SECONDS = 2.0
 WATCH_SECONDS = 1.0
 DRAIN_SECONDS = 3.0
 OUTAGE_RETRY_SECONDS = 30.0
-# A job is late once its last end is so many intervals and so long ago.  A tick takes minutes while the API server or
-# the volume does not answer, or the CPU is throttled, and a restart helps against none of them.
+# A job is late if its last end is longer ago than this number of intervals plus the grace period.  A tick may
+# take minutes if the API server or the volume does not answer or the CPU is throttled; restarts do not help.
 HEARTBEATS_MISSED = 5
 HEARTBEAT_GRACE_SECONDS = 600.0
 
@@ -36,9 +37,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something done at an interval; `essential` where the process is of no use without it.
+    """Task that runs at an interval.
 
-    A return without an error ends the problem that an error began, where `success_clears`.
+    The process is unhealthy if an `essential` job is late.  With `success_clears`, a run without an error
+    clears the problem of the job.
     """
 
     name: str
@@ -49,7 +51,7 @@ class Job:
 
 
 class Daemon:
-    """Keeps jobs running until told to stop."""
+    """Runner that executes jobs at their intervals until it is stopped."""
 
     def __init__(
         self,
@@ -74,7 +76,7 @@ class Daemon:
         )
 
     def run(self, stopping: threading.Event) -> None:
-        """Run the jobs until `stopping` is set; then wait a little for those under way."""
+        """Run the jobs until `stopping` is set; then wait at most `DRAIN_SECONDS` for running jobs."""
         self._stopping = stopping
         for job in self._jobs:
             self._scheduler.add_job(
@@ -93,7 +95,7 @@ class Daemon:
                 _log.warning("the clock was set by %+.0f s: all jobs run now", jump)
                 ahead += jump
                 self._due = {job.name for job in self._jobs}
-            # Until it has begun: one that is still under way cannot, and its next time is as wrong as the others'.
+            # Repeat until the job starts: a running job cannot start, and its next time is wrong too.
             for name in tuple(self._due):
                 self._run_after(name)
         self._scheduler.pause()
@@ -102,14 +104,14 @@ class Daemon:
             time.sleep(0.02)
 
     def run_soon(self, name: str) -> None:
-        """Have a job run now, and at its interval from then on."""
+        """Schedule a job for now and at its interval from then on; do nothing while the job is running."""
         if self._scheduler.running and name not in self._active:
             self._run_after(name)
 
     def healthy(self) -> tuple[bool, list[str]]:
-        """Whether every essential job came to an end lately, good or bad; a line for each job.
+        """Return whether every essential job ended recently, with any result, and a line for each job.
 
-        A job that fails is no reason to restart this process: what it waits for is elsewhere.
+        A failed job does not make the process unhealthy, because a restart would not fix an external cause.
         """
         now, lines, healthy = self._monotonic(), [], True
         for job in self._jobs:
@@ -130,13 +132,13 @@ class Daemon:
             job.run()
         except MonitorError as error:
             self._activity.error(job.name)
-            if not self._stopping.is_set():  # else it was given up
+            if not self._stopping.is_set():  # an error during the shutdown is expected
                 self._activity.problems.report_error(job.name, error)
             outage = isinstance(error, OutageError) and not error.refused
             if outage and job.interval_seconds > self._outage_retry_seconds:
                 self._run_after(job.name, self._outage_retry_seconds)
-        except Exception as error:  # noqa: BLE001 - the daemon outlives whatever a job does
-            # Whatever it was, the next time may go well; the count tells of it.
+        except Exception as error:  # noqa: BLE001 - the daemon survives any error of a job
+            # The next run may succeed; the error counter shows the failure.
             self._activity.error(job.name)
             message = f"failed ({type(error).__name__}: {error}); the log says where"
             if self._activity.problems.report(job.name, Cause.OTHER, message):

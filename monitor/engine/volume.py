@@ -1,7 +1,7 @@
-"""The volume: the node's folder on it, how it is measured, and how it is cleared for a new run.
+"""The tester's volume: the measurement of the node's data, and its deletion before a new run.
 
-Clearing renames the folder aside and syncs that first, so that a kill leaves either all of the node's data or
-none of it where the node would look.  No link is followed, and nothing is begun that could not be ended.
+Clearing first renames the node's folder and syncs the rename.  So after a kill, the node finds either all of
+its data or none.  No link is followed, and clearing does not start if it could not be completed.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _log = logging.getLogger(__name__)
 
 
 class Volume:
-    """A tester's volume, at the folder where the monitor sees it."""
+    """A tester's volume, at the path where it is mounted for the monitor."""
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
         self.node_folder = data_dir / NODE_FOLDER
 
     def node_data(self) -> NodeData:
-        """What there is of the node's data, and whether it could be removed.
+        """Return whether the volume contains node data, and why the data could not be removed.
 
         Raises:
             TemporaryError: the volume cannot be read.
@@ -59,11 +59,11 @@ class Volume:
             ) from error
 
     def clear(self) -> None:
-        """Remove the node's data and leave an empty folder of the same kind.
+        """Remove the node's data and leave an empty folder with the same mode.
 
         Raises:
-            MonitorError: it is a link, a file or a mount, and is left as it is; or something of it cannot be
-                removed, and what remains is not where the node looks.
+            MonitorError: the folder is a link, a file or a mount, and was not changed.  Or an entry cannot be
+                removed; the remaining data is then in a renamed folder that the node does not use.
         """
         try:
             misplaced = self._misplaced()
@@ -94,7 +94,9 @@ class Volume:
             ) from error
 
     def measure(self, now: Instant) -> VolumeReading:
-        """Size and free space of the volume, and what the node's data takes of it, which may be unknown.
+        """Measure the size and the free space of the volume, and the disk usage of the node's data.
+
+        The disk usage is `None` if the data cannot be read.
 
         Raises:
             TemporaryError: the volume cannot be read.
@@ -125,7 +127,7 @@ class Volume:
             return True
 
     def _obstacle(self) -> str | None:
-        """Why clearing could not end; looked for before anything of it is recorded."""
+        """Return why clearing could not be completed, `None` if it could; called before it is recorded."""
         misplaced = self._misplaced()
         if misplaced is not None:
             return misplaced
@@ -136,7 +138,7 @@ class Volume:
         return self._irremovable()
 
     def _misplaced(self) -> str | None:
-        """What is there instead of a folder of this volume."""
+        """Return an error message if the node's folder is a link, a file or a mount; otherwise `None`."""
         folder = self.node_folder
         if folder.is_symlink():
             return f"{folder} is a link: nothing is cleared through it; put the node's data itself there"
@@ -145,7 +147,7 @@ class Volume:
         return self._foreign_mount()
 
     def _foreign_mount(self) -> str | None:
-        folder = self.node_folder.resolve()  # as the kernel names it
+        folder = self.node_folder.resolve()  # the path as in mountinfo
         for mount in _mount_points():
             if mount == folder or folder in mount.parents:
                 return self._mounted(one_line(str(mount), _NAME_CHARACTERS))
@@ -170,7 +172,7 @@ class Volume:
         return None
 
     def _unused_aside(self) -> Path:
-        """What an interrupted clearing left may have any number."""
+        """Return a free path to rename the node's folder to; interrupted clearings may have left others."""
         names = (self._data_dir / f"{_ASIDE_PREFIX}{number}" for number in itertools.count(1))
         return next(name for name in names if not name.exists() and not name.is_symlink())
 
@@ -186,11 +188,11 @@ class Volume:
 
 
 def _look_for_closed_folders(root: Path) -> None:
-    """Go through a tree that is to be removed.
+    """Check that this user can remove all entries of a tree.
 
     Raises:
-        PermissionError: a folder of which this user may not remove something; its name is the error's.
-        OSError: the tree cannot be read, or has a mount in it (`EXDEV`).
+        PermissionError: this user may not remove the entries of the folder that the error names.
+        OSError: the tree cannot be read, or contains a mount (`EXDEV`).
     """
 
     def visit(position: Position) -> list[str]:
@@ -205,16 +207,16 @@ def _look_for_closed_folders(root: Path) -> None:
     try:
         root_position = Position(root)
     except (FileNotFoundError, NotADirectoryError):
-        return  # a file or a link, whose own folder counts
+        return  # a file or a link: only the permissions of its folder matter
     with root_position as position:
         for_each_folder(position, visit)
 
 
 def free_space(data_dir: Path) -> tuple[int, int]:
-    """Size of a volume, and what is free on it for this user, in bytes.
+    """Return the size of a volume and the space available to this user, in bytes.
 
     Raises:
-        TemporaryError: it cannot be read.
+        TemporaryError: the volume cannot be read.
     """
     try:
         system = os.statvfs(data_dir)
@@ -226,13 +228,14 @@ def free_space(data_dir: Path) -> tuple[int, int]:
 
 
 def disk_usage_bytes(root: Path) -> int | None:
-    """The blocks that a tree takes, on its own file system; a file with several names counts once.
+    """Return the disk usage of a tree in bytes, as allocated blocks on its own file system.
 
-    What vanishes under way is left out; `None` where some of it may not be read.  It may be called in a thread
-    of its own: each look at a file lets the other threads run, and no more than two folders are open.
+    A file with several hard links counts once, and files that are removed during the walk are ignored.  The
+    result is `None` if this user may not read a part of the tree.  The walk can run in a background thread:
+    each system call releases the GIL, and at most two folders are open at a time.
 
     Raises:
-        OSError: some of it cannot be read for another reason.
+        OSError: a part of the tree cannot be read for another reason.
     """
     seen: set[int] = set()
     total = 0
@@ -257,12 +260,12 @@ def disk_usage_bytes(root: Path) -> int | None:
 
 
 def _folder_bytes(position: Position, seen: set[int], folders: list[str]) -> int:
-    """What the entries of a folder take; the names of folders among them are added to `folders`."""
+    """Return the disk usage of a folder's entries in bytes; append the names of subfolders to `folders`."""
     try:
         with os.scandir(position.descriptor) as entries:
-            # One by one: the node may keep a hundred thousand files in one folder.
+            # A generator, not a list: the node may have a hundred thousand files in one folder.
             return sum(_entry_bytes(entry, position.device, seen, folders) for entry in entries)
-    except FileNotFoundError:  # removed, which some C libraries say and others take for the end
+    except FileNotFoundError:  # the folder was removed: some C libraries report this, others end the listing
         return 0
     except OSError as error:
         raise position.failure(error) from error
@@ -285,7 +288,7 @@ def _entry_bytes(entry: os.DirEntry[str], device: int, seen: set[int], folders: 
 
 
 def _mount_points() -> list[Path]:
-    """Where something is mounted, by the names that the kernel gives (`proc_pid_mountinfo(5)`)."""
+    """Return all mount points as listed by the kernel (`proc_pid_mountinfo(5)`)."""
     try:
         lines = _MOUNTS.read_bytes().removesuffix(b"\n").split(b"\n")
     except OSError:

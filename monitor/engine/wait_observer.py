@@ -1,4 +1,4 @@
-"""What `wait-for-completion` decides by: a tick's state, and the open run with its books brought up to it."""
+"""Observation for `wait-for-completion`: the state of a tick, and the tracking data of the open run."""
 
 from __future__ import annotations
 
@@ -36,19 +36,20 @@ _RENEWALS_IN_TIMEOUT = 5  # each poll renews the lease of the volume
 
 
 class NodeReader(Protocol):
-    """Reads a node; see `node.NodeClient`."""
+    """Reader of a node's state; see `node_api.NodeClient`."""
 
     def read(self) -> NodeReading:
-        """What it answers now."""
+        """Read the current state of the node."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TickResult:
-    """One tick's observations: the state to decide by, and what to keep of what was read.
+    """One tick's observations: the state for the rules, and the data to record.
 
-    `watched` is the open run with its books brought up to now, where it is this workload's; or with the mark that
-    another one's node ran on its data.  `platform_error` is why the platform did not answer when it was asked last.
+    `watched` is the open run with its tracking data updated to this tick, if the run belongs to this
+    workload.  If the node of another workload ran on the run's data, `watched` is the run marked accordingly.
+    `platform_error` is the error of the last query of the platform.
     """
 
     state: WaitState
@@ -59,12 +60,12 @@ class TickResult:
 
     @property
     def notice(self) -> str:
-        """Why what runs is not known, or may be out of date; empty where neither is so."""
+        """Reason why the workload is unknown or may be outdated; empty if it is up to date."""
         return str(self.platform_error or "")
 
 
 class WaitObserver:
-    """Reads the state of a tick, and brings the open run's books up to it."""
+    """Observer that collects the state for a tick and updates the tracking data of the open run."""
 
     def __init__(
         self,
@@ -87,19 +88,20 @@ class WaitObserver:
         self._rest_known: tuple[object, ...] = ()
         self.resting = False
         self.at_rest = False
-        """`resting` as the last whole tick left it; `resting` ends while a poll is in progress."""
+        """Value of `resting` after the last complete tick; during a poll, `resting` is false."""
         self._other: tuple[Lease, float] | None = None
         self._baseline: tuple[tuple[int, int], float | None] | None = None
         self.volume: VolumeReading | None = None
         self.newest: Standing | None = None
         self.recorded = True
         self.unrecorded: TickResult | None = None
-        """The last tick, where a full volume had no room for its books."""
+        """Result of the last tick if the volume was too full to record it; otherwise `None`."""
 
     def rests(self) -> bool:
-        """Return whether this tick can be skipped: the last poll is recent, found nothing to do, and nothing changed.
+        """Return whether this tick can be skipped.
 
-        Other processes (`rerun`, `resume`, `init`) write to the ledger, which ends the rest.
+        This requires that the last poll was recent and found nothing to do, and that nothing has changed
+        since.  A write to the ledger by another process (`rerun`, `resume`, `init`) ends the rest.
         """
         if not self.resting or self._previous is None:
             return False
@@ -107,17 +109,17 @@ class WaitObserver:
         return rested_seconds < self._rest_seconds and self._rest_key() == self._rest_known
 
     def _rest_key(self) -> tuple[object, ...]:
-        """Return the state that ends a rest when it changes: the ledger's version and the build under the tag."""
+        """Return the values whose change ends a rest: the ledger's version and the build under the tag."""
         standing, settled = self.newest, self._policy.settled_lookups
         shown = (standing.build, min(standing.lookups, settled)) if standing else None
         return self._ledger.version(), shown
 
     def look(self) -> TickResult:
-        """Read everything once."""
+        """Poll the node, the platform, the volume and the ledger once."""
         self.resting, self._rest_known = False, self._rest_key()
         reading = self._node.read()
         now = self._clock()
-        # While the volume fails the monitor it fails the node too, whose restarts are followed closely then.
+        # A volume that fails the monitor also fails the node, so query the platform at every tick.
         workload = self._workload.workload(reading, now, closely=not self.recorded)
         reading = self._workload.of_the_node(reading, now)
         health = self._health.health(reading, now)
@@ -197,11 +199,11 @@ class WaitObserver:
         )
 
     def _usage_bytes(self, run: Run) -> int | None:
-        """Return the disk usage of the run's data as measured last."""
+        """Return the last measured disk usage of the run's data in bytes; `None` if it is unknown."""
         return self.volume.usage_bytes if self.volume and measured_in(run, self.volume, None) else None
 
     def _known(self, last: Run) -> tuple[Run, Counts]:
-        """Return the open run and its counters as of the last tick, recorded or not."""
+        """Return the open run and its counters as of the last tick, even if that could not be recorded."""
         kept = self.unrecorded
         if kept is None or kept.watched is None or kept.watched.number != last.number:
             return last, self._ledger.counts(last)
@@ -209,14 +211,17 @@ class WaitObserver:
         return replace(last, tracking=tracking, settings_changed=changed), kept.counts
 
     def _space(self) -> tuple[int, int] | None:
-        """Return the size of the volume and what is free on it, in bytes; `None` where it cannot be read."""
+        """Return the size of the volume and its free space in bytes; `None` if it cannot be read."""
         try:
             return self._free(self._data_dir)
         except MonitorError:
             return None
 
     def _current_volume(self, space: tuple[int, int] | None) -> VolumeReading | None:
-        """As last measured, with what is free now: to measure the data takes long, and a volume fills quickly."""
+        """Return the last measurement of the volume, updated with the current size and free space.
+
+        Measuring the data takes long, and a volume can fill up in the meantime.
+        """
         if space is None:
             return self.volume
         size_bytes, available_bytes = space
@@ -225,19 +230,20 @@ class WaitObserver:
         return replace(self.volume, size_bytes=size_bytes, available_bytes=available_bytes)
 
     def _baseline_seconds(self, run: Run) -> float | None:
-        """How long runs like this one usually are active; while it is open, only a mark changes that.
+        """Return the usual active time of comparable runs in seconds; `None` if it is unknown.
 
-        Of two builds in turns nothing is usual.
+        While a run is open, only `mark-baseline` changes this value.  A comparison of two builds
+        (`local --compare`) has no baseline.
         """
         key = (run.number, self._ledger.baseline_begins())
         if self._baseline is None or self._baseline[0] != key:
-            # A quarter of a tick's time, where sixty runs are compared: not in every tick.
+            # Cached: with sixty runs to compare, this would take a quarter of the time of every tick.
             compares = self._ledger.reading(COMPARISON) is not None
             self._baseline = (key, None if compares else usual_duration_seconds(self._ledger.successes(run)))
         return self._baseline[1]
 
     def _held_by(self, uid: str, now: Instant) -> str | None:
-        """Return another holder whose lease has not expired; the volume of one whose lease has is taken over."""
+        """Return the UID of another holder of the volume with a valid lease; `None` if there is no other."""
         holder = self._ledger.holder()
         if holder is None or holder.uid == uid:
             self._other = None
@@ -250,9 +256,9 @@ class WaitObserver:
 
 
 def _rest_seconds(policy: Policy) -> float:
-    """Return how long ticks are skipped at rest; half a tick less, since ticks are not punctual.
+    """Return for how many seconds ticks are skipped at rest, less half a tick: ticks are not punctual.
 
-    `local` polls at every tick: its holder timeout is 0, and its `init` uses the same connection to the ledger.
+    `local` polls at every tick: its holder timeout is 0, and its `init` shares the connection to the ledger.
     """
     longest = min(
         REST_SECONDS, _REST_TICKS * policy.tick_seconds, policy.holder_timeout_seconds / _RENEWALS_IN_TIMEOUT
@@ -261,7 +267,7 @@ def _rest_seconds(policy: Policy) -> float:
 
 
 def _chains(reading: NodeReading, run: Run) -> frozenset[str]:
-    """Return the chains that the node has shown in the run: each writes a log of its own."""
+    """Return the chains observed in the run, each of which has its own log file."""
     metrics = reading.metrics if isinstance(reading, NodeAnswering) else None
     shown = {chain for chain, _ in metrics.counters} if metrics else set()
     return admitted(run.tracking.chains.keys(), shown)

@@ -1,4 +1,4 @@
-"""What runs, as its platform says: asked seldom, for each question costs the API server one request."""
+"""Cache of the platform's workload, because each query costs one request to the API server."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from monitor.engine.ports import Platform
 from monitor.errors import MonitorError
 
 WORKLOAD_KEPT_SECONDS = 600.0
-# While the node does not answer, what its platform says of it is all there is.
+# While the node does not answer, the platform is the only source of its state.
 WORKLOAD_KEPT_SECONDS_WHILE_DOWN = 30.0
 RETRY_SECONDS = 60.0
 
 
 class WorkloadFollower:
-    """Keeps what the platform said last; `error` is why it did not answer when it was asked last."""
+    """Cache of the workload; `error` is the error of the last query of the platform."""
 
     def __init__(self, platform: Platform, policy: Policy, kept_seconds: float) -> None:
         self._platform, self._policy, self._kept_seconds = platform, policy, kept_seconds
@@ -28,7 +28,11 @@ class WorkloadFollower:
         self.error: MonitorError | None = None
 
     def workload(self, reading: NodeReading, now: Instant, *, closely: bool) -> Workload | None:
-        """What runs; asked again when the node came, went or restarted, else seldom, unless followed closely."""
+        """Return the workload; `None` if it is unknown.
+
+        The platform is queried if the node appeared, disappeared or restarted; otherwise if the cached
+        workload has expired.  With `closely`, the cached workload expires immediately.
+        """
         metrics = reading.metrics if isinstance(reading, NodeAnswering) else None
         seen = (type(reading), metrics.process_started_at if metrics else None)
         changed, self._node_seen = seen != self._node_seen, seen
@@ -39,7 +43,7 @@ class WorkloadFollower:
                 WORKLOAD_KEPT_SECONDS_WHILE_DOWN,
                 self._policy.start_timeout_seconds / 4,
             )
-        # What seems to be another's answer may be the node's, of whose start the platform does not know yet.
+        # A process that answers may still be the node: the platform may not have observed its start yet.
         aged = (
             closely
             or _is_anothers(reading, self._workload)
@@ -53,7 +57,7 @@ class WorkloadFollower:
             self._workload = self._platform.workload()
         except MonitorError as error:
             self.error, self._failures = error, self._failures + 1
-            # It may take a minute to find out that nobody answers: not in every tick.
+            # Not at every tick: a request to an unavailable API server may take a minute to time out.
             pause_seconds = min(kept_seconds, RETRY_SECONDS)
             if self._workload is None:
                 pause_seconds = backoff_seconds(self._failures, self._policy.tick_seconds)
@@ -64,13 +68,13 @@ class WorkloadFollower:
         return self._workload
 
     def of_the_node(self, reading: NodeReading, now: Instant) -> NodeReading:
-        """The reading, unless the platform, asked at `now` for its workload, says that the node does not run."""
+        """Return the reading, or `NodeDown` if the platform, queried at `now`, reports no running node."""
         if self._read_at == now.boot_seconds and _is_anothers(reading, self._workload):
             return NodeDown("the node does not run; what answers in its place is something else")
         return reading
 
 
 def _is_anothers(reading: NodeReading, workload: Workload | None) -> bool:
-    """Whether something answers while, as the platform said last, the node does not run."""
+    """Return whether a process answers although the platform last reported that the node is not running."""
     process = workload.process if workload else None
     return process is not None and not process.running and not isinstance(reading, NodeDown)

@@ -1,8 +1,11 @@
-"""What must survive: runs and their results, on the volume, beside the node's data and never cleared with it.
+"""Durable state: the runs and their results, in one SQLite file on the volume.
 
-One SQLite file (rollback journal, synchronous EXTRA: the directory is synced too) that `init` and the daemon
-share.  Each decision is one transaction.  A file that is not a database is moved aside and kept; every other
-error is the volume's and may pass, so the file stays and the call is tried again.
+The file is next to the node's data and is never deleted with it.  `init` and the daemon share the file, which
+uses a rollback journal and `synchronous = EXTRA`, so that the directory is synced too.  Each decision is one
+transaction.
+
+A file that is not a database is renamed and kept.  Every other error is attributed to the volume and may be
+temporary: the file is left unchanged and the call is retried.
 """
 
 from monitor.ledger.recovery import FILE as LEDGER_FILE

@@ -1,6 +1,6 @@
-"""What was read last, as the ledger keeps it under a name: made from values, and made values again.
+"""Codecs for readings: the newest observation of each kind, stored in the ledger as JSON under a name.
 
-A reading that was never made, or is empty, says that nothing is known.
+A missing or empty reading means that the value is unknown.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from monitor.domain.status import NodeStatus, Phase, Problem, ProgressStatus, Vo
 from monitor.domain.workload import Workload
 from monitor.errors import Cause
 
-# That a folder is a comparison's: what is in it is cleared turn by turn.
+# Marks the folder of `local --compare`, whose data is deleted before each run.
 COMPARISON = "comparison"
 ANNOUNCEMENTS = "announcements"
 PROBLEM = "problem."
-"""What the name of a problem's reading begins with; the part of the monitor that met it follows."""
+"""Prefix of the names of problem readings; the part of the monitor that has the problem follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Something that was read last: its value, and when."""
+    """An observation: its value, and its time (`read_at`, Unix seconds)."""
 
     value: JsonObject
     read_at: float
 
 
 def configuration_reading(tester: str, testbed: str, workload: Workload) -> JsonObject:
-    """What the tester is, to be kept as the reading `configuration`."""
+    """Return the tester's configuration, as stored in the reading `configuration`."""
     return {
         "tester": tester,
         "testbed": testbed,
@@ -43,12 +43,12 @@ def configuration_reading(tester: str, testbed: str, workload: Workload) -> Json
 
 
 def phase_reading(phase: Phase, message: str) -> JsonObject:
-    """What the tester is doing, to be kept as the reading `phase`."""
+    """Return the tester's phase, as stored in the reading `phase`."""
     return {"phase": phase, "message": message}
 
 
 def node_reading(status: NodeStatus) -> JsonObject:
-    """The node, to be kept as the reading `node`."""
+    """Return the node's status, as stored in the reading `node`."""
     return {
         "seen_at": status.seen_at,
         "up": status.up,
@@ -60,7 +60,7 @@ def node_reading(status: NodeStatus) -> JsonObject:
 
 
 def progress_reading(run: int, status: ProgressStatus) -> JsonObject:
-    """How an open run comes along, to be kept as the reading `progress`."""
+    """Return the progress of an open run, as stored in the reading `progress`."""
     return {
         "run": run,
         "stalled": status.stalled,
@@ -77,7 +77,7 @@ def progress_reading(run: int, status: ProgressStatus) -> JsonObject:
 
 
 def volume_reading(reading: VolumeReading) -> JsonObject:
-    """The volume, to be kept as the reading `volume`."""
+    """Return the size and usage of the volume, as stored in the reading `volume`."""
     return {
         "measured_at": reading.taken.wall if reading.taken else None,
         "usage_bytes": reading.usage_bytes,
@@ -87,7 +87,7 @@ def volume_reading(reading: VolumeReading) -> JsonObject:
 
 
 def build_reading(build: Build | None) -> JsonObject:
-    """A build found and not yet tested, to be kept as the reading `new_build`."""
+    """Return a build that is not tested yet, as stored in the reading `new_build`; empty for `None`."""
     if build is None:
         return {}
     return {
@@ -98,19 +98,19 @@ def build_reading(build: Build | None) -> JsonObject:
 
 
 def problem_reading(problem: Problem | None) -> JsonObject:
-    """A problem, to be kept as the reading `problem.…`; empty once it is over."""
+    """Return a problem, as stored in the reading `problem.…`; empty if the part has no problem."""
     if problem is None:
         return {}
     return {"cause": problem.cause, "message": problem.message, "since": problem.since}
 
 
 def read_problem(value: JsonObject | None) -> Problem | None:
-    """The problem; `None` where there is none."""
+    """Return the problem of a reading `problem.…`; `None` if the reading is missing or empty."""
     return Problem(Cause(value["cause"]), str(value["message"]), float(value["since"])) if value else None
 
 
 def read_progress(value: JsonObject | None, run: Run) -> ProgressStatus | None:
-    """What was read of the run before says nothing of this one."""
+    """Return the progress of `run`; `None` if the reading is missing, empty or of another run."""
     return _progress(value) if value and value["run"] == run.number else None
 
 
@@ -124,7 +124,7 @@ def _progress(value: JsonObject) -> ProgressStatus:
 
 
 def known_reading(name: str, value: JsonObject) -> JsonObject:
-    """Return what is kept under a name; empty where it cannot be made a value again, as another version wrote it."""
+    """Return a stored reading; empty if it cannot be decoded, because another version wrote it."""
     try:
         if value:
             _check(name, value)
@@ -156,7 +156,7 @@ def _check(name: str, value: JsonObject) -> None:
 
 
 def read_node(value: JsonObject | None) -> NodeStatus | None:
-    """The node; `None` where it was never seen."""
+    """Return the node's status; `None` if the node was never observed."""
     if not value:
         return None
     return NodeStatus(
@@ -170,7 +170,11 @@ def read_node(value: JsonObject | None) -> NodeStatus | None:
 
 
 def read_volume(value: JsonObject | None, run: Run | None) -> VolumeStatus | None:
-    """What was measured before the open run started is what the run before it left."""
+    """Return the status of the volume; `None` if it was never measured.
+
+    The disk usage is `None` if it was measured before the open run started: that data belongs to an earlier
+    run.
+    """
     if not value:
         return None
     started_at = run.started_at if run and run.open else None
@@ -184,7 +188,7 @@ def read_volume(value: JsonObject | None, run: Run | None) -> VolumeStatus | Non
 
 
 def read_build(value: JsonObject | None) -> Build | None:
-    """The build that waits; `None` where none does."""
+    """Return the build that waits to be tested; `None` if there is no such build."""
     if not value:
         return None
     versions = Versions.parse(value["versions"]) if value["versions"] else None
@@ -192,7 +196,7 @@ def read_build(value: JsonObject | None) -> Build | None:
 
 
 def announcements_reading(due: Iterable[DueAnnouncement]) -> JsonObject:
-    """Return announcements that are not sent yet, to be kept as the reading `announcements`."""
+    """Return the announcements that are not sent yet, as stored in the reading `announcements`."""
     return {"due": [asdict(each.announcement) | {"made_at": each.made_at} for each in due]}
 
 

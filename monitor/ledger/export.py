@@ -1,8 +1,11 @@
-"""A history as a SQLite file, so that it outlives its volume.
+"""Export and import of the history as a SQLite file, so that it outlives the volume.
 
-The file is a ledger with nothing but ended runs, their counters and the saved log tails.  Importing it adds runs and
-changes none.  A run with the same start and build as one in the ledger is skipped.  `init` decides by the last run
-what it clears, so an import never replaces the last run while that run is open or its data is on the volume.
+An exported file is a ledger that contains only the ended runs, their counters and the saved log tails.  An
+import adds runs and never changes one.  A run with the same start and build as a run in the ledger is
+skipped.
+
+`init` decides by the last run whether to delete the node's data.  So an import never adds a newer run while
+the last run is open or its data is on the volume.
 """
 
 from __future__ import annotations
@@ -32,14 +35,14 @@ DELETE FROM evidence WHERE run NOT IN (SELECT number FROM runs);
 _NOT_EXPORTED = ("readings", "requests", "attempts", "interventions", "holder")
 _NUMBER_COLUMNS = {"runs": "number", "counts": "run", "evidence": "run"}
 _MAX_RUN_NUMBER = 2**62
-_SAME_START_SECONDS = 0.001  # the details file, from which a run may have been recovered, has microseconds
+_SAME_START_SECONDS = 0.001  # a run recovered from the details file has its start in microseconds
 
 
 def exported(ledger: Ledger) -> tuple[bytes, int]:
-    """Return the history of a ledger at one moment as the content of a file, and the number of its runs.
+    """Return a consistent copy of a ledger's history as the content of a file, and the number of runs in it.
 
     Raises:
-        MonitorError: the history has a run that could not be imported.
+        MonitorError: the history contains a run that an import would reject.
     """
     with closing(ledger.copy()) as copy:
         deletions = "".join(f"DELETE FROM {table};" for table in _NOT_EXPORTED)  # noqa: S608 - literals only
@@ -55,8 +58,8 @@ def read(content: bytes, where: str) -> Ledger:
     """Open the content of an exported file in memory; `where` names the file in errors.
 
     Raises:
-        ConfigurationError: it is not a history, is damaged or of a newer monitor, or has a run that could not be
-            shown or compared with.
+        ConfigurationError: the content is not a history, is damaged or was written by a newer monitor.  Or
+            a run in it cannot be shown or compared.
     """
     copy = connected(":memory:")
     history = Ledger(copy, Path(where))
@@ -73,7 +76,7 @@ def read(content: bytes, where: str) -> Ledger:
 
 
 def is_export(content: bytes) -> bool:
-    """Return whether a file's content is one that `exported` made, and not a ledger that a monitor keeps."""
+    """Return whether the content was written by an export, and is not the ledger of a monitor."""
     try:
         history = read(content, "the file")
     except ConfigurationError:
@@ -86,16 +89,16 @@ def is_export(content: bytes) -> bool:
 
 
 def imported(ledger: Ledger, history: Ledger, data: DataState) -> tuple[int, int]:
-    """Add the runs that a ledger does not have, all or none; return how many were added and how many skipped.
+    """Add the missing runs to a ledger, all or none; return how many were added and how many were skipped.
 
     Args:
-        ledger: to be added to.
-        history: of `read`.
-        data: whether the ledger's volume has a node's data.
+        ledger: The ledger that the runs are added to.
+        history: An exported history, as returned by `read`.
+        data: Whether the ledger's volume contains a node's data.
 
     Raises:
-        ConfigurationError: the runs do not start before or after those of the ledger, or start after a run that
-            is open or has its data on the volume.
+        ConfigurationError: the runs cannot be placed before or after those of the ledger.  Or they are newer
+            than a run that is open or has its data on the volume.
     """
     runs = _checked_runs(history)
     with history.transaction() as source, ledger.transaction() as target:
@@ -116,19 +119,19 @@ def imported(ledger: Ledger, history: Ledger, data: DataState) -> tuple[int, int
 
 
 def _check_file(copy: sqlite3.Connection, size_bytes: int) -> None:
-    """Check that a database is a whole ledger.
+    """Check that a database is a complete ledger.
 
     Raises:
-        MonitorError: it is not one, or is of a newer monitor.
-        sqlite3.DatabaseError: it is damaged.
+        MonitorError: the database is not a ledger, is truncated, or was written by a newer monitor.
+        sqlite3.DatabaseError: the database is damaged.
     """
     copy.execute("PRAGMA trusted_schema = OFF")
     kinds = {row["type"] for row in copy.execute("SELECT type FROM sqlite_schema")}
-    # A view or a trigger could run forever; a ledger has none.
+    # A ledger has no views or triggers; those of a hostile file could run forever.
     if schema.check(copy, "it") == 0 or {"view", "trigger"} & kinds:
         raise MonitorError("it is another program's database")
     pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
-    if copy.execute(pages).fetchone()[0] != size_bytes:  # SQLite fills the last page up with zeros
+    if copy.execute(pages).fetchone()[0] != size_bytes:  # SQLite pads a truncated last page with zeros
         raise MonitorError("it is cut off")
     schema.prepare(copy, "it")
     check_whole(copy)
@@ -136,7 +139,11 @@ def _check_file(copy: sqlite3.Connection, size_bytes: int) -> None:
 
 
 def _checked_runs(history: Ledger) -> list[Run]:
-    """Return the ended runs by their start, once each can be shown, compared with and pinned again."""
+    """Return the ended runs in the order of their starts; check that each can be shown, compared and pinned.
+
+    Raises:
+        ConfigurationError: a run has an image without a digest, an unknown network or a value out of range.
+    """
     runs = [run for run in history.runs(-1) if run.outcome is not None]
     for run in runs:
         times = (run.tracking.active_seconds, run.tracking.progress_at)
@@ -158,7 +165,15 @@ def _is_same(one: Run, other: Run) -> bool:
 
 
 def _numbers(new: Sequence[Run], there: Sequence[Run]) -> Sequence[int]:
-    """Return numbers in the order of the starts: the runs' own if possible, else below those in the ledger."""
+    """Return the numbers of the new runs in the order of their starts.
+
+    The runs keep their own numbers if these, together with those in the ledger, ascend with the starts.
+    Otherwise they are numbered from 1 in an empty ledger, or below the runs in the ledger.
+
+    Raises:
+        ConfigurationError: the runs cannot keep their numbers, and not all started before those in the
+            ledger.
+    """
     own = [run.number for run in new]
     together = [run.number for run in sorted([*new, *there], key=lambda run: (_start(run), run.number))]
     if all(one < other for one, other in pairwise(together if there else [0, *own])):
@@ -166,7 +181,7 @@ def _numbers(new: Sequence[Run], there: Sequence[Run]) -> Sequence[int]:
     if not there:
         return range(1, len(new) + 1)
     if all(_start(run) < min(map(_start, there)) for run in new):
-        below = min(0, *(run.number for run in there))  # no run has the number 0
+        below = min(0, *(run.number for run in there))  # 0 is not a valid run number
         return range(below - len(new), below)
     raise ConfigurationError(
         "the history has runs that did not start before those of this ledger: import it into an empty folder"
@@ -174,12 +189,12 @@ def _numbers(new: Sequence[Run], there: Sequence[Run]) -> Sequence[int]:
 
 
 def _start(run: Run) -> float:
-    """Return when a run started; a run whose volume is being cleared starts after all others."""
+    """Return the start of a run in Unix seconds; infinity if its volume is still being cleared."""
     return math.inf if run.started_at is None else run.started_at
 
 
 def _blocker(connection: sqlite3.Connection, there: Sequence[Run], data: DataState) -> str:
-    """Return why the last run of a ledger must stay the last one; empty if it need not."""
+    """Return why no newer run may be added to a ledger; empty if one may be added."""
     opened = next((run for run in there if run.open), None)
     if opened is not None:
         return f"run {opened.number} is open"
@@ -191,10 +206,10 @@ def _blocker(connection: sqlite3.Connection, there: Sequence[Run], data: DataSta
 
 
 def _copy_runs(source: sqlite3.Connection, target: sqlite3.Connection, numbers: Mapping[int, int]) -> None:
-    """Copy the rows of runs; `numbers` maps their numbers in the source to those in the target."""
+    """Copy the rows of runs; `numbers` maps run numbers in the source to those in the target."""
     for table, number in _NUMBER_COLUMNS.items():
         known = {column["name"] for column in target.execute(f"PRAGMA table_info({table})")} - {"id"}
         for row in source.execute(f"SELECT * FROM {table}"):  # noqa: S608 - literals only
             if row[number] in numbers:
-                columns = {name: row[name] for name in row.keys() if name in known}  # noqa: SIM118 - a Row has no other way
+                columns = {name: row[name] for name in row.keys() if name in known}  # noqa: SIM118 - a Row iterates values
                 rows.insert(target, table, columns | {number: numbers[row[number]]})

@@ -1,4 +1,4 @@
-"""Opening the ledger: a file that is no database is kept aside, and the details file recovers the run."""
+"""Opening the ledger: a corrupt file is renamed and kept, and the run is recovered from the details file."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _PRIMARY = 0xFF  # an extended result code has the primary one in its low byte
 
 
 def open_ledger(data_dir: Path, wall: Callable[[], float] = time.time) -> Ledger:
-    """Open the ledger of a volume, and make it where there is none.
+    """Open the ledger of a volume, and create it if it does not exist.
 
-    A file that is not a database or is corrupt is renamed to `….corrupt-<time>`, never removed.
+    A file that is not a database or is corrupt is renamed to `….corrupt-<time>`, never deleted.
 
     Raises:
-        TemporaryError: the volume, or another process, is in the way.
-        MonitorError: the ledger is of a newer monitor, or its folder does not exist.
+        TemporaryError: the volume is unusable, or another process has locked the file.
+        MonitorError: a newer monitor wrote the ledger, or the folder does not exist.
     """
     if not data_dir.is_dir():
         raise MonitorError(
@@ -49,12 +49,14 @@ def open_ledger(data_dir: Path, wall: Callable[[], float] = time.time) -> Ledger
 
 
 def open_read_only(data_dir: Path) -> Ledger:
-    """Open a ledger to look at it, while its monitor may run.
+    """Open a ledger for queries, also while its monitor runs.
 
-    It is not opened with `mode=ro`: what a killed monitor left half-written must be rolled back to be read.
+    The connection does not use `mode=ro`: a transaction that a killed monitor left unfinished must be rolled
+    back before the ledger can be read.
 
     Raises:
-        MonitorError: there is none.
+        TemporaryError: the volume is unusable, or another process has locked the file.
+        MonitorError: the ledger does not exist, or a newer monitor wrote it.
     """
     path = _found(data_dir)
     with translated(path):
@@ -65,11 +67,11 @@ def open_read_only(data_dir: Path) -> Ledger:
 
 
 def open_existing(data_dir: Path) -> Ledger:
-    """Open a ledger to write a request into it, while its monitor may run.
+    """Open a ledger to write a request, also while its monitor runs.
 
     Raises:
-        TemporaryError: the volume, or another process, is in the way.
-        MonitorError: there is none.
+        TemporaryError: the volume is unusable, or another process has locked the file.
+        MonitorError: the ledger does not exist, or a newer monitor wrote it.
     """
     path = _found(data_dir)
     with translated(path):
@@ -77,10 +79,10 @@ def open_existing(data_dir: Path) -> Ledger:
 
 
 def recover(ledger: Ledger, data_dir: Path, workload: Workload, testbed: str) -> bool:
-    """Where the ledger knows no run but the details file does, take that run over; says whether it did.
+    """Add the run of the details file to a ledger that has no run; return whether a run was added.
 
     Raises:
-        TemporaryError: the details file cannot be read, which is not the same as that there is none.
+        TemporaryError: the details file exists and cannot be read.
     """
     if ledger.known():
         return False
@@ -100,7 +102,11 @@ def recover(ledger: Ledger, data_dir: Path, workload: Workload, testbed: str) ->
 
 
 def set_aside(path: Path, wall: float) -> None:
-    """Keep a broken ledger, and its journal, under another name; one that was kept before stays too."""
+    """Rename a corrupt ledger and its journal to `….corrupt-<time>`; files renamed before are kept.
+
+    Raises:
+        TemporaryError: a file cannot be renamed.
+    """
     when = int(wall)
     while path.with_name(f"{path.name}.corrupt-{when}").exists():
         when += 1
@@ -126,12 +132,12 @@ def _found(data_dir: Path) -> Path:
 
 
 def _existing(path: Path) -> sqlite3.Connection:
-    """A connection to a file that is there; none is made."""
+    """Return a connection to a file that exists; never create the file."""
     return connected(f"file:{quote(str(path))}?mode=rw")
 
 
 def _prepared(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
-    """The connection, ready to write; closed where it cannot be."""
+    """Prepare a connection for writing and return it; close it if that fails."""
     try:
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("PRAGMA synchronous = EXTRA")
@@ -160,6 +166,12 @@ def check_whole(connection: sqlite3.Connection) -> None:
 
 
 def _check_writable(path: Path) -> None:
-    """SQLite opens a file on a read-only volume all the same, and would never write to it, whatever changes."""
+    """Check that the ledger can be written.
+
+    SQLite also opens a file on a read-only volume, and that connection stays read-only after a remount.
+
+    Raises:
+        TemporaryError: this user or the volume does not permit writing.
+    """
     if not os.access(path, os.W_OK):
         raise TemporaryError(f"{path}: cannot be written; make the volume writable")

@@ -1,7 +1,7 @@
-"""Space that is given up when the volume is full, so that what is decided then can still be recorded.
+"""A file that reserves disk space, so that decisions can still be recorded on a full volume.
 
-It is given up in parts: a node that fills its volume goes on doing so, and takes what was freed.  After the end of
-its run, the attempt of the next one and the clearing must be recorded too.
+The space is released in parts, because a node that filled its volume keeps writing and uses the space that
+was released.  After the end of its run, the attempt and the clearing of the next run must be recorded too.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def keep_reserve(path: Path) -> None:
-    """Take the space, if there is some to take; a volume that is too full keeps the parts that it has."""
+    """Allocate the reserve if the volume has enough free space; otherwise keep the allocated parts."""
     kept_bytes = path.stat().st_size if path.exists() else 0
     if kept_bytes >= RESERVE_BYTES:
         return
     kept_bytes -= kept_bytes % PART_BYTES
     try:
-        # Where the file system cannot allocate, the C library writes instead: so neither append nor write only.
+        # Without O_APPEND and O_WRONLY: if the file system cannot allocate, the C library writes instead.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
@@ -39,7 +39,7 @@ def keep_reserve(path: Path) -> None:
 
 
 def give_up_part(path: Path) -> bool:
-    """Free a part of the space; False where there was none left."""
+    """Release one part of the reserve; return False if none was left."""
     try:
         left_bytes = path.stat().st_size - PART_BYTES
         if left_bytes > 0:

@@ -1,4 +1,4 @@
-"""Runs, builds and books as rows of the ledger, and back."""
+"""Conversion of runs, builds, tracking data and readings to and from rows of the ledger."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from monitor.domain.tracking import Count, RunTracking
 from monitor.domain.workload import Lease
 from monitor.ledger.codecs import Reading, known_reading
 
-# Asked in every tick: not all runs of a year are read for it.
+# Every tick runs this query, so SQLite filters the rows instead of Python reading a year of runs.
 SAME_BUILD = (
     "EXISTS (SELECT 1 FROM json_each(digests) AS its JOIN json_each(?) AS asked ON its.value = asked.value)"
 )
-"""Whether the build of a row has one of the digests in a list that is JSON."""
+"""SQL condition: the build of the row has a digest in the JSON list that is the parameter."""
 
-# A column's name is older than the field's; a ledger of any version opens.
+# The column keeps the earlier name of the field, so that a ledger of any version can be opened.
 _TRACKING = "bookkeeping"
 _RUN_COLUMNS = (
     *(field.name for field in fields(Run) if field.name not in {"build", "tracking"}),
@@ -36,25 +36,25 @@ _RUN_COLUMNS = (
     *("image", "digests", "versions"),
 )
 _run_values = itemgetter(*_RUN_COLUMNS)
-# Runs that have ended stay as they are, and each scrape reads those that are compared and shown.
+# Size of the cache of decoded runs: ended runs do not change, and each scrape reads those shown or compared.
 _KEPT_RUNS = 96
 _TIMES = ("started_at", "ended_at", "duration_seconds", "wall_seconds")
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
 def digests_text(digests: Iterable[str]) -> str:
-    """Digests as the column `digests` has them, and as `SAME_BUILD` asks for them."""
+    """Return digests as JSON, as stored in the column `digests` and as the parameter of `SAME_BUILD`."""
     return json_text(sorted(digests))
 
 
 def insert(connection: sqlite3.Connection, table: str, columns: Mapping[str, Any]) -> None:
-    """Insert a row; `columns` maps names of the schema to values."""
+    """Insert a row; `columns` maps column names to values."""
     names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
     connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", columns)  # noqa: S608 - names of the schema
 
 
 def build_columns(build: Build) -> dict[str, Any]:
-    """A build as the columns `image`, `digests` and `versions`."""
+    """Return a build as the columns `image`, `digests` and `versions`."""
     return {
         "image": build.image,
         "digests": digests_text(build.digests),
@@ -63,31 +63,31 @@ def build_columns(build: Build) -> dict[str, Any]:
 
 
 def build_of(row: sqlite3.Row | Mapping[str, Any]) -> Build:
-    """The build of a row with those columns."""
+    """Return the build of a row that has the columns `image`, `digests` and `versions`."""
     versions = Versions.parse(row["versions"]) if row["versions"] else None
     found = {"image": row["image"], "digests": json_value(row["digests"]), "versions": versions}
     return _build_codec().validate_python(found)
 
 
 def tracking_text(tracking: RunTracking) -> str:
-    """The books as JSON."""
+    """Return a run's tracking data as JSON."""
     return json_text(asdict(tracking))
 
 
 def tracking_of(text: str) -> RunTracking:
-    """The books back; what a newer or older monitor wrote otherwise is left out or has its default."""
+    """Return the tracking data of a JSON text; ignore unknown fields and use defaults for missing ones."""
     found = json_object(text)
-    json_text(found)  # no number in it is infinite
+    json_text(found)  # raises ValueError for infinite numbers
     try:
         return _tracking_codec().validate_python(found)
     except ValidationError:
-        # A newer monitor may know stages that this one does not.
+        # A newer monitor may have written stages of chains that are unknown to this one.
         return _tracking_codec().validate_python({**found, "chains": {}})
 
 
 @cache
 def _tracking_codec() -> TypeAdapter[RunTracking]:
-    """Return the codec of the books; made at the first use, because to make it takes longer than to use it."""
+    """Return the codec of tracking data, created at the first use because creating it is slow."""
     return TypeAdapter(RunTracking)
 
 
@@ -102,7 +102,7 @@ def _run_codec() -> TypeAdapter[Run]:
 
 
 def run_of(row: sqlite3.Row) -> Run:
-    """The run of a row of `runs`."""
+    """Return the run of a row of `runs`."""
     return _run_of(_run_values(row))
 
 
@@ -123,41 +123,41 @@ def _run_of(values: tuple[Any, ...]) -> Run:
 
 
 def run_columns(run: Run) -> dict[str, Any]:
-    """Return a run as columns of `runs`."""
+    """Return a run as the columns of `runs`."""
     kept = (field.name for field in fields(run) if field.name not in {"build", "tracking"})
     values = {name: getattr(run, name) for name in kept}
     return values | build_columns(run.build) | {_TRACKING: tracking_text(run.tracking)}
 
 
 def count_of(row: sqlite3.Row) -> Count:
-    """The counter of a row of `counts`."""
+    """Return the counter of a row of `counts`."""
     for name in ("chain", "signal"):
         _text(row[name])
     return Count(*(min(max(float(row[name]), 0.0), MAX_SUM) for name in ("before", "last", "maximum")))
 
 
 def reading_of(row: sqlite3.Row) -> Reading:
-    """The reading of a row of `readings`."""
+    """Return the reading of a row of `readings`."""
     return Reading(known_reading(row["name"], json_object(row["value"])), _time(row["read_at"]))
 
 
 def evidence_of(row: sqlite3.Row) -> Evidence:
-    """The evidence of a row of `evidence`."""
+    """Return the saved log tail of a row of `evidence`."""
     return Evidence(_text(row["text"]), _time(row["taken_at"]))
 
 
 def holder_of(row: sqlite3.Row) -> Lease:
-    """The holder of a row of `holder`."""
+    """Return the lease of a row of `holder`."""
     return Lease(_text(row["uid"]), int(row["beat"]))
 
 
 @contextmanager
 def decoding() -> Iterator[None]:
-    """Take a row that cannot be decoded for what it is: damage of the file, as SQLite itself finds it elsewhere."""
+    """Raise `sqlite3.DatabaseError` (`SQLITE_CORRUPT`) for a row that cannot be decoded."""
     try:
         yield
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        # The first line: pydantic has several, for a programmer.
+        # Only the first line: the others of a pydantic error are for developers.
         broken = sqlite3.DatabaseError(f"a row is damaged: {str(error).partition(chr(10))[0]}")
         broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         broken.sqlite_errorname = "SQLITE_CORRUPT"
@@ -165,10 +165,10 @@ def decoding() -> Iterator[None]:
 
 
 def check(connection: sqlite3.Connection) -> None:
-    """Decode every row that decisions rest on.
+    """Check that every row that decisions depend on can be decoded.
 
     Raises:
-        sqlite3.DatabaseError: one cannot be decoded.
+        sqlite3.DatabaseError: a row cannot be decoded.
     """
     decoders: dict[str, Callable[[sqlite3.Row], object]] = {
         "runs": run_of,
@@ -187,7 +187,7 @@ def check(connection: sqlite3.Connection) -> None:
 
 
 def baseline_of(row: sqlite3.Row) -> int:
-    """The first run of the baseline that a row of `requests` marks."""
+    """Return the number of the baseline's first run, as marked by a row of `requests`."""
     return int(row["argument"])
 
 
@@ -205,10 +205,10 @@ def _text(value: object) -> str:
 
 
 def success_of(row: sqlite3.Row) -> Success:
-    """A run that succeeded, of a row of `runs` with the columns that are made of its counts."""
+    """Return the successful run of a row of `runs` that also has the columns computed from `counts`."""
     run = run_of(row)
     tracking = run.tracking
-    # Older monitors counted leaves, and recorded nothing else of a state sync.
+    # Older monitors recorded only the number of leaves of a state sync.
     synced = (
         tracking.state_synced if tracking.state_synced is not None else bool(row["leaves_synced"]) or None
     )
@@ -217,7 +217,7 @@ def success_of(row: sqlite3.Row) -> Success:
 
 
 def attempt_of(row: sqlite3.Row) -> Attempt:
-    """The attempt of a row of `attempts`."""
+    """Return the attempt of a row of `attempts`."""
     return Attempt(
         build_of(row),
         row["after_run"],
@@ -227,7 +227,7 @@ def attempt_of(row: sqlite3.Row) -> Attempt:
 
 
 def _word(text: str | None, kind: type[_Word], unknown: _Word | None) -> _Word | None:
-    """A word of ours; one that a newer monitor wrote stands for what says least."""
+    """Return the enum member for a text; `None` if the text is empty, `unknown` if it is not a member."""
     if not text:
         return None
     try:

@@ -1,4 +1,7 @@
-"""The ledger's tables.  Migrations only ever add, so that a monitor one schema older can still write."""
+"""The ledger's tables.
+
+Migrations only add tables and columns, so that a monitor that is one schema version older can still write.
+"""
 
 from __future__ import annotations
 
@@ -82,20 +85,20 @@ CREATE TABLE IF NOT EXISTS holder (
 
 
 def prepare(connection: sqlite3.Connection, path: str) -> None:
-    """Bring the tables of an open file up to this version.
+    """Create the tables in an open file that has none.
 
     Raises:
-        MonitorError: the file is more than one schema newer than this monitor.
+        MonitorError: the schema is more than one version newer than that of this monitor.
     """
     if check(connection, path) == 0:
         connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
 
 
 def check(connection: sqlite3.Connection, path: str) -> int:
-    """The schema of an open file.
+    """Return the schema version of an open file; 0 if it has no tables yet.
 
     Raises:
-        MonitorError: it is more than one newer than this monitor.
+        MonitorError: the schema is more than one version newer than that of this monitor.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION + 1:

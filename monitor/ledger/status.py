@@ -1,7 +1,7 @@
-"""The one Status that metrics, page, JSON and command line show.
+"""The `Status` that the metrics, the status page, the JSON API and the command line show.
 
-It is made from the ledger alone: so `init`, which ends before anything could ask it, shows in it too, and a
-restart loses nothing.
+The status is derived from the ledger, so a restart loses nothing.  It also covers `init`, which exits before
+anything can query it.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ from monitor.ledger.codecs import (
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All of the ledger that is shown, as of one moment.
+    """The part of the ledger that a status is derived from.
 
-    `runs` are the newest that started, newest first; `totals` counts all ended runs by (outcome, reason);
-    `interventions` by kind; `compared` are the successes that the newest run may be compared with, none
-    before the run `baseline_begins` (0: any).
-    `last_success` and `consecutive_failures` are of the network and mode that is tested now.
+    `runs` are the newest started runs, newest first.  `totals` is the number of ended runs by (outcome,
+    reason); `interventions` is the number of workloads by kind of intervention.  `compared` are the
+    successful runs that the newest run may be compared with, from the run `baseline_begins` on (0: all).
+    `last_success` and `consecutive_failures` refer to the network and sync mode that are tested now.
+    `first_run_at` is in Unix seconds.
     """
 
     runs: tuple[Run, ...]
@@ -59,17 +60,18 @@ def status_of(
     tester: str = "",
     own_problems: Mapping[str, Problem | None] | None = None,
 ) -> Status:
-    """Make the Status; `tester` is its name until the ledger knows it.
+    """Return the status of a tester.
 
-    `own_problems` are those of this process, by the names of their readings: a volume that cannot be written is known
-    here alone.
+    `tester` is the name to show until the ledger contains one.  `own_problems` are the problems of this
+    process by the names of their readings.  On a volume that cannot be written, the ledger does not contain
+    them.
     """
     readings = {name: each.value for name, each in shown.readings.items()}
     configuration = readings.get("configuration", {})
     run = shown.runs[0] if shown.runs else None
     phase = readings.get("phase", {})
     tick = shown.readings.get("node")
-    # Of two builds in turns nothing is usual: what a comparison finds is told at its end.
+    # `local --compare` alternates two builds, so there is no baseline; it reports its own result at the end.
     found = read_build(readings.get("new_build"))
     judged = regressions(shown.compared, run.sync_mode) if run and COMPARISON not in readings else {}
     problems = {name: read_problem(value) for name, value in readings.items() if name.startswith(PROBLEM)}
@@ -94,7 +96,7 @@ def status_of(
         else None,
         node=read_node(readings.get("node")),
         volume=read_volume(readings.get("volume"), run),
-        # What was found is not new any more once its run has begun.
+        # A build is no longer new after its run has started.
         new_build=None if run and found and found.same(run.build) else found,
         last_image_check_at=readings.get("image_check", {}).get("succeeded_at"),
         results=tuple(each for each in shown.runs if each.outcome is not None)[:RESULTS_SHOWN],
@@ -116,7 +118,7 @@ def status_of(
 
 
 def _distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return problems, the oldest first; one that several parts of the monitor met is there once."""
+    """Return problems, oldest first; a problem that several parts report is included once."""
     found: dict[tuple[str, str], Problem] = {}
     for each in sorted(problems, key=lambda each: each.since):
         found.setdefault((each.cause, each.message), each)

@@ -1,4 +1,4 @@
-"""The open ledger: reads a state to decide by, records decisions, keeps what is shown."""
+"""The open ledger: queries for decisions and for the status, and the recording of decisions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from monitor.ledger.codecs import ANNOUNCEMENTS, Reading, read_announcements
 from monitor.ledger.reserve import NO_SPACE, give_up_part, keep_reserve
 from monitor.ledger.status import Snapshot
 
-# A holder of the file is gone within milliseconds; SIGTERM must not wait for it longer than it may take itself.
+# Other processes lock the file for milliseconds.  A longer timeout would delay the exit after SIGTERM.
 _BUSY_SECONDS = 3.0
 _FULL = (sqlite3.SQLITE_FULL,)
 _ALIKE = "network = ? AND sync_mode = ?"
@@ -35,7 +35,7 @@ SELECT * FROM attempts
 WHERE after_run >= (SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL)
 ORDER BY id DESC LIMIT 1
 """
-# State sync that began again after leaves had been counted was redone, in part at least.
+# A state sync that restarted after leaves had been counted was repeated at least in part.
 _SUCCESS = """
 SELECT *,
   (SELECT SUM(before + last) FROM counts WHERE run = number AND signal = 'blocks_accepted') AS blocks_accepted,
@@ -51,20 +51,20 @@ _BUILDS = (
     "SELECT id, image, digests, versions FROM attempts",
 )
 _COMPARED = " AND network = ? AND sync_mode = ? AND testbed = ? AND number >= ? ORDER BY number DESC LIMIT ?"
-_NUMBERS = range(-(2**63), 2**63)  # of SQLite
-_ALL_RUNS = -(2**62)  # runs that were imported before those that were there are numbered downwards
+_NUMBERS = range(-(2**63), 2**63)  # the integers of SQLite
+_ALL_RUNS = -(2**62)  # imported runs that are older than all others have numbers below 1
 
 _Value = TypeVar("_Value")
 
 
 class VolumeFullError(TemporaryError):
-    """There was no room to write, and for what was to be written no part of the reserve is given up."""
+    """The volume is full, and no part of the reserve was released for the write that failed."""
 
 
 class Ledger:
-    """One connection, used by one thread at a time; see the package for the theory.
+    """A connection to the ledger, used by one thread at a time; the package docstring describes the file.
 
-    Every method raises `TemporaryError` where the volume or another process is in the way.
+    Every method raises `TemporaryError` if the volume is unusable or another process has locked the file.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
@@ -87,52 +87,52 @@ class Ledger:
             return int(version)
 
     def last(self) -> Run | None:
-        """The newest run that started."""
+        """Return the newest run that started."""
         found = self._runs("started_at IS NOT NULL", 1)
         return found[0] if found else None
 
     def clearing(self) -> Run | None:
-        """The run whose clearing began and that has not started."""
+        """Return the run whose clearing began and that has not started."""
         found = self._runs("started_at IS NULL AND outcome IS NULL", 1)
         return found[0] if found else None
 
     def run(self, number: int) -> Run | None:
-        """One run by its number."""
+        """Return the run with a number."""
         if number not in _NUMBERS:
             return None
         found = self._runs("number = ?", 1, (number,))
         return found[0] if found else None
 
     def runs(self, most: int) -> tuple[Run, ...]:
-        """The newest runs that started, newest first."""
+        """Return at most `most` started runs (-1: all), newest first."""
         return self._runs("started_at IS NOT NULL", most)
 
     def runs_of(self, build: Build) -> tuple[Run, ...]:
-        """The runs of a build that started, newest first."""
+        """Return the started runs of a build, newest first."""
         condition = f"started_at IS NOT NULL AND {rows.SAME_BUILD}"
         return self._runs(condition, -1, (rows.digests_text(build.digests),))
 
     def superseded_seconds(self, build: Build, now_wall: float) -> float | None:
-        """Return how long ago a run of this build was superseded last; `None` if none was."""
+        """Return the seconds since a run of this build was last superseded; `None` if none was superseded."""
         ended = [run.ended_at for run in self.runs_of(build) if run.outcome is Outcome.SUPERSEDED]
         known = [each for each in ended if each is not None]
         return now_wall - max(known) if known else None
 
     def known(self) -> bool:
-        """Whether any run was ever begun here."""
+        """Return whether the ledger contains a run, started or not."""
         with self._reading() as connection:
             return connection.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is not None
 
     def judged(self, build: Build, network: str, sync_mode: SyncMode) -> bool:
-        """Whether a run of this build, network and mode has an outcome that speaks of the build."""
+        """Return whether a run of this build, network and sync mode has a conclusive outcome."""
         condition = f"outcome IS NOT NULL AND {_ALIKE} AND {rows.SAME_BUILD}"
         values = (network, sync_mode, rows.digests_text(build.digests))
         return any(run.is_conclusive for run in self._runs(condition, -1, values))
 
     def build_of(self, digests: frozenset[str]) -> Build | None:
-        """Return the build of a run or an attempt with one of these digests; one with versions, if there is one.
+        """Return the build of a run or an attempt with one of these digests, preferably one with versions.
 
-        An attempt knows a build before `init` has begun its run.
+        A build is recorded by an attempt before `init` starts its run.
         """
         asked = (rows.digests_text(digests),)
         with self._reading() as connection:
@@ -144,22 +144,22 @@ class Ledger:
         return next((build for build in found if build.versions), found[0] if found else None)
 
     def add_digests(self, run: Run, digests: frozenset[str]) -> None:
-        """Remember further digests of a run's build: its pod shows one of them only."""
+        """Add further digests of a run's build, because the pod shows only one of them."""
         known = rows.digests_text(run.build.digests | digests)
         with self.transaction() as connection:
             connection.execute("UPDATE runs SET digests = ? WHERE number = ?", (known, run.number))
 
     def attempt(self) -> Attempt | None:
-        """The attempt that was recorded and whose run has not started."""
+        """Return the recorded attempt whose run has not started."""
         return self._first(rows.attempt_of, PENDING_ATTEMPT)
 
     def intervened(self, kind: Intervention, since: float, other_than: str = "") -> int:
-        """For how many workloads, other than one, an intervention was recorded since then."""
+        """Return the number of workloads, except one, with an intervention since a time in Unix seconds."""
         query = "SELECT COUNT(DISTINCT uid) FROM interventions WHERE kind = ? AND made_at >= ? AND uid <> ?"
         return self._first(lambda row: int(row[0]), query, kind, since, other_than) or 0
 
     def pinned_before(self, uid: str) -> str:
-        """The image that the workload before this one ran pinned to; empty where it came unpinned too."""
+        """Return the image that the previous workload was pinned to; empty if it was not pinned."""
         query = (
             "SELECT kind, image FROM interventions WHERE kind IN (?, ?) AND uid <> ? ORDER BY id DESC LIMIT 1"
         )
@@ -167,44 +167,47 @@ class Ledger:
         return str(row[1]) if row and row[0] == Intervention.PIN else ""
 
     def intervened_at(self, kind: Intervention) -> float | None:
-        """When an intervention was recorded last."""
+        """Return when an intervention was last recorded, in Unix seconds."""
         query = "SELECT made_at FROM interventions WHERE kind = ? ORDER BY made_at DESC LIMIT 1"
         return self._first(lambda row: float(row[0]), query, kind)
 
     def holder(self) -> Lease | None:
-        """Who has the volume."""
+        """Return the lease of the volume's holder."""
         return self._first(rows.holder_of, "SELECT uid, beat FROM holder")
 
     def renew(self, uid: str) -> None:
-        """Take the volume, or show that this workload still has it."""
+        """Acquire the lease of the volume, or renew the lease that this workload has."""
         with self.transaction() as connection:
             writes.take(connection, uid)
 
     def release(self, uid: str) -> None:
-        """Give the volume up, so that the next holder need not wait until the lease expires."""
+        """Release the lease of the volume, so that the next holder need not wait until it expires."""
         with self.transaction() as connection:
             connection.execute("DELETE FROM holder WHERE uid = ?", (uid,))
 
     def ask(self, kind: RequestKind, argument: str, now_wall: float) -> None:
-        """Write down what a person asks for: `argument` is the image or the run that it is about."""
+        """Record an operator's request; `argument` is the image or the run number that it refers to."""
         with self.transaction() as connection:
             connection.execute(
                 "INSERT INTO requests (kind, argument, made_at) VALUES (?, ?, ?)", (kind, argument, now_wall)
             )
 
     def paused(self) -> bool:
-        """Whether a person stopped new builds from being taken."""
+        """Return whether an operator paused the tester, so that it takes no new builds."""
         query = "SELECT kind FROM requests WHERE kind IN (?, ?) ORDER BY id DESC LIMIT 1"
         newest = self._first(lambda row: row["kind"], query, RequestKind.PAUSE, RequestKind.RESUME)
         return bool(newest == RequestKind.PAUSE)
 
     def baseline_begins(self) -> int:
-        """The first run that baselines are made of, as a person marked it; 0: all runs are."""
+        """Return the number of the baseline's first run, as marked by an operator; 0 for all runs."""
         query = "SELECT argument FROM requests WHERE kind = ? ORDER BY id DESC LIMIT 1"
         return self._first(rows.baseline_of, query, RequestKind.MARK_BASELINE) or 0
 
     def successes(self, like: Run) -> tuple[Success, ...]:
-        """The runs that a run may be compared with, oldest first: of its network, mode and testbed."""
+        """Return the successful runs of the baseline for a run, oldest first.
+
+        These have the network, sync mode and testbed of `like`.
+        """
         marked = self.baseline_begins()
         since = marked if marked > 1 else _ALL_RUNS
         values = (Outcome.SUCCEEDED, like.network, like.sync_mode, like.testbed, since, MAX_COMPARED)
@@ -213,13 +216,13 @@ class Ledger:
             return tuple(rows.success_of(row) for row in reversed(found))
 
     def all_successes(self) -> tuple[Success, ...]:
-        """Every run that succeeded, oldest first."""
+        """Return all successful runs, oldest first."""
         with self._reading() as connection:
             found = connection.execute(f"{_SUCCESS} ORDER BY number", (Outcome.SUCCEEDED,)).fetchall()
             return tuple(rows.success_of(row) for row in found)
 
     def copy(self) -> sqlite3.Connection:
-        """Return a copy in memory of the ledger at one moment, even while another process writes to it."""
+        """Return a consistent copy of the ledger in memory, also while another process writes to it."""
         with self._reading() as connection:
             connection.execute("BEGIN")
             try:
@@ -231,7 +234,10 @@ class Ledger:
         return copy
 
     def requested(self) -> Build | None:
-        """The build that a person asked to run again, and that has not begun: one named, else the last run's."""
+        """Return the build that an operator requested to run again; `None` if no request is open.
+
+        A request that names no image means the build of the last run.
+        """
         query = "SELECT argument FROM requests WHERE kind = ? AND done_at IS NULL ORDER BY id DESC LIMIT 1"
         image = self._first(lambda row: row["argument"], query, RequestKind.RERUN)
         if image is None:
@@ -244,7 +250,10 @@ class Ledger:
         return next((run.build for run in self.runs_of(named)), named)
 
     def repeated_failures(self) -> int:
-        """How many of the newest runs, of one build and one revision, failed for one reason of the testbed."""
+        """Return how many consecutive runs, up to the newest, failed for one reason caused by the testbed.
+
+        Only runs of one build and one revision count.
+        """
         runs, count = self.runs(-1), 0
         reason = runs[0].reason if runs else None
         if reason is None or reason.is_build_failure:
@@ -257,7 +266,7 @@ class Ledger:
         return count
 
     def keep_evidence(self, run: int, evidence: Evidence) -> None:
-        """Keep what there is to see of a run's failure."""
+        """Save the log tail of a failed run."""
         with self.transaction() as connection:
             connection.execute(
                 "INSERT INTO evidence (run, text, taken_at) VALUES (?, ?, ?)",
@@ -265,23 +274,23 @@ class Ledger:
             )
 
     def evidence(self, run: int) -> Evidence | None:
-        """What was kept of a run's failure."""
+        """Return the saved log tail of a failed run."""
         query = "SELECT text, taken_at FROM evidence WHERE run = ? ORDER BY id DESC LIMIT 1"
         return self._first(rows.evidence_of, query, run)
 
     def reading(self, name: str) -> Reading | None:
-        """What was read last under that name."""
+        """Return the newest reading with a name."""
         with self._reading() as connection:
             row = connection.execute("SELECT * FROM readings WHERE name = ?", (name,)).fetchone()
             return rows.reading_of(row) if row else None
 
     def keep_reading(self, name: str, value: JsonObject, now_wall: float) -> None:
-        """Keep what was read, apart from any decision."""
+        """Store a reading outside of a decision."""
         with self.transaction() as connection:
             writes.keep_reading(connection, name, value, now_wall)
 
     def counts(self, run: Run) -> Counts:
-        """The run's counters so far."""
+        """Return the counters of a run."""
         with self._reading() as connection:
             found = connection.execute("SELECT * FROM counts WHERE run = ?", (run.number,)).fetchall()
             return {(row["chain"], row["signal"]): rows.count_of(row) for row in found}
@@ -296,23 +305,28 @@ class Ledger:
         counts: Counts | None = None,
         announcements: Sequence[Announcement] = (),
     ) -> None:
-        """Write a decision, and what was read with it, in one transaction; on a full volume the reserve helps.
+        """Write a decision and the readings of its tick in one transaction.
+
+        On a full volume, parts of the reserve are released for a decision, but not for readings alone.
 
         Args:
-            now: the moment that is written down.
-            testbed: where runs that begin now take place.
-            decided: what the decision says to record.
-            readings: by name, what was read.
-            tracking: the open run, with its books as they are now.
-            counts: the open run's counters as they are now.
-            announcements: what the decision has to announce; due until `announced`.
+            now: The time to record.
+            testbed: The testbed of runs that start now.
+            decided: The records of the decision.
+            readings: The readings by name.
+            tracking: The open run with its current tracking data.
+            counts: The current counters of the open run.
+            announcements: The announcements of the decision, which stay due until `announced` is called.
+
+        Raises:
+            VolumeFullError: the volume is full, and the reserve is used up or `decided` is empty.
         """
         while True:
             try:
                 self._record(now, testbed, decided, readings or {}, tracking, counts or {}, announcements)
                 break
             except VolumeFullError:
-                # At once, before the node takes it; what is only read can wait until there is room.
+                # Retry immediately, before the node uses the released space; readings can wait.
                 if not decided or not give_up_part(self._reserve):
                     raise
         self.refresh_details(decided=bool(decided))
@@ -337,17 +351,20 @@ class Ledger:
             writes.add_due(connection, [DueAnnouncement(each, now.wall) for each in announcements])
 
     def due_announcements(self) -> tuple[DueAnnouncement, ...]:
-        """Return the announcements that were recorded and not sent yet, oldest first."""
+        """Return the announcements that are recorded and not sent yet, oldest first."""
         due = self.reading(ANNOUNCEMENTS)
         return read_announcements(due.value) if due else ()
 
     def announced(self, sent: DueAnnouncement) -> None:
-        """Record that an announcement is not due any more."""
+        """Record that an announcement is no longer due."""
         with self.transaction() as connection:
             writes.remove_due(connection, sent)
 
     def refresh_details(self, *, decided: bool = False) -> None:
-        """Bring the details file up to the newest run; if `decided`, a part of the reserve is given up for it."""
+        """Update the details file to the newest run.
+
+        With `decided`, parts of the reserve are released if the volume is full.
+        """
         try:
             with self._details_lock:
                 last = self.last()
@@ -362,7 +379,7 @@ class Ledger:
             ) from error
 
     def keep_reserve(self) -> None:
-        """Take the reserve of space, if there is room for it."""
+        """Allocate the reserve if the volume has enough free space."""
         try:
             keep_reserve(self._reserve)
         except OSError as error:
@@ -371,7 +388,7 @@ class Ledger:
             ) from error
 
     def snapshot(self, max_runs: int) -> Snapshot:
-        """All that is shown; of successes and failures, those of the network and mode that is tested now."""
+        """Return the data for a status, with at most `max_runs` runs."""
         runs = self.runs(max_runs)
         with self._reading() as connection:
             found = connection.execute("SELECT * FROM readings").fetchall()
@@ -419,7 +436,7 @@ class Ledger:
             return tuple(rows.run_of(row) for row in found)
 
     def _first(self, decode: Callable[[sqlite3.Row], _Value], query: str, *values: object) -> _Value | None:
-        """Return the first row of a query, decoded; `None` if it has none."""
+        """Return the first row of a query, decoded; `None` if the query returns no rows."""
         with self._reading() as connection:
             row = connection.execute(query, values).fetchone()
             return decode(row) if row is not None else None
@@ -431,7 +448,7 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing of what is written within."""
+        """Run the `with` block in a transaction; roll it back if the block raises."""
         with self._lock, translated(self._path):
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -444,7 +461,7 @@ class Ledger:
 
 
 def connected(database: Path | str) -> sqlite3.Connection:
-    """Return a connection to a path, to what a URI names, or to `:memory:`."""
+    """Return a connection to a database: a `Path`, or a string that is a URI or `:memory:`."""
     connection = sqlite3.connect(
         database,
         timeout=_BUSY_SECONDS,
@@ -457,7 +474,7 @@ def connected(database: Path | str) -> sqlite3.Connection:
 
 
 def _tested_now(configuration: Reading | None, newest: Run | None) -> tuple[str, str]:
-    """The network and mode that the tester is set to; before that was read, those of its newest run."""
+    """Return the configured network and sync mode; until these are recorded, those of the newest run."""
     if configuration is not None and configuration.value:
         return configuration.value["network"], configuration.value["sync_mode"]
     return (newest.network, newest.sync_mode) if newest else ("", "")
@@ -465,7 +482,7 @@ def _tested_now(configuration: Reading | None, newest: Run | None) -> tuple[str,
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Errors of SQLite as this program's: all but a broken file may pass."""
+    """Raise errors of SQLite as `TemporaryError`."""
     try:
         yield
     except sqlite3.Error as error:
@@ -473,7 +490,7 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def temporary(path: Path, error: sqlite3.Error) -> TemporaryError:
-    """An error of SQLite as one of this program that may pass."""
+    """Return the `TemporaryError` for an error of SQLite; a `VolumeFullError` if the volume is full."""
     full = getattr(error, "sqlite_errorcode", None) in _FULL
     kind = VolumeFullError if full else TemporaryError
     return kind(

@@ -1,4 +1,4 @@
-"""How each record of a decision is written, inside a transaction of the store."""
+"""SQL for each record of a decision, executed in a transaction of the store."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAX_DUE = 20
 
 
 def write(connection: sqlite3.Connection, record: Record, now: Instant, testbed: str) -> None:
-    """Write one record."""
+    """Write one record of a decision."""
     match record:
         case BeginClearing() | BeginRun() | AdoptRun() | ResumeRun():
             take(connection, record.workload.uid)
@@ -64,12 +64,12 @@ def write(connection: sqlite3.Connection, record: Record, now: Instant, testbed:
 
 
 def keep_reading(connection: sqlite3.Connection, name: str, value: JsonObject, read_at: float) -> None:
-    """Write a reading, in place of the one with that name."""
+    """Write a reading, replacing the one with the same name."""
     connection.execute("INSERT OR REPLACE INTO readings VALUES (?, ?, ?)", (name, json_text(value), read_at))
 
 
 def take(connection: sqlite3.Connection, uid: str) -> None:
-    """Make a workload the holder of the volume, or renew its lease if it is already."""
+    """Make a workload the holder of the volume, or renew the lease that it has."""
     connection.execute(
         "INSERT INTO holder VALUES (1, ?, 1) "
         "ON CONFLICT (only) DO UPDATE SET uid = excluded.uid, beat = beat + 1",
@@ -78,7 +78,7 @@ def take(connection: sqlite3.Connection, uid: str) -> None:
 
 
 def write_tracking(connection: sqlite3.Connection, run: Run, counts: Counts) -> None:
-    """Bring an open run's books and counters up to date; an ended run's stay as they are."""
+    """Update the tracking data and the counters of an open run; do nothing if the run has ended."""
     changed = connection.execute(
         "UPDATE runs SET bookkeeping = ?, settings_changed = ? WHERE number = ? AND outcome IS NULL",
         (rows.tracking_text(run.tracking), run.settings_changed, run.number),
@@ -94,13 +94,13 @@ def write_tracking(connection: sqlite3.Connection, run: Run, counts: Counts) -> 
 
 
 def add_due(connection: sqlite3.Connection, added: Sequence[DueAnnouncement]) -> None:
-    """Add announcements that are to be sent; of more than `MAX_DUE` the oldest are dropped."""
+    """Add announcements to the queue; if it exceeds `MAX_DUE`, drop the oldest."""
     if added:
         _write_due(connection, (*_due(connection), *added)[-MAX_DUE:])
 
 
 def remove_due(connection: sqlite3.Connection, sent: DueAnnouncement) -> None:
-    """Remove an announcement that need not be sent any more."""
+    """Remove an announcement from the queue."""
     _write_due(connection, [each for each in _due(connection) if each != sent])
 
 
@@ -115,13 +115,13 @@ def _write_due(connection: sqlite3.Connection, due: Sequence[DueAnnouncement]) -
 
 
 def insert_run(connection: sqlite3.Connection, run: Run, clearing_at: float | None) -> None:
-    """Write a run that was not there."""
+    """Insert a run; a run with number 0 gets the next free number."""
     columns = rows.run_columns(run) | {"number": run.number or None, "clearing_at": clearing_at}
     rows.insert(connection, "runs", columns)
 
 
 def run_of_workload(workload: Workload, testbed: str) -> Run:
-    """A run that has not begun; its number is 0 until the ledger gives it one."""
+    """Return a run that has not started; its number is 0 until the ledger assigns one."""
     if workload.build is None:
         raise AssertionError("no rule begins a run of an image that is not pinned")
     return Run(
@@ -147,9 +147,9 @@ def _begin_clearing(
 
 
 def _as_known(connection: sqlite3.Connection, build: Build) -> Build:
-    """Return a build with the digests and versions that runs and attempts have of it.
+    """Return a build with all digests and versions that runs and attempts have recorded for it.
 
-    The pod is pinned by one digest and shows no other; where a person pinned it, it shows no versions either.
+    The pod shows only the digest that pins it, and no versions if an operator pinned it.
     """
     asked = rows.digests_text(build.digests)
     found = connection.execute(
@@ -163,7 +163,10 @@ def _as_known(connection: sqlite3.Connection, build: Build) -> Build:
 
 
 def _begin_run(connection: sqlite3.Connection, workload: Workload, now: Instant) -> None:
-    """The clearing may have begun for another build than the pod has by now: the pod's counts."""
+    """Start the run whose clearing began, with the build of the pod.
+
+    The clearing may have begun for another build than the pod has now.
+    """
     run = replace(run_of_workload(workload, ""), tracking=opened(now, workload.uid))
     columns = rows.build_columns(_as_known(connection, run.build)) | {
         "network": run.network,
@@ -195,7 +198,7 @@ def _adopt(connection: sqlite3.Connection, workload: Workload, now: Instant, tes
 
 
 def _resume(connection: sqlite3.Connection, record: ResumeRun) -> None:
-    """Learn the versions and digests that were not known, and notice settings that changed under way."""
+    """Add digests and versions that were unknown, and record whether the settings changed during the run."""
     run, workload = record.run, record.workload
     if workload.build is None:
         return
@@ -213,7 +216,7 @@ def _resume(connection: sqlite3.Connection, record: ResumeRun) -> None:
 
 
 def _attempt(connection: sqlite3.Connection, record: RecordAttempt, now: Instant) -> None:
-    """A run that a person asked for is under way by this: the request is done."""
+    """Record an attempt; an attempt that an operator requested also completes the request."""
     connection.execute(
         "INSERT INTO attempts (image, digests, versions, after_run, cause, uid, recorded_at) VALUES "
         "(:image, :digests, :versions, "
@@ -228,7 +231,7 @@ def _attempt(connection: sqlite3.Connection, record: RecordAttempt, now: Instant
 
 
 def _end(connection: sqlite3.Connection, record: EndRun, now: Instant) -> None:
-    """A verdict is final: a run that has one keeps it."""
+    """Record the outcome of a run; do nothing if the run already has an outcome."""
     connection.execute(
         "UPDATE runs SET outcome = ?, reason = ?, message = ?, ended_at = ?, duration_seconds = ?, "
         "wall_seconds = ?, disk_usage_bytes = ?, volume_size_bytes = ? WHERE number = ? AND outcome IS NULL",
