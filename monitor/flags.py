@@ -1,4 +1,4 @@
-"""Reads a command's settings from its flags and the variables; a mistake is one line, which says what helps."""
+"""Parsing of a command's settings from flags and variables; all mistakes become one line with advice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from monitor import settings
 from monitor.errors import ConfigurationError
 from monitor.settings import ENVIRONMENT_PREFIX, Duration, LocalSettings
 
-# What Kubernetes injects for a Service whose name begins with `bootstrap-monitor`.
+# Variables that Kubernetes injects for a Service whose name begins with `bootstrap-monitor`.
 _SERVICE_VARIABLE = re.compile(r".*SERVICE_(HOST|PORT(_.+)?)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?")
 _POSITIONAL = get_args(CliPositionalArg[str])[1]
 _NO_DEFAULT = re.compile(r" \(default: (None|\.)?\)")
@@ -36,7 +36,7 @@ _Settings = TypeVar("_Settings", bound=BaseSettings)
 
 
 class _HelpFormatter(RawDescriptionHelpFormatter):
-    """Where a setting has no default by itself, its text says what holds then."""
+    """A formatter that omits missing defaults, because the setting's description explains them."""
 
     def _get_help_string(self, action: Action) -> str:
         return _NO_DEFAULT.sub("", action.help or "")
@@ -45,11 +45,14 @@ class _HelpFormatter(RawDescriptionHelpFormatter):
 def parse(
     kind: type[_Settings], command: str, arguments: Sequence[str], environment: Mapping[str, str]
 ) -> _Settings:
-    """Read a command's settings; `POD_NAME` and its like come from this process's environment, whatever is given.
+    """Read a command's settings from `arguments` and `environment`.
+
+    `POD_NAME`, `POD_NAMESPACE` and `POD_UID` are read from this process's environment, not from
+    `environment`.
 
     Raises:
-        ConfigurationError: one line with every mistake in it.
-        SystemExit: `--help` was asked for and printed.
+        ConfigurationError: the settings are invalid; the message lists every mistake on one line.
+        SystemExit: `--help` was printed.
     """
     _refuse_unknown(environment)
     try:
@@ -75,7 +78,7 @@ def parse(
 def _namespace(
     kind: type[BaseSettings], command: str, parser: ArgumentParser, arguments: Sequence[str]
 ) -> Namespace:
-    """Return what the arguments say.
+    """Parse the arguments.
 
     Raises:
         ConfigurationError: an argument is unknown or missing, or lacks its value.
@@ -100,7 +103,7 @@ def _namespace(
 
 
 def _from_flags_and(environment: Mapping[str, str]) -> Callable[..., tuple[PydanticBaseSettingsSource, ...]]:
-    """Where settings come from: what they are made with, which is the flags, and these variables alone."""
+    """Return a function that limits the sources of settings to the flags and `environment`."""
 
     def sources(
         _kind: object,
@@ -140,7 +143,7 @@ def _given_names(kind: type[BaseSettings]) -> set[str]:
 
 
 def _missing(kind: type[BaseSettings], arguments: Sequence[str]) -> str:
-    for flag, word in pairwise(arguments):  # a flag without its value has taken the missing argument for it
+    for flag, word in pairwise(arguments):  # a flag without a value has consumed the missing argument
         words = _choices(kind, flag)
         if words and word not in words:
             return f"{flag} needs a value, one of {', '.join(words)}, and {word!r} is none"
@@ -162,7 +165,7 @@ def _unknown(words: Sequence[str], kind: type[BaseSettings]) -> str:
 
 
 def _choices(kind: type[BaseSettings], flag: str) -> tuple[str, ...]:
-    """Return the words that a flag may be; none where it may be something else as well."""
+    """Return the values that a flag accepts; empty if it accepts other values too."""
     name = flag.removeprefix("--").replace("-", "_")
     found = (field.annotation for key, field in kind.model_fields.items() if name in {key, field.alias})
     annotation = next(found, None)
@@ -174,7 +177,7 @@ def _choices(kind: type[BaseSettings], flag: str) -> tuple[str, ...]:
 
 
 def _positionals(kind: type[BaseSettings]) -> set[str]:
-    """The settings that are given without a flag."""
+    """Return the settings that are positional arguments."""
     return {name for name, field in kind.model_fields.items() if _POSITIONAL in field.metadata}
 
 
@@ -186,6 +189,6 @@ def _mistake(error: ErrorDetails, kind: type[BaseSettings]) -> str:
         return f"{where} is required"
     message = error["msg"].removeprefix("Value error, ")
     value = error["input"]
-    # Only a default is a Duration before it is read, and that reads as a person writes it.
+    # Only a default is a Duration before parsing; its text is shown without quotes.
     given = "is not given" if value is None else f"is {value if isinstance(value, Duration) else repr(value)}"
     return f"{where} {given}: {message[0].lower()}{message[1:]}"

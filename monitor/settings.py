@@ -1,6 +1,7 @@
-"""Every setting: a flag, a `BOOTSTRAP_MONITOR_…` variable, a default.  Flags win over variables.
+"""The settings of each command: flags, `BOOTSTRAP_MONITOR_…` variables and defaults.
 
-Each command has its own class, so that a flag stands after its command.  `monitor.flags` reads them.
+A flag takes precedence over a variable. Each command has its own class, so that its flags follow its name.
+`monitor.flags` reads the settings.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from monitor.domain.duration import duration_text
 from monitor.domain.policy import Policy
 from monitor.domain.workload import SyncMode
 
-# durationpy takes more than Go does: `1d`, `-1m`, and `1m-30s` as 90 s.
+# durationpy accepts more than Go does: `1d`, `-1m`, and `1m-30s` as 90 s.
 _GRAMMAR = re.compile(r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+")
-_MAX_SECONDS = 2**63 // 10**9  # Go counts nanoseconds in 63 bits, and no longer wait is possible here
+_MAX_SECONDS = 2**63 // 10**9  # a Go duration has 63 bits of nanoseconds; longer waits are not possible here
 
 ENVIRONMENT_PREFIX = "BOOTSTRAP_MONITOR_"
 DEFAULT_PORT = 9641
@@ -35,14 +36,14 @@ _OF_THIS_POD = {"namespace": "POD_NAMESPACE", "pod_name": "POD_NAME", "pod_uid":
 
 
 class Duration(float):
-    """A positive length of time in seconds, written as in Go."""
+    """A positive duration in seconds, written as in Go."""
 
     @classmethod
     def parse(cls, text: object) -> Duration:
-        """Read it.
+        """Parse a duration.
 
         Raises:
-            ValueError: it is none, not positive, or too long.
+            ValueError: the text is not a duration, or the duration is not positive or is too long.
         """
         if isinstance(text, Duration):
             return text
@@ -51,7 +52,7 @@ class Duration(float):
         try:
             seconds = cls(durationpy.from_str(text).total_seconds())
         except ValueError:
-            seconds = cls("inf")  # the grammar has let it pass, so it is out of range
+            seconds = cls("inf")  # the grammar matched, so the value is out of range
         if seconds <= 0:
             raise ValueError("it must be longer than zero")
         if seconds >= _MAX_SECONDS:
@@ -59,17 +60,17 @@ class Duration(float):
         return seconds
 
     def __str__(self) -> str:
-        """As a person writes it."""
+        """Return the duration as short text for people, such as `1m30s`."""
         return duration_text(self)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> core_schema.CoreSchema:
-        """How pydantic reads it."""
+        """Return the pydantic schema, which calls `parse`."""
         return core_schema.no_info_plain_validator_function(cls.parse)
 
 
 class CommonSettings(BaseSettings):
-    """What every command that looks at a tester takes."""
+    """The settings of every command for a tester."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENVIRONMENT_PREFIX,
@@ -104,7 +105,7 @@ class CommonSettings(BaseSettings):
 
 
 class TesterSettings(CommonSettings):
-    """What a tester is, and how it judges."""
+    """The identity of a tester, and the limits by which it judges runs."""
 
     tester: str = ""
     """Name of the tester; default: the StatefulSet's, or network and sync mode."""
@@ -169,7 +170,7 @@ class TesterSettings(CommonSettings):
 
     @property
     def settled_sync_mode(self) -> SyncMode | None:
-        """The sync mode, where a flag settles it."""
+        """The sync mode that `--sync-mode` sets; `None` if it is not set."""
         return None if self.sync_mode is None else SyncMode(self.sync_mode)
 
     @field_validator("stall_timeout")
@@ -196,7 +197,7 @@ class TesterSettings(CommonSettings):
         raise ValueError("it must be keep or clear:TOKEN")
 
     def policy(self, tester: str) -> Policy:
-        """What decisions depend on."""
+        """Return the policy that decisions depend on."""
         token = _TOKEN.fullmatch(self.adopt)
         return Policy(
             tester=tester,
@@ -219,7 +220,7 @@ class TesterSettings(CommonSettings):
 
 
 class PodSettings(TesterSettings):
-    """A tester in a pod."""
+    """The settings of a tester in a pod."""
 
     namespace: str = ""
     """Namespace of this pod; default: POD_NAMESPACE."""
@@ -259,7 +260,7 @@ class PodSettings(TesterSettings):
     @field_validator("registry_auth_host")
     @classmethod
     def _host_and_port(cls, value: str) -> str:
-        """As challenges name it: in small letters, without the port of HTTPS."""
+        """Return the host as registry challenges name it: in lower case, without the HTTPS port."""
         found = _HOST_AND_PORT.fullmatch(value)
         if value and (found is None or int(found["port"] or 1) not in range(1, _MAX_PORT + 1)):
             raise ValueError("it must be host[:port], such as auth.example or auth.example:8443")
@@ -274,14 +275,14 @@ class PodSettings(TesterSettings):
 
     @property
     def tester_name(self) -> str:
-        """The tester's name; a StatefulSet's pod is called after it, with a number behind."""
+        """The tester's name; by default that of the StatefulSet, which is the pod's without its ordinal."""
         return self.tester or self.pod_name.rpartition("-")[0] or self.pod_name
 
 
 class WebSettings(BaseSettings):
-    """Where page, metrics and API are served."""
+    """The settings of the web server for the page, the metrics and the API."""
 
-    # Of several bases, the last one's configuration wins.
+    # With several base classes, pydantic uses the configuration of the last one.
     model_config = CommonSettings.model_config
 
     web_listen_address: str = f":{DEFAULT_PORT}"
@@ -314,13 +315,13 @@ class WebSettings(BaseSettings):
 
     @property
     def listen(self) -> tuple[str, int]:
-        """Host (empty: every address) and port."""
+        """The host (empty: all addresses) and the port."""
         host, _, port = self.web_listen_address.rpartition(":")
         return host.strip("[]"), int(port)
 
     @property
     def tls(self) -> tuple[Path, Path] | None:
-        """The files of certificate and key, where HTTPS is served."""
+        """The files of the certificate and the key; `None` if HTTPS is off."""
         if self.web_tls_certificate is None or self.web_tls_key is None:
             return None
         return self.web_tls_certificate, self.web_tls_key
@@ -406,7 +407,7 @@ class DemoSettings(WebSettings):
 
 
 class ShowSettings(CommonSettings):
-    """A tester whose monitor may or may not run."""
+    """The settings of a command for a tester whose monitor may not be running."""
 
     data_dir: Path = Path()
     """Folder of the ledger; default: the one that local has made, if there is one only."""
@@ -460,6 +461,6 @@ class HistorySettings(ShowSettings):
 
 
 def local_testers(environment: Mapping[str, str]) -> Path:
-    """The folder in which `local` makes one for each network and mode."""
+    """Return the folder in which `local` creates a data folder for each network and sync mode."""
     share = Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return share / "bootstrap-monitor"

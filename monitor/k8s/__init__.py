@@ -1,6 +1,6 @@
-"""Everything that the monitor knows of Kubernetes.
+"""Access to Kubernetes.
 
-`credentials` finds the API server.  It alone imports the `kubernetes` client, where there is a kubeconfig to read.
-`api` sends the calls, and `calls` says what each answer means.  `objects` turns JSON into values, `cluster` has the
-operations, and `platform` runs a node in the monitor's own pod.
+`credentials` finds the API server. No other module imports the `kubernetes` client, which reads kubeconfig
+files. `api` sends calls, and `calls` interprets the responses. `objects` converts JSON to values, `cluster`
+has the operations, and `platform` runs a node in the monitor's own pod.
 """

@@ -1,6 +1,7 @@
-"""The one connection to the API server: plain JSON on plain paths, each call within time-outs.
+"""The connection to the API server: plain JSON on plain paths, with a timeout for each call.
 
-The pool would retry everything three times without a pause; what is repeated, and when, is settled here.
+The retries of urllib3 are off, because they would repeat every call three times without a pause. This module
+decides which calls are retried, and when.
 """
 
 from __future__ import annotations
@@ -19,22 +20,25 @@ from monitor.k8s.calls import ApiCall, ApiResponse, UnavailableError, checked, s
 from monitor.k8s.credentials import ApiServerAccess
 
 Pause = Callable[[float], bool]
-"""Waits for so many seconds; true once the program is to end, such as `threading.Event().wait`."""
+"""A function that waits for a number of seconds and returns true if the program is stopping.
+
+`threading.Event().wait` is one.
+"""
 
 _TRIES = 3
-_TRIES_UNAUTHORIZED = 2  # the token may just be rotated, and the server may not have it yet
+_TRIES_UNAUTHORIZED = 2  # the server may not know a newly rotated token yet
 _BACK_OFF_SECONDS = 0.5
 _MAX_RETRY_AFTER_SECONDS = 30.0
 
 
 def forever(seconds: float) -> bool:
-    """A `Pause` that nothing ends."""
+    """Sleep; a `Pause` that is never interrupted."""
     time.sleep(seconds)
     return False
 
 
 class Connection:
-    """Sends calls, each within time-outs; repeats those that may be repeated."""
+    """A connection that sends calls with timeouts, and retries those that are safe to repeat."""
 
     def __init__(
         self,
@@ -45,19 +49,19 @@ class Connection:
         pause: Pause = forever,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """Connect lazily; `jitter` gives numbers in [0, 1)."""
+        """Prepare a connection that opens on first use; `jitter` returns numbers in [0, 1)."""
         self._access = access
         self._timeout = Timeout(connect=connect_seconds, read=read_seconds)
         self._pause = pause
         self._jitter = jitter
 
     def send(self, call: ApiCall, *, repeatable: bool) -> ApiResponse:
-        """Send it; a `repeatable` one up to three times while the server is not there for it.
+        """Send a call, and retry it if it is `repeatable` and the server is unavailable.
 
-        One whose credentials are not accepted is sent twice.
+        A repeatable call is sent up to three times, or twice if the server does not accept the credentials.
 
         Raises:
-            NotPermittedError, UnavailableError, ConfigurationError: as `checked`.
+            NotPermittedError, UnavailableError, ConfigurationError: see `checked`.
         """
         for attempt in range(_TRIES):
             try:
@@ -68,16 +72,16 @@ class Connection:
                 last = attempt >= tries - 1 or not repeatable or wait_seconds > _MAX_RETRY_AFTER_SECONDS
                 if last or self._pause(wait_seconds):
                     raise
-        raise AssertionError  # the last attempt answers or raises
+        raise AssertionError  # unreachable: the last attempt returns or raises
 
     def close(self) -> None:
-        """Give up the sockets."""
+        """Close the sockets."""
         self._access.pool.clear()
 
     def _wait_seconds(self, attempt: int, error: UnavailableError) -> float:
         if error.after_seconds is not None:
             return error.after_seconds + self._jitter()
-        # Half to one and a half of 0.5 s, 1 s …: those who failed together do not return together.
+        # 0.5 s, 1 s, … times 0.5 to 1.5, so that clients that failed together do not retry together.
         return _BACK_OFF_SECONDS * 2.0**attempt * (0.5 + self._jitter())
 
     def _send_once(self, call: ApiCall) -> ApiResponse:
@@ -107,7 +111,7 @@ class Connection:
 
     def _reason(self, error: Exception) -> str:
         match error:
-            case NewConnectionError():  # a ConnectTimeoutError by descent, though nothing timed out
+            case NewConnectionError():  # a subclass of ConnectTimeoutError, although nothing timed out
                 return short_message(str(error.__cause__ or error))
             case ConnectTimeoutError():
                 return f"no connection within {self._timeout.connect_timeout:g} s"

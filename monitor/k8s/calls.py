@@ -1,7 +1,7 @@
-"""What is asked of the API server, and what its answers mean.
+"""Calls to the API server, and the interpretation of its responses.
 
-Absence (404) and conflict (409) are answers, which the asker understands; everything else that is no
-success is an error, told apart by what helps.
+Not found (404) and conflict (409) are returned to the caller. Any other status that is not a success becomes
+an error, whose type depends on the remedy.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _OBJECT_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One request, in the words of a Role: `verb` on `resource` (`pods`, `pods/log`, `statefulsets`).
+    """A request, described as in a Role: `verb` on `resource` (`pods`, `pods/log`, `statefulsets`).
 
-    `namespace` is empty for what lies in none.
+    `namespace` is empty for cluster-scoped resources.
     """
 
     verb: str
@@ -60,11 +60,11 @@ class ApiCall:
 
     @property
     def content_type(self) -> str:
-        """How the body is to be read."""
+        """The media type of the body."""
         return _CONTENT_TYPES.get(self.verb, "application/json")
 
     def __str__(self) -> str:
-        """The call as an error names it."""
+        """Return the description of the call for error messages."""
         named = f" {self.name!r}" if self.name else ""
         where = f" in namespace {self.namespace!r}" if self.namespace else ""
         return f"{self.verb} {self.resource}{named}{where}"
@@ -72,7 +72,7 @@ class ApiCall:
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """What the API server said; `status` is a success, 404 or 409 once `checked`."""
+    """A response of the API server; after `checked`, `status` is a success, 404 or 409."""
 
     status: int
     body: bytes
@@ -80,17 +80,17 @@ class ApiResponse:
 
     @property
     def missing(self) -> bool:
-        """There is no such object."""
+        """Whether the object was not found."""
         return self.status == HTTPStatus.NOT_FOUND
 
     @property
     def conflict(self) -> bool:
-        """The object is not (any more) what the call took it for."""
+        """Whether the call conflicts with the current state of the object."""
         return self.status == HTTPStatus.CONFLICT
 
     @property
     def message(self) -> str:
-        """What it says for people: the `message` of a Status, on one line."""
+        """The `message` of a Status object on one line, or the text of any other body."""
         try:
             text = json_object(self.body, _OBJECT_BYTES).get("message")
         except ValueError:
@@ -99,15 +99,15 @@ class ApiResponse:
 
     @property
     def retry_after_seconds(self) -> float | None:
-        """How long the server asks to be left alone."""
+        """The delay in seconds that the server requests before a retry; `None` if it requests no delay."""
         text = next((value for name, value in self.headers.items() if name.lower() == "retry-after"), "")
         return float(text) if text.isascii() and text.isdigit() else None
 
     def json(self) -> JsonObject:
-        """The object it holds.
+        """Return the JSON object in the body.
 
         Raises:
-            TemporaryError: it holds none, so something other than an API server answered.
+            TemporaryError: the body is not a JSON object, so something other than an API server answered.
         """
         try:
             return json_object(self.body, _OBJECT_BYTES)
@@ -120,7 +120,7 @@ class ApiResponse:
 
 
 class UnavailableError(OutageError):
-    """The API server did not do it now; `after_seconds` is when it asks to be asked again."""
+    """The API server could not handle a call now; `after_seconds` is the delay that it requests."""
 
     cause = Cause.API_SERVER_UNAVAILABLE
 
@@ -132,29 +132,31 @@ class UnavailableError(OutageError):
         refused: bool = False,
         cause: Cause | None = None,
     ) -> None:
-        """Keep what the server asks for beside the message."""
+        """Store the requested delay and whether the server refused the call."""
         super().__init__(message, cause=cause)
         self.after_seconds, self.refused = after_seconds, refused
 
 
 def group_of(kind: str) -> str:
-    """The API group of a kind of object, as a Role names it; empty for the core's."""
+    """Return the API group of a resource, as in a Role; empty for the core group."""
     return _GROUPS.get(kind, "")
 
 
 def short_message(text: str) -> str:
-    """The text without line breaks, bounded."""
+    """Return the text on one line, truncated to a maximum length."""
     joined = " ".join(text.split())
     return joined if len(joined) <= _MESSAGE_LENGTH else joined[: _MESSAGE_LENGTH - 1] + "…"
 
 
 def checked(call: ApiCall, answer: ApiResponse, advice: str) -> ApiResponse:
-    """The answer, where it is a success, an absence or a conflict; `advice` is for credentials that are not accepted.
+    """Return a response that is a success, 404 or 409, and raise an error for any other.
+
+    `advice` is the remedy that the error names if the server does not accept the credentials.
 
     Raises:
-        NotPermittedError: the cluster refuses the call.
-        UnavailableError: the server is busy, broken or doubts who asks; the same may succeed later.
-        ConfigurationError: the server takes the call for wrong.
+        NotPermittedError: the cluster denies the call.
+        UnavailableError: the server is busy, fails or does not accept the credentials; a retry may succeed.
+        ConfigurationError: the server rejects the call as invalid.
     """
     if answer.status // 100 == 2 or answer.missing or answer.conflict:  # noqa: PLR2004 (2xx)
         return answer
@@ -185,7 +187,7 @@ def _refusal(call: ApiCall, answer: ApiResponse, advice: str) -> MonitorError:
 
 
 def _not_permitted(call: ApiCall, message: str) -> NotPermittedError:
-    # Admission (quotas, pod security) refuses with the same status, and there no Role helps.
+    # Admission (quotas, pod security) denies calls with status 403 too, and a Role does not help there.
     by_role = "cannot" in message and "resource" in message
     role = "its Role" if call.namespace else "a ClusterRole"
     help_ = f"allow {call.verb} on {call.resource} in {role}" if by_role else "change what it names"

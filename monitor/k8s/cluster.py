@@ -1,6 +1,6 @@
-"""What the monitor asks of its namespace, one method each.
+"""Operations on the monitor's namespace, one method each.
 
-A method that writes may be repeated after any failure: what is done already is done again without harm.
+Methods that write may be retried after any failure; repeating a completed change is harmless.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from monitor.k8s.pod import Pod
 FIELD_MANAGER = "bootstrap-monitor"
 _CONFLICT_TRIES = 5
 _CONFLICT_PAUSE_SECONDS = 0.2
-_EVENT_MESSAGE_CHARACTERS = 1024  # as many as the API server takes
-_LOG_READ_BYTES = 1 << 20  # the API server cuts the end off where it is more
+_EVENT_MESSAGE_CHARACTERS = 1024  # the API server's limit
+_LOG_READ_BYTES = 1 << 20  # the API server truncates the end of a longer log
 _LOG_END_BYTES = 64 << 10
 
 
 class Cluster:
-    """A thin gateway to one namespace."""
+    """A thin client for one namespace."""
 
     def __init__(self, connection: Connection, namespace: str, *, pause: Pause = forever) -> None:
-        """Use an open connection; it is used from several threads."""
+        """Use a connection, which several threads may share."""
         self._connection = connection
         self._namespace = namespace
         self._pause = pause
@@ -56,36 +56,36 @@ class Cluster:
         pause: Pause = forever,
         jitter: Callable[[], float] = random.random,
     ) -> Cluster:
-        """Connect as a pod does, else by kubeconfig.
+        """Connect with the pod's ServiceAccount or, outside a pod, with a kubeconfig.
 
         Raises:
-            ConfigurationError: neither is there, or what is there is unusable.
+            ConfigurationError: the credentials are missing or unusable.
         """
         connection = Connection(access_for(environment), pause=pause, jitter=jitter)
         return cls(connection, namespace, pause=pause)
 
     @property
     def namespace(self) -> str:
-        """Where everything it knows lies."""
+        """The namespace of all objects that this client reads and writes."""
         return self._namespace
 
     def close(self) -> None:
-        """Give up the sockets."""
+        """Close the sockets."""
         self._connection.close()
 
     def read_pod(self, name: str) -> Pod:
         """Read a pod of a StatefulSet.
 
         Raises:
-            ConfigurationError: there is none, or no StatefulSet owns it.
+            ConfigurationError: the pod was not found, or no StatefulSet owns it.
         """
         return pod_of(self.pod_manifest(name))
 
     def pod_manifest(self, name: str) -> JsonObject:
-        """A pod's whole object, of which another pod is made.
+        """Return a pod's full manifest, from which another pod can be derived.
 
         Raises:
-            ConfigurationError: there is none.
+            ConfigurationError: the pod was not found.
         """
         found = self.find_pod(name)
         if found is None:
@@ -95,15 +95,18 @@ class Cluster:
         return found
 
     def find_pod(self, name: str) -> JsonObject | None:
-        """A pod's whole object; `None` where there is none."""
+        """Return a pod's full manifest; `None` if the pod was not found."""
         answer = self._send("get", "pods", name)
         return None if answer.missing else answer.json()
 
     def create_pod(self, manifest: JsonObject) -> str:
-        """Create it and give its UID.  Sent once: whether a lost answer was a success cannot be told.
+        """Create a pod and return its UID.
+
+        The call is not retried, because a lost response does not show whether the pod was created.
 
         Raises:
-            TemporaryError: one of that name is there.
+            ConfigurationError: the namespace was not found.
+            TemporaryError: a pod of that name exists.
         """
         name = manifest["metadata"]["name"]
         answer = self._send("create", "pods", name, body=manifest, repeatable=False)
@@ -119,12 +122,12 @@ class Cluster:
         return uid
 
     def delete_pod(self, name: str, uid: str) -> None:
-        """Delete this very pod, and no namesake; one that is gone is as good as deleted."""
+        """Delete the pod with this UID, and no other pod of that name; do nothing if it is gone."""
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}}
         self._send("delete", "pods", name, body=options)
 
     def read_log(self, name: str, container: str, *, limit_bytes: int) -> str:
-        """The beginning of a container's log.
+        """Return the beginning of a container's log.
 
         Raises:
             TemporaryError: the pod is gone.
@@ -138,9 +141,9 @@ class Cluster:
         return answer.body.decode(errors="replace")
 
     def read_log_end(self, name: str, container: str, lines: int, *, previous: bool) -> str:
-        """The last lines of a container's log, of its process before the present one if `previous`.
+        """Return the last lines of a container's log; with `previous`, of its previous process.
 
-        Empty where there is none.
+        The text is empty if the log does not exist.
         """
         query = (
             ("container", container),
@@ -150,14 +153,14 @@ class Cluster:
         )
         try:
             answer = self._send("get", "pods/log", name, query=query)
-        except ConfigurationError:  # there was no process before, which the API server calls a bad request
+        except ConfigurationError:  # the API server answers 400 if there was no previous process
             return ""
         return "" if answer.missing else answer.body[-_LOG_END_BYTES:].decode(errors="replace")
 
     def tell(self, name: str, uid: str, reporter: str, announcement: Announcement, made_at: float) -> None:
-        """Write an Event about the StatefulSet, as of `made_at` (Unix seconds).
+        """Create an Event about the StatefulSet, with the time `made_at` (Unix seconds).
 
-        The Event's name follows from what it says, so the API server keeps one, however often this is repeated.
+        The Event's name is derived from its content, so that a repeated call does not create a second Event.
         """
         identity = repr((uid, announcement.reason, announcement.message, made_at))
         mark = hashlib.sha256(identity.encode()).hexdigest()[:16]
@@ -181,10 +184,10 @@ class Cluster:
         self._send("create", "events", "", body=event, repeatable=False)
 
     def read_stateful_set(self, name: str) -> StatefulSet:
-        """Read it.
+        """Read a StatefulSet.
 
         Raises:
-            ConfigurationError: there is none.
+            ConfigurationError: the StatefulSet was not found.
         """
         answer = self._send("get", "statefulsets", name)
         if answer.missing:
@@ -192,12 +195,15 @@ class Cluster:
         return stateful_set_of(answer.json())
 
     def find_claim(self, name: str) -> Claim | None:
-        """A PersistentVolumeClaim; `None` where there is none."""
+        """Return a PersistentVolumeClaim; `None` if it was not found."""
         answer = self._send("get", "persistentvolumeclaims", name)
         return None if answer.missing else claim_of(answer.json())
 
     def granted(self, verb: str, resource: str, name: str) -> bool:
-        """Whether whoever asks may do so here; an empty name stands for every object of the kind."""
+        """Return whether the caller has a permission in the namespace.
+
+        An empty name stands for every object of the resource.
+        """
         kind, _, subresource = resource.partition("/")
         attributes = {
             "namespace": self._namespace,
@@ -213,17 +219,18 @@ class Cluster:
             "spec": {"resourceAttributes": attributes},
         }
         call = ApiCall("create", "selfsubjectaccessreviews", "", "", body=review)
-        answer = self._connection.send(call, repeatable=True)  # it changes nothing
+        answer = self._connection.send(call, repeatable=True)  # a review changes nothing
         return answer.json().get("status", {}).get("allowed") is True
 
     def pin(self, name: str, container: str, build: Build) -> bool:
-        """Set a container of the StatefulSet's template, found by name, to the build; false if it was so.
+        """Set the image of a container in the StatefulSet's template to the build.
 
-        Unknown versions are an empty annotation, so that those of another build do not stay.
+        Return false if the template already has the build. Unknown versions are written as an empty
+        annotation, so that the versions of another build do not remain.
 
         Raises:
-            ConfigurationError: there is no such StatefulSet or container.
-            TemporaryError: others keep changing it at the same time.
+            ConfigurationError: the StatefulSet or the container was not found.
+            TemporaryError: other clients keep changing the StatefulSet concurrently.
         """
         for _ in range(_CONFLICT_TRIES):
             current = self.read_stateful_set(name)
@@ -273,7 +280,7 @@ class Cluster:
 
 
 def listing(names: Mapping[str, object] | tuple[str, ...]) -> str:
-    """Names as an error lists them."""
+    """Return the quoted names as a list for error messages."""
     return ", ".join(repr(each) for each in names) or "none"
 
 
@@ -287,7 +294,7 @@ def _says(annotation: str | None, build: Build) -> bool:
 
 
 def _pin(container: str, build: Build, resource_version: str) -> JsonObject:
-    # A strategic merge patch finds the container by its name; the resource version makes it safe to repeat.
+    # A strategic merge patch finds the container by name; the resource version makes the patch safe to retry.
     template = {
         "metadata": {"annotations": {VERSIONS_ANNOTATION: versions_annotation(build)}},
         "spec": {"containers": [{"name": container, "image": build.image}]},

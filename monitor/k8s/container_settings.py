@@ -1,4 +1,4 @@
-"""The settings that the monitor's own containers in the pod are given: those of `init` and of `wait-for-completion`."""
+"""The settings of the monitor's containers in the pod: `init` and `wait-for-completion`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PROGRAM = "bootstrap-monitor"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A container that runs a command of the monitor, and its settings; an error where they are wrong.
+    """A container that runs a command of the monitor, and its settings; an error if they are invalid.
 
-    `unseen` names what may hold settings that a pod does not show.
+    `unseen` names the variables and sources whose values the pod's specification does not show.
     """
 
     container: Container
@@ -30,7 +30,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What to go by: `settings`, and the containers of both commands, where there are such."""
+    """The tester's effective `settings`, and the containers of both commands; `None` for a missing one."""
 
     settings: PodSettings
     init: Told | None
@@ -43,7 +43,7 @@ class Given:
 
 
 def given_by(pod: Pod, asked: CheckSettings) -> Given:
-    """What is asked for by flags, and for the rest what the pod's own commands are told."""
+    """Return the tester's settings: those set for `check`, and otherwise those of the pod's containers."""
     init = _told(pod, INIT, InitSettings, asked)
     wait = _told(pod, WAIT, WaitSettings, asked)
     settings: PodSettings = asked
@@ -62,7 +62,7 @@ def _told(
         flags = _flags_behind(command, words)
         if flags is not None:
             variables = {name: expanded(value, values) for name, value in values.items()}
-            # Asked for by name, whatever the container calls itself; its own flags come behind.
+            # The pod under test, whatever the container's variables say. The container's own flags follow.
             named = [
                 f"--namespace={asked.namespace}",
                 f"--pod-name={pod.name}",
@@ -85,7 +85,10 @@ def _read(
 
 
 def _flags_behind(command: str, words: list[str]) -> list[str] | None:
-    """The flags of the command, where the words run it: as an image's entry point, by name or as a module."""
+    """Return the flags after the command; `None` if the words do not run the command.
+
+    A command is run by the image's entry point, by the program's name or as a module.
+    """
     if command not in words:
         return None
     position = words.index(command)
@@ -95,7 +98,7 @@ def _flags_behind(command: str, words: list[str]) -> list[str] | None:
 
 
 def _values(container: Container, pod: Pod, namespace: str) -> Mapping[str, str]:
-    """The variables whose values can be told, those that name the pod among them."""
+    """Return the variables with known values, including those that are filled from the pod's metadata."""
     by_source = {
         "fieldRef metadata.name": pod.name,
         "fieldRef metadata.namespace": namespace,
@@ -118,5 +121,5 @@ def _unseen(container: Container) -> tuple[str, ...]:
 
 
 def given_flags(asked: CheckSettings) -> dict[str, object]:
-    """What was given for the check itself."""
+    """Return the settings that were set for `check` itself."""
     return {name: getattr(asked, name) for name in asked.model_fields_set if name in PodSettings.model_fields}

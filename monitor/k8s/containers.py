@@ -1,4 +1,4 @@
-"""Which containers of the own pod are the node and the monitor."""
+"""Lookup of the node's and the monitor's containers in a pod."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from monitor.k8s.pod import Pod
 
 
 def node_container(pod: Pod, name: str) -> Container:
-    """The node's container.
+    """Return the node's container.
 
     Raises:
-        ConfigurationError: there is none of that name.
+        ConfigurationError: the pod has no container of that name.
     """
     node = pod.container(name)
     if node is None:
@@ -26,10 +26,10 @@ def node_container(pod: Pod, name: str) -> Container:
 
 
 def monitor_container(pod: Pod, node_container_name: str, data_dir: str) -> Container:
-    """The container that sees the volume as the monitor does.
+    """Return the first container other than the node's that mounts a volume at `data_dir`.
 
     Raises:
-        ConfigurationError: none but the node's mounts a volume there.
+        ConfigurationError: no such container exists.
     """
     data_dir = posixpath.normpath(data_dir)
     for container in pod.containers:

@@ -1,9 +1,8 @@
-"""Where the API server is, what is trusted there, and as whom it is asked.
+"""The API server's address, its CA, and the credentials for it.
 
-In a pod that is an address, a CA and a token, which the cluster puts there as two variables and two files: no
-client is needed to read them.  Everything else that a kubeconfig may hold (certificates, proxies, programs that
-give tokens) is left to the `kubernetes` client, which nothing else imports: it takes 9 MiB of memory, and a
-tenth of a second at each start.
+A pod gets them from the cluster as two variables and two files, which need no client library. A kubeconfig
+may also hold certificates, proxies and programs that print tokens, so the `kubernetes` client reads it. No
+other module imports that client: it takes 9 MiB of memory and a tenth of a second at each start.
 """
 
 from __future__ import annotations
@@ -20,16 +19,17 @@ from monitor.k8s.calls import short_message
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TOKEN_KEPT_SECONDS = 60.0
-# The threads that ask at once: ticks, and looks for a newer build; a connection more would be closed after each use.
+# Enough for the threads that send calls concurrently: ticks, and polls for a newer build.
+# urllib3 closes any further connection after each use.
 _CONNECTIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class ApiServerAccess:
-    """The API server's URL, the connections to it, and the value of the header `Authorization` (empty: none).
+    """The API server's URL, the connection pool, and the value of the header `Authorization` (empty: none).
 
-    `authorization` raises `OSError` where the credentials cannot be had now.  `advice` is what to do where the API
-    server does not accept them.
+    `authorization` raises `OSError` if the credentials are currently unavailable. `advice` is what the
+    operator can do if the API server does not accept them.
     """
 
     url: str
@@ -39,30 +39,30 @@ class ApiServerAccess:
 
 
 class ServiceAccountToken:
-    """A pod's token; its file is read anew every minute, as it is rotated."""
+    """A pod's token; its file is read again every minute, because the kubelet rotates the token."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        """Read it.
+        """Read the token.
 
         Raises:
-            OSError: there is none.
+            OSError: the file is missing, unreadable or empty.
         """
         self._path, self._clock = path, clock
         self._text = ""
         self._read()
 
     def __call__(self) -> str:
-        """The value of the header.
+        """Return the value of the header `Authorization`.
 
         Raises:
-            OSError: it is not there any more.
+            OSError: the file has been deleted or is unreadable.
         """
         if self._clock() - self._read_at >= TOKEN_KEPT_SECONDS:
             self._read()
         return f"Bearer {self._text}"
 
     def _read(self) -> None:
-        """An empty file is one that is just being written: until it is, the token before stays."""
+        """Read the file; if it is empty because it is being written, keep the previous token."""
         text = self._path.read_text(encoding="utf-8").strip()
         if text:
             self._text, self._read_at = text, self._clock()
@@ -71,10 +71,10 @@ class ServiceAccountToken:
 
 
 def access_for(environment: Mapping[str, str], service_account: Path = SERVICE_ACCOUNT) -> ApiServerAccess:
-    """In a pod the ServiceAccount's, elsewhere that of `KUBECONFIG` or `~/.kube/config`.
+    """Return the ServiceAccount's access in a pod; elsewhere, that of `KUBECONFIG` or `~/.kube/config`.
 
     Raises:
-        ConfigurationError: neither can be used.
+        ConfigurationError: the credentials are missing or unusable.
     """
     if environment.get("KUBERNETES_SERVICE_HOST"):
         return in_pod(environment, service_account)
@@ -87,10 +87,10 @@ def in_pod(
     directory: Path = SERVICE_ACCOUNT,
     clock: Callable[[], float] = time.monotonic,
 ) -> ApiServerAccess:
-    """The ServiceAccount's access.  No proxy is asked: the address is one inside the cluster.
+    """Return the ServiceAccount's access, without a proxy: the address is inside the cluster.
 
     Raises:
-        ConfigurationError: there is no usable token.
+        ConfigurationError: the token or the CA is missing or unusable.
     """
     host, port = environment["KUBERNETES_SERVICE_HOST"], environment.get("KUBERNETES_SERVICE_PORT") or "443"
     authority = directory / "ca.crt"
@@ -105,20 +105,21 @@ def in_pod(
         url=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
         pool=PoolManager(ca_certs=str(authority), cert_reqs="CERT_REQUIRED", maxsize=_CONNECTIONS),
         authorization=token,
-        # A token names the UID of its ServiceAccount, and the kubelet keeps it for most of an hour.
+        # A token contains its ServiceAccount's UID, and the kubelet keeps the token for most of an hour.
         advice="the pod's token is not valid any more, probably because its ServiceAccount was recreated: "
         "delete the pod, so that the next one gets a valid token",
     )
 
 
-# The client leaves most of its own functions untyped: hence `no-untyped-call` here and nowhere else.
+# Most functions of the client are untyped. Only this module ignores `no-untyped-call`.
 
 
 def from_kubeconfig(paths: str) -> ApiServerAccess:
-    """The access that the current context in one or more kubeconfig files gives.
+    """Return the access of the current context in one or more kubeconfig files.
 
     Raises:
-        ConfigurationError: there is none, it is malformed, or the extra `kubeconfig` is not installed, as in the image.
+        ConfigurationError: the files are missing or malformed, or the extra `kubeconfig` is not installed.
+            The monitor's image does not include that extra.
     """
     try:
         from kubernetes.client.configuration import Configuration  # noqa: PLC0415 (9 MiB)
@@ -135,7 +136,7 @@ def from_kubeconfig(paths: str) -> ApiServerAccess:
         load_kube_config(  # type: ignore[no-untyped-call]
             config_file=paths, client_configuration=configuration, persist_config=False
         )
-    except Exception as error:  # the client raises whatever a malformed file leads it to
+    except Exception as error:  # a malformed file makes the client raise arbitrary exceptions
         raise ConfigurationError(
             f"kubeconfig {paths!r} cannot be used ({short_message(str(error))}): "
             "set KUBECONFIG to a working one, or run in a pod with a ServiceAccount"

@@ -1,6 +1,6 @@
-"""Kubernetes objects as JSON, turned into plain values.
+"""Conversion of Kubernetes objects from JSON to plain values.
 
-Fields that an object may lack are read as empty: the API server leaves out what is empty.
+Missing fields are read as empty, because the API server omits empty fields.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from monitor.errors import ConfigurationError
 from monitor.k8s.pod import ContainerState, Pod, Termination, VolumeSource
 
 VERSIONS_ANNOTATION = "avalanche.avax.network/avalanchego-versions"
-_IMAGE_KEY = "image"  # which the Go monitor does not write, and ignores
+_IMAGE_KEY = "image"  # the Go monitor neither writes nor reads this key
 _CLAIM = "persistentVolumeClaim"
 _REVISION_LABEL = "controller-revision-hash"
 
 
 @dataclass(frozen=True, slots=True)
 class FieldManager:
-    """Who set a field, and when (RFC 3339, UTC, so that the text sorts by time)."""
+    """The client that set a field, and the time in RFC 3339 and UTC, so that the text sorts by time."""
 
     name: str
     time: str
@@ -31,10 +31,11 @@ class FieldManager:
 
 @dataclass(frozen=True, slots=True)
 class StatefulSet:
-    """The part of a StatefulSet that pinning and recreating depend on.
+    """The fields of a StatefulSet that pinning and recreating the pod depend on.
 
-    `images` and `image_managers` are by name of the template's containers; `partition` is 0 unless rolling
-    updates leave pods under it on the old revision; `update_strategy` is `RollingUpdate` or `OnDelete`.
+    `images` and `image_managers` are keyed by the names of the template's containers. Rolling updates leave
+    pods with an ordinal below `partition` on the old revision. `update_strategy` is `RollingUpdate` or
+    `OnDelete`.
     """
 
     name: str
@@ -52,7 +53,7 @@ class StatefulSet:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A PersistentVolumeClaim: `phase` in Kubernetes' word, `capacity` as a quantity such as `100Gi`.
+    """A PersistentVolumeClaim: its `phase` in Kubernetes, and its `capacity` as a quantity such as `100Gi`.
 
     `capacity` is empty until the claim is bound.
     """
@@ -65,7 +66,7 @@ class Claim:
 
 
 def pod_of(found: JsonObject) -> Pod:
-    """A pod of a StatefulSet.
+    """Return a pod of a StatefulSet.
 
     Raises:
         ConfigurationError: the pod is not owned by exactly one StatefulSet.
@@ -91,7 +92,7 @@ def pod_of(found: JsonObject) -> Pod:
 
 
 def stateful_set_of(found: JsonObject) -> StatefulSet:
-    """What is needed of a StatefulSet."""
+    """Return the fields of a StatefulSet that the monitor uses."""
     metadata, spec, status = found["metadata"], found["spec"], found.get("status", {})
     template = spec["template"]
     strategy = spec.get("updateStrategy", {})
@@ -112,7 +113,7 @@ def stateful_set_of(found: JsonObject) -> StatefulSet:
 
 
 def claim_of(found: JsonObject) -> Claim:
-    """What is needed of a PersistentVolumeClaim."""
+    """Return the fields of a PersistentVolumeClaim that the monitor uses."""
     status = found.get("status", {})
     return Claim(
         name=found["metadata"]["name"],
@@ -124,17 +125,20 @@ def claim_of(found: JsonObject) -> Claim:
 
 
 def versions_annotation(build: Build) -> str:
-    """What a build reports, and of which image that is: who pins another by hand leaves the annotation."""
+    """Return the annotation with a build's versions and image; empty if the versions are unknown.
+
+    The image shows whether the annotation is outdated: pinning another image by hand does not change it.
+    """
     if build.versions is None:
         return ""
     return json_text({**json_object(build.versions.to_json()), _IMAGE_KEY: build.image})
 
 
 def annotated_versions(annotation: str, image: str) -> Versions | None:
-    """The versions of an annotation; `None` where it is empty, or of another image.
+    """Return the versions in an annotation; `None` if it is empty or belongs to another image.
 
     Raises:
-        ValueError: it is no output of `--version-json`.
+        ValueError: the annotation is not output of `--version-json`.
     """
     if not annotation.strip():
         return None
@@ -184,7 +188,7 @@ def _container(found: JsonObject) -> Container:
         environment=tuple(_variable(each) for each in found.get("env", ())),
         environment_sources=tuple(_sources(found.get("envFrom", ()))),
         mounts=tuple(
-            # subPathExpr names a folder too, one that only the kubelet can tell: kept as it is written.
+            # subPathExpr names a folder too, but only the kubelet can expand it.
             Mount(each["mountPath"], each["name"], each.get("subPath") or each.get("subPathExpr", ""))
             for each in found.get("volumeMounts", ())
         ),
@@ -199,7 +203,7 @@ def _variable(found: JsonObject) -> EnvironmentVariable:
 
 
 def _volume_source(found: JsonObject) -> VolumeSource:
-    kind = next((key for key in found if key != "name"), "emptyDir")  # what the API server takes none for
+    kind = next((key for key in found if key != "name"), "emptyDir")  # the API server's default
     return VolumeSource(kind, found[_CLAIM]["claimName"] if kind == _CLAIM else "")
 
 

@@ -1,9 +1,11 @@
-"""The node of a StatefulSet's pod, which this monitor shares: pinned through the template, recreated by hand.
+"""The platform for a node that shares a StatefulSet's pod with the monitor.
 
-A StatefulSet does not replace a pod that is stuck in an init container or never gets ready, even when its
-template is mended.  So after a pin the monitor deletes its own pod, by UID: once the StatefulSet's controller
-has observed the change (before, the pod would come back on the old revision), and only if the pod's revision
-is not the updated one (else there is nothing to gain).
+A build is pinned in the StatefulSet's template. A StatefulSet does not replace a pod that is stuck in an init
+container or never becomes ready, even after its template is fixed. So after a pin the monitor deletes its own
+pod, by UID, once two conditions hold:
+
+- The StatefulSet controller has observed the change; until then, the pod would return on the old revision.
+- The pod's revision is not the updated one; otherwise deleting the pod would change nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from monitor.k8s.containers import monitor_container, node_container
 from monitor.k8s.objects import VERSIONS_ANNOTATION, StatefulSet, annotated_versions, pod_of
 from monitor.k8s.pod import ContainerState, Pod
 
-OUT_OF_MEMORY = "OOMKilled"  # the kubelet's word
+OUT_OF_MEMORY = "OOMKilled"  # the kubelet's reason
 LOG_LINES = 500
 
 _log = logging.getLogger(__name__)
@@ -35,9 +37,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class OwnPod:
-    """What names the node: its pod and container, and what of its configuration is settled by flags.
+    """The names of the node's pod and container, and the parts of its configuration that flags set.
 
-    Without `uid` it is that of the pod that has the name when it is first read.
+    An empty `uid` stands for the UID of the pod that has the name at the first read.
     """
 
     pod_name: str
@@ -50,20 +52,20 @@ class OwnPod:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long the parts of a recreation may take."""
+    """The timeouts and intervals of a recreation."""
 
     observed_seconds: float = 30.0
-    """Until the StatefulSet's controller has seen a change."""
+    """The timeout until the StatefulSet controller has observed a change, in seconds."""
     poll_seconds: float = 1.0
-    """Between two looks at it."""
+    """The interval between two polls of the StatefulSet, in seconds."""
     again_seconds: float = 300.0
-    """Until the own pod, asked to end, is asked again."""
+    """The interval after which the monitor's pod is deleted again if it still exists, in seconds."""
     end_seconds: float = 900.0
-    """Until an `init` that waits for its end gives up."""
+    """The time for which `init` waits to be stopped, in seconds."""
 
 
 class KubernetesPlatform:
-    """Implements `Platform` for the pod that this monitor runs in."""
+    """The implementation of `Platform` for the pod that the monitor runs in."""
 
     def __init__(
         self,
@@ -74,7 +76,7 @@ class KubernetesPlatform:
         clock: Callable[[], float] = time.monotonic,
         pause: Pause = forever,
     ) -> None:
-        """Take what it works with; nothing is read yet."""
+        """Store the arguments; nothing is read from the cluster yet."""
         self._cluster = cluster
         self._settings = settings
         self._patience = patience or Patience()
@@ -88,11 +90,11 @@ class KubernetesPlatform:
 
     @property
     def uid(self) -> str | None:
-        """The own pod's UID; `None` until the pod was read."""
+        """The UID of the monitor's pod; `None` until the pod has been read."""
         return self._uid
 
     def workload(self) -> Workload:
-        """What is set to run now, by the own pod."""
+        """Return the workload that the monitor's pod is set to run."""
         pod = self._own_pod()
         if pod is None:
             raise self._gone()
@@ -117,7 +119,7 @@ class KubernetesPlatform:
         return ImageReference.parse(self._node(self._as_created()).image).repository
 
     def pinned(self, digests: frozenset[str]) -> Build | None:
-        """Return the build that the own pod is pinned to, if it has one of these digests and its versions are known."""
+        """Return the build that the pod is pinned to, if it has one of `digests` and known versions."""
         pod = self._as_created()
         image = self._node(pod).image
         build = _build(pod, ImageReference.parse(image), image)
@@ -126,17 +128,17 @@ class KubernetesPlatform:
         return build
 
     def pin(self, build: Build) -> None:
-        """Set the StatefulSet's template to the build; nothing is written where it is so already."""
+        """Set the StatefulSet's template to the build, unless it is already set."""
         name = self._stateful_set().name
         if self._cluster.pin(name, self._settings.node_container_name, build):
             _log.info("pinned StatefulSet %r to %s", name, build.image)
 
     def recreate(self, *, unchanged: bool) -> None:
-        """Delete the own pod where it is not of the updated revision, or `unchanged` asks for it anyway.
+        """Delete the monitor's pod if its revision is not the updated one, or if `unchanged` is true.
 
         Raises:
             ConfigurationError: the StatefulSet would recreate the old revision.
-            TemporaryError: its controller does not see the change.
+            TemporaryError: the StatefulSet controller has not observed the change.
         """
         self._unchanged = unchanged
         updated = self._observed()
@@ -149,7 +151,10 @@ class KubernetesPlatform:
             self._deleted_at = self._clock()
 
     def await_end(self, stopping: threading.Event) -> None:
-        """Wait for this process to be ended, asking again meanwhile; return at the end or in despair."""
+        """Wait until this process has to stop; at intervals, try again to recreate the pod.
+
+        Return when `stopping` is set, or after `Patience.end_seconds`.
+        """
         begun = self._clock()
         while not stopping.wait(self._patience.again_seconds):
             if self._clock() - begun >= self._patience.end_seconds:
@@ -160,13 +165,13 @@ class KubernetesPlatform:
                 _log.warning("the pod could not be asked to end again: %s", error)
 
     def reverter(self) -> str:
-        """Who last set the node's image in the StatefulSet, other than this monitor."""
+        """Return the last client other than this monitor that set the node's image in the StatefulSet."""
         managers = self._stateful_set().image_managers.get(self._settings.node_container_name, ())
         others = [each for each in managers if each.name != FIELD_MANAGER]
         return max(others, key=lambda each: each.time).name if others else ""
 
     def announce(self, announcement: Announcement, made_at: float) -> None:
-        """Write an Event about the StatefulSet."""
+        """Create an Event about the StatefulSet."""
         if self._uid is None and self._own_pod() is None:
             raise self._gone()
         self._cluster.tell(
@@ -178,7 +183,7 @@ class KubernetesPlatform:
         )
 
     def log_tail(self) -> str:
-        """The end of what the node's process printed before it ended last, else of what it prints."""
+        """Return the log tail of the node's previous process, or of the current one if it is the first."""
         for previous in (True, False):
             text = self._cluster.read_log_end(
                 self._settings.pod_name, self._settings.node_container_name, LOG_LINES, previous=previous
@@ -188,7 +193,7 @@ class KubernetesPlatform:
         return ""
 
     def _own_pod(self) -> Pod | None:
-        """The own pod; `None` once it is gone, even if another one has its name by now."""
+        """Return the monitor's pod; `None` once it is gone, even if another pod has its name now."""
         if self._uid is None:
             pod = self._cluster.read_pod(self._settings.pod_name)
             if self._settings.uid not in {"", pod.uid}:
@@ -200,7 +205,7 @@ class KubernetesPlatform:
         return pod_of(found) if found and found["metadata"]["uid"] == self._uid else None
 
     def _as_created(self) -> Pod:
-        """Return the own pod, read once: its image and annotations stay for as long as it does."""
+        """Return the monitor's pod as it was first read; its image and annotations do not change."""
         if self._created is None:
             self._created = self._own_pod()
         if self._created is None:
@@ -228,7 +233,11 @@ class KubernetesPlatform:
         return found
 
     def _observed(self) -> StatefulSet:
-        """The StatefulSet, once its controller has seen its last change."""
+        """Return the StatefulSet once its controller has observed its last change.
+
+        Raises:
+            TemporaryError: the controller does not observe the change in time, or the monitor is stopping.
+        """
         begun = self._clock()
         while True:
             found = self._stateful_set()
@@ -249,13 +258,13 @@ class KubernetesPlatform:
 
 
 def _process(state: ContainerState | None) -> NodeProcess | None:
-    """`None` before the kubelet has spoken of the container."""
+    """Return the state of the node's process; `None` if the kubelet has not reported the container yet."""
     if state is None:
         return None
     ended, waiting, message = state.last_termination, state.reason, state.message
     started = ended is None or ended.reason not in START_FAILURES
     if ended is not None and not started and waiting in CRASH_LOOPING:
-        # The kubelet pauses between its tries to start a container as between crashes.
+        # The kubelet backs off between failed starts of a container, as it does between crashes.
         waiting, message = ended.reason, ended.message
     return NodeProcess(
         running=state.running,

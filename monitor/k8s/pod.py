@@ -1,4 +1,4 @@
-"""A pod of a StatefulSet as plain values, so that no other module parses it."""
+"""A pod of a StatefulSet as plain values, so that other modules do not parse JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monitor.domain.container import Container
 
 @dataclass(frozen=True, slots=True)
 class VolumeSource:
-    """What a pod's volume is made of: its `kind` as the pod writes it, and the claim's name where it is one."""
+    """The source of a pod's volume: its `kind` as in the manifest, and the name of its claim, if any."""
 
     kind: str
     claim: str = ""
@@ -18,7 +18,7 @@ class VolumeSource:
 
 @dataclass(frozen=True, slots=True)
 class Termination:
-    """How a container ended; `message` is its termination message, which may be the end of its log."""
+    """The end of a container's process; `message` is the termination message, which may be a log tail."""
 
     exit_code: int
     reason: str = ""
@@ -27,9 +27,10 @@ class Termination:
 
 @dataclass(frozen=True, slots=True)
 class ContainerState:
-    """A container as the kubelet sees it; `image_id` is what its runtime says it runs.
+    """The kubelet's status of a container; `image_id` is the image that the container runtime reports.
 
-    `reason` says why it does not run, in the kubelet's word, and `message` in a sentence; empty while it runs.
+    `reason` is the kubelet's reason why the container does not run, and `message` explains it in a sentence.
+    Both are empty while the container runs.
     """
 
     running: bool
@@ -44,9 +45,9 @@ class ContainerState:
 class Pod:
     """A pod of a StatefulSet.
 
-    `containers` are all, init containers and native sidecars first.  `states` are of those that the kubelet
-    has spoken of.  `stateful_set` is the owner's name, `stateful_set_uid` its UID.  `address` is empty until
-    the pod has one.
+    `containers` holds all containers, with init containers and native sidecars first. `states` holds the
+    containers that the kubelet has reported. `stateful_set` and `stateful_set_uid` are the owner's name and
+    UID. `address` is empty until the pod has an IP address.
     """
 
     name: str
@@ -62,5 +63,5 @@ class Pod:
     address: str = ""
 
     def container(self, name: str) -> Container | None:
-        """The container of that name."""
+        """Return the container of that name; `None` if the pod has none."""
         return next((each for each in self.containers if each.name == name), None)

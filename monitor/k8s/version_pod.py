@@ -1,7 +1,7 @@
-"""Learns the build under the rolling tag by running it once: a pod that prints its versions and ends.
+"""Lookup of the build under the rolling tag with a version pod, which prints the build's versions and exits.
 
-The kubelet pulls the tag and tells the digest it pulled; the log holds the versions.  The pod belongs to the
-monitor's own pod and has a deadline, so that nothing stays even if the monitor is killed at the worst moment.
+The kubelet pulls the tag and reports the digest; the log holds the versions. The monitor's own pod owns the
+version pod, which also has a deadline. So the version pod is removed even if the monitor is killed.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class VersionPodTimeouts:
-    """How long a look-up may take."""
+    """The timeouts and the poll interval of a lookup."""
 
     deadline_seconds: float = 600.0
-    """A whole one, its pull included."""
+    """The timeout of a lookup in seconds, including the image pull."""
     removal_seconds: float = 60.0
-    """Until a left-over check pod has gone."""
+    """The timeout for the removal of an earlier version pod, in seconds."""
     poll_seconds: float = 1.0
-    """Between two looks at the pod."""
+    """The interval between two polls of the pod, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class _LookUp:
 
 
 class VersionPodSource:
-    """Runs the image under the rolling tag, or another, in a pod."""
+    """A source that looks up a build by running its image in a version pod."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class VersionPodSource:
         clock: Callable[[], float] = time.monotonic,
         pause: Pause = forever,
     ) -> None:
-        """Look up for the node of the own pod `pod_name`."""
+        """Prepare lookups for the node in `pod_name`, the monitor's own pod."""
         self._cluster = cluster
         self._pod_name = pod_name
         self._node_container_name = node_container_name
@@ -81,18 +81,22 @@ class VersionPodSource:
         self._versionless: set[str] = set()
 
     def newest(self) -> Build:
-        """Run the image under the rolling tag of the own node's repository; as `learn`."""
+        """Look up the build under the rolling tag of the node's repository.
+
+        Raises:
+            ConfigurationError, TemporaryError, OutageError: see `learn`.
+        """
         own = self._cluster.pod_manifest(self._pod_name)
         repository = ImageReference.parse(node_of(own, self._node_container_name)["image"]).repository
         return self._run(own, f"{repository}:{self._rolling_tag}")
 
     def learn(self, image: str) -> Build:
-        """Run an image, up to three times while it prints no versions.
+        """Look up an image's build by running it, up to three times while it prints no versions.
 
         Raises:
-            ConfigurationError: its digest cannot be told, or the check pod's name is taken.
-            TemporaryError: it could not be pulled or started, or not in time.
-            OutageError: the API server was unavailable or the monitor stops, so nothing was learned of the image.
+            ConfigurationError: the image's digest is unknown, or another pod has the version pod's name.
+            TemporaryError: the image could not be pulled or started, or not in time.
+            OutageError: inconclusive, because the API server was unavailable or the monitor is stopping.
         """
         return self._run(self._cluster.pod_manifest(self._pod_name), image)
 
@@ -114,7 +118,7 @@ class VersionPodSource:
             return Build(pinned, frozenset({found.digest}), found.versions)
 
     def _look_up(self, manifest: JsonObject) -> _LookUp:
-        """Run it once; whatever happens, no check pod stays."""
+        """Run the version pod once, and delete it in any case."""
         self._remove(manifest)
         try:
             return self._result(manifest, self._created(manifest))
@@ -122,7 +126,7 @@ class VersionPodSource:
             self._remove_quietly(manifest)
 
     def _created(self, manifest: JsonObject) -> str:
-        """Create the check pod, and return its UID; an admission webhook may be broken or slow for long."""
+        """Create the version pod and return its UID; a broken or slow admission webhook can block it."""
         with self._no_outage_while_it_is_read(manifest["metadata"]["name"]):
             return self._cluster.create_pod(manifest)
 
@@ -152,23 +156,23 @@ class VersionPodSource:
                 raise OutageError(f"the look-up of {image} was given up: the monitor is stopping")
 
     def _versions(self, name: str, digest: str) -> _LookUp:
-        """Read them in the log, for which the API server needs a kubelet that it may never reach."""
+        """Read the versions from the log; unknown if the API server cannot reach the pod's kubelet."""
         try:
             with self._no_outage_while_it_is_read(name):
                 text = self._cluster.read_log(name, CONTAINER, limit_bytes=_LOG_LIMIT_BYTES)
             return _LookUp(digest, parse_versions(text))
         except OutageError:
             raise
-        except (MonitorError, ValueError, TypeError) as error:  # unknown versions are no reason to stop
+        except (MonitorError, ValueError, TypeError) as error:  # the build can be tested without its versions
             return _LookUp(digest, None, str(error))
 
     @contextmanager
     def _no_outage_while_it_is_read(self, name: str) -> Iterator[None]:
-        """Tell a call that fails by itself, and may do so for ever, from an outage, in which no read succeeds either.
+        """Distinguish a call that fails alone, perhaps permanently, from an outage in which reads fail too.
 
         Raises:
-            TemporaryError: the call failed, and the API server answers a read.
-            OutageError: it answers none.
+            TemporaryError: the call failed, but the API server answers reads.
+            OutageError: the API server does not answer reads either.
         """
         try:
             yield
@@ -185,7 +189,7 @@ class VersionPodSource:
         return True
 
     def _remove(self, manifest: JsonObject) -> None:
-        """Delete a check pod that is there, and wait until it is not."""
+        """Delete an earlier version pod, and wait until it is gone."""
         name = manifest["metadata"]["name"]
         begun = self._clock()
         while (found := self._cluster.find_pod(name)) is not None:
@@ -206,10 +210,10 @@ class VersionPodSource:
                 )
 
     def _remove_quietly(self, manifest: JsonObject) -> None:
-        """Delete the check pod, once; also one whose creation went unanswered.
+        """Delete the version pod without waiting, even if its creation was not confirmed.
 
-        A failure is only told: it would hide the result, the next look-up removes it too, and after its
-        deadline it runs no more.
+        A failure is only logged, because an error would hide the result. The next lookup deletes the pod too,
+        and the deadline stops it.
         """
         name = manifest["metadata"]["name"]
         try:

@@ -1,7 +1,8 @@
-"""The check pod as JSON: how it is made after the node's pod, and how what became of it is read.
+"""The version pod's manifest, and the interpretation of its status and log.
 
-It is placed and secured like the node's, so that it can be pulled and run wherever that one can, but has
-neither its labels (no controller or Service takes it for a node) nor a token.
+The version pod has the placement, pull secrets and security context of the node's pod. So its image can
+be pulled and run wherever the node's can. It has no token. It has none of the node's labels either, so that
+no controller or Service selects it as a node.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _PLACEMENT = (
 )
 _RESOURCES = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
-_DEFAULT_COMMAND = ("./avalanchego",)  # where its image has it
+_DEFAULT_COMMAND = ("./avalanchego",)  # its path in AvalancheGo's image
 _PULL_FAILURES = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 )
@@ -47,7 +48,7 @@ _IMAGE_ID = re.compile(r"(?:[a-z-]+://)?[^@]+@(?P<digest>[a-z0-9+._-]+:[0-9a-fA-
 def version_pod(
     own: JsonObject, node_container_name: str, image: str, *, deadline_seconds: float
 ) -> JsonObject:
-    """The pod that prints the versions of `image`, made after the own pod."""
+    """Return the manifest of a pod that prints the versions of `image`, derived from the pod `own`."""
     node = node_of(own, node_container_name)
     metadata, spec = own["metadata"], own["spec"]
     container = {
@@ -83,7 +84,7 @@ def version_pod(
 
 
 def version_pod_name(stateful_set: str) -> str:
-    """The one name that a StatefulSet's check pods have; too long a name is told apart by its hash."""
+    """Return the name of a StatefulSet's version pod; a long name is truncated and gets a hash."""
     room = _NAME_LENGTH - len(_SUFFIX)
     if len(stateful_set) <= room:
         return stateful_set + _SUFFIX
@@ -92,10 +93,10 @@ def version_pod_name(stateful_set: str) -> str:
 
 
 def parse_versions(log: str) -> Versions:
-    """The versions in a log, which may hold other lines too.
+    """Return the versions in a log, which may also hold other lines.
 
     Raises:
-        ValueError: there are none.
+        ValueError: the log holds no versions.
     """
     for found in json_objects_in(log):
         if "application" in found:
@@ -105,17 +106,17 @@ def parse_versions(log: str) -> Versions:
 
 def _command(node: JsonObject) -> tuple[str, ...]:
     command = tuple(node.get("command", ()))
-    # A shell would run its script, that is the whole node, and take `--version-json` for its argument.
+    # A shell would run its script, which starts the node, and pass `--version-json` to the script.
     if not command or posixpath.basename(command[0]) in _SHELLS:
         return _DEFAULT_COMMAND
     return command
 
 
 def node_of(own: JsonObject, name: str) -> JsonObject:
-    """The node's container in the own pod.
+    """Return the node's container in the manifest of the monitor's pod.
 
     Raises:
-        ConfigurationError: there is none of that name.
+        ConfigurationError: the pod has no container of that name.
     """
     containers: list[JsonObject] = own["spec"]["containers"]
     for container in containers:
@@ -134,16 +135,16 @@ def _stateful_set_name(metadata: JsonObject) -> str:
 
 
 def container_status(pod: JsonObject) -> JsonObject:
-    """What the kubelet says of the check pod's container; empty before it does."""
+    """Return the kubelet's status of the version pod's container; empty if not reported yet."""
     statuses: list[JsonObject] = pod.get("status", {}).get("containerStatuses", [])
     return next((each for each in statuses if each["name"] == CONTAINER), {})
 
 
 def digest_of(image_id: str, image: str) -> str:
-    """The digest in an image ID, `[docker-pullable://]repository@digest`; empty while there is none.
+    """Return the digest in an image ID, `[docker-pullable://]repository@digest`; empty for an empty ID.
 
     Raises:
-        ConfigurationError: it names an image that only this machine has.
+        ConfigurationError: the ID is that of a local image, which no registry has.
     """
     match = _IMAGE_ID.fullmatch(image_id)
     if match:
@@ -157,10 +158,10 @@ def digest_of(image_id: str, image: str) -> str:
 
 
 def check_startable(name: str, image: str, state: Mapping[str, JsonObject]) -> None:
-    """Stop waiting for a container that will not start.
+    """Raise an error if the container will not start.
 
     Raises:
-        TemporaryError: its image cannot be pulled, or it cannot be created.
+        TemporaryError: the image cannot be pulled, or the container cannot be created.
     """
     waiting = state.get("waiting", {})
     reason, message = waiting.get("reason", ""), " ".join(waiting.get("message", "").split())
@@ -177,7 +178,7 @@ def check_startable(name: str, image: str, state: Mapping[str, JsonObject]) -> N
 
 
 def unfinished(name: str, image: str, pod: JsonObject) -> str:
-    """Why a look-up came to nothing, as far as the pod tells."""
+    """Return the error message of a failed lookup, with the details in the pod's status."""
     status = pod.get("status", {})
     conditions = [each for each in status.get("conditions", ()) if each.get("status") == "False"]
     said = status.get("message") or next((each["message"] for each in conditions if each.get("message")), "")

@@ -1,1 +1,1 @@
-"""A node as a child process on this machine."""
+"""The local platform, which runs the node as a child process on this machine."""

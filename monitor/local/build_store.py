@@ -1,4 +1,4 @@
-"""Builds of the local platform: the content of a file, copied so that replacing the file harms no run."""
+"""Builds of the local platform: copies of an executable, so that replacing the file does not affect a run."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ BUILDS_KEPT = 5
 BUILDS_FOLDER = "builds"
 _CHUNK_BYTES = 2**20
 _COPIES = "[0-9a-f]" * 64
-# In the images of all builds, whatever their files are called: a file of another name is no other test.
+# The repository in the image of every build, so that renaming the executable does not start another test.
 REPOSITORY = "avalanchego"
 
 
 def content_digest(executable: Path) -> str:
-    """The digest that a file's copy would have, `sha256:…`.
+    """Return the digest that a copy of the file would have, as `sha256:…`.
 
     Raises:
-        ConfigurationError: there is no such program.
+        ConfigurationError: the file is missing, unreadable or not executable.
     """
     signature_of(executable)
     try:
@@ -43,10 +43,10 @@ def content_digest(executable: Path) -> str:
 
 
 def signature_of(executable: Path) -> tuple[int, int, int]:
-    """What changes when a file's content does: its time, its size, and which file it is.
+    """Return a file's modification time (ns), size (bytes) and inode, which change with its content.
 
     Raises:
-        ConfigurationError: there is no such program.
+        ConfigurationError: the file is missing or not executable.
     """
     try:
         status = executable.stat()
@@ -62,17 +62,17 @@ def signature_of(executable: Path) -> tuple[int, int, int]:
 
 
 class BuildStore:
-    """Copies of builds, by the SHA-256 of their content."""
+    """A folder with copies of builds, named by the SHA-256 of their content."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._used: Path | None = None
 
     def path(self, build: Build) -> Path:
-        """Where the executable of a build is.
+        """Return the path of a build's executable.
 
         Raises:
-            MonitorError: its copy is gone.
+            MonitorError: the copy is gone.
         """
         digest = ImageReference.parse(build.image).digest or ""
         path = self._folder / digest.removeprefix("sha256:")
@@ -83,11 +83,11 @@ class BuildStore:
         return path
 
     def kept(self) -> list[str]:
-        """The digests of the builds whose copies are there."""
+        """Return the digests of the builds that have a copy in the store."""
         return sorted(f"sha256:{path.name}" for path in self._folder.glob(_COPIES))
 
     def keep(self, executable: Path) -> str:
-        """Copy a file into the store; its digest, `sha256:…`, of what was really copied."""
+        """Copy a file into the store, and return the digest of the copied bytes as `sha256:…`."""
         self._folder.mkdir(parents=True, exist_ok=True)
         aside = self._folder / ".new"
         hashed = hashlib.sha256()
@@ -104,13 +104,13 @@ class BuildStore:
         return f"sha256:{hashed.hexdigest()}"
 
     def use(self, build: Build) -> None:
-        """This build runs from now on: of the others only the newest few are kept."""
+        """Mark a build as the running one, and delete all other copies but the newest `BUILDS_KEPT`."""
         self._used = self.path(build)
         self._prune()
 
     def _prune(self) -> None:
         if self._used is None:
-            return  # what runs is not known yet
+            return  # the running build is not known yet
         copies = sorted(self._folder.glob(_COPIES), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in copies[BUILDS_KEPT:]:
             if path != self._used:
@@ -118,7 +118,7 @@ class BuildStore:
 
 
 class FileSource:
-    """The newest build is what the file holds now, once nobody writes it any more."""
+    """A source whose newest build is the content of a file, once the file is no longer being written."""
 
     def __init__(
         self,
@@ -132,7 +132,10 @@ class FileSource:
         self._tries: dict[str, int] = {}
 
     def newest(self) -> Build:
-        """Copy the file if it changed, and ask it for its versions; `init` and the looks for new builds take turns."""
+        """Return the build in the file; copy it and read its versions if the file has changed.
+
+        A lock serializes the calls of `init` and of the polls for new builds.
+        """
         with self._asking:
             return self._newest()
 
@@ -155,7 +158,10 @@ class FileSource:
         return build
 
     def _versions(self, build: Build) -> Versions | None:
-        """What the build reports; unknown after three tries, which is no reason to stop."""
+        """Return the versions that the build prints.
+
+        After three failed tries, return `None`, so that the run can start without them.
+        """
         tries = self._tries[build.image] = self._tries.get(build.image, 0) + 1
         try:
             return Versions.parse(_printed([self._builds.path(build), "--version-json"]).decode())
@@ -180,7 +186,7 @@ def _printed(command: Sequence[str | Path]) -> bytes:
         ValueError: the program prints more than `VERSIONS_BYTES`.
     """
     late = threading.Event()
-    with subprocess.Popen(  # noqa: S603 - asking the build is what this is for
+    with subprocess.Popen(  # noqa: S603 - the operator chose this program
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -1,7 +1,6 @@
-"""The node as a child on this machine; a build is the content of an executable file.
+"""The platform for a node that runs as a child process; a build is the content of an executable file.
 
-What a StatefulSet does for a pod is done here in small: which build is set to run is kept in a file.  What the
-kubelet does, `supervisor` does.
+This module replaces the StatefulSet: it stores the pinned build in a file. `supervisor` replaces the kubelet.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from monitor.errors import ConfigurationError, TemporaryError
 from monitor.local.build_store import REPOSITORY
 
 NODE_LOG = "node.log"
-CRASH_LOOP = "CrashLoopBackOff"  # as a cluster calls it
+CRASH_LOOP = "CrashLoopBackOff"  # the kubelet's reason
 _OWN_FLAGS = ("--data-dir", "--db-dir")
 _FILE_BYTES = 64 << 10
 
@@ -33,13 +32,13 @@ _log = logging.getLogger(__name__)
 
 
 def node_container(image: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Container:
-    """The child as if it were a container: its configuration is read by the same rules."""
+    """Return a container that describes the child, so that the code for containers reads its settings."""
     variables = tuple(EnvironmentVariable(name, value) for name, value in sorted(environment.items()))
     return Container("node", image, arguments=tuple(arguments), environment=variables)
 
 
 class LocalPlatform:
-    """Keeps, in a file beside the ledger, which build is set to run."""
+    """The implementation of `Platform` that stores the pinned build in a file beside the ledger."""
 
     def __init__(
         self,
@@ -72,7 +71,7 @@ class LocalPlatform:
         self.process = NodeProcess(running=False)
 
     def workload(self) -> Workload:
-        """What is set to run."""
+        """Return the workload that is set to run."""
         reference = self._set_image()
         build = None
         if reference.digest is not None:
@@ -93,7 +92,7 @@ class LocalPlatform:
         )
 
     def pin(self, build: Build) -> None:
-        """Set it, in one step."""
+        """Write the build to the file, and replace the file atomically."""
         text = json_text(
             {"image": build.image, "versions": build.versions.to_json() if build.versions else None}
         )
@@ -107,24 +106,24 @@ class LocalPlatform:
             raise TemporaryError(f"{self._file}: cannot be written ({error.strerror})") from error
 
     def recreate(self, *, unchanged: bool) -> None:
-        """Have the supervisor start anew; another workload, as a pod that is recreated is another."""
+        """Make the supervisor start again with `init`; the workload gets a new UID, like a recreated pod."""
         _log.debug("recreating the node", extra={"unchanged": unchanged})
         self._uid = self._new_uid()
         self.begun()
         self.recreated.set()
 
     def await_end(self, stopping: threading.Event) -> None:
-        """The supervisor starts `init` again by itself."""
+        """Do not wait: the supervisor runs `init` again."""
 
     def reverter(self) -> str:
-        """Nobody else sets it."""
+        """Return an empty name, because no other client pins builds."""
         return ""
 
     def announce(self, announcement: Announcement, made_at: float) -> None:
-        """Who runs it sees its progress line and its log: there is nobody else to tell."""
+        """Do nothing, because the operator of `local` sees the progress line and the log."""
 
     def log_tail(self) -> str:
-        """The end of what the node printed."""
+        """Return the log tail of the node."""
         try:
             folder = self._file.parent
             with open_regular(folder / NODE_LOG, beneath=folder) as file:
@@ -134,23 +133,26 @@ class LocalPlatform:
             return ""
 
     def begun(self) -> None:
-        """No process of this workload ran yet."""
+        """Record that the workload has not started a process yet."""
         self.process = NodeProcess(running=False)
 
     def waits(self, reason: str) -> None:
-        """It cannot be started, for no fault of the build."""
+        """Record that the node cannot be started, for a reason unrelated to the build."""
         self.process = replace(self.process, running=False, waiting=reason)
 
     def started(self) -> None:
-        """The node's process runs."""
+        """Record that the node's process runs."""
         self.process = replace(self.process, running=True, waiting="")
 
     def stopped(self) -> None:
-        """It does not run any more, and was meant to end."""
+        """Record that the node was stopped on purpose."""
         self.process = replace(self.process, running=False)
 
     def ended(self, code: int) -> None:
-        """It ended by itself, and is started again after a pause; a signal's number is negative."""
+        """Record that the node exited unexpectedly and will be restarted after a backoff.
+
+        `code` is the exit code, or the negative number of the signal that killed the node.
+        """
         shell_code = 128 - code if code < 0 else code
         restarts = self.process.restarts + 1
         self.process = NodeProcess(False, CRASH_LOOP, restarts, NodeExit(shell_code))

@@ -1,4 +1,4 @@
-"""Child processes: ended politely, and found again when the monitor that started them was killed."""
+"""Child processes: a graceful stop, and the cleanup of a process that a killed monitor left running."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def end_process(child: subprocess.Popen[bytes], patience_seconds: float) -> None:
-    """Ask a child's whole group to end, and end it if it does not."""
+    """Stop a child's process group: send SIGTERM, and SIGKILL after `patience_seconds`."""
     os.killpg(child.pid, signal.SIGTERM)
     try:
         child.wait(patience_seconds)
@@ -32,22 +32,22 @@ def end_process(child: subprocess.Popen[bytes], patience_seconds: float) -> None
 
 
 def end_group(pid: int) -> None:
-    """End what still runs in the group of a process, the process itself or what it left behind."""
+    """Kill all processes in the group of `pid`, even if the process itself has exited."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
 
 
 class Orphan:
-    """Remembers in a file which process runs, by its number and its start, since numbers are used again."""
+    """A file that identifies the running node by PID and start time, because PIDs are reused."""
 
     def __init__(self, path: Path, patience_seconds: float = ORPHAN_STOP_SECONDS) -> None:
         self._path, self._patience_seconds = path, patience_seconds
 
     def remember(self, pid: int) -> None:
-        """This process runs from now on.
+        """Write the PID and the start time of the running process to the file.
 
         Raises:
-            TemporaryError: that cannot be written down.
+            TemporaryError: the file cannot be written.
         """
         try:
             with open_regular(self._path, self._path.parent, os.O_RDWR | os.O_CREAT | os.O_TRUNC) as file:
@@ -56,11 +56,11 @@ class Orphan:
             raise TemporaryError(f"{self._path}: cannot be written ({error.strerror})") from error
 
     def forget(self) -> None:
-        """It ended."""
+        """Delete the file, because the process has ended."""
         self._path.unlink(missing_ok=True)
 
     def end(self) -> None:
-        """End the process that a killed monitor left behind, if it still runs."""
+        """Stop the process that a killed monitor left running, if it still runs."""
         try:
             with open_regular(self._path, beneath=self._path.parent) as file:
                 found = json_object(file.read(_FILE_BYTES))
@@ -81,7 +81,7 @@ class Orphan:
 
 
 def _start_of(pid: int) -> str | None:
-    """The process's start, in clock ticks since boot (`proc(5)`); `None` where it is gone or a zombie."""
+    """Return a process's start in clock ticks since boot (`proc(5)`); `None` if it is gone or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

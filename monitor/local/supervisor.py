@@ -1,6 +1,7 @@
-"""Runs `init` and then the node, restarts the node with back-off, and starts both anew when the platform says so.
+"""The supervisor of a node that runs as a child process, like the kubelet for the containers of a pod.
 
-What the kubelet does for the containers of a pod, for a child on this machine.
+The supervisor runs `init` and then the node, and restarts the node with backoff. When the platform recreates
+the workload, the supervisor starts again with `init`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Runs `init`, then the node, and again whenever the platform asks for it."""
+    """A loop that runs `init`, then the node, and repeats both when the platform recreates the workload."""
 
     def __init__(
         self,
@@ -55,32 +56,32 @@ class Supervisor:
         self._child: int | None = None
 
     def end_at_once(self) -> None:
-        """End the node without waiting for it; takes no lock, and may come at any moment."""
+        """Kill the node without waiting for its end; this takes no lock and may be called at any time."""
         child = self._child
         if child is not None:
             end_group(child)
 
     def run(self, stopping: threading.Event) -> None:
-        """Until told to stop; ends the node then.
+        """Run `init` and the node until `stopping` is set, then stop the node.
 
         Raises:
-            MonitorError: `init` cannot go on without a person.
+            MonitorError: `init` cannot continue without an operator.
         """
         self._orphan.end()
         while not stopping.is_set():
             self._platform.recreated.clear()
-            self._platform.begun()  # what ended just now may have been counted after it was recreated
+            self._platform.begun()  # an exit may have been recorded after the recreation
             workload = self._platform.workload()
             if self._init(workload) and workload.build is not None:
                 self._supervise(workload.build, stopping)
             self._release(workload.uid)
 
     def _supervise(self, build: Build, stopping: threading.Event) -> None:
-        """Run the node until it is to be started anew; restart it when it ends by itself."""
-        with suppress(MonitorError):  # its copy is gone, which is found below
+        """Run the node until it is recreated or the monitor stops; restart it whenever it exits."""
+        with suppress(MonitorError):  # a missing copy is reported below
             self._builds.use(build)
         log = self._data_dir / NODE_LOG
-        with suppress(OSError):  # what it prints from here on is its own
+        with suppress(OSError):  # the new log then has output of this build only
             _set_aside(log)
         back_off = FIRST_RESTART_SECONDS
         while not (stopping.is_set() or self._platform.recreated.is_set()):
@@ -105,7 +106,7 @@ class Supervisor:
             back_off = min(2 * back_off, MAX_RESTART_SECONDS)
 
     def _run_once(self, build: Build, stopping: threading.Event) -> tuple[float, int]:
-        """One life of the node's process: how many of the watched seconds it lasted, and its exit code."""
+        """Run the node's process once, and return the watched seconds that it ran and its exit code."""
         executable = self._builds.path(build)
         if _listens(self._address):
             raise MonitorError(
@@ -123,7 +124,7 @@ class Supervisor:
             ) from error
         with log:
             try:
-                child = subprocess.Popen(  # noqa: S603 - running the build is what this is for
+                child = subprocess.Popen(  # noqa: S603 - the operator chose this program
                     [executable, f"--data-dir={folder}", *self._arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -144,21 +145,24 @@ class Supervisor:
                         waited += _wait_any(0.1, stopping, self._platform.recreated)
             finally:
                 end_group(child.pid)
-                self._child = None  # before its number may be another's
+                self._child = None  # before the PID can be reused
                 child.wait()
                 self._orphan.forget()
         return waited, child.returncode
 
 
 def _listens(address: tuple[str, int]) -> bool:
-    """Whether a port is taken; what answers there would be taken for the node."""
+    """Return whether another process listens on the address; the monitor would mistake it for the node."""
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex(address) == 0
 
 
 def _wait_any(seconds: float, *events: threading.Event) -> float:
-    """Wait, unless one of the events is set; in short steps, since there is no waiting for several at once."""
+    """Wait until an event is set or the time is over, and return the seconds that passed.
+
+    Poll in short steps, because a thread cannot wait for several events.
+    """
     left = seconds
     while left > 0 and not any(event.is_set() for event in events):
         step = min(left, 0.1)
@@ -168,7 +172,7 @@ def _wait_any(seconds: float, *events: threading.Event) -> float:
 
 
 def _node_log(path: Path) -> Path:
-    """What the node prints, with the file before it kept once this one is large."""
+    """Return the path of the node's log, after rotating a log larger than `NODE_LOG_BYTES`."""
     if path.exists() and path.stat().st_size > NODE_LOG_BYTES:
         _set_aside(path)
     return path

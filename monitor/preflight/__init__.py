@@ -1,4 +1,4 @@
-"""The command `check`: whether a tester can work.
+"""The command `check`, which reports whether a tester can work.
 
-`check` and `probes` read; the other modules judge what was read, one finding each, and do no I/O.
+`check` and `probes` read the setup. The other modules judge it without I/O, and return one finding each.
 """

@@ -1,7 +1,7 @@
-"""`check`: can this tester work?  Reads everything once, and says of each thing how it is.
+"""The command `check`, which reads a tester's setup once and reports a finding for each part of it.
 
-Run in the tester's pod it sees the volume and the node too; from another pod, such as that of `helm test`, it
-goes by the pod's specification, the claim, and what the tester's monitor answers.
+In the tester's pod, `check` also reads the volume and the node. From another pod, such as that of `helm
+test`, it reads the pod's specification, the claim, and the answers of the tester's monitor.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def run_check(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Print what is found; 1 where anything of it keeps the tester from working, and goes on doing so.
+    """Print the findings, and return the exit code: 1 if a check still fails after `settings.wait`, else 0.
 
     Raises:
-        ConfigurationError: the cluster cannot even be asked.
+        ConfigurationError: the credentials for the cluster are missing or unusable.
     """
     ends_at = clock() + (settings.wait or 0.0)
     with closing(Cluster.connect(settings.namespace)) as cluster:
@@ -68,13 +68,13 @@ def _ok(found: tuple[Finding, ...]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """All checks of one tester, in order; one that fails hides no other."""
+    """The checks of one tester, in order; a failed check does not prevent the others."""
 
     asked: CheckSettings
     cluster: Cluster
 
     def findings(self) -> Iterator[Finding]:
-        """Make them."""
+        """Run all checks and yield their findings."""
         try:
             pod = self.cluster.read_pod(self.asked.pod_name)
         except MonitorError as error:
@@ -89,7 +89,7 @@ class Check:
         yield from self._of_pod(pod, told, inside=inside)
 
     def _without_pod(self, error: MonitorError) -> Iterator[Finding]:
-        """What can be looked at even so: a StatefulSet's pod is called after it."""
+        """Run the checks that do not need the pod; the StatefulSet's name is derived from the pod's."""
         if isinstance(error, TemporaryError):
             for subject in (permissions.SUBJECT, workload.STATEFUL_SET, *_OF_THE_POD):
                 yield unchecked(subject, "the API server does not answer")

@@ -1,4 +1,4 @@
-"""What registry, node, monitor and volume say of themselves."""
+"""Findings about the registry, the node, the monitor and the volume."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from monitor.settings import PodSettings
 
 REGISTRY, NODE, MONITOR, DATA_FOLDER, LEDGER = "registry", "node", "monitor", "data folder", "ledger"
 _THIS_POD = frozenset({"127.0.0.1", "localhost", "::1"})
-_STARTING = frozenset({"PodInitializing", "ContainerCreating"})  # the kubelet's words
+_STARTING = frozenset({"PodInitializing", "ContainerCreating"})  # the kubelet's reasons
 
 
 @dataclass(frozen=True, slots=True)
 class MonitorAnswer:
-    """What the sidecar serves: whether it is ready, and its status, as `/api/v1/status` has it."""
+    """The sidecar's answers: whether it is ready, and the status from `/api/v1/status`."""
 
     ready: bool
     status: Mapping[str, Any]
 
 
 def registry_finding(image: str, source: str, answer: str | MonitorError) -> Finding:
-    """What the registry tells of the rolling tag: a digest, or why it does not."""
+    """Judge the registry's answer about the rolling tag: a digest, or an error."""
     if isinstance(answer, str):
         return good(REGISTRY, f"{image} is {answer}")
     if isinstance(answer, ConfigurationError) or source == "registry":
@@ -43,7 +43,7 @@ def registry_finding(image: str, source: str, answer: str | MonitorError) -> Fin
 
 
 def node_finding(reading: NodeReading, url: str, expected: NodeConfiguration | None) -> Finding:
-    """What the node answers beside the monitor."""
+    """Judge the answers of the node in the monitor's pod."""
     if not isinstance(reading, NodeAnswering):
         return doubtful(
             NODE, f"{reading.message}: it may be starting; if it stays so, set --node-url to where it answers"
@@ -61,7 +61,7 @@ def node_finding(reading: NodeReading, url: str, expected: NodeConfiguration | N
 
 
 def node_address_finding(node: Container, url: str) -> Finding | None:
-    """Where the node's settings show that it is asked at a port that is not its own; else `None`."""
+    """Return a finding if the node's port differs from that of `url`, or is unknown; otherwise `None`."""
     try:
         port, asked = visible_setting(node, "http-port"), urlsplit(url)
         if port is None or asked.hostname not in _THIS_POD or str(asked.port or 80) == port:
@@ -74,7 +74,7 @@ def node_address_finding(node: Container, url: str) -> Finding | None:
 
 
 def monitor_finding(address: str, answer: MonitorAnswer | str) -> Finding:
-    """What the sidecar answers, asked from another pod; or why it does not."""
+    """Judge the sidecar's answer to a request from another pod, or the reason why it did not answer."""
     if isinstance(answer, str):
         return bad(
             MONITOR,
@@ -90,7 +90,7 @@ def monitor_finding(address: str, answer: MonitorAnswer | str) -> Finding:
 
 
 def stopped_monitor_finding(container: str, reason: str) -> Finding:
-    """Why there is no sidecar to ask."""
+    """Return the finding about a sidecar that does not run."""
     message = f"container {container!r} does not run ({reason or 'no reason given'})"
     if reason in _STARTING:
         return doubtful(MONITOR, f"{message}: check again once it does")
@@ -98,7 +98,7 @@ def stopped_monitor_finding(container: str, reason: str) -> Finding:
 
 
 def seen_node_finding(answer: MonitorAnswer) -> Finding:
-    """What the monitor sees of the node."""
+    """Judge the node's state as the monitor reports it."""
     node = answer.status.get("node")
     if not isinstance(node, Mapping):
         return doubtful(NODE, "the monitor has not looked at it yet")
@@ -113,7 +113,7 @@ def seen_node_finding(answer: MonitorAnswer) -> Finding:
 def data_folder_finding(
     data: NodeData, size_bytes: int, available_bytes: int, settings: PodSettings
 ) -> Finding:
-    """Whether the node's data could be cleared, and whether there is room."""
+    """Judge whether the node's data can be cleared, and whether enough of the volume is free."""
     if data.obstacle is not None:
         return bad(DATA_FOLDER, data.obstacle)
     room = f"{size_text(available_bytes)} of {size_text(size_bytes)} free"
@@ -127,7 +127,7 @@ def data_folder_finding(
 
 
 def ledger_finding(last: Run | None, phase: Mapping[str, Any]) -> Finding:
-    """What the ledger holds: its last run, and the phase that was recorded last."""
+    """Judge the ledger by its last run and the last recorded phase."""
     if phase.get("phase") == Phase.BLOCKED:
         return bad(LEDGER, f"blocked: {phase.get('message')}")
     if last is None:

@@ -1,4 +1,4 @@
-"""Judge the settings that the monitor's own containers in the pod are given."""
+"""Findings about the settings of the monitor's containers in the pod."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from monitor.preflight.findings import Finding, bad, doubtful, good
 from monitor.settings import CheckSettings, PodSettings
 
 SUBJECT = "settings"
-# What each container may have of its own; and what names the pod, which is asked for by name.
+# Settings that may differ between the containers, and those that name the pod, which `check` sets itself.
 _OWN = frozenset({"log_format", "debug", "namespace", "pod_name", "pod_uid"})
 
 
 def settings_findings(given: Given, asked: CheckSettings) -> Iterator[Finding]:
-    """Whether both commands are there, can read their settings, and are given the same."""
+    """Check that the pod runs both commands, and that their settings are valid and equal."""
     for command, told in ((INIT, given.init), (WAIT, given.wait)):
         if told is None:
             yield bad(

@@ -1,4 +1,4 @@
-"""The form of what is found: a word, what was looked at, and one line on it."""
+"""The findings of `check`: a result, a subject, and a message of one line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SUBJECT_WIDTH = len("node container")
 
 
 class Result(StrEnum):
-    """How it is: `warn` works, though less well, or could not be looked at."""
+    """The result of a check; `warn` means that the part works with limitations, or could not be checked."""
 
     OK = "ok"
     WARN = "warn"
@@ -21,39 +21,39 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: `message` says what was found and, where it is bad, what to do."""
+    """A line of the report; `message` describes the finding and, after a failure, the remedy."""
 
     result: Result
     subject: str
     message: str
 
     def text(self) -> str:
-        """As a person reads it."""
+        """Return the finding as a line of text."""
         word = "FAIL" if self.result is Result.FAIL else self.result
         return f"{word:<4}  {self.subject:<{_SUBJECT_WIDTH}}  {_one_line(self.message)}"
 
     def to_json(self) -> JsonObject:
-        """As a script reads it."""
+        """Return the finding as a JSON object."""
         return {"result": self.result, "subject": self.subject, "message": _one_line(self.message)}
 
 
 def good(subject: str, message: str) -> Finding:
-    """All is well."""
+    """Return a finding about a part that works."""
     return Finding(Result.OK, subject, message)
 
 
 def doubtful(subject: str, message: str | Exception) -> Finding:
-    """It works, though less well."""
+    """Return a finding about a part that works with limitations."""
     return Finding(Result.WARN, subject, str(message))
 
 
 def bad(subject: str, message: str | Exception) -> Finding:
-    """It does not work."""
+    """Return a finding about a part that does not work."""
     return Finding(Result.FAIL, subject, str(message))
 
 
 def unchecked(subject: str, because: str) -> Finding:
-    """It could not be looked at, for what another line says."""
+    """Return a finding about a part that was not checked, for a reason that another finding explains."""
     return doubtful(subject, f"not checked: {because}")
 
 

@@ -1,4 +1,4 @@
-"""What a tester's ServiceAccount must be allowed, in the words of a Role."""
+"""The permissions that a tester's ServiceAccount needs, in the terms of a Role."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _EVENTS = "without it, only the log says what happened"
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """Verbs on one resource; an empty `name` is every object.
+    """Verbs on one resource; an empty `name` stands for every object.
 
-    `without` says what lacks where they need not be granted, `instead` what else helps where they must.
+    `without` is set for an optional permission, and describes what does not work without it. `instead` is
+    another remedy for a required permission that is not granted.
     """
 
     verbs: tuple[str, ...]
@@ -28,16 +29,16 @@ class Permission:
     instead: str = ""
 
     def __str__(self) -> str:
-        """As an error names it."""
+        """Return the description of the permission for error messages."""
         return self.of(self.verbs)
 
     def of(self, verbs: tuple[str, ...]) -> str:
-        """Some of its verbs."""
+        """Return the description of some of the verbs for error messages."""
         return f"{', '.join(verbs)} {self.resource}" + (f" {self.name!r}" if self.name else "")
 
 
 def needed_permissions(pod: str, stateful_set: str, *, version_pods: bool) -> Iterator[Permission]:
-    """All of them; those for check pods where such are ever started."""
+    """Return the permissions of a tester; with `version_pods`, including those for version pods."""
     yield Permission(("get", "delete"), "pods", pod)
     yield Permission(("get", "patch"), "statefulsets", stateful_set)
     if version_pods:
@@ -50,7 +51,7 @@ def needed_permissions(pod: str, stateful_set: str, *, version_pods: bool) -> It
 
 
 def judged_permission(permission: Permission, refused: tuple[str, ...], namespace: str) -> Finding:
-    """What it means that these of its verbs are not granted."""
+    """Judge a permission by the verbs that are not granted."""
     if not refused:
         return good(SUBJECT, f"{permission}: granted")
     message = (

@@ -1,4 +1,4 @@
-"""What `check` can ask from where it runs: inside the tester's pod, or in another one."""
+"""The probes of `check`, which depend on whether it runs in the tester's pod or in another one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MONITOR_BYTES = 4 << 20
 
 
 def asked_registry(image: str, settings: PodSettings, *, inside: bool) -> Finding:
-    """Ask the image's registry for the rolling tag, where it is to be asked at all."""
+    """Look up the rolling tag in the image's registry, unless the settings do not use the registry."""
     source = settings.image_source
     if source == "pod":
         return good(components.REGISTRY, "not asked: --image-source pod has a pod look for new builds")
@@ -48,7 +48,7 @@ def asked_registry(image: str, settings: PodSettings, *, inside: bool) -> Findin
 
 
 def seen_inside(node: Container | None, settings: PodSettings) -> Iterator[Finding]:
-    """The volume's file system, the ledger on it, and the node itself."""
+    """Check the volume's file system, the ledger and the node from inside the tester's pod."""
     yield from _data_folder(settings)
     if node is not None:
         misplaced = components.node_address_finding(node, settings.node_url)
@@ -62,7 +62,7 @@ def seen_inside(node: Container | None, settings: PodSettings) -> Iterator[Findi
 
 
 def seen_from_elsewhere(pod: Pod, node: Container | None, told: Given) -> Iterator[Finding]:
-    """What the tester's monitor answers, and what it says of the node."""
+    """Check the tester's monitor, and the node as the monitor reports it, from another pod."""
     if node is not None:
         misplaced = components.node_address_finding(node, told.settings.node_url)
         if misplaced:
@@ -82,7 +82,7 @@ def seen_from_elsewhere(pod: Pod, node: Container | None, told: Given) -> Iterat
 
 
 def _unaskable(pod: Pod, told: Given) -> Finding | None:
-    """Why the monitor is not even asked."""
+    """Return a finding if a request to the monitor is not possible from here; otherwise `None`."""
     if told.wait is None:
         return unchecked(components.MONITOR, "there is no sidecar to ask")
     state = pod.states.get(told.wait.container.name)
@@ -96,14 +96,14 @@ def _unaskable(pod: Pod, told: Given) -> Finding | None:
 
 
 def _address(pod: Pod, told: Given) -> tuple[str, int]:
-    """Where the monitor serves: host, as it stands in an address, and port."""
+    """Return the monitor's host, as written in a URL, and its port."""
     settings = told.wait.settings if told.wait else None
     port = settings.listen[1] if isinstance(settings, WaitSettings) else DEFAULT_PORT
     return f"[{pod.address}]" if ":" in pod.address else pod.address, port
 
 
 def monitor_answer(host: str, port: int, seconds: float = _MONITOR_SECONDS) -> MonitorAnswer | str:
-    """Ask a monitor; or why it did not answer."""
+    """Return a monitor's answer, or the reason why it did not answer."""
     with closing(BoundedConnection(host, port)) as connection:
         try:
             ready = connection.ask("GET", "/-/ready", Bounds(time.monotonic() + seconds, _MONITOR_BYTES))
@@ -145,7 +145,7 @@ def _data_folder(settings: PodSettings) -> Iterator[Finding]:
 
 
 def _expected(node: Container | None, settings: PodSettings) -> NodeConfiguration | None:
-    """What it should bootstrap; `None` where that cannot be read, of which another finding tells."""
+    """Return the node's configuration; `None` if it is invalid, which another finding reports."""
     if node is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What the cluster is set to run: the StatefulSet, the node's container, its image, what it bootstraps, its volume."""
+"""Findings about the StatefulSet, the node's container, its image and configuration, and the volume."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BOUND = "Bound"
 
 
 def stateful_set_findings(found: StatefulSet, node_container_name: str) -> Iterator[Finding]:
-    """Whether a pod that is deleted comes back, once, on what was pinned."""
+    """Check that the StatefulSet recreates a deleted pod, as a single replica, from the updated template."""
     faults = []
     if found.replicas != 1:
         faults.append(f"has {found.replicas} replicas, but a tester is one pod: set spec.replicas to 1")
@@ -45,7 +45,7 @@ def stateful_set_findings(found: StatefulSet, node_container_name: str) -> Itera
 
 
 def node_container_finding(pod: Pod, node: Container) -> Finding:
-    """What the kubelet says of it."""
+    """Judge the kubelet's status of the node's container."""
     state = pod.states.get(node.name)
     if state is None:
         return doubtful(NODE_CONTAINER, f"{node.name!r} has not been started yet: init comes first")
@@ -58,7 +58,7 @@ def node_container_finding(pod: Pod, node: Container) -> Finding:
 
 
 def image_finding(where: str, image: str, rolling_tag: str) -> Finding:
-    """Whether there is something to follow: a digest, or the rolling tag."""
+    """Check that the image is pinned by digest or has the rolling tag."""
     try:
         reference = ImageReference.parse(image)
     except ConfigurationError as error:
@@ -75,7 +75,7 @@ def image_finding(where: str, image: str, rolling_tag: str) -> Finding:
 
 
 def configuration_findings(node: Container, settings: PodSettings) -> Iterator[Finding]:
-    """Which bootstrap the node makes, and what keeps it from making it."""
+    """Report the node's network and sync mode, and settings that prevent the bootstrap."""
     try:
         found = configuration_of(node, settings.network or None, settings.settled_sync_mode)
     except ConfigurationError as error:
@@ -87,17 +87,17 @@ def configuration_findings(node: Container, settings: PodSettings) -> Iterator[F
 
 
 def volumes_of(pod: Pod, node: Container, monitors: Sequence[Container], data_dir: str) -> tuple[str, ...]:
-    """The volumes that the monitor's containers see at the data folder: one, where all is well.
+    """Return the volumes that the monitor's containers mount at the data folder; a correct setup has one.
 
     Raises:
-        ConfigurationError: there is none, or the node writes elsewhere.
+        ConfigurationError: no volume is mounted there, or the node writes to another folder.
     """
     seen_by = monitors or (monitor_container(pod, node.name, data_dir),)
     return tuple(sorted({check_node_data(node, each, data_dir) for each in seen_by}))
 
 
 def volume_finding(name: str, source: VolumeSource | None, data_dir: str) -> Finding:
-    """Whether what is written there outlives the pod."""
+    """Check that the volume outlives the pod."""
     if source is None:
         return bad(VOLUME, f"the pod mounts {name!r} but has no such volume: restore it")
     if source.kind in _OF_THE_POD:
@@ -112,7 +112,7 @@ def volume_finding(name: str, source: VolumeSource | None, data_dir: str) -> Fin
 
 
 def claim_finding(name: str, claim: Claim | None) -> Finding:
-    """Whether there is a disk behind it, and how large."""
+    """Check that the claim is bound, and report its capacity."""
     if claim is None:
         return bad(CLAIM, f"persistentvolumeclaim {name!r} is not there: create it")
     if claim.terminating:
