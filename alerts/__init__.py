@@ -1,1 +1,1 @@
-"""Alert rules for Prometheus, and what generates and tests them; see README.md."""
+"""Alert rules for Prometheus, with their generator and tests; see README.md."""

@@ -14,7 +14,7 @@ LABELS = {"app.kubernetes.io/name": "bootstrap-monitor", "app.kubernetes.io/part
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes expressions as blocks, and every text where it is used."""
+    """Writes expressions as blocks, and every text in full instead of as an alias."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - any data
         return True
@@ -28,7 +28,7 @@ _Dumper.add_representer(str, _text)
 
 
 def prometheus_rule(rules: str) -> dict[str, Any]:
-    """The object that holds the groups of a rules file."""
+    """Return the PrometheusRule with the groups of a rules file."""
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
@@ -38,7 +38,7 @@ def prometheus_rule(rules: str) -> dict[str, Any]:
 
 
 def rendered(rules: str) -> str:
-    """The text of `prometheus-rule.yaml` for a rules file."""
+    """Return the text of `prometheus-rule.yaml` for a rules file."""
     return HEADING + yaml.dump(prometheus_rule(rules), Dumper=_Dumper, sort_keys=False, width=120)
 
 

@@ -1,6 +1,6 @@
-"""What is measured rather than tested: programs to run by hand, through make.
+"""Benchmarks: programs to run by hand with make.
 
-They use the stand-ins of the tests: an API server, testers on it.
+They use the fakes of the tests, such as an API server with testers on it.
 """
 
 import sys

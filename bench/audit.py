@@ -1,4 +1,4 @@
-"""What the audit log of an API server says: who asked for what, and when."""
+"""Reads the audit log of an API server: who requested what, and when."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request that was answered; `at` is when it came, in seconds since the Unix epoch."""
+    """One completed request; `at` is when the API server received it, in seconds since the Unix epoch."""
 
     at: float
     user: str
@@ -21,16 +21,16 @@ class Request:
 
 
 def service_account(namespace: str, name: str) -> str:
-    """A ServiceAccount's name as a user."""
+    """Return the user name of a ServiceAccount."""
     return f"system:serviceaccount:{namespace}:{name}"
 
 
 def requests_in(log: Path, namespace: str, begin: float, end: float) -> list[Request]:
-    """The requests for things of a namespace, those that came from `begin` to `end`, in their order."""
+    """Return the requests for objects of a namespace that were received from `begin` to `end`, in order."""
     found = []
     with log.open(encoding="utf-8") as lines:
         for line in lines:
-            # What is being written has no end yet.
+            # A line without an end is still being written.
             if f'"{namespace}"' in line and line.endswith("\n"):
                 request = _request(json.loads(line))
                 if request.namespace == namespace and begin <= request.at <= end:

@@ -2,7 +2,8 @@
 
     python -m bench.comparison
 
-Each build's durations have log-normal noise of so many percent; with outliers, one in twenty is longer by 15 to 50 %.
+The durations of a build have log-normal noise of some percent. With outliers, one in twenty is 15 to 50 %
+longer.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ USUAL_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Two builds: the noise of both, how much longer the new one takes, runs of each, and the share of outliers.
+    """Two builds: their noise, how much longer the new one takes, runs of each, and the share of outliers.
 
-    `drift` is how much longer everything takes from one run to the next.
+    `drift` is how much longer every run takes than the one before.
     """
 
     noise: float
@@ -39,7 +40,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What must be reached in a scene, in percent of the draws: at most, or at least."""
+    """The required share of some verdicts in a scene, in percent of the draws: an upper or a lower bound."""
 
     told: str
     scene: Scene
@@ -48,11 +49,11 @@ class Claim:
     at_least: float = 0.0
 
     def percent(self, found: Counter[Difference]) -> float:
-        """What was reached."""
+        """Return the measured share, in percent."""
         return 100 * sum(found[each] for each in self.called) / found.total()
 
     def holds(self, percent: float, tolerance: float = 0.0) -> bool:
-        """Whether that is enough; a small sample needs a tolerance, in percent too."""
+        """Return whether a share is within the bounds; a small sample needs a tolerance, also in percent."""
         return self.at_least - tolerance <= percent <= self.at_most + tolerance
 
 
@@ -82,8 +83,8 @@ SITUATIONS = (
 
 
 def draw(scene: Scene, seed: str) -> tuple[list[float], list[float]]:
-    """Durations of the old build and of the new one, in seconds."""
-    chance = random.Random(seed)  # noqa: S311 - a simulation, which must come out the same again
+    """Return durations of the old and of the new build, in seconds."""
+    chance = random.Random(seed)  # noqa: S311 - a simulation, which must be reproducible
     deviation = math.sqrt(math.log1p(scene.noise**2))
 
     found: dict[bool, list[float]] = {False: [], True: []}
@@ -95,12 +96,12 @@ def draw(scene: Scene, seed: str) -> tuple[list[float], list[float]]:
 
 
 def verdicts(scene: Scene, draws: int, seed: int) -> Counter[Difference]:
-    """How often each verdict was given."""
+    """Return how often each verdict was reached."""
     return Counter(compared(*draw(scene, f"{seed} {scene} {number}")).difference for number in range(draws))
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run it; 1 where a claim does not hold."""
+    """Run the benchmark, and return 1 if a claim does not hold."""
     parser = argparse.ArgumentParser(prog="bench.comparison", description=__doc__.partition("\n")[0])
     parser.add_argument("--draws", type=int, default=DRAWS, help="in each scene (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="another one, other durations (%(default)s)")

@@ -1,8 +1,8 @@
 """What the sidecar takes of a processor at its default intervals: `python -m bench.cpu`.
 
-`wait-for-completion` runs as in a pod beside a node whose metrics page is a real one: first while a run is open, as
-that costs most, then at rest after the run's success.  Prometheus scrapes it every 15 s.  Exits with 1 where a claim
-does not hold.
+`wait-for-completion` runs as in a pod, beside a node with a real metrics page. The benchmark measures first
+an open run, which costs most, and then an idle tester after the run's success. Prometheus scrapes the sidecar
+every 15 s. The exit code is 1 if a claim does not hold.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SUCCESS_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """CPU time until the sidecar served and since the warm-up, over `seconds`, with so many polls of the node."""
+    """CPU seconds until the sidecar served and after the warm-up, with the polls in `seconds`."""
 
     to_serve: float
     used: float
@@ -36,12 +36,12 @@ class Use:
 
     @property
     def percent(self) -> float:
-        """The share of a core."""
+        """The share of a core, in percent."""
         return 100 * self.used / self.seconds
 
     @property
     def row(self) -> tuple[str, ...]:
-        """As a row of the table."""
+        """The cells of the table row."""
         each_ms = 1000 * self.used / max(self.polls, 1)
         return (
             *(f"{self.to_serve:.2f}", f"{self.used:.2f}", f"{self.seconds:.0f}"),
@@ -50,7 +50,7 @@ class Use:
 
 
 def measured(surroundings: Pod, minutes: float, *, soak: str, at_rest: bool) -> Use:
-    """Run the sidecar for so long, and scrape it."""
+    """Run and scrape the sidecar for some minutes, and return its CPU use."""
     polls = 0
 
     def polled() -> None:
@@ -75,7 +75,7 @@ def await_success(surroundings: Pod) -> None:
     """Wait until the run has succeeded.
 
     Raises:
-        SystemExit: it does not.
+        SystemExit: the run does not succeed in time.
     """
     until = time.monotonic() + SUCCESS_SECONDS
     while json.loads(surroundings.scrape("/api/v1/status"))["phase"] != "idle":
@@ -85,7 +85,7 @@ def await_success(surroundings: Pod) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run it; 1 where a claim does not hold."""
+    """Run the benchmark, and return 1 if a claim does not hold."""
     parser = argparse.ArgumentParser(prog="bench.cpu", description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=MINUTES, help="of each, after warm-up (%(default)s)")
     asked = parser.parse_args(arguments)

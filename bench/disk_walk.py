@@ -1,8 +1,8 @@
 """What it takes to measure the node's data, and what it holds up: `python -m bench.disk_walk`.
 
-Walks 200,000 files as the `disk` job does, in turn with `du -s`.  During the walks a node is polled as in a tick,
-but much more often, and at rest as well.  At last the files are removed under a walk.  Exits with 1 where the
-bytes are not those of `du`.
+Walks 200,000 files as the `disk` job does, alternating with `du -s`. During the walks, and before them, a
+node is polled as in a tick, but much more often. Finally the files are removed during a walk. The exit code
+is 1 if a walk and `du` disagree about the bytes.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from monitor.domain.observations import NodeAnswering
 from monitor.engine.volume import disk_usage_bytes
 
 FILES, FILES_IN_FOLDER, ROUNDS = 200_000, 2_000, 7
-LINKED_EVERY = 100  # files, of which one has a second name, and one a symbolic link to it
+LINKED_EVERY = 100  # one file of this many has a hard link and a symbolic link to it
 POLL_SECONDS = 0.05
 
 
 def fill(root: Path, files: int) -> None:
-    """As a node's database is: files of many sizes in few folders; some with two names, some with holes."""
+    """Create files like a node's database: many sizes in few folders; some with hard links, some sparse."""
     content = bytes(range(256)) * 64
     for number in range(files):
         folder = root / f"{number // FILES_IN_FOLDER:04d}"
@@ -52,20 +52,20 @@ def fill(root: Path, files: int) -> None:
 
 
 def du(root: Path) -> int:
-    """What `du -s` says, in bytes."""
+    """Return the result of `du -s`, in bytes."""
     command = ["du", "-s", "-x", "--block-size=1", str(root)]
     return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[0])
 
 
 def timed(call: Callable[[Path], int | None], root: Path) -> tuple[float, int | None]:
-    """How many seconds it takes, and what it says."""
+    """Return the seconds that a call takes, and its result."""
     begun = time.perf_counter()
     found = call(root)
     return time.perf_counter() - begun, found
 
 
 def serve(pipe: Connection) -> None:
-    """Be the node, in a process of its own, until something comes."""
+    """Serve the node in a separate process until the pipe receives a message."""
     with standing("c" * 40, "sha256:" + "1" * 64) as node:
         pipe.send(node.port)
         pipe.recv()
@@ -73,7 +73,7 @@ def serve(pipe: Connection) -> None:
 
 @contextmanager
 def node() -> Iterator[NodeClient]:
-    """A client of a node that runs in another process."""
+    """Yield a client of a node that runs in another process."""
     here, there = multiprocessing.Pipe()
     process = multiprocessing.Process(target=serve, args=(there,))
     process.start()
@@ -87,7 +87,7 @@ def node() -> Iterator[NodeClient]:
 
 
 def polls(client: NodeClient, until: Callable[[], bool]) -> list[float]:
-    """How many seconds each poll took from when it was due."""
+    """Return the seconds that each poll took after it was due."""
     found, due = [], time.perf_counter()
     while not until():
         if not isinstance(client.read(), NodeAnswering):
@@ -101,7 +101,7 @@ def polls(client: NodeClient, until: Callable[[], bool]) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Seconds of walks, alone and beside polls, of `du`, and of polls; and how many walks said what `du` did not."""
+    """Seconds of walks, of `du` and of polls; `wrong` counts walks that differ from `du`."""
 
     alone: Sequence[float]
     beside_polls: Sequence[float]
@@ -112,7 +112,7 @@ class Found:
 
 
 def measured(root: Path, rounds: int) -> Found:
-    """Walk in a thread as the `disk` job does, in turn with `du`, and poll meanwhile."""
+    """Walk in a thread as the `disk` job does, alternating with `du`, while polling the node."""
     beside_polls: list[float] = []
     references: list[float] = []
     wrong = 0
@@ -137,10 +137,10 @@ def measured(root: Path, rounds: int) -> Found:
 
 
 def removed_under_way(root: Path) -> str:
-    """What walks say while all files are removed.
+    """Return a summary of walks during the removal of all files.
 
     Raises:
-        SystemExit: one says more than there was before, or that it cannot tell.
+        SystemExit: a walk returns more bytes than before the removal, or no result.
     """
     before, said = disk_usage_bytes(root), []
     remover = threading.Thread(target=subprocess.run, args=(["rm", "-r", str(root)],))
@@ -155,7 +155,7 @@ def removed_under_way(root: Path) -> str:
 
 
 def tell(files: int, rounds: int, found: Found) -> None:
-    """Print what was found."""
+    """Print the results."""
     reference = median(found.references)
     walks = {
         "du -s": found.references,
@@ -179,7 +179,7 @@ def tell(files: int, rounds: int, found: Found) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run it; 1 where a claim does not hold that no clock decides."""
+    """Run the benchmark, and return 1 if a claim that does not depend on timing fails."""
     parser = argparse.ArgumentParser(prog="bench.disk_walk", description=__doc__.partition("\n")[0])
     parser.add_argument("--files", type=int, default=FILES, help="how many (%(default)s)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="walks, and du's (%(default)s)")

@@ -2,12 +2,14 @@
 
     python -m bench.fleet [--testers 1000]
 
-The pages are real: rendered from real ledgers with a full history, then told apart by the tester's name.  Every
-tenth tester has regressed, so its alert fires.  One web server answers for all of them; a real Prometheus scrapes it,
-with the project's rules and beside them one rule that only looks at `up`.  The rules look back over 15 minutes: so
-that there is as much to look at as in a fleet that is scraped every 30 s, the fleet is scraped 30 times in quicker
-succession before anything is measured.  The two rules that look back over a day see minutes only: on a real day of
-1,000 testers they take about 0.4 s more.  The figures to reach are meant for a machine that does nothing else.
+The pages are rendered from real ledgers with a full history; only the tester's name differs. One tester of
+ten has regressed, so its alert fires. One web server answers for all testers. A real Prometheus scrapes it,
+with the project's rules, and for comparison one rule that only reads `up`.
+
+The rules look back over 15 minutes, which is 30 samples of a fleet that is scraped every 30 s. To provide
+these samples quickly, the fleet is scraped 30 times at a higher rate before the measurement. Two rules look
+back over a day but see only minutes here; on a real day of 1,000 testers they take about 0.4 s more. The
+limits apply to an otherwise idle machine.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from monitor.output.web import Site, WebServer
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests"))  # the servers are those of the tests
 
-from servers import tools  # noqa: E402 - the line above finds it
+from servers import tools  # noqa: E402 - found through the line above
 from servers.prometheus import Prometheus, Target, configuration, prometheus  # noqa: E402
 
 RULES = ROOT / "alerts" / "rules.yaml"
@@ -55,7 +57,7 @@ _EVALUATED = re.compile(r'^prometheus_rule_group_iterations_total\{rule_group="(
 
 @dataclass(frozen=True)
 class Cost:
-    """A figure, what it is to reach, and what the bare rule takes where that is to be compared; all in one unit."""
+    """A measured figure, its limit, and the figure of the bare rule if there is one, all in one unit."""
 
     what: str
     most: float
@@ -65,7 +67,7 @@ class Cost:
 
     @property
     def row(self) -> tuple[str, str, str, str, str]:
-        """As the table shows it."""
+        """The cells of the table row."""
         beside = f"{self.bare:,.3g} {self.unit}: {self.measured / self.bare:,.0f} times" if self.bare else ""
         return (
             self.what,
@@ -77,7 +79,7 @@ class Cost:
 
 
 class _Pages(BaseHTTPRequestHandler):
-    """`/NAME/metrics` is the page of the tester of that name."""
+    """Serves the page of the tester NAME at `/NAME/metrics`."""
 
     protocol_version = "HTTP/1.1"
     pages: Sequence[bytes] = ()
@@ -93,7 +95,7 @@ class _Pages(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Discard the message."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -102,14 +104,14 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 1024
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A server that is stopped while it scrapes hangs up: that is no fault of the page."""
+        """Ignore connection errors: a Prometheus that stops during a scrape closes the connection."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager
 def fleet_served(pages: Sequence[bytes]) -> Iterator[str]:
-    """All testers at one address, which have these pages by turns."""
+    """Serve all testers at one address, with the pages assigned round-robin."""
     handler = type("_OfThesePages", (_Pages,), {"pages": pages})
     server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, name="fleet")
@@ -123,7 +125,7 @@ def fleet_served(pages: Sequence[bytes]) -> Iterator[str]:
 
 
 def time_of_scrape_seconds(site: Site) -> float:
-    """How long a monitor takes to answer a scrape, in the middle of many."""
+    """Return the median time of a monitor's answer to a scrape, in seconds."""
     server = WebServer(("127.0.0.1", 0), site)
     server.start()
     took = []
@@ -139,7 +141,7 @@ def time_of_scrape_seconds(site: Site) -> float:
 
 
 def evaluation_seconds(server: Prometheus) -> Mapping[str, float]:
-    """How long each group of rules takes to evaluate, in the middle of several evaluations."""
+    """Return the median evaluation time of each rule group, in seconds."""
     found: dict[str, list[float]] = {}
     seen: dict[str, str] = {}
     while not found or min(len(each) for each in found.values()) < EVALUATIONS:
@@ -161,7 +163,7 @@ def _own_metrics(server: Prometheus) -> str:
 
 
 def scraped(server: Prometheus, fleet: int) -> None:
-    """Wait until each tester has been scraped as often as the rules look at."""
+    """Wait until each tester has been scraped as often as the rules need."""
     asked = f"count(count_over_time(up[15m]) >= {LOOKED_AT}) == {fleet}"
     while not server.now(asked):
         time.sleep(1)
@@ -170,7 +172,7 @@ def scraped(server: Prometheus, fleet: int) -> None:
 def of_rules(
     version: str, program: Path, folder: Path, pages: Sequence[bytes], fleet: int
 ) -> tuple[float, float]:
-    """How long all rules, and the bare one, take to evaluate over the whole fleet."""
+    """Return the evaluation time of all rules, and of the bare rule, for the whole fleet, in seconds."""
     rule = {"alert": "Down", "expr": "up == 0"}
     bare = folder / "bare.yaml"
     bare.write_text(json.dumps({"groups": [{"name": BARE, "rules": [rule]}]}))
@@ -194,7 +196,7 @@ def of_rules(
 
 
 def measured(fleet: int, versions: Sequence[str]) -> list[Cost]:
-    """Everything, in the order in which it is shown."""
+    """Return all costs, in the order in which they are shown."""
     with tempfile.TemporaryDirectory(prefix="bootstrap-monitor-bench-") as name:
         folder = Path(name)
         usual = testers.write_history(folder / "usual", regressed=False)
@@ -225,7 +227,7 @@ def measured(fleet: int, versions: Sequence[str]) -> list[Cost]:
 
 
 def main() -> None:
-    """Measure, and print the table."""
+    """Run the benchmark and print the table."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.fleet", description=(__doc__ or "").splitlines()[0]
     )

@@ -1,8 +1,8 @@
-"""Simulated histories of a tester, and the rules that are tried on them.
+"""Simulated histories of a tester, and the rules that judge them.
 
-A history is what a tester measures, run after run: a level that grows with the chain, log-normal noise on it, and
-outliers, which only ever are higher (a slow peer, a busy host).  With a shift, its last runs are of a slower build.
-Every history has a seed of its own, so each rule sees the very same ones.
+A history is the sequence of values that a tester measures: a level that grows with the chain, log-normal
+noise, and outliers, which are always higher (a slow peer, a busy host). With a shift, its last runs are of a
+slower build. Every history has a seed of its own, so each rule judges identical histories.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from statistics import median
 from monitor.domain.baseline import Verdict, limits, verdicts
 
 MIN_OUTLIER, MAX_OUTLIER = 0.15, 0.50
-WINDOW, LAG, FEWEST = 7, 2, 5  # runs of a baseline, newest ones left out, and fewest, of the other rules
+WINDOW, LAG, FEWEST = 7, 2, 5  # other rules: runs of a baseline, newest runs left out, fewest runs
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What happens to a tester: `noise` is the coefficient of variation, and the share of outliers too.
+    """The parameters of a history: `noise` is the coefficient of variation, and the share of outliers.
 
-    `before` runs of the old build come first, then `after` more: of a build slower by `shift`, if that is not zero.
-    The chain makes each run longer by `growth`.
+    `before` runs of the old build come first. `after` more runs follow, of a build slower by `shift` if that
+    is not zero. The chain makes each run longer by `growth`.
     """
 
     noise: float
@@ -37,8 +37,8 @@ class Scene:
 
 
 def history(scene: Scene, seed: str) -> list[float]:
-    """What a tester measures, oldest first; the level of the first run is 1."""
-    chance = random.Random(seed)  # noqa: S311 - a simulation, which must come out the same again
+    """Return the values that a tester measures, oldest first; the level of the first run is 1."""
+    chance = random.Random(seed)  # noqa: S311 - a simulation, which must be reproducible
     deviation = math.sqrt(math.log1p(scene.noise**2))
     values = []
     for index in range(scene.before + scene.after):
@@ -50,7 +50,7 @@ def history(scene: Scene, seed: str) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A way to judge: whether a regression stands confirmed after each value from an index on."""
+    """A way to judge: whether a regression is confirmed after each value from an index on."""
 
     name: str
     confirmed: Callable[[Sequence[float], int], list[bool]]
@@ -100,7 +100,7 @@ def _window(values: Sequence[float], index: int) -> Sequence[float]:
 
 
 def _over_median(window: Sequence[float], margin: float, deviations: float) -> float:
-    """The limit over a window's median: by a share of it, or by the median absolute deviation, if that is more."""
+    """Return the median plus a share of it, or plus some median absolute deviations if that is more."""
     if len(window) < FEWEST:
         return math.inf
     middle = median(window)
@@ -120,10 +120,11 @@ RULES = (
 
 
 def tally(rule: Rule, scene: Scene, values: Sequence[float]) -> Counter[str]:
-    """Judge a history after each of its runs that come after those `before`.
+    """Judge a history after each of its runs that follow the `before` runs.
 
-    Counts `histories` (1) and `runs`; `alarms`, which rise to `confirmed`, and the runs after which it is `standing`;
-    and, of the histories, those `found_by_second` or `found_by_third` run and those still `standing_at_end`.
+    Counts `histories` (1) and `runs`; `alarms` (changes to confirmed) and `standing` (runs after which a
+    regression is confirmed); and histories that are `found_by_second` or `found_by_third` run or
+    `standing_at_end`.
     """
     earlier, *confirmed = rule.confirmed(values, scene.before - 1)
     return Counter(
@@ -138,7 +139,7 @@ def tally(rule: Rule, scene: Scene, values: Sequence[float]) -> Counter[str]:
 
 
 def judge(scene: Scene, seed: int, numbers: range, rules: Sequence[Rule] = RULES) -> list[Counter[str]]:
-    """What each rule makes of these histories of a scene, added up."""
+    """Return the sum of each rule's counts over some histories of a scene."""
     totals: list[Counter[str]] = [Counter() for _ in rules]
     for number in numbers:
         values = history(scene, f"{seed} {scene} {number}")

@@ -1,8 +1,10 @@
-"""What a hostile registry costs, at the default time-outs: `python -m bench.hostile_registry`.
+"""The cost of a hostile registry at the default timeouts: `python -m bench.hostile_registry`.
 
-Each look is one of a tester with credentials, against real sockets.  Memory is the most that Python held during
-the look, that of the hostile server included, since it runs in the same process.  Exits with 1 where a look
-takes too long or too much, says nothing or more than a line, or lets another host have the credentials.
+Each lookup is that of a tester with credentials, over real sockets. Memory is the peak of Python's
+allocations during the lookup. It includes the hostile server, which runs in the same process.
+
+The exit code is 1 if a lookup exceeds its time or memory, or sends the credentials to another host. The exit
+code is also 1 if a lookup reports nothing or more than one line.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look, and what it cost."""
+    """One lookup and its cost."""
 
     name: str
     seconds: float
@@ -39,7 +41,7 @@ class Look:
 
     @property
     def row(self) -> tuple[str, ...]:
-        """As a row of a table."""
+        """The cells of the table row."""
         cells = (
             self.name,
             f"{self.seconds:.1f}",
@@ -51,7 +53,7 @@ class Look:
 
 
 def look(name: str, registry: Registry) -> Look:
-    """Look once, and read the manifest."""
+    """Resolve the tag once, and read the manifest."""
     tracemalloc.start()
     began, said = time.monotonic(), ""
     try:
@@ -64,12 +66,12 @@ def look(name: str, registry: Registry) -> Look:
 
 
 def reader(fake: FakeRegistry, folder: Path, ca: Path | None = None) -> Registry:
-    """A tester's, which has credentials."""
+    """Return the registry client of a tester with credentials."""
     return Registry(fake.repository, "latest", RegistryOptions(config(folder, fake.address), ca))
 
 
 def misbehaved(folder: Path) -> Iterator[Look]:
-    """All that a registry may answer."""
+    """Yield a lookup for each misbehaviour of a registry."""
     for each in MISBEHAVIOURS:
         with serving() as fake:
             fake.push_build(1)
@@ -79,14 +81,14 @@ def misbehaved(folder: Path) -> Iterator[Look]:
 
 @contextmanager
 def elsewhere() -> Iterator[tuple[FakeRegistry, FakeRegistry]]:
-    """A registry, and another host that asks everybody who they are."""
+    """Yield a registry, and another host that demands credentials."""
     with serving() as fake, serving(name="localhost") as other:
         other.wants = "basic"
         yield fake, other
 
 
 def sent_elsewhere(folder: Path) -> Iterator[Look]:
-    """A redirect to another host, and a token service there."""
+    """Yield a lookup with a redirect to another host, and one with a token service there."""
     with elsewhere() as (fake, other):
         fake.instead = sending(
             f"HTTP/1.1 307 No\r\nLocation: {other.url}/v2/{NAME}/manifests/latest\r\n\r\n".encode()
@@ -105,14 +107,14 @@ def _with_what_came(made: Look, other: FakeRegistry) -> Look:
 
 
 def mistrusted(folder: Path) -> Iterator[Look]:
-    """A certificate of an authority that is not trusted."""
+    """Yield a lookup with a certificate of an authority that is not trusted."""
     right, wrong = certificate(folder, "right"), certificate(folder, "wrong")
     with serving(right) as fake:
         yield look("a certificate of another authority", reader(fake, folder, wrong[0]))
 
 
 def main() -> int:
-    """Measure; 1 where a claim does not hold."""
+    """Run the benchmark, and return 1 if a claim does not hold."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         looks = [*misbehaved(folder), *sent_elsewhere(folder), *mistrusted(folder)]

@@ -1,8 +1,8 @@
 """What the sidecar holds in memory, and whether it grows: `python -m bench.memory`.
 
-`wait-for-completion` runs as in a pod, with its intervals cut short: ticks, scrapes, pages, looks for a newer
-build, measurements of the disk, through the end of a run and long after.  Its memory is read at each tick.
-Exits with 1 where a claim does not hold.
+`wait-for-completion` runs as in a pod, with short intervals: ticks, scrapes, pages, lookups of a newer build
+and disk measurements, through the end of a run and long after. Its memory is read at each tick. The exit code
+is 1 if a claim does not hold.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ FLAGS = (
     f"--health-check-interval={TICK_SECONDS}s",
     f"--disk-check-interval={5 * TICK_SECONDS}s",
     f"--image-check-interval={10 * TICK_SECONDS}s",
-    f"--holder-timeout={5 * TICK_SECONDS}s",  # so that it polls the node at each tick at rest too
+    f"--holder-timeout={5 * TICK_SECONDS}s",  # so that an idle monitor also polls the node at each tick
     f"--soak={WARM_UP * TICK_SECONDS / 2}s",
 )
 ASKED = ("/metrics", "/metrics", "/", "/api/v1/status", "/-/healthy")
-# In the order of the imports; what a package shares with one before it, the one before is charged with.
+# In the order of the imports; a shared dependency counts for the first package that imports it.
 STAGES = (
     ("Python itself", ""),
     (
@@ -49,7 +49,7 @@ STAGES = (
 
 
 def imported(stages: Sequence[tuple[str, str]]) -> Iterator[tuple[str, float]]:
-    """Resident MiB that each stage adds in a fresh process."""
+    """Yield the resident MiB that each stage adds in a new process."""
     program = "import pathlib, re\n" + "".join(
         f"{f'import {modules}' if modules else 'pass'}\n"
         "print(re.search(r'Rss: *(\\d+)', pathlib.Path('/proc/self/smaps_rollup').read_text())[1])\n"
@@ -66,7 +66,7 @@ def imported(stages: Sequence[tuple[str, str]]) -> Iterator[tuple[str, float]]:
 
 
 class Readings:
-    """The memory of a process at each of its ticks; `done` once there are enough."""
+    """The memory of a process at each of its ticks; `done` is set once there are enough."""
 
     def __init__(self, process: int, ticks: int) -> None:
         self._process, self._ticks = process, ticks
@@ -74,7 +74,7 @@ class Readings:
         self.done = threading.Event()
 
     def take(self) -> None:
-        """Called at each poll of the node, by which a tick begins."""
+        """Read the memory; called at each poll of the node, which begins a tick."""
         if not self.done.is_set():
             self.found.append(memory_of(self._process))
         if len(self.found) == self._ticks:
@@ -82,7 +82,7 @@ class Readings:
 
 
 def watched(pod: Pod, ticks: int) -> tuple[list[Memory], dict[str, float]]:
-    """The sidecar's memory at each tick, and at the end of them by kind."""
+    """Return the sidecar's memory at each tick, and the final memory by kind."""
     pod.init()
     with pod.watched(*FLAGS) as process:
         readings = Readings(process, ticks)
@@ -95,7 +95,7 @@ def watched(pod: Pod, ticks: int) -> tuple[list[Memory], dict[str, float]]:
 
 
 def resting(readings: Sequence[Memory]) -> Memory:
-    """The median of some readings."""
+    """Return the median of some readings."""
     return Memory(
         resident=median(each.resident for each in readings),
         proportional=median(each.proportional for each in readings),
@@ -104,7 +104,7 @@ def resting(readings: Sequence[Memory]) -> Memory:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run it; 1 where a claim does not hold."""
+    """Run the benchmark, and return 1 if a claim does not hold."""
     parser = argparse.ArgumentParser(prog="bench.memory", description=__doc__.partition("\n")[0])
     parser.add_argument("--ticks", type=int, default=TICKS, help="after the warm-up (%(default)s)")
     asked = parser.parse_args(arguments)

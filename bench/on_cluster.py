@@ -1,8 +1,9 @@
 """What a tester costs a real cluster, and how soon it takes a new build: `python -m bench.on_cluster`.
 
-On the test bed of the end-to-end tests, three testers of a real AvalancheGo.  To two nothing new comes: one has
-the default intervals, the other's are a tenth of them.  They are scraped, and meanwhile the third, of the
-default intervals too, gets new builds.  Needs root on Debian.  Exits with 1 where a claim does not hold.
+Three testers of a real AvalancheGo run on the test bed of the end-to-end tests. Two of them get no new
+builds: one has the default intervals, the other has a tenth of them. While both are scraped, the third one,
+with the default intervals, gets new builds. Needs root on Debian. The exit code is 1 if a claim does not
+hold.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ SHORT_SOAK = {"soak": "3s"}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the standing testers asked for and held in these seconds, and the switches meanwhile."""
+    """Requests, memory and lookups of the idle testers in `seconds`, and the switches of the third."""
 
     seconds: float
     asked: Mapping[str, Asked]
@@ -47,12 +48,12 @@ class Found:
 
 
 def default_seconds(setting: str) -> float:
-    """The default of an interval."""
+    """Return the default of an interval, in seconds."""
     return float(WaitSettings.model_fields[setting].default)
 
 
 def a_tenth() -> dict[str, str]:
-    """The settings by which every interval is a tenth of its default."""
+    """Return settings with a tenth of each default interval."""
     return {
         **SHORT_SOAK,
         "healthCheckInterval": f"{default_seconds('health_check_interval') / FASTER:g}s",
@@ -62,13 +63,13 @@ def a_tenth() -> dict[str, str]:
 
 
 def await_idle(tester: DeployedTester) -> None:
-    """Wait until its first run has ended and it waits for the next build."""
+    """Wait until the tester's first run has ended and the tester waits for the next build."""
     tester.await_end(1)
     tester.await_idle()
 
 
 def looks_of(tester: DeployedTester) -> float:
-    """How often it has looked for a newer build, and was told."""
+    """Return the number of successful lookups of a newer build."""
     name, wanted = "bootstrap_monitor_image_checks_total", {"source": "registry", "result": "success"}
     return sum(count for labels, count in tester.samples().get(name, ()) if wanted.items() <= labels.items())
 
@@ -76,7 +77,7 @@ def looks_of(tester: DeployedTester) -> float:
 def measured(
     testers: Sequence[Standing], pushed: DeployedTester, log: Path, minutes: float, pushes: int
 ) -> Found:
-    """Watch some while another one gets new builds."""
+    """Observe some testers while another one gets new builds."""
     for each in (*(each.tester for each in testers), pushed):
         await_idle(each)
     looks = {each.words: looks_of(each.tester) for each in testers}
@@ -84,7 +85,7 @@ def measured(
     with scraped(testers) as memory:
         switches = []
         for number in range(pushes):
-            # Runs end at ticks, so pushes that follow at once would all meet the look-ups at the same moment.
+            # Runs end at ticks, so without a delay all pushes would meet the lookups at the same moment.
             time.sleep(REGISTRY_LOOK_SECONDS * number / pushes)
             switches.append(switched(pushed, log, number + 2))
         time.sleep(max(0.0, begin + 60 * minutes - time.time()))
@@ -99,7 +100,7 @@ def measured(
 
 
 def told_requests(testers: Sequence[Standing], found: Found) -> list[Claim]:
-    """Print who asked for what; what is claimed of it."""
+    """Print the requests of each tester, and return the claims about them."""
     rows, claims = [], []
     for each in testers:
         counts = found.asked[each.words]
@@ -129,7 +130,7 @@ def told_requests(testers: Sequence[Standing], found: Found) -> list[Claim]:
 
 
 def told_memory(testers: Sequence[Standing], found: Found, kinds: Mapping[str, float]) -> list[Claim]:
-    """Print what each sidecar held; what is claimed of it."""
+    """Print the memory of each sidecar, and return the claims about it."""
     rows = []
     for each in testers:
         held = found.memory[each.words]
@@ -160,7 +161,7 @@ def told_memory(testers: Sequence[Standing], found: Found, kinds: Mapping[str, f
 
 
 def told_switches(switches: Sequence[Switch]) -> list[Claim]:
-    """Print how a new build was taken; what is claimed of it."""
+    """Print the time of each step to a new build, and return the claims about it."""
     table(
         "From the end of a push to the new run's start, default intervals, s:",
         (*STEPS, "together"),
@@ -180,7 +181,7 @@ def told_switches(switches: Sequence[Switch]) -> list[Claim]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run it; 1 where a claim does not hold."""
+    """Run the benchmark, and return 1 if a claim does not hold."""
     parser = argparse.ArgumentParser(prog="bench.on_cluster", description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--minutes",

@@ -1,4 +1,4 @@
-"""What Linux says of a process: the memory it holds, and the time it took."""
+"""Memory and CPU time of a process, as reported by Linux."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 
 _KIB = 1024
 _HEADER = re.compile(r"([0-9a-f]+)-[0-9a-f]+ (\S+) \S+ \S+ (\S+) *(.*)")
-_THREAD_HEAP = 64 << 20  # the C library begins a thread's heap at a multiple of this, on 64-bit machines
+_THREAD_HEAP = 64 << 20  # the C library aligns a thread's heap to this size, on 64-bit machines
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """In MiB: resident; with shared pages divided among those that share them; what no other process has."""
+    """Memory in MiB: resident; with shared pages divided among their users; used by no other process."""
 
     resident: float
     proportional: float
@@ -24,7 +24,7 @@ class Memory:
 
 
 def memory_of(pid: int) -> Memory:
-    """What a process holds now."""
+    """Return the current memory of a process."""
     found: dict[str, float] = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()[1:]:
         name, _, rest = line.partition(":")
@@ -33,7 +33,7 @@ def memory_of(pid: int) -> Memory:
 
 
 def memory_by_kind(pid: int) -> Mapping[str, float]:
-    """Resident MiB, by what the memory is for."""
+    """Return the resident MiB by the use of the memory."""
     found: dict[str, float] = defaultdict(float)
     kind, guarded = "", False
     for line in Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8").splitlines():
@@ -59,7 +59,7 @@ def _kind(begin: int, name: str, *, writable: bool, guarded: bool) -> str:
 
 
 def cpu_seconds(pid: int) -> float:
-    """How long a process has run on any processor, its threads that ended included."""
+    """Return the CPU time of a process in seconds, including threads that have ended."""
     text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     fields = text[text.rindex(")") + 2 :].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,7 +1,7 @@
 """How often a regression verdict is right: `python -m bench.regression`.
 
-Simulates histories, has the shipped rule and some others judge them, prints tables, and exits with 1 where the shipped
-rule misses what docs/regression.md claims. `--write` puts the tables there.
+Judges simulated histories with the shipped rule and some others, and prints tables. The exit code is 1 if the
+shipped rule misses a claim of docs/regression.md. `--write` updates the tables of that page.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from docs.marked import marked
 DOCUMENT = Path(__file__).parents[1] / "docs" / "regression.md"
 BEGIN, END = "<!-- begin of what the bench wrote -->", "<!-- end of what the bench wrote -->"
 HISTORIES = 20_000
-CHUNK = 500  # histories that one process judges at a time
+CHUNK = 500  # histories that one process judges per task
 
 NOISES, SHIFTS, GROWTHS = (0.03, 0.05, 0.08), (0.15, 0.25, 0.50), (0, 0.01)
 QUIET = {
@@ -40,7 +40,7 @@ Results = Mapping[tuple[str, Scene], Counter[str]]
 
 
 def simulate(histories: int, seed: int) -> Results:
-    """What each rule makes of each scene, on all processors."""
+    """Return the counts of each rule in each scene, computed on all processors."""
     results: dict[tuple[str, Scene], Counter[str]] = {
         (rule.name, scene): Counter() for rule in RULES for scene in SCENES
     }
@@ -57,13 +57,13 @@ def simulate(histories: int, seed: int) -> Results:
 
 
 def percent(total: Counter[str], counted: str, of: str = "histories") -> float:
-    """So many of a hundred."""
+    """Return a count as a percentage of another."""
     return 100 * total[counted] / total[of]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the shipped rule must reach: at most, or at least, so many percent in a scene."""
+    """The required result of the shipped rule in a scene, in percent: an upper or a lower bound."""
 
     told: str
     scene: Scene
@@ -73,17 +73,17 @@ class Claim:
     at_least: float | None = None
 
     def percent(self, results: Results) -> float:
-        """What it reached."""
+        """Return the measured result, in percent."""
         return percent(results[SHIPPED.name, self.scene], self.counted, self.of)
 
     def holds(self, reached: float, tolerance: float = 0) -> bool:
-        """Whether so many percent are enough; a small sample needs a tolerance, in percent too."""
+        """Return whether a result is within the bounds; a small sample needs a tolerance, also in percent."""
         few_enough = self.at_most is None or reached <= self.at_most + tolerance
         return few_enough and (self.at_least is None or reached >= self.at_least - tolerance)
 
     @property
     def bound(self) -> str:
-        """The bound, for a person."""
+        """The bound as text."""
         return f"≤ {self.at_most:g} %" if self.at_most is not None else f"≥ {self.at_least:g} %"
 
 
@@ -109,7 +109,7 @@ OTHER_TITLE = "The same for +25 % at 5 % noise, in other histories."
 
 
 def tables(results: Results) -> Iterator[str]:
-    """The lines of the tables, in Markdown."""
+    """Yield the lines of the tables, in Markdown."""
     reached = {claim: claim.percent(results) for claim in CLAIMS}
     claims = [
         (claim.told, claim.bound, f"{found:.2f} %" if claim.holds(found) else f"{found:.2f} % **missed**")
@@ -164,7 +164,7 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run it; 1 where a claim does not hold."""
+    """Run the benchmark, and return 1 if a claim does not hold."""
     parser = argparse.ArgumentParser(prog="bench.regression", description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--histories", type=int, default=HISTORIES, help="in each scene (%(default)s); few are no proof"

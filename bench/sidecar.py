@@ -1,7 +1,8 @@
-"""A monitor in a pod, as it really runs: its own process, an API server and a registry over TLS, a node.
+"""A monitor as in a pod: its own process, an API server and a registry over TLS, and a node.
 
-Of the pod there is what the monitor sees: the folder of its ServiceAccount and the names of hosts, mounted where it
-alone sees them (which needs no root), the variables, the volume.  The ledger is that of a tester with many runs.
+The pod consists of what the monitor can see: the ServiceAccount's folder, host names, environment variables
+and the volume. The folder and the names are mounted in a mount namespace of the monitor, which needs no root.
+The ledger is that of a tester with many runs.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ _INIT_SECONDS = 60.0
 _END_SECONDS = 10.0
 _SCRAPE_SECONDS = 30.0
 _RUN_SECONDS = 7200.0
-_REGISTRY = "registry.bench"  # by a name: a registry at 127.0.0.1 would be asked without TLS
+_REGISTRY = "registry.bench"  # a name, as a registry at 127.0.0.1 would be queried without TLS
 _HOSTS = f"127.0.0.1 localhost {_REGISTRY}\n"
-# A file system of its own over the folder's, so that it can be made there whatever the machine has.
+# Mount a file system over the folder, so that the account's folder can be created on any machine.
 _IN_POD = """
 set -e
 mount -t tmpfs none /run
@@ -57,7 +58,7 @@ exec "$@"
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """What surrounds a monitor, and how it is started there; `web_port` is where it serves."""
+    """The environment of a monitor; `web_port` is the port that the monitor serves."""
 
     folder: Path
     api: FakeApiServer
@@ -66,17 +67,17 @@ class Pod:
 
     @property
     def data_dir(self) -> Path:
-        """Where its volume is."""
+        """The folder of the volume."""
         return self.folder / "data"
 
     def init(self) -> None:
-        """Run `init` to its end.
+        """Run `init` until it ends.
 
         Raises:
             SystemExit: the node may not start.
         """
         process = self._start("init")
-        # To wait with a time-out is to look every 50 ms, which is a tenth of what is measured.
+        # A wait with a timeout polls every 50 ms, which is a tenth of the measured time.
         guard = threading.Timer(_INIT_SECONDS, process.kill)
         guard.start()
         process.wait()
@@ -86,10 +87,10 @@ class Pod:
 
     @contextmanager
     def watched(self, *flags: str) -> Iterator[int]:
-        """Run `wait-for-completion`, from when it serves; gives its process ID.
+        """Run `wait-for-completion`, and yield its process ID once it serves.
 
         Raises:
-            SystemExit: it does not serve.
+            SystemExit: the monitor does not serve.
         """
         addresses = (
             f"--node-url=http://127.0.0.1:{self.node.port}",
@@ -111,18 +112,18 @@ class Pod:
                 process.kill()
 
     def log(self) -> str:
-        """What the monitor that was started last has said."""
+        """Return the log of the monitor that started last."""
         return (self.folder / "log").read_text(encoding="utf-8")
 
     def scrape(self, path: str = "/metrics") -> bytes:
-        """Ask it as Prometheus does; the body as it came."""
+        """Send a request as Prometheus does, and return the body as received."""
         address = f"http://127.0.0.1:{self.web_port}{path}"
         request = urllib.request.Request(address, headers={"Accept-Encoding": "gzip"})
         with urllib.request.urlopen(request, timeout=_SCRAPE_SECONDS) as answer:
             return bytes(answer.read())
 
     def in_pod(self) -> list[str]:
-        """What a command is put behind, to run where the ServiceAccount is; its process stays the same."""
+        """Return the command prefix that enters the pod's mount namespace; the process ID stays."""
         isolated = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", _IN_POD, "sh"]
         return [*isolated, str(SERVICE_ACCOUNT), str(self.folder / "account")]
 
@@ -157,7 +158,7 @@ class Pod:
 
 @contextmanager
 def pod() -> Iterator[Pod]:
-    """A tester's pod: its ledger is full of runs, its node pinned to a build that is new."""
+    """Yield a tester's pod: its ledger is full of runs, its node is pinned to a new build."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         for each in ("data/avalanchego", "account"):
@@ -182,7 +183,7 @@ def pod() -> Iterator[Pod]:
 
 
 def _fill(data_dir: Path, build: Build) -> None:
-    """As many runs as are ever compared, of an older build."""
+    """Record as many runs of an older build as are compared at most."""
     ledger, now = open_ledger(data_dir), SystemClock()()
     digest = "sha256:" + "0" * 64
     older = replace(build, image=build.image.replace(D1, digest), digests=frozenset({digest}))

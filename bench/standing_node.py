@@ -1,7 +1,7 @@
-"""A bootstrapped node as a monitor sees it, or the registry of its image: real answers, at no cost to the monitor.
+"""A fake of a bootstrapped node, and of the registry of its image, with little cost for the benchmark.
 
-The metrics page is that of a real node, of 220 KB.  What the monitor has to see move does: the time stamps of
-the health checks.
+The metrics page is that of a real node, of 220 KB. Only the timestamps of the health checks change, as the
+monitor expects.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class StandingNode:
         self._results = {"info.getNodeVersion": version, "info.getNetworkID": {"networkID": "5"}}
 
     def page(self, path: str) -> bytes | None:
-        """What it answers to a GET."""
+        """Return the response to a GET."""
         if path != "/ext/health":
             return self._pages.get(path)
         self.on_poll()
@@ -45,7 +45,7 @@ class StandingNode:
         return _STAMP.sub(f'"timestamp": "{stamp}"'.encode(), self._health)
 
     def result(self, method: str) -> bytes:
-        """What it answers to a call of its API."""
+        """Return the response to a call of the API."""
         return json.dumps({"jsonrpc": "2.0", "id": 1, "result": self._results[method]}).encode()
 
 
@@ -60,7 +60,8 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
-    # Headers and body in one packet: else each answer waits for the other side's delayed acknowledgement.
+    # Send headers and body in one packet, or else each response waits for the client's delayed
+    # acknowledgement.
     wbufsize = -1
 
     def do_GET(self) -> None:
@@ -81,13 +82,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (as it is overridden)
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
         pass
 
 
 @contextmanager
 def standing(commit: str, digest: str, tls: ssl.SSLContext | None = None) -> Iterator[StandingNode]:
-    """Run one on a free port of 127.0.0.1."""
+    """Run a node on a free port of 127.0.0.1."""
     node = StandingNode(commit, digest)
     with _Server(node) as server:
         if tls:

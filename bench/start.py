@@ -1,9 +1,9 @@
 """How long a start takes: `python -m bench.start`.
 
-From the start of a process to the end of it, as multiples of an empty Python's start: of `version`, and of `init` in a
-pod whose run goes on, with an API server over TLS.  Each is held against the empty Pythons right before and after it,
-so that a busy machine slows both.  What it takes to be in the pod is measured too, and not counted.  Exits with 1 where
-a claim does not hold.
+Measures the time from the start to the end of a process, as a multiple of that of an empty Python. The
+processes are `version`, and `init` in a pod with an open run and an API server over TLS. Each is compared
+with the empty Pythons before and after it, so that a busy machine slows both. The time to enter the pod is
+measured and subtracted. The exit code is 1 if a claim does not hold.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ORDER = (EMPTY, VERSION, EMPTY, ENTERED, INIT)
 
 
 def timed(pod: Pod, rounds: int) -> Sequence[Mapping[str, float]]:
-    """Seconds of each kind of start, by round; of an empty Python the mean of two."""
+    """Return the seconds of each kind of start by round; for an empty Python, the mean of two."""
 
     def ran(*command: str) -> Callable[[], object]:
         return lambda: subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
@@ -43,11 +43,11 @@ def timed(pod: Pod, rounds: int) -> Sequence[Mapping[str, float]]:
             starts[name]()
             seconds[name] += (time.perf_counter() - begun) / ORDER.count(name)
         found.append(seconds)
-    return found[1:]  # in the first, files are not cached and the run has not begun
+    return found[1:]  # in the first round, files are not cached and the run has not started
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run it; 1 where a claim does not hold."""
+    """Run the benchmark, and return 1 if a claim does not hold."""
     parser = argparse.ArgumentParser(prog="bench.start", description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="starts of each kind (%(default)s)")
     asked = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""From the push of a build to the start of its run, step by step, as the API server saw the monitor go."""
+"""The steps from the push of a build to the start of its run, according to the API server's audit log."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from bench.audit import Request, requests_in, service_account
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """When each step was done, in seconds since the Unix epoch."""
+    """When each step was completed, in seconds since the Unix epoch."""
 
     pushed: float
     found: float
-    """The look-up had found the digest, and asked for the pod that tells the versions."""
+    """When the lookup had found the digest, and created the version pod."""
     learned: float
-    """The versions were read."""
+    """When the versions were read."""
     pinned: float
-    """A tick had taken the build, and the StatefulSet's template was set to it."""
+    """When a tick had taken the build, and set the StatefulSet's template to it."""
     recreated: float
-    """The old pod had ended, and its successor was made."""
+    """When the old pod had ended, and its successor was created."""
     started: float
-    """`init` had cleared the volume and begun the run."""
+    """When `init` had cleared the volume and started the run."""
 
     @property
     def steps(self) -> list[float]:
-        """How long each step took, in seconds."""
+        """The duration of each step, in seconds."""
         return [after - before for before, after in pairwise(astuple(self))]
 
     @property
     def seconds(self) -> float:
-        """From the push to the run's start."""
+        """The time from the push to the run's start, in seconds."""
         return self.started - self.pushed
 
 
@@ -43,7 +43,7 @@ STEPS = ("look-up", "versions, by a pod", "taken and pinned", "pod recreated", "
 
 
 def switched(tester: DeployedTester, log: Path, number: int) -> Switch:
-    """Push a build that is new, and wait until its run has ended; `number` is that of its run."""
+    """Push a new build, and wait until its run has ended; `number` is the number of that run."""
     uid, target = tester.uid(), f"avalanchego:{tester.tester.rolling_tag}"
     tester.bed.push("avalanchego", "second", target, {"BENCH_BUILD": f"{number}"})
     pushed = time.time()
@@ -58,7 +58,10 @@ def _steps(asked: list[Request], own: str, pushed: float, started: float) -> Swi
     remaining = iter(asked)
 
     def next_one(verb: str, resource: str, *, by_itself: bool) -> float:
-        """When that was asked for next, by the monitor or by another; in the order of the steps."""
+        """Return when the monitor (`by_itself`) or another user next sent a request.
+
+        Call this function in the order of the steps.
+        """
         for each in remaining:
             if (each.verb, each.resource) == (verb, resource) and (each.user == own) is by_itself:
                 return each.at

@@ -1,4 +1,4 @@
-"""How a bench tells what it found: tables in Markdown, and claims that hold or do not."""
+"""Output of the benchmarks: tables in Markdown, and claims."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What must be reached: at most so much, in a unit.
+    """A claim: an upper bound in a unit.
 
-    `by_the_clock`: it hangs on how busy the machine is, so a miss is told and fails nothing.
+    If `by_the_clock` is set, the result depends on the load of the machine, so a miss is reported but does
+    not fail.
     """
 
     told: str
@@ -26,12 +27,12 @@ class Claim:
 
     @property
     def holds(self) -> bool:
-        """Whether it was reached."""
+        """Whether the result is within the bound."""
         return self.reached <= self.at_most
 
     @property
     def row(self) -> tuple[str, str, str]:
-        """As a row of a table."""
+        """The cells of the table row."""
         missed = "" if self.holds else " **missed**"
         return self.told, f"≤ {self.at_most:g}{self.unit}", f"{self.reached:.3g}{self.unit}{missed}"
 
@@ -49,7 +50,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 
 
 def concluded(claims: Sequence[Claim]) -> int:
-    """Print what was claimed, and on what; the exit code."""
+    """Print the claims and the machine, and return the exit code."""
     table(f"{_machine()}:", ("", "claimed", "reached"), [claim.row for claim in claims])
     return 0 if all(claim.holds or claim.by_the_clock for claim in claims) else 1
 

@@ -1,7 +1,7 @@
-"""Testers with a full history, each in a real ledger: what a fleet is made of when it is measured.
+"""Testers with a full history, each in a real ledger, for measurements of a fleet.
 
-A history has more ended runs than a tester shows, of every outcome; where the newest of them are slower, a regression
-is confirmed.  The run that is open at the end is watched, with progress on each chain and a newer build waiting.
+A history has more ended runs than a tester shows, of every outcome. If the newest of them are slower, a
+regression is confirmed. The last run is open, with progress on each chain and a newer build waiting.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ RUN_SECONDS, GAP_SECONDS = 36 * 3600.0, 3600.0
 GIBIBYTE = 1 << 30
 TASKS = ("beat", "disk", "image", "report", "tick")
 CHAINS = ("P", "X", "C")
-# Runs that failed or were superseded, by how many runs before the end.
+# Runs that failed or were superseded, by the number of runs after them.
 OTHER_ENDS = {
     4: (Outcome.FAILED, Reason.CRASHED),
     9: (Outcome.SUPERSEDED, None),
@@ -49,7 +49,7 @@ OTHER_ENDS = {
 
 
 def write_history(folder: Path, *, regressed: bool) -> Ledger:
-    """A ledger with a tester's whole history; the caller closes it."""
+    """Return a ledger with a tester's whole history; the caller closes it."""
     folder.mkdir()
     ledger, now = open_ledger(folder), time.time()
     begin = now - 2 * 3600 - ENDED_RUNS * (RUN_SECONDS + GAP_SECONDS)
@@ -64,7 +64,7 @@ def write_history(folder: Path, *, regressed: bool) -> Ledger:
 
 
 def registry_of(ledger: Ledger) -> CollectorRegistry:
-    """The metrics of a tester, as its monitor serves them."""
+    """Return the metrics of a tester as its monitor serves them."""
     activity = Activity()
     for task in TASKS:
         activity.task_finished(task, 0.01, time.time())
@@ -76,7 +76,7 @@ def registry_of(ledger: Ledger) -> CollectorRegistry:
 
 
 def status(ledger: Ledger) -> Status:
-    """All that is shown of a tester now."""
+    """Return the current Status of a tester."""
     return status_of(ledger.snapshot(RESULTS_SHOWN + 1), time.time(), NAME)
 
 

@@ -1,21 +1,21 @@
 """The Grafana dashboards, as code.
 
-`python -m dashboards` writes `fleet.json` and `tester.json` beside this file.  They are committed, so that whoever
-uses them needs none of this; a test compares them with what the code makes.
+`python -m dashboards` writes `fleet.json` and `tester.json` to this folder. The files are committed, so that
+users of the dashboards need no Python. A test compares the files with the output of the code.
 
-- `states`: the words that a tester's state has, each with a number, a text and a colour.
-- `queries`: how an expression chooses testers and survives a moved pod.
-- `panels`, `tables`: how a panel is made of them.
-- `variables`, `annotations`, `links`: what both dashboards have.
+- `states`: the values of a tester's states, each with a number, a text and a colour.
+- `queries`: builds expressions that select testers and that work across a moved pod.
+- `panels`, `tables`: build panels from expressions.
+- `variables`, `annotations`, `links`: the parts of both dashboards.
 - `fleet`, `tester`: the two dashboards.
-- `expressions`: reads the expressions of a dashboard's JSON again, for whoever wants to run or check them.
-- `lint`: what is demanded of that JSON.
+- `expressions`: reads the expressions of a dashboard's JSON, to run or check them.
+- `lint`: the rules for that JSON.
 """
 
 import warnings
 
 with warnings.catch_warnings():
-    # The SDK would rather make the newer form, which Grafana takes neither from files nor from the sidecar.
+    # The SDK prefers the newer form, which Grafana accepts neither from files nor from the sidecar.
     warnings.filterwarnings("ignore", message="Prefer using dashboardv2", category=DeprecationWarning)
     from grafana_foundation_sdk.builders import dashboard as _dashboard  # noqa: F401
     from grafana_foundation_sdk.builders import stat as _stat  # noqa: F401

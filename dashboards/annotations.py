@@ -1,10 +1,12 @@
-"""What happened when: a run started, a run ended, a new build waited.
+"""Annotations for events: a run started, a run ended, a new build waits.
 
-Grafana makes an annotation of each series of a range query.  Where the value is a point in time (`value_for_time`),
-the annotation is there, however often the value is repeated: so the start and the end of a run are exact, and known
-also for a time before Prometheus scraped the tester.  Otherwise all points in a row above 0 make one region: so a
-build that was found is shown for as long as it waits.  `changes()` would show neither: it is late by a scrape, sees
-nothing of the first value of a series, and loses the labels that say which run it was.
+Grafana makes an annotation of each series of a range query. With `value_for_time`, the value is the time of
+the annotation, however often the value is repeated. The start and the end of a run are therefore exact, also
+for a time before Prometheus scraped the tester. Without `value_for_time`, consecutive points above 0 form one
+region, so a new build is shown for as long as it waits.
+
+`changes()` would show neither: it is late by a scrape, ignores the first value of a series, and loses the
+labels that identify the run.
 """
 
 from __future__ import annotations
@@ -22,13 +24,13 @@ from dashboards.queries import (
 )
 from dashboards.variables import DATASOURCE
 
-# A run lasts hours to weeks; what repeats one value need not be asked for more often.
+# A run lasts hours to weeks, so a query that repeats one value needs no smaller step.
 _STEP = "5m"
 _IN_RANGE = ">= $__from"
 
 
 def events() -> list[AnnotationQuery]:
-    """Those of both dashboards."""
+    """Return the annotations of both dashboards."""
     return [_run_started(), _run_ended(), _build_waits()]
 
 
@@ -44,7 +46,7 @@ def _run_started() -> AnnotationQuery:
 def _run_ended() -> AnnotationQuery:
     ended = of_results("result_end_timestamp_seconds", "version", "commit", "outcome", "reason")
     expr = named_by_build(f"{milliseconds(ended)} {_IN_RANGE}")
-    # An absent label would show as its own name.
+    # A missing label would be shown as its own name.
     end = f'label_join({expr}, "end", " ", "outcome", "reason")'
     return _annotation("Run ended", end, "purple", value_for_time=True).text_format(
         "{{tester}}: run {{run}} of {{build}} {{end}}"

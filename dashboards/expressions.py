@@ -1,4 +1,4 @@
-"""Reads the expressions of a dashboard's JSON, for whoever runs or checks them.
+"""Reads the expressions of a dashboard's JSON, to run or check them.
 
 for each in expressions(json.loads(FILE.read_text())):
     ask(filled(each.expr, {"tester": "tester-0", "cluster": ".*", ...}), instant=each.instant)
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-# What Grafana fills in by itself, for a view of the last hour with a scrape each 15 s.
+# Grafana's built-in variables, for a view of the last hour with a scrape every 15 s.
 BUILT_IN = {
     "__rate_interval": "1m",
     "__interval": "15s",
@@ -30,7 +30,7 @@ _TARGET_OF_LABEL_REPLACE = re.compile(r"\d+")
 
 
 class Kind(StrEnum):
-    """Where an expression stands."""
+    """The part of a dashboard that has an expression."""
 
     PANEL = "panel"
     VARIABLE = "variable"
@@ -39,10 +39,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One expression as it stands in a dashboard, with its variables.
+    """One expression of a dashboard, with its variables.
 
-    `panel` is the title of the panel, or the name of the variable or annotation; `ref` the target's letter, or the
-    label whose values a variable lists.  One that is `instant` is asked at the end of the range, another all over it.
+    `panel` is the title of the panel, or the name of the variable or annotation. `ref` is the target's
+    letter, or the label whose values a variable lists. An `instant` expression is evaluated at the end of the
+    range, any other one over the whole range.
     """
 
     panel: str
@@ -53,7 +54,7 @@ class Expression:
 
 
 def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every panel that shows something, also in a row that is folded."""
+    """Yield every panel except rows, including the panels of collapsed rows."""
     for panel in dashboard["panels"]:
         if panel["type"] == "row":
             yield from panel.get("panels", [])
@@ -62,7 +63,7 @@ def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def expressions(dashboard: Mapping[str, Any]) -> list[Expression]:
-    """All of a dashboard: of its panels, its variables and its annotations."""
+    """Return all expressions of a dashboard: of its panels, its variables and its annotations."""
     of_panels = [
         Expression(panel["title"], target["refId"], target["expr"], bool(target.get("instant")))
         for panel in panels(dashboard)
@@ -72,18 +73,18 @@ def expressions(dashboard: Mapping[str, Any]) -> list[Expression]:
 
 
 def filled(expr: str, variables: Mapping[str, str]) -> str:
-    """The expression with its variables filled in, the built-in ones too unless `variables` has them.
+    """Return the expression with its variables filled in; `variables` overrides the built-in ones.
 
-    A value stands as it is: a regular expression is given escaped.
+    Values are inserted as they are, so a regular expression must be escaped already.
 
     Raises:
-        KeyError: the expression has a variable that nobody gave a value.
+        KeyError: a variable of the expression has no value.
     """
     values = BUILT_IN | dict(variables)
 
     def value(reference: re.Match[str]) -> str:
         name = reference["braced"] or reference["bare"] or reference["squared"]
-        # "$1" is the first group of a label_replace, which Grafana leaves alone.
+        # "$1" is the first group of a label_replace, which Grafana does not replace.
         return reference[0] if _TARGET_OF_LABEL_REPLACE.fullmatch(name) else values[name]
 
     return _REFERENCE.sub(value, expr)

@@ -1,4 +1,4 @@
-"""What the committed files hold."""
+"""The contents of the committed dashboard files."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ FOLDER = Path(__file__).parent
 
 
 def contents() -> dict[str, str]:
-    """The text of each file, by its name."""
+    """Return the text of each file by its name."""
     return {"fleet.json": _text(fleet()), "tester.json": _text(tester())}
 
 
 def _text(builder: Dashboard) -> str:
-    """The dashboard's JSON, with what the SDK's builders leave open."""
+    """Return the dashboard's JSON, with settings that the SDK's builders lack."""
     dashboard = builder.build()
     for number, panel in enumerate(dashboard.panels or [], start=1):
-        # A link to a panel goes by its number.
+        # A link to a panel uses the panel's ID.
         panel.id_val = number
     found = json.loads(json.dumps(dashboard, cls=JSONEncoder))
     for shown in (*found["links"], *found["annotations"]["list"]):
-        # The SDK puts all of them away into a menu; here they stand above the panels.
+        # The SDK moves all of them into a menu; without `placement` they are shown above the panels.
         del shown["placement"]
     return json.dumps(found, indent=2, sort_keys=True) + "\n"

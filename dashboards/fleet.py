@@ -1,4 +1,4 @@
-"""The dashboard *Fleet*: every tester in one view, and which of them needs a look."""
+"""The dashboard *Fleet*: every tester in one view, and which of them need attention."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dashboards.variables import variables
 
 
 def fleet() -> Dashboard:
-    """The dashboard."""
+    """Return the dashboard."""
     dashboard = (
         Dashboard("Bootstrap monitor: Fleet")
         .uid(FLEET_UID)

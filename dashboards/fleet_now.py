@@ -1,4 +1,4 @@
-"""How the testers stand now."""
+"""The panels with the current state of the testers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _ODD_ABOVE_NONE = thresholds((None, "green"), (1, "orange"))
 
 
 def now_rows() -> list[AnyPanel]:
-    """Six figures, and a table of the testers."""
+    """Return six figures, and a table of the testers."""
     return [*_counts(), _testers()]
 
 

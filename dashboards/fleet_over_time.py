@@ -1,4 +1,4 @@
-"""What the testers did, and whether it got worse."""
+"""The panels with the history of the testers, and their regressions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from dashboards.tables import COLOURED_CELL, Column, matrix, merged
 
 
 def history_row() -> list[AnyPanel]:
-    """Phases and results."""
+    """Return the panels of phases and results."""
     return [_phases(), _last_results(), _results_by_build()]
 
 
@@ -94,7 +94,7 @@ def _results_by_build() -> AnyPanel:
 
 
 def worse_row() -> list[AnyPanel]:
-    """Slower or bigger."""
+    """Return the panels of slower or bigger bootstraps."""
     return [_against_limit(), _free_space(), _regressions()]
 
 

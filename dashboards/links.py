@@ -1,4 +1,4 @@
-"""Where the dashboards lead: to each other, to the node's sources, to the runbooks."""
+"""Links of the dashboards: to each other, to the node's sources, to the runbooks."""
 
 from __future__ import annotations
 
@@ -15,45 +15,48 @@ _SAME_VIEW = "${__url_time_range}&var-datasource=${datasource}&var-runbooks=${ru
 
 
 def to_tester_of_row() -> dict[str, object]:
-    """From a table's row to its tester; a label that the row has not becomes an empty value, which fits it."""
+    """Return a link from a table's row to its tester.
+
+    A label that the row lacks becomes an empty value, which matches a tester without that label.
+    """
     row = "".join(f"&var-{label}=${{__data.fields.{label}}}" for label in ("cluster", "namespace", "tester"))
     return _link("Open this tester", f"/d/{TESTER_UID}?{_SAME_VIEW}{row}", new_tab=False)
 
 
 def to_tester_of_series() -> DashboardLink:
-    """From a tester's series to its dashboard."""
+    """Return a link from a tester's series to its dashboard."""
     chosen = "&${cluster:queryparam}&${namespace:queryparam}&var-tester=${__field.labels.tester}"
     return DashboardLink("Open this tester").url(f"/d/{TESTER_UID}?{_SAME_VIEW}{chosen}")
 
 
 def to_fleet() -> dict[str, object]:
-    """From a build of one tester to the same build on all."""
+    """Return a link from a build of one tester to the Fleet dashboard."""
     return _link("This build on all testers", f"/d/{FLEET_UID}?{_SAME_VIEW}", new_tab=False)
 
 
 def to_commit() -> dict[str, object]:
-    """From a cell that holds a commit to its changes."""
+    """Return a link from a cell with a commit to its changes."""
     return _link("Open this commit", f"{SOURCE_URL}/commit/${{__value.raw}}")
 
 
 def to_comparison() -> dict[str, object]:
-    """From a row with `commit_good` and `commit_bad` to all that lies between."""
+    """Return a link from a row with `commit_good` and `commit_bad` to the changes between them."""
     commits = "${__data.fields.commit_good}...${__data.fields.commit_bad}"
     return _link("Compare last good and first bad commit", f"{SOURCE_URL}/compare/{commits}")
 
 
 def to_runbook(alert: str) -> dict[str, object]:
-    """From a cell to what to do about it."""
+    """Return a link from a cell to the runbook of an alert."""
     return _link(f"What to do: runbook {alert}", runbook_url(alert))
 
 
 def runbook_url(alert: str) -> str:
-    """The runbook of an alert, where the variable `runbooks` says they are."""
+    """Return the URL of an alert's runbook, below the address in the variable `runbooks`."""
     return f"${{runbooks:raw}}/{alert}.md"
 
 
 def to_dashboard(title: str, uid: str) -> DashboardLink:
-    """From the head of a dashboard to the other one, with the same time range and variables."""
+    """Return a link to the other dashboard, with the same time range and variables."""
     return (
         DashboardLink(title)
         .type(DashboardLinkType.LINK)

@@ -1,4 +1,4 @@
-"""How a panel is made: every one has a title, a description that says what to conclude, a size and its targets."""
+"""Builds panels; every panel has a title, a description that interprets it, a size and targets."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from dashboards.queries import TESTER
 from dashboards.variables import DATASOURCE
 
-# Each series by its tester; a label that is not there leaves nothing but a space.
+# Names each series by its tester; a missing label leaves only a space.
 BY_TESTER = " ".join(f"{{{{{label}}}}}" for label in reversed(TESTER))
 
 AnyPanel = Builder[BuiltPanel]
 
 
 class _Panel(Protocol):
-    """What every kind of panel can."""
+    """The methods of every kind of panel."""
 
     def title(self, title: str) -> Self: ...
     def description(self, description: str) -> Self: ...
@@ -68,7 +68,7 @@ P = TypeVar("P", bound=_Panel)
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What every panel has: `unit` is Grafana's name of it, `none` what is shown where there is nothing."""
+    """The common settings of a panel: `unit` is Grafana's name of it, `none` the text without data."""
 
     title: str
     conclusion: str
@@ -80,14 +80,14 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An expression over time, and how its series are named."""
+    """An expression over time, and the name of its series."""
 
     expr: str
     name: str = BY_TESTER
 
 
 def framed(panel: P, about: About, targets: Sequence[Dataquery]) -> P:
-    """Give a panel what every panel has; its targets are A, B, C and so on."""
+    """Return a panel with the common settings; its targets are named A, B, C and so on."""
     panel = (
         panel.title(about.title)
         .description(about.conclusion)
@@ -103,13 +103,13 @@ def framed(panel: P, about: About, targets: Sequence[Dataquery]) -> P:
 
 
 def now(expr: str, name: str = "") -> Dataquery:
-    """An expression at the end of the range, as a table."""
+    """Return a query of an expression at the end of the range, as a table."""
     query = Dataquery().expr(expr).datasource(DATASOURCE).instant().format(PromQueryFormat.TABLE)
     return query.legend_format(name) if name else query
 
 
 def thresholds(*steps: tuple[float | None, str]) -> ThresholdsConfig:
-    """From each value on, a colour; the first begins at `None`."""
+    """Return thresholds with a colour from each value on; the first one starts at `None`."""
     return (
         ThresholdsConfig()
         .mode(ThresholdsMode.ABSOLUTE)
@@ -118,7 +118,7 @@ def thresholds(*steps: tuple[float | None, str]) -> ThresholdsConfig:
 
 
 def number(about: About, expr: str, colors: ThresholdsConfig | None = None) -> stat.Panel:
-    """One figure as of now, coloured by its value."""
+    """Return a panel with one current figure, coloured by its value."""
     target = Dataquery().expr(expr).datasource(DATASOURCE).instant().legend_format(BY_TESTER)
     return (
         framed(stat.Panel(), about, [target])
@@ -131,12 +131,12 @@ def number(about: About, expr: str, colors: ThresholdsConfig | None = None) -> s
 
 
 def word(about: About, expr: str, mappings: list[ValueMapping]) -> stat.Panel:
-    """One state as of now, by its text and colour."""
+    """Return a panel with one current state, as its text and colour."""
     return number(about, expr).mappings(mappings).color_mode(BigValueColorMode.BACKGROUND)
 
 
 def name(about: About, expr: str, label: str) -> stat.Panel:
-    """The value of a label as of now."""
+    """Return a panel with the current value of a label."""
     target = Dataquery().expr(expr).datasource(DATASOURCE).instant().legend_format(f"{{{{{label}}}}}")
     return (
         framed(stat.Panel(), about, [target])
@@ -149,7 +149,7 @@ def name(about: About, expr: str, label: str) -> stat.Panel:
 
 
 def over_time(about: About, *lines: Line) -> timeseries.Panel:
-    """Values over time."""
+    """Return a panel with values over time."""
     return (
         framed(timeseries.Panel(), about, [_range(line) for line in lines])
         .color_scheme(FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
@@ -161,19 +161,19 @@ def over_time(about: About, *lines: Line) -> timeseries.Panel:
 
 
 def steps(about: About, *lines: Line) -> timeseries.Panel:
-    """Values that hold until the next one."""
+    """Return a panel with values that are constant until the next one."""
     return over_time(about, *lines).line_interpolation(LineInterpolation.STEP_AFTER)
 
 
 def with_line_at(panel: timeseries.Panel, *steps_: tuple[float | None, str]) -> timeseries.Panel:
-    """Draw a line where a threshold is."""
+    """Return the panel with a line at each threshold."""
     return panel.thresholds(thresholds(*steps_)).thresholds_style(
         GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
     )
 
 
 def with_band(panel: timeseries.Panel, lower: str, upper: str) -> timeseries.Panel:
-    """Fill what lies between two lines, and draw both thin."""
+    """Return the panel with a filled area between two lines, which are drawn thin."""
     thin = [
         DynamicConfigValue("custom.lineWidth", 1),
         DynamicConfigValue("color", {"mode": "fixed", "fixedColor": "orange"}),
@@ -184,7 +184,7 @@ def with_band(panel: timeseries.Panel, lower: str, upper: str) -> timeseries.Pan
 
 
 def timeline(about: About, *lines: Line) -> statetimeline.Panel:
-    """States over time, one bar for each series; equal ones are merged."""
+    """Return a panel with states over time, one bar for each series; equal neighbours are merged."""
     return (
         framed(statetimeline.Panel(), about, [_range(line) for line in lines])
         .merge_values(True)
@@ -200,7 +200,7 @@ def timeline(about: About, *lines: Line) -> statetimeline.Panel:
 
 
 def history(about: About, *lines: Line) -> statushistory.Panel:
-    """States over time, a cell for each interval."""
+    """Return a panel with states over time, one cell for each interval."""
     return (
         framed(statushistory.Panel(), about, [_range(line) for line in lines])
         .show_value(VisibilityMode.NEVER)

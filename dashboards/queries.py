@@ -1,15 +1,16 @@
-"""How an expression chooses testers and survives a moved pod.
+"""Builds expressions that select testers and that work across a moved pod.
 
-Every selector has the same matchers, one for each variable.  A variable that stands for "all" is `.*`, so a label
-that is not there (`cluster` of a single Prometheus, `namespace` without Kubernetes) matches too.
+All selectors have identical matchers, one for each variable. The value of a variable for "all" is `.*`, so a
+missing label matches too. Examples are `cluster` of a single Prometheus, and `namespace` without Kubernetes.
 
-Whatever a target brings along (`pod`, `instance`, `container`, `endpoint`, `job`) is aggregated away: a tester
-whose pod moved stays one line.  Where two pods overlap for a moment, the greater value is shown.
+The labels of a target (`pod`, `instance`, `container`, `endpoint`, `job`) are aggregated away, so a tester
+whose pod moved stays one line. While two pods overlap, the greater value is shown.
 
-A result carries the network and sync mode it was measured on.  In a row for each tester these must not make a
-second row: such a row is by `TESTER` alone, and what it says of results is narrowed by `of_today`.
+A result carries the network and sync mode of its run. In a table with one row for each tester, these must not
+create a second row. Such a table is aggregated by `TESTER` only, and its results are filtered with
+`of_today`.
 
-Nothing here is newer than Prometheus 2.42.
+All expressions work with Prometheus 2.42.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dashboards.states import OUTCOMES, Words
 TESTER = ("cluster", "namespace", "tester")
 CONFIGURATION = (*TESTER, "network", "sync_mode")
 VARIABLES = ("cluster", "namespace", "network", "sync_mode", "tester")
-# The series that every tester has once, and always.
+# A series that every tester always has exactly once.
 PRESENCE = "consecutive_failures"
 
 _MATCHERS = ", ".join(f'{each}=~"${each}"' for each in VARIABLES)
@@ -27,37 +28,37 @@ _SECONDS_TO_MILLISECONDS = 1000
 
 
 def series(name: str, *matchers: str) -> str:
-    """The chosen testers' series of a metric, named without its prefix."""
+    """Return a selector of the chosen testers' series; `name` is the metric without its prefix."""
     return f"bootstrap_monitor_{name}{{{', '.join((_MATCHERS, *matchers))}}}"
 
 
 def matcher(label: str, value: str) -> str:
-    """A label that has just this value."""
+    """Return a matcher of a label with one value."""
     return f'{label}="{value}"'
 
 
 def aggregated(operator: str, expr: str, *labels: str) -> str:
-    """One series for each tester, or for each of its `labels`."""
+    """Return the expression aggregated by tester, and by `labels` if there are any."""
     return f"{operator} by ({', '.join((*TESTER, *labels))}) ({expr})"
 
 
 def largest(name: str, *labels: str) -> str:
-    """The metric, one series for each tester, or for each of its `labels`."""
+    """Return the metric's maximum by tester, and by `labels` if there are any."""
     return aggregated("max", series(name), *labels)
 
 
 def on_tester(*labels: str) -> str:
-    """The matching of two sides that were aggregated by tester and `labels`."""
+    """Return the matching clause for two sides that were aggregated by tester and `labels`."""
     return f"on ({', '.join((*TESTER, *labels))})"
 
 
 def of_today(expr: str) -> str:
-    """What was measured on the network and in the mode that the tester has today."""
+    """Return the expression, limited to the tester's current network and sync mode."""
     return f"({expr}) and on ({', '.join(CONFIGURATION)}) {series(PRESENCE)}"
 
 
 def numbered(words: Words) -> str:
-    """Series with the number of each word that holds, 0 for the others."""
+    """Return an expression with the number of each current word, and 0 for the others."""
     return " or ".join(
         f"{number} * {series(words.metric, matcher(words.label, word))}"
         for word, number in words.numbers().items()
@@ -65,45 +66,48 @@ def numbered(words: Words) -> str:
 
 
 def number_of(words: Words) -> str:
-    """The number of the word that holds, for each tester."""
+    """Return an expression of each tester's current word, as its number."""
     return aggregated("max", numbered(words))
 
 
 def run_progress() -> str:
-    """Return an expression: 0 while the open run makes progress, 1 while it is stalled, 2 while that is unknown."""
+    """Return an expression: 0 while the open run makes progress, 1 while it is stalled, 2 while unknown."""
     return aggregated("max", f"{series('run_stalled')} + 2 * {series('run_progress_unknown')}")
 
 
 def milliseconds(expr: str) -> str:
-    """Seconds as Grafana wants them for a point in time."""
+    """Return the expression in milliseconds instead of seconds, as Grafana needs for a point in time."""
     return f"{expr} * {_SECONDS_TO_MILLISECONDS}"
 
 
 def age(expr: str) -> str:
-    """Seconds since a point in time."""
+    """Return an expression of the seconds since a point in time."""
     return f"time() - {expr}"
 
 
 def named_by_build(expr: str) -> str:
-    """Give series with `version` and `commit` the label `build`: the version, and the commit cut short."""
+    """Return the expression with the label `build`: its `version`, and its `commit` cut to 8 digits."""
     joined = f'label_join({expr}, "build", " ", "version", "commit")'
     short = f'label_replace({joined}, "build", "$1 $2", "build", "(.*) (.{{0,8}}).*")'
     return f'label_replace({short}, "build", "unknown", "build", " ")'
 
 
 def current_build() -> str:
-    """The build of the current run, as the label `build`; one for each tester."""
+    """Return an expression of the current run's build as the label `build`, one series for each tester."""
     run = aggregated("group", series("run_info"), "run", "version", "commit")
     return newest(aggregated("group", named_by_build(run), "build"))
 
 
 def of_results(metric: str, *labels: str) -> str:
-    """A metric of the ended runs, with `labels` of `result_info`."""
+    """Return an expression of a metric of the ended runs, with `labels` of `result_info`."""
     return _of(series("result_info"), metric, *labels)
 
 
 def of_successes(metric: str, *labels: str) -> str:
-    """The same of the runs that succeeded on the network and in the mode that the tester has today."""
+    """Return an expression of a metric of the successful runs.
+
+    Only runs with the tester's current network and sync mode count.
+    """
     return _of(of_today(series("result_info", 'outcome="succeeded"')), metric, *labels)
 
 
@@ -113,14 +117,14 @@ def _of(results: str, metric: str, *labels: str) -> str:
 
 
 def newest(expr: str, *labels: str) -> str:
-    """The one series with the greatest value of each tester, or of each of its `labels`: by time, the newest."""
+    """Return an expression of the greatest series, such as the newest time, by tester and `labels`."""
     return f"topk by ({', '.join((*TESTER, *labels))}) (1, {expr})"
 
 
 def by_newest_success(metric: str) -> str:
-    """A metric of results, of the newest run that succeeded: one series, named by its build.
+    """Return an expression of a metric of the newest successful run: one series, named by its build.
 
-    It is evaluated at each point of the range, so over time it steps from run to run.
+    The expression is evaluated at each point of the range, so over time it steps from run to run.
     """
     value = of_successes(metric, "version", "commit")
     last = newest(of_successes("result_end_timestamp_seconds"))
@@ -128,7 +132,10 @@ def by_newest_success(metric: str) -> str:
 
 
 def outcomes_by_build() -> str:
-    """The number of the newest outcome of each build, by `build` and `column`: the tester by its whole name."""
+    """Return an expression of the newest outcome of each build.
+
+    The value is the number of the outcome. The labels are `build` and `column`, the full name of the tester.
+    """
     builds = ("version", "commit")
     each = aggregated("max", numbered(OUTCOMES), "run", *builds)
     last = newest(of_results("result_end_timestamp_seconds", *builds), *builds)
@@ -137,6 +144,6 @@ def outcomes_by_build() -> str:
 
 
 def _named_in_full(expr: str) -> str:
-    """Give series the label `column`: cluster and namespace, where there are any, and tester."""
+    """Return the expression with the label `column`: cluster and namespace, if any, and tester."""
     joined = f'label_join({expr}, "column", " ", "cluster", "namespace", "tester")'
     return f'label_replace({joined}, "column", "$1", "column", " *(.*)")'

@@ -1,8 +1,9 @@
-"""The words that a state has, each with a number, a text and a colour.
+"""The values ("words") of each state, with a number, a text and a colour.
 
-Prometheus keeps a state as one series for each word, 1 for the one that holds.  A panel wants one series for each
-tester: so the words are numbered, the expression picks the number of the one that holds, and the panel maps it
-back to its text.  A text stands beside each colour, for those who cannot tell colours apart.
+Prometheus stores a state as one series for each word, with the value 1 for the current word. A panel needs
+one series for each tester. Therefore the words are numbered, the expression selects the number of the current
+word, and the panel maps the number to its text. Each colour has a text beside it, for viewers who cannot
+distinguish colours.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ GREY = "#8e8e8e"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a word is shown."""
+    """The text and the colour of a word."""
 
     text: str
     color: str
@@ -28,14 +29,17 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A metric whose label `label` has one of `states`; they are numbered from 1, and of two the last one wins."""
+    """A metric whose label `label` has one of `states`, numbered from 1.
+
+    If two of them are current, the last one wins.
+    """
 
     metric: str
     label: str
     states: Mapping[str, State]
 
     def numbers(self) -> dict[str, int]:
-        """The number of each word."""
+        """Return the number of each word."""
         return {word: number for number, word in enumerate(self.states, start=1)}
 
 
@@ -71,7 +75,7 @@ VERDICTS = Words(
     },
 )
 
-# What is 0 or 1 already.
+# States that are 0 or 1 already.
 ANSWERS = {0: State("no answer", "red"), 1: State("answers", "green")}
 UP = {0: State("down", "red"), 1: State("up", "green")}
 HEALTHY = {0: State("unhealthy", "orange"), 1: State("healthy", "green")}
@@ -80,12 +84,12 @@ LATE = {0: State("in time", "green"), 1: State("late", "orange")}
 
 
 def mapping_of(words: Words) -> list[ValueMapping]:
-    """Each number of the words to its text and colour."""
+    """Return the mapping of each word's number to its text and colour."""
     return value_mapping({number: words.states[word] for word, number in words.numbers().items()})
 
 
 def value_mapping(states: Mapping[int, State] | Mapping[str, State]) -> list[ValueMapping]:
-    """Each value to its text and colour."""
+    """Return the mapping of each value to its text and colour."""
     return [
         ValueMap(
             options={

@@ -1,7 +1,7 @@
 """Tables whose columns come from several instant queries.
 
-Grafana merges the answers: rows that agree in all labels which every answer has become one.  So each query of a
-table must be by the same labels, and may add labels of its own that do not distinguish rows.
+Grafana merges the results: rows that agree in all common labels become one row. All queries of a table must
+therefore be grouped by the same labels. A query may add labels that do not distinguish rows.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ GAUGE = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: the value of an expression, or a label that an expression brings along.
+    """A column: the value of an expression, or a label of its result.
 
-    Without a `title` the value of the expression is left out, and only its labels are shown.
+    Without a `title`, the value of the expression is hidden, and only its labels are shown.
     """
 
     title: str = ""
@@ -44,7 +44,7 @@ class Column:
     more: dict[str, object] = field(default_factory=dict)
 
     def properties(self) -> list[DynamicConfigValue]:
-        """What of this column differs from the table's."""
+        """Return the properties in which this column differs from the table's defaults."""
         found = {
             "unit": self.unit,
             "custom.width": self.width,
@@ -62,7 +62,10 @@ class Column:
 def merged(
     about: About, *columns: Column, hidden: Sequence[str] = (), sort_by: str = "", descending: bool = False
 ) -> table.Panel:
-    """A table of at least two expressions, its columns in this order; labels that are `hidden` only join rows."""
+    """Return a table of at least two expressions, with its columns in this order.
+
+    Labels that are `hidden` only join rows.
+    """
     exprs = [column.expr for column in columns if column.expr]
     panel = framed(table.Panel(), about, [now(expr) for expr in exprs]).thresholds(thresholds((None, "text")))
     letters = iter(ascii_uppercase)
@@ -78,7 +81,7 @@ def merged(
 
 
 def matrix(about: About, expr: str, *, rows: str, columns: str, mappings: list[ValueMapping]) -> table.Panel:
-    """A table with a row for each value of one label and a column for each of another."""
+    """Return a table with a row for each value of one label and a column for each value of another."""
     options = {"rowField": rows, "columnField": columns, "valueField": "Value", "emptyValue": "empty"}
     return (
         framed(table.Panel(), about, [now(expr)])

@@ -1,4 +1,4 @@
-"""The dashboard *Tester*: one tester, its run, its results, and whether they got worse."""
+"""The dashboard *Tester*: one tester, its run, its results, and its regressions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dashboards.variables import variables
 
 
 def tester() -> Dashboard:
-    """The dashboard."""
+    """Return the dashboard."""
     dashboard = (
         Dashboard("Bootstrap monitor: Tester")
         .uid(TESTER_UID)

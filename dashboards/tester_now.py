@@ -1,4 +1,4 @@
-"""How one tester stands now, in eight figures."""
+"""The panels with the current state of one tester."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NO_OPEN_RUN = "no open run"
 
 
 def now_row() -> list[AnyPanel]:
-    """How the tester stands, in eight figures."""
+    """Return eight figures with the current state of the tester."""
     return [*_run_now(), *_results_now()]
 
 

@@ -1,4 +1,4 @@
-"""The panels of one tester's results, and of what they are held against."""
+"""The panels of one tester's results, and of the baselines that they are compared with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RUN = ("network", "sync_mode", "run")
 
 
 def results() -> list[AnyPanel]:
-    """What the runs came to."""
+    """Return the panels of the results."""
     return [_duration(), _disk_usage(), _block_time(), _verdicts(), _table()]
 
 

@@ -1,4 +1,4 @@
-"""One tester's open run, over time."""
+"""The panels of one tester's open run, over time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from dashboards.states import (
 
 
 def run() -> list[AnyPanel]:
-    """The open run, over time."""
+    """Return the panels of the open run, over time."""
     return [
         *(_run_timeline(), _progress(), _blocks_per_second(), _blocks()),
         *(_leaves(), _time_left(), _since_progress(), _restarts()),

@@ -1,4 +1,4 @@
-"""One tester's volume, and whether what its monitor says can be trusted."""
+"""The panels of one tester's volume, and of the health of its monitor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dashboards.queries import (
 
 
 def volume() -> list[AnyPanel]:
-    """The volume, over time."""
+    """Return the panels of the volume, over time."""
     free = f"{largest('volume_available_bytes')} / {largest('volume_size_bytes')}"
     return [
         over_time(
@@ -55,7 +55,7 @@ def volume() -> list[AnyPanel]:
 
 
 def monitor_itself() -> list[AnyPanel]:
-    """Whether what is shown here can be trusted."""
+    """Return the panels that show whether the monitor works, and so whether its values can be trusted."""
     checked = age(largest("last_image_check_success_timestamp_seconds"))
 
     def increase(metric: str, *labels: str) -> str:

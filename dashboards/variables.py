@@ -1,7 +1,7 @@
-"""What a viewer chooses: the data source, and testers by all that distinguishes them.
+"""The variables of a dashboard: the data source, and the labels that identify a tester.
 
-Each list is narrowed by the choices before it, and made anew when the time range changes: so a tester that is gone
-can still be chosen in a range in which it was there.
+Each list is narrowed by the choices before it, and refreshed when the time range changes. A tester that was
+removed can therefore still be chosen in a range in which it existed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from grafana_foundation_sdk.models.dashboard import (
 from dashboards.queries import PRESENCE, VARIABLES
 
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
-# Where the project's folder docs/runbooks is served; a viewer may say otherwise.
+# The address of the folder docs/runbooks; a viewer can change it.
 RUNBOOKS_URL = "https://example.org/bootstrap-monitor/docs/runbooks"
 
 _EVERYTHING = ".*"
@@ -35,7 +35,7 @@ _LABELS = {
 
 
 def variables(*, one_tester: bool) -> list[Builder[VariableModel]]:
-    """All of a dashboard; with `one_tester` the tester is one, otherwise any number."""
+    """Return all variables of a dashboard; with `one_tester`, exactly one tester can be chosen."""
     chosen = [_choice(label, VARIABLES[:index]) for index, label in enumerate(VARIABLES)]
     if one_tester:
         chosen[-1] = _query(VARIABLES[-1], VARIABLES[:-1]).multi(False).include_all(False)

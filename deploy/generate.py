@@ -1,7 +1,8 @@
-"""Writes what the chart holds that is made elsewhere: `python -m deploy.generate`.
+"""Writes the generated files of the chart: `python -m deploy.generate`.
 
-One source each: what the monitor's flags are, `monitor.settings`; all other values, `values.schema.json`, of which
-`values.yaml` and the README's table are made; rules and dashboards, their own folders.
+Each fact has one source. `monitor.settings` defines the monitor's flags. `values.schema.json` defines all
+other values, and `values.yaml` and the README's table are generated from it. Rules and dashboards are copied
+from their folders.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from monitor.settings import Duration, InitSettings, WaitSettings
 PROJECT = Path(__file__).parent.parent
 CHART = PROJECT / "deploy" / "chart"
 README_MARKS = ("<!-- values: made by `make generate` -->\n", "<!-- end of values -->\n")
-# What the chart itself says of a tester, by another value or by none.
+# Settings that the chart sets from other values, or itself.
 CHARTS_OWN = frozenset(
     {"data_dir", "node_container_name", "namespace", "pod_name", "pod_uid"}
     | {"network", "sync_mode", "rolling_tag", "registry_config", "registry_ca"}
@@ -37,7 +38,7 @@ Schema = dict[str, Any]
 
 
 def contents() -> dict[Path, str]:
-    """The text of each file that is made, by its path."""
+    """Return the text of each generated file by its path."""
     schema = json.loads((CHART / "values.schema.json").read_text())
     schema["$defs"]["settings"] = settings_schema()
     readme = (CHART / "README.md").read_text()
@@ -58,25 +59,25 @@ def contents() -> dict[Path, str]:
 
 
 def settings() -> dict[str, FieldInfo]:
-    """The monitor's settings that values may give, by their names in Python."""
+    """Return the monitor's settings that can be set in the values, by their names in Python."""
     fields = {**InitSettings.model_fields, **WaitSettings.model_fields}
     return {name: field for name, field in fields.items() if name not in CHARTS_OWN}
 
 
 def camel_case(name: str) -> str:
-    """A setting's name in values: `stall_timeout` is `stallTimeout`."""
+    """Return a setting's name in the values: `stall_timeout` becomes `stallTimeout`."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
 
 def settings_schema() -> Schema:
-    """The schema of `monitor.settings`."""
+    """Return the schema of `monitor.settings`."""
     properties = {camel_case(name): _field_schema(field) for name, field in settings().items()}
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
 def _settings_facts() -> dict[str, list[str] | str]:
-    """What templates have to know: which flags `init` does not take, which are durations, and a default."""
+    """Return facts for the templates: flags that `init` does not accept, durations, and a default."""
     found = settings()
     return {
         "onlyWait": [
@@ -88,7 +89,7 @@ def _settings_facts() -> dict[str, list[str] | str]:
 
 
 def _types(field: FieldInfo) -> tuple[Any, ...]:
-    """The types that a setting may have, `None` left out."""
+    """Return the types that a setting may have, without `None`."""
     annotation = field.annotation
     several = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
     return tuple(each for each in several if each is not NoneType)
@@ -110,7 +111,10 @@ def _field_schema(field: FieldInfo) -> Schema:
 
 
 def _resolved(schema: Schema, root: Schema) -> Schema:
-    """A schema with what its reference names; what stands beside the reference wins, but for what it requires."""
+    """Return a schema with its reference resolved.
+
+    The schema's own keys override those of the referenced schema, except `properties`.
+    """
     reference = schema.get("$ref")
     if reference is None:
         return schema
@@ -120,7 +124,7 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
 
 
 def _lines(schema: Schema, root: Schema, indent: str) -> Iterator[str]:
-    """The lines of `values.yaml` for an object: comment and default of each value."""
+    """Yield the lines of `values.yaml` for an object: comment and default of each value."""
     for name, raw in schema["properties"].items():
         if name == "global":
             continue
@@ -139,7 +143,7 @@ def _lines(schema: Schema, root: Schema, indent: str) -> Iterator[str]:
 
 
 def _table(schema: Schema) -> str:
-    """The README's table: a row for each value."""
+    """Return the README's table with a row for each value."""
     rows = ["| value | type | default | |", "| --- | --- | --- | --- |"]
     rows += [
         f"| `{path}` | {kind} | {default} | {text} |"

@@ -2,9 +2,9 @@
 
 usage: image_root.py ENVIRONMENT ROOT      as root, in a Debian with Python; ENVIRONMENT is a virtual environment
 
-ROOT gets the interpreter, its standard library, compiled, the shared libraries that these and ENVIRONMENT load, the
-authorities that TLS trusts, and the records of the Debian packages that all of it is from: scanners look there for
-known vulnerabilities.  ENVIRONMENT itself is not copied.
+ROOT gets the interpreter, its compiled standard library, the shared libraries that these and ENVIRONMENT
+load, and the authorities that TLS trusts. It also gets the records of the Debian packages of all these files,
+in which scanners look for known vulnerabilities. ENVIRONMENT itself is not copied.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# Parts of the standard library for a person at a terminal, and for who tests, builds or installs Python.
+# Parts of the standard library for terminals, and for testing, building or installing Python.
 LEFT_OUT = re.compile(
     r"__pycache__|config-\d.*|curses|dbm|ensurepip|idlelib|lib2to3|pydoc_data|(dist|site)-packages|tests?|tkinter"
     r"|turtledemo|turtle\.py|_?(crypt|ctypes_test|curses|curses_panel|dbm|gdbm|nis|readline|test\w+|tkinter|xx\w+)"
     r"\.cpython-.*\.so"
 )
-OPENED_BY_NAME = "libgcc_s.so.1"  # by the C library, where a thread ends
+OPENED_BY_NAME = "libgcc_s.so.1"  # by the C library, when a thread ends
 WRITTEN = {
     "etc/passwd": "root:x:0:0:root:/:\nnonroot:x:65532:65532:nonroot:/:\n",
     "etc/group": "root:x:0:\nnonroot:x:65532:\n",
-    "etc/nsswitch.conf": "hosts: files dns\n",  # else names in /etc/hosts come last
+    "etc/nsswitch.conf": "hosts: files dns\n",  # without this file, names in /etc/hosts come last
 }
 
 
 def main(environment: Path, root: Path) -> None:
-    """Fill `root`."""
+    """Fill `root` with the file system of the image."""
     link_top_folders(root)
     modules = list(standard_library())
     binaries = [Path(sys.executable).resolve(), *(each for each in modules if each.suffix == ".so")]
@@ -46,7 +46,7 @@ def main(environment: Path, root: Path) -> None:
     carried: set[Path] = set()
     for path in (*modules, *libraries, *links, *included, *trusted_authorities()):
         carry(path, root, carried)
-    shutil.rmtree(root / environment.relative_to("/"))  # it came with the way to the interpreter
+    shutil.rmtree(root / environment.relative_to("/"))  # copied together with the links to the interpreter
     for name, text in WRITTEN.items():
         (root / name).write_text(text, encoding="utf-8")
     (root / "tmp").mkdir()
@@ -57,7 +57,7 @@ def main(environment: Path, root: Path) -> None:
 
 
 def link_top_folders(root: Path) -> None:
-    """Make links like that of /lib to /usr/lib, so that what is copied by either name comes to one place."""
+    """Create links like that of /lib to /usr/lib, so that files copied by either name are in one place."""
     for link in (each for each in Path("/").iterdir() if each.is_symlink()):
         target = link.resolve().relative_to("/")
         (root / target).mkdir(parents=True, exist_ok=True)
@@ -65,17 +65,17 @@ def link_top_folders(root: Path) -> None:
 
 
 def standard_library() -> Iterator[Path]:
-    """The modules that are kept, in source or as shared objects."""
+    """Yield the modules to keep, as source files or shared objects."""
     for folder, folders, files in os.walk(sysconfig.get_path("stdlib")):
         folders[:] = [each for each in folders if not LEFT_OUT.fullmatch(each)]
         yield from (Path(folder, each) for each in files if not LEFT_OUT.fullmatch(each))
 
 
 def shared_libraries(binaries: Iterable[Path]) -> set[Path]:
-    """What the dynamic linker loads for them, itself too.
+    """Return the files that the dynamic linker loads for the binaries, and the linker itself.
 
     Raises:
-        SystemExit: one of them is not there.
+        SystemExit: a library is missing.
     """
     told = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=True).stdout
     if "not found" in told:
@@ -87,10 +87,10 @@ def shared_libraries(binaries: Iterable[Path]) -> set[Path]:
 
 
 def trusted_authorities() -> list[Path]:
-    """The bundle that Python's `ssl` trusts, and OpenSSL's settings beside it.
+    """Return the bundle that Python's `ssl` trusts, and OpenSSL's settings if they are beside it.
 
     Raises:
-        SystemExit: there is none, so that no registry could be asked.
+        SystemExit: there is no bundle, so that no registry could be queried.
     """
     bundle = ssl.get_default_verify_paths().cafile
     if bundle is None:
@@ -100,7 +100,7 @@ def trusted_authorities() -> list[Path]:
 
 
 def carry(path: Path, root: Path, carried: set[Path]) -> None:
-    """Copy a file; of a link, what it leads to as well."""
+    """Copy a file; for a link, also copy its target."""
     if path in carried:
         return
     carried.add(path)
@@ -113,7 +113,10 @@ def carry(path: Path, root: Path, carried: set[Path]) -> None:
 
 
 def compile_modules(root: Path) -> None:
-    """Compile the standard library for good: the image is read-only, and its files' times may be anything."""
+    """Compile the standard library without later checks of its sources.
+
+    The image is read-only, and the modification times of its files are arbitrary.
+    """
     folder = root / Path(sysconfig.get_path("stdlib")).relative_to("/")
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     if not compileall.compile_dir(
@@ -123,11 +126,9 @@ def compile_modules(root: Path) -> None:
 
 
 def record_packages(carried: Iterable[Path], root: Path) -> None:
-    """Write what dpkg knows of the packages that the files are from, with their copyright."""
+    """Write dpkg's records of the packages that the files belong to, with their copyright files."""
     paths = {str(path) for path in carried} | {str(path.resolve()) for path in carried}
-    paths |= {
-        path.removeprefix("/usr") for path in paths
-    }  # as packages name them that are older than the links
+    paths |= {path.removeprefix("/usr") for path in paths}  # older packages use these names
     found = subprocess.run(["dpkg", "--search", *paths], capture_output=True, text=True, check=False).stdout
     packages = sorted({line.partition(": ")[0].partition(",")[0] for line in found.splitlines()})
     status = subprocess.run(

@@ -1,4 +1,4 @@
-"""Prints what takes the space in an image: its layers as they travel, its folders as they lie on the disk.
+"""Prints what takes the space in an image: the layers as transferred, and the folders as stored.
 
 usage: image_size.py LAYOUT      an OCI layout, such as those that tests/testbed/provision makes
 """
@@ -19,7 +19,7 @@ ROWS = 15
 
 
 def main(layout: Path) -> None:
-    """Print both tables.
+    """Print a table of the layers and a table of the parts.
 
     Raises:
         SystemExit: there is no image.
@@ -42,7 +42,7 @@ def main(layout: Path) -> None:
 
 
 def layer_files(layout: Path) -> Iterator[Path]:
-    """The layers, lowest first."""
+    """Yield the layers, lowest first."""
     manifest = read(layout / "index.json")["manifests"][0]
     described = read(blob(layout, manifest["digest"]))
     while "manifests" in described:
@@ -51,24 +51,24 @@ def layer_files(layout: Path) -> Iterator[Path]:
 
 
 def blob(layout: Path, digest: str) -> Path:
-    """Where a part of the image lies."""
+    """Return the path of a blob of the image."""
     return layout / "blobs" / digest.replace(":", "/")
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A JSON object."""
+    """Return the JSON object in a file."""
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
 def compressed_bytes(layer: Path) -> int:
-    """What a registry sends, whether the layer is kept compressed or not."""
+    """Return the size that a registry transfers, whether or not the layer is stored compressed."""
     content = layer.read_bytes()
     return len(content) if content.startswith(b"\x1f\x8b") else len(gzip.compress(content, compresslevel=6))
 
 
 def sizes(layer: Path) -> Counter[str]:
-    """Bytes of files, by part of the image."""
+    """Return the size of the files in bytes, by part of the image."""
     found: Counter[str] = Counter()
     with tarfile.open(layer) as archive:
         for member in archive:
@@ -78,11 +78,11 @@ def sizes(layer: Path) -> Counter[str]:
 
 
 def part_of(path: PurePosixPath) -> str:
-    """A package of Python by its name; else the folder, three deep."""
+    """Return the Python package of a file by its name, or else the folder, three levels deep."""
     parts = path.parts
     if "site-packages" in parts[:-1]:
         return parts[parts.index("site-packages") + 1].partition(".dist-info")[0]
-    return "/".join(parts[:4] if len(parts) > 4 else parts[:-1]).replace("//", "/")  # noqa: PLR2004 (three deep)
+    return "/".join(parts[:4] if len(parts) > 4 else parts[:-1]).replace("//", "/")  # noqa: PLR2004 - three levels deep
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""docs/api.md: each field of the JSON that `monitor.output.status_json` makes, with its meaning, which stands here."""
+"""Generates docs/api.md: each field of the JSON of `monitor.output.status_json`, with its meaning."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ API = Path(__file__).with_name("api.md")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: its JSON type, its unit (empty: none), its meaning, and whether it is null where unknown."""
+    """One field: its JSON type, its unit (empty: none), its meaning, and whether it is null if unknown."""
 
     kind: str
     unit: str
@@ -285,7 +285,7 @@ An array of the newest {most:,} runs that started, newest first. Each has what `
 
 
 def api_page() -> str:
-    """The page of all fields."""
+    """Return the page of all fields."""
     return _TEXT.format(
         most=HISTORY_SHOWN, status="\n".join(_rows(STATUS)), history="\n".join(_rows(HISTORY))
     )

@@ -1,4 +1,4 @@
-"""Writes the pages that say what the code says: `python -m docs.generate`."""
+"""Writes the pages that are generated from the code: `python -m docs.generate`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PREFIX = "bootstrap_monitor_"
 
 
 def metrics_page() -> str:
-    """The page of all metrics."""
+    """Return the page of all metrics."""
     common = ", ".join(f"`{label}`" for label in COMMON_LABELS)
     return _METRICS_TEXT.format(prefix=PREFIX, common=common, rows="\n".join(_rows()))
 
@@ -50,7 +50,7 @@ def _rows() -> Iterable[str]:
 
 
 def lifecycle_page() -> str:
-    """How it works, with its diagrams as the rules are now."""
+    """Return docs/how-it-works.md with diagrams of the current rules."""
     return how_it_works(HOW_IT_WORKS.read_text(encoding="utf-8"))
 
 
@@ -63,7 +63,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
 
 
 def main() -> None:
-    """Write them."""
+    """Write all pages."""
     for path, made in PAGES.items():
         path.write_text(made(), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The parts of docs/how-it-works.md that are made from code: the diagrams of the rules, and the table of signals."""
+"""Generates the parts of docs/how-it-works.md that come from code: the diagrams of the rules, the signals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from monitor.decide.init_rules import INIT_RULES
 from monitor.decide.wait_rules import WAIT_RULES
 
 HOW_IT_WORKS = Path(__file__).with_name("how-it-works.md")
-# What a rule that matches leads to; a test compares the reasons with those that its code names.
+# The result of each rule that matches; a test compares the reasons with those in the rule's code.
 INIT_ENDS: Mapping[str, str] = {
     "image_follows_nothing": "stops with an error",
     "pin_conflict": "stops with an error, after 10 min",
@@ -43,10 +43,10 @@ _Rule = Callable[[Any], object]
 
 
 def how_it_works(written: str) -> str:
-    """Return the page with its diagrams and its table as the code is now.
+    """Return the page with its diagrams and its table updated from the code.
 
     Args:
-        written: the page as it is.
+        written: the current page.
     """
     for name, rules, ends in (("init", INIT_RULES, INIT_ENDS), ("wait", WAIT_RULES, WAIT_ENDS)):
         begin, end = f"<!-- {name}: made by `make generate` -->", f"<!-- end of {name} -->"
@@ -58,7 +58,7 @@ def how_it_works(written: str) -> str:
 
 
 def diagram(rules: Sequence[_Rule], ends: Mapping[str, str]) -> str:
-    """The rules in their order, each with what it leads to, as a flow chart of Mermaid."""
+    """Return a Mermaid flow chart of the rules in their order, each with its result."""
     return "\n".join(("flowchart TD", *_nodes(rules, ends)))
 
 
@@ -73,7 +73,7 @@ def _nodes(rules: Sequence[_Rule], ends: Mapping[str, str]) -> Iterator[str]:
 
 
 def _told(rule: _Rule) -> tuple[str, str]:
-    """Its number, and the first line of its docstring."""
+    """Return the number and the text in the first line of a rule's docstring."""
     first = (rule.__doc__ or "").partition("\n")[0]
     found = _RULE.fullmatch(first)
     if found is None:
@@ -82,5 +82,5 @@ def _told(rule: _Rule) -> tuple[str, str]:
 
 
 def _escaped(text: str) -> str:
-    """Without what ends a text of Mermaid."""
+    """Return the text without the character that ends a Mermaid text."""
     return text.replace('"', "#quot;")

@@ -1,13 +1,13 @@
-"""Documents that are written by hand but for what stands between two marks."""
+"""Documents with a generated part between two marks."""
 
 from __future__ import annotations
 
 
 def marked(name: str, document: str, begin: str, end: str, made: str) -> str:
-    """The document of that name with what is made in the place of what it has between the marks.
+    """Return the document with the part between the marks replaced.
 
     Raises:
-        ValueError: it has no such place.
+        ValueError: the document lacks a mark.
     """
     before, found, rest = document.partition(begin)
     _, ends, after = rest.partition(end)

@@ -1,4 +1,4 @@
-"""docs/settings.md, out of the classes of `monitor.settings`."""
+"""Generates docs/settings.md from the classes of `monitor.settings`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from monitor.settings import (
 )
 
 SETTINGS = Path(__file__).with_name("settings.md")
-# What several commands share: a title, what it is of, and the class that has it.
+# Settings that several commands share: a title, and the class that has them.
 GROUPS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Common", CommonSettings),
     ("What is tested, and how it is judged", TesterSettings),
@@ -63,7 +63,7 @@ _POSITIONAL = get_args(CliPositionalArg[str])[1]
 
 
 def settings_page() -> str:
-    """The page of all settings."""
+    """Return the page of all settings."""
     return _TEXT.format(
         prefix=ENVIRONMENT_PREFIX,
         titles=" | ".join(f"[{title}](#{_anchor(title)})" for title, _ in GROUPS),
@@ -75,12 +75,12 @@ def settings_page() -> str:
 
 
 def settings_of_commands() -> Mapping[str, type[BaseSettings]]:
-    """The class of each command."""
+    """Return the settings class of each command."""
     return {name: getattr(known, each.settings) for name, each in _COMMANDS.items()}
 
 
 def own_fields(kind: type[BaseSettings]) -> dict[str, FieldInfo]:
-    """What a class has that none of its bases has in the same way."""
+    """Return the fields of a class that none of its bases has with an equal row."""
     inherited = {
         name: field
         for base in reversed(kind.__mro__[1:])
@@ -120,14 +120,14 @@ def _row(name: str, field: FieldInfo) -> str:
     text = (field.description or "").replace("\n", " ")
     choices = _choices(field.annotation)
     meaning = f"{text} {_choice_text(choices)}" if choices else text
-    # A word that is needed must stand in the call.
+    # A required argument must be on the command line.
     variable = "" if positional and field.is_required() else f"`{ENVIRONMENT_PREFIX}{name.upper()}`"
     cells = (f"`{flag}`", variable, _default(field, text), meaning)
     return f"| {' | '.join(cells)} |"
 
 
 def _choices(annotation: object) -> tuple[str, ...]:
-    """The words that a value is one of, where it is nothing else."""
+    """Return the choices of a setting that accepts no other values."""
     kinds = [annotation] if get_origin(annotation) is Literal else [*get_args(annotation)]
     kinds = [each for each in kinds if each is not type(None)]
     if not kinds or any(get_origin(each) is not Literal for each in kinds):
@@ -141,7 +141,7 @@ def _choice_text(choices: tuple[str, ...]) -> str:
 
 
 def _default(field: FieldInfo, text: str) -> str:
-    """What holds where nothing is given; empty where the text says it."""
+    """Return the default of a setting; empty if its description states it."""
     value: Any = field.default
     if value is PydanticUndefined:
         return "none: it is needed"
@@ -153,5 +153,5 @@ def _default(field: FieldInfo, text: str) -> str:
 
 
 def _anchor(title: str) -> str:
-    """As GitHub makes it of a heading."""
+    """Return the anchor that GitHub creates for a heading."""
     return re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")

@@ -1,4 +1,7 @@
-"""The table of progress signals in docs/how-it-works.md, made from `monitor.avalanchego.chain_signals`."""
+"""Generates the table of progress signals in docs/how-it-works.md.
+
+The signals are those of `monitor.avalanchego.chain_signals`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from monitor.domain.observations import ChainActivity
 from monitor.domain.signals import COUNTERS, GROWTH_BYTES, Counter
 
 _HEAD = "| stage | source | signal | proves | if it is absent |\n| --- | --- | --- | --- | --- |"
-# The parts of a pattern that stand for any name, and those that stand for one of several.
+# The parts of a pattern that match any name, and those that match one of several names.
 _ANY_NAME = re.compile(r"\[[^\]]+\]\{1,\d+\}")
 _ALTERNATIVES = re.compile(r"(.*)\(\?:(.*)\)(.*)")
 _ENDS = frozenset({ChainActivity.WAITING, ChainActivity.DONE})
@@ -31,7 +34,7 @@ _Row = tuple[str, str, str, str, str]
 
 
 def signals_table() -> str:
-    """Return the table: a row for each metric, and for each group of log messages with one meaning, by stage."""
+    """Return the table by stage, with a row for each metric and each meaning of log messages."""
     rows = [row for stage in (*ChainActivity, None) for row in _rows(stage)]
     return "\n".join((_HEAD, *(f"| {' | '.join(cells)} |" for cells in rows)))
 

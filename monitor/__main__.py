@@ -1,4 +1,4 @@
-"""`python -m monitor`."""
+"""Run the command line as `python -m monitor`."""
 
 import sys
 

@@ -1,6 +1,7 @@
-"""The command line: which command was called, and how its errors end.
+"""The command line: runs the requested command, and turns errors into exit codes.
 
-Nothing heavy is imported before it is needed, so that `version` and a typo answer at once.
+Heavy modules are imported only when a command needs them, so that `version` and an error in the command line
+respond fast.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from monitor.output.streams import discard_output, set_up_streams
 
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """What a command is for, the class of its settings, and the function (`module:name`) that runs it.
+    """The purpose of a command, the class of its settings, and the function (`module:name`) that runs it.
 
-    `log_level` is from where on its log is shown; `None` where it writes none.
+    `log_level` is the lowest level that its log shows; `None` if the command writes no log.
     """
 
     purpose: str
@@ -80,7 +81,7 @@ _COMMANDS = {
     "resume": _Command("take new builds again", "RequestSettings", "commands.requests:run_resume"),
 }
 
-# What has no settings.
+# Commands without settings.
 _ALONE = {
     "completion": "print what makes a shell complete all this: bash, zsh or fish",
     "version": "print the version",
@@ -88,26 +89,26 @@ _ALONE = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code.
+    """Run one command and return its exit code.
 
-    0 done, 1 failed, 2 the configuration or the call is wrong, 3 local --until or --compare can tell nothing of a
-    build, 4 standard output cannot be written, 130 interrupted.
+    Exit codes: 0 done, 1 failed, 2 the configuration or the command line is wrong, 3 local --until or
+    --compare is inconclusive, 4 standard output cannot be written, 130 interrupted.
     """
     set_up_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if os.getpid() == 1:
-        # The kernel keeps from a container's first process the signals that it has no handler for: until the command
-        # has set its own, one that is told to stop would go on until it is killed.
+        # The kernel does not deliver signals without a handler to a container's first process. Until the
+        # command has set its own handler, the process would ignore SIGTERM and run until it is killed.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     try:
         try:
             code = _run(words)
         finally:
-            sys.stdout.flush()  # here, where a reader that has gone is no surprise
+            sys.stdout.flush()  # here, so that a closed pipe is handled below
     except MonitorError as error:
         if isinstance(error, OutputError):
             discard_output()
-        if not isinstance(error.__cause__, BrokenPipeError):  # a reader that has gone knows that
+        if not isinstance(error.__cause__, BrokenPipeError):  # a reader that closed the pipe needs no message
             _complain(words, " ".join(str(error).split()))
         code = error.exit_code
     except KeyboardInterrupt:
@@ -118,13 +119,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = 1
     sys.stderr.flush()
     if threading.active_count() > 1:
-        # A job that hangs in a call would hold the exit up for as long; every write is a transaction.
+        # A thread that hangs in a call would delay the exit; an abrupt exit is safe, as every write is a
+        # transaction.
         os._exit(code)
     return code
 
 
 def _complain(words: list[str], message: str) -> None:
-    """Show the error that is being handled; the exit code is the same with a traceback."""
+    """Print the error that is being handled, as a line or with `--debug` as a traceback."""
     if _tracebacks_wanted(words):
         import traceback
 
@@ -134,7 +136,7 @@ def _complain(words: list[str], message: str) -> None:
 
 
 def _tracebacks_wanted(words: list[str]) -> bool:
-    """Before, and even if, the settings can be read; what is behind `--` is the node's."""
+    """Return whether `--debug` is set, also if the settings cannot be parsed; ignore the node's arguments."""
     flags = words[: words.index("--")] if "--" in words else words
     for word in reversed(flags):
         if word in {"--debug", "--no-debug"}:
@@ -169,7 +171,7 @@ def _run(words: list[str]) -> int:
 
 
 def _hint(command: str) -> str:
-    """What was meant, where one command is much like it; else all that there are."""
+    """Return the most similar command as a hint, or else all commands."""
     from difflib import get_close_matches
 
     names = [*_COMMANDS, *_ALONE]

@@ -1,7 +1,8 @@
-"""What is demanded of a dashboard, as rules that complain.
+"""Lint rules for the dashboards.
 
-`grafana_rules` has the rules of Grafana's own dashboard linter, which is no library and not to be had as a program
-everywhere; `project_rules` has what it does not know. `exceptions` says where a rule does not hold, and why.
+`grafana_rules` has the rules of Grafana's own dashboard linter, which is not a library and is not available
+everywhere as a program. `project_rules` has additional rules. `exceptions` lists exemptions from rules with
+their reasons.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ RULES: Mapping[str, Rule] = {**grafana_rules.RULES, **project_rules.RULES}
 
 
 def complaints(dashboard: Mapping[str, Any], rules: Iterable[str] = tuple(RULES)) -> list[Problem]:
-    """All that is wrong with a dashboard's JSON by these rules, but for the exceptions."""
+    """Return all problems of a dashboard's JSON by these rules, without the exempted ones."""
     return [
         problem
         for rule in rules

@@ -1,4 +1,4 @@
-"""Where a rule does not hold, and why."""
+"""Exemptions from rules, with their reasons."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dashboards.lint.problems import Problem
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
-    """A rule that does not hold; `where` names one panel, empty is everywhere."""
+    """An exemption from a rule; `where` names one panel, or is empty for the whole dashboard."""
 
     rule: str
     where: str
     reason: str
 
     def covers(self, problem: Problem) -> bool:
-        """Whether this is the problem that is meant."""
+        """Return whether the exemption applies to a problem."""
         return self.rule == problem.rule and self.where in {"", problem.where}
 
 

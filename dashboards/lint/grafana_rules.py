@@ -1,6 +1,6 @@
-"""The rules of Grafana's dashboard linter, by their names there.
+"""The rules of Grafana's dashboard linter, under the same names.
 
-They are written anew after its documentation; those for Loki are left out, as no dashboard here asks it.
+They are reimplemented from its documentation. The rules for Loki are left out, as no dashboard here uses it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _ON_TIME_CHANGE = 2
 _RATES = {"rate", "irate"}
 _COUNTED = {"rate", "irate", "increase"}
 _WITH_UNITS = {"stat", "table", "timeseries", "gauge", "state-timeline", "status-history"}
-# Of Grafana's units those that are used here.
+# The units of Grafana that these dashboards use.
 UNITS = {"none", "string", "short", "percentunit", "s", "bytes", "cps", "dateTimeAsIso", "dateTimeFromNow"}
 _RATE_INTERVAL = "$__rate_interval"
 _RANGE_OF_RATE = re.compile(r"\b(?:rate|irate)\((?:[^\[\]])*\[([^\]]+)\]")
 
 
 def template_datasource(dashboard: Dashboard) -> Found:
-    """One variable chooses the data source, under the usual name."""
+    """Report a dashboard without exactly one data source variable of the usual name."""
     found = [each for each in _variables(dashboard) if each["type"] == "datasource"]
     if len(found) != 1:
         yield "", f"{len(found)} variables choose a data source"
@@ -44,7 +44,7 @@ def template_datasource(dashboard: Dashboard) -> Found:
 
 
 def template_label(label: str) -> Callable[[Dashboard], Found]:
-    """There is a variable for a label of the target."""
+    """Return a rule that reports a dashboard without a variable for a label of the target."""
 
     def rule(dashboard: Dashboard) -> Found:
         if label not in {each["name"] for each in _variables(dashboard)}:
@@ -54,7 +54,7 @@ def template_label(label: str) -> Callable[[Dashboard], Found]:
 
 
 def template_label_promql(dashboard: Dashboard) -> Found:
-    """A variable's query is `label_values` of a selector."""
+    """Report a variable whose query is not `label_values` of a selector."""
     listed = {each.panel: each for each in expressions(dashboard) if each.kind is Kind.VARIABLE}
     for variable in _variables(dashboard):
         if variable["type"] != "query":
@@ -67,20 +67,20 @@ def template_label_promql(dashboard: Dashboard) -> Found:
 
 
 def template_on_time_change_reload(dashboard: Dashboard) -> Found:
-    """What can be chosen follows the time range."""
+    """Report a variable that is not refreshed when the time range changes."""
     for variable in _variables(dashboard):
         if variable["type"] == "query" and variable.get("refresh") != _ON_TIME_CHANGE:
             yield variable["name"], "it is not refreshed when the time range changes"
 
 
 def uneditable_dashboard(dashboard: Dashboard) -> Found:
-    """Changes belong in the code."""
+    """Report a dashboard that can be edited, as changes belong in the code."""
     if dashboard.get("editable") is not False:
         yield "", "it can be edited"
 
 
 def panel_datasource(dashboard: Dashboard) -> Found:
-    """Panels, targets, variables and annotations ask the chosen data source."""
+    """Report panels, targets, variables and annotations that do not use the chosen data source."""
     asking = [
         (panel["title"], each) for panel in panels(dashboard) for each in (panel, *panel.get("targets", []))
     ]
@@ -92,7 +92,7 @@ def panel_datasource(dashboard: Dashboard) -> Found:
 
 
 def panel_title_description(dashboard: Dashboard) -> Found:
-    """A panel says what it is and what to conclude from it."""
+    """Report a panel without a title or a description."""
     for panel in panels(dashboard):
         if not panel.get("title"):
             yield "", f"panel {panel['id']} has no title"
@@ -101,7 +101,7 @@ def panel_title_description(dashboard: Dashboard) -> Found:
 
 
 def panel_units(dashboard: Dashboard) -> Found:
-    """Each number has a unit that Grafana knows."""
+    """Report a unit that is not one of `UNITS`."""
     for panel in panels(dashboard):
         if panel["type"] not in _WITH_UNITS:
             continue
@@ -115,21 +115,21 @@ def panel_units(dashboard: Dashboard) -> Found:
 
 
 def panel_no_targets(dashboard: Dashboard) -> Found:
-    """A panel asks something."""
+    """Report a panel without targets."""
     for panel in panels(dashboard):
         if not panel.get("targets"):
             yield panel["title"], "it has no targets"
 
 
 def target_promql(dashboard: Dashboard) -> Found:
-    """An expression is PromQL."""
+    """Report an expression that is not valid PromQL."""
     for expression in expressions(dashboard):
         if error := _error(expression):
             yield expression.panel, f"{expression.ref}: {error}"
 
 
 def target_rate_interval(dashboard: Dashboard) -> Found:
-    """A rate is over as many scrapes as it takes."""
+    """Report a rate over another range than `$__rate_interval`."""
     for expression in expressions(dashboard):
         for interval in _RANGE_OF_RATE.findall(expression.expr):
             if interval != _RATE_INTERVAL:
@@ -137,7 +137,7 @@ def target_rate_interval(dashboard: Dashboard) -> Found:
 
 
 def target_label(label: str) -> Callable[[Dashboard], Found]:
-    """Every selector has a matcher of a label of the target."""
+    """Return a rule that reports a selector without a matcher for a label of the target."""
 
     def rule(dashboard: Dashboard) -> Found:
         for expression, tree in trees(dashboard):
@@ -148,7 +148,7 @@ def target_label(label: str) -> Callable[[Dashboard], Found]:
 
 
 def target_counter_agg(dashboard: Dashboard) -> Found:
-    """A counter is shown by how it grows, as it begins anew with its process."""
+    """Report a counter without `rate` or `increase`, as it restarts at 0 with its process."""
     for expression, tree in trees(dashboard):
         for node, outside in ancestors(tree, parser.VectorSelector):
             name = getattr(node, "name", "")
@@ -158,7 +158,7 @@ def target_counter_agg(dashboard: Dashboard) -> Found:
 
 
 def trees(dashboard: Dashboard) -> Iterator[tuple[Expression, parser.Expr]]:
-    """Each expression that is PromQL, with its syntax tree."""
+    """Yield each expression that is valid PromQL, with its syntax tree."""
     for expression in expressions(dashboard):
         if not _error(expression):
             yield expression, parsed(expression.expr)
@@ -167,7 +167,7 @@ def trees(dashboard: Dashboard) -> Iterator[tuple[Expression, parser.Expr]]:
 def named(
     name: str, rule: Callable[[Dashboard], Found]
 ) -> tuple[str, Callable[[Dashboard], Iterator[Problem]]]:
-    """A rule by its name, whose problems carry the name."""
+    """Return a rule with its name, which its problems carry."""
 
     def problems(dashboard: Dashboard) -> Iterator[Problem]:
         for where, text in rule(dashboard):

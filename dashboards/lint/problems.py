@@ -1,4 +1,4 @@
-"""What a rule finds."""
+"""The result of a lint rule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Which rule is broken, by which panel, variable or annotation (empty: by the dashboard), and how."""
+    """The broken rule, the panel, variable or annotation (empty: the dashboard), and a description."""
 
     rule: str
     where: str

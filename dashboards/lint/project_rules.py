@@ -1,4 +1,4 @@
-"""What these dashboards need beyond the rules of Grafana's linter."""
+"""Lint rules of this project, in addition to those of Grafana's linter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 
 _NEWEST_CLASSIC_SCHEMA = 42
 _GRID_COLUMNS = 24
-# Of the functions of Prometheus 2.42 those that are used here; none is used that it has not.
+# The functions of Prometheus 2.42 that these dashboards use; newer ones must not be used.
 FUNCTIONS = {"time", "rate", "increase", "present_over_time", "label_join", "label_replace"}
 _DASHBOARD_LINK = re.compile(r"^/d/([\w-]+)")
 _RUNBOOK_LINK = re.compile(r"^\$\{runbooks:raw\}/(\w+)\.md$")
@@ -30,7 +30,7 @@ _FIELD_OF_LINK = re.compile(r"\$\{__data\.fields\.(\w+)\}")
 
 
 def template_testers(dashboard: Dashboard) -> Found:
-    """Testers are chosen by what distinguishes them; "all" fits a label that is not there."""
+    """Report a missing variable of a tester, or one whose "all" does not match a missing label."""
     names = [each["name"] for each in dashboard["templating"]["list"]]
     for label in VARIABLES:
         if label not in names:
@@ -41,7 +41,7 @@ def template_testers(dashboard: Dashboard) -> Found:
 
 
 def template_chained(dashboard: Dashboard) -> Found:
-    """Each list is narrowed by the choices before it."""
+    """Report a variable whose list is not narrowed by exactly the variables before it."""
     for expression, tree in trees(dashboard):
         if expression.kind is Kind.VARIABLE and expression.panel in VARIABLES:
             before = set(VARIABLES[: VARIABLES.index(expression.panel)])
@@ -50,7 +50,7 @@ def template_chained(dashboard: Dashboard) -> Found:
 
 
 def target_testers(dashboard: Dashboard) -> Found:
-    """Every selector takes the chosen testers alone."""
+    """Report a selector that also selects testers that were not chosen."""
     for expression in expressions(dashboard):
         if expression.kind is not Kind.VARIABLE:
             chosen = re.findall(r"\{([^{}]*\$\w+[^{}]*)\}", expression.expr)
@@ -63,7 +63,7 @@ def target_testers(dashboard: Dashboard) -> Found:
 
 
 def target_exposition(dashboard: Dashboard) -> Found:
-    """Every metric and label is in the exposition."""
+    """Report a metric or label that is not in the exposition."""
     for expression, tree in trees(dashboard):
         labels = Labels()
         known = labels.of(tree)
@@ -74,14 +74,14 @@ def target_exposition(dashboard: Dashboard) -> Found:
 
 
 def target_moved_pod(dashboard: Dashboard) -> Found:
-    """A tester whose pod moved stays one series."""
+    """Report a result with labels of the pod, which would split a tester whose pod moved."""
     for expression, tree in trees(dashboard):
         if expression.kind is not Kind.VARIABLE and (kept := OF_A_POD & Labels().of(tree)):
             yield expression.panel, f"{expression.ref}: the result has {', '.join(sorted(kept))}"
 
 
 def target_functions(dashboard: Dashboard) -> Found:
-    """Prometheus 2.42 can evaluate it, and no value is made up where there is none."""
+    """Report a function outside `FUNCTIONS`: Prometheus 2.42 may lack it, or it may invent values."""
     for expression, tree in trees(dashboard):
         for node in nodes(tree):
             if isinstance(node, parser.Call) and node.func.name not in FUNCTIONS:
@@ -92,7 +92,7 @@ def target_functions(dashboard: Dashboard) -> Found:
 
 
 def mapping_text_and_colour(dashboard: Dashboard) -> Found:
-    """A state has a text beside its colour, and a colour beside its text."""
+    """Report a value mapping without a text or without a colour."""
     for panel in panels(dashboard):
         config = panel["fieldConfig"]
         mappings = [*config["defaults"].get("mappings", [])]
@@ -106,7 +106,7 @@ def mapping_text_and_colour(dashboard: Dashboard) -> Found:
 
 
 def table_columns(dashboard: Dashboard) -> Found:
-    """A table shows the labels it names and no others."""
+    """Report a label of a table's queries that is neither shown nor hidden on purpose."""
     for panel in panels(dashboard):
         organized = [each["options"] for each in panel.get("transformations", []) if each["id"] == "organize"]
         for options in organized:
@@ -118,7 +118,7 @@ def table_columns(dashboard: Dashboard) -> Found:
 
 
 def link_targets(dashboard: Dashboard) -> Found:
-    """A link leads to one of the dashboards, to a runbook that exists, or to the node's sources."""
+    """Report a link that leads neither to a dashboard or an existing runbook, nor to the node's sources."""
     for where, url in _links(dashboard):
         if found := _DASHBOARD_LINK.match(url):
             if found[1] not in {FLEET_UID, TESTER_UID}:
@@ -131,7 +131,7 @@ def link_targets(dashboard: Dashboard) -> Found:
 
 
 def link_fields(dashboard: Dashboard) -> Found:
-    """A link in a table uses labels that the table has as columns."""
+    """Report a link in a table that uses a label without a column."""
     for panel in panels(dashboard):
         columns = {
             name
@@ -144,7 +144,7 @@ def link_fields(dashboard: Dashboard) -> Found:
 
 
 def layout(dashboard: Dashboard) -> Found:
-    """Panels do not overlap, and each line of them is as wide as the page."""
+    """Report overlapping panels, and rows of panels that do not fill the width of the page."""
     boxes = [(each.get("title", ""), each["gridPos"]) for each in dashboard["panels"]]
     for (one, a), (other, b) in combinations(boxes, 2):
         if _between(a["x"], b["x"], a["w"], b["w"]) and _between(a["y"], b["y"], a["h"], b["h"]):
@@ -156,7 +156,7 @@ def layout(dashboard: Dashboard) -> Found:
 
 
 def unique_names(dashboard: Dashboard) -> Found:
-    """A panel can be told from the others by its number and its title."""
+    """Report panels that share an ID or a title."""
     for key in ("id", "title"):
         of = [each[key] for each in (dashboard["panels"] if key == "id" else panels(dashboard))]
         for value, number in Counter(of).items():
@@ -165,7 +165,7 @@ def unique_names(dashboard: Dashboard) -> Found:
 
 
 def classic_schema(dashboard: Dashboard) -> Found:
-    """Files and ConfigMaps can hold only the classic form."""
+    """Report a dashboard that is not in the classic form, the only one for files and ConfigMaps."""
     if not dashboard.get("uid") or not 0 < dashboard.get("schemaVersion", 0) <= _NEWEST_CLASSIC_SCHEMA:
         yield "", "it has no uid, or is not of the classic schema"
 

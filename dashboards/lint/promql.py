@@ -1,8 +1,8 @@
-"""What an expression says: the metrics and labels it names, and the labels its result has.
+"""Analyses an expression: its metrics and labels, and the labels of its result.
 
-The result's labels follow from the exposition, the labels that a target adds, and each operation in turn. So a
-label that no series carries is found wherever it stands: in a matcher, in `by`, `on` or `group_left`, in a
-`label_replace`.
+The labels of a result are derived from the exposition, the labels that a target adds, and each operation in
+turn. A label that no series carries is therefore found everywhere: in a matcher, in `by`, `on` or
+`group_left`, and in a `label_replace`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from monitor.output.metrics import EVERY_FAMILY, label_names
 EXPOSITION: Mapping[str, frozenset[str]] = {
     family.name: frozenset(label_names(family)) for family in EVERY_FAMILY
 }
-# What Prometheus and its operator add to every series of a target.
+# The labels that Prometheus and its operator add to every series of a target.
 OF_A_TARGET = frozenset({"cluster", "namespace", "pod", "container", "endpoint", "instance", "job"})
-# Those that change when a pod moves or is scraped in another way.
+# The labels that change when a pod moves or is scraped in another way.
 OF_A_POD = OF_A_TARGET - {"cluster", "namespace"}
 
 _ANYTHING = dict.fromkeys((*VARIABLES, "datasource"), ".*")
@@ -32,40 +32,40 @@ _LABELLED = {"label_replace": slice(3, 4), "label_join": slice(3, None)}
 
 @cache
 def parsed(expr: str) -> parser.Expr:
-    """The expression, its variables filled in.
+    """Return the parsed expression, with its variables filled in.
 
     Raises:
-        ValueError: it is no PromQL.
-        KeyError: it has a variable that the dashboards have not.
+        ValueError: the expression is not valid PromQL.
+        KeyError: the expression uses a variable that the dashboards do not have.
     """
     return parser.parse(filled(expr, _ANYTHING))
 
 
 def nodes(expr: parser.Expr) -> list[parser.Expr]:
-    """The expression and all its parts."""
+    """Return the expression and all its parts."""
     found: list[parser.Expr] = []
     parser.walk(expr, found.append)
     return found
 
 
 def selectors(expr: parser.Expr) -> Iterator[parser.VectorSelector]:
-    """Every selector of series."""
+    """Return every series selector of the expression."""
     return (node for node in nodes(expr) if isinstance(node, parser.VectorSelector))
 
 
 def matched(selector: parser.VectorSelector) -> set[str]:
-    """The labels that a selector has matchers of."""
+    """Return the labels for which a selector has matchers."""
     return {matcher.name for matcher in selector.matchers.matchers}
 
 
 @dataclass(slots=True)
 class Labels:
-    """Follows the labels through an expression; `problems` is what does not fit on the way."""
+    """Derives the labels of an expression; `problems` lists the inconsistencies that were found."""
 
     problems: list[str] = field(default_factory=list)
 
     def of(self, expr: parser.Expr) -> frozenset[str]:
-        """The labels that the result may have."""
+        """Return the labels that the result may have."""
         found = _NOTHING
         match expr:
             case parser.VectorSelector():
@@ -105,7 +105,7 @@ class Labels:
         self._demand(set(listed), inner, "an aggregation")
         if expr.modifier.type == parser.AggModifierType.Without:
             return inner - listed
-        # These choose among series, and leave their labels alone.
+        # Operators with a parameter choose among series, and keep their labels.
         return inner if expr.param is not None else listed
 
     def _of_binary(self, expr: parser.BinaryExpr) -> frozenset[str]:
@@ -134,7 +134,7 @@ class Labels:
 
 
 def ancestors(expr: parser.Expr, kind: type[parser.Expr]) -> list[tuple[parser.Expr, list[parser.Expr]]]:
-    """Each part of that kind, with all that it stands in, from the outside in."""
+    """Return each part of that kind with all parts that contain it, outermost first."""
     outside: list[parser.Expr] = []
     found: list[tuple[parser.Expr, list[parser.Expr]]] = []
 

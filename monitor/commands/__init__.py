@@ -1,1 +1,1 @@
-"""The commands: each puts the parts together for one purpose, and returns an exit code."""
+"""The commands: each assembles the components for one purpose, and returns an exit code."""

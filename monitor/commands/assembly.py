@@ -1,4 +1,4 @@
-"""What `wait-for-completion` and `local` have in common: the jobs over one ledger, and what is served."""
+"""The parts that `wait-for-completion` and `local` share: the jobs, the ledger and the web server."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from monitor.settings import TesterSettings, WebSettings
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """The running parts: `listen` first, so that an address in use stops all else; then `run`."""
+    """The running parts; call `listen` first, so that an address in use prevents the start, then `run`."""
 
     daemon: Daemon
     web: WebServer
     load: Callable[[], Status]
 
     def listen(self) -> int:
-        """Serve page, metrics and API; the port.
+        """Serve page, metrics and API, and return the port.
 
         Raises:
             MonitorError: the address cannot be listened on.
@@ -46,7 +46,7 @@ class Assembly:
         return self.web.port
 
     def run(self, stopping: threading.Event) -> None:
-        """Watch until told to stop."""
+        """Run the jobs until `stopping` is set, then stop the web server."""
         try:
             self.daemon.run(stopping)
         finally:
@@ -67,7 +67,7 @@ def assemble(
     workload_kept_seconds: float = WORKLOAD_KEPT_SECONDS,
     more_jobs: Callable[[Callable[[], Status]], tuple[Job, ...]] = lambda _: (),
 ) -> Assembly:
-    """Put the parts together."""
+    """Return the assembled parts."""
     clock, volume = SystemClock(), Volume(settings.data_dir)
     node = NodeClient(node_url, settings.node_timeout)
     observer = WaitObserver(platform, ledger, node, policy, clock, settings.data_dir, workload_kept_seconds)

@@ -1,4 +1,4 @@
-"""`local --compare OLD NEW`: which of two builds bootstraps faster, by runs of both in turns."""
+"""`local --compare OLD NEW`: runs two builds alternately and reports which one bootstraps faster."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from monitor.output.format import build_text
 from monitor.output.terminal_comparison import Compared, comparison_table, comparison_text, failures_text
 from monitor.settings import Duration, LocalSettings
 
-# A duration is as exact as the node is looked at often; whether it stays healthy is not what is asked.
+# A duration is only as precise as the health checks are frequent; a long soak adds nothing to a comparison.
 _MOMENTS = {
     "health_check_interval": Duration(1),
     "soak": Duration(30),
@@ -38,9 +38,9 @@ _MOMENTS = {
 
 
 def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str]) -> int:
-    """Bootstrap both in turns until there are as many runs of each as are asked for, and compare them."""
+    """Bootstrap both builds alternately until each has the requested number of runs, and compare them."""
     if not settings.debug:
-        logging.getLogger("monitor").setLevel(logging.WARNING)  # results come by the dozen
+        logging.getLogger("monitor").setLevel(logging.WARNING)  # there are dozens of results
     call, paths = LocalSession(), (old, settings.build)
     digests = [content_digest(path) for path in paths]
     if digests[0] == digests[1]:
@@ -73,32 +73,33 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
         if turns.due() is not None:
             call.console.print(GOES_ON)
             return INTERRUPTED
-        Volume(settings.data_dir).clear()  # of no use any more, and large
+        Volume(settings.data_dir).clear()  # no longer needed, and large
         _mark(ledger, settings, told_runs=settings.runs)
         return _told(settings, turns, plan)
 
 
 def _looking_closely(settings: LocalSettings) -> LocalSettings:
-    """The settings, with what was not asked for as a comparison needs it."""
+    """Return the settings with the intervals of a comparison where the user set none."""
     changed = {name: value for name, value in _MOMENTS.items() if name not in settings.model_fields_set}
     return settings.model_copy(update=changed)
 
 
 def _kept(call: LocalSession, settings: LocalSettings, path: Path) -> Build:
-    """A build, copied, so that its file may change meanwhile."""
+    """Return a build after copying it, so that its file may change during the comparison."""
     store = BuildStore(settings.data_dir / BUILDS_FOLDER)
     source = FileSource(path, store)
     return tried(source.newest, call.stopping.wait)
 
 
 def _claim(ledger: Ledger, settings: LocalSettings) -> None:
-    """Make an empty folder this comparison's, or see that it is one's: what is in it will be cleared.
+    """Claim an empty folder for this comparison, or verify that it is one's: its data will be deleted.
 
-    A result of so many runs is right as often as is promised.  Whoever has seen it, and then chooses another number,
-    chooses by what came out.
+    The error rate of the result holds only for a number of runs that is fixed in advance. Choosing another
+    number after seeing a result would bias the comparison.
 
     Raises:
-        ConfigurationError: there are a tester's runs or data; or a result of another number of runs was told.
+        ConfigurationError: the folder has a tester's runs or data, or a result of another number of runs was
+            reported.
     """
     data_dir, mark = settings.data_dir, ledger.reading(COMPARISON)
     if mark is None:
@@ -119,12 +120,12 @@ def _claim(ledger: Ledger, settings: LocalSettings) -> None:
 
 
 def _mark(ledger: Ledger, settings: LocalSettings, told_runs: int | None) -> None:
-    """Write down that the folder is a comparison's, and of how many runs its result was told."""
+    """Record that the folder belongs to a comparison, and the number of runs of its reported result."""
     ledger.record(SystemClock()(), settings.testbed, readings={COMPARISON: {"told_runs": told_runs}})
 
 
 def _refuse_other_builds(ledger: Ledger, plan: Plan, data_dir: Path) -> None:
-    """Each comparison has its own folder.
+    """Raise if the folder has runs of another build, as each comparison has its own folder.
 
     Raises:
         ConfigurationError: there are runs of another build.
@@ -138,7 +139,7 @@ def _refuse_other_builds(ledger: Ledger, plan: Plan, data_dir: Path) -> None:
 
 
 def _told(settings: LocalSettings, turns: ComparisonRuns, plan: Plan) -> int:
-    """Print the result; the exit code."""
+    """Print the result and return the exit code."""
     old, new = (
         Compared(plan.name_of(build), turns.counted(build), turns.failed(build))
         for build in (plan.old, plan.new)

@@ -1,4 +1,4 @@
-"""Two builds bootstrapped in turns: whose turn it is follows from the ledger, so that it goes on after any end."""
+"""Alternating runs of two builds; the ledger determines the next one, so that a comparison can resume."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from monitor.errors import BuildFailedError, InconclusiveError, MonitorError
 from monitor.ledger import Ledger
 from monitor.output.terminal import run_text
 
-# So many runs of one build that do not count, and more of them would not either.
+# After this number of invalid runs of one build, more runs would not be valid either.
 MAX_LOST = 3
 
 _log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is compared: so many runs of two builds, of one configuration on one testbed."""
+    """The subject of a comparison: a number of runs of two builds, in one configuration on one testbed."""
 
     old: Build
     new: Build
@@ -35,14 +35,14 @@ class Plan:
     testbed: str
 
     def name_of(self, build: Build) -> str:
-        """What a build is called in all that is shown."""
+        """Return the name of a build in all output, `old` or `new`."""
         return "new" if build.same(self.new) else "old"
 
 
 class ComparisonRuns:
-    """Asks for one run after the other, and ends it all by `stopping` when the last is done.
+    """Requests one run after the other, and sets `stopping` after the last one.
 
-    As the tester's source of builds, it knows the one whose turn it is.
+    As the tester's build source, it returns the build to run next.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class ComparisonRuns:
         self.failure: MonitorError | None = None
 
     def newest(self) -> Build:
-        """The build whose turn it is: one that never ran is taken for a new one."""
+        """Return the build to run next; the tester takes one that never ran for a new build."""
         return self.due() or self._plan.new
 
     def __call__(self) -> None:
-        """Ask for the next run, if none is under way."""
+        """Request the next run if none is pending or open."""
         if self._stopping.is_set():
             return
         found = self._obstacle()
@@ -71,7 +71,8 @@ class ComparisonRuns:
             self.failure = found
             self._stopping.set()
             return
-        # In the order in which a run comes about, so that none slips through between two looks.
+        # Check the stages of a run in their order, so that a run that advances between two checks is not
+        # missed.
         if self._ledger.requested() or self._ledger.attempt():
             return
         last = self._ledger.last()
@@ -84,7 +85,7 @@ class ComparisonRuns:
             self._ledger.ask(RequestKind.RERUN, build.image, self._wall())
 
     def due(self) -> Build | None:
-        """The build whose turn it is; `None` once all runs are there."""
+        """Return the build to run next; `None` once all runs are done."""
         plan = self._plan
         done = {True: len(self.counted(plan.new)), False: len(self.counted(plan.old))}
         for is_new in order(plan.runs):
@@ -94,7 +95,7 @@ class ComparisonRuns:
         return None
 
     def counted(self, build: Build) -> Sequence[Run]:
-        """The runs of a build that count, oldest first, no more than are asked for."""
+        """Return the valid runs of a build, oldest first, at most the requested number."""
         configuration = self._plan.configuration
         like = Run(0, build, configuration.network, configuration.sync_mode, self._plan.testbed)
         found = [
@@ -107,7 +108,7 @@ class ComparisonRuns:
         return found[: self._plan.runs]
 
     def failed(self, build: Build) -> Sequence[Run]:
-        """The runs of a build that failed in the configuration that is compared, oldest first."""
+        """Return the failed runs of a build in the compared configuration, oldest first."""
         return [
             run
             for run in reversed(self._ledger.runs_of(build))
@@ -115,13 +116,13 @@ class ComparisonRuns:
         ]
 
     def named(self, run: Run) -> str:
-        """What a run is called: how many of its build's there are, and which build."""
+        """Return the name of a run: its number, and its position among the runs of its build."""
         number = sum(1 for each in self.counted(run.build) if each.number < run.number) + 1
         head, _, build = run_text(run).partition(" · ")
         return f"{head} · {self._plan.name_of(run.build)} {number}/{self._plan.runs} · {build}"
 
     def _lost(self, build: Build) -> bool:
-        """Whether too many runs of a build, since this began, do not count; then it is said why."""
+        """Return whether a build has too many invalid runs since the start, and if so, set `failure`."""
         counted = {run.number for run in self.counted(build)}
         lost = [
             run
@@ -145,7 +146,7 @@ class ComparisonRuns:
         return True
 
     def _why(self, run: Run) -> str:
-        """Why a run does not count."""
+        """Return why a run is not valid."""
         if run.outcome is not Outcome.SUCCEEDED:
             return f"{run.reason or run.outcome}: {run.message}"
         success = next(each for each in self._ledger.all_successes() if each.run.number == run.number)

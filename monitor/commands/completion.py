@@ -1,4 +1,4 @@
-"""`completion SHELL`: the script by which a shell completes commands, flags, words and files."""
+"""`completion SHELL`: prints a script that completes commands, flags, values and files in a shell."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _FOLDERS = frozenset({"data_dir"})
 
 
 def completion(commands: Mapping[str, tuple[str, str]], words: Sequence[str]) -> str:
-    """The script, or how to use it.
+    """Return the completion script, or the usage.
 
     Args:
-        commands: by name, what a command is for, and the class of its settings; empty where it has none.
-        words: what stands behind `completion`.
+        commands: the purpose of each command and the class of its settings (empty without settings), by name.
+        words: the arguments after `completion`.
 
     Raises:
-        ConfigurationError: that is no shell.
+        ConfigurationError: the argument is not one of the shells.
     """
     match words:
         case [shell] if shell in _SHELLS:
@@ -49,13 +49,13 @@ def _parser(commands: Mapping[str, tuple[str, str]]) -> argparse.ArgumentParser:
         command = under.add_parser(name, help=purpose)
         if settings:
             CliSettingsSource(getattr(known, settings), root_parser=command)
-            for action in command._actions:  # noqa: SLF001 - argparse has no other way to all of them
+            for action in command._actions:  # noqa: SLF001 - argparse offers no public access to all actions
                 _complete(action)
     return parser
 
 
 def _complete(action: argparse.Action) -> None:
-    """Words where there are some to choose from, files and folders where those are asked for."""
+    """Set what completes an action: its choices, files or folders."""
     kind = str(action.metavar or "")
     if kind.startswith("{"):
         action.choices = [word for word in kind.strip("{}").split(",") if word.islower()]

@@ -1,7 +1,7 @@
 """`demo`: the whole lifecycle on a simulated node, in about a minute.
 
-It is `local` on a program that only pretends to bootstrap, with short intervals.  After each result the
-program's file is replaced by another build, as a developer's compiler would.
+The demo is `local` with short intervals and a program that only pretends to bootstrap. After each result
+another build replaces the program's file, as a developer's compiler would.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from monitor.errors import MonitorError
 from monitor.output.terminal import history_table
 from monitor.settings import DemoSettings, Duration, LocalSettings
 
-# Each build: its commit and how it behaves; the second is slower.
+# The commit and the behaviour of each build; the second build is slower.
 BUILDS: tuple[tuple[str, dict[str, float | str]], ...] = (
     ("11" * 20, {"bootstrap_seconds": 8}),
     ("22" * 20, {"bootstrap_seconds": 12, "version": "avalanchego/1.14.3"}),
@@ -37,7 +37,7 @@ _WATCH_SECONDS = 0.5
 
 
 def run_demo(settings: DemoSettings) -> int:
-    """Run it; 0 when every build was tested and succeeded."""
+    """Run the demo, and return 0 if every build was tested and succeeded."""
     console = Console(stderr=True, highlight=False)
     stopping, interrupted = Stopping(), threading.Event()
     stop_on_signals(stopping, LAST_RESORT_SECONDS, told=interrupted.set)
@@ -98,7 +98,7 @@ def _replace_builds(
     keep: bool,  # noqa: FBT001 - the flag itself
     console: Console,
 ) -> None:
-    """Wait for each build's result, then put the next one in its place; end after the last."""
+    """Wait for each build's result and install the next build; stop after the last one."""
     waited, told = 0.0, False
     while not tester.stopping.wait(_WATCH_SECONDS):
         waited += _WATCH_SECONDS

@@ -1,4 +1,4 @@
-"""Ports of this machine for a node and a page, which no other `bootstrap-monitor` takes meanwhile."""
+"""Free ports of this machine for a node and a page, reserved against other `bootstrap-monitor` processes."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ _TRIES = 20
 class Ports:
     """Reserves ports until this process ends.
 
-    A node listens seconds after its port was chosen, and not at all between two starts, so another process would find
-    the port free. A reservation is a name in the abstract namespace of Unix sockets (unix(7)): like a port, one process
-    of the network namespace has it, and it goes with the process.
+    A node listens seconds after its port was chosen, and not at all between two starts, so another process
+    would find the port free. A reservation is a name in the abstract namespace of Unix sockets (unix(7)).
+    Like a port, only one process of the network namespace can have it, and the kernel releases it when the
+    process ends.
     """
 
     def __init__(self) -> None:
         self._held: list[socket.socket] = []
 
     def close(self) -> None:
-        """Give all of them up."""
+        """Release all reservations."""
         for each in self._held:
             each.close()
         self._held.clear()
 
     def free(self, wanted: int = 0) -> int:
-        """Reserve the wanted port where it is free, else any; return its number.
+        """Reserve the wanted port if it is free, or else any free port, and return its number.
 
         Raises:
-            MonitorError: none is free.
+            MonitorError: no port is free.
         """
         for port in (wanted, *[0] * _TRIES):
             found = _unused(port)
@@ -41,10 +42,11 @@ class Ports:
         raise MonitorError("no free port on 127.0.0.1: end another program")
 
     def take(self, port: int) -> None:
-        """Reserve a port that a person chose.
+        """Reserve a port that the user chose.
 
         Raises:
-            MonitorError: another `bootstrap-monitor` has it, and its node would be taken for this one's.
+            MonitorError: another `bootstrap-monitor` has the port, and its node would be mistaken for this
+                one's.
         """
         if not self._reserve(port):
             raise MonitorError(
@@ -65,7 +67,7 @@ class Ports:
 
 
 def _unused(port: int) -> int | None:
-    """The number of a port that nobody listens on; any for 0, `None` if it is taken."""
+    """Return the port if nobody listens on it, any free port for 0, or `None` if it is in use."""
     with socket.socket() as probe, contextlib.suppress(OSError):
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-"""`history` for other programs: CSV of the runs that are compared, and a SQLite file that outlives the volume."""
+"""`history` for other programs: CSV of the compared runs, and a SQLite file that outlives the volume."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from monitor.ledger.export import exported, imported, is_export, read
 from monitor.output.streams import write_bytes
 
 _STANDARD = Path("-")
-# Apache Otava keeps series apart by the column `branch`; it takes any number of attributes and metrics.
+# Apache Otava separates series by the column `branch`; it accepts any number of attributes and metrics.
 COLUMNS = (
     *("time", "branch", "run", "version", "commit", "image"),
     *("duration_seconds", "disk_usage_bytes", "block_time_seconds"),
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def write_csv(ledger: Ledger, file: TextIO) -> None:
-    """The runs that are compared with each other, oldest first; `branch` is what they have in common."""
+    """Write the comparable runs, oldest first; runs with the same `branch` are compared with each other."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(_row(success) for success in ledger.all_successes() if comparable(success))
@@ -43,8 +43,9 @@ def export_history(ledger: Ledger, path: Path) -> int:
     An earlier export is replaced in one step.
 
     Raises:
-        ConfigurationError: the path is a folder or a file that is not an export, or standard output is a terminal.
-        MonitorError: it cannot be written.
+        ConfigurationError: the path is a folder or a file that is not an export, or standard output is a
+            terminal.
+        MonitorError: the file cannot be written.
     """
     if path == _STANDARD and sys.stdout.isatty():
         raise ConfigurationError(
@@ -69,7 +70,7 @@ def export_history(ledger: Ledger, path: Path) -> int:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file beside the target and rename it, so that a reader finds the old or the new content."""
+    """Write a temporary file beside the target and rename it, so that readers never see partial content."""
     beside = path.with_name(f".bootstrap-monitor-{secrets.token_hex(8)}")
     try:
         with beside.open("xb") as file:
@@ -85,14 +86,14 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def import_history(data_dir: Path, path: Path) -> tuple[int, int]:
-    """Add the runs of a file to the ledger of a folder, and make the ledger if there is none.
+    """Add the runs of a file to the ledger of a folder, and create the ledger if it does not exist.
 
     Returns:
-        How many runs were added, and how many were skipped because the ledger has them.
+        The number of runs added, and the number skipped because the ledger already has them.
 
     Raises:
-        ConfigurationError: the file is not a history, the folder has a node's data without a ledger, or the runs
-            do not go with those of the ledger.
+        ConfigurationError: the file is not a history, the folder has a node's data without a ledger, or the
+            runs conflict with those of the ledger.
     """
     where = "standard input" if path == _STANDARD else str(path)
     try:
@@ -101,7 +102,7 @@ def import_history(data_dir: Path, path: Path) -> tuple[int, int]:
         raise ConfigurationError(
             f"{where} cannot be read ({error.strerror}): give --import another file"
         ) from error
-    # The file is checked first, so that a wrong one makes no ledger.
+    # Check the file first, so that a wrong one creates no ledger.
     with closing(read(content, where)) as history, closing(open_ledger(data_dir)) as ledger:
         node_data = Volume(data_dir).node_data()
         if not ledger.known() and node_data.state is DataState.PRESENT:
@@ -130,7 +131,7 @@ def _row(success: Success) -> tuple[object, ...]:
 
 
 def _did(success: Success) -> str:
-    """Return the sync mode of a run; runs whose state sync was skipped are a series of their own."""
+    """Return the sync mode of a run; runs that skipped their state sync are a separate series."""
     mode = success.run.sync_mode
     skipped = mode is SyncMode.C_CHAIN_STATE_SYNC and success.state_synced is False
     return f"{mode}-skipped" if skipped else mode

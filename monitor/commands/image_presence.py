@@ -1,4 +1,4 @@
-"""Checks that the registry has the image that a person names, with the settings of the tester's sidecar."""
+"""Checks that the registry has the image that the user names, with the settings of the tester's sidecar."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from monitor.settings import CheckSettings, PodSettings
 
 
 def refuse_absent(image: ImageReference) -> None:
-    """Make sure that the registry has a pinned image, for this machine's platform.
+    """Raise unless the registry has a pinned image for this machine's platform.
 
-    A tester whose sidecar looks for builds by pods (`--image-source pod`) asks no registry.
+    A tester that finds builds with version pods only (`--image-source pod`) queries no registry.
 
     Raises:
-        ConfigurationError: the registry does not have it, a setting cannot be used, or the pod may not be read.
-        MonitorError: the registry cannot be asked.
+        ConfigurationError: the registry does not have the image, a setting is invalid, or reading the pod is
+            forbidden.
+        MonitorError: the registry cannot be queried.
     """
     try:
         settings = _sidecar_settings()
@@ -42,7 +43,7 @@ def refuse_absent(image: ImageReference) -> None:
 
 
 def _sidecar_settings() -> PodSettings | None:
-    """Return the settings that the pod's own commands are told; `None` outside of a pod."""
+    """Return the settings of the pod's own commands; `None` outside a pod."""
     try:
         asked = parse(CheckSettings, "check", (), os.environ)
     except ConfigurationError:

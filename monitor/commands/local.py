@@ -1,4 +1,4 @@
-"""`local`: a tester without Kubernetes, for the person who works on a node."""
+"""`local`: a tester without Kubernetes, for developers of a node."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from monitor.settings import LocalSettings
 
 
 def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
-    """Bootstrap a build, and each that replaces it, until interrupted; or until what was asked for is known."""
+    """Bootstrap a build and its replacements until interrupted, or until `--until` or `--compare` ends."""
     _refuse_flags_without_use(settings)
     if settings.until is None and settings.compare is None:
         return _run(settings, arguments)
     with _code_1_is_for_builds():
         if settings.compare is None:
             return _run(settings, arguments)
-        from monitor.commands.compare import run_comparison  # noqa: PLC0415 - for those who ask for it
+        from monitor.commands.compare import run_comparison  # noqa: PLC0415 - only needed with --compare
 
         return run_comparison(settings, settings.compare, arguments)
 
 
 @contextmanager
 def _code_1_is_for_builds() -> Iterator[None]:
-    """A script takes exit code 1 for a failure of the build, so no other error may end with it."""
+    """Turn other errors into `InconclusiveError`, as scripts take exit code 1 for a failure of the build."""
     try:
         yield
     except MonitorError as error:
@@ -66,10 +66,10 @@ def _run(settings: LocalSettings, arguments: Sequence[str]) -> int:
 
 
 def _refuse_flags_without_use(settings: LocalSettings) -> None:
-    """A script that lost a flag must not wait for what never comes, or pass for nothing.
+    """Raise for flags that have no effect, so that a script that lost a flag fails early.
 
     Raises:
-        ConfigurationError: flags that do not go together.
+        ConfigurationError: the flags cannot be combined, or one requires another.
     """
     if settings.compare is None:
         given = ["--runs"] if "runs" in settings.model_fields_set else []
@@ -95,8 +95,8 @@ def _until_verdict(
     arguments: Sequence[str],
     source: FileSource,
 ) -> int:
-    """0 once the build has succeeded, 1 once it has failed; what the ledger knows already is not done again."""
-    from monitor.commands.until import Until, Wanted  # noqa: PLC0415 - for those who ask for it
+    """Return 0 if the build succeeded and 1 if it failed; reuse a verdict that the ledger already has."""
+    from monitor.commands.until import Until, Wanted  # noqa: PLC0415 - only needed with --until
 
     build = tried(source.newest, call.stopping.wait)
     with closing(patiently_opened(settings.data_dir, call.stopping)) as ledger:
@@ -112,7 +112,7 @@ def _until_verdict(
             call.console.print(result_text(run), soft_wrap=True)
             call.console.print("known from before: --again has it bootstrapped once more")
             return _exit_code(call, settings, run)
-        until()  # while nothing else would ask
+        until()  # request a run now, as no job does so yet
         if until.failure is None:
             call.watch(settings, arguments, until, until)
         if until.failure is not None:

@@ -1,4 +1,4 @@
-"""What `local` lives on: its folder, which one process has at a time, and what a node needs to start beside others."""
+"""The data folder of `local`, used by one process at a time, and the node's arguments on a shared machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from monitor.settings import LocalSettings, local_testers
 _log = logging.getLogger(__name__)
 _LOCK = "local.lock"
 _LOCK_BYTES = 20
-# AvalancheGo's own, by flag.
+# The default ports of AvalancheGo, by flag.
 _USUAL_PORTS = {"http-port": 9650, "staking-port": 9651}
 _USUAL_OPEN_FILES = 32768
 
@@ -38,10 +38,10 @@ _USUAL_OPEN_FILES = 32768
 def configuration_of_node(
     settings: LocalSettings, arguments: Sequence[str], environment: Mapping[str, str]
 ) -> NodeConfiguration:
-    """What the node's arguments and variables say of the test; log what keeps the node from making it.
+    """Return the test's configuration from the node's arguments and environment; log a state sync hazard.
 
     Raises:
-        ConfigurationError: they do not say it.
+        ConfigurationError: the arguments and the environment do not name the network.
     """
     container = node_container("node", arguments, environment)
     try:
@@ -56,16 +56,16 @@ def configuration_of_node(
 
 
 def usual_folder(configuration: NodeConfiguration, environment: Mapping[str, str]) -> Path:
-    """A folder for each network and mode, so that one does not supersede the other's run."""
+    """Return the default folder of a network and sync mode, so that runs of others are not superseded."""
     name = re.sub(r"[^a-z0-9-]", "-", f"{configuration.network}-{configuration.sync_mode}")
     return local_testers(environment) / name
 
 
 def with_folder(settings: LocalSettings, usual: Path) -> LocalSettings:
-    """The settings with the folder that is asked for, else the usual one; it is there.
+    """Return the settings with the requested folder, or else the default one, and create the folder.
 
     Raises:
-        ConfigurationError: it cannot be made.
+        ConfigurationError: the folder cannot be created.
     """
     folder = settings.data_dir.absolute() if "data_dir" in settings.model_fields_set else usual
     try:
@@ -79,10 +79,10 @@ def with_folder(settings: LocalSettings, usual: Path) -> LocalSettings:
 
 @contextlib.contextmanager
 def exclusively(data_dir: Path) -> Iterator[None]:
-    """Hold a data folder for this process; the lock goes with the process, however it ends.
+    """Lock a data folder for this process; the kernel releases the lock when the process ends.
 
     Raises:
-        MonitorError: another process has it.
+        MonitorError: another process has the lock.
     """
     path = data_dir / _LOCK
     try:
@@ -107,7 +107,7 @@ def exclusively(data_dir: Path) -> Iterator[None]:
 
 
 def is_left(data_dir: Path) -> bool:
-    """Whether `local` lived on a folder, and no process of its number is there; one in a container is not seen."""
+    """Return whether the `local` process of a folder is gone; a process in a container is not found."""
     try:
         with open_regular(data_dir / _LOCK, beneath=data_dir) as file:
             os.kill(int(file.read(_LOCK_BYTES)), 0)
@@ -119,10 +119,10 @@ def is_left(data_dir: Path) -> bool:
 
 
 def refuse_comparison(data_dir: Path, stopping: threading.Event) -> None:
-    """A tester's runs must not be where a comparison would clear them.
+    """Raise if the folder is a comparison's, which would delete a tester's runs.
 
     Raises:
-        ConfigurationError: the folder is a comparison's.
+        ConfigurationError: the folder belongs to a comparison.
     """
     with contextlib.closing(patiently_opened(data_dir, stopping)) as ledger:
         if ledger.reading(COMPARISON) is not None:
@@ -138,13 +138,14 @@ def fitted_arguments(
     usual_ports: Mapping[str, int] = _USUAL_PORTS,
     max_files: int | None = None,
 ) -> list[str]:
-    """The node's arguments, and what it needs besides to start on this machine, where a node may run already.
+    """Return the node's arguments with the additions it needs to start beside another node.
 
-    Its usual ports are replaced where they are taken, and it asks for no more open files than it may have.  What a
-    person set stays.  None of it changes how a bootstrap goes.
+    A default port that is in use is replaced, and the limit of open files is lowered to the allowed one.
+    Flags that the user set are kept. No addition affects the bootstrap.
 
     Raises:
-        MonitorError: a port that a person set is that of another `bootstrap-monitor`'s node; or none is free.
+        MonitorError: a port that the user set belongs to another `bootstrap-monitor`'s node, or no port is
+            free.
     """
     container = node_container("node", arguments, environment)
     found = list(arguments)

@@ -1,4 +1,4 @@
-"""One call of `local`: how it is told to stop, and what it says while it runs."""
+"""One call of `local`: its signal handling and its terminal output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GOES_ON = "stopped; the same command goes on where this ended"
 
 
 class LocalSession:
-    """Ctrl-C stops it: once cleanly, twice at once."""
+    """A call of `local`; the first Ctrl-C stops it cleanly, a second one immediately."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
@@ -37,12 +37,13 @@ class LocalSession:
         goal: Callable[[], None] | None = None,
         named: Callable[[Run], str] = run_text,
     ) -> None:
-        """Run a tester until it is told to stop, or its goal is reached; the folder is held exclusively.
+        """Run a tester until `stopping` is set or its goal is reached, with the folder locked by the caller.
 
-        Ports that nobody asked for and that are taken, the node's or the page's, are replaced by free ones, and told.
+        Ports of the node and the page that are in use are replaced by free ones, unless the user chose them.
+        The replacements are printed.
 
         Raises:
-            MonitorError: it cannot go on without a person.
+            MonitorError: the tester cannot continue without the user.
         """
         given, arguments = arguments, fitted_arguments(arguments, os.environ, self._ports)
         if "web_listen_address" not in settings.model_fields_set:

@@ -1,4 +1,4 @@
-"""A tester without Kubernetes, put together: the node as a child, what watches it, and what reports."""
+"""Assembles a tester without Kubernetes: the node as a child process, its monitor, and the reporter."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from monitor.settings import LocalSettings
 REPORT_SECONDS = 1.0
 GOAL_SECONDS = 0.5
 QUICK_END_SECONDS = 2.0
-# The node has its own time to end before that.
+# The node's own stop timeout ends before that.
 LAST_RESORT_SECONDS = NODE_STOP_SECONDS + 15.0
 
 _log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class LocalTester:
-    """A tester on this machine, put together and ready to run."""
+    """An assembled tester on this machine, ready to run."""
 
     platform: LocalPlatform
     supervisor: Supervisor
@@ -59,10 +59,10 @@ class LocalTester:
     _failure: MonitorError | None = field(default=None, init=False)
 
     def run(self) -> None:
-        """Until told to stop; the node has ended then.
+        """Run until `stopping` is set; the node has ended when this method returns.
 
         Raises:
-            MonitorError: it cannot go on without a person.
+            MonitorError: the tester cannot continue without the user.
         """
         node = threading.Thread(target=self._supervise, name="supervisor")
         self.reporter.start()
@@ -88,7 +88,7 @@ class LocalTester:
             self.supervisor.run(self.stopping)
         except MonitorError as error:
             self._failure = error
-        except Exception as error:  # noqa: BLE001 - without its supervisor there is nothing to go on with
+        except Exception as error:  # noqa: BLE001 - the tester cannot continue without its supervisor
             _log.exception("the node's supervisor failed")
             self._failure = MonitorError(f"the node's supervisor failed ({error}); the log says where")
         finally:
@@ -105,17 +105,17 @@ def local_tester(
     goal: Callable[[], None] | None = None,
     named: Callable[[Run], str] = run_text,
 ) -> LocalTester:
-    """Put a tester together; the data folder must be held exclusively.
+    """Assemble a tester; the caller must hold the lock of the data folder.
 
     Args:
-        settings: with the folder.
-        arguments: the node's.
-        environment: the node's.
-        console: where progress and results are shown.
-        stopping: ends it.
-        looks: who knows the next build, where that is not what the build's file holds.
-        goal: called again and again; may end it by `stopping`.
-        named: how a run is called in what is shown.
+        settings: the settings, with the data folder.
+        arguments: the arguments of the node.
+        environment: the environment of the node.
+        console: shows progress and results.
+        stopping: stops the tester when set.
+        looks: returns the next build; by default, the build's file does.
+        goal: called repeatedly; may set `stopping`.
+        named: returns the displayed name of a run.
     """
     clock, data_dir = SystemClock(), settings.data_dir
     ledger, volume = patiently_opened(data_dir, stopping), Volume(data_dir)
@@ -128,7 +128,7 @@ def local_tester(
         settings.network or None,
         settings.settled_sync_mode,
         lambda: f"local-{uuid.uuid4()}",
-        # By it an open run is known that came under another name, such as one that was imported.
+        # The repository identifies an open run that started under another name, such as an imported one.
         ImageReference.parse(last.build.image).repository if last else REPOSITORY,
     )
     builds = BuildStore(data_dir / BUILDS_FOLDER)
@@ -139,9 +139,10 @@ def local_tester(
     _refuse_another_test(last, workload_now, data_dir)
     holder = ledger.holder()
     if holder is not None:
-        ledger.release(holder.uid)  # the folder is held exclusively: nobody else lives on it
+        ledger.release(holder.uid)  # the folder is locked, so no other process uses it
     tester = settings.tester or f"{workload_now.network}-{workload_now.sync_mode}"
-    # A tick under way may renew the lease for the workload that was recreated meanwhile: that is nobody to wait for.
+    # A late tick may renew the lease of a workload that was since replaced; waiting for that holder is
+    # useless.
     policy = replace(settings.policy(tester), holder_timeout_seconds=0.0)
     init = Init(
         InitObserver(platform, source, ledger, volume, policy, clock),
@@ -167,10 +168,11 @@ def local_tester(
             raise
 
     def release(uid: str) -> None:
-        with suppress(MonitorError):  # whoever holds the folder next takes the volume anyway
+        with suppress(MonitorError):  # the next process that locks the folder takes the volume anyway
             ledger.release(uid)
 
-    # What ended before this call is no news; a script that reads the lines must not take it for such.
+    # Do not report runs that ended before this call: a script that reads the lines would take them for new
+    # ones.
     reporter = Reporter(console, named, after=ended_before(ledger))
 
     def more_jobs(load: Callable[[], Status]) -> tuple[Job, ...]:
@@ -202,10 +204,10 @@ def local_tester(
 
 
 def _refuse_another_test(last: Run | None, workload: Workload, data_dir: Path) -> None:
-    """One word in the call must not cost a run that is open.
+    """Raise if the open run is of another configuration, so that a mistyped flag does not end it.
 
     Raises:
-        ConfigurationError: the open run is of another network or mode.
+        ConfigurationError: the open run is of another network or sync mode.
     """
     if last is None or not last.open:
         return

@@ -31,22 +31,22 @@ from monitor.settings import InitSettings, PodSettings, WaitSettings
 LAST_RESORT_SECONDS = 4.5
 REGISTRY_LOOK_SECONDS = 30.0
 POD_LOOK_SECONDS = 300.0
-# What a rolling tag shows may be an older build again, since caches in front of a registry are renewed one by one.
-SETTLED_LOOKUPS, SETTLED_POD_LOOKUPS = 3, 2  # a pod looks seldom
+# A rolling tag may resolve to an older build again, since the caches of a registry are renewed one by one.
+SETTLED_LOOKUPS, SETTLED_POD_LOOKUPS = 3, 2  # pods are started rarely
 RETURNED_SECONDS = 1800.0
 
 _log = logging.getLogger(__name__)
 
 
 class TerminatedError(BaseException):
-    """SIGTERM came; raised wherever the main thread is, since every step can be repeated."""
+    """Raised in the main thread on SIGTERM, at any point, since every step can be repeated."""
 
 
 def run_init(settings: InitSettings, pause: Pause = forever) -> int:
-    """Start or resume a test; 0 when the node may start.
+    """Start or resume a test, and return 0 if the node may start.
 
     Raises:
-        MonitorError: a person must do something, or what is in the way did not pass.
+        MonitorError: an operator must act, or a temporary error persists.
     """
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -55,16 +55,16 @@ def run_init(settings: InitSettings, pause: Pause = forever) -> int:
         _log.info("told to stop")
         return 1
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends anyway, and says how
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the process is ending, and reports how
 
 
 def run_wait(settings: WaitSettings) -> int:
-    """Watch the node until told to stop.
+    """Watch the node until stopped.
 
     Raises:
-        MonitorError: it cannot begin.
+        MonitorError: the monitor cannot start.
     """
-    from monitor.commands.assembly import assemble  # noqa: PLC0415 - init does without
+    from monitor.commands.assembly import assemble  # noqa: PLC0415 - not needed by init
 
     stopping = Stopping()
     stop_on_signals(stopping, LAST_RESORT_SECONDS)
@@ -105,9 +105,9 @@ def run_wait(settings: WaitSettings) -> int:
 
 
 def look_seconds(settings: WaitSettings) -> tuple[float, float]:
-    """How often a newer build is looked for; and how seldom by a pod, where the registry is asked first.
+    """Return the seconds between two lookups of a new build, and between two version pods as a fallback.
 
-    A pod pulls the image, so it never stands in as often as the registry may be asked.
+    A version pod pulls the image, so it runs less often than the registry may be queried.
     """
     asked = settings.image_check_interval
     if settings.image_source == "pod":
@@ -116,13 +116,13 @@ def look_seconds(settings: WaitSettings) -> tuple[float, float]:
 
 
 def known_build(ledger: Ledger, platform: KubernetesPlatform, digests: frozenset[str]) -> Build | None:
-    """The build that has one of these digests: the ledger's, unless only the own pod's pin says its versions."""
+    """Return the build with one of the digests: the ledger's, or the pinned one if only that has versions."""
     met = ledger.build_of(digests)
     return met if met and met.versions else platform.pinned(digests) or met
 
 
 def _init(settings: InitSettings, pause: Pause) -> bool:
-    """Whether the node may start."""
+    """Return whether the node may start."""
     stopping = Stopping()
     cluster, platform = _platform(settings, pause)
     ledger = patiently_opened(settings.data_dir, stopping)
@@ -189,7 +189,7 @@ def _source(
     first_pause_seconds: float,
     pod_interval_seconds: float,
 ) -> Discovery:
-    """Whoever tells of new builds; `init` needs an answer now, so it pauses for none."""
+    """Return the source of new builds; `init` needs a result now, so it waits for no interval."""
     options = registry_options(settings)
     pods = VersionPodSource(
         cluster,
@@ -212,13 +212,13 @@ def _source(
 
 
 def _release(ledger: Ledger, platform: KubernetesPlatform) -> None:
-    """Give the volume up, so that the next pod need not wait until this one is silent."""
+    """Release the volume, so that the next pod need not wait for the lease to expire."""
     if platform.uid is not None:
         with contextlib.suppress(MonitorError):
             ledger.release(platform.uid)
 
 
 def _terminate(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is cleaned up now is not interrupted again
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # do not interrupt the cleanup again
     end_before_long(LAST_RESORT_SECONDS)
     raise TerminatedError

@@ -1,4 +1,4 @@
-"""How the registry is asked, by the settings of a tester in a pod."""
+"""The registry options of a tester in a pod."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from monitor.settings import PodSettings
 
 
 def registry_options(settings: PodSettings) -> RegistryOptions:
-    """What its flags say.
+    """Return the registry options from the settings.
 
     Raises:
-        ConfigurationError: a file that they name cannot be used.
+        ConfigurationError: a file that the settings name cannot be used.
     """
     options = RegistryOptions(
         settings.registry_config,

@@ -1,7 +1,7 @@
-"""`rerun`, `mark-baseline`, `pause` and `resume`: what a person asks of a tester, written into its ledger.
+"""`rerun`, `mark-baseline`, `pause` and `resume`: write an operator's request into the ledger of a tester.
 
-The monitor reads it at its next tick; so the command works wherever the volume is, such as in the pod by
-`kubectl exec`.
+The monitor reads the request at its next tick. The commands work wherever the volume is mounted, for example
+in the pod with `kubectl exec`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from monitor.settings import MarkBaselineSettings, RequestSettings, RerunSetting
 
 
 def run_rerun(settings: RerunSettings) -> int:
-    """Ask for another run."""
+    """Request another run."""
     folder = folder_of(settings)
     copies = folder / BUILDS_FOLDER
     with closing(open_existing(folder)) as ledger:
@@ -35,7 +35,7 @@ def run_rerun(settings: RerunSettings) -> int:
             if wanted.repository != had.repository and not copies.is_dir():
                 raise ConfigurationError(f"{image} is not of {had.repository}, which this tester follows")
             if not settings.unchecked and not copies.is_dir():
-                from monitor.commands.image_presence import refuse_absent  # noqa: PLC0415 - for those who name one
+                from monitor.commands.image_presence import refuse_absent  # noqa: PLC0415 - only needed for an image
 
                 refuse_absent(wanted)
         _refuse_lost_copy(copies, image or last.build.image)
@@ -47,7 +47,7 @@ def run_rerun(settings: RerunSettings) -> int:
 
 
 def _refuse_lost_copy(folder: Path, image: str) -> None:
-    """Of `local`, only builds whose copies were kept can run again."""
+    """Raise if `local` has no copy of the build, as only copies can run again."""
     if not folder.is_dir():
         return
     kept = BuildStore(folder).kept()
@@ -58,7 +58,7 @@ def _refuse_lost_copy(folder: Path, image: str) -> None:
 
 
 def run_mark_baseline(settings: MarkBaselineSettings) -> int:
-    """Have baselines made of the runs from one on."""
+    """Request that baselines use only the runs from a given one on."""
     with closing(open_existing(folder_of(settings))) as ledger:
         last = ledger.last()
         following = last.number + 1 if last else 1
@@ -71,7 +71,7 @@ def run_mark_baseline(settings: MarkBaselineSettings) -> int:
 
 
 def run_pause(settings: RequestSettings) -> int:
-    """Ask that no new build is taken."""
+    """Request that the tester takes no new builds."""
     with closing(open_existing(folder_of(settings))) as ledger:
         ledger.ask(RequestKind.PAUSE, "", time.time())
     print("paused: the run that is open goes on, and no other is begun until resume")
@@ -79,7 +79,7 @@ def run_pause(settings: RequestSettings) -> int:
 
 
 def run_resume(settings: RequestSettings) -> int:
-    """Take new builds again."""
+    """Request that the tester takes new builds again."""
     with closing(open_existing(folder_of(settings))) as ledger:
         ledger.ask(RequestKind.RESUME, "", time.time())
     print("resumed")

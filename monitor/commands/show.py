@@ -1,4 +1,4 @@
-"""`status` and `history`: what the ledger of a tester says, whether its monitor runs or not."""
+"""`status` and `history`: show the contents of a tester's ledger, whether its monitor runs or not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from monitor.output.status_json import run_json, status_json
 from monitor.output.status_text import run_lines, status_lines
 from monitor.settings import HistorySettings, ShowSettings, StatusSettings, local_testers
 
-# A file or a pipe has no width.
+# The width for a file or a pipe, which has none.
 WIDE_COLUMNS = 200
 
 
@@ -36,7 +36,7 @@ def run_status(settings: StatusSettings) -> int:
 
 
 def run_history(settings: HistorySettings) -> int:
-    """Print the runs, newest first; or write them for another program, or import those of another ledger."""
+    """Print the runs, newest first; or export them for another program, or import those of another ledger."""
     _refuse_two_ways(settings)
     if settings.csv_output or settings.export_file is not None or settings.import_file is not None:
         return _exchange(settings)
@@ -69,13 +69,13 @@ def _refuse_two_ways(settings: HistorySettings) -> None:
     given = [flag for flag, is_given in asked.items() if is_given]
     if settings.run is not None and given not in ([], ["--json"]):
         given = ["--run", *given]
-    elif len(given) < 2:  # noqa: PLR2004 - two are one too many
+    elif len(given) < 2:  # noqa: PLR2004 - two flags conflict
         return
     raise ConfigurationError(f"{' and '.join(given)} do not go together: give one of them")
 
 
 def _exchange(settings: HistorySettings) -> int:
-    # Only these flags need it.
+    # Only these flags need the module.
     from monitor.commands.history_files import export_history, import_history, write_csv  # noqa: PLC0415
 
     folder = folder_of(settings)
@@ -105,10 +105,10 @@ def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
 
 
 def folder_of(settings: ShowSettings) -> Path:
-    """The one given, else the one that `local` has made.
+    """Return the folder that the user gave, or else the only one that `local` created.
 
     Raises:
-        ConfigurationError: there are several, or none.
+        ConfigurationError: there are several folders, or none.
     """
     if "data_dir" in settings.model_fields_set:
         return settings.data_dir

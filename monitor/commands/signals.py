@@ -1,4 +1,4 @@
-"""How a command that stays is told to stop, and that it does stop, whatever hangs."""
+"""Signal handling of a long-running command: stops it, and ends the process if it hangs."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from pathlib import Path
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _PIECE_SECONDS = 1.0
-INTERRUPTED = 130  # as a shell has it
+INTERRUPTED = 130  # as in a shell
 _STANDARD_ERROR = 2
-_LINE_GIVEN_BACK = b"\r\x1b[K\x1b[?25h"  # without the line of progress, and with the cursor that it hid
+_LINE_GIVEN_BACK = b"\r\x1b[K\x1b[?25h"  # without the progress line, and with the cursor that it hid
 
 
 class Stopping(threading.Event):
-    """An event to wait for in the main thread, which alone runs what signals are to do.
+    """An event to wait for in the main thread, the only one in which Python runs signal handlers.
 
-    A signal that comes right before the thread blocks, or to another thread, wakes nobody; so it waits in pieces.
+    A signal that arrives right before the thread blocks, or in another thread, does not interrupt the wait.
+    Therefore `wait` blocks for short periods only.
     """
 
     def wait(self, timeout: float | None = None) -> bool:
-        """As that of `Event`."""
+        """Wait like `Event.wait`."""
         until = math.inf if timeout is None else time.monotonic() + timeout
         while not super().wait(max(0.0, min(_PIECE_SECONDS, until - time.monotonic()))):
             if time.monotonic() >= until:
@@ -39,10 +40,10 @@ def stop_on_signals(
     told: Callable[[], None] = lambda: None,
     at_once: Callable[[], None] | None = None,
 ) -> None:
-    """Have SIGTERM and SIGINT set `stopping`, and the process end after so long in any case.
+    """Set `stopping` on SIGTERM and SIGINT, and end the process after `last_resort_seconds` in any case.
 
-    Where there is something to do `at_once`, a second Ctrl-C does that and ends the process.  It must take no lock:
-    whoever was interrupted may hold it.
+    If `at_once` is given, a second Ctrl-C calls it and ends the process. It must not take a lock, which the
+    interrupted thread may hold.
     """
 
     def stop(*_: object) -> None:
@@ -67,9 +68,10 @@ def stop_on_signals(
 
 
 def end_before_long(seconds: float) -> None:
-    """End the process whatever hangs: a call in a clean-up, a lock.  Every write is a transaction.
+    """End the process after some seconds, even if a cleanup or a lock hangs; every write is a transaction.
 
-    SQLite waits for its file inside one call, in which no handler of a signal runs: so it is a thread in C.
+    SQLite waits for its file inside one call, in which Python runs no signal handler. The timer is therefore
+    a C thread.
     """
     nowhere = Path(os.devnull).open("wb")  # noqa: SIM115 - needed until the process ends
     faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)

@@ -1,6 +1,6 @@
-"""How the commands of a tester wait for what is in the way at their start, and may pass.
+"""Retries of temporary errors at the start of a tester's commands.
 
-`init` needs this and none of what watches later, which takes a tenth of its time to import.
+`init` needs only this module. The modules that watch the node would take a tenth of its time to import.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _Result = TypeVar("_Result")
 
 
 def patiently_opened(data_dir: Path, stopping: threading.Event) -> Ledger:
-    """The ledger, once the volume lets it be opened.
+    """Open the ledger, retrying while the volume does not allow it.
 
     Raises:
-        TemporaryError: it does not for a minute.
+        TemporaryError: the ledger cannot be opened within a minute.
     """
     until = time.monotonic() + LEDGER_PATIENCE_SECONDS
     while True:
@@ -40,7 +40,7 @@ def patiently_opened(data_dir: Path, stopping: threading.Event) -> Ledger:
 
 
 def tried(call: Callable[[], _Result], pause: Callable[[float], bool]) -> _Result:
-    """The call's answer, tried again with back-off while what fails may pass; each reason is logged once."""
+    """Return the call's result, retrying temporary errors with backoff; log each reason once."""
     wait_seconds, logged = FIRST_RETRY_SECONDS, set[str]()
     for _ in range(TRIES - 1):
         try:

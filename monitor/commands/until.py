@@ -1,4 +1,4 @@
-"""`local --until`: which run is the verdict on a build, and what has to run before there is one."""
+"""`local --until`: finds the run that is the verdict on a build, and requests a run if there is none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monitor.ledger import Ledger
 
 
 def mismatch(run: Run, configuration: NodeConfiguration, testbed: str) -> str:
-    """What a run was of, if of something else than is asked about; else empty."""
+    """Return how a run's configuration differs from the requested one; empty if they match."""
     if not same_target(run, configuration):
         return f"it was of {run.network}, {run.sync_mode}"
     if run.settings_digest != configuration.settings_digest:
@@ -26,23 +26,27 @@ def mismatch(run: Run, configuration: NodeConfiguration, testbed: str) -> str:
 
 
 def same_target(run: Run, configuration: NodeConfiguration) -> bool:
-    """Whether a run is of the network and mode that are asked about; another one the tester begins by itself."""
+    """Return whether a run has the requested network and mode.
+
+    If the last run has others, the tester starts a new run on its own.
+    """
     return (run.network, run.sync_mode) == (configuration.network, configuration.sync_mode)
 
 
 def ended_before(ledger: Ledger) -> int:
-    """The number of the last run that has ended by now; those after it are of this call."""
+    """Return the number of the last ended run; later runs belong to this call."""
     last = ledger.last()
     return 0 if last is None else last.number - int(last.open)
 
 
 class Obstacle:
-    """Seen from one call on: what was in the way before it may be gone.
+    """Detects what blocks a call; earlier obstacles are ignored, as they may be gone.
 
     Args:
-        ledger: the tester's.
-        configuration: of the node, in this call.
-        patience_seconds: how long a node may find no peers; no clock of its run goes on meanwhile.
+        ledger: the tester's ledger.
+        configuration: the configuration of the node in this call.
+        patience_seconds: how long a node may find no peers; the timers of its run are paused during that
+            time.
     """
 
     def __init__(self, ledger: Ledger, configuration: NodeConfiguration, patience_seconds: float) -> None:
@@ -53,7 +57,7 @@ class Obstacle:
         self._blocked_before = last.tracking.blocked_seconds if last else 0.0
 
     def __call__(self) -> InconclusiveError | None:
-        """That the tester is paused with no run open, or that the network is away for longer than anyone waits."""
+        """Return an error if the tester is paused without an open run, or has been blocked for too long."""
         ledger = self._ledger
         last = ledger.last()
         if last is None or ledger.attempt() or ledger.clearing():
@@ -80,23 +84,23 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked: whether a build bootstraps, in one configuration on one testbed."""
+    """The question of a call: whether a build bootstraps, in one configuration on one testbed."""
 
     build: Build
     configuration: NodeConfiguration
     testbed: str
 
     def answered_by(self, run: Run) -> bool:
-        """Whether a run, once it has ended, can say that: it was all this, from its begin to its end."""
+        """Return whether an ended run answers the question: it matches, and its settings did not change."""
         other = mismatch(run, self.configuration, self.testbed)
         return run.build.same(self.build) and not other and not run.settings_changed
 
 
 class Until:
-    """Ends a call by `stopping` once the verdict is there, or the testbed is in its way for good.
+    """Stops a call with `stopping` once the verdict is known, or the testbed prevents one.
 
-    As the tester's source of builds, it knows the one that is judged, whatever becomes of its file.  `failure` is
-    why the call cannot tell anything.
+    As the tester's build source, it returns the judged build even if its file changes. `failure` is why the
+    call is inconclusive.
     """
 
     def __init__(
@@ -116,14 +120,14 @@ class Until:
         self.failure: InconclusiveError | None = None
 
     def newest(self) -> Build:
-        """The build that is judged."""
+        """Return the judged build."""
         return self._wanted.build
 
     def __call__(self) -> None:
-        """End, or ask for the run that is wanted where the tester would make none by itself."""
+        """Stop the call, or request the wanted run if the tester would not start one on its own."""
         if self._stopping.is_set():
             return
-        # First, because a run may end between the two: it is then known, and not bootstrapped once more.
+        # Check this first: a run that ends between the two checks then yields a verdict and is not repeated.
         must_ask = self._must_ask()
         known = self.verdict() is not None or self.obstacle() is not None
         self.failure = None if known else self._obstacle()
@@ -133,7 +137,7 @@ class Until:
             self._ledger.ask(RequestKind.RERUN, self._wanted.build.image, self._wall())
 
     def verdict(self) -> Run | None:
-        """The newest run that was wanted, if its outcome speaks of the build and no other one is on its way."""
+        """Return the newest matching run, if it is conclusive and no other run of the build is pending."""
         wanted, requested, attempt = self._wanted.build, self._ledger.requested(), self._ledger.attempt()
         if (requested and requested.same(wanted)) or (attempt and attempt.build.same(wanted)):
             return None
@@ -142,7 +146,7 @@ class Until:
         return run if run is not None and run.is_conclusive else None
 
     def obstacle(self) -> Run | None:
-        """The last run, if it was wanted, failed in this call for no fault of the build, and is not tried again."""
+        """Return the last run if it matches, failed in this call for a testbed reason, and is not retried."""
         if self._coming():
             return None
         last = self._ledger.last()
@@ -152,7 +156,7 @@ class Until:
         return last if testbed_failed and not self._tried_again(last) else None
 
     def _must_ask(self) -> bool:
-        """Whether no run of the build is under way, and none would come by itself."""
+        """Return whether no run of the build is pending or open, and the tester would not start one."""
         if self._coming():
             return False
         last = self._ledger.last()
@@ -164,10 +168,10 @@ class Until:
         return self._ledger.judged(build, last.network, last.sync_mode)
 
     def _coming(self) -> bool:
-        """Whether a run is on its way, in the order in which it comes about."""
+        """Return whether a run is pending; checks the stages of a run in their order."""
         ledger = self._ledger
         return any(each is not None for each in (ledger.requested(), ledger.attempt(), ledger.clearing()))
 
     def _tried_again(self, last: Run) -> bool:
-        """Whether the tester tries a run again by itself, on the same volume."""
+        """Return whether the tester retries a run on its own, on the same volume."""
         return last.reason is Reason.NOT_STARTED and self._ledger.repeated_failures() <= RETRIES

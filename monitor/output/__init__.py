@@ -1,1 +1,1 @@
-"""What people and programs see: text, JSON, log lines, metrics and the status page."""
+"""Output for operators and programs: text, JSON, log lines, metrics and the status page."""

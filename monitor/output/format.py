@@ -1,4 +1,4 @@
-"""How sizes, times and builds read, the same on the terminal and on the page."""
+"""Formats sizes, times and builds for the terminal and the status page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MARKS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.SUPERSEDED: "�
 _CLIENT = re.compile(r"^[\w.-]+/")
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
-SILENT_SECONDS = 120.0  # ticks come every few seconds; one that is older than this does not come late
+SILENT_SECONDS = 120.0  # a tick is due every few seconds; after this time the monitor counts as silent
 LATE = "the open run takes longer than usual at most"
 PROGRESS_UNKNOWN = "progress unknown"
 NOTHING_SHOWS_IT = "no metric or log line of the node shows it, and a stall would not be detected"
@@ -47,7 +47,7 @@ ACTIONS = {
     Cause.CONFIGURATION_INVALID: "Correct what the message names; bootstrap-monitor check shows the rest.",
     Cause.OTHER: "Read the monitor's log.",
 }
-"""What an operator does about each cause of a problem."""
+"""The action for an operator, by the cause of a problem."""
 MEASURES = {
     Measure.DURATION: "duration",
     Measure.DISK_USAGE: "disk usage",
@@ -56,7 +56,7 @@ MEASURES = {
 
 
 def size_text(size_bytes: float) -> str:
-    """Such as `1.5 GiB`."""
+    """Return a size with its binary unit, such as `1.5 GiB`."""
     unit = 0
     while size_bytes >= _STEP and unit < len(_SIZES) - 1:
         size_bytes, unit = size_bytes / _STEP, unit + 1
@@ -64,7 +64,7 @@ def size_text(size_bytes: float) -> str:
 
 
 def count_text(count: float) -> str:
-    """Such as `812`, `24.1k`, `5.3M`."""
+    """Return a count with its decimal prefix, such as `812`, `24.1k` or `5.3M`."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= size:
             return f"{count / size:.1f}{unit}"
@@ -72,12 +72,12 @@ def count_text(count: float) -> str:
 
 
 def version_text(build: Build) -> str:
-    """The version without the client's name; empty while unknown."""
+    """Return the version of a build without the client's name; empty if unknown."""
     return _CLIENT.sub("", build.version)
 
 
 def build_text(build: Build) -> str:
-    """The version without the client's name and the commit's beginning, else the digest's."""
+    """Return the version without the client's name, and the short commit; the short digest if unknown."""
     if build.versions is None:
         return build.image.rpartition("@")[2][:19]
     version = version_text(build)
@@ -85,7 +85,7 @@ def build_text(build: Build) -> str:
 
 
 def blocks_text(chain: str, counts: Counts) -> str:
-    """Return how much state a chain has synced, and how many blocks it has fetched and executed; zeros are left out."""
+    """Return how much state a chain synced and how many blocks it fetched and executed; omit zeros."""
     found = [
         f"{word} {counts[chain, signal].value:,.0f}"
         for word, signal in (("fetched", "blocks_fetched"), ("executed", "blocks_accepted"))
@@ -97,7 +97,7 @@ def blocks_text(chain: str, counts: Counts) -> str:
 
 
 def left_text(chain: ChainLog, now_wall: float) -> str:
-    """Return in how long the stage ends, by the node's own estimate; empty where it gives none."""
+    """Return the time until the stage ends, by the node's own estimate; empty without an estimate."""
     if chain.end_at is None or chain.end_at <= now_wall:
         return ""
     return f"done in {duration_text(chain.end_at - now_wall)}"
@@ -111,25 +111,28 @@ def stall_text(run: Run) -> str:
 
 
 def tested_text(run: Run) -> str:
-    """Return the network and sync mode of a run, and where it did something else than it was configured to."""
+    """Return the network and sync mode of a run, with a note if the node skipped the state sync."""
     all_executed = run.sync_mode is SyncMode.C_CHAIN_STATE_SYNC and run.tracking.state_synced is False
     return f"{run.network} · {run.sync_mode}" + (f" ({ALL_EXECUTED})" if all_executed else "")
 
 
 def outcome_text(run: Run) -> str:
-    """How a run ended, and why."""
+    """Return the outcome of a run with its reason, or `open`."""
     if run.outcome is None:
         return "open"
     return f"{run.outcome}: {run.reason}" if run.reason else str(run.outcome)
 
 
 def active_seconds(run: Run) -> float:
-    """Return how long a run took or has taken so far; time healthy before the workload was replaced is left out."""
+    """Return how long a run has taken, in seconds.
+
+    Time that the node was healthy before the workload was replaced is excluded.
+    """
     return run.tracking.bootstrap_seconds if run.duration_seconds is None else run.duration_seconds
 
 
 def measure_text(measure: Measure, value: float) -> str:
-    """A value of what is compared, in its unit."""
+    """Return the value of a measure in its unit."""
     match measure:
         case Measure.DURATION:
             return duration_text(value)
@@ -140,7 +143,7 @@ def measure_text(measure: Measure, value: float) -> str:
 
 
 def regression_sentence(measure: Measure, regression: Regression) -> str:
-    """What is usual, and whether the newest runs still are."""
+    """Return the usual value of a measure, and the verdict on the newest runs."""
     limit, good, bad = regression.limit, regression.last_good, regression.first_bad
     if limit is None:
         return f"{regression.samples} of {MIN_SAMPLES} runs that a baseline needs, the newest left out"
@@ -153,5 +156,5 @@ def regression_sentence(measure: Measure, regression: Regression) -> str:
 
 
 def regression_text(measure: Measure, regression: Regression) -> str:
-    """The same, and where the changes can be read."""
+    """Return the usual value and the verdict, with a link to the changes between the commits."""
     return " ".join(filter(None, (regression_sentence(measure, regression), compare_link(regression))))

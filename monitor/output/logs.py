@@ -1,4 +1,4 @@
-"""Log lines on standard error: for a person, or as JSON with the keys that the Go monitor uses."""
+"""Log lines on standard error: plain text, or JSON with the keys of the Go monitor."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 def set_up_logs(
     log_format: LogFormat, *, debug: bool, level: int = logging.INFO, stream: TextIO | None = None
 ) -> None:
-    """Have the program's log written to a stream (default: standard error), from a level on; with `debug` all.
+    """Write the program's log to a stream (default: standard error), from a level on; with `debug` all of it.
 
-    Colors are for a terminal whose user has not set `NO_COLOR` (no-color.org).
+    With `auto`, colors are used on a terminal unless `NO_COLOR` is set (no-color.org).
     """
     handler = _StandardError() if stream is None else logging.StreamHandler(stream)
     wanted = log_format == "auto" and not os.environ.get("NO_COLOR")
@@ -33,18 +33,18 @@ def set_up_logs(
     handler.setFormatter(_Json() if log_format == "json" else _Plain(colors=colors, debug=debug))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("monitor").setLevel(logging.DEBUG if debug else level)
-    # The scheduler reports each job; the jobs report themselves.
+    # The scheduler would log each job; the jobs log their own results.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
 class _StandardError(logging.Handler):
-    """Writes to what standard error is at that moment: a progress line may have put itself in between."""
+    """Writes to the current `sys.stderr`, which a progress line may have replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             sys.stderr.write(self.format(record) + "\n")
             sys.stderr.flush()
-        except Exception:  # noqa: BLE001 - as every handler does
+        except Exception:  # noqa: BLE001 - as in every handler
             self.handleError(record)
 
 
@@ -53,7 +53,7 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 class _Plain(logging.Formatter):
-    """For people: digests are shortened, and the rules' names are left to `--debug`."""
+    """Formats a record as text: shortens digests, and shows the rule's name only with `--debug`."""
 
     def __init__(self, *, colors: bool, debug: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Run and Status as the API has them, in JSON; docs/api.md says what each field means."""
+"""Run and Status as JSON for the API; docs/api.md describes each field."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monitor.output.format import ACTIONS
 
 
 def run_json(run: Run) -> JsonObject:
-    """A run as `/api/v1/history` has it; a time that does not apply is null."""
+    """Return a run as in `/api/v1/history`; a time that does not apply is null."""
     return {
         "run": run.number,
         "image": run.build.image,
@@ -40,7 +40,7 @@ def run_json(run: Run) -> JsonObject:
 
 
 def status_json(status: Status) -> JsonObject:
-    """The Status as `/api/v1/status` has it."""
+    """Return the Status as in `/api/v1/status`."""
     return {
         "at": status.at,
         "tester": status.tester,

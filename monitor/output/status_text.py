@@ -1,4 +1,4 @@
-"""Status and run as lines of plain text for a person."""
+"""Status and run as lines of plain text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from monitor.output.format import (
 
 
 def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
-    """The status as lines for a person; `is_left` is whether no monitor runs, as far as can be seen."""
+    """Yield the status as lines of text; `is_left` is whether the monitor process is known to be gone."""
     about = (status.network, status.sync_mode, f"testbed {status.testbed}") if status.network else ()
     yield f"tester    {' · '.join((status.tester or 'none yet', *about))}"
     phase = status.phase.value if status.phase else "not started"
@@ -71,7 +71,7 @@ def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
 
 
 def _silence_lines(status: Status, *, is_left: bool) -> Iterable[str]:
-    """That nobody watches the node."""
+    """Yield a line if the monitor is not watching the node."""
     if status.tick_at is None:
         return
     if is_left:
@@ -81,7 +81,7 @@ def _silence_lines(status: Status, *, is_left: bool) -> Iterable[str]:
 
 
 def _asked_lines(status: Status) -> Iterable[str]:
-    """What a person asked for that the phase does not tell."""
+    """Yield pending requests of an operator that the phase does not show."""
     if status.paused and status.phase is not Phase.PAUSED:
         yield f"paused    {PAUSED}"
     if status.requested:
@@ -110,7 +110,7 @@ def _chain_lines(status: Status) -> Iterable[str]:
 
 
 def run_lines(run: Run, evidence: Evidence | None) -> Iterable[str]:
-    """All there is to say of one run, with the end of its node's log where it failed."""
+    """Yield all details of a run, with the log tail of its node if the run failed."""
     yield f"run       {run.number} · {outcome_text(run)}"
     yield f"image     {run.build.image}"
     yield f"version   {run.build.version or 'unknown'} · commit {run.build.commit or 'unknown'}"

@@ -1,7 +1,7 @@
-"""Standard output and standard error that take any text and that tell a lost result from a lost progress line.
+"""Standard output and standard error that accept any text and report a failed write of a result.
 
-A result that cannot be written is an `OutputError`, so that no exit code with another meaning stands for it. What is
-written to standard error may be lost: a run of days must not end because a terminal is closed.
+A result that cannot be written raises `OutputError`, which has an exit code of its own. Messages on standard
+error may be lost, because a run of days must not end when a terminal is closed.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _ASCII = {"·": "-", "…": "...", "–": "-", "✓": "+", "✗": "x", "⚠": "!
 def set_up_streams() -> None:
     """Replace the standard streams of this process.
 
-    A stream that the caller closed (`>&-`) gets its number back, so that no file of this program takes it; writing to
-    it fails as before.
+    A stream that the caller closed (`>&-`) gets its file descriptor back, so that no other file of this
+    process gets that number. Writing to such a stream still fails.
     """
     codecs.register_error(_ERRORS, _in_ascii)
     for name in ("stdin", "stdout", "stderr"):
@@ -30,7 +30,7 @@ def set_up_streams() -> None:
             lowest = os.open(os.devnull, os.O_RDONLY)
             stream = os.fdopen(lowest, "r" if name == "stdin" else "w")
             setattr(sys, name, stream)
-            setattr(sys, f"__{name}__", stream)  # which keeps it open
+            setattr(sys, f"__{name}__", stream)  # keeps the stream open
     if type(sys.stdout) is io.TextIOWrapper:
         sys.stdout = _of(_Results, sys.stdout)
     if type(sys.stderr) is io.TextIOWrapper:
@@ -41,7 +41,7 @@ def write_bytes(content: bytes) -> None:
     """Write bytes to standard output.
 
     Raises:
-        OutputError: they cannot be written.
+        OutputError: the bytes cannot be written.
     """
     try:
         sys.stdout.buffer.write(content)
@@ -51,7 +51,7 @@ def write_bytes(content: bytes) -> None:
 
 
 def discard_output() -> None:
-    """Drop what is left unwritten, which Python would try to write at its end, with an exit code of its own."""
+    """Discard unwritten output; otherwise Python would try to write it at exit, with another exit code."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     with suppress(OSError, ValueError):
         os.dup2(nowhere, sys.stdout.fileno())
@@ -59,7 +59,7 @@ def discard_output() -> None:
 
 
 class _Results(io.TextIOWrapper):
-    """Raises `OutputError` for what cannot be written."""
+    """A text stream that raises `OutputError` if a write fails."""
 
     def write(self, text: str) -> int:
         try:
@@ -75,7 +75,7 @@ class _Results(io.TextIOWrapper):
 
 
 class _Messages(io.TextIOWrapper):
-    """Loses what cannot be written."""
+    """A text stream that ignores failed writes."""
 
     def write(self, text: str) -> int:
         with suppress(OSError):
@@ -104,7 +104,10 @@ def _lost(error: OSError) -> OutputError:
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:
-    """Return what stands for characters that an encoding lacks: all that this program writes by itself, in ASCII."""
+    """Return an ASCII replacement for characters that the encoding lacks.
+
+    All characters that this program itself writes have a replacement; others become `?`.
+    """
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(_ASCII.get(each, "?") for each in error.object[error.start : error.end]), error.end

@@ -1,4 +1,4 @@
-"""What a person sees on a terminal: one line of progress, and tables."""
+"""Output on a terminal: a progress line, and tables."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from monitor.output.format import (
     tested_text,
 )
 
-QUIET_SECONDS = 300.0  # whoever reads a log wants to see that it lives
-# What a narrow terminal does without.
+QUIET_SECONDS = 300.0  # regular lines show that the process is alive
+# Columns to omit on a narrow terminal, in steps.
 _LEFT_OUT = ((), ("WALL",), ("WALL", "STARTED (UTC)"), ("WALL", "STARTED (UTC)", "DISK"))
 _UNBOUNDED = 10_000
 _AT_WORK = frozenset(ChainActivity) - {ChainActivity.WAITING, ChainActivity.DONE}
@@ -36,12 +36,12 @@ _COLORS = {Outcome.SUCCEEDED: "green", Outcome.FAILED: "red", Outcome.SUPERSEDED
 
 
 def run_text(run: Run) -> str:
-    """What a run is called: its number and its build."""
+    """Return the number and the build of a run."""
     return f"run {run.number} · {build_text(run.build)}"
 
 
 def progress_text(status: Status, named: Callable[[Run], str] = run_text, columns: float = math.inf) -> str:
-    """Where the tester is, on one line: of what does not fit in, the least needed is left out."""
+    """Return the tester's progress on one line; the least important parts are omitted if space is short."""
     run = status.run
     phase = status.phase.value if status.phase else Phase.STARTING.value
     if run is None or status.phase in {Phase.DISCOVERING, Phase.CLEARING}:
@@ -56,7 +56,7 @@ def progress_text(status: Status, named: Callable[[Run], str] = run_text, column
         printable(" · ".join(part for part in parts if part))
         for parts in (
             (name, state, chains, disk),
-            (name.rpartition(" · ")[0], state, chains, disk),  # without its build
+            (name.rpartition(" · ")[0], state, chains, disk),  # without the build
             (f"run {run.number}", state, chains),
         )
     ]
@@ -64,7 +64,10 @@ def progress_text(status: Status, named: Callable[[Run], str] = run_text, column
 
 
 def _progress_parts(status: Status) -> Iterable[str]:
-    """Yield the chains at work, each with its count, stage, percentage and remaining time; else each chain's count."""
+    """Yield the active chains with their count, stage, percentage and remaining time.
+
+    If no chain is active, yield each chain's count.
+    """
     logs = status.progress.chains if status.progress else {}
     at_work = {chain: log for chain, log in logs.items() if log.activity in _AT_WORK}
     for chain in in_order({chain for chain, _ in status.counts} | set(logs)):
@@ -80,7 +83,7 @@ def _progress_parts(status: Status) -> Iterable[str]:
 
 
 def _count_text(status: Status, chain: str, log: ChainLog | None) -> str:
-    """Return what a chain counts in its stage: blocks fetched or executed, or leaves of a state sync."""
+    """Return the count of a chain in its stage: blocks fetched or executed, or leaves of a state sync."""
     match log.activity if log else None:
         case ChainActivity.FETCHING:
             signal, unit = "blocks_fetched", ""
@@ -95,7 +98,7 @@ def _count_text(status: Status, chain: str, log: ChainLog | None) -> str:
 
 
 def result_text(run: Run, named: Callable[[Run], str] = run_text) -> Text:
-    """How a run ended, on one line."""
+    """Return how a run ended, on one line."""
     if run.outcome is None:
         return Text(f"run {run.number} is open")
     head, _, tail = named(run).partition(" · ")
@@ -110,7 +113,11 @@ def result_text(run: Run, named: Callable[[Run], str] = run_text) -> Text:
 
 
 def history_table(runs: Sequence[Run], columns: float = math.inf) -> Table:
-    """The runs, one a row; what all have in common is the title, and what does not fit in is left out by columns."""
+    """Return a table with one row for each run.
+
+    If all runs have the same network and sync mode, the title shows them. Columns that do not fit are
+    omitted.
+    """
     tables = (_history_table(runs, left_out) for left_out in _LEFT_OUT)
     measure = Console(width=_UNBOUNDED)
     fits = (table for table in tables if measure.measure(table).maximum <= columns)
@@ -145,18 +152,18 @@ def _history_table(runs: Sequence[Run], left_out: Sequence[str]) -> Table:
 
 
 def _duration(run: Run) -> str:
-    """What is judged; of an open run, how long it is active so far."""
+    """Return the duration of an ended run, or the active time of an open run."""
     seconds = run.tracking.active_seconds if run.open else run.duration_seconds
     return duration_text(seconds) if seconds is not None else ""
 
 
 class Reporter:
-    """Keeps one line of progress current on a terminal; elsewhere prints one at each change, and now and then."""
+    """Updates one progress line on a terminal; elsewhere prints a line at each change and at intervals."""
 
     def __init__(
         self, console: Console, named: Callable[[Run], str] = run_text, after: float = -math.inf
     ) -> None:
-        """Results are shown of the runs after that number."""
+        """Show results only of the runs with a number greater than `after`."""
         self._console, self._named = console, named
         rewritable = console.is_terminal and not console.is_dumb_terminal
         self._live = Live("", console=console, refresh_per_second=4, transient=True) if rewritable else None
@@ -166,21 +173,21 @@ class Reporter:
         self._said_at = -math.inf
 
     def start(self) -> None:
-        """Begin the line."""
+        """Start the progress line."""
         if self._live:
             self._live.start()
 
     def stop(self) -> None:
-        """Remove the line."""
+        """Remove the progress line."""
         if self._live:
             self._live.stop()
 
     def say(self, text: str) -> None:
-        """Print a line beside the progress."""
+        """Print a line without disturbing the progress line."""
         self._console.print(text, soft_wrap=True, markup=False)
 
     def report(self, status: Status) -> None:
-        """Show a status."""
+        """Show a status, and the results of newly ended runs."""
         if self._live:
             text = progress_text(status, self._named, self._console.width)
             self._live.update(Text(text, no_wrap=True, overflow="ellipsis"))

@@ -1,4 +1,4 @@
-"""How two builds compare, on a terminal."""
+"""The comparison of two builds, for a terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One of the builds of a comparison: its name, its runs that count, and those that failed."""
+    """One build of a comparison: its name, its valid runs, and its failed runs."""
 
     name: str
     runs: Sequence[Run]
@@ -27,12 +27,12 @@ class Compared:
 
     @property
     def durations(self) -> list[float]:
-        """Theirs, in seconds."""
+        """The durations of the valid runs, in seconds."""
         return [run.duration_seconds for run in self.runs if run.duration_seconds is not None]
 
 
 def comparison_table(builds: Sequence[Compared]) -> Table:
-    """What was measured of each build; the ratio of the means is the one that the sentence tells."""
+    """Return the measurements of each build; `comparison_text` compares their mean durations."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in ("", "BUILD", "RUNS", "MEAN", "SHORTEST", "LONGEST", "SPREAD", "DISK"):
         table.add_column(name, justify="left" if name in {"", "BUILD"} else "right", no_wrap=True)
@@ -52,7 +52,7 @@ def comparison_table(builds: Sequence[Compared]) -> Table:
 
 
 def comparison_text(found: Comparison) -> Text:
-    """The verdict in a sentence, with how sure it is."""
+    """Return the verdict in a sentence, with its confidence interval."""
     longer = f"{abs(100 * (found.ratio - 1)):.1f} % {'longer' if found.ratio >= 1 else 'shorter'}"
     interval = f"95 % interval {_percent(found.lowest)} to {_percent(found.highest)}"
     match found.difference:
@@ -72,7 +72,7 @@ def comparison_text(found: Comparison) -> Text:
 
 
 def failures_text(builds: Sequence[Compared]) -> Text:
-    """How often each build failed, which no duration shows."""
+    """Return how often each build failed, which the durations do not show."""
     told = []
     for build in builds:
         reasons = ", ".join(sorted({run.reason for run in build.failed if run.reason}))
@@ -82,7 +82,7 @@ def failures_text(builds: Sequence[Compared]) -> Text:
 
 
 def _exact_text(seconds: float) -> str:
-    """Such as `1h02m07s` or `4.38s`: builds may differ by little."""
+    """Return a duration such as `1h02m07s` or `4.38s`; builds may differ by little."""
     if seconds < _MINUTE:
         return f"{seconds:.2f}s"
     hours, rest = divmod(round(seconds), 60 * _MINUTE)

@@ -1,7 +1,7 @@
-"""The metrics: one table says what each is and how it comes out of a Status; a collector renders it.
+"""The metrics: one table defines each metric and its samples; a collector renders them.
 
-Families are built anew at every scrape, so that nothing outlives what it spoke of.  What is unknown is
-absent, never a number that stands for it.
+Families are built again at every scrape, so that a series disappears together with its subject. An unknown
+value is absent; no number stands for it.
 """
 
 from monitor.output.metrics.collector import EVERY_FAMILY, StatusCollector, label_names

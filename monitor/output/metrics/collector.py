@@ -26,11 +26,11 @@ _Identity = tuple[str, str, str]
 
 
 class StatusCollector(Collector):
-    """Loads the Status at each scrape.
+    """Loads the Status at each scrape and renders its families.
 
-    Where it cannot be loaded, the monitor's own metrics still appear, and one of them says so: a scrape that
-    fails as a whole would look like a monitor that is gone.  A family that cannot be made costs its own series
-    and no more.
+    If the Status cannot be loaded, the monitor's own metrics still appear, and one of them counts the error.
+    A scrape that fails as a whole would look like a monitor that is down. If one family cannot be rendered,
+    only its own series are missing.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class StatusCollector(Collector):
         activity.expect(OPERATION)
 
     def describe(self) -> Iterable[Metric]:
-        """Every family, without samples; by it `?name[]=` finds the collector."""
+        """Yield every family without samples; `?name[]=` finds the collector by their names."""
         every: tuple[Family | OwnFamily, ...] = (*self._families, *OWN_FAMILIES)
         yield from map(_metric, every)
 
     def collect(self) -> Iterable[Metric]:
-        """The families that have samples."""
+        """Return the families that have samples."""
         metrics = [*self._of_status(), *self._own()]
         return [metric for metric in metrics if metric.samples]
 
@@ -57,7 +57,7 @@ class StatusCollector(Collector):
             self._activity.error(OPERATION)
             _log.warning("metrics: %s", error)
             return
-        except Exception:  # noqa: BLE001 - it is logged and counted
+        except Exception:  # noqa: BLE001 - logged and counted
             self._activity.error(OPERATION)
             _log.exception("metrics: the status could not be loaded")
             return
@@ -65,12 +65,12 @@ class StatusCollector(Collector):
         for family in self._families:
             try:
                 yield _rendered(family, status)
-            except Exception:  # noqa: BLE001 - it is logged and counted
+            except Exception:  # noqa: BLE001 - logged and counted
                 self._activity.error(OPERATION)
                 _log.exception("metrics: %s could not be made", family.name)
 
     def _own(self) -> Iterator[Metric]:
-        """What the monitor did itself, for the tester that the last Status was of."""
+        """Yield the monitor's own metrics, labelled with the tester of the last loaded Status."""
         monitor = {(__version__, platform.python_version()): 1.0}
         for family in OWN_FAMILIES:
             metric = _metric(family)
@@ -82,7 +82,7 @@ class StatusCollector(Collector):
 
 
 def label_names(family: Family | OwnFamily) -> tuple[str, ...]:
-    """All labels that the family's series carry."""
+    """Return all label names of the family's series."""
     if isinstance(family, OwnFamily) and not family.of_tester:
         return family.labels
     return (*COMMON_LABELS, *family.labels)
@@ -102,5 +102,5 @@ def _metric(family: Family | OwnFamily) -> CounterMetricFamily | GaugeMetricFami
 
 
 def _add(metric: CounterMetricFamily | GaugeMetricFamily, labels: tuple[str, ...], value: float) -> None:
-    # A version is whatever a program printed; half a character in it must not cost the whole scrape.
+    # A version is whatever a program printed; an invalid character in it must not fail the whole scrape.
     metric.add_metric([each.encode(errors="replace").decode() for each in labels], value)

@@ -1,4 +1,4 @@
-"""Every metric that is made of the Status: its name, what it says, and its own labels."""
+"""Every metric that is derived from the Status: its name, help text and own labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from monitor.output.metrics import samples as of
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A metric.  A name that ends in `_total` is a counter, any other a gauge."""
+    """A metric. A name that ends in `_total` is a counter, any other name is a gauge."""
 
     name: str
     text: str

@@ -1,4 +1,4 @@
-"""The metrics of the monitor itself: what it did since it started, and which monitor it is."""
+"""The metrics of the monitor itself: its activity since it started, and its version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BUILD_INFO = "bootstrap_monitor_build_info"
 
 @dataclass(frozen=True, slots=True)
 class OwnFamily:
-    """A metric of the monitor; `of_tester`: its series carry the labels of the tester."""
+    """A metric of the monitor. If `of_tester` is set, its series carry the labels of the tester."""
 
     name: str
     text: str

@@ -1,7 +1,7 @@
-"""How samples come out of a Status.
+"""Derives the samples of each metric from a Status.
 
-All carry the labels `tester`, `network` and `sync_mode` besides their own.  A sample of a run has the run's
-network and sync mode, which may be others than the tester's of today.
+Besides their own labels, all samples carry `tester`, `network` and `sync_mode`. A sample of a run has the
+run's network and sync mode, which may differ from the tester's current ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from monitor.domain.status import Phase, Status
 
 
 class Sample(NamedTuple):
-    """One value, with the values of the family's own labels; `None` is unknown and not shown."""
+    """One value, with the values of the family's own labels; `None` means unknown and is not exposed."""
 
     of: Run | Status
     labels: tuple[str, ...]
@@ -35,22 +35,22 @@ _ENDS = (
 
 
 def tester(value: Callable[[Status], float | None]) -> Samples:
-    """One sample, of the tester."""
+    """Return samples with one value of the tester."""
     return lambda status: [Sample(status, (), value(status))]
 
 
 def current_run(value: Callable[[Run], float | None]) -> Samples:
-    """One sample, of the newest run that started."""
+    """Return samples with one value of the newest run that started."""
     return lambda status: [Sample(status.run, (), value(status.run))] if status.run else []
 
 
 def open_run(value: Callable[[Run], float | None]) -> Samples:
-    """One sample, of the current run while it is open."""
+    """Return samples with one value of the current run while it is open."""
     return current_run(lambda run: value(run) if run.open else None)
 
 
 def last_success(value: Callable[[Run], float | None]) -> Samples:
-    """One sample, of the last run that succeeded."""
+    """Return samples with one value of the last successful run."""
 
     def samples(status: Status) -> list[Sample]:
         run = status.last_success
@@ -60,7 +60,7 @@ def last_success(value: Callable[[Run], float | None]) -> Samples:
 
 
 def results(value: Callable[[Run], float | None]) -> Samples:
-    """A sample for each run that ended."""
+    """Return samples with one value for each ended run."""
     return lambda status: [
         Sample(run, (str(run.number), run.build.image, run.build.version), value(run))
         for run in status.results
@@ -68,12 +68,12 @@ def results(value: Callable[[Run], float | None]) -> Samples:
 
 
 def leaves(status: Status) -> list[Sample]:
-    """Return the leaves of the state that each chain has synced; a chain that counts none shows no count."""
+    """Return the number of state leaves that each chain synced; chains that count none are omitted."""
     return [sample for sample in counted("leaves_synced")(status) if sample.value]
 
 
 def counted(signal: str) -> Samples:
-    """A count of the current run, by chain."""
+    """Return samples with one count of the current run for each chain."""
 
     def samples(status: Status) -> list[Sample]:
         if status.run is None:
@@ -88,22 +88,22 @@ def counted(signal: str) -> Samples:
 
 
 def stalled(status: Status) -> list[Sample]:
-    """Whether the open run's progress is overdue."""
+    """Return whether the open run has made no progress for the stall warning."""
     return [Sample(status.run, (), status.progress.stalled)] if status.run and status.progress else []
 
 
 def progress_unknown(status: Status) -> list[Sample]:
-    """Whether the open run's progress has been unknown for the stall warning."""
+    """Return whether the progress of the open run has been unknown for the stall warning."""
     return [Sample(status.run, (), status.progress.unknown)] if status.run and status.progress else []
 
 
 def late(status: Status) -> list[Sample]:
-    """Whether the open run is past the limit."""
+    """Return whether the open run is over the limit."""
     return [Sample(status.run, (), status.late)] if status.run else []
 
 
 def limits(measure: Measure, value: Callable[[Limit], float]) -> Samples:
-    """One sample of what the run that is open, or comes next, is held against."""
+    """Return samples with one value of the limit for the open or next run."""
 
     def samples(status: Status) -> list[Sample]:
         judged = status.regressions.get(measure)
@@ -115,7 +115,7 @@ def limits(measure: Measure, value: Callable[[Limit], float]) -> Samples:
 
 
 def regressions(value: Callable[[Regression], float]) -> Samples:
-    """A sample for each measure that is judged."""
+    """Return samples with one value for each measure that is judged."""
     return lambda status: [
         Sample(status.run, (measure,), value(judged))
         for measure, judged in status.regressions.items()
@@ -124,7 +124,7 @@ def regressions(value: Callable[[Regression], float]) -> Samples:
 
 
 def verdicts(status: Status) -> list[Sample]:
-    """For each measure, 1 for its verdict and 0 for the others."""
+    """Return 1 for the verdict of each measure, and 0 for the other verdicts."""
     return [
         Sample(status.run, (measure, verdict), verdict is judged.verdict)
         for measure, judged in status.regressions.items()
@@ -134,7 +134,7 @@ def verdicts(status: Status) -> list[Sample]:
 
 
 def regression_commits(status: Status) -> list[Sample]:
-    """Between which commits each measure got worse; a commit that no build told is empty."""
+    """Return the last good and the first bad commit of each regression; an unknown commit is empty."""
     return [
         Sample(status.run, (measure, _commit(judged.last_good), _commit(judged.first_bad)), 1)
         for measure, judged in status.regressions.items()
@@ -143,7 +143,7 @@ def regression_commits(status: Status) -> list[Sample]:
 
 
 def end_estimate(status: Status) -> list[Sample]:
-    """When the chain that takes longest is done with what it does now."""
+    """Return the estimated end of the current stage of the slowest chain, as a Unix time."""
     if status.run is None or status.progress is None:
         return []
     ends = [chain.end_at for chain in status.progress.chains.values() if chain.end_at is not None]
@@ -151,14 +151,14 @@ def end_estimate(status: Status) -> list[Sample]:
 
 
 def chain_ratios(status: Status) -> list[Sample]:
-    """How much is done of what each chain of the open run does now."""
+    """Return how much of its current stage each chain of the open run has completed, from 0 to 1."""
     if status.run is None or status.progress is None:
         return []
     return [Sample(status.run, (name,), chain.ratio) for name, chain in status.progress.chains.items()]
 
 
 def run_info(status: Status) -> list[Sample]:
-    """What the current run bootstraps."""
+    """Return the build and the testbed of the current run as labels."""
     run = status.run
     if run is None:
         return []
@@ -167,7 +167,7 @@ def run_info(status: Status) -> list[Sample]:
 
 
 def result_info(status: Status) -> list[Sample]:
-    """What each run that ended bootstrapped, and how it ended."""
+    """Return the build and the end of each ended run as labels."""
     return [
         Sample(run, (str(run.number), run.build.image, run.build.version, run.build.commit, *_end(run)), 1)
         for run in status.results
@@ -175,12 +175,12 @@ def result_info(status: Status) -> list[Sample]:
 
 
 def phases(status: Status) -> list[Sample]:
-    """1 for the tester's phase, 0 for the others."""
+    """Return 1 for the tester's phase, and 0 for the other phases."""
     return [Sample(status, (phase,), phase is status.phase) for phase in Phase if status.phase]
 
 
 def last_outcome(status: Status) -> list[Sample]:
-    """1 for the end that the newest ended run came to, 0 for the others."""
+    """Return 1 for the outcome and reason of the newest ended run, and 0 for the others."""
     if not status.results:
         return []
     last = status.results[0]
@@ -188,7 +188,7 @@ def last_outcome(status: Status) -> list[Sample]:
 
 
 def run_totals(status: Status) -> list[Sample]:
-    """All runs that ended, by outcome."""
+    """Return the number of ended runs by outcome."""
     return [
         Sample(
             status, (outcome,), sum(number for (end, _), number in status.totals.items() if end == outcome)
@@ -198,20 +198,20 @@ def run_totals(status: Status) -> list[Sample]:
 
 
 def failure_totals(status: Status) -> list[Sample]:
-    """All runs that failed, by reason; a recovered one may have none."""
+    """Return the number of failed runs by reason; a recovered run may have no reason."""
     failures = {reason: number for (end, reason), number in status.totals.items() if end == Outcome.FAILED}
     reasons = dict.fromkeys((*Reason, *failures))
     return [Sample(status, (reason,), failures.get(reason, 0)) for reason in reasons]
 
 
 def new_build(status: Status) -> list[Sample]:
-    """The build that was found and is not tested yet."""
+    """Return the build that was found and is not tested yet."""
     build = status.new_build
     return [Sample(status, (build.image, build.version, build.commit), 1)] if build else []
 
 
 def problems(status: Status) -> list[Sample]:
-    """Since when the tester has had a problem of each cause; parts of the monitor may share a cause."""
+    """Return when the problems of each cause began; parts of the monitor may share a cause."""
     since: dict[str, float] = {}
     for each in status.problems:
         since[each.cause] = min(each.since, since.get(each.cause, each.since))
@@ -219,13 +219,13 @@ def problems(status: Status) -> list[Sample]:
 
 
 def node_healthy(status: Status) -> float | None:
-    """1 or 0 where the node says it and the answer is fresh."""
+    """Return 1 if the node is healthy and 0 if it is unhealthy; `None` if unknown or stale."""
     known = {Health.HEALTHY: 1.0, Health.UNHEALTHY: 0.0}
     return known.get(status.node.health) if status.node else None
 
 
 def succeeded(run: Run) -> float | None:
-    """A superseded run neither succeeded nor failed."""
+    """Return whether a run succeeded; `None` for a superseded run."""
     return None if run.outcome is Outcome.SUPERSEDED else run.outcome is Outcome.SUCCEEDED
 
 

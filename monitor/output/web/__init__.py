@@ -1,7 +1,8 @@
-"""The page, the metrics, the probes and the API, over HTTP: read-only.
+"""The read-only HTTP server: status page, metrics, probes and API.
 
-`site` says what is answered, `server` how it gets to the client, `page` what a person sees: `templates/` has its
-HTML, `summary` and `chart` compute the figures. `last_good` bounds the time that a read of the ledger takes.
+`site` answers the requests, `server` handles the connections, and `page` renders the status page.
+`templates/` has the HTML of the page; `summary` and `chart` compute its figures. `last_good` limits the time
+of a ledger read.
 """
 
 from monitor.output.web.last_good import Bounded, LastGood

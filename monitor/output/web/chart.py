@@ -1,6 +1,7 @@
-"""The newest runs as a chart: where each is drawn, as what, and what is usual. `templates/chart.html` draws it.
+"""Computes the chart of the newest runs, which `templates/chart.html` draws.
 
-An x is a share of the width, so that the chart fits a phone and a desk. A y is in pixels from the top.
+An x is a fraction of the width, so that the chart fits both a phone and a desktop. A y is in pixels from the
+top.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _TOP, _BOTTOM = 10.0, 200.0
 _MIN_COLUMNS = 8
 _MAX_GRID_LINES = 5
 _VERSION_CHARACTERS = 12
-_CROWDED_CHARACTERS = 140  # in all, if each run had the longest version: more do not fit beside each other
+_CROWDED_CHARACTERS = 140  # total if each run had the longest version; more characters overlap
 _STEPS_SECONDS = (
     *(1, 2, 5, 10, 15, 30),
     *(60 * minutes for minutes in (1, 2, 5, 10, 15, 30)),
@@ -31,7 +32,7 @@ _STEPS_SECONDS = (
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A run: its number, outcome (`open` before it has one), place, and a title with its figures."""
+    """A run: its number, outcome (`open` while it has none), position, and a title with its figures."""
 
     number: int
     kind: str
@@ -42,7 +43,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """From the usual duration to the longest usual one: its edges, and what they are in words."""
+    """The range from the baseline to the limit of the duration: its edges, and a text that describes it."""
 
     top: float
     bottom: float
@@ -51,7 +52,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """All that is drawn. `grid` has (y, duration), `versions` has (x, name); `bottom` is the y of 0 s."""
+    """The drawn elements: `grid` has (y, duration), `versions` has (x, name); `bottom` is the y of 0 s."""
 
     marks: Sequence[Mark]
     band: Band | None
@@ -94,7 +95,7 @@ def chart_of(status: Status) -> Chart | None:
 
 
 def _shown(status: Status) -> Sequence[Run]:
-    """Return the runs of what is tested now, oldest first, with the one that is open."""
+    """Return the runs of the current network, sync mode and testbed, oldest first, with the open one."""
     newest = status.run
     if newest is None:
         return ()
@@ -105,7 +106,7 @@ def _shown(status: Status) -> Sequence[Run]:
 
 
 def _seconds(run: Run) -> float | None:
-    """Return how long a run took, until it failed or so far; `None` if that is unknown."""
+    """Return how long a run took until it ended, or has taken so far; `None` if unknown."""
     seconds = active_seconds(run)
     return None if run.duration_seconds is None and not seconds else seconds
 
@@ -121,7 +122,7 @@ def _band(limit: Limit, top: float, bottom: float) -> Band:
 
 
 def _step(longest_seconds: float) -> int:
-    """Return the seconds between two grid lines: a round number, and so long that lines are few."""
+    """Return the seconds between two grid lines: a round number that keeps the number of lines small."""
     for each in _STEPS_SECONDS:
         if longest_seconds <= each * _MAX_GRID_LINES:
             return each
@@ -130,7 +131,7 @@ def _step(longest_seconds: float) -> int:
 
 
 def _versions(runs: Sequence[Run]) -> Mapping[int, str]:
-    """Return the version of each stretch of runs, cut to what fits, by the index of its first run."""
+    """Return the version of each sequence of runs, truncated to fit, by the index of its first run."""
     names = [version_text(run.build) or run.build.image.rpartition("sha256:")[2] for run in runs]
     return {
         index: name if len(name) <= _VERSION_CHARACTERS else name[: _VERSION_CHARACTERS - 1] + "…"

@@ -1,4 +1,4 @@
-"""Reads of the ledger for clients: each takes bounded time, whoever holds the ledger."""
+"""Reads of the ledger for HTTP clients; each takes bounded time, even if the ledger is locked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Value = TypeVar("_Value")
 
 
 class Bounded(Generic[_Value]):
-    """Calls `read` in a thread of its own; callers with equal arguments share one call that is under way."""
+    """Calls `read` in a separate thread; callers with equal arguments share a call in progress."""
 
     def __init__(self, read: Callable[..., _Value], wait_seconds: float = WAIT_SECONDS) -> None:
         self._read, self._wait_seconds = read, wait_seconds
@@ -30,10 +30,11 @@ class Bounded(Generic[_Value]):
         self._running: dict[tuple[Hashable, ...], Future[_Value]] = {}
 
     def __call__(self, *arguments: Hashable) -> _Value:
-        """Return what `read` returns.
+        """Return the result of `read`.
 
         Raises:
-            TemporaryError: the call takes longer than `wait_seconds`; it continues, and a later caller may get it.
+            TemporaryError: the call takes longer than `wait_seconds`; it continues, and a later caller may
+                get its result.
         """
         with self._lock:
             call = self._running.get(arguments)
@@ -53,17 +54,17 @@ class Bounded(Generic[_Value]):
         finish: Callable[[], None]
         try:
             finish = partial(call.set_result, self._read(*arguments))
-        except BaseException as error:  # noqa: BLE001 - the callers get it
+        except BaseException as error:  # noqa: BLE001 - passed on to the callers
             finish = partial(call.set_exception, error)
         with self._lock:
-            del self._running[arguments]  # before the result is there, so that the next caller reads again
+            del self._running[arguments]  # before the result is set, so that the next caller reads again
         finish()
 
 
 class LastGood(Generic[_Value]):
-    """Reads a value; while that fails, gives the last one that was read, for `kept_seconds` at most.
+    """Reads a value; if that fails, returns the last value that was read, for `kept_seconds` at most.
 
-    Each time that is given it counts as an error of `metrics`.
+    Each use of the last value counts as an error of `metrics`.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class LastGood(Generic[_Value]):
         """Return the value, or the last one.
 
         Raises:
-            MonitorError: the value cannot be read, and there is no last one that is young enough.
+            MonitorError: the value cannot be read, and there is no last value that is recent enough.
         """
         try:
             value = self._read()

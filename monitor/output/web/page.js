@@ -1,4 +1,4 @@
-// Keeps the page current without a reload: fetches it, and replaces the parts that changed.
+// Keeps the page current without a reload: fetches the page and replaces the parts that changed.
 "use strict";
 {
   const periodMilliseconds = 1000 * Number(document.currentScript.dataset.seconds);
@@ -12,7 +12,7 @@
     return !selection.isCollapsed && selection.containsNode(part, true);
   }
 
-  // What a person did to a part is done to the new one: what is open, where the focus is, how far it is scrolled.
+  // Replaces a part and restores its state: opened details, focus, scroll position. A selected part is kept as it is.
   function replace(part, next) {
     const html = next.innerHTML;
     const held = html !== shown.get(part) && selected(part);
@@ -30,7 +30,7 @@
     if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
   }
 
-  // After an upgrade the parts may be others, and the policy that came with this page does not know the new style.
+  // Whether the monitor was upgraded: parts may differ, and this page's policy does not allow the new style.
   function upgraded(next) {
     const differs = (name) => next.querySelector(name)?.textContent !== document.querySelector(name).textContent;
     return differs("style") || differs("body > script");

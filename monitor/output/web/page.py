@@ -1,7 +1,7 @@
-"""The status page: whole as it comes from the server, kept current by a script where scripts may run.
+"""The status page: complete HTML from the server, which a script keeps current if scripts may run.
 
-This module imports Jinja2, so `site` imports it at the first request: an `init` and a sidecar whose page nobody opens
-do without it.
+This module imports Jinja2, so `site` imports it at the first request. An `init`, and a sidecar whose page
+nobody opens, do not load Jinja2.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from monitor.output.web.summary import bar_of, tiles_of
 _log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 5
-RELOAD_SECONDS = 30  # without scripts: it closes what is open
+RELOAD_SECONDS = 30  # without scripts; a reload closes opened sections
 EVIDENCE_CHARACTERS = 8192
 _STYLE, _SCRIPT = (
-    Markup((files("monitor.output.web") / name).read_text())  # noqa: S704 - of the package itself
+    Markup((files("monitor.output.web") / name).read_text())  # noqa: S704 - part of the package
     for name in ("page.css", "page.js")
 )
 
@@ -42,7 +42,8 @@ def _hash(content: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
-# The page may use this style and this script and ask its own server, and nothing else, whatever might slip into it.
+# The page may use this style and this script and query its own server, and nothing else, even if other
+# content is injected.
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src {_hash(_STYLE)}; script-src {_hash(_SCRIPT)}; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -50,21 +51,21 @@ CONTENT_SECURITY_POLICY = (
 
 
 def page(status: Status, evidence: Mapping[int, Evidence] | None = None) -> str:
-    """Return the status as HTML, with the evidence of its failed runs (`None`: it is not to be served)."""
+    """Return the status as HTML; `evidence` of its failed runs is `None` if it must not be served."""
     return _html("page", status=status, part=lambda name: _part(name, status, evidence)) + "\n"
 
 
 def _part(name: str, status: Status, evidence: Mapping[int, Evidence] | None) -> Markup:
-    """Return a part of the page; one that cannot be made costs no other part."""
+    """Return a part of the page; if it cannot be rendered, the other parts still are."""
     try:
         return _html(name, status=status, evidence=evidence)
-    except Exception:  # noqa: BLE001 - it is logged, and the rest of the page does not depend on it
+    except Exception:  # noqa: BLE001 - logged; the rest of the page does not depend on it
         _log.exception("a part of the status page cannot be made")
         return _html("failed")
 
 
 def _html(template: str, **values: object) -> Markup:
-    return Markup(TEMPLATES.get_template(f"{template}.html").render(values))  # noqa: S704 - Jinja2 escaped it
+    return Markup(TEMPLATES.get_template(f"{template}.html").render(values))  # noqa: S704 - escaped by Jinja2
 
 
 def _percent(share: float, digits: int = 2) -> str:
@@ -73,7 +74,7 @@ def _percent(share: float, digits: int = 2) -> str:
 
 TEMPLATES = Environment(
     loader=PackageLoader("monitor.output.web"),
-    autoescape=True,  # a text may come from a node, an image or a cluster
+    autoescape=True,  # texts may come from a node, an image or a cluster
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

@@ -1,9 +1,9 @@
 """The HTTP server: one thread and one deadline for each connection.
 
-No client can shut out another. A connection ends after one answer, after a silence, and at its deadline. If all
-places are taken, the server closes the connection that has waited longest for its client to send or to read. At most
-`answers` pages are computed at the same time, so such a connection always exists. `/-/...` is exempt from that limit,
-so that probes are answered whatever other clients do.
+No client can lock out another. A connection ends after one response, after a silence, and at its deadline. At
+the connection limit, the server closes the connection that has waited longest for its client to send or to
+read. At most `answers` pages are computed at the same time, so such a connection always exists. `/-/...` is
+exempt from that limit, so that probes are answered whatever other clients do.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BODY_DISCARDED_BYTES = 65536
 _METHODS = ("GET", "HEAD")
 _ABSOLUTE = re.compile(r"^https?://[^/?]*", re.IGNORECASE)
 
-# As `socketserver` has it; the second is for datagrams, which are not served.
+# As in `socketserver`; the tuple is for datagrams, which this server does not use.
 _Request = socket.socket | tuple[bytes, socket.socket]
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one server: a client's silence and total time, open connections, answers computed concurrently."""
+    """Limits of a server: a client's silence and total time, open connections, concurrent responses."""
 
     silence_seconds: float = 10.0
     deadline_seconds: float = 30.0
@@ -64,7 +64,7 @@ class WebServer:
 
     @property
     def port(self) -> int:
-        """The port that is served; the one asked for until it is."""
+        """The port number that is served; before `start`, the requested one."""
         return int(self._server.server_address[1]) if self._server else self._listen[1]
 
     def start(self) -> None:
@@ -80,7 +80,7 @@ class WebServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Listen no more and cut what is open; may be called again."""
+        """Stop listening and close open connections; repeated calls do nothing."""
         if self._server is None or self._thread is None:
             return
         self._server.shutdown()
@@ -99,11 +99,11 @@ class _Server(ThreadingMixIn, TCPServer):
         self, listen: tuple[str, int], site: Site, certificate: Certificate | None, limits: Limits
     ) -> None:
         self.site, self._certificate, self._limits = site, certificate, limits
-        self._deadlines: dict[_Request, float] = {}  # those first that wait longest for their client
+        self._deadlines: dict[_Request, float] = {}  # longest wait for the client first
         self._answering: set[_Request] = set()
         self._pages = threading.Semaphore(limits.answers)
         host, port = listen
-        # Every address: a pod may have one of IPv6 only, so that 0.0.0.0 is not enough.
+        # Listen on IPv6 too: a pod may have only an IPv6 address, which 0.0.0.0 does not cover.
         self._dual_stack = not host and socket.has_dualstack_ipv6()
         try:
             self.address_family, address = _address("::" if self._dual_stack else host, port)
@@ -118,7 +118,7 @@ class _Server(ThreadingMixIn, TCPServer):
         super().server_bind()
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Take a connection; its handshake is left to its own thread."""
+        """Accept a connection; its own thread does the TLS handshake."""
         connection, address = super().get_request()
         connection.settimeout(self._limits.silence_seconds)
         if self._certificate is None:
@@ -133,7 +133,7 @@ class _Server(ThreadingMixIn, TCPServer):
         return encrypted, address
 
     def verify_request(self, request: _Request, client_address: object) -> bool:
-        """Give a connection its deadline; at the limit, close the one that waits longest for its client."""
+        """Set a connection's deadline; at the limit, close the one that has waited longest."""
         if len(self._deadlines) >= self._limits.connections:
             waiting = next((each for each in self._deadlines.copy() if each not in self._answering), None)
             if waiting is None:
@@ -145,10 +145,11 @@ class _Server(ThreadingMixIn, TCPServer):
         return True
 
     def answer(self, request: _Request, target: str, headers: Message) -> Response:
-        """Return the site's answer; 503 if too many pages are being computed.
+        """Return the site's response; 503 if too many pages are being computed.
 
         Raises:
-            ConnectionError: this server closed the connection; the parser takes that for the end of the headers.
+            ConnectionError: this server closed the connection, which the parser takes for the end of the
+                headers.
         """
         if request not in self._deadlines:
             raise ConnectionAbortedError("closed before its request was complete")
@@ -159,7 +160,7 @@ class _Server(ThreadingMixIn, TCPServer):
         try:
             return self.site.answer(target, headers)
         finally:
-            # The client has all of its time to read the answer.
+            # The client has the rest of its deadline to read the response: move it to the end of the order.
             if (deadline := self._deadlines.pop(request, None)) is not None:
                 self._deadlines[request] = deadline
             self._answering.discard(request)
@@ -171,7 +172,7 @@ class _Server(ThreadingMixIn, TCPServer):
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
-        """Cut what is over its deadline; called at every poll."""
+        """Close connections that are past their deadline; called at every poll."""
         now = time.monotonic()
         for connection, deadline in self._deadlines.copy().items():
             if now > deadline:
@@ -187,12 +188,12 @@ class _Server(ThreadingMixIn, TCPServer):
         _cut(connection)
 
     def handle_error(self, _request: _Request, client_address: object) -> None:
-        """A client went away or spoke no HTTP: no concern of ours."""
+        """Log a connection that the client ended early, or that was not HTTP."""
         _log.debug("%s: connection ended early", client_address, exc_info=True)
 
 
 def origin_form(target: str) -> str:
-    """Return the path and query of a request target; clients may send a whole URL (RFC 9112, section 3.2.2)."""
+    """Return the path and query of a request target, which may be a whole URL (RFC 9112, section 3.2.2)."""
     rest = _ABSOLUTE.sub("", target, count=1)
     return rest if rest == target or rest.startswith("/") else f"/{rest}"
 
@@ -209,18 +210,19 @@ def _obstacle(error: OSError) -> str:
 
 
 def _cut(connection: _Request) -> None:
-    """End a connection under the thread that uses it, which wakes up."""
+    """Shut down a connection, and so wake up the thread that uses it."""
     if not isinstance(connection, socket.socket):
         return
     with suppress(OSError):
-        # Not the method of an SSL socket: that first forgets to encrypt what is still to be sent.
+        # Not the method of the SSL socket: it drops the encryption first, and pending data would be sent in
+        # plain.
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
-    default_request_version = "HTTP/1.0"  # the base class answers an older one without a status
+    default_request_version = "HTTP/1.0"  # the default of the base class, HTTP/0.9, has no status line
 
     def setup(self) -> None:
         if isinstance(self.request, ssl.SSLSocket):
@@ -233,14 +235,14 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - the base class looks for this name
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """One line, where the base class would send a page; methods without a `do_` come here too."""
+        """Send one line instead of the base class's page; also called for HTTP methods without a `do_`."""
         status = HTTPStatus(code)
         if status is not HTTPStatus.NOT_IMPLEMENTED:
             self._send(line(status, status.phrase.lower()))
             return
         allowed = ", ".join(_METHODS)
         self._send(line(HTTPStatus.METHOD_NOT_ALLOWED, f"read-only: {allowed}", Allow=allowed))
-        # What is left unread at the end would reset the connection, and the answer might be lost.
+        # Unread data at the end would reset the connection, and the client might lose the response.
         with suppress(OSError, ValueError):
             sent = int(self.headers.get("Content-Length", 0))
             self.rfile.read(max(0, min(sent, _BODY_DISCARDED_BYTES)))
@@ -260,8 +262,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     def version_string(self) -> str:
-        """The `Server` header, without versions."""
+        """Return the `Server` header, without versions."""
         return "bootstrap-monitor"
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
         _log.debug("%s: %s", self.client_address[0], format % args)

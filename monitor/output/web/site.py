@@ -1,4 +1,4 @@
-"""What is answered at each path, whatever carries it."""
+"""The response at each path, independent of the HTTP server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What goes back: a status, a body of some type, and headers besides those that all answers have."""
+    """A response: status, content type, body, and headers besides the common ones."""
 
     status: HTTPStatus
     content_type: str
@@ -40,16 +40,16 @@ class Response:
 
 
 def line(status: HTTPStatus, text: str, **headers: str) -> Response:
-    """An answer of one line, or a few."""
+    """Return a response of one or a few lines of text."""
     return Response(status, _TEXT, f"{text}\n".encode(errors="replace"), headers)
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where the answers come from.
+    """The sources of the responses.
 
-    `healthy` returns whether every task of the process runs on time, with a line for each. `evidence` returns the
-    evidence of a failed run; `None`: it is not to be served.
+    `healthy` returns whether every task of the process runs on time, with a line for each. `evidence` returns
+    the evidence of a failed run; `None` if evidence must not be served.
     """
 
     registry: CollectorRegistry
@@ -59,13 +59,13 @@ class Site:
     evidence: Callable[[int], Evidence | None] | None = None
 
     def answer(self, target: str, headers: Message) -> Response:
-        """Answer a GET of a path with an optional query; one that fails is a line too."""
+        """Answer a GET of a path with an optional query; an error becomes a response of one line."""
         path, _, query = target.partition("?")
         try:
             return self._answer(path, query, headers)
         except MonitorError as error:
             return line(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-        except Exception:  # noqa: BLE001 - it is logged, and nothing of it is for the client
+        except Exception:  # noqa: BLE001 - logged; the client gets no details
             _log.exception("%s could not be answered", path)
             return line(
                 HTTPStatus.INTERNAL_SERVER_ERROR, "this failed; the log of bootstrap-monitor says why"
@@ -85,7 +85,7 @@ class Site:
         return answers[path]()
 
     def _page(self) -> Response:
-        # Jinja2 takes memory that a tester whose page nobody opens does not need.
+        # Jinja2 needs memory, which a tester whose page nobody opens can save.
         from monitor.output.web.page import CONTENT_SECURITY_POLICY, page  # noqa: PLC0415
 
         status = self.load()
@@ -94,7 +94,7 @@ class Site:
         return Response(HTTPStatus.OK, "text/html; charset=utf-8", html, policy)
 
     def _kept(self, status: Status) -> Mapping[int, Evidence] | None:
-        """The evidence of the failed runs that the page shows; of some only where the ledger stops answering."""
+        """Return the evidence of the shown failed runs; incomplete if the ledger stops answering."""
         if self.evidence is None:
             return None
         found: dict[int, Evidence] = {}
@@ -114,7 +114,7 @@ class Site:
     def _metrics(self, query: str, headers: Message) -> Response:
         try:
             encode, content_type = choose_encoder(_wanted(headers.get("Accept", "")))
-        except (TypeError, ValueError):  # a version that is no number
+        except (TypeError, ValueError):  # not a valid version number
             encode, content_type = choose_encoder("")
         names = parse_qs(query).get("name[]")
         body = encode(self.registry.restricted_registry(names) if names else self.registry)
@@ -124,7 +124,7 @@ class Site:
 
 
 def _wanted(header: str) -> str:
-    """Return an `Accept…` header without the forms of weight zero, which prometheus-client would choose too."""
+    """Return an `Accept…` header without zero-weight values, which prometheus-client would choose too."""
     return ",".join(each for each in header.split(",") if not _WEIGHT_ZERO.search(each))
 
 

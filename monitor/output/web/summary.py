@@ -1,4 +1,4 @@
-"""The most important figures, at the top of the page: what they say, and in which tone."""
+"""The most important figures, at the top of the page: their texts and tones."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from monitor.output.format import active_seconds, regression_sentence, size_text
 
 _UNKNOWN = "unknown"
 _HEALTHS = {Health.HEALTHY: ("good", "✓"), Health.UNHEALTHY: ("bad", "✗")}
-# The node is not up in these phases, and that is not an error.
+# In these phases a node that is down is not an error.
 _BEFORE_THE_NODE = frozenset({Phase.DISCOVERING, Phase.CLEARING, Phase.STARTING})
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Parts of a whole, each (class, begin, width), and marks on it, as shares of 1; `label` says it in words."""
+    """Parts of a whole, each (class, begin, width), and marks, as fractions of 1; `label` describes them."""
 
     label: str
     parts: tuple[tuple[str, float, float], ...]
@@ -28,7 +28,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One figure: its term, value and tone (`good`, `bad` or none), and below it a bar, a Unix time and texts."""
+    """One figure: its term, value and tone (`good`, `bad` or none); below it a bar, a Unix time and texts."""
 
     term: str
     value: str
@@ -45,7 +45,7 @@ def tiles_of(status: Status) -> tuple[Tile, ...]:
 
 
 def bar_of(label: str, shares: Iterable[tuple[str, float]], marks: Iterable[float] = ()) -> Bar:
-    """Return a bar of parts beside each other, each (class, share of the whole); no part passes the end."""
+    """Return a bar of adjacent parts, each (class, fraction of the whole); parts are cut off at 1."""
     parts, begin = [], 0.0
     for kind, share in shares:
         width = min(max(share, 0.0), 1.0 - begin)
@@ -55,7 +55,7 @@ def bar_of(label: str, shares: Iterable[tuple[str, float]], marks: Iterable[floa
 
 
 def _elapsed(status: Status) -> Tile:
-    """Return for how long the run has been active, compared with the baseline."""
+    """Return how long the run has been active, compared with the baseline."""
     run, judged = status.run, status.regressions.get(Measure.DURATION)
     if run is None or run.started_at is None:
         return Tile("Active", _UNKNOWN)
@@ -95,7 +95,7 @@ def _end(status: Status) -> Tile:
 
 
 def _disk(status: Status) -> Tile:
-    """Return what the node's data uses of the volume."""
+    """Return how much of the volume the node's data uses."""
     volume = status.volume
     if volume is None:
         return Tile("Disk", _UNKNOWN, details=("not measured yet",))
@@ -111,7 +111,7 @@ def _disk(status: Status) -> Tile:
 
 
 def _health(status: Status) -> Tile:
-    """Return the node's last reading. A node that has not bootstrapped is not healthy, which is not an error."""
+    """Return the node's last health. A node that has not bootstrapped is unhealthy, which is not an error."""
     node, run = status.node, status.run
     if node is None:
         return Tile("Node", _UNKNOWN, details=("not seen yet",))

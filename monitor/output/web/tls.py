@@ -1,4 +1,4 @@
-"""The certificate that HTTPS is served with, read again when its files are renewed."""
+"""The certificate for HTTPS, reloaded when its files are renewed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _log = logging.getLogger(__name__)
 
 
 class Certificate:
-    """A certificate and its key, in PEM files; used by one thread."""
+    """A certificate and its key in PEM files; not thread-safe."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         """Read the files.
 
         Raises:
-            ConfigurationError: they cannot be used.
+            ConfigurationError: the files cannot be used.
         """
         self._files = (certificate, key)
         try:
@@ -31,7 +31,7 @@ class Certificate:
             ) from error
 
     def context(self) -> ssl.SSLContext:
-        """For a new connection; while a renewal is incomplete, with the certificate from before."""
+        """Return the context for a new connection, with the old certificate during a renewal."""
         try:
             stamp = self._stamped()
             if stamp != self._stamp:
@@ -46,9 +46,9 @@ class Certificate:
         return [(found.st_ino, found.st_mtime_ns) for found in (path.stat() for path in self._files)]
 
     def _read(self) -> ssl.SSLContext:
-        # A new one each time: half a renewal would spoil the context in use.
+        # Always create a new context: an incomplete renewal would break the one in use.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        # Without a password at hand, OpenSSL would ask for it on the terminal.
+        # An empty password keeps OpenSSL from asking for one on the terminal.
         context.load_cert_chain(*self._files, password=lambda: "")
         return context
 
