@@ -1,4 +1,4 @@
-"""The options of tests that need a Kubernetes or are a matrix of cells, and the profile of those with examples."""
+"""Command-line options of the test suite, and the Hypothesis profile of the property tests."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import pytest
 from hypothesis import settings
 from support.cells import DOCUMENT, OPTION
 
-# How long an example takes says how busy the machine is.
+# The duration of an example depends on the load of the machine.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--kubeconfig` and `--registry` name a cluster to test on; no other one is ever taken, as it is changed.
+    """Register `--kubeconfig`, `--registry` and `--all-cells`.
 
+    The first two name a cluster to test on. The tests change that cluster and never use another one.
     `--all-cells` runs a whole matrix, and writes the suite's section of docs/reliability.md.
     """
     group = parser.getgroup("kubernetes")

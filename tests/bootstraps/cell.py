@@ -1,4 +1,4 @@
-"""Goes through one cell: a node bootstraps under a condition, and what the monitor records is what happened."""
+"""Runs one cell: a node bootstraps under a condition, and the monitor must record what happened."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from monitor.domain.workload import SyncMode
 MAX_SECONDS = 600.0
 _BETWEEN_STEPS_SECONDS = 0.25
 _STARTS_WARNED = 4
-# A frozen node is not to fail in the cells where it is frozen for longer than the warning.
+# In the cells that freeze the source for longer than the stall warning, the node must not fail.
 FROZEN_TIMEOUT_SECONDS = 120
-# Between two polls of the monitor, of the test and of the node's health checks, on a busy machine.
+# Delays between polls of the monitor, of the test and of the node's health checks, on a busy machine.
 TOLERANCE_SECONDS = 1.5
 FLAGS = (
     *("--soak=1s", "--disk-floor=0", "--health-check-interval=250ms"),
@@ -39,7 +39,7 @@ _ORDER = (
 
 
 def shown(mode_name: str, condition_name: str, node: str, folder: Path) -> str:
-    """Go through one cell; return what it showed, in a few words."""
+    """Run one cell; return a short description of the result."""
     mode, condition = SyncMode(mode_name), CONDITIONS[condition_name]
     folder.mkdir(parents=True)
     with living(folder) as tester, subject(node, mode, condition, tester) as made:
@@ -59,9 +59,10 @@ def shown(mode_name: str, condition_name: str, node: str, folder: Path) -> str:
 
 
 def _flags(node: str, condition: Condition, made: Subject) -> tuple[str, ...]:
-    """Return the monitor's flags; on a slow machine its time-outs are longer.
+    """Return the monitor's flags; a slow machine gets longer timeouts.
 
-    Nothing shows progress while a node starts, nor while its C-Chain computes its genesis, which takes as long.
+    Nothing shows progress while a node starts, or while its C-Chain computes the genesis, which takes as
+    long.
     """
     each = NODES[node]
     warning_seconds = max(each.stall_warning_seconds, _STARTS_WARNED * made.start_seconds)
@@ -86,7 +87,7 @@ def _kill(watch: Watch, made: Subject, mode: SyncMode, condition: Condition) -> 
     stage = stage_of(mode, condition)
     chain, share, stepped_at = chain_of(mode, stage), 0.0, 0.0
     deadline = time.monotonic() + MAX_SECONDS
-    while share <= condition.after:  # polled as fast as possible: some stages take parts of a second
+    while share <= condition.after:  # polled as fast as possible: some stages last less than a second
         if time.monotonic() > stepped_at + _BETWEEN_STEPS_SECONDS:
             watch.step()
             stepped_at = time.monotonic()
@@ -118,7 +119,7 @@ def _until(watch: Watch, true: Callable[[], bool], what: str) -> None:
 
 
 def _check(watch: Watch, mode: SyncMode, condition: Condition, node: str, said: Sequence[str]) -> None:
-    """Assert what must be true of every cell."""
+    """Check the conditions that hold in every cell."""
     run, told = watch.run, "\n".join((_told(watch), *said[-10:]))
     assert run is not None, told
     assert (run.outcome, run.sync_mode) == (Outcome.SUCCEEDED, mode), told
@@ -139,12 +140,15 @@ def _check(watch: Watch, mode: SyncMode, condition: Condition, node: str, said: 
 
 
 def _is_short(node: str, chain: str, condition: Condition) -> bool:
-    """Return whether the stage may begin and end between two polls: a real node executes the P-Chain in 0.3 s."""
+    """Return whether the stage may start and end between two polls.
+
+    A real node executes the P-Chain in 0.3 s.
+    """
     return (NODES[node].dialect, chain, condition.stage) == (None, "P", ChainActivity.EXECUTING)
 
 
 def _told(watch: Watch) -> str:
-    """Describe what was observed."""
+    """Describe the observations, for failure messages."""
     least, most = watch.active_seconds
     stages = "; ".join(f"{chain}: {', '.join(seen)}" for chain, seen in sorted(watch.stages.items()))
     return f"stages {stages}; active for {least:.1f} to {most:.1f} s; stalled: {watch.stalled}; {watch.run}"

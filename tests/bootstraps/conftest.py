@@ -1,6 +1,7 @@
-"""Which cells run, and the section of the document that a run of all cells writes.
+"""The selection of cells, and the section of the document that a run of all cells writes.
 
-A real node needs most of two cores while it starts, so one real cell runs at a time; the simulated ones mostly wait.
+A real node needs most of two cores while it starts, so only one real cell runs at a time. Simulated cells
+mostly wait.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ Result = Callable[[Cell], str]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is not in the covering set."""
+    """Deselect the cells outside the covering set."""
     leave_out(config, items, FOLDER, COVERING)
 
 
 @pytest.fixture(scope="session")
 def result(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Result]:
-    """Return what a cell showed, once it has run.
+    """Yield a function that waits for the result of a cell and returns it.
 
     A cell with a real node is skipped where AvalancheGo cannot be built.
     """
@@ -67,7 +68,7 @@ def _is_real(cell: Cell) -> bool:
 
 
 def _missing() -> str:
-    """Build what real nodes need; return what is missing, empty where nothing is."""
+    """Build the requirements of real nodes; return what is missing, or an empty text."""
     try:
         bed.build_nodes()
     except MissingError as error:

@@ -1,4 +1,7 @@
-"""A covering set of the matrix: every condition, every mode with every node, few with the real node, which is slow."""
+"""A covering set of the matrix: every condition, and every mode with every node.
+
+The set contains few cells with the real node, which is slow.
+"""
 
 from __future__ import annotations
 

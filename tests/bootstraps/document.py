@@ -1,4 +1,4 @@
-"""The matrix as a section of a document: a row for each condition in each mode, a column for each node."""
+"""The matrix as a section of a document: one row per mode and condition, one column per node."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def rows() -> dict[tuple[str, str], tuple[str, str]]:
 
 
 def written(told: Mapping[Cell, str]) -> str:
-    """Return the section, from what each cell showed."""
+    """Return the section of the document, from the result of each cell."""
     lines = [
         row("mode", "condition", *(node.title for node in NODES.values())),
         row(*("---" for _ in range(2 + len(NODES)))),

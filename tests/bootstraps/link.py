@@ -1,4 +1,4 @@
-"""A slow link on this machine: a TCP relay that holds back what goes one way."""
+"""A slow link on this machine: a TCP relay that delays the data in one direction."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _CHUNK_BYTES = 1 << 16
 
 @contextlib.contextmanager
 def link(port: int, delay_seconds: float) -> Iterator[int]:
-    """Relay connections to a port of 127.0.0.1, and hold each chunk toward it back; yield the port to connect to.
+    """Relay connections to a port of 127.0.0.1, and delay each chunk sent to it; yield the relay's port.
 
-    A request takes `delay_seconds` longer, so that a bootstrap takes its time on a fast machine too.
+    A request takes `delay_seconds` longer, so that a bootstrap takes long enough on a fast machine too.
     """
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_serve, args=(server, port, delay_seconds), daemon=True).start()
         yield int(server.getsockname()[1])
         with contextlib.suppress(OSError):
-            server.shutdown(socket.SHUT_RDWR)  # which ends accept()
+            server.shutdown(socket.SHUT_RDWR)  # ends accept()
 
 
 def _serve(server: socket.socket, port: int, delay_seconds: float) -> None:

@@ -13,10 +13,11 @@ Dialect = Literal["1.14", "1.15"]
 
 @dataclass(frozen=True)
 class Node:
-    """A node that is bootstrapped; `dialect` is that of a simulated one, `None` of a real AvalancheGo.
+    """A node under test; `dialect` is that of a simulated node, or `None` for a real AvalancheGo.
 
-    The run shows as stalled after `stall_warning_seconds` without progress, and fails after `stall_timeout_seconds`.
-    What is left of a state sync that was killed after half way takes longer.
+    The run shows as stalled after `stall_warning_seconds` without progress, and fails after
+    `stall_timeout_seconds`. After a kill in the second half of a state sync, the rest takes longer than
+    that.
     """
 
     title: str
@@ -27,11 +28,12 @@ class Node:
 
 @dataclass(frozen=True)
 class Condition:
-    """What happens to a node while it bootstraps.
+    """A condition under which a node bootstraps.
 
-    `stage` is when: the chain is in that stage, and has done between `after` and `before` of it (both from 0 to 1).
-    `kills`: the node is killed then.  `freezes`: its source stands still for longer than the stall warning.
-    `slow`: fetching takes longer than otherwise.  `readable`: the monitor can read the node's logs.
+    The disturbance happens in `stage`, when the chain has done between `after` and `before` of it (both
+    from 0 to 1). `kills`: the node is killed at that moment. `freezes`: its source is frozen for longer
+    than the stall warning. `slow`: fetching takes longer than usual. `readable`: the monitor can read the
+    node's logs.
     """
 
     title: str
@@ -81,12 +83,12 @@ CELLS: tuple[Cell, ...] = tuple(
 
 
 def chain_of(mode: SyncMode, stage: ChainActivity | None) -> str:
-    """Return the chain that is disturbed: the one that takes the longest, if it takes time in that stage."""
+    """Return the chain that is disturbed: the one that takes longest, if it takes time in the stage."""
     if mode is SyncMode.C_CHAIN_STATE_SYNC:
         return "P" if stage in {_FETCHING, _EXECUTING} else "C"
     return "C" if mode is SyncMode.FULL_SYNC else "P"
 
 
 def stage_of(mode: SyncMode, condition: Condition) -> ChainActivity:
-    """Return the stage in which it is disturbed, or that takes the longest."""
+    """Return the stage in which the node is disturbed; by default the one that takes longest."""
     return condition.stage or (_SYNCING if mode is SyncMode.C_CHAIN_STATE_SYNC else _FETCHING)

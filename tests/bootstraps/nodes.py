@@ -1,4 +1,4 @@
-"""The nodes of the matrix: how each is made to bootstrap, how far it is, and how its source stands still."""
+"""The nodes of the matrix: how each is started, how its progress is read, and how its source is frozen."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from monitor.domain.observations import ChainActivity
 from monitor.domain.workload import SyncMode
 
 FETCHING, EXECUTING, SYNCING = ChainActivity.FETCHING, ChainActivity.EXECUTING, ChainActivity.SYNCING_STATE
-# A real state sync takes about 45 s with these, and about 2 minutes from a slow source.
+# With these values a real state sync takes about 45 s, and about 2 minutes from a slow source.
 LINK_SECONDS, SLOW_LINK_SECONDS = 0.012, 0.04
 LEAVES_A_REQUEST = 4
 SIMULATED_SECONDS = 20.0
@@ -43,11 +43,11 @@ _COUNTERS = re.compile(
 
 @dataclass(frozen=True)
 class Subject:
-    """A node that can be bootstrapped.
+    """A node under test.
 
-    `share(chain, stage)` is how much of a stage the chain has done, from 0 to 1.  `freeze` and `thaw` are for its
-    source; a simulated node freezes its source itself.  `start_seconds` is how long such a node
-    takes to start on this machine.
+    `share(chain, stage)` returns how much of a stage the chain has done, from 0 to 1. `freeze` and `thaw`
+    act on its source; a simulated node freezes its source itself. `start_seconds` is the time that such a
+    node takes to start on this machine.
     """
 
     arguments: tuple[str, ...]
@@ -59,7 +59,7 @@ class Subject:
 
 @contextlib.contextmanager
 def subject(node: str, mode: SyncMode, condition: Condition, tester: LocalLife) -> Iterator[Subject]:
-    """Put the build in its place, and have what it bootstraps from there."""
+    """Install the build, and start its source if it is a real node; yield the node under test."""
     dialect = NODES[node].dialect
     if dialect is None:
         with _real(mode, condition, tester) as found:
@@ -110,7 +110,7 @@ def _real(mode: SyncMode, condition: Condition, tester: LocalLife) -> Iterator[S
 
 
 def processes_of_folder(program: Path, data: Path) -> set[int]:
-    """Return the processes of a program that have their data in this folder by AVAGO_DATA_DIR."""
+    """Return the IDs of the processes of a program with this folder as AVAGO_DATA_DIR."""
     found = set()
     for pid in processes_of(str(program)):
         with contextlib.suppress(OSError):
@@ -143,7 +143,7 @@ def _simulated(dialect: Dialect, mode: SyncMode, condition: Condition, tester: L
         "p_share": 0.2,
     }
     if condition.freezes:
-        # In real time, it takes the node 30 s to drop a peer that is frozen.
+        # In real time, the node takes 30 s to drop a frozen peer.
         warning_seconds = NODES[f"simulated-{dialect}"].stall_warning_seconds
         frozen = {"source_frozen_at_share": 0.5, "source_frozen_seconds": 3 * warning_seconds}
         behaviour |= frozen | {"time_scale": 1}
@@ -172,7 +172,7 @@ def _transition(dialect: Dialect, mode: SyncMode) -> str:
 def _simulated_share(
     tester: LocalLife, mode: SyncMode, behaviour: Mapping[str, float | str], chain: str, stage: ChainActivity
 ) -> float:
-    """Return how much is done by what the node keeps: a state sync on SAE has no counters."""
+    """Return the progress of a stage from the node's saved state; a state sync on SAE has no counters."""
     kept = next((tester.data_dir / "avalanchego").glob("db/*/*/simulated.json"), None)
     if kept is None:
         return 0.0

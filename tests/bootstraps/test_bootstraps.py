@@ -1,6 +1,7 @@
-"""In each sync mode, under each condition, with each node: the right verdict, stages and duration, and no false stall.
+"""Each sync mode, condition and node gives the right verdict, stages and duration, and no false stall.
 
-`pytest tests/bootstraps` runs a covering set; `--all-cells` runs all, and writes docs/reliability.md.
+`pytest tests/bootstraps` runs a covering set. `--all-cells` runs every cell, and writes
+docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from bootstraps.matrix import CELLS, CONDITIONS, MODES, NODES, Cell
 
 @pytest.mark.timeout(
     3600
-)  # real nodes bootstrap one after the other: a test waits until its own cell has run
+)  # real nodes bootstrap one after the other, so the limit includes the wait for other cells
 @pytest.mark.parametrize("cell", CELLS, ids="-".join)
 def test_what_happened_is_what_is_recorded(cell: Cell, result: Callable[[Cell], str]) -> None:
     assert result(cell)

@@ -1,4 +1,4 @@
-"""What a tester shows while it lives, and what its node really does: the stages, the flags and the processes."""
+"""Observations of a running tester and its node: the stages and flags it shows, and the node's processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ _HAS_PEERS = re.compile(r"^avalanche_network_peers [1-9]", re.MULTILINE)
 
 @dataclass
 class Life:
-    """A process of the node: when it started, had its first peer and was seen last, in seconds since the boot."""
+    """A process of the node: when it started, had its first peer and was last observed.
+
+    All times are in seconds since the boot.
+    """
 
     started: float
     connected: float | None
@@ -37,10 +40,11 @@ class Life:
 
 @dataclass
 class Watch:
-    """A tester that is observed from outside, in steps.
+    """A tester observed from outside, step by step.
 
-    `stages` are those of each chain in the order in which they were seen, `stalled` whether the run was ever shown as
-    stalled.  `healthy_at` is when the node was first healthy, in seconds since the machine's boot.
+    `stages` lists the stages of each chain in the order of their observation. `stalled` is whether the run
+    showed as stalled at any time. `healthy_at` is when the node was first healthy, in seconds since the
+    machine's boot.
     """
 
     tester: LocalLife
@@ -52,7 +56,7 @@ class Watch:
     healthy_at: float | None = None
 
     def step(self) -> None:
-        """Observe once."""
+        """Observe the tester and its node once."""
         for pid in self.tester.nodes():
             if (life := self._life(pid)) is not None:
                 if life.connected is None and _HAS_PEERS.search(self._page("/ext/metrics")):
@@ -83,9 +87,10 @@ class Watch:
 
     @property
     def active_seconds(self) -> tuple[float, float]:
-        """How long the node's processes ran until the node was healthy: with peers, and in all.
+        """The seconds that the node's processes ran until it was healthy: with peers, and in total.
 
-        The monitor does not count the time without peers as active, but sees the peers only when it polls.
+        The monitor does not count the time without peers as active, but observes the peers only when it
+        polls.
         """
         end = self.healthy_at if self.healthy_at is not None else _now()
         lives = [life for life in self.lives.values() if life.started < end]
@@ -98,7 +103,7 @@ class Watch:
         return self.lives.get(pid)
 
     def _page(self, path: str) -> str:
-        """Return what the node answers; empty where it does not answer, or with an error."""
+        """Return the node's answer at a path; empty if it does not answer or answers with an error."""
         try:
             address = f"http://127.0.0.1:{self.tester.port}{path}"
             with urllib.request.urlopen(address, timeout=NODE_TIMEOUT_SECONDS) as answer:
@@ -112,7 +117,7 @@ def _now() -> float:
 
 
 def _started_at(pid: int) -> float | None:
-    """Return when a process started, by the kernel; `None` once it is gone."""
+    """Return when a process started, in seconds since the boot; `None` if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return int(fields[19]) / _TICKS_A_SECOND

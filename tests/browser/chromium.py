@@ -1,4 +1,4 @@
-"""A real browser: Debian's headless Chromium, driven by Selenium; what it shows, asks for and complains of."""
+"""A real browser: Debian's headless Chromium, controlled with Selenium."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from support.provisioned import said
 PROVISION = Path(__file__).with_name("provision")
 PHONE, DESKTOP = 360, 1400
 _HEIGHT, _MAX_HEIGHT = 800, 8000
-# Success criteria of levels A and AA, and what the makers of axe recommend beyond them.
+# The success criteria of WCAG levels A and AA, and the best practices that axe-core adds.
 _RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
 
 @dataclass(frozen=True)
 class View:
-    """How a person looks at the page."""
+    """The display of a page: its width in pixels, dark or light, with or without scripts."""
 
     width: int = DESKTOP
     dark: bool = False
     scripts: bool = True
 
     def __str__(self) -> str:
-        """Such as `360-dark`."""
+        """Return a name such as `360-dark`."""
         return f"{self.width}-{'dark' if self.dark else 'light'}" + ("" if self.scripts else "-no-scripts")
 
 
@@ -41,23 +41,23 @@ VIEWS = tuple(View(width, dark) for width in (PHONE, DESKTOP) for dark in (False
 
 @functools.cache
 def axe() -> str:
-    """The script of axe-core; it and the browser are there afterwards.
+    """Return the script of axe-core, after installing it and the browser if necessary.
 
     Raises:
-        MissingError: they cannot be had here.
+        MissingError: one of them is unavailable on this machine.
     """
     said(PROVISION)
     return Path(said(PROVISION, "--where-axe")).read_text()
 
 
 class Browser:
-    """One window, which stays open from test to test."""
+    """One browser window, which stays open between tests."""
 
     def __init__(self, driver: Chrome) -> None:
         self._driver = driver
 
     def open(self, url: str, view: View = View()) -> None:
-        """Load a page, with nothing of the page before."""
+        """Load a page, without any state of the previous page."""
         self._command("Page.navigate", url="about:blank")
         self._log("performance")
         self._log("browser")
@@ -66,21 +66,21 @@ class Browser:
         self._driver.get(url)
 
     def look(self, view: View) -> None:
-        """Look at the same page in another way."""
+        """Change the display of the current page."""
         color = {"name": "prefers-color-scheme", "value": "dark" if view.dark else "light"}
         self._command("Emulation.setEmulatedMedia", features=[color])
         self._resize(view.width, _HEIGHT)
 
     def run(self, script: str, *arguments: object) -> Any:
-        """What a script of the test's returns, by `return`; the page's own policy does not bind it."""
+        """Return the result of a test's script; the page's content security policy does not apply to it."""
         return self._driver.execute_script(script, *arguments)
 
     def text(self, selector: str = "body") -> str:
-        """What is shown of an element."""
+        """Return the visible text of an element."""
         return str(self.run("return document.querySelector(arguments[0]).innerText", selector))
 
     def press(self, *keys: str) -> None:
-        """Press keys, where the focus is."""
+        """Press keys on the focused element."""
         for key in keys:
             events: Mapping[str, Any] = {"key": key, "code": key}
             if key == "Enter":
@@ -91,13 +91,13 @@ class Browser:
             self._command("Input.dispatchKeyEvent", type="keyUp", **events)
 
     def overflow_pixels(self) -> int:
-        """How much wider the page is than its window."""
+        """Return how many pixels the page is wider than its window."""
         return int(
             self.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
         )
 
     def barriers(self) -> list[str]:
-        """What axe-core finds: what keeps some people from using the page, and where."""
+        """Return the accessibility problems that axe-core finds, and where."""
         self.run(axe())
         found = self._driver.execute_async_script(
             "const [rules, done] = arguments;"
@@ -113,7 +113,7 @@ class Browser:
         ]
 
     def asked_for(self) -> list[str]:
-        """Each address that was asked for since the page was opened, by the DevTools protocol."""
+        """Return all URLs requested since the page was opened, as the DevTools protocol reports them."""
         messages = [json.loads(each["message"])["message"] for each in self._log("performance")]
         return [
             message["params"]["request"]["url"]
@@ -122,11 +122,11 @@ class Browser:
         ]
 
     def complaints(self) -> list[str]:
-        """What the browser's console says: broken policies, failed scripts."""
+        """Return the messages of the browser's console, such as policy violations and script errors."""
         return [each["message"] for each in self._log("browser")]
 
     def screenshot(self, file: Path, width: int, max_height: int = _MAX_HEIGHT) -> None:
-        """The whole page, to its end or this height in pixels of its style."""
+        """Save a screenshot of the page down to a maximum height in CSS pixels."""
         height = min(max_height, int(self.run("return document.documentElement.scrollHeight")))
         self._resize(width, height)
         shot = self._command("Page.captureScreenshot", format="png", optimizeForSpeed=False)
@@ -135,7 +135,7 @@ class Browser:
         self._resize(width, _HEIGHT)
 
     def _log(self, kind: str) -> list[dict[str, Any]]:
-        """What was logged since it was read last."""
+        """Return the log entries since the last call."""
         found: list[dict[str, Any]] = self._driver.get_log(kind)  # type: ignore[no-untyped-call]
         return found
 
@@ -155,10 +155,10 @@ class Browser:
 
 @contextlib.contextmanager
 def browser() -> Iterator[Browser]:
-    """A browser that can reach this machine only.
+    """Yield a browser that can reach only this machine.
 
     Raises:
-        MissingError: it cannot be had here.
+        MissingError: the browser is unavailable on this machine.
     """
     axe()
     program, driver_program = shutil.which("chromium"), shutil.which("chromedriver")

@@ -1,4 +1,4 @@
-"""The browser, for all tests of the page."""
+"""The browser for all tests of the page."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from support.provisioned import required
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A window; where none can be had the tests are skipped, but with CI set they fail."""
+    """Yield a window; skip the tests if no browser is available, or fail them if CI is set."""
     with required(), started() as found:
         yield found
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The first test waits for packages to be installed and a story to be told; each wait has a deadline of its own."""
+    """Set a timeout for each test; the first waits until packages are installed and a scenario has run."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(900))

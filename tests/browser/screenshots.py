@@ -1,6 +1,6 @@
-"""Makes the pictures of the page that the documents show, from a real run: `python -m browser.screenshots`.
+"""Takes the screenshots in the documentation from a real run: `python -m browser.screenshots`.
 
-A monitor bootstraps simulated builds, some of which are worse than the ones before, for about two minutes.
+A monitor bootstraps simulated builds for about two minutes; some are worse than the builds before them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ IMAGES = ROOT / "docs" / "images"
 GOOD: Mapping[str, float] = {"bootstrap_seconds": 6, "blocks": 4000}
 SLOW: Mapping[str, float] = {"bootstrap_seconds": 9, "blocks": 4000}
 CRASHING: Mapping[str, float] = {**GOOD, "crash_at_share": 0.4}
-# How each build behaves; the last one is looked at while its run is open.
+# The behaviour of each build; the screenshots show the open run of the last one.
 BUILDS = (*(GOOD,) * 5, CRASHING, *(GOOD,) * 4, SLOW, SLOW, {"bootstrap_seconds": 12, "blocks": 4000})
 OPEN_AT_SECONDS = 4.0
-MAX_HEIGHT = {PHONE: 1320, DESKTOP: 2400}  # the top of it will do on a phone
+MAX_HEIGHT = {PHONE: 1320, DESKTOP: 2400}  # a phone shows only the top
 PICTURES = {
     "page.png": View(DESKTOP),
     "page-dark.png": View(DESKTOP, dark=True),
@@ -32,7 +32,7 @@ PICTURES = {
 
 
 def main() -> int:
-    """Write them."""
+    """Take the screenshots and write them to docs/images."""
     try:
         with tempfile.TemporaryDirectory() as folder, browser() as window:
             story = Story(Path(folder), ("--soak=300ms", "--web-evidence"))
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def _live(story: Story) -> None:
-    """Until the last run is open and well under way."""
+    """Run all builds until the last run is open and under way."""
     for number, behaviour in enumerate(BUILDS[1:], 2):
         story.reach(number - 1, "idle")
         story.install(number, **behaviour)
@@ -56,7 +56,7 @@ def _live(story: Story) -> None:
 
 
 def _take(window: Browser, story: Story) -> None:
-    """All of one moment: the page is loaded once, and they are taken before it is refreshed."""
+    """Take all screenshots of one moment: the page is loaded once and not refreshed between them."""
     window.open(story.page)
     for name, view in PICTURES.items():
         window.look(view)

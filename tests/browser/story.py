@@ -1,4 +1,4 @@
-"""A real monitor on simulated builds, whose page is looked at while it lives: `local`, with intervals of seconds."""
+"""A real monitor on simulated builds, whose page tests open while it runs: `local` with short intervals."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from support.simulated_builds import PATIENCE_SECONDS, eventually
 
 @dataclass
 class Story(ObservedLife):
-    """One tester whose page is looked at, and flags that are its own."""
+    """One tester with flags of its own, whose page is tested."""
 
     flags: tuple[str, ...] = ()
 
     @property
     def page(self) -> str:
-        """The address of its page."""
+        """The address of the tester's page."""
         return f"http://{self.address}/"
 
     def status(self) -> dict[str, Any]:
-        """What it says of itself now; nothing while it does not answer."""
+        """Return the tester's current status; empty while the monitor does not answer."""
         try:
             with urllib.request.urlopen(f"{self.page}api/v1/status", timeout=PATIENCE_SECONDS) as answer:
                 found: dict[str, Any] = json.load(answer)
@@ -36,7 +36,7 @@ class Story(ObservedLife):
         return found
 
     def ask(self, *command: str) -> None:
-        """Run a command on its ledger."""
+        """Run a command of the monitor on the tester's data folder."""
         line = [sys.executable, "-m", "monitor", *command, f"--data-dir={self.data_dir}"]
         subprocess.run(line, cwd=ROOT, check=True, capture_output=True, env=environment())
 
@@ -50,5 +50,5 @@ class Story(ObservedLife):
         eventually(reached, f"run {number} is {phase}; the monitor said:\n{self.said()}", seconds)
 
     def lives(self) -> AbstractContextManager[None]:
-        """The command runs; it and its node have ended afterwards."""
+        """Run the tester within the block; stop it and its node afterwards."""
         return self.running("--tester=fuji-nightly", "--stall-timeout=1h", *self.flags)

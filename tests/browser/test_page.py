@@ -1,4 +1,4 @@
-"""The page in a real browser: everyone can use it, it loads nothing, and it keeps itself current."""
+"""In a real browser, the page is accessible, loads nothing else, and keeps itself up to date."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def evil_build() -> Build:
 
 
 def versioned(number: int, **changes: Any) -> Run:
-    """A run of a build of its own."""
+    """Return a run of a build of its own."""
     versions = Versions(f"avalanchego/1.14.{number}-rc.1", "v1.4.5", 45, f"{number:02x}" * 20, "1.26")
     return ended(number, build=replace(build(), versions=versions), **changes)
 
 
 def many_runs() -> tuple[Run, ...]:
-    """Twenty of all outcomes, newest first."""
+    """Return twenty runs with all outcomes, newest first."""
     seconds: dict[str, Any] = {"duration_seconds": None, "tracking": RunTracking(active_seconds=2000)}
     kinds: tuple[dict[str, Any], ...] = (
         {},
@@ -100,7 +100,7 @@ STATUSES = {
 
 @dataclass
 class Served:
-    """A page whose Status a test changes, and where it is."""
+    """The address of a page, and the status that it shows, which a test can change."""
 
     shown: Shown
     url: str
@@ -118,7 +118,7 @@ def served() -> Iterator[Served]:
 
 
 def come_back(browser: Browser) -> None:
-    """As when a person comes back to the page from another: it refreshes itself at once."""
+    """Trigger the event of a person who returns to the page, which refreshes it immediately."""
     browser.run("document.dispatchEvent(new Event('visibilitychange'))")
 
 
@@ -131,7 +131,7 @@ def open_all_details(browser: Browser) -> None:
     [
         (name, view)
         for name in STATUSES
-        # The richest in each way, the others in that which has the least room.
+        # The richest status in every view, the others in the view with the least space.
         for view in (VIEWS if name == "all at once" else (View(PHONE, dark=True),))
     ],
     ids=str,
@@ -159,7 +159,7 @@ def test_a_script_in_a_version_stays_text(browser: Browser, served: Served) -> N
 
 
 def test_what_slips_in_may_not_run_load_or_send(browser: Browser, served: Served) -> None:
-    """The policy holds even if the escaping did not."""
+    """The policy must hold even if the escaping fails."""
     browser.open(served.url)
     browser.run(
         "const script = document.createElement('script'); script.textContent = 'document.title = `owned`';"
@@ -215,7 +215,7 @@ def test_every_control_is_reached_by_the_keyboard_and_shows_that_it_is(
 ) -> None:
     served.show(full_status())
     browser.open(served.url)
-    # What is folded away is not reached.
+    # Controls in closed sections are not reachable.
     wanted = browser.run(
         "return [...document.querySelectorAll('a, summary, input, [tabindex]')]"
         ".filter((each) => each.checkVisibility()).length"
@@ -234,7 +234,7 @@ def test_every_control_is_reached_by_the_keyboard_and_shows_that_it_is(
 
 
 def test_it_refreshes_itself_and_disturbs_nobody(browser: Browser, served: Served) -> None:
-    """What is open stays open, the focus and the scrolling stay, what did not change is not even touched."""
+    """Open details stay open, focus and scroll positions stay, and unchanged elements are not replaced."""
     first = full_status(results=many_runs())
     served.show(first)
     browser.open(served.url, View(PHONE))
@@ -297,7 +297,7 @@ def test_it_says_so_when_the_monitor_does_not_answer_and_when_it_does_again(
 
 
 class Upgradable(Site):
-    """A site whose page is another one from some moment on."""
+    """A site whose page changes at some moment, as after an upgrade."""
 
     upgraded = False
 

@@ -1,4 +1,4 @@
-"""The page of a real monitor while it bootstraps a simulated node, in each phase that it goes through."""
+"""The page of a real monitor while it bootstraps a simulated node, in each phase of the run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVIL = "<script>document.title='owned'</script>"
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """Its first node comes up slowly and has no peers at first, so that each phase lasts long enough to be seen."""
+    """Yield a tester whose first node starts slowly and without peers, so that each phase is visible."""
     found = Story(tmp_path_factory.mktemp("story"), ("--soak=8s", "--stall-warning=2s", "--web-evidence"))
     found.install(1, bootstrap_seconds=10, no_peers_seconds=9, listen_after_seconds=5, version=EVIL)
     with found.lives():
@@ -23,7 +23,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 
 
 def looked_at(browser: Browser, story: Story, name: str, folder: Path) -> str:
-    """What the page says now, looked at in each way; nothing may be wrong with it."""
+    """Return the text of the page, after checking the page in every view."""
     browser.open(story.page)
     said = browser.text("main")
     for view in VIEWS:
@@ -35,7 +35,7 @@ def looked_at(browser: Browser, story: Story, name: str, folder: Path) -> str:
     return said
 
 
-# One life: each test goes on where the one before it ended.
+# The tests share one tester: each continues where the previous test ended.
 @pytest.mark.parametrize("phase", ["starting", "blocked", "bootstrapping", "soaking", "idle"])
 def test_each_phase_is_shown(browser: Browser, story: Story, phase: str, tmp_path: Path) -> None:
     story.reach(1, phase)

@@ -1,4 +1,4 @@
-"""The programs that render, and the objects that they render."""
+"""The programs that render the chart, and the rendered objects."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from support.provisioned import required
 
 @pytest.fixture(scope="session")
 def helm4() -> Helm:
-    """The Helm that is current."""
+    """Return the current Helm."""
     with required():
         return helm.helm("4")
 
 
 @pytest.fixture(scope="session")
 def helm3() -> Helm:
-    """The Helm before it."""
+    """Return the previous major version of Helm."""
     with required():
         return helm.helm("3")
 
 
 @pytest.fixture(scope="session")
 def actionlint() -> Path:
-    """The linter of workflows."""
+    """Return the path of actionlint, the linter of workflows."""
     with required():
         return helm.actionlint()
 
 
 @pytest.fixture(scope="session")
 def kubectl() -> Path:
-    """kubectl, which holds kustomize."""
+    """Return the path of kubectl, which includes kustomize."""
     with required():
         return helm.kubectl()
 
 
 @pytest.fixture(scope="session", params=VALUES, ids=lambda path: path.stem)
 def rendered(request: pytest.FixtureRequest, helm4: Helm) -> list[JsonObject]:
-    """The objects of each values file."""
+    """Return the rendered objects of each values file."""
     path: Path = request.param
     return helm4.render(path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The first test waits for programs to be built."""
+    """Set a timeout for each test that includes the time to build the programs."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(1800))

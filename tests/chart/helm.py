@@ -1,4 +1,4 @@
-"""Helm as these tests run it: what the chart renders for values, or the sentence it refuses them with."""
+"""Helm as these tests run it: returns the objects that the chart renders for values, or the error."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ TESTBED = PROJECT / "tests" / "testbed" / "provision"
 
 JsonObject = dict[str, Any]
 
-# What the project's own tests run on, such as 1.34.4, and what Helm is told of it: 1.34.
+# The versions that the end-to-end tests run on, such as 1.34.4, and the form that Helm gets: 1.34.
 _TESTBED_VERSIONS = tuple(said(TESTBED, "--kubernetes-versions").split())
 KUBERNETES_VERSIONS = tuple(version.rpartition(".")[0] for version in _TESTBED_VERSIONS)
 
 
 class RefusedError(Exception):
-    """Helm did not render: what it said, without its own words around it."""
+    """Helm rejected the values; the message is its error without Helm's own prefix."""
 
 
 @dataclass(frozen=True)
 class Helm:
-    """A program of one major version."""
+    """A Helm program of one major version."""
 
     path: Path
 
@@ -47,10 +47,10 @@ class Helm:
         kubernetes: str = KUBERNETES_VERSIONS[-1],
         namespace: str = NAMESPACE,
     ) -> list[JsonObject]:
-        """All objects, those of hooks too.
+        """Render all objects, including those of hooks.
 
         Raises:
-            RefusedError: schema or templates refuse the values.
+            RefusedError: the schema or a template rejects the values.
         """
         rendered = self._run(
             *("template", release, CHART, "--values", values, "--kube-version", f"{kubernetes}.0"),
@@ -59,17 +59,17 @@ class Helm:
         return [each for each in yaml.load_all(rendered, Loader=yaml.CSafeLoader) if each]
 
     def lint(self, values: Path) -> None:
-        """Hold it against Helm's own rules.
+        """Check the chart with Helm's own linter.
 
         Raises:
-            RefusedError: a rule is broken.
+            RefusedError: the linter reports an error.
         """
         self._run(
             "lint", "--strict", CHART, "--values", values, "--kube-version", f"{KUBERNETES_VERSIONS[-1]}.0"
         )
 
     def notes(self, values: Path) -> str:
-        """What an installation prints."""
+        """Return the notes that an installation prints."""
         printed = self._run("install", RELEASE, CHART, "--values", values, "--dry-run=client")
         return printed.partition("NOTES:\n")[2]
 
@@ -88,7 +88,7 @@ class Helm:
 
 
 def _sentence(error: str) -> str:
-    """What a person looks for in an error of Helm."""
+    """Return the relevant part of a Helm error."""
     failed = re.search(r"execution error at \(.*?\): (?P<sentence>.*)", error)
     if failed:
         return failed["sentence"]
@@ -98,10 +98,10 @@ def _sentence(error: str) -> str:
 
 @functools.cache
 def helm(version: str) -> Helm:
-    """Helm 3 or 4; it is built where it is missing.
+    """Return Helm 3 or 4, which is built if it is missing.
 
     Raises:
-        MissingError: it cannot be built here.
+        MissingError: the program cannot be built on this machine.
     """
     name = f"helm{version}"
     said(PROVISION, name)
@@ -110,10 +110,10 @@ def helm(version: str) -> Helm:
 
 @functools.cache
 def custom_resource_definitions() -> tuple[Path, ...]:
-    """The Prometheus Operator's, of the kinds that the chart makes.
+    """Return the Prometheus Operator's resource definitions of the kinds in the chart.
 
     Raises:
-        MissingError: they cannot be had here.
+        MissingError: the definitions are unavailable on this machine.
     """
     said(PROVISION, "operator")
     return tuple(sorted(Path(said(PROVISION, "--where", "operator")).glob("*.yaml")))
@@ -121,10 +121,10 @@ def custom_resource_definitions() -> tuple[Path, ...]:
 
 @functools.cache
 def actionlint() -> Path:
-    """The linter of workflows.
+    """Return the path of actionlint, which is built if it is missing.
 
     Raises:
-        MissingError: it cannot be built here.
+        MissingError: the program cannot be built on this machine.
     """
     said(PROVISION, "actionlint")
     return Path(said(PROVISION, "--where", "actionlint")) / "actionlint"
@@ -132,10 +132,10 @@ def actionlint() -> Path:
 
 @functools.cache
 def kubectl() -> Path:
-    """kubectl: the test bed's, else that of the PATH.
+    """Return the path of the test bed's kubectl, or of the one on the PATH.
 
     Raises:
-        MissingError: there is none.
+        MissingError: there is no kubectl on this machine.
     """
     made = [Path(said(TESTBED, "--where-kubernetes", version)) / "kubectl" for version in _TESTBED_VERSIONS]
     path = next((each for each in made if each.exists()), None) or shutil.which("kubectl")
@@ -145,7 +145,7 @@ def kubectl() -> Path:
 
 
 def kustomized(folder: Path) -> list[JsonObject]:
-    """All objects of a kustomization."""
+    """Return all objects of a kustomization."""
     done = subprocess.run(
         [kubectl(), "kustomize", folder], capture_output=True, text=True, timeout=60, check=False
     )
@@ -154,18 +154,18 @@ def kustomized(folder: Path) -> list[JsonObject]:
 
 
 def written(folder: Path, values: Mapping[str, Any]) -> Path:
-    """A values file."""
+    """Write a values file and return its path."""
     path = folder / "values.yaml"
-    path.write_text(json.dumps(values))  # JSON is YAML
+    path.write_text(json.dumps(values))  # JSON is valid YAML
     return path
 
 
 def of_kind(objects: Iterable[JsonObject], kind: str) -> list[JsonObject]:
-    """The objects of a kind."""
+    """Return the objects of a kind."""
     return [each for each in objects if each["kind"] == kind]
 
 
 def named(objects: Iterable[JsonObject], kind: str, name: str) -> JsonObject:
-    """The one object of a kind that has a name."""
+    """Return the one object of a kind with this name."""
     (found,) = (each for each in of_kind(objects, kind) if each["metadata"]["name"] == name)
     return found

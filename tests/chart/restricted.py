@@ -1,4 +1,4 @@
-"""The rules of Pod Security *restricted*, and what this project asks of its pods besides."""
+"""The rules of the Pod Security standard *restricted*, and this project's further rules for its pods."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 def pod_specs(objects: list[JsonObject]) -> Iterator[tuple[str, JsonObject]]:
-    """The pods that objects are or make, each with its name."""
+    """Yield the name and the spec of each pod that the objects are or create."""
     for each in objects:
         if each["kind"] == "Pod":
             yield each["metadata"]["name"], each["spec"]
@@ -33,17 +33,17 @@ def pod_specs(objects: list[JsonObject]) -> Iterator[tuple[str, JsonObject]]:
 
 
 def containers(spec: JsonObject) -> list[JsonObject]:
-    """All containers of a pod, in the order in which they start."""
+    """Return all containers of a pod, in start order."""
     return [*spec.get("initContainers", ()), *spec["containers"]]
 
 
 def patience_seconds(probe: JsonObject) -> float:
-    """Return how long a container may refuse a probe before the kubelet acts, by Kubernetes' own defaults."""
+    """Return how many seconds a container may fail a probe before the kubelet acts, with default settings."""
     return float(probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3))
 
 
 def problems(spec: JsonObject) -> list[str]:
-    """What of a pod is not as it should be."""
+    """Return the violations of a pod."""
     return [*_of_pod(spec), *(problem for each in containers(spec) for problem in _of_container(each))]
 
 

@@ -1,9 +1,9 @@
-"""Kubernetes' own schemas, held against objects offline."""
+"""Offline validation of objects with the schemas of Kubernetes."""
 
 from __future__ import annotations
 
 from chart.helm import JsonObject
-from kubernetes_validate import (  # type: ignore[import-untyped] # it ships no types
+from kubernetes_validate import (  # type: ignore[import-untyped] # it has no type annotations
     SchemaNotFoundError,
     ValidationError,
     validate,
@@ -11,10 +11,10 @@ from kubernetes_validate import (  # type: ignore[import-untyped] # it ships no 
 
 
 def mistake(found: JsonObject, kubernetes: str) -> str:
-    """What a version of Kubernetes finds wrong with an object, unknown fields too; empty: nothing.
+    """Return the error of an object in a version of Kubernetes, including unknown fields; empty if valid.
 
     Raises:
-        LookupError: that version has no such kind.
+        LookupError: the version does not have this kind.
     """
     try:
         validate(found, kubernetes, strict=True)

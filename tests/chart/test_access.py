@@ -1,4 +1,4 @@
-"""A tester may do what the README's table says, to itself and to no other."""
+"""A tester has the permissions in the README's table, only on its own objects."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _values(name: str) -> Path:
 
 
 def _grants(role: JsonObject) -> dict[tuple[str, bool], frozenset[str]]:
-    """Verbs by resource and by whether they are restricted to names."""
+    """Return the granted verbs by resource and by whether they are restricted to names."""
     found: dict[tuple[str, bool], frozenset[str]] = {}
     for rule in role["rules"]:
         for resource in rule["resources"]:
@@ -44,7 +44,7 @@ def _grants(role: JsonObject) -> dict[tuple[str, bool], frozenset[str]]:
 
 
 def _table() -> dict[tuple[str, bool], frozenset[str]]:
-    """The same by the README."""
+    """Return the verbs in the README's table by resource and by whether they are restricted to names."""
     rows = re.findall(
         r"^\| `([a-z/]+)` \| (its own|any)[^|]*\| ([^|]+) \|", (CHART / "README.md").read_text(), re.MULTILINE
     )
@@ -162,7 +162,7 @@ def test_the_policy_knows_check_pods_where_there_are_any(helm4: Helm) -> None:
 
 
 def _version_pod(objects: list[JsonObject], stateful_set: str) -> JsonObject:
-    """The check pod of a tester as the monitor makes it."""
+    """Return the version pod of a tester as the monitor creates it."""
     template = named(objects, "StatefulSet", stateful_set)["spec"]["template"]
     owner = {"kind": "StatefulSet", "name": stateful_set, "uid": "1"}
     metadata = {"name": f"{stateful_set}-0", "uid": "2", "ownerReferences": [owner]}
@@ -172,7 +172,7 @@ def _version_pod(objects: list[JsonObject], stateful_set: str) -> JsonObject:
 
 @pytest.mark.parametrize("values", ["everything", "odd-names"])
 def test_the_policy_names_all_that_a_check_pod_has(helm4: Helm, values: str) -> None:
-    """The real API server is asked in the end-to-end tests, of one tester."""
+    """The end-to-end tests check this on a real API server, for one tester."""
     objects = helm4.render(_values(values))
     for policy in of_kind(objects, "ValidatingAdmissionPolicy"):
         key = policy["metadata"]["name"].rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""What the chart holds that is made elsewhere is what would be made now."""
+"""The generated files in the chart are up to date."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def test_every_flag_is_a_value_or_the_charts_own() -> None:
 
 
 def _open(schema: Any, where: str = "") -> list[str]:
-    """The objects that take properties which nobody has named."""
-    # What stands beside a reference only adds to it.
+    """Return the paths of the objects in a schema that allow unknown properties."""
+    # Keywords next to a reference only extend it.
     if not isinstance(schema, dict) or "$ref" in schema:
         return []
     closed = schema.get("additionalProperties") is False

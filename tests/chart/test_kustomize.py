@@ -1,4 +1,4 @@
-"""The component adds the monitor to a StatefulSet that is there already."""
+"""The component adds the monitor to an existing StatefulSet."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NAME = "my-fuji-node"
 
 @pytest.fixture(scope="module")
 def objects(kubectl: Path) -> list[JsonObject]:
-    """What the example is made into."""
+    """Return the objects that kustomize renders for the example."""
     assert kubectl.exists()
     return kustomized(_EXAMPLE)
 
@@ -86,7 +86,7 @@ def test_the_monitor_takes_its_flags_and_finds_the_data(
 
 
 def _assert_granted(objects: list[JsonObject], stateful_set: str) -> None:
-    """A StatefulSet's pods have an account of its own, and that has a Role of its own that names it."""
+    """Check that a StatefulSet's pods have their own ServiceAccount, with a Role that names their objects."""
     name = f"{stateful_set}-bootstrap-monitor"
     pod = named(objects, "StatefulSet", stateful_set)["spec"]["template"]["spec"]
     assert pod["serviceAccountName"] == named(objects, "ServiceAccount", name)["metadata"]["name"]
@@ -113,7 +113,7 @@ def test_the_role_is_of_this_stateful_set(objects: list[JsonObject]) -> None:
 
 
 def _kustomization(folder: Path, *, node: str = "", **fields: Any) -> Path:
-    """A kustomization in a folder of its own, with the example's StatefulSet under another name if one is told."""
+    """Write a kustomization to a new folder, optionally with the example's StatefulSet under another name."""
     folder.mkdir()
     if node:
         text = (_EXAMPLE / "node.yaml").read_text()
@@ -125,7 +125,7 @@ def _kustomization(folder: Path, *, node: str = "", **fields: Any) -> Path:
 
 @pytest.fixture
 def component(kubectl: Path, tmp_path: Path) -> str:
-    """The component, from a folder beside it."""
+    """Copy the component, and return its path relative to a neighbouring folder."""
     assert kubectl.exists()
     shutil.copytree(_COMPONENT, tmp_path / "monitor")
     return "../monitor"

@@ -1,4 +1,4 @@
-"""Typical mistakes in values: each is refused with one clear sentence."""
+"""Typical mistakes in values: each is rejected with one clear sentence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ _LETTERS = (
 )
 _LONG = "a-tester-whose-name-says-more-than-anybody-wants-to-read"
 
-# What is changed, as YAML laid over the values above (REMOVED takes away); and the sentence.
+# For each mistake: the change, as YAML merged into the values above, and the expected sentence. REMOVED
+# deletes a value.
 _MISTAKES = {
     "a typo in a switch": (
         "podMonitr: {enabled: true}",

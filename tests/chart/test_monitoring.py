@@ -1,4 +1,4 @@
-"""What the chart makes for Prometheus, Grafana and the network finds the testers, and nothing else."""
+"""The chart's objects for Prometheus, Grafana and the network select the testers and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OWNER = {"kind": "StatefulSet", "name": "bed-mainnet", "uid": "1"}
 
 @pytest.fixture(scope="module")
 def objects(helm4: Helm) -> list[JsonObject]:
-    """Every switch on."""
+    """Return the objects with every switch on."""
     return helm4.render(CHART / "ci" / "everything.yaml")
 
 
@@ -27,12 +27,12 @@ def _selects(labels: dict[str, str], found: JsonObject) -> bool:
 
 
 def _testers(objects: list[JsonObject]) -> list[JsonObject]:
-    """The templates of the testers' pods."""
+    """Return the templates of the testers' pods."""
     return [each["spec"]["template"] for each in of_kind(objects, "StatefulSet")]
 
 
 def _version_pod(objects: list[JsonObject]) -> JsonObject:
-    """The pod that the monitor of a tester starts."""
+    """Return the version pod that a tester's monitor starts."""
     template = named(objects, "StatefulSet", "bed-mainnet")["spec"]["template"]
     metadata = {"name": "bed-mainnet-0", "uid": "2", "ownerReferences": [_OWNER]}
     own = {"metadata": metadata, "spec": template["spec"]}

@@ -1,4 +1,4 @@
-"""Every values file renders with both Helms, alike, into objects that Kubernetes knows and secures."""
+"""Both Helms render every values file into equal objects, which are valid and restricted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is rendered for a tester is what the monitor expects: it is read by the monitor's own code."""
+"""The monitor's own code accepts what the chart renders for a tester."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MINIMAL = {
 
 
 def _pod(stateful_set: JsonObject) -> Pod:
-    """The pod that a StatefulSet makes."""
+    """Return the pod that a StatefulSet creates."""
     name = stateful_set["metadata"]["name"]
     owner = {"kind": "StatefulSet", "name": name, "uid": "1"}
     template = stateful_set["spec"]["template"]
@@ -39,13 +39,13 @@ def _pod(stateful_set: JsonObject) -> Pod:
 
 
 def _tester(helm: Helm, folder: Path, *, defaults: Any = None, **changes: Any) -> JsonObject:
-    """The StatefulSet of a tester `one` that is minimal but for what is told."""
+    """Return the StatefulSet of a minimal tester `one` with these changes."""
     values = {"defaults": defaults or {}, "testers": {"one": MINIMAL | changes}}
     return named(helm.render(written(folder, values)), "StatefulSet", "prod-one")
 
 
 def _commands(objects: list[JsonObject]) -> list[JsonObject]:
-    """All containers that run a command of the monitor."""
+    """Return all containers that run a command of the monitor."""
     specs = [each["spec"]["template"]["spec"] for each in of_kind(objects, "StatefulSet")]
     specs += [each["spec"] for each in of_kind(objects, "Pod")]
     return [each for spec in specs for each in containers(spec) if each["name"] != "avalanchego"]
@@ -104,7 +104,7 @@ def test_containers_start_in_order(
     assert [each["name"] for each in spec["containers"]] == beside
     always = [each["name"] for each in containers(spec) if each.get("restartPolicy") == "Always"]
     assert always == (["bootstrap-monitor"] if native else [])
-    # A startup probe that waits for the node would keep it from being started.
+    # A startup probe that waits for the node would prevent the node's start.
     assert [each["name"] for each in containers(spec) if "startupProbe" in each] == ["bootstrap-monitor"]
 
 
@@ -175,7 +175,7 @@ def test_a_claim_that_is_there_already_is_taken(helm4: Helm, tmp_path: Path) -> 
 def test_what_is_said_of_a_tester_wins_over_defaults(
     helm4: Helm, tmp_path: Path, default: JsonObject, own: JsonObject, expected: list[str]
 ) -> None:
-    monitor = MINIMAL["monitor"] | {"settings": own}  # type: ignore[operator] # a map, as it is above
+    monitor = MINIMAL["monitor"] | {"settings": own}  # type: ignore[operator] # a mapping, defined above
     stateful_set = _tester(helm4, tmp_path, defaults={"monitor": {"settings": default}}, monitor=monitor)
     flags = containers(stateful_set["spec"]["template"]["spec"])[0]["args"]
     ours = ("--debug", "--no-debug", "--disk-floor", "--testbed", "--crash-limit")
@@ -227,7 +227,7 @@ def test_check_pods_are_called_as_the_monitor_calls_them(helm4: Helm, tmp_path: 
 
 
 def test_the_log_of_a_test_can_be_read_when_it_has_ended(rendered: list[JsonObject]) -> None:
-    """Helm 3 deletes a hook that is to go when it has succeeded, and then asks for its log."""
+    """Helm 3 deletes a hook with the policy `hook-succeeded` before it reads the log."""
     pods = of_kind(rendered, "Pod")
     hooks = {
         name: value

@@ -1,4 +1,4 @@
-"""The workflows for GitHub: two linters find nothing, and what neither checks."""
+"""Two linters find nothing in the GitHub workflows, and further rules hold."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PINNED = re.compile(r"uses: (?:\./\.github/.*|[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\
 
 
 def workflow(path: Path) -> dict[str, Any]:
-    """What a workflow says; its `on` is a boolean in YAML 1.1."""
+    """Return the content of a workflow; YAML 1.1 parses its key `on` as a boolean."""
     found: dict[str, Any] = yaml.safe_load(path.read_text())
     return found
 
 
 def jobs() -> list[Any]:
-    """Each job, with an id for the test."""
+    """Return each job, with an ID for the test."""
     return [
         pytest.param(job, id=f"{path.stem}-{name}")
         for path in WORKFLOWS
@@ -33,7 +33,7 @@ def jobs() -> list[Any]:
 
 
 def complaint(*command: str | Path) -> str:
-    """What a linter says; empty where it finds nothing."""
+    """Return the report of a linter; empty if it finds nothing."""
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr if done.returncode else ""
 
@@ -73,7 +73,7 @@ def test_a_workflow_has_no_permission_but_what_its_jobs_say(path: Path) -> None:
 @pytest.mark.parametrize("job", jobs())
 def test_a_job_says_its_permissions_and_ends(job: dict[str, Any]) -> None:
     assert job["permissions"]
-    if "uses" not in job:  # the jobs of another workflow end by themselves
+    if "uses" not in job:  # jobs that call another workflow have no timeout of their own
         assert job["timeout-minutes"] <= 120
 
 

@@ -1,9 +1,9 @@
-"""Runs one command of bootstrap-monitor and kills it with signal 9 at its N-th crossing.
+"""Runs one command of bootstrap-monitor and kills it with SIGKILL at its N-th crossing.
 
-A crossing is the moment right before or right after something that changes state: a decision recorded in the
-ledger, the details file, a write to the API server, the clearing of the node's data and its parts.  The program
-is not changed for it: Python's own trace hook watches for these functions.  Crossings are counted over all
-processes of a scenario by the lines of one file.
+A crossing is the moment before or after a change of state: a decision recorded in the ledger, the details
+file, a write to the API server, or a step of clearing the node's data. The program is unchanged: a trace
+hook of Python watches for these functions. Crossings are counted over all processes of a scenario, as lines
+of one file.
 
 usage: killed_at.py CROSSINGS-FILE N COMMAND [FLAGS...]      N = 0: never
 """
@@ -39,15 +39,15 @@ _CODES: dict[str, CodeType] = {
     "replace": Path.replace.__code__,
     "remove": remove_tree.__code__,
 }
-# By identity: a hash of a code is one of its whole content, too slow for every call.
+# By identity: hashing a code object covers its whole content, which is too slow for every call.
 WATCHED = {id(code): what for what, code in _CODES.items()}
-# Each tick does these, too.
+# Functions that each tick calls too.
 INSIDE_DECISION = {"details", "replace"}
 LocalTrace = Callable[[FrameType, str, object], Any]
 
 
 class Killer:
-    """The trace hook: it writes each crossing down and ends the process at the one that is asked for."""
+    """The trace hook: writes each crossing to the file and kills the process at the requested one."""
 
     def __init__(self, crossings: Path, fatal: int, command: str) -> None:
         self._crossings, self._fatal, self._command = crossings, fatal, command
@@ -55,7 +55,7 @@ class Killer:
         self._deciding = threading.local()
 
     def __call__(self, frame: FrameType, _event: str, _argument: object) -> LocalTrace | None:
-        """Called for each function that is called; of most it wants to hear no more, which keeps it quick."""
+        """Watch a called function; return no local trace for other functions, which keeps the hook fast."""
         what = WATCHED.get(id(frame.f_code))
         if what is None:
             return None
@@ -81,7 +81,7 @@ class Killer:
         self._cross("before" if before else "after", what, inside_decision=what in INSIDE_DECISION)
 
     def _cross(self, side: str, what: str, *, inside_decision: bool = False) -> None:
-        """Count it; what each tick does anyway counts only where a decision is recorded."""
+        """Count a crossing; functions that each tick calls count only while a decision is recorded."""
         if inside_decision and not getattr(self._deciding, "now", False):
             return
         with self._lock:
@@ -92,7 +92,7 @@ class Killer:
 
 
 def main() -> int:
-    """Run the command under the hook."""
+    """Run the command under the trace hook."""
     crossings, fatal, arguments = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     killer = Killer(crossings, fatal, arguments[0])
     threading.settrace(killer)

@@ -1,8 +1,8 @@
-"""What a kubelet and a StatefulSet's controller do for a tester's one pod, in small, around the real commands.
+"""A small model of the kubelet and the StatefulSet controller for a tester's pod, around the real commands.
 
-The API server is the tests' fake one, the node is the simulated one; `init` and `wait-for-completion` are real
-processes, which may be killed at any crossing (see `killed_at`).  While the pod lives its life, `Watch` looks at the
-ledger as often as it can and keeps all that it ever saw of each run.
+The API server is a fake and the node is simulated. `init` and `wait-for-completion` are real processes,
+which may be killed at any crossing (see `killed_at`). `Watch` reads the ledger as often as it can and keeps
+every start and result that it showed.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ STEP_SECONDS = 0.02
 
 
 class LifeError(AssertionError):
-    """The tester did not do what it should."""
+    """The tester did not do what the scenario expects."""
 
 
 @dataclass
 class Watch:
-    """All that was ever seen of each run: an honest ledger shows one start and one result."""
+    """All starts and results that the ledger showed; each run must have exactly one of each."""
 
     data_dir: Path
     starts: dict[int, set[float | None]] = field(default_factory=dict)
     results: dict[int, set[tuple[object, ...]]] = field(default_factory=dict)
 
     def look(self) -> tuple[Run, ...]:
-        """The runs, newest first; none while there is no ledger."""
+        """Return up to ten runs, newest first; empty if there is no ledger."""
         try:
             ledger = open_read_only(self.data_dir)
         except MonitorError:
@@ -66,7 +66,7 @@ class Watch:
 
 
 class PodLife:
-    """One tester from its first pod on; `source` says who tells of new builds."""
+    """One tester from its first pod on; `source` is where the monitor looks for new builds."""
 
     def __init__(
         self, api: FakeApiServer, registry: FakeRegistry, folder: Path, fatal: int, source: str
@@ -88,11 +88,11 @@ class PodLife:
 
     @property
     def images(self) -> list[str]:
-        """Both builds, the older one first."""
+        """The images of both builds, the older one first."""
         return [f"{self._registry.repository}@{digest}" for digest in self._digests]
 
     def live(self) -> None:
-        """Until two builds have a result each; the second comes once the first has one."""
+        """Run until both builds have a result; the second is pushed after the first has one."""
         with contextlib.closing(self._log):
             while not self._done():
                 pod = self._new_pod()
@@ -110,7 +110,7 @@ class PodLife:
         return len(ended) == len(COMMITS)
 
     def told(self) -> str:
-        """What the processes said, and where they were."""
+        """Return the crossings and the output of the processes, for failure messages."""
         said = (self._folder / "log").read_text(errors="replace").splitlines()[-40:]
         return "\n".join([*self.crossings.read_text().splitlines(), "", *said])
 
@@ -130,7 +130,7 @@ class PodLife:
         )
 
     def _control(self) -> None:
-        """The controller observes each change of the StatefulSet."""
+        """Act as the StatefulSet controller: observe each change."""
         found = self._api.stateful_sets["tester"]
         generation = found["metadata"]["generation"]
         found["status"] = {"observedGeneration": generation, "updateRevision": f"tester-{generation}"}
@@ -140,7 +140,7 @@ class PodLife:
         return current is not None and current["metadata"]["uid"] == pod["metadata"]["uid"]
 
     def _init(self, pod: dict[str, Any]) -> bool:
-        """Run `init` until it allows the node to start; false if the pod went away."""
+        """Run `init` until it allows the node to start; return `False` if the pod was deleted."""
         while self._is_there(pod):
             with self._command("init") as process:
                 while process.poll() is None and self._is_there(pod):
@@ -153,7 +153,7 @@ class PodLife:
         return False
 
     def _run(self, pod: dict[str, Any]) -> None:
-        """Node and daemon side by side, each restarted when it ends, until the pod goes away or all is done."""
+        """Run node and sidecar until the pod is deleted or all runs have ended; restart a killed sidecar."""
         with self._node(), contextlib.ExitStack() as stack:
             flags = ["--image-check-interval=200ms", "--web-listen-address=127.0.0.1:0"]
             daemon = stack.enter_context(self._command("wait-for-completion", *flags))
@@ -174,7 +174,7 @@ class PodLife:
 
     @contextlib.contextmanager
     def _command(self, command: str, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
-        """One of the commands as the pod runs it; at the end it is asked to stop, as the kubelet does."""
+        """Run a command as the pod does; at the end send SIGTERM, as the kubelet does."""
         process = subprocess.Popen(
             [
                 sys.executable,
@@ -201,7 +201,7 @@ class PodLife:
 
     @contextlib.contextmanager
     def _node(self) -> Iterator[None]:
-        """The node that the pod's image is; the folder of its data shows whether it was ever cleared meanwhile."""
+        """Run the node of the pod's image, and check that the data of its run was never cleared."""
         folder = self.data_dir / "avalanchego"
         runs = self.watch.look()
         marker = folder / f"of-run-{runs[0].number}"
@@ -247,7 +247,7 @@ class PodLife:
         return path
 
     def _run_version_pod(self, pod: dict[str, Any]) -> None:
-        """The kubelet pulls the newest build, and it prints its versions and ends."""
+        """Act as the kubelet: pull the newest build, and run the version pod to its end."""
         versions = simulated_node.versions_json(simulated_node.Simulation(commit=COMMITS[self._newest]))
         self._api.logs[pod["metadata"]["name"]] = versions
         container = pod["spec"]["containers"][0]["name"]
@@ -264,7 +264,7 @@ class PodLife:
 
 
 def stateful_set(data_dir: Path, repository: str) -> dict[str, Any]:
-    """A tester's StatefulSet: the monitor sees the whole volume, the node the folder of its data."""
+    """Return a tester's StatefulSet: the monitor mounts the whole volume, the node only its data folder."""
     monitor = {"name": "monitor", "image": "monitor:1"}
     monitor["volumeMounts"] = [{"name": "data", "mountPath": str(data_dir)}]  # type: ignore[assignment]
     node = {
@@ -282,7 +282,7 @@ def stateful_set(data_dir: Path, repository: str) -> dict[str, Any]:
 
 
 def tester_flags(data_dir: Path, node_port: int) -> list[str]:
-    """Flags of both commands; every interval is short."""
+    """Return the flags of both commands, with short intervals."""
     return [
         f"--data-dir={data_dir}",
         "--namespace=ns",
@@ -298,7 +298,7 @@ def tester_flags(data_dir: Path, node_port: int) -> list[str]:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses."""
+    """Return an unused port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,7 +1,7 @@
-"""A kill at any instant leaves the next start a plain resume.
+"""After a kill at any moment, the next start resumes the run.
 
-Two builds are tested one after the other, once undisturbed and then once for each crossing: the process that comes
-to it is killed with signal 9 right there, and started again as a kubelet does.
+Two builds are tested one after the other: once undisturbed, and then once for each crossing. The process
+that reaches the crossing is killed with SIGKILL, and restarted as a kubelet does.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from support.fake_registry import serving as serving_registry
 from monitor.avalanchego.details_file import FILE_NAME, read_details
 from monitor.domain.run import Outcome
 
-AT_ONCE = 8  # they wait more than they work
-# A process whose pod is gone may be ended before its last crossings, so a life can have some fewer than another.
+AT_ONCE = 8  # the scenarios mostly wait
+# A process of a deleted pod may end before its last crossings, so a scenario may have fewer of them.
 UNMET = 6
-# What a test that kills must have met; else it proves nothing.
+# The steps that the scenario must reach; otherwise the kills prove nothing.
 STEPS = (
     "init: {} create pod",
     "wait-for-completion: {} create pod",
@@ -45,7 +45,7 @@ STEPS = (
 
 
 def lived(folder: Path, fatal: int, source: str) -> PodLife:
-    """A whole life, killed at one crossing; it is checked for what must be true of every life."""
+    """Run a scenario that is killed at one crossing, and check the conditions that always hold."""
     folder.mkdir()
     with serving() as api, serving_registry() as registry:
         life = PodLife(api, registry, folder, fatal, source)
@@ -70,12 +70,12 @@ def lived(folder: Path, fatal: int, source: str) -> PodLife:
 
 @pytest.fixture(scope="module")
 def crossings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The crossings of a life that nobody disturbs, where the registry tells of new builds."""
+    """Return the crossings of an undisturbed scenario in which the registry reports new builds."""
     return undisturbed(tmp_path_factory.mktemp("undisturbed") / "life", "auto")
 
 
 def undisturbed(folder: Path, source: str) -> list[str]:
-    """The crossings of a life that is not killed."""
+    """Return the crossings of a scenario without a kill."""
     return lived(folder, 0, source).crossings.read_text().splitlines()
 
 
@@ -96,7 +96,7 @@ def test_a_kill_at_any_crossing_leaves_one_start_one_result_and_the_data(
 
 @pytest.mark.timeout(1800)
 def test_a_kill_around_a_pod_that_tells_of_new_builds_leaves_the_same(tmp_path: Path) -> None:
-    """Those up to the second build: later there are more or fewer, as quick as the machine is."""
+    """Later crossings are left out, because their number depends on the speed of the machine."""
     found = undisturbed(tmp_path / "undisturbed", "pod")
     until = next(number for number, each in enumerate(found, 1) if "record RecordAttempt" in each)
     around = [number for number, each in enumerate(found[:until], 1) if each.endswith(" pod")]
@@ -109,7 +109,7 @@ def test_a_kill_around_a_pod_that_tells_of_new_builds_leaves_the_same(tmp_path: 
 
 
 def killed_at_each(numbers: Iterable[int], folder: Path, source: str) -> tuple[list[str], int]:
-    """Lives that are to be killed once, each at another crossing: what is wrong with them, and how many were."""
+    """Kill one scenario at each crossing; return the failures, and the number of killed scenarios."""
 
     def killed_at(fatal: int) -> tuple[str, int]:
         try:

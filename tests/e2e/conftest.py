@@ -1,4 +1,4 @@
-"""A cluster with the images in its registry, the source of a real history, and testers of it."""
+"""A cluster with the images in its registry, a node that serves a real history, and testers."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from testbed import manifests
 from testbed.bed import Bed, bed_of, kubernetes_versions, network, until
 
 SOURCE_NAMESPACE = "source"
-# The fixtures of a module whose tests share one deployment.
+# Fixtures of modules whose tests share one deployment.
 SHARED = {"holder", "neighbours", "prepared", "tester"}
-# Tests that need the machine, or take it.
+# Tests that need the whole machine, or keep all of it busy.
 BUSY = {"test_slow_clients", "test_starved"}
 Deploy = Callable[..., DeployedTester]
-# A namespace that is going may not be gone when the next case of a test starts.
+# Numbers the namespaces: a deleted namespace may still exist when the next case of a test starts.
 _numbers = itertools.count(1)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two clusters at once where each worker makes its own: these tests wait more than they work."""
+    """Return two workers if each creates a cluster of its own: these tests mostly wait."""
     options = config.getoption
     return 1 if kubernetes_versions(options("kubeconfig"), options("registry")) == ("",) else 2
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The whole suite runs on one Kubernetes; what is marked `every_kubernetes` on the others too."""
+    """Run the suite on one Kubernetes version, and tests marked `every_kubernetes` on the others too."""
     if "bed" in metafunc.fixturenames:
         options = metafunc.config.getoption
         versions = kubernetes_versions(options("kubeconfig"), options("registry"))
@@ -43,7 +43,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def bed(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator[Bed]:
-    """The cluster; where there is none these tests are skipped, but with CI set they fail."""
+    """Yield the cluster; without one these tests are skipped, or fail if CI is set."""
     options = pytestconfig.getoption
     with contextlib.ExitStack() as stack:
         with required():
@@ -53,7 +53,7 @@ def bed(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator
 
 
 def furnish(bed: Bed) -> None:
-    """Put into the registry what every pod needs."""
+    """Push the images that every pod needs to the registry."""
     if bed.sandbox_image:
         bed.push("pause", "1", bed.sandbox_image)
     bed.push("bootstrap-monitor", "1", "bootstrap-monitor:1")
@@ -61,12 +61,12 @@ def furnish(bed: Bed) -> None:
 
 @pytest.fixture(scope="session")
 def source(bed: Bed) -> dict[str, Any]:
-    """The node with the history: what a tester's node is told to bootstrap from it."""
+    """Return the settings with which a tester's node bootstraps from the source node."""
     return started_source(bed)
 
 
 def started_source(bed: Bed) -> dict[str, Any]:
-    """Start the node with the history; what the network is, and its address there."""
+    """Start the node that has the history; return the description of its network, and its address."""
     bed.push("avalanchego-source", "1", "avalanchego-source:1")
     known = network()
     bed.apply(manifests.namespace(SOURCE_NAMESPACE, "baseline"))
@@ -91,7 +91,7 @@ def started_source(bed: Bed) -> dict[str, Any]:
 def made(
     bed: Bed, stack: contextlib.ExitStack, words: str, repository: str = "avalanchego", **settings: Any
 ) -> DeployedTester:
-    """What a tester in a namespace of its own needs, until the stack ends; a build is under its rolling tag."""
+    """Prepare a tester in its own namespace, with a build under its rolling tag, until the stack ends."""
     namespace = f"{words.replace('_', '-')[:50].strip('-')}-{next(_numbers)}"
     tester = Tester(
         namespace=namespace,
@@ -109,14 +109,14 @@ def made(
 
 
 def deployed(bed: Bed, stack: contextlib.ExitStack, words: str, **settings: Any) -> DeployedTester:
-    """The same, installed."""
+    """Install a tester in a namespace of its own, until the stack ends."""
     found = made(bed, stack, words, **settings)
     Release(bed, [found.tester]).install()
     return found
 
 
 def full_sync(source: dict[str, Any]) -> dict[str, Any]:
-    """What makes a tester bootstrap the whole history from the source."""
+    """Return the settings that make a tester bootstrap the whole history from the source node."""
     environment = dict(source["environment"])
     return {
         "network": environment.pop("AVAGO_NETWORK_ID"),
@@ -131,7 +131,7 @@ def full_sync(source: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def deploy(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Deploy]:
-    """Deploys a tester."""
+    """Yield a function that deploys a tester."""
     words = request.node.originalname.removeprefix("test_")
     with contextlib.ExitStack() as stack:
         yield functools.partial(deployed, bed, stack, words)
@@ -139,7 +139,7 @@ def deploy(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Deploy]:
 
 @pytest.fixture
 def held_source(bed: Bed, source: dict[str, Any]) -> Iterator[Callable[[], None]]:
-    """The source is stopped; calling it starts the source again, and so does the end of the test."""
+    """Stop the source node; yield a function that starts it again, which the end of the test does too."""
     execute = ("exec", f"--namespace={SOURCE_NAMESPACE}", "source", "--", "sh", "-c")
 
     def state_is(wanted: str) -> Callable[[], bool]:
@@ -158,7 +158,7 @@ def held_source(bed: Bed, source: dict[str, Any]) -> Iterator[Callable[[], None]
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """A failing test says what its testers were doing."""
+    """Add the state of all testers to the report of a failing test."""
     report = yield
     if report.when == "call" and report.failed and isinstance(item, pytest.Function):
         for tester in DeployedTester.present:
@@ -168,11 +168,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 
 @pytest.hookimpl(tryfirst=True)  # before the plugin that reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Pulls, clearings and bootstraps take their time; each wait has a deadline of its own.
+    """Set a timeout for each test, and group the tests that share a deployment or need the whole machine.
 
-    What fixtures build is not in it: a Kubernetes takes a quarter of an hour where nothing is cached.
-    Workers that run at once have a cluster each.  The tests of a group run in one worker, and before the others:
-    a group takes long.
+    Pulls, clearing and bootstraps take long, and each wait has a deadline of its own. The timeout excludes
+    fixtures: without a cache, building Kubernetes takes a quarter of an hour. Parallel workers have a
+    cluster each. The tests of a group run in one worker, and before the others, because a group takes long.
     """
     for item in items:
         if Path(__file__).parent in item.path.parents:
@@ -183,13 +183,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _group(item: pytest.Item) -> str:
-    """Return the group of a test that shares its deployment with others, or keeps the machine busy; else nothing."""
+    """Return the group of a test that shares its deployment or uses the whole machine; empty for others."""
     if isinstance(item, pytest.Function) and not SHARED.isdisjoint(item.fixturenames):
         return item.path.stem
     return "busy" if item.path.stem in BUSY else ""
 
 
 def _version(item: pytest.Item) -> str:
-    """Return the Kubernetes version that a test runs on; empty where a cluster has its own."""
+    """Return the Kubernetes version that a test runs on; empty for an existing cluster."""
     parameters: dict[str, str] = getattr(getattr(item, "callspec", None), "params", {})
     return parameters.get("bed", "")

@@ -1,4 +1,4 @@
-"""A tester as its values say it, and the release that the shipped chart makes of them."""
+"""A tester described by its values, and the release that the shipped chart renders from them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from testbed.bed import Bed
 JsonObject = dict[str, Any]
 
 RELEASE, KEY = "bed", "tester"
-# Settings for tests that are not to wait long.
+# Settings that keep the waits of tests short.
 QUICK = {"soak": "3s", "healthCheckInterval": "1s", "diskCheckInterval": "5s", "holderTimeout": "10s"}
 QUICK_LOOKS = {"imageCheckInterval": "5s"}
 
 
 @dataclass(frozen=True)
 class Tester:
-    """One tester.
+    """The settings of one tester.
 
-    `pace` is how quick it is, `settings` what else its monitor is told.  With `volume_mib` its volume is a file
-    system of that size, in memory; `has_own_class`: the volume is one of the bed's.  `placement` is what its values
-    say of where its pods may go.  `change` is done to each object that the chart renders, before it is applied.
+    `pace` holds its intervals, `settings` the other settings of its monitor. With `volume_mib` the volume
+    is a file system of that size in memory. With `has_own_class` the volume is one that the bed creates.
+    `placement` holds the values that place its pods. `change` modifies each object that the chart renders,
+    before it is applied.
     """
 
     namespace: str
@@ -66,16 +67,16 @@ class Tester:
 
     @property
     def volume(self) -> str:
-        """The name of its volume, and of the class that no other claim has."""
+        """The name of its volume and of its storage class, which no other claim uses."""
         return f"{self.namespace}-{self.key}"
 
     @property
     def image(self) -> str:
-        """The node's image as its values say it."""
+        """The node's image as its values name it."""
         return f"{self.repository}:{self.rolling_tag}"
 
     def values(self) -> JsonObject:
-        """What is written into a values file."""
+        """Return the tester's part of a values file."""
         repository, tag = self.monitor_image.rsplit(":", 1)
         storage = {"className": self.volume} if self.has_own_class else {}
         return {
@@ -93,7 +94,7 @@ class Tester:
             "storage": {"size": "1Gi", **storage},
             "monitor": {
                 "image": {"repository": repository, "tag": tag},
-                # As the bed's registry speaks, whatever cluster it is.
+                # The bed's registry serves plain HTTP on every cluster.
                 "settings": {"registryPlainHttp": True, **self.pace, **self.settings},
                 "resources": dict(self.monitor_resources),
                 "readinessProbe": {"periodSeconds": 2},
@@ -112,7 +113,7 @@ class Release:
         self._namespace = testers[0].namespace
 
     def install(self) -> None:
-        """Install it; where objects are to be changed, what the chart renders is changed and applied."""
+        """Install the release; with changes, render the objects, change them and apply them instead."""
         changes = [each.change for each in self._testers if each.change is not None]
         if not changes:
             self.helm("install", RELEASE, CHART)
@@ -125,10 +126,10 @@ class Release:
         self._bed.apply(*objects)
 
     def helm(self, command: str, *arguments: str | Path, version: str = "4", **more: Any) -> str:
-        """What Helm prints.
+        """Run a Helm command and return its output.
 
         Raises:
-            AssertionError: it failed; with what it said.
+            AssertionError: the command failed; the message is its error output.
         """
         values = {
             "testers": {each.key: each.values() for each in self._testers},

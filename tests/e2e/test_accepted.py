@@ -1,4 +1,4 @@
-"""What the chart renders for each of its values files is taken by a real API server, field by field."""
+"""A real API server accepts every field that the chart renders for each of its values files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.every_kubernetes
 
 @pytest.fixture(scope="module")
 def prepared(bed: Bed) -> Iterator[Bed]:
-    """With the Prometheus Operator's kinds, and what the values name."""
+    """Yield the cluster with the Prometheus Operator's CRDs and the objects that the values name."""
     definitions = [yaml.safe_load(path.read_text()) for path in custom_resource_definitions()]
     bed.run("create", "--save-config=false", "--filename=-", stdin=yaml.safe_dump_all(definitions))
     bed.apply(manifests.namespace(NAMESPACE), manifests.namespace("monitoring"), *CLASSES)
@@ -44,7 +44,7 @@ def _known(bed: Bed, kind: str) -> bool:
 @pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
 def test_every_rendered_object_is_accepted(prepared: Bed, values: Path) -> None:
     rendered = helm("4").render(values)
-    # A pod of a hook needs its service account to be there.
+    # A hook's pod is rejected unless its ServiceAccount exists.
     objects = [each for each in rendered if each["kind"] != "Pod"]
     assert objects
     text = yaml.safe_dump_all(objects)

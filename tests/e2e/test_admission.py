@@ -1,6 +1,6 @@
-"""What the monitor's own token can do, whoever holds it: by the shipped Role, and by the admission policy alone.
+"""The permissions of the monitor's token, limited by the shipped Role or by the admission policy alone.
 
-To the second half of the testers everything is granted, so that only the policy is in the way.
+The second half of the testers may do everything, so that only the policy can refuse a request.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from monitor.k8s.version_pod_manifest import version_pod
 
 JsonObject = dict[str, Any]
 DIGEST = "sha256:" + "0" * 64
-# What the tester's values say.
+# The placement in the tester's values.
 PLACEMENT = {
     "nodeSelector": {"kubernetes.io/os": "linux"},
     "affinity": {
@@ -41,7 +41,7 @@ PLACEMENT = {
     "tolerations": [{"key": "testers", "operator": "Exists", "value": "", "effect": "NoSchedule"}],
     "runtimeClassName": "sandbox",
 }
-# What the cluster adds: by the runtime that the values name, and to pods that ask for no priority.
+# Objects with which the cluster changes pods: a RuntimeClass that the values name, and a default priority.
 SANDBOX = {
     "apiVersion": "node.k8s.io/v1",
     "kind": "RuntimeClass",
@@ -60,7 +60,7 @@ ORDINARY = {
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds the token of a tester's monitor; `granted`: may do everything, but for the policy."""
+    """The token of a tester's monitor; `granted` means that only the policy limits what it may do."""
 
     tester: DeployedTester
     kubeconfig: Path
@@ -68,11 +68,11 @@ class Holder:
 
     @property
     def bed(self) -> Bed:
-        """The cluster, asked by that token."""
+        """The cluster, accessed with the monitor's token."""
         return replace(self.tester.bed, kubeconfig=self.kubeconfig)
 
     def tried(self, *arguments: str, stdin: str = "") -> str:
-        """What is said to it; empty where it may."""
+        """Run kubectl with the token; return the refusal, or an empty text if it is allowed."""
         try:
             self.bed.run(*arguments, stdin=stdin)
         except AssertionError as error:
@@ -80,7 +80,7 @@ class Holder:
         return ""
 
     def patched(self, patch: JsonObject, name: str = "") -> str:
-        """What is said to a change of a StatefulSet; nothing is really changed."""
+        """Try a change of a StatefulSet as a dry run; return the refusal, or an empty text."""
         return self.tried(
             "patch",
             "statefulset",
@@ -92,11 +92,11 @@ class Holder:
         )
 
     def created(self, found: JsonObject, namespace: str = "") -> str:
-        """What is said to a new object; nothing is really made."""
+        """Try to create an object as a dry run; return the refusal, or an empty text."""
         return self.tried(*self._making(namespace), stdin=json.dumps(found))
 
     def admitted(self, found: JsonObject) -> JsonObject:
-        """A new object as the cluster would make it; nothing is really made."""
+        """Create an object as a dry run; return the object as the cluster would store it."""
         answer: JsonObject = json.loads(self.bed.run(*self._making(), stdin=json.dumps(found)))
         return answer
 
@@ -105,7 +105,7 @@ class Holder:
         return ("create", "--dry-run=server", "--validate=false", "--output=json", where, "--filename=-")
 
     def version_pod(self) -> JsonObject:
-        """The check pod as the monitor makes it."""
+        """Return the version pod that the monitor would create."""
         own = self.tester.pod()
         assert own is not None
         return version_pod(own, NODE, self.tester.tester.image, deadline_seconds=600)
@@ -137,7 +137,7 @@ def holder(
 
 
 def placed(bed: Bed, stack: contextlib.ExitStack) -> DeployedTester:
-    """A tester that is placed in every way, where the cluster adds something of its own to pods."""
+    """Deploy a tester that uses every kind of placement, on a cluster that adds fields to its pods."""
     bed.apply(SANDBOX, ORDINARY)
     stack.callback(bed.run, "delete", "runtimeclass/sandbox", "priorityclass/ordinary")
     tester = made(
@@ -149,9 +149,9 @@ def placed(bed: Bed, stack: contextlib.ExitStack) -> DeployedTester:
         placement=PLACEMENT,
     )
     namespace = tester.namespace
-    # Pod Security would answer first, and with it nobody would know whether the policy does.
+    # Pod Security would refuse a request first, and so hide whether the policy refuses it.
     bed.run("label", "--overwrite", "namespace", namespace, "pod-security.kubernetes.io/enforce=privileged")
-    # A request would find no node where the kubelet does not count this storage.
+    # Without storage accounting in the kubelet, a request for this storage could not be scheduled.
     limits = {
         "type": "Container",
         "default": {"ephemeral-storage": "100Mi"},
@@ -165,7 +165,7 @@ def placed(bed: Bed, stack: contextlib.ExitStack) -> DeployedTester:
 
 
 def written(tester: DeployedTester, path: Path) -> Path:
-    """A configuration that has nothing but the monitor's token."""
+    """Write a kubeconfig that contains only the monitor's token, and return its path."""
     bed, name = tester.bed, tester.tester.name
     found = json.loads(bed.run("config", "view", "--raw", "--minify", "--output=json"))
     token = bed.run("create", "token", name, f"--namespace={tester.namespace}").strip()
@@ -177,12 +177,12 @@ def written(tester: DeployedTester, path: Path) -> Path:
 
 
 def of_container(name: str, **fields: Any) -> JsonObject:
-    """A change of one container of the tester's pods."""
+    """Return a patch of one container of the tester's pods."""
     return of_pods(containers=[{"name": name, **fields}])
 
 
 def of_pods(**fields: Any) -> JsonObject:
-    """A change of the tester's pods."""
+    """Return a patch of the tester's pods."""
     return {"spec": {"template": {"spec": fields}}}
 
 
@@ -257,7 +257,8 @@ IS_RESTRICTED = "is as restricted as its tester"
 ASKS = "asks for no more than"
 RUNS = "runs the node's image alone"
 
-# Which part of the check pod is changed, to what (None takes away, a function is given what was); and what is said.
+# For each violation: the part of the version pod to change, the new fields, and the expected refusal.
+# `None` deletes a field; a function returns the new value for the old one.
 VIOLATIONS: dict[str, tuple[str, JsonObject, str]] = {
     "another name": ("metadata", {"name": "another"}, OWN),
     "no labels": ("metadata", {"labels": None}, OWN),
@@ -281,7 +282,7 @@ VIOLATIONS: dict[str, tuple[str, JsonObject, str]] = {
     "a container for later": (
         "spec",
         {"ephemeralContainers": [{"name": "e", "image": "e"}]},
-        "ephemeralContainers: Forbidden",  # by Kubernetes itself
+        "ephemeralContainers: Forbidden",  # refused by Kubernetes itself
     ),
     "a name server": ("spec", {"dnsConfig": {"nameservers": ["192.0.2.1"]}}, NOTHING_BUT),
     "names of hosts": ("spec", {"hostAliases": [{"ip": "192.0.2.1", "hostnames": ["a"]}]}, NOTHING_BUT),
@@ -359,7 +360,7 @@ VIOLATIONS: dict[str, tuple[str, JsonObject, str]] = {
 
 
 def changed(pod: JsonObject, part: str, fields: JsonObject) -> JsonObject:
-    """A check pod with some fields of a part replaced."""
+    """Return a version pod with some fields of one part replaced."""
     (container,) = pod["spec"]["containers"]
     parts = {
         "metadata": pod["metadata"],
@@ -407,7 +408,7 @@ def test_it_makes_nothing_else(holder: Holder, kind: str, said_by_policy: str) -
 
 @pytest.mark.every_kubernetes
 def test_it_writes_nothing_outside_its_namespace(holder: Holder) -> None:
-    """A pod that would do at home."""
+    """In the tester's namespace, this pod is allowed."""
     said = holder.created(holder.version_pod(), "default")
 
     assert ("writes nothing outside" if holder.granted else "forbidden") in said
@@ -423,7 +424,7 @@ def test_it_writes_nothing_outside_its_namespace(holder: Holder) -> None:
     ],
 )
 def test_its_role_lets_it_read_nothing_else(holder: Holder, asked: tuple[str, ...]) -> None:
-    """What is read no admission policy sees."""
+    """Admission policies do not see read requests."""
     where = (
         ()
         if any(each.startswith("--namespace") for each in asked)

@@ -1,4 +1,4 @@
-"""`check` finds nothing wrong with what the chart installs, from inside the pod and from the release's own test."""
+"""`check` reports no problem with an installed chart, from inside the pod and as the release's Helm test."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """A real AvalancheGo bootstraps a real history on a real Kubernetes, build after build.
 
-The tester is installed by the shipped chart: restricted pods, its Role, its admission policy; the registry has a port.
+The shipped chart installs the tester: restricted pods, its Role and its admission policy. The registry's
+address has a port.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ COMMITS = {"first": "1" * 40, "second": "2" * 40}
 
 
 def version_pods(tester: DeployedTester) -> list[str]:
-    """Pods in its namespace besides its own."""
+    """Return the names of the pods in the tester's namespace other than its own."""
     return [each for each in tester.bed.names("pods", tester.namespace) if each != tester.tester.pod]
 
 
@@ -64,7 +65,7 @@ def test_a_tester_pins_bootstraps_records_and_goes_on_with_the_next_build(
 
 
 def check_result_metrics(tester: DeployedTester, ended: dict[str, Any]) -> None:
-    """The metrics say of a success what the history says."""
+    """Check that the metrics of a success equal the history."""
     samples = tester.samples()
     own = {
         "tester": tester.tester.name,

@@ -1,4 +1,4 @@
-"""`local` on this machine with a real AvalancheGo, which bootstraps a real history from a node that has it."""
+"""`local` on this machine with a real AvalancheGo, which bootstraps a real history from another node."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLAGS = ("--soak=3s", "--health-check-interval=500ms", "--disk-floor=0", "--web-
 
 
 def arguments(network: Mapping[str, str], node_id: str, staking_port: int) -> tuple[str, ...]:
-    """The network's variables as a developer types flags, and where its history is."""
+    """Return the node's flags: those for the network's variables, and those for the source of the history."""
     c_chain = base64.b64encode(json.dumps({"state-sync-enabled": False}).encode()).decode()
     chains = base64.b64encode(json.dumps({"C": {"Config": c_chain, "Upgrade": None}}).encode()).decode()
     told = {name.removeprefix("AVAGO_").lower().replace("_", "-"): value for name, value in network.items()}
@@ -44,7 +44,7 @@ def arguments(network: Mapping[str, str], node_id: str, staking_port: int) -> tu
 
 
 def phase(tester: LocalLife) -> object:
-    """What was recorded last of what it does."""
+    """Return the last recorded phase of the tester."""
     with closing(open_read_only(tester.data_dir)) as ledger:
         found = ledger.reading("phase")
     return found.value["phase"] if found else None
@@ -53,7 +53,7 @@ def phase(tester: LocalLife) -> object:
 def test_a_real_history_is_bootstrapped_over_an_interruption_without_its_source(
     bed: Bed, tmp_path: Path
 ) -> None:
-    """The bed is needed for what it is made of: the programs and the history."""
+    """The bed is used only because it requires the programs and the history."""
     assert bed.kubectl
     network, staking_port = testbed.network(), free_port()
     shutil.copytree(testbed.history() / "data", tmp_path / "source")

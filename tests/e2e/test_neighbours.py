@@ -1,4 +1,4 @@
-"""Two testers of one release in one namespace have nothing to do with each other."""
+"""Two testers of one release in one namespace do not affect each other."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_each_has_results_of_its_own(neighbours: tuple[DeployedTester, DeployedT
 
 
 def may(tester: DeployedTester, verb: str, what: str) -> str:
-    """Whether the cluster lets a tester's monitor do that to an object of its namespace."""
+    """Return whether a tester's monitor may do something to an object in its namespace: `yes` or `no`."""
     account = f"system:serviceaccount:{tester.namespace}:{tester.tester.name}"
     asked = ("auth", "can-i", verb, what, f"--as={account}", f"--namespace={tester.namespace}")
     return tester.bed.run(*asked, check=False).strip()

@@ -1,4 +1,4 @@
-"""What hinders a tester on a real Kubernetes is shown while it lasts, logged once, and over when it is taken away."""
+"""On a real Kubernetes, a problem is shown while it lasts, logged once, and ends when its cause is fixed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Undo = Callable[[], None]
 
 
 def role_deleted(tester: DeployedTester) -> Undo:
-    """Delete the Role of the tester's ServiceAccount; the returned function restores it."""
+    """Delete the Role of the tester's ServiceAccount; return a function that restores it."""
     bed = tester.bed
     role = bed.get("role", tester.tester.name, tester.namespace)
     assert role is not None
@@ -29,7 +29,7 @@ def role_deleted(tester: DeployedTester) -> Undo:
 
 
 def partitioned(tester: DeployedTester) -> Undo:
-    """Have the StatefulSet leave its pod on the old revision; the returned function ends that."""
+    """Set a partition that keeps the pod on the old revision; return a function that removes it."""
 
     def patch(partition: int) -> None:
         rolling = {"type": "RollingUpdate", "rollingUpdate": {"partition": partition}}
@@ -47,7 +47,7 @@ def partitioned(tester: DeployedTester) -> Undo:
 
 
 def await_problem(tester: DeployedTester, cause: str) -> JsonObject:
-    """Return the problem of this cause once the API has it."""
+    """Return the problem with this cause, once the API reports it."""
 
     def look() -> JsonObject | None:
         return next((each for each in tester.status().get("problems", ()) if each["cause"] == cause), None)

@@ -1,4 +1,4 @@
-"""What stands in a tester's way on a real Kubernetes is told in one line, and touches nothing."""
+"""On a real Kubernetes, a failure is reported in one line and changes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JsonObject = dict[str, Any]
 
 
 def without(verb: str, resource: str) -> Callable[[JsonObject], None]:
-    """Takes one verb on one resource out of the Role."""
+    """Return a change that removes one verb on one resource from the Role."""
 
     def change(found: JsonObject) -> None:
         if found["kind"] != "Role":
@@ -30,12 +30,12 @@ def without(verb: str, resource: str) -> Callable[[JsonObject], None]:
 
 
 def told_of(verb: str, resource: str) -> str:
-    """What is said where it lacks."""
+    """Return the text with which the monitor reports a missing permission."""
     return f"allow {verb} on {resource} in its Role"
 
 
 def refusal(tester: DeployedTester) -> str:
-    """The error that `init` ended with: the one line that is no log record."""
+    """Return the exit code and the error of `init`: the one line of its output that is not a log record."""
 
     def look() -> str | None:
         pod = tester.pod()
@@ -98,7 +98,7 @@ def test_without_what_it_can_do_without_it_goes_on_and_says_so(
 
 
 def test_a_pod_that_it_may_not_recreate_is_named_and_loses_nothing(deploy: Deploy) -> None:
-    """A StatefulSet replaces a pod whose template was changed; for the same build once more it does not."""
+    """A rerun of one build does not change the template, so the monitor has to delete the pod itself."""
     verb, resource = "delete", "pods"
     tester = deploy(
         repository=SIMULATED, settings={"imageSource": "registry"}, change=without(verb, resource)
@@ -111,7 +111,7 @@ def test_a_pod_that_it_may_not_recreate_is_named_and_loses_nothing(deploy: Deplo
 
 
 def test_a_recreated_service_account_is_named_and_costs_no_build(deploy: Deploy) -> None:
-    """The pod's token is of the account before; only another pod gets a valid one."""
+    """The pod's token belongs to the deleted account; only a new pod gets a valid token."""
     tester = deploy(repository=SIMULATED)
     first = tester.await_end(1)
     tester.recreate_service_account()
@@ -127,7 +127,7 @@ def test_a_recreated_service_account_is_named_and_costs_no_build(deploy: Deploy)
 
 
 def test_a_rerun_of_what_the_registry_does_not_have_is_refused(deploy: Deploy) -> None:
-    """It is asked as the sidecar asks it, and nothing is cleared."""
+    """The command asks the registry as the sidecar does, and clears nothing."""
     tester = deploy(repository=SIMULATED)
     ended = tester.await_end(1)
     pinned, repository = tester.image(), tester.image().partition("@")[0]
@@ -150,7 +150,7 @@ def test_check_names_what_lacks_to_it(deploy: Deploy) -> None:
 
 
 def test_by_its_registry_alone_a_tester_needs_no_pods(deploy: Deploy) -> None:
-    """The chart's Role has no such permission then."""
+    """With this setting, the chart's Role has no permission on pods other than the tester's."""
     tester = deploy(repository=SIMULATED, settings={"imageSource": "registry"})
     ended = tester.await_end(1)
 

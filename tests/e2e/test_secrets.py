@@ -1,4 +1,4 @@
-"""A node cannot read through the monitor what only the monitor may read."""
+"""A node cannot use the monitor to read files that only the monitor may read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from testbed.bed import until
 
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 SAID = "these are the words of the P-Chain"
-# The volume is the same one in the monitor's container, where the link leads to the monitor's token.
+# The monitor's container mounts this volume too. There, the link leads to the monitor's token.
 REPLACE_LOGS = f"""
 cd /data/avalanchego/logs && echo '{SAID}' >> P.log
 for log in main X C; do ln -sf {TOKEN} $log.log || exit 1; done
@@ -23,13 +23,13 @@ PIECE_CHARACTERS = 16
 
 
 def leaked(token: str, text: str) -> int:
-    """Return how many pieces of the token a text has; the pieces themselves stay out of the report of a failure."""
+    """Return how many pieces of the token a text contains, which keeps the token out of failure reports."""
     pieces = (token[at : at + PIECE_CHARACTERS] for at in range(0, len(token), PIECE_CHARACTERS))
     return sum(len(piece) == PIECE_CHARACTERS and piece in text for piece in pieces)
 
 
 def written(tester: DeployedTester) -> dict[str, str]:
-    """Return what the monitor has written, by where people and nodes find it."""
+    """Return everything that the monitor has written, by the place where people and nodes find it."""
     return {
         "ledger": tester.python(LEDGER),
         "history --run": tester.monitor("history", "--run=1", "--data-dir=/data"),
@@ -45,7 +45,7 @@ def written(tester: DeployedTester) -> dict[str, str]:
 
 @pytest.fixture
 def tester(deploy: Deploy) -> DeployedTester:
-    """A tester in whose node's container logs were replaced by links to the token; the run has failed."""
+    """Return a tester with a failed run, whose node's logs were replaced with links to the token."""
     found = deploy(
         repository="avalanchego-simulated",
         settings={"crashLimit": 2, "webEvidence": True},

@@ -1,4 +1,4 @@
-"""A node that holds the monitor's connections open shuts out neither the kubelet nor Prometheus."""
+"""A node that holds the monitor's connections open does not block the kubelet or Prometheus."""
 
 from __future__ import annotations
 

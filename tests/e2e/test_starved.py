@@ -1,4 +1,4 @@
-"""A sidecar with hardly any CPU, and with the least memory, on a busy machine lives through a whole run."""
+"""A sidecar with hardly any CPU and the minimum memory survives a whole run on a busy machine."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from e2e.tester import INIT, MONITOR, NODE
 from testbed.bed import Bed, until
 
 REPOSITORY = "avalanchego-simulated"
-# The least memory is in the chart's comment on `monitor.resources`.
+# The chart's comment on `monitor.resources` states the minimum memory.
 MIN_RESOURCES = {"cpu": "20m", "memory": "40Mi"}
-# Version 1 of the control groups has a folder for each controller.
+# cgroup v1 has a folder for each controller.
 CPU_STAT = "from glob import glob; print(open(glob('/sys/fs/cgroup/**/cpu.stat', recursive=True)[0]).read())"
 BUSY_SECONDS = 600
 BUSY = f"import time\nuntil = time.monotonic() + {BUSY_SECONDS}\nwhile time.monotonic() < until: pass"
@@ -35,7 +35,10 @@ def busy() -> Iterator[None]:
 
 
 def pinned(name: str, image: str) -> Any:
-    """Return a change of a StatefulSet by which its first run needs no lookup, which would restart the pod."""
+    """Return a change that pins the image in a StatefulSet, so that the first run needs no lookup.
+
+    A lookup would restart the pod.
+    """
 
     def change(each: dict[str, Any]) -> None:
         if (each["kind"], each["metadata"]["name"]) == ("StatefulSet", name):
@@ -60,7 +63,7 @@ def test_a_starved_monitor_lives_through_a_run(bed: Bed) -> None:
         tester.tester = replace(tester.tester, change=pinned(tester.tester.name, image))
         stack.enter_context(busy())
         Release(bed, [tester.tester]).install()
-        # Each request to the monitor would take half a second of its CPU.
+        # Poll the Events: each request to the monitor would take half a second of its CPU.
         until(lambda: tester.events("BootstrapSucceeded", "Run 1 "), 420, "run 1 has succeeded", tester.told)
         throttled = tester.python(CPU_STAT)
         restarts = {name: tester.restarts(name) for name in (MONITOR, INIT, NODE)}

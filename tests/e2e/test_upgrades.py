@@ -1,4 +1,4 @@
-"""Upgrade, rollback and uninstall of the release keep the volume, its history, and a run that is open."""
+"""Upgrade, rollback and uninstallation of the release keep the volume, its history, and an open run."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from e2e.installed import RELEASE, Release
 from e2e.tester import DeployedTester
 from testbed.bed import Bed, until
 
-# The chart as it was first committed; it is kept here, since a shallow clone has no history.  To have another one:
+# The first committed version of the chart, stored here because a shallow clone has no history. To store
+# another:
+#
 # git archive --prefix=bootstrap-monitor/ COMMIT:deploy/chart | gzip -n9 > tests/e2e/charts/COMMIT.tgz
 EARLIER = Path(__file__).parent / "charts" / "98db761.tgz"
 
 
 class Opened:
-    """A tester whose run is open."""
+    """A tester with an open run."""
 
     def __init__(self, tester: DeployedTester, version: str) -> None:
         self.tester, self.version = tester, version
@@ -29,7 +31,7 @@ class Opened:
         self.pinned = ""
 
     def check(self, uid: str) -> None:
-        """Another pod goes on with the same run, of the same build and data."""
+        """Check that another pod resumed the open run, with its build and its data."""
         tester = self.tester
         tester.await_other_pod(uid)
         until(lambda: tester.image() == self.pinned, 120, "the open run's build is pinned", tester.told)
@@ -41,7 +43,7 @@ class Opened:
 
 @pytest.fixture
 def open_run(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Opened]:
-    """A tester of the earlier chart, installed by that Helm; its run is open, and a newer build is there."""
+    """Yield a tester of the earlier chart, installed with one Helm, with an open run and a newer build."""
     with contextlib.ExitStack() as stack:
         tester = made(
             bed,
@@ -60,7 +62,7 @@ def open_run(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Opened]:
 
 
 def test_the_earlier_chart_is_another_one() -> None:
-    """Else nothing would be upgraded."""
+    """With equal templates, the upgrade would change nothing."""
     with tarfile.open(EARLIER) as archive:
         earlier = {
             each.name.partition("/")[2]: archive.extractfile(each).read()  # type: ignore[union-attr]

@@ -1,7 +1,7 @@
-"""A bad build ends with its reason, once, and never blocks the next one.
+"""A bad build ends with its reason, once, and never blocks the next build.
 
-One tester lives through all of them: each build is pushed under the rolling tag when the one before has ended,
-and is found, run and judged without a hand on it.  What a build does is in its own image.
+One tester runs all builds. Each is pushed under the rolling tag after the previous one has ended, and the
+tester finds, runs and judges it without intervention. The behaviour of a build is part of its image.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ SETTINGS = {
     "diskFloor": 0,
     "nodeTimeout": "500ms",
 }
-# A real limit: what a build takes beyond it is its end.
+# A real limit: a build that uses more is killed.
 RESOURCES = {"limits": {"memory": "192Mi"}}
 GOOD = {"BOOTSTRAP_SECONDS": "2"}
 
 
 @pytest.fixture(scope="module")
 def tester(bed: Bed) -> Iterator[DeployedTester]:
-    """One tester for all builds; its first one is good."""
+    """Yield the tester that runs all builds, after a good first build."""
     with contextlib.ExitStack() as stack:
         found = deployed(
             bed,
@@ -51,7 +51,7 @@ def tester(bed: Bed) -> Iterator[DeployedTester]:
 
 
 def run_next(tester: DeployedTester, behaviour: Mapping[str, str]) -> dict[str, Any]:
-    """Push a build that behaves so; the run of it once it has ended."""
+    """Push a build with this behaviour; return its run once it has ended."""
     number = tester.history()[0]["run"] + 1
     commit = hashlib.sha1(repr((number, behaviour)).encode(), usedforsecurity=False).hexdigest()
     tester.push_variant({"COMMIT": commit, **behaviour})
@@ -126,7 +126,7 @@ def test_a_bad_build_fails_with_its_reason(
 
 
 def test_a_build_that_fills_its_volume_is_the_testbeds_fault(deploy: Deploy) -> None:
-    """The end is recorded though nothing is free, and the next build finds the volume cleared."""
+    """The end is recorded even though the volume is full, and the next build starts on a cleared volume."""
     found = deploy(
         repository="avalanchego-simulated",
         settings={"crashLimit": 50, "unhealthyTimeout": "1m"},
@@ -153,7 +153,7 @@ BURST_SECONDS = 40
 
 
 def test_a_neighbour_that_fills_the_volume_for_a_while_ends_no_run(deploy: Deploy) -> None:
-    """The node stops because of it, and goes on when there is room again."""
+    """The full volume stops the node, which continues when there is space again."""
     found = deploy(
         repository="avalanchego-simulated",
         settings={"soak": "60s"},
@@ -171,7 +171,7 @@ def test_a_neighbour_that_fills_the_volume_for_a_while_ends_no_run(deploy: Deplo
 
 
 def node_restarts(tester: DeployedTester) -> int:
-    """How often the kubelet restarted the node's container."""
+    """Return how often the kubelet restarted the node's container."""
     states = (tester.pod() or {}).get("status", {}).get("containerStatuses", ())
     return sum(each["restartCount"] for each in states if each["name"] == NODE)
 
@@ -184,7 +184,7 @@ def mistyped(each: dict[str, Any]) -> None:
 
 
 def test_a_command_that_cannot_be_started_is_no_failure_of_the_build(deploy: Deploy) -> None:
-    """It is tried again as soon as the command is another one."""
+    """The run is retried after the command is changed."""
     settings = {"startTimeout": "20s", "imageSource": "registry"}
     found = deploy(repository="avalanchego-simulated", settings=settings, change=mistyped)
     failed = found.await_end(1)
@@ -202,7 +202,7 @@ def test_a_command_that_cannot_be_started_is_no_failure_of_the_build(deploy: Dep
 
 
 def test_a_run_on_whose_data_another_build_ran_is_compared_with_none(deploy: Deploy) -> None:
-    """Its image is changed in the pod, where no `init` runs for it; the pod is recreated, and the run goes on."""
+    """A change of the image in the pod runs no `init`. After the pod is recreated, the run continues."""
     found = deploy(repository="avalanchego-simulated", settings={"soak": "90s"})
     begun = found.await_run(1)
     uid = found.uid()
@@ -221,9 +221,9 @@ def test_a_run_on_whose_data_another_build_ran_is_compared_with_none(deploy: Dep
 
 
 def test_restarts_with_progress_between_are_no_crash_loop(tester: DeployedTester) -> None:
-    """It is restarted more often than the limit, comes further each time, and succeeds.
+    """The node restarts more often than the limit, progresses further each time, and succeeds.
 
-    Three processes of 8 s do not finish 25 s of work; a fourth has time for the rest and for the soak.
+    Three processes of 8 s do not finish 25 s of work. The fourth completes the rest and the soak.
     """
     ended = run_next(tester, {"CRASH_AFTER_SECONDS": "8", "BOOTSTRAP_SECONDS": "25", "BLOCKS": "400"})
 
@@ -232,7 +232,7 @@ def test_restarts_with_progress_between_are_no_crash_loop(tester: DeployedTester
 
 
 def test_a_network_that_is_away_is_no_fault_of_the_build(tester: DeployedTester) -> None:
-    """It is blocked for longer than every time-out, and goes on when the peers are back."""
+    """The run is blocked for longer than every timeout, and continues when the peers are back."""
     number = tester.history()[0]["run"] + 1
     tester.push_variant({"COMMIT": "b" * 40, "BOOTSTRAP_SECONDS": "4", "NO_PEERS_SECONDS": "40"})
     until(lambda: tester.status().get("phase") == "blocked", 120, "the run is blocked", tester.told)
@@ -243,7 +243,7 @@ def test_a_network_that_is_away_is_no_fault_of_the_build(tester: DeployedTester)
 
 
 def test_a_digest_that_is_gone_is_the_testbeds_fault(tester: DeployedTester) -> None:
-    """It judges nothing, and the next build is taken without a hand."""
+    """The failure does not judge the build, and the next build starts without intervention."""
     number = tester.history()[0]["run"] + 1
     repository = tester.image().partition("@")[0]
     tester.set_image(f"{repository}@sha256:{'0' * 64}")

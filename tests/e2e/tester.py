@@ -1,4 +1,4 @@
-"""A tester on a cluster, as its operator sees it: by kubectl, its logs, and what it serves."""
+"""A tester on a cluster, accessed as its operator does: with kubectl, its logs, and its web server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JsonObject = dict[str, Any]
 
 
 class DeployedTester:
-    """One tester; `first` and `second` are the digests of its two builds once they were pushed."""
+    """One tester on a cluster; `present` lists the testers that are not removed yet."""
 
     present: ClassVar[list[DeployedTester]] = []
 
@@ -29,17 +29,17 @@ class DeployedTester:
         self.namespace = tester.namespace
 
     def push(self, build: str) -> str:
-        """Put a build under the rolling tag; its digest."""
+        """Push a build under the rolling tag and return its digest."""
         return self.bed.push(self._repository, build, f"{self._repository}:{self.tester.rolling_tag}")
 
     def push_variant(self, behaviour: Mapping[str, str]) -> str:
-        """Put a simulated build under the rolling tag that behaves so; its digest."""
+        """Push a simulated build with this behaviour under the rolling tag, and return its digest."""
         variables = {f"SIMULATE_{name}": value for name, value in behaviour.items()}
         target = f"{self._repository}:{self.tester.rolling_tag}"
         return self.bed.push(self._repository, "first", target, variables)
 
     def events(self, reason: str, about: str) -> list[str]:
-        """What the Events about its StatefulSet say, of one reason."""
+        """Return the messages of the Events about the StatefulSet with this reason that contain a text."""
         selector = f"involvedObject.kind=StatefulSet,involvedObject.name={self.tester.name},reason={reason}"
         text = self.bed.run(
             "get", "events", f"--namespace={self.namespace}", f"--field-selector={selector}", "--output=json"
@@ -48,7 +48,7 @@ class DeployedTester:
         return [each for each in messages if about in each]
 
     def version_pods_started(self) -> int:
-        """How many check pods the kubelet has started, by the Events about them."""
+        """Return how many version pods the kubelet has started, according to their Events."""
         text = self.bed.run(
             "get",
             "events",
@@ -60,7 +60,7 @@ class DeployedTester:
         return len({each["uid"] for each in about if each["name"] == f"{self.tester.name}-version-check"})
 
     def pod_events(self, container: str) -> list[str]:
-        """Return "REASON: MESSAGE" of each Event about a container of its pod."""
+        """Return "REASON: MESSAGE" of each Event about a container of the tester's pod."""
         path = f"spec.initContainers{{{container}}}"
         text = self.bed.run("get", "events", f"--namespace={self.namespace}", "--output=json")
         found = (
@@ -69,7 +69,7 @@ class DeployedTester:
         return [f"{each['reason']}: {each['message']}" for each in found]
 
     def monitor(self, *arguments: str) -> str:
-        """What a command of the monitor prints in its pod."""
+        """Return the output of a command of the monitor, run in its pod."""
         return self.bed.run(
             "exec",
             f"--namespace={self.namespace}",
@@ -81,7 +81,7 @@ class DeployedTester:
         )
 
     def prepare(self) -> None:
-        """Make its namespace and its volume."""
+        """Create the tester's namespace and its volume."""
         DeployedTester.present.append(self)
         self.bed.apply(manifests.namespace(self.namespace))
         if self.tester.has_own_class:
@@ -93,7 +93,7 @@ class DeployedTester:
             self.bed.apply(manifests.local_volume(self.tester.volume, path, self.bed.node))
 
     def remove(self) -> None:
-        """Remove everything of it; its volume's folder goes with the cluster."""
+        """Delete the tester's objects; the folder of its volume is deleted with the cluster."""
         DeployedTester.present.remove(self)
         for kind, name in (
             ("namespace", self.namespace),
@@ -104,15 +104,15 @@ class DeployedTester:
             self.bed.run("delete", kind, name, "--ignore-not-found", "--wait=false")
 
     def pod(self) -> JsonObject | None:
-        """Its pod as it is now."""
+        """Return the current pod of the tester."""
         return self.bed.get("pod", self.tester.pod, self.namespace)
 
     def image(self) -> str:
-        """The node's image in the StatefulSet's template."""
+        """Return the node's image in the StatefulSet's template."""
         return str(self._node(self._template()["spec"])["image"])
 
     def set_image(self, image: str) -> None:
-        """Set it by hand, as an operator does."""
+        """Set the node's image in the StatefulSet, as an operator does."""
         self.bed.run(
             "set",
             "image",
@@ -122,13 +122,13 @@ class DeployedTester:
         )
 
     def versions(self) -> JsonObject:
-        """The annotation with the versions, in the template."""
+        """Return the annotation with the versions in the StatefulSet's template."""
         text = self._template()["metadata"].get("annotations", {}).get(VERSIONS_ANNOTATION, "")
         found: JsonObject = json.loads(text or "{}")
         return found
 
     def recreate_service_account(self) -> None:
-        """Delete its ServiceAccount and create it again, as a reinstallation may."""
+        """Delete the tester's ServiceAccount and create it again, as a reinstallation may."""
         found = self.bed.get("serviceaccount", self.tester.name, self.namespace)
         assert found is not None
         kept = {name: found["metadata"][name] for name in ("name", "namespace", "labels")}
@@ -137,7 +137,7 @@ class DeployedTester:
         self.bed.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": kept, **automount})
 
     def delete_pod(self) -> None:
-        """Delete its pod, as a drain does."""
+        """Delete the tester's pod, as a drain does."""
         self.bed.run("delete", "pod", self.tester.pod, f"--namespace={self.namespace}", "--wait=false")
 
     def execute(self, command: str) -> str:
@@ -151,31 +151,31 @@ class DeployedTester:
         return self.bed.run(*arguments, "--", "sh", "-c", command)
 
     def python(self, program: str) -> str:
-        """Return what a Python program prints in the monitor's container, which has no shell."""
+        """Return the output of a Python program in the monitor's container, which has no shell."""
         where = ("exec", f"--namespace={self.namespace}", self.tester.pod, f"--container={MONITOR}")
         return self.bed.run(*where, "--", "python3", "-c", program)
 
     def mark(self) -> None:
-        """Leave a file among the node's data."""
+        """Create a marker file in the node's data."""
         self.execute(f"touch {MARKER}")
 
     def marked(self) -> bool:
-        """Whether the file is there."""
+        """Return whether the marker file exists."""
         return self.execute(f"test -e {MARKER} && echo yes || echo no").strip() == "yes"
 
     def history(self) -> list[JsonObject]:
-        """Its runs, newest first; none while it does not answer."""
+        """Return the tester's runs, newest first; empty while the monitor does not answer."""
         text = self.served("/api/v1/history")
         found: list[JsonObject] = json.loads(text) if text else []
         return found
 
     def status(self) -> JsonObject:
-        """Its status; empty while it does not answer."""
+        """Return the tester's status; empty while the monitor does not answer."""
         found: JsonObject = json.loads(self.served("/api/v1/status") or "{}")
         return found
 
     def samples(self) -> dict[str, list[tuple[dict[str, str], float]]]:
-        """Its metrics: for each name the samples, labels and value."""
+        """Return the labels and the value of each sample of the tester's metrics, by metric name."""
         found: dict[str, list[tuple[dict[str, str], float]]] = {}
         for family in text_string_to_metric_families(self.served("/metrics")):
             for sample in family.samples:
@@ -183,12 +183,12 @@ class DeployedTester:
         return found
 
     def log(self, container: str, *, previous: bool = False) -> str:
-        """What a container of its pod has said."""
+        """Return the log of a container of the tester's pod."""
         arguments = ["logs", f"--namespace={self.namespace}", self.tester.pod, f"--container={container}"]
         return self.bed.run(*arguments, *(["--previous"] if previous else []), check=False)
 
     def log_until(self, container: str, words: str, seconds: float = 180) -> str:
-        """What a container has said once it has said these words."""
+        """Return the log of a container, once it contains a text."""
 
         def look() -> str | None:
             said = self.log(container) + self.log(container, previous=True)
@@ -197,7 +197,7 @@ class DeployedTester:
         return until(look, seconds, f"{container} says {words!r}", self.told)
 
     def await_run(self, number: int, seconds: float = 240, *, uid_other_than: str = "") -> JsonObject:
-        """The run of that number once its node runs and is watched: the run's JSON."""
+        """Return a run as JSON, once it exists and the node's container runs."""
 
         def look() -> JsonObject | None:
             pod = self.pod()
@@ -208,7 +208,7 @@ class DeployedTester:
         return until(look, seconds, f"run {number} is there", self.told)
 
     def await_end(self, number: int, seconds: float = 300) -> JsonObject:
-        """The run of that number once it has an outcome: its JSON."""
+        """Return a run as JSON, once it has an outcome."""
 
         def look() -> JsonObject | None:
             return next((each for each in self.history() if each["run"] == number and each["outcome"]), None)
@@ -216,11 +216,11 @@ class DeployedTester:
         return until(look, seconds, f"run {number} has ended", self.told)
 
     def await_idle(self, seconds: float = 60) -> None:
-        """Wait until it waits for the next build."""
+        """Wait until the tester is idle and waits for the next build."""
         until(lambda: self.status().get("phase") == "idle", seconds, "it waits for a build", self.told)
 
     def await_other_pod(self, uid: str, seconds: float = 120) -> str:
-        """The UID of the pod once it is another one whose node runs."""
+        """Return the UID of the pod that replaced another one, once its node runs."""
 
         def look() -> str | None:
             pod = self.pod()
@@ -231,12 +231,12 @@ class DeployedTester:
         return until(look, seconds, "another pod runs the node", self.told)
 
     def uid(self) -> str:
-        """The UID of its pod; empty while there is none."""
+        """Return the UID of the tester's pod; empty if there is none."""
         pod = self.pod()
         return str(pod["metadata"]["uid"]) if pod else ""
 
     def told(self) -> str:
-        """All that there is to know of it."""
+        """Return a description of the tester's pods and the ends of their logs, for failure reports."""
         parts = [
             self.bed.run("describe", "pods", f"--namespace={self.namespace}", check=False)[-6000:],
             *(f"--- {name}\n{self.log(name)[-3000:]}" for name in (INIT, MONITOR, NODE)),
@@ -250,17 +250,17 @@ class DeployedTester:
         return "" if text.startswith("Error from server") else text
 
     def healthy(self) -> bool:
-        """Whether `/-/healthy` is answered with 200."""
+        """Return whether `/-/healthy` is answered with 200."""
         return self.served("/-/healthy").startswith("healthy")
 
     def restarts(self, container: str) -> int:
-        """Return how often the kubelet restarted a container of its pod."""
+        """Return how often the kubelet restarted a container of the tester's pod."""
         status = (self.pod() or {}).get("status", {})
         states = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
         return int(next(each["restartCount"] for each in states if each["name"] == container))
 
     def sidecar_resident_mib(self) -> float:
-        """Return the resident memory of the monitor's process, which is the first one of its container."""
+        """Return the resident memory, in MiB, of the monitor: the first process of its container."""
         text = self.python("print(open('/proc/1/status').read())")
         return int(text.partition("VmRSS:")[2].split()[0]) / 1024
 

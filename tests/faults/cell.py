@@ -1,4 +1,4 @@
-"""Goes through one cell in a process of its own, and prints what it showed.
+"""Runs one cell in a process of its own, and prints the result.
 
 usage: cell.py FAULT MOMENT FOLDER
 """
@@ -15,14 +15,14 @@ from faults.volumes import ISOLATED
 
 
 class CellError(AssertionError):
-    """A cell did not show what it should."""
+    """A cell did not show the expected result."""
 
 
 def told_by(fault: str, moment: str, folder: Path) -> str:
-    """What a cell shows that is gone through in a process of its own, and in a namespace where it needs one.
+    """Run a cell in a process of its own, in a mount namespace if it needs one, and return its output.
 
     Raises:
-        CellError: something did not hold.
+        CellError: a check of the cell failed.
     """
     entry = ISOLATED if FAULTS[fault].own_file_system else ()
     path = ":".join(sys.path)
@@ -39,12 +39,12 @@ def told_by(fault: str, moment: str, folder: Path) -> str:
 
 
 def main() -> int:
-    """One cell."""
+    """Run the cell that the command line names."""
     fault, moment, folder = sys.argv[1:]
     words = (
         sidecar_starts_read_only(Path(folder)) if moment == STARTING else shown(fault, moment, Path(folder))
     )
-    print(words)  # noqa: T201 - whoever started it reads it
+    print(words)  # noqa: T201 - the parent process reads it
     return 0
 
 

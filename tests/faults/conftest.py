@@ -1,6 +1,7 @@
-"""Which cells run, and the document that a run of all cells writes.
+"""The selection of cells, and the section that a run of all cells writes.
 
-Cells are slow because they wait, not because they work: some run at once, begun in the order of their tests.
+Cells are slow because they wait, not because they compute. Some run in parallel, in the order of their
+tests.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ Result = Callable[[Cell], str]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is not in the covering set."""
+    """Deselect the cells outside the covering set."""
     leave_out(config, items, FOLDER, COVERING)
 
 
 @pytest.fixture(scope="session")
 def result(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Result]:
-    """What a cell showed; waits until it has run."""
+    """Yield a function that waits for the result of a cell and returns it."""
     folder = tmp_path_factory.mktemp("cells")
     cells = [
         (cell[0], cell[1]) for each in request.session.items if (cell := cell_of(each, FOLDER)) is not None

@@ -1,4 +1,4 @@
-"""The matrix as a section of a document: one row a fault, one column a moment."""
+"""The matrix as a section of a document: one row per fault, one column per moment."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ stops (the run goes on), and another image in the pod of an open run (the run is
 
 
 def rows() -> dict[str, str]:
-    """The title of each row, by the fault's name."""
+    """Return the title of each row, by the name of the fault."""
     return {name: fault.title for name, fault in FAULTS.items()}
 
 
 def written(told: Mapping[tuple[str, str], str]) -> str:
-    """The section of the document, from what each cell told."""
+    """Return the section of the document, from the result of each cell."""
     lines = [
         row("fault", *MOMENTS.values()),
         row("---", *("---" for _ in MOMENTS)),

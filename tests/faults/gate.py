@@ -1,4 +1,4 @@
-"""A port of 127.0.0.1 before another one: open, closed so that it refuses, or silent."""
+"""A port of 127.0.0.1 in front of another: open, closed so that it refuses connections, or silent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PIECE_BYTES = 1 << 16
 
 
 class Gate:
-    """Passes connections on; one that is closed drops those that it has."""
+    """Forwards connections; closing the gate drops them."""
 
     def __init__(self, port: int, target: int) -> None:
         self.port, self._target = port, target
@@ -23,7 +23,7 @@ class Gate:
 
     @property
     def is_open(self) -> bool:
-        """Whether it accepts connections."""
+        """Whether the gate accepts connections."""
         return self._listener is not None
 
     def open(self) -> None:
@@ -33,7 +33,7 @@ class Gate:
             threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def close(self) -> None:
-        """Refuse connections, and drop those that are there."""
+        """Refuse new connections, and drop the existing ones."""
         listener, self._listener = self._listener, None
         if listener is not None:
             with contextlib.suppress(OSError):
@@ -46,7 +46,7 @@ class Gate:
                 each.shutdown(socket.SHUT_RDWR)
 
     def leads_somewhere(self) -> bool:
-        """Whether something listens behind it."""
+        """Return whether something listens on the target port."""
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._target), 1):
             return True
         return False

@@ -1,9 +1,9 @@
-"""A tester's pods, kubelet and StatefulSet's controller in small, around the real commands, with faults put in.
+"""A small model of a tester's pods, kubelet and StatefulSet controller around the real commands, with faults.
 
-The API server is the tests' fake one, behind a port that can be closed; the node is the simulated one, behind
-another.  `init` and `wait-for-completion` are real processes, held at the moment that a cell asks for.  At every step
-the ledger is looked at, and all that it ever said of a run is kept, and the node's data is looked at: what lies in it
-since a run began must lie there until another run is due.
+The API server is a fake, behind a port that can be closed. The node is simulated, behind another such port.
+`init` and `wait-for-completion` are real processes, held at the moment that a cell requests. Each step
+reads the ledger and keeps every start and result that it showed. Each step also checks the node's data:
+data of a run must stay until another run is due.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ COMMITS = ("a1" * 20, "b2" * 20, "c3" * 20)
 DIGESTS = tuple(f"sha256:{commit[:2] * 32}" for commit in COMMITS)
 STEP_SECONDS = 0.03
 PATIENCE_SECONDS = 80.0
-# A hundredth of the kubelet's back-off, as every interval of these tests is about a hundredth.
+# The intervals of these tests are about a hundredth of their defaults; so is the kubelet's backoff here.
 FIRST_BACK_OFF_SECONDS, MAX_BACKOFF_SECONDS = 0.1, 3.0
 GRACE_SECONDS = 10.0
 RUNNER = Path(__file__).with_name("under_faults.py")
@@ -45,7 +45,7 @@ RUNNER = Path(__file__).with_name("under_faults.py")
 
 @dataclass(frozen=True)
 class Look:
-    """What the ledger says at one moment."""
+    """The content of the ledger at one moment."""
 
     runs: tuple[Run, ...]
     clearing: bool
@@ -53,7 +53,7 @@ class Look:
 
     @property
     def results(self) -> int:
-        """How many runs have ended."""
+        """The number of ended runs."""
         return sum(run.outcome is not None for run in self.runs)
 
 
@@ -69,15 +69,15 @@ class Container:
 
     @property
     def runs(self) -> bool:
-        """Whether its process is there."""
+        """Whether the container's process runs."""
         return self.process is not None and self.process.poll() is None
 
     def started(self, process: subprocess.Popen[bytes]) -> None:
-        """The kubelet has started it."""
+        """Record that the kubelet started the container."""
         self.process, self.starts, self.waiting = process, self.starts + 1, "CrashLoopBackOff"
 
     def is_due(self) -> bool:
-        """Whether it is to be started now; its back-off begins when its end is seen."""
+        """Return whether the container is due to start; its backoff begins when its end is observed."""
         if self.process is not None:
             self.process.wait()
             self.process = None
@@ -86,20 +86,20 @@ class Container:
         return time.monotonic() >= self.start_at
 
     def kill(self) -> None:
-        """End it without a warning."""
+        """Kill the container's process with SIGKILL."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
 
     def status(self) -> dict[str, Any]:
-        """What the kubelet says of it."""
+        """Return the container's status as the kubelet reports it."""
         state = {"running": {}} if self.runs else {"waiting": {"reason": self.waiting}}
         return {"name": self.name, "restartCount": max(0, self.starts - 1), "state": state}
 
 
 @dataclass
 class Pod:
-    """One pod of the StatefulSet; a `parted` one goes on though its object is gone."""
+    """One pod of the StatefulSet; a `parted` pod continues although its object is deleted."""
 
     uid: str
     image: str
@@ -113,7 +113,7 @@ class Pod:
 
 
 class Tester:
-    """One tester from its first pod on; `step` is all that happens around the commands."""
+    """One tester, from its first pod on; `step` runs everything around the commands."""
 
     def __init__(self, api: FakeApiServer, folder: Path, volume: Folder, holdable: str) -> None:
         self.api, self.volume, self.folder = api, volume, folder
@@ -139,22 +139,22 @@ class Tester:
         api.add(api.stateful_sets, stateful_set(volume.path, REPOSITORY))
         api.on_create = self._run_version_pod
 
-    # ---- What a cell does ----------------------------------------------------------------------------------
+    # ---- Actions of a cell ---------------------------------------------------------------------------------
 
     def until(self, true: Callable[[], bool], what: str) -> None:
-        """Go on until something is true."""
+        """Run steps until a condition is true."""
         while not true():
             if time.monotonic() > self._until:
                 raise LifeError(f"not within {PATIENCE_SECONDS:g} s: {what}\n{self.told()}")
             self.step()
 
     def go_on(self, seconds: float) -> None:
-        """Go on for so long."""
+        """Run steps for a number of seconds."""
         until = time.monotonic() + seconds
         self.until(lambda: time.monotonic() >= until, f"{seconds} s pass")
 
     def arm(self, moment: str) -> None:
-        """Have the process that comes to this moment next held there."""
+        """Hold the next process that reaches this moment."""
         (self.folder / ARMED).write_text(moment)
 
     @property
@@ -163,26 +163,26 @@ class Tester:
         return (self.folder / HELD).exists()
 
     def let_go(self) -> None:
-        """Let it go on, and hold no other."""
+        """Release the held process, and hold no other."""
         (self.folder / ARMED).unlink(missing_ok=True)
 
     def freeze(self) -> None:
-        """Make the volume read-only, whoever uses it."""
+        """Make the volume read-only for all processes."""
         (self.folder / FROZEN).touch()
         self._own_file_system().remount("ro")
 
     def thaw(self) -> None:
-        """Make it writable again."""
+        """Make the volume writable again."""
         self._own_file_system().remount("rw")
         (self.folder / FROZEN).unlink()
 
     def fill(self) -> None:
-        """Fill the volume, and keep it full unless the monitor gives its reserve up."""
+        """Fill the volume, and keep it full until the monitor gives up its reserve."""
         self._filling = True
         self._keep_full()
 
     def empty(self) -> None:
-        """Take away what filled it."""
+        """Free the space that `fill` took."""
         self._filling = False
         self._own_file_system().empty()
 
@@ -192,7 +192,7 @@ class Tester:
         return self.pods[-1]
 
     def told(self) -> str:
-        """What the processes said, and what is known of the runs."""
+        """Return the output of the processes and the known runs, for failure messages."""
         said = (self.folder / "log").read_text(errors="replace").splitlines()[-60:]
         runs = [
             f"run {run.number} of {run.build.image}: {run.outcome} {run.reason}" for run in self.look.runs
@@ -200,26 +200,26 @@ class Tester:
         return "\n".join([*said, "", *runs])
 
     def forget_said(self) -> None:
-        """Have `said` begin now."""
+        """Start `said` from here."""
         self._log_read = (self.folder / "log").stat().st_size
 
     @property
     def said(self) -> str:
-        """What the processes said since `forget_said`."""
+        """The output of the processes since `forget_said`."""
         return (self.folder / "log").read_bytes()[self._log_read :].decode(errors="replace")
 
     def close(self) -> None:
-        """End all processes."""
+        """Stop all processes."""
         self.let_go()
         for pod in self.pods:
             self._end(pod)
         self.api_gate.close()
         self._log.close()
 
-    # ---- What happens around it ----------------------------------------------------------------------------
+    # ---- Controller and kubelet ----------------------------------------------------------------------------
 
     def step(self) -> None:
-        """Whatever controller and kubelet have to do now; then look at ledger and data."""
+        """Do the pending work of the controller and the kubelet; then observe the ledger and the data."""
         self._control()
         if not self.kubelet_away:
             for pod in list(self.pods):
@@ -233,7 +233,7 @@ class Tester:
         time.sleep(STEP_SECONDS)
 
     def _control(self) -> None:
-        """The StatefulSet's controller: it sees each change, and has one pod of the present template."""
+        """Act as the StatefulSet controller: observe each change, and keep one pod of the template."""
         found = self.api.stateful_sets["tester"]
         generation = found["metadata"]["generation"]
         found["status"] = {"observedGeneration": generation, "updateRevision": f"tester-{generation}"}
@@ -258,14 +258,14 @@ class Tester:
         self.pods.append(Pod(uid, containers[1]["image"], port, Gate(free_port(), port)))
 
     def _all_end(self) -> bool:
-        """Whether a pod of the name still has to end before another one is made; the kubelet does that."""
+        """Return whether an old pod still has to end before a new one is created; have the kubelet end it."""
         if not self.kubelet_away:
             for pod in [each for each in self.pods if not each.parted]:
                 self._end(pod)
         return any(not pod.parted for pod in self.pods)
 
     def _keep(self, pod: Pod) -> None:
-        """The kubelet: what of the pod has to run does, and its status says so."""
+        """Act as the kubelet: run the pod's containers, and report them in its status."""
         found = self.api.pods.get("tester-0")
         if found is not None and found["metadata"]["uid"] == pod.uid:
             if "deletionTimestamp" in found["metadata"]:
@@ -296,7 +296,7 @@ class Tester:
             pod.sidecar.started(self._command(pod, "wait-for-completion", *flags))
 
     def _keep_node(self, pod: Pod) -> None:
-        """Start it where its image is there and no other node has the database."""
+        """Start the node if its image is available and no other node uses the database."""
         if pod.node.runs or not pod.node.is_due():
             return
         if self.registry_down and pod.node.starts == 0:
@@ -320,7 +320,7 @@ class Tester:
         return reserve.exists() and reserve.stat().st_size >= RESERVE_BYTES
 
     def _open_gate(self, pod: Pod) -> None:
-        """The node's port as others see it."""
+        """Open or close the node's port according to the fault."""
         pod.gate.silent = self.node_silent
         wanted = pod.node.runs and not self.node_closed
         if not wanted:
@@ -329,7 +329,7 @@ class Tester:
             pod.gate.open()
 
     def _end(self, pod: Pod) -> None:
-        """The kubelet ends all containers of a pod: the commands are asked first."""
+        """Act as the kubelet: end all containers of a pod. The commands get SIGTERM first."""
         self.pods.remove(pod)
         pod.node.kill()
         pod.gate.close()
@@ -364,7 +364,7 @@ class Tester:
         self._markers -= gone
 
     def _looked(self) -> Look | None:
-        """The clearing is read first: a run that it was for is seen among the runs."""
+        """Read the ledger. The clearing is read before the runs, so that its run is among them."""
         try:
             ledger = open_read_only(self.volume.path)
         except MonitorError:
@@ -382,12 +382,12 @@ class Tester:
         return Look(runs, clearing, checked.read_at if checked else 0.0) if runs or clearing else None
 
     def _mark(self, number: int) -> None:
-        """The node is about to begin or go on: its data bears the run's number from then on."""
+        """Mark the node's data with the run's number before the node starts."""
         folder = self.volume.path / "avalanchego"
         others = [each.name for each in folder.glob("of-run-*") if each != self._marker(number)]
         if others:
             raise LifeError(f"the data under run {number} has {others}\n{self.told()}")
-        with contextlib.suppress(OSError):  # the volume may be what is at fault
+        with contextlib.suppress(OSError):  # the fault may affect the volume
             folder.mkdir(exist_ok=True)
             self._marker(number).touch()
             self._markers.add(number)
@@ -409,7 +409,7 @@ class Tester:
             "--health-check-interval=100ms",
             "--disk-check-interval=3s",
             "--holder-timeout=2s",
-            "--image-source=pod",  # there is no registry
+            "--image-source=pod",  # no registry
             "--log-format=plain",
         ]
         return self._process(command, *every, *flags)
@@ -441,7 +441,7 @@ class Tester:
             stderr=self._log,
         )
 
-    # ---- Check pods ----------------------------------------------------------------------------------------
+    # ---- Version pods --------------------------------------------------------------------------------------
 
     def _run_version_pod(self, pod: dict[str, Any]) -> None:
         if not self.kubelet_away:
@@ -453,7 +453,7 @@ class Tester:
                 self._pull_one(pod)
 
     def _pull_one(self, pod: dict[str, Any]) -> None:
-        """The kubelet pulls the newest build, and it prints its versions and ends."""
+        """Act as the kubelet: pull the newest build, and run the version pod to its end."""
         name = pod["spec"]["containers"][0]["name"]
         if self.registry_down:
             self.meetings += 1
@@ -481,7 +481,7 @@ class Tester:
 
 @contextlib.contextmanager
 def tester(folder: Path, holdable: str, *, own_file_system: bool) -> Iterator[Tester]:
-    """A tester that has not begun, one command of which can be held; all of it has ended at the end."""
+    """Yield a tester that has not started, one command of which can be held; stop it afterwards."""
     folder.mkdir()
     volume = OwnFileSystem(folder / "data") if own_file_system else Folder(folder / "data")
     with (
@@ -492,7 +492,7 @@ def tester(folder: Path, holdable: str, *, own_file_system: bool) -> Iterator[Te
 
 
 def power_cut(made: Tester) -> None:
-    """The machine goes down and boots; its kubelet is not back yet."""
+    """Reboot the machine; its kubelet does not run yet."""
     made.kubelet_away = True
     for pod in made.pods:
         for container in (pod.sidecar, pod.node, pod.init):
@@ -501,7 +501,7 @@ def power_cut(made: Tester) -> None:
 
 
 def killed(container: Container) -> None:
-    """Kill -9, of a process that is there."""
+    """Kill the running process of a container with SIGKILL."""
     assert container.runs, f"{container.name} does not run"
     assert container.process is not None
     container.process.send_signal(signal.SIGKILL)

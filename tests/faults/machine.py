@@ -1,8 +1,8 @@
-"""The clocks of a cell's machine, which its processes read from one file instead of the kernel.
+"""The clocks of a cell's machine, which its processes read from a file instead of the kernel.
 
-Monitor and node run on one machine and see the same clocks: a wall clock that is set moves for both, and the start
-of a process moves with it, since the kernel tells that by the boot's wall time.  A reboot begins a boot clock and
-a boot ID of its own.
+The monitor and the node run on one machine and see its clocks. A step of the wall clock moves the start
+times of processes too, as the kernel derives them from the wall time of the boot. A reboot starts a new
+boot clock and has a new boot ID.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _real_time, _real_clock_gettime = time.time, time.clock_gettime
 
 @dataclass(frozen=True)
 class Clocks:
-    """How far the machine's clocks are ahead of the real ones."""
+    """The offsets of the machine's clocks from the real clocks, in seconds."""
 
     wall_ahead: float = 0.0
     boot_ahead: float = 0.0
@@ -35,19 +35,19 @@ class Clocks:
 
     @staticmethod
     def read(folder: Path) -> Clocks:
-        """What the machine's clocks are set to."""
+        """Return the offsets to which the machine's clocks are set."""
         return Clocks(**json.loads((folder / FILE).read_text()))
 
 
 def boot(folder: Path) -> None:
-    """Begin a boot: its clock, and its ID, are its own; the wall clock goes on."""
+    """Reboot: start a new boot clock with a new boot ID, and reset the wall clock to the real one."""
     (folder / BOOT_FILE).write_text(f"{uuid.uuid4()}\n")
     boot_ahead = _UP_SECONDS - _real_clock_gettime(time.CLOCK_BOOTTIME)
     Clocks(boot_ahead=boot_ahead).write(folder)
 
 
 class _Machine:
-    """The file, read anew as often as a clock may be set."""
+    """The clock file of a machine, reread at most every 10 ms."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._clocks, self._read_at = folder, Clocks(), float("-inf")
@@ -60,7 +60,7 @@ class _Machine:
 
 
 def install(folder: Path) -> None:
-    """Have this process, and all that it imports from now on, go by the machine's clocks."""
+    """Make this process, and all modules that it imports later, use the machine's clocks."""
     machine = _Machine(folder)
 
     def wall() -> float:
@@ -81,5 +81,5 @@ def install(folder: Path) -> None:
 
 
 def wall_ahead(folder: Path) -> float:
-    """How far the wall clock is set ahead."""
+    """Return how far the wall clock is set ahead, in seconds."""
     return Clocks.read(folder).wall_ahead

@@ -1,6 +1,6 @@
-"""The matrix: what can go wrong, when, and what must hold afterwards.
+"""The matrix: the faults, the moments, and the conditions that must hold afterwards.
 
-A cell puts one fault in at one moment, for some seconds, takes it away, and then pushes one more good build.
+A cell applies one fault at one moment for some seconds, removes it, and then pushes another good build.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from monitor.avalanchego.details_file import FILE_NAME, read_details
 from monitor.domain.run import Outcome, Run
 
 FAULT_SECONDS = 3.0
-# Long enough for a node that ends at each start to be restarted as often as a build may be.
+# Long enough for a node that ends at each start to restart as often as the crash limit allows.
 CRASHING_SECONDS = 6.0
 SLOW_SECONDS = 10.0
 HOUR = 3600.0
-OTHER = f"{REPOSITORY}@{DIGESTS[-1]}"  # of a build that no cell pushes where this is in a pod
-# The soak of these tests is five times as long.
+OTHER = f"{REPOSITORY}@{DIGESTS[-1]}"  # of a build that no cell pushes while this image is in a pod
+# A fifth of the soak in these tests.
 STEADY_SECONDS = 0.3
 # Steps of the harness, the start of a process, and rounding.
 SLACK_SECONDS = 0.7
@@ -39,12 +39,14 @@ MOMENTS = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One way in which what the tester depends on fails.
+    """One way in which a dependency of the tester fails.
 
-    `breaks_health`: the node ends by it, or seems to, so it must become healthy once more.  `mixes_data`: another build
-    runs on the data of an open run.  A fault `is_met` where the commands noticed it: the harness counts what it refused
-    them, or they say one of `signs`; else a cell would prove nothing.  It lasts at least until then, but where it is
-    `met_afterwards`.
+    `breaks_health`: the node ends or seems to end, so that it must become healthy again. `mixes_data`:
+    another build runs on the data of an open run.
+
+    A cell is valid only if the commands notice the fault (`is_met`). With `counted`, the harness counts the
+    operations that the fault affected. With `signs`, the commands log one of these texts. The fault lasts
+    at least until then, unless it is `met_afterwards`.
     """
 
     title: str
@@ -59,13 +61,13 @@ class Fault:
     signs: tuple[str, ...] = ()
 
     def is_met(self, made: Tester) -> bool:
-        """Whether the commands noticed it."""
+        """Return whether the commands noticed the fault."""
         counted = made.meetings > 0 or not self.counted
         return counted and (not self.signs or any(sign in made.said for sign in self.signs))
 
 
 class Lasting(list[Answer]):
-    """An answer that every request gets."""
+    """One answer to all requests."""
 
     def __init__(self, answer: Answer, made: Tester) -> None:
         super().__init__([answer])
@@ -104,7 +106,7 @@ def _nothing(_: Tester) -> None:
 
 
 def _swap_build(made: Tester) -> None:
-    """Another image in the pod itself: the kubelet starts the node with it, and runs no init for that."""
+    """Change the image in the pod itself: the kubelet restarts the node with it, without running init."""
     made.pod.image = made.api.pods["tester-0"]["spec"]["containers"][1]["image"] = OTHER
     killed(made.pod.node)
 
@@ -163,7 +165,7 @@ FAULTS = {
         _set("node_closed", True),
         _set("node_closed", False),
         counted=True,
-        breaks_health=True,  # a closed port is taken for a node that has ended
+        breaks_health=True,  # a closed port looks like a node that has ended
     ),
     "node-silent": Fault(
         "node API silent", _set("node_silent", True), _set("node_silent", False), counted=True
@@ -244,19 +246,19 @@ IMPOSSIBLE = {
 }
 CELLS = tuple((fault, moment) for fault in FAULTS for moment in MOMENTS if (fault, moment) not in IMPOSSIBLE)
 
-STARTING = "starting"  # no moment of the matrix: the sidecar itself starts while the fault is there
+STARTING = "starting"  # not a moment of the matrix: the sidecar starts while the fault lasts
 
 
 @dataclass(frozen=True)
 class At:
-    """How it was when the fault was put in: the run, and how long its node took until it was healthy."""
+    """The state when the fault was applied: the run, and the active seconds until its node was healthy."""
 
     run: Run | None
     healthy_seconds: float | None
 
 
 def shown(fault_name: str, moment: str, folder: Path) -> str:
-    """Go through one cell; what it showed, in a few words."""
+    """Run one cell, and return a short description of the result."""
     fault = FAULTS[fault_name]
     holdable = "init" if fault_name == "init-killed" or moment == "clearing" else "wait-for-completion"
     with tester(folder, holdable, own_file_system=fault.own_file_system) as made:
@@ -276,7 +278,7 @@ def shown(fault_name: str, moment: str, folder: Path) -> str:
 
 
 def sidecar_starts_read_only(folder: Path) -> str:
-    """A sidecar that is killed while the volume is read-only, and so starts on such a volume, must write later."""
+    """Restart a sidecar while the volume is read-only; the new one must write once the volume is writable."""
     with tester(folder, "", own_file_system=True) as made:
         made.until(lambda: made.look.results == 1, "the first result")
         made.freeze()
@@ -291,7 +293,7 @@ def sidecar_starts_read_only(folder: Path) -> str:
 
 
 def _brought_to(made: Tester, fault_name: str, moment: str) -> At:
-    """Bring a tester to the moment; whoever comes to it is held."""
+    """Bring a tester to a moment, and hold the process that reaches it."""
     if moment == "clearing" or (moment == "pinning" and fault_name != "init-killed"):
         made.until(lambda: made.look.results == 1, "the first result")
         made.arm(moment)
@@ -313,19 +315,19 @@ def _brought_to(made: Tester, fault_name: str, moment: str) -> At:
 
 
 def _soaks(made: Tester) -> bool:
-    """Whether the node has been healthy for some ticks: new chains make it unhealthy once more at first."""
+    """Return whether the node has been healthy for some ticks; new chains make it unhealthy at first."""
     healthy = made.look.runs[0].tracking.healthy if made.look.runs else None
     return healthy is not None and healthy.observed_seconds >= STEADY_SECONDS
 
 
 def _is_idle(made: Tester) -> bool:
-    """Whether it has a result, and looked for a newer build since."""
+    """Return whether the tester has a result, and has looked for a newer build since."""
     ended = made.look.runs[0].ended_at if made.look.runs else None
     return ended is not None and made.look.image_checked_at > ended
 
 
 def _check(made: Tester, fault: Fault, moment: str, at: At, affected: int) -> None:
-    """What must be true of every cell."""
+    """Check the conditions that hold in every cell."""
     told = made.told()
     assert fault.is_met(made), f"nobody noticed: {fault.title}\n{told}"
     runs = sorted(made.look.runs, key=lambda run: run.number)
@@ -352,7 +354,7 @@ def _check(made: Tester, fault: Fault, moment: str, at: At, affected: int) -> No
 
 
 def _untold(made: Tester, runs: list[Run]) -> list[str]:
-    """What no Event tells of the runs, or more than one."""
+    """Return the starts and results that are not reported by exactly one Event."""
     messages = [str(each["message"]) for each in made.api.events]
     expected = [f"A run of {run.build.image} started" for run in runs]
     expected += [f"Run {run.number} of {run.build.image} {run.outcome}" for run in runs]
@@ -360,7 +362,7 @@ def _untold(made: Tester, runs: list[Run]) -> list[str]:
 
 
 def _details_say(data_dir: Path, image: str, number: int) -> bool:
-    """Whether the details file, which is written after the ledger, tells of this success."""
+    """Return whether the details file, which is written after the ledger, reports this success."""
     found = read_details(data_dir / FILE_NAME)
     expected = (image, number, Outcome.SUCCEEDED)
     return found is not None and (found.image, found.number, found.outcome) == expected

@@ -1,6 +1,7 @@
-"""On this machine: a build that misbehaves ends with its reason, and a good one that replaces it succeeds.
+"""On one machine, a bad build ends with its reason, and the good build that replaces it succeeds.
 
-The real `local` with the simulated node, time-outs of seconds.  Some run at once: they wait more than they work.
+The tests run the real `local` on the simulated node, with timeouts of seconds. Some run in parallel,
+because they mostly wait.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ FLAGS = (
     "--disk-floor=0",
     "--node-timeout=500ms",
 )
-# Where a node is started again and again, a busy machine takes longer for it than a stall may last.
+# On a busy machine, repeated restarts of a node take longer than the default stall timeout of these tests.
 PATIENT = ("--stall-timeout=1m",)
 GOOD: Mapping[str, float | str] = {"bootstrap_seconds": 0.5, "blocks": 50}
 
 
 @dataclass(frozen=True)
 class Case:
-    """How a build behaves, and what its run comes to; `says` is in the result's message."""
+    """The behaviour of a build and the expected end of its run; `says` is part of the result's message."""
 
     behaviour: Mapping[str, float | str]
     reason: Reason | None
@@ -60,7 +61,7 @@ CASES = {
         {"hang_at_share": 0.5, "bootstrap_seconds": 2}, Reason.STALLED, "no progress of chain "
     ),
     "compacts for as long": Case({"compact_seconds": 6, "bootstrap_seconds": 2}, None),
-    # Blocks that are fetched again raise the counter as new ones do.
+    # Blocks that are fetched again increase the counter as new blocks do.
     "fetches the same for ever": Case(
         {"refetch": "true", "bootstrap_seconds": 2, "blocks": 10},
         Reason.DEADLINE,
@@ -84,7 +85,7 @@ CASES = {
 
 
 def runs_of(case: Case, folder: Path) -> tuple[Run, Run]:
-    """The run of the build, and that of the good one that replaced it."""
+    """Return the run of the build, and the run of the good build that replaced it."""
     folder.mkdir()
     with living(folder) as tester:
         write_build(tester.build, COMMITS[0], **case.behaviour)
@@ -103,7 +104,7 @@ def runs_of(case: Case, folder: Path) -> tuple[Run, Run]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[tuple[Run, Run]]]]:
-    """All cases, some at once."""
+    """Start all cases, some in parallel."""
     folder = tmp_path_factory.mktemp("local")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {

@@ -1,6 +1,6 @@
-"""Each fault at each moment: nothing is lost, nothing is cleared by mistake, and the tester goes on by itself.
+"""For each fault at each moment: no data is lost, and the tester continues without intervention.
 
-`pytest tests/faults` runs a covering set; `--all-cells` runs all, and writes docs/reliability.md.
+`pytest tests/faults` runs a covering set. `--all-cells` runs every cell, and writes docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from faults.matrix import CELLS, FAULTS, MOMENTS, STARTING
 from faults.volumes import may_mount
 
 
-@pytest.mark.timeout(400)  # some run at once: a test waits for its own cell, whenever that was begun
+@pytest.mark.timeout(400)  # includes the wait until a worker starts the test's cell
 @pytest.mark.parametrize("cell", CELLS, ids="-".join)
 def test_a_fault_costs_no_result_and_no_data(
     cell: tuple[str, str], result: Callable[[tuple[str, str]], str]

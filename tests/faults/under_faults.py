@@ -1,8 +1,8 @@
-"""Runs one process of a cell, `node` or a command of bootstrap-monitor, where its harness can put a fault in.
+"""Runs one process of a cell, `node` or a command of bootstrap-monitor, under the control of its harness.
 
-The program is not changed for it.  Its clocks are the machine's (see `machine`).  At an armed moment it is held:
-Python's own profile hook finds the moment, writes `held`, and waits until `armed` is gone.  While `frozen` is there
-it lets go of files that it has open for writing, as the kernel wants before it makes a file system read-only.
+The program is unchanged. Its clocks are those of the cell's machine (see `machine`). A profile hook of
+Python detects the armed moment, writes `held`, and waits until `armed` is deleted. While `frozen` exists,
+the process keeps no file open for writing, as the kernel requires before it makes a file system read-only.
 
 usage: under_faults.py FOLDER WHERE-THE-VOLUME-IS node|COMMAND [FLAGS...]
 """
@@ -26,7 +26,7 @@ _POLL_SECONDS = 0.01
 
 
 class Holder:
-    """The profile hook: it holds a thread that comes to the armed moment until it is let go."""
+    """The profile hook: holds a thread at the armed moment until the harness releases it."""
 
     def __init__(self, folder: Path) -> None:
         from monitor.engine.folder_walk import remove_tree  # noqa: PLC0415
@@ -47,7 +47,7 @@ class Holder:
                 self._hold()
 
     def _moments(self, frame: FrameType, event: str) -> Iterator[str]:
-        """What moments this is, of those that may be armed."""
+        """Yield the names of the moments that a call or a return stands for."""
         if frame.f_code is not self._record:
             if event == "call":
                 yield "pinning" if frame.f_code is self._pin else "clearing"
@@ -71,9 +71,9 @@ class Holder:
 
 
 class Grip:
-    """The process's hold on files of the volume that are open for writing.
+    """The process's files on the volume that are open for writing.
 
-    What was let go is open for reading meanwhile, so SQLite fails as it locks instead of as it writes.
+    While frozen, they are reopened read-only, so that SQLite fails when it locks instead of when it writes.
     """
 
     def __init__(self, folder: Path, data_dir: Path) -> None:
@@ -81,7 +81,7 @@ class Grip:
         self._loosened: dict[int, str] = {}
 
     def watch(self) -> None:
-        """Let go while it is wanted, for ever."""
+        """Release and restore the files as the harness requests, forever."""
         while True:
             if self._frozen.exists():
                 self._loosen()
@@ -92,7 +92,7 @@ class Grip:
     def _loosen(self) -> None:
         opened = dict(self._open_for_writing())
         if any(path.endswith("-journal") for path in opened.values()):
-            return  # a transaction is under way: it ends first
+            return  # wait until the transaction has ended
         for descriptor, path in opened.items():
             self._exchange(descriptor, path, os.O_RDONLY)
             self._loosened[descriptor] = path
@@ -123,7 +123,7 @@ class Grip:
 
 
 def run_node(folder: Path, arguments: list[str]) -> int:
-    """The simulated node, whose start moves with the wall clock as the kernel tells it."""
+    """Run the simulated node; its start time moves with the wall clock, as the kernel reports it."""
     from monitor.avalanchego import simulated_node  # noqa: PLC0415 - after the clocks were installed
 
     class Node(simulated_node.Node):
@@ -140,11 +140,11 @@ def run_node(folder: Path, arguments: list[str]) -> int:
 
 
 def run_command(folder: Path, arguments: list[str]) -> int:
-    """A command of bootstrap-monitor, which can be held."""
+    """Run a command of bootstrap-monitor, which can be held."""
     from monitor import cli  # noqa: PLC0415 - after the clocks were installed
     from monitor.engine import clock  # noqa: PLC0415 - after the clocks were installed
 
-    clock._BOOT_ID = folder / machine.BOOT_FILE  # noqa: SLF001 - the machine's, as its clocks are
+    clock._BOOT_ID = folder / machine.BOOT_FILE  # noqa: SLF001 - the boot ID of the cell's machine
     if (folder / WHO).read_text() == arguments[0] and not (folder / HELD).exists():
         holder = Holder(folder)
         threading.setprofile(holder)
@@ -153,7 +153,7 @@ def run_command(folder: Path, arguments: list[str]) -> int:
 
 
 def main() -> int:
-    """Run it on the cell's machine."""
+    """Run the process that the command line names, on the cell's machine."""
     folder, data_dir, what, arguments = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4:]
     machine.install(folder)
     threading.Thread(target=Grip(folder, data_dir).watch, daemon=True).start()

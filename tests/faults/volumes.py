@@ -1,6 +1,6 @@
 """The volume of a cell: a folder, or a small file system of its own that can be full or read-only.
 
-The latter is mounted in a user and mount namespace that the whole cell runs in, which needs no root.
+The file system is mounted in a user and mount namespace that contains the whole cell, which needs no root.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PIECES = (bytes(1 << 16), bytes(1 << 12))
 
 @functools.cache
 def may_mount() -> bool:
-    """Whether this system lets anybody have a file system of his own."""
+    """Return whether this system lets an ordinary user mount a file system in a namespace."""
     try:
         command = [*ISOLATED, "mount", "-t", "tmpfs", "none", "/mnt"]
         return subprocess.run(command, check=False, capture_output=True).returncode == 0
@@ -29,7 +29,7 @@ def may_mount() -> bool:
 
 
 class Folder:
-    """A folder of the test's own file system."""
+    """A folder on the test's own file system."""
 
     def __init__(self, at: Path) -> None:
         at.mkdir()
@@ -37,25 +37,25 @@ class Folder:
 
 
 class OwnFileSystem(Folder):
-    """A file system that only this cell sees; it goes with the cell's last process."""
+    """A file system that only this cell sees, and that ends with the cell's last process."""
 
     def __init__(self, at: Path) -> None:
         super().__init__(at)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "none", str(at)], check=True)
 
     def fill(self) -> None:
-        """Take all the space that is free."""
-        for piece in _PIECES:  # what is too much for a large one may do for a small one
+        """Fill all free space."""
+        for piece in _PIECES:  # where a large piece does not fit, a small one may
             with contextlib.suppress(OSError), (self.path / _FILLER).open("ab", buffering=0) as file:
                 while file.write(piece):
                     pass
 
     def empty(self) -> None:
-        """Give that space back."""
+        """Delete the filler."""
         (self.path / _FILLER).unlink(missing_ok=True)
 
     def remount(self, option: str) -> None:
-        """Make it `ro` or `rw`, as soon as nobody has a file of it open for writing."""
+        """Remount as `ro` or `rw`, once no process has a file open for writing."""
         until = time.monotonic() + PATIENCE_SECONDS
         command = ["mount", "-o", f"remount,{option}", str(self.path)]
         while subprocess.run(command, check=False, capture_output=True).returncode:

@@ -1,4 +1,4 @@
-"""An Alertmanager with the project's configuration, whose receivers are one web server here."""
+"""An Alertmanager with the project's configuration, whose receivers are one local web server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import yaml
 from servers.processes import JsonObject, get, served
 from servers.prometheus import RESEND_SECONDS
 
-# Long enough that all that fires on a server is known when the first of it is told.
+# Long enough that a server has sent all firing alerts before the first notification.
 GROUP_WAIT = f"{RESEND_SECONDS + 3}s"
 CHAT = "/chat"
 _CODE = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -24,13 +24,13 @@ _CODE = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass
 class Hook:
-    """What was posted, by the path that it was posted to."""
+    """The posted notifications, each with the path that it was posted to."""
 
     url: str = ""
     posted: list[tuple[str, JsonObject]] = field(default_factory=list)
 
     def alerts(self, name: str, receiver: str = "") -> list[JsonObject]:
-        """The alerts of a name that were delivered to a receiver, or to any, each as it was told first."""
+        """Return the first delivery of each alert with this name to one receiver, or to any."""
         found: dict[str, JsonObject] = {}
         for path, message in list(self.posted):
             if path != CHAT and receiver in {"", path.strip("/")}:
@@ -39,14 +39,14 @@ class Hook:
         return [alert for alert in found.values() if alert["labels"]["alertname"] == name]
 
     def chats(self, name: str) -> list[JsonObject]:
-        """What a chat was told of the alerts of a name: title and text."""
+        """Return the title and the text of the chat messages about alerts with this name."""
         chats = [message["attachments"][0] for path, message in list(self.posted) if path == CHAT]
         return [chat for chat in chats if name in chat["title"]]
 
 
 @contextlib.contextmanager
 def hook() -> Iterator[Hook]:
-    """A web server that takes what is posted to it."""
+    """Run a web server that records the requests posted to it."""
     found = Hook()
 
     class Handler(BaseHTTPRequestHandler):
@@ -57,7 +57,7 @@ def hook() -> Iterator[Hook]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -72,9 +72,9 @@ def hook() -> Iterator[Hook]:
 
 
 def delivering(configured: JsonObject, chat: JsonObject, url: str, folder: Path) -> JsonObject:
-    """The configuration, with each receiver's web hook at `url/RECEIVER`, and short waits.
+    """Return the configuration with short waits, and with each receiver's webhook at `url/RECEIVER`.
 
-    Each receiver has a chat as well, at the same server.  Templates are in `folder`.
+    Each receiver also has a chat on the same web server. The templates are read from `folder`.
     """
     found = copy.deepcopy(configured)
     found["templates"] = [str(folder / template) for template in found["templates"]]
@@ -91,13 +91,13 @@ def delivering(configured: JsonObject, chat: JsonObject, url: str, folder: Path)
 
 
 def chat_of(page: Path) -> JsonObject:
-    """The receiver for a chat, as a page shows it to people."""
+    """Return the chat receiver of the example on a page of the documentation."""
     (example,) = (each for each in _CODE.findall(page.read_text()) if "slack_configs" in each)
     chat: JsonObject = yaml.safe_load(example)[0]["slack_configs"][0]
     return chat
 
 
-# Debian's Alertmanager reads its templates below /usr/share, though it was unpacked somewhere else.
+# Debian's Alertmanager reads its templates below /usr/share, although it is unpacked elsewhere.
 _WITH_TEMPLATES = (
     *("unshare", "--user", "--map-root-user", "--mount", "sh", "-c"),
     'mount -t overlay -o "lowerdir=$1:/usr/share" none /usr/share && shift && exec "$@"',
@@ -107,22 +107,22 @@ _WITH_TEMPLATES = (
 
 @dataclass(frozen=True)
 class Alertmanager:
-    """A server that runs."""
+    """A running Alertmanager."""
 
     url: str
 
     def alerts(self) -> list[JsonObject]:
-        """What it was told, with what became of it."""
+        """Return the alerts that the Alertmanager received, with their states."""
         found: list[JsonObject] = get(f"{self.url}/api/v2/alerts")  # type: ignore[assignment]
         return found
 
 
 @contextlib.contextmanager
 def alertmanager(program: Path, folder: Path, address: str, configured: JsonObject) -> Iterator[Alertmanager]:
-    """A server with this configuration, in a folder of its own."""
+    """Run an Alertmanager with this configuration in a folder of its own."""
     folder.mkdir(parents=True)
     file = folder / "alertmanager.yml"
-    file.write_text(json.dumps(configured))  # JSON is YAML
+    file.write_text(json.dumps(configured))  # JSON is valid YAML
     command: list[str | Path] = [
         *_WITH_TEMPLATES,
         program.parents[1] / "share",

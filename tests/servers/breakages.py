@@ -1,4 +1,4 @@
-"""Rules with one thing less, each of which an alert's own tests have to notice."""
+"""Rules with one part removed or changed; the tests of the alert must notice each change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _TEST = "cluster, namespace, tester, network, sync_mode"
 
 
 def _of_any_run(recorded: str) -> tuple[str, str]:
-    """What was recorded of a run is taken for the open one's: the rule as it is, and so."""
+    """Return an expression, and a broken one that takes the values of any run for the open run's."""
     looked = f"last_over_time({recorded}[15m])"
     return (
         f"{looked}\n            * on ({_TEST}, run) group_left (version, commit)",
@@ -21,7 +21,7 @@ _REVERTS = (
     "            - min_over_time(tester:bootstrap_monitor_pin_reverts_total:max[1d])"
 )
 
-# For each alert: what it would do wrong if its rule had one thing less.
+# For each alert: the mistakes that it would make if one part of its rule were missing.
 BREAKAGES = (
     pytest.param(
         "BootstrapFailed", "keep_firing_for: 1h", "keep_firing_for: 1m", id="failed: ends while a pod moves"

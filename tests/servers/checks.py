@@ -1,4 +1,4 @@
-"""Whether an expression works on a server that saw a tester's life, and what is wrong with it."""
+"""Checks of an expression on a server that scraped a tester through a whole scenario."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from servers.processes import JsonObject
 from servers.prometheus import Prometheus, QueryError
 from servers.promql import named
 
-# The life is that of `local`, where a file tells of new builds; elsewhere a registry does, or a pod.
+# The scenario uses `local`, where a file is the source of new builds. Elsewhere it is a registry or a pod.
 _ELSEWHERE, _HERE = re.compile(r'source="(?:registry|pod)"'), 'source="file"'
 
 
 @dataclass(frozen=True)
 class Asked:
-    """An expression with its variables filled in, where it stands, and the labels that its texts name.
+    """An expression with its variables filled in, its location, and the labels that its texts use.
 
-    What is not `lived` waits for something that did not happen: then each of its selectors must find series.
+    An expression that is not `lived` waits for an event outside the scenario. It may return nothing, but
+    each of its selectors must find series.
     """
 
     where: str
@@ -30,7 +31,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Seen:
-    """A server, the span of the life, and all metrics with their labels that it has of it."""
+    """A server, the time span of the scenario, and the labels of each metric that the server has of it."""
 
     server: Prometheus
     start: float
@@ -38,7 +39,7 @@ class Seen:
     known: Mapping[str, set[str]]
 
     def problems(self, asked: Asked) -> list[str]:
-        """What is wrong with an expression; nothing if it works."""
+        """Return the problems of an expression; empty if it works."""
         try:
             return [f"{asked.where}: {problem}" for problem in self._problems(asked)]
         except (QueryError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The servers, and a monitor that has lived under their eyes."""
+"""The servers, and a monitor that they scrape through a whole scenario."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from servers.tools import VERSIONS, Tool
 from support.provisioned import required
 from support.simulated_builds import PATIENCE_SECONDS, eventually, free_port
 
-# What the story ends with; it is scraped and evaluated soon after.
+# The end of the scenario; it is scraped and evaluated soon after.
 TOLD = (
     "bootstrap_monitor_new_build_info",
     "bootstrap_monitor_run_late == 1",
@@ -28,40 +28,40 @@ TOLD = (
 
 
 def found(tool: Tool) -> Path:
-    """The program; where it cannot be had the test is skipped, but with CI set it fails."""
+    """Return the path of a program; skip the test if it is unavailable, or fail it if CI is set."""
     with required():
         return tool.found()
 
 
 @pytest.fixture(scope="session")
 def promtools() -> Mapping[str, Path]:
-    """promtool, by the version that it is of: "2.42" and "3"."""
+    """Return promtool by version: "2.42" and "3"."""
     return {version: found(tool) for version, tool in tools.PROMTOOL.items()}
 
 
 @pytest.fixture(scope="session")
 def pint() -> Path:
-    """The linter of rules."""
+    """Return the path of pint, the linter of rules."""
     return found(tools.PINT)
 
 
 @pytest.fixture(scope="session")
 def alertmanager_program() -> Path:
-    """Debian's Alertmanager."""
+    """Return the path of Debian's Alertmanager."""
     return found(tools.ALERTMANAGER)
 
 
 @pytest.fixture(scope="session")
 def registry_program() -> Path:
-    """Debian's registry of images."""
+    """Return the path of Debian's image registry."""
     return found(tools.REGISTRY)
 
 
 @dataclass(frozen=True)
 class Lived:
-    """A monitor's life: from when to when, and the servers that saw it, which still run and look.
+    """A finished scenario: its time span, and the servers, which still run and scrape.
 
-    `alertmanagers` is where each server looks for two of them.
+    `alertmanagers` lists the addresses of the two Alertmanagers that each server notifies.
     """
 
     life: Life
@@ -73,12 +73,12 @@ class Lived:
 
 @pytest.fixture(scope="session")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
-    """The monitor has lived, and its last run is open; see `life`."""
+    """Run the scenario of `life` on the servers, until its last run is open."""
     programs = {version: found(tools.PROMETHEUS[version]) for version in VERSIONS}
     folder = tmp_path_factory.mktemp("lived")
     life = Life(folder / "tester")
     rules = folder / "rules.yaml"
-    rules.write_text(json.dumps(hasty(loaded())))  # JSON is YAML
+    rules.write_text(json.dumps(hasty(loaded())))  # JSON is valid YAML
     alertmanagers = {
         version: (f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}") for version in VERSIONS
     }
@@ -115,14 +115,14 @@ def _await(server: Prometheus, expression: str, life: Life) -> None:
 
 @pytest.fixture(params=VERSIONS)
 def server(request: pytest.FixtureRequest, lived: Lived) -> Prometheus:
-    """Each of the servers that saw the life."""
+    """Return each of the servers that scraped the scenario."""
     return lived.servers[request.param]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A life has to be lived; each wait has a deadline of its own.
+    """Set a timeout for each test, because the scenario takes long; each wait has a deadline of its own.
 
-    What fixtures build is not in it: they may have to wait until a Kubernetes is built for others.
+    The timeout excludes fixtures, which may wait while another process builds Kubernetes.
     """
     for item in items:
         if Path(__file__).parent in item.path.parents:

@@ -1,7 +1,7 @@
-"""A real monitor that has lived: good builds, a regression, a crash, a stall, and a run that is open at the end.
+"""A scenario with a real monitor: good builds, a regression, a crash, a stall, and a run that stays open.
 
-It is the real `local` on simulated builds, with time-outs of seconds.  Every moment of its life is scraped.
-What the tests ask for later is there when the life is told: the story waits for conditions, not for clocks.
+The scenario runs `local` on simulated builds, with timeouts of seconds, and is scraped from start to end.
+It waits for conditions instead of times, so the tests find their data when it ends.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from support.simulated_builds import eventually
 
 from monitor.domain.run import Outcome, Reason, Run
 
-# What the tests ask of the story; what its builds are named comes with it.
+# Names that the tests query; the builds have further names.
 
 RULES = ROOT / "alerts" / "rules.yaml"
 TESTER, NETWORK, SYNC_MODE = "fuji-full-sync", "fuji", "full-sync"
 JOB = "bootstrap-monitor"
-# What an operator attaches to a target in a pod.  A single Prometheus has no label for its cluster.
+# Labels that an operator attaches to a target in a pod. A single Prometheus has no label for its cluster.
 _OF_POD = {
     "namespace": "testers",
     "pod": f"{TESTER}-0",
@@ -32,13 +32,14 @@ _OF_POD = {
 }
 TARGET_LABELS = {"2.42": _OF_POD, "3": {**_OF_POD, "cluster": "west"}}
 
-# Long enough that the start of the node, in which it is not active, is less than a twentieth of a run.
+# Long enough that the node's start, during which it is not active, is less than 5 % of a run.
 GOOD: Mapping[str, float | str] = {"bootstrap_seconds": 6, "blocks": 400}
 QUICK: Mapping[str, float | str] = {**GOOD, "bootstrap_seconds": 5}
 SLOW: Mapping[str, float | str] = {**GOOD, "bootstrap_seconds": 14}
 SUCCEEDED = (Outcome.SUCCEEDED, None)
-# Each build's behaviour, and how its run ends.  Good ones make a baseline that the slow ones are over; those before
-# these are quick, so that a busy machine makes no regression of them.
+# Each build's behaviour, and the end of its run. The good builds form a baseline that the slow builds
+# exceed. The builds before the slow ones are quick, so that a busy machine does not turn them into a
+# regression.
 BUILDS: tuple[tuple[Mapping[str, float | str], tuple[Outcome, Reason | None]], ...] = (
     *((GOOD, SUCCEEDED),) * 6,
     *((QUICK, SUCCEEDED),) * 2,
@@ -47,8 +48,8 @@ BUILDS: tuple[tuple[Mapping[str, float | str], tuple[Outcome, Reason | None]], .
     ({**GOOD, "hang_at_share": 0.5}, (Outcome.FAILED, Reason.STALLED)),
 )
 LAST_GOOD, FIRST_BAD, STALLED = 8, 9, 13
-# The run that is open at the end, and is late by then; and the build that waits for its end.  A node's log has a ratio
-# from its tenth sample on, which is soon.
+# The run that stays open and becomes late, and the build that waits for its end. A node's log shows a ratio
+# from its tenth sample on, which comes soon.
 OPEN: Mapping[str, float | str] = {
     "bootstrap_seconds": 1200,
     "blocks": 100_000,
@@ -70,12 +71,12 @@ class Life(ObservedLife):
     """One tester whose metrics are scraped."""
 
     def runs(self) -> tuple[Run, ...]:
-        """The runs, oldest first; none while there is no ledger."""
+        """Return the runs, oldest first; empty if there is no ledger."""
         return self.newest_runs(100)[::-1]
 
     @contextlib.contextmanager
     def begun(self) -> Iterator[None]:
-        """The command runs; it and its node have ended afterwards."""
+        """Run the command; stop it and its node afterwards."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.install(1, **BUILDS[0][0])
         chain = base64.b64encode(json.dumps({"state-sync-enabled": False}).encode()).decode()
@@ -85,7 +86,7 @@ class Life(ObservedLife):
             yield
 
     def live(self) -> None:
-        """From the first run to the one that stays open; each ends as its build makes it."""
+        """Run all builds, each to its expected end, until the last run is open."""
         for number, (_, end) in enumerate(BUILDS, 1):
             eventually(
                 lambda number=number: len(self.runs()) >= number and not self.runs()[number - 1].open,  # type: ignore[misc]

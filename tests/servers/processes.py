@@ -1,4 +1,4 @@
-"""Servers as child processes: each is ready when it starts to be used, and has ended when it is not any more."""
+"""Servers as child processes, which are ready when the block starts and have ended after it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _END_SECONDS = 30.0
 
 
 def get(url: str, parameters: Sequence[tuple[str, str]] = ()) -> JsonObject:
-    """The JSON behind an address; what a server answers to a call that it refuses is JSON too."""
+    """Return the JSON at an address, including the JSON of an error response."""
     query = f"?{urlencode(parameters)}" if parameters else ""
     try:
         with urllib.request.urlopen(f"{url}{query}", timeout=PATIENCE_SECONDS) as answer:
@@ -31,7 +31,7 @@ def get(url: str, parameters: Sequence[tuple[str, str]] = ()) -> JsonObject:
 
 @contextlib.contextmanager
 def served(command: Sequence[str | Path], ready: str, log: Path) -> Iterator[None]:
-    """A server, from the moment its address `ready` answers 200."""
+    """Run a server within the block, which starts when the address `ready` answers with 200."""
     with log.open("w") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent

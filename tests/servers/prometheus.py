@@ -1,4 +1,4 @@
-"""A Prometheus server: what it is told, and what it is asked."""
+"""A Prometheus server: its configuration and its queries."""
 
 from __future__ import annotations
 
@@ -11,40 +11,41 @@ from pathlib import Path
 from servers.processes import JsonObject, get, served
 from support.simulated_builds import free_port
 
-# So soon an Alertmanager that is started later hears of what fires already; four times as long it remembers it.
+# An Alertmanager that starts later receives firing alerts within this time, and keeps them for four times
+# as long.
 RESEND_SECONDS = 5
 
 
 class QueryError(AssertionError):
-    """An expression did not run, or with a warning."""
+    """An expression failed, or returned a warning."""
 
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A server that runs: its version as these tests call it, and its address."""
+    """A running server: its address, and its version as these tests name it."""
 
     version: str
     url: str
 
     def range(self, expression: str, start: float, end: float, step_seconds: float = 1.0) -> list[JsonObject]:
-        """The series of an expression over a span of time.
+        """Return the series of an expression over a time span.
 
         Raises:
-            QueryError: it does not run, or with a warning.
+            QueryError: the expression failed, or returned a warning.
         """
         span = [("start", f"{start:.3f}"), ("end", f"{end:.3f}"), ("step", str(step_seconds))]
         return self._result(expression, "query_range", [("query", expression), *span])
 
     def now(self, expression: str) -> list[JsonObject]:
-        """The series of an expression at this moment.
+        """Return the current series of an expression.
 
         Raises:
-            QueryError: it does not run, or with a warning.
+            QueryError: the expression failed, or returned a warning.
         """
         return self._result(expression, "query", [("query", expression)])
 
     def labels(self, start: float, end: float, selector: str) -> dict[str, set[str]]:
-        """The labels of each metric that a selector matched in a span of time, by the metric's name."""
+        """Return the labels of each metric that a selector matched in a time span, by metric name."""
         span = [("start", f"{start:.3f}"), ("end", f"{end:.3f}"), ("match[]", selector)]
         found: dict[str, set[str]] = {}
         for series in get(f"{self.url}/api/v1/series", span)["data"]:
@@ -52,12 +53,12 @@ class Prometheus:
         return found
 
     def firing(self) -> set[str]:
-        """The names of the alerts that fire."""
+        """Return the names of the firing alerts."""
         alerts = get(f"{self.url}/api/v1/alerts")["data"]["alerts"]
         return {each["labels"]["alertname"] for each in alerts if each["state"] == "firing"}
 
     def rule_groups(self) -> list[JsonObject]:
-        """The rules that are loaded, and how they fare."""
+        """Return the loaded rules and their health."""
         groups: list[JsonObject] = get(f"{self.url}/api/v1/rules")["data"]["groups"]
         return groups
 
@@ -65,7 +66,8 @@ class Prometheus:
         answer = get(f"{self.url}/api/v1/{path}", parameters)
         if answer["status"] != "success":
             raise QueryError(f"{self.version}: {expression}: {answer['error']}")
-        # Its mere remarks ("might not be a counter") go by the name alone: a recording rule's is made otherwise.
+        # Informational annotations ("might not be a counter") are ignored: they judge a metric by its name
+        # alone, and recording rules use other names.
         if answer.get("warnings"):
             raise QueryError(f"{self.version}: {expression}: {'; '.join(answer['warnings'])}")
         result: list[JsonObject] = answer["data"]["result"]
@@ -74,7 +76,7 @@ class Prometheus:
 
 @dataclass(frozen=True)
 class Target:
-    """What is scraped, with the labels that its operator's discovery attaches."""
+    """A scrape target, with the labels that service discovery attaches to it."""
 
     address: str
     labels: Mapping[str, str]
@@ -89,7 +91,7 @@ def configuration(
     scrape_seconds: int = 1,
     evaluation_seconds: int = 1,
 ) -> JsonObject:
-    """Scrape and evaluate every so many seconds; alerts go to Alertmanagers at host:port."""
+    """Return a configuration with these intervals in seconds, and with Alertmanagers as HOST:PORT."""
     configured: JsonObject = {
         "global": {
             "scrape_interval": f"{scrape_seconds}s",
@@ -117,10 +119,10 @@ def configuration(
 
 @contextlib.contextmanager
 def prometheus(version: str, program: Path, folder: Path, configured: JsonObject) -> Iterator[Prometheus]:
-    """A server with this configuration, in a folder of its own."""
+    """Run a server with this configuration in a folder of its own."""
     folder.mkdir(parents=True)
     file = folder / "prometheus.yml"
-    file.write_text(json.dumps(configured))  # JSON is YAML
+    file.write_text(json.dumps(configured))  # JSON is valid YAML
     address = f"127.0.0.1:{free_port()}"
     command: list[str | Path] = [
         program,

@@ -1,4 +1,4 @@
-"""What an expression names: its selectors, and its labels."""
+"""The selectors and labels in a PromQL expression."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from promql_parser import (
 )
 
 _ASKING = {"MatchOp.Equal": "=", "MatchOp.Re": "=~"}
-# Functions that make a label of their second argument, and where their arguments name labels that they read.
+# Functions that create the label in their second argument, and the positions of the labels that they read.
 _MAKES_LABEL = {"label_replace": slice(3, 4), "label_join": slice(3, None)}
 _OF_RULE = re.compile(r"\$labels\.(\w+)")
 _OF_LEGEND = re.compile(r"{{\s*(\w+)\s*}}")
@@ -27,9 +27,9 @@ _OF_LEGEND = re.compile(r"{{\s*(\w+)\s*}}")
 
 @dataclass(frozen=True)
 class Selector:
-    """Which series are taken: a metric's name, its matchers as they stand in an expression, and their labels.
+    """A selector: the metric's name, its positive matchers as text, and the labels of all matchers.
 
-    What a matcher leaves out may be all there is, so only those that ask for something are `matchers`.
+    A negative matcher may exclude all existing series, so `matchers` contains only `=` and `=~`.
     """
 
     name: str
@@ -42,9 +42,10 @@ class Selector:
 
 @dataclass(frozen=True)
 class Named:
-    """What an expression names.
+    """The names in an expression.
 
-    `labels` are those that it groups and matches by, and reads; `made` are labels that it makes itself.
+    `labels` are the labels that it reads, and those that it groups or matches by. `made` are the labels
+    that it creates. `papered_over` means that it returns a constant if there is no data.
     """
 
     selectors: tuple[Selector, ...]
@@ -53,7 +54,7 @@ class Named:
     papered_over: bool
 
     def unknown(self, known: Mapping[str, set[str]], more: frozenset[str] = frozenset()) -> list[str]:
-        """What is named, also by `more` labels, but is not among the known metrics and their labels."""
+        """Return the metrics and labels, including the `more` labels, that are not among the known ones."""
         metrics = [f"no metric {each.name}" for each in self.selectors if each.name not in known]
         matched = [
             f"no label {label} on {each.name}"
@@ -65,10 +66,10 @@ class Named:
 
 
 def named(expression: str) -> Named:
-    """Read an expression.
+    """Parse an expression.
 
     Raises:
-        ValueError: it is no PromQL.
+        ValueError: the text is not valid PromQL.
     """
     selectors: list[Selector] = []
     labels: set[str] = set()
@@ -97,12 +98,12 @@ def named(expression: str) -> Named:
 
 
 def labels_of_rule(text: str) -> frozenset[str]:
-    """The labels that a rule's annotation names."""
+    """Return the labels in an annotation of a rule."""
     return frozenset(_OF_RULE.findall(text))
 
 
 def labels_of_legend(text: str) -> frozenset[str]:
-    """The labels that a panel's legend or an annotation's text names."""
+    """Return the labels in the legend of a panel or the text of an annotation."""
     return frozenset(_OF_LEGEND.findall(text))
 
 
@@ -134,7 +135,7 @@ def _of_matching(node: BinaryExpr) -> set[str]:
 
 
 def _makes_series(node: Expr) -> bool:
-    """Whether a series comes out of it though there is none: `vector(0)`, in whatever it is wrapped."""
+    """Return whether an expression returns a series without any data: `vector(0)`, also if nested."""
     found = False
 
     def look(inner: Expr) -> None:

@@ -1,4 +1,4 @@
-"""The project's rules as these servers load them."""
+"""The project's rules as the tests load them into servers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import yaml
 from servers.life import RULES
 from servers.processes import JsonObject
 
-# Longer than a look at a run that has just begun may take.
+# Longer than the first poll of a new run may take.
 HASTE = "4s"
 _LONG = re.compile(r"\b(\d+) \* (3600|86400)\b")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule: the name of its alert or its record, its severity, its expression, and the text of its annotations."""
+    """A rule: the name of its alert or record, its severity, its expression, and its texts."""
 
     name: str
     severity: str
@@ -27,15 +27,15 @@ class Rule:
 
 
 def loaded() -> JsonObject:
-    """The rules as they are."""
+    """Return the shipped rules."""
     found: JsonObject = yaml.safe_load(RULES.read_text())
     return found
 
 
 def hasty(rules: JsonObject) -> JsonObject:
-    """The rules for a life of minutes: what they wait for in hours or days they wait for in seconds.
+    """Return the rules for a scenario of minutes, with hours and days replaced by seconds.
 
-    How long an alert waits is what promtool's tests prove.
+    The tests with promtool check the original durations.
     """
     found = copy.deepcopy(rules)
     for group in found["groups"]:
@@ -48,7 +48,7 @@ def hasty(rules: JsonObject) -> JsonObject:
 
 
 def rules_of(rules: JsonObject) -> Iterator[Rule]:
-    """Every rule of a file."""
+    """Yield every rule of a file."""
     for group in rules["groups"]:
         for rule in group["rules"]:
             yield Rule(

@@ -1,4 +1,4 @@
-"""What fires on a server goes through a real Alertmanager, with the project's configuration, to a web hook."""
+"""Firing alerts reach a webhook through a real Alertmanager with the project's configuration."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ DELIVERY_SECONDS = 90.0
 
 @dataclass(frozen=True)
 class Delivery:
-    """An Alertmanager that hears from a server, and where it delivers to."""
+    """An Alertmanager, the server that notifies it, and the receivers that it delivers to."""
 
     server: Prometheus
     alertmanager: Alertmanager
     hook: Hook
 
     def await_all(self) -> None:
-        """What is awaited fires, has arrived, and the regression and the failure are delivered."""
+        """Wait until the expected alerts fire and arrive, and two of them are delivered."""
         self.until(lambda: self.server.firing() >= AWAITED, "all alerts fire")
         self.until(lambda: {each["labels"]["alertname"] for each in self.told()} >= AWAITED, "all arrived")
         told = ("BootstrapRegressed", "BootstrapFailed")
@@ -53,7 +53,7 @@ class Delivery:
         )
 
     def told(self, name: str = "", run: str = "") -> list[JsonObject]:
-        """What the Alertmanager was told, of all alerts or one, of all runs or one."""
+        """Return the alerts that the Alertmanager received, optionally only those of one name or one run."""
         return [
             each
             for each in self.alertmanager.alerts()
@@ -61,11 +61,11 @@ class Delivery:
         ]
 
     def runs_told(self, name: str) -> set[str]:
-        """The runs whose alerts of a name were delivered."""
+        """Return the runs whose alerts with this name were delivered."""
         return {each["labels"]["run"] for each in self.hook.alerts(name)}
 
     def until(self, true: Callable[[], bool], what: str) -> None:
-        """Wait for it."""
+        """Wait until a condition is true."""
         eventually(true, f"{what}; {self.server.version} has {self.server.firing()}", DELIVERY_SECONDS)
 
 
@@ -73,7 +73,7 @@ class Delivery:
 def delivery(
     server: Prometheus, program: Path, folder: Path, address: str, **changes: object
 ) -> Iterator[Delivery]:
-    """The project's configuration, but for its receivers' addresses and the changes."""
+    """Run an Alertmanager with the project's configuration, apart from receiver addresses and the changes."""
     configured: dict[str, Any] = yaml.safe_load((ALERTS / "alertmanager.yaml").read_text())
     with hook() as receivers:
         told = delivering(configured | changes, chat_of(ALERTS / "README.md"), receivers.url, ALERTS)
@@ -85,7 +85,7 @@ def delivery(
 def deliveries(
     lived: Lived, alertmanager_program: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, Delivery]]:
-    """What is delivered from each server, and without inhibition; all at once, as most of it is waiting."""
+    """Start a delivery for each server, and one without inhibition, in parallel because they mostly wait."""
     folder = tmp_path_factory.mktemp("alertmanager")
     with contextlib.ExitStack() as stack:
 
@@ -103,7 +103,7 @@ def deliveries(
 
 @pytest.fixture(params=VERSIONS)
 def delivered(request: pytest.FixtureRequest, deliveries: Mapping[str, Delivery]) -> Delivery:
-    """What the project's configuration delivers, from each server."""
+    """Return the delivery of each server."""
     return deliveries[request.param]
 
 
@@ -137,7 +137,7 @@ def test_a_regression_is_told(delivered: Delivery) -> None:
 
 
 def test_every_text_is_filled_in(delivered: Delivery) -> None:
-    """A template that fails is delivered as an error in its own text."""
+    """If a template fails, Alertmanager delivers the error as its text."""
     texts = {
         f"{alert['labels']['alertname']} {name}": text
         for alert in delivered.told()

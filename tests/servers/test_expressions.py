@@ -1,4 +1,4 @@
-"""Every expression of the rules and dashboards runs on each server and returns the data of a tester that lived."""
+"""Every expression of the rules and dashboards runs on each server and returns data of the scenario."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.local_life import ROOT
 from dashboards.expressions import expressions, filled
 
 DASHBOARDS = ("fleet.json", "tester.json")
-# What the tester lived through, with hours as seconds; the others wait for what it was spared.
+# Alerts that fire in the scenario, with hours as seconds. The others wait for events outside it.
 LIVED_ALERTS = {
     ("BootstrapStalled", "warning"),
     ("BootstrapFailed", "warning"),
@@ -26,7 +26,7 @@ LIVED_ALERTS = {
     ("BootstrapNoRecentSuccess", "warning"),
     ("BootstrapRegressed", "warning"),
 }
-# The tester's only problem is a node that crashes, about which BootstrapProblem is silent.
+# The tester's only problem is a crashing node, for which BootstrapProblem does not fire.
 NEVER_A_PROBLEM = "bootstrap_monitor_problem_since_timestamp_seconds"
 CHOSEN = {
     "cluster": ".*",
@@ -38,7 +38,7 @@ CHOSEN = {
 
 
 def of_dashboard(name: str) -> Iterator[Asked]:
-    """All expressions of a dashboard, as its viewer's choice fills them in."""
+    """Yield all expressions of a dashboard, with its variables filled in."""
     dashboard = json.loads((ROOT / "dashboards" / name).read_text())
     for each in expressions(dashboard):
         if NEVER_SYNCED not in each.expr:
@@ -46,7 +46,7 @@ def of_dashboard(name: str) -> Iterator[Asked]:
 
 
 def of_rules() -> Iterator[Asked]:
-    """All expressions of the rules: as they are, and with hours as seconds."""
+    """Yield all expressions of the rules: as shipped, and with hours as seconds."""
     rules = loaded()
     for each in rules_of(rules):
         if NEVER_A_PROBLEM in each.expression:
@@ -62,7 +62,7 @@ def of_rules() -> Iterator[Asked]:
 def seen(server: Prometheus, lived: Lived) -> Seen:
     known = server.labels(lived.start, lived.end, '{__name__=~".+"}')
     for labels in known.values():
-        labels.add("cluster")  # an operator of several attaches it to every target
+        labels.add("cluster")  # operators of several clusters attach it to every target
     return Seen(server, lived.start, lived.end, known)
 
 
@@ -135,7 +135,7 @@ def test_a_broken_copy_is_found(seen: Seen, name: str) -> None:
 def test_a_broken_copy_of_what_was_not_lived_through_is_found(
     seen: Seen, change: tuple[str, str], says: str
 ) -> None:
-    """The whole returns nothing, but each part must."""
+    """The whole expression returns nothing, but each of its parts must return data."""
     spared = f"{REGRESSED} > 1"
     broken = spared.replace(*change)
 
@@ -157,7 +157,7 @@ def test_another_testers_data_is_found(seen: Seen) -> None:
 
 
 def test_a_warning_of_the_current_server_is_found(lived: Lived) -> None:
-    """The old one has none."""
+    """The old server version returns no warning."""
     server = lived.servers["3"]
     known = server.labels(lived.start, lived.end, '{__name__=~".+"}')
 

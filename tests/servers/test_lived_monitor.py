@@ -1,4 +1,4 @@
-"""The monitor's life was as its builds made it, and the servers took in all that it said of it."""
+"""Each run of the scenario ends as its build determines, and the servers store every exported sample."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.observed_life import commit, version
 
 from monitor.output.metrics import EVERY_FAMILY
 
-# What a server counts of its own accord where a sample is not taken in.
+# Counters of a server for samples that it does not store.
 DROPPED = (
     "prometheus_target_scrapes_sample_duplicate_timestamp_total",
     "prometheus_target_scrapes_sample_out_of_order_total",
@@ -48,7 +48,7 @@ def test_it_had_regressed_between_two_commits(server: Prometheus) -> None:
 
 
 def test_no_sample_was_dropped(server: Prometheus) -> None:
-    """Of two series with one name and the same labels a server keeps one, and says nothing."""
+    """If two series have one name and equal labels, a server silently keeps only one."""
     with urllib.request.urlopen(f"{server.url}/metrics", timeout=30) as answer:
         page = answer.read().decode()
     counted = dict(re.findall(r"^(prometheus_target_scrapes_\w+) (\S+)$", page, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""A registry as it is deployed (Debian's `docker-registry`): what it says is understood."""
+"""The client understands the answers of a deployed registry (Debian's `docker-registry`)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 @contextmanager
 def running(program: Path, folder: Path, auth: str = "", tls: str = "") -> Iterator[str]:
-    """One that keeps its images in a folder; its address."""
+    """Run a registry that stores its images in a folder; yield its address."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     settings = folder / "registry.yml"
@@ -43,7 +43,7 @@ def running(program: Path, folder: Path, auth: str = "", tls: str = "") -> Itera
 
 
 def await_port(address: str) -> None:
-    """Return once somebody listens."""
+    """Wait until a server listens on the address."""
     until = time.monotonic() + 30
     while time.monotonic() < until:
         with socket.socket() as probe:
@@ -54,25 +54,25 @@ def await_port(address: str) -> None:
 
 
 class Pusher:
-    """Pushes manifests, as docker does."""
+    """A client that pushes manifests, as docker does."""
 
     def __init__(self, address: str, authorization: str = "") -> None:
         self._connection = http.client.HTTPConnection(address, timeout=10)
         self._headers = {"Authorization": authorization} if authorization else {}
 
     def close(self) -> None:
-        """Close its connection."""
+        """Close the client's connection."""
         self._connection.close()
 
     def push(self, manifest: dict[str, object], media_type: str, reference: str = "") -> str:
-        """Under a tag, or under its digest alone; its digest."""
+        """Push a manifest under a tag, or only under its digest; return its digest."""
         body = json.dumps({"schemaVersion": 2, "mediaType": media_type, **manifest}).encode()
         digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
         self._send("PUT", f"/v2/{NAME}/manifests/{reference or digest}", body, media_type)
         return digest
 
     def push_build(self, number: int, media_type: str, reference: str = "") -> str:
-        """A small image."""
+        """Push a small image and return the digest of its manifest."""
         content = json.dumps({"number": number}).encode()
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         location = urlsplit(self._send("POST", f"/v2/{NAME}/blobs/uploads/", b""))

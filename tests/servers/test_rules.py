@@ -1,6 +1,6 @@
-"""The rules do what they should, by promtool's own tests, old and new; pint and amtool find nothing wrong.
+"""The rules pass their tests with an old and a new promtool, and pint and amtool find no problem.
 
-Each test of an alert is shown to fail where the rule is broken.
+The tests of each alert are shown to fail if its rule is broken.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ TESTED = sorted(path.stem for path in (ALERTS / "tests").glob("*.yaml"))
 
 
 def said(*command: str | Path) -> tuple[int, str]:
-    """How a program ended, and what it said."""
+    """Return the exit code and the output of a program."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """A copy of the alerts that may be broken."""
+    """Return a copy of the alerts that a test may break."""
     return Path(shutil.copytree(ALERTS, tmp_path / "alerts"))
 
 
@@ -81,7 +81,7 @@ def test_there_is_a_breakage_of_each_alert() -> None:
 
 
 def pint_of(pint: Path, folder: Path) -> tuple[int, str]:
-    """What pint says of the rules, down to the least."""
+    """Return the exit code and the report of pint, down to the lowest severity."""
     severity = ("--min-severity=info", "--fail-on=info")
     return said(
         pint,
@@ -130,7 +130,7 @@ def test_pint_finds_what_is_wrong(pint: Path, copied: Path, old: str, new: str, 
 
 @pytest.fixture(scope="session")
 def amtool(alertmanager_program: Path) -> Path:
-    """The tool that comes with Alertmanager."""
+    """Return the path of amtool, which is part of Alertmanager."""
     return alertmanager_program.with_name("amtool")
 
 
@@ -171,7 +171,7 @@ def test_who_hears_of_it(amtool: Path, labels: Sequence[str], receivers: str) ->
 
 
 def message(amtool: Path, folder: Path, template: str, alerts: list[dict[str, object]]) -> str:
-    """What a template makes of alerts of one group."""
+    """Return the text that a template renders for the alerts of one group."""
     common = {"alertname": "BootstrapRegressed", "network": "fuji"}
     told = {"status": "firing", "commonLabels": common, "groupLabels": common, "alerts": alerts}
     (folder / "told.json").write_text(json.dumps(told))
@@ -188,7 +188,7 @@ def message(amtool: Path, folder: Path, template: str, alerts: list[dict[str, ob
 
 
 def alert(status: str, labels: Mapping[str, str], **annotations: str) -> dict[str, object]:
-    """An alert as a template gets it."""
+    """Return an alert in the format that templates receive."""
     links = {"runbook_url": "https://runbook", "dashboard_url": "/d/bootstrap-monitor-tester?var-tester=one"}
     texts = {
         "summary": "It got worse.",

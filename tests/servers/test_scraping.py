@@ -1,4 +1,4 @@
-"""What docs/scraping.md tells to write is what the servers take."""
+"""The servers accept the configurations in docs/scraping.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXAMPLES = re.findall(
     r"^## (.+?)\n.*?```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
 )
 CONFIGURATIONS = {title: text for title, text in EXAMPLES if "kind" not in yaml.safe_load(text)}
-# Debian builds its Prometheus without the discovery of Kubernetes.
+# Debian builds its Prometheus without Kubernetes service discovery.
 PAIRS = [
     pytest.param(version, text, id=f"{title}-{version}")
     for title, text in CONFIGURATIONS.items()
@@ -26,7 +26,7 @@ PAIRS = [
 
 
 def checked(promtool: Path, folder: Path, text: str) -> subprocess.CompletedProcess[str]:
-    """What promtool says of a configuration."""
+    """Return the result of promtool's check of a configuration."""
     file = folder / "prometheus.yml"
     file.write_text(text, encoding="utf-8")
     command = [str(promtool), "check", "config", "--syntax-only", str(file)]

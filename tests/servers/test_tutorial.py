@@ -1,7 +1,7 @@
-"""The commands of docs/tutorial.md, run as they stand there, bring about an alert, and then a build that works.
+"""The commands of docs/tutorial.md, run as written, produce an alert and then a working build.
 
-A comment before a block tells how it is run: `by hand` not at all, `keeps running` in the background until the end.
-Ports are replaced by free ones, as nothing else is.
+A comment before a block says how to run it: `by hand` means that it is skipped, `keeps running` that it
+runs in the background until the end. Only the ports are replaced, with free ones.
 """
 
 from __future__ import annotations
@@ -32,29 +32,32 @@ BLOCK = re.compile(
     r"(?:^<!-- (?P<how>[a-z ]+) -->\n)?^```sh\n(?P<commands>.*?)^```$", re.DOTALL | re.MULTILINE
 )
 BY_HAND, KEEPS_RUNNING = "by hand", "keeps running"
-# What the page has to bring about, on a machine that may have other things to do.
+# The time limit of a block, which allows for a busy machine.
 BLOCK_SECONDS = 120.0
 PORTS = ("9641", "9099")
-# What Debian has, which is what the page installs.
+# Debian's version, which the page installs.
 VERSION = "2.42"
 
 
 @dataclass(frozen=True)
 class Block:
-    """Commands between fences; `how` is empty where they are run one after the other."""
+    """The commands of one fenced block; `how` is empty if they run in sequence."""
 
     how: str
     commands: str
 
 
 def blocks() -> list[Block]:
-    """Those of the page, in their order."""
+    """Return the blocks of the page, in order."""
     text = PAGE.read_text(encoding="utf-8")
     return [Block(each["how"] or "", each["commands"]) for each in BLOCK.finditer(text)]
 
 
 def clone(folder: Path) -> Path:
-    """What the commands need of a clone, so that they leave nothing in this one."""
+    """Create a folder with the parts of a clone that the commands need, and return it.
+
+    The commands leave the real clone unchanged.
+    """
     folder.mkdir()
     for name in ("monitor", "alerts"):
         (folder / name).symlink_to(ROOT / name)
@@ -64,7 +67,7 @@ def clone(folder: Path) -> Path:
 
 @dataclass
 class Story:
-    """The commands of one reader: where they are run, and what they have said."""
+    """The commands of one reader: their folder, and their output."""
 
     folder: Path
     path: str
@@ -73,7 +76,7 @@ class Story:
     said: str = ""
 
     def run(self, block: Block) -> None:
-        """Run a block as its marker says, or leave it."""
+        """Run a block as its marker says, or skip it."""
         commands = block.commands
         for port, free in self.ports.items():
             commands = commands.replace(port, str(free))
@@ -100,7 +103,7 @@ class Story:
             pytest.fail(f"not done within {BLOCK_SECONDS} s:\n{commands}\n{self.logs()}", pytrace=False)
 
     def logs(self) -> str:
-        """What the commands that keep running have said."""
+        """Return the output of the commands that run in the background."""
         return "\n".join(log.read_text() for log in sorted(self.folder.glob("log-*")))
 
     def _begun(self, commands: str) -> ExitStack:
@@ -124,7 +127,7 @@ class Story:
 
 
 def ended(process: subprocess.Popen[bytes]) -> None:
-    """As by Ctrl-C."""
+    """Stop a process as Ctrl-C does."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(PATIENCE_SECONDS)
@@ -135,7 +138,7 @@ def ended(process: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture
 def story(tmp_path: Path) -> Iterator[Story]:
-    """A reader with Prometheus on the PATH; nothing of theirs runs on afterwards."""
+    """Yield a reader with Prometheus on the PATH; check afterwards that no process of the tutorial runs."""
     folder = clone(tmp_path / "clone")
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -167,7 +170,7 @@ def test_it_ends_with_an_alert_and_a_build_that_works(story: Story) -> None:
 
 
 def test_what_is_left_to_the_reader_is_said_so_in_the_text() -> None:
-    """A marker is read by this test alone: who reads the page needs the words."""
+    """Only this test reads the markers, so readers of the page need the words."""
     marked = [each.how for each in blocks()]
 
     assert set(marked) == {"", BY_HAND, KEEPS_RUNNING}

@@ -1,4 +1,4 @@
-"""The servers and tools that these tests run: from the PATH where the version is right, else made by `provision`."""
+"""The servers and tools of these tests: from the PATH if the version fits, otherwise from `provision`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from support.provisioned import MissingError, said
 
 PROVISION = Path(__file__).resolve().parent / "provision"
-# The lowest version of Prometheus that is supported, and a current one.
+# The lowest supported version of Prometheus, and a current one.
 VERSIONS = ("2.42", "3")
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A program: its names on a PATH, what its version begins with, and where `provision` puts it."""
+    """A program: its names on the PATH, the start of its version, and where `provision` puts it."""
 
     names: tuple[str, ...]
     version: str
@@ -26,10 +26,10 @@ class Tool:
     file: str
 
     def found(self) -> Path:
-        """The program; it is made where it is missing.
+        """Return the path of the program; build or download it if it is missing.
 
         Raises:
-            MissingError: it cannot be made here.
+            MissingError: the program cannot be provided on this machine.
         """
         for name in self.names:
             path = shutil.which(name)
@@ -64,7 +64,7 @@ PINT = Tool(("pint",), "0.", "pint", "pint")
 
 @functools.cache
 def _version(path: Path) -> str:
-    """What a program says its version is."""
+    """Return the line in which a program prints its version."""
     asked: list[str | Path] = [path, "version" if path.name == "pint" else "--version"]
     done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
     lines = (done.stdout or done.stderr).splitlines() or [""]

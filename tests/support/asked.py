@@ -1,4 +1,4 @@
-"""The commands that a person asks a tester by, as a test calls them."""
+"""The operator commands of the monitor, as functions that tests call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monitor.settings import HistorySettings, RequestSettings, RerunSettings, St
 
 
 def rerun(data_dir: Path, image: str = "", *, unchecked: bool = True) -> int:
-    """Run `rerun`; the registry of most tests is nowhere."""
+    """Run `rerun`; by default without asking a registry, as most tests have none."""
     return run_rerun(RerunSettings(data_dir=data_dir, image=image, unchecked=unchecked))
 
 

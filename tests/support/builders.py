@@ -1,4 +1,4 @@
-"""Values for tests: ordinary ones, of which a test names only what it is about."""
+"""Builders of ordinary values for tests; a test names only the fields that it is about."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ NOW = Instant(wall=1_000_000.0, boot_seconds=50_000.0, boot_id="boot")
 
 
 def build(digest: str = OLD, commit: str = COMMIT) -> Build:
-    """A build of the test's repository."""
+    """Return a build in the repository of the tests."""
     versions = Versions("avalanchego/1.14.2", "v1.4.5", 45, commit, "1.26")
     return Build(f"{REPOSITORY}@{digest}", frozenset({digest}), versions)
 
 
 def workload(of: Build | None = None, **changes: Any) -> Workload:
-    """A pod pinned to a build; on the rolling tag without one."""
+    """Return a pod that is pinned to a build; without a build it is on the rolling tag."""
     pod = Workload(
         uid="pod-1",
         image=of.image if of else f"{REPOSITORY}:latest",
@@ -68,7 +68,7 @@ def workload(of: Build | None = None, **changes: Any) -> Workload:
 
 
 def run(of: Build | None = None, **changes: Any) -> Run:
-    """An open run of a build."""
+    """Return an open run of a build."""
     found = Run(
         number=1,
         build=of or build(),
@@ -82,12 +82,12 @@ def run(of: Build | None = None, **changes: Any) -> Run:
 
 
 def attempt(of: Build, uid: str = "pod-1") -> Attempt:
-    """An attempt of a build after run 1."""
+    """Return an attempt of a build after run 1."""
     return Attempt(of, 1, AttemptCause.NEW_BUILD, uid)
 
 
 def init_state(**changes: Any) -> InitState:
-    """A pinned pod on an empty, unknown volume."""
+    """Return the state of `init` for a pinned pod on an empty volume that has no ledger entries."""
     state = InitState(
         policy=POLICY,
         workload=workload(build()),
@@ -112,7 +112,7 @@ DATA = NodeData("/data/avalanchego", DataState.PRESENT)
 
 
 def answering(**changes: Any) -> NodeAnswering:
-    """A node that answers, of the test's network and commit."""
+    """Return a reading of a node that answers, with the network and the commit of the tests."""
     node = NodeAnswering(
         health=None, bootstrapped=None, identity=NodeIdentity(5, "avalanchego/1.14.2", COMMIT), metrics=None
     )
@@ -120,7 +120,7 @@ def answering(**changes: Any) -> NodeAnswering:
 
 
 def healthy_books(soaked_seconds: float, **changes: Any) -> RunTracking:
-    """Books of a node that has been healthy for so long."""
+    """Return the tracking of a node that has been healthy for a number of seconds."""
     streak = HealthyStreak(
         since_wall=NOW.wall - soaked_seconds,
         since_boot_seconds=NOW.boot_seconds - soaked_seconds,
@@ -131,7 +131,7 @@ def healthy_books(soaked_seconds: float, **changes: Any) -> RunTracking:
 
 
 def volume(measured_seconds_ago: float = 0.0, usage_bytes: int | None = 4096) -> VolumeReading:
-    """A measurement of the volume."""
+    """Return a measurement of the volume that is a number of seconds old."""
     taken = replace(
         NOW, wall=NOW.wall - measured_seconds_ago, boot_seconds=NOW.boot_seconds - measured_seconds_ago
     )
@@ -139,7 +139,7 @@ def volume(measured_seconds_ago: float = 0.0, usage_bytes: int | None = 4096) ->
 
 
 def wait_state(**changes: Any) -> WaitState:
-    """An open run of this pod's build whose node answers."""
+    """Return the state of an open run of this pod's build, whose node answers."""
     state = WaitState(
         now=NOW,
         policy=POLICY,
@@ -158,7 +158,7 @@ def wait_state(**changes: Any) -> WaitState:
 
 
 def status(**changes: Any) -> Status:
-    """A tester of which nothing is known yet but what it is."""
+    """Return the status of a tester that has its configuration and nothing else."""
     empty = Status(
         at=NOW.wall,
         tester="tester",
@@ -188,13 +188,13 @@ def status(**changes: Any) -> Status:
 
 
 def ended(number: int, outcome: Outcome = Outcome.SUCCEEDED, **changes: Any) -> Run:
-    """A run of the old build with an outcome, and all that is measured of one."""
+    """Return an ended run of the old build, with every measurement."""
     measured = {"duration_seconds": 5400.0, "wall_seconds": 5460.0, "disk_usage_bytes": 3 * 2**30}
     return run(number=number, outcome=outcome, ended_at=NOW.wall - 1000 + number, **{**measured, **changes})
 
 
 def full_status(**changes: Any) -> Status:
-    """A tester that has seen everything: runs of every outcome, and one that is open."""
+    """Return the status of a tester with runs of every outcome, one of them open."""
     open_run = run(number=6, tracking=RunTracking(active_seconds=900.0, node_restarts=2))
     results = (
         ended(5, Outcome.FAILED, reason=Reason.STALLED, message="P stood still", duration_seconds=None),
@@ -252,7 +252,7 @@ REGRESSIONS = {
 
 
 def history_file() -> bytes:
-    """The content of an exported file with one run, which has a counter and a saved log tail."""
+    """Return the content of an export file with one run, which has a counter and a saved log tail."""
     with tempfile.TemporaryDirectory() as folder, closing(open_ledger(Path(folder))) as ledger:
         ledger.record(NOW, "desk", [AdoptRun(workload(build()))])
         run = ledger.last()
@@ -264,7 +264,7 @@ def history_file() -> bytes:
 
 
 def altered(history: bytes, statements: str) -> bytes:
-    """An exported file after SQL."""
+    """Return an export file after the SQL statements ran on it."""
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.deserialize(history)
         connection.executescript(statements)

@@ -1,4 +1,4 @@
-"""What suites share that are a matrix of cells: which cells run, and where a run of all cells is written."""
+"""Helpers for suites that are a matrix of cells: which cells run, and the section of the document."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def all_cells(config: pytest.Config) -> bool:
 def leave_out(
     config: pytest.Config, items: list[pytest.Item], folder: Path, covering: Collection[Any]
 ) -> None:
-    """Deselect the cells that are not in the covering set, unless all cells or some by name are asked for."""
+    """Deselect the cells outside the covering set, unless all cells or tests by name are requested."""
     if all_cells(config) or any("::" in each for each in config.args) or config.getoption("keyword"):
         return
     left_out = [
@@ -42,20 +42,20 @@ def cell_of(item: pytest.Item, folder: Path) -> tuple[str, ...] | None:
 
 
 def section(document: str, heading: str) -> str:
-    """Return the section of a document that begins with this heading (`## …`); empty where there is none."""
+    """Return the section of a document below a heading (`## …`); empty if the heading is not found."""
     begins = f"{heading}\n"
     _, found, rest = f"\n{document}".partition(f"\n{begins}")
     return begins + rest.partition("\n## ")[0].rstrip("\n") + "\n" if found else ""
 
 
 def with_section(document: str, text: str) -> str:
-    """Return the document with a section, which begins with its heading, in the place of the one before, or added."""
+    """Return the document with a section replaced or appended; the text begins with the section's heading."""
     before = section(document, text.partition("\n")[0])
     return document.replace(before, text) if before else f"{document.rstrip()}\n\n{text}"
 
 
 def table(text: str) -> list[list[str]]:
-    """Return the cells of a section's table, its head first and without the rule under it."""
+    """Return the cells of a section's table: the header row first, without the rule below it."""
     lines = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
     found = [[cell.strip() for cell in line] for line in lines]
     return [found[0], *found[2:]] if found else []

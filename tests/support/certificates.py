@@ -1,4 +1,4 @@
-"""Certificates for servers on this machine; each is its own authority."""
+"""Self-signed certificates for servers on this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def self_signed(certificate: Path, key: Path, *names: str) -> None:
-    """Write a certificate of these names, such as `IP:127.0.0.1` and `DNS:registry.invalid`, and its key."""
+    """Write a certificate for names such as `IP:127.0.0.1` and `DNS:registry.invalid`, and its key."""
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
@@ -21,7 +21,7 @@ def self_signed(certificate: Path, key: Path, *names: str) -> None:
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """What a server speaks TLS by."""
+    """Return the TLS context of a server with this certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context

@@ -1,6 +1,6 @@
-"""An API server for tests: a `FakeApiServer`'s state behind the real protocol.
+"""An API server for tests: serves the state of a `FakeApiServer` over HTTP.
 
-Faults are queued and answer the next requests in their place.
+Queued faults replace the answers to the next requests.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["FakeApiServer", "Fault", "kubeconfig", "serving"]
 
 
 def kubeconfig(directory: Path, server: str, token: str = "the-token") -> Path:
-    """A kubeconfig file, as `kubectl` writes it."""
+    """Write a kubeconfig file, in the format of `kubectl`, and return its path."""
     path = directory / "kubeconfig"
     path.write_text(
         "{apiVersion: v1, kind: Config, current-context: c,"
@@ -43,12 +43,13 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a client that gave up is what some tests are about."""
+        """Ignore the error: some tests use clients that disconnect early."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # In one piece, as a real one: a body behind its headers waits 40 ms for the client's delayed acknowledgement.
+    # Send headers and body in one piece, as a real server does. A separate body would wait 40 ms for the
+    # client's delayed acknowledgement.
     wbufsize = -1
     server: _Server
 
@@ -67,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, headers, body = answer or status_response(HTTPStatus.INTERNAL_SERVER_ERROR, "no answer")
         self._answer(status, {**headers, **fault.headers}, body if fault.body is None else fault.body)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = handle_request  # noqa: N815 (names that http.server wants)
+    do_GET = do_POST = do_PATCH = do_DELETE = handle_request  # noqa: N815 (names that http.server requires)
 
     def _request(self) -> Request:
         split = urlsplit(self.path)
@@ -89,11 +90,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _drop(self) -> None:
-        # Linger zero: the client sees a reset, as when a load balancer gives up.
+        # With linger set to zero the client sees a reset, as when a load balancer drops a connection.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (as it is overridden)
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (overridden name)
         pass
 
 

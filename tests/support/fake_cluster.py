@@ -1,8 +1,8 @@
-"""What a fake API server knows: pods, their logs, StatefulSets and Events, and what each request does to them.
+"""The state of a fake API server: pods, logs, StatefulSets and Events, and how requests change them.
 
-It keeps what a client must get right: the bearer header, resource versions and UID preconditions, the
-strategic merge of a template's containers, `Status` objects for errors.  Nothing runs: tests play kubelet and
-controllers through `on_create`, `after_patch` and the objects.
+It enforces the rules that a client must follow: the bearer header, resource versions and UID preconditions,
+the strategic merge of a template's containers, and `Status` objects for errors. Nothing runs: tests
+simulate the kubelet and the controllers with `on_create`, `after_patch` and the objects.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ VERBS = {"GET": "get", "POST": "create", "DELETE": "delete", "PATCH": "patch"}
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one request: an answer of this status, a delay before it, or a broken connection."""
+    """The fault of one request: an answer with this status, a delayed answer, or a broken connection."""
 
     status: int = 0
     message: str = ""
@@ -34,7 +34,7 @@ class Fault:
     delay_seconds: float = 0.0
     drop: bool = False
     after_serving: bool = False
-    """The request is carried out first; only its answer is lost."""
+    """Whether the request is carried out first, so that only its answer is lost."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class Request:
 
 
 class FakeApiServer:
-    """The server's state; `fake_api_server.serving` runs it.
+    """The server's state; `fake_api_server.serving` serves it.
 
-    `denied` is what no Role allows: the verb and the resource, and the name where only that is meant, with the
-    message of the refusal.
+    `denied` lists what no Role allows: the verb and the resource, with the name if only one object is
+    denied, and the message of the refusal.
     """
 
     def __init__(self) -> None:
@@ -76,22 +76,22 @@ class FakeApiServer:
         self._lock = threading.RLock()
 
     def made(self, method: str) -> list[Request]:
-        """The requests of one method, in order."""
+        """Return the requests with one HTTP method, in order."""
         return [each for each in self.requests if each.method == method]
 
     def add(self, kept: dict[str, JsonObject], found: JsonObject) -> JsonObject:
-        """Keep an object as the server would, with a resource version."""
+        """Store an object with a new resource version, as the server does."""
         kept[found["metadata"]["name"]] = found
         self.touch(found)
         return found
 
     def touch(self, found: JsonObject) -> None:
-        """Somebody changed it."""
+        """Give an object a new resource version, as a change by another client does."""
         self._versions += 1
         found["metadata"]["resourceVersion"] = str(self._versions)
 
     def serve(self, request: Request) -> Response:
-        """Carry a request out."""
+        """Carry out a request and return the response."""
         with self._lock:
             if request.headers.get("authorization", "").lower() != f"bearer {self.token}":
                 return status_response(HTTPStatus.UNAUTHORIZED, "Unauthorized")
@@ -109,7 +109,7 @@ class FakeApiServer:
         return self.denied.get((verb, resource), self.denied.get((verb, resource, name)))
 
     def _review(self, request: Request) -> Response:
-        """As the API server does it: who asks is asked for, not whether there is such an object."""
+        """Review an access as the API server does: check the permission, not whether the object exists."""
         refusal = self.denied.get(("create", "selfsubjectaccessreviews"))
         if refusal is not None:
             return status_response(HTTPStatus.FORBIDDEN, refusal)
@@ -163,7 +163,7 @@ class FakeApiServer:
             )
         lines = logs.get(name, "").splitlines(keepends=True)
         tail = "".join(lines[-int(request.query.get("tailLines", len(lines) or 1)) :])
-        # As the kubelet does: it begins where the tail does, and ends at the limit.
+        # As in the kubelet, the limit in bytes cuts off the end of the tail.
         text = tail.encode()[: int(request.query["limitBytes"])]
         return HTTPStatus.OK, {"Content-Type": "text/plain"}, text
 

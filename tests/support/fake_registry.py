@@ -1,7 +1,7 @@
-"""A registry for tests: it speaks the distribution API on real sockets, its token service included.
+"""A registry for tests, which serves the distribution API and its token service on real sockets.
 
-It keeps what a client must get right: which manifest types are accepted, who is let in by which token, what a
-digest is of.  `instead` takes its place, to answer as no registry should.
+It enforces the rules that a client must follow: accepted manifest types, tokens, and digests of contents.
+`instead` replaces its answers with those of a broken registry.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ class Asked:
 
     @property
     def authorization(self) -> str:
-        """The scheme that was used, and what came with it."""
+        """The value of the Authorization header: scheme and credentials."""
         return self.headers.get("authorization", "")
 
 
 Instead = Callable[[Asked, socket.socket], bool]
-"""Answers on the bare socket, or not: then the registry does."""
+"""Answers a request on the bare socket and returns `True`, or leaves it to the registry."""
 
 
 def sending(text: bytes) -> Instead:
-    """Always the same answer, after which the connection is closed."""
+    """Return a handler that always sends this answer, after which the connection is closed."""
 
     def instead(_asked: Asked, client: socket.socket) -> bool:
         client.sendall(text)
@@ -61,10 +61,10 @@ def sending(text: bytes) -> Instead:
 
 @dataclass
 class FakeRegistry:
-    """The state of one; `serving` runs it.
+    """The state of a registry; `serving` serves it.
 
-    `wants` is how one gets in: not at all, `basic`, or `bearer`.  `realm` is the token service that it names,
-    its own without.
+    `wants` is the required authentication: none, `basic` or `bearer`. `realm` is the token service that the
+    challenge names; the registry's own by default.
     """
 
     address: str = ""
@@ -79,7 +79,7 @@ class FakeRegistry:
     says_digest: bool = True
     packing: str = ""
     answers_head: int | None = None
-    """The status of every HEAD; `None`: as GET."""
+    """The status of every answer to HEAD; with `None`, HEAD is answered like GET."""
     instead: Instead = lambda _asked, _socket: False
     asked: list[Asked] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
@@ -91,11 +91,11 @@ class FakeRegistry:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The address of the registry as a URL."""
         return f"{self.scheme}://{self.address}"
 
     def push(self, manifest: object, tag: str = "", media_type: str = MANIFEST) -> str:
-        """Keep a manifest, under a tag too where one is given; its digest."""
+        """Store a manifest, optionally under a tag, and return its digest."""
         body = json.dumps(manifest).encode()
         digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
         for reference in filter(None, (digest, tag)):
@@ -103,26 +103,26 @@ class FakeRegistry:
         return digest
 
     def push_build(self, number: int, tag: str = "latest") -> str:
-        """Keep a small image."""
+        """Store a small image under a tag and return its digest."""
         return self.push({"schemaVersion": 2, "config": {"number": number}}, tag)
 
     def push_image(self, config: object, tag: str = "") -> str:
-        """Keep an image with this configuration, which tells its platform; the digest of its manifest."""
+        """Store an image with this configuration, which names its platform; return its manifest's digest."""
         body = json.dumps(config).encode()
         digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
         self.blobs[digest] = body
         return self.push({"schemaVersion": 2, "config": {"digest": digest}}, tag)
 
     def push_index(self, *children: dict[str, Any], tag: str = "latest") -> str:
-        """Keep an index."""
+        """Store an index under a tag and return its digest."""
         return self.push({"schemaVersion": 2, "manifests": list(children)}, tag, INDEX)
 
     def seen(self) -> list[str]:
-        """Method and path of all that was asked."""
+        """Return the method and the path of every request."""
         return [f"{each.method} {each.path}" for each in self.asked]
 
     def answer(self, asked: Asked) -> tuple[int, dict[str, str], bytes]:
-        """What a registry answers."""
+        """Return the registry's answer to a request: status, headers and body."""
         if asked.path == "/token":
             return self._token(asked)
         refusal = self._refusal(asked)
@@ -171,12 +171,12 @@ class FakeRegistry:
 
 
 def basic(user: str = USER, password: str = PASSWORD) -> str:
-    """The header of user and password."""
+    """Return an Authorization header with user and password."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def config(folder: Path, *hosts: str, **entry: str) -> Path:
-    """A Docker configuration with one entry for each of these hosts."""
+    """Write a Docker configuration with one entry for each host, and return its path."""
     path = folder / "config.json"
     kept = entry or {"auth": basic().removeprefix("Basic ")}
     path.write_text(json.dumps({"auths": dict.fromkeys(hosts, kept)}))
@@ -184,13 +184,13 @@ def config(folder: Path, *hosts: str, **entry: str) -> Path:
 
 
 def child(digest: str, architecture: str = "amd64", **more: Any) -> dict[str, Any]:
-    """A manifest in an index."""
+    """Return the descriptor of a manifest in an index."""
     platform = {"os": "linux", "architecture": architecture}
     return {"mediaType": MANIFEST, "digest": digest, "size": 2, "platform": platform, **more}
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """A certificate of 127.0.0.1 and of registry.invalid, which is its own authority, and its key."""
+    """Write a self-signed certificate of 127.0.0.1 and registry.invalid; return its path and its key's."""
     made, key = folder / f"{name}.pem", folder / f"{name}.key"
     self_signed(made, key, "IP:127.0.0.1", "DNS:registry.invalid")
     return made, key
@@ -204,7 +204,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__((host, 0), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a client that gave up is what some tests are about."""
+        """Ignore the error: some tests use clients that disconnect early."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -229,7 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._number,
         )
         fake.asked.append(asked)
-        with suppress(OSError):  # who gives up does not listen to the end
+        with suppress(OSError):  # the client may disconnect early
             if fake.instead(asked, self.connection):
                 self.close_connection = True
                 return
@@ -244,15 +244,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"" if self.command == "HEAD" else body)
             self.wfile.flush()
 
-    do_GET = do_HEAD = do_POST = handle_request  # noqa: N815 (names that http.server wants)
+    do_GET = do_HEAD = do_POST = handle_request  # noqa: N815 (names that http.server requires)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (as it is overridden)
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (overridden name)
         pass
 
 
 @contextmanager
 def serving(tls: tuple[Path, Path] | None = None, name: str = "127.0.0.1") -> Iterator[FakeRegistry]:
-    """Run one on a free port of 127.0.0.1, which `name` is in its address."""
+    """Serve a registry on a free port of 127.0.0.1, with `name` as the host in its address."""
     fake = FakeRegistry(scheme="https" if tls else "http")
     with _Server(fake, "127.0.0.1") as server:
         if tls:

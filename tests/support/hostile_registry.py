@@ -1,4 +1,4 @@
-"""What a hostile or broken registry may do, and what is to be said of it in one line."""
+"""Answers of hostile or broken registries, and a part of the error that reports each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 @dataclass(frozen=True)
 class Misbehaviour:
-    """How a registry answers, and a part of what is said."""
+    """The answer of a misbehaving registry, and a part of the monitor's error message."""
 
     instead: Instead
     says: str
@@ -24,7 +24,7 @@ class Misbehaviour:
 
 
 def dripping(head: bytes, forever: bytes) -> Instead:
-    """A beginning, and then a few bytes at a time without end."""
+    """Return a handler that sends the head, and then a few bytes at a time without end."""
 
     def instead(_asked: Asked, client: socket.socket) -> bool:
         client.sendall(head)
@@ -36,7 +36,7 @@ def dripping(head: bytes, forever: bytes) -> Instead:
 
 
 def flooding(head: bytes, piece: bytes) -> Instead:
-    """A beginning, and then as much as is taken."""
+    """Return a handler that sends the head, and then as much data as the client accepts, up to 100 MiB."""
 
     def instead(_asked: Asked, client: socket.socket) -> bool:
         client.sendall(head)
@@ -48,12 +48,12 @@ def flooding(head: bytes, piece: bytes) -> Instead:
 
 
 def only_for(method: str, instead: Instead) -> Instead:
-    """The same for one method alone."""
+    """Return a handler that misbehaves for one HTTP method only."""
     return lambda asked, client: asked.method == method and instead(asked, client)
 
 
 def packed(packing: str, body: bytes) -> Instead:
-    """An answer with that `Content-Encoding`."""
+    """Return a handler that answers with this `Content-Encoding`."""
     head = f"Content-Encoding: {packing}\r\nContent-Length: {len(body)}\r\n\r\n"
     return sending(OK + head.encode() + body)
 

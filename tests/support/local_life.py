@@ -1,4 +1,4 @@
-"""The real `local` in a folder of its own, as tests start, watch and end it."""
+"""The real `local` command in a folder of its own, as tests start, watch and stop it."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ GOES_ON = "stopped; the same command goes on where this ended"
 
 @dataclass
 class Home:
-    """A build's file, a data folder, and the command that tests the one in the other."""
+    """The file of a build, a data folder, and the command that tests the build in that folder."""
 
     folder: Path
     name: str = field(default="avalanchego", kw_only=True)
 
     @property
     def build(self) -> Path:
-        """The file that is tested."""
+        """The path of the build under test."""
         return self.folder / self.name
 
     @property
     def data_dir(self) -> Path:
-        """Where the tester lives."""
+        """The path of the tester's data folder."""
         return self.folder / "data"
 
     def command(self, *flags: str, node: Sequence[str]) -> list[str]:
-        """The command with such flags, for a node with such arguments."""
+        """Return the command with these flags, for a node with these arguments."""
         return [
             *(sys.executable, "-m", "monitor", "local", str(self.build), f"--data-dir={self.data_dir}"),
             *(*flags, "--", *node),
         ]
 
     def newest_runs(self, most: int) -> tuple[Run, ...]:
-        """The runs, newest first; none while there is no ledger."""
+        """Return the newest runs, newest first; empty if there is no ledger."""
         try:
             with closing(open_read_only(self.data_dir)) as ledger:
                 return ledger.runs(most)
@@ -57,11 +57,11 @@ class Home:
             return ()
 
     def nodes(self) -> set[int]:
-        """The processes of its node."""
+        """Return the process IDs of the tester's node."""
         return processes_of(f"--data-dir={self.data_dir}/avalanchego")
 
     def kill_nodes(self) -> None:
-        """End what a command left that should have ended its node itself."""
+        """Kill nodes that a command left running instead of stopping them."""
         for pid in self.nodes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -69,13 +69,13 @@ class Home:
 
 @dataclass
 class LocalLife(Home):
-    """A tester that is started as often as a test likes, and whose lines are read when it has ended."""
+    """A tester that a test can start repeatedly, and whose output is read after it ended."""
 
     port: int
     started: ExitStack
 
     def start(self, *flags: str, node: Sequence[str] = ("--network-id=fuji",)) -> subprocess.Popen[str]:
-        """Start the command, for a node with such arguments; what still runs is killed at the end of the test."""
+        """Start the command for a node with these arguments; stop it when the test ends."""
         command = self.command(
             *("--health-check-interval=50ms", "--image-check-interval=100ms", "--disk-check-interval=100ms"),
             *("--soak=100ms", "--web-listen-address=127.0.0.1:0", *flags),
@@ -94,49 +94,55 @@ class LocalLife(Home):
         return process
 
     def runs(self) -> tuple[Run, ...]:
-        """The newest runs, newest first; none while there is no ledger."""
+        """Return up to ten runs, newest first."""
         return self.newest_runs(10)
 
     def node(self) -> int:
-        """The one node that runs, once it does."""
+        """Return the process ID of the one node, once it and a run exist."""
         eventually(lambda: len(self.nodes()) == 1 and bool(self.runs()), "one node and a run")
         (pid,) = self.nodes()
         return pid
 
     def remembered(self) -> int | None:
-        """The process that the next start would end, should it find it."""
+        """Return the process ID of the node in the tester's state file; `None` if there is no such file.
+
+        The next start stops this process if it still runs.
+        """
         try:
             return int(json.loads((self.data_dir / "local-node.json").read_text())["pid"])
         except (OSError, ValueError):
             return None
 
     def watched(self) -> Run:
-        """The run, once a tick has brought its books up."""
+        """Return the run after a tick has recorded active time."""
         eventually(lambda: bool(self.runs()) and self.runs()[0].tracking.active_seconds > 0, "a tick")
         return self.runs()[0]
 
 
 def environment() -> dict[str, str]:
-    """This program's, without what would configure a monitor or a node."""
+    """Return this process's environment without the variables that configure a monitor or a node."""
     prefixes = ("BOOTSTRAP_MONITOR_", "AVAGO_", "SIMULATE_")
     return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """End a process that a failed test left, and tell what it said; what it started is ended by it."""
+    """Terminate a process that a failed test left running, and print its standard error.
+
+    The process stops its own child processes.
+    """
     if process.poll() is None:
         process.terminate()
         sys.stderr.write(process.communicate(timeout=PATIENCE_SECONDS)[1])
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, list[str], list[str]]:
-    """Wait until it ends by itself; the exit code, and the lines of standard output and standard error."""
+    """Wait until a process ends; return its exit code and its lines of standard output and error."""
     out, said = process.communicate(timeout=2 * PATIENCE_SECONDS)
     return process.returncode, out.splitlines(), said.splitlines()
 
 
 def stopped(process: subprocess.Popen[str], signal_number: int) -> tuple[int, list[str]]:
-    """Send one signal; the exit code and the lines that were written."""
+    """Send a signal to a process; return its exit code and its lines of standard error."""
     process.send_signal(signal_number)
     _, said = process.communicate(timeout=PATIENCE_SECONDS)
     return process.returncode, said.splitlines()
@@ -146,13 +152,13 @@ def stopped(process: subprocess.Popen[str], signal_number: int) -> tuple[int, li
 def all_told(
     stories: Sequence[Callable[[LocalLife], None]], folders: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, Future[None]]]:
-    """All stories at once, by their names: each of them takes seconds, of which it mostly waits."""
+    """Run all stories in parallel, as each mostly waits; yield their futures by the names of the stories."""
     with ThreadPoolExecutor(len(stories)) as pool:
         yield {story.__name__: pool.submit(told, story, folders.mktemp("local")) for story in stories}
 
 
 def told(story: Callable[[LocalLife], None], folder: Path) -> None:
-    """Tell a story from its beginning."""
+    """Run a story with a new tester."""
     with living(folder) as tester:
         write_build(tester.build, bootstrap_seconds=60, blocks=50)
         story(tester)
@@ -160,7 +166,7 @@ def told(story: Callable[[LocalLife], None], folder: Path) -> None:
 
 @contextmanager
 def living(folder: Path) -> Iterator[LocalLife]:
-    """A tester in this folder; nothing of it runs afterwards."""
+    """Yield a tester in this folder; stop its processes afterwards."""
     with ExitStack() as started:
         tester = LocalLife(folder, free_port(), started)
         try:

@@ -1,4 +1,4 @@
-"""A machine's volume with its ledger, and what `init` and a tick make of it."""
+"""A machine's volume and ledger, and `init` and a tick that run on them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ from monitor.ledger import Ledger
 
 @dataclass
 class Machine:
-    """Platform, build source, node and clock; it keeps what it was told, and what the ledger said then."""
+    """A fake platform, build source, node and clock.
+
+    `told` records the calls. `recorded_before` records for each pin whether the ledger had an attempt, as 1
+    or 0.
+    """
 
     ledger: Ledger
     pod: Workload = field(default_factory=workload)
@@ -83,7 +87,7 @@ class Machine:
 
     @property
     def reasons(self) -> list[str]:
-        """Of what was announced."""
+        """The reasons of the announcements."""
         return [each.reason for each in self.announced]
 
     def read(self) -> NodeReading:
@@ -95,7 +99,7 @@ class Machine:
 
 
 def init_of(machine: Machine, folder: Path, policy: Policy = POLICY) -> Init:
-    """`init` on this machine."""
+    """Return `init` for this machine."""
     stopping, volume = threading.Event(), Volume(folder)
     observer = InitObserver(machine, machine, machine.ledger, volume, policy, machine.clock)
     actor = Actor(machine, machine.ledger, volume, policy, machine.clock, stopping)
@@ -103,7 +107,7 @@ def init_of(machine: Machine, folder: Path, policy: Policy = POLICY) -> Init:
 
 
 def as_measured(_: Path) -> tuple[int, int]:
-    """What is free is what a test has measured, whatever this machine's disk has."""
+    """Raise an error instead of reading the disk, so that tests control the measured free space."""
     raise TemporaryError("not asked")
 
 
@@ -115,7 +119,7 @@ def tick_of(
     policy: Policy = POLICY,
     free: Callable[[Path], tuple[int, int]] = as_measured,
 ) -> tuple[Tick, WaitObserver]:
-    """A tick on this machine."""
+    """Return a tick for this machine, and its observer."""
     observer = WaitObserver(machine, machine.ledger, machine, policy, machine.clock, folder, free=free)
     actor = Actor(machine, machine.ledger, Volume(folder), policy, machine.clock, threading.Event())
     soon = [] if measured is None else measured
@@ -124,14 +128,14 @@ def tick_of(
 
 
 def begun(machine: Machine, folder: Path) -> None:
-    """A run of the usual build is open, in this pod."""
+    """Open a run of the usual build in this machine's pod."""
     init_of(machine, folder).run(workload(build()))
     machine.pod = workload(build())
     machine.announced.clear()
 
 
 def passed(machine: Machine, seconds: float) -> None:
-    """Time goes on."""
+    """Move the machine's clock forward."""
     machine.now = replace(
         machine.now, wall=machine.now.wall + seconds, boot_seconds=machine.now.boot_seconds + seconds
     )

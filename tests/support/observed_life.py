@@ -1,4 +1,4 @@
-"""The real `local` on simulated builds that is looked at from outside while it lives: what it serves, and its log."""
+"""The real `local` on simulated builds, observed from outside: the pages that it serves, and its log."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ RUN_SECONDS = 120.0
 
 
 def commit(number: int) -> str:
-    """The commit of the build of a run."""
+    """Return the commit of the build of a run."""
     return f"{number:02x}" * 20
 
 
 def version(number: int) -> str:
-    """The version of the build of a run, unless it is told to report another."""
+    """Return the default version of the build of a run."""
     return f"avalanchego/1.14.{number}"
 
 
 @dataclass
 class ObservedLife(Home):
-    """A tester at a known address, with intervals of parts of a second; each run has a build of its own."""
+    """A tester at a known address, with intervals below one second; each run has a build of its own."""
 
     web_port: int = field(init=False, default_factory=free_port)
     node_port: int = field(init=False, default_factory=free_port)
 
     @property
     def address(self) -> str:
-        """Where its page and its metrics are: host and port."""
+        """The host and the port of the status page and the metrics."""
         return f"127.0.0.1:{self.web_port}"
 
     @property
     def log(self) -> Path:
-        """What it prints."""
+        """The path of the tester's output."""
         return self.folder / "log"
 
     def said(self) -> str:
-        """The end of what it printed."""
+        """Return the last 20 lines of the tester's output."""
         return "\n".join(self.log.read_text().splitlines()[-20:])
 
     def install(self, number: int, **behaviour: float | str) -> None:
-        """Put the build of a run in the place of the one before."""
+        """Replace the installed build with that of a run."""
         write_build(self.build, commit(number), **{"version": version(number), **behaviour})
 
     @contextmanager
     def running(self, *flags: str, node: Sequence[str] = ("--network-id=fuji",)) -> Iterator[None]:
-        """The command runs, for a node with such arguments; it and its node have ended afterwards."""
+        """Run the command for a node with these arguments; stop it and its node afterwards."""
         command = self.command(
             *("--health-check-interval=100ms", "--image-check-interval=200ms", "--disk-check-interval=500ms"),
             *("--testbed=simulated", "--node-timeout=5s", "--crash-limit=2", "--disk-floor=0"),

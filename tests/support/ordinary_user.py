@@ -1,4 +1,4 @@
-"""Permissions do not bind root: for what they refuse, a test that runs as root is another user for a while."""
+"""A temporary change of user for tests that run as root, because file permissions do not restrict root."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ORDINARY_USER = 65534
 
 @contextmanager
 def ordinary_user() -> Iterator[Path]:
-    """Be a user whom permissions bind; gives a folder of that user's own."""
+    """Run as a user that permissions restrict; yield a folder that this user owns."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if os.geteuid() != 0:

@@ -1,4 +1,4 @@
-"""A small file system of a test's own, mounted where only a child of the test sees it; that needs no root."""
+"""A small file system for one test, mounted in a mount namespace of a child process, which needs no root."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _MOUNT = 'mount -t tmpfs -o size=24m none "$1"'
 
 
 def lines_on_a_mount(at: Path, script: str, *arguments: str) -> list[str]:
-    """What a Python script prints while an empty file system is mounted there, seen by the script alone."""
+    """Return the output lines of a Python script that runs with an empty file system mounted at a path.
+
+    Only the script sees the mount.
+    """
     try:
         subprocess.run([*_ISOLATED, _MOUNT, "sh", str(at)], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):

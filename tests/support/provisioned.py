@@ -1,4 +1,4 @@
-"""What tests need beyond Python, and what becomes of them where a `provision` cannot get it."""
+"""Requirements of tests beyond Python, which `provision` scripts install; tests are skipped without them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pytest
 
 
 class MissingError(Exception):
-    """What tests need can't be had here; says what is missing."""
+    """A requirement of a test is unavailable; the message says what is missing."""
 
 
 @functools.cache
 def said(program: Path, *arguments: str) -> str:
-    """What a `provision` prints; it runs once for the same arguments.
+    """Return the output of a `provision` script, which runs once for equal arguments.
 
     Raises:
-        MissingError: it failed; the last line that it printed says why.
+        MissingError: the script failed; the message is the last line of its standard error.
     """
     done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -32,7 +32,7 @@ def said(program: Path, *arguments: str) -> str:
 
 @contextlib.contextmanager
 def required() -> Iterator[None]:
-    """Around the search: where something is missing the test is skipped, but with CI set it fails."""
+    """Skip the test if a requirement is missing; with CI set, fail it."""
     try:
         yield
     except MissingError as error:

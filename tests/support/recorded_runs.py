@@ -1,4 +1,4 @@
-"""Runs of a ledger, as the tester records them."""
+"""Runs in a ledger, recorded as the tester records them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from monitor.domain.workload import SyncMode
 from monitor.ledger import Ledger
 
 TESTBED = "desk"
-PATIENCE_SECONDS = 3600.0  # how long a call waits for its network
+PATIENCE_SECONDS = 3600.0  # the time that a call waits for its network
 
 
 def begin(
     ledger: Ledger, of: Build, settings: str = "settings", testbed: str = TESTBED, network: str = "fuji"
 ) -> None:
-    """A run that was asked for, in full-sync."""
+    """Start a full-sync run that an operator requested."""
     node = replace(workload(of), settings_digest=settings, network=network, sync_mode=SyncMode.FULL_SYNC)
     ledger.record(NOW, testbed, [RecordAttempt(of, AttemptCause.REQUEST, node.uid)])
     ledger.record(NOW, testbed, [BeginClearing(node, "clearing"), BeginRun(node)])
 
 
 def go_on(ledger: Ledger, settings: str) -> None:
-    """Resume the open run, with such arguments of the node."""
+    """Resume the open run with other arguments of the node."""
     last = ledger.last()
     assert last is not None
     node = replace(workload(last.build), settings_digest=settings)
@@ -34,7 +34,7 @@ def go_on(ledger: Ledger, settings: str) -> None:
 
 
 def end(ledger: Ledger, seconds: float = 100.0, wall: float = 101.0, reason: Reason | None = None) -> None:
-    """End the open run: a success, unless there is a reason."""
+    """End the open run: as a success, or as a failure if a reason is given."""
     last = ledger.last()
     assert last is not None
     outcome = Outcome.FAILED if reason else Outcome.SUCCEEDED
@@ -42,7 +42,7 @@ def end(ledger: Ledger, seconds: float = 100.0, wall: float = 101.0, reason: Rea
 
 
 def done(ledger: Ledger, *builds: Build) -> None:
-    """Successes of builds, one after the other."""
+    """Record one successful run for each build."""
     for each in builds:
         begin(ledger, each)
         end(ledger)

@@ -1,4 +1,4 @@
-"""A server of Python's library that runs beside a test."""
+"""A server of the standard library that runs beside a test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from socketserver import BaseServer
 
 @contextmanager
 def running(server: BaseServer) -> Iterator[None]:
-    """It answers within; whoever made it closes it."""
+    """Serve requests within the block; the caller closes the server."""
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""The web server of a monitor beside a test."""
+"""The monitor's web server, running beside a test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATIENT = Limits()
 
 @dataclass
 class Shown:
-    """What the site shows; a test changes it while it is served."""
+    """The data that the site shows; a test can change it while the site is served."""
 
     status: Status = field(default_factory=full_status)
     error: Exception | None = None

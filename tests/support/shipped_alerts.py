@@ -1,4 +1,4 @@
-"""The alerts as they are shipped, and all that can be wrong with them without a server."""
+"""The shipped alerts, and the checks on them that need no server."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ VALUES: Mapping[str, set[str]] = {
     "result": {*IMAGE_CHECK_RESULTS},
     "source": {"registry", "pod", "file"},
 }
-# Causes that another alert reports, or that hinder nothing.
+# Causes that another alert reports, or that do not keep the tester from working.
 NOT_ALERTED = {
     Cause.CHECK_POD_FAILED,
     Cause.CONTAINER_NOT_STARTED,
@@ -83,7 +83,7 @@ Rule = dict[str, Any]
 
 @dataclass
 class Shipped:
-    """The files, by what they are; a test breaks a copy."""
+    """The shipped files; tests modify a copy."""
 
     rules: list[Rule]
     rules_text: str
@@ -95,7 +95,7 @@ class Shipped:
 
     @classmethod
     def load(cls) -> Shipped:
-        """As they are."""
+        """Load the files as they are shipped."""
         text = (ALERTS / "rules.yaml").read_text()
         return cls(
             rules=yaml.safe_load(text)["groups"][0]["rules"],
@@ -108,16 +108,16 @@ class Shipped:
         )
 
     def alert(self, name: str) -> Rule:
-        """The first rule of an alert."""
+        """Return the first rule of an alert."""
         return next(rule for rule in self.alerts() if rule["alert"] == name)
 
     def alerts(self) -> list[Rule]:
-        """The rules that alert."""
+        """Return the alerting rules."""
         return [rule for rule in self.rules if "alert" in rule]
 
 
 def known_labels(shipped: Shipped) -> dict[str, set[str]]:
-    """Each metric's labels: those of the exposition, of its target, and what rules record of them."""
+    """Return the labels of each metric: from the exposition, the target, and the recording rules."""
     known = {family.name: {*label_names(family), *OF_TARGETS} for family in EVERY_FAMILY}
     for rule in shipped.rules:
         if "record" in rule:
@@ -128,7 +128,7 @@ def known_labels(shipped: Shipped) -> dict[str, set[str]]:
 
 
 def wrong_names(shipped: Shipped) -> Iterator[str]:
-    """Each alert of the design, a runbook and a test for each, and none besides."""
+    """Yield alerts, runbooks and tests that are missing or unexpected."""
     names = {rule["alert"] for rule in shipped.alerts()}
     for what, found in (
         ("alert", names),
@@ -140,7 +140,7 @@ def wrong_names(shipped: Shipped) -> Iterator[str]:
 
 
 def wrong_labels(shipped: Shipped) -> Iterator[str]:
-    """A severity, and critical only where a person must act now."""
+    """Yield alerts with an invalid severity, or with `critical` where nobody has to act immediately."""
     for rule in shipped.alerts():
         severity = rule.get("labels", {}).get("severity")
         if severity not in {"warning", "critical"}:
@@ -150,7 +150,7 @@ def wrong_labels(shipped: Shipped) -> Iterator[str]:
 
 
 def wrong_annotations(shipped: Shipped) -> Iterator[str]:
-    """All that a message needs, and links that lead somewhere."""
+    """Yield alerts with missing annotations, or with links that lead nowhere."""
     dashboard = shipped.dashboard
     variables = {each["name"] for each in dashboard["templating"]["list"]}
     for rule in shipped.alerts():
@@ -175,7 +175,7 @@ def wrong_annotations(shipped: Shipped) -> Iterator[str]:
 
 
 def wrong_expressions(shipped: Shipped) -> Iterator[str]:
-    """Metrics, labels and values that the exposition never has."""
+    """Yield metrics, labels and values in rules that the exposition never has."""
     known = known_labels(shipped)
     for rule in shipped.rules:
         name = rule.get("alert") or rule["record"]
@@ -188,7 +188,7 @@ def wrong_expressions(shipped: Shipped) -> Iterator[str]:
 
 
 def wrong_reasons(shipped: Shipped) -> Iterator[str]:
-    """What is critical speaks of the build."""
+    """Yield alerts whose reasons are not exactly the build failures."""
     of_build = {reason for reason in Reason if reason.is_build_failure}
     for rule in shipped.rules:
         for label, value in _MATCHER.findall(rule["expr"]):
@@ -197,7 +197,7 @@ def wrong_reasons(shipped: Shipped) -> Iterator[str]:
 
 
 def wrong_causes(shipped: Shipped) -> Iterator[str]:
-    """A cause alerts once: as a problem, or by the alert that is about it."""
+    """Yield causes that do not alert exactly once: as a problem, or with the alert for that cause."""
     alerted = set(dict(_MATCHER.findall(shipped.alert("BootstrapProblem")["expr"]))["cause"].split("|"))
     wrong = alerted ^ {each.value for each in Cause if each not in NOT_ALERTED}
     if wrong:
@@ -205,7 +205,7 @@ def wrong_causes(shipped: Shipped) -> Iterator[str]:
 
 
 def wrong_runbooks(shipped: Shipped) -> Iterator[str]:
-    """Sections, and commands, flags and links that there are."""
+    """Yield wrong headings and sections in runbooks, and commands, flags and links that do not exist."""
     fields = {name for each in vars(settings).values() if isinstance(each, type) for name in _fields(each)}
     flags = {f"--{field.replace('_', '-')}" for field in fields}
     for name, text in shipped.runbooks.items():
@@ -225,7 +225,7 @@ def wrong_runbooks(shipped: Shipped) -> Iterator[str]:
 
 
 def wrong_tests(shipped: Shipped) -> Iterator[str]:
-    """Each alert's test has it fire, and has it not fire."""
+    """Yield alerts that never fire, or always fire, in their test."""
     for name, text in shipped.promtool_tests.items():
         cases = [case for test in yaml.safe_load(text)["tests"] for case in test.get("alert_rule_test", ())]
         of_it = [bool(case.get("exp_alerts")) for case in cases if case["alertname"] == name]
@@ -236,7 +236,7 @@ def wrong_tests(shipped: Shipped) -> Iterator[str]:
 
 
 def wrong_object(shipped: Shipped) -> Iterator[str]:
-    """The PrometheusRule is what the rules make."""
+    """Yield differences between the PrometheusRule and the rules."""
     if rendered(shipped.rules_text) != shipped.object_text:
         yield "prometheus-rule.yaml is not what rules.yaml makes: run make generate"
     if yaml.safe_load(shipped.object_text)["spec"] != yaml.safe_load(shipped.rules_text):
@@ -252,7 +252,7 @@ def matcher_parts(matcher: str) -> tuple[str, str, str]:
 
 
 def inhibited(shipped: Shipped, source: Mapping[str, str], target: Mapping[str, str]) -> bool:
-    """Return whether the shipped configuration mutes an alert while another one of the same tester fires."""
+    """Return whether the shipped configuration mutes an alert while another alert of one tester fires."""
 
     def matches(labels: Mapping[str, str], matcher: str) -> bool:
         label, operator, value = matcher_parts(matcher)
@@ -267,7 +267,7 @@ def inhibited(shipped: Shipped, source: Mapping[str, str], target: Mapping[str, 
 
 
 def wrong_alertmanager(shipped: Shipped) -> Iterator[str]:
-    """What inhibits, and is inhibited, is an alert."""
+    """Yield inhibition rules that name an unknown alert."""
     for inhibition in yaml.safe_load(shipped.alertmanager)["inhibit_rules"]:
         for matcher in (*inhibition["source_matchers"], *inhibition["target_matchers"]):
             label, operator, pattern = matcher_parts(matcher)
@@ -300,5 +300,5 @@ CHECKS: tuple[Callable[[Shipped], Iterator[str]], ...] = (
 
 
 def problems(shipped: Shipped) -> list[str]:
-    """All that is wrong."""
+    """Return everything that is wrong with the shipped files."""
     return [problem for check in CHECKS for problem in check(shipped)]

@@ -1,4 +1,4 @@
-"""Runs, and a status of them, as people are shown them."""
+"""Runs and their status, as the monitor shows them to people."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FAILED = replace(run(), number=2, outcome=Outcome.FAILED, reason=Reason.STALLED,
 
 
 def status(*runs: Run, phase: Phase | None = Phase.BOOTSTRAPPING, message: str = "") -> Status:
-    """A status of these runs, newest first."""
+    """Return a status with these runs, newest first."""
     readings = {"configuration": Reading(configuration_reading("tester", "default", workload(build())), 0)}
     if phase:
         readings["phase"] = Reading(phase_reading(phase, message), 0)

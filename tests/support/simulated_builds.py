@@ -1,4 +1,4 @@
-"""Builds of the simulated node as files, the node on a simulated clock, and what tests of programs need."""
+"""Builds of the simulated node as files, the node on a simulated clock, and helpers to test programs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ COMMITS = ("a1" * 20, "b2" * 20)
 
 
 def write_build(executable: Path, commit: str = COMMITS[0], **behaviour: float | str) -> None:
-    """Put a build there in one step, as a developer's compiler would."""
+    """Write a build to a path in one step, as a developer's compiler does."""
     _, _, text = simulated_node.variant(commit, **behaviour).partition("\n")
     write_program(executable, f"#!{sys.executable}\n{text}")
 
 
 def write_program(executable: Path, text: str) -> None:
-    """Put a program there in one step."""
+    """Write an executable program to a path in one step."""
     aside = executable.with_name(executable.name + ".new")
     aside.write_text(text)
     aside.chmod(0o755)
@@ -31,11 +31,11 @@ def write_program(executable: Path, text: str) -> None:
 
 
 class SteppedNode:
-    """A simulated node in this process, which lives only while its clock is moved on.
+    """A simulated node in this process, which runs only while the test moves its clock.
 
     Args:
-        folder: the node's data folder; another node on it is a restart.
-        flags: without their dashes; those of the simulation with `simulate-`.
+        folder: the node's data folder; another node on the same folder is a restart.
+        flags: the node's flags without dashes; those of the simulation begin with `simulate-`.
 
     """
 
@@ -46,40 +46,40 @@ class SteppedNode:
         self.node = Node(settings, simulation_of(told, {}), self.wall, self.wall)
 
     def wall(self) -> float:
-        """The time on its clock, in seconds since the Unix epoch."""
+        """Return the node's clock, in seconds since the Unix epoch."""
         return self.wall_seconds
 
     def run(self, seconds: float, step_seconds: float = 10.0) -> None:
-        """Move its clock on for so long, in steps."""
+        """Move the node's clock forward by a number of seconds, in steps."""
         until = self.wall_seconds + seconds
         while self.wall_seconds < until:
             self.wall_seconds = min(until, self.wall_seconds + step_seconds)
             self.node.step()
 
     def page(self) -> str:
-        """Its metrics page."""
+        """Return the node's metrics page."""
         return metrics_page(self.node.families())
 
     def metric(self, series: str) -> float | None:
-        """The value of a series, such as `avalanche_network_peers`; `None` where it is not on the page."""
+        """Return the value of a series such as `avalanche_network_peers`; `None` if it is not on the page."""
         lines = (line.rpartition(" ") for line in self.page().splitlines())
         return next((float(value) for name, _, value in lines if name == series), None)
 
     def log(self, name: str) -> list[str]:
-        """The lines of one of its logs."""
+        """Return the lines of one of the node's logs."""
         path = self.folder / "logs" / f"{name}.log"
         return path.read_text().splitlines() if path.exists() else []
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses."""
+    """Return an unused port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def eventually(true: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until something is true."""
+    """Wait until a condition is true."""
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, f"not within {seconds} s: {what}"
@@ -87,7 +87,7 @@ def eventually(true: Callable[[], bool], what: str, seconds: float = PATIENCE_SE
 
 
 def lives(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be reaped does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -96,7 +96,7 @@ def lives(pid: int) -> bool:
 
 
 def processes_of(text: str) -> set[int]:
-    """The processes that have this in their command line."""
+    """Return the IDs of the running processes with this text in their command line."""
     found = set()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:

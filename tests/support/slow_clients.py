@@ -1,4 +1,4 @@
-"""Clients that hold connections open: they send a request a byte at a time, and reconnect once they are closed."""
+"""Clients that hold connections open: they send a request byte by byte, and reconnect when disconnected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STEP_SECONDS = 0.25
 
 @contextmanager
 def slow_clients(address: tuple[str, int], count: int) -> Iterator[list[int]]:
-    """Keep that many clients at work until the end of the block; yield the port of each connection they made."""
+    """Keep a number of clients connected within the block; yield the local port of each connection."""
     stopping = threading.Event()
     connected: list[int] = []
     work = (address, count // 4, stopping, connected)
@@ -44,7 +44,7 @@ def _work(address: tuple[str, int], count: int, stopping: threading.Event, conne
 
 
 def _sends(client: socket.socket, piece: bytes) -> bool:
-    """Send it; whether the connection is still open."""
+    """Send data; return whether the connection is still open."""
     with suppress(OSError):
         client.sendall(piece)
         return True

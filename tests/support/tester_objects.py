@@ -1,4 +1,4 @@
-"""A tester on a fake API server: its StatefulSet and pod, and who plays the kubelet."""
+"""A tester on a fake API server: its StatefulSet and pod, and the actions of the kubelet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VERSION_POD = "tester-version-check"
 
 
 class Pauses:
-    """A pause that takes no time and remembers how long it was to take."""
+    """A pause that takes no time and records the requested durations, in seconds."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -32,7 +32,7 @@ class Pauses:
 
 
 class Clock:
-    """A clock that stands still unless a pause moves it."""
+    """A clock that only a pause moves."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -41,13 +41,13 @@ class Clock:
         return self.now
 
     def pause(self, seconds: float) -> bool:
-        """Let so much time pass."""
+        """Advance the clock by the duration of the pause."""
         self.now += seconds
         return False
 
 
 def stateful_set(data_dir: str = "/data", image: str = f"{REPOSITORY}:latest") -> JsonObject:
-    """A tester's StatefulSet, whose node is not container 0."""
+    """Return a tester's StatefulSet, in which the node is not container 0."""
     containers = [
         {
             "name": "monitor",
@@ -75,7 +75,7 @@ def stateful_set(data_dir: str = "/data", image: str = f"{REPOSITORY}:latest") -
 
 
 def pod_of_template(found: JsonObject, uid: str = UID) -> JsonObject:
-    """The pod that a StatefulSet's controller makes of the template."""
+    """Return the pod that the StatefulSet controller creates from the template."""
     template = copy.deepcopy(found["spec"]["template"])
     return {
         "metadata": {
@@ -93,7 +93,7 @@ def pod_of_template(found: JsonObject, uid: str = UID) -> JsonObject:
 
 
 def add_tester(api: FakeApiServer, data_dir: str = "/data", pinned_to: Build | None = None) -> None:
-    """Put StatefulSet and pod there, pinned to a build or on the rolling tag."""
+    """Add the tester's StatefulSet and pod, pinned to a build or on the rolling tag."""
     found = stateful_set(data_dir, pinned_to.image if pinned_to else f"{REPOSITORY}:latest")
     if pinned_to and pinned_to.versions:
         annotations = {VERSIONS_ANNOTATION: pinned_to.versions.to_json()}
@@ -103,19 +103,19 @@ def add_tester(api: FakeApiServer, data_dir: str = "/data", pinned_to: Build | N
 
 
 def observe(found: JsonObject) -> None:
-    """The StatefulSet's controller sees its last change."""
+    """Mark the last change as observed by the StatefulSet controller."""
     generation = found["metadata"]["generation"]
     found["status"] = {"observedGeneration": generation, "updateRevision": f"tester-{generation}"}
 
 
 def node_of(pod: JsonObject) -> JsonObject:
-    """The node's container in a pod."""
+    """Return the node's container in a pod."""
     found: JsonObject = next(each for each in pod["spec"]["containers"] if each["name"] == "node")
     return found
 
 
 def run_version_pod(pod: JsonObject, digest: str = D2, **changes: object) -> None:
-    """The kubelet runs a check pod to its end."""
+    """Set the status of a version pod as the kubelet does after its container ended."""
     status = {
         "name": "version-check",
         "imageID": f"{REPOSITORY}@{digest}",

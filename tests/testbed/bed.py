@@ -1,7 +1,10 @@
-"""A Kubernetes for the tests: which one there is, how it is reached, and what the tests do with it.
+"""A Kubernetes for the tests: how it is chosen and reached, and what the tests do with it.
 
-In this order: the cluster that the flags name; a container engine with kind; as root on Debian, binaries built
-from Go modules, in namespaces of their own.
+The choice is the first of these that is available:
+
+- the cluster that the flags name;
+- a container engine with kind;
+- as root on Debian, binaries built from Go modules, in namespaces of their own.
 """
 
 from __future__ import annotations
@@ -31,9 +34,10 @@ _STEP_SECONDS = 0.5
 class Bed:
     """A running cluster.
 
-    `prefix` is what a command needs in front to be in the cluster's network.  `on_node` runs a command on
-    `node`, below `volumes`; where `volumes` is empty, the cluster's default StorageClass gives the volumes.
-    `sandbox_image` (NAME:TAG) is what its containerd wants in the registry for every pod.
+    `prefix` is the command prefix that enters the cluster's network. `on_node` is the prefix that runs a
+    command on `node`; local volumes are below `volumes`. If `volumes` is empty, the cluster's default
+    StorageClass provides them. `sandbox_image` (NAME:TAG) is the image that containerd pulls from the
+    registry for every pod.
     """
 
     kubeconfig: Path
@@ -46,7 +50,7 @@ class Bed:
     sandbox_image: str = ""
 
     def run(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
-        """What kubectl prints; with `check`, its failure is an error that shows what it said."""
+        """Run kubectl and return its output; with `check`, raise an error with its message if it fails."""
         done = subprocess.run(
             [*self.prefix, self.kubectl, f"--kubeconfig={self.kubeconfig}", *arguments],
             input=stdin,
@@ -60,23 +64,23 @@ class Bed:
         return done.stdout if check else done.stdout + done.stderr
 
     def apply(self, *manifests: JsonObject) -> None:
-        """Create or change objects."""
+        """Create or update objects."""
         objects = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
         self.run("apply", "--filename=-", stdin=json.dumps(objects))
 
     def get(self, kind: str, name: str, namespace: str) -> JsonObject | None:
-        """An object; `None` where there is none."""
+        """Return an object; `None` if it does not exist."""
         text = self.run("get", kind, name, f"--namespace={namespace}", "--ignore-not-found", "--output=json")
         found: JsonObject | None = json.loads(text) if text.strip() else None
         return found
 
     def names(self, kind: str, namespace: str) -> list[str]:
-        """The names of all objects of a kind."""
+        """Return the names of all objects of a kind."""
         text = self.run("get", kind, f"--namespace={namespace}", "--output=json")
         return [each["metadata"]["name"] for each in json.loads(text)["items"]]
 
     def push(self, name: str, tag: str, target: str, variables: Mapping[str, str] | None = None) -> str:
-        """Push an image of the cache as `target` (NAME:TAG), with variables in its environment; its digest."""
+        """Push a cached image as `target` (NAME:TAG), with more environment variables; return its digest."""
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bootstrap-monitor-tests"
         cache = Path(os.environ.get("TESTBED_CACHE") or cache)
         done = subprocess.run(
@@ -101,9 +105,9 @@ class Bed:
 def until(
     look: Callable[[], _Found | None], seconds: float, what: str, told: Callable[[], str] = str
 ) -> _Found:
-    """The first answer of `look` that is one; after so long an error that says what was awaited.
+    """Return the first result of `look` that is true; raise an error after a number of seconds.
 
-    `told` adds what there is to know of a failure.
+    `told` returns details for the error.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -117,7 +121,10 @@ def until(
 
 @functools.cache
 def kubernetes_versions(kubeconfig: str, registry: str) -> tuple[str, ...]:
-    """The versions of Kubernetes to test on, the whole suite on the first; "" where a cluster has its own."""
+    """Return the versions of Kubernetes to test on; "" stands for the version of an existing cluster.
+
+    The whole suite runs on the first.
+    """
     if kubeconfig or registry or _has_kind():
         return ("",)
     return tuple(_provision("--kubernetes-versions").split())
@@ -125,10 +132,10 @@ def kubernetes_versions(kubeconfig: str, registry: str) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def bed_of(kubeconfig: str, registry: str, kubernetes_version: str = "") -> Iterator[Bed]:
-    """The cluster to test on; of that version, else of the first of `kubernetes_versions`.
+    """Yield the cluster to test on, with this version or the first of `kubernetes_versions`.
 
     Raises:
-        MissingError: there is none, and why.
+        MissingError: no cluster is available; the message says why.
     """
     versions = kubernetes_versions(kubeconfig, registry)
     if kubernetes_version not in ("", *versions):
@@ -150,10 +157,10 @@ def bed_of(kubeconfig: str, registry: str, kubernetes_version: str = "") -> Iter
 
 
 def build() -> None:
-    """Build what a cluster is made of, where one would be made of binaries.
+    """Build the parts of a cluster, if one would be made of binaries.
 
     Raises:
-        MissingError: that failed.
+        MissingError: the build failed.
     """
     if not _has_kind() and _can_build():
         _provision()
@@ -163,7 +170,7 @@ def build_nodes() -> None:
     """Build AvalancheGo and make the network with a large history, which needs neither root nor Kubernetes.
 
     Raises:
-        MissingError: that failed.
+        MissingError: the build failed.
     """
     _provision("nodes")
 
@@ -174,18 +181,18 @@ def large_history() -> Path:
 
 
 def history() -> Path:
-    """The folder of the network with a history, once a bed was made; see make_history.py."""
+    """Return the folder of the network with a history, after a bed was made; see make_history.py."""
     return Path(_provision("--where-history").strip())
 
 
 def network() -> JsonObject:
-    """What the nodes of that network are told."""
+    """Return the description of the network with a history."""
     found: JsonObject = json.loads((history() / "network.json").read_text())
     return found
 
 
 def avalanchego(build: str) -> Path:
-    """The program of a build, `first` or `second`, once a bed was made."""
+    """Return the path of a build, `first` or `second`, after a bed was made."""
     return Path(_provision("--where-avalanchego").strip()) / build / "avalanchego"
 
 
@@ -238,7 +245,7 @@ def _kind() -> Iterator[Bed]:
 def _binaries(version: str) -> Iterator[Bed]:
     _provision()
     kubernetes = _provision("--where-kubernetes", version).strip()
-    # It ends when its standard input does: also when this process is killed.
+    # The process ends when its standard input is closed, which also happens if this process is killed.
     hold = 'echo "ready $TESTBED_STATE"; read -r _'
     with subprocess.Popen(
         [FOLDER / "inside", FOLDER / "up", kubernetes, "bash", "-c", hold],
@@ -268,12 +275,12 @@ def _binaries(version: str) -> Iterator[Bed]:
 
 
 def _child(pid: int) -> str:
-    """The process that `inside` waits for; it is in the cluster's mount namespace."""
+    """Return the ID of the process that `inside` waits for, which is in the cluster's mount namespace."""
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
 
 
 def _provision(*arguments: str) -> str:
-    """Run it; what it prints for people is shown as it comes."""
+    """Run `provision`, and show its progress; return the output of its `--` queries."""
     done = subprocess.run(
         [FOLDER / "provision", *arguments],
         env=os.environ | {"PYTHON": sys.executable},

@@ -1,6 +1,6 @@
-"""Installs and builds, before any of them begins, what the tests of browser, servers and cluster run.
+"""Installs and builds the programs of the browser, server and cluster tests before these tests start.
 
-What cannot be had is missed by the tests that need it, and they say so.
+If something is unavailable, the tests that need it report so.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from testbed.bed import FOLDER, build
 
 
 def main() -> int:
-    """Make all of it that can be made here."""
+    """Make everything that can be made on this machine."""
     with contextlib.suppress(MissingError):
         build()
     # Not while a cluster runs: it sees the folders that a package is installed into.

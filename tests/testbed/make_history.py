@@ -1,10 +1,12 @@
-"""Make a network with a history: a genesis of its own, one validator, and blocks on its C-Chain.
+"""Make a network with a history: its own genesis, one validator, and blocks on its C-Chain.
 
-On the ready-made local network a node has nothing to fetch.  Here a real node validates a network alone, transfers
-are sent to it until its C-Chain has enough blocks, and its data is kept, so that the tests need not wait for blocks:
-a source node that starts from this data has the history on board.
+On the local network that AvalancheGo defines, a node has nothing to fetch. Here, a real node validates a
+network alone and receives transfers until its C-Chain has enough blocks. A source node that starts with the
+saved data has the whole history, so the tests do not wait for blocks.
 
-usage: make_history.py AVALANCHEGO FOLDER      AVALANCHEGO: what build-avalanchego made
+usage: make_history.py AVALANCHEGO FOLDER
+
+AVALANCHEGO is the folder that build-avalanchego made.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ NETWORK_ID = 54321
 BLOCKS = 36
 START_SECONDS = 120
 BLOCK_SECONDS = 30
-# The development key that AvalancheGo's own local genesis funds; it is published with it, and worth nothing.
+# The development key that AvalancheGo's local genesis funds; it is published with that genesis and has no
+# value.
 FUNDED_KEY = "0x56289e99c94b6912bfc12adc093c9b51124f0dc54ac7a766b2bc5ccf558d8027"
 RECIPIENT = "0x000000000000000000000000000000000000dEaD"
 Found = TypeVar("Found")
@@ -37,7 +40,7 @@ BECH32_ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
 
 def main(avalanchego: Path, folder: Path) -> None:
-    """Leave FOLDER/data (the source node's data folder) and FOLDER/network.json (what the others need to know)."""
+    """Write FOLDER/data, the source node's data, and FOLDER/network.json, the network's description."""
     binary = avalanchego / "first" / "avalanchego"
     data = folder / "data"
     with tempfile.TemporaryDirectory() as scratch:
@@ -62,7 +65,7 @@ def main(avalanchego: Path, folder: Path) -> None:
 
 
 def own_genesis(genesis: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    """The local network's genesis as one of a network of our own, with `node` as its only validator."""
+    """Return the local network's genesis as that of a custom network, with `node` as the only validator."""
     stakers = genesis["initialStakers"][:1]
     stakers[0] |= {"nodeID": node["nodeID"], "signer": node["nodePOP"]}
     genesis |= {"networkID": NETWORK_ID, "initialStakers": stakers, "startTime": int(time.time()) - 3600}
@@ -70,7 +73,7 @@ def own_genesis(genesis: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]
 
 
 def translated(value: Any) -> Any:
-    """`value` with every address of the local network written as one of a custom network."""
+    """Return `value` with every address of the local network converted to one of a custom network."""
     if isinstance(value, dict):
         return {name: translated(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -81,7 +84,10 @@ def translated(value: Any) -> Any:
 
 
 def bech32(prefix: str, data: str) -> str:
-    """An address: `data` is in bech32's alphabet already; only its checksum depends on the prefix."""
+    """Return an address with this prefix.
+
+    `data` is already in the bech32 alphabet; only the checksum depends on the prefix.
+    """
     values = [ord(each) >> 5 for each in prefix] + [0] + [ord(each) & 31 for each in prefix]
     values += [BECH32_ALPHABET.index(each) for each in data] + [0] * 6
     checksum = 1
@@ -95,7 +101,7 @@ def bech32(prefix: str, data: str) -> str:
 
 
 def network_environment(genesis: str) -> dict[str, str]:
-    """What every node of the network is told."""
+    """Return the environment variables of every node of the network."""
     return {
         "AVAGO_NETWORK_ID": str(NETWORK_ID),
         "AVAGO_GENESIS_FILE_CONTENT": base64.b64encode(genesis.encode()).decode(),
@@ -106,13 +112,13 @@ def network_environment(genesis: str) -> dict[str, str]:
 
 
 def source_environment() -> dict[str, str]:
-    """What the validator is told besides: it has nobody to bootstrap from."""
+    """Return the validator's further environment variables: it has no nodes to bootstrap from."""
     return {"AVAGO_BOOTSTRAP_IPS": "", "AVAGO_BOOTSTRAP_IDS": ""}
 
 
 @contextlib.contextmanager
 def running(binary: Path, data: Path, environment: dict[str, str]) -> Iterator[str]:
-    """A node that has bootstrapped; the address of its API."""
+    """Run a node until the block ends; yield the address of its API once it has bootstrapped."""
     data.mkdir(exist_ok=True)
     own = {
         "AVAGO_DATA_DIR": str(data),
@@ -142,12 +148,12 @@ def running(binary: Path, data: Path, environment: dict[str, str]) -> Iterator[s
 
 
 def ready_uri(node: subprocess.Popen[bytes], data: Path) -> str | None:
-    """Where the node answers, once it has bootstrapped."""
+    """Return the address of the node's API once it has bootstrapped; `None` before."""
     if node.poll() is not None:
         raise RuntimeError(f"the node has ended with {node.returncode}")
     try:
         uri: str = json.loads((data / "process.json").read_text())["uri"]
-        # Readiness: alone in its network it lacks peers, and never calls itself healthy.
+        # Check readiness: alone in its network, the node lacks peers and is never healthy.
         with urllib.request.urlopen(f"{uri}/ext/health/readiness", timeout=5):
             return uri
     except (OSError, ValueError):
@@ -155,7 +161,7 @@ def ready_uri(node: subprocess.Popen[bytes], data: Path) -> str | None:
 
 
 def make_blocks(uri: str) -> None:
-    """Send one transfer after the other: each makes a block."""
+    """Send transfers one after the other; each produces a block."""
     account = Account.from_key(FUNDED_KEY)
     chain_id = number(call(uri, "/ext/bc/C/rpc", "eth_chainId"))
     for height in range(1, BLOCKS + 1):
@@ -182,7 +188,7 @@ def make_blocks(uri: str) -> None:
 
 
 def call(uri: str, path: str, method: str, parameters: list[Any] | None = None) -> Any:
-    """The result of a JSON-RPC call.
+    """Return the result of a JSON-RPC call.
 
     Raises:
         RuntimeError: the node answers with an error.
@@ -197,12 +203,12 @@ def call(uri: str, path: str, method: str, parameters: list[Any] | None = None) 
 
 
 def number(text: str) -> int:
-    """A number as Ethereum's API writes it."""
+    """Parse a number in the format of Ethereum's API."""
     return int(text, 16)
 
 
 def until(look: Callable[[], Found | None], seconds: float, complaint: str) -> Found:
-    """What `look` finds, as soon as it finds something."""
+    """Return the first result of `look` that is not `None`."""
     deadline = time.monotonic() + seconds
     while (found := look()) is None:
         if time.monotonic() > deadline:
@@ -212,7 +218,7 @@ def until(look: Callable[[], Found | None], seconds: float, complaint: str) -> F
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
+    """Delete a file or a folder, if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

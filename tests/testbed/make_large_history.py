@@ -1,9 +1,11 @@
-"""Make a network with a larger history: thousands of accounts on the C-Chain, hundreds of blocks on P and C.
+"""Make a network with a large history: thousands of C-Chain accounts, hundreds of P and C blocks.
 
-With so many accounts a state sync can be interrupted.  The C-Chain needs an export before the summary that a node
-syncs to: without an atomic transaction a state sync never ends.
+With so many accounts, a state sync can be interrupted. The C-Chain needs an export before the summary that
+a node syncs to: without an atomic transaction, a state sync never ends.
 
-usage: python -m testbed.make_large_history AVALANCHEGO FOLDER      AVALANCHEGO: what build-avalanchego made
+usage: python -m testbed.make_large_history AVALANCHEGO FOLDER
+
+AVALANCHEGO is the folder that build-avalanchego made.
 """
 
 from __future__ import annotations
@@ -39,19 +41,19 @@ C_BLOCKS = 340
 ACCOUNTS = 10_000
 CONTRACTS = 4
 SLOTS = 250
-# With so few blocks in a message, fetching them can be interrupted.
+# With so few blocks per message, fetching them can be interrupted.
 BLOCKS_A_MESSAGE = 5
-# A state sync ends at the last block whose height is a multiple of this.
+# A state sync ends at the last block whose height is a multiple of this number.
 SUMMARY_BLOCKS = 32
 # The address of FUNDED_KEY on the P-Chain.
 OWNER = bytes.fromhex("3cb7d3842e8cee6a0ebd09f1fe884f6861e1b29c")
 P_ADDRESS = "P-custom18jma8ppw3nhx5r4ap8clazz0dps7rv5u9xde7p"
 EXPORTED = 10**9
-# A block that follows soon after the one before needs a high fee.
+# A block soon after the previous one needs a high fee.
 GAS_PRICE = 10**13
 STEP_SECONDS = 0.01
 ACTIVE, NEVER = "2020-12-05T05:00:00Z", "9999-12-01T00:00:00Z"
-# Without Granite the C-Chain does not wait 2 s from block to block.
+# Without Granite, the C-Chain does not wait 2 s between blocks.
 UPGRADES = {
     **dict.fromkeys(
         [f"apricotPhase{each}Time" for each in ("1", "2", "3", "4", "5", "Pre6", "6", "Post6")], ACTIVE
@@ -65,7 +67,7 @@ UPGRADES = {
 
 
 def main(avalanchego: Path, folder: Path) -> None:
-    """Leave FOLDER/data, FOLDER/genesis.json and FOLDER/network.json, as make_history.py does."""
+    """Write FOLDER/data, FOLDER/genesis.json and FOLDER/network.json, as make_history.py does."""
     binary = avalanchego / "first" / "avalanchego"
     data, genesis = folder / "data", folder / "genesis.json"
     with tempfile.TemporaryDirectory() as scratch:
@@ -100,7 +102,7 @@ def main(avalanchego: Path, folder: Path) -> None:
 
 
 def with_accounts(c_genesis: str) -> str:
-    """Return the C-Chain's genesis with accounts, and with contracts of which no two have the same storage."""
+    """Return the C-Chain's genesis with accounts and contracts; each contract has a different storage."""
     genesis = json.loads(c_genesis)
     accounts = {f"{0xACC0 << 144 | each:040x}": {"balance": f"{each + 1:#x}"} for each in range(ACCOUNTS)}
     contracts = {
@@ -116,7 +118,7 @@ def with_accounts(c_genesis: str) -> str:
 
 
 def network_environment() -> dict[str, str]:
-    """Return the variables of every node of the network, without AVAGO_GENESIS_FILE."""
+    """Return the environment variables of every node of the network, without AVAGO_GENESIS_FILE."""
     return {
         "AVAGO_NETWORK_ID": str(NETWORK_ID),
         "AVAGO_UPGRADE_FILE_CONTENT": base64.b64encode(json.dumps(UPGRADES).encode()).decode(),
@@ -127,14 +129,14 @@ def network_environment() -> dict[str, str]:
 
 
 def chain_configuration(c_chain: dict[str, Any]) -> str:
-    """Return the content of --chain-config-content: the commit intervals, and such options of the C-Chain."""
+    """Return the content of --chain-config-content, with the commit intervals and these C-Chain options."""
     options = {"commit-interval": SUMMARY_BLOCKS, "state-sync-commit-interval": SUMMARY_BLOCKS} | c_chain
     config = base64.b64encode(json.dumps(options).encode()).decode()
     return base64.b64encode(json.dumps({"C": {"Config": config, "Upgrade": None}}).encode()).decode()
 
 
 def make_p_blocks(uri: str) -> None:
-    """Send transfers one by one, so that each makes a block; each spends the output of the one before."""
+    """Send transfers one by one, so that each makes a block; each spends the output of the previous one."""
     asset = id_bytes(call(uri, "/ext/bc/P", "platform.getStakingAssetID", [{}])["assetID"])
     found = call(uri, "/ext/bc/P", "platform.getUTXOs", [{"addresses": [P_ADDRESS], "encoding": "hex"}])[
         "utxos"

@@ -1,6 +1,6 @@
-"""The objects of the test bed around a tester: its namespace, its volume, and the node that it bootstraps from.
+"""The objects around a tester in the test bed: its namespace, its volume, and its source node.
 
-A tester itself is installed by the chart that is shipped; see `e2e.tester`.
+The shipped chart installs the tester itself; see `e2e.tester`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 JsonObject = dict[str, Any]
 
 NODE = "avalanchego"
-# A node that answers soon, on a machine that is small.
+# Settings of a node that starts quickly on a small machine.
 QUICK_NODE = {
     "AVAGO_HEALTH_CHECK_FREQUENCY": "500ms",
     "AVAGO_FD_LIMIT": "8192",
@@ -23,13 +23,13 @@ _DATA = "/data"
 
 
 def namespace(name: str, pod_security: str = "restricted") -> JsonObject:
-    """A namespace that enforces a level of Pod Security."""
+    """Return a namespace that enforces a level of Pod Security."""
     labels = {"pod-security.kubernetes.io/enforce": pod_security}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
 def local_volume(name: str, path: str, node: str) -> JsonObject:
-    """A volume in a folder of the cluster's node, for the claim of one tester."""
+    """Return a volume in a folder of the cluster's node, for the claim of one tester."""
     on_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
     return {
         "apiVersion": "v1",
@@ -46,11 +46,11 @@ def local_volume(name: str, path: str, node: str) -> JsonObject:
 
 
 def source(namespace: str, image: str, network: Mapping[str, Any]) -> JsonObject:
-    """The node that has the network's history; a file /data/hold stops it and keeps its pod and address."""
+    """Return the pod of the source node; a file /data/hold stops the node and keeps its pod and address."""
     environment = {
         **QUICK_NODE,
         "AVAGO_DATA_DIR": _DATA,
-        "AVAGO_HTTP_HOST": "0.0.0.0",  # noqa: S104 - the probe asks from outside the pod
+        "AVAGO_HTTP_HOST": "0.0.0.0",  # noqa: S104 - the probe comes from outside the pod
         **network["environment"],
         **network["source_environment"],
     }

@@ -1,8 +1,8 @@
-"""Push an image from an OCI layout to a registry over plain HTTP; prints its digest.
+"""Push an image from an OCI layout to a registry over plain HTTP, and print its digest.
 
 usage: push_image.py LAYOUT HOST:PORT/NAME:TAG [VARIABLE=VALUE...]
 
-With variables it is another image, which has these in its environment.
+The variables are added to the environment in the image, which makes it another image.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
 class Layout:
-    """An image's parts by their digests; `made` are those that are in no file."""
+    """The parts of an image by digest; `made` contains the parts that are not in the layout."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.made: dict[str, bytes] = {}
 
     def descriptor(self) -> dict[str, Any]:
-        """What names the image."""
+        """Return the descriptor of the image."""
         found: dict[str, Any] = json.loads((self._folder / "index.json").read_text())["manifests"][0]
         return found
 
     def read(self, digest: str) -> bytes:
-        """One part."""
+        """Return the content of one part."""
         path = self._folder / "blobs" / digest.replace(":", "/")
         return self.made[digest] if digest in self.made else path.read_bytes()
 
     def with_environment(self, variables: Sequence[str]) -> dict[str, Any]:
-        """What names the image that has these variables in its environment as well."""
+        """Return the descriptor of the image with these variables added to its environment."""
         descriptor = self.descriptor()
         manifest = json.loads(self.read(descriptor["digest"]))
         if "manifests" in manifest:
@@ -59,7 +59,7 @@ class Layout:
 
 
 def main(folder: Path, target: str, variables: Sequence[str]) -> str:
-    """Push it and give its digest."""
+    """Push the image and return its digest."""
     host, _, path = target.partition("/")
     name, _, tag = path.rpartition(":")
     connection = http.client.HTTPConnection(host, timeout=60)
@@ -73,7 +73,7 @@ def main(folder: Path, target: str, variables: Sequence[str]) -> str:
 def _push_manifest(
     connection: http.client.HTTPConnection, layout: Layout, name: str, descriptor: dict[str, Any], tag: str
 ) -> None:
-    """What a manifest names goes first: the registry refuses one whose parts it lacks."""
+    """Push a manifest after its parts, because the registry rejects a manifest with missing parts."""
     content = layout.read(descriptor["digest"])
     manifest = json.loads(content)
     for child in manifest.get("manifests", ()):

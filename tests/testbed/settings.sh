@@ -1,11 +1,12 @@
-# What the test bed is made of; sourced by its scripts.  Each of these can be set from outside.
+# Versions and functions of the test bed, sourced by its scripts. Each version can be set in the environment.
 # shellcheck shell=bash
-# The oldest comes first, and the whole suite runs on it: what it accepts, the fields of manifests included, later ones
-# keep.  What later ones changed is for a small set of tests, on each of them.
+# The first version is the oldest, and the whole suite runs on it: later versions keep what it accepts,
+# including the fields of manifests. A small set of tests, which runs on each version, covers the changes
+# in later versions.
 KUBERNETES_VERSIONS=${KUBERNETES_VERSIONS:-1.34.4 1.37.2}
 AVALANCHEGO_VERSION=${AVALANCHEGO_VERSION:-1.14.2}
 
-# One set of sources, two builds: they differ in the commit that they report, and so in their digest.
+# Two builds of one source: the commits that they report differ, and so do their digests.
 declare -A BUILD_COMMITS=(
   [first]=1111111111111111111111111111111111111111
   [second]=2222222222222222222222222222222222222222
@@ -15,7 +16,7 @@ CACHE=${TESTBED_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bootstrap-monitor-tests}
 TESTBED=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PROJECT=$(cd "$TESTBED/../.." && pwd)
 
-# The last line that is printed is what the skipped tests say.
+# The last line of standard error is the reason that skipped tests report.
 # usage: missing SENTENCE
 missing() {
   echo "$1" >&2
@@ -25,7 +26,7 @@ missing() {
 # The oldest Go that builds every program of the tests.
 go_minimum=1.26
 
-# A toolchain that is too old must say so, not fetch another one.
+# Fail with a toolchain that is too old, instead of downloading another one.
 # usage: go_is_here WHAT      WHAT it is for begins the sentence
 go_is_here() {
   local found
@@ -35,13 +36,13 @@ go_is_here() {
   fi
 }
 
-# Nobody debugs what is built here; without what a debugger wants, building takes an eighth less time.
+# Nobody debugs these programs; building without debug information saves an eighth of the time.
 # usage: go_build ARGUMENT...      as of go build
 go_build() {
   go build -trimpath -gcflags=all=-dwarf=false "$@"
 }
 
-# Until the script ends nothing else fills the cache: what is unfinished there was left by a killed run.
+# Locks the cache until the script ends. Unfinished folders are left from killed runs.
 lock_cache() {
   mkdir -p "$CACHE"
   exec 9> "$CACHE/lock"
@@ -49,7 +50,7 @@ lock_cache() {
   rm -rf "$CACHE"/*.unfinished-*
 }
 
-# A result is a folder that appears at once and complete: it is made under another name, then renamed.
+# A result is a folder that appears complete: it is made under another name and then renamed.
 # usage: make_once RESULT COMMAND...    COMMAND gets the folder to fill as its last argument
 make_once() {
   local result=$1 unfinished started=$SECONDS
@@ -62,7 +63,7 @@ make_once() {
   echo "made ${result##*/} in $((SECONDS - started)) s"
 }
 
-# A short name for what a result was made of: the files and folders that are given, and the words after --.
+# Prints a short hash of the parts of a result: the given files and folders, and the words after --.
 # usage: fingerprint PATH... [-- WORD...]
 fingerprint() {
   local paths=()
@@ -71,7 +72,7 @@ fingerprint() {
     printf '%s\n' "$@"; } | sha256sum | cut -c1-16
 }
 
-# Older results of the same kind are of no use any more.
+# Deletes older results of a kind.
 # usage: keep_only RESULT PATTERN
 keep_only() {
   local result=$1 each

@@ -1,7 +1,7 @@
-"""Encode and sign transactions in AvalancheGo's own format: a transfer on the P-Chain, an export from the C-Chain.
+"""Encode and sign transactions in AvalancheGo's format: a P-Chain transfer, and an export from the C-Chain.
 
-The format is that of AvalancheGo's linear codec: numbers are big-endian, a list begins with its length, and a value
-of an interface begins with its type ID.
+The format is that of AvalancheGo's linear codec: numbers are big-endian, a list begins with its length, and
+a value of an interface begins with its type ID.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from eth_account import Account
 
 P_CHAIN = bytes(32)
-# In nAVAX; more than the dynamic fee of either chain.
+# In nAVAX; more than the dynamic fee of each chain.
 P_FEE = 1_000_000
 C_FEE = 1_000_000_000
 _CODEC_VERSION = bytes(2)
@@ -33,7 +33,7 @@ class Output:
 
 
 def p_transfer(network_id: int, asset: bytes, owner: bytes, key: str, spent: Output) -> tuple[str, Output]:
-    """Encode a transfer of the P-Chain to its sender; return it, and the output that it leaves."""
+    """Encode a P-Chain transfer to its sender; return the transaction, and its output."""
     left = spent.amount - P_FEE
     spending = (
         spent.transaction
@@ -57,7 +57,10 @@ def p_transfer(network_id: int, asset: bytes, owner: bytes, key: str, spent: Out
 
 
 def c_export(network_id: int, chain: bytes, asset: bytes, owner: bytes, key: str, amount: int) -> str:
-    """Encode an export of `amount` nAVAX from the C-Chain to the P-Chain, as the account's first transaction."""
+    """Encode an export of `amount` nAVAX from the C-Chain to the P-Chain.
+
+    The export is the account's first transaction.
+    """
     sender = bytes.fromhex(Account.from_key(key).address[2:])
     unsigned = (
         _CODEC_VERSION
@@ -72,7 +75,7 @@ def c_export(network_id: int, chain: bytes, asset: bytes, owner: bytes, key: str
 
 
 def output_of(text: str) -> Output | None:
-    """Decode an output of `platform.getUTXOs`; `None` where it is locked, or is not a plain transfer."""
+    """Decode an output of `platform.getUTXOs`; return `None` if it is locked or not a plain transfer."""
     encoded = bytes.fromhex(text.removeprefix("0x"))
     transaction, index, kind = encoded[2:34], encoded[34:38], encoded[70:74]
     amount, locked_until = encoded[74:82], encoded[82:90]

@@ -1,4 +1,4 @@
-# The simulated node in the place of the real one.
+# The simulated node in place of the real one.
 ARG PYTHON_IMAGE
 FROM ${PYTHON_IMAGE}
 WORKDIR /avalanchego/build

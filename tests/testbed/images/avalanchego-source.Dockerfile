@@ -1,4 +1,4 @@
-# The node that others bootstrap from, with the whole history of its network on board.
+# The node that other nodes bootstrap from; the image contains the whole history of its network.
 ARG NODE_IMAGE
 FROM ${NODE_IMAGE}
 COPY --chmod=755 hold-or-run /

@@ -1,4 +1,4 @@
-# The real node, laid out as its published image is.
+# The real node, with the layout of its published image.
 ARG PYTHON_IMAGE
 FROM ${PYTHON_IMAGE}
 WORKDIR /avalanchego/build
