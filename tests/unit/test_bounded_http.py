@@ -1,4 +1,4 @@
-"""One peer that does not answer takes a part of the time, not all of it."""
+"""Tests that one unresponsive address uses only a part of the time, so that others can be tried."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Address = tuple[Any, ...]
 
 @pytest.fixture
 def black_hole() -> Iterator[int]:
-    """A port that drops who comes: its queue is full, and nobody takes anybody out of it."""
+    """Yield a port that drops new connections, because its queue is full and never emptied."""
     with ExitStack() as stack:
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         address = listening.getsockname()
@@ -32,13 +32,13 @@ def black_hole() -> Iterator[int]:
 
 @pytest.fixture
 def answering() -> Iterator[int]:
-    """A port that takes whoever comes."""
+    """Yield a port that accepts all connections."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 
 
 def of_ports(monkeypatch: pytest.MonkeyPatch, *ports: int, first: _Address = ()) -> None:
-    """The system's resolver gives these addresses, whatever is asked."""
+    """Make the system's resolver return these addresses for any name."""
     usual = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
     found = [first, *usual] if first else usual
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_settings: found)

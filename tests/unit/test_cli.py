@@ -1,4 +1,4 @@
-"""The real program: its exit codes, and that whatever is wrong ends in one clear line on standard error."""
+"""Tests of the real program: its exit codes, and one clear line on standard error for any problem."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Ended = subprocess.CompletedProcess[str]
 
 
 def monitor(folder: Path, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Ended:
-    """Run `python -m monitor` in a folder that is its home too, with nothing of the settings of this environment."""
+    """Run `python -m monitor` with the folder as its home, and without settings from this environment."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     return subprocess.run(
         [sys.executable, "-m", "monitor", *arguments],
@@ -44,7 +44,7 @@ def monitor(folder: Path, arguments: Sequence[str], environment: Mapping[str, st
 
 
 def complained(ended: Ended) -> tuple[int, str, str]:
-    """Exit code, standard output, and the one line on standard error without the program's name."""
+    """Return exit code, standard output, and the only line on standard error without the program's name."""
     start = "bootstrap-monitor: "
     assert ended.stderr.count("\n") == 1, ended.stderr
     assert ended.stderr.startswith(start)
@@ -197,7 +197,7 @@ def test_the_nodes_data_folder_is_not_for_its_own_flags(tmp_path: Path) -> None:
 
 
 def add_build(folder: Path) -> Path:
-    """An executable file that is no program."""
+    """Write an executable file that is not a valid program."""
     path = folder / "avalanchego"
     path.write_text("no program")
     path.chmod(0o755)
@@ -214,7 +214,7 @@ def test_without_a_cluster_it_says_what_it_looked_for(tmp_path: Path) -> None:
 
 @pytest.fixture
 def api() -> Iterator[FakeApiServer]:
-    """An API server with one tester, whose node is called `node`."""
+    """Serve an API with one tester, whose node is called `node`."""
     with serving() as found:
         yield found
 
@@ -231,7 +231,7 @@ def test_without_its_folder_a_command_in_a_pod_ends_with_1(
 
 
 def in_pod(api: FakeApiServer, folder: Path, *more: str) -> tuple[int, str, str]:
-    """How `init` ends in a tester's pod."""
+    """Return how `init` ends in a tester's pod."""
     data_dir = folder / "data"
     data_dir.mkdir()
     environment = {"KUBECONFIG": str(kubeconfig(folder, api.url))}
@@ -320,7 +320,7 @@ def test_without_a_ledger_there_is_nothing_to_show(command: str, tmp_path: Path)
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
-    """A folder with a ledger in which run 1 is open."""
+    """Return a folder with a ledger in which run 1 is open."""
     ledger = open_ledger(tmp_path)
     pod = workload(build())
     ledger.record(NOW, "default", (BeginClearing(pod, "clearing"),))

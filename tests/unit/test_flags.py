@@ -1,4 +1,7 @@
-"""A wrong call, or a variable that no setting has, is one line that says what was meant; and what `--help` tells."""
+"""Tests of `--help`, and of invalid flags and unknown variables, which are reported in one line.
+
+The line suggests the name that was probably meant.
+"""
 
 from __future__ import annotations
 

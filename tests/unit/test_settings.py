@@ -1,4 +1,4 @@
-"""Each setting has a flag, a variable and a default, in this order, and a mistake is one line."""
+"""Tests of the settings: flags override variables and defaults, and errors are reported in one line."""
 
 from __future__ import annotations
 
@@ -58,19 +58,19 @@ _Kind = TypeVar("_Kind", bound=BaseSettings)
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting comes from where the tests run."""
+    """Remove the monitor's settings from the environment."""
     for name in list(os.environ):
         if name.startswith(("BOOTSTRAP_MONITOR_", "POD_")) or name == "JSON":
             monkeypatch.delenv(name)
 
 
 def read(kind: type[_Kind], flags: Sequence[str] = ()) -> _Kind:
-    """The settings of a command with what it requires, and these flags."""
+    """Return the settings of a command with its required flags and these flags."""
     return parse(kind, COMMANDS[kind], [*REQUIRED[kind], *flags], os.environ)
 
 
 def mistake(kind: type[BaseSettings], flags: Sequence[str]) -> str:
-    """The one line that a call ends with."""
+    """Return the error message, which is one line."""
     with pytest.raises(ConfigurationError) as caught:
         parse(kind, COMMANDS[kind], flags, os.environ)
     line = str(caught.value)
@@ -172,7 +172,7 @@ def test_defaults(kind: type[BaseSettings], defaults: Mapping[str, object]) -> N
     assert read(kind).model_dump() == defaults
 
 
-# Of each setting: a command that has it, its name, what is written, and what that is.
+# For each setting: a command that has it, its name, the text of a value, and the value.
 SETTINGS: list[Any] = [
     pytest.param(kind, name, text, value, id=name)
     for kind, name, text, value in [
@@ -224,7 +224,7 @@ SETTINGS: list[Any] = [
 def test_every_setting_is_in_these_tables() -> None:
     fields = {name for kind in REQUIRED for name in kind.model_fields}
     elsewhere = {"build", "image", "from_run", "web_tls_certificate", "web_tls_key"}
-    elsewhere |= {"export_file", "import_file"}  # named by words of Python; see test_history_files
+    elsewhere |= {"export_file", "import_file"}  # flags with an alias; see test_history_files
     switches = {
         "debug",
         "keep",
@@ -253,7 +253,7 @@ def test_what_is_given_without_a_flag_is_named_without_one(words: Sequence[str],
 
 
 def without(kind: type[BaseSettings], flag: str) -> list[str]:
-    """What the command requires, that flag left out."""
+    """Return the required flags of a command without `flag`."""
     return [each for each in REQUIRED[kind] if not each.startswith(f"{flag}=")]
 
 

@@ -1,4 +1,4 @@
-"""One network has one name, however somebody wrote it."""
+"""Tests that every spelling of a network ID resolves to one name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The node's client, against real sockets: a real node's answers, and nodes that answer oddly."""
+"""Tests of the node client over real sockets, with recorded and with malformed responses."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ Answer = tuple[int, bytes]
 
 
 def fixture(name: str) -> bytes:
-    """What a real node sent."""
+    """Return a response body recorded from a real node."""
     return (DATA / name).read_bytes()
 
 
 def result(**values: str) -> bytes:
-    """The body of a JSON-RPC answer."""
+    """Return the body of a JSON-RPC response."""
     return json.dumps({"jsonrpc": "2.0", "result": values, "id": 1}).encode()
 
 
 def bootstrapped_node() -> dict[str, Answer]:
-    """The answers of a real node that has bootstrapped, by path or method."""
+    """Return the responses of a bootstrapped node, by path or method."""
     return {
         "/ext/health": (200, fixture("health-200.json")),
         "/ext/health/readiness": (200, fixture("readiness-200.json")),
@@ -61,7 +61,7 @@ def bootstrapped_node() -> dict[str, Answer]:
 
 @dataclass
 class Canned:
-    """A node of canned answers; `asked` holds what it was asked, `connections` how often one was made."""
+    """A node with canned responses; `asked` lists the requests and `connections` counts the connections."""
 
     answers: dict[str, Answer]
     url: str = ""
@@ -71,7 +71,7 @@ class Canned:
 
 @contextmanager
 def serving(answers: dict[str, Answer], port: int = 0) -> Iterator[Canned]:
-    """A real HTTP server of these answers; its end closes its connections, as that of a process does."""
+    """Serve the responses over HTTP, and close all connections at the end as a process does when it exits."""
     canned = Canned(answers)
     connections: list[socket.socket] = []
 
@@ -100,7 +100,7 @@ def serving(answers: dict[str, Answer], port: int = 0) -> Iterator[Canned]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Discard the log message."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
@@ -120,7 +120,7 @@ def serving(answers: dict[str, Answer], port: int = 0) -> Iterator[Canned]:
 
 @contextmanager
 def odd_node(behave: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A listener that does `behave` with each connection, once a request has come in."""
+    """Listen, and call `behave` with each connection after a request has arrived."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def converse(connection: socket.socket) -> None:
@@ -145,13 +145,13 @@ def odd_node(behave: Callable[[socket.socket], None]) -> Iterator[str]:
 
 
 def unused_port() -> int:
-    """A port on which nothing listens."""
+    """Return a port on which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 def test_bootstrapped_node() -> None:
-    """Everything that a real node says once it has bootstrapped is read."""
+    """The client reads every part of a bootstrapped node's responses."""
     with serving(bootstrapped_node()) as node:
         reading = NodeClient(node.url).read()
 
@@ -183,7 +183,7 @@ def test_bootstrapped_node() -> None:
 
 
 def test_starting_node() -> None:
-    """With status 503, a check that has not run yet is the oldest and fails."""
+    """With status 503, a check that has not run yet is the oldest one and fails."""
     starting = {
         "/ext/health": (503, fixture("health-503-starting.json")),
         "/ext/health/readiness": (503, fixture("readiness-503.json")),
@@ -211,7 +211,7 @@ def test_starting_node() -> None:
     ],
 )
 def test_oldest_check(stamps: list[str], oldest: str | None) -> None:
-    """The oldest time stamp is found by time, not by text, and kept as it was sent."""
+    """Timestamps are compared as times rather than as text. The oldest one is returned as it was sent."""
     minute = "2026-11-23T23:19:"
     checks = {str(n): {"timestamp": minute + stamp} for n, stamp in enumerate(stamps)}
     body = json.dumps({"checks": checks, "healthy": True}).encode()
@@ -233,7 +233,7 @@ def test_oldest_check(stamps: list[str], oldest: str | None) -> None:
     ],
 )
 def test_part_missing(path: str, part: str) -> None:
-    """A part that the node does not give is `None`; the others are read."""
+    """A part that is missing from the responses is `None`, and the client reads the other parts."""
     answers = bootstrapped_node()
     del answers[path]
     with serving(answers) as node:
@@ -267,7 +267,7 @@ MALFORMED: list[Any] = [
 
 @pytest.mark.parametrize(("path", "body", "part"), MALFORMED)
 def test_part_malformed(path: str, body: bytes, part: str) -> None:
-    """A part that is not what a node gives is `None`; the others are read."""
+    """A malformed part is `None`, and the client reads the other parts."""
     with serving(bootstrapped_node() | {path: (200, body)}) as node:
         reading = NodeClient(node.url).read()
 
@@ -276,7 +276,7 @@ def test_part_malformed(path: str, body: bytes, part: str) -> None:
 
 
 def test_malformed_metrics_lines() -> None:
-    """Lines of the metrics page that cannot be understood are passed over."""
+    """The client skips malformed lines of the metrics page."""
     page = b"""
 avalanche_snowman_bs_fetched{chain="P"} 4.157e+06
 avalanche_snowman_bs_fetched{chain="X"} many
@@ -332,7 +332,7 @@ def test_the_number_of_chains_is_bounded() -> None:
 
 
 def recorded(name: str) -> NodeMetrics:
-    """What is read of a recorded page."""
+    """Return the metrics that the client reads from a recorded page."""
     page = (Path(__file__).parents[2] / "data" / "nodes" / name).read_bytes()
     with serving({"/ext/metrics": (200, page)}) as node:
         reading = NodeClient(node.url).read()
@@ -410,7 +410,7 @@ PEERS_LINE = "avalanche_network_peers 12345\n"
 @pytest.mark.parametrize("ends", ["", "\n"], ids=["without an end", "with an end"])
 @pytest.mark.parametrize("beyond", range(len(PEERS_LINE) + 1))
 def test_a_line_that_comes_in_two_pieces_is_whole(beyond: int, ends: str) -> None:
-    """Wherever the page is cut; also where its last line has no end."""
+    """A line is complete wherever the page is split, even if the last line has no line break."""
     filling = "#" * (PIECE_BYTES - len(PEERS_LINE) + beyond - 1) + "\n"
     page = filling + PEERS_LINE.rstrip("\n") + ends
     with serving({"/ext/metrics": (200, page.encode())}) as node:
@@ -449,7 +449,7 @@ def test_a_node_that_only_lacks_the_network_says_so(errors: dict[str, str], *, i
 
 
 def test_identity_asked_once_per_process() -> None:
-    """Who the node is, is asked again only when its process is another; one connection serves all."""
+    """The client requests the identity again only for a new process, and uses one connection throughout."""
     with serving(bootstrapped_node()) as node:
         client = NodeClient(node.url)
         client.read()
@@ -467,7 +467,7 @@ def test_identity_asked_once_per_process() -> None:
 
 
 def test_identity_asked_again_while_unknown() -> None:
-    """An identity that could not be learned is asked for again."""
+    """The client requests an unknown identity again."""
     answers = bootstrapped_node()
     network = answers.pop("info.getNetworkID")
     with serving(answers) as node:
@@ -481,7 +481,7 @@ def test_identity_asked_again_while_unknown() -> None:
 
 
 def test_node_comes_and_goes() -> None:
-    """A closed port is `NodeDown`; the same client reads the node as soon as it is back."""
+    """A closed port is reported as `NodeDown`. The same client reads the node once the port is open again."""
     with serving(bootstrapped_node()) as node:
         client = NodeClient(node.url)
         there = client.read()
@@ -497,7 +497,7 @@ def test_node_comes_and_goes() -> None:
 
 
 def test_never_accepting_node() -> None:
-    """A port that is listened on but never served is `NodeSilent`, as a node that initializes."""
+    """A port that accepts no connections is `NodeSilent`, like a node that is still initializing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         reading = NodeClient(url, TIMEOUT_SECONDS).read()
@@ -506,7 +506,7 @@ def test_never_accepting_node() -> None:
 
 
 def drip(start: bytes, piece: bytes) -> Callable[[socket.socket], None]:
-    """Send a piece every tenth of a second, so that no wait for bytes times out."""
+    """Send a piece every 0.1 s, so that no read times out."""
 
     def behave(connection: socket.socket) -> None:
         connection.sendall(start)
@@ -518,7 +518,7 @@ def drip(start: bytes, piece: bytes) -> Callable[[socket.socket], None]:
 
 
 def flood(start: bytes, piece: bytes) -> Callable[[socket.socket], None]:
-    """Send without end, as fast as it goes."""
+    """Send data without end, as fast as possible."""
 
     def behave(connection: socket.socket) -> None:
         connection.sendall(start)
@@ -529,7 +529,7 @@ def flood(start: bytes, piece: bytes) -> Callable[[socket.socket], None]:
 
 
 def once(answer: bytes) -> Callable[[socket.socket], None]:
-    """Send this, then hang up."""
+    """Send the response, then close the connection."""
 
     def behave(connection: socket.socket) -> None:
         connection.sendall(answer)
@@ -571,7 +571,7 @@ HTML = b"<html><title>404</title></html>"
     ],
 )
 def test_odd_node(behave: Callable[[socket.socket], None]) -> None:
-    """Whatever listens there, a reading ends in time, within little memory, as `NodeSilent`."""
+    """Whatever listens on the port, a reading ends in time as `NodeSilent` and uses little memory."""
     with odd_node(behave) as url:
         tracemalloc.start()
         began = time.monotonic()
@@ -601,20 +601,20 @@ def test_odd_node(behave: Callable[[socket.socket], None]) -> None:
     ],
 )
 def test_address_of_no_node(url: str) -> None:
-    """An address that cannot be asked is an error of the configuration."""
+    """A malformed node address is a configuration error."""
     with pytest.raises(ConfigurationError, match="the node's address"):
         NodeClient(url)
 
 
 def test_name_that_cannot_be_looked_up() -> None:
-    """Where not even the name is known, nothing is said about the node's process."""
+    """A node whose name does not resolve is `NodeSilent`, because its process may still run."""
     reading = NodeClient(f"http://{'x' * 64}:9650", TIMEOUT_SECONDS).read()
 
     assert isinstance(reading, NodeSilent)
 
 
 def test_closed_port() -> None:
-    """Nothing listens: the process is not there."""
+    """A port on which nothing listens is `NodeDown`."""
     reading = NodeClient(f"http://127.0.0.1:{unused_port()}", TIMEOUT_SECONDS).read()
 
     assert isinstance(reading, NodeDown)

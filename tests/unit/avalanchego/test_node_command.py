@@ -1,4 +1,4 @@
-"""The node's flags are found behind any wrapper, and what may hide some of them is named."""
+"""Tests that a node's flags are found behind any wrapper; a wrapper that may hide flags is named."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monitor.avalanchego.node_command import node_command
 
 FLAGS = ("--network-id=fuji", "--partial-sync-primary-network=true")
 
-# What a container may write before the node's executable.
+# Commands that a container may run the node's executable with.
 WRAPPERS = [
     [],
     ["/sbin/tini", "--"],
@@ -71,7 +71,7 @@ def test_an_executable_of_another_name_is_found_behind_a_wrapper_that_is_known(
         ["sh", "-c", "exec ./avalanchego"],
         ["/bin/bash", "-ec", "exec ./avalanchego", *FLAGS],
         ["/usr/bin/dash", "-c", "./avalanchego --partial-sync-primary-network"],
-        ["sh", "-c", 'exec ./avalanchego "$@"', *FLAGS[:1]],  # the word behind a script is its name
+        ["sh", "-c", 'exec ./avalanchego "$@"', *FLAGS[:1]],  # the argument after a script is its name, `$0`
         ["su", "-c", "./avalanchego --partial-sync-primary-network", "avalanchego"],
         ["env", "-S", "./avalanchego --partial-sync-primary-network=true"],
         ["env", "--split-string=./avalanchego --partial-sync-primary-network=true"],
@@ -135,7 +135,7 @@ def test_what_is_not_followed_by_flags_alone_hides_them(words: Sequence[str], hi
 def test_variables_of_env(
     options: Sequence[str],
     variables: Mapping[str, str | None],
-    cleared: bool,  # noqa: FBT001 - a value of the table
+    cleared: bool,  # noqa: FBT001 - a test parameter
 ) -> None:
     found = node_command(["env", *options, "./avalanchego", *FLAGS])
 

@@ -1,4 +1,4 @@
-"""A run's configuration is read from the node's container, and what cannot be seen there is never guessed."""
+"""Tests of the configuration read from the node's container; a value that is not visible is not guessed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def node(
     sources: Sequence[str] = (),
     mounts: Sequence[Mount] = (),
 ) -> Container:
-    """A node's container; `hidden` variables come from elsewhere, `sources` are its `envFrom`."""
+    """Return a node's container; `hidden` variables come from a `valueFrom`, `sources` are its `envFrom`."""
     literal = [EnvironmentVariable(name, value) for name, value in (environment or {}).items()]
     unseen = [EnvironmentVariable(name, None, source) for name, source in (hidden or {}).items()]
     return Container(
@@ -56,7 +56,7 @@ def node(
 
 
 def on_fuji(environment: Environment | None = None, arguments: Sequence[str] = ()) -> Container:
-    """A node on fuji, which a case adds its own settings to."""
+    """Return a node on Fuji with the settings of the test case."""
     return node({NETWORK_ID: "fuji", **(environment or {})}, arguments)
 
 
@@ -65,17 +65,17 @@ def encoded(text: str) -> str:
 
 
 def chains(found: object) -> str:
-    """The chains' configurations, as the node takes them."""
+    """Return the chain configurations, encoded as the node expects them."""
     return encoded(json.dumps(found))
 
 
 def c_chain(config: object) -> str:
-    """The C-Chain's configuration alone."""
+    """Return the C-Chain's configuration, encoded as the node expects it."""
     return chains({"C": {"Config": encoded(json.dumps(config)), "Upgrade": None}})
 
 
 def failure(container: Container, network: str | None = None, sync_mode: SyncMode | None = None) -> str:
-    """The one line that says what is wrong."""
+    """Return the error message, which is one line."""
     with pytest.raises(ConfigurationError) as caught:
         configuration_of(container, network, sync_mode)
     line = str(caught.value)
@@ -188,7 +188,7 @@ def test_no_usable_network(environment: Environment, arguments: Sequence[str], l
     assert failure(node(environment, arguments)) == line
 
 
-# Go's strconv.ParseBool takes these words and no others.
+# Go's strconv.ParseBool accepts only these words.
 TRUE_WORDS = ["1", "t", "T", "TRUE", "true", "True"]
 FALSE_WORDS = ["0", "f", "F", "FALSE", "false", "False"]
 
@@ -371,7 +371,7 @@ def test_state_sync_of_the_c_chain(content: str, mode: SyncMode) -> None:
             id="state sync is another word",
         ),
         pytest.param(
-            c_chain({"state-sync-enabled": ""}),  # encoding/json reads no boolean from a text
+            c_chain({"state-sync-enabled": ""}),  # encoding/json decodes no boolean from a string
             f'{CONTENT}: "C": "Config": "state-sync-enabled" is \'\'',
             ": it must be true or false",
             id="state sync is empty",
@@ -462,7 +462,7 @@ def test_an_alias_of_the_operator_is_looked_up_last() -> None:
 def test_firewood_with_state_sync_is_a_hazard(
     environment: Environment,
     sync_mode: SyncMode | None,
-    hazard: bool,  # noqa: FBT001 - a value of the table
+    hazard: bool,  # noqa: FBT001 - a test parameter
 ) -> None:
     container = on_fuji(environment)
 

@@ -1,4 +1,7 @@
-"""Files that a node can write: no link is followed, nothing blocks, and every place that opens a file is known."""
+"""Tests of files that a node can write.
+
+No link is followed, no read blocks, and every call that opens a file is listed with a reason.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ def a_fifo(path: Path) -> None:
 def a_socket(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         folder = Path.cwd()
-        os.chdir(path.parent)  # the name of a socket is short
+        os.chdir(path.parent)  # a socket's path must be short
         listening.bind(path.name)
         os.chdir(folder)
 
@@ -75,7 +78,7 @@ traps = pytest.mark.parametrize("trap", [pytest.param(trap, id=trap.__name__) fo
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder that the node writes, beside a secret that it may not read."""
+    """Return a folder that the node writes, next to a secret that the node cannot read."""
     (tmp_path / "secret").write_text(f'{{"pid": 1, "start": "{SECRET}", "image": "{SECRET}"}}')
     (tmp_path / "data").mkdir()
     return tmp_path / "data"
@@ -127,7 +130,7 @@ def test_no_descriptor_is_left_open(folder: Path) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-# ---- Each place that reads what a node can write ------------------------------------------------------------
+# ---- Each call that reads a file that the node can write ---------------------------------------------------
 
 
 def the_log_of_the_node(folder: Path, trap: Callable[[Path], None]) -> str:
@@ -189,7 +192,7 @@ def the_lock_of_local(folder: Path, trap: Callable[[Path], None]) -> str:
 
 
 def local(folder: Path) -> LocalPlatform:
-    """The platform of a data folder."""
+    """Return the local platform of a data folder."""
     return LocalPlatform(folder, "latest", ("--network-id=fuji",), {}, None, None, lambda: "uid")
 
 
@@ -214,7 +217,7 @@ def test_nothing_of_it_is_read_and_nothing_waits_for_it(
     assert read(folder, trap) == ""
 
 
-# ---- Every place that opens a file ---------------------------------------------------------------------------
+# ---- Each call that opens a file ---------------------------------------------------------------------------
 
 OPENS = frozenset({"open", "fdopen", "read_text", "read_bytes", "write_text", "write_bytes"})
 PERSON = "a person's own file, named in the call"
@@ -265,7 +268,7 @@ ALLOWED = {
 
 
 def opened_in(path: Path) -> Iterator[str]:
-    """Each call in a module that opens a file, as source text."""
+    """Yield each call of a module that opens a file, as source text."""
     for each in ast.walk(ast.parse(path.read_text())):
         if isinstance(each, ast.Call):
             function = each.func
@@ -275,7 +278,10 @@ def opened_in(path: Path) -> Iterator[str]:
 
 
 def test_every_file_that_is_opened_otherwise_has_a_reason() -> None:
-    """A new one is either opened by `open_regular`, or comes into the table above with why no node can write it."""
+    """Every call that opens a file uses `open_regular` or is listed above.
+
+    The table above gives the reason why the node cannot write the file.
+    """
     modules = sorted(
         set(MONITOR.rglob("*.py"))
         - {MONITOR / "avalanchego" / "simulated_node.py", MONITOR / "avalanchego" / "node_files.py"}

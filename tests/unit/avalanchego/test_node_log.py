@@ -1,4 +1,4 @@
-"""What is read from a node's log files: a real node's lines, and files that are not as a node leaves them."""
+"""Tests of the node log parser, with a real node's lines and with unusual files."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ FATAL = (
 
 
 def real(chain: str, lines: int | None = None) -> str:
-    """The first lines that a real node wrote of one chain."""
+    """Return the first recorded lines of one chain."""
     found = [line for line in REAL.splitlines(keepends=True) if f"<{chain} Chain>" in line]
     return "".join(found[:lines])
 
 
 def line(message: str, level: str = "INFO", chain: str = "<C Chain> ") -> str:
-    """A line as the node writes it."""
+    """Return a log line in the node's format."""
     return f"[11-23|23:18:37.401] {level} {chain}bootstrap/storage.go:195 {message}\n"
 
 
 def bare(log: ChainLog | None) -> ChainLog | None:
-    """What a chain does, without the lines that said so and when."""
+    """Return the chain's activity without log lines and timestamps."""
     return log and replace(log, progress="", summary="", written_at=0.0)
 
 
 def said(text: str) -> ChainLog | None:
-    """What a chain does by the end of its log."""
+    """Return the activity of the C-Chain at the end of the text."""
     return bare(chain_log_of(text, AT))
 
 
 def read(folder: Path, logs: NodeLogs | None = None) -> dict[str, ChainLog | None]:
-    """What each chain does by its file."""
+    """Return each chain's activity, read from the chain's log file."""
     return {name: bare(log) for name, log in (logs or NodeLogs(folder)).read().chains.items()}
 
 
@@ -240,7 +240,7 @@ NODES = Path(__file__).parents[2] / "data" / "nodes"
 
 
 def stages(name: str) -> list[str]:
-    """The stages of a chain's log, as they follow each other."""
+    """Return the sequence of stages in a chain's log."""
     lines = (NODES / name).read_text().splitlines(keepends=True)
     found = [chain_log_of("".join(lines[: end + 1]), AT) for end in range(len(lines))]
     return [activity for activity, _ in groupby(log.activity for log in found if log is not None)]
@@ -363,7 +363,7 @@ def test_a_log_in_json_says_the_same(name: str) -> None:
 
 
 def json_line(plain: str) -> str:
-    """A line of `--log-format=json` out of one of `plain`."""
+    """Return a plain log line in the format of `--log-format=json`."""
     parsed = re.fullmatch(r"\[(.*?)\] (\w+) <(.*?)> (\S+) (.*)", plain)
     assert parsed is not None, plain
     time, level, logger, caller, rest = parsed.groups()
@@ -404,14 +404,14 @@ def test_the_newest_build_that_a_peer_runs(text: str, version: str) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The folder of a node's logs, with nothing in it."""
+    """Return an empty folder for a node's logs."""
     found = tmp_path / "logs"
     found.mkdir()
     return found
 
 
 def write(folder: Path, name: str, text: str | bytes, at: float = AT) -> None:
-    """Have a log say this, written at that time."""
+    """Write a log file and set its modification time."""
     path = folder / f"{name}.log"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     os.utime(path, (at, at))
@@ -474,7 +474,10 @@ def test_an_end_is_counted_from_the_files_time(folder: Path) -> None:
 
 
 def test_an_unchanged_file_is_not_read_again(folder: Path) -> None:
-    """What it says is known by its inode, size and time; here the text changes under the same ones."""
+    """A log file with an unchanged inode, size and modification time is not read again.
+
+    The test changes only the text.
+    """
     logs = NodeLogs(folder)
     write(folder, "C", line("executing blocks"))
     logs.read()
@@ -486,7 +489,7 @@ def test_an_unchanged_file_is_not_read_again(folder: Path) -> None:
 
 
 def test_after_rotation_the_new_file_speaks(folder: Path) -> None:
-    """The old file goes aside under another name; as long as the new one says nothing, nothing is known."""
+    """After a rotation, the chain is unknown until the new file shows an activity."""
     logs, seen = NodeLogs(folder), []
     write(folder, "C", line("executing blocks"))
     seen.append(read(folder, logs))
@@ -543,7 +546,10 @@ def test_garbage_says_nothing(folder: Path, text: bytes) -> None:
 
 @pytest.mark.parametrize("obstacle", ["a folder", "a link to nothing", "a link to itself"])
 def test_a_file_that_cannot_be_read_says_nothing(folder: Path, obstacle: str) -> None:
-    """And the others are read; what one said before is not held for what it says now."""
+    """A file that cannot be read makes its chain unknown and does not affect others.
+
+    The earlier content of the file is discarded.
+    """
     logs = NodeLogs(folder)
     write(folder, "C", real("C"))
     write(folder, "P", real("P"))
@@ -579,7 +585,7 @@ def test_the_fatal_line_is_that_of_the_file_that_was_written_last(folder: Path) 
     assert NodeLogs(folder).read().fatal == "the chain ends"
 
 
-# ---- Last words ------------------------------------------------------------------------------------------
+# ---- Log tail --------------------------------------------------------------------------------------------
 
 
 def test_log_tail_are_the_ends_of_all_logs_the_newest_at_the_end(folder: Path) -> None:

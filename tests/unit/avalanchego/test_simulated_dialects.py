@@ -1,4 +1,4 @@
-"""The simulated node speaks the dialects of AvalancheGo 1.14 and 1.15 as real nodes were recorded."""
+"""Tests that the simulated node produces the dialects recorded from AvalancheGo 1.14 and 1.15."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from monitor.avalanchego.simulated_node import (
 
 DATA = Path(__file__).parents[2] / "data"
 LINE = re.compile(r"^\[[^]]+\] (?P<level>[A-Z]+) <(?P<chain>\S+) Chain> (?P<source>\S+:\d+) (?P<said>.*)$")
-# A stage of a recording begins with one of these; the order of lines within a stage is chance.
+# Each stage of a recording starts with one of these messages; the order of lines within a stage varies.
 STAGES = {
     "checking for transition marker",
     "initializing consensus engine",
@@ -50,7 +50,7 @@ L1, SUBNET = (
 
 
 def chain_configs(key: str, text: str) -> str:
-    """The flag's value that configures a chain."""
+    """Return the value of the flag that configures the chains."""
     encoded = base64.b64encode(text.encode()).decode()
     return base64.b64encode(json.dumps({key: {"Config": encoded}}).encode()).decode()
 
@@ -61,9 +61,9 @@ HOUR: dict[str, Any] = {"network_id": 12345, "simulate_bootstrap_seconds": 3600,
 
 
 def stages(lines: list[str], chain: str = "C") -> list[list[str]]:
-    """The stages that a log goes through: their messages, with sources and the names of fields.
+    """Return the stages of a log: each stage's messages, with sources and field names.
 
-    What a stage writes again and again depends on its length, and is left out.
+    Repeated lines are left out, because their number depends on how long a stage lasts.
     """
     found: list[list[str]] = []
     for line in filter(None, map(LINE.match, lines)):
@@ -78,7 +78,7 @@ def stages(lines: list[str], chain: str = "C") -> list[list[str]]:
 
 
 def parts(said: str) -> tuple[str, list[str], str]:
-    """Message, names of fields, and the value of `name`."""
+    """Return a line's message, the names of its fields, and the value of `name`."""
     if said.endswith("}"):
         message, _, fields = said.partition(" {")
         return message, list(json.loads("{" + fields)), ""
@@ -88,12 +88,12 @@ def parts(said: str) -> tuple[str, list[str], str]:
 
 
 def recorded(name: str) -> list[str]:
-    """The lines of a recorded log."""
+    """Return the lines of a recorded log."""
     return (DATA / name).read_text().splitlines()
 
 
 class TestLogs:
-    """Compared with the recordings: messages, sources and fields, stage for stage."""
+    """Messages, sources and fields of the simulated logs, compared with the recordings stage by stage."""
 
     def test_a_state_sync_of_1_14(self, tmp_path: Path) -> None:
         node = SteppedNode(tmp_path, **HOUR)
@@ -148,7 +148,10 @@ class TestLogs:
 
     @pytest.mark.parametrize("chain", ["P", "X", "C"])
     def test_a_full_sync(self, tmp_path: Path, chain: str) -> None:
-        """Only C of the recorded network had blocks; the recording begins after the engine's line."""
+        """Only the C-Chain of the recorded network had blocks.
+
+        The recording starts after the engine's line.
+        """
         blocks = 40 if chain == "C" else 0
         node = SteppedNode(tmp_path, **(HOUR | FULL_SYNC), simulate_blocks=blocks)
         node.run(3700)
@@ -157,7 +160,10 @@ class TestLogs:
         assert stages(mine, chain) == stages(recorded("chain-logs.txt"), chain)
 
     def test_an_eager_transition_syncs_state_in_sae(self, tmp_path: Path) -> None:
-        """Its messages were read, not recorded."""
+        """An eager transition syncs its state in SAE.
+
+        These messages come from AvalancheGo's source; no recording of them exists.
+        """
         flags = HOUR | {"simulate_dialect": "1.15", "simulate_transition": "eager"}
         node = SteppedNode(tmp_path, **flags)
         node.run(3700)
@@ -205,7 +211,7 @@ class TestLogs:
             assert f'"numKnownBlocks": {known},' in node.log("P")[-1]
 
     def test_json(self, tmp_path: Path) -> None:
-        """But Coreth's lines, which it writes in its own format whatever the node's is."""
+        """With `--log-format=json`, all lines are JSON except Coreth's, which have their own format."""
         node = SteppedNode(tmp_path, **HOUR, log_format="json")
         node.run(3700)
 
@@ -235,19 +241,23 @@ class TestLogs:
 
 
 def types(page: str) -> dict[str, str]:
-    """The type of each family on a page."""
+    """Return the type of each metric family on a page."""
     return dict(re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE))
 
 
 def series(page: str) -> set[str]:
-    """The series on a page, whatever the process is called; P and X may have had no block in the recorded process."""
+    """Return the series on a page without the process ID.
+
+    Chain times other than the C-Chain's are left out: P and X may have had no block in the recorded
+    process.
+    """
     lines = [line.rpartition(" ")[0] for line in page.splitlines() if line and not line.startswith("#")]
     named = {re.sub(r'processID="\d+"', 'processID=""', line) for line in lines}
     return {line for line in named if not (line.startswith(CHAIN_TIME) and 'chain="C"' not in line)}
 
 
 class TestMetrics:
-    """Families, their types and labels, compared with the recorded pages."""
+    """Metric families, types and labels, compared with the recorded pages."""
 
     @pytest.mark.parametrize(
         ("page", "flags", "restarts"),
@@ -347,7 +357,7 @@ class TestMetrics:
 
 
 class TestStates:
-    """What a node's API and metrics say in a situation."""
+    """API responses and metrics of a node in a given state."""
 
     def test_sae_is_healthy_before_it_has_executed_all(self, tmp_path: Path) -> None:
         node = SteppedNode(
@@ -440,7 +450,7 @@ class TestStates:
         ]
 
     def test_a_mainnet_timeline_takes_no_time(self, tmp_path: Path) -> None:
-        """Five days in steps of five minutes, restarted on the way."""
+        """A simulation of five days is fast, in steps of five minutes and with restarts."""
         flags: dict[str, Any] = {
             "network_id": "mainnet",
             "simulate_bootstrap_seconds": 5 * 86400,

@@ -1,4 +1,4 @@
-"""The simulated node answers in the shapes that the real one was recorded with, and misbehaves as it is told."""
+"""Tests that the simulated node's responses have the recorded shapes and its faults follow its flags."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ from monitor.domain.observations import NodeAnswering, NodeDown, NodeIdentity, N
 
 DATA = Path(__file__).parents[2] / "data"
 PROGRAM = Path(simulated_node.__file__)
-# What the recorded node told of C alone, as only there a block was accepted: the other chains tell it alike.
+# Recorded for the C-Chain only, which was the only chain with an accepted block; the metric has this form for
+# all chains.
 RECORDED_OF_C = {simulated_node.CHAIN_TIME}
 
 
@@ -53,63 +54,63 @@ class Running:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The base URL of the node's HTTP API."""
         return f"http://127.0.0.1:{self.port}"
 
     def ask(self, method: str, path: str, body: object = None, host: str = "") -> tuple[int, str, str]:
-        """The status, the content type and the text of an answer."""
+        """Return the status, the content type and the text of a response."""
         headers = {"Host": host} if host else {}
         encoded = None if body is None else json.dumps(body).encode()
         answer = urllib3.request(method, self.url + path, headers=headers, body=encoded, retries=False)
         return answer.status, answer.headers["Content-Type"], answer.data.decode()
 
     def get(self, path: str) -> Any:
-        """The JSON at a path."""
+        """Return the JSON document at a path."""
         return json.loads(self.ask("GET", path)[2])
 
     def call(self, method: str, **parameters: str) -> Any:
-        """The answer of a JSON-RPC call."""
+        """Return the response to a JSON-RPC call."""
         path = "/ext/health" if method.startswith("health") else "/ext/info"
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
         return json.loads(self.ask("POST", path, body)[2])
 
     def reading(self) -> NodeAnswering:
-        """What the monitor reads of it."""
+        """Return the monitor's reading of the node."""
         with closing(NodeClient(self.url)) as client:
             found = client.read()
         assert isinstance(found, NodeAnswering), found
         return found
 
     def counters(self) -> Mapping[tuple[str, str], float]:
-        """Its counters, by chain and signal."""
+        """Return the node's counters by chain and signal."""
         metrics = self.reading().metrics
         assert metrics is not None
         return metrics.counters
 
     def wait_bootstrapped(self) -> None:
-        """Until it has bootstrapped, and its checks know."""
+        """Wait until the node has bootstrapped and its health checks show it."""
         eventually(lambda: self.reading().bootstrapped is True, "it is bootstrapped")
 
     def stop(self) -> tuple[int, list[str]]:
-        """Ask it to end; its exit code and what it printed."""
+        """Send SIGTERM, and return the exit code and the output."""
         self.process.send_signal(signal.SIGTERM)
         return self.ended()
 
     def ended(self) -> tuple[int, list[str]]:
-        """Its exit code and what it printed, once it ended."""
+        """Wait until the node exits, and return the exit code and the output."""
         out, _ = self.process.communicate(timeout=PATIENCE_SECONDS)
         return self.process.returncode, out.splitlines()
 
 
 def command(folder: Path, port: int, *flags: str) -> list[str]:
-    """How the program is called."""
+    """Return the command line of the node."""
     words = (f"--data-dir={folder}", "--network-id=fuji", f"--http-port={port}")
     return [sys.executable, str(PROGRAM), *words, "--health-check-frequency=20ms", *flags]
 
 
 @contextmanager
 def running(folder: Path, *flags: str, answering: bool = True) -> Iterator[Running]:
-    """Run the program on a free port of its own choice, or of the test's where it is not to answer."""
+    """Run the node on a port that it chooses, or on a port of the test if the node does not listen."""
     process_file = folder / "process.json"
     process_file.unlink(missing_ok=True)
     port = 0 if answering else free_port()
@@ -128,7 +129,7 @@ def running(folder: Path, *flags: str, answering: bool = True) -> Iterator[Runni
 
 
 def shape(value: Any) -> Any:
-    """The names and types of a JSON value."""
+    """Return the names and types of a JSON value."""
     if isinstance(value, dict):
         return {name: shape(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -137,14 +138,14 @@ def shape(value: Any) -> Any:
 
 
 def recorded(name: str) -> Any:
-    """A recorded answer; of several lines the first."""
+    """Return a recorded response; if the file has several lines, the first one."""
     text = (DATA / name).read_text()
     return json.loads(text.splitlines()[0] if text.startswith('{"jsonrpc') else text)
 
 
 @pytest.fixture(scope="module")
 def bootstrapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A node that has bootstrapped."""
+    """Start a node and wait until it has bootstrapped."""
     flags = ("--simulate-bootstrap-seconds=0.2", "--simulate-blocks=50")
     with running(tmp_path_factory.mktemp("node"), *flags) as node:
         node.wait_bootstrapped()
@@ -154,14 +155,14 @@ def bootstrapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def starting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A node that has just begun, and does not come to a second round of its checks."""
+    """Start a node that is still bootstrapping and runs its health checks only once."""
     flags = ("--simulate-bootstrap-seconds=600", "--health-check-frequency=1h")
     with running(tmp_path_factory.mktemp("node"), *flags) as node:
         yield node
 
 
 class TestShapes:
-    """Compared with what was recorded of the real node."""
+    """Shapes of the responses, compared with those recorded from the real node."""
 
     @pytest.mark.parametrize(
         ("ask", "name"),
@@ -186,7 +187,7 @@ class TestShapes:
         assert shape(ask(bootstrapped)) == shape(recorded(name))
 
     def test_health_by_json_rpc(self, bootstrapped: Running) -> None:
-        """The recorded node had lost its peers by then, so its `network` had failed."""
+        """The recorded node had lost its peers, so its check `network` had failed."""
         mine, real = bootstrapped.call("health.health"), recorded("health.health-rpc.json")
 
         for answer in (mine, real):
@@ -199,7 +200,7 @@ class TestShapes:
         assert (status, kind, json.loads(text)) == (503, "application/json", recorded("readiness-503.json"))
 
     def test_health_before_the_first_check(self, starting: Running) -> None:
-        """P and `bootstrapped` have not run, in the words of the real node; X and C do not exist yet."""
+        """At the start, P and `bootstrapped` report that they have not run yet, and X and C are missing."""
         real = recorded("health-503-starting.json")
         status, _, text = starting.ask("GET", "/ext/health")
         mine = json.loads(text)
@@ -214,7 +215,7 @@ class TestShapes:
 
     @pytest.mark.parametrize("node", ["starting", "bootstrapped"])
     def test_each_metric(self, request: pytest.FixtureRequest, node: str) -> None:
-        """Its type and its series are those of a page that was recorded."""
+        """Each metric has the type and the series of a recorded page."""
         status, kind, mine = request.getfixturevalue(node).ask("GET", "/ext/metrics")
         names = ("metrics-starting", "metrics-bootstrapped", "nodes/metrics-sync-1142")
         real = "".join((DATA / f"{name}.txt").read_text() for name in names)
@@ -261,21 +262,21 @@ class TestShapes:
 
 
 def types(page: str) -> dict[str, str]:
-    """The type of each metric on a page."""
+    """Return the type of each metric on a page."""
     return dict(re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE))
 
 
 def series(page: str) -> set[str]:
-    """The series on a page, whatever the process is called."""
+    """Return the series on a page without the process ID."""
     lines = [line.rpartition(" ")[0] for line in page.splitlines() if line and not line.startswith("#")]
     return {re.sub(r'processID="\d+"', 'processID=""', line) for line in lines}
 
 
 class TestVersions:
-    """What `--version-json` prints."""
+    """The output of `--version-json`."""
 
     def printed(self, *words: str) -> Any:
-        """The JSON."""
+        """Return the JSON that a command prints."""
         done = subprocess.run([*words, "--version-json"], capture_output=True, text=True, check=True)
         assert done.stderr == ""
         return json.loads(done.stdout)
@@ -287,7 +288,7 @@ class TestVersions:
         assert printed == recorded("version.json") | {"commit": simulated_node.COMMIT}
 
     def test_a_build_carries_its_commit_and_its_behaviour(self, tmp_path: Path) -> None:
-        """In its own file; a flag wins over what it carries."""
+        """A build's own file holds its commit and its behavior; a flag overrides both."""
         executable = tmp_path / "avalanchego"
         write_build(executable, "d" * 40, version="avalanchego/1.15.0", exit_at_start=True)
 
@@ -299,7 +300,7 @@ class TestVersions:
 
 
 class TestOptions:
-    """The file, then the environment, then the flags; a mistake is one line."""
+    """The order of precedence of file, environment and flags; an invalid option is reported in one line."""
 
     def test_the_stronger_wins(self) -> None:
         environment = {"SIMULATE_BLOCKS": "7", "SIMULATE_PEERS": "3", "HOME": "/"}
@@ -390,7 +391,7 @@ class TestOptions:
 
 
 class TestPlan:
-    """P first, alone; then X and C beside each other."""
+    """The order of the stages: P alone at first, then X and C in parallel."""
 
     def test_the_chains_of_each_mode(self) -> None:
         plans = {mode: plan_of(mode, Simulation()) for mode in ("only-p", "state-sync", "full-sync")}
@@ -415,7 +416,7 @@ class TestPlan:
 
 
 class TestGo:
-    """Numbers, times and durations as Go writes them."""
+    """Numbers, times and durations in Go's format."""
 
     @pytest.mark.parametrize(
         ("seconds", "text"),
@@ -447,7 +448,7 @@ SLOW = "--simulate-bootstrap-seconds=600"
 
 
 class TestEnds:
-    """How its process ends."""
+    """Exit codes and last lines of the node's process."""
 
     @pytest.mark.parametrize(
         ("flags", "code", "last"),
@@ -511,7 +512,7 @@ class TestEnds:
 
 
 class TestProgress:
-    """It is kept in the database and outlives the process; the counters do not."""
+    """Progress, which is stored in the database and survives a restart; counters start at 0 again."""
 
     def test_it_hangs_where_it_is_told(self, tmp_path: Path) -> None:
         flags = ("--simulate-bootstrap-seconds=0.4", "--simulate-hang-at-share=0.5", "--simulate-blocks=100")
@@ -538,7 +539,7 @@ class TestProgress:
             assert (counters["P", "blocks_fetched"], counters["P", "blocks_accepted"]) == (100, 100)
 
     def test_the_more_it_does_the_larger_its_database(self, tmp_path: Path) -> None:
-        """Each block is written when it is fetched and when it is executed."""
+        """The database grows with each fetched and each executed block."""
         flags = ("--simulate-blocks=100", "--simulate-block-bytes=1000", "--partial-sync-primary-network")
         with running(tmp_path, QUICK, *flags) as node:
             node.wait_bootstrapped()
@@ -559,7 +560,7 @@ class TestProgress:
 
 
 class TestMisbehaviour:
-    """What the monitor must tell apart."""
+    """Faults that the monitor must distinguish."""
 
     def test_a_closed_port_is_down(self, tmp_path: Path) -> None:
         with running(tmp_path, SLOW, "--simulate-listen-after-seconds=600", answering=False) as node:
@@ -597,7 +598,7 @@ class TestMisbehaviour:
         assert checks["extra"]["contiguousFailures"] >= 1
 
     def test_frozen_health_keeps_its_time_stamps(self, tmp_path: Path) -> None:
-        """While readiness goes on."""
+        """Frozen health keeps its timestamps while readiness is updated."""
         with running(tmp_path, QUICK, "--simulate-freeze-health-after-seconds=0") as node:
             node.wait_bootstrapped()
             first = node.get("/ext/health")
@@ -618,10 +619,10 @@ class TestMisbehaviour:
 
 
 def failing(node: Running) -> set[str]:
-    """The health checks that fail."""
+    """Return the health checks that fail."""
     return failing_of(node.reading())
 
 
 def failing_of(reading: NodeAnswering) -> set[str]:
-    """The health checks that fail in a reading."""
+    """Return the health checks that fail in a reading."""
     return set(reading.health.failing_checks) if reading.health else set()

@@ -1,4 +1,7 @@
-"""Whose turn it is follows from the ledger: what does not count is made up for, and no run is asked for twice."""
+"""Tests that a comparison takes its order of runs from the ledger.
+
+Runs that do not count are repeated, and no run is requested twice.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ CONFIGURATION = NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings")
 
 
 def plan(runs: int = 4) -> Plan:
-    """Of the two builds."""
+    """Return a comparison of the two builds."""
     return Plan(OLD_BUILD, NEW_BUILD, runs, CONFIGURATION, TESTBED)
 
 
@@ -37,12 +40,12 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def turns(ledger: Ledger, runs: int = 4) -> ComparisonRuns:
-    """As a call of the command has them."""
+    """Return the comparison's runs as one invocation of the command creates them."""
     return ComparisonRuns(plan(runs), ledger, threading.Event(), PATIENCE_SECONDS, lambda: NOW.wall)
 
 
 def test_the_order_favours_neither(ledger: Ledger) -> None:
-    """From an empty ledger to the last run."""
+    """The order of runs favors neither build, from an empty ledger to the last run."""
     asked, order = turns(ledger), []
     while (due := asked.due()) is not None:
         order.append(asked.newest())
@@ -75,25 +78,25 @@ def test_what_there_is_counts(
 
 
 def failed(ledger: Ledger) -> None:
-    """The build crashed."""
+    """Record a run in which the build crashed."""
     begin(ledger, OLD_BUILD)
     end(ledger, reason=Reason.CRASHED)
 
 
 def interrupted(ledger: Ledger) -> None:
-    """The node was down for a tenth of its time."""
+    """Record a run whose node was down for a tenth of the time."""
     begin(ledger, OLD_BUILD)
     end(ledger, seconds=90, wall=100)
 
 
 def of_other_arguments(ledger: Ledger) -> None:
-    """The node was told something else."""
+    """Record a run whose node had other arguments."""
     begin(ledger, OLD_BUILD, settings="other")
     end(ledger)
 
 
 def elsewhere(ledger: Ledger) -> None:
-    """It ran on another testbed."""
+    """Record a run on another testbed."""
     begin(ledger, OLD_BUILD, testbed="laptop")
     end(ledger)
 
@@ -110,7 +113,7 @@ def test_what_says_nothing_of_the_build_is_made_up_for(ledger: Ledger, run: obje
 
 
 def test_a_build_that_never_ran_is_the_newest_one_and_needs_no_request(ledger: Ledger) -> None:
-    """So that its versions are known from the start."""
+    """A build that never ran is taken as the newest build, so that its versions are known from the start."""
     done(ledger, OLD_BUILD)
     found = turns(ledger)
     found()
@@ -134,7 +137,7 @@ def test_no_run_is_asked_for_while_one_is_open_asked_for_or_attempted(ledger: Le
 
 
 class Watched(Ledger):
-    """A ledger in which something happens right after its last run was looked at, once."""
+    """A ledger that calls `happens` once, right after its last run was read."""
 
     happens: Callable[[], None] | None = None
 
@@ -168,7 +171,10 @@ def test_it_ends_with_the_last_run(ledger: Ledger) -> None:
 
 
 def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
-    """In one call of the command: the next one tries again."""
+    """The command ends if a build fails repeatedly.
+
+    Only failures of this invocation count, so the next one tries again.
+    """
     stopping = threading.Event()
     found = ComparisonRuns(plan(), ledger, stopping, PATIENCE_SECONDS)
     for _ in range(MAX_LOST):
@@ -199,7 +205,10 @@ def test_a_failure_of_the_testbed_among_them_leaves_open_whose_fault_it_is(ledge
 
 
 def test_what_failed_before_this_call_is_forgiven_while_a_run_is_open(ledger: Ledger) -> None:
-    """The run that was open at its start is the first that may be lost."""
+    """Failures before this invocation do not count while a run is open.
+
+    The run that was open at the start is the first that counts.
+    """
     for _ in range(MAX_LOST):
         failed(ledger)
     begin(ledger, OLD_BUILD)
@@ -215,14 +224,14 @@ def test_what_failed_before_this_call_is_forgiven_while_a_run_is_open(ledger: Le
 
 
 def reconfigured(ledger: Ledger) -> None:
-    """The node was told something else under way."""
+    """Record a run whose node's arguments changed during the run."""
     begin(ledger, OLD_BUILD)
     go_on(ledger, settings="other")
     end(ledger)
 
 
 def synced_again(ledger: Ledger) -> None:
-    """After leaves of a state sync were counted, it began anew."""
+    """Record a run whose state sync started again after some leaves had been counted."""
     begin(ledger, OLD_BUILD)
     counts = {("C", "leaves_synced"): Count(before=5.0, last=3.0, maximum=5.0)}
     ledger.record(NOW, TESTBED, tracking=ledger.last(), counts=counts)
@@ -230,19 +239,19 @@ def synced_again(ledger: Ledger) -> None:
 
 
 def of_another_network(ledger: Ledger) -> None:
-    """The folder is one's own."""
+    """Record a run of another network."""
     begin(ledger, OLD_BUILD, network="mainnet")
     end(ledger)
 
 
 def before_a_baseline(ledger: Ledger) -> None:
-    """A person marked a later one."""
+    """Record a run from before a baseline that a user marked."""
     ledger.ask(RequestKind.MARK_BASELINE, "9", NOW.wall)
     done(ledger, OLD_BUILD)
 
 
 def given_up(ledger: Ledger) -> None:
-    """For a run of the other build."""
+    """Record a run that was given up for a run of the other build."""
     begin(ledger, OLD_BUILD)
     begin(ledger, NEW_BUILD)
     end(ledger)
@@ -273,7 +282,7 @@ def test_why_runs_do_not_count_is_said(ledger: Ledger, run: Callable[[Ledger], N
 
 
 def test_what_failed_is_known_by_build(ledger: Ledger) -> None:
-    """In the configuration that is compared alone."""
+    """Failed runs are listed by build, and only in the configuration that is compared."""
     done(ledger, OLD_BUILD, NEW_BUILD)
     failed(ledger)
     begin(ledger, OLD_BUILD, settings="other")

@@ -1,4 +1,4 @@
-"""Commands, flags, words and files are completed by a real bash, with the script that the program prints."""
+"""Tests of shell completion in a real bash, with the script that `completion bash` prints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from monitor.commands.completion import completion
 from monitor.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[3]
-# As bash itself calls what a script has registered.
+# Calls a registered completion function in the same way as bash.
 COMPLETE = """
 source "$1"; shift
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
@@ -24,7 +24,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 @pytest.fixture(scope="module")
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `completion bash` prints."""
+    """Write the output of `completion bash` to a file."""
     path = tmp_path_factory.mktemp("completion") / "script"
     command = [sys.executable, "-m", "monitor", "completion", "bash"]
     path.write_bytes(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout)

@@ -1,4 +1,4 @@
-"""Processes that choose a port at the same moment choose different ones."""
+"""Tests that processes choose different ports when they choose at the same moment."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ def test_it_goes_with_a_process_that_is_killed() -> None:
 
 
 def test_local_commands_that_start_together_have_a_node_each(tmp_path: Path) -> None:
-    """On the usual ports, one would take the other's node for its own."""
+    """Commands that start together use different ports.
+
+    On the default ports, one monitor would mistake the other's node for its own.
+    """
     homes = [Home(tmp_path / str(number)) for number in range(3)]
     with ExitStack() as started:
         for home in homes:
@@ -76,7 +79,7 @@ def test_local_commands_that_start_together_have_a_node_each(tmp_path: Path) -> 
 
 
 def http_port(node: int) -> str:
-    """Where a node listens: what it is told, else the usual port."""
+    """Return the port in the node's arguments, or the default port."""
     words = Path(f"/proc/{node}/cmdline").read_text().split("\0")
     given = [word.partition("=")[2] for word in words if word.startswith("--http-port=")]
     return given[0] if given else "9650"

@@ -1,4 +1,4 @@
-"""`history` for other programs: CSV as Apache Otava reads it, and files by which a history outlives its volume."""
+"""Tests of `history`: CSV for Apache Otava, and exported files that preserve a history without its volume."""
 
 from __future__ import annotations
 
@@ -37,13 +37,16 @@ def _no_settings_from_around(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def history(folder: Path, *flags: str) -> int:
-    """Run the command."""
+    """Run `history` with the flags, and return its exit code."""
     return run_history(parse(HistorySettings, "history", [f"--data-dir={folder}", *flags], os.environ))
 
 
 @pytest.fixture
 def filled(tmp_path: Path) -> Path:
-    """A tester with four runs: a success, a failure, one that was down for long, and one of another mode."""
+    """Return the folder of a tester with four runs.
+
+    They are a success, a failure, a run with a long downtime, and a run of another sync mode.
+    """
     folder = tmp_path / "filled"
     folder.mkdir()
     escapes = replace(build(NEW), versions=Versions("v\x1b[31m", "", 0, "d" * 40, ""))
@@ -69,7 +72,7 @@ def filled(tmp_path: Path) -> Path:
 def test_csv_has_the_runs_that_are_compared_oldest_first(
     filled: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Numbers are numbers, what was not measured is empty, and nothing of a node steers the terminal."""
+    """Numbers are unquoted, missing values are empty, and the node's output adds no escape sequences."""
     assert history(filled, "--csv") == 0
 
     out = capsys.readouterr().out
@@ -93,7 +96,7 @@ def test_csv_has_the_runs_that_are_compared_oldest_first(
 def test_csv_keeps_runs_apart_that_skipped_the_state_sync(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """They are compared only among themselves."""
+    """Runs that skipped the state sync are compared only with each other."""
     with closing(open_ledger(tmp_path)) as ledger:
         pod = workload(build(), sync_mode=SyncMode.C_CHAIN_STATE_SYNC)
         for synced in (True, False, None):
@@ -142,14 +145,17 @@ def test_a_file_takes_the_history_to_another_folder(
 
 
 def count_in(content: bytes) -> int:
-    """How many runs a file has."""
+    """Return the number of runs in an exported file."""
     with closing(read(content, "file")) as found:
         return len(found.runs(-1))
 
 
 @pytest.mark.parametrize("kind", ["text", "a link to text", "a ledger", "another database", "nothing"])
 def test_only_an_export_is_replaced(filled: Path, tmp_path: Path, kind: str) -> None:
-    """A ledger has more than an export, and may be the one that a monitor writes to."""
+    """An export replaces only an earlier export.
+
+    A ledger holds more than an export, and a monitor may be writing to it.
+    """
     file = tmp_path / "history"
     match kind:
         case "a ledger":
@@ -177,7 +183,10 @@ def test_only_an_export_is_replaced(filled: Path, tmp_path: Path, kind: str) -> 
 
 @pytest.mark.parametrize("kind", ["a file", "a link to one"])
 def test_an_earlier_export_is_replaced(filled: Path, tmp_path: Path, kind: str) -> None:
-    """A job may export to one name each night. Links and permissions stay, and whoever reads the old file reads on."""
+    """An export replaces an earlier one of this name, for example in a nightly job.
+
+    Links and permissions are kept, and a process that reads the old file is not interrupted.
+    """
     folder, new = tmp_path / "exports", tmp_path / "new"
     folder.mkdir()
     new.mkdir()
@@ -204,7 +213,10 @@ def test_a_link_to_nothing_yet_makes_its_target(filled: Path, tmp_path: Path) ->
 
 
 def test_a_pipe_is_written_to_and_stays_a_pipe(filled: Path, tmp_path: Path) -> None:
-    """As does a device: `/dev/stdout` is a link to either."""
+    """An export to a pipe does not replace the pipe.
+
+    This is needed for `/dev/stdout`, which is a link to a pipe or a device.
+    """
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
@@ -226,7 +238,7 @@ def test_what_cannot_be_written_to_stays_what_it_is(filled: Path, tmp_path: Path
 def test_a_file_that_cannot_be_written_to_its_end_is_as_it_was(
     filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
-    """Also where that shows at the very end."""
+    """A failed export leaves an earlier file unchanged, even if the failure occurs at the very end."""
     file = tmp_path / "out" / "history"
     file.parent.mkdir()
     if before == "an earlier export":
@@ -246,7 +258,7 @@ class Terminal(io.TextIOWrapper):
     """A stream that is a terminal."""
 
     def isatty(self) -> bool:
-        """Return that it is one."""
+        """Return true, because this stream is a terminal."""
         return True
 
 
@@ -261,14 +273,14 @@ def test_no_terminal_gets_it(filled: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture
 def exported(filled: Path, tmp_path: Path) -> Path:
-    """The file of that tester."""
+    """Export the tester's history, and return the file."""
     file = tmp_path / "history.sqlite3"
     assert history(filled, f"--export={file}") == 0
     return file
 
 
 def test_it_may_go_through_pipes(filled: Path, tmp_path: Path) -> None:
-    """As `kubectl exec` has it: bytes come out as they are, and go in as they are."""
+    """Export and import work through pipes, as with `kubectl exec`."""
     monitor = [sys.executable, "-m", "monitor", "history"]
     done = subprocess.run([*monitor, f"--data-dir={filled}", "--export=-"], capture_output=True, check=True)
     subprocess.run([*monitor, f"--data-dir={tmp_path}", "--import=-"], input=done.stdout, check=True)
@@ -280,7 +292,10 @@ def test_it_may_go_through_pipes(filled: Path, tmp_path: Path) -> None:
 def test_data_that_nobody_knows_is_not_taken_for_that_of_an_imported_run(
     exported: Path, tmp_path: Path
 ) -> None:
-    """The next run would clear it."""
+    """Import refuses a folder with node data of an unknown run.
+
+    Otherwise the data would be attributed to an imported run, and the next run would delete it.
+    """
     new = tmp_path / "new"
     (new / "avalanchego" / "db").mkdir(parents=True)
 
@@ -293,7 +308,10 @@ def test_data_that_nobody_knows_is_not_taken_for_that_of_an_imported_run(
 
 
 def test_an_open_run_keeps_its_place_beside_its_data(exported: Path, tmp_path: Path) -> None:
-    """The next start would clear days of progress."""
+    """An open run stays the last run after an import.
+
+    Otherwise the next start would delete days of progress.
+    """
     new = tmp_path / "new"
     exported.write_bytes(altered(exported.read_bytes(), "UPDATE runs SET number = number + 10"))
     (new / "avalanchego" / "db").mkdir(parents=True)
@@ -373,6 +391,9 @@ def test_what_is_no_history_makes_no_ledger(tmp_path: Path, content: bytes) -> N
 
 @pytest.mark.parametrize("run", ["--run=-1", "--run=0"])
 def test_a_run_of_any_number_may_be_asked_for(filled: Path, run: str) -> None:
-    """Runs that were imported before those that were there are numbered downwards."""
+    """`history --run` accepts any run number.
+
+    Imported runs that are older than the existing ones have negative numbers.
+    """
     with pytest.raises(MonitorError, match=r"there is no run (-1|0): history lists those that there are"):
         history(filled, run)

@@ -1,4 +1,7 @@
-"""The commands in a pod beside a registry: what is pinned, what it costs, and that a hostile one stops nothing."""
+"""Tests of the commands in a pod with a registry.
+
+They cover the pinned build, the number of requests and pods, and a hostile registry.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ class Deployed:
     folder: Path
 
     def start(self, command: str, *flags: str) -> subprocess.Popen[bytes]:
-        """Run a command as its pod does."""
+        """Start a command as the tester's pod does."""
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "monitor", command, *FLAGS, f"--data-dir={self.folder}", *flags],
@@ -53,25 +56,25 @@ class Deployed:
 
     @property
     def log(self) -> Path:
-        """What the commands say."""
+        """The file with the commands' log output."""
         return self.folder / "log"
 
     def said(self) -> str:
-        """The same so far."""
+        """Return the log output so far."""
         return self.log.read_text()
 
     def image(self) -> str:
-        """The node's image as it is set."""
+        """Return the image of the node in the StatefulSet."""
         return str(node_of(self.api.stateful_sets["tester"]["spec"]["template"])["image"])
 
     def commit(self) -> str:
-        """The commit in the annotation of its versions; empty where they are unknown."""
+        """Return the commit in the annotation with the versions; empty if they are unknown."""
         template = self.api.stateful_sets["tester"]["spec"]["template"]
         text = template["metadata"]["annotations"][VERSIONS_ANNOTATION]
         return str(json.loads(text)["commit"]) if text else ""
 
     def eventually(self, what: Callable[[], bool]) -> None:
-        """Wait for it."""
+        """Wait until the condition is true."""
         until = time.monotonic() + SECONDS
         while not what():
             assert time.monotonic() < until, self.said()
@@ -97,12 +100,12 @@ def tester(tmp_path: Path) -> Iterator[Deployed]:
 
 
 def pods_created(api: FakeApiServer) -> int:
-    """How many pods were asked for, whether allowed or not."""
+    """Return the number of requests to create a pod, whether they were allowed or not."""
     return len([each for each in api.made("POST") if each.path.endswith("/pods")])
 
 
 class TestInit:
-    """Rule 3: the build under the rolling tag is looked up, and pinned."""
+    """Rule 3 of `init`: resolve the rolling tag and pin the build."""
 
     @pytest.mark.parametrize(
         ("source", "commit", "pods"),
@@ -157,7 +160,7 @@ class TestInit:
 
     @staticmethod
     def pinned(tester: Deployed, digest: str, *flags: str) -> None:
-        """`init` pins that build, and waits for its end."""
+        """Check that `init` pins the build, and stop `init`."""
         with tester.start("init", *flags) as init:
             try:
                 expected = f"{tester.registry.repository}@{digest}"
@@ -167,15 +170,15 @@ class TestInit:
 
 
 def build_of(tester: Deployed, digest: str) -> Build:
-    """The build of a digest, whose versions are known."""
+    """Return the build of a digest, with known versions."""
     return Build(f"{tester.registry.repository}@{digest}", frozenset({digest}), VERSIONS)
 
 
 @contextmanager
 def idle(tester: Deployed, *flags: str, attempted: str = "") -> Iterator[str]:
-    """`wait-for-completion` after a run that ended; the address that it serves.
+    """Run `wait-for-completion` after a run that ended, and yield its address.
 
-    Its pod is pinned to that run's build, or to the digest that was `attempted` after it.
+    The pod is pinned to that run's build, or to the digest of a later attempt, `attempted`.
     """
     done = tester.registry.push_build(1, tag="")
     of = workload(build_of(tester, done), network="fuji")
@@ -204,7 +207,7 @@ def idle(tester: Deployed, *flags: str, attempted: str = "") -> Iterator[str]:
 
 
 def listening_on(pid: int) -> int:
-    """The port on which a process listens; 0: none yet."""
+    """Return the port on which a process listens; 0 if there is none yet."""
     inodes: set[str] = set()
     with suppress(OSError):
         for each in Path(f"/proc/{pid}/fd").iterdir():
@@ -219,7 +222,7 @@ def listening_on(pid: int) -> int:
 
 
 def sample(address: str, name: str) -> float:
-    """A metric's value by its name and the beginning of its labels; 0 while it is not there."""
+    """Return a metric's value by its name and first labels; 0 if the metric is missing."""
     with urllib.request.urlopen(f"{address}/metrics", timeout=5) as answer:
         text = answer.read().decode()
     found = re.search(rf"^bootstrap_monitor_{re.escape(name)}.* ([0-9.e+]+)$", text, re.MULTILINE)
@@ -267,7 +270,10 @@ class TestWaitForCompletion:
         assert pods_created(tester.api) == 0
 
     def test_a_build_whose_run_has_not_begun_yet_costs_no_pod(self, tester: Deployed) -> None:
-        """The sidecar of the pinned pod starts before `init`, which clears the volume first."""
+        """A build whose run has not started yet is looked up without a pod.
+
+        The sidecar of the pinned pod starts before `init`, which clears the volume first.
+        """
         digest = tester.registry.push_build(2)
         tester.api.logs["tester-version-check"] = VERSIONS.to_json()
         tester.api.on_create = lambda pod: run_version_pod(pod, digest)

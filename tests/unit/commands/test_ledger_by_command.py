@@ -1,4 +1,4 @@
-"""The commands beside a monitor open the ledger of a tester: one that is not there, or not theirs, is one line."""
+"""Tests of the commands that open a tester's ledger: a missing or foreign ledger is reported in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real `local` with a simulated node: to a result, through signals and kills, and nothing is left running."""
+"""Tests of the real `local` with a simulated node, through signals and kills; no process is left running."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def each_build_that_the_file_holds_gets_a_result(tester: LocalLife) -> None:
-    """From an empty folder to success, then on with what replaced the file."""
+    """Test `local` from an empty folder to a success, and then with a replaced file."""
     write_build(tester.build, bootstrap_seconds=0.3, blocks=50)
     process = tester.start()
     eventually(lambda: bool(tester.runs()) and not tester.runs()[0].open, "the first result")
@@ -66,7 +66,10 @@ def each_build_that_the_file_holds_gets_a_result(tester: LocalLife) -> None:
 
 
 def what_is_interrupted_goes_on_with_the_same_run(tester: LocalLife) -> None:
-    """By Ctrl-C, by SIGTERM, and by a kill, which leaves the node to be ended by the next start."""
+    """Test that a run is resumed after Ctrl-C, SIGTERM and SIGKILL.
+
+    SIGKILL leaves the node running, and the next start stops it.
+    """
     process = tester.start()
     first_node = tester.node()
     run = tester.watched()
@@ -113,7 +116,7 @@ def a_node_that_ends_by_itself_is_started_again(tester: LocalLife) -> None:
 
 
 def a_build_that_never_runs_fails_and_the_next_one_is_tested(tester: LocalLife) -> None:
-    """One bad build never ends the tester."""
+    """Test that a build that never runs fails, and that the next build is tested."""
     write_program(tester.build, "#!/bin/sh\nexit 9\n")
     process = tester.start("--crash-limit=2")
     eventually(lambda: bool(tester.runs()) and not tester.runs()[0].open, "a verdict")
@@ -130,7 +133,7 @@ def a_build_that_never_runs_fails_and_the_next_one_is_tested(tester: LocalLife) 
 
 
 def a_build_that_does_not_tell_its_versions_at_once_is_asked_again(tester: LocalLife) -> None:
-    """The machine may have been busy: that is no reason to end."""
+    """Test that a build that does not report its versions is asked again, since the machine may be busy."""
     asked = tester.folder / "asked"
     write_program(
         tester.build,
@@ -149,7 +152,10 @@ def a_build_that_does_not_tell_its_versions_at_once_is_asked_again(tester: Local
 
 
 def a_late_beat_of_an_earlier_workload_holds_up_nothing(tester: LocalLife) -> None:
-    """A tick that is under way while the node is recreated beats for what runs no more."""
+    """Test that a late heartbeat of an earlier workload delays nothing.
+
+    A tick that is running while the node is recreated sends a heartbeat for the old workload.
+    """
     tester.data_dir.mkdir()
     settings = LocalSettings(
         build=tester.build,
@@ -177,7 +183,7 @@ def a_late_beat_of_an_earlier_workload_holds_up_nothing(tester: LocalLife) -> No
 
 
 def a_file_of_another_name_lets_the_open_run_end(tester: LocalLife) -> None:
-    """It is the next build, as if the file had been replaced."""
+    """Test that a file with another name is taken as the next build once the open run has ended."""
     write_build(tester.build, bootstrap_seconds=2, blocks=50)
     process = tester.start()
     tester.watched()
@@ -195,7 +201,7 @@ def a_file_of_another_name_lets_the_open_run_end(tester: LocalLife) -> None:
 
 
 def an_open_run_that_came_under_another_name_goes_on(tester: LocalLife) -> None:
-    """By the ledger alone, as after an import."""
+    """Test that an open run of another file name is resumed with the ledger alone, as after an import."""
     write_build(tester.build, bootstrap_seconds=0.5)
     tester.data_dir.mkdir()
     image = f"node-a@{BuildStore(tester.data_dir / BUILDS_FOLDER).keep(tester.build)}"
@@ -260,7 +266,7 @@ def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, F
 
 @pytest.mark.parametrize("story", [pytest.param(each.__name__, id=each.__name__) for each in STORIES])
 def test_local(telling: Mapping[str, Future[None]], story: str) -> None:
-    """What happens to the real command, as the story's name says."""
+    """Run the real command in the scenario of this name."""
     telling[story].result()
 
 
@@ -278,7 +284,7 @@ def test_a_data_folder_has_one_monitor_at_a_time(tmp_path: Path) -> None:
 
 @dataclass
 class Call:
-    """Something that fails for a while, and the waits between."""
+    """A call that fails for a while, and the pauses between its attempts."""
 
     failures: int
     stopped_after: int = TRIES
@@ -292,7 +298,7 @@ class Call:
         return "done"
 
     def pause(self, seconds: float) -> bool:
-        """Wait; says whether to stop."""
+        """Record the pause, and return whether to stop."""
         self.waited.append(seconds)
         return len(self.waited) == self.stopped_after
 

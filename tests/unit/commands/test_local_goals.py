@@ -1,4 +1,4 @@
-"""`local --until` and `local --compare`: they end by themselves, say what they found, and go on after any end."""
+"""Tests that `local --until` and `local --compare` end, report their result, and can be resumed."""
 
 from __future__ import annotations
 
@@ -29,12 +29,15 @@ from monitor.ledger import open_ledger
 from monitor.local.supervisor import NODE_STOP_SECONDS
 from monitor.settings import LocalSettings
 
-# The gap must be seen beside the starts of programs, while all stories are told at once.
+# The difference must exceed the start times of processes while all scenarios run in parallel.
 QUICK_SECONDS, SLOW_SECONDS = 0.4, 4.0
 
 
 def until_succeeded_ends_with_the_verdict_and_knows_it_again(tester: LocalLife) -> None:
-    """The second call answers from the ledger, and starts nothing."""
+    """Test that `--until` ends with the verdict.
+
+    The second invocation reads the verdict from the ledger and starts nothing.
+    """
     write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
     first = ended(tester.start("--until=succeeded"))
     again = ended(tester.start("--until", "succeeded"))
@@ -47,7 +50,7 @@ def until_succeeded_ends_with_the_verdict_and_knows_it_again(tester: LocalLife) 
 
 
 def until_succeeded_ends_with_1_where_it_failed(tester: LocalLife) -> None:
-    """And says where the node's last words are."""
+    """Test that `--until` ends with 1 after a failure, and names the command that shows the log tail."""
     write_program(tester.build, "#!/bin/sh\nexit 9\n")
     code, _, said = ended(tester.start("--until=succeeded", "--crash-limit=1"))
 
@@ -56,7 +59,7 @@ def until_succeeded_ends_with_1_where_it_failed(tester: LocalLife) -> None:
 
 
 def until_succeeded_does_not_take_another_tests_result(tester: LocalLife) -> None:
-    """Other arguments of the node, another testbed, another network: each has a run of its own, and none has two."""
+    """Test that other node arguments, testbeds and networks each get exactly one run of their own."""
     write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
     fuji, mainnet = "--network-id=fuji", "--network-id=mainnet"
     calls = [
@@ -81,7 +84,10 @@ def until_succeeded_does_not_take_another_tests_result(tester: LocalLife) -> Non
 
 
 def until_succeeded_ends_with_3_where_the_testbed_failed(tester: LocalLife) -> None:
-    """And the next call tries again, as what was in the way may be gone."""
+    """Test that `--until` ends with 3 after a failure of the testbed.
+
+    The next invocation tries again, because the cause may be gone.
+    """
     write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
     failed, _, said = ended(
         tester.start("--until=succeeded", "--disk-floor=99.99", "--unhealthy-timeout=200ms")
@@ -97,7 +103,7 @@ def until_succeeded_ends_with_3_where_the_testbed_failed(tester: LocalLife) -> N
 
 
 def until_succeeded_ends_with_3_where_nothing_would_come(tester: LocalLife) -> None:
-    """It is paused; then its network is away for longer than anyone waits."""
+    """Test that `--until` ends with 3 if the tester is paused, or if the network is away for too long."""
     write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
     assert ended(tester.start("--until=succeeded"))[0] == 0
     write_build(tester.build, COMMITS[1], bootstrap_seconds=QUICK_SECONDS, no_peers_seconds=8)
@@ -115,7 +121,7 @@ def until_succeeded_ends_with_3_where_nothing_would_come(tester: LocalLife) -> N
 
 
 def ask(tester: LocalLife, kind: RequestKind) -> None:
-    """As the commands `pause` and `resume` do."""
+    """Record a request as the commands `pause` and `resume` do."""
     with closing(open_ledger(tester.data_dir)) as ledger:
         ledger.ask(kind, "", time.time())
 
@@ -134,7 +140,7 @@ def until_succeeded_is_interrupted_and_goes_on(tester: LocalLife) -> None:
 
 
 def a_second_interrupt_ends_it_at_once(tester: LocalLife) -> None:
-    """The node, which would not end when it is asked to, ends as well."""
+    """Test that a second interrupt stops the command and kills a node that ignores SIGTERM."""
     node = f"exec {sys.executable} {simulated_node.__file__} --version-json"
     endless = "trap '' TERM; while :; do sleep 0.1; done"
     write_program(tester.build, f'#!/bin/sh\nif [ "$1" = --version-json ]; then {node}; fi\n{endless}\n')
@@ -152,12 +158,12 @@ def a_second_interrupt_ends_it_at_once(tester: LocalLife) -> None:
 
 
 def compare(tester: LocalLife, *flags: str, runs: int = 4) -> subprocess.Popen[str]:
-    """Compare the build `old` with the tester's own, by so many runs of each."""
+    """Compare the build `old` with the tester's own build, with `runs` runs of each."""
     return tester.start(f"--compare={tester.folder / 'old'}", f"--runs={runs}", *flags)
 
 
 def write_wayward_build(tester: LocalLife, bootstrap_seconds: float) -> Path:
-    """A build that fails once there is a file, which it removes."""
+    """Write a build that fails once if a file exists, and removes the file; return the file."""
     inner, fails_once = tester.folder / "inner", tester.folder / "fails-once"
     write_build(inner, COMMITS[1], bootstrap_seconds=bootstrap_seconds)
     fails = f'[ "$1" != --version-json ] && rm {fails_once} 2> /dev/null'
@@ -166,9 +172,10 @@ def write_wayward_build(tester: LocalLife, bootstrap_seconds: float) -> Path:
 
 
 def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
-    """By runs in the ledger; the node's data is removed, and the result is told again without a run.
+    """Test that two builds are compared in alternating runs.
 
-    What failed is told; and another number of runs would not be independent of what came out.
+    The node's data is deleted, and a second invocation reports the result without a run. Failures are
+    reported. Another number of runs is refused, since it would depend on the result.
     """
     write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
     fails_once = write_wayward_build(tester, SLOW_SECONDS)
@@ -216,7 +223,10 @@ def a_build_that_fails_again_and_again_ends_a_comparison(tester: LocalLife) -> N
 
 
 def what_cannot_be_compared_is_one_line(tester: LocalLife) -> None:
-    """One program with itself; in the folder of a tester, even of the one of them; where a node's data is."""
+    """Test that an invalid comparison is reported in one line.
+
+    Invalid are a program compared with itself, the folder of a tester, and a folder with a node's data.
+    """
     write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
     write_build(tester.build, COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
     same = ended(compare(tester))
@@ -239,7 +249,7 @@ def what_cannot_be_compared_is_one_line(tester: LocalLife) -> None:
 
 
 def each_comparison_has_its_own_folder(tester: LocalLife) -> None:
-    """Runs of a third build are not cleared."""
+    """Test that each comparison has its own folder, so that runs of a third build are not deleted."""
     write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
     write_build(tester.build, COMMITS[1], bootstrap_seconds=QUICK_SECONDS)
     process = compare(tester)
@@ -275,7 +285,7 @@ def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, F
 
 @pytest.mark.parametrize("story", [pytest.param(each.__name__, id=each.__name__) for each in STORIES])
 def test_local(telling: Mapping[str, Future[None]], story: str) -> None:
-    """What happens to the real command, as the story's name says."""
+    """Run the real command in the scenario of this name."""
     telling[story].result()
 
 
@@ -300,7 +310,7 @@ def test_flags_that_would_do_nothing_are_refused(flags: Sequence[str], said: str
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port that somebody listens on."""
+    """Yield a port that is in use."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 

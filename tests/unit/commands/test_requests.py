@@ -1,4 +1,4 @@
-"""`rerun`, `mark-baseline`, `pause` and `resume` write what a person asks, or are one line."""
+"""Tests that `rerun`, `mark-baseline`, `pause` and `resume` record the request or fail in one line."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ RESUMED = "resumed\n"
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_around(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting comes from where the tests run."""
+    """Remove the monitor's settings from the environment."""
     for name in [name for name in os.environ if name.startswith("BOOTSTRAP_MONITOR_")]:
         monkeypatch.delenv(name)
 
 
 def begin(data_dir: Path, of: Build, *, end: bool = True) -> None:
-    """A run of a build, which ended or goes on."""
+    """Start a run of a build, and end it unless `end` is false."""
     with closing(open_ledger(data_dir)) as ledger:
         pod = workload(of)
         ledger.record(NOW, "default", [BeginClearing(pod, "")])
@@ -55,14 +55,14 @@ def begin(data_dir: Path, of: Build, *, end: bool = True) -> None:
 
 @pytest.fixture
 def idle(tmp_path: Path) -> Path:
-    """A tester whose two runs ended."""
+    """Return the folder of a tester whose two runs have ended."""
     begin(tmp_path, build())
     begin(tmp_path, build(NEW))
     return tmp_path
 
 
 def asked(data_dir: Path) -> tuple[Build | None, bool]:
-    """What the monitor finds: the build to run again, and whether it is paused."""
+    """Return the requests in the ledger: the build to run again, and whether the tester is paused."""
     with closing(open_read_only(data_dir)) as ledger:
         shown = ledger.snapshot(1)
         assert (shown.requested, shown.paused) == (ledger.requested(), ledger.paused()), "as status shows it"
@@ -70,7 +70,7 @@ def asked(data_dir: Path) -> tuple[Build | None, bool]:
 
 
 class TestRerun:
-    """One more run, of the last build or of one that is named."""
+    """`rerun`: one more run of the last build or of a named build."""
 
     @pytest.mark.parametrize(
         ("image", "requested"),
@@ -109,7 +109,10 @@ class TestRerun:
         assert capsys.readouterr().out == f"{PAUSED}{said}which goes for this too\n"
 
     def test_of_local_a_build_of_another_name_is_asked_for_where_its_copy_is(self, idle: Path) -> None:
-        """Runs of before may have been called after their files."""
+        """`rerun` accepts an earlier file name of a build whose copy still exists.
+
+        Earlier runs of `local` may be named after their files.
+        """
         (idle / BUILDS_FOLDER).mkdir()
         (idle / BUILDS_FOLDER / OLD.removeprefix("sha256:")).touch()
 
@@ -117,7 +120,7 @@ class TestRerun:
         assert asked(idle) == (build(), False)
 
     def test_asked_for_twice_is_one(self, idle: Path) -> None:
-        """The attempt that is recorded is the answer to both."""
+        """Two requests result in one run, because the recorded attempt answers both."""
         rerun(idle)
         rerun(idle)
 
@@ -163,7 +166,7 @@ class TestRerun:
 
 
 class TestPause:
-    """No new build is taken meanwhile."""
+    """`pause`: the monitor takes no new build until it is resumed."""
 
     @pytest.mark.parametrize(
         ("commands", "paused", "said"),
@@ -179,7 +182,7 @@ class TestPause:
         idle: Path,
         capsys: pytest.CaptureFixture[str],
         commands: Sequence[Callable[[Path], int]],
-        paused: bool,  # noqa: FBT001 (what is expected)
+        paused: bool,  # noqa: FBT001 - the expected value
         said: str,
     ) -> None:
         assert [command(idle) for command in commands] == [0] * len(commands)
@@ -193,10 +196,10 @@ class TestPause:
 
 @pytest.mark.parametrize("command", [rerun, pause, resume])
 class TestLedger:
-    """It is that of a tester, which may run meanwhile."""
+    """The ledger of a tester, whose monitor may be running."""
 
     def test_a_monitor_that_lives_sees_it(self, idle: Path, command: Callable[[Path], int]) -> None:
-        """By the ledger that it has open all the time."""
+        """A running monitor reads the request from the ledger that it already has open."""
         with closing(open_ledger(idle)) as lives:
             command(idle)
             lives.renew("pod-1")
@@ -273,11 +276,11 @@ def test_the_command_line(idle: Path, words: list[str], code: int, out: str, sai
 
 
 class TestRerunOfLocal:
-    """Of `local` only what was copied can run again."""
+    """`rerun` of a tester of `local`, which can run only copied builds."""
 
     @pytest.fixture
     def copied(self, idle: Path) -> Path:
-        """A tester of `local` that has kept the copy of its newest build."""
+        """Return the folder of a tester of `local` that has the copy of its newest build."""
         folder = idle / BUILDS_FOLDER
         folder.mkdir()
         (folder / NEW.removeprefix("sha256:")).write_text("a build")
@@ -299,16 +302,19 @@ class TestRerunOfLocal:
 
 
 def image_of(registry: FakeRegistry, digest: str) -> str:
-    """The reference of an image in a registry."""
+    """Return the reference of an image in a registry."""
     return f"{registry.repository}@{digest}"
 
 
 class TestRerunAsksTheRegistry:
-    """Before anything is written: a run of what nobody can pull would only clear the node's data."""
+    """`rerun` asks the registry before it writes anything.
+
+    A run of an image that cannot be pulled would only delete the node's data.
+    """
 
     @pytest.fixture
     def registry(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRegistry]:
-        """That of a tester which has run a build of it."""
+        """Serve the registry of a tester that has run a build of it."""
         for name in [name for name in os.environ if name.startswith("POD_")]:
             monkeypatch.delenv(name)
         with serving() as fake:
@@ -320,7 +326,10 @@ class TestRerunAsksTheRegistry:
     def api(
         self, registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> Iterator[FakeApiServer]:
-        """The command runs in the tester's pod, whose sidecar is told of credentials."""
+        """Serve the API of the tester's pod, in which the command runs.
+
+        The sidecar's settings name the registry credentials.
+        """
         registry.wants = "basic"
         credentials = config(tmp_path, registry.address)
         with serving_api() as fake:
@@ -338,7 +347,7 @@ class TestRerunAsksTheRegistry:
             yield fake
 
     def refused(self, data_dir: Path, image: str) -> tuple[str, int]:
-        """The error and its exit code; nothing is asked for."""
+        """Return the error and its exit code, and check that nothing was requested."""
         with pytest.raises(MonitorError) as caught:
             rerun(data_dir, image, unchecked=False)
         assert asked(data_dir) == (None, False)
@@ -363,7 +372,10 @@ class TestRerunAsksTheRegistry:
         assert self.refused(tmp_path, image) == (error, 2)
 
     def test_what_it_does_not_tell_is_not_known(self, registry: FakeRegistry, tmp_path: Path) -> None:
-        """Nobody says that it does not have it; and who knows better may insist."""
+        """An unavailable registry leaves the image unknown.
+
+        Without an answer the image is not reported as missing, and `--unchecked` overrides the error.
+        """
         registry.instead = sending(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
         image = image_of(registry, OLD)
         error = (
@@ -390,7 +402,7 @@ class TestRerunAsksTheRegistry:
     def test_a_pod_that_may_not_be_read_is_an_error_of_its_own(
         self, registry: FakeRegistry, api: FakeApiServer, tmp_path: Path
     ) -> None:
-        """Time does not mend it."""
+        """A missing permission to read the pod is an error of its own, because a retry would not help."""
         api.denied["get", "pods"] = "no"
         error, code = self.refused(tmp_path, image_of(registry, OLD))
 
@@ -424,7 +436,7 @@ class TestRerunAsksTheRegistry:
 
 
 class TestMarkBaseline:
-    """Baselines of the runs from one on."""
+    """`mark-baseline`: baselines are computed from a given run on."""
 
     @pytest.mark.parametrize(
         ("from_run", "end", "begins"),

@@ -1,4 +1,4 @@
-"""`status` and `history` tell what the ledger says, for a person and as JSON, and are one line where there is none."""
+"""Tests of `status` and `history` as text and as JSON, and of their one-line error without a ledger."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ WIDE = 200
 
 @pytest.fixture(autouse=True)
 def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So wide that no table is folded, and no settings from around the tests."""
+    """Set a width at which no table wraps, and remove the monitor's settings from the environment."""
     monkeypatch.setenv("COLUMNS", str(WIDE))
     for name in [name for name in os.environ if name.startswith("BOOTSTRAP_MONITOR_")]:
         monkeypatch.delenv(name)
@@ -55,7 +55,7 @@ LAST_WORDS = "==> main.log <==\n\x1b[31m[bold]FATAL\x1b[0m no disk\r\n\x1b]0;own
 
 
 def fill(data_dir: Path) -> None:
-    """A tester whose first build failed, whose second succeeded, and whose third is under way."""
+    """Record three runs of a tester: one failed, one succeeded and one is open."""
     with closing(open_ledger(data_dir)) as ledger:
         at = NOW
 
@@ -117,7 +117,7 @@ def empty(tmp_path: Path) -> Path:
 
 
 class TestHistory:
-    """The runs, newest first."""
+    """`history`: the runs, newest first."""
 
     def test_as_a_table(self, filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert history(filled) == 0
@@ -156,7 +156,7 @@ class TestHistory:
         self,
         empty: Path,
         capsys: pytest.CaptureFixture[str],
-        json_output: bool,  # noqa: FBT001 (the case)
+        json_output: bool,  # noqa: FBT001 - a test parameter
         said: str,
     ) -> None:
         assert history(empty, json_output=json_output) == 0
@@ -164,7 +164,7 @@ class TestHistory:
 
 
 class TestOneRun:
-    """`history --run N`: all there is to say of it."""
+    """`history --run N`: all details of one run."""
 
     def test_of_a_failure_with_its_node_s_log_tail(
         self, filled: Path, capsys: pytest.CaptureFixture[str]
@@ -182,7 +182,7 @@ class TestOneRun:
     def test_nothing_of_the_log_steers_the_terminal(
         self, filled: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """Nor is any of it taken for markup."""
+        """The log tail can neither control the terminal nor add markup."""
         history(filled, run=1)
 
         out = capsys.readouterr().out
@@ -210,7 +210,7 @@ class TestOneRun:
     def test_a_long_line_is_not_folded(
         self, filled: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It may be searched."""
+        """Long lines are not wrapped, so that users can search them."""
         monkeypatch.setenv("COLUMNS", "40")
         history(filled, run=1)
 
@@ -222,7 +222,7 @@ class TestOneRun:
     def test_as_json(
         self, filled: Path, capsys: pytest.CaptureFixture[str], number: int, evidence: str | None
     ) -> None:
-        """The same as in the list, and the evidence as it was printed: JSON escapes it."""
+        """The JSON equals that of the list plus the evidence, whose control characters are escaped."""
         history(filled, json_output=True)
         listed = {run["run"]: run for run in json.loads(capsys.readouterr().out)}
         assert history(filled, json_output=True, run=number) == 0
@@ -237,7 +237,7 @@ class TestOneRun:
         self,
         filled: Path,
         capsys: pytest.CaptureFixture[str],
-        json_output: bool,  # noqa: FBT001 (the case)
+        json_output: bool,  # noqa: FBT001 - a test parameter
         number: int,
     ) -> None:
         with pytest.raises(MonitorError) as caught:
@@ -247,7 +247,7 @@ class TestOneRun:
         assert (caught.value.exit_code, capsys.readouterr().out) == (1, "")
 
     def test_whose_clearing_only_began(self, filled: Path) -> None:
-        """It is no run yet."""
+        """A run whose data is still being cleared does not exist yet."""
         with closing(open_ledger(filled)) as ledger:
             ledger.record(NOW, "machine-1", [BeginClearing(workload(build(NEW)), "")])
 
@@ -256,7 +256,7 @@ class TestOneRun:
 
 
 class TestStatus:
-    """What the tester is doing."""
+    """`status`: the current activity of the tester."""
 
     def test_for_a_person(self, filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert status(filled) == 0
@@ -325,7 +325,7 @@ class TestStatus:
     def test_nothing_of_a_node_steers_the_terminal(
         self, filled: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """The message of a crash ends with what the node printed."""
+        """A node's output cannot control the terminal, although a crash message contains its last line."""
         with closing(open_ledger(filled)) as ledger:
             phase = phase_reading(Phase.IDLE, "failed: \x1b[2J[/bold]\x07")
             ledger.record(NOW, "machine-1", readings={"phase": phase})
@@ -336,7 +336,7 @@ class TestStatus:
         assert {each for each in out if not each.isprintable()} == {"\n"}
 
     def test_without_runs(self, empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        """The ledger is there before anything was decided."""
+        """The ledger exists before the first decision."""
         assert (status(empty), status(empty, json_output=True)) == (0, 0)
 
         out = capsys.readouterr().out
@@ -347,7 +347,7 @@ class TestStatus:
 
 @pytest.mark.parametrize("command", [status, history])
 class TestLedger:
-    """It is only looked at."""
+    """The ledger, which `status` and `history` only read."""
 
     @pytest.mark.parametrize("name", ["odd #1?", "a%20b", "&mode=memory", "é"])
     def test_any_folder_will_do(
@@ -363,7 +363,7 @@ class TestLedger:
     def test_a_monitor_that_lives_is_not_disturbed(
         self, filled: Path, capsys: pytest.CaptureFixture[str], command: Callable[[Path], int]
     ) -> None:
-        """Neither in the middle of what it writes nor by a file beside its own."""
+        """The commands do not disturb a running monitor: they neither block its writes nor add files."""
         before = {path.name: path.stat().st_mtime_ns for path in filled.iterdir()}
         with closing(sqlite3.connect(filled / FILE, isolation_level=None)) as writer:
             writer.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""A command that waits is told to stop, whichever thread the signal comes to."""
+"""Tests that a waiting command stops on a signal, whichever thread receives it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.fake_api_server import kubeconfig
 
 from monitor.commands.signals import Stopping
 
-# The main thread blocks SIGTERM, so the kernel gives it to the other one, and the main thread sleeps on.
+# The main thread blocks SIGTERM, so the kernel delivers it to the other thread while the main thread sleeps.
 WAITING = """
 import os, signal, sys, threading, time
 from monitor.commands.signals import Stopping
@@ -39,7 +39,7 @@ EVENT.wait(SECONDS)
 
 
 def waiting(event: str, seconds: str) -> str:
-    """What the process says first."""
+    """Return the first line that the process prints."""
     program = WAITING.replace("EVENT", event).replace("SECONDS", seconds)
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -70,7 +70,10 @@ def test_it_is_an_event(timeout: float | None, *, expected: bool) -> None:
 
 
 def test_a_containers_first_process_is_ended_before_its_command_heeds_signals(tmp_path: Path) -> None:
-    """The kernel keeps from process 1 of a namespace what that has no handler for."""
+    """The first process of a container stops before its command has installed signal handlers.
+
+    The kernel discards signals without a handler for process 1 of a PID namespace.
+    """
     isolated = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
     if subprocess.run([*isolated, "true"], check=False, capture_output=True).returncode:
         pytest.skip("this system lets only root make namespaces")
@@ -83,7 +86,7 @@ def test_a_containers_first_process_is_ended_before_its_command_heeds_signals(tm
             env=os.environ | {"KUBECONFIG": str(path)},
         ) as process:
             silent.settimeout(60)
-            with silent.accept()[0]:  # it waits for an answer, which takes many seconds
+            with silent.accept()[0]:  # the command waits for a response, which takes many seconds
                 first = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
                 os.kill(int(first), signal.SIGTERM)
                 assert process.wait(5) == 128 + signal.SIGTERM

@@ -1,4 +1,7 @@
-"""A verdict is of the test that is asked for, and speaks of the build; a run is asked for where none would come."""
+"""Tests that `--until` returns only a verdict of the requested test on the build.
+
+If no run would start otherwise, `--until` requests one.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +36,12 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def until(ledger: Ledger, wanted: Wanted = WANTED) -> Until:
-    """As a call of the command has it."""
+    """Return the goal as one invocation of the command creates it."""
     return Until(wanted, ledger, threading.Event(), PATIENCE_SECONDS, lambda: NOW.wall)
 
 
 def asked(ledger: Ledger, wanted: Wanted = WANTED) -> Build | None:
-    """What is asked for in the first look of a call."""
+    """Return the build that the first poll of an invocation requests."""
     until(ledger, wanted)()
     return ledger.requested()
 
@@ -66,7 +69,7 @@ def test_a_failure_of_the_build_is_the_verdict(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("wanted", "asked_for"),
     [
-        # Where network or mode change, the tester starts anew by itself.
+        # If the network or the sync mode changes, the tester starts a new run without a request.
         pytest.param({"network": "mainnet"}, None, id="another network"),
         pytest.param({"sync_mode": SyncMode.ONLY_P_CHAIN_FULL_SYNC}, None, id="another mode"),
         pytest.param({"settings_digest": "other"}, BUILD, id="other arguments"),
@@ -96,17 +99,17 @@ def test_a_run_whose_arguments_changed_is_no_verdict(ledger: Ledger) -> None:
 
 
 def open_run(ledger: Ledger) -> None:
-    """Of the build."""
+    """Record an open run of the build."""
     begin(ledger, BUILD)
 
 
 def rerun(ledger: Ledger) -> None:
-    """Asked for by a person."""
+    """Record a user's request for another run."""
     ledger.ask(RequestKind.RERUN, BUILD.image, NOW.wall)
 
 
 def attempt(ledger: Ledger) -> None:
-    """Of the build."""
+    """Record an attempt to run the build."""
     ledger.record(NOW, TESTBED, [RecordAttempt(BUILD, AttemptCause.REQUEST, "local-1")])
 
 
@@ -194,36 +197,39 @@ def test_a_run_that_ends_while_it_is_looked_at_is_not_bootstrapped_once_more(
 
 
 def judged_before(ledger: Ledger) -> None:
-    """With other arguments; then another build ran."""
+    """Record a verdict for other arguments, followed by a run of another build."""
     begin(ledger, BUILD, settings="other")
     end(ledger)
     done(ledger, OTHER)
 
 
 def never_ran(ledger: Ledger) -> None:
-    """Another one did."""
+    """Record a run of another build only."""
     done(ledger, OTHER)
 
 
 def another_is_open(ledger: Ledger) -> None:
-    """It is finished first; the request waits, and after a day without peers it is carried out."""
+    """Record an open run of another build.
+
+    The request waits until that run ends, or until it has had no peers for a day.
+    """
     judged_before(ledger)
     begin(ledger, OTHER)
 
 
 def another_is_open_and_it_never_ran(ledger: Ledger) -> None:
-    """It comes by itself, as a new build."""
+    """Record an open run of another build; the build itself follows as a new build without a request."""
     begin(ledger, OTHER)
 
 
 def it_is_open(ledger: Ledger) -> None:
-    """Its run goes on."""
+    """Record an open run of the build."""
     judged_before(ledger)
     begin(ledger, BUILD)
 
 
 def nothing(_: Ledger) -> None:
-    """The ledger is empty."""
+    """Leave the ledger empty."""
 
 
 @pytest.mark.parametrize(

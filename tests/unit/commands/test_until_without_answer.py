@@ -1,4 +1,7 @@
-"""A call that waits for an answer ends where none would come: paused with no run open, or no network for too long."""
+"""Tests that an invocation ends if no answer will come.
+
+This is so while the tester is paused without an open run, or while the network is away for too long.
+"""
 
 from __future__ import annotations
 
@@ -39,12 +42,12 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def pause(ledger: Ledger) -> None:
-    """A person asks for it."""
+    """Record a user's request to pause."""
     ledger.ask(RequestKind.PAUSE, "", NOW.wall)
 
 
 def blocked(ledger: Ledger, seconds: float, of: Build = BUILD) -> None:
-    """A run is open whose node has found no peers for so long."""
+    """Record an open run whose node has had no peers for `seconds`."""
     last = ledger.last()
     if last is None or not last.open:
         begin(ledger, of)
@@ -55,57 +58,57 @@ def blocked(ledger: Ledger, seconds: float, of: Build = BUILD) -> None:
 
 
 def nothing(ledger: Ledger) -> None:
-    """Nobody asked for anything."""
+    """Leave the ledger empty."""
 
 
 def paused_before_the_first_run(ledger: Ledger) -> None:
-    """The first run comes by itself."""
+    """Pause a tester without runs; its first run still starts."""
     pause(ledger)
 
 
 def paused_after_a_run(ledger: Ledger) -> None:
-    """Nothing would come."""
+    """Pause a tester after a run; no further run starts."""
     done(ledger, OTHER)
     pause(ledger)
 
 
 def paused_after_a_run_of_another_network(ledger: Ledger) -> None:
-    """The tester starts anew by itself."""
+    """Pause a tester whose last run was of another network; the tester still starts a new run."""
     begin(ledger, BUILD, network="mainnet")
     end(ledger)
     pause(ledger)
 
 
 def resumed(ledger: Ledger) -> None:
-    """What comes is begun."""
+    """Resume a paused tester, so that new runs start."""
     paused_after_a_run(ledger)
     ledger.ask(RequestKind.RESUME, "", NOW.wall)
 
 
 def paused_while_a_run_is_open(ledger: Ledger) -> None:
-    """It goes on."""
+    """Pause a tester while a run is open; the run continues."""
     begin(ledger, BUILD)
     pause(ledger)
 
 
 def paused_while_a_run_is_about_to_begin(ledger: Ledger) -> None:
-    """What was recorded is carried out."""
+    """Pause a tester after an attempt was recorded; the attempt is still carried out."""
     paused_after_a_run(ledger)
     ledger.record(NOW, TESTBED, [RecordAttempt(BUILD, AttemptCause.REQUEST, "local-1")])
 
 
 def without_peers_for_a_while(ledger: Ledger) -> None:
-    """They may come."""
+    """Record a time without peers that is still short enough to wait."""
     blocked(ledger, PATIENCE_SECONDS - 1)
 
 
 def without_peers_for_too_long(ledger: Ledger) -> None:
-    """Nobody waits for longer."""
+    """Record a time without peers that ends the wait."""
     blocked(ledger, PATIENCE_SECONDS)
 
 
 def another_build_without_peers(ledger: Ledger) -> None:
-    """The one that is asked about would find none either."""
+    """Record a run of another build without peers; the requested build would have no peers either."""
     blocked(ledger, PATIENCE_SECONDS, OTHER)
 
 
@@ -145,7 +148,10 @@ def test_it_is_told(ledger: Ledger, happened: Callable[[Ledger], None], told: st
 def test_what_an_earlier_call_waited_for_does_not_count(
     ledger: Ledger, seconds: Sequence[float], *, ends: bool
 ) -> None:
-    """Else no later call would ever look at the node again."""
+    """Time without peers during an earlier invocation does not count.
+
+    Otherwise no later invocation would poll the node again.
+    """
     blocked(ledger, PATIENCE_SECONDS)
     hindrance = Obstacle(ledger, CONFIGURATION, PATIENCE_SECONDS)
     assert hindrance() is None
@@ -162,19 +168,19 @@ class Call(Protocol):
 
     @property
     def failure(self) -> MonitorError | None:
-        """Why it cannot be."""
+        """The reason why the goal cannot be reached; `None` if it can."""
 
     def __call__(self) -> None:
-        """Look whether it is reached."""
+        """Check whether the goal is reached."""
 
 
 def until(ledger: Ledger, stopping: threading.Event) -> Call:
-    """Of the build."""
+    """Return the goal of one build."""
     return Until(Wanted(BUILD, CONFIGURATION, TESTBED), ledger, stopping, PATIENCE_SECONDS)
 
 
 def turns(ledger: Ledger, stopping: threading.Event) -> Call:
-    """Of both builds."""
+    """Return the goal of both builds."""
     plan = Plan(OTHER, BUILD, 4, CONFIGURATION, TESTBED)
     return ComparisonRuns(plan, ledger, stopping, PATIENCE_SECONDS)
 

@@ -1,4 +1,4 @@
-"""What of a decision is told to people: which records, in what words, and what is a warning."""
+"""Tests of Kubernetes Events about decisions: which records are announced, the text, and the type."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ POD = workload(build())
 
 
 def ended(outcome: Outcome, reason: Reason | None = None, message: str = "") -> EndRun:
-    """Run 1 came to this."""
+    """Return a record that ends run 1."""
     return EndRun(run(), outcome, reason, message, 10.0, 20.0, 30, 40)
 
 
 def told(*records: Record) -> list[Announcement]:
-    """What is told of a decision with these records."""
+    """Return the announcements of a decision with these records."""
     return list(announcements_of(Decision("rule", "message", records=records)))
 
 
@@ -129,7 +129,10 @@ def test_actions_alone_are_not_told() -> None:
 
 
 def test_reasons_are_words_as_kubernetes_has_them() -> None:
-    """CamelCase, and no more than 128 characters; what failed is in the message."""
+    """An Event's reason is in CamelCase with at most 128 characters, as Kubernetes requires.
+
+    The cause of a failure is in the message.
+    """
     everything = told(
         BeginRun(POD),
         ResumeRun(run(), POD),

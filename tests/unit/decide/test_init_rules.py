@@ -1,4 +1,4 @@
-"""The rules of `init`, row by row of the design's table."""
+"""Tests of the rules of `init`, in the order of the table in the design."""
 
 from __future__ import annotations
 
@@ -291,7 +291,7 @@ def test_rules_stand_in_the_order_of_the_design() -> None:
 
 
 def test_an_unpinned_image_is_settled_before_anything_on_the_volume_is() -> None:
-    """A clearing that was begun waits until this pod's build is known."""
+    """A clearing that was started waits until the build of this pod is known."""
     state = init_state(workload=ROLLING, clearing=run(started_at=None), data=DATA, last=OPEN)
 
     assert decide_init(state).actions == RECREATED
@@ -313,7 +313,11 @@ def test_judged_newest_build_is_run_where_nothing_else_was() -> None:
 @pytest.mark.parametrize("policy", [POLICY, RESTARTING], ids=["finish", "restart"])
 @pytest.mark.parametrize("last", [OPEN, SUCCEEDED], ids=["open", "ended"])
 def test_the_newest_build_by_another_digest_of_it_is_the_last_runs_build(last: Run, policy: Policy) -> None:
-    """The tag names the index, the run the platform: pinned to the index, the pod would not be the run's."""
+    """The newest build counts as the last run's build if they share a digest.
+
+    The tag names the index and the run names the platform. Pinned to the index, the pod would not match
+    the run.
+    """
     tag = replace(build(NEW), digests=frozenset({NEW, OLD}))
     state = init_state(workload=ROLLING, newest=tag, last=last, policy=policy)
     if not last.open:
@@ -342,7 +346,7 @@ def test_a_run_starts_of_this_pods_build_whatever_the_clearing_was_for() -> None
 
 
 def test_digests_that_intersect_are_the_same_build() -> None:
-    """The index's digest in the ledger, the platform's in the pod."""
+    """The ledger may hold the digest of the index, and the pod that of the platform."""
     both = replace(build(NEW), digests=frozenset({NEW, OLD}))
 
     assert decide_init(init_state(last=run(both), known=True)).rule == "run_resumes"

@@ -1,4 +1,7 @@
-"""The rules that end a run, row by row of the design's table: what it came to, in words, and what of it is kept."""
+"""Tests of the rules that end a run, in the order of the table in the design.
+
+They check the outcome, the message and the recorded values.
+"""
 
 from __future__ import annotations
 
@@ -49,34 +52,34 @@ FATAL = NodeLog(fatal='shutting down chain {"error": "failed to verify block"}')
 
 
 def tracking(**values: object) -> Run:
-    """An open run with these books."""
+    """Return an open run with these tracking values."""
     return run(tracking=replace(RunTracking(), **values))  # type: ignore[arg-type]
 
 
 def full(available_bytes: int, size_bytes: int = 1000) -> object:
-    """A volume with so much free."""
+    """Return a volume with `available_bytes` free."""
     return replace(volume(), available_bytes=available_bytes, size_bytes=size_bytes)
 
 
 def low(seconds: float, **values: object) -> Run:
-    """An open run whose volume has been short of space for so long."""
+    """Return an open run whose volume has been short of space for `seconds`."""
     return tracking(low_disk_seconds=seconds, low_disk_at=NOW.wall - seconds, **values)
 
 
 def unhealthy(*checks: str) -> object:
-    """A bootstrapped node with failing checks."""
+    """Return a bootstrapped node whose `checks` fail."""
     return answering(
         health=HealthReport(healthy=False, oldest_check="", failing_checks=checks), bootstrapped=True
     )
 
 
 def process(**values: object) -> object:
-    """A pod whose node is in this state."""
+    """Return a pod whose node's process has these values."""
     return workload(build(), process=replace(NodeProcess(running=False), **values))  # type: ignore[arg-type]
 
 
 def verdict(state: WaitState) -> tuple[Reason, str] | None:
-    """The failure that a tick records; `None` where it records none."""
+    """Return the failure that a tick records; `None` if it records none."""
     decision = decide_wait(state)
     ends = [record for record in decision.records if isinstance(record, EndRun)]
     if not ends:
@@ -491,7 +494,10 @@ def test_a_verdict_is_final(outcome: Outcome) -> None:
 
 
 def test_a_success_of_a_node_whose_process_was_never_seen_has_no_duration() -> None:
-    """Its metrics are off: nobody knows how long it was active."""
+    """A success has no duration if the node's process was never observed.
+
+    Without metrics, the active time of the node is unknown.
+    """
     unseen = run(tracking=healthy_books(300.0, active_seconds=0.0))
     (end,) = decide_wait(wait_state(last=unseen, volume=volume())).records
 
@@ -527,12 +533,12 @@ FULL = run(outcome=Outcome.FAILED, reason=Reason.DISK_FULL, ended_at=NOW.wall - 
 
 
 def ended_before(seconds: float) -> Run:
-    """A run that did not start, ended so long ago."""
+    """Return a run that did not start and ended `seconds` ago."""
     return replace(FAILED_START, ended_at=NOW.wall - seconds)
 
 
 def in_revision(revision: str) -> Run:
-    """A run that did not start long ago, in a pod of this revision."""
+    """Return a run in a pod of this revision that ended long ago without starting."""
     return replace(ended_before(10 * DAY), tracking=RunTracking(revision=revision))
 
 
@@ -742,7 +748,7 @@ def test_what_it_waits_for(state: WaitState, phase: Phase, message: str) -> None
 
 
 def test_a_recorded_attempt_is_gone_on_with_while_paused() -> None:
-    """Half a switch is no state to rest in."""
+    """A recorded attempt is carried out while paused, because a partial switch must not remain."""
     decision = decide_wait(
         wait_state(last=run(outcome=Outcome.SUCCEEDED), attempt=attempt(build(NEW)), paused=True)
     )
@@ -762,7 +768,7 @@ def test_a_recorded_attempt_is_gone_on_with_while_paused() -> None:
 def test_a_changed_clock_changes_no_wall_time_within_one_boot(
     changes: dict[str, Any],
     wall_seconds: float,
-    healthy: bool,  # noqa: FBT001 (the case)
+    healthy: bool,  # noqa: FBT001 - a test parameter
 ) -> None:
     started: dict[str, Any] = {
         "started_boot_id": NOW.boot_id,

@@ -1,4 +1,4 @@
-"""The rules of `wait-for-completion`, row by row of the design's table."""
+"""Tests of the rules of `wait-for-completion`, in the order of the table in the design."""
 
 from __future__ import annotations
 
@@ -371,7 +371,7 @@ def test_success_counts_to_the_first_healthy_reading() -> None:
 
 
 def test_recovered_run_has_no_duration() -> None:
-    """Nobody knows how long it ran before the ledger was lost."""
+    """A recovered run has no duration, because its time before the loss of the ledger is unknown."""
     recovered = replace(SOAKED, recovered=True)
     (end,) = decide_wait(wait_state(last=recovered, volume=volume())).records
 
@@ -406,7 +406,7 @@ def test_attempt_records_who_decided_it() -> None:
 
 
 def test_now_is_the_states() -> None:
-    """Nothing here reads a clock."""
+    """The rules take the time from the state and read no clock."""
     later = replace(NOW, wall=NOW.wall + 5)
     node = answering(identity=NodeIdentity(1, "", ""))
     (end,) = decide_wait(wait_state(now=later, node=node)).records

@@ -1,4 +1,7 @@
-"""Observed and active time, and the healthy streak: no outage, drain or clock jump is taken for the node's doing."""
+"""Tests of observed time, active time and the time since the node became healthy.
+
+Neither outages nor drains nor clock changes are attributed to the node.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,16 @@ TICK = 10.0
 
 
 def later(seconds: float, wall_shift: float = 0.0, boot_id: str = NOW.boot_id) -> Instant:
-    """So many seconds after the start, with a wall clock that was set by so much meanwhile."""
+    """Return the instant `seconds` after the start, with a wall clock shifted by `wall_shift` seconds."""
     return Instant(NOW.wall + seconds + wall_shift, NOW.boot_seconds + seconds, boot_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One tick: when, and what was seen; `process` is when the node's process began, after the start.
+    """One tick: its time in seconds after the start, and the observations.
 
-    `restarts` is what the platform tells of them, and `uid` is `None` while it did not tell whose.
+    `process` is the start of the node's process in seconds after the start of the run. `restarts` is the
+    number that the platform reports. `uid` is `None` while the platform has not reported the pod.
     """
 
     seconds: float
@@ -41,9 +45,9 @@ class Look:
 
 
 def kept(*looks: Look, tracking: RunTracking | None = None) -> RunTracking:
-    """The books of a run that started at `NOW` after these ticks.
+    """Return the tracking values of a run that started at `NOW`, after these ticks.
 
-    The node's own page follows a wall clock that was set: so does the start that it tells.
+    The node's metrics follow the wall clock, and so does the start time in them.
     """
     tracking, previous = tracking or opened(NOW), None
     for look in looks:
@@ -475,7 +479,7 @@ SHIFTS = st.integers(-(10**6), 10**6)
 
 @st.composite
 def watched(draw: st.DrawFn) -> list[Look]:
-    """Ticks over node restarts, outages of either, and a wall clock that is set as it pleases."""
+    """Draw ticks with node restarts, outages of node and monitor, and changes of the wall clock."""
     seconds, process = 0, 0
     looks = []
     for _ in range(draw(st.integers(1, 12))):

@@ -1,4 +1,4 @@
-"""What fails is tried again by the next tick, then ever less often, but not too seldom."""
+"""Tests of the backoff: the first retry is in the next tick; later intervals grow up to a limit."""
 
 from __future__ import annotations
 

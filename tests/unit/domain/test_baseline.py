@@ -1,4 +1,7 @@
-"""A regression is told from noise, from growth and from outliers; the baseline learns a shift that stays."""
+"""Tests that a regression is distinguished from noise, growth and outliers.
+
+The baseline adapts to a lasting change.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,10 @@ from monitor.domain.baseline import (
     verdicts,
 )
 
-SUFFICE = 7  # values have a verdict: a baseline of five, the one left out, and the one that is judged
-LIMIT_LOOKS_BACK = 21  # values that a limit is of: one left out, and twenty before
-LOOKS_BACK = LIMIT_LOOKS_BACK + 3  # values that a verdict is of
-STEADY = [100.0] * 12  # baseline 101.5, as some growth is assumed; limit 114.7; near it from 111.4 on
+SUFFICE = 7  # values needed for a verdict: five of the baseline, the one left out, and the judged one
+LIMIT_LOOKS_BACK = 21  # values that determine a limit: the one left out, and the twenty before it
+LOOKS_BACK = LIMIT_LOOKS_BACK + 3  # values that determine a verdict
+STEADY = [100.0] * 12  # baseline 101.5 with assumed growth; limit 114.7; near it from 111.4 on
 values_of_runs = st.lists(st.floats(1, 1e6), max_size=40)
 
 
@@ -104,7 +107,7 @@ def test_a_baseline_is_of_few_values_and_of_no_fewer(count: int, samples: int) -
 
 
 def test_a_limit_is_thirteen_percent_over_what_the_middle_runs_would_be_today() -> None:
-    # No growth was seen, so half of the assumed 0.5 % counts; the nine runs are two to ten runs old.
+    # The values show no growth, so half of the assumed 0.5 % counts; the nine runs are two to ten runs old.
     middle = math.fsum(100 * 1.0025**age for age in range(4, 9)) / 5
 
     limit = limit_for_next([100] * 20)
@@ -130,7 +133,7 @@ def test_growth_is_believed_as_far_as_a_chain_can_grow(growth: float, believed: 
     limit = limit_for_next(values)
 
     assert limit is not None
-    # The measured slope is a straight one, over some fourteen runs.
+    # The measured slope is linear, over about fourteen runs.
     assert limit.baseline == pytest.approx(sum(forward[2:-2]) / 5, rel=0.002)
 
 
@@ -150,7 +153,7 @@ def test_outliers_and_the_newest_run_do_not_move_the_limit(chosen: Sequence[int]
 @pytest.mark.parametrize(
     ("count", "margin"),
     [
-        # Every step is 30, which is a standard deviation of 31.5.
+        # Every step is 30, which corresponds to a standard deviation of 31.5.
         pytest.param(13, 1.5 * 1.0484 * 30, id="twelve values tell the noise"),
         pytest.param(12, None, id="eleven do not"),
     ],
@@ -184,7 +187,7 @@ def test_a_shift_that_stays_is_confirmed_by_the_second_run_and_normal_after_ten(
 
 @given(values_of_runs, st.integers(-30, 30))
 def test_the_unit_does_not_matter(values: list[float], exponent: int) -> None:
-    scaled = [value * 2.0**exponent for value in values]  # a power of two rounds nothing
+    scaled = [value * 2.0**exponent for value in values]  # scaling by a power of two causes no rounding
     found = assess(values)
 
     assert verdicts(scaled) == verdicts(values)
@@ -236,7 +239,7 @@ def test_a_regression_lies_between_a_good_run_and_a_bad_one(values: list[float])
 
 
 def _missed(claim: Claim, rule: Rule) -> str:
-    """What a rule reached where that is less than claimed, by two standard errors of a small sample; else empty."""
+    """Return the rule's rate if it misses the claim by over two standard errors of the sample; else empty."""
     (total,) = judge(claim.scene, 1, range(2000), [rule])
     bound = next(bound for bound in (claim.at_most, claim.at_least) if bound is not None) / 100
     tolerance = 200 * math.sqrt(bound * (1 - bound) / total[claim.of])

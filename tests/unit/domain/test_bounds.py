@@ -1,4 +1,4 @@
-"""Numbers of a node: whatever it gives can be added up, shown, kept, exported and read back."""
+"""Tests that any number that a node returns can be added, displayed, stored, exported and read back."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_no_sum_leaves_what_a_history_takes(values: list[float], before: int) ->
     assert counts["C", "blocks_accepted"].value < 2**62
 
 
-# ---- From the node to all that is shown -----------------------------------------------------------------------
+# ---- From the node to every output -------------------------------------------------------------------------
 
 
 NUMBERS = st.sampled_from(
@@ -123,7 +123,7 @@ TICKS = st.lists(
 
 @contextmanager
 def metrics_pages(pages: list[str]) -> Iterator[int]:
-    """A node that gives the last of these pages as its metrics, and nothing else; gives its port."""
+    """Serve the last of these pages as a node's metrics and nothing else; yield the port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -133,7 +133,7 @@ def metrics_pages(pages: list[str]) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_GET  # noqa: N815 - the name is the library's
+        do_POST = do_GET  # noqa: N815 - http.server defines the name
 
         def log_message(self, *_: object) -> None:
             pass
@@ -149,7 +149,7 @@ def metrics_pages(pages: list[str]) -> Iterator[int]:
 
 
 def shown(ledger: Ledger) -> None:
-    """Everything that shows a ledger can show this one."""
+    """Check that every output can show the ledger."""
     status = status_of(ledger.snapshot(RESULTS_SHOWN + 1), NOW.wall)
     assert UNSHOWN not in page(status)
     assert json_object(json_text(status_json(status)))

@@ -1,4 +1,4 @@
-"""A difference between two builds is found where there is one, and not called one where chance may have made it."""
+"""Tests that a comparison of two builds finds a real difference and reports none that may be chance."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from bench.comparison import CLAIMS, Claim, verdicts
 from monitor.domain.comparison import CALLED_SLOWER_ONCE_IN, Difference, compared, order, spread
 
 DRAWS, SEED = 300, 7
-TOLERANCE_PERCENT = 2.5  # of so few draws
+TOLERANCE_PERCENT = 2.5  # because of the small number of draws
 OLD = (100.0, 104.0, 97.0, 101.0, 95.0, 103.0, 99.0)
 
 
 def scaled(ratio: float, durations: Sequence[float] = OLD) -> list[float]:
-    """The same durations by another build, the order turned around."""
+    """Return another build's durations: the given ones times `ratio`, in reverse order."""
     return [ratio * each for each in reversed(durations)]
 
 
@@ -60,7 +60,7 @@ def test_the_ratio_is_that_of_the_geometric_means_and_lies_in_its_interval() -> 
 
 
 def chance_of_slower(old: Sequence[float], new: Sequence[float]) -> float:
-    """The share of all ways to deal the durations out in which the new build looks as slow, one by one."""
+    """Return the share of all permutations in which the new build is at least as slow."""
     values = [math.log(each) for each in (*old, *new)]
     ways = list(combinations(range(len(values)), len(new)))
     told = fmean(values[len(old) :])
@@ -70,7 +70,7 @@ def chance_of_slower(old: Sequence[float], new: Sequence[float]) -> float:
 
 @pytest.mark.parametrize("ratio", [1.02, 1.03, 1.035, 1.04, 1.05])
 def test_the_interval_leaves_out_1_just_where_the_permutation_test_says_so(ratio: float) -> None:
-    """As the textbook has it: deal all durations out anew, and count."""
+    """The interval excludes 1 exactly if an exhaustive permutation test finds a difference."""
     found = compared(OLD, scaled(ratio))
 
     assert (found.lowest > 1) is (chance_of_slower(OLD, scaled(ratio)) <= 1 / CALLED_SLOWER_ONCE_IN)
@@ -78,7 +78,10 @@ def test_the_interval_leaves_out_1_just_where_the_permutation_test_says_so(ratio
 
 @pytest.mark.parametrize("ratio", [1.0, 1.025, 1.05])
 def test_of_many_runs_the_exchanges_that_are_drawn_say_the_same(ratio: float) -> None:
-    """There are too many to go through; which are drawn does not change from one comparison to the next."""
+    """With many runs, a sample of the permutations gives the result of all of them.
+
+    The sample is identical in every comparison.
+    """
     old = (*OLD, 102.0, 98.0, 100.5)
     found = compared(old, scaled(ratio, old))
 

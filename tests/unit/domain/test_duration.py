@@ -1,4 +1,4 @@
-"""Durations are read as Go reads them, positive only, and shown as a person writes them."""
+"""Tests that positive durations are parsed like Go's and are shown in a readable form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image references are taken apart by the OCI grammar, and put together again as they were written."""
+"""Tests that image references are parsed by the OCI grammar and formatted as they were written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""JSON that others wrote: what is no JSON, too deep or too large is one kind of error, wherever it is read."""
+"""Tests of JSON from other programs.
+
+Invalid, deeply nested and oversized JSON raises one kind of error, wherever the monitor reads it.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ from monitor.local.build_store import BuildStore, FileSource
 from monitor.local.platform import LocalPlatform
 from monitor.local.processes import Orphan
 from monitor.preflight.probes import monitor_answer
-from monitor.registry.auth import _parsed  # the public way to it needs a registry
+from monitor.registry.auth import _parsed  # the public function needs a registry
 from monitor.registry.credentials import CredentialsFile
 from monitor.registry.errors import RegistryError
 from monitor.registry.manifests import children_of
@@ -130,7 +133,7 @@ def test_objects_are_found_among_other_things() -> None:
     assert list(json_objects_in(text)) == [{"a": {"b": 1}}, {"b": 1}, {"c": 3}]
 
 
-# ---- Each place that reads what others wrote ---------------------------------------------------------------------
+# ---- Each place that reads JSON from other programs --------------------------------------------------------
 
 
 def printed_by_a_build(folder: Path, text: str) -> object:
@@ -226,7 +229,7 @@ def a_history(_: Path, text: str) -> object:
     with pytest.raises(ConfigurationError, match="cannot be imported"):
         read(text.encode(), "history")
     assert "'" not in text
-    change = f"UPDATE runs SET bookkeeping = '{text}'"  # noqa: S608 - no quote in it
+    change = f"UPDATE runs SET bookkeeping = '{text}'"  # noqa: S608 - holds no quote
     with pytest.raises(ConfigurationError, match=r"cannot be imported \(a row is damaged: "):
         read(altered(history_file(), change), "history")
     return None
@@ -234,7 +237,7 @@ def a_history(_: Path, text: str) -> object:
 
 @contextmanager
 def answering(text: str) -> Iterator[int]:
-    """A server that answers everything with that; gives its port."""
+    """Serve the text for every request; yield the port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -243,7 +246,7 @@ def answering(text: str) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        do_POST = do_GET  # noqa: N815 - the name is the library's
+        do_POST = do_GET  # noqa: N815 - http.server defines the name
 
         def log_message(self, *_: object) -> None:
             pass
@@ -308,7 +311,10 @@ def test_a_build_that_prints_without_end_gives_no_versions(tmp_path: Path) -> No
 
 
 def test_deep_text_does_not_crash_a_process_whose_recursion_limit_was_raised() -> None:
-    """Libraries raise it, and Python 3.11's parser then overflows its stack."""
+    """Deeply nested text does not crash a process with a raised recursion limit.
+
+    Some libraries raise the limit, and the parser of Python 3.11 then overflows its stack.
+    """
     program = (
         "import sys; sys.setrecursionlimit(10**6)\n"
         "from monitor.domain.json_text import json_objects_in, json_value\n"

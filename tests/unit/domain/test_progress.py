@@ -1,4 +1,4 @@
-"""Progress: counters added up over processes, what moves a chain, which chain stands still, and what is unknown."""
+"""Tests of progress: counters across processes, movement, the stalled chain, and unknown progress."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEAVES = ("C", "leaves")
 
 
 def read(values: Sequence[float]) -> Count:
-    """The count of one signal after these readings of its counter."""
+    """Return the count of one signal after these readings of its counter."""
     counts: Counts = {}
     for value in values:
         counts = added_up(counts, {BLOCKS: value})
@@ -80,7 +80,7 @@ def test_what_was_counted_before_is_not_changed_in_place() -> None:
 
 @st.composite
 def lives(draw: st.DrawFn) -> list[list[int]]:
-    """Readings of one counter in each of several processes; every process is first seen below the one before."""
+    """Draw readings of one counter in several processes, each starting below the previous one's end."""
     found: list[list[int]] = []
     for _ in range(draw(st.integers(1, 6))):
         first = draw(st.integers(0, found[-1][-1] - 1) if found else st.integers(0, 1000))
@@ -123,7 +123,7 @@ def test_reading_more_often_does_not_change_the_count(
     assert read(twice) == read(values)
 
 
-# ---- What a process that ended leaves --------------------------------------------------------------------
+# ---- Counts after a process has ended --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -159,18 +159,18 @@ Reading = dict[tuple[str, str], float]
 
 
 def at(**values: float) -> Reading:
-    """Counters by names such as `C_blocks_accepted`."""
+    """Return counters by names such as `C_blocks_accepted`."""
     return {(name[0], name[2:]): value for name, value in values.items()}
 
 
 def logs(**said: ChainLog | ChainActivity) -> NodeLog:
-    """The logs of chains by their names."""
+    """Return the logs of chains by their names."""
     return NodeLog({name: log if isinstance(log, ChainLog) else ChainLog(log) for name, log in said.items()})
 
 
 @dataclass
 class Watched:
-    """A run, followed poll by poll."""
+    """A run that is observed poll by poll."""
 
     tracking: RunTracking = field(default_factory=RunTracking)
     counts: Counts = field(default_factory=dict)
@@ -185,7 +185,7 @@ class Watched:
         new_process: bool = False,
         usage_bytes: int | None = None,
     ) -> Movement:
-        """What one poll shows, `seconds` after the one before."""
+        """Return the movement that one poll shows, `seconds` after the previous poll."""
         before, self.counts = self.counts, added_up(self.counts, reading or {}, new_process=new_process)
         poll = Poll(AT, answers, reading or {}, log or NodeLog(), new_process, usage_bytes)
         found = movement(self.tracking, before, self.counts, poll, seconds)
@@ -198,7 +198,7 @@ class Watched:
         return found
 
     def stands(self, *polls: tuple[Reading, NodeLog]) -> list[tuple[str, float]]:
-        """The chain that stands still longest after each poll, and for how long."""
+        """Return the chain without progress for longest after each poll, with its idle time in seconds."""
         return [(found.stalled_chain, found.idle_seconds) for found in (self.poll(*each) for each in polls)]
 
 
@@ -290,7 +290,10 @@ MINUTES = [
 
 
 def test_a_new_line_that_shows_progress_is_progress() -> None:
-    """AvalancheGo 1.15 shows no counter of a state sync, but a line a minute."""
+    """A new log line that shows progress counts as progress.
+
+    AvalancheGo 1.15 exposes no counter of a state sync, but logs a line every minute.
+    """
     run = Watched()
     lines = [MINUTES[0], MINUTES[0], MINUTES[1], ChainLog(SYNCING), MINUTES[2]]
 
@@ -316,11 +319,15 @@ def test_growing_data_is_progress_of_a_chain_that_syncs_its_state() -> None:
     assert not run.poll(ALL, logs(C=EXECUTING, X=WAITING), usage_bytes=9 * GROWTH_BYTES).progressed
 
 
-# ---- Which chain stands still ----------------------------------------------------------------------------
+# ---- The stalled chain -----------------------------------------------------------------------------------
 
 
 def test_each_chain_has_a_clock_of_its_own() -> None:
-    """C hangs while X trickles: its log said long ago that it waits, and that line has left the log."""
+    """Each chain has its own idle time.
+
+    C hangs while X makes slow progress; the line with which X's log reported waiting is no longer in the
+    log.
+    """
     run = Watched()
     start = at(P_blocks_accepted=1, X_blocks_accepted=1, C_leaves_synced=5)
     run.poll(start, logs(X=WAITING, C=SYNCING))
@@ -388,7 +395,7 @@ def test_paused_timers_stand() -> None:
     assert run.poll(P_ONLY, seconds=0.0).idle_seconds == 0
 
 
-# ---- What is unknown -------------------------------------------------------------------------------------
+# ---- Unknown progress ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -434,7 +441,10 @@ def test_a_chain_that_keeps_up_is_told_from_one_at_work_by_its_counters(
 
 
 def test_an_unknown_chain_is_not_hidden_by_one_that_keeps_up() -> None:
-    """After its restart C shows nothing, while X has the newest blocks and trickles."""
+    """A chain of unknown progress is not hidden by one that keeps up.
+
+    After its restart C shows nothing, while X has the newest blocks and slowly accepts more.
+    """
     run = Watched()
     found = [
         run.poll(at(X_blocks_accepted=tick, X_chain_time=AT - 5 + tick, C_blocks_fetched=0))
@@ -503,7 +513,7 @@ def test_the_same_reading_twice_is_never_progress(readings: list[Reading], last:
 def test_work_that_is_done_again_reaches_no_new_position(
     readings: list[Reading], others: list[Reading], start: int
 ) -> None:
-    """Whatever process goes again through readings that were there before."""
+    """Repeated work is no progress, whichever process repeats the earlier readings."""
     run = Watched()
     for reading in (*readings, *others):
         run.poll(reading)

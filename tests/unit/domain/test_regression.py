@@ -1,4 +1,4 @@
-"""Which runs are compared, what of them, and between which builds it got worse."""
+"""Tests of regressions: the compared runs, the measures, and the builds between which a measure got worse."""
 
 from __future__ import annotations
 
@@ -31,14 +31,17 @@ SLOW = 1.5 * HOUR
 
 
 def success(number: int, seconds: float, **changes: Any) -> Success:
-    """A run of that duration, of a commit of its own, that used as many bytes and took 10 ms a block."""
+    """Return a run with the duration and a commit of its own.
+
+    The run used as many bytes as seconds, and took 10 ms for each block.
+    """
     of = build(OLD, f"{number:040x}")
     measured = {"duration_seconds": seconds, "wall_seconds": seconds + 1, "disk_usage_bytes": int(seconds)}
     return Success(ended(number, build=of, **{**measured, **changes}), blocks_accepted=seconds * 100)
 
 
 def successes(*durations: float) -> Sequence[Success]:
-    """Runs of these durations, oldest first, numbered from 1."""
+    """Return runs of these durations, oldest first, numbered from 1."""
     return [success(number, seconds) for number, seconds in enumerate(durations, 1)]
 
 
@@ -120,7 +123,10 @@ def test_each_measure_is_judged_by_itself() -> None:
 
 
 def test_a_chain_that_grew_is_no_slower_block() -> None:
-    """Twice the blocks in twice the time: the duration regressed, the node did not."""
+    """A longer chain does not slow down a block.
+
+    With twice the blocks in twice the time, the duration regressed but the block time did not.
+    """
     found = regressions(successes(*STEADY, 2 * HOUR, 2 * HOUR), SyncMode.FULL_SYNC)
 
     assert found[Measure.DURATION].verdict is Verdict.CONFIRMED

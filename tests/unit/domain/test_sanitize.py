@@ -1,4 +1,4 @@
-"""Text that others wrote: on one line, bounded, and with nothing in it that steers a terminal."""
+"""Tests that text from other programs becomes one bounded line without terminal control sequences."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def the_new_build(text: str) -> Versions | None:
 
 
 def a_history(text: str) -> Versions | None:
-    content = altered(history_file(), f"UPDATE runs SET versions = '{text}'")  # noqa: S608 - no quote in it
+    content = altered(history_file(), f"UPDATE runs SET versions = '{text}'")  # noqa: S608 - holds no quote
     with closing(export.read(content, "file")) as history:
         return history.runs(-1)[0].build.versions
 

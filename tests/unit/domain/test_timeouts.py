@@ -1,4 +1,7 @@
-"""The clocks behind the time-outs: what each counts, what sets it back, and that the unknown does neither."""
+"""Tests of the timers behind the timeouts: what each timer counts and what resets it.
+
+Unknown values do neither.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ BOOKS = RunTracking(
 
 
 def signals(**seen: bool | None) -> TickSignals:
-    """What a tick saw that saw nothing else."""
+    """Return the signals of a tick that observed nothing except `seen`."""
     return replace(NOTHING, **seen)  # type: ignore[arg-type]
 
 
@@ -150,7 +153,7 @@ def test_an_unknown_neither_counts_nor_resets(
 
 @given(BOOKS_OF_ANY_KIND, SIGNS)
 def test_no_time_adds_nothing(tracking: RunTracking, seen: TickSignals) -> None:
-    """What is blocked has no time: every clock stands, or is set back."""
+    """A blocked run has no observed time, so that every timer is paused or reset."""
     after = counted(tracking, AT, 0.0, seen)
 
     for name in ("lifeless_seconds", "not_started_seconds", "unhealthy_seconds"):
@@ -198,7 +201,7 @@ def test_nothing_else_of_the_books_changes(tracking: RunTracking, interval: floa
 
 
 def report(*failing: str, isolated: bool = False) -> HealthReport:
-    """Bad health by these checks."""
+    """Return a health report in which these checks fail."""
     return HealthReport(healthy=not failing, oldest_check="t", failing_checks=failing, isolated=isolated)
 
 
@@ -229,14 +232,14 @@ def test_what_blocks_a_node(reading: NodeReading, expected: str) -> None:
     assert blocked_reason(reading) == expected
 
 
-# ---- Signs -----------------------------------------------------------------------------------------------
+# ---- Signals ---------------------------------------------------------------------------------------------
 
 DOWN = NodeDown("refused")
 RUNS = NodeProcess(running=True)
 
 
 def waits(why: str) -> NodeProcess:
-    """A process that does not run."""
+    """Return a process that is not running, with the reason."""
     return NodeProcess(running=False, waiting=why)
 
 
@@ -325,7 +328,7 @@ def test_progress_and_life_are_as_they_were_seen(*, progressed: bool, works: boo
 
 
 def newer(number: int) -> NodeLog:
-    """A log whose last line about a newer peer is this one."""
+    """Return a log with this number in its last line about a newer peer."""
     return NodeLog(newer_peer=f"line {number}" if number else "", newer_version="avalanchego/1.15.0")
 
 
@@ -358,7 +361,7 @@ def test_how_long_the_network_has_refused_the_node(
 
 
 def test_a_new_process_that_finds_no_peers_can_be_refused() -> None:
-    """The network was upgraded while the process before it ran."""
+    """A new process without peers can be refused if the network was upgraded during the previous process."""
     had = refused(Refusal(), newer(1), 100.0, peers=5, new_process=False)
     restarted = refused(had, newer(1), 100.0, peers=0, new_process=True)
 

@@ -1,4 +1,4 @@
-"""What the monitor counts of itself."""
+"""Tests of the counters of the monitor's own activity."""
 
 from __future__ import annotations
 

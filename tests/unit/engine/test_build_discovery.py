@@ -1,4 +1,7 @@
-"""Who tells which build is under the rolling tag, and what that costs: a HEAD mostly, a pod seldom."""
+"""Tests of the discovery of the build under the rolling tag: its sources, and their requests and pods.
+
+Most lookups cost one HEAD request, and few need a pod.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ PLATFORM, ATTESTED = "sha256:" + "c" * 64, "sha256:" + "d" * 64
 
 @dataclass
 class Tag:
-    """A tag in a registry, which may be out of reach; `same` are the further digests of each digest."""
+    """A tag in a registry that may be unreachable; `same` maps each digest to its other digests."""
 
     now: str = OLD
     same: dict[str, set[str]] = field(default_factory=dict)
@@ -65,7 +68,10 @@ class Tag:
 
 @dataclass
 class Pods:
-    """Runs images; what each is known to be by its machine, and how often one was run."""
+    """A source that runs images in pods.
+
+    It has the digest that the node reports for each image, and the list of the runs.
+    """
 
     tag: Tag
     reports: dict[str, str] = field(default_factory=dict)
@@ -89,7 +95,7 @@ class Pods:
 
 @dataclass
 class Looker:
-    """A discovery, and all that it uses."""
+    """A discovery and its dependencies."""
 
     mode: str = "auto"
     tag: Tag = field(default_factory=Tag)
@@ -122,12 +128,12 @@ class Looker:
         return next((each for each in self.known if not each.digests.isdisjoint(digests)), None)
 
     def later(self, seconds: float = 30.0) -> Build | None:
-        """What a look after so long tells."""
+        """Return the result of a lookup that takes place `seconds` later."""
         self.clock.now += seconds
         return self.discovery.newest()
 
     def counts(self) -> dict[str, tuple[float, float]]:
-        """Looks that went well, and that did not, by who was asked."""
+        """Return the numbers of successful and failed lookups by source."""
         counted = self.activity.so_far(IMAGE_CHECKS)
         looks = {name: (counted[name, "success"], counted[name, "error"]) for name, _ in counted}
         return {name: each for name, each in looks.items() if any(each)}
@@ -182,14 +188,20 @@ class TestAuto:
         assert bool(looker.pods.ran) is not bool(known)
 
     def test_a_build_that_is_known_keeps_its_image(self) -> None:
-        """Pinned to another digest of it, a pod would not be seen to be of the same build."""
+        """A known build keeps its image.
+
+        Pinned to another digest, a pod would not be recognized as the known build.
+        """
         met = Build(f"{REPOSITORY}@{PLATFORM}", frozenset({PLATFORM}), LEARNED)
         looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}), known=[met])
 
         assert looker.later() == replace(met, digests=frozenset({NEW, PLATFORM}))
 
     def test_the_manifest_of_a_build_that_is_known_is_read_once_too(self) -> None:
-        """What is known of it may be one digest of several."""
+        """The manifest of a known build is read only once.
+
+        The known digest may be one of several.
+        """
         known = Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED)
         looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}), known=[known])
 
@@ -237,7 +249,7 @@ class TestAuto:
     def test_pods_that_cannot_run_stop_no_tester(
         self, error: MonitorError, fails: int, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """The digest is known, and its versions are no reason to stop."""
+        """Pods that cannot run do not stop the tester, because the digest suffices without versions."""
         looker = Looker()
         looker.pods.error = error
         for _ in range(fails - 1):
@@ -252,7 +264,7 @@ class TestAuto:
         assert looker.later() == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED), "those of the next"
 
     def test_a_lookup_that_an_outage_cuts_off_is_no_try(self, caplog: pytest.LogCaptureFixture) -> None:
-        """It is tried again at the next look, and as often as it takes."""
+        """A lookup that an outage interrupts does not count as an attempt, and is repeated without limit."""
         looker = Looker()
         looker.pods.error = OutageError("no answer from the API server")
         for _ in range(5):
@@ -354,7 +366,7 @@ class TestAutoWithoutItsRegistry:
         ]
 
     def test_what_is_set_wrong_about_it_stops_no_tester(self) -> None:
-        """Such as a Secret with credentials that was changed for something else."""
+        """An invalid setting does not stop the tester, for example a Secret without valid credentials."""
         looker = Looker()
         looker.tag.error = ConfigurationError("it is no Docker configuration")
 
@@ -418,7 +430,10 @@ class TestAutoWithoutItsRegistry:
         assert looker.pods.ran == ["the tag"]
 
     def test_what_a_pod_tells_is_the_build_that_is_known_by_that_digest(self) -> None:
-        """The ledger has index and platform; the kubelet tells of one, and not always of the same."""
+        """A digest that a pod reports belongs to the known build.
+
+        The ledger has the digests of index and platform, and the kubelet reports either of them.
+        """
         known = Build(f"{REPOSITORY}@{OLD}", frozenset({OLD, PLATFORM}), LEARNED)
         looker = Looker(tag=Tag(OLD, error=RegistryError("it is away")), known=[known])
         looker.pods.reports, looker.pods.versions = {OLD: PLATFORM}, None
@@ -457,7 +472,7 @@ class TestAutoWithoutItsRegistry:
         assert looker.pods.ran == []
 
     def test_a_permission_that_lacks_is_an_error(self) -> None:
-        """Nobody else knows so much as the digest."""
+        """A missing permission is an error if no other source knows the digest."""
         looker = Looker()
         looker.tag.error = RegistryError("it is away")
         looker.pods.error = NotPermittedError("allow create on pods")
@@ -522,7 +537,7 @@ class TestPodsAlone:
         assert looker.counts() == {"pod": (2, 0)}
 
 
-# ---- On a cluster and a registry that speak their protocols ----------------------------------------------------
+# ---- On a cluster and a registry that speak their protocols ------------------------------------------------
 
 
 @pytest.fixture
@@ -554,7 +569,7 @@ def cluster(api: FakeApiServer, tmp_path: Path) -> Iterator[Cluster]:
 
 @pytest.fixture
 def discovery(cluster: Cluster, tmp_path: Path) -> Iterator[Discovery]:
-    """As the commands put it together; the ledger knows run 1 of the build `D1`."""
+    """Return a discovery as the commands create it; the ledger knows run 1 of the build `D1`."""
     platform = KubernetesPlatform(cluster, OwnPod("tester-0", "node", "/data"))
     ledger = open_ledger(tmp_path)
     known = replace(build(D1), versions=VERSIONS)
@@ -567,7 +582,7 @@ def discovery(cluster: Cluster, tmp_path: Path) -> Iterator[Discovery]:
 def put_together(
     cluster: Cluster, platform: KubernetesPlatform, ledger: Ledger, pod_interval_seconds: float = 0.0
 ) -> Discovery:
-    """A discovery as the commands have it."""
+    """Return a discovery as the commands create it."""
     pods = VersionPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: False)
     options, patience = RegistryOptions(), Patience(1.0, 2.0)
     return Discovery(
@@ -581,13 +596,13 @@ def put_together(
 
 
 def pods_made(api: FakeApiServer) -> list[str]:
-    """The images of the check pods."""
+    """Return the images of the version pods."""
     made = [each.body for each in api.made("POST") if each.body]
     return [each["spec"]["containers"][0]["image"] for each in made]
 
 
 def kubelet(api: FakeApiServer, digest: Callable[[], str]) -> None:
-    """It runs each check pod to its end."""
+    """Run each version pod to completion, as the kubelet does."""
     api.logs[VERSION_POD] = VERSIONS.to_json()
     api.on_create = lambda pod: run_version_pod(pod, digest())
 
@@ -634,7 +649,7 @@ def test_where_the_registry_cannot_be_read_a_pod_pulls_the_tag(
 
 
 ANSWERS = 8
-"""What a lookup by a version pod asks of the API server, from the own pod to the removal of the other one."""
+"""Number of API requests in a lookup by a version pod, from reading the own pod to the deletion."""
 NOTHING, REFUSAL = Fault(drop=True), Fault(503, "etcd is away")
 
 
@@ -642,13 +657,17 @@ NOTHING, REFUSAL = Fault(drop=True), Fault(503, "etcd is away")
 def test_an_outage_at_any_moment_of_a_lookup_leaves_no_versions_unknown(
     api: FakeApiServer, registry: FakeRegistry, tmp_path: Path, answers: int
 ) -> None:
-    """Four in a row, where three tries are all that a pod has; and once it is over the next look learns them."""
+    """Outages do not leave the versions unknown.
+
+    The test causes four in a row, although a pod has only three attempts. The lookup after the outage
+    reads the versions.
+    """
     digest = registry.push_build(2)
     kubelet(api, lambda: digest)
     with looking(api, tmp_path) as discovery:
         for _ in range(4):
             api.faults = [Fault()] * answers + [NOTHING] * ANSWERS
-            with suppress(OutageError):  # what was learned before it is told
+            with suppress(OutageError):  # the outage hides what the lookup had already found
                 discovery.newest()
         api.faults = []
 
@@ -670,13 +689,16 @@ def test_an_outage_at_any_moment_of_a_lookup_leaves_no_versions_unknown(
 def test_a_refusal_is_a_try_where_the_server_is_there(
     api: FakeApiServer, registry: FakeRegistry, tmp_path: Path, faults: list[Fault], tries: int | None
 ) -> None:
-    """A broken admission webhook answers 500 to each new pod, for as long as nobody mends it."""
+    """An error from a reachable server counts as an attempt.
+
+    A broken admission webhook, for example, answers 500 for each new pod until an operator fixes it.
+    """
     digest = registry.push_build(2)
     kubelet(api, lambda: digest)
     unknown = Build(f"{registry.repository}@{digest}", frozenset({digest}))
     found: list[Build | None] = []
     with looking(api, tmp_path, pod_interval_seconds=0.0) as discovery:
-        discovery.glimpse()  # the repository is read once
+        discovery.glimpse()  # the repository is read only once
         for _ in range(5):
             api.faults = list(faults)
             try:
@@ -691,13 +713,16 @@ def test_a_refusal_is_a_try_where_the_server_is_there(
 def test_a_kubelet_that_gives_no_log_costs_three_pods(
     api: FakeApiServer, registry: FakeRegistry, tmp_path: Path, fault: Fault
 ) -> None:
-    """A firewall may drop what the API server asks it, for as long as nobody mends it."""
+    """A kubelet that returns no logs costs three pods.
+
+    For example, a firewall may drop the API server's requests until an operator fixes it.
+    """
     digest = registry.push_build(2)
     kubelet(api, lambda: digest)
     unknown = Build(f"{registry.repository}@{digest}", frozenset({digest}))
     with looking(api, tmp_path) as discovery:
-        discovery.glimpse()  # the repository is read once
-        # The own pod; of each check pod its absence, creation and end, its log, and a read; and its removal.
+        discovery.glimpse()  # the repository is read only once
+        # Own pod; for each version pod: absence, creation and end, log and a read; then its deletion.
         api.faults = [Fault()] + ([Fault()] * 3 + [fault] * 3 + [Fault()] * 3) * 3
 
         assert [discovery.newest() for _ in range(3)] == [unknown] * 3
@@ -705,7 +730,10 @@ def test_a_kubelet_that_gives_no_log_costs_three_pods(
 
 
 def test_a_check_pod_given_up_at_the_end_is_no_try(api: FakeApiServer, cluster: Cluster) -> None:
-    """As a third try it would leave the versions unknown, and say so to the next process."""
+    """A version pod that is given up on shutdown does not count as an attempt.
+
+    As the third attempt, it would leave the versions unknown for the next process as well.
+    """
     pods = VersionPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: True)
     with pytest.raises(OutageError, match="was given up: the monitor is stopping"):
         pods.learn(f"{REPOSITORY}@{D2}")
@@ -716,12 +744,12 @@ def test_a_check_pod_given_up_at_the_end_is_no_try(api: FakeApiServer, cluster: 
 def test_a_left_over_check_pod_that_cannot_be_deleted_is_a_try(
     api: FakeApiServer, registry: FakeRegistry, tmp_path: Path
 ) -> None:
-    """A webhook may hinder deletions too."""
+    """A failure to delete an old version pod counts as an attempt; a webhook may deny deletions too."""
     digest = registry.push_build(2)
     left_over = {"metadata": {"name": VERSION_POD, "uid": "left-over", "labels": dict(MANAGED_BY)}}
     found: list[Build | None] = []
     with looking(api, tmp_path, pod_interval_seconds=0.0) as discovery:
-        discovery.glimpse()  # the repository is read once
+        discovery.glimpse()  # the repository is read only once
         for _ in range(3):
             api.pods[VERSION_POD] = left_over
             api.faults = [Fault()] * 2 + [NOTHING] * 3
@@ -736,7 +764,10 @@ def test_a_left_over_check_pod_that_cannot_be_deleted_is_a_try(
 def test_a_digest_that_the_own_pod_is_pinned_to_costs_no_pod(
     api: FakeApiServer, registry: FakeRegistry, tmp_path: Path
 ) -> None:
-    """`init` resolved the tag and pinned it, and the sidecar of the new pod looks before the run has begun."""
+    """The digest that the own pod is pinned to needs no version pod.
+
+    `init` has resolved and pinned the tag, and the new pod's sidecar polls before the run has started.
+    """
     digest = registry.push_build(2)
     pinned = Build(f"{registry.repository}@{digest}", frozenset({digest}), VERSIONS)
     add_tester(api, pinned_to=pinned)
@@ -786,7 +817,7 @@ def test_a_digest_that_was_pinned_by_hand_is_learned_by_a_pod(
 
 @contextmanager
 def looking(api: FakeApiServer, folder: Path, pod_interval_seconds: float = 300.0) -> Iterator[Discovery]:
-    """A discovery whose calls are repeated without a pause, and whose ledger knows nothing."""
+    """Start a discovery that retries without a pause and has an empty ledger."""
     environment = {"KUBECONFIG": str(kubeconfig(folder, api.url))}
     with (
         closing(Cluster.connect("ns", environment=environment, pause=lambda _seconds: False)) as connected,

@@ -1,4 +1,4 @@
-"""The clock: two clocks of one machine, which every process of it reads alike."""
+"""Tests of the clock: a wall clock and a boot clock, which every process of a machine reads alike."""
 
 from __future__ import annotations
 

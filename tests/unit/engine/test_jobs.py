@@ -1,4 +1,4 @@
-"""The jobs between the ticks: the volume's measurement, and the look for a newer build."""
+"""Tests of the jobs between the ticks: the measurement of the volume and the lookup of a newer build."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from monitor.ledger.codecs import PROBLEM
 
 
 class NeverAsked:
-    """Neither a platform nor a node: these jobs ask none and tell none."""
+    """A platform and a node that the jobs must not use."""
 
     def workload(self) -> Workload:
         raise AssertionError("asked what runs")
@@ -61,7 +61,7 @@ class NeverAsked:
 
 @dataclass
 class Source:
-    """Knows the newest build, or fails; `shown` is what costs nothing to tell of it."""
+    """A source of the newest build that may fail; `shown` is the result of a lookup without cost."""
 
     found: Build | None = field(default_factory=lambda: build(NEW))
     shown: Build | None = None
@@ -90,25 +90,25 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def observer_of(ledger: Ledger, folder: Path) -> WaitObserver:
-    """An observer that the jobs leave their readings with."""
+    """Return an observer that takes the readings of the jobs."""
     nobody = NeverAsked()
     return WaitObserver(nobody, ledger, nobody, POLICY, lambda: NOW, folder)
 
 
 def begin(ledger: Ledger, of: Build) -> None:
-    """A run starts."""
+    """Start a run of the build."""
     ledger.record(NOW, "default", [BeginClearing(workload(of), ""), BeginRun(workload(of))])
 
 
 def end(ledger: Ledger, outcome: Outcome, reason: Reason | None = None) -> None:
-    """It ends."""
+    """End the last run."""
     last = ledger.last()
     assert last is not None
     ledger.record(NOW, "default", [EndRun(last, outcome, reason, "", None, None, None)])
 
 
 class TestMeasurement:
-    """What a tick decides by is as old as the beginning of the walk."""
+    """The measurement, whose time is that of its start."""
 
     def test_the_reading_is_left_for_the_next_tick(self, ledger: Ledger, tmp_path: Path) -> None:
         folder = tmp_path / "avalanchego"
@@ -162,7 +162,7 @@ class TestMeasurement:
 
 @dataclass
 class Watch:
-    """A look for a newer build, and what it did."""
+    """A build watch and its results."""
 
     ledger: Ledger
     observer: WaitObserver
@@ -174,11 +174,11 @@ class Watch:
     problems: ProblemLog = field(default_factory=ProblemLog)
 
     def look(self) -> None:
-        """Look once."""
+        """Run the job once."""
         self.job()()
 
     def job(self) -> BuildWatch:
-        """The job, which remembers what it found before."""
+        """Return the job, which remembers its earlier results."""
         return BuildWatch(
             self.source,
             self.observer,
@@ -192,21 +192,21 @@ class Watch:
         )
 
     def tick(self) -> None:
-        """Count the ticks that are asked for."""
+        """Count the requested ticks."""
         self.ticks += 1
 
     def paused(self, seconds: float) -> bool:
-        """Let time pass."""
+        """Advance the clock, and return whether the job stops."""
         wall, boot_seconds = self.now.wall + seconds, self.now.boot_seconds + seconds
         self.now = replace(self.now, wall=wall, boot_seconds=boot_seconds)
         return self.stops
 
     def newest(self) -> Build | None:
-        """What is left for the next tick."""
+        """Return the build that the next tick takes."""
         return self.observer.newest.build if self.observer.newest else None
 
     def shown(self) -> tuple[str | None, float | None]:
-        """What the ledger shows: the image that waits to be tested, and when one was looked for."""
+        """Return the waiting image and the time of the last successful lookup, as the ledger shows them."""
         found, check = self.ledger.reading("new_build"), self.ledger.reading("image_check")
         return (found.value.get("image") if found else None, check.value["succeeded_at"] if check else None)
 
@@ -217,7 +217,7 @@ def watch(ledger: Ledger, tmp_path: Path) -> Watch:
 
 
 class TestBuildWatch:
-    """Asked for no more than is needed, and told at once."""
+    """The build watch, which asks only when needed and reports a result immediately."""
 
     @pytest.mark.parametrize(
         ("run_is", "restart", "blocked", "asked"),
@@ -236,8 +236,8 @@ class TestBuildWatch:
         self,
         watch: Watch,
         run_is: str,
-        restart: bool,  # noqa: FBT001 (the case)
-        blocked: bool,  # noqa: FBT001 (the case)
+        restart: bool,  # noqa: FBT001 - a test parameter
+        blocked: bool,  # noqa: FBT001 - a test parameter
         asked: list[str],
     ) -> None:
         watch.policy = replace(POLICY, restart_on_new_build=restart)
@@ -267,7 +267,10 @@ class TestBuildWatch:
     def test_what_is_glimpsed_beside_an_open_run(
         self, watch: Watch, shown: Build, taken: Build | None
     ) -> None:
-        """Else the run's end could take an older build, or this one before its versions are known."""
+        """A build found beside an open run is shown, and taken once its versions are known.
+
+        Otherwise the end of the run could take an older build, or one without versions.
+        """
         begin(watch.ledger, build(OLD))
         watch.observer.newest = Standing(build(OLD))
         watch.source.shown = shown
@@ -277,7 +280,10 @@ class TestBuildWatch:
         assert watch.newest() == taken
 
     def test_what_is_told_of_the_last_runs_build_is_kept_in_the_ledger(self, watch: Watch) -> None:
-        """After a restart whoever tells of it may tell another digest, while the registry is away."""
+        """New digests of the last run's build are stored in the ledger.
+
+        After a restart, another source may report another digest while the registry is unreachable.
+        """
         begin(watch.ledger, build(OLD))
         before = watch.ledger.last()
         assert before is not None
@@ -320,7 +326,7 @@ class TestBuildWatch:
         outcome: Outcome,
         reason: Reason | None,
         found: str,
-        waits: bool,  # noqa: FBT001 (what is expected)
+        waits: bool,  # noqa: FBT001 - the expected value
     ) -> None:
         begin(watch.ledger, build(OLD))
         end(watch.ledger, outcome, reason)
@@ -342,9 +348,9 @@ class TestBuildWatch:
         self,
         watch: Watch,
         reason: Reason,
-        waits: bool,  # noqa: FBT001 (what is expected)
+        waits: bool,  # noqa: FBT001 - the expected value
     ) -> None:
-        """A tag may go back to it; what judges nothing leaves it new."""
+        """A tag may return to an earlier build, which is new only if no run has judged it."""
         begin(watch.ledger, build(NEW))
         end(watch.ledger, Outcome.FAILED, reason)
         begin(watch.ledger, build(OLD))
@@ -373,7 +379,7 @@ class TestBuildWatch:
 
 
 class TestProblem:
-    """What is in the way of the looks, as the daemon reports it, lasts until they work."""
+    """The problem of the lookups, which lasts until they succeed."""
 
     @pytest.fixture
     def watch(self, ledger: Ledger, tmp_path: Path) -> Watch:
@@ -383,13 +389,17 @@ class TestProblem:
         return watch
 
     def problem(self, watch: Watch) -> Problem | None:
-        """The problem of the looks."""
+        """Return the problem of the lookups."""
         return watch.problems.current()[PROBLEM + IMAGE]
 
     def test_a_look_that_cannot_be_recorded_leaves_it(
         self, watch: Watch, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Else it would begin anew with each look, and never have lasted long enough to be told to anyone."""
+        """A lookup that cannot be recorded leaves the problem in place.
+
+        Otherwise the problem would start again with each lookup and never last long enough to be
+        reported.
+        """
         end(watch.ledger, Outcome.SUCCEEDED)
         before = self.problem(watch)
         with monkeypatch.context() as full:
@@ -402,7 +412,10 @@ class TestProblem:
         assert self.problem(watch) is None
 
     def test_it_ends_where_a_run_makes_looks_needless(self, watch: Watch) -> None:
-        """A check pod that failed before the run is no problem for the days that the run takes."""
+        """The problem ends if an open run makes lookups unnecessary.
+
+        A version pod that failed before the run would otherwise be a problem for days.
+        """
         watch.look()
 
         assert (watch.source.asked, self.problem(watch)) == (["glimpse"], None)
@@ -415,7 +428,10 @@ class TestProblem:
         assert self.problem(watch) is not None
 
     def test_that_of_a_glimpse_lasts_until_one_works(self, watch: Watch) -> None:
-        """A registry that failed is asked again later, and until then nobody is."""
+        """A problem of the cheap lookup lasts until one succeeds.
+
+        A registry that failed is asked again only later.
+        """
         look = watch.job()
         look()
         watch.problems.report(IMAGE, Cause.REGISTRY_UNAVAILABLE, "the registry does not answer")
@@ -429,7 +445,10 @@ class TestProblem:
     def test_it_ends_once_the_ledger_can_be_read_again(
         self, watch: Watch, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Where new builds are looked for by pods alone nothing else would end it."""
+        """The problem ends once the ledger is readable.
+
+        If new builds are looked up only with pods, nothing else would end the problem.
+        """
         look = watch.job()
         look()
         watch.problems.report(IMAGE, Cause.VOLUME_UNUSABLE, "the ledger cannot be read")
@@ -443,7 +462,7 @@ class TestProblem:
 
 
 def raising(error: MonitorError) -> Callable[..., None]:
-    """A method that fails."""
+    """Return a method that raises the error."""
 
     def fail(*_: object, **__: object) -> None:
         raise error
@@ -455,7 +474,7 @@ SETTLED = replace(POLICY, settled_lookups=3, restart_on_new_build=True)
 
 
 class TestSettling:
-    """A tag that moves is looked up again soon; one that shows two builds in turns never counts up."""
+    """The settling of a tag: a new build is looked up again soon, and alternating builds never settle."""
 
     @pytest.fixture
     def watch(self, ledger: Ledger, tmp_path: Path) -> Watch:
@@ -511,7 +530,7 @@ class TestSettling:
         assert len(watch.source.asked) == 1
 
     def test_a_tag_that_flips_restarts_nothing(self, watch: Watch) -> None:
-        """Two digests in turns, as registries behind caches show them."""
+        """A tag that alternates between two digests restarts nothing; registries behind caches show this."""
         shown = cycle((build(NEW), build(OLD)))
         watch.source.glimpse = watch.source.newest = lambda: next(shown)  # type: ignore[method-assign]
         look = watch.job()

@@ -1,4 +1,4 @@
-"""Observe, decide, record, act: the passage through `init`, and a tick, with a real ledger and a real volume."""
+"""Tests of `init` and of a tick with a real ledger and volume: observe, decide, record, act."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def machine(ledger: Ledger) -> Machine:
 
 
 def phase(ledger: Ledger) -> Phase | None:
-    """What the tester says it is doing."""
+    """Return the phase in the ledger."""
     reading = ledger.reading("phase")
     return Phase(reading.value["phase"]) if reading else None
 
@@ -186,7 +186,7 @@ def test_a_success_is_recorded_once_and_then_the_next_build_is_run(machine: Mach
 
 
 def at_rest(machine: Machine, folder: Path, policy: Policy = POLICY) -> tuple[Tick, WaitObserver]:
-    """The run of the usual build has succeeded, and nothing was left to do at the last ticks."""
+    """Return a tick after a successful run of the usual build, with nothing left to do."""
     begun(machine, folder)
     tick, observer = tick_of(machine, folder, policy=replace(policy, soak_seconds=20.0))
     for number in range(10):
@@ -234,18 +234,18 @@ def test_at_rest_an_unhealthy_node_is_shown_within_a_minute(machine: Machine, tm
 
 
 def rerun(ledger: Ledger, _: WaitObserver) -> None:
-    """A person asks for another run."""
+    """Record a user's request for another run."""
     ledger.ask(RequestKind.RERUN, "", NOW.wall)
 
 
 def resume(ledger: Ledger, observer: WaitObserver) -> None:
-    """A person ends a pause, during which a build was found."""
+    """Record a user's request to resume after a build was found during the pause."""
     ledger.ask(RequestKind.RESUME, "", NOW.wall)
     observer.newest = Standing(build(NEW))
 
 
 def find(_: Ledger, observer: WaitObserver) -> None:
-    """The rolling tag shows a new build."""
+    """Let the observer find a new build."""
     observer.newest = Standing(build(NEW))
 
 
@@ -352,7 +352,7 @@ def test_a_pin_that_is_fought_over_ends_init_and_is_announced(
             init_of(machine, tmp_path).run(workload(uid=f"unpinned-{number}"))
     machine.announced.clear()
     init = init_of(machine, tmp_path)
-    init.stopping.set()  # it would wait before it fails
+    init.stopping.set()  # otherwise it would wait before it fails
     with pytest.raises(MonitorError, match=r"set back to .* by 'argocd' for the third time in 24 h"):
         init.run(workload(uid="unpinned-2"))
 
@@ -444,7 +444,10 @@ OUTAGE = OutageError("no answer from the API server")
 def test_what_an_outage_kept_back_is_announced_once_after_it(
     machine: Machine, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, restarted: bool
 ) -> None:
-    """As of when it was decided; and while the outage lasts, not in every tick."""
+    """After an outage, an Event is sent once, with the time of the decision.
+
+    During the outage it is not sent in every tick.
+    """
     begun(machine, tmp_path)
     machine.tried_at.clear()
     machine.announced_of.clear()
@@ -550,7 +553,11 @@ def test_a_verdict_falls_when_its_time_was_observed_and_not_before(
     seconds: float,
     reason: Reason,
 ) -> None:
-    """Each tick is five minutes; a report is fresh when its time stamps move, so the second one is the first."""
+    """A verdict is recorded once its time has been observed.
+
+    Each tick takes five minutes. A report is fresh if its timestamps move, so the second report is the
+    first fresh one.
+    """
     begun(machine, tmp_path)
     machine.pod = pod
     policy = replace(POLICY, tick_seconds=300.0)
@@ -573,7 +580,7 @@ def test_a_verdict_falls_when_its_time_was_observed_and_not_before(
 
 
 class FullLedger:
-    """A ledger on a volume without any room but the reserve, which a decision may take."""
+    """A ledger on a volume that is full except for the reserve, which only a decision may use."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

@@ -1,4 +1,4 @@
-"""What a tick reads, and what it makes of answers that are missing, old or another's."""
+"""Tests of a tick's readings, and of missing, outdated and foreign answers."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ HEALTHY = HealthReport(healthy=True, oldest_check="t1")
 
 
 def later(seconds: float, start: Instant = NOW) -> Instant:
-    """The same boot, so many seconds on."""
+    """Return the instant `seconds` later in the boot of `start`."""
     return replace(start, wall=start.wall + seconds, boot_seconds=start.boot_seconds + seconds)
 
 
 @dataclass
 class Edge:
-    """Platform, node and clock in one: it answers what a test set, or fails."""
+    """Platform, node and clock in one: each returns the value that a test has set, or fails."""
 
     answer: NodeReading = field(default_factory=answering)
     pod: Workload = field(default_factory=lambda: workload(build()))
@@ -95,7 +95,7 @@ class Edge:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """A ledger with run 1 open, of the usual build."""
+    """Open a ledger with run 1 open, of the usual build."""
     found = open_ledger(tmp_path)
     pod = workload(build())
     found.record(NOW, "default", (BeginClearing(pod, "clearing"),))
@@ -167,7 +167,7 @@ def test_an_absent_answer_is_unknown(
 
 
 def test_what_answers_while_the_node_does_not_run_is_not_the_node(edge: Edge, observer: WaitObserver) -> None:
-    """Another node may listen where the child of this machine could not."""
+    """An answer while the node is not running comes from another node that uses the port."""
     edge.answer = answering(health=HEALTHY)
     edge.pod = workload(build(), process=NodeProcess(running=False, waiting="CrashLoopBackOff"))
 
@@ -177,7 +177,7 @@ def test_what_answers_while_the_node_does_not_run_is_not_the_node(edge: Edge, ob
 def test_a_platform_that_does_not_answer_is_asked_again_after_a_while(
     edge: Edge, observer: WaitObserver
 ) -> None:
-    """It may take a minute each time to find that out, which no tick has."""
+    """A platform that does not answer is asked again only later, since each timeout may take a minute."""
     observer.look()
     edge.error = TemporaryError("no answer")
     asked = []
@@ -276,7 +276,7 @@ def test_active_time_runs_by_the_process_not_by_the_wall_clock(edge: Edge, obser
     edge.now = later(100)
     edge.answer = answering(metrics=NodeMetrics(process_started_at=NOW.wall))
     before = observer.look().watched
-    # The clock is set back an hour; the node's start, in its own page, moves with it.
+    # The clock is set back by an hour, and the start time in the node's metrics moves with it.
     edge.now = replace(later(110), wall=NOW.wall + 110 - 3600)
     edge.answer = answering(metrics=NodeMetrics(process_started_at=NOW.wall - 3600))
     after = observer.look().watched
@@ -332,7 +332,10 @@ UNPINNED = workload(process=RUNS)
 def test_another_build_that_ran_on_the_data_of_an_open_run_is_not_forgotten(
     edge: Edge, observer: WaitObserver, ledger: Ledger, pod: Workload, answer: NodeReading, marked: str
 ) -> None:
-    """It may have run for a tick only: the run's own build is there again in the next."""
+    """Another build that ran on the data of an open run is remembered.
+
+    It may have run for one tick only, before the run's own build returned.
+    """
     for edge.pod, edge.answer in (
         (pod, answer),
         (pod, answer),
@@ -395,11 +398,11 @@ def test_counters_add_up_over_node_restarts(edge: Edge, observer: WaitObserver, 
     assert (count.value, count.maximum) == (107, 100)
 
 
-# ---- The clocks of a run ----------------------------------------------------------------------------------
+# ---- The timers of a run ----------------------------------------------------------------------------------
 
 
 class Watch:
-    """Ticks of one monitor: each look is decided by and kept, as the loop does it."""
+    """Ticks of one monitor, whose observations are decided on and recorded as in the loop."""
 
     def __init__(self, edge: Edge, ledger: Ledger, folder: Path, tick_seconds: float = 10.0) -> None:
         self._edge, self._ledger, self._folder = edge, ledger, folder
@@ -407,19 +410,19 @@ class Watch:
         self.restart()
 
     def restart(self) -> None:
-        """Another process of the monitor."""
+        """Replace the monitor's process."""
         edge = self._edge
         self._observer = WaitObserver(edge, self._ledger, edge, self._policy, edge.clock, self._folder)
 
     def look(self, seconds: float, answer: NodeReading | None = None) -> TickResult:
-        """So many seconds after the start, with this answer from then on."""
+        """Run a tick `seconds` after the start; `answer` is the node's response from then on."""
         self._edge.now, self._edge.answer = later(seconds), answer or self._edge.answer
         seen = self._observer.look()
         self._ledger.record(self._edge.now, "default", tracking=seen.watched, counts=seen.counts)
         return seen
 
     def tracking(self, seconds: float, answer: NodeReading | None = None) -> RunTracking:
-        """The books after such a look."""
+        """Return the tracking values after such a tick."""
         watched = self.look(seconds, answer).watched
         assert watched is not None
         return watched.tracking
@@ -433,13 +436,13 @@ def watch(edge: Edge, ledger: Ledger, tmp_path: Path) -> Watch:
 def running(
     blocks: float = 0, written: float | None = None, started: float = 0, peers: int | None = 3
 ) -> NodeReading:
-    """A node that executes C, since so many seconds after the start."""
+    """Return a node that executes C in a process started `started` seconds after the start."""
     counters = {("C", "blocks_accepted"): blocks}
     return answering(metrics=NodeMetrics(NOW.wall + started, counters, peers, written))
 
 
 def log(folder: Path, chain: str, *messages: str) -> None:
-    """Have the log of a chain say this."""
+    """Write these messages to the log of a chain."""
     logs = folder / "avalanchego" / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     lines = (f"[11-23|23:18:37.401] INFO <{chain} Chain> a/b.go:1 {message}\n" for message in messages)
@@ -582,7 +585,10 @@ def test_what_the_logs_tell_is_read_with_each_look(watch: Watch, tmp_path: Path)
 def test_life_is_writing_while_a_chain_compacts_or_executes(
     watch: Watch, tmp_path: Path, said: str | None, written: list[float | None], lifeless_seconds: float
 ) -> None:
-    """The first answer of a node is progress, from which lifeless time counts."""
+    """While a chain compacts or executes, writes to the disk show activity.
+
+    The first answer of a node counts as progress, from which lifeless time is counted.
+    """
     if said:
         log(tmp_path, "C", said)
     watch.tracking(0, running(5))
@@ -681,7 +687,7 @@ def test_blocked_time_is_neither_observed_nor_active_nor_counted(watch: Watch, b
         pytest.param(running(5, peers=0), 50, id="blocked still"),
         pytest.param(running(5), 0, id="peers"),
         pytest.param(answering(health=HealthReport(healthy=True, oldest_check="t")), 0, id="health"),
-        # As long as the network may be away: the node does not say.
+        # The network may still be absent, since the node does not report its peers.
         pytest.param(
             answering(health=HealthReport(healthy=False, oldest_check="t")),
             40,
@@ -696,7 +702,10 @@ def test_blocked_time_is_neither_observed_nor_active_nor_counted(watch: Watch, b
 def test_time_without_network_counts_until_the_node_has_told_of_it(
     watch: Watch, answer: NodeReading, seconds: float
 ) -> None:
-    """One poll that times out must not set back the clock of twelve hours."""
+    """Time without a network counts until the node reports peers.
+
+    A single failed poll must not reset a timer of twelve hours.
+    """
     for at in (0, 10, 20, 30):
         watch.tracking(at, running(5, peers=0))
     watch.tracking(40, running(5, peers=0))
@@ -705,7 +714,7 @@ def test_time_without_network_counts_until_the_node_has_told_of_it(
 
 
 def restarted(times: int, uid: str = "pod-1") -> Workload:
-    """A pod whose node was restarted so often."""
+    """Return a pod whose node was restarted `times` times."""
     return workload(build(), uid=uid, process=NodeProcess(running=True, restarts=times))
 
 
@@ -720,7 +729,11 @@ def test_a_restart_of_the_container_counts_once(watch: Watch, edge: Edge) -> Non
 
 
 def test_a_restart_that_the_platform_tells_late_counts(watch: Watch, edge: Edge) -> None:
-    """The node answers again before its pod says so; its run may end before the pod is looked at again by itself."""
+    """A restart that the platform reports late still counts.
+
+    The node answers again before its pod shows the restart, and the run may end before the pod is read
+    again.
+    """
     edge.pod = restarted(0)
     watch.tracking(0, running(5))
     edge.pod = workload(build(), process=NodeProcess(running=False, restarts=0))
@@ -765,7 +778,7 @@ def test_a_moved_pod_is_no_node_restart(watch: Watch, edge: Edge, ledger: Ledger
 
 @dataclass
 class Space:
-    """How much of a volume of 1,000 bytes is free; `None` cannot be read."""
+    """The free bytes of a volume of 1,000 bytes; `None` if it cannot be read."""
 
     free_bytes: int | None = 1000
 
@@ -830,7 +843,7 @@ def test_restarts_count_where_the_node_is_to_blame(
 
 
 def test_restarts_count_while_blocked(watch: Watch, edge: Edge) -> None:
-    """An outage of the network crashes no node."""
+    """Restarts count while blocked, because a network outage crashes no node."""
     edge.pod = restarted(0)
     watch.tracking(0, running(5, peers=0))
     edge.pod = restarted(1)
@@ -870,7 +883,10 @@ def test_a_node_that_is_down_is_not_started_where_its_platform_says_so(
 
 
 def test_what_the_platform_said_long_ago_is_not_held_for_what_it_says(watch: Watch, edge: Edge) -> None:
-    """Its last word was that the node waits for an image; since then it does not answer."""
+    """An outdated answer of the platform is discarded.
+
+    The last one was that the node waits for an image; since then the platform has not answered.
+    """
     edge.pod = workload(build(), process=NodeProcess(running=False, waiting="ImagePullBackOff"))
     watch.tracking(0, NodeDown("refused"))
     watch.tracking(10)
@@ -881,7 +897,7 @@ def test_what_the_platform_said_long_ago_is_not_held_for_what_it_says(watch: Wat
 
 
 def open_run_after(ledger: Ledger, successes: int) -> None:
-    """A run is open, after so many of an hour each."""
+    """Record an open run after `successes` successful runs of an hour each."""
     pod = workload(build())
     for number in range(successes + 1):
         ledger.record(NOW, "default", (BeginClearing(pod, ""),))
@@ -918,7 +934,7 @@ def test_builds_that_are_compared_in_turns_have_no_deadline_of_each_other(edge: 
 
 
 def test_what_is_usual_is_what_a_person_marked_last(edge: Edge, tmp_path: Path) -> None:
-    """Also while the run is open."""
+    """The baseline follows the last mark of a user, even while a run is open."""
     with closing(open_ledger(tmp_path)) as ledger:
         open_run_after(ledger, MIN_SAMPLES + LAG)
         observer = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path)
@@ -972,7 +988,7 @@ def test_init_reads_who_reverted_only_where_a_pin_was_reverted(
 def test_a_pod_that_followed_one_that_was_not_pinned_either_is_no_revert(
     edge: Edge, ledger: Ledger, tmp_path: Path
 ) -> None:
-    """Where a pin could not be set, nobody has set it back."""
+    """A pod that follows another unpinned pod is not a revert, because no pin could be set."""
     observer = InitObserver(edge, Unasked(), ledger, Volume(tmp_path), POLICY, edge.clock)
     ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN, "pod-7", "node@sha256:1"),))
     ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN_REVERT, "pod-8"),))
@@ -988,14 +1004,14 @@ def test_a_revert_of_this_very_pod_is_not_counted_again(edge: Edge, ledger: Ledg
 
 
 class Unasked:
-    """A source that nothing should ask."""
+    """A source that must not be asked."""
 
     def newest(self) -> Build:
         raise AssertionError("it was asked")
 
 
 def test_init_cannot_go_on_without_an_answer(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
-    """A registry that asked to be left alone: that may pass, so it is tried again."""
+    """`init` raises a temporary error without an answer, such as from a registry that asked for a pause."""
 
     class Silent:
         def newest(self) -> None:
@@ -1006,11 +1022,11 @@ def test_init_cannot_go_on_without_an_answer(edge: Edge, ledger: Ledger, tmp_pat
         observer.look_up()
 
 
-# ---- What a node on today's networks does ----------------------------------------------------------------
+# ---- A node on current networks --------------------------------------------------------------------------
 
 
 def healthy(seconds: float, height: float, queued: float | None, started: float = 0) -> NodeReading:
-    """A healthy node whose C-Chain is on SAE, with so many accepted blocks not executed yet."""
+    """Return a healthy node whose C-Chain is on SAE and has `queued` accepted blocks to execute."""
     metrics = NodeMetrics(
         NOW.wall + started,
         {("C", "height_executed"): height},
@@ -1021,7 +1037,10 @@ def healthy(seconds: float, height: float, queued: float | None, started: float 
 
 
 def test_health_counts_once_sae_has_executed_what_it_had_accepted(watch: Watch) -> None:
-    """It goes on to accept new blocks; they are not waited for."""
+    """Health counts once SAE has executed the blocks that had been accepted when the node became healthy.
+
+    Blocks that are accepted later do not delay the health.
+    """
     polls = [(0, 100, 50), (10, 100, 50), (20, 120, 40), (30, 149, 20), (40, 150, 30), (50, 155, 30)]
     tracking = [watch.tracking(at, healthy(at, height, queued)) for at, height, queued in polls]
 
@@ -1082,7 +1101,7 @@ SUMMARY = 'accepted state summary {"summaryID": "%s", "syncMode": "Static"}'
 def test_a_state_sync_that_began_again(
     watch: Watch, tmp_path: Path, first: list[str], then: list[str], *, restarted: bool, expected: bool
 ) -> None:
-    """On SAE no counter shows it."""
+    """A restarted state sync is found in the log, since no counter on SAE shows it."""
     log(tmp_path, "C", *first)
     watch.tracking(0, running())
     log(tmp_path, "C", *first, *then)
@@ -1161,7 +1180,7 @@ def test_the_problem_of_a_node_ends_when_it_answers(
     process: NodeProcess | None,
     expected: Cause | str | None,
 ) -> None:
-    """A node that crashes again and again runs at times."""
+    """The problem of a node ends when the node answers, although a crashing node runs at times."""
     edge = Edge(answer=reading, pod=workload(build(), process=process))
     found = problems_of(WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look())
     node = found.get("node", (KEPT, ""))
@@ -1170,7 +1189,7 @@ def test_the_problem_of_a_node_ends_when_it_answers(
 
 
 def test_a_held_volume_is_one_line_of_the_status(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
-    """It is a problem, and why nothing is judged."""
+    """A held volume appears as one line of the status, although it is both a problem and the notice."""
     ledger.renew("another-pod")
     seen = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look()
     problem = problems_of(seen)["volume"]

@@ -1,4 +1,4 @@
-"""A problem is logged once, keeps the time when it began, and outlives the process that met it."""
+"""Tests that a problem is logged once, keeps its start time, and outlives the process that found it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AWAY = (Cause.API_SERVER_UNAVAILABLE, "no answer")
 
 @dataclass
 class Clock:
-    """A wall clock that a test moves."""
+    """A wall clock that a test sets."""
 
     now: float = 1000.0
 
@@ -35,7 +35,7 @@ class Clock:
 
 @dataclass
 class Store:
-    """A ledger that may be in the way."""
+    """A store of readings that may fail."""
 
     kept: dict[str, JsonObject] = field(default_factory=dict)
     writes: int = 0
@@ -54,7 +54,7 @@ class Store:
         self.writes += 1
 
     def problem(self, part: str = "tick") -> Problem | None:
-        """What it has of a part."""
+        """Return the stored problem of a part."""
         return read_problem(self.kept.get(PROBLEM + part))
 
 

@@ -1,7 +1,7 @@
-"""Whatever hinders a tester is named by its cause in each output, and logged once.
+"""Tests that every obstacle of a tester is shown with its cause in each output, and is logged once.
 
-The commands run as processes against an API server and a registry that speak the protocols; the outputs are made from
-the ledger, as another process reads it.
+The commands run as processes with an API server and a registry that speak the protocols. The outputs are made
+from the ledger, as another process reads it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ WAIT, INIT = "wait-for-completion", "init"
 
 @dataclass
 class Bed:
-    """A tester whose pod is pinned to the build under its rolling tag; a case puts something in its way."""
+    """A tester whose pod is pinned to the build under its rolling tag; each test case adds an obstacle."""
 
     api: FakeApiServer
     registry: FakeRegistry
@@ -62,12 +62,12 @@ class Bed:
 
     @property
     def build(self) -> Build:
-        """The build that is pinned, which the registry has."""
+        """The pinned build, which the registry has."""
         digest = self.registry.push_build(1)
         return Build(f"{self.registry.repository}@{digest}", frozenset({digest}))
 
     def add_pod(self, image: str = "", state: object = None) -> None:
-        """Put StatefulSet and pod there; `state` is what the kubelet says of the node's container."""
+        """Add the StatefulSet and the pod; `state` is that of the node's container in the pod's status."""
         add_tester(self.api, str(self.folder))
         pod = self.api.pods[POD]
         for found in (pod, self.api.stateful_sets["tester"]["spec"]["template"]):
@@ -76,7 +76,7 @@ class Bed:
             pod["status"] = {"containerStatuses": [{"name": "node", "restartCount": 1, "state": state}]}
 
     def begin(self, *, ended: bool = False) -> None:
-        """A run of the pinned build is open, or has succeeded."""
+        """Record a run of the pinned build that is open, or that has succeeded if `ended` is true."""
         pod = workload(self.build, uid=UID, sync_mode=SyncMode.C_CHAIN_STATE_SYNC)
         now = replace(NOW, wall=time.time() - 100)
         self.ledger.record(now, "default", (BeginClearing(pod, "clearing"),))
@@ -93,12 +93,12 @@ class Bed:
             self.api.denied[verb, "pods"] = message.format(verb=verb)
 
     def status(self) -> Status:
-        """What another process reads."""
+        """Return the status that another process reads."""
         with closing(open_read_only(self.folder)) as ledger:
             return status_of(ledger.snapshot(RESULTS_SHOWN + 1), time.time())
 
     def process(self, command: str) -> subprocess.Popen[bytes]:
-        """Start a command beside the pod."""
+        """Start a command of the pod as a process."""
         url = self.server_url or self.api.url
         environment = {
             **{name: value for name, value in os.environ.items() if "PROXY" not in name.upper()},
@@ -118,7 +118,7 @@ class Bed:
             )
 
     def log(self) -> str:
-        """What the command has logged."""
+        """Return the command's log output."""
         return (self.folder.parent / "log").read_text()
 
 
@@ -222,7 +222,7 @@ def _check_pod_without_its_image(bed: Bed) -> None:
 def _check_pod_not_permitted(bed: Bed) -> None:
     bed.add_pod()
     bed.begin(ended=True)
-    bed.ledger.ask(RequestKind.PAUSE, "", time.time())  # so that the build is not run
+    bed.ledger.ask(RequestKind.PAUSE, "", time.time())  # prevents a run of the build
     bed.registry.push_build(2)
     bed.deny(BY_ROLE, "create")
 
@@ -349,7 +349,7 @@ CASES = [
 
 
 def outputs(bed: Bed, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
-    """What each output says of the tester."""
+    """Return the text of each output about the tester."""
     found = {}
     for name, as_json in (("status", False), ("API", True)):
         run_status(StatusSettings(data_dir=bed.folder, json=as_json))
@@ -361,7 +361,7 @@ def outputs(bed: Bed, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 
 
 def await_problem(bed: Bed, process: subprocess.Popen[bytes], cause: Cause) -> None:
-    """Wait until the ledger has the problem, and for some ticks more, which meet it again."""
+    """Wait until the ledger has the problem, and for some more ticks that find the problem again."""
     until = time.monotonic() + PATIENCE_SECONDS
     while cause not in {each.cause for each in bed.status().problems}:
         assert time.monotonic() < until, f"no {cause} in {bed.status().problems}\n{bed.log()}"
@@ -413,7 +413,7 @@ def test_each_output_names_what_hinders_the_tester(
         re.MULTILINE,
     )
     if command == WAIT:
-        (line,) = logged  # once, however many ticks meet it
+        (line,) = logged  # one line, independent of the number of ticks
         assert line.endswith(f" cause={cause}")
     else:
         assert len(logged) <= 1
@@ -440,7 +440,7 @@ def test_what_works_again_is_a_problem_no_more(bed: Bed) -> None:
 
 
 def test_a_refused_request_is_repeated_less_and_less_often(bed: Bed) -> None:
-    """Ticks come every 100 ms, and as many requests came before."""
+    """A refused request is repeated at growing intervals, although ticks come every 100 ms."""
     bed.add_pod()
     bed.begin(ended=True)
     bed.ledger.ask(RequestKind.RERUN, "", time.time())

@@ -1,7 +1,7 @@
-"""Whatever happens in whatever order: no run is judged twice, none is lost, and a good build always gets its turn.
+"""Tests that any order of events leads to one verdict for each run.
 
-A real ledger and a real volume, the real passage through `init` and the real tick; the platform, the node and the
-clock are this test's.  The monitor is killed in the middle of records, actions and clearings.
+No run is lost, and a good build is always tested. Ledger, volume, `init` and tick are real. The platform, the
+node and the clock are simulated. The monitor is killed during records, actions and clearings.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ from monitor.ledger import Ledger, open_ledger
 TAG = f"{REPOSITORY}:latest"
 HOUR, DAY = 3600.0, 86400.0
 MAX_TURNS = 250
-# Each of the many records is synced to the disk: where it can be, that is none.
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own in it
+# Each of the many records is synced to the disk, so use a file system in memory if there is one.
+MEMORY = Path("/dev/shm")  # noqa: S108 - the test creates its own folder there
 DOWN = NodeDown("refused")
 
 KINDS = (
@@ -70,17 +70,17 @@ KINDS = (
 
 
 class Killed(BaseException):
-    """The monitor's process ends here."""
+    """The end of the monitor's process."""
 
 
 @dataclass
 class Fuse:
-    """Kills at the crossing that it is set to."""
+    """A trigger that kills the monitor at a given crossing."""
 
     left: int | None = None
 
     def cross(self) -> None:
-        """A moment right before or right after something is changed."""
+        """Mark a moment right before or after a change."""
         if self.left is None:
             return
         self.left -= 1
@@ -90,7 +90,10 @@ class Fuse:
 
 
 class MortalLedger(Ledger):
-    """A ledger whose process may be killed before, within and after a transaction; it says what it is told."""
+    """A ledger whose process may be killed before, within and after a transaction.
+
+    Each decision is passed to `heard` before it is recorded.
+    """
 
     def __init__(self, opened: Ledger, fuse: Fuse, heard: Callable[[Ledger, Sequence[Record]], None]) -> None:
         vars(self).update(vars(opened))
@@ -118,7 +121,10 @@ class MortalLedger(Ledger):
         self._cross()
 
     def _cross(self) -> None:
-        """Only where a decision is recorded: a kill in between is that of a monitor that watches."""
+        """Mark a crossing if a decision is being recorded.
+
+        A kill between decisions is like that of a monitor that only watches.
+        """
         if self._deciding:
             self._fuse.cross()
 
@@ -142,7 +148,7 @@ class MortalVolume(Volume):
 
 @dataclass
 class World:
-    """One tester on its platform: the StatefulSet's image, its pod, the registry, the node and the clocks."""
+    """One tester on its platform: the StatefulSet's image, the pod, the registry, the node and the clocks."""
 
     fuse: Fuse = field(default_factory=Fuse)
     name: str = "pod"
@@ -163,7 +169,7 @@ class World:
     announced: list[Announcement] = field(default_factory=list)
     events: set[tuple[Announcement, float]] = field(default_factory=set)
 
-    # ---- The platform, as the monitor asks it ----
+    # ---- The platform, as the monitor uses it ----
 
     def workload(self) -> Workload:
         self._there()
@@ -196,7 +202,7 @@ class World:
     def announce(self, announcement: Announcement, made_at: float) -> None:
         self._there()
         self.fuse.cross()
-        if (announcement, made_at) not in self.events:  # the API server keeps one of each name
+        if (announcement, made_at) not in self.events:  # the API server stores one Event of each name
             self.events.add((announcement, made_at))
             self.announced.append(announcement)
 
@@ -247,30 +253,30 @@ class World:
             metrics=NodeMetrics(began_wall, {("P", "blocks_accepted"): self.blocks}, peers),
         )
 
-    # ---- What happens ----
+    # ---- Events ----------
 
     def passed(self, seconds: float) -> None:
-        """Time goes on."""
+        """Advance the clocks."""
         self.now = replace(
             self.now, wall=self.now.wall + seconds, boot_seconds=self.now.boot_seconds + seconds
         )
 
     def replace_pod(self) -> None:
-        """Another pod, of the StatefulSet's image as it is now; its `init` comes first."""
+        """Replace the pod with one of the StatefulSet's current image, in which `init` runs first."""
         self.pod, self.image, self.runs = self.pod + 1, self.template, False
 
     def start_node(self) -> None:
-        """Its `init` is done."""
+        """Start the node after `init` has ended."""
         self.runs, self.process_began, self.restarts, self.blocks = True, self.now.boot_seconds, 0, 0.0
 
     def restart_node(self) -> None:
-        """Another process in the same pod."""
+        """Start another process of the node in the pod."""
         self.process_began, self.blocks = self.now.boot_seconds, 0.0
         self.restarts += 1
 
 
 class Waiting(threading.Event):
-    """Where the monitor would wait, time goes on."""
+    """An event whose `wait` advances the clocks instead."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -282,12 +288,12 @@ class Waiting(threading.Event):
 
 
 def numbered(number: int) -> Build:
-    """The build that was pushed as that number."""
+    """Return the build that was pushed with this number."""
     return build(f"sha256:{number:064x}")
 
 
 class RulesOverTime(RuleBasedStateMachine):
-    """All that can happen to a tester."""
+    """A state machine of all events that can happen to a tester."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -314,7 +320,7 @@ class RulesOverTime(RuleBasedStateMachine):
         self.refused = self.kill_takes_pod = False
 
     def teardown(self) -> None:
-        """From wherever it came to, a good build is bootstrapped."""
+        """Check that a good build is bootstrapped from any state."""
         try:
             self._a_good_build_succeeds()
         finally:
@@ -327,7 +333,7 @@ class RulesOverTime(RuleBasedStateMachine):
         return MortalLedger(open_ledger(self.data_dir), self.world.fuse, self._heard)
 
     def _ended(self) -> None:
-        """The monitor's process is gone; what it knew is what its ledger holds."""
+        """End the monitor's process, of which only the ledger remains."""
         self.ledger.close()
         self.ledger, self.tick = self._opened(), None
 
@@ -360,7 +366,7 @@ class RulesOverTime(RuleBasedStateMachine):
         self.tick()
 
     def _turn(self) -> None:
-        """What the kubelet does at every interval: `init` until it is done, then the tick."""
+        """Run `init` until it is done and then a tick, as the kubelet does at every interval."""
         pod, self.refused = self.world.pod, False
         try:
             if self.world.runs:
@@ -378,7 +384,7 @@ class RulesOverTime(RuleBasedStateMachine):
         self.world.passed(self.policy.tick_seconds)
 
     def _write_node_data(self) -> None:
-        """The node's data is of the run that it was started for."""
+        """Write node data of the run that the node was started for."""
         run = self.ledger.last()
         assert run is not None, "a node is started for a run"
         folder = self.data_dir / "avalanchego" / "db"
@@ -388,7 +394,7 @@ class RulesOverTime(RuleBasedStateMachine):
             self.marked.add(run.number)
 
     def _heard(self, ledger: Ledger, decided: Sequence[Record]) -> None:
-        """A decision is about to be recorded."""
+        """Check a decision before it is recorded."""
         last = ledger.last()
         for record in decided:
             if isinstance(record, BeginClearing) and last is not None and last.open:
@@ -400,11 +406,11 @@ class RulesOverTime(RuleBasedStateMachine):
                 assert last is not None
                 assert (last.number, last.open) == (record.run.number, True), "only an open run ends"
 
-    # ---- What happens ----
+    # ---- Events ----------
 
     @initialize(restart=st.booleans())
     def begins(self, *, restart: bool) -> None:
-        """A tester is set up, and its first run begins."""
+        """Set up a tester and start its first run."""
         self.policy = replace(self.policy, restart_on_new_build=restart)
         for _ in range(2):
             self._turn()
@@ -417,13 +423,16 @@ class RulesOverTime(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(KINDS), crossings=st.none() | st.integers(0, 8), takes_pod=st.booleans())
     def goes_on_for_long(self, kind: str, crossings: int | None, *, takes_pod: bool) -> None:
-        """Longer than every time-out; with `crossings`, it is killed at its end."""
+        """Continue for longer than every timeout; with `crossings`, kill the monitor at the end."""
         self.world.fuse.left, self.kill_takes_pod = crossings, takes_pod
         self.goes_on(kind=kind, turns=15)
 
     @rule(kind=st.sampled_from(KINDS), crossings=st.none() | st.integers(0, 30), takes_pod=st.booleans())
     def new_build_is_taken(self, kind: str, crossings: int | None, *, takes_pod: bool) -> None:
-        """Or is not, by what is under way; with `crossings`, it is killed at one of the steps."""
+        """Push a new build and continue; with `crossings`, kill the monitor at one of the steps.
+
+        Whether the build is taken depends on the state of the tester.
+        """
         self.goes_on(kind="healthy", turns=7)
         self.build_is_pushed()
         self.world.fuse.left, self.kill_takes_pod = crossings, takes_pod
@@ -466,7 +475,7 @@ class RulesOverTime(RuleBasedStateMachine):
         new_monitor=st.booleans(),
     )
     def is_away(self, seconds: float, kind: str, *, new_monitor: bool) -> None:
-        """The monitor is suspended, or off; what it saw before is what it sees afterwards."""
+        """Suspend or stop the monitor; it observes the previous state again afterwards."""
         self.goes_on(kind=kind, turns=3)
         self.world.passed(seconds)
         if new_monitor:
@@ -479,7 +488,7 @@ class RulesOverTime(RuleBasedStateMachine):
 
     @rule()
     def machine_restarts(self) -> None:
-        """The pod stays: its containers are started anew, and the boot clock begins at 0."""
+        """Restart the machine: the pod remains, its containers restart, and the boot clock starts at 0."""
         self.world.now = Instant(self.world.now.wall + 60, 60.0, f"{self.world.now.boot_id}+")
         self.world.restart_node()
         self._ended()
@@ -492,12 +501,12 @@ class RulesOverTime(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(KINDS), turns=st.integers(1, 12))
     def volume_fills(self, kind: str, turns: int) -> None:
-        """For a moment, or for longer than a run may go on with it."""
+        """Fill the volume for a moment, or for longer than a run can continue."""
         self.world.full = True
         self.goes_on(kind=kind, turns=turns)
         self.world.full = False
 
-    # ---- What always holds ----
+    # ---- Invariants -----------
 
     @invariant()
     def a_result_is_final(self) -> None:
@@ -535,7 +544,7 @@ class RulesOverTime(RuleBasedStateMachine):
             folder = self.data_dir / "avalanchego" / "db"
             assert [each.name for each in folder.iterdir()] == [f"run-{run.number}"]
 
-    # ---- What comes at the end ----
+    # ---- Conditions at the end ----
 
     def _a_good_build_succeeds(self) -> None:
         world = self.world
@@ -555,7 +564,7 @@ class RulesOverTime(RuleBasedStateMachine):
         raise AssertionError(f"the good build has no success, but {done}; {self.ledger.last()}")
 
     def _every_result_is_told(self) -> None:
-        """Whatever was killed, and whenever the platform was away."""
+        """Check that every result is announced, after any kill and any outage of the platform."""
         for _ in range(2 * RETRY_TICKS):
             if self.ledger.due_announcements():
                 self._turn()
@@ -567,7 +576,7 @@ class RulesOverTime(RuleBasedStateMachine):
 
 
 def result(run: Run) -> tuple[object, ...]:
-    """What must not change any more."""
+    """Return the values of a run that must not change."""
     return (
         run.outcome,
         run.reason,

@@ -1,4 +1,7 @@
-"""Jobs run at their intervals and never twice at once, and a SIGTERM ends the daemon whatever a job is doing."""
+"""Tests of the scheduler: jobs run at their intervals, and never twice at the same time.
+
+SIGTERM stops the daemon whatever a job is doing.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ HOUR = 3600.0
 
 @dataclass
 class Clock:
-    """A clock of the machine that somebody sets."""
+    """A clock of the machine that the test sets."""
 
     read: Callable[[], float]
     set_by: float = 0.0
@@ -45,7 +48,7 @@ class Clock:
 
 @dataclass
 class Work:
-    """What a job does: it counts, may be held up, and remembers how often it ran at once."""
+    """The work of a job, which counts its runs and its highest concurrency; a test can block it."""
 
     held: threading.Event = field(default_factory=threading.Event)
     begun: int = 0
@@ -74,7 +77,7 @@ class Work:
 
 
 def free() -> Work:
-    """Work that nothing holds up."""
+    """Return work that is not blocked."""
     work = Work()
     work.held.set()
     return work
@@ -82,7 +85,7 @@ def free() -> Work:
 
 @contextlib.contextmanager
 def running(daemon: Daemon, *held: Work) -> Iterator[threading.Event]:
-    """Run a daemon until the block is left; what is held is let go then."""
+    """Run a daemon until the block is left, and then release the blocked jobs."""
     stopping = threading.Event()
     thread = threading.Thread(target=daemon.run, args=(stopping,))
     thread.start()
@@ -97,7 +100,7 @@ def running(daemon: Daemon, *held: Work) -> Iterator[threading.Event]:
 
 
 class TestJobs:
-    """Each at its interval, whatever the others do."""
+    """Jobs that run at their intervals, independently of each other."""
 
     def test_a_job_runs_at_once_and_then_at_its_interval(self) -> None:
         often, seldom = free(), free()
@@ -121,7 +124,7 @@ class TestJobs:
     def test_a_job_may_be_asked_for_before_its_time(self) -> None:
         work = free()
         daemon = Daemon((Job("disk", work, HOUR),), Activity())
-        daemon.run_soon("disk")  # it does not run yet: nothing happens
+        daemon.run_soon("disk")  # the job does not run yet, so the call has no effect
         with running(daemon):
             eventually(lambda: work.done == 1, "the first run")
             daemon.run_soon("disk")
@@ -175,7 +178,7 @@ class TestJobs:
         ],
     )
     def test_a_job_that_an_outage_cut_off_runs_again_soon(self, error: MonitorError, *, again: bool) -> None:
-        """And once the outage is over, at its interval."""
+        """A job that an outage interrupted runs again soon, and after the outage at its interval."""
         work, other = Work(fails_with=error), free()
         jobs = (Job("image", work, HOUR), Job("other", other, 0.01))
         with running(Daemon(jobs, Activity(), outage_retry_seconds=0.03)):
@@ -195,7 +198,7 @@ class TestJobs:
 
 
 class TestHeartbeats:
-    """By which `/-/healthy` knows whether the process still does its work."""
+    """Heartbeats, by which `/-/healthy` detects that the process no longer works."""
 
     LATE = HEARTBEATS_MISSED * 10.0 + HEARTBEAT_GRACE_SECONDS
 
@@ -213,7 +216,7 @@ class TestHeartbeats:
     def test_without_a_heartbeat_time_counts_from_the_beginning(
         self,
         passed: float,
-        healthy: bool,  # noqa: FBT001 (what is expected)
+        healthy: bool,  # noqa: FBT001 - the expected value
         line: str,
     ) -> None:
         now = 1000.0
@@ -223,7 +226,10 @@ class TestHeartbeats:
         assert daemon.healthy() == (healthy, [line])
 
     def test_a_loop_that_hangs_is_unhealthy_until_it_goes_on(self) -> None:
-        """The process lives, its other jobs run: only the missing heartbeat tells."""
+        """A loop that hangs is unhealthy until it continues.
+
+        The process lives and its other jobs run, so only the missing heartbeat shows the problem.
+        """
         tick, disk, activity = Work(), free(), Activity()
         monotonic = Clock(time.monotonic)
         jobs = (Job("tick", tick, 0.05, essential=True), Job("disk", disk, 0.05))
@@ -241,7 +247,7 @@ class TestHeartbeats:
             assert daemon.healthy()[0]
 
     def test_a_job_that_fails_has_a_heartbeat(self) -> None:
-        """What it waits for is elsewhere: no restart of this process would help."""
+        """A failing job sends a heartbeat, because a restart of the process would not help."""
         tick, monotonic = (
             Work(fails_with=TemporaryError("the API server does not answer")),
             Clock(time.monotonic),
@@ -272,7 +278,7 @@ class TestHeartbeats:
 
 
 class TestWallClock:
-    """APScheduler goes by it, so a clock that is set must not stop the jobs."""
+    """The wall clock, which APScheduler uses; changing the clock must not stop the jobs."""
 
     @pytest.mark.parametrize(
         ("set_by", "said"),
@@ -296,7 +302,10 @@ class TestWallClock:
         assert [record.getMessage() for record in caplog.records] == [said]
 
     def test_a_job_that_is_under_way_meanwhile_is_not_forgotten(self) -> None:
-        """Once the clock is back by an hour its next time lies an hour ahead; it comes at its interval."""
+        """A job that runs while the clock is set back continues at its interval.
+
+        The next run of APScheduler would otherwise be an hour ahead.
+        """
         slow, wall = Work(), Clock(time.time)
         watch = free()
         daemon = Daemon(
@@ -325,13 +334,13 @@ class TestWallClock:
 
 
 def put_off(daemon: Daemon, name: str, seconds: float) -> None:
-    """Put a job's next time so far ahead, as it lies once the machine's clock was set back."""
-    scheduler = daemon._scheduler  # noqa: SLF001 (no test may set the clock of the machine)
+    """Delay a job's next run, as happens when the machine's clock is set back."""
+    scheduler = daemon._scheduler  # noqa: SLF001 - a test cannot set the clock of the machine
     scheduler.modify_job(name, next_run_time=datetime.now(UTC) + timedelta(seconds=seconds))
 
 
 class TestStop:
-    """What is under way ends, if it can; nothing new begins."""
+    """Stopping: running jobs end if they can, and no job starts."""
 
     def test_a_job_under_way_is_waited_for_and_no_other_begins(self) -> None:
         work, often = Work(), free()
@@ -353,7 +362,7 @@ class TestStop:
         assert (thread.is_alive(), work.done, often.begun) == (False, 1, begun)
 
     def test_a_job_given_up_at_the_end_has_no_problem(self) -> None:
-        """The next process would show it as its own."""
+        """A job that is given up on shutdown leaves no problem for the next process to report."""
         work, activity = (
             Work(fails_at_the_end=TemporaryError("given up: the monitor is stopping")),
             Activity(),
@@ -366,13 +375,13 @@ class TestStop:
         assert not any(activity.problems.current().values())
 
 
-STOPS_WITHIN_SECONDS = 7.0  # 5 s are promised; the machine may be busy
+STOPS_WITHIN_SECONDS = 7.0  # the promise is 5 s, but the machine may be busy
 LONG_SECONDS = 60.0
 
 
 @dataclass
 class Watcher:
-    """A `wait-for-completion` of a tester on a fake API server, whose node is a port that nobody serves."""
+    """A process of `wait-for-completion` with a fake API server and a node that accepts no connections."""
 
     api: FakeApiServer
     node: socket.socket
@@ -381,7 +390,7 @@ class Watcher:
     held: contextlib.ExitStack
 
     def node_is_asked(self) -> bool:
-        """Whether somebody waits for the node's answer."""
+        """Return whether a request to the node is pending."""
         try:
             connection, _ = self.node.accept()
         except BlockingIOError:
@@ -390,11 +399,11 @@ class Watcher:
         return True
 
     def api_is_asked(self) -> bool:
-        """Whether a tick came as far as the platform."""
+        """Return whether a tick has reached the platform."""
         return bool(self.api.requests)
 
     def hold_ledger(self) -> None:
-        """Another process keeps the ledger to itself."""
+        """Lock the ledger from another process."""
         connection = sqlite3.connect(self.data_dir / FILE, timeout=PATIENCE_SECONDS, isolation_level=None)
         self.held.enter_context(contextlib.closing(connection))
         connection.execute("BEGIN EXCLUSIVE")
@@ -402,7 +411,7 @@ class Watcher:
 
 @dataclass(frozen=True)
 class Obstacle:
-    """What a job waits for when the signal comes."""
+    """The obstacle that a job waits for when the signal arrives."""
 
     command: str = "wait-for-completion"
     node_listens: bool = False
@@ -422,7 +431,7 @@ HINDRANCES = {
 
 @contextlib.contextmanager
 def watching(hindrance: Obstacle, folder: Path) -> Iterator[Watcher]:
-    """Run the real command until it is killed."""
+    """Run the real command, and kill it at the end."""
     with contextlib.ExitStack() as stack:
         api = stack.enter_context(serving())
         add_tester(api, str(folder), pinned_to=BUILD)
@@ -458,7 +467,7 @@ def watching(hindrance: Obstacle, folder: Path) -> Iterator[Watcher]:
 
 @dataclass(frozen=True)
 class End:
-    """How a command ended."""
+    """The end of a command."""
 
     code: int
     seconds: float
@@ -467,7 +476,7 @@ class End:
 
 @pytest.fixture(scope="module")
 def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, End]:
-    """How the command ended under each hindrance; all of them run side by side, since each takes seconds."""
+    """Return the end of the command with each obstacle; all run in parallel, since each takes seconds."""
     with contextlib.ExitStack() as stack:
         watchers = {
             name: stack.enter_context(watching(each, tmp_path_factory.mktemp("data")))
@@ -502,7 +511,10 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, End]:
     ],
 )
 def test_a_sigterm_ends_the_command_beside(ends: dict[str, End], hindrance: str, codes: set[int]) -> None:
-    """Cleanly where the volume can be given up; with 1 where `init` was not through, or time ran out before."""
+    """SIGTERM ends the command with 0 if the volume can be released.
+
+    The exit code is 1 if `init` was not done or the time ran out.
+    """
     assert hindrance in ends, "it did not end at all"
     end = ends[hindrance]
 
@@ -512,7 +524,7 @@ def test_a_sigterm_ends_the_command_beside(ends: dict[str, End], hindrance: str,
 
 
 def test_the_volume_is_given_up_at_the_end(tmp_path: Path) -> None:
-    """So that the next pod need not wait until this one is silent."""
+    """The volume is released on shutdown, so that the next pod does not wait for the timeout."""
     with watching(Obstacle(), tmp_path) as watcher:
         ledger = open_ledger(tmp_path)
         eventually(lambda: ledger.holder() is not None, "it holds the volume")

@@ -1,7 +1,8 @@
-"""Bootstraps of days on a simulated clock: a good one is never called stalled, and a hang is, in time and by name.
+"""Tests of bootstraps that take days, on a simulated clock.
 
-The simulated node speaks the dialects of AvalancheGo 1.14 and 1.15, with the sizes of Mainnet.  Its pages and logs
-are read as those of a real node, the rules decide, and a real ledger keeps the run.
+A good bootstrap is never reported as stalled. A hang is reported in time, with the name of the chain. The
+simulated node writes the dialects of AvalancheGo 1.14 and 1.15 with the sizes of Mainnet. Its pages and logs
+are read like those of a real node, the rules decide, and a real ledger stores the run.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from monitor.engine.wait_observer import TickResult, WaitObserver
 from monitor.ledger import open_ledger
 
 HOUR, DAY = 3600.0, 86400.0
-TICK_SECONDS = 300.0  # one a tick of 10 s, a replay of days takes minutes
+TICK_SECONDS = 300.0  # with a tick of 10 s, a simulation of days would take minutes
 BEGAN, BOOT_SECONDS = 1.79e9, 1e6
 GIBIBYTE = 1 << 30
 NETWORK_ID = 12345
@@ -64,7 +65,7 @@ DIALECTS: Mapping[str, Mapping[str, str]] = {
 
 
 class Answers:
-    """The node's HTTP interface without a socket, as a connection to it."""
+    """A connection to the node's HTTP interface without a socket."""
 
     host, port = "127.0.0.1", 9650
 
@@ -80,7 +81,7 @@ class Answers:
         body: bytes | None,
         kept: Callable[[Iterable[bytes]], bytes],
     ) -> HttpResponse:
-        """The node's answer."""
+        """Return the node's response."""
         assert self.stepped is not None
         node, status = self.stepped.node, 200
         if path == "/ext/metrics":
@@ -98,7 +99,7 @@ class Answers:
 
 @dataclass
 class Life:
-    """One run of a simulated node, watched tick by tick."""
+    """One run of a simulated node, observed tick by tick."""
 
     folder: Path
     flags: Mapping[str, Any]
@@ -110,12 +111,12 @@ class Life:
     stages: list[tuple[str, ChainActivity]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Begin the run, with the node's first process."""
+        """Start the run with the node's first process."""
         self.data = self.folder / "avalanchego"
         self.data.mkdir(parents=True)
         self.answers = Answers()
         client = NodeClient("http://127.0.0.1:9650")
-        client._connection = self.answers  # type: ignore[assignment]  # noqa: SLF001 - the edge of this test
+        client._connection = self.answers  # type: ignore[assignment]  # noqa: SLF001 - replaces the network
         self.client = client
         self.ledger = open_ledger(self.folder)
         self.pod = workload(replace(build(), versions=None), network="local", sync_mode=self.sync_mode)
@@ -133,15 +134,15 @@ class Life:
         self.start()
 
     def instant(self) -> Instant:
-        """The time of the monitor."""
+        """Return the time of the monitor."""
         return Instant(self.now, BOOT_SECONDS + self.now - BEGAN, "boot")
 
     def read(self) -> NodeReading:
-        """What the node answers; it is this test's node that is read."""
+        """Return the reading of the test's node."""
         return NodeDown("refused") if self.stepped is None else self.client.read()
 
     def workload(self) -> Workload:
-        """What the platform runs."""
+        """Return the platform's workload."""
         return self.pod
 
     def start(self) -> None:
@@ -149,16 +150,16 @@ class Life:
         self.stepped = self.answers.stepped = SteppedNode(self.data, self.now, **self.flags)
 
     def stop(self) -> None:
-        """Kill it."""
+        """Kill the node's process."""
         self.stepped = None
 
     def tick(self) -> tuple[TickResult, Decision]:
-        """One tick: the node goes on, the monitor looks, decides and records."""
+        """Advance the node by one tick, in which the monitor observes, decides and records."""
         self.now += TICK_SECONDS
         if self.stepped is not None:
             self.stepped.run(TICK_SECONDS, TICK_SECONDS)
             for log in (self.data / "logs").glob("*.log"):
-                if log.stat().st_mtime > self.now:  # written at the real time
+                if log.stat().st_mtime > self.now:  # written with the real time
                     os.utime(log, (self.now, self.now))
             self._measure(self.stepped)
         seen = self.observer.look()
@@ -170,7 +171,7 @@ class Life:
         return seen, decision
 
     def until_end(self, most_seconds: float) -> EndRun:
-        """Tick until the run has its outcome."""
+        """Tick until the run has ended, and return the outcome."""
         until = self.now + most_seconds
         while self.now < until:
             _, decision = self.tick()
@@ -180,7 +181,7 @@ class Life:
         raise AssertionError(f"no outcome after {most_seconds / HOUR} h: {self.stages}")
 
     def after(self, seconds: float) -> None:
-        """Tick for so long; the run must stay open."""
+        """Tick for `seconds`, and check that the run remains open."""
         until = self.now + seconds
         while self.now < until:
             _, decision = self.tick()
@@ -203,13 +204,13 @@ class Life:
                 self.stages.append((name, watch.log.activity))
 
 
-# Each tick is synced to the disk: where it can be, that is none.
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own in it
+# Each tick is synced to the disk, so use a file system in memory if there is one.
+MEMORY = Path("/dev/shm")  # noqa: S108 - the test creates its own folder there
 
 
 @pytest.fixture
 def live() -> Iterator[Callable[..., Life]]:
-    """Lives in a folder of their own, by dialect and mode."""
+    """Return a function that starts a run of a dialect and a sync mode in its own folder."""
     with ExitStack() as stack:
         folder = Path(
             stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None))
@@ -225,7 +226,7 @@ def live() -> Iterator[Callable[..., Life]]:
 
 
 STATE_SYNC = SyncMode.C_CHAIN_STATE_SYNC
-# P takes 12 hours, the C-Chain's state sync about 60.
+# P takes 12 hours, and the C-Chain's state sync about 60.
 MAINNET = {"simulate_bootstrap_seconds": 76 * HOUR, "simulate_p_share": 12 / 76}
 STALL_WARNING_SECONDS = 1800.0
 
@@ -301,12 +302,12 @@ def test_a_bootstrap_whose_logs_cannot_be_read_succeeds(
     assert life.idle_seconds < STALL_WARNING_SECONDS
 
 
-# A hang takes as long as the stall timeout to show, whatever came before.
+# A hang is reported after the stall timeout, independent of the earlier duration.
 SHORT = {"simulate_bootstrap_seconds": 8 * HOUR, "simulate_p_share": 0.3}
 
 
 def plan(dialect: str, sync_mode: SyncMode) -> tuple[Stage, ...]:
-    """The stages of a bootstrap."""
+    """Return the stages of a bootstrap."""
     told = {**SIZES, **SHORT, **DIALECTS[dialect]}
     simulation = simulation_of({name.replace("_", "-"): str(value) for name, value in told.items()}, {})
     mode = {STATE_SYNC: "state-sync", SyncMode.FULL_SYNC: "full-sync"}.get(sync_mode, "only-p")
@@ -314,13 +315,14 @@ def plan(dialect: str, sync_mode: SyncMode) -> tuple[Stage, ...]:
 
 
 def hangs() -> list[Any]:
-    """Each stage of each dialect, at half of it."""
+    """Return a hang at half of each stage of each dialect."""
     found = {
         (dialect, stage.chain, stage.activity): (dialect, sync_mode, stage)
         for dialect in DIALECTS
         for sync_mode in MODES
         for stage in plan(dialect, sync_mode)
-        # C takes longer than X.  The blocks before a state sync on SAE show nothing: that is unknown, not a stall.
+        # C takes longer than X. The blocks before a state sync on SAE show nothing, which is unknown and not
+        # a stall.
         if stage.chain != "X" and stage.activity != "sae blocks"
     }
     return [pytest.param(*case, id=", ".join(name)) for name, case in found.items()]

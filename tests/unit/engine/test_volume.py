@@ -1,4 +1,4 @@
-"""The volume: what is found there, what clearing removes and what it never touches, and what is measured."""
+"""Tests of the volume: its contents, what clearing deletes and must not touch, and the disk usage."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ASIDE = ".bootstrap-monitor-clearing-1-0"
 
 
 def fill(folder: Path) -> Path:
-    """A node's data, as small as it can be."""
+    """Write minimal node data."""
     for name in ("db/fuji/v1.4.5/000001.sst", "chainData/C/leaf", "logs/main.log"):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def fill(folder: Path) -> Path:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Everything below a folder, by name: a file's text, a link's target."""
+    """Return everything in a folder by name: the text of files and the targets of links."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
@@ -54,7 +54,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def nothing(_: Path) -> None:
-    """A new volume."""
+    """Leave the volume empty."""
 
 
 def empty_folder(data_dir: Path) -> None:
@@ -106,7 +106,7 @@ def begun_clearing_and_new_data(data_dir: Path) -> None:
 
 
 def data_of_another_layout(data_dir: Path) -> None:
-    """A node's data where the Go monitor's node has it: in the volume's root, which is not the node's here."""
+    """Write node data in the volume's root, where the node of the Go monitor writes but this one does not."""
     fill(data_dir)
 
 
@@ -433,7 +433,7 @@ def test_a_volume_that_is_gone_cannot_be_read(tmp_path: Path) -> None:
 
 
 def blocks(*paths: Path) -> int:
-    """What these take, each by itself."""
+    """Return the disk usage of the paths in bytes, without their contents."""
     return sum(path.lstat().st_blocks * 512 for path in paths)
 
 
@@ -486,7 +486,10 @@ def test_what_a_link_points_to_is_not_counted(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_many_files_takes_no_memory(tmp_path: Path) -> None:
-    """Of 200,000, a list of them would take 170 MiB."""
+    """A folder of many files takes little memory.
+
+    A list of 200,000 names would take 170 MiB.
+    """
     for number in range(2_000):
         (tmp_path / str(number)).touch()
     tracemalloc.start()
@@ -514,12 +517,15 @@ def test_what_is_mounted_below_is_not_counted(tmp_path: Path) -> None:
 
 
 def test_the_node_may_remove_and_replace_what_is_measured(tmp_path: Path) -> None:
-    """Folders of files come and go under the walk, and now and then a link to much more is in their place."""
+    """The node may remove and replace files during the measurement.
+
+    Folders of files appear and disappear, and sometimes a link to a large file replaces one.
+    """
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "big").write_bytes(os.urandom(10_000_000))
     root = fill(tmp_path / "avalanchego")
-    for number in range(300):  # between the look at a folder and the look into it there is time
+    for number in range(300):  # leave time between listing a folder and opening it
         (root / str(number)).touch()
     stays = disk_usage_bytes(root)
     assert stays is not None
@@ -578,11 +584,14 @@ def test_usage_is_unknown_where_a_folder_may_not_be_read(mode: int) -> None:
     assert reading_again.usage_bytes == usage_bytes is not None
 
 
-# ---- Trees that no node should make --------------------------------------------------------------------------
+# ---- Trees that a node does not create ---------------------------------------------------------------------
 
 
 def nested(root: Path, levels: int, name: str) -> Path:
-    """Nest folders deeper than a path can name; a file at the bottom, one beside each folder."""
+    """Create nested folders deeper than a path can name.
+
+    A file lies at the bottom, and one next to every hundredth folder.
+    """
     root.mkdir()
     descriptor = os.open(root, os.O_RDONLY)
     for level in range(levels):
@@ -598,7 +607,7 @@ def nested(root: Path, levels: int, name: str) -> Path:
 
 
 def wide(root: Path, folders: int) -> Path:
-    """More folders side by side than are looked at in one go."""
+    """Create more adjacent folders than one step of the walk reads."""
     root.mkdir()
     for number in range(folders):
         (root / str(number)).mkdir()
@@ -607,7 +616,7 @@ def wide(root: Path, folders: int) -> Path:
 
 
 def du(root: Path) -> int:
-    """What `du` says that a tree takes; it works by descriptor too."""
+    """Return the disk usage by `du`, which also works with descriptors."""
     command = ["du", "-s", "-x", "--block-size=1", str(root)]
     return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[0])
 
@@ -723,7 +732,10 @@ def test_what_only_has_the_name_of_a_begun_clearing_is_no_obstacle(
 
 
 def test_a_folder_that_is_moved_under_the_walk_is_not_left_for_another(tmp_path: Path) -> None:
-    """`..` leads where the folder was moved to, which is not where it came from."""
+    """A folder that is moved during the walk raises an error.
+
+    `..` leads to the new parent, which is not the one that the walk came from.
+    """
     outside = fill(tmp_path / "outside")
     (tmp_path / "root" / "folder").mkdir(parents=True)
     with Position(tmp_path / "root") as position:

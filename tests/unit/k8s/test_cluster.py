@@ -1,4 +1,4 @@
-"""The gateway against a server that speaks the protocol over real sockets."""
+"""Tests of the Kubernetes client with a server that speaks the protocol over real sockets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BUILD = Build(f"host:5000/a/node@{D2}", frozenset({D2}), VERSIONS)
 
 
 def stateful_set(**spec: object) -> dict[str, Any]:
-    """A StatefulSet whose node is not container 0."""
+    """Return a StatefulSet in which the node is not the first container."""
     return {
         "metadata": {"name": "tester", "generation": 1},
         "spec": {
@@ -54,7 +54,7 @@ def stateful_set(**spec: object) -> dict[str, Any]:
 
 
 def pod(**metadata: object) -> dict[str, Any]:
-    """A pod of it."""
+    """Return a pod of the StatefulSet."""
     return {
         "metadata": {
             "name": "tester-0",
@@ -67,7 +67,7 @@ def pod(**metadata: object) -> dict[str, Any]:
 
 
 class Pauses:
-    """A pause that takes no time and remembers how long it was to take."""
+    """A pause that takes no time and records the requested seconds."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -101,7 +101,10 @@ def cluster(api: FakeApiServer, pauses: Pauses, tmp_path: Path) -> Iterator[Clus
 
 
 def test_the_bearer_header_is_sent(api: FakeApiServer, cluster: Cluster) -> None:
-    """Client 36.0.0 sent none: the server would answer 401."""
+    """Requests carry the bearer token.
+
+    Version 36.0.0 of the Python client sent none, so the server would answer 401.
+    """
     assert cluster.read_pod("tester-0").uid == "uid-a"
 
     headers = api.requests[0].headers
@@ -112,7 +115,10 @@ def test_the_bearer_header_is_sent(api: FakeApiServer, cluster: Cluster) -> None
 
 
 def test_a_pod_is_read_whole(api: FakeApiServer, cluster: Cluster) -> None:
-    """Init containers and native sidecars come first; what `envFrom` and `valueFrom` hide is named."""
+    """The client reads the whole pod.
+
+    Init containers and native sidecars come first, and sources of `envFrom` and `valueFrom` are named.
+    """
     api.add(
         api.pods,
         {
@@ -230,7 +236,7 @@ EXIT = {"exitCode": 139, "reason": "Error", "message": "[signal SIGSEGV]"}
     ],
 )
 def test_the_state_of_a_container(status: dict[str, Any], state: ContainerState) -> None:
-    """As the kubelet has it: `state` is now, `lastState` the process before."""
+    """`state` is the current state of a container, and `lastState` is that of the previous process."""
     found = pod_of({**pod(), "status": {"containerStatuses": [{"name": "node", **status}]}})
 
     assert found.states == {"node": state}
@@ -249,7 +255,10 @@ def test_the_state_of_a_container(status: dict[str, Any], state: ContainerState)
     ],
 )
 def test_the_owner_must_be_one_stateful_set(owners: list[dict[str, str]], found: str) -> None:
-    """Nothing else would recreate the pod from a template that can be pinned."""
+    """The pod's owner must be exactly one StatefulSet.
+
+    Nothing else would recreate the pod from a template that can be pinned.
+    """
     with pytest.raises(ConfigurationError) as caught:
         pod_of(pod(ownerReferences=owners))
 
@@ -259,7 +268,7 @@ def test_the_owner_must_be_one_stateful_set(owners: list[dict[str, str]], found:
 
 
 def test_a_stateful_set_is_read(api: FakeApiServer, cluster: Cluster) -> None:
-    """Who set which image comes from the managed fields."""
+    """The client reads the StatefulSet; the managed fields show who set each image."""
     owned: dict[str, Any] = {"f:spec": {"f:containers": {'k:{"name":"node"}': {".": {}, "f:image": {}}}}}
     found = api.stateful_sets["tester"]
     found["metadata"]["managedFields"] = [
@@ -277,10 +286,13 @@ def test_a_stateful_set_is_read(api: FakeApiServer, cluster: Cluster) -> None:
 
 
 class TestPin:
-    """The only write to a StatefulSet."""
+    """`pin`, the only write to a StatefulSet."""
 
     def test_sets_image_and_annotation_by_name(self, api: FakeApiServer, cluster: Cluster) -> None:
-        """The node is container 1, and the annotation did not exist; nothing else changes."""
+        """Pinning changes the image and the annotation, and nothing else.
+
+        The node is the second container, and the annotation does not exist yet.
+        """
         assert cluster.pin("tester", "node", BUILD)
 
         template = api.stateful_sets["tester"]["spec"]["template"]
@@ -300,7 +312,10 @@ class TestPin:
     def test_changes_nothing_that_is_so(
         self, api: FakeApiServer, cluster: Cluster, build: Build, annotation: str | None
     ) -> None:
-        """A patch would make a new revision and move the pod."""
+        """Pinning an image that is already set sends no patch.
+
+        A patch would create a revision and replace the pod.
+        """
         template = api.stateful_sets["tester"]["spec"]["template"]
         template["spec"]["containers"][1]["image"] = BUILD.image
         if annotation is not None:
@@ -310,7 +325,10 @@ class TestPin:
         assert api.made("PATCH") == []
 
     def test_empties_the_versions_of_another_build(self, api: FakeApiServer, cluster: Cluster) -> None:
-        """Else the new build would be reported under the old version."""
+        """Pinning a build without versions empties the annotation.
+
+        Otherwise the new build would be reported with the old version.
+        """
         cluster.pin("tester", "node", BUILD)
 
         assert cluster.pin("tester", "node", Build(BUILD.image, BUILD.digests))
@@ -320,7 +338,7 @@ class TestPin:
     def test_reads_again_when_it_changed_under_way(
         self, api: FakeApiServer, cluster: Cluster, pauses: Pauses
     ) -> None:
-        """409: the template may by now say something else."""
+        """After a conflict (409), pinning reads the template again, because it may have changed."""
         meddling = [api.touch]
         api.before_patch = lambda found: meddling.pop()(found) if meddling else None
 
@@ -331,7 +349,7 @@ class TestPin:
         )
 
     def test_gives_up_where_it_keeps_changing(self, api: FakeApiServer, cluster: Cluster) -> None:
-        """A fight is no reason to spin."""
+        """Pinning gives up if the StatefulSet changes repeatedly."""
         api.before_patch = api.touch
 
         with pytest.raises(TemporaryError) as caught:
@@ -343,7 +361,10 @@ class TestPin:
         assert len(api.made("PATCH")) == 5
 
     def test_is_repeated_when_its_answer_is_lost(self, api: FakeApiServer, cluster: Cluster) -> None:
-        """The first was carried out, so the second conflicts, and the third look finds it done."""
+        """Pinning is repeated after a lost response.
+
+        The first patch was applied, so the second conflicts, and a further read finds the image set.
+        """
         api.faults = [Fault(), Fault(drop=True, after_serving=True)]
 
         assert not cluster.pin("tester", "node", BUILD)
@@ -351,7 +372,7 @@ class TestPin:
         assert api.stateful_sets["tester"]["metadata"]["generation"] == 2
 
     def test_names_the_containers_there_are(self, cluster: Cluster) -> None:
-        """Most likely a flag is wrong."""
+        """An unknown container is reported with the existing names, because a flag is probably wrong."""
         with pytest.raises(ConfigurationError) as caught:
             cluster.pin("tester", "avago", BUILD)
         assert str(caught.value) == (
@@ -360,23 +381,23 @@ class TestPin:
 
 
 class TestDeletePod:
-    """By UID, so that it never meets a namesake."""
+    """`delete_pod`, which deletes by UID and never deletes another pod of the same name."""
 
     def test_deletes_the_very_pod(self, api: FakeApiServer, cluster: Cluster) -> None:
-        """The precondition holds."""
+        """The pod with the UID is deleted."""
         cluster.delete_pod("tester-0", "uid-a")
 
         assert (api.deleted, api.pods) == (["uid-a"], {})
 
     @pytest.mark.parametrize("name", ["tester-0", "gone-0"], ids=["a namesake", "gone"])
     def test_counts_what_is_gone_as_deleted(self, api: FakeApiServer, cluster: Cluster, name: str) -> None:
-        """409 and 404 say that this pod is no more."""
+        """The responses 409 and 404 mean that the pod no longer exists."""
         cluster.delete_pod(name, "uid-of-before")
 
         assert (api.deleted, list(api.pods)) == ([], ["tester-0"])
 
     def test_is_repeated(self, api: FakeApiServer, cluster: Cluster) -> None:
-        """The second finds it done."""
+        """A deletion is repeated after a lost response."""
         api.faults = [Fault(drop=True, after_serving=True)]
 
         cluster.delete_pod("tester-0", "uid-a")
@@ -384,7 +405,7 @@ class TestDeletePod:
 
 
 def test_a_creation_is_sent_once(api: FakeApiServer, cluster: Cluster) -> None:
-    """Whether it was carried out cannot be told from a lost answer."""
+    """A creation is sent only once, because a lost response does not show whether it took effect."""
     api.faults = [Fault(drop=True, after_serving=True)]
 
     with pytest.raises(TemporaryError):
@@ -393,7 +414,7 @@ def test_a_creation_is_sent_once(api: FakeApiServer, cluster: Cluster) -> None:
 
 
 def test_a_log_is_bounded(api: FakeApiServer, cluster: Cluster) -> None:
-    """A node that logs for days fits no memory."""
+    """A log is read up to a limit, because the log of several days would not fit into memory."""
     api.logs["tester-0"] = "x" * 1000
 
     assert cluster.read_log("tester-0", "node", limit_bytes=10) == "x" * 10
@@ -401,7 +422,7 @@ def test_a_log_is_bounded(api: FakeApiServer, cluster: Cluster) -> None:
 
 
 class TestReadLogEnd:
-    """What a node said last, before or after it was started again."""
+    """`read_log_end`: the last lines of the current or the previous process."""
 
     @pytest.mark.parametrize(
         ("previous", "text"),
@@ -411,10 +432,10 @@ class TestReadLogEnd:
         self,
         api: FakeApiServer,
         cluster: Cluster,
-        previous: bool,  # noqa: FBT001 (the case)
+        previous: bool,  # noqa: FBT001 - a test parameter
         text: str,
     ) -> None:
-        """By the container's name."""
+        """The log is that of the requested process of the named container."""
         api.logs["tester-0"], api.previous_logs["tester-0"] = "now\n", "before\n"
 
         assert cluster.read_log_end("tester-0", "node", 9, previous=previous) == text
@@ -422,13 +443,13 @@ class TestReadLogEnd:
         assert (query["container"], query["tailLines"]) == ("node", "9")
 
     def test_reads_the_last_lines(self, api: FakeApiServer, cluster: Cluster) -> None:
-        """No more than so many."""
+        """At most the requested number of lines is read."""
         api.logs["tester-0"] = "".join(f"line {number}\n" for number in range(100))
 
         assert cluster.read_log_end("tester-0", "node", 2, previous=False) == "line 98\nline 99\n"
 
     def test_of_long_lines_the_end_is_kept(self, api: FakeApiServer, cluster: Cluster) -> None:
-        """The server's own limit would cut off what the node said last."""
+        """The end of long lines is kept; the server's own limit would cut off the last lines."""
         api.logs["tester-0"] = "".join(f"{number:04} {'x' * 1000}\n" for number in range(500)) + "the end\n"
 
         found = cluster.read_log_end("tester-0", "node", 500, previous=False)
@@ -448,16 +469,16 @@ class TestReadLogEnd:
         api: FakeApiServer,
         cluster: Cluster,
         name: str,
-        previous: bool,  # noqa: FBT001 (the case)
+        previous: bool,  # noqa: FBT001 - a test parameter
     ) -> None:
-        """That is no error: a node that never started said nothing."""
+        """A missing log is empty and no error, because a node that never started has no log."""
         assert cluster.read_log_end(name, "node", 9, previous=previous) == ""
         assert len(api.requests) == 1
 
     def test_of_a_container_that_never_started_it_is_empty(
         self, api: FakeApiServer, cluster: Cluster
     ) -> None:
-        """Which the server calls a bad request too."""
+        """The log of a container that never started is empty, although the server returns "bad request"."""
         message = 'container "node" in pod "tester-0" is waiting to start: trying and failing to pull image'
         api.faults = [Fault(400, message)]
 
@@ -473,7 +494,7 @@ class TestReadLogEnd:
     def test_an_outage_is_not_the_same_as_none(
         self, api: FakeApiServer, cluster: Cluster, fault: Fault, kind: type[MonitorError]
     ) -> None:
-        """Who asks may go on without, but is told."""
+        """An outage is an error instead of an empty log, so that the caller can report it."""
         api.faults = [fault] * 3
 
         with pytest.raises(kind):
@@ -481,10 +502,10 @@ class TestReadLogEnd:
 
 
 class TestTell:
-    """An Event beside the cluster's own, about the StatefulSet."""
+    """`tell`: an Event about the StatefulSet, next to the cluster's own Events."""
 
     def test_it_is_an_event_as_the_api_server_takes_it(self, api: FakeApiServer, cluster: Cluster) -> None:
-        """With the object's UID, by which `kubectl describe` finds it."""
+        """The API server accepts the Event, and `kubectl describe` finds it by the UID of the object."""
         cluster.tell("tester", "uid-s", "tester-0", Announcement("BootstrapStarted", "A run started"), 1e6)
 
         (request,) = api.made("POST")
@@ -513,7 +534,10 @@ class TestTell:
         assert len(api.events) == 1
 
     def test_what_is_repeated_is_one_event(self, api: FakeApiServer, cluster: Cluster) -> None:
-        """The answer to the first may have been lost, or the monitor killed before it could note it."""
+        """A repeated announcement creates one Event.
+
+        The first response may have been lost, or the monitor killed before it recorded the response.
+        """
         api.faults = [Fault(drop=True, after_serving=True)]
         with pytest.raises(OutageError):
             cluster.tell("tester", "u", "tester-0", Announcement("R", "m"), 1.0)
@@ -532,10 +556,10 @@ class TestTell:
         self,
         api: FakeApiServer,
         cluster: Cluster,
-        warning: bool,  # noqa: FBT001 (the case)
+        warning: bool,  # noqa: FBT001 - a test parameter
         kind: str,
     ) -> None:
-        """There are two types."""
+        """An Event has one of two types, `Normal` and `Warning`."""
         cluster.tell("tester", "u", "tester-0", Announcement("R", "m", warning=warning), 0.0)
 
         assert api.events[0]["type"] == kind
@@ -546,7 +570,7 @@ class TestTell:
     def test_a_long_message_is_cut(
         self, api: FakeApiServer, cluster: Cluster, length: int, sent: int
     ) -> None:
-        """The server would refuse it whole."""
+        """A long message is truncated, because the server would refuse it."""
         cluster.tell("tester", "u", "tester-0", Announcement("R", "x" * length), 0.0)
 
         assert len(api.events[0]["message"]) == sent
@@ -557,7 +581,7 @@ class TestTell:
         ids=["500", "429", "reset", "its answer is lost"],
     )
     def test_it_is_sent_once(self, api: FakeApiServer, cluster: Cluster, fault: Fault) -> None:
-        """Else it would stand there twice, or hold up the loop."""
+        """An Event is sent once; a retry could create a duplicate or delay the loop."""
         api.faults = [fault]
 
         with pytest.raises(TemporaryError):
@@ -565,7 +589,7 @@ class TestTell:
         assert len(api.requests) == 1
 
     def test_a_lacking_permission_is_named(self, api: FakeApiServer, cluster: Cluster) -> None:
-        """Whoever installed it may not have granted it."""
+        """A missing permission is named, because it is optional in an installation."""
         api.denied["create", "events"] = 'User "u" cannot create resource "events"'
 
         with pytest.raises(NotPermittedError) as caught:
@@ -642,7 +666,7 @@ _RBAC = (
 def test_an_error_says_what_where_and_what_to_do(
     api: FakeApiServer, cluster: Cluster, faults: list[Fault], kind: type[MonitorError], message: str
 ) -> None:
-    """And is of the kind that says what helps; only what may pass is tried again."""
+    """An error says what failed, where, and what to do, and only temporary errors are retried."""
     api.faults = list(faults)
 
     with pytest.raises(kind) as caught:
@@ -675,7 +699,7 @@ def test_an_error_says_what_where_and_what_to_do(
 def test_absence_and_conflict_are_told_by_who_asked(
     cluster: Cluster, act: Callable[[Cluster], object], message: str
 ) -> None:
-    """The same status means something else to each."""
+    """The message for absence and conflict depends on the request, since the meaning of the status does."""
     with pytest.raises(MonitorError) as caught:
         act(cluster)
     assert str(caught.value) == message
@@ -694,7 +718,7 @@ def test_absence_and_conflict_are_told_by_who_asked(
 def test_a_read_is_repeated(
     api: FakeApiServer, cluster: Cluster, pauses: Pauses, faults: list[Fault], seconds: list[float]
 ) -> None:
-    """With half a second and more between, here with a jitter of a half."""
+    """A read is repeated after pauses of half a second and more, here with a jitter of one half."""
     api.faults = list(faults)
 
     assert cluster.read_pod("tester-0").name == "tester-0"
@@ -713,7 +737,10 @@ def test_a_read_is_repeated(
 def test_what_lasts_is_asked_for_so_often(
     api: FakeApiServer, cluster: Cluster, fault: Fault, *, asked: int, refused: bool
 ) -> None:
-    """And the error says whether the server refuses, so that nobody asks again soon."""
+    """A lasting error is retried a limited number of times.
+
+    The error shows whether the server refuses the request, in which case callers wait longer.
+    """
     api.faults = [fault] * 4
     with pytest.raises(UnavailableError) as caught:
         cluster.read_pod("tester-0")
@@ -722,7 +749,7 @@ def test_what_lasts_is_asked_for_so_often(
 
 
 def test_stopping_ends_the_retries(api: FakeApiServer, cluster: Cluster, pauses: Pauses) -> None:
-    """SIGTERM has five seconds."""
+    """Stopping ends the retries, because SIGTERM allows five seconds."""
     api.faults = [Fault(500, "x")] * 3
     pauses.stopping = True
 
@@ -743,7 +770,7 @@ def test_stopping_ends_the_retries(api: FakeApiServer, cluster: Cluster, pauses:
 def test_no_call_waits_for_ever(
     api: FakeApiServer, tmp_path: Path, pauses: Pauses, act: Callable[[Cluster], object]
 ) -> None:
-    """The client alone has no time-outs."""
+    """Every call has a timeout, although the Python client has none by default."""
     api.faults = [Fault(delay_seconds=2.0)] * 3
     connection = Connection(
         from_kubeconfig(str(kubeconfig(tmp_path, api.url))), read_seconds=0.1, pause=pauses
@@ -754,7 +781,7 @@ def test_no_call_waits_for_ever(
 
 
 def test_a_patch_does_not_wait_for_ever(api: FakeApiServer, tmp_path: Path, pauses: Pauses) -> None:
-    """Its read is answered, the patch is not."""
+    """A patch has a timeout, even if the read before it was answered."""
     api.faults = [Fault(), *[Fault(delay_seconds=2.0)] * 3]
     connection = Connection(
         from_kubeconfig(str(kubeconfig(tmp_path, api.url))), read_seconds=0.1, pause=pauses
@@ -765,9 +792,9 @@ def test_a_patch_does_not_wait_for_ever(api: FakeApiServer, tmp_path: Path, paus
 
 
 def test_nothing_listens(tmp_path: Path, pauses: Pauses) -> None:
-    """The one line has the address and the system's reason, and no object's representation."""
+    """The error for a closed port is one line with the address and the system's reason."""
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, but not listening: refused
+        taken.bind(("127.0.0.1", 0))  # bound but not listening, so that connections are refused
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         cluster = Cluster(Connection(from_kubeconfig(str(kubeconfig(tmp_path, url))), pause=pauses), "ns")
 
@@ -782,7 +809,7 @@ def test_nothing_listens(tmp_path: Path, pauses: Pauses) -> None:
 
 
 class TestCredentials:
-    """In a pod those of its ServiceAccount, elsewhere a kubeconfig."""
+    """Credentials: those of the ServiceAccount in a pod, else a kubeconfig."""
 
     @pytest.mark.parametrize(
         ("files", "obstacle"),
@@ -796,7 +823,10 @@ class TestCredentials:
     def test_a_service_account_goes_first(
         self, tmp_path: Path, files: Mapping[str, str], obstacle: str
     ) -> None:
-        """It cannot be used here, which is an error though a kubeconfig would be there."""
+        """The ServiceAccount takes precedence.
+
+        An unusable ServiceAccount is an error even if a kubeconfig exists.
+        """
         for name, content in files.items():
             (tmp_path / name).write_text(content)
         environment = {
@@ -821,7 +851,7 @@ class TestCredentials:
         ids=["IPv4", "IPv6", "a name"],
     )
     def test_the_address_in_a_pod(self, tmp_path: Path, variables: Mapping[str, str], url: str) -> None:
-        """It may be of either family."""
+        """The address in a pod may be IPv4 or IPv6."""
         for name in ("token", "ca.crt"):
             (tmp_path / name).write_text("a")
         environment = {f"KUBERNETES_SERVICE_{name}": value for name, value in variables.items()}
@@ -832,7 +862,7 @@ class TestCredentials:
         "content", [None, "", "a: [", "[1]", "a: b", "\0", "{current-context: c, contexts: 5}"]
     )
     def test_a_kubeconfig_that_cannot_be_used(self, tmp_path: Path, content: str | None) -> None:
-        """It is named, and what to do."""
+        """The error names an unusable kubeconfig and what to do."""
         path = tmp_path / "kubeconfig"
         if content is not None:
             path.write_text(content)
@@ -846,7 +876,10 @@ class TestCredentials:
 
     @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: install the package openssl")
     def test_a_rotated_token_is_read_anew(self, tmp_path: Path, pauses: Pauses) -> None:
-        """As in a pod: TLS verified by the ServiceAccount's own CA, the token from its file."""
+        """A rotated token is read again.
+
+        As in a pod, TLS uses the ServiceAccount's CA, and the token comes from a file.
+        """
         tls = _certificate(tmp_path)
         (tmp_path / "token").write_text("the-token")
         with serving(tls) as api:
@@ -860,7 +893,7 @@ class TestCredentials:
             (tmp_path / "token").write_text("rotated")
             api.token = "rotated"
             with pytest.raises(TemporaryError) as refused:
-                cluster.read_pod("tester-0")  # within the minute that it is kept
+                cluster.read_pod("tester-0")  # within the minute for which the token is cached
             assert str(refused.value) == (
                 "the API server does not accept the credentials to get pods 'tester-0' in namespace 'ns' "
                 "(401: Unauthorized): the pod's token is not valid any more, probably because its ServiceAccount was "
@@ -877,7 +910,10 @@ class TestCredentials:
                 cluster.read_pod("tester-0")
 
     def test_a_token_that_is_just_being_written_leaves_the_one_before(self, tmp_path: Path) -> None:
-        """Its file is empty for a moment, and is read at the next request again."""
+        """While a token is being written, the previous one is used.
+
+        The file is empty for a moment, and is read again with the next request.
+        """
         for name, content in (("token", "old"), ("ca.crt", "a")):
             (tmp_path / name).write_text(content)
         now = [1000.0]
@@ -892,7 +928,7 @@ class TestCredentials:
 
     @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: install the package openssl")
     def test_a_server_of_another_authority_is_not_trusted(self, tmp_path: Path, pauses: Pauses) -> None:
-        """Nothing is sent to it, least of all the token."""
+        """The client sends nothing to a server of another CA, in particular not the token."""
         (tmp_path / "other").mkdir()
         _certificate(tmp_path / "other")
         (tmp_path / "other" / "token").write_text("the-token")
@@ -914,7 +950,7 @@ def _certificate(directory: Path) -> ssl.SSLContext:
 
 
 def test_a_name_cannot_leave_its_path() -> None:
-    """What comes from a flag is quoted."""
+    """A name from a flag is quoted, so that it cannot change the path."""
     assert (
         ApiCall("get", "pods/log", "a/../b?c", "n s").path
         == "/api/v1/namespaces/n%20s/pods/a%2F..%2Fb%3Fc/log"
@@ -922,7 +958,10 @@ def test_a_name_cannot_leave_its_path() -> None:
 
 
 def test_in_a_pod_the_client_is_not_imported(tmp_path: Path) -> None:
-    """It takes 9 MiB; elsewhere it does without its generated classes, which take 25 more and half a second."""
+    """In a pod, the Python client is not imported, which would take 9 MiB.
+
+    Elsewhere its generated classes are not imported, which would take 25 MiB and half a second more.
+    """
     program = """if True:
         import sys
         from pathlib import Path

@@ -1,4 +1,4 @@
-"""The Kubernetes platform against a server that speaks the protocol."""
+"""Tests of the Kubernetes platform with a server that speaks the protocol."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def platform(cluster: Cluster, clock: Clock) -> KubernetesPlatform:
 
 
 def pin(api: FakeApiServer, platform: KubernetesPlatform, build: Build = NEW_BUILD) -> None:
-    """Pin, and let the controller observe it."""
+    """Pin the build, and let the StatefulSet controller observe the change."""
     platform.pin(build)
     observe(api.stateful_sets["tester"])
 
@@ -75,10 +75,13 @@ NOT_FOUND = 'exec: "avalanchegoo": executable file not found in $PATH'
 
 
 class TestWorkload:
-    """What the own pod is set to run."""
+    """`workload`: the configured workload of the monitor's pod."""
 
     def test_on_the_rolling_tag_it_has_no_build(self, platform: KubernetesPlatform) -> None:
-        """The port of the registry is no tag, and container 0 is not the node."""
+        """A pod on the rolling tag has no build.
+
+        The port of the registry is not a tag, and the first container is not the node.
+        """
         found = platform.workload()
 
         assert (found.uid, found.image, found.build) == (UID, f"{REPOSITORY}:latest", None)
@@ -89,7 +92,7 @@ class TestWorkload:
     def test_pinned_it_has_a_build_with_its_versions(
         self, api: FakeApiServer, platform: KubernetesPlatform
     ) -> None:
-        """They are in the annotation that the pin set."""
+        """A pinned pod has a build with the versions in the annotation."""
         add_tester(api, pinned_to=BUILD)
 
         assert platform.workload().build == BUILD
@@ -100,7 +103,7 @@ class TestWorkload:
     def test_versions_that_cannot_be_read_are_unknown(
         self, api: FakeApiServer, platform: KubernetesPlatform, annotation: str | None
     ) -> None:
-        """They are never a reason to stop."""
+        """Invalid versions are unknown, and no reason to stop."""
         add_tester(api, pinned_to=replace(BUILD, versions=None))
         if annotation is not None:
             api.pods[POD]["metadata"]["annotations"] = {VERSIONS_ANNOTATION: annotation}
@@ -110,7 +113,10 @@ class TestWorkload:
     def test_versions_of_another_image_are_not_this_ones(
         self, api: FakeApiServer, platform: KubernetesPlatform
     ) -> None:
-        """Who pins another digest by hand leaves the annotation as it was."""
+        """Versions of another image are ignored.
+
+        If an operator pins another digest, the annotation stays as it was.
+        """
         platform.pin(BUILD)
         annotation = api.stateful_sets["tester"]["spec"]["template"]["metadata"]["annotations"]
         add_tester(api, pinned_to=replace(NEW_BUILD, versions=None))
@@ -119,7 +125,7 @@ class TestWorkload:
         assert platform.workload().build == replace(NEW_BUILD, versions=None)
 
     def test_a_digest_pins_whatever_the_tag(self, api: FakeApiServer, platform: KubernetesPlatform) -> None:
-        """`repository:latest@sha256:…` is pinned."""
+        """An image with a tag and a digest, `repository:latest@sha256:…`, is pinned."""
         image = f"{REPOSITORY}:latest@{D1}"
         node_of(api.pods[POD])["image"] = image
 
@@ -254,9 +260,9 @@ class TestWorkload:
         platform: KubernetesPlatform,
         statuses: list[dict[str, Any]],
         process: NodeProcess | None,
-        loops: bool | None,  # noqa: FBT001 (what is expected)
+        loops: bool | None,  # noqa: FBT001 - the expected value
     ) -> None:
-        """As the kubelet has it; absent is not known."""
+        """The state of the node's process is that of the kubelet; a missing state is unknown."""
         api.pods[POD]["status"] = {"containerStatuses": statuses}
 
         found = platform.workload().process
@@ -271,7 +277,11 @@ class TestWorkload:
         assert platform.workload().revision == "tester-5d4f"
 
     def test_a_namesake_is_not_it_from_the_beginning(self, api: FakeApiServer, cluster: Cluster) -> None:
-        """A sidecar may start again after its pod was replaced: its own UID came with its environment."""
+        """Another pod of the same name is detected from the start.
+
+        A sidecar may restart after its pod was replaced; its environment holds the UID of its own
+        pod.
+        """
         own = OwnPod(POD, "node", "/data", uid="of-the-pod-before")
         platform = KubernetesPlatform(cluster, own)
 
@@ -286,9 +296,9 @@ class TestWorkload:
         self,
         api: FakeApiServer,
         platform: KubernetesPlatform,
-        gone: bool,  # noqa: FBT001 (the case)
+        gone: bool,  # noqa: FBT001 - a test parameter
     ) -> None:
-        """What is read of the next pod is not true of this one."""
+        """A pod of the same name with another UID is an error, since its values are not those of this pod."""
         platform.workload()
         del api.pods[POD]
         if not gone:
@@ -320,13 +330,13 @@ class TestWorkload:
         ],
     )
     def test_what_is_wrong_is_named(self, cluster: Cluster, settings: OwnPod, message: str) -> None:
-        """With what there is instead."""
+        """The error names the wrong setting and the existing names."""
         with pytest.raises(ConfigurationError) as caught:
             KubernetesPlatform(cluster, settings).workload()
         assert str(caught.value) == message
 
     def test_flags_settle_what_cannot_be_seen(self, api: FakeApiServer, cluster: Cluster) -> None:
-        """Network and mode come from a Secret here."""
+        """Flags provide the values that are not visible; here network and sync mode come from a Secret."""
         node_of(api.pods[POD])["env"][0] = {
             "name": "AVAGO_NETWORK_ID",
             "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}},
@@ -341,7 +351,7 @@ class TestWorkload:
             KubernetesPlatform(cluster, OWN).workload()
 
     def test_data_elsewhere_is_refused(self, api: FakeApiServer, platform: KubernetesPlatform) -> None:
-        """What is cleared for a new run must be what the node writes."""
+        """A node that writes to another volume is refused, since a new run must clear the node's data."""
         node_of(api.pods[POD])["volumeMounts"][0]["name"] = "another"
 
         with pytest.raises(ConfigurationError, match="what is cleared for a new run must be what the node"):
@@ -349,10 +359,10 @@ class TestWorkload:
 
 
 class TestPin:
-    """Through the template of the owning StatefulSet."""
+    """`pin`, which changes the template of the pod's StatefulSet."""
 
     def test_sets_image_and_versions_by_name(self, api: FakeApiServer, platform: KubernetesPlatform) -> None:
-        """The annotation did not exist."""
+        """Pinning sets the named container's image and the versions, even without an earlier annotation."""
         platform.pin(NEW_BUILD)
 
         template = api.stateful_sets["tester"]["spec"]["template"]
@@ -361,7 +371,7 @@ class TestPin:
         assert annotation == json.loads(VERSIONS.to_json()) | {"image": NEW_BUILD.image}
 
     def test_is_repeated_without_harm(self, api: FakeApiServer, platform: KubernetesPlatform) -> None:
-        """Also where the answer to the first was lost, and somebody else changed something meanwhile."""
+        """Pinning can be repeated, even after a lost response and changes by others."""
         api.faults = [Fault(), Fault(), Fault(drop=True, after_serving=True)]
         platform.pin(NEW_BUILD)
         platform.pin(NEW_BUILD)
@@ -384,7 +394,7 @@ class TestPin:
         managers: list[tuple[str, int]],
         reverter: str,
     ) -> None:
-        """From the managed fields of the node's image, not of another container's."""
+        """The manager that reverted a pin is taken from the managed fields of the node's image only."""
         api.stateful_sets["tester"]["metadata"]["managedFields"] = [
             *(managed(name, f"2026-11-24T10:00:0{second}Z", "node") for name, second in managers),
             managed("kubectl-edit", "2026-11-24T11:00:00Z", "monitor"),
@@ -394,7 +404,7 @@ class TestPin:
 
 
 def managed(manager: str, time: str, container: str) -> dict[str, Any]:
-    """An entry of `managedFields`: who owns a container's image."""
+    """Return an entry of `managedFields` that owns a container's image."""
     fields: dict[str, Any] = {f'k:{{"name":"{container}"}}': {"f:image": {}}}
     for step in ("f:containers", "f:spec", "f:template", "f:spec"):
         fields = {step: fields}
@@ -402,12 +412,12 @@ def managed(manager: str, time: str, container: str) -> dict[str, Any]:
 
 
 class TestRecreate:
-    """The own pod is deleted, by UID, where that brings it back as it is set now."""
+    """`recreate`, which deletes the monitor's pod by UID if its successor has the current template."""
 
     def test_deletes_the_own_pod_of_an_older_revision(
         self, api: FakeApiServer, platform: KubernetesPlatform
     ) -> None:
-        """By its UID."""
+        """A pod of an older revision is deleted by its UID."""
         platform.workload()
         pin(api, platform)
 
@@ -422,7 +432,7 @@ class TestRecreate:
     def test_waits_until_the_change_is_observed(
         self, api: FakeApiServer, cluster: Cluster, clock: Clock
     ) -> None:
-        """Before, the pod would come back on the old revision."""
+        """`recreate` waits until the change is observed; before that, the old revision would return."""
         paused: list[float] = []
 
         def pause(seconds: float) -> bool:
@@ -440,7 +450,7 @@ class TestRecreate:
     def test_gives_up_where_nobody_observes(
         self, api: FakeApiServer, platform: KubernetesPlatform, clock: Clock
     ) -> None:
-        """The controller manager is away."""
+        """`recreate` gives up if the controller manager is unavailable."""
         platform.pin(NEW_BUILD)
         begun = clock.now
 
@@ -454,7 +464,7 @@ class TestRecreate:
         assert (api.deleted, clock.now - begun) == ([], 30.0)
 
     def test_leaves_the_updated_revision(self, api: FakeApiServer, platform: KubernetesPlatform) -> None:
-        """There is nothing to gain."""
+        """A pod of the updated revision is not deleted."""
         platform.recreate(unchanged=False)
 
         assert api.deleted == []
@@ -462,7 +472,10 @@ class TestRecreate:
     def test_deletes_the_updated_revision_where_asked(
         self, api: FakeApiServer, platform: KubernetesPlatform
     ) -> None:
-        """A retry of the same build changes no revision."""
+        """A pod of the updated revision is deleted if `unchanged` is true.
+
+        A retry of the same build does not change the revision.
+        """
         platform.recreate(unchanged=True)
 
         assert api.deleted == [UID]
@@ -472,9 +485,9 @@ class TestRecreate:
         self,
         api: FakeApiServer,
         platform: KubernetesPlatform,
-        unchanged: bool,  # noqa: FBT001 (the case)
+        unchanged: bool,  # noqa: FBT001 - a test parameter
     ) -> None:
-        """The next pod has the name by now."""
+        """A pod of the same name with another UID is not deleted."""
         platform.workload()
         pin(api, platform)
         api.add(api.pods, pod_of_template(api.stateful_sets["tester"], "uid-b"))
@@ -483,7 +496,7 @@ class TestRecreate:
         assert api.made("DELETE") == []
 
     def test_leaves_a_pod_that_ends_already(self, api: FakeApiServer, platform: KubernetesPlatform) -> None:
-        """The controller was faster."""
+        """A pod that is already terminating is not deleted again."""
         pin(api, platform)
         api.pods[POD]["metadata"]["deletionTimestamp"] = "2026-11-24T00:00:00Z"
         api.reads_until_gone = 9
@@ -494,11 +507,11 @@ class TestRecreate:
     def test_asks_again_after_five_minutes(
         self, api: FakeApiServer, platform: KubernetesPlatform, clock: Clock
     ) -> None:
-        """And not before, however often it is called; the deletion had been lost on its way."""
+        """A lost deletion is repeated after five minutes, and not earlier in any call."""
         pin(api, platform)
         before = api.pods[POD]
         platform.recreate(unchanged=False)
-        api.pods[POD] = before  # as if the deletion had come to nothing
+        api.pods[POD] = before  # as if the deletion had no effect
 
         for _ in range(3):
             clock.pause(99.0)
@@ -509,7 +522,7 @@ class TestRecreate:
         assert api.deleted == [UID, UID]
 
     def test_refuses_a_partition(self, api: FakeApiServer, platform: KubernetesPlatform) -> None:
-        """The old revision would come back, for ever."""
+        """A partition is refused, because the old revision would return every time."""
         api.stateful_sets["tester"]["spec"]["updateStrategy"]["rollingUpdate"] = {"partition": 1}
 
         for act in (platform.pin, lambda _: platform.recreate(unchanged=False)):
@@ -539,7 +552,10 @@ class TestRecreate:
         resource: str,
         act: Callable[[KubernetesPlatform], object],
     ) -> None:
-        """With the verb and the resource that a Role must allow; asking again is of no use."""
+        """The error names the verb and the resource that the Role must allow.
+
+        The request is not retried.
+        """
         api.denied[(verb, resource)] = f'User "u" cannot {verb} resource "{resource}"'
 
         with pytest.raises(NotPermittedError, match=f"allow {verb} on {resource} in its Role$"):
@@ -549,7 +565,7 @@ class TestRecreate:
 
 
 class Interrupted(threading.Event):
-    """An event that lets the time pass at once, counts how often, and is set in the end."""
+    """An event whose waits advance the clock and are counted, and which is set after `after` waits."""
 
     def __init__(self, clock: Clock, after: int = 99) -> None:
         super().__init__()
@@ -562,12 +578,12 @@ class Interrupted(threading.Event):
 
 
 class TestAwaitEnd:
-    """After `recreate`, `init` waits for its end."""
+    """`await_end`, in which `init` waits for its end after `recreate`."""
 
     def test_asks_again_and_gives_up(
         self, api: FakeApiServer, platform: KubernetesPlatform, clock: Clock
     ) -> None:
-        """Every five minutes, for a quarter of an hour, as if no deletion came to anything."""
+        """Deletions without effect are repeated every five minutes for a quarter of an hour."""
         before = api.pods[POD]
         platform.recreate(unchanged=True)
 
@@ -581,7 +597,7 @@ class TestAwaitEnd:
         assert (api.deleted, waiting.waits) == ([UID] * 3, 3)
 
     def test_ends_when_told_to(self, api: FakeApiServer, platform: KubernetesPlatform, clock: Clock) -> None:
-        """That is what it waits for."""
+        """`await_end` returns on a signal, which it waits for."""
         platform.recreate(unchanged=True)
         waiting = Interrupted(clock, after=0)
 
@@ -595,7 +611,7 @@ class TestAwaitEnd:
         clock: Clock,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        """Else the node might start as it was set before."""
+        """`await_end` continues during an outage; otherwise the node could start with the old image."""
         platform.recreate(unchanged=True)
         api.faults = [Fault(503)] * 3
         waiting = Interrupted(clock, after=1)
@@ -607,7 +623,7 @@ class TestAwaitEnd:
 
 
 class TestAnnounce:
-    """An Event about the StatefulSet, which outlives the pod."""
+    """`announce`: an Event about the StatefulSet, which outlives the pod."""
 
     @pytest.mark.parametrize(
         "read_before", [True, False], ids=["the pod was read", "the pod is not yet read"]
@@ -616,9 +632,9 @@ class TestAnnounce:
         self,
         api: FakeApiServer,
         platform: KubernetesPlatform,
-        read_before: bool,  # noqa: FBT001 (the case)
+        read_before: bool,  # noqa: FBT001 - a test parameter
     ) -> None:
-        """By its UID, and from this pod."""
+        """The Event names the UID of the pod's owner and this pod as its source."""
         if read_before:
             platform.workload()
         platform.announce(Announcement("BootstrapFailed", "it stalled", warning=True), 1e6)
@@ -635,7 +651,7 @@ class TestAnnounce:
     def test_it_is_told_also_where_the_pod_is_gone_by_now(
         self, api: FakeApiServer, platform: KubernetesPlatform
     ) -> None:
-        """What is announced with a recreation comes just then."""
+        """The Event is sent even if the pod is gone, as after a recreation."""
         platform.workload()
         del api.pods[POD]
         platform.announce(Announcement("NewBuildFound", "a build"), 1e6)
@@ -643,7 +659,7 @@ class TestAnnounce:
         assert len(api.events) == 1
 
     def test_a_lacking_permission_is_named(self, api: FakeApiServer, platform: KubernetesPlatform) -> None:
-        """The loop goes on without."""
+        """A missing permission is named, and the loop continues without Events."""
         api.denied["create", "events"] = 'User "u" cannot create resource "events"'
 
         with pytest.raises(NotPermittedError, match=r"allow create on events in its Role$"):
@@ -651,7 +667,7 @@ class TestAnnounce:
 
 
 class TestLogTail:
-    """The end of the node's own log, where its files say nothing."""
+    """`log_tail`: the end of the container's log, for a node whose log files show nothing."""
 
     @pytest.mark.parametrize(
         ("before", "now", "words"),
@@ -670,7 +686,10 @@ class TestLogTail:
         now: str | None,
         words: str,
     ) -> None:
-        """Of a node that is started again, the end of the new log says nothing of the end."""
+        """After a restart, the log tail is that of the previous process.
+
+        The new log does not show why that process ended.
+        """
         for logs, text in ((api.previous_logs, before), (api.logs, now)):
             if text is not None:
                 logs[POD] = text

@@ -1,4 +1,7 @@
-"""A cell that is damaged in a file that SQLite takes for whole: the ledger is corrupt, and nothing else fails."""
+"""Tests of damaged cells in a file that SQLite accepts.
+
+The ledger is reported as corrupt, and nothing else fails.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ VALUES: dict[str, object] = {
 
 
 def filled(folder: Path) -> Path:
-    """A ledger with a row in each table."""
+    """Write a ledger with a row in each table, and return its file."""
     with closing(open_ledger(folder)) as ledger:
         for digest_build in (build(NEW), build()):
             pod = workload(digest_build)
@@ -74,7 +77,7 @@ def filled(folder: Path) -> Path:
 
 
 def cells(folder: Path) -> list[tuple[str, str]]:
-    """Each column of each table."""
+    """Return each column of each table."""
     with closing(sqlite3.connect(filled(folder))) as connection:
         tables = [
             name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -83,16 +86,16 @@ def cells(folder: Path) -> list[tuple[str, str]]:
             (table, column[1])
             for table in tables
             for column in connection.execute(f"PRAGMA table_info({table})")
-            if not column[5]  # SQLite itself keeps what is a key
+            if not column[5]  # SQLite itself maintains the key columns
         ]
 
 
 def damage(path: Path, table: str, column: str, value: object) -> bool:
-    """Put a value into every row of a column; False where the schema refuses it."""
+    """Write a value to every row of a column; return false if the schema refuses the value."""
     with closing(sqlite3.connect(path)) as connection:
         try:
             text = "CAST(? AS TEXT)" if isinstance(value, bytes) else "?"
-            connection.execute(f"UPDATE {table} SET {column} = {text}", (value,))  # noqa: S608 - of the schema
+            connection.execute(f"UPDATE {table} SET {column} = {text}", (value,))  # noqa: S608 - schema names
         except sqlite3.IntegrityError:
             return False
         connection.commit()
@@ -100,7 +103,7 @@ def damage(path: Path, table: str, column: str, value: object) -> bool:
 
 
 def looked_at(folder: Path) -> None:
-    """All that a person or the monitor does with a ledger."""
+    """Read everything that users and the monitor read from a ledger."""
     with closing(open_read_only(folder)) as ledger:
         status = status_of(ledger.snapshot(RESULTS_SHOWN + 1), NOW.wall)
         assert "cannot be shown" not in page(status)
@@ -115,7 +118,10 @@ def looked_at(folder: Path) -> None:
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 def test_whatever_cell_is_damaged_the_monitor_goes_on(tmp_path: Path, value: object) -> None:
-    """Either the value can be one, or the file is kept aside, and the details file recovers the run."""
+    """After any damage to a cell, the monitor continues.
+
+    Either the value is valid, or the file is moved aside and the details file recovers the run.
+    """
     template = tmp_path / "template"
     template.mkdir()
     for table, column in cells(template):

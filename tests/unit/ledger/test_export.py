@@ -1,4 +1,4 @@
-"""A history that was exported comes back whole, once, in order, and changes nothing of what is there."""
+"""Tests that an exported history is imported completely, once and in order, and changes no existing run."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ BOOKS = RunTracking(
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[Opened]:
-    """Ledgers by name, each in a folder of its own."""
+    """Return a function that opens ledgers by name, each in its own folder."""
     with ExitStack() as stack:
 
         def ledger(name: str) -> Ledger:
@@ -86,7 +86,7 @@ def opened(tmp_path: Path) -> Iterator[Opened]:
 
 
 def begin(ledger: Ledger, hour: float, of: Build | None = None) -> Run:
-    """A run that begins at an hour."""
+    """Record a run that starts at the hour."""
     at = replace(NOW, wall=NOW.wall + 3600 * hour)
     node = workload(of or build())
     ledger.record(at, "desk", [BeginClearing(node, ""), BeginRun(node)])
@@ -96,14 +96,17 @@ def begin(ledger: Ledger, hour: float, of: Build | None = None) -> Run:
 
 
 def end(ledger: Ledger, run: Run, reason: Reason | None = None) -> None:
-    """End it after half an hour."""
+    """End the run after half an hour."""
     at = replace(NOW, wall=(run.started_at or 0) + 1800)
     outcome = Outcome.FAILED if reason else Outcome.SUCCEEDED
     ledger.record(at, "desk", [EndRun(run, outcome, reason, "told", 1790.5, 1800.25, 2**30, 2**40)])
 
 
 def fill(ledger: Ledger, *hours: float) -> None:
-    """A run at each hour: the first has counters, the second failed, and its node's last words are kept."""
+    """Record a run at each hour.
+
+    The first has counters, and the second failed and has a log tail.
+    """
     for number, hour in enumerate(hours, 1):
         run = begin(ledger, hour, build(NEW if number % 2 else OLD))
         if number == 1:
@@ -115,7 +118,7 @@ def fill(ledger: Ledger, *hours: float) -> None:
 
 
 def content(ledger: Ledger) -> list[tuple[object, ...]]:
-    """All of each run but its number, oldest first."""
+    """Return all data of each run except its number, oldest first."""
     return [
         (replace(run, number=0), dict(ledger.counts(run)), ledger.evidence(run.number))
         for run in reversed(ledger.runs(-1))
@@ -123,18 +126,18 @@ def content(ledger: Ledger) -> list[tuple[object, ...]]:
 
 
 def file_of(ledger: Ledger) -> bytes:
-    """The content of the file with a ledger's history."""
+    """Return the exported history of a ledger."""
     return exported(ledger)[0]
 
 
 def taken(ledger: Ledger, content: bytes, data: DataState = DataState.ABSENT) -> tuple[int, int]:
-    """Import a file."""
+    """Import the file's content."""
     with closing(read(content, "file")) as history:
         return imported(ledger, history, data)
 
 
 def numbers(ledger: Ledger) -> list[int]:
-    """Of its runs, oldest first."""
+    """Return the numbers of the ledger's runs, oldest first."""
     return [run.number for run in reversed(ledger.runs(-1))]
 
 
@@ -158,7 +161,10 @@ def test_all_that_is_in_the_books_comes_back(opened: Opened) -> None:
 
 
 def test_what_no_ledger_would_take_is_not_exported(opened: Opened) -> None:
-    """A node's process that says it began before the machine was active for longer than time is."""
+    """A history with values that no ledger accepts is not exported.
+
+    Here a node reports a start time that makes the active time too large.
+    """
     old = opened("old")
     run = begin(old, 1)
     old.record(NOW, "desk", tracking=replace(run, tracking=replace(BOOKS, active_seconds=1e300)))
@@ -170,7 +176,10 @@ def test_what_no_ledger_would_take_is_not_exported(opened: Opened) -> None:
 
 
 def test_a_file_is_one_that_others_can_read_and_a_ledger_of_its_own(opened: Opened, tmp_path: Path) -> None:
-    """Nothing in it but the runs that have ended: no pause, no holder, no token, also not as remains."""
+    """An export is a ledger of its own that other programs can read.
+
+    It holds only runs that have ended: no pause, holder or token, even in deleted pages.
+    """
     old = opened("old")
     fill(old, 1, 2)
     old.record(NOW, "desk", [IssueToken("secret token")])
@@ -192,7 +201,7 @@ def test_a_file_is_one_that_others_can_read_and_a_ledger_of_its_own(opened: Open
             for (name,) in connection.execute(
                 "SELECT name FROM sqlite_schema WHERE type = 'table'"
             ).fetchall()
-            if connection.execute(f"SELECT 1 FROM {name}").fetchone()  # noqa: S608 - of the schema
+            if connection.execute(f"SELECT 1 FROM {name}").fetchone()  # noqa: S608 - names from the schema
         ]
     assert found == [
         (1, "succeeded", None, 1790.5, None),
@@ -227,7 +236,7 @@ def test_a_second_time_nothing_is_added(opened: Opened) -> None:
 
 
 def test_what_is_there_is_never_changed(opened: Opened) -> None:
-    """Not even where the file says otherwise of the same run."""
+    """An existing run is never changed, even if the file has other values for it."""
     old = opened("old")
     fill(old, 1, 2)
     before = content(old)
@@ -238,7 +247,7 @@ def test_what_is_there_is_never_changed(opened: Opened) -> None:
 
 
 def test_runs_from_before_a_new_volume_come_before_its_own(opened: Opened) -> None:
-    """And the run that is open stays the last one."""
+    """Runs from before a new volume are placed before its own runs, and the open run stays the last one."""
     old, new = opened("old"), opened("new")
     fill(old, 1, 2, 3)
     fill(new, 10)
@@ -286,7 +295,7 @@ def _ended(ledger: Ledger) -> None:
 def test_no_import_takes_the_place_of_the_run_that_is_under_way(
     opened: Opened, prepare: Callable[[Ledger], None], data: DataState, error: str
 ) -> None:
-    """By the last run `init` decides whether the data is cleared."""
+    """An import cannot replace the current run, by which `init` decides whether to clear the data."""
     new = opened("new")
     prepare(new)
     old = opened("old")
@@ -357,7 +366,7 @@ def test_baselines_have_what_was_imported_unless_they_were_marked(opened: Opened
 
 
 def test_runs_that_began_between_those_that_are_there_are_refused(opened: Opened) -> None:
-    """Their order could not be kept, and by it baselines are made."""
+    """Runs that started between existing runs are refused, because baselines depend on the order of runs."""
     old, new = opened("old"), opened("new")
     fill(old, 1, 5)
     fill(new, 3)
@@ -369,12 +378,12 @@ def test_runs_that_began_between_those_that_are_there_are_refused(opened: Opened
 
 @pytest.fixture(scope="module")
 def one() -> bytes:
-    """A file with one run."""
+    """Return an exported history with one run."""
     return history_file()
 
 
 def test_a_file_may_have_more_than_is_known(opened: Opened, one: bytes) -> None:
-    """As a newer monitor writes it: another column, another table, another word, another stage."""
+    """An export of a newer monitor is accepted, with an unknown column, table, value or stage."""
     new = opened("new")
     newer = """
         ALTER TABLE runs ADD COLUMN later TEXT NOT NULL DEFAULT '?';
@@ -399,7 +408,10 @@ def test_a_run_that_is_there_twice_is_one_run(opened: Opened, one: bytes) -> Non
 
 
 def test_a_run_that_the_details_file_recovered_is_the_same_run(opened: Opened, one: bytes) -> None:
-    """The details file has microseconds, the clock has more."""
+    """A run that was recovered from the details file equals the original run.
+
+    The details file stores microseconds, while the clock is more precise.
+    """
     new = opened("new")
     recovered = altered(one, "UPDATE runs SET started_at = started_at + 0.0000004")
 
@@ -408,7 +420,10 @@ def test_a_run_that_the_details_file_recovered_is_the_same_run(opened: Opened, o
 
 
 def test_a_file_is_of_one_moment_while_a_monitor_writes(opened: Opened, tmp_path: Path) -> None:
-    """Another process changes both runs, over and over, in one transaction each."""
+    """An export shows a single moment.
+
+    Another process changes both runs repeatedly, in one transaction each.
+    """
     old = opened("old")
     fill(old, 1, 2)
     path = tmp_path / "old" / "bootstrap-monitor.sqlite3"
@@ -453,7 +468,7 @@ MAX_TRACKING = json.dumps({"active_seconds": LAST_SECOND, "progress_at": LAST_SE
 
 
 def shown(ledger: Ledger) -> str:
-    """All that page, status and history say of a ledger."""
+    """Return the text of a ledger on the page, in `status` and in `history`."""
     status = status_of(ledger.snapshot(RESULTS_SHOWN + 1), NOW.wall)
     runs = ledger.runs(-1)
     evidence = {run.number: kept for run in runs if (kept := ledger.evidence(run.number))}
@@ -499,7 +514,7 @@ def test_whatever_is_taken_can_be_shown_and_taken_again(opened: Opened, one: byt
     new, other = opened("new"), opened("other")
 
     assert taken(new, altered(one, f"UPDATE {change}")) == (1, 0)
-    again = opened("new")  # which writes the details file anew
+    again = opened("new")  # writes the details file again
     words = shown(again)
     assert "cannot be shown" not in words
     assert len(words) < 100_000, "no number of it is drawn for ever"

@@ -1,4 +1,7 @@
-"""The ledger: a decision is written whole or not at all, a result is final, and every error of the volume passes."""
+"""Tests of the ledger: a decision is written completely or not at all, and a result is final.
+
+Every error of the volume is temporary.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ POD = workload(build())
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """A new ledger, which does not wait long for another process."""
+    """Open a new ledger that waits only briefly for other processes."""
     made = open_ledger(tmp_path)
     with made.transaction() as connection:
         connection.execute("PRAGMA busy_timeout = 50")
@@ -62,26 +65,26 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def later(seconds: float) -> Instant:
-    """So many seconds on."""
+    """Return the instant `seconds` after the start."""
     return Instant(NOW.wall + seconds, NOW.boot_seconds + seconds, NOW.boot_id)
 
 
 def started(ledger: Ledger, pod: Workload = POD, seconds: float = 0.0) -> Run:
-    """A run that began."""
+    """Record the start of a run, and return the run."""
     ledger.record(later(seconds), "default", (BeginClearing(pod, "clearing"),))
     ledger.record(later(seconds), "default", (BeginRun(pod),))
     return last_of(ledger)
 
 
 def last_of(ledger: Ledger) -> Run:
-    """The newest run that started, which there is."""
+    """Return the newest run that has started, which must exist."""
     last = ledger.last()
     assert last is not None
     return last
 
 
 def end_of(run: Run, outcome: Outcome = Outcome.SUCCEEDED, reason: Reason | None = None) -> EndRun:
-    """An end of a run, with all that is measured."""
+    """Return a record that ends the run, with all measurements."""
     return EndRun(run, outcome, reason, f"it {outcome}", 4000.0, 4500.0, 2**30)
 
 
@@ -92,7 +95,7 @@ def ended(
     reason: Reason | None = None,
     seconds: float = 0.0,
 ) -> Run:
-    """A run that began and ended."""
+    """Record the start and the end of a run, and return the run."""
     run = started(ledger, pod, seconds)
     ledger.record(later(seconds + 5000), "default", (end_of(run, outcome, reason),))
     return last_of(ledger)
@@ -496,7 +499,10 @@ def test_a_build_that_was_met_is_known_by_its_digests(
 def test_an_attempt_knows_its_build(
     ledger: Ledger, run: Build | None, attempt: Build, expected: Build
 ) -> None:
-    """The sidecar of the pinned pod looks for new builds while `init` has not begun the run yet."""
+    """An attempt provides the versions of its build.
+
+    The sidecar of the pinned pod looks up new builds before `init` has started the run.
+    """
     ended(ledger)
     if run is not None:
         ended(ledger, workload(run), seconds=10_000)
@@ -541,7 +547,10 @@ BOTH = replace(build(NEW), digests=frozenset({NEW, OLD}))
     ],
 )
 def test_a_run_has_all_digests_that_are_known_of_its_build(ledger: Ledger, before: Sequence[Record]) -> None:
-    """Its pod is pinned by one of them; by which one a registry or a kubelet tells of it later varies."""
+    """A run has all known digests of its build.
+
+    The pod is pinned to one of them, and a registry or a kubelet may report another one later.
+    """
     ledger.record(NOW, "default", before)
     ledger.record(later(60), "default", (BeginClearing(workload(build(NEW)), ""),))
     clearing = ledger.clearing()
@@ -562,7 +571,10 @@ def test_a_run_has_all_digests_that_are_known_of_its_build(ledger: Ledger, befor
     ],
 )
 def test_a_run_has_the_versions_that_are_known_of_its_build(ledger: Ledger, before: Sequence[Record]) -> None:
-    """A pod that was pinned by hand, or by `helm rollback`, has no annotation with the versions of its image."""
+    """A run has the known versions of its build.
+
+    A pod that was pinned by an operator or by `helm rollback` has no annotation with the versions.
+    """
     ledger.record(NOW, "default", before)
     ended(ledger, seconds=60)
     by_hand = workload(replace(build(NEW), versions=None))
@@ -646,10 +658,10 @@ def test_it_is_paused_until_it_is_resumed(
     ledger: Ledger,
     tmp_path: Path,
     asked: Sequence[RequestKind],
-    paused: bool,  # noqa: FBT001 (what is expected)
+    paused: bool,  # noqa: FBT001 - the expected value
 ) -> None:
     for kind in asked:
-        ledger.ask(kind, "", NOW.wall)  # all at one moment: the order counts, not the clock
+        ledger.ask(kind, "", NOW.wall)  # the requests have equal times, so that only their order counts
     beside = open_read_only(tmp_path)
     seen = beside.paused()
     beside.close()
@@ -658,7 +670,7 @@ def test_it_is_paused_until_it_is_resumed(
 
 
 def test_without_an_image_the_last_run_s_build_is_requested(ledger: Ledger) -> None:
-    """Whatever is the last one once it is looked at."""
+    """A request without an image is for the last run's build at the time when the request is read."""
     ledger.ask(RERUN, "", NOW.wall)
     before = ledger.requested()
     ended(ledger)
@@ -720,7 +732,10 @@ def test_of_two_requests_the_newer_one_counts(ledger: Ledger) -> None:
 def test_a_request_is_done_once_its_attempt_is_recorded(
     ledger: Ledger, cause: AttemptCause, left: Build | None
 ) -> None:
-    """In one transaction, so that it is neither lost nor run twice."""
+    """A request is completed in the transaction that records its attempt.
+
+    Therefore the request is neither lost nor carried out twice.
+    """
     ended(ledger)
     for _ in range(2):
         ledger.ask(RERUN, "", NOW.wall)
@@ -883,7 +898,10 @@ def test_evidence_is_kept_as_it_is(ledger: Ledger, tmp_path: Path, text: str) ->
 
 
 def test_of_evidence_that_was_taken_twice_the_newer_one_is_shown(ledger: Ledger) -> None:
-    """After a kill the verdict's action may be repeated."""
+    """If evidence was saved twice, the newer one is shown.
+
+    The action of a verdict may be repeated after a kill.
+    """
     run = ended(ledger, outcome=Outcome.FAILED, reason=Reason.CRASHED)
     for at, text in enumerate(("first", "second")):
         ledger.keep_evidence(run.number, Evidence(text, float(at)))
@@ -893,7 +911,7 @@ def test_of_evidence_that_was_taken_twice_the_newer_one_is_shown(ledger: Ledger)
 
 @pytest.mark.parametrize("size_bytes", [10**12, None], ids=["measured", "not measured"])
 def test_a_result_has_the_size_of_the_volume_it_ran_on(ledger: Ledger, size_bytes: int | None) -> None:
-    """By which a bigger one is told."""
+    """A result has the size of the volume, so that a larger volume can be recognized."""
     end = replace(end_of(started(ledger), Outcome.FAILED, Reason.DISK_FULL), volume_size_bytes=size_bytes)
     ledger.record(later(5000), "default", (end,))
 
@@ -921,7 +939,7 @@ def test_where_there_is_no_ledger_a_request_makes_none(tmp_path: Path, folder: s
 
 
 def test_a_request_makes_no_details_file(ledger: Ledger, tmp_path: Path) -> None:
-    """That is the monitor's, which keeps it current."""
+    """A request creates no details file, which only the monitor writes."""
     ended(ledger)
     (tmp_path / DETAILS).unlink()
     open_existing(tmp_path).close()
@@ -930,7 +948,10 @@ def test_a_request_makes_no_details_file(ledger: Ledger, tmp_path: Path) -> None
 
 
 def test_a_broken_ledger_is_not_moved_aside_by_a_request(tmp_path: Path) -> None:
-    """Only the monitor does that, which also recovers its run."""
+    """A request leaves a corrupt ledger in place.
+
+    Only the monitor moves it aside, and then recovers the run.
+    """
     (tmp_path / FILE).write_text("no database" * 100)
 
     with pytest.raises(TemporaryError, match="file is not a database"):
@@ -962,7 +983,7 @@ def test_the_version_changes_with_each_write_of_another_process(ledger: Ledger, 
 
 
 def test_a_run_is_decoded_again_only_once_it_has_changed(ledger: Ledger) -> None:
-    """Each scrape reads all runs that are compared and shown."""
+    """A run is decoded again only if it has changed, because each scrape reads many runs."""
     ended(ledger)
     (first,), (second,) = ledger.runs(1), ledger.runs(1)
     ledger.add_digests(first, frozenset({NEW}))
@@ -1127,7 +1148,7 @@ def test_whoever_begins_something_on_the_volume_holds_it(ledger: Ledger, record:
 
 
 class Machine:
-    """A clock that goes on by itself, at every look so many seconds, and a pod on it that nothing happens to."""
+    """A clock that advances by some seconds with each read, and a pod that never changes."""
 
     def __init__(self, step_seconds: float) -> None:
         self.now, self._step_seconds = NOW, step_seconds
@@ -1161,7 +1182,7 @@ class Machine:
 def watcher(
     ledger: Ledger, folder: Path, step_seconds: float, stopping: threading.Event | None = None
 ) -> Actor:
-    """The hands of a second pod, which may watch who holds the volume."""
+    """Return the actor of a second pod, which can check who holds the volume."""
     machine = Machine(step_seconds)
     return Actor(machine, ledger, Volume(folder), POLICY, machine.clock, stopping or threading.Event())
 
@@ -1219,7 +1240,7 @@ def test_a_watch_that_is_stopped_takes_nothing_over(ledger: Ledger, tmp_path: Pa
 
 @pytest.fixture
 def other(ledger: Ledger, tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """Another process on the same file; made after the ledger is there."""
+    """Open a connection of another process to the ledger's file, after the ledger was created."""
     assert ledger.known() is False
     connection = sqlite3.connect(tmp_path / FILE, isolation_level=None, check_same_thread=False)
     yield connection
@@ -1312,7 +1333,7 @@ def test_nothing_is_recorded_through_a_ledger_that_is_open_to_look_at(ledger: Le
 
 
 def let_grow(ledger: Ledger, pages: int) -> None:
-    """How large the file may become; no more than it is, where that is smaller: then its volume is full."""
+    """Limit the size of the ledger's file in pages; at the limit, the volume is full."""
     with ledger.transaction() as connection:
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
@@ -1376,7 +1397,10 @@ print(last_of(ledger).reason, ledger.clearing() is not None, "disk_full" in (fol
 def test_what_is_decided_is_recorded_on_a_file_system_that_the_node_keeps_filling_to_its_last_byte(
     tmp_path: Path,
 ) -> None:
-    """What is only read is not, and gives up nothing of the reserve."""
+    """A decision is recorded on a volume that the node keeps filling.
+
+    Readings are not recorded there, and do not use the reserve.
+    """
     shown = lines_on_a_mount(tmp_path, REALLY_FULL, str(tmp_path), str(Path(__file__).parents[2]))
 
     assert shown[0] == "not kept"

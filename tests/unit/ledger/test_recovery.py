@@ -1,4 +1,7 @@
-"""Opening the ledger: what is broken is kept aside, what may pass is left alone, the details file recovers a run."""
+"""Tests of opening a ledger.
+
+A corrupt file is moved aside, a temporary error changes nothing, and the details file recovers a run.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +38,9 @@ POD = workload(build())
 
 
 def with_a_run(folder: Path, outcome: Outcome | None = None) -> Run:
-    """Make a ledger that knows one run, with a result where an outcome is given."""
+    """Create a ledger with one run, and end the run if an outcome is given."""
     ledger = open_ledger(folder)
-    # Some pages of readings, so that there is a middle that can break.
+    # Some pages of readings, so that damage can be in the middle.
     readings = {f"reading {each}": {"text": "x" * 500} for each in range(100)}
     ledger.record(NOW, "default", (BeginClearing(POD, "clearing"),), readings)
     ledger.record(NOW, "default", (BeginRun(POD),))
@@ -50,19 +53,19 @@ def with_a_run(folder: Path, outcome: Outcome | None = None) -> Run:
 
 
 def last_of(ledger: Ledger) -> Run:
-    """The newest run that started, which there is."""
+    """Return the newest run that has started, which must exist."""
     last = ledger.last()
     assert last is not None
     return last
 
 
 def names(folder: Path) -> set[str]:
-    """What lies in a folder."""
+    """Return the names of the files in a folder."""
     return {path.name for path in folder.iterdir()}
 
 
 def text(folder: Path) -> str:
-    """The details file."""
+    """Return the content of the details file."""
     return (folder / DETAILS).read_text()
 
 
@@ -206,7 +209,7 @@ BROKEN = [
 
 
 def break_ledger(folder: Path, damage: Callable[[bytes], bytes]) -> bytes:
-    """Damage the ledger; what it is then."""
+    """Damage the ledger, and return its new content."""
     path = folder / FILE
     path.write_bytes(damage(path.read_bytes()))
     return path.read_bytes()
@@ -357,7 +360,7 @@ def test_a_broken_ledger_without_a_details_file_leaves_unknown_data_to_a_person(
 
 
 def set_version(folder: Path, version: int, more: str = "") -> bytes:
-    """Make the ledger one of another schema; what it is then."""
+    """Change the schema version of the ledger, and return its new content."""
     connection = sqlite3.connect(folder / FILE)
     connection.executescript(f"{more} PRAGMA user_version = {version};")
     connection.close()
@@ -455,9 +458,9 @@ def test_to_look_at_a_broken_ledger_moves_nothing(tmp_path: Path) -> None:
 
 
 def go_reads(content: str) -> tuple[str, datetime]:
-    """What the Go monitor reads: `json.Unmarshal` into a string `image` and an RFC 3339 `startTime`.
+    """Return what the Go monitor reads: `json.Unmarshal` into a string `image` and an RFC 3339 `startTime`.
 
-    Go matches names without regard to case, and ignores all others.
+    Go ignores the case of names, and ignores unknown names.
     """
     found = json.loads(content)
     assert [name for name in found if name.lower() in {"image", "starttime"}] == ["image", "startTime"]
@@ -468,7 +471,7 @@ def go_reads(content: str) -> tuple[str, datetime]:
 
 
 def go_writes(folder: Path, image: str, start: str) -> None:
-    """The file as the Go monitor leaves it."""
+    """Write the details file as the Go monitor does."""
     (folder / DETAILS).write_text(f'{{"image":"{image}","startTime":"{start}"}}')
 
 
@@ -592,7 +595,7 @@ SAID = {
 
 
 def recovered_of(folder: Path, said: dict[str, Any], of: Build | None = None) -> Run:
-    """The run that a details file recovers on a new volume."""
+    """Return the run that is recovered from a details file on a new volume."""
     (folder / DETAILS).write_text(json.dumps(said))
     ledger = open_ledger(folder)
     assert recover(ledger, folder, workload(of or build()), "big-disk")
@@ -755,7 +758,7 @@ def test_a_run_that_has_not_started_leaves_the_file_as_it_is(tmp_path: Path) -> 
         number=st.integers(1, 10**6),
         network=st.text(),
         sync_mode=st.sampled_from(SyncMode),
-        # Microseconds, from 1970 to the year 2242.
+        # Microseconds from 1970 to the year 2242.
         started_at=st.integers(0, 2**33 * 10**6).map(lambda microseconds: microseconds / 10**6),
         outcome=st.none() | st.sampled_from(Outcome),
         reason=st.none() | st.sampled_from(Reason),

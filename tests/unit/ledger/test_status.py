@@ -1,4 +1,4 @@
-"""The one Status is made of the ledger alone, and shows all that it holds."""
+"""Tests of the Status, which is made from the ledger alone and shows all its data."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ READ_AT = NOW.wall - 5
 
 
 def snapshot(**changes: Any) -> Snapshot:
-    """An empty ledger."""
+    """Return the snapshot of an empty ledger."""
     empty = Snapshot(
         runs=(),
         totals={},
@@ -53,7 +53,7 @@ def snapshot(**changes: Any) -> Snapshot:
 
 
 def with_reading(name: str, value: dict[str, Any]) -> Status:
-    """The Status of a ledger in which nothing but this was read; through JSON, as the ledger keeps it."""
+    """Return the Status of a ledger with one reading, which is encoded as JSON as in the ledger."""
     readings = {name: Reading(json.loads(json.dumps(value)), READ_AT)}
     return status_of(snapshot(readings=readings), NOW.wall)
 
@@ -237,7 +237,7 @@ PROGRESS = ProgressStatus(
 
 
 def progress_of(shown: Run | None, reading: dict[str, Any] | None) -> ProgressStatus | None:
-    """The progress of a ledger with this run and this reading; through JSON, as the ledger keeps it."""
+    """Return the progress in a ledger with this run and reading, encoded as JSON as in the ledger."""
     readings = {"progress": Reading(json.loads(json.dumps(reading)), READ_AT)} if reading else {}
     return status_of(snapshot(runs=(shown,) if shown else (), readings=readings), NOW.wall).progress
 
@@ -265,7 +265,10 @@ def test_the_progress_of_an_open_run_is_shown_as_it_was_read(progress: ProgressS
 def test_progress_that_is_not_the_open_run_s_is_not_shown(
     shown: Run | None, reading: dict[str, Any] | None
 ) -> None:
-    """Else a run would begin as stalled as the one before it ended."""
+    """Progress of another run is not shown.
+
+    Otherwise a run would start with the stall of the previous one.
+    """
     assert progress_of(shown, reading) is None
 
 

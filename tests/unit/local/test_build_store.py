@@ -1,4 +1,7 @@
-"""A build of the local platform is the content of a file, once nobody writes it; its copy harms no run."""
+"""Tests of local builds, which are identified by a file's content once nobody writes to it.
+
+A change of the file does not affect the copy that a run uses.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,17 @@ from monitor.local.build_store import BUILDS_KEPT, STABLE_SECONDS, VERSIONS_TRIE
 
 
 def digest_of(content: bytes) -> str:
-    """The digest of a content."""
+    """Return the digest of the content."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def build_of(digest: str) -> Build:
-    """The build of a digest."""
+    """Return the build of the digest."""
     return Build(f"avalanchego@{digest}", frozenset({digest}))
 
 
 class TestStore:
-    """Copies by the digest of their content."""
+    """Copies of builds, named by the digest of their content."""
 
     def test_a_copy_stays_as_it_was(self, tmp_path: Path) -> None:
         store, executable = BuildStore(tmp_path / "builds"), tmp_path / "node"
@@ -75,7 +78,7 @@ class TestStore:
 
 @dataclass
 class Compiler:
-    """A build's file, and what happens while the source waits whether it is written."""
+    """A build's file, and the event that happens while the source waits for the file to be complete."""
 
     folder: Path
     meanwhile: Callable[[], None] = lambda: None
@@ -83,29 +86,29 @@ class Compiler:
 
     @property
     def executable(self) -> Path:
-        """The file."""
+        """The build's file."""
         return self.folder / "avalanchego"
 
     @property
     def calls(self) -> Path:
-        """Where a build writes down that it was asked."""
+        """The file to which a build appends a line when it is executed."""
         return self.folder / "calls"
 
     def sleep(self, seconds: float) -> None:
-        """Time passes."""
+        """Record the seconds and trigger the event."""
         self.waited.append(seconds)
         self.meanwhile()
 
     def source(self) -> FileSource:
-        """The source that looks at the file."""
+        """Return the source that reads the file."""
         return FileSource(self.executable, BuildStore(self.folder / "builds"), self.sleep)
 
     def writes(self, script: str) -> None:
-        """Another build, which is a shell script."""
+        """Write another build, which is a shell script."""
         write_program(self.executable, f"#!/bin/sh\necho asked >> {self.calls}\n{script}\n")
 
     def asked(self) -> int:
-        """How often a build was asked for its versions."""
+        """Return how often a build was asked for its versions."""
         return self.calls.read_text().count("\n") if self.calls.exists() else 0
 
 
@@ -115,7 +118,7 @@ def compiler(tmp_path: Path) -> Compiler:
 
 
 class TestSource:
-    """What the file holds now."""
+    """The build in the file."""
 
     def test_a_build_is_its_digest_with_its_versions(self, compiler: Compiler) -> None:
         write_build(compiler.executable, COMMITS[0])
@@ -127,7 +130,10 @@ class TestSource:
         assert compiler.waited == [STABLE_SECONDS]
 
     def test_two_that_ask_at_once_take_turns(self, compiler: Compiler) -> None:
-        """`init` and the look for new builds: one would write into the copy that the other just runs."""
+        """Concurrent lookups by `init` and the build watch take turns.
+
+        Otherwise one would write to the copy that the other executes.
+        """
         compiler.writes('echo \'{"application": "a/1"}\'')
         source = compiler.source()
         found: list[Build] = []
@@ -194,7 +200,7 @@ class TestSource:
         ],
     )
     def test_versions_are_unknown_after_three_tries(self, compiler: Compiler, script: str) -> None:
-        """They are no reason to stop."""
+        """Versions are unknown after three attempts, and no reason to stop."""
         compiler.writes(script)
         source = compiler.source()
         for _ in range(VERSIONS_TRIES - 1):

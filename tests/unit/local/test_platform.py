@@ -1,4 +1,4 @@
-"""The local platform: what is set to run is kept, and what became of the node's process."""
+"""Tests of the local platform, which stores the configured workload and the state of the node's process."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ ARGUMENTS = ("--network-id=fuji", "--http-port=9650")
 
 
 def build(digit: str = "a", versions: Versions | None = VERSIONS) -> Build:
-    """A build of the file `avalanchego`."""
+    """Return a build of the file `avalanchego`."""
     digest = f"sha256:{digit * 64}"
     return Build(f"avalanchego@{digest}", frozenset({digest}), versions)
 
 
 def platform(folder: Path, **changes: Any) -> LocalPlatform:
-    """The platform of a data folder; its workloads are called uid-1, uid-2 and so on."""
+    """Return the platform of a data folder; the UIDs of its workloads are uid-1, uid-2 and so on."""
     numbers = itertools.count(1)
     values: dict[str, Any] = {
         "rolling_tag": "latest",
@@ -88,8 +88,8 @@ def test_what_is_recreated_is_another_workload(tmp_path: Path) -> None:
     one.recreate(unchanged=True)
 
     assert (one.workload().uid, one.recreated.is_set()) == ("uid-2", True)
-    one.await_end(threading.Event())  # it does not wait: the supervisor starts `init` again
-    one.announce(Announcement("R", "m"), 0.0)  # there is nobody to tell
+    one.await_end(threading.Event())  # returns immediately, since the supervisor starts `init` again
+    one.announce(Announcement("R", "m"), 0.0)  # has no effect without Kubernetes Events
     assert one.reverter() == ""
 
 
@@ -127,7 +127,7 @@ def test_what_is_recreated_is_another_workload(tmp_path: Path) -> None:
 def test_it_keeps_how_the_process_fares(
     tmp_path: Path, events: list[str | int], process: NodeProcess
 ) -> None:
-    """In the words of a cluster, and a signal as a shell has it."""
+    """The platform stores the state of the process in Kubernetes terms, and signals as shell exit codes."""
     one = platform(tmp_path)
     for event in events:
         match event:
@@ -193,7 +193,7 @@ def test_what_is_cleared_must_be_what_the_node_writes(
 
 
 def test_the_node_s_settings_are_read_as_in_a_pod(tmp_path: Path) -> None:
-    """From its arguments, then from `AVAGO_*`; a flag of the monitor settles the rest."""
+    """The node's settings come from its arguments, then from `AVAGO_*`, then from the monitor's flags."""
     environment = {"AVAGO_NETWORK_ID": "1", "AVAGO_HTTP_PORT": "1234", "HOME": "/home"}
     one = platform(tmp_path, arguments=(), environment=environment, sync_mode=SyncMode.FULL_SYNC)
 

@@ -1,4 +1,7 @@
-"""Child processes are ended with all that is theirs, and an orphan is known by its number and its start."""
+"""Tests of child processes.
+
+They are stopped with all their children, and an orphan is identified by its PID and start time.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ Start = Callable[[str], "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts a program in a group of its own, and waits until it is ready; it is killed at the end."""
+    """Return a function that starts a program in its own process group and waits until it is ready.
+
+    The program is killed at the end.
+    """
     with ExitStack() as started:
 
         def run(script: str) -> subprocess.Popen[bytes]:
@@ -44,7 +50,7 @@ def start() -> Iterator[Start]:
 
 
 def first_line(child: subprocess.Popen[bytes]) -> str:
-    """What it prints once it is ready."""
+    """Return the line that the process prints once it is ready."""
     assert child.stdout is not None
     return child.stdout.readline().decode().strip()
 
@@ -74,11 +80,11 @@ def test_what_a_child_left_behind_is_ended_by_its_group(start: Start) -> None:
     end_group(child.pid)
 
     eventually(lambda: not lives(left), "it is ended")
-    end_group(child.pid)  # nobody is left: nothing happens
+    end_group(child.pid)  # no process is left, so the call has no effect
 
 
 class TestOrphan:
-    """A killed monitor's node."""
+    """The node of a monitor that was killed."""
 
     @pytest.mark.parametrize(
         ("script", "ended_by"),

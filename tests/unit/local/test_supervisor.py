@@ -1,4 +1,4 @@
-"""The supervisor: the node's process is started, restarted and ended, and none is left running."""
+"""Tests of the supervisor, which starts, restarts and stops the node's process and leaves none running."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from monitor.local.supervisor import NODE_LOG_BYTES, Supervisor
 
 @dataclass
 class Machine:
-    """A supervisor with `init`, over a node that is a small program."""
+    """A supervisor with `init`, and a small program as its node."""
 
     folder: Path
     platform: LocalPlatform
@@ -39,7 +39,7 @@ class Machine:
     failure: BaseException | None = None
 
     def node_is(self, script: str) -> None:
-        """Pin a build that is this program; it gets to know itself as `me`."""
+        """Pin a build that is this program, preceded by `PRELUDE`."""
         program = self.folder / "program"
         write_program(program, f"#!{sys.executable}\n{PRELUDE}{script}\n")
         store = BuildStore(self.folder / "builds")
@@ -47,7 +47,7 @@ class Machine:
         self.platform.pin(Build(f"avalanchego@{digest}", frozenset({digest})))
 
     def supervise(self) -> None:
-        """Run it until told to stop."""
+        """Run the supervisor until it is stopped."""
 
         def init(workload: Workload) -> bool:
             self.inits.append(workload.uid)
@@ -69,18 +69,18 @@ class Machine:
             self.failure = error
 
     def lived(self) -> list[dict[str, Any]]:
-        """What each life of the node wrote of itself."""
+        """Return what each process of the node wrote about itself."""
         path = self.folder / "avalanchego" / "lives"
         text = path.read_text() if path.exists() else ""
         return [json.loads(line) for line in text.splitlines()]
 
     def pids(self) -> list[int]:
-        """The processes of the node, in order."""
+        """Return the PIDs of the node's processes, in order."""
         return [life["pid"] for life in self.lived()]
 
     @contextmanager
     def supervised(self) -> Iterator[None]:
-        """Supervise beside the test."""
+        """Run the supervisor in a thread."""
         thread = threading.Thread(target=self.supervise)
         thread.start()
         try:
@@ -129,7 +129,7 @@ def test_the_node_runs_on_its_own_data_and_ends_with_the_supervisor(machine: Mac
 
 
 def test_what_the_node_started_ends_with_it(machine: Machine) -> None:
-    """Also where the node leaves it behind, and it does not listen to SIGTERM."""
+    """Children of the node are stopped with it, even if the node has ended and a child ignores SIGTERM."""
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     machine.node_is(
         f"plugin = subprocess.Popen([sys.executable, '-c', {deaf!r}], stdout=subprocess.PIPE)\n"
@@ -160,7 +160,7 @@ def test_a_node_that_ends_is_started_again_without_init(machine: Machine) -> Non
 
 
 def test_a_node_that_keeps_ending_is_counted(machine: Machine) -> None:
-    """What it printed in all its lives is there to read."""
+    """Each exit of the node is counted, and the output of all its processes can be read."""
     machine.node_is("print('no database', flush=True); sys.exit(7)")
     with machine.supervised():
         eventually(lambda: machine.platform.process.restarts >= 2, "two ends")
@@ -219,7 +219,7 @@ def test_a_node_on_the_rolling_tag_is_never_started(machine: Machine) -> None:
 def test_a_build_that_cannot_be_started_waits_and_is_no_crash(
     machine: Machine, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], object], why: str
 ) -> None:
-    """It is tried again with back-off, and the next build runs."""
+    """A build that cannot be started is retried with backoff, and the next build runs."""
     machine.node_is("")
     (copy,) = (path for path in (machine.folder / "builds").iterdir())
     harm(copy)
@@ -239,7 +239,10 @@ def test_a_build_that_cannot_be_started_waits_and_is_no_crash(
 
 
 def test_a_build_whose_copy_is_gone_waits_and_is_no_crash(machine: Machine) -> None:
-    """As an image that is gone from its registry; it runs once it is back."""
+    """A build without its copy waits like an image that its registry no longer has.
+
+    The node starts once the copy is back.
+    """
     machine.node_is(WAITS)
     (copy,) = (path for path in (machine.folder / "builds").iterdir())
     kept = copy.rename(machine.folder / "kept")
@@ -268,12 +271,12 @@ def test_an_error_of_init_ends_it(machine: Machine) -> None:
 def test_what_cannot_be_written_leaves_no_node_that_nobody_knows(
     machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The node that cannot be remembered is ended, and started again later."""
+    """A node that cannot be recorded is stopped, and started again later."""
     machine.node_is(WAITS)
     remembered = machine.folder / "local-node.json"
 
     def proceeds(_: Workload) -> bool:
-        remembered.symlink_to("/dev/full")  # removed with the first node; the second can be remembered
+        remembered.symlink_to("/dev/full")  # removed with the first node, so that the second can be recorded
         return True
 
     machine.proceeds = proceeds

@@ -1,4 +1,4 @@
-"""How builds read for people."""
+"""Tests of the text for builds, durations and actions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ def test_chains_are_in_one_order() -> None:
 
 
 def test_an_open_run_takes_the_same_in_each_output() -> None:
-    """Its pod was replaced while the node was healthy, and the node is not healthy yet in the new one."""
+    """The duration of an open run is equal in each output.
+
+    The pod was replaced while the node was healthy, and the new node is not healthy yet.
+    """
     tracking = RunTracking(active_seconds=5000.0, replaced_healthy_seconds=600.0)
     shown = full_status(run=run(number=6, tracking=tracking))
     registry = CollectorRegistry()
@@ -67,5 +70,5 @@ def test_an_open_run_takes_the_same_in_each_output() -> None:
 
 @pytest.mark.parametrize("cause", [Cause.CONTAINER_NOT_STARTED, Cause.NODE_CRASHING, Cause.OTHER], ids=str)
 def test_what_to_do_is_true_for_a_tester_without_kubernetes(cause: Cause) -> None:
-    """`local` has these problems as well, and no pod."""
+    """Advice about a problem also applies to `local`, which has no pod."""
     assert "kubectl" not in re.sub(r"In Kubernetes, [^.]*\.", "", ACTIONS[cause])

@@ -1,4 +1,4 @@
-"""A log line is one line for a person, or one JSON object with the keys that the Go monitor uses."""
+"""Tests of the log format: one line of text, or one JSON object with the keys of the Go monitor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CREATED = 1_700_000_000.25
 
 
 class Terminal(io.StringIO):
-    """A stream that a person reads."""
+    """A stream that is a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -26,7 +26,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    """What a test sets up ends with it."""
+    """Restore the logging setup after a test."""
     root = LOGGERS[0]
     handlers, levels = root.handlers, [logger.level for logger in LOGGERS]
     root.handlers = []
@@ -42,7 +42,7 @@ _Raised = tuple[type[BaseException], BaseException, TracebackType | None]
 def record(
     level: int = logging.INFO, message: str = "a build of %s", error: _Raised | None = None, **fields: object
 ) -> logging.LogRecord:
-    """What a module logs at a fixed time."""
+    """Return a log record of a module with a fixed time."""
     entry = {
         "name": "monitor.engine.loop",
         "levelno": level,
@@ -56,7 +56,7 @@ def record(
 
 
 def written(log_format: LogFormat, entry: logging.LogRecord, stream: io.StringIO | None = None) -> str:
-    """What stands on the stream."""
+    """Return the text that is written to the stream."""
     stream = stream or io.StringIO()
     set_up_logs(log_format, debug=False, stream=stream)
     logging.getLogger("monitor.engine.loop").handle(entry)
@@ -64,7 +64,7 @@ def written(log_format: LogFormat, entry: logging.LogRecord, stream: io.StringIO
 
 
 def raised() -> _Raised:
-    """An error that came up."""
+    """Return the exception information of a raised error."""
     try:
         int("x")
     except ValueError as error:
@@ -222,7 +222,7 @@ def test_set_up_anew_the_last_stream_alone_is_written_to() -> None:
     ],
 )
 def test_nothing_of_a_node_steers_the_terminal(log_format: LogFormat, line: str) -> None:
-    """A verdict's message ends with what the node printed last."""
+    """A node's output cannot control the terminal, although a verdict's message ends with its last line."""
     entry = record(message="no disk \x1b[2J\x07", said="\x1b[1m")
 
     assert written(log_format, entry).endswith(line)

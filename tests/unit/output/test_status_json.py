@@ -1,4 +1,4 @@
-"""Run and Status in JSON say what they hold, and null where nothing is known."""
+"""Tests of Run and Status as JSON, in which unknown values are null."""
 
 from __future__ import annotations
 

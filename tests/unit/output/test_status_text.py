@@ -1,4 +1,4 @@
-"""Status and run as a person reads them, line by line: what is known is told, what is not is left out."""
+"""Tests of Status and run as lines of text, in which unknown values are left out."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ L1 = "2Z36RnQuk1hvsnFeGWzfZUfXNr7w1SjzmDQ78YxfTVNAkDq3nZ"
 
 
 def watched(progress: ProgressStatus | None, **tracking: Any) -> list[str]:
-    """The status's lines of chains and stall, of an open run."""
+    """Return the lines about chains, progress and stalls in the status of an open run."""
     shown = replace(status(run(tracking=RunTracking(**tracking))), progress=progress)
     return [line for line in status_lines(shown) if line.startswith(("chain", "progress", "stalled"))]
 

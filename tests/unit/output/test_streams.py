@@ -1,4 +1,7 @@
-"""Standard streams that are closed, full, without a reader or in ASCII change no verdict and end in no traceback."""
+"""Tests of standard streams that are closed, full, broken or limited to ASCII.
+
+They change no verdict and cause no traceback.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,13 @@ from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
 from monitor.domain.run import Outcome, Reason
 from monitor.ledger import open_ledger
 
-# As a shell writes them; `gone` has a reader that has ended.
+# Redirections in shell syntax; the reader of `gone` has ended.
 LOST = (">&-", ">/dev/full", "2>/dev/full", "2>gone")
 OUTPUT_LOST = 4
 
 
 def run(command: Sequence[str], redirection: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a command whose streams are redirected so."""
+    """Run a command with this redirection."""
     reading, writing = os.pipe()
     os.close(reading)
     text = redirection.replace("2>gone", f"2>&{writing}") if "2>" in redirection else redirection
@@ -51,7 +54,7 @@ def monitor(*arguments: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tester's folder, with a run that failed and one that is open."""
+    """Return the folder of a tester with a failed and an open run."""
     folder = tmp_path_factory.mktemp("data")
     with closing(open_ledger(folder)) as ledger:
         for of in (build(), build(NEW)):
@@ -114,7 +117,10 @@ def test_the_programs_own_signs_have_a_form_in_ascii(data_dir: Path) -> None:
 def judged(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[LocalLife, int]]:
-    """A build, and the exit code that tells its verdict; the first call runs without any stream."""
+    """Yield a tester with a verdict, and its exit code.
+
+    The first invocation runs with all streams closed.
+    """
     with living(tmp_path_factory.mktemp("local")) as tester:
         if request.param == "good":
             write_build(tester.build, bootstrap_seconds=0.4)
@@ -143,7 +149,10 @@ def test_a_verdict_is_the_exit_code_whatever_becomes_of_the_streams(
 
 
 def test_a_closed_stream_leaves_its_number_to_no_file(judged: tuple[LocalLife, int]) -> None:
-    """A ledger that is number 2 would be written to by whoever writes to standard error."""
+    """A file never takes the descriptor of a closed stream.
+
+    Otherwise output to standard error could be written to a ledger with descriptor 2.
+    """
     tester, code = judged
     trace = tester.folder / "opened"
     program = (
@@ -162,7 +171,10 @@ def test_a_closed_stream_leaves_its_number_to_no_file(judged: tuple[LocalLife, i
 
 @pytest.mark.parametrize("debug", [[], ["--debug"]], ids=["line", "traceback"])
 def test_only_a_build_that_failed_ends_with_1(tmp_path: Path, debug: list[str]) -> None:
-    """Not an error of another kind, such as a folder that is in use, nor the traceback of one."""
+    """Only a failed build ends with 1, in contrast to other errors and their tracebacks.
+
+    An example of another error is a folder that is in use.
+    """
     with living(tmp_path) as tester:
         write_build(tester.build)
         tester.data_dir.mkdir()

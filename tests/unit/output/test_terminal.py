@@ -1,4 +1,4 @@
-"""What a person reads on a terminal, and what a file gets where there is none."""
+"""Tests of the output on a terminal and in a file."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_progress_tells_the_stage_of_each_chain_at_work(
 
 
 def test_time_that_has_run_out_is_none() -> None:
-    """The node's estimate may be old."""
+    """The remaining time is never negative, even if the node's estimate is old."""
     late = replace(AT_WORK, at=NOW.wall + 1000)
 
     assert "(0s left)" in progress_text(late)
@@ -148,7 +148,7 @@ def test_a_result_is_one_line(ended: Run, text: str) -> None:
 
 
 def history_lines(width: int, *runs: Run) -> list[str]:
-    """The history on a terminal so wide."""
+    """Return the history on a terminal of this width."""
     file = io.StringIO()
     Console(file=file, width=width).print(history_table(runs, width))
     return [line.rstrip() for line in file.getvalue().splitlines()]
@@ -174,7 +174,7 @@ def test_history_shows_each_run_with_its_reason_in_80_columns() -> None:
     ],
 )
 def test_a_narrow_terminal_gets_fewer_columns_of_the_history(columns: int, header: str) -> None:
-    """Rather than each of them cut."""
+    """On a narrow terminal, the history has fewer columns instead of truncated ones."""
     file = io.StringIO()
     Console(file=file, width=200).print(history_table((FAILED, SUCCEEDED), columns))
 
@@ -190,7 +190,7 @@ def test_history_tells_what_was_tested_where_that_differs() -> None:
 
 @pytest.mark.parametrize("columns", [80, 200])
 def test_history_tells_a_skipped_state_sync_in_full(columns: int) -> None:
-    """It is folded on a narrow terminal, not cut."""
+    """A skipped state sync is wrapped on a narrow terminal, and not truncated."""
     mode = SyncMode.C_CHAIN_STATE_SYNC
     skipped = replace(FAILED, tracking=RunTracking(state_synced=False), sync_mode=mode)
     synced = replace(SUCCEEDED, tracking=RunTracking(state_synced=True), sync_mode=mode)
@@ -255,7 +255,7 @@ VERSION, MESSAGE = "\x1b[31m[bold]\x07", "\x1b[31m[/red]\x07"
 
 
 def test_nothing_of_a_node_steers_the_terminal() -> None:
-    """Messages have a node's last line, and a version is whatever it printed."""
+    """A node's output cannot control the terminal, although messages and versions contain it."""
     versions = Versions(VERSION, "", 0, "", "")
     odd = replace(FAILED, build=replace(build(), versions=versions), message=MESSAGE)
     file = io.StringIO()
@@ -294,7 +294,7 @@ def test_a_result_that_was_known_before_is_no_news() -> None:
 
 
 def test_a_file_shows_now_and_then_that_an_open_run_lives() -> None:
-    """An idle tester has nothing to tell."""
+    """A file shows regularly that an open run is alive, and nothing while the tester is idle."""
     file = io.StringIO()
     reporter = Reporter(Console(file=file, width=200))
     for seconds in range(0, 1000, 10):

@@ -1,4 +1,7 @@
-"""A comparison reads well: both builds in a table, and a sentence that says which is faster and how sure that is."""
+"""Tests of the text of a comparison.
+
+A table shows both builds, and a sentence says which is faster and how certain that is.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ SUCCEEDED = replace(run(), outcome=Outcome.SUCCEEDED, ended_at=NOW.wall, disk_us
 
 
 def compared_lines(slower: float, noise: float = 1.0) -> list[str]:
-    """The comparison of a build with another whose runs took so much longer, on 80 columns; noise 1 is 0.4 %."""
+    """Return a comparison on 80 columns with a build that takes `slower` times as long.
+
+    A `noise` of 1 is 0.4 %.
+    """
     seconds = tuple(3600.0 + noise * each for each in (0.0, 40.0, -20.0, 10.0))
     old, new = (
         Compared(name, [replace(SUCCEEDED, duration_seconds=ratio * each) for each in seconds])

@@ -1,4 +1,4 @@
-"""`check` over real sockets: what keeps a tester from working is a line of its own, and hides no other."""
+"""Tests of `check` over real sockets: each problem of a tester has a line of its own and hides no other."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Change = Callable[["CheckedTester"], object]
 
 @dataclass(frozen=True)
 class CheckedTester:
-    """A tester of whom all is well: its objects on the API server, its registry, node and volume."""
+    """A tester without problems: its objects on the API server, its registry, node and volume."""
 
     api: FakeApiServer
     registry: FakeRegistry
@@ -74,12 +74,12 @@ class CheckedTester:
         return found
 
     def tell(self, *flags: str) -> None:
-        """Give both of the monitor's containers more flags."""
+        """Add flags to both of the monitor's containers."""
         self.init["args"] += flags
         self.sidecar["args"] += flags
 
     def deny(self, verb: str, *what: str) -> None:
-        """Take it out of the Role."""
+        """Remove a permission from the Role."""
         self.api.denied[verb, *what] = f'User "u" cannot {verb} resource "{what[0]}"'
 
 
@@ -100,7 +100,7 @@ def tester(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CheckedT
 
 
 def add(api: FakeApiServer, data_dir: Path, image: str, node_port: int) -> None:
-    """Put its objects there."""
+    """Add the tester's objects to the API server."""
     flags = [
         f"--data-dir={data_dir}",
         "--node-container-name=node",
@@ -129,7 +129,7 @@ def add(api: FakeApiServer, data_dir: Path, image: str, node_port: int) -> None:
 
 
 def check(capsys: pytest.CaptureFixture[str], *flags: str, uid: str = UID) -> tuple[int, list[Line]]:
-    """Exit code and lines, asked for as JSON."""
+    """Run `check`, and return the exit code and the lines of the JSON output."""
     pod = ["--namespace=tests", f"--pod-name={POD}", f"--pod-uid={uid}"]
     code = run_check(parse(CheckSettings, "check", [*pod, "--json", *flags], {}))
     found = json.loads(capsys.readouterr().out)
@@ -138,7 +138,7 @@ def check(capsys: pytest.CaptureFixture[str], *flags: str, uid: str = UID) -> tu
 
 
 def worse(lines: Sequence[Line]) -> list[Line]:
-    """Those that are not ok."""
+    """Return the lines that are not ok."""
     return [line for line in lines if line[0] != "ok"]
 
 
@@ -188,10 +188,10 @@ def test_inside_its_pod_all_that_is_well_is_a_line(
 
 
 class TestWaiting:
-    """Right after an installation much is not there yet."""
+    """`check --wait`, right after an installation."""
 
     def looked(self, tester: CheckedTester, capsys: pytest.CaptureFixture[str], mended_after: int) -> str:
-        """How often it looked, its exit code, and what it says of the claim."""
+        """Return the number of checks, the exit code, and the final result for the claim."""
         looks = 0
         now = 0.0
 
@@ -321,22 +321,22 @@ def test_reviews_that_are_refused_are_a_warning(
 
 
 def update(**strategy: Any) -> Change:
-    """Another update strategy."""
+    """Return a change to another update strategy."""
     return lambda tester: tester.stateful_set["spec"].update(updateStrategy=strategy)
 
 
 def mount_elsewhere(tester: CheckedTester) -> None:
-    """The node on the same volume, in another folder."""
+    """Mount another folder of the volume in the node."""
     tester.node_container["volumeMounts"][0]["subPath"] = "other"
 
 
 def rename_node(tester: CheckedTester) -> None:
-    """The node's container is called otherwise, in the pod alone."""
+    """Rename the node's container in the pod only."""
     tester.node_container["name"] = "avago"
 
 
 def set_image(tester: CheckedTester) -> None:
-    """Neither pinned nor on the rolling tag."""
+    """Set an image that is neither pinned nor on the rolling tag."""
     tester.node_container["image"] = f"{tester.registry.repository}:v1"
     node_of(tester.stateful_set["spec"]["template"])["image"] = f"{tester.registry.repository}:v1"
 
@@ -615,7 +615,7 @@ def test_flags_of_the_call_win_over_those_of_the_sidecar(
 
 @pytest.fixture
 def monitor() -> Iterator[WebServer]:
-    """The tester's monitor, as another pod sees it."""
+    """Run the web server of the tester's monitor, as another pod can reach it."""
     status = full_status()
     site = Site(CollectorRegistry(), lambda: status, lambda: (), lambda: (True, ()))
     server = WebServer(("127.0.0.1", 0), site)
@@ -625,13 +625,13 @@ def monitor() -> Iterator[WebServer]:
 
 
 def address(tester: CheckedTester, port: int) -> None:
-    """Give the pod an address, at which its monitor is."""
+    """Set the pod's address to that of its monitor."""
     tester.pod["status"]["podIP"] = "127.0.0.1"
     tester.sidecar["args"].append(f"--web-listen-address=:{port}")
 
 
 class TestFromAnotherPod:
-    """As the body of `helm test`, which has no volume: UID and folders are its own."""
+    """`check` from another pod, such as that of `helm test`, which has no volume of the tester."""
 
     def test_the_monitor_is_asked_instead(
         self, tester: CheckedTester, monitor: WebServer, capsys: pytest.CaptureFixture[str]
@@ -714,7 +714,7 @@ class TestFromAnotherPod:
 
 
 class TestWithoutThePod:
-    """What can be looked at is, and the rest says why not."""
+    """`check` without the tester's pod: the other lines say why they are not checked."""
 
     UNREAD = ("settings", "node container", "image", "configuration", "volume", "claim", "registry", "node")
 
@@ -773,7 +773,7 @@ class TestWithoutThePod:
     def test_as_the_api_server_does_not_answer(
         self, tester: CheckedTester, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """It is asked for one thing, and not for each in vain."""
+        """If the API server does not answer, `check` sends it only one request."""
         tester.api.faults[:] = [Fault(status=503, message="down", headers={"Retry-After": "60"})] * 9
         code, lines = check(capsys)
 

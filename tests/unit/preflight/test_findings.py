@@ -1,4 +1,4 @@
-"""What a check makes of what was read: which command a container runs, what it is told, and what is good."""
+"""Tests of the findings: the command of a container, its settings, and their results."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ NODE = Container("node", f"{REPOSITORY}:latest")
 
 
 def container(name: str, *arguments: str, **changes: Any) -> Container:
-    """One that runs an image of the monitor."""
+    """Return a container with an image of the monitor."""
     return Container(name, "monitor:1", arguments=arguments, **changes)
 
 
 def pod(*containers: Container) -> Pod:
-    """A pod of these and a node."""
+    """Return a pod of the containers and a node."""
     return Pod("tester-0", "uid-a", "tester", "tester-1", containers=(*containers, NODE))
 
 
 def asked(*flags: str) -> CheckSettings:
-    """How the check itself was called."""
+    """Return the settings of `check` itself."""
     return parse(CheckSettings, "check", ["--namespace=tests", "--pod-name=tester-0", *flags], {})
 
 
@@ -141,7 +141,7 @@ def test_nothing_of_where_the_check_runs_is_taken_for_the_pods(monkeypatch: pyte
 
 
 def test_each_container_may_log_as_it_likes() -> None:
-    """And listens where it likes: the other serves nothing."""
+    """Logging and the listen address may differ between the containers."""
     sidecar = container(
         "monitor", "wait-for-completion", *FLAGS, "--log-format=json", "--debug", "--web-listen-address=:1"
     )
@@ -184,7 +184,7 @@ def test_variables_that_cannot_be_seen_are_no_error() -> None:
     given = given_by(pod(INIT, sidecar), asked())
     (found,) = settings_findings(given, asked())
 
-    assert str(given.settings.data_dir) == "/data"  # as init is told
+    assert str(given.settings.data_dir) == "/data"  # the flag of init
     assert (found.result, found.message) == (
         Result.WARN,
         (
@@ -225,7 +225,7 @@ def test_settings_with_which_a_container_cannot_start_fail(sidecar: Container, m
     given = given_by(pod(INIT, sidecar), asked())
 
     assert list(settings_findings(given, asked())) == [bad("settings", message)]
-    assert str(given.settings.data_dir) == "/data"  # as init is told
+    assert str(given.settings.data_dir) == "/data"  # the flag of init
 
 
 @pytest.mark.parametrize(

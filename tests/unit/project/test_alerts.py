@@ -1,6 +1,6 @@
-"""Alerts, runbooks and metrics agree; each check is shown to fail on a broken copy.
+"""Tests that alerts, runbooks and metrics agree, and that each check fails on a broken copy.
 
-Whether the rules do what they should is shown by promtool, in tests/servers.
+The effect of the rules is tested with promtool in tests/servers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def test_nothing_is_wrong() -> None:
 
 
 def _replaced(name: str, old: str, new: str) -> Callable[[Shipped], None]:
-    """A word of an alert's expression or texts becomes another."""
+    """Return a change that replaces a word in an alert's expression and texts."""
 
     def broken(shipped: Shipped) -> None:
         rule = shipped.alert(name)
@@ -88,7 +88,7 @@ def _without_variable(shipped: Shipped) -> None:
     variables[:] = [each for each in variables if each["name"] != "tester"]
 
 
-def _only(fires: bool) -> Callable[[Shipped], None]:  # noqa: FBT001 - the case is which
+def _only(fires: bool) -> Callable[[Shipped], None]:  # noqa: FBT001 - a test parameter
     def broken(shipped: Shipped) -> None:
         tests = yaml.safe_load(shipped.promtool_tests["BootstrapLate"])
         for test in tests["tests"]:
@@ -252,12 +252,15 @@ def test_what_is_wrong_is_found(broken: Callable[[Shipped], None], problem: str)
     ],
 )
 def test_a_problem_mutes_only_the_errors_that_it_causes(target: dict[str, str], *, expected: bool) -> None:
-    """A ledger that was moved aside has lost the history, whatever else hinders the tester."""
+    """A problem mutes only the errors that it causes.
+
+    For example, a ledger that was moved aside has lost its history, independent of other problems.
+    """
     assert inhibited(SHIPPED, {"alertname": "BootstrapProblem"}, target) is expected
 
 
 def _example(page: str, language: str) -> str:
-    """The first of a page's examples."""
+    """Return the first example on a page."""
     found: list[str] = re.findall(rf"```{language}\n(.+?)```", page, re.DOTALL)
     return found[0]
 

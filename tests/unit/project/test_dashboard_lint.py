@@ -1,4 +1,4 @@
-"""The committed dashboards break no rule, and each rule sees the break it is there for."""
+"""Tests that the committed dashboards follow all rules, and that each rule finds the error it is for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboards.queries import VARIABLES
 
 FILES = ("fleet.json", "tester.json")
 RESTARTS = "Restarts and failures"
-# The matchers that every selector of the dashboards has.
+# The matchers in every selector of the dashboards.
 CHOSEN = ", ".join(f'{each}=~"${each}"' for each in VARIABLES)
 UP = f"max by (tester) (bootstrap_monitor_node_up{{{CHOSEN}}})"
 
@@ -30,7 +30,7 @@ def committed(name: str) -> Dashboard:
 
 
 def a_panel(dashboard: Dashboard, kind: str = "timeseries") -> Dashboard:
-    """The first panel of that kind."""
+    """Return the first panel of this type."""
     return next(each for each in panels(dashboard) if each["type"] == kind)
 
 
@@ -39,7 +39,7 @@ def a_variable(dashboard: Dashboard, name: str) -> Dashboard:
 
 
 def asks(expr: str) -> Break:
-    """A panel asks this instead."""
+    """Return a change that sets a panel's query."""
 
     def broken(dashboard: Dashboard) -> None:
         a_panel(dashboard)["targets"][0]["expr"] = expr
@@ -48,7 +48,7 @@ def asks(expr: str) -> Break:
 
 
 def lists(query: str, name: str = "network") -> Break:
-    """A variable lists this instead."""
+    """Return a change that sets a variable's query."""
 
     def broken(dashboard: Dashboard) -> None:
         a_variable(dashboard, name)["query"]["query"] = query
@@ -57,7 +57,7 @@ def lists(query: str, name: str = "network") -> Break:
 
 
 def annotates(expr: str) -> Break:
-    """An annotation asks this instead."""
+    """Return a change that sets an annotation's query."""
 
     def broken(dashboard: Dashboard) -> None:
         dashboard["annotations"]["list"][0]["expr"] = expr
@@ -66,7 +66,7 @@ def annotates(expr: str) -> Break:
 
 
 def panel_has(key: str, value: Any, kind: str = "timeseries") -> Break:
-    """A panel has another value there."""
+    """Return a change that sets a value of a panel."""
 
     def broken(dashboard: Dashboard) -> None:
         a_panel(dashboard, kind)[key] = value
@@ -75,7 +75,7 @@ def panel_has(key: str, value: Any, kind: str = "timeseries") -> Break:
 
 
 def variable_has(name: str, key: str, value: Any) -> Break:
-    """A variable has another value there."""
+    """Return a change that sets a value of a variable."""
 
     def broken(dashboard: Dashboard) -> None:
         a_variable(dashboard, name)[key] = value
@@ -84,7 +84,7 @@ def variable_has(name: str, key: str, value: Any) -> Break:
 
 
 def dashboard_has(key: str, value: Any) -> Break:
-    """The dashboard has another value there."""
+    """Return a change that sets a value of the dashboard."""
 
     def broken(dashboard: Dashboard) -> None:
         dashboard[key] = value
@@ -93,7 +93,7 @@ def dashboard_has(key: str, value: Any) -> Break:
 
 
 def without_variable(name: str) -> Break:
-    """A variable is gone."""
+    """Return a change that removes a variable."""
 
     def broken(dashboard: Dashboard) -> None:
         dashboard["templating"]["list"].remove(a_variable(dashboard, name))
@@ -114,7 +114,7 @@ def another_data_source_of_annotation(dashboard: Dashboard) -> None:
 
 
 def unit(name: str) -> Break:
-    """A panel has that unit."""
+    """Return a change that sets a panel's unit."""
 
     def broken(dashboard: Dashboard) -> None:
         a_panel(dashboard)["fieldConfig"]["defaults"]["unit"] = name
@@ -128,7 +128,7 @@ def unknown_unit_of_a_column(dashboard: Dashboard) -> None:
 
 
 def mapping_without(key: str) -> Break:
-    """A state lacks its text or its colour."""
+    """Return a change that removes the text or the color of a state."""
 
     def broken(dashboard: Dashboard) -> None:
         mappings = a_panel(dashboard, "state-timeline")["fieldConfig"]["defaults"]["mappings"]
@@ -155,7 +155,7 @@ def column_dropped(dashboard: Dashboard) -> None:
 
 
 def linked(url: str) -> Break:
-    """A panel links there."""
+    """Return a change that sets a panel's link."""
 
     def broken(dashboard: Dashboard) -> None:
         a_panel(dashboard, "table")["fieldConfig"]["defaults"]["links"] = [{"title": "there", "url": url}]
@@ -168,7 +168,7 @@ def head_links_elsewhere(dashboard: Dashboard) -> None:
 
 
 def moved(**to: int) -> Break:
-    """A panel stands elsewhere, or is of another size."""
+    """Return a change that moves or resizes a panel."""
 
     def broken(dashboard: Dashboard) -> None:
         a_panel(dashboard)["gridPos"] |= to
@@ -177,7 +177,7 @@ def moved(**to: int) -> Break:
 
 
 def same_as_the_next(key: str) -> Break:
-    """Two panels have the same number or title."""
+    """Return a change that gives two panels an equal number or title."""
 
     def broken(dashboard: Dashboard) -> None:
         one, other, *_ = panels(dashboard)

@@ -1,4 +1,4 @@
-"""The committed dashboards are what the code makes, say all states, and can be read and brought in."""
+"""Tests that the committed dashboards match the code, show all states, are readable and can be imported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SELECTOR = 'up{tester=~"$tester"}'
 
 
 def dashboard(**changes: Any) -> dict[str, Any]:
-    """A dashboard that shows nothing, but for what is told."""
+    """Return an empty dashboard with the changes."""
     return {"panels": [], "templating": {"list": []}, "annotations": {"list": []}} | changes
 
 

@@ -1,4 +1,4 @@
-"""What can be told of the image without building it; the end-to-end tests run it."""
+"""Tests of the Dockerfile that need no image; the end-to-end tests run the image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FINAL = DOCKERFILE.rpartition("\nFROM ")[2]
 
 
 def pins(name: str) -> Mapping[str, tuple[str, frozenset[str]]]:
-    """Versions and hashes by package."""
+    """Return the versions and hashes in a requirements file by package."""
     found = re.findall(
         r"^([\w.-]+)==(\S+)((?: \\\n +--hash=\S+)+)", (PROJECT / name).read_text(), re.MULTILINE
     )

@@ -1,4 +1,4 @@
-"""The pages that say what the code says are as `make generate` writes them, and leave nothing of it out."""
+"""Tests that generated pages match the output of `make generate` and are complete."""
 
 from __future__ import annotations
 
@@ -56,7 +56,10 @@ def test_the_page_of_metrics_names_each_metric_once() -> None:
 
 
 def test_the_exposition_has_what_the_page_says_of_a_metric() -> None:
-    """Every name and label of a full scrape is on the page; `test_metrics` has every family in one."""
+    """Every name and label of a full scrape is on the metrics page.
+
+    `test_metrics` checks that a scrape has every family.
+    """
     registry = CollectorRegistry()
     registry.register(StatusCollector(full_status, Activity()))
     page = METRICS.read_text(encoding="utf-8")
@@ -82,7 +85,7 @@ def test_each_flag_of_a_command_is_on_the_page_of_settings(command: str) -> None
 
 
 def whole_status() -> Status:
-    """One in which every field has a value."""
+    """Return a Status in which every field has a value."""
     chains = {"P": ChainLog(ChainActivity.EXECUTING, ratio=0.5, end_at=NOW.wall + 60)}
     shown = full_status(
         progress=ProgressStatus(chains, stalled=False),
@@ -99,12 +102,12 @@ def whole_status() -> Status:
 
 
 def values_of(found: Mapping[str, object], before: str = "") -> Iterator[tuple[str, object]]:
-    """Every field by its path as the page writes it, with a value."""
+    """Yield the path and the value of every field, with paths as on the page."""
     for name, value in found.items():
         path = f"{before}{name}"
         path = re.sub(r"^regressions\.[a-z_]+", "regressions.{measure}", path)
         path = re.sub(r"^chains\.[PXC]", "chains.{chain}", path)
-        if not path.endswith("}"):  # what stands for each name is told by what is in it
+        if not path.endswith("}"):  # the fields below describe the entry for each name
             yield path, value
         for each in value if isinstance(value, list) else ():
             if isinstance(each, dict):
@@ -114,7 +117,7 @@ def values_of(found: Mapping[str, object], before: str = "") -> Iterator[tuple[s
 
 
 def fits(value: object, field: Field) -> bool:
-    """Whether a value is what the page says of its field; true and false are no numbers."""
+    """Return whether a value has the type on the page; booleans are not numbers."""
     if value is None or isinstance(value, bool):
         return field.nullable if value is None else field.kind == "boolean"
     return isinstance(value, JSON_TYPES[field.kind])
@@ -195,6 +198,6 @@ def test_what_a_document_links_to_is_there(document: Path) -> None:
 
 
 def anchors(document: Path) -> set[str]:
-    """Those that GitHub makes of a document's headings."""
+    """Return the anchors that GitHub creates for a document's headings."""
     headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}

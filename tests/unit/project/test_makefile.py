@@ -1,4 +1,4 @@
-"""What the Makefile calls is there, once; and `make test` runs every suite."""
+"""Tests that everything the Makefile calls exists once, and that `make test` runs every suite."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def test_every_suite_is_run_by_make_test() -> None:
 
 
 def reached(target: str) -> set[str]:
-    """The targets that are made with this one, by its recipe and theirs."""
+    """Return all targets that this target makes, directly or through other targets."""
     called = re.findall(r"\$\(MAKE\)(?: --jobs=\d)? (.+)", RECIPES[target])
     return {target}.union(*(reached(each) for line in called for each in line.split()))

@@ -1,4 +1,4 @@
-"""docs/reliability.md shows each matrix as it is, each cell of it, and no failure."""
+"""Tests that docs/reliability.md shows each matrix and all of its cells, and no failure."""
 
 from __future__ import annotations
 

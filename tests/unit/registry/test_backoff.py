@@ -1,4 +1,4 @@
-"""When a registry is asked again."""
+"""Tests of the time until a registry is requested again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monitor.registry.backoff import Pace, retry_after_seconds
 
 @dataclass
 class Paced:
-    """A pace by a clock that is moved by hand."""
+    """A pace with a clock that the test moves."""
 
     jitter: Callable[[], float]
     first_seconds: float = 30.0
@@ -23,7 +23,7 @@ class Paced:
         self.pace = Pace(self.first_seconds, clock=lambda: self.now, jitter=self.jitter)
 
     def pause(self, after_seconds: float | None = None) -> float:
-        """How long it is left alone after one more failure."""
+        """Return the seconds until the next request after one more failure."""
         began = self.now
         self.pace.failed(after_seconds)
         while not self.pace.due:
@@ -117,7 +117,7 @@ def test_retry_after(header: str | None, seconds: float | None) -> None:
 def test_a_pause_that_was_asked_for_is_told_from_one_of_our_own(
     failures: list[float | None],
     seconds_later: float,
-    asked: bool,  # noqa: FBT001 (the case)
+    asked: bool,  # noqa: FBT001 - a test parameter
 ) -> None:
     paced = Paced(lambda: 0.5)
     for after_seconds in failures:

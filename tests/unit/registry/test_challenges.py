@@ -1,4 +1,4 @@
-"""What a client does for each form of `WWW-Authenticate`: which way in it takes, and by which parameters."""
+"""Tests of each form of `WWW-Authenticate`: the chosen scheme and its parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def fake() -> Iterator[FakeRegistry]:
 
 
 def challenging(fake: FakeRegistry, *challenges: str) -> None:
-    """Answer with these to everybody who brings no `Authorization`; `URL` stands for the token service's address."""
+    """Answer requests without `Authorization` with the challenges.
+
+    `URL` in a challenge stands for the address of the token service.
+    """
     lines = "".join(
         f"WWW-Authenticate: {each.replace('URL', f'{fake.url}/token')}\r\n" for each in challenges
     )
@@ -34,7 +37,7 @@ def challenging(fake: FakeRegistry, *challenges: str) -> None:
 
 
 def looked_up(fake: FakeRegistry, folder: Path) -> str:
-    """Look the tag up, with credentials."""
+    """Return the digest of the tag, looked up with credentials."""
     options = RegistryOptions(config(folder, fake.address))
     with closing(Registry(fake.repository, "latest", options)) as registry:
         return registry.digest()

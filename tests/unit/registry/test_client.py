@@ -1,4 +1,4 @@
-"""What a registry says of a tag, against real sockets: digests, ways in, proxies, authorities."""
+"""Tests of the registry client over real sockets: digests, authentication, proxies and CAs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def fake() -> Iterator[FakeRegistry]:
 
 
 def reader(fake: FakeRegistry, options: RegistryOptions | None = None, **settings: Any) -> Registry:
-    """Who asks it."""
+    """Return a client of the registry."""
     return Registry(
         fake.repository,
         "latest",
@@ -98,7 +98,10 @@ class TestDigest:
     def test_a_manifest_that_is_packed_unasked_is_unpacked(
         self, fake: FakeRegistry, packing: str, *, says_digest: bool
     ) -> None:
-        """A digest is of the content, not of what a cache made of it."""
+        """A compressed manifest is decompressed, although the client did not accept compression.
+
+        The digest is that of the content, and not that of a cache's form.
+        """
         fake.packing, fake.says_digest = packing, says_digest
         digest = fake.push_index(child(D2))
 
@@ -241,7 +244,7 @@ class TestWaysIn:
         self,
         fake: FakeRegistry,
         tmp_path: Path,
-        anonymous: bool,  # noqa: FBT001 (the case)
+        anonymous: bool,  # noqa: FBT001 - a test parameter
         entry: dict[str, str] | None,
         expected: tuple[str, str],
     ) -> None:
@@ -260,7 +263,10 @@ class TestWaysIn:
     def test_what_is_refused_though_it_was_good_is_asked_for_anew_once(
         self, fake: FakeRegistry, tmp_path: Path
     ) -> None:
-        """Some registries refuse what is of old credentials with 403, which names no way in."""
+        """After a refusal of a valid token, a new token is requested once.
+
+        Some registries refuse an old token with 403 and without a challenge.
+        """
         fake.wants, digest = "bearer", fake.push_build(1)
         registry = reader(fake, RegistryOptions(config(tmp_path, fake.address)))
         registry.digest()
@@ -349,9 +355,10 @@ class TestWaysIn:
 
 
 class Proxy(ThreadingHTTPServer):
-    """A proxy that keeps what it was asked for and from whom, and answers itself; `challenge` wants a user.
+    """A proxy that records its requests and credentials, and answers them.
 
-    A tunnel leads to the address `leads_to`, where there is one.
+    With a `challenge`, the proxy requires credentials. A tunnel leads to the address `leads_to`, if there
+    is one.
     """
 
     daemon_threads = True
@@ -392,9 +399,9 @@ class _ProxyHandler(BaseHTTPRequestHandler):
                         return
                     pairs[each].sendall(sent)
 
-    do_HEAD = do_GET = do_CONNECT = handle_request  # noqa: N815 (names that http.server wants)
+    do_HEAD = do_GET = do_CONNECT = handle_request  # noqa: N815 - http.server defines the names
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (as it is overridden)
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the overridden method's name
         pass
 
 
@@ -473,7 +480,10 @@ class TestAuthorities:
             assert {each.connection for each in fake.asked} == {1}
 
     def test_an_authority_that_is_renewed_is_trusted_without_a_restart(self, tmp_path: Path) -> None:
-        """As a mounted Secret is: its content changes under the same name."""
+        """A renewed CA is trusted without a restart.
+
+        Like a mounted Secret, the file changes its content and keeps its name.
+        """
         old, new = certificate(tmp_path, "old"), certificate(tmp_path, "new")
         given = tmp_path / "ca.pem"
         given.write_bytes(old[0].read_bytes())
@@ -506,7 +516,10 @@ class TestAuthorities:
 def test_over_plain_http_no_credentials_are_sent_to_another_machine(
     tmp_path: Path, proxy: Proxy, challenge: str, requests: int
 ) -> None:
-    """The proxy stands for a network on which everybody reads."""
+    """Credentials are not sent to another machine over plain HTTP.
+
+    The proxy represents a network that others can read.
+    """
     proxy.challenge = challenge
     options = RegistryOptions(config(tmp_path, "registry.invalid"), plain_http=True)
     environment = {"HTTP_PROXY": f"http://127.0.0.1:{proxy.server_address[1]}"}
@@ -519,7 +532,7 @@ def test_over_plain_http_no_credentials_are_sent_to_another_machine(
 
 
 class TestCheck:
-    """Whether the registry has a digest, for the platform of this machine: amd64, in these tests."""
+    """`check`: whether the registry has a digest for this machine's platform; here the platform is amd64."""
 
     @pytest.mark.parametrize("config", [AMD64, {**AMD64, "variant": "v3"}], ids=["plain", "with a variant"])
     def test_an_image_for_this_platform_passes(self, fake: FakeRegistry, config: dict[str, str]) -> None:
@@ -558,7 +571,10 @@ class TestCheck:
         assert str(caught.value) == f"{fake.repository}@{D1} is not there: check name and digest"
 
     def test_a_repository_that_shows_nothing_is_not_known(self, fake: FakeRegistry) -> None:
-        """Some registries answer 404 for what is private."""
+        """A repository without a visible tag is unknown.
+
+        Some registries answer 404 for private repositories.
+        """
         with pytest.raises(RegistryError) as caught:
             reader(fake).check(D1)
 

@@ -1,4 +1,4 @@
-"""Credentials of a Docker configuration file: whose they are, and what is wrong with a file."""
+"""Tests of the credentials in a Docker configuration file: their selection, and errors in the file."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ HUB, HARBOR = Place.of("a/node"), Place.of("harbor.example:8443/team/node")
 
 
 def auth(text: str) -> dict[str, str]:
-    """An entry as `docker login` writes it."""
+    """Return an entry in the form of `docker login`."""
     return {"auth": base64.b64encode(text.encode()).decode()}
 
 
 def found(folder: Path, place: Place, auths: object, **more: Any) -> Credentials | None:
-    """What a file with these entries has for a place."""
+    """Return the credentials for a place from a file with these entries."""
     path = folder / "config.json"
     path.write_text(json.dumps({"auths": auths, **more}))
     return CredentialsFile(path).credentials_for(place)
@@ -117,7 +117,7 @@ def test_a_helper_is_not_supported(
     tmp_path: Path,
     auths: object,
     more: dict[str, Any],
-    refused: bool,  # noqa: FBT001 (what is expected)
+    refused: bool,  # noqa: FBT001 - the expected value
 ) -> None:
     if not refused:
         found(tmp_path, HUB, auths, **more)

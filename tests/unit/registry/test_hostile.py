@@ -1,4 +1,7 @@
-"""A registry that lies, drips, floods or sends one elsewhere: bounded time and memory, one line, no credentials."""
+"""Tests of a registry that lies, sends slowly, floods, or redirects elsewhere.
+
+A lookup has bounded time and memory, ends with one line, and reveals no credentials.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ from monitor.registry import Patience, Registry, RegistryError, RegistryOptions
 from monitor.registry.http import Transport
 
 ANSWER_SECONDS, LOOK_SECONDS = 0.6, 2.0
-# A look ends within its time; what is above that is for a machine that does other things too.
+# A lookup ends within its time; the rest is a margin for a busy machine.
 BUDGET_SECONDS = LOOK_SECONDS + 2.0
 PATIENCE = Patience(answer_seconds=ANSWER_SECONDS, look_seconds=LOOK_SECONDS)
 BUDGET_BYTES = 24 << 20
@@ -46,21 +49,21 @@ def fake() -> Iterator[FakeRegistry]:
 
 @pytest.fixture
 def elsewhere() -> Iterator[FakeRegistry]:
-    """Another host, by its name."""
+    """Serve another registry host by its name."""
     with serving(name="localhost") as registry:
         registry.push_build(2)
         yield registry
 
 
 def reader(fake: FakeRegistry, folder: Path, auth_host: str = "") -> Registry:
-    """Who asks it, with credentials."""
+    """Return a client with credentials for the registry."""
     options = RegistryOptions(config(folder, fake.address), auth_host=auth_host)
     return Registry(fake.repository, "latest", options, patience=PATIENCE, architecture="amd64")
 
 
 @contextmanager
 def within_bounds() -> Iterator[None]:
-    """What is done within takes no more time and memory than it may."""
+    """Check that the block stays within its limits of time and memory."""
     tracemalloc.start()
     began = time.monotonic()
     try:
@@ -73,7 +76,7 @@ def within_bounds() -> Iterator[None]:
 
 
 def failure(registry: Registry, caplog: pytest.LogCaptureFixture) -> str:
-    """The one line that a look ends with, and nothing beside it."""
+    """Return the only line with which a lookup fails, and check that nothing is logged."""
     caplog.set_level(logging.WARNING)
     with within_bounds(), pytest.raises(RegistryError) as caught:
         registry.digests(registry.digest())
@@ -137,7 +140,7 @@ RESOLVED = {
 
 @pytest.fixture
 def resolved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system's resolver, as a network may have set it up."""
+    """Make the system's resolver return the addresses in `RESOLVED`."""
     asked = socket.getaddrinfo
 
     def answer(host: str, *arguments: Any, **settings: Any) -> list[tuple[Any, ...]]:
@@ -164,7 +167,10 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_spelling_of_an_address_leads_inside(
     fake: FakeRegistry, caplog: pytest.LogCaptureFixture, spelling: str, by: str
 ) -> None:
-    """Nor does a name that resolves to one: what counts is where the connection goes."""
+    """No spelling of an internal address is accepted, nor a name that resolves to one.
+
+    The address of the connection is what counts.
+    """
     port = fake.address.rpartition(":")[2]
     target = f"http://{spelling}:{port}/token"
     head = (
@@ -195,7 +201,7 @@ def test_a_localhost_that_is_another_machine_gets_nothing_over_plain_http(
 
 
 class TestElsewhere:
-    """What goes to another host goes there without credentials."""
+    """Requests to another host, which carry no credentials."""
 
     @pytest.mark.parametrize("wants", ["basic", "bearer"])
     def test_a_redirect_to_another_host_drops_them(
@@ -283,7 +289,10 @@ class TestElsewhere:
     def test_over_plain_http_one_that_is_named_gets_them_on_this_machine_only(
         self, fake: FakeRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """A registry on this machine is no reason to show them to the network."""
+        """Over plain HTTP, a named token host gets credentials only on this machine.
+
+        A registry on this machine is no reason to send credentials over the network.
+        """
         with serving(name="registry.invalid") as elsewhere:
             port = elsewhere.address.rpartition(":")[2]
             fake.wants, fake.realm = "bearer", f"http://registry.invalid:{port}/token"
@@ -362,7 +371,10 @@ class TestTls:
     def test_a_handshake_that_never_comes_is_given_up(
         self, fake: FakeRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Plain HTTP where TLS is spoken, and somebody who never says anything."""
+        """A TLS handshake that never completes is given up.
+
+        One port answers with plain HTTP, and the other never answers.
+        """
         trusted = certificate(tmp_path, "any")[0]
         with socket.create_server(("127.0.0.1", 0)) as silent:
             for address in (fake.address, f"127.0.0.1:{silent.getsockname()[1]}"):
@@ -410,5 +422,5 @@ def test_a_registry_that_is_not_there_is_said(caplog: pytest.LogCaptureFixture) 
 
 
 def test_errors_are_this_programs() -> None:
-    """So a job that meets one is logged with one line, and tried again."""
+    """A registry error is one of the monitor's errors, so that a job logs one line and retries."""
     assert issubclass(RegistryError, MonitorError)

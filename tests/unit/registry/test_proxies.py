@@ -1,4 +1,4 @@
-"""Which proxy leads to a host."""
+"""Tests of the proxy that is chosen for a host."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_which_one(environment: dict[str, str], url: str, expected: Proxy | None
         ("registry.example:a", URL, False),
     ],
 )
-def test_what_is_asked_directly(excluded: str, url: str, direct: bool) -> None:  # noqa: FBT001 (expected)
+def test_what_is_asked_directly(excluded: str, url: str, direct: bool) -> None:  # noqa: FBT001 - the expected value
     for name in ("NO_PROXY", "no_proxy"):
         assert (proxy_for(url, {"HTTPS_PROXY": PROXY, name: excluded}) is None) is direct
 

@@ -1,4 +1,4 @@
-"""Where a repository is asked for, and where its registry may not send one."""
+"""Tests of the address of a repository, and of the addresses that its registry must not redirect to."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def test_a_repository_is_asked_for_at_its_registry(repository: str, host: str, u
 )
 def test_plain_http(
     repository: str,
-    plain_http: bool,  # noqa: FBT001 (the case)
-    local_plain_http: bool,  # noqa: FBT001 (the case)
+    plain_http: bool,  # noqa: FBT001 - a test parameter
+    local_plain_http: bool,  # noqa: FBT001 - a test parameter
     scheme: str,
-    takes_credentials: bool,  # noqa: FBT001 (what is expected)
+    takes_credentials: bool,  # noqa: FBT001 - the expected value
 ) -> None:
     place = Place.of(repository, plain_http=plain_http, local_plain_http=local_plain_http)
 
@@ -130,7 +130,7 @@ def test_where_a_request_may_connect_to(place: Place, url: str, reach: Reach) ->
         ("127.9.9.9", True, False),
         ("::1", True, False),
         ("::ffff:127.0.0.1", True, False),
-        ("0.0.0.0", False, False),  # noqa: S104 (an address that is asked)
+        ("0.0.0.0", False, False),  # noqa: S104 - only requested
         ("::", False, False),
         ("169.254.169.254", False, False),
         ("fe80::1%eth0", False, False),
@@ -141,8 +141,8 @@ def test_where_a_request_may_connect_to(place: Place, url: str, reach: Reach) ->
 )
 def test_which_addresses_each_reach_has(
     address: str,
-    this_machine: bool,  # noqa: FBT001 (what is expected)
-    elsewhere: bool,  # noqa: FBT001 (what is expected)
+    this_machine: bool,  # noqa: FBT001 - the expected value
+    elsewhere: bool,  # noqa: FBT001 - the expected value
 ) -> None:
     refusals = [reach.refusal(address) for reach in (Reach.ANY, Reach.THIS_MACHINE, Reach.ELSEWHERE)]
     assert [not refusal for refusal in refusals] == [True, this_machine, elsewhere]
@@ -161,7 +161,7 @@ def test_which_addresses_each_reach_has(
         ("https://auth.registry.example/", False),
     ],
 )
-def test_what_is_its_own(url: str, own: bool) -> None:  # noqa: FBT001 (what is expected)
+def test_what_is_its_own(url: str, own: bool) -> None:  # noqa: FBT001 - the expected value
     assert REGISTRY.is_own(url) is own
 
 
@@ -175,5 +175,5 @@ def test_what_is_its_own(url: str, own: bool) -> None:  # noqa: FBT001 (what is 
         ("10.0.0.1", False),
     ],
 )
-def test_this_machine(host: str, expected: bool) -> None:  # noqa: FBT001 (what is expected)
+def test_this_machine(host: str, expected: bool) -> None:  # noqa: FBT001 - the expected value
     assert is_this_machine(host) is expected

@@ -1,4 +1,4 @@
-"""The metrics as Prometheus reads them: what is scraped is parsed again."""
+"""Tests of the metrics, which are parsed again after a scrape, as by Prometheus."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ PREFIX = "bootstrap_monitor_"
 TESTER = ("tester", "network", "sync_mode")
 RESULT = ("run", "image", "version")
 
-# Name and own labels, as the design has them; those of a tester that has seen nothing come second.
+# Metric names and their own labels, as in the design; those of a new tester follow.
 OF_A_FULL_STATUS = {
     "run_info": ("run", "image", "version", "commit", "testbed"),
     "run_phase": ("phase",),
@@ -122,7 +122,7 @@ PROGRESS = ProgressStatus(
 
 
 def full_status(**changes: Any) -> Status:
-    """A tester that has seen everything, and whose open run is watched."""
+    """Return the Status of a tester with all values and an open run."""
     tracking = RunTracking(
         active_seconds=900.0, node_restarts=2, progress_at=NOW.wall - 40, idle_seconds=30.0
     )
@@ -141,7 +141,7 @@ Series = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def busy() -> Activity:
-    """A monitor that has done everything once."""
+    """Return the activity of a monitor that has done everything once."""
     activity = Activity()
     activity.error("tick")
     activity.image_check("pod", "success")
@@ -150,14 +150,14 @@ def busy() -> Activity:
 
 
 def scraped(load: Callable[[], Status], activity: Activity | None = None) -> list[Metric]:
-    """The families of one scrape."""
+    """Return the metric families of one scrape."""
     registry = CollectorRegistry()
     registry.register(StatusCollector(load, activity or Activity()))
     return list(parsed(generate_latest(registry).decode()))
 
 
 def series(families: list[Metric]) -> Series:
-    """Each series' value by its short name and its own labels; one that comes twice fails the test."""
+    """Return the value of each series by its short name and own labels, and check that none is repeated."""
     found: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
     for family in families:
         for sample in family.samples:
@@ -169,7 +169,7 @@ def series(families: list[Metric]) -> Series:
 
 
 def of(status_now: Status, name: str, **labels: str) -> float | None:
-    """One value as scraped."""
+    """Return the value of one series in a scrape."""
     return series(scraped(lambda: status_now)).get((name, frozenset(labels.items())))
 
 
@@ -192,7 +192,7 @@ def test_a_tester_that_has_seen_everything_shows_every_metric_with_its_labels() 
 def test_what_is_unknown_is_absent() -> None:
     found = series(scraped(status))
     assert names(found) == {*OF_ANY_STATUS, *OF_ANY_MONITOR, "build_info"}
-    assert sum(found.values()) == 1  # all are 0 but build_info
+    assert sum(found.values()) == 1  # all values are 0 except build_info
 
 
 @pytest.mark.parametrize(
@@ -414,7 +414,7 @@ L1 = "2Z36RnQuk1hvsnFeGWzfZUfXNr7w1SjzmDQ78YxfTVNAkDq3nZ"
     ],
 )
 def test_a_node_cannot_add_chain_labels_without_bound(chains: list[str], labels: list[str]) -> None:
-    """Chain names come from the node's metrics page."""
+    """The number of chain labels is bounded, although chain names come from the node's metrics page."""
     progress = ProgressStatus(dict.fromkeys(chains, replace(FETCHING, ratio=0.5)), stalled=False)
     newest = run(number=6)
     shown = Snapshot(
@@ -453,7 +453,7 @@ def test_the_end_is_that_of_the_slowest_chain(ends: list[float | None], last: fl
     ids=["it_ended", "it_is_open", "the_next_one_is_open"],
 )
 def test_progress_is_shown_of_the_open_run_that_it_was_read_of(newest: Run, *, shown: bool) -> None:
-    """As the ledger has it: the reading stays there when its run ends."""
+    """Progress is shown only with the open run that it belongs to; the ledger keeps it after the run."""
     empty = Snapshot(
         runs=(newest,),
         totals={},
@@ -472,7 +472,7 @@ def test_progress_is_shown_of_the_open_run_that_it_was_read_of(newest: Run, *, s
 
 
 def test_a_run_keeps_the_network_and_mode_it_was_of() -> None:
-    """The tester may have been set to another network since."""
+    """A run keeps its network and sync mode, even if the tester has another network now."""
     before = ended(1, network="mainnet", sync_mode=SyncMode.C_CHAIN_STATE_SYNC)
     now = full_status(results=(ended(2), before), last_success=before)
     found = {
@@ -520,7 +520,7 @@ def test_a_status_that_cannot_be_loaded_costs_only_what_is_made_of_it(error: Exc
     assert failures == [0, 1, 2]
     assert names(series(scrapes[1])) == {*OF_A_BUSY_MONITOR, *OF_ANY_MONITOR, "build_info"}
     testers = {sample.labels.get("tester") for family in scrapes[2] for sample in family.samples}
-    assert testers == {"tester", None}  # the one known from before; build_info has none
+    assert testers == {"tester", None}  # the tester of the Status; build_info has no tester
 
 
 @pytest.mark.parametrize("broken", FAMILIES, ids=lambda family: family.name.removeprefix(PREFIX))
@@ -548,7 +548,10 @@ BUILDS = [build(), build(NEW), replace(build(), versions=None), replace(build(NE
 def test_no_two_series_of_a_scrape_are_alike(
     ends: list[tuple[Build, Outcome, bool]], *, is_open: bool
 ) -> None:
-    """Prometheus would drop one of them without a word, and promtool lets the page pass."""
+    """No two series of a scrape are equal.
+
+    Prometheus would silently drop one of them, and promtool accepts such a page.
+    """
     runs = [
         ended(number, outcome, build=of, duration_seconds=3600.0 + 900 * slow, wall_seconds=4500.0)
         for number, (of, outcome, slow) in enumerate(ends, 1)

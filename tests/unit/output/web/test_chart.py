@@ -1,4 +1,4 @@
-"""The chart: where each run is drawn, as what, and what the lines and the band mean."""
+"""Tests of the chart: the position and the class of each run, the lines, and the band."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ZERO = 200.0
 
 
 def chart(status: Status) -> str:
-    """The chart's part of the page."""
+    """Return the chart in the page."""
     return "".join(re.findall(r'<figure id="chart">.*?</figure>', page(status), re.DOTALL))
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One run in the chart: of what class, what is said of it, and where it is, in percent and pixels."""
+    """One run in the chart: its class, its title, and its position in percent and pixels."""
 
     kind: str
     title: str
@@ -36,10 +36,10 @@ class Mark:
 
 
 class Drawn:
-    """A chart, taken apart."""
+    """A parsed chart."""
 
     def __init__(self, **changes: Any) -> None:
-        figure = ET.fromstring(chart(full_status(**changes)))  # noqa: S314 - it is ours
+        figure = ET.fromstring(chart(full_status(**changes)))  # noqa: S314 - the project's own output
         (self.root,) = figure.findall("svg")
         self.marks = [
             Mark(
@@ -52,14 +52,14 @@ class Drawn:
         ]
 
     def texts(self, kind: str) -> list[str]:
-        """The texts of a class, or of it and others."""
+        """Return the texts of elements with this class."""
         return [each.text or "" for each in self.root.iter("text") if kind in each.get("class", "").split()]
 
     def numbers(self) -> list[str]:
         return [each for each in self.texts("across") if each not in self.texts("version")]
 
     def band(self) -> tuple[float, float] | None:
-        """Its upper and lower edge, in pixels."""
+        """Return the upper and lower edge of the band in pixels."""
         found = self.root.find("rect[@class='band']")
         if found is None:
             return None
@@ -67,7 +67,7 @@ class Drawn:
         return top, top + float(found.get("height", ""))
 
     def lines(self) -> dict[str, float]:
-        """The height of each line by its name."""
+        """Return the vertical position of each line by its name."""
         heights = [float(each.get("y1", "")) for each in self.root.findall("line[@class='grid']")]
         return dict(zip(self.texts("before"), heights, strict=True))
 
@@ -199,7 +199,7 @@ def test_lines_are_few_and_round(longest_seconds: float, lines: list[str]) -> No
 
 
 def test_lines_are_few_however_long_a_run_took() -> None:
-    """A node's clock may have said anything."""
+    """The number of lines is bounded, even for an impossible duration from a node's clock."""
     success = ended(1, duration_seconds=1e300)
     found = Drawn(run=success, results=(success,))
     assert len(found.lines()) == 6

@@ -1,4 +1,4 @@
-"""Clients get an answer in bounded time while a read of the ledger hangs or fails."""
+"""Tests that clients get a response in bounded time while a read of the ledger hangs or fails."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_without_a_last_value_the_error_is_raised_and_left_to_the_caller() -> No
 
 @contextmanager
 def held(ledger: Path) -> Iterator[None]:
-    """Another process's exclusive lock, as SQLite sees it."""
+    """Lock the ledger exclusively from another connection."""
     with closing(sqlite3.connect(ledger, timeout=10, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         try:
@@ -109,7 +109,10 @@ def held(ledger: Path) -> Iterator[None]:
 
 
 def asked(port: int) -> Callable[[str], tuple[int, float, str]]:
-    """Asks for a path: the status, how long the answer took in seconds, and the body."""
+    """Return a function that requests a path.
+
+    The function returns the response's status, its duration in seconds, and its body.
+    """
 
     def ask(path: str) -> tuple[int, float, str]:
         began = time.monotonic()
@@ -125,7 +128,7 @@ def asked(port: int) -> Callable[[str], tuple[int, float, str]]:
 
 
 def errors(metrics: str) -> float:
-    """The count of errors of `metrics`."""
+    """Return the number of errors of the operation `metrics`."""
     samples = (sample for family in parsed(metrics) for sample in family.samples)
     return next(
         sample.value

@@ -1,4 +1,4 @@
-"""What the status page says of a Status, as HTML; in a browser it is looked at by tests/browser."""
+"""Tests of the status page as HTML; tests/browser opens it in a browser."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ VOID = {"meta", "br", "input", "circle", "path", "line", "rect"}
 
 
 class Page(HTMLParser):
-    """A page's elements, its text, and the text of each part that has an ID."""
+    """A parsed page: its elements, its text, and the text of each element with an ID."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Page(HTMLParser):
             self.rows[-1][-1] += data
 
     def text(self, part: str = "") -> str:
-        """All of it, or that of the element with an ID."""
+        """Return the text of the page, or of the element with the ID `part`."""
         words = [data for ids, data in self.said if not part or part in ids]
         return " ".join(" ".join(words).split())
 
@@ -437,7 +437,10 @@ EVIL = "<script>alert(1)</script>\"'&"
 
 @pytest.mark.parametrize("failed", [False, True], ids=["an open run", "a failed run"])
 def test_nothing_that_is_shown_becomes_markup(*, failed: bool) -> None:
-    """Messages hold what programs printed, images what people wrote."""
+    """Values never become markup.
+
+    Messages contain the output of programs, and images are set by users.
+    """
     evil = replace(build(), image=f"{EVIL}@{EVIL}:{EVIL}", versions=Versions(EVIL, EVIL, 0, EVIL, EVIL))
     crash = ended(
         1, Outcome.FAILED, reason=Reason.CRASHED, message=EVIL, build=evil, network=EVIL, testbed=EVIL
@@ -468,7 +471,7 @@ TEMPLATES = sorted((MONITOR / "output" / "web" / "templates").iterdir())
 
 
 def test_no_markup_is_written_in_python() -> None:
-    """Jinja2 escapes what a template shows. Nothing escapes what Python puts together."""
+    """Python code contains no markup, because only templates escape their values."""
     modules = {path: ast.parse(path.read_text()) for path in MONITOR.rglob("*.py")}
     written = [
         f"{path.relative_to(MONITOR)}:{each.lineno}"
@@ -483,7 +486,10 @@ def test_no_markup_is_written_in_python() -> None:
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_a_template_escapes_all_and_uses_only_names_that_exist(path: Path) -> None:
-    """A misspelt name would be found only where a page enters its branch."""
+    """Each template escapes all values and uses only names that exist.
+
+    A test of a page would not find a misspelled name in an unused branch.
+    """
     text = path.read_text()
     template = LOADED.parse(text)
     names = list(template.find_all(nodes.Name))

@@ -1,4 +1,4 @@
-"""The web server over real sockets: what it answers, and that no client can hold it up."""
+"""Tests of the web server over real sockets: its responses, and that no client can delay it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def tester() -> Shown:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[WebServer]:
-    """One that many tests ask, and none changes."""
+    """Start a server that the tests share and do not change."""
     with serving(Shown().site()) as server:
         yield server
 
@@ -71,7 +71,7 @@ def ask(
 
 
 def said(server: WebServer, sent: bytes) -> bytes:
-    """All that comes back for these bytes."""
+    """Send the bytes, and return the whole response."""
     with socket.create_connection((HOST, server.port), timeout=5) as client:
         client.sendall(sent)
         return b"".join(iter(lambda: client.recv(65536), b""))
@@ -175,7 +175,10 @@ def test_metrics_come_in_the_format_that_is_asked_for(
 def test_a_whole_url_as_the_target_is_answered_as_its_path(
     server: WebServer, target: str, origin: str
 ) -> None:
-    """As a proxy's client sends it (RFC 9112, section 3.2.2)."""
+    """A full URL as the request target is answered like its path (RFC 9112, section 3.2.2).
+
+    Clients of a proxy send such targets.
+    """
     assert origin_form(target) == origin
     assert origin_form(origin) == origin
     answer = said(server, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -193,7 +196,7 @@ def test_metrics_are_compressed_where_that_is_accepted(server: WebServer) -> Non
 
 @pytest.mark.parametrize("weight", ["0", "0.0", "0.000", " 0"])
 def test_a_form_of_weight_zero_is_refused(server: WebServer, weight: str) -> None:
-    """RFC 9110, section 12.4.2."""
+    """A form with weight zero is refused (RFC 9110, section 12.4.2)."""
     response, body = ask(
         server,
         "/metrics",
@@ -212,7 +215,7 @@ def test_metrics_can_be_asked_for_by_name(server: WebServer) -> None:
 
 
 def test_the_api_is_the_status_as_json(server: WebServer, tester: Shown) -> None:
-    """Which is the same as the module's server shows."""
+    """The API returns the Status and the history as JSON."""
     response, body = ask(server, "/api/v1/status")
     assert response.headers["Content-Type"] == "application/json"
     assert json.loads(body) == json.loads(json.dumps(status_json(tester.status)))
@@ -241,7 +244,10 @@ def test_what_cannot_be_loaded_is_one_line(path: str, error: Exception, code: in
 
 @pytest.mark.parametrize("good", [True, False], ids=["good", "bad"])
 def test_health_and_readiness_are_codes_that_probes_understand(*, good: bool) -> None:
-    """A monitor that can answer is ready; one with a late task is not healthy."""
+    """The status codes of health and readiness match probes.
+
+    A monitor that can answer is ready, and a monitor with a late task is unhealthy.
+    """
     with serving(Shown(healthy=good).site()) as server:
         health, lines = ask(server, "/-/healthy")
         readiness, line = ask(server, "/-/ready")
@@ -255,7 +261,10 @@ def test_health_and_readiness_are_codes_that_probes_understand(*, good: bool) ->
 def test_what_a_failed_node_said_last_is_served_only_where_that_is_asked_for(
     tmp_path: Path, *, asked_for: bool
 ) -> None:
-    """It may hold what is nobody else's business: who may see the volume may read it."""
+    """The log tail is served only on request, because it may hold confidential data.
+
+    Everyone who can read the volume can read it.
+    """
     with closing(open_ledger(tmp_path)) as ledger:
         ledger.record(NOW, "default", [BeginClearing(workload(build()), "")])
         ledger.record(NOW, "default", [BeginRun(workload(build()))])
@@ -302,7 +311,7 @@ def test_the_page_may_use_its_own_style_and_script_and_nothing_else(server: WebS
 
 
 def hash_of(body: bytes, tag: bytes) -> str:
-    """What allows the one element of this name."""
+    """Return the hash that allows the only element with this tag."""
     (content,) = re.findall(b"<%s[^>]*>(.*?)</%s>" % (tag, tag), body, re.DOTALL)
     return f"'sha256-{base64.b64encode(hashlib.sha256(content).digest()).decode()}'"
 
@@ -353,7 +362,7 @@ def test_at_the_limit_the_connection_that_waits_longest_makes_room(tester: Shown
 
 
 def test_pages_that_take_long_leave_room_for_probes(tester: Shown) -> None:
-    """They are not closed: no client is to blame for them."""
+    """Slow pages leave capacity for probes; they are not closed, since no client causes the delay."""
     asked, go_on = threading.Semaphore(0), threading.Event()
 
     def load() -> Status:
@@ -461,7 +470,7 @@ def test_it_listens_where_it_is_told(
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Path]]:
-    """Makes a certificate and its key for a name."""
+    """Return a function that creates a certificate and its key for a name."""
     folder = tmp_path_factory.mktemp("certificates")
 
     def make(name: str) -> tuple[Path, Path]:
@@ -508,7 +517,7 @@ def test_a_renewed_certificate_is_served_once_it_is_whole(
     def install(source: Path, target: Path) -> None:
         aside = target.with_suffix(".next")
         aside.write_bytes(source.read_bytes())
-        os.replace(aside, target)  # noqa: PTH105 - as a renewal does it
+        os.replace(aside, target)  # noqa: PTH105 - a renewal calls this function
 
     for source, target in zip(old, served, strict=True):
         install(source, target)

@@ -1,4 +1,4 @@
-"""The real process keeps answering probes and scrapes while many slow clients hold its connections."""
+"""Tests that the real process answers probes and scrapes while many slow clients hold connections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GROWTH_MIB = 10.0
 
 
 def answered(port: int, path: str) -> bool:
-    """Whether a client gets this page within the time that a probe has."""
+    """Return whether a client gets the page within the timeout of a probe."""
     connection = HTTPConnection("127.0.0.1", port, timeout=ANSWERED_IN_SECONDS)
     try:
         connection.request("GET", path)
@@ -38,7 +38,10 @@ def resident_mib(process: int) -> float:
 
 @pytest.mark.parametrize("slow", [0, SLOW], ids=["none", "many"])
 def test_probes_and_scrapes_are_answered_beside_slow_clients(tmp_path: Path, slow: int) -> None:
-    """Without slow clients it shows that the probes of this test can be answered at all."""
+    """Probes and scrapes are answered beside slow clients.
+
+    The case without slow clients shows that this machine is fast enough.
+    """
     port = free_port()
     with living(tmp_path) as tester:
         write_build(tester.build, bootstrap_seconds=60, blocks=50)
