@@ -461,7 +461,7 @@ def test_a_refused_request_is_repeated_less_and_less_often(bed: Bed) -> None:
 
 
 def test_the_document_lists_each_case() -> None:
-    listed = table(section(DOCUMENT.read_text(), "## What is shown while something hinders a tester"))[1:]
+    listed = table(section(DOCUMENT.read_text(), "## What is shown while a problem lasts"))[1:]
 
     assert listed == [
         [str(each.id).removeprefix("init: "), f"`{each.values[0]}`", f"`{each.values[2]}`"] for each in CASES
