@@ -15,6 +15,7 @@ from monitor.engine.activity import Activity
 from monitor.engine.actor import Actor
 from monitor.engine.clock import SystemClock
 from monitor.engine.jobs import IMAGE, SETTLING_SECONDS, BuildWatch, Measurement
+from monitor.engine.latest_readings import LatestReadings
 from monitor.engine.loop import Tick
 from monitor.engine.ports import BuildSource, Platform
 from monitor.engine.scheduler import Daemon, Job
@@ -68,9 +69,11 @@ def assemble(
     more_jobs: Callable[[Callable[[], Status]], tuple[Job, ...]] = lambda _: (),
 ) -> Assembly:
     """Return the assembled parts."""
-    clock, volume = SystemClock(), Volume(settings.data_dir)
+    clock, volume, latest = SystemClock(), Volume(settings.data_dir), LatestReadings()
     node = NodeClient(node_url, settings.node_timeout)
-    observer = WaitObserver(platform, ledger, node, policy, clock, settings.data_dir, workload_kept_seconds)
+    observer = WaitObserver(
+        platform, ledger, node, policy, clock, settings.data_dir, latest, workload_kept_seconds
+    )
     actor = Actor(platform, ledger, volume, policy, clock, stopping)
 
     def load() -> Status:
@@ -83,7 +86,7 @@ def assemble(
 
     build_watch = BuildWatch(
         source,
-        observer,
+        latest,
         ledger,
         policy,
         clock,
@@ -96,7 +99,7 @@ def assemble(
     daemon = Daemon(
         (
             Job("tick", tick, settings.health_check_interval, essential=True),
-            Job("disk", Measurement(volume, observer, clock), settings.disk_check_interval),
+            Job("disk", Measurement(volume, latest, clock), settings.disk_check_interval),
             Job(IMAGE, build_watch, image_check_seconds, success_clears=False),
             *more_jobs(load),
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 from monitor.domain.build import Build
 from monitor.domain.run import AttemptCause, Outcome, Reason, Run
@@ -158,11 +159,13 @@ class Fail:
     after_seconds: float = 0.0
 
 
-Action = LookUpNewest | WaitForLease | ClearNodeData | Pin | Recreate | KeepLogTail | Proceed | Fail
+InitAction = LookUpNewest | WaitForLease | ClearNodeData | Pin | Recreate | Proceed | Fail
+WaitAction = Pin | Recreate | KeepLogTail
+ActionT_co = TypeVar("ActionT_co", bound=InitAction | WaitAction, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Generic[ActionT_co]):
     """One step of the lifecycle.
 
     `rule` names the rule that decided, and `message` explains the decision to operators. The engine writes
@@ -174,4 +177,8 @@ class Decision:
     message: str
     phase: Phase | None = None
     records: tuple[Record, ...] = ()
-    actions: tuple[Action, ...] = ()
+    actions: tuple[ActionT_co, ...] = ()
+
+
+InitDecision = Decision[InitAction]
+WaitDecision = Decision[WaitAction]

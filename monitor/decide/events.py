@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from monitor.decide.decisions import (
     AdoptRun,
     BeginRun,
-    Decision,
     EndRun,
+    InitDecision,
     Intervention,
     RecordAttempt,
     RecordIntervention,
     ResumeRun,
+    WaitDecision,
 )
 from monitor.domain.run import AttemptCause, Outcome
 
@@ -35,7 +36,7 @@ class DueAnnouncement:
     made_at: float
 
 
-def announcements_of(decision: Decision) -> Iterator[Announcement]:
+def announcements_of(decision: InitDecision | WaitDecision) -> Iterator[Announcement]:
     """Yield the announcements of a decision, in the order of its records."""
     for record in decision.records:
         match record:

@@ -16,6 +16,7 @@ from monitor.decide.decisions import (
     ClearNodeData,
     Decision,
     Fail,
+    InitDecision,
     Intervention,
     IssueToken,
     LookUpNewest,
@@ -40,7 +41,7 @@ REVERTS_ALLOWED_PER_DAY = 2
 REVERT_BACK_OFF_SECONDS = 600.0
 
 
-def decide_init(state: InitState) -> Decision:
+def decide_init(state: InitState) -> InitDecision:
     """Return the decision of the first rule of `init` that matches."""
     for rule in INIT_RULES:
         decision = rule(state)
@@ -49,7 +50,7 @@ def decide_init(state: InitState) -> Decision:
     raise AssertionError("the last rule always answers")
 
 
-def image_follows_nothing(state: InitState) -> Decision | None:
+def image_follows_nothing(state: InitState) -> InitDecision | None:
     """Rule 1: fail if the image is neither pinned by digest nor on the rolling tag."""
     reference = ImageReference.parse(state.workload.image)
     if reference.pinned or reference.tag == state.policy.rolling_tag:
@@ -63,7 +64,7 @@ def image_follows_nothing(state: InitState) -> Decision | None:
     )
 
 
-def pin_conflict(state: InitState) -> Decision | None:
+def pin_conflict(state: InitState) -> InitDecision | None:
     """Rule 1a: fail if something keeps reverting the image, since another pin would only restart the node."""
     if not _reverted(state) or state.reverts_today < REVERTS_ALLOWED_PER_DAY:
         return None
@@ -83,7 +84,7 @@ def pin_conflict(state: InitState) -> Decision | None:
     )
 
 
-def open_run_goes_on(state: InitState) -> Decision | None:
+def open_run_goes_on(state: InitState) -> InitDecision | None:
     """Rule 2: if the image is not pinned and a run is open, pin the build of that run without a lookup."""
     last = state.last
     if state.workload.build is not None or last is None or not last.open:
@@ -93,7 +94,7 @@ def open_run_goes_on(state: InitState) -> Decision | None:
     return _pinned(state, "open_run_goes_on", last.build, f"run {last.number} is open: back to its build")
 
 
-def build_unresolved(state: InitState) -> Decision | None:
+def build_unresolved(state: InitState) -> InitDecision | None:
     """Rule 3: for any other unpinned image, resolve the rolling tag; never run a judged build again.
 
     The build of the last run keeps the digest that the run has. A pod that is pinned to another digest of it,
@@ -119,7 +120,7 @@ def build_unresolved(state: InitState) -> Decision | None:
     return _pinned(state, "build_unresolved", state.newest, f"the newest build is {state.newest.image}")
 
 
-def clearing_unfinished(state: InitState) -> Decision | None:
+def clearing_unfinished(state: InitState) -> InitDecision | None:
     """Rule 4: finish a clearing that was started, then start a run of this pod's build."""
     if state.clearing is None:
         return None
@@ -138,7 +139,7 @@ def clearing_unfinished(state: InitState) -> Decision | None:
     )
 
 
-def run_resumes(state: InitState) -> Decision | None:
+def run_resumes(state: InitState) -> InitDecision | None:
     """Rule 5: keep the data and start the node if build, network and sync mode are those of the last run.
 
     The last run may be open or may have ended.
@@ -162,7 +163,7 @@ def run_resumes(state: InitState) -> Decision | None:
     )
 
 
-def data_unknown(state: InitState) -> Decision | None:
+def data_unknown(state: InitState) -> InitDecision | None:
     """Rule 6: require an operator's decision if the volume has a node's data of unknown origin."""
     if state.known or state.data.state is DataState.ABSENT:
         return None
@@ -193,7 +194,7 @@ def data_unknown(state: InitState) -> Decision | None:
     )
 
 
-def start_new_run(state: InitState) -> Decision | None:
+def start_new_run(state: InitState) -> InitDecision | None:
     """Rule 7: otherwise clear the volume for a new run, and record that first."""
     if state.data.obstacle is not None:
         return _failed("start_new_run", MonitorError(state.data.obstacle, cause=Cause.VOLUME_UNUSABLE))
@@ -223,7 +224,7 @@ def _what_changed(state: InitState) -> str:
     return f" instead of run {last.number}" + (f": {', '.join(changes)}" if changes else "")
 
 
-InitRule = Callable[[InitState], Decision | None]
+InitRule = Callable[[InitState], InitDecision | None]
 
 INIT_RULES: tuple[InitRule, ...] = (
     image_follows_nothing,  # 1
@@ -259,7 +260,7 @@ def _revert(state: InitState) -> tuple[Record, ...]:
     return (RecordIntervention(Intervention.PIN_REVERT, state.workload.uid, state.workload.image),)
 
 
-def _pinned(state: InitState, rule: str, build: Build, message: str) -> Decision:
+def _pinned(state: InitState, rule: str, build: Build, message: str) -> InitDecision:
     return Decision(
         rule=rule,
         message=message,
@@ -269,7 +270,7 @@ def _pinned(state: InitState, rule: str, build: Build, message: str) -> Decision
     )
 
 
-def _unless_held(state: InitState) -> Decision | None:
+def _unless_held(state: InitState) -> InitDecision | None:
     """Return a decision to wait if another pod may still run a node on the volume; otherwise `None`."""
     if state.held_by is None:
         return None
@@ -280,5 +281,5 @@ def _unless_held(state: InitState) -> Decision | None:
     )
 
 
-def _failed(rule: str, error: MonitorError) -> Decision:
+def _failed(rule: str, error: MonitorError) -> InitDecision:
     return Decision(rule=rule, message=str(error), actions=(Fail(error),))

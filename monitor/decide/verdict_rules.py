@@ -7,7 +7,7 @@ reason.
 
 from __future__ import annotations
 
-from monitor.decide.decisions import Decision, EndRun, KeepLogTail
+from monitor.decide.decisions import Decision, EndRun, KeepLogTail, WaitDecision
 from monitor.decide.state import WaitState
 from monitor.domain.chains import chain_name, chain_text
 from monitor.domain.duration import duration_text
@@ -44,7 +44,7 @@ _OUT_OF_SPACE = ("low on disk space", "no space left on device")
 MIN_DEADLINE_SECONDS = 3600.0
 
 
-def identity_mismatch(state: WaitState) -> Decision | None:
+def identity_mismatch(state: WaitState) -> WaitDecision | None:
     """Rule 1: fail if the node reports another network or commit than the run has, or never reports them."""
     run = _open_run(state)
     if run is not None and _hides_its_identity(state, run):
@@ -58,7 +58,7 @@ def identity_mismatch(state: WaitState) -> Decision | None:
     return _failed("identity_mismatch", state, run, Reason.MISCONFIGURED, difference)
 
 
-def node_is_healthy(state: WaitState) -> Decision | None:
+def node_is_healthy(state: WaitState) -> WaitDecision | None:
     """Rule 2: succeed if the node is healthy and has stayed healthy for the soak."""
     run = _open_run(state)
     if run is None:
@@ -77,7 +77,7 @@ def node_is_healthy(state: WaitState) -> Decision | None:
     )
 
 
-def volume_is_full(state: WaitState) -> Decision | None:
+def volume_is_full(state: WaitState) -> WaitDecision | None:
     """Rule 3: fail if free space has been too low for the node to be healthy, or to run, for too long."""
     run, timeout = _open_run(state), state.policy.unhealthy_timeout_seconds
     free = state.volume.available_ratio if state.volume else None
@@ -110,7 +110,7 @@ def low_disk_text(state: WaitState, since: float) -> str:
     )
 
 
-def node_does_not_start(state: WaitState) -> Decision | None:
+def node_does_not_start(state: WaitState) -> WaitDecision | None:
     """Rule 4: fail if the platform does not start the node's process; wait longer if the node has run."""
     run, timeout = _open_run(state), state.policy.start_timeout_seconds
     if run is not None and run.tracking.active_seconds > 0:
@@ -123,7 +123,7 @@ def node_does_not_start(state: WaitState) -> Decision | None:
     return _failed("node_does_not_start", state, run, Reason.NOT_STARTED, message)
 
 
-def node_crashes(state: WaitState) -> Decision | None:
+def node_crashes(state: WaitState) -> WaitDecision | None:
     """Rule 5: fail if the node restarts again and again without progress between, or too often in all."""
     run = _open_run(state)
     if run is None:
@@ -150,7 +150,7 @@ def node_crashes(state: WaitState) -> Decision | None:
     return _failed("node_crashes", state, run, Reason.DISK_FULL if full else Reason.CRASHED, message)
 
 
-def node_stays_unhealthy(state: WaitState) -> Decision | None:
+def node_stays_unhealthy(state: WaitState) -> WaitDecision | None:
     """Rule 6: fail if the node has bootstrapped but one of its health checks keeps failing."""
     run, timeout = _open_run(state), state.policy.unhealthy_timeout_seconds
     if run is None or run.tracking.unhealthy_seconds < timeout:
@@ -163,7 +163,7 @@ def node_stays_unhealthy(state: WaitState) -> Decision | None:
     return _failed("node_stays_unhealthy", state, run, reason, message)
 
 
-def build_is_outdated(state: WaitState) -> Decision | None:
+def build_is_outdated(state: WaitState) -> WaitDecision | None:
     """Rule 6a: fail if the network runs newer builds and refuses this one."""
     run = _open_run(state)
     if run is None or run.tracking.refusal.refused_seconds < OUTDATED_SECONDS:
@@ -178,7 +178,7 @@ def refusal_text(log: NodeLog) -> str:
     return f"the network runs newer builds{newer} and refuses this one"
 
 
-def run_stalls(state: WaitState) -> Decision | None:
+def run_stalls(state: WaitState) -> WaitDecision | None:
     """Rule 7: fail if a chain at work makes no progress; a node that still works gets twice as long."""
     run = _open_run(state)
     if run is None:
@@ -192,7 +192,7 @@ def run_stalls(state: WaitState) -> Decision | None:
     return _failed("run_stalls", state, run, Reason.STALLED, message)
 
 
-def run_is_overdue(state: WaitState) -> Decision | None:
+def run_is_overdue(state: WaitState) -> WaitDecision | None:
     """Rule 8: fail if the run takes longer than its deadline."""
     run = _open_run(state)
     if run is None or run.tracking.healthy is not None:
@@ -288,7 +288,7 @@ def _last_line(text: str) -> str:
     return lines[-1].strip() if lines else ""
 
 
-def _failed(rule: str, state: WaitState, run: Run, reason: Reason, message: str) -> Decision:
+def _failed(rule: str, state: WaitState, run: Run, reason: Reason, message: str) -> WaitDecision:
     message = one_line(message, MESSAGE_CHARACTERS)
     return Decision(
         rule=rule,

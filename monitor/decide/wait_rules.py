@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from monitor.decide.decisions import Decision, Intervention, Pin, RecordAttempt, RecordIntervention, Recreate
+from monitor.decide.decisions import (
+    Decision,
+    Intervention,
+    Pin,
+    RecordAttempt,
+    RecordIntervention,
+    Recreate,
+    WaitDecision,
+)
 from monitor.decide.state import WaitState
 from monitor.decide.verdict_rules import (
     IDENTITY_HIDDEN,
@@ -44,7 +52,7 @@ FIRST_RETRY_SECONDS = 900.0
 SUPERSEDED_LATELY_SECONDS = 86400.0
 
 
-WaitRule = Callable[[WaitState], Decision | None]
+WaitRule = Callable[[WaitState], WaitDecision | None]
 
 
 def held_text(pod: str) -> str:
@@ -52,7 +60,7 @@ def held_text(pod: str) -> str:
     return f"pod {pod} holds the volume"
 
 
-def decide_wait(state: WaitState) -> Decision:
+def decide_wait(state: WaitState) -> WaitDecision:
     """Return the decision of the first rule of `wait-for-completion` that matches."""
     for rule in WAIT_RULES:
         decision = rule(state)
@@ -61,7 +69,7 @@ def decide_wait(state: WaitState) -> Decision:
     raise AssertionError("the last rule always answers")
 
 
-def run_belongs_to_other_pod(state: WaitState) -> Decision | None:
+def run_belongs_to_other_pod(state: WaitState) -> WaitDecision | None:
     """Rule 0: judge nothing if the last run on the volume is not the run of this pod."""
     if state.workload is None:
         return _quiet("what this pod runs is not known yet")
@@ -81,7 +89,7 @@ def run_belongs_to_other_pod(state: WaitState) -> Decision | None:
     )
 
 
-def build_is_due(state: WaitState) -> Decision | None:
+def build_is_due(state: WaitState) -> WaitDecision | None:
     """Rule 9: unless paused, switch to the next build if the run has ended or may be interrupted."""
     run = state.last
     if run is None or state.workload is None or (run.open and not _may_be_cut_short(state, run)):
@@ -105,7 +113,7 @@ def blocked_for_long(run: Run) -> bool:
     return run.tracking.blocked_seconds >= BLOCKED_LONG_SECONDS
 
 
-def nothing_to_do(state: WaitState) -> Decision:
+def nothing_to_do(state: WaitState) -> WaitDecision:
     """Rule 10: otherwise keep waiting."""
     run = state.last
     if run is None or not run.open:
@@ -115,7 +123,7 @@ def nothing_to_do(state: WaitState) -> Decision:
     return _waiting_for(state, run)
 
 
-def _waiting_for(state: WaitState, run: Run) -> Decision:
+def _waiting_for(state: WaitState, run: Run) -> WaitDecision:
     """Return the decision to keep waiting, with the phase of the open run and the reason for the wait."""
     phase, message = _progress_of(state, run)
     low_disk_at = run.tracking.low_disk_at
@@ -190,7 +198,7 @@ def _awaits_start(state: WaitState, last: Run) -> bool:
     )
 
 
-def _quiet(message: str) -> Decision:
+def _quiet(message: str) -> WaitDecision:
     return Decision(rule="run_belongs_to_other_pod", message=message)
 
 
@@ -270,7 +278,7 @@ def _has_room(state: WaitState, volume: VolumeReading) -> bool:
     return has_room(volume, state.policy) and "diskspace" not in failing
 
 
-def _switched(run: Run, build: Build, records: tuple[RecordAttempt, ...]) -> Decision:
+def _switched(run: Run, build: Build, records: tuple[RecordAttempt, ...]) -> WaitDecision:
     return Decision(
         rule="build_is_due",
         message=f"going on with {build.image}",

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from monitor.avalanchego.node_log import TAIL_BYTES, NodeLogs
-from monitor.decide.decisions import Action, ClearNodeData, KeepLogTail, Pin, Recreate
+from monitor.decide.decisions import KeepLogTail, Pin, Recreate, WaitAction
 from monitor.decide.events import DueAnnouncement
 from monitor.domain.instant import Instant
 from monitor.domain.policy import Policy
@@ -44,20 +44,20 @@ class Actor:
         self._announce_at: float | None = None
         self._sent: set[DueAnnouncement] = set()
 
-    def perform(self, action: Action) -> None:
-        """Execute one action."""
+    def perform(self, action: WaitAction) -> None:
+        """Execute one action of a tick."""
         match action:
             case Pin():
                 self._platform.pin(action.build)
             case Recreate():
                 self._platform.recreate(unchanged=action.unchanged)
-            case ClearNodeData():
-                self._volume.clear()
-                self._ledger.keep_reserve()  # on a full volume, there is enough space only after the clearing
             case KeepLogTail():
                 self._keep_log_tail(action.run)
-            case _:
-                raise AssertionError(f"{action} is for init itself")
+
+    def clear_node_data(self) -> None:
+        """Remove the node's data from the volume."""
+        self._volume.clear()
+        self._ledger.keep_reserve()  # on a full volume, there is enough space only after the clearing
 
     def announce(self) -> bool:
         """Send the announcements that are due, oldest first; return whether no attempt failed.

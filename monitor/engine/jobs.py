@@ -10,10 +10,10 @@ from monitor.decide.wait_rules import blocked_for_long
 from monitor.domain.build import Build
 from monitor.domain.instant import Instant
 from monitor.domain.policy import Policy
+from monitor.engine.latest_readings import LatestReadings
 from monitor.engine.ports import BuildSource
 from monitor.engine.problem_log import ProblemLog
 from monitor.engine.volume import Volume
-from monitor.engine.wait_observer import WaitObserver
 from monitor.ledger import Ledger
 from monitor.ledger.codecs import build_reading
 
@@ -26,19 +26,19 @@ IMAGE = "image"
 class Measurement:
     """Job that measures the volume."""
 
-    def __init__(self, volume: Volume, observer: WaitObserver, clock: Callable[[], Instant]) -> None:
-        self._volume, self._observer, self._clock = volume, observer, clock
+    def __init__(self, volume: Volume, latest: LatestReadings, clock: Callable[[], Instant]) -> None:
+        self._volume, self._latest, self._clock = volume, latest, clock
 
     def __call__(self) -> None:
         """Measure the volume; while the tester is at rest, at most once an hour.
 
         The time of the reading is the start of the measurement.
         """
-        now, volume = self._clock(), self._observer.volume
+        now, volume = self._clock(), self._latest.volume
         age_seconds = now.boot_seconds - volume.taken.boot_seconds if volume and volume.taken else math.inf
-        if self._observer.at_rest and age_seconds < REST_MEASUREMENT_SECONDS:
+        if self._latest.at_rest and age_seconds < REST_MEASUREMENT_SECONDS:
             return
-        self._observer.volume = self._volume.measure(now)
+        self._latest.volume = self._volume.measure(now)
 
 
 class BuildWatch:
@@ -47,7 +47,7 @@ class BuildWatch:
     def __init__(
         self,
         source: BuildSource,
-        observer: WaitObserver,
+        latest: LatestReadings,
         ledger: Ledger,
         policy: Policy,
         clock: Callable[[], Instant],
@@ -61,7 +61,7 @@ class BuildWatch:
         `pause` waits for a number of seconds and returns whether the monitor is stopping.  `tick_soon` is
         called after a build was found that a tick may take.
         """
-        self._source, self._observer, self._ledger = source, observer, ledger
+        self._source, self._latest, self._ledger = source, latest, ledger
         self._policy, self._clock = policy, clock
         self._pause, self._problems, self._settling_seconds = pause, problems, settling_seconds
         self._tick_soon = tick_soon
@@ -88,7 +88,7 @@ class BuildWatch:
                 self._problems.clear(IMAGE)  # from full lookups, which the open run makes unnecessary
             return
         standing = self._counted(build)
-        self._observer.newest = None if needless and build.versions is None else standing
+        self._latest.newest = None if needless and build.versions is None else standing
         tested = build.same(last.build) or self._ledger.judged(build, last.network, last.sync_mode)
         now = self._clock()
         readings = {
@@ -112,9 +112,9 @@ class BuildWatch:
                 return
             standing = self._counted(again)
             if not again.same(build):
-                self._observer.newest = None
+                self._latest.newest = None
                 return
-            self._observer.newest = standing
+            self._latest.newest = standing
 
     def _counted(self, build: Build) -> Standing:
         """Count a lookup that found this build, and return the count; start at 1 if the build changed."""

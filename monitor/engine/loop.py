@@ -13,17 +13,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from monitor.decide.decisions import (
-    Action,
     AdoptRun,
     BeginRun,
     ClearNodeData,
-    Decision,
     EndRun,
     Fail,
+    InitDecision,
     LookUpNewest,
     Pin,
     Proceed,
     Recreate,
+    WaitAction,
+    WaitDecision,
     WaitForLease,
 )
 from monitor.decide.events import Announcement, announcements_of
@@ -107,7 +108,9 @@ class Init:
                     case Recreate():
                         self.actor.recreate_and_await_end(action)
                         return False
-                    case ClearNodeData() | Pin():
+                    case ClearNodeData():
+                        self.actor.clear_node_data()
+                    case Pin():
                         self.actor.perform(action)
         raise MonitorError(
             f"init came to no end after {MAX_STEPS} steps: this is a fault of bootstrap-monitor"
@@ -115,7 +118,7 @@ class Init:
 
     def _record(
         self,
-        decision: Decision,
+        decision: InitDecision,
         readings: Mapping[str, JsonObject],
         announcements: tuple[Announcement, ...],
     ) -> None:
@@ -140,12 +143,14 @@ class Retries:
     def __init__(self, tick_seconds: float) -> None:
         """Set the tick interval in seconds, which is the base of the backoff."""
         self._tick_seconds = tick_seconds
-        self._failed: tuple[Action, ...] = ()
+        self._failed: tuple[WaitAction, ...] = ()
         self._failures = 0
         self._due_at = float("-inf")
         self._error = MonitorError()
 
-    def run(self, actions: tuple[Action, ...], perform: Callable[[Action], None], now_seconds: float) -> None:
+    def run(
+        self, actions: tuple[WaitAction, ...], perform: Callable[[WaitAction], None], now_seconds: float
+    ) -> None:
         """Execute actions in order, unless they failed before and their backoff has not expired.
 
         Raises:
@@ -229,7 +234,7 @@ class Tick:
         self._retries.run(decision.actions, self._actor.perform, state.now.boot_seconds)
         resting = self._observer.recorded and not decision.records
         self._observer.resting = resting and decision.phase in {Phase.IDLE, Phase.PAUSED}
-        self._observer.at_rest = self._observer.resting
+        self._observer.latest.at_rest = self._observer.resting
 
     def _report_problems(self, seen: TickResult) -> None:
         for part, problem in problems_of(seen).items():
@@ -238,7 +243,7 @@ class Tick:
             else:
                 self._activity.problems.report(part, *problem)
 
-    def _readings(self, seen: TickResult, decision: Decision) -> Mapping[str, JsonObject]:
+    def _readings(self, seen: TickResult, decision: WaitDecision) -> Mapping[str, JsonObject]:
         state, node = seen.state, seen.state.node
         answering = node if isinstance(node, NodeAnswering) else None
         report = answering.health if answering else None
@@ -275,7 +280,7 @@ class Tick:
         return readings
 
 
-def _phase(decision: Decision) -> dict[str, JsonObject]:
+def _phase(decision: InitDecision | WaitDecision) -> dict[str, JsonObject]:
     return {"phase": phase_reading(decision.phase, decision.message)} if decision.phase else {}
 
 

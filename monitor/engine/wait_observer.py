@@ -9,7 +9,7 @@ from typing import Protocol
 
 from monitor.avalanchego.node_log import NodeLogs
 from monitor.decide.decisions import Intervention
-from monitor.decide.state import Standing, WaitState
+from monitor.decide.state import WaitState
 from monitor.decide.verdict_rules import NODE_STOPS_RATIO, measured_in
 from monitor.domain.active_time import observed_interval_seconds
 from monitor.domain.health import HealthFollower
@@ -22,6 +22,7 @@ from monitor.domain.run_update import Observation, admitted, brought_up, with_ot
 from monitor.domain.timeouts import blocked_reason
 from monitor.domain.tracking import Counts
 from monitor.domain.workload import Lease, Workload
+from monitor.engine.latest_readings import LatestReadings
 from monitor.engine.ports import Platform
 from monitor.engine.volume import free_space
 from monitor.engine.workload_observer import WORKLOAD_KEPT_SECONDS, WorkloadFollower
@@ -75,6 +76,7 @@ class WaitObserver:
         policy: Policy,
         clock: Callable[[], Instant],
         data_dir: Path,
+        latest: LatestReadings,
         workload_kept_seconds: float = WORKLOAD_KEPT_SECONDS,
         free: Callable[[Path], tuple[int, int]] = free_space,
     ) -> None:
@@ -87,12 +89,9 @@ class WaitObserver:
         self._rest_seconds = _rest_seconds(policy)
         self._rest_known: tuple[object, ...] = ()
         self.resting = False
-        self.at_rest = False
-        """Value of `resting` after the last complete tick; during a poll, `resting` is false."""
+        self.latest = latest
         self._other: tuple[Lease, float] | None = None
         self._baseline: tuple[tuple[int, int], float | None] | None = None
-        self.volume: VolumeReading | None = None
-        self.newest: Standing | None = None
         self.recorded = True
         self.unrecorded: TickResult | None = None
         """Result of the last tick if the volume was too full to record it; otherwise `None`."""
@@ -110,7 +109,7 @@ class WaitObserver:
 
     def _rest_key(self) -> tuple[object, ...]:
         """Return the values whose change ends a rest: the ledger's version and the build under the tag."""
-        standing, settled = self.newest, self._policy.settled_lookups
+        standing, settled = self.latest.newest, self._policy.settled_lookups
         shown = (standing.build, min(standing.lookups, settled)) if standing else None
         return self._ledger.version(), shown
 
@@ -167,7 +166,7 @@ class WaitObserver:
         log: NodeLog,
         volume: VolumeReading | None,
     ) -> WaitState:
-        ledger, standing = self._ledger, self.newest
+        ledger, standing = self._ledger, self.latest.newest
         newest = standing.build if standing else None
         stray = ledger.intervened_at(Intervention.RECREATE_STRAY)
         return WaitState(
@@ -200,7 +199,8 @@ class WaitObserver:
 
     def _usage_bytes(self, run: Run) -> int | None:
         """Return the last measured disk usage of the run's data in bytes; `None` if it is unknown."""
-        return self.volume.usage_bytes if self.volume and measured_in(run, self.volume, None) else None
+        volume = self.latest.volume
+        return volume.usage_bytes if volume and measured_in(run, volume, None) else None
 
     def _known(self, last: Run) -> tuple[Run, Counts]:
         """Return the open run and its counters as of the last tick, even if that could not be recorded."""
@@ -222,12 +222,13 @@ class WaitObserver:
 
         Measuring the data takes long, and a volume can fill up in the meantime.
         """
+        volume = self.latest.volume
         if space is None:
-            return self.volume
+            return volume
         size_bytes, available_bytes = space
-        if self.volume is None:
+        if volume is None:
             return VolumeReading(None, None, size_bytes, available_bytes)
-        return replace(self.volume, size_bytes=size_bytes, available_bytes=available_bytes)
+        return replace(volume, size_bytes=size_bytes, available_bytes=available_bytes)
 
     def _baseline_seconds(self, run: Run) -> float | None:
         """Return the usual active time of comparable runs in seconds; `None` if it is unknown.

@@ -18,6 +18,7 @@ from monitor.domain.workload import Workload
 from monitor.engine.activity import Activity
 from monitor.engine.actor import Actor
 from monitor.engine.init_observer import InitObserver
+from monitor.engine.latest_readings import LatestReadings
 from monitor.engine.loop import Init, Tick
 from monitor.engine.problem_log import ProblemLog
 from monitor.engine.volume import Volume
@@ -120,7 +121,9 @@ def tick_of(
     free: Callable[[Path], tuple[int, int]] = as_measured,
 ) -> tuple[Tick, WaitObserver]:
     """Return a tick for this machine, and its observer."""
-    observer = WaitObserver(machine, machine.ledger, machine, policy, machine.clock, folder, free=free)
+    observer = WaitObserver(
+        machine, machine.ledger, machine, policy, machine.clock, folder, LatestReadings(), free=free
+    )
     actor = Actor(machine, machine.ledger, Volume(folder), policy, machine.clock, threading.Event())
     soon = [] if measured is None else measured
     tick = Tick(observer, machine.ledger, actor, policy, lambda: soon.append(True), activity or Activity())

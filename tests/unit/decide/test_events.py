@@ -13,6 +13,7 @@ from monitor.decide.decisions import (
     BeginRun,
     Decision,
     EndRun,
+    InitDecision,
     Intervention,
     IssueToken,
     LookUpNewest,
@@ -37,7 +38,8 @@ def ended(outcome: Outcome, reason: Reason | None = None, message: str = "") -> 
 
 def told(*records: Record) -> list[Announcement]:
     """Return the announcements of a decision with these records."""
-    return list(announcements_of(Decision("rule", "message", records=records)))
+    decision: InitDecision = Decision("rule", "message", records=records)
+    return list(announcements_of(decision))
 
 
 @pytest.mark.parametrize(
@@ -124,8 +126,9 @@ def test_all_records_are_told_in_their_order() -> None:
 
 def test_actions_alone_are_not_told() -> None:
     actions = (LookUpNewest(), Pin(build()), Recreate(unchanged=True))
+    decision: InitDecision = Decision("rule", "message", actions=actions)
 
-    assert list(announcements_of(Decision("rule", "message", actions=actions))) == []
+    assert list(announcements_of(decision)) == []
 
 
 def test_reasons_are_words_as_kubernetes_has_them() -> None:

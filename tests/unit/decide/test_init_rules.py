@@ -8,12 +8,12 @@ import pytest
 from support.builders import DATA, NEW, OLD, POLICY, REPOSITORY, attempt, build, init_state, run, workload
 
 from monitor.decide.decisions import (
-    Action,
     AdoptRun,
     BeginClearing,
     BeginRun,
     ClearNodeData,
     Fail,
+    InitAction,
     Intervention,
     IssueToken,
     LookUpNewest,
@@ -38,13 +38,13 @@ ROLLING = workload()
 OPEN = run()
 SUCCEEDED = run(outcome=Outcome.SUCCEEDED)
 FAILED = run(outcome=Outcome.FAILED, reason=Reason.CRASHED)
-RECREATED: tuple[Action, ...] = (Pin(build()), Recreate(unchanged=False))
+RECREATED: tuple[InitAction, ...] = (Pin(build()), Recreate(unchanged=False))
 BEFORE = f"{REPOSITORY}@{OLD}"
 RESTARTING = replace(POLICY, restart_on_new_build=True)
 
 
 def case(
-    name: str, rule: str, records: list[type[Record]], actions: list[type[Action]], **state: object
+    name: str, rule: str, records: list[type[Record]], actions: list[type[InitAction]], **state: object
 ) -> object:
     return pytest.param(init_state(**state), rule, records, actions, id=name)
 
@@ -268,7 +268,7 @@ def case(
     ],
 )
 def test_first_rule_that_matches(
-    state: InitState, rule: str, records: list[type[Record]], actions: list[type[Action]]
+    state: InitState, rule: str, records: list[type[Record]], actions: list[type[InitAction]]
 ) -> None:
     decision = decide_init(state)
 

@@ -20,7 +20,6 @@ from support.builders import (
 )
 
 from monitor.decide.decisions import (
-    Action,
     EndRun,
     KeepLogTail,
     Pin,
@@ -28,6 +27,7 @@ from monitor.decide.decisions import (
     RecordAttempt,
     RecordIntervention,
     Recreate,
+    WaitAction,
 )
 from monitor.decide.state import WaitState
 from monitor.decide.verdict_rules import DISK_MEASUREMENT_SECONDS
@@ -49,7 +49,7 @@ def case(
     rule: str,
     phase: Phase | None,
     records: list[type[Record]],
-    actions: list[type[Action]],
+    actions: list[type[WaitAction]],
     **state: object,
 ) -> object:
     return pytest.param(wait_state(**state), rule, phase, records, actions, id=name)
@@ -333,7 +333,7 @@ def test_first_rule_that_matches(
     rule: str,
     phase: Phase | None,
     records: list[type[Record]],
-    actions: list[type[Action]],
+    actions: list[type[WaitAction]],
 ) -> None:
     decision = decide_wait(state)
 

@@ -23,6 +23,7 @@ from monitor.domain.run import Outcome, Reason
 from monitor.domain.status import Problem
 from monitor.domain.workload import Workload
 from monitor.engine.jobs import IMAGE, REST_MEASUREMENT_SECONDS, SETTLING_SECONDS, BuildWatch, Measurement
+from monitor.engine.latest_readings import LatestReadings
 from monitor.engine.problem_log import ProblemLog
 from monitor.engine.volume import Volume
 from monitor.engine.wait_observer import WaitObserver
@@ -92,7 +93,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def observer_of(ledger: Ledger, folder: Path) -> WaitObserver:
     """Return an observer that takes the readings of the jobs."""
     nobody = NeverAsked()
-    return WaitObserver(nobody, ledger, nobody, POLICY, lambda: NOW, folder)
+    return WaitObserver(nobody, ledger, nobody, POLICY, lambda: NOW, folder, LatestReadings())
 
 
 def begin(ledger: Ledger, of: Build) -> None:
@@ -115,9 +116,9 @@ class TestMeasurement:
         folder.mkdir()
         (folder / "block").write_bytes(bytes(10_000))
         observer = observer_of(ledger, tmp_path)
-        Measurement(Volume(tmp_path), observer, lambda: LATER)()
+        Measurement(Volume(tmp_path), observer.latest, lambda: LATER)()
 
-        reading = observer.volume
+        reading = observer.latest.volume
         assert reading is not None
         assert (reading.taken, reading.usage_bytes) == (
             LATER,
@@ -127,13 +128,13 @@ class TestMeasurement:
 
     def test_the_next_measurement_replaces_it(self, ledger: Ledger, tmp_path: Path) -> None:
         observer, times = observer_of(ledger, tmp_path), iter((NOW, LATER))
-        measure = Measurement(Volume(tmp_path), observer, lambda: next(times))
+        measure = Measurement(Volume(tmp_path), observer.latest, lambda: next(times))
         taken: list[Instant] = []
         for _ in range(2):
             measure()
-            assert observer.volume is not None
-            assert observer.volume.taken is not None
-            taken.append(observer.volume.taken)
+            assert observer.latest.volume is not None
+            assert observer.latest.volume.taken is not None
+            taken.append(observer.latest.volume.taken)
 
         assert taken == [NOW, LATER]
 
@@ -151,13 +152,13 @@ class TestMeasurement:
         observer = observer_of(ledger, tmp_path)
         now = replace(NOW, boot_seconds=NOW.boot_seconds + seconds)
         times = iter((NOW, now))
-        measure = Measurement(Volume(tmp_path), observer, lambda: next(times))
+        measure = Measurement(Volume(tmp_path), observer.latest, lambda: next(times))
         measure()
-        observer.at_rest = resting
+        observer.latest.at_rest = resting
         measure()
 
-        assert observer.volume is not None
-        assert observer.volume.taken == (now if measured else NOW)
+        assert observer.latest.volume is not None
+        assert observer.latest.volume.taken == (now if measured else NOW)
 
 
 @dataclass
@@ -181,7 +182,7 @@ class Watch:
         """Return the job, which remembers its earlier results."""
         return BuildWatch(
             self.source,
-            self.observer,
+            self.observer.latest,
             self.ledger,
             self.policy,
             lambda: self.now,
@@ -203,7 +204,7 @@ class Watch:
 
     def newest(self) -> Build | None:
         """Return the build that the next tick takes."""
-        return self.observer.newest.build if self.observer.newest else None
+        return self.observer.latest.newest.build if self.observer.latest.newest else None
 
     def shown(self) -> tuple[str | None, float | None]:
         """Return the waiting image and the time of the last successful lookup, as the ledger shows them."""
@@ -272,7 +273,7 @@ class TestBuildWatch:
         Otherwise the end of the run could take an older build, or one without versions.
         """
         begin(watch.ledger, build(OLD))
-        watch.observer.newest = Standing(build(OLD))
+        watch.observer.latest.newest = Standing(build(OLD))
         watch.source.shown = shown
         watch.look()
 
@@ -486,14 +487,14 @@ class TestSettling:
         watch.look()
 
         assert watch.source.asked == ["newest", "glimpse", "glimpse"]
-        assert watch.observer.newest == Standing(build(NEW), 3, 2 * SETTLING_SECONDS)
+        assert watch.observer.latest.newest == Standing(build(NEW), 3, 2 * SETTLING_SECONDS)
 
     def test_another_build_meanwhile_leaves_none_to_take(self, watch: Watch) -> None:
         watch.source.shown = replace(build(OLD), versions=None)
         watch.look()
 
         assert watch.source.asked == ["newest", "glimpse"]
-        assert watch.observer.newest is None
+        assert watch.observer.latest.newest is None
 
     def test_without_the_registry_the_next_looks_count(self, watch: Watch) -> None:
         look = watch.job()
@@ -501,8 +502,8 @@ class TestSettling:
         for _ in range(3):
             look()
             watch.paused(300.0)
-            assert watch.observer.newest is not None
-            counted.append(watch.observer.newest.lookups)
+            assert watch.observer.latest.newest is not None
+            counted.append(watch.observer.latest.newest.lookups)
 
         assert counted == [1, 2, 3]
         assert watch.source.asked == ["newest", "glimpse", "newest", "glimpse", "newest"]
@@ -538,7 +539,7 @@ class TestSettling:
         for _ in range(10):
             look()
             watch.paused(30.0)
-            found = watch.observer.newest
+            found = watch.observer.latest.newest
             state = wait_state(
                 policy=watch.policy,
                 last=watch.ledger.last(),

@@ -36,6 +36,7 @@ from monitor.domain.workload import NodeProcess, Workload
 from monitor.engine.activity import ERRORS, Activity
 from monitor.engine.actor import Actor
 from monitor.engine.init_observer import InitObserver
+from monitor.engine.latest_readings import LatestReadings
 from monitor.engine.loop import Init, Tick
 from monitor.engine.problem_log import ProblemLog
 from monitor.engine.volume import Volume
@@ -163,7 +164,7 @@ def test_a_success_is_recorded_once_and_then_the_next_build_is_run(machine: Mach
             health=HealthReport(healthy=True, oldest_check=str(second)), metrics=metrics
         )
         if measured:
-            observer.volume = Volume(tmp_path).measure(machine.now)
+            observer.latest.volume = Volume(tmp_path).measure(machine.now)
         tick()
         passed(machine, 10)
     (run,) = machine.ledger.runs(2)
@@ -172,7 +173,7 @@ def test_a_success_is_recorded_once_and_then_the_next_build_is_run(machine: Mach
     assert measured, "the disk is measured as soon as the node is healthy"
     assert machine.reasons == ["BootstrapStarted", "BootstrapSucceeded"]
 
-    observer.newest = Standing(build(NEW))
+    observer.latest.newest = Standing(build(NEW))
     tick()
     tick()
     assert machine.told == ["pin bbbb", "recreate"] * 2
@@ -192,7 +193,7 @@ def at_rest(machine: Machine, folder: Path, policy: Policy = POLICY) -> tuple[Ti
     for number in range(10):
         report = HealthReport(healthy=True, oldest_check=str(number))
         machine.answer = answering(health=report, metrics=NodeMetrics(process_started_at=NOW.wall))
-        observer.volume = Volume(folder).measure(machine.now)
+        observer.latest.volume = Volume(folder).measure(machine.now)
         tick()
         passed(machine, 10)
     assert (phase(machine.ledger), observer.resting) == (Phase.IDLE, True)
@@ -241,12 +242,12 @@ def rerun(ledger: Ledger, _: WaitObserver) -> None:
 def resume(ledger: Ledger, observer: WaitObserver) -> None:
     """Record a user's request to resume after a build was found during the pause."""
     ledger.ask(RequestKind.RESUME, "", NOW.wall)
-    observer.newest = Standing(build(NEW))
+    observer.latest.newest = Standing(build(NEW))
 
 
 def find(_: Ledger, observer: WaitObserver) -> None:
     """Let the observer find a new build."""
-    observer.newest = Standing(build(NEW))
+    observer.latest.newest = Standing(build(NEW))
 
 
 @pytest.mark.parametrize(
@@ -421,7 +422,7 @@ def test_what_cannot_be_announced_is_counted_and_everything_else_is_done(
     tick, observer = tick_of(machine, tmp_path, activity=activity)
     before = activity.so_far(ERRORS)
     tick()
-    observer.newest = Standing(build(NEW))
+    observer.latest.newest = Standing(build(NEW))
     tick()
 
     run = machine.ledger.last()
@@ -466,7 +467,7 @@ def test_what_an_outage_kept_back_is_announced_once_after_it(
     machine.mute = None
     if restarted:
         tick, observer = tick_of(machine, tmp_path)
-    observer.newest = Standing(build(NEW))
+    observer.latest.newest = Standing(build(NEW))
     for _ in range(12):
         tick()
         passed(machine, 10)
@@ -568,7 +569,7 @@ def test_a_verdict_falls_when_its_time_was_observed_and_not_before(
         if isinstance(answer, NodeAnswering) and answer.health:
             report = replace(answer.health, oldest_check=str(observed))
             machine.answer = replace(answer, health=report)
-        observer.volume = VolumeReading(machine.now, 0, 1000, int(1000 * free))
+        observer.latest.volume = VolumeReading(machine.now, 0, 1000, int(1000 * free))
         tick()
         passed(machine, 300)
         observed += 300
@@ -605,7 +606,9 @@ def test_on_a_full_volume_time_is_counted_in_memory_and_the_end_is_recorded(
     begun(machine, tmp_path)
     machine.answer = NodeSilent("busy")
     full: Any = FullLedger(machine.ledger)
-    observer = WaitObserver(machine, full, machine, POLICY, machine.clock, tmp_path, free=lambda _: (1000, 0))
+    observer = WaitObserver(
+        machine, full, machine, POLICY, machine.clock, tmp_path, LatestReadings(), free=lambda _: (1000, 0)
+    )
     actor = Actor(machine, full, Volume(tmp_path), POLICY, machine.clock, threading.Event())
     tick = Tick(observer, full, actor, POLICY, lambda: None, Activity())
     for _ in range(361):
@@ -651,7 +654,7 @@ def test_a_tester_that_was_off_for_longer_than_every_time_out_judges_nothing_by_
         if isinstance(answer, NodeAnswering) and answer.health:
             report = replace(answer.health, oldest_check=str(machine.now.wall))
             machine.answer = replace(answer, health=report)
-        observer.volume = Volume(tmp_path).measure(machine.now)
+        observer.latest.volume = Volume(tmp_path).measure(machine.now)
         tick()
 
     run = machine.ledger.last()

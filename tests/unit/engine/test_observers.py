@@ -34,6 +34,7 @@ from monitor.domain.status import Problem
 from monitor.domain.tracking import Count, RunTracking
 from monitor.domain.workload import NodeExit, NodeProcess, Workload
 from monitor.engine.init_observer import InitObserver
+from monitor.engine.latest_readings import LatestReadings
 from monitor.engine.problems import problems_of
 from monitor.engine.volume import Volume
 from monitor.engine.wait_observer import TickResult, WaitObserver
@@ -111,7 +112,7 @@ def edge() -> Edge:
 
 @pytest.fixture
 def observer(edge: Edge, ledger: Ledger, tmp_path: Path) -> WaitObserver:
-    return WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path)
+    return WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings())
 
 
 @pytest.mark.parametrize(
@@ -412,7 +413,9 @@ class Watch:
     def restart(self) -> None:
         """Replace the monitor's process."""
         edge = self._edge
-        self._observer = WaitObserver(edge, self._ledger, edge, self._policy, edge.clock, self._folder)
+        self._observer = WaitObserver(
+            edge, self._ledger, edge, self._policy, edge.clock, self._folder, LatestReadings()
+        )
 
     def look(self, seconds: float, answer: NodeReading | None = None) -> TickResult:
         """Run a tick `seconds` after the start; `answer` is the node's response from then on."""
@@ -790,7 +793,7 @@ class Space:
 
 def test_a_shortage_of_space_counts_while_it_is_seen(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
     space = Space()
-    observer = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, free=space)
+    observer = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings(), free=space)
     counted = []
     for space.free_bytes in (100, 99, 0, None, 99, 100, 99):
         watched = observer.look().watched
@@ -831,7 +834,7 @@ def test_restarts_count_where_the_node_is_to_blame(
     restarts: int,
 ) -> None:
     policy, space = replace(POLICY, disk_floor_ratio=floor), Space()
-    observer = WaitObserver(edge, ledger, edge, policy, edge.clock, tmp_path, free=space)
+    observer = WaitObserver(edge, ledger, edge, policy, edge.clock, tmp_path, LatestReadings(), free=space)
     edge.pod = restarted(0)
     ledger.record(edge.now, "default", tracking=observer.look().watched)
     edge.pod, edge.answer, edge.now = workload(build(), process=process), NodeDown(""), later(60)
@@ -919,7 +922,11 @@ def test_an_open_run_is_held_against_what_is_usual(
 ) -> None:
     with closing(open_ledger(tmp_path)) as ledger:
         open_run_after(ledger, successes)
-        found = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look().state.baseline_seconds
+        found = (
+            WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings())
+            .look()
+            .state.baseline_seconds
+        )
 
     assert found == (None if seconds is None else pytest.approx(seconds, rel=0.05))
 
@@ -928,7 +935,11 @@ def test_builds_that_are_compared_in_turns_have_no_deadline_of_each_other(edge: 
     with closing(open_ledger(tmp_path)) as ledger:
         open_run_after(ledger, MIN_SAMPLES + LAG)
         ledger.record(NOW, "default", readings={COMPARISON: {"told_runs": None}})
-        found = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look().state.baseline_seconds
+        found = (
+            WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings())
+            .look()
+            .state.baseline_seconds
+        )
 
     assert found is None
 
@@ -937,7 +948,7 @@ def test_what_is_usual_is_what_a_person_marked_last(edge: Edge, tmp_path: Path) 
     """The baseline follows the last mark of a user, even while a run is open."""
     with closing(open_ledger(tmp_path)) as ledger:
         open_run_after(ledger, MIN_SAMPLES + LAG)
-        observer = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path)
+        observer = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings())
         found = [observer.look().state.baseline_seconds]
         for first_run in ("2", "1"):
             ledger.ask(RequestKind.MARK_BASELINE, first_run, NOW.wall)
@@ -963,7 +974,7 @@ def test_how_long_the_tag_shows_a_build_and_when_that_was_superseded(
     edge.now = replace(NOW, wall=NOW.wall + 90)
     found = []
     for newest in (None, Standing(build(), 4, 60.0), Standing(build(NEW))):
-        observer.newest = newest
+        observer.latest.newest = newest
         state = observer.look().state
         found.append((state.newest, state.newest_lookups, state.newest_seconds, state.superseded_seconds))
 
@@ -1182,7 +1193,9 @@ def test_the_problem_of_a_node_ends_when_it_answers(
 ) -> None:
     """The problem of a node ends when the node answers, although a crashing node runs at times."""
     edge = Edge(answer=reading, pod=workload(build(), process=process))
-    found = problems_of(WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look())
+    found = problems_of(
+        WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings()).look()
+    )
     node = found.get("node", (KEPT, ""))
 
     assert (node and node[0]) == expected
@@ -1191,7 +1204,7 @@ def test_the_problem_of_a_node_ends_when_it_answers(
 def test_a_held_volume_is_one_line_of_the_status(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
     """A held volume appears as one line of the status, although it is both a problem and the notice."""
     ledger.renew("another-pod")
-    seen = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path).look()
+    seen = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings()).look()
     problem = problems_of(seen)["volume"]
     assert problem is not None
     shown = status(notice=decide_wait(seen.state).message, problems=(Problem(*problem, NOW.wall),))

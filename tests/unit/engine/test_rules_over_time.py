@@ -41,6 +41,7 @@ from monitor.domain.workload import NodeProcess, SyncMode, Workload
 from monitor.engine.activity import Activity
 from monitor.engine.actor import RETRY_TICKS, Actor
 from monitor.engine.init_observer import InitObserver
+from monitor.engine.latest_readings import LatestReadings
 from monitor.engine.loop import Init, Tick
 from monitor.engine.problem_log import ProblemLog
 from monitor.engine.volume import Volume
@@ -355,12 +356,19 @@ class RulesOverTime(RuleBasedStateMachine):
         world = self.world
         if self.tick is None or self.observer is None:
             self.observer = WaitObserver(
-                world, self.ledger, world, self.policy, world.clock, self.data_dir, free=world.free
+                world,
+                self.ledger,
+                world,
+                self.policy,
+                world.clock,
+                self.data_dir,
+                LatestReadings(),
+                free=world.free,
             )
             self.tick = Tick(self.observer, self.ledger, self._actor(), self.policy, lambda: None, Activity())
         if not world.away:
-            self.observer.newest = Standing(world.builds[-1])
-        self.observer.volume = VolumeReading(world.now, 100, *world.free(self.data_dir))
+            self.observer.latest.newest = Standing(world.builds[-1])
+        self.observer.latest.volume = VolumeReading(world.now, 100, *world.free(self.data_dir))
         last = self.ledger.last()
         self.ticks[last.number if last else 0] += 1
         self.tick()

@@ -23,12 +23,13 @@ from support.simulated_builds import SteppedNode
 from monitor.avalanchego.node_api import NodeClient
 from monitor.avalanchego.simulated_node import Stage, compact, plan_of, rpc_result, simulation_of
 from monitor.bounded_http import Bounds, HttpResponse
-from monitor.decide.decisions import BeginClearing, BeginRun, Decision, EndRun
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, WaitDecision
 from monitor.decide.wait_rules import decide_wait
 from monitor.domain.instant import Instant
 from monitor.domain.observations import ChainActivity, NodeDown, NodeReading, VolumeReading
 from monitor.domain.run import Outcome, Reason
 from monitor.domain.workload import SyncMode, Workload
+from monitor.engine.latest_readings import LatestReadings
 from monitor.engine.ports import Platform
 from monitor.engine.wait_observer import TickResult, WaitObserver
 from monitor.ledger import open_ledger
@@ -128,6 +129,7 @@ class Life:
             policy,
             self.instant,
             self.folder,
+            LatestReadings(),
             free=lambda _: (1 << 42, 1 << 41),
         )
         self.ledger.record(self.instant(), "desk", [BeginClearing(self.pod, ""), BeginRun(self.pod)])
@@ -153,7 +155,7 @@ class Life:
         """Kill the node's process."""
         self.stepped = None
 
-    def tick(self) -> tuple[TickResult, Decision]:
+    def tick(self) -> tuple[TickResult, WaitDecision]:
         """Advance the node by one tick, in which the monitor observes, decides and records."""
         self.now += TICK_SECONDS
         if self.stepped is not None:
@@ -191,7 +193,7 @@ class Life:
         bootstrap = stepped.node.bootstrap
         done = sum(bootstrap.position.values()) / bootstrap.total_seconds
         usage = int(300 * GIBIBYTE * done)
-        self.observer.volume = VolumeReading(self.instant(), usage, 1 << 42, 1 << 41)
+        self.observer.latest.volume = VolumeReading(self.instant(), usage, 1 << 42, 1 << 41)
 
     def _note(self, seen: TickResult) -> None:
         if seen.watched is None:

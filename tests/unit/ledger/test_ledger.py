@@ -23,7 +23,6 @@ from monitor.decide.decisions import (
     AdoptRun,
     BeginClearing,
     BeginRun,
-    ClearNodeData,
     EndRun,
     Intervention,
     IssueToken,
@@ -1465,7 +1464,7 @@ def test_a_reserve_that_was_given_up_is_taken_again(ledger: Ledger, tmp_path: Pa
 def test_a_volume_that_was_cleared_has_its_reserve_again(ledger: Ledger, tmp_path: Path) -> None:
     (tmp_path / "avalanchego").mkdir()
     (tmp_path / "avalanchego" / "filler").touch()
-    watcher(ledger, tmp_path, 1.0).perform(ClearNodeData())
+    watcher(ledger, tmp_path, 1.0).clear_node_data()
 
     assert (tmp_path / RESERVE).stat().st_size == RESERVE_BYTES
     assert not (tmp_path / "avalanchego" / "filler").exists()
