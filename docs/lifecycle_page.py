@@ -17,15 +17,15 @@ HOW_IT_WORKS = Path(__file__).with_name("how-it-works.md")
 INIT_ENDS: Mapping[str, str] = {
     "image_follows_nothing": "stops with an error",
     "pin_conflict": "stops with an error, after 10 min",
-    "open_run_goes_on": "pins, has the pod recreated",
-    "build_unresolved": "looks up, pins, has the pod recreated",
-    "clearing_unfinished": "clears, starts the run, asks again",
-    "run_resumes": "the node starts",
-    "data_unknown": "stops with an error, or adopts",
-    "start_new_run": "records, clears, asks again; or stops with an error",
+    "open_run_goes_on": "pins the image, recreates the pod",
+    "build_unresolved": "resolves the tag, pins the image, recreates the pod",
+    "clearing_unfinished": "clears, starts the run, evaluates the rules again",
+    "run_resumes": "starts the node",
+    "data_unknown": "stops with an error, or adopts the data",
+    "start_new_run": "records, clears, evaluates the rules again; or stops with an error",
 }
 WAIT_ENDS: Mapping[str, str] = {
-    "run_belongs_to_other_pod": "judges nothing, has the pod recreated",
+    "run_belongs_to_other_pod": "judges nothing, may recreate the pod",
     "identity_mismatch": "failed: misconfigured",
     "node_is_healthy": "succeeded",
     "volume_is_full": "failed: disk_full",
@@ -35,8 +35,8 @@ WAIT_ENDS: Mapping[str, str] = {
     "build_is_outdated": "failed: outdated",
     "run_stalls": "failed: stalled",
     "run_is_overdue": "failed: deadline",
-    "build_is_due": "pins, has the pod recreated",
-    "nothing_to_do": "asks again at the next tick",
+    "build_is_due": "pins the image, recreates the pod",
+    "nothing_to_do": "evaluates the rules again at the next tick",
 }
 _RULE = re.compile(r"Rule (?P<number>\w+): (?P<text>.*)\.")
 _Rule = Callable[[Any], object]

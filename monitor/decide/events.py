@@ -53,14 +53,14 @@ def announcements_of(decision: InitDecision | WaitDecision) -> Iterator[Announce
                     warning=True,
                 )
             case RecordAttempt(cause=AttemptCause.NEW_BUILD):
-                yield Announcement("NewBuildFound", f"{record.build.image} is bootstrapped next")
+                yield Announcement("NewBuildFound", f"Next build to bootstrap: {record.build.image}")
             case RecordAttempt():
                 yield Announcement(
-                    "BootstrapRepeated", f"{record.build.image} is bootstrapped again ({record.cause})"
+                    "BootstrapRepeated", f"Bootstrapping {record.build.image} again ({record.cause})"
                 )
             case RecordIntervention(kind=Intervention.PIN_REVERT):
                 yield Announcement(
-                    "PinReverted", f"The node's image was set back to {record.image}", warning=True
+                    "PinReverted", f"The node's image was reverted to {record.image}", warning=True
                 )
             case _:
                 pass

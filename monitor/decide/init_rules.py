@@ -69,9 +69,10 @@ def pin_conflict(state: InitState) -> InitDecision | None:
     if not _reverted(state) or state.reverts_today < REVERTS_ALLOWED_PER_DAY:
         return None
     by = f" by {state.reverter!r}" if state.reverter else ""
+    manager = repr(state.reverter) if state.reverter else "the tool that applies the StatefulSet"
     message = (
-        f"the node's image was set back to {state.workload.image}{by} for the third time in 24 h: have that ignore "
-        "the image of this container, then delete the pod to go on; until then nothing is tested"
+        f"the node's image was reverted to {state.workload.image}{by} for the third time in 24 h; testing has stopped. "
+        f"Configure {manager} to ignore the image of this container, then delete the pod."
     )
     return Decision(
         rule="pin_conflict",
@@ -91,7 +92,9 @@ def open_run_goes_on(state: InitState) -> InitDecision | None:
         return None
     if not _same_test(last, state.workload):
         return None
-    return _pinned(state, "open_run_goes_on", last.build, f"run {last.number} is open: back to its build")
+    return _pinned(
+        state, "open_run_goes_on", last.build, f"run {last.number} is open: pinning its build again"
+    )
 
 
 def build_unresolved(state: InitState) -> InitDecision | None:
@@ -113,9 +116,9 @@ def build_unresolved(state: InitState) -> InitDecision | None:
     if last is not None and _same_test(last, state.workload):
         if state.newest.same(last.build):
             build = replace(last.build, versions=last.build.versions or state.newest.versions)
-            return _pinned(state, "build_unresolved", build, "the newest build is the last run's")
+            return _pinned(state, "build_unresolved", build, "the newest build is the build of the last run")
         if state.newest_judged:
-            message = "the newest build was judged: the last one stays"
+            message = "the newest build was judged: keeping the build of the last run"
             return _pinned(state, "build_unresolved", last.build, message)
     return _pinned(state, "build_unresolved", state.newest, f"the newest build is {state.newest.image}")
 
@@ -180,13 +183,13 @@ def data_unknown(state: InitState) -> InitDecision | None:
     offered = token or state.fresh_token
     return Decision(
         rule="data_unknown",
-        message="data that nobody knows",
+        message="node data of unknown origin",
         records=() if token else (IssueToken(offered),),
         actions=(
             Fail(
                 ConfigurationError(
-                    f"{state.data.path} holds a node's data that no ledger knows: give --adopt keep to go on "
-                    f"with it, or --adopt clear:{offered} to remove it",
+                    f"{state.data.path} contains a node's data without a ledger: set --adopt keep to keep it, "
+                    f"or --adopt clear:{offered} to delete it",
                     cause=Cause.DATA_UNKNOWN,
                 )
             ),
@@ -221,7 +224,7 @@ def _what_changed(state: InitState) -> str:
         )
         if was != now
     ]
-    return f" instead of run {last.number}" + (f": {', '.join(changes)}" if changes else "")
+    return f"; run {last.number} is superseded" + (f": {', '.join(changes)}" if changes else "")
 
 
 InitRule = Callable[[InitState], InitDecision | None]
@@ -276,7 +279,7 @@ def _unless_held(state: InitState) -> InitDecision | None:
         return None
     return Decision(
         rule="volume_held",
-        message=f"pod {state.held_by} held this volume: watching whether it still does",
+        message=f"pod {state.held_by} held the lease on this volume: waiting for the lease to expire",
         actions=(WaitForLease(),),
     )
 

@@ -26,7 +26,7 @@ MAX_RESTARTS = 50
 LIFE_SECONDS = 600.0
 LATER_START_FACTOR = 24.0
 MESSAGE_CHARACTERS = 1000
-IDENTITY_HIDDEN = "healthy, but the node does not say which network and commit it runs: allow its info API"
+IDENTITY_HIDDEN = "healthy, but the node does not report its network and commit: enable its info API"
 # Within this time the node contacts every peer several times, and none of them accepts it.
 OUTDATED_SECONDS = 900.0
 _DAY_SECONDS = 86400.0
@@ -85,12 +85,12 @@ def volume_is_full(state: WaitState) -> WaitDecision | None:
         return None
     tracking, stopped_timeout = run.tracking, STOPPED_SHARE * timeout
     if tracking.starved_seconds >= stopped_timeout:
-        why = f"the node has stopped because of it for {duration_text(stopped_timeout)}"
+        why = f"; low disk space has kept the node stopped for {duration_text(stopped_timeout)}"
     elif tracking.low_disk_seconds >= timeout:
-        why = f"less than the floor of {state.policy.disk_floor_ratio:.0%} for {duration_text(timeout)}"
+        why = f", less than the floor of {state.policy.disk_floor_ratio:.0%} for {duration_text(timeout)}"
     else:
         return None
-    message = f"{free:.1%} of the volume is free, {why}"
+    message = f"{free:.1%} of the volume is free{why}"
     return _failed("volume_is_full", state, run, Reason.DISK_FULL, message)
 
 
@@ -140,7 +140,7 @@ def node_crashes(state: WaitState) -> WaitDecision | None:
     process = state.workload.process if state.workload else None
     last = process.last_exit if process else None
     if last is not None and last.out_of_memory:
-        message = f"the node was restarted {times}; it was killed for the memory it took"
+        message = f"the node was restarted {times}; it was killed because it ran out of memory"
         return _failed("node_crashes", state, run, Reason.OUT_OF_MEMORY, message)
     code = f" (exit code {last.code})" if last is not None else ""
     words = state.log.fatal or (_last_line(last.message) if last is not None else "")
@@ -205,7 +205,7 @@ def run_is_overdue(state: WaitState) -> WaitDecision | None:
         deadline = longest
     else:
         return None
-    unknown = "; progress could not be seen" if run.tracking.unknown_seconds else ""
+    unknown = "; progress could not be observed" if run.tracking.unknown_seconds else ""
     message = f"not bootstrapped after {duration_text(deadline)}{_where(run)}{unknown}"
     return _failed("run_is_overdue", state, run, Reason.DEADLINE, message)
 

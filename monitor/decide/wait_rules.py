@@ -44,9 +44,7 @@ from monitor.domain.tracking import RunTracking
 
 STRAY_RECREATION_SECONDS = 600.0
 RETRIES = 2
-PROGRESS_UNKNOWN = (
-    "progress unknown: neither the node's metrics nor its logs show it, and its data does not grow"
-)
+PROGRESS_UNKNOWN = "progress unknown: no metric or log line shows it, and the node's data does not grow"
 BLOCKED_LONG_SECONDS = 86400.0
 FIRST_RETRY_SECONDS = 900.0
 SUPERSEDED_LATELY_SECONDS = 86400.0
@@ -72,17 +70,17 @@ def decide_wait(state: WaitState) -> WaitDecision:
 def run_belongs_to_other_pod(state: WaitState) -> WaitDecision | None:
     """Rule 0: judge nothing if the last run on the volume is not the run of this pod."""
     if state.workload is None:
-        return _quiet("what this pod runs is not known yet")
+        return _quiet("waiting for the platform to report the workload")
     if state.held_by is not None:
         return _quiet(held_text(state.held_by))
     if state.last is not None and state.last.is_of(state.workload) and not _awaits_start(state, state.last):
         return None
     recent = state.seconds_since_stray_recreation
     if isinstance(state.node, NodeDown) or (recent is not None and recent < STRAY_RECREATION_SECONDS):
-        return _quiet("no run of the build that is set has started yet")
+        return _quiet("no run of this build has started yet")
     return Decision(
         rule="run_belongs_to_other_pod",
-        message="the node runs but init started no run of it: recreating it",
+        message="the node is running, but init has not started a run for it; recreating the pod",
         phase=Phase.STARTING,
         records=(RecordIntervention(Intervention.RECREATE_STRAY, state.workload.uid, state.workload.image),),
         actions=(Recreate(unchanged=True),),
@@ -118,7 +116,7 @@ def nothing_to_do(state: WaitState) -> WaitDecision:
     run = state.last
     if run is None or not run.open:
         if state.paused:
-            return Decision("nothing_to_do", "no new build is taken until resumed", Phase.PAUSED)
+            return Decision("nothing_to_do", "no new build is taken until resume", Phase.PAUSED)
         return Decision("nothing_to_do", "waiting for a new build", Phase.IDLE)
     return _waiting_for(state, run)
 
@@ -137,12 +135,14 @@ def _progress_of(state: WaitState, run: Run) -> tuple[Phase, str]:
     if state.blocked:
         if tracking.refusal.is_fresh:
             limit = duration_text(OUTDATED_SECONDS)
-            return Phase.BLOCKED, f"{refusal_text(state.log)}; the run fails as outdated after {limit} of it"
-        return Phase.BLOCKED, f"{state.blocked}; timers are paused"
+            return Phase.BLOCKED, f"{refusal_text(state.log)}; the run fails as outdated after {limit}"
+        return Phase.BLOCKED, f"{state.blocked}; timers are paused. Check outbound TCP 9651 and DNS."
     if tracking.healthy is not None:
         return (
             Phase.SOAKING,
-            "healthy: waiting whether it stays so" if tracking.identity_agreed else IDENTITY_HIDDEN,
+            "healthy; confirming that it stays healthy (soak)"
+            if tracking.identity_agreed
+            else IDENTITY_HIDDEN,
         )
     if not isinstance(state.node, NodeAnswering):
         return Phase.STARTING, f"waiting for the node: {state.node.message}"
@@ -281,7 +281,7 @@ def _has_room(state: WaitState, volume: VolumeReading) -> bool:
 def _switched(run: Run, build: Build, records: tuple[RecordAttempt, ...]) -> WaitDecision:
     return Decision(
         rule="build_is_due",
-        message=f"going on with {build.image}",
+        message=f"switching to {build.image}",
         phase=Phase.STARTING,
         records=records,
         actions=(Pin(build), Recreate(unchanged=build.same(run.build))),

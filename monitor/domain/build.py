@@ -33,7 +33,7 @@ class Versions:
         try:
             rpcchainvm = int(found.get("rpcchainvm", 0))
         except (TypeError, OverflowError) as error:
-            raise ValueError(f'"rpcchainvm" is no number ({error})') from error
+            raise ValueError(f'"rpcchainvm" is not a number ({error})') from error
         return cls(
             application=one_line(str(found["application"]), _VERSION_CHARACTERS),
             database=one_line(str(found.get("database", "")), _VERSION_CHARACTERS),

@@ -77,7 +77,7 @@ def compared(old: Sequence[float], new: Sequence[float]) -> Comparison:
     """
     if len(old) != len(new) or len(old) < MIN_RUNS:
         raise ValueError(
-            f"{len(old)} and {len(new)} runs: as many of each are needed, and {MIN_RUNS} or more"
+            f"{len(old)} and {len(new)} runs: both builds need the same number of runs, at least {MIN_RUNS}"
         )
     before, after = [math.log(each) for each in old], [math.log(each) for each in new]
     gaps = sorted(_gaps(before, after))

@@ -39,7 +39,7 @@ class ImageReference:
         match = _REFERENCE.fullmatch(text)
         if match is None:
             raise ConfigurationError(
-                f"image {text!r} is no image reference: write it as [host[:port]/]name[:tag][@sha256:digest]"
+                f"image {text!r} is not an image reference: use [host[:port]/]name[:tag][@sha256:digest]"
             )
         return cls(match["repository"], match["tag"], match["digest"])
 

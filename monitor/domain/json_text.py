@@ -47,7 +47,7 @@ def json_object(text: str | bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]
     """
     found = json_value(text, max_bytes)
     if not isinstance(found, dict):
-        raise ValueError(f"it is not a JSON object but {type(found).__name__}")  # noqa: TRY004 - one error for all
+        raise ValueError(f"expected a JSON object, got {type(found).__name__}")  # noqa: TRY004 - one error for all
     return found
 
 

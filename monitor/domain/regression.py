@@ -118,7 +118,7 @@ def left_out(run: Run, *, state_synced_again: bool = False) -> str:
         f"another build ran on its data: {other}": bool(other),
         "the node's arguments changed while it was open": run.settings_changed,
         "the ledger was lost while it was open": run.recovered,
-        "a restart of the node began its state sync anew": state_synced_again
+        "a restart of the node restarted its state sync": state_synced_again
         or run.tracking.state_sync_restarted,
         "its duration is unknown": run.outcome is not None and None in {duration_seconds, wall_seconds},
         f"it was active for less than {MIN_ACTIVE_RATIO:.0%} of its wall time": not active,

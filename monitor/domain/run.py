@@ -136,7 +136,7 @@ def identity_difference(run: Run, identity: NodeIdentity) -> str | None:
     """Return how the node's identity differs from that of the run; `None` if it does not differ."""
     network = network_name(identity.network_id)
     if network != run.network:
-        return f"the node is on network {network}, but the run is of {run.network}"
+        return f"the node is on network {network}, but the run is on {run.network}"
     if run.build.commit and identity.commit and run.build.commit != identity.commit:
-        return f"the node is of commit {identity.commit}, but the build is of {run.build.commit}"
+        return f"the node reports commit {identity.commit}, but the build has {run.build.commit}"
     return None

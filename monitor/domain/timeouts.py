@@ -106,7 +106,8 @@ def blocked_reason(reading: NodeReading) -> str:
     if reading.metrics is not None and reading.metrics.peers == 0:
         return "the node has no peers"
     if reading.health is not None and reading.health.isolated:
-        return f"the node reaches too little of the network ({', '.join(reading.health.failing_checks)})"
+        failing = ", ".join(reading.health.failing_checks)
+        return f"the node is connected to too few peers or too little stake (failing checks: {failing})"
     return ""
 
 

@@ -226,7 +226,7 @@ FAULTS = {
         _nothing,
         breaks_health=True,
         mixes_data=True,
-        signs=("the node runs but init started no run of it",),
+        signs=("the node is running, but init has not started a run for it",),
     ),
 }
 

@@ -267,7 +267,7 @@ def given_up(ledger: Ledger) -> None:
         (elsewhere, "it was on testbed 'laptop', not on 'desk'"),
         (of_another_network, "it was of mainnet, full-sync"),
         (reconfigured, "the node's arguments changed while it was open"),
-        (synced_again, "a restart of the node began its state sync anew"),
+        (synced_again, "a restart of the node restarted its state sync"),
         (before_a_baseline, "it was before the baseline that was marked"),
     ],
 )

@@ -143,7 +143,7 @@ class TestRerun:
             ),
             pytest.param(
                 "No Image",
-                "image 'No Image' is no image reference: write it as [host[:port]/]name[:tag][@sha256:digest]",
+                "image 'No Image' is not an image reference: use [host[:port]/]name[:tag][@sha256:digest]",
                 2,
                 id="no image",
             ),

@@ -75,22 +75,22 @@ def told(*records: Record) -> list[Announcement]:
         ),
         pytest.param(
             RecordAttempt(build(NEW), AttemptCause.NEW_BUILD, "pod-1"),
-            Announcement("NewBuildFound", f"{NEW_IMAGE} is bootstrapped next"),
+            Announcement("NewBuildFound", f"Next build to bootstrap: {NEW_IMAGE}"),
             id="a new build",
         ),
         pytest.param(
             RecordAttempt(build(), AttemptCause.REQUEST, "pod-1"),
-            Announcement("BootstrapRepeated", f"{IMAGE} is bootstrapped again (request)"),
+            Announcement("BootstrapRepeated", f"Bootstrapping {IMAGE} again (request)"),
             id="a person asked for it",
         ),
         pytest.param(
             RecordAttempt(build(), AttemptCause.RETRY, "pod-1"),
-            Announcement("BootstrapRepeated", f"{IMAGE} is bootstrapped again (retry)"),
+            Announcement("BootstrapRepeated", f"Bootstrapping {IMAGE} again (retry)"),
             id="a retry",
         ),
         pytest.param(
             RecordIntervention(Intervention.PIN_REVERT, "pod-1", "node:latest"),
-            Announcement("PinReverted", "The node's image was set back to node:latest", warning=True),
+            Announcement("PinReverted", "The node's image was reverted to node:latest", warning=True),
             id="a pin was reverted",
         ),
     ],

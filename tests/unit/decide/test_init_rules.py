@@ -366,6 +366,24 @@ def test_a_revert_is_recorded_by_pod_and_its_error_names_who_and_waits() -> None
     assert failure.after_seconds == REVERT_BACK_OFF_SECONDS
 
 
+@pytest.mark.parametrize(
+    ("reverter", "by", "manager"),
+    [
+        pytest.param("argocd", " by 'argocd'", "'argocd'", id="known"),
+        pytest.param("", "", "the tool that applies the StatefulSet", id="unknown"),
+    ],
+)
+def test_error_for_a_reverted_image_names_the_client_to_configure(
+    reverter: str, by: str, manager: str
+) -> None:
+    state = init_state(workload=ROLLING, pinned_before=BEFORE, reverts_today=2, reverter=reverter)
+
+    assert decide_init(state).message == (
+        f"the node's image was reverted to {ROLLING.image}{by} for the third time in 24 h; testing has stopped. "
+        f"Configure {manager} to ignore the image of this container, then delete the pod."
+    )
+
+
 def test_error_for_an_image_that_follows_nothing_says_what_to_write() -> None:
     (failure,) = decide_init(init_state(workload=workload(image=f"{REPOSITORY}:v1"))).actions
 
@@ -382,6 +400,6 @@ def test_error_for_unknown_data_offers_both_ways() -> None:
 
     assert isinstance(failure, Fail)
     assert str(failure.error) == (
-        "/data/avalanchego holds a node's data that no ledger knows: give --adopt keep to go on with it, "
-        "or --adopt clear:fresh to remove it"
+        "/data/avalanchego contains a node's data without a ledger: set --adopt keep to keep it, "
+        "or --adopt clear:fresh to delete it"
     )

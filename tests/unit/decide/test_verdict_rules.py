@@ -110,7 +110,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
         ),
         pytest.param(
             wait_state(last=low(300, starved_seconds=300.0), volume=full(29), node=DOWN),
-            (Reason.DISK_FULL, "2.9% of the volume is free, the node has stopped because of it for 5m"),
+            (Reason.DISK_FULL, "2.9% of the volume is free; low disk space has kept the node stopped for 5m"),
             id="3 the node has stopped because of it",
         ),
         pytest.param(
@@ -236,7 +236,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             ),
             (
                 Reason.OUT_OF_MEMORY,
-                "the node was restarted 5 times without progress; it was killed for the memory it took",
+                "the node was restarted 5 times without progress; it was killed because it ran out of memory",
             ),
             id="5 out of memory",
         ),
@@ -306,7 +306,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
         ),
         pytest.param(
             wait_state(last=tracking(unknown_seconds=60 * DAY, observed_seconds=60 * DAY)),
-            (Reason.DEADLINE, "not bootstrapped after 60d00h; progress could not be seen"),
+            (Reason.DEADLINE, "not bootstrapped after 60d00h; progress could not be observed"),
             id="8 progress was unknown",
         ),
         pytest.param(
@@ -346,7 +346,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             wait_state(last=run(tracking=healthy_books(HOUR + 300, identity_agreed=False)), node=DOWN),
             (
                 Reason.MISCONFIGURED,
-                "healthy, but the node does not say which network and commit it runs: allow its info API",
+                "healthy, but the node does not report its network and commit: enable its info API",
             ),
             id="1 it never says who it is",
         ),
@@ -688,13 +688,13 @@ def test_the_same_build_is_recreated_although_nothing_changes() -> None:
         (
             wait_state(last=run(outcome=Outcome.SUCCEEDED), paused=True),
             Phase.PAUSED,
-            "no new build is taken until resumed",
+            "no new build is taken until resume",
         ),
         (wait_state(paused=True), Phase.BOOTSTRAPPING, "bootstrapping"),
         (
             wait_state(blocked="the node has no peers"),
             Phase.BLOCKED,
-            "the node has no peers; timers are paused",
+            "the node has no peers; timers are paused. Check outbound TCP 9651 and DNS.",
         ),
         (
             wait_state(
@@ -703,7 +703,7 @@ def test_the_same_build_is_recreated_although_nothing_changes() -> None:
                 last=tracking(refusal=Refusal(is_fresh=True)),
             ),
             Phase.BLOCKED,
-            "the network runs newer builds (1.15.0) and refuses this one; the run fails as outdated after 15m of it",
+            "the network runs newer builds (1.15.0) and refuses this one; the run fails as outdated after 15m",
         ),
         (
             wait_state(last=tracking(idle_seconds=1800.0)),
@@ -715,7 +715,7 @@ def test_the_same_build_is_recreated_although_nothing_changes() -> None:
         (
             wait_state(last=low(60.0), blocked="the node has no peers"),
             Phase.BLOCKED,
-            "the node has no peers; timers are paused",
+            "the node has no peers; timers are paused. Check outbound TCP 9651 and DNS.",
         ),
         (
             wait_state(

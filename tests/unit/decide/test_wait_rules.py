@@ -387,7 +387,7 @@ def test_failure_counts_to_now() -> None:
 
     assert isinstance(end, EndRun)
     assert (end.outcome, end.reason) == (Outcome.FAILED, Reason.MISCONFIGURED)
-    assert end.message == "the node is on network mainnet, but the run is of fuji"
+    assert end.message == "the node is on network mainnet, but the run is on fuji"
     assert end.duration_seconds == 1600.0
     assert end.wall_seconds == 10_000
 

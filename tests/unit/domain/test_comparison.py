@@ -94,7 +94,7 @@ def test_of_many_runs_the_exchanges_that_are_drawn_say_the_same(ratio: float) ->
     [pytest.param(OLD, OLD[:6], id="fewer of one"), pytest.param(OLD[:3], OLD[:3], id="three of each")],
 )
 def test_too_few_are_refused(old: Sequence[float], new: Sequence[float]) -> None:
-    with pytest.raises(ValueError, match="as many of each are needed, and 4 or more"):
+    with pytest.raises(ValueError, match="both builds need the same number of runs, at least 4"):
         compared(old, new)
 
 

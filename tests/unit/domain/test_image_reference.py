@@ -83,7 +83,7 @@ def test_what_is_no_reference_is_refused_in_one_line(text: str) -> None:
         ImageReference.parse(text)
 
     assert str(caught.value) == (
-        f"image {text!r} is no image reference: write it as [host[:port]/]name[:tag][@sha256:digest]"
+        f"image {text!r} is not an image reference: use [host[:port]/]name[:tag][@sha256:digest]"
     )
 
 

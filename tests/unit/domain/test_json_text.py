@@ -81,7 +81,7 @@ def test_what_is_no_text_of_a_bounded_size_is_a_value_error(text: str | bytes) -
 
 @pytest.mark.parametrize("text", ["[]", "null", "1", '"{}"', "true"])
 def test_what_is_not_an_object_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError, match="it is not a JSON object but"):
+    with pytest.raises(ValueError, match="expected a JSON object, got"):
         json_object(text)
 
 

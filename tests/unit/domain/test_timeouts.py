@@ -216,12 +216,12 @@ def report(*failing: str, isolated: bool = False) -> HealthReport:
         pytest.param(answering(metrics=NodeMetrics(AT, peers=0)), "the node has no peers", id="no peers"),
         pytest.param(
             answering(health=report("P", isolated=True)),
-            "the node reaches too little of the network (P)",
+            "the node is connected to too few peers or too little stake (failing checks: P)",
             id="too little stake",
         ),
         pytest.param(
             answering(health=report("P", "network", isolated=True), metrics=NodeMetrics(AT, peers=3)),
-            "the node reaches too little of the network (P, network)",
+            "the node is connected to too few peers or too little stake (failing checks: P, network)",
             id="too little stake, with peers",
         ),
         pytest.param(answering(health=report("P")), "", id="a check that speaks of the node"),

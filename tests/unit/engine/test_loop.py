@@ -116,7 +116,7 @@ def test_data_that_nobody_knows_is_cleared_only_with_the_token_of_the_error(
     machine: Machine, tmp_path: Path
 ) -> None:
     (tmp_path / "avalanchego" / "db").mkdir(parents=True)
-    with pytest.raises(ConfigurationError, match=r"or --adopt clear:[0-9a-f]{8} to remove it") as refused:
+    with pytest.raises(ConfigurationError, match=r"or --adopt clear:[0-9a-f]{8} to delete it") as refused:
         init_of(machine, tmp_path).run(workload(build()))
     with pytest.raises(ConfigurationError) as again:
         init_of(machine, tmp_path, replace(POLICY, adopt_clear_token="00000000")).run(workload(build()))
@@ -179,7 +179,7 @@ def test_a_success_is_recorded_once_and_then_the_next_build_is_run(machine: Mach
     assert machine.told == ["pin bbbb", "recreate"] * 2
     assert machine.recorded_before == [1, 1], "the attempt is in the ledger before anything is pinned"
     assert machine.announced[2:] == [
-        Announcement("NewBuildFound", f"{build(NEW).image} is bootstrapped next"),
+        Announcement("NewBuildFound", f"Next build to bootstrap: {build(NEW).image}"),
     ], "it is told once, however often it is done"
     attempt = machine.ledger.attempt()
     assert attempt is not None
@@ -340,7 +340,7 @@ def test_a_pin_that_was_reverted_is_announced_as_a_warning(machine: Machine, tmp
     init_of(machine, tmp_path).run(workload(uid="pod-1"))
 
     assert machine.announced == [
-        Announcement("PinReverted", f"The node's image was set back to {workload().image}", warning=True)
+        Announcement("PinReverted", f"The node's image was reverted to {workload().image}", warning=True)
     ]
 
 
@@ -354,7 +354,7 @@ def test_a_pin_that_is_fought_over_ends_init_and_is_announced(
     machine.announced.clear()
     init = init_of(machine, tmp_path)
     init.stopping.set()  # otherwise it would wait before it fails
-    with pytest.raises(MonitorError, match=r"set back to .* by 'argocd' for the third time in 24 h"):
+    with pytest.raises(MonitorError, match=r"reverted to .* by 'argocd' for the third time in 24 h"):
         init.run(workload(uid="unpinned-2"))
 
     assert machine.reasons == ["PinReverted"]
@@ -382,7 +382,7 @@ def test_a_failure_is_announced_and_keeps_the_ends_of_the_nodes_logs(
         Announcement(
             "BootstrapFailed",
             f"Run 1 of {build().image} failed (misconfigured): "
-            "the node is on network mainnet, but the run is of fuji",
+            "the node is on network mainnet, but the run is on fuji",
             warning=True,
         )
     ]

@@ -1137,7 +1137,7 @@ def test_a_node_that_the_network_refuses_is_outdated(watch: Watch, tmp_path: Pat
             break
 
     assert phases[1].message == (
-        "the network runs newer builds (1.15.0) and refuses this one; the run fails as outdated after 15m of it"
+        "the network runs newer builds (1.15.0) and refuses this one; the run fails as outdated after 15m"
     )
     assert (phases[-1].rule, len(phases)) == ("build_is_outdated", 16)
 

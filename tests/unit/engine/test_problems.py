@@ -339,7 +339,7 @@ CASES = [
         INIT,
         _data_of_unknown_origin,
         Cause.DATA_UNKNOWN,
-        "that no ledger knows",
+        "a node's data without a ledger",
         id="init: data of unknown origin",
     ),
     pytest.param(

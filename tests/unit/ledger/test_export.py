@@ -581,7 +581,7 @@ OUT_OF_RANGE = "run 1 has a number, a time or a size that is out of range"
                 (
                     "no image",
                     "runs SET image = 'not an image!!'",
-                    "image 'not an image!!' is no image reference: ",
+                    "image 'not an image!!' is not an image reference: ",
                 ),
                 (
                     "an image that is not pinned",

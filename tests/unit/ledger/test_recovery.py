@@ -350,7 +350,7 @@ def test_a_broken_ledger_without_a_details_file_leaves_unknown_data_to_a_person(
     break_ledger(tmp_path, half)
     ledger = open_ledger(tmp_path)
     recovered = recover(ledger, tmp_path, POD, "default")
-    with pytest.raises(ConfigurationError, match="holds a node's data that no ledger knows"):
+    with pytest.raises(ConfigurationError, match="contains a node's data without a ledger"):
         init_of(Machine(ledger), tmp_path).run(POD)
     known = ledger.known()
     ledger.close()

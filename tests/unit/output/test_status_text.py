@@ -259,7 +259,7 @@ def test_a_run_that_succeeded_has_what_was_measured() -> None:
         pytest.param({"recovered": True}, "the ledger was lost while it was open", id="recovered"),
         pytest.param(
             {"tracking": RunTracking(state_sync_restarted=True)},
-            "a restart of the node began its state sync anew",
+            "a restart of the node restarted its state sync",
             id="state sync redone",
         ),
         pytest.param(

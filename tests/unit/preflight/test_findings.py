@@ -235,7 +235,7 @@ def test_settings_with_which_a_container_cannot_start_fail(sidecar: Container, m
         (f"{REPOSITORY}@{NEW}", Result.OK, "is pinned; new builds come by tag 'latest'"),
         (f"{REPOSITORY}:v1@{NEW}", Result.OK, "is pinned; new builds come by tag 'latest'"),
         (REPOSITORY, Result.FAIL, "is neither pinned by digest nor has the tag 'latest'"),
-        ("No Image", Result.FAIL, "image 'No Image' is no image reference"),
+        ("No Image", Result.FAIL, "image 'No Image' is not an image reference"),
     ],
     ids=["rolling", "pinned", "pinned, with a tag", "neither", "no reference"],
 )

@@ -213,14 +213,17 @@ SOAKING = RunTracking(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
         pytest.param("run", {"run": SKIPPED}, f"Tested {ALL_EXECUTED}", id="a state sync that was skipped"),
         pytest.param(
             "phase",
-            {"phase": Phase.BLOCKED, "message": "blocked: the node has no peers; timers are paused"},
-            "blocked the node has no peers; timers are paused Run 6",
+            {
+                "phase": Phase.BLOCKED,
+                "message": "blocked: the node has no peers; timers are paused. Check outbound TCP 9651 and DNS.",
+            },
+            "blocked the node has no peers; timers are paused. Check outbound TCP 9651 and DNS. Run 6",
             id="what it is blocked by",
         ),
         pytest.param(
             "phase",
-            {"phase": Phase.PAUSED, "message": "paused: no new build is taken until resumed"},
-            "paused no new build is taken until resumed Run 6",
+            {"phase": Phase.PAUSED, "message": "paused: no new build is taken until resume"},
+            "paused no new build is taken until resume Run 6",
             id="paused",
         ),
         pytest.param(
