@@ -39,7 +39,7 @@ class Bounds:
         """Return the seconds until the deadline, or raise `TimeoutError` if the deadline has passed."""
         seconds = self.ends_at - time.monotonic()
         if seconds <= 0:
-            raise TimeoutError("the answer takes too long")
+            raise TimeoutError("the response took too long")
         return seconds
 
 
@@ -66,7 +66,7 @@ def connected(host: str, port: int, bounds: Bounds) -> socket.socket:
     Each address gets an equal part of the remaining time, so that an unresponsive address leaves time for the
     next one.  The bounds do not apply to name resolution, which takes as long as the system's resolver takes.
     """
-    failure = OSError("it has no address")
+    failure = OSError("the host has no address")
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for position, (family, kind, protocol, _, address) in enumerate(addresses):
         if refusal := bounds.refusal(str(address[0])):
@@ -161,7 +161,7 @@ class _BoundedReader(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         self._sock.settimeout(self._bounds.seconds_left())
         if self._bounds.bytes_left <= 0:
-            raise OSError("the answer is too large")
+            raise OSError("the response is too large")
         count = self._received.readinto(buffer) or 0
         self._bounds.bytes_left -= count
         return count

@@ -34,6 +34,6 @@ def canonical_network(text: str, where: str) -> str:
     if match is None or int(match[1]) > _MAX_IDENTIFIER:
         known = ", ".join(sorted(_IDENTIFIERS))
         raise ConfigurationError(
-            f"{where} is {text!r}, which is no network: give one of {known}, or network-<ID>"
+            f"{where} is {text!r}, which is not a network: use one of {known}, or network-<ID>"
         )
     return network_name(int(match[1]))

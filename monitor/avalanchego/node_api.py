@@ -86,7 +86,7 @@ class NodeClient:
         page = ask("GET", _METRICS_PATH, _METRICS_BYTES)
         metrics = metrics_of(page)
         if health is readiness is page is None:
-            return NodeSilent(f"{self._where()} does not answer: {problems[0]}")
+            return NodeSilent(f"{self._where()} does not respond: {problems[0]}")
         started_at = metrics.process_started_at if metrics else None
         if self._identity is None or started_at is None or started_at != self._identity_of:
             version = ask("POST", "/ext/info", _HEALTH_BYTES, rpc="info.getNodeVersion")
@@ -94,7 +94,7 @@ class NodeClient:
             self._identity, self._identity_of = _identity(version, network), started_at
         answering = NodeAnswering(_health(health), _bootstrapped(readiness), self._identity, metrics)
         if answering == _NOTHING:
-            return NodeSilent(f"{self._where()} answers, but not as a node does")
+            return NodeSilent(f"{self._where()} responds, but not like an AvalancheGo node")
         return answering
 
     def _ask(

@@ -120,15 +120,15 @@ def check_node_data(node: Container, monitor: Container, data_dir: str) -> str:
     cleared = _location(monitor, posixpath.join(data_dir, "avalanchego"))
     if cleared is None:
         raise ConfigurationError(
-            f"--data-dir {data_dir} lies on no volume of container {monitor.name!r}: mount the volume there"
+            f"--data-dir {data_dir} is not on a volume of container {monitor.name!r}: mount the volume there"
         )
     settings = _Settings(node)
-    data = settings.find("data-dir", "no flag: set it as a literal value")
-    database = settings.find("db-dir", "no flag: set it as a literal value")
+    data = settings.find("data-dir", "set it as a literal value")
+    database = settings.find("db-dir", "set it as a literal value")
     if data is None:
         raise ConfigurationError(
-            f"container {node.name!r} sets no AVAGO_DATA_DIR, so its data would not be on the volume: "
-            f"set it to where {data_dir}/avalanchego is mounted"
+            f"container {node.name!r} does not set AVAGO_DATA_DIR, so its data would not be on the volume: "
+            f"set it to the path where {data_dir}/avalanchego is mounted"
         )
     for setting in (data, database):
         if setting is None:
@@ -137,7 +137,7 @@ def check_node_data(node: Container, monitor: Container, data_dir: str) -> str:
         if location is None or location[0] != cleared[0] or not _lies_in(location[1], cleared[1]):
             raise ConfigurationError(
                 f"{setting.where} is {setting.value}, which is not in {data_dir}/avalanchego of volume "
-                f"{cleared[0]!r}: what is cleared for a new run must be what the node writes"
+                f"{cleared[0]!r}: the node's data must be in the folder that is cleared for a new run"
             )
     return cleared[0]
 
@@ -151,7 +151,7 @@ def _settled_network(settings: _Settings, flag: str) -> str:
     network, seen = canonical_network(flag, "--network"), settings.literal("network-id")
     if seen is not None and canonical_network(seen.value, seen.where) != network:
         raise ConfigurationError(
-            f"--network is {flag!r} but {seen.where} is {seen.value!r}, which the node obeys: leave --network out"
+            f"--network is {flag!r} but {seen.where} is {seen.value!r}, which the node uses: remove --network"
         )
     return network
 
@@ -163,13 +163,13 @@ def _network(settings: _Settings) -> str:
     match found:
         case []:
             raise NoNetworkError(
-                f"container {settings.container.name!r} names no network: set AVAGO_NETWORK_ID or its flag "
-                "--network-id, or give --network"
+                f"container {settings.container.name!r} has no network setting: set AVAGO_NETWORK_ID or its flag "
+                "--network-id, or set --network"
             )
         case [one, other] if one != other and obeyed and named:
             raise ConfigurationError(
-                f"{obeyed.where} is {obeyed.value!r} but {named.where} is {named.value!r}: make them agree "
-                "(the node obeys the network ID)"
+                f"{obeyed.where} is {obeyed.value!r} but {named.where} is {named.value!r}: set both to "
+                "the same network (the node uses the network ID)"
             )
         case _:
             return found[0]
@@ -187,7 +187,8 @@ def _sync_mode(settings: _Settings, network: str) -> SyncMode:
     directory = settings.find("chain-config-dir", "--sync-mode")
     if directory:
         raise ConfigurationError(
-            f"{directory.where} may hold the C-Chain's configuration, which cannot be seen: give --sync-mode"
+            f"{directory.where} may hold the C-Chain's configuration, which is not visible to the monitor: "
+            "set --sync-mode"
         )
     return SyncMode.C_CHAIN_STATE_SYNC
 
@@ -223,13 +224,13 @@ def _c_chain(content: _Setting, network: str, more_aliases: Sequence[str]) -> _C
         return None
     where = f'{content.where}: "{name}"'
     if not isinstance(chain, dict):
-        raise ConfigurationError(f'{where} is no JSON object: it must be {{"Config": "<base64>"}}')
+        raise ConfigurationError(f'{where} is not a JSON object: it must be {{"Config": "<base64>"}}')
     config = _member(chain, "Config")
     if config is None or config == "":
         return None
     where = f'{where}: "Config"'
     if not isinstance(config, str):
-        raise ConfigurationError(f"{where} is no text: it must be base64 of the C-Chain's JSON")
+        raise ConfigurationError(f"{where} is not a string: it must be base64 of the C-Chain's JSON")
     return _Chain(_json_object(_decode(config, where), where), where)
 
 
@@ -241,13 +242,14 @@ def _c_chain_name(
     unknown = () if identifier else (each for each in chains if _BLOCKCHAIN_ID.fullmatch(each))
     for each in unknown:
         raise ConfigurationError(
-            f'{where}: "{each}" may be the C-Chain, whose blockchain ID on {network} is not known: give --sync-mode'
+            f'{where}: "{each}" may be the C-Chain, whose blockchain ID on {network} is unknown: set --sync-mode'
         )
     names = (identifier, *_C_CHAIN_ALIASES)
     name = next((each for each in names if each in chains), None)
     for source in more_aliases if name is None and chains else ():
         raise ConfigurationError(
-            f"{source} may give the C-Chain another name in {where}, which cannot be seen: give --sync-mode"
+            f"{source} may give the C-Chain another name in {where}, which is not visible to the monitor: "
+            "set --sync-mode"
         )
     return name
 
@@ -271,9 +273,9 @@ def _json_object(text: bytes, where: str) -> Mapping[str, Any]:
     try:
         found = json_value(text)
     except ValueError as error:
-        raise ConfigurationError(f"{where} holds no JSON ({error}): mend it") from error
+        raise ConfigurationError(f"{where} is not JSON ({error}): fix it") from error
     if not isinstance(found, dict):
-        raise ConfigurationError(f"{where} holds no JSON object but {type(found).__name__}: mend it")
+        raise ConfigurationError(f"{where} is not a JSON object (found {type(found).__name__}): fix it")
     return found
 
 
@@ -349,9 +351,10 @@ class _Settings:
                 yield _variable(key)
 
     def _unseen(self, source: str, key: str, settled_by: str) -> ConfigurationError:
-        settle = settled_by if settled_by.startswith("no flag") else f"give {settled_by}"
+        settle = f"set {settled_by}" if settled_by.startswith("--") else settled_by
         return ConfigurationError(
-            f"container {self.container.name!r}: {source} may set {key}, which cannot be seen: {settle}"
+            f"container {self.container.name!r}: {source} may set {key}, which is not visible to the monitor: "
+            f"{settle}"
         )
 
     def _expanded(self, text: str) -> str:
@@ -361,7 +364,8 @@ class _Settings:
         for name in REFERENCE.findall(text):
             if name in self._hidden:
                 raise ConfigurationError(
-                    f"{where} uses $({name}), whose value (from {self._hidden[name]}) cannot be seen: write it out"
+                    f"{where} uses $({name}), whose value (from {self._hidden[name]}) is not visible to the "
+                    "monitor: use a literal value"
                 )
         return text
 

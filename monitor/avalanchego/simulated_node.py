@@ -78,27 +78,31 @@ class Simulation:
     """
 
     dialect: str = field(
-        default="1.14", metadata={"help": "the release whose metrics and logs it has", "of": ("1.14", "1.15")}
+        default="1.14",
+        metadata={"help": "the release whose metrics and logs it imitates", "of": ("1.14", "1.15")},
     )
     version: str = field(default="", metadata={"help": "the version it reports (empty: the dialect's)"})
     commit: str = field(default=COMMIT, metadata={"help": "the commit it reports"})
-    bootstrap_seconds: float = field(default=10, metadata={"help": "how long it bootstraps in all"})
+    bootstrap_seconds: float = field(default=10, metadata={"help": "duration of the whole bootstrap"})
     blocks: int = field(default=2000, metadata={"help": "blocks of each chain"})
     block_bytes: int = field(default=200, metadata={"help": "bytes written for each block, twice"})
     leaves: int = field(default=2000, metadata={"help": "leaves of C's state"})
     tail_blocks: int = field(default=0, metadata={"help": "blocks of C after a state sync (0: as `blocks`)"})
-    p_share: float = field(default=0.4, metadata={"help": "how much of the time P takes, before the others"})
+    p_share: float = field(
+        default=0.4, metadata={"help": "share of the time that P takes, before the others"}
+    )
     time_scale: float = field(
-        default=0, metadata={"help": "intervals are so much shorter than a real node's (0: an hour for all)"}
+        default=0,
+        metadata={"help": "how many times faster than a real node (0: the bootstrap stands for one hour)"},
     )
     sample_blocks: int = field(
-        default=5000, metadata={"help": "fetched blocks between two samples of its log"}
+        default=5000, metadata={"help": "fetched blocks between two progress lines in the log"}
     )
     new_blocks_per_second: float = field(
-        default=1, metadata={"help": "blocks that the network makes, which chains that wait fetch"}
+        default=1, metadata={"help": "new blocks of the network, which waiting chains fetch"}
     )
     tracked_chain: str = field(
-        default="", metadata={"help": "blockchain ID of an L1's chain; with --track-subnets it bootstraps it"}
+        default="", metadata={"help": "blockchain ID of an L1's chain to bootstrap; requires --track-subnets"}
     )
     transition: str = field(
         default="none",
@@ -108,32 +112,46 @@ class Simulation:
         },
     )
     execution_queue_seconds: float = field(
-        default=0, metadata={"help": "SAE executes what it accepted for so long after it is done"}
+        default=0, metadata={"help": "how long SAE executes accepted blocks after the bootstrap"}
     )
-    peers: int = field(default=20, metadata={"help": "peers it is connected to"})
+    peers: int = field(default=20, metadata={"help": "number of connected peers"})
     newer_peers_version: str = field(
         default="", metadata={"help": "the network runs this newer version, and refuses the node"}
     )
-    source_frozen_at_share: float = field(default=NEVER, metadata={"help": "all peers freeze there"})
-    source_frozen_seconds: float = field(default=NEVER, metadata={"help": "... for so long, once"})
-    no_peers_seconds: float = field(default=0, metadata={"help": "no peers, and no progress, for so long"})
-    compact_seconds: float = field(default=0, metadata={"help": "P's database is compacted for so long"})
-    stale_while_executing: bool = field(default=False, metadata={"help": "health stands still meanwhile"})
-    freeze_health_after_seconds: float = field(default=NEVER, metadata={"help": "health stands still then"})
-    exit_at_start: bool = field(default=False, metadata={"help": "exits with 1 at once"})
-    listen_after_seconds: float = field(default=0, metadata={"help": "the port is closed until then"})
-    answer_after_seconds: float = field(default=0, metadata={"help": "listens, but is silent until then"})
-    crash_after_seconds: float = field(default=NEVER, metadata={"help": "each process lives so long"})
-    crash_at_share: float = field(default=NEVER, metadata={"help": "dies of a bad block there, each time"})
-    forget: bool = field(default=False, metadata={"help": "each process begins the bootstrap anew"})
-    hang_at_share: float = field(default=NEVER, metadata={"help": "progress stops there"})
-    hang_seconds: float = field(default=NEVER, metadata={"help": "... for so long in each process"})
-    refetch: bool = field(default=False, metadata={"help": "fetches P's blocks for ever, executes none"})
-    failing_checks: str = field(default="", metadata={"help": "health checks (a,b) failing once it is done"})
-    die_after_bootstrapped_seconds: float = field(default=NEVER, metadata={"help": "panics so long after it"})
-    reported_network_id: int = field(default=0, metadata={"help": "says it is on this network (0: as told)"})
-    eat_memory_mib: int = field(default=0, metadata={"help": "takes so much memory, quickly"})
-    fill_volume_mib: int = field(default=0, metadata={"help": "writes so much to its volume, quickly"})
+    source_frozen_at_share: float = field(default=NEVER, metadata={"help": "all peers freeze at this share"})
+    source_frozen_seconds: float = field(default=NEVER, metadata={"help": "... for this long, once"})
+    no_peers_seconds: float = field(default=0, metadata={"help": "no peers and no progress for this long"})
+    compact_seconds: float = field(default=0, metadata={"help": "P's database is compacted for this long"})
+    stale_while_executing: bool = field(
+        default=False, metadata={"help": "health is not updated while executing"}
+    )
+    freeze_health_after_seconds: float = field(
+        default=NEVER, metadata={"help": "health is not updated after this time"}
+    )
+    exit_at_start: bool = field(default=False, metadata={"help": "exits with 1 immediately"})
+    listen_after_seconds: float = field(default=0, metadata={"help": "the port is closed until this time"})
+    answer_after_seconds: float = field(
+        default=0, metadata={"help": "listens, but does not respond until this time"}
+    )
+    crash_after_seconds: float = field(default=NEVER, metadata={"help": "each process exits after this time"})
+    crash_at_share: float = field(
+        default=NEVER, metadata={"help": "exits with a bad block at this share, each time"}
+    )
+    forget: bool = field(default=False, metadata={"help": "each process restarts the bootstrap"})
+    hang_at_share: float = field(default=NEVER, metadata={"help": "progress stops at this share"})
+    hang_seconds: float = field(default=NEVER, metadata={"help": "... for this long in each process"})
+    refetch: bool = field(default=False, metadata={"help": "fetches P's blocks repeatedly, executes none"})
+    failing_checks: str = field(
+        default="", metadata={"help": "health checks (a,b) that fail after the bootstrap"}
+    )
+    die_after_bootstrapped_seconds: float = field(
+        default=NEVER, metadata={"help": "panics this long after the bootstrap"}
+    )
+    reported_network_id: int = field(
+        default=0, metadata={"help": "the network ID that it reports (0: the configured one)"}
+    )
+    eat_memory_mib: int = field(default=0, metadata={"help": "allocates this much memory, quickly"})
+    fill_volume_mib: int = field(default=0, metadata={"help": "writes this much to its volume, quickly"})
 
     @property
     def application(self) -> str:
@@ -244,7 +262,7 @@ def simulation_of(flags: Mapping[str, str], environment: Mapping[str, str]) -> S
         told |= {name.replace("-", "_").lower(): value for name, value in mine.items()}
     defaults = {option.name: option.default for option in fields(Simulation)}
     if unknown := told.keys() - defaults.keys():
-        raise SettingError(f"no such simulation: {', '.join(sorted(unknown))}; --help lists all")
+        raise SettingError(f"unknown simulation option: {', '.join(sorted(unknown))}; --help lists all")
     kinds = {option.name: option.type for option in fields(Simulation)}
     readers: Mapping[str, type[str | int | float]] = {"str": str, "int": int, "float": float}
     values: dict[str, Any] = {
@@ -1656,7 +1674,7 @@ def versions_json(simulation: Simulation) -> str:
 
 def help_text() -> str:
     """Return the output of `--help`: the options of the simulation, one per line."""
-    lines = ["AvalancheGo's flags and AVAGO_* variables, and these (also SIMULATE_*):"]
+    lines = ["AvalancheGo's flags and AVAGO_* variables, and these flags (or SIMULATE_* variables):"]
     for option in fields(Simulation):
         flag = f"--simulate-{option.name.replace('_', '-')}={option.default}"
         lines.append(f"  {flag:<50} {option.metadata['help']}")

@@ -71,14 +71,15 @@ class Authenticator:
             self._header, seconds = self._token(challenges["bearer"], credentials, ends_at)
         elif "basic" not in challenges:
             raise RegistryError(
-                f"registry {self._place.host} wants to know who asks, and not by a way that is known here: "
-                "is that a registry?"
+                f"registry {self._place.host} requires authentication, but offers neither Basic nor Bearer: "
+                "check that it is a registry"
             )
         elif credentials is None or not self._place.takes_credentials:
             raise self.refused()
         elif not credentials.basic:
             raise UnauthorizedError(
-                f"registry {self._place.host} wants a user and password, but --registry-config has an identity token"
+                f"registry {self._place.host} requires a user and password, but --registry-config has an identity "
+                "token: set a user and password there"
             )
         else:
             self._header, seconds = credentials.basic, float("inf")
@@ -90,24 +91,25 @@ class Authenticator:
 
     def refused(self) -> RegistryError:
         """Return the error for a registry that denied access, with a message for the credentials in use."""
-        where = f"registry {self._place.host} does not show {self._place.name}"
+        where, name = f"registry {self._place.host}", self._place.name
         if self._withheld_from:
-            host, named = urlsplit(self._withheld_from).netloc, f"registry {self._place.host} names"
+            host = urlsplit(self._withheld_from).netloc
             why = (
-                f"{named} {host} for its token service, which is another host: credentials were not sent there; if "
-                f"it is right, give --registry-auth-host {host}"
+                f"{where} names the token service {host}, which is on another host; credentials were not sent: "
+                f"if {host} is correct, set --registry-auth-host {host}"
                 if _is_private(self._withheld_from)
-                else f"{named} http://{host} for its token service, and credentials are not sent over plain HTTP: it "
-                "must use HTTPS"
+                else f"{where} names the token service http://{host}, but credentials are not sent over plain HTTP: "
+                "the token service must use HTTPS"
             )
         elif self._credentials.credentials_for(self._place) is None:
             why = (
-                f"{where} to the anonymous: give credentials by --registry-config, or check the image's name"
+                f"{where} denies anonymous access to {name}: set credentials in --registry-config, or check the "
+                "image's name"
             )
         elif not self._place.takes_credentials:
-            why = f"{where}, and credentials are not sent over plain HTTP: use HTTPS"
+            why = f"{where} denies access to {name}, and credentials are not sent over plain HTTP: use HTTPS"
         else:
-            why = f"{where} to the user in --registry-config: check that user's permissions"
+            why = f"{where} denies access to {name} for the user in --registry-config: check that user's permissions"
         return UnauthorizedError(why)
 
     def _token(
@@ -139,7 +141,7 @@ class Authenticator:
             raise self.refused()
         if answer.status != _OK:
             after_seconds = retry_after_seconds(answer.header("Retry-After"), self._wall_clock())
-            raise RegistryError(f"the token service {host} answers with {answer.status}", after_seconds)
+            raise RegistryError(f"the token service {host} returned {answer.status}", after_seconds)
         return _parsed(answer.body, host)
 
     def _trusts(self, realm: str) -> bool:
@@ -181,7 +183,7 @@ def _parsed(body: bytes, host: str) -> tuple[str, float]:
         fields = {}
     token, seconds = fields.get("token") or fields.get("access_token"), fields.get("expires_in")
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-        raise RegistryError(f"the token service {host} gives no token that can be used")
+        raise RegistryError(f"the token service {host} returned no valid token")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         seconds = _SHORTEST_SECONDS
     seconds = float(min(max(seconds, _SHORTEST_SECONDS), _MAX_SECONDS))

@@ -165,7 +165,8 @@ class Registry:
             self.digest()
         except AbsentError as error:
             raise RegistryError(
-                f"registry {self._place.host} shows nothing of {self._place.name}, not even the tag {self._tag}"
+                f"registry {self._place.host} returns neither the digest nor the tag {self._tag} of "
+                f"{self._place.name}; the repository may be private: check the credentials"
             ) from error
 
     def _blob(self, digest: str, ends_at: float) -> bytes:
@@ -186,7 +187,7 @@ class Registry:
         named = reference if is_digest(reference) else said and self._digest(said)
         digest = digest_of(answer.body, named or "sha256:")
         if named and digest != named:
-            raise RegistryError(f"{self._name(reference)}: its content has not the digest {named}")
+            raise RegistryError(f"{self._name(reference)}: its content does not match the digest {named}")
         return digest, answer.body
 
     def _asked(self, method: str, path: str, ends_at: float) -> HttpResponse:
@@ -221,11 +222,11 @@ class Registry:
                 headers.pop("Authorization", None)
             url = target
         else:
-            raise RegistryError(f"registry {self._place.host} sends one from address to address")
+            raise RegistryError(f"registry {self._place.host} redirects too often")
         if answer.status in _REFUSALS and not self._place.is_own(url):
             raise UnauthorizedError(
-                f"registry {self._place.host} sends one to {origin(url)[1]}, which wants credentials: they "
-                "are not sent to another host; use the image's name there"
+                f"registry {self._place.host} redirects to {origin(url)[1]}, which requires credentials; "
+                "credentials are not sent to another host: use the image name of that host"
             )
         return answer
 
@@ -233,15 +234,15 @@ class Registry:
         if is_digest(said):
             return said
         shown = repr(one_line(said, _SHOWN_CHARACTERS))
-        raise RegistryError(f"{self._name(self._tag)}: the registry says {shown}, which is no digest")
+        raise RegistryError(f"{self._name(self._tag)}: the registry returned {shown}, which is not a digest")
 
     def _failure(self, answer: HttpResponse, reference: str) -> RegistryError:
         if answer.status == HTTPStatus.NOT_FOUND:
             kind = "digest" if is_digest(reference) else "tag"
-            return AbsentError(f"{self._name(reference)} is not there: check name and {kind}")
-        says = f"answers {answer.status} for {self._place.name}"
+            return AbsentError(f"{self._name(reference)} not found: check the name and the {kind}")
+        says = f"returned {answer.status} for {self._place.name}"
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-            says = "is asked too often (429)"
+            says = "limits the request rate (429)"
         after_seconds = retry_after_seconds(answer.header("Retry-After"), self._wall_clock())
         return RegistryError(f"registry {self._place.host} {says}", after_seconds)
 

@@ -68,7 +68,7 @@ class CredentialsFile:
                 credentials = _credentials(entries[key])
             except ValueError as error:
                 raise ConfigurationError(
-                    f"{self._path}: what auths has for {key!r} is no user with a password"
+                    f"{self._path}: the entry {key!r} in auths is not a user with a password"
                 ) from error
             if credentials is not None:
                 return credentials
@@ -76,8 +76,8 @@ class CredentialsFile:
         in_helper = isinstance(helpers, dict) and any(_fit(key, place) is not None for key in helpers)
         if in_helper or (fitting and config.get("credsStore")):
             raise ConfigurationError(
-                f"{self._path} leaves the credentials of {place.host} to a credential helper, which is not "
-                "supported: put them into its auths"
+                f"{self._path} delegates the credentials of {place.host} to a credential helper, which is not "
+                "supported: add them to auths"
             )
         return None
 
@@ -93,7 +93,7 @@ class CredentialsFile:
             raise ConfigurationError(f"{self._path} cannot be read ({error.strerror})") from error
         except ValueError:
             pass
-        raise ConfigurationError(f"{self._path} is no Docker configuration: it must be JSON with auths")
+        raise ConfigurationError(f"{self._path} is not a Docker configuration: it must be JSON with auths")
 
 
 def _credentials(entry: dict[str, Any] | None) -> Credentials | None:

@@ -79,7 +79,9 @@ class Transport:
             return replace(answer, body=_unpacked(answer, limit_bytes))
         except (HTTPException, OSError, ValueError) as error:
             self.close()
-            raise RegistryError(f"no answer from {scheme}://{host}:{port} ({self._reason(error)})") from error
+            raise RegistryError(
+                f"request to {scheme}://{host}:{port} failed ({self._reason(error)})"
+            ) from error
 
     def close(self) -> None:
         """Close all connections and discard the certificate authorities, which may be renewed on disk."""
@@ -113,13 +115,13 @@ class Transport:
         text = one_line(str(error).strip(), _REASON_CHARACTERS) or type(error).__name__
         match error:
             case socket.gaierror():
-                return "its name is not known"
+                return "cannot resolve the host name"
             case TimeoutError():
-                return f"nothing within {self._timeout_seconds:g} s"
+                return f"no response within {self._timeout_seconds:g} s"
             case ssl.SSLError():
-                return f"{text}: is --registry-ca right?"
+                return f"{text}: check --registry-ca"
             case OSError() if text.startswith("Tunnel connection failed"):
-                return f"the proxy does not lead there: {text}"
+                return f"the proxy cannot connect: {text}"
             case _:
                 return text
 
@@ -134,7 +136,7 @@ def trust(context: ssl.SSLContext, ca: Path) -> None:
         context.load_verify_locations(ca)
     except OSError as error:  # includes ssl.SSLError
         raise ConfigurationError(
-            f"--registry-ca {ca} is no PEM file of certificates ({error.strerror or error})"
+            f"--registry-ca {ca} is not a PEM file with certificates ({error.strerror or error})"
         ) from error
 
 
@@ -150,12 +152,12 @@ def _unpacked(answer: HttpResponse, limit_bytes: int) -> bytes:
     if not answer.body or packing == "identity":
         return answer.body
     if packing not in {"gzip", "x-gzip"}:
-        raise ValueError(f"it is packed as {packing!r}, which was not asked for")
+        raise ValueError(f"unsupported Content-Encoding {packing!r}")
     unpacking = zlib.decompressobj(zlib.MAX_WBITS | _GZIP)
     with suppress(zlib.error):
         content = unpacking.decompress(answer.body, limit_bytes + 1)
         if len(content) > limit_bytes:
-            raise ValueError("the answer is too large")
+            raise ValueError("the response is too large")
         if unpacking.eof and not unpacking.unused_data:
             return content
-    raise ValueError("it is not gzip, as it says")
+    raise ValueError("the body is not valid gzip")

@@ -68,7 +68,7 @@ def config_of(body: bytes) -> str | None:
     config = manifest["config"]
     digest = config.get("digest") if isinstance(config, dict) else None
     if not isinstance(digest, str) or not is_digest(digest):
-        raise RegistryError("its manifest names no configuration")
+        raise RegistryError("its manifest has no configuration digest")
     return digest
 
 
@@ -81,9 +81,9 @@ def runs_on(config: bytes, own_architecture: str) -> bool:
     try:
         found = json_value(config)
     except ValueError as error:
-        raise RegistryError("its configuration is no JSON") from error
+        raise RegistryError("its configuration is not JSON") from error
     if not isinstance(found, dict) or "architecture" not in found:
-        raise RegistryError("its configuration does not tell its platform")
+        raise RegistryError("its configuration has no platform")
     return (found.get("os"), found["architecture"]) == ("linux", own_architecture)
 
 
@@ -91,9 +91,9 @@ def _manifest_of(body: bytes) -> Mapping[str, Any]:
     try:
         manifest = json_value(body)
     except ValueError as error:
-        raise RegistryError("its manifest is no JSON") from error
+        raise RegistryError("its manifest is not JSON") from error
     if not isinstance(manifest, dict) or not ({"manifests", "config"} & manifest.keys()):
-        raise RegistryError("its manifest is neither that of an image nor an index")
+        raise RegistryError("its manifest is neither an image manifest nor an index")
     return manifest
 
 

@@ -38,9 +38,9 @@ class Reach(Enum):
     def refusal(self, address: str) -> str:
         """Return the reason why a connection to an IP address is not allowed, or an empty string if it is."""
         if self is Reach.THIS_MACHINE and not is_this_machine(address):
-            return f"{address} is not an address of this machine, and only there is plain HTTP used unasked"
+            return f"{address} is not an address of this machine, and plain HTTP is the default only for this machine"
         if self is Reach.ELSEWHERE and _is_inside(address):
-            return f"{address} is an address of this machine, where no registry may send the monitor"
+            return f"{address} is an internal address: a registry must not redirect the monitor there"
         return ""
 
 
@@ -90,22 +90,22 @@ class Place:
         Raises:
             RegistryError: the address is malformed, or the registry may not redirect the monitor there.
         """
-        sent = f"registry {self.host} sends one to"
+        sent = f"registry {self.host} sent a URL"
         shown = repr(one_line(address, _SHOWN_CHARACTERS))
         try:
             whole = urljoin(base, address)
             parts = urlsplit(whole)
             host, _ = parts.hostname or "", parts.port
         except ValueError as error:
-            raise RegistryError(f"{sent} {shown}, which is no address") from error
+            raise RegistryError(f"{sent} that is not valid: {shown}") from error
         if not host or len(whole) > _ADDRESS_CHARACTERS or not whole.isprintable() or " " in whole:
-            raise RegistryError(f"{sent} {shown}, which is no address")
+            raise RegistryError(f"{sent} that is not valid: {shown}")
         if "@" in parts.netloc:
-            raise RegistryError(f"{sent} an address with a user in it: refused")
+            raise RegistryError(f"{sent} with a user name in it: refused")
         if parts.scheme != "https" and not (parts.scheme == "http" and self.plain):
-            raise RegistryError(f"{sent} {shown}, which is no HTTPS: refused")
+            raise RegistryError(f"{sent} that is not HTTPS ({shown}): refused")
         if _is_inside(host) and not self.is_local and host != _host_name(self.api):
-            raise RegistryError(f"{sent} {shown}, on this machine: refused")
+            raise RegistryError(f"{sent} with an internal host ({shown}): refused")
         return whole
 
     def reach(self, url: str) -> Reach:

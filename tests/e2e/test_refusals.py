@@ -134,7 +134,7 @@ def test_a_rerun_of_what_the_registry_does_not_have_is_refused(deploy: Deploy) -
     absent = f"{repository}@sha256:{'f' * 64}"
     with pytest.raises(AssertionError) as refused:
         tester.monitor("rerun", "--data-dir=/data", absent)
-    assert f"{absent} is not there: check name and digest; no run was requested" in str(refused.value)
+    assert f"{absent} not found: check the name and the digest; no run was requested" in str(refused.value)
     assert tester.history() == [ended]
 
     assert f"{pinned} is bootstrapped again" in tester.monitor("rerun", "--data-dir=/data", pinned)

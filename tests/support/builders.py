@@ -234,7 +234,7 @@ def full_status(**changes: Any) -> Status:
 
 PROBLEMS = (
     Problem(Cause.PERMISSION_MISSING, "not permitted to get pods", NOW.wall - 90),
-    Problem(Cause.REGISTRY_UNAUTHORIZED, "the registry does not show it", NOW.wall - 30),
+    Problem(Cause.REGISTRY_UNAUTHORIZED, "the registry denies access to it", NOW.wall - 30),
 )
 REGRESSIONS = {
     Measure.DURATION: Regression(

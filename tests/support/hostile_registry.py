@@ -61,22 +61,22 @@ def packed(packing: str, body: bytes) -> Instead:
 _MANY = b"X-Filler: " + b"x" * 1000 + b"\r\n"
 
 MISBEHAVIOURS = (
-    Misbehaviour(dripping(b"", b"H"), "no answer", name="a status line that drips"),
-    Misbehaviour(dripping(OK, b"X-A: b\r\n"), "no answer", name="headers that drip"),
-    Misbehaviour(dripping(OK + b"X: ", b"y"), "no answer", name="one header that drips"),
+    Misbehaviour(dripping(b"", b"H"), "request to http", name="a status line that drips"),
+    Misbehaviour(dripping(OK, b"X-A: b\r\n"), "request to http", name="headers that drip"),
+    Misbehaviour(dripping(OK + b"X: ", b"y"), "request to http", name="one header that drips"),
     Misbehaviour(
         only_for("GET", dripping(OK + b"Content-Length: 99999\r\n\r\n", b"{")),
-        "nothing within",
+        "no response within",
         name="a body that drips",
     ),
     Misbehaviour(
         only_for("GET", dripping(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n")),
-        "nothing within",
+        "no response within",
         name="chunks that drip",
     ),
     Misbehaviour(
         only_for("GET", dripping(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0")),
-        "no answer",
+        "request to http",
         name="the size of a chunk that drips",
     ),
     Misbehaviour(
@@ -100,55 +100,59 @@ MISBEHAVIOURS = (
         "too large",
         name="100 MB in a small gzip",
     ),
-    Misbehaviour(only_for("GET", packed("gzip", b"{}")), "is not gzip", name="no gzip"),
-    Misbehaviour(only_for("GET", packed("br", b"{}")), "packed as 'br'", name="an unknown packing"),
-    Misbehaviour(flooding(OK, _MANY), "no answer", name="headers without end"),
-    Misbehaviour(flooding(OK + b"X: ", b"x" * 2**16), "no answer", name="a header without end"),
+    Misbehaviour(only_for("GET", packed("gzip", b"{}")), "is not valid gzip", name="no gzip"),
     Misbehaviour(
-        flooding(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "no answer", name="interim answers without end"
+        only_for("GET", packed("br", b"{}")), "unsupported Content-Encoding 'br'", name="an unknown packing"
+    ),
+    Misbehaviour(flooding(OK, _MANY), "request to http", name="headers without end"),
+    Misbehaviour(flooding(OK + b"X: ", b"x" * 2**16), "request to http", name="a header without end"),
+    Misbehaviour(
+        flooding(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "request to http", name="interim answers without end"
     ),
     Misbehaviour(sending(b""), "closed connection without response", name="nothing at all"),
-    Misbehaviour(sending(b"SSH-2.0-server\r\n"), "no answer", name="another protocol"),
-    Misbehaviour(sending(b"HTTP/1.1 ABC\r\n\r\n"), "no answer", name="no status"),
+    Misbehaviour(sending(b"SSH-2.0-server\r\n"), "request to http", name="another protocol"),
+    Misbehaviour(sending(b"HTTP/1.1 ABC\r\n\r\n"), "request to http", name="no status"),
     Misbehaviour(
-        sending(OK + b"Docker-Content-Digest sha256\r\n\r\n"), "is no JSON", name="headers without colons"
+        sending(OK + b"Docker-Content-Digest sha256\r\n\r\n"), "is not JSON", name="headers without colons"
     ),
     Misbehaviour(
         only_for("GET", sending(OK + b"Content-Length: -5\r\n\r\n{}")),
-        "has not the digest",
+        "does not match the digest",
         name="less than nothing",
     ),
     Misbehaviour(
         sending(OK + b"Docker-Content-Digest: latest\r\n\r\n"),
-        "'latest', which is no digest",
+        "'latest', which is not a digest",
         name="no digest",
     ),
     Misbehaviour(
         sending(OK + b"Docker-Content-Digest: sha256:" + b"A" * 64 + b"\r\n\r\n"),
-        "which is no digest",
+        "which is not a digest",
         name="a digest in capitals",
     ),
     Misbehaviour(
         sending(OK + b"Docker-Content-Digest: \x1b[2J\x00\r\n\r\n"),
-        "which is no digest",
+        "which is not a digest",
         name="what steers a terminal",
     ),
     Misbehaviour(
         only_for("HEAD", sending(OK + f"Docker-Content-Digest: {_WRONG}\r\n\r\n".encode())),
-        "is not there",
+        "not found",
         name="a digest of nothing",
     ),
     Misbehaviour(
         only_for("GET", sending(OK + b'Content-Length: 14\r\n\r\n{"config": {}}')),
-        "its content has not the digest",
+        "its content does not match the digest",
         name="content of another digest",
     ),
     Misbehaviour(
-        sending(b"HTTP/1.1 429 No\r\nContent-Length: 0\r\n\r\n"), "too often (429)", name="429 without end"
+        sending(b"HTTP/1.1 429 No\r\nContent-Length: 0\r\n\r\n"),
+        "limits the request rate (429)",
+        name="429 without end",
     ),
     Misbehaviour(
         sending(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"),
-        "not by a way that is known",
+        "offers neither Basic nor Bearer",
         name="no challenge",
     ),
     Misbehaviour(
@@ -158,17 +162,17 @@ MISBEHAVIOURS = (
     ),
     Misbehaviour(
         sending(b"HTTP/1.1 307 No\r\nLocation: /v2/\r\nContent-Length: 0\r\n\r\n"),
-        "from address to address",
+        "redirects too often",
         name="redirects without end",
     ),
     Misbehaviour(
         sending(b"HTTP/1.1 307 No\r\nContent-Length: 0\r\n\r\n"),
-        "address to address",
+        "redirects too often",
         name="a redirect to nowhere",
     ),
     Misbehaviour(
         sending(b"HTTP/1.1 307 No\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"),
-        "no address",
+        "sent a URL that is not valid",
         name="a redirect to a file",
     ),
 )

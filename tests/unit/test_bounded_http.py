@@ -82,5 +82,5 @@ def test_a_family_that_this_machine_does_not_have_is_passed_over(
 def test_a_host_without_an_address_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     of_ports(monkeypatch)
 
-    with pytest.raises(OSError, match="it has no address"):
+    with pytest.raises(OSError, match="the host has no address"):
         connected("registry.example", 443, Bounds(time.monotonic() + SECONDS, 1))

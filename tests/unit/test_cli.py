@@ -136,7 +136,7 @@ NODE = ["--", "--network-id=fuji"]
         pytest.param(
             ["local", "avalanchego", "--network=fuyi"],
             {},
-            "--network is 'fuyi', which is no network: give one of "
+            "--network is 'fuyi', which is not a network: use one of "
             "cascade, denali, everest, fuji, local, mainnet, testing, testnet, or network-<ID>",
             id="wrong network",
         ),
@@ -258,7 +258,7 @@ def test_a_network_that_cannot_be_seen_ends_with_2(api: FakeApiServer, tmp_path:
     assert (code, said) == (2, "")
     assert line == (
         "container 'node': AVAGO_NETWORK_ID (from secretKeyRef s network) may set network-id, "
-        "which cannot be seen: give --network"
+        "which is not visible to the monitor: set --network"
     )
 
 

@@ -71,7 +71,7 @@ def test_what_is_no_network_is_refused_where_it_stands(text: str) -> None:
         canonical_network(text, "AVAGO_NETWORK_ID")
 
     assert str(caught.value) == (
-        f"AVAGO_NETWORK_ID is {text!r}, which is no network: give one of {KNOWN}, or network-<ID>"
+        f"AVAGO_NETWORK_ID is {text!r}, which is not a network: use one of {KNOWN}, or network-<ID>"
     )
 
 

@@ -138,47 +138,47 @@ def test_of_two_variables_of_one_name_the_last_holds() -> None:
         pytest.param(
             {},
             [],
-            "container 'node' names no network: set AVAGO_NETWORK_ID or its flag --network-id, or give --network",
+            "container 'node' has no network setting: set AVAGO_NETWORK_ID or its flag --network-id, or set --network",
             id="none",
         ),
         pytest.param(
             {NETWORK_ID: "", NETWORK_NAME: ""},
             [],
-            "container 'node' names no network: set AVAGO_NETWORK_ID or its flag --network-id, or give --network",
+            "container 'node' has no network setting: set AVAGO_NETWORK_ID or its flag --network-id, or set --network",
             id="both empty",
         ),
         pytest.param(
             {NETWORK_ID: "fuji", NETWORK_NAME: "mainnet"},
             [],
-            "AVAGO_NETWORK_ID is 'fuji' but AVAGO_NETWORK_NAME is 'mainnet': make them agree "
-            "(the node obeys the network ID)",
+            "AVAGO_NETWORK_ID is 'fuji' but AVAGO_NETWORK_NAME is 'mainnet': set both to "
+            "the same network (the node uses the network ID)",
             id="both, and different",
         ),
         pytest.param(
             {NETWORK_NAME: "mainnet"},
             ["--network-id=5"],
-            "argument --network-id is '5' but AVAGO_NETWORK_NAME is 'mainnet': make them agree "
-            "(the node obeys the network ID)",
+            "argument --network-id is '5' but AVAGO_NETWORK_NAME is 'mainnet': set both to "
+            "the same network (the node uses the network ID)",
             id="argument and name different",
         ),
         pytest.param(
             {NETWORK_ID: "fuyi"},
             [],
-            "AVAGO_NETWORK_ID is 'fuyi', which is no network: give one of "
+            "AVAGO_NETWORK_ID is 'fuyi', which is not a network: use one of "
             "cascade, denali, everest, fuji, local, mainnet, testing, testnet, or network-<ID>",
             id="no network",
         ),
         pytest.param(
             {NETWORK_ID: "fuji", NETWORK_NAME: "fuyi"},
             [],
-            "AVAGO_NETWORK_NAME is 'fuyi', which is no network: give one of "
+            "AVAGO_NETWORK_NAME is 'fuyi', which is not a network: use one of "
             "cascade, denali, everest, fuji, local, mainnet, testing, testnet, or network-<ID>",
             id="no network beside a right one",
         ),
         pytest.param(
             {NETWORK_ID: "$$(NET)", "NET": "fuji"},
             [],
-            "AVAGO_NETWORK_ID is '$(NET)', which is no network: give one of "
+            "AVAGO_NETWORK_ID is '$(NET)', which is not a network: use one of "
             "cascade, denali, everest, fuji, local, mainnet, testing, testnet, or network-<ID>",
             id="an escaped reference is text",
         ),
@@ -322,27 +322,27 @@ def test_state_sync_of_the_c_chain(content: str, mode: SyncMode) -> None:
         pytest.param("***", f"{CONTENT} is not base64 (", "): encode it", id="not base64"),
         pytest.param("e30", f"{CONTENT} is not base64 (", "): encode it", id="base64 cut off"),
         pytest.param("é", f"{CONTENT} is not base64 (", "): encode it", id="not even ASCII"),
-        pytest.param(encoded("{"), f"{CONTENT} holds no JSON (", "): mend it", id="not JSON"),
-        pytest.param("/w==", f"{CONTENT} holds no JSON (", "): mend it", id="not text"),
+        pytest.param(encoded("{"), f"{CONTENT} is not JSON (", "): fix it", id="not JSON"),
+        pytest.param("/w==", f"{CONTENT} is not JSON (", "): fix it", id="not text"),
         pytest.param(
             chains({"evm": "x"}),
-            f'{CONTENT}: "evm" is no JSON object',
+            f'{CONTENT}: "evm" is not a JSON object',
             ': it must be {"Config": "<base64>"}',
             id="chain under its other name is no object",
         ),
         pytest.param(
-            encoded("[" * 100_000), f"{CONTENT} holds no JSON (", "): mend it", id="JSON that is too deep"
+            encoded("[" * 100_000), f"{CONTENT} is not JSON (", "): fix it", id="JSON that is too deep"
         ),
-        pytest.param(chains([]), f"{CONTENT} holds no JSON object", " but list: mend it", id="no object"),
+        pytest.param(chains([]), f"{CONTENT} is not a JSON object (", "found list): fix it", id="no object"),
         pytest.param(
             chains({"C": "x"}),
-            f'{CONTENT}: "C" is no JSON object',
+            f'{CONTENT}: "C" is not a JSON object',
             ': it must be {"Config": "<base64>"}',
             id="chain is no object",
         ),
         pytest.param(
             chains({"C": {"Config": {}}}),
-            f'{CONTENT}: "C": "Config" is no text',
+            f'{CONTENT}: "C": "Config" is not a string',
             ": it must be base64 of the C-Chain's JSON",
             id="configuration is no text",
         ),
@@ -354,14 +354,14 @@ def test_state_sync_of_the_c_chain(content: str, mode: SyncMode) -> None:
         ),
         pytest.param(
             chains({"C": {"Config": encoded("{")}}),
-            f'{CONTENT}: "C": "Config" holds no JSON (',
-            "): mend it",
+            f'{CONTENT}: "C": "Config" is not JSON (',
+            "): fix it",
             id="configuration is not JSON",
         ),
         pytest.param(
             c_chain("x"),
-            f'{CONTENT}: "C": "Config" holds no JSON object',
-            " but str: mend it",
+            f'{CONTENT}: "C": "Config" is not a JSON object (',
+            "found str): fix it",
             id="configuration holds no object",
         ),
         pytest.param(
@@ -417,8 +417,8 @@ def test_an_id_that_may_be_the_c_chains_is_named_with_the_flag_that_settles_it()
     container = node({NETWORK_ID: "54321", CONTENT: chains({"C": OFF, FUJI_C_CHAIN: ON})})
 
     assert failure(container) == (
-        f'{CONTENT}: "{FUJI_C_CHAIN}" may be the C-Chain, whose blockchain ID on network-54321 is not known: '
-        "give --sync-mode"
+        f'{CONTENT}: "{FUJI_C_CHAIN}" may be the C-Chain, whose blockchain ID on network-54321 is unknown: '
+        "set --sync-mode"
     )
     assert configuration_of(container, sync_mode=FULL_SYNC).sync_mode is FULL_SYNC
 
@@ -431,8 +431,8 @@ def test_an_alias_of_the_operator_is_looked_up_last() -> None:
         is FULL_SYNC
     )
     assert failure(on_fuji({CONTENT: chains({"mine": OFF}), **aliases})) == (
-        f"AVAGO_CHAIN_ALIASES_FILE may give the C-Chain another name in {CONTENT}, which cannot be seen: "
-        "give --sync-mode"
+        f"AVAGO_CHAIN_ALIASES_FILE may give the C-Chain another name in {CONTENT}, which is not visible to the "
+        "monitor: set --sync-mode"
     )
 
 
@@ -525,15 +525,21 @@ def test_a_variable_from_elsewhere_is_named_with_the_flag_that_settles_it(
     variable: str, key: str, flag: str
 ) -> None:
     container = node({NETWORK_ID: "fuji"} if variable != NETWORK_ID else {}, hidden={variable: "secret s"})
-    line = f"container 'node': {variable} (from secret s) may set {key}, which cannot be seen: give {flag}"
+    line = (
+        f"container 'node': {variable} (from secret s) may set {key}, which is not visible to the monitor: "
+        f"set {flag}"
+    )
 
     assert failure(container) == line
 
 
 def test_a_network_name_from_elsewhere_is_named_with_the_flag_that_settles_it() -> None:
-    line = "container 'node': AVAGO_NETWORK_NAME (from secret s) may set network-name, which cannot be seen: "
+    line = (
+        "container 'node': AVAGO_NETWORK_NAME (from secret s) may set network-name, which is not visible to the "
+        "monitor: set --network"
+    )
 
-    assert failure(node(hidden={NETWORK_NAME: "secret s"})) == line + "give --network"
+    assert failure(node(hidden={NETWORK_NAME: "secret s"})) == line
 
 
 def test_the_name_is_not_needed_where_the_node_has_its_id() -> None:
@@ -586,10 +592,12 @@ UNSEEN = [
 def test_a_source_that_cannot_be_seen_is_named_with_the_flag_that_settles_it(
     container: Container, source: str
 ) -> None:
-    without = f"container 'node': {source} may set network-id, which cannot be seen: give --network"
+    without = (
+        f"container 'node': {source} may set network-id, which is not visible to the monitor: set --network"
+    )
     with_network = (
-        f"container 'node': {source} may set partial-sync-primary-network, which cannot be seen: "
-        "give --sync-mode"
+        f"container 'node': {source} may set partial-sync-primary-network, which is not visible to the monitor: "
+        "set --sync-mode"
     )
 
     assert failure(container) == without
@@ -621,7 +629,9 @@ def test_what_is_literal_needs_no_flag(container: Container, _source: str) -> No
 def test_a_folder_of_chains_cannot_be_seen(
     environment: Environment, arguments: Sequence[str], where: str
 ) -> None:
-    line = f"{where} may hold the C-Chain's configuration, which cannot be seen: give --sync-mode"
+    line = (
+        f"{where} may hold the C-Chain's configuration, which is not visible to the monitor: set --sync-mode"
+    )
 
     assert failure(on_fuji(environment, arguments)) == line
     assert configuration_of(on_fuji(environment, arguments), sync_mode=FULL_SYNC).sync_mode is FULL_SYNC
@@ -643,7 +653,9 @@ def test_of_content_and_folder_the_node_takes_the_content() -> None:
 def test_a_reference_to_a_variable_from_elsewhere_is_named(
     environment: Environment, arguments: Sequence[str], where: str
 ) -> None:
-    line = f"{where} uses $(NET), whose value (from secret s) cannot be seen: write it out"
+    line = (
+        f"{where} uses $(NET), whose value (from secret s) is not visible to the monitor: use a literal value"
+    )
 
     assert failure(node(environment, arguments, hidden={"NET": "secret s"})) == line
 
@@ -654,22 +666,25 @@ def test_a_flag_wins_over_the_mode_that_the_container_says() -> None:
 
 def test_a_flag_that_contradicts_the_network_that_the_node_obeys_is_refused() -> None:
     assert failure(on_fuji(), network="mainnet") == (
-        "--network is 'mainnet' but AVAGO_NETWORK_ID is 'fuji', which the node obeys: leave --network out"
+        "--network is 'mainnet' but AVAGO_NETWORK_ID is 'fuji', which the node uses: remove --network"
     )
 
 
 def test_a_flag_that_names_no_network_is_refused() -> None:
     assert failure(on_fuji(), network="fuyi") == (
-        "--network is 'fuyi', which is no network: give one of "
+        "--network is 'fuyi', which is not a network: use one of "
         "cascade, denali, everest, fuji, local, mainnet, testing, testnet, or network-<ID>"
     )
 
 
 def test_one_flag_does_not_settle_the_other_value() -> None:
     container = node(hidden={NETWORK_ID: "secret s"})
-    line = "container 'node': AVAGO_NETWORK_ID (from secret s) may set network-id, which cannot be seen: "
+    line = (
+        "container 'node': AVAGO_NETWORK_ID (from secret s) may set network-id, which is not visible to the "
+        "monitor: set --network"
+    )
 
-    assert failure(container, sync_mode=FULL_SYNC) == line + "give --network"
+    assert failure(container, sync_mode=FULL_SYNC) == line
 
 
 def digest(container: Container) -> str:
@@ -832,7 +847,7 @@ def test_the_node_writes_what_is_cleared(
 def elsewhere(where: str, path: str) -> str:
     return (
         f"{where} is {path}, which is not in /data/avalanchego of volume 'volume': "
-        "what is cleared for a new run must be what the node writes"
+        "the node's data must be in the folder that is cleared for a new run"
     )
 
 
@@ -843,22 +858,22 @@ def elsewhere(where: str, path: str) -> str:
             replace(MONITOR, mounts=()),
             [NODE_MOUNT],
             {"AVAGO_DATA_DIR": "/node"},
-            "--data-dir /data lies on no volume of container 'monitor': mount the volume there",
+            "--data-dir /data is not on a volume of container 'monitor': mount the volume there",
             id="monitor without the volume",
         ),
         pytest.param(
             replace(MONITOR, mounts=(Mount("/dat", "volume"),)),
             [NODE_MOUNT],
             {"AVAGO_DATA_DIR": "/node"},
-            "--data-dir /data lies on no volume of container 'monitor': mount the volume there",
+            "--data-dir /data is not on a volume of container 'monitor': mount the volume there",
             id="a mount whose name only begins alike",
         ),
         pytest.param(
             MONITOR,
             [NODE_MOUNT],
             {},
-            "container 'node' sets no AVAGO_DATA_DIR, so its data would not be on the volume: "
-            "set it to where /data/avalanchego is mounted",
+            "container 'node' does not set AVAGO_DATA_DIR, so its data would not be on the volume: "
+            "set it to the path where /data/avalanchego is mounted",
             id="no data folder",
         ),
         pytest.param(
@@ -933,6 +948,6 @@ def test_a_folder_from_elsewhere_has_to_be_written_out(variable: str, key: str) 
         check_node_data(container, MONITOR, "/data")
 
     assert str(caught.value) == (
-        f"container 'node': {variable} (from secret s) may set {key}, which cannot be seen: "
-        "no flag: set it as a literal value"
+        f"container 'node': {variable} (from secret s) may set {key}, which is not visible to the monitor: "
+        "set it as a literal value"
     )

@@ -314,7 +314,7 @@ class TestOptions:
         ("flag", "said"),
         [
             pytest.param(
-                "--simulate-nonsense=1", "no such simulation: nonsense; --help lists all", id="unknown"
+                "--simulate-nonsense=1", "unknown simulation option: nonsense; --help lists all", id="unknown"
             ),
             pytest.param(
                 "--simulate-blocks=many", "invalid literal for int() with base 10: 'many'", id="no number"

@@ -139,9 +139,7 @@ class TestInit:
         tester.api.on_create = lambda pod: run_version_pod(pod, digest)
         self.pinned(tester, digest, "--image-source=auto")
 
-        assert (
-            "does not show ava/node to the anonymous: give credentials by --registry-config" in tester.said()
-        )
+        assert "denies anonymous access to ava/node: set credentials in --registry-config" in tester.said()
         assert pods_created(tester.api) == 1
 
     def test_credentials_are_those_of_the_file(self, tester: Deployed) -> None:

@@ -361,7 +361,7 @@ class TestRerunAsksTheRegistry:
 
     def test_what_it_does_not_have_is_refused(self, registry: FakeRegistry, tmp_path: Path) -> None:
         image = image_of(registry, OLD)
-        error = f"{image} is not there: check name and digest; no run was requested"
+        error = f"{image} not found: check the name and the digest; no run was requested"
 
         assert self.refused(tmp_path, image) == (error, 2)
 
@@ -380,7 +380,7 @@ class TestRerunAsksTheRegistry:
         image = image_of(registry, OLD)
         error = (
             f"no run was requested: whether the registry has {image} is unknown "
-            f"(registry {registry.address} answers 503 for {NAME}); try again later, or give --unchecked if nodes "
+            f"(registry {registry.address} returned 503 for {NAME}); try again later, or give --unchecked if nodes "
             "can pull it"
         )
 
@@ -394,7 +394,7 @@ class TestRerunAsksTheRegistry:
         error, code = self.refused(tmp_path, image_of(registry, OLD))
 
         assert (error, code) == (
-            f"{image_of(registry, OLD)} is not there: check name and digest; no run was requested",
+            f"{image_of(registry, OLD)} not found: check the name and the digest; no run was requested",
             2,
         )
         assert [each.path for each in api.requests] == ["/api/v1/namespaces/ns/pods/tester-0"]

@@ -194,20 +194,20 @@ def the_chains_configuration(_: Path, text: str) -> object:
 
 
 def the_manifest(_: Path, text: str) -> object:
-    with pytest.raises(RegistryError, match="its manifest is no JSON"):
+    with pytest.raises(RegistryError, match="its manifest is not JSON"):
         children_of(text.encode(), "amd64")
     return None
 
 
 def the_token(_: Path, text: str) -> object:
-    with pytest.raises(RegistryError, match="gives no token that can be used"):
+    with pytest.raises(RegistryError, match="returned no valid token"):
         _parsed(text.encode(), "auth.example")
     return None
 
 
 def the_credentials(folder: Path, text: str) -> object:
     (folder / "config.json").write_text(text)
-    with pytest.raises(ConfigurationError, match="is no Docker configuration"):
+    with pytest.raises(ConfigurationError, match="is not a Docker configuration"):
         CredentialsFile(folder / "config.json").check()
     return None
 

@@ -368,7 +368,7 @@ class TestAutoWithoutItsRegistry:
     def test_what_is_set_wrong_about_it_stops_no_tester(self) -> None:
         """An invalid setting does not stop the tester, for example a Secret without valid credentials."""
         looker = Looker()
-        looker.tag.error = ConfigurationError("it is no Docker configuration")
+        looker.tag.error = ConfigurationError("it is not a Docker configuration")
 
         assert looker.later(300.0) is not None
         assert looker.pods.ran == ["the tag"]

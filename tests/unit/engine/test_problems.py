@@ -295,14 +295,14 @@ CASES = [
         WAIT,
         _registry_refuses,
         Cause.REGISTRY_UNAUTHORIZED,
-        "give credentials by --registry-config",
+        "set credentials in --registry-config",
         id="registry 401",
     ),
     pytest.param(
         WAIT,
         _registry_away,
         Cause.REGISTRY_UNAVAILABLE,
-        "no answer from http://127.0.0.1",
+        "request to http://127.0.0.1",
         id="registry away",
     ),
     pytest.param(

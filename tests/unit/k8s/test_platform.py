@@ -346,7 +346,7 @@ class TestWorkload:
         found = KubernetesPlatform(cluster, settings).workload()
         assert (found.network, found.sync_mode) == ("mainnet", SyncMode.FULL_SYNC)
         with pytest.raises(
-            ConfigurationError, match="may set network-id, which cannot be seen: give --network"
+            ConfigurationError, match="may set network-id, which is not visible to the monitor: set --network"
         ):
             KubernetesPlatform(cluster, OWN).workload()
 
@@ -354,7 +354,7 @@ class TestWorkload:
         """A node that writes to another volume is refused, since a new run must clear the node's data."""
         node_of(api.pods[POD])["volumeMounts"][0]["name"] = "another"
 
-        with pytest.raises(ConfigurationError, match="what is cleared for a new run must be what the node"):
+        with pytest.raises(ConfigurationError, match="the node's data must be in the folder that is cleared"):
             platform.workload()
 
 

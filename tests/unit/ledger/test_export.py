@@ -577,7 +577,11 @@ OUT_OF_RANGE = "run 1 has a number, a time or a size that is out of range"
                 ("a negative size", "runs SET disk_usage_bytes = -1", OUT_OF_RANGE),
                 ("a size that is none", "runs SET volume_size_bytes = 1e300", "a row is damaged: "),
                 ("no mode", "runs SET sync_mode = 'warp'", "a row is damaged: "),
-                ("no network", "runs SET network = '[/x]'", "the network of run 1 is '[/x]', which is no"),
+                (
+                    "no network",
+                    "runs SET network = '[/x]'",
+                    "the network of run 1 is '[/x]', which is not a network",
+                ),
                 (
                     "no image",
                     "runs SET image = 'not an image!!'",

@@ -420,7 +420,7 @@ def link_node_folder(tester: CheckedTester) -> None:
             hide_network,
             "configuration",
             "container 'node': AVAGO_NETWORK_ID (from secretKeyRef s network) may set network-id, "
-            "which cannot be seen: give --network",
+            "which is not visible to the monitor: set --network",
             id="a network that cannot be read",
         ),
         pytest.param(
@@ -435,13 +435,13 @@ def link_node_folder(tester: CheckedTester) -> None:
             mount_elsewhere,
             "volume",
             "AVAGO_DATA_DIR is /node, which is not in {data_dir}/avalanchego of volume 'volume': "
-            "what is cleared for a new run must be what the node writes",
+            "the node's data must be in the folder that is cleared for a new run",
             id="a node that writes elsewhere",
         ),
         pytest.param(
             lambda tester: tester.sidecar.update(volumeMounts=[]),
             "volume",
-            "--data-dir {data_dir} lies on no volume of container 'monitor': mount the volume there",
+            "--data-dir {data_dir} is not on a volume of container 'monitor': mount the volume there",
             id="no volume",
         ),
         pytest.param(
@@ -509,7 +509,7 @@ def test_what_keeps_it_from_working_fails_and_hides_nothing(
         pytest.param(
             lambda tester: tester.registry.manifests.clear(),
             "registry",
-            "{repository}:latest is not there: check name and tag; until it can be read, pods look for new builds "
+            "{repository}:latest not found: check the name and the tag; until it can be read, pods look for new builds "
             "every 5 min while no run is open",
             id="a registry that cannot be read",
         ),
@@ -583,7 +583,7 @@ def test_where_only_the_registry_tells_it_must_be_read(
     tester.registry.manifests.clear()
 
     code, lines = check(capsys)
-    message = f"{tester.registry.repository}:latest is not there: check name and tag"
+    message = f"{tester.registry.repository}:latest not found: check the name and the tag"
     assert (code, worse(lines)) == (1, [("fail", "registry", message)])
 
 

@@ -105,7 +105,7 @@ def test_user_and_password_are_sent_where_they_are_wanted(
 def test_no_known_way_in_is_said(fake: FakeRegistry, tmp_path: Path, challenge: str) -> None:
     challenging(fake, challenge)
 
-    with pytest.raises(RegistryError, match="not by a way that is known here"):
+    with pytest.raises(RegistryError, match="offers neither Basic nor Bearer"):
         looked_up(fake, tmp_path)
 
 

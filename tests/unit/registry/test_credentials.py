@@ -122,26 +122,28 @@ def test_a_helper_is_not_supported(
     if not refused:
         found(tmp_path, HUB, auths, **more)
         return
-    with pytest.raises(ConfigurationError, match=r"to a credential helper, .* put them into its auths"):
+    with pytest.raises(ConfigurationError, match=r"to a credential helper, .* add them to auths"):
         found(tmp_path, HUB, auths, **more)
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        pytest.param(b"{", "is no Docker configuration", id="no JSON"),
-        pytest.param(b"[" * 100_000, "is no Docker configuration", id="deep JSON"),
-        pytest.param(b"\xff", "is no Docker configuration", id="no text"),
-        pytest.param(b"[]", "is no Docker configuration", id="a list"),
-        pytest.param(b'{"auths": []}', "is no Docker configuration", id="auths that are a list"),
-        pytest.param(b'{"a": "' + b"x" * 2**20 + b'"}', "is no Docker configuration", id="a megabyte"),
-        pytest.param(b'{"auths": {"docker.io": 7}}', "is no user with a password", id="no entry"),
-        pytest.param(b'{"auths": {"docker.io": {"auth": 7}}}', "is no user with a password", id="a number"),
+        pytest.param(b"{", "is not a Docker configuration", id="no JSON"),
+        pytest.param(b"[" * 100_000, "is not a Docker configuration", id="deep JSON"),
+        pytest.param(b"\xff", "is not a Docker configuration", id="no text"),
+        pytest.param(b"[]", "is not a Docker configuration", id="a list"),
+        pytest.param(b'{"auths": []}', "is not a Docker configuration", id="auths that are a list"),
+        pytest.param(b'{"a": "' + b"x" * 2**20 + b'"}', "is not a Docker configuration", id="a megabyte"),
+        pytest.param(b'{"auths": {"docker.io": 7}}', "is not a user with a password", id="no entry"),
         pytest.param(
-            b'{"auths": {"docker.io": {"auth": "%"}}}', "is no user with a password", id="no base64"
+            b'{"auths": {"docker.io": {"auth": 7}}}', "is not a user with a password", id="a number"
         ),
         pytest.param(
-            b'{"auths": {"docker.io": {"auth": "dQ=="}}}', "is no user with a password", id="no colon"
+            b'{"auths": {"docker.io": {"auth": "%"}}}', "is not a user with a password", id="no base64"
+        ),
+        pytest.param(
+            b'{"auths": {"docker.io": {"auth": "dQ=="}}}', "is not a user with a password", id="no colon"
         ),
         pytest.param(None, "cannot be read (No such file or directory)", id="no file"),
     ],

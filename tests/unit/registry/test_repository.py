@@ -94,7 +94,7 @@ REGISTRY, PLAIN, LOCAL = (
 )
 def test_where_a_registry_may_send_one(place: Place, address: str, expected: str | None) -> None:
     if expected is None:
-        with pytest.raises(RegistryError, match=f"registry {place.host} sends one to"):
+        with pytest.raises(RegistryError, match=f"registry {place.host} sent a URL"):
             place.target(address, f"{place.url}/v2/")
     else:
         assert place.target(address, f"{place.url}/v2/") == expected
