@@ -96,7 +96,7 @@ class Actor:
         try:
             return self._ledger.due_announcements()
         except TemporaryError as error:
-            _log.warning("nothing is announced for now: %s", error)
+            _log.warning("announcements are delayed: %s", error)
             return ()
 
     def _keep_log_tail(self, run: int) -> None:
@@ -128,14 +128,15 @@ class Actor:
         while self._clock().boot_seconds < until:
             if self._stopping.wait(LEASE_POLL_SECONDS):
                 raise MonitorError(
-                    "stopped while it watched another holder of the volume; nothing was cleared"
+                    "stopped while waiting for the lease of another holder; nothing was deleted"
                 )
             holder = self._ledger.holder()
             if holder is None or holder.uid == uid:
                 return holder
             if holder != first:
                 raise MonitorError(
-                    f"pod {holder.uid} holds this volume and lives: end it first; nothing was cleared",
+                    f"pod {holder.uid} holds the lease of this volume and renews it; nothing was deleted: "
+                    "stop that pod first",
                     cause=Cause.VOLUME_HELD,
                 )
         return first

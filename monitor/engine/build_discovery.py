@@ -26,7 +26,7 @@ from monitor.registry import Pace, RegistryError
 
 _LEARNING_TRIES = 3
 _PAUSED_POD_INTERVAL_SECONDS = 1800.0
-_NONE_PRINTED = "it printed none"
+_NONE_PRINTED = "the image printed none"
 REGISTRY, VERSIONS = "registry", "versions"
 """Names of the parts that report problems with the registry, and versions that could not be read."""
 
@@ -182,7 +182,7 @@ class Discovery:
             self._pace.failed(error.after_seconds if isinstance(error, RegistryError) else None)
             if self._pods is None:
                 raise
-            message = f"{error}; until it can be read, pods look for new builds while no run is open"
+            message = f"{error}; until the registry can be read, pods look up new builds while no run is open"
             self._activity.problems.report(REGISTRY, error.cause, message)
             return None
         self._activity.problems.clear(REGISTRY)
@@ -227,7 +227,7 @@ class Discovery:
         the API server does not count as a try: the next lookup retries immediately.
         """
         if self._pods is None:
-            raise AssertionError("without pods nothing more is learned")
+            raise AssertionError("versions are learned only from pods")
         if self._clock() - self._unlearned_at < self._pod_interval_seconds:
             return None
         self._unlearned_at, why = self._clock(), _NONE_PRINTED
@@ -251,7 +251,7 @@ class Discovery:
 
     def _by_pod(self) -> Build:
         if self._pods is None:
-            raise AssertionError("either a registry or pods tell")
+            raise AssertionError("neither a registry nor pods are configured")
         with self._activity.looking("pod"):
             build = self._pods.newest()
         latest = self._latest if self._latest is not None and self._latest.build.same(build) else None
@@ -266,7 +266,7 @@ class Discovery:
         if build.versions is not None:
             self._activity.problems.clear(VERSIONS)
             return
-        message = f"the versions of {build.image} stay unknown: {why}"
+        message = f"the versions of {build.image} are unknown: {why}"
         self._activity.problems.report(VERSIONS, Cause.VERSIONS_UNKNOWN, message)
 
 

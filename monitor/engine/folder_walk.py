@@ -17,7 +17,7 @@ from monitor.domain.sanitize import one_line
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
-_MOVED = OSError(errno.ESTALE, "Was moved under the walk")
+_MOVED = OSError(errno.ESTALE, "Was moved during the walk")
 # Limit on names in memory: a folder may contain millions of folders.
 _BATCH = 1000
 _PATH_CHARACTERS = 300
@@ -70,7 +70,7 @@ class Position:
             raise self.failure(error, name) from error
         if os.fstat(child).st_dev != self.device:
             os.close(child)
-            raise OSError(errno.EXDEV, "Is a mount of its own", self.path(name))
+            raise OSError(errno.EXDEV, "Is a separate mount", self.path(name))
         self._above.append((name, _identity(self.descriptor)))
         os.close(self.descriptor)
         self.descriptor = child
@@ -122,7 +122,7 @@ def remove_tree(root: Path, device: int) -> None:
     """
     with Position(root) as position:
         if position.device != device:
-            raise OSError(errno.EXDEV, "Is a mount of its own", str(root))
+            raise OSError(errno.EXDEV, "Is a separate mount", str(root))
         pending = [_emptied(position)]
         while pending[-1] or position.depth:
             if pending[-1]:

@@ -44,7 +44,7 @@ class InitObserver:
         """
         self._newest = self._source.newest()
         if self._newest is None:
-            raise TemporaryError("the newest build cannot be told: whoever knows it asked to be left alone")
+            raise TemporaryError("the newest build is unknown: no lookup is due yet; it will be retried")
 
     def mark_expired(self, holder: Lease | None) -> None:
         """Treat this lease as expired in all following states."""

@@ -113,7 +113,7 @@ class Init:
                     case Pin():
                         self.actor.perform(action)
         raise MonitorError(
-            f"init came to no end after {MAX_STEPS} steps: this is a fault of bootstrap-monitor"
+            f"init did not converge after {MAX_STEPS} steps: this is a bug in bootstrap-monitor; report it"
         )
 
     def _record(
@@ -220,7 +220,7 @@ class Tick:
             if decision.records:
                 raise
             if not was_full:
-                _log.warning("%s; what is read is kept in memory until there is room", error)
+                _log.warning("%s; readings are kept in memory until space is free", error)
         else:
             self._observer.unrecorded = None
         self._observer.recorded = True

@@ -57,8 +57,8 @@ def _of_node(process: NodeProcess | None) -> tuple[Cause, str] | None:
         return None
     said = f": {process.message}" if process.message else ""
     if process.crash_looping:
-        code = f" with exit code {process.last_exit.code}" if process.last_exit else ""
-        return Cause.NODE_CRASHING, f"the node's process ended{code} and is restarted"
+        code = f" with code {process.last_exit.code}" if process.last_exit else ""
+        return Cause.NODE_CRASHING, f"the node's process exited{code} and is being restarted"
     if process.waiting in _PULL_FAILURES:
         return Cause.IMAGE_PULL_FAILED, f"the node's image cannot be pulled ({process.waiting}{said})"
     return Cause.CONTAINER_NOT_STARTED, f"the node cannot be started ({process.waiting}{said})"

@@ -92,7 +92,7 @@ class Daemon:
         while not stopping.wait(self._watch_seconds):
             jump = self._wall() - self._monotonic() - ahead
             if abs(jump) > CLOCK_JUMP_SECONDS:
-                _log.warning("the clock was set by %+.0f s: all jobs run now", jump)
+                _log.warning("the wall clock jumped by %+.0f s: running all jobs now", jump)
                 ahead += jump
                 self._due = {job.name for job in self._jobs}
             # Repeat until the job starts: a running job cannot start, and its next time is wrong too.
@@ -140,7 +140,7 @@ class Daemon:
         except Exception as error:  # noqa: BLE001 - the daemon survives any error of a job
             # The next run may succeed; the error counter shows the failure.
             self._activity.error(job.name)
-            message = f"failed ({type(error).__name__}: {error}); the log says where"
+            message = f"failed ({type(error).__name__}: {error}); see the log for the traceback"
             if self._activity.problems.report(job.name, Cause.OTHER, message):
                 _log.exception("%s failed", job.name)
         else:

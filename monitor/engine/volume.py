@@ -89,7 +89,7 @@ class Volume:
                 raise MonitorError(self._mounted(error.filename), cause=Cause.VOLUME_UNUSABLE) from error
             raise MonitorError(
                 f"{error.filename or self.node_folder}: cannot be removed ({error.strerror}); "
-                "mend its permissions, then it goes on",
+                "fix its permissions, and the monitor will retry",
                 cause=Cause.VOLUME_UNUSABLE,
             ) from error
 
@@ -141,9 +141,9 @@ class Volume:
         """Return an error message if the node's folder is a link, a file or a mount; otherwise `None`."""
         folder = self.node_folder
         if folder.is_symlink():
-            return f"{folder} is a link: nothing is cleared through it; put the node's data itself there"
+            return f"{folder} is a link, and the monitor does not follow links: replace it with the node's folder"
         if folder.exists() and not folder.is_dir():
-            return f"{folder} is no folder: remove it"
+            return f"{folder} is not a folder: remove it"
         return self._foreign_mount()
 
     def _foreign_mount(self) -> str | None:
@@ -154,7 +154,7 @@ class Volume:
         return None
 
     def _mounted(self, where: str) -> str:
-        return f"{where} is a mount of its own: mount the volume at {self._data_dir} instead"
+        return f"{where} is a separate mount: mount the volume at {self._data_dir} instead"
 
     def _irremovable(self) -> str | None:
         for root in (self.node_folder, *self._asides()):
@@ -166,8 +166,8 @@ class Volume:
                 if error.errno not in _REFUSED:
                     raise
                 return (
-                    f"{error.filename}: this user ({os.geteuid()}) may not remove what is in it; "
-                    "run node and monitor as one user, or set fsGroup"
+                    f"{error.filename}: this user ({os.geteuid()}) may not remove its contents; "
+                    "run the node and the monitor as the same user, or set fsGroup"
                 )
         return None
 

@@ -70,7 +70,7 @@ class WorkloadFollower:
     def of_the_node(self, reading: NodeReading, now: Instant) -> NodeReading:
         """Return the reading, or `NodeDown` if the platform, queried at `now`, reports no running node."""
         if self._read_at == now.boot_seconds and _is_anothers(reading, self._workload):
-            return NodeDown("the node does not run; what answers in its place is something else")
+            return NodeDown("the node is not running; another process answers at its address")
         return reading
 
 

@@ -106,7 +106,7 @@ class Connection:
         except (HTTPError, OSError) as error:
             raise UnavailableError(
                 f"no answer from the API server {self._access.url} to {call} "
-                f"({self._reason(error)}): is it reachable from here?"
+                f"({self._reason(error)}): check that it is reachable from here"
             ) from error
 
     def _reason(self, error: Exception) -> str:

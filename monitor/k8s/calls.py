@@ -113,9 +113,9 @@ class ApiResponse:
             return json_object(self.body, _OBJECT_BYTES)
         except ValueError as error:
             raise TemporaryError(
-                "the API server answered with no JSON object but "
-                f"{short_message(self.body[:80].decode(errors='replace'))!r}: "
-                "does something else answer at its address?"
+                "the API server returned something other than a JSON object "
+                f"({short_message(self.body[:80].decode(errors='replace'))!r}): "
+                "check that its address is correct"
             ) from error
 
 
@@ -169,7 +169,7 @@ def _refusal(call: ApiCall, answer: ApiResponse, advice: str) -> MonitorError:
             return _not_permitted(call, answer.message)
         case HTTPStatus.UNAUTHORIZED:
             return UnavailableError(
-                f"the API server does not accept the credentials to {call} (401: {answer.message}): {advice}",
+                f"the API server rejected the credentials to {call} (401: {answer.message}): {advice}",
                 refused=True,
                 cause=Cause.API_SERVER_UNAUTHORIZED,
             )
@@ -181,8 +181,8 @@ def _refusal(call: ApiCall, answer: ApiResponse, advice: str) -> MonitorError:
             )
         case status:
             return ConfigurationError(
-                f"the API server does not take the call to {call} ({status}: {answer.message}): "
-                "correct what it names"
+                f"the API server rejected the call to {call} ({status}: {answer.message}): "
+                "fix the fields that the message names"
             )
 
 
@@ -190,7 +190,7 @@ def _not_permitted(call: ApiCall, message: str) -> NotPermittedError:
     # Admission (quotas, pod security) denies calls with status 403 too, and a Role does not help there.
     by_role = "cannot" in message and "resource" in message
     role = "its Role" if call.namespace else "a ClusterRole"
-    help_ = f"allow {call.verb} on {call.resource} in {role}" if by_role else "change what it names"
+    help_ = f"allow {call.verb} on {call.resource} in {role}" if by_role else "fix the cause"
     return NotPermittedError(
         f"not permitted to {call} ({message}): {help_}", cause=None if by_role else Cause.REQUEST_DENIED
     )

@@ -236,8 +236,8 @@ class Cluster:
             current = self.read_stateful_set(name)
             if container not in current.images:
                 raise ConfigurationError(
-                    f"StatefulSet {name!r} has no container {container!r} but {listing(current.images)}: "
-                    "check --node-container-name"
+                    f"StatefulSet {name!r} has no container {container!r} "
+                    f"(it has {listing(current.images)}): check --node-container-name"
                 )
             if current.images[container] == build.image and _says(current.versions_annotation, build):
                 return False
@@ -255,8 +255,8 @@ class Cluster:
             if self._pause(_CONFLICT_PAUSE_SECONDS):
                 break
         raise TemporaryError(
-            f"StatefulSet {name!r} in namespace {self._namespace!r} keeps being changed by others "
-            f"while it is pinned to {build.image}: try again later"
+            f"StatefulSet {name!r} in namespace {self._namespace!r} was changed repeatedly "
+            f"while the monitor tried to pin it to {build.image}: try again later"
         )
 
     def _send(

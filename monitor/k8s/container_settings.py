@@ -77,7 +77,7 @@ def _read(
     kind: type[InitSettings | WaitSettings], command: str, flags: list[str], variables: Mapping[str, str]
 ) -> PodSettings | ConfigurationError:
     if not {"-h", "--help"}.isdisjoint(flags):
-        return ConfigurationError("it is only asked for --help: remove that")
+        return ConfigurationError("it only prints its help: remove --help")
     try:
         return parse(kind, command, flags, variables)
     except ConfigurationError as error:

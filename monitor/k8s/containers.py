@@ -20,7 +20,7 @@ def node_container(pod: Pod, name: str) -> Container:
     if node is None:
         names = listing(tuple(each.name for each in pod.containers))
         raise ConfigurationError(
-            f"pod {pod.name!r} has no container {name!r} but {names}: check --node-container-name"
+            f"pod {pod.name!r} has no container {name!r} (it has {names}): check --node-container-name"
         )
     return node
 
@@ -36,7 +36,7 @@ def monitor_container(pod: Pod, node_container_name: str, data_dir: str) -> Cont
         if container.name != node_container_name and _mounts(container, data_dir):
             return container
     raise ConfigurationError(
-        f"no container of pod {pod.name!r} but the node's mounts a volume at --data-dir {data_dir}: "
+        f"no container of pod {pod.name!r} except the node's mounts a volume at --data-dir {data_dir}: "
         "mount the node's volume there, or correct --data-dir"
     )
 

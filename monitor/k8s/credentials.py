@@ -99,15 +99,15 @@ def in_pod(
         authority.stat()
     except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"no ServiceAccount's token in {directory} ({short_message(str(error))}): mount one into this container"
+            f"no ServiceAccount token in {directory} ({short_message(str(error))}): mount one into this container"
         ) from error
     return ApiServerAccess(
         url=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
         pool=PoolManager(ca_certs=str(authority), cert_reqs="CERT_REQUIRED", maxsize=_CONNECTIONS),
         authorization=token,
         # A token contains its ServiceAccount's UID, and the kubelet keeps the token for most of an hour.
-        advice="the pod's token is not valid any more, probably because its ServiceAccount was recreated: "
-        "delete the pod, so that the next one gets a valid token",
+        advice="the pod's token is no longer valid, probably because its ServiceAccount was recreated: "
+        "delete the pod, so that the new one gets a valid token",
     )
 
 
@@ -127,7 +127,7 @@ def from_kubeconfig(paths: str) -> ApiServerAccess:
         from kubernetes.config import ConfigException, load_kube_config  # noqa: PLC0415
     except ImportError as error:
         raise ConfigurationError(
-            f"kubeconfig {paths!r} cannot be read without the package kubernetes, which the image leaves out: "
+            f"kubeconfig {paths!r} cannot be read without the package kubernetes, which the image does not include: "
             "run in a pod with a ServiceAccount, from a clone, or pip install '.[kubeconfig]'"
         ) from error
 
@@ -139,7 +139,7 @@ def from_kubeconfig(paths: str) -> ApiServerAccess:
     except Exception as error:  # a malformed file makes the client raise arbitrary exceptions
         raise ConfigurationError(
             f"kubeconfig {paths!r} cannot be used ({short_message(str(error))}): "
-            "set KUBECONFIG to a working one, or run in a pod with a ServiceAccount"
+            "set KUBECONFIG to a valid file, or run in a pod with a ServiceAccount"
         ) from error
 
     def authorization() -> str:

@@ -162,7 +162,7 @@ class KubernetesPlatform:
             try:
                 self.recreate(unchanged=self._unchanged)
             except TemporaryError as error:
-                _log.warning("the pod could not be asked to end again: %s", error)
+                _log.warning("the pod could not be deleted again: %s", error)
 
     def reverter(self) -> str:
         """Return the last client other than this monitor that set the node's image in the StatefulSet."""
@@ -214,7 +214,7 @@ class KubernetesPlatform:
 
     def _gone(self) -> TemporaryError:
         return TemporaryError(
-            f"pod {self._settings.pod_name!r} is gone or another one by now: this one is being ended"
+            f"pod {self._settings.pod_name!r} was deleted or replaced: this monitor is being stopped"
         )
 
     def _node(self, pod: Pod) -> Container:
@@ -226,8 +226,8 @@ class KubernetesPlatform:
         found = self._cluster.read_stateful_set(self._stateful_set_name)
         if found.partition > 0:
             raise ConfigurationError(
-                f"StatefulSet {found.name!r} rolls out only from ordinal {found.partition} on, so its pod "
-                "would come back on the old revision: set spec.updateStrategy.rollingUpdate.partition to 0",
+                f"StatefulSet {found.name!r} has partition {found.partition}, so its pod "
+                "would be recreated with the old revision: set spec.updateStrategy.rollingUpdate.partition to 0",
                 cause=Cause.STATEFULSET_PARTITIONED,
             )
         return found
@@ -288,7 +288,7 @@ def _versions(pod: Pod, image: str) -> Versions | None:
         return annotated_versions(pod.annotations.get(VERSIONS_ANNOTATION, ""), image)
     except (ValueError, TypeError) as error:
         _log.warning(
-            "annotation %s of pod %r is no output of --version-json (%s): the build's versions are unknown",
+            "annotation %s of pod %r is not output of --version-json (%s): the build's versions are unknown",
             VERSIONS_ANNOTATION,
             pod.name,
             error,

@@ -110,7 +110,7 @@ class VersionPodSource:
             found = self._look_up(manifest)
             if found.versions is None and found.digest not in self._versionless:
                 failed[found.digest] = failed.get(found.digest, 0) + 1
-                _log.warning("%s@%s told no versions: %s", repository, found.digest, found.obstacle)
+                _log.warning("%s@%s reported no versions: %s", repository, found.digest, found.obstacle)
                 if failed[found.digest] < _TRIES:
                     continue
                 self._versionless.add(found.digest)
@@ -137,7 +137,7 @@ class VersionPodSource:
             found = self._cluster.find_pod(name)
             if found is None or found["metadata"]["uid"] != uid:
                 raise TemporaryError(
-                    f"check pod {name!r} was deleted by someone before it told its image: try again later",
+                    f"version pod {name!r} was deleted before it reported its image: try again later",
                     cause=Cause.CHECK_POD_FAILED,
                 )
             status = container_status(found)
@@ -148,12 +148,12 @@ class VersionPodSource:
             ended = found.get("status", {}).get("phase") in {"Failed", "Succeeded"} or "terminated" in state
             late = self._clock() - begun >= self._patience.deadline_seconds
             if digest and (ended or late):
-                return _LookUp(digest, None, "it did not end in time")
+                return _LookUp(digest, None, "it did not exit in time")
             check_startable(name, image, state)
             if ended or late:
                 raise TemporaryError(unfinished(name, image, found), cause=Cause.CHECK_POD_FAILED)
             if self._pause(self._patience.poll_seconds):
-                raise OutageError(f"the look-up of {image} was given up: the monitor is stopping")
+                raise OutageError(f"the lookup of {image} was cancelled: the monitor is stopping")
 
     def _versions(self, name: str, digest: str) -> _LookUp:
         """Read the versions from the log; unknown if the API server cannot reach the pod's kubelet."""
@@ -196,8 +196,8 @@ class VersionPodSource:
             labels = found["metadata"].get("labels", {})
             if not MANAGED_BY.items() <= labels.items():
                 raise ConfigurationError(
-                    f"pod {name!r} in namespace {self._cluster.namespace!r} is none of bootstrap-monitor's, "
-                    "which needs its name: delete or rename it"
+                    f"pod {name!r} in namespace {self._cluster.namespace!r} was not created by "
+                    "bootstrap-monitor, which needs that name: delete or rename it"
                 )
             if "deletionTimestamp" not in found["metadata"]:
                 with self._no_outage_while_it_is_read(name):
@@ -205,7 +205,7 @@ class VersionPodSource:
             late = self._clock() - begun >= self._patience.removal_seconds
             if late or self._pause(self._patience.poll_seconds):
                 raise TemporaryError(
-                    f"pod {name!r} is being deleted and does not go: see why it is stuck",
+                    f"pod {name!r} was not deleted in time: check why it is stuck",
                     cause=Cause.CHECK_POD_FAILED,
                 )
 
@@ -221,4 +221,4 @@ class VersionPodSource:
             if found is not None and MANAGED_BY.items() <= found["metadata"].get("labels", {}).items():
                 self._cluster.delete_pod(name, found["metadata"]["uid"])
         except MonitorError as error:
-            _log.warning("check pod %r stays for now: %s", name, error)
+            _log.warning("version pod %r was not deleted yet: %s", name, error)

@@ -101,7 +101,7 @@ def parse_versions(log: str) -> Versions:
     for found in json_objects_in(log):
         if "application" in found:
             return Versions.parse(json_text(found))
-    raise ValueError(f"its log holds no versions but {log[:120].strip()!r}")
+    raise ValueError(f"its log holds no versions: {log[:120].strip()!r}")
 
 
 def _command(node: JsonObject) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ def node_of(own: JsonObject, name: str) -> JsonObject:
             return container
     names = listing(tuple(each["name"] for each in containers))
     raise ConfigurationError(
-        f"pod {own['metadata']['name']!r} has no container {name!r} but {names}: check --node-container-name"
+        f"pod {own['metadata']['name']!r} has no container {name!r} (it has {names}): check --node-container-name"
     )
 
 
@@ -151,8 +151,8 @@ def digest_of(image_id: str, image: str) -> str:
         return match["digest"]
     if image_id:
         raise ConfigurationError(
-            f"the container runtime knows {image} only as {image_id}, which no registry has, so it cannot be "
-            "pinned: push the image to a registry and let it be pulled from there"
+            f"the container runtime knows {image} only as {image_id}, which is not in a registry, so it cannot be "
+            "pinned: push the image to a registry and pull it from there"
         )
     return ""
 
@@ -172,7 +172,7 @@ def check_startable(name: str, image: str, state: Mapping[str, JsonObject]) -> N
         )
     if reason in _START_FAILURES:
         raise TemporaryError(
-            f"check pod {name!r} cannot be started ({reason}: {message}): mend what it names",
+            f"version pod {name!r} cannot be started ({reason}: {message}): fix the cause",
             cause=Cause.CHECK_POD_FAILED,
         )
 
@@ -184,5 +184,6 @@ def unfinished(name: str, image: str, pod: JsonObject) -> str:
     said = status.get("message") or next((each["message"] for each in conditions if each.get("message")), "")
     detail = " ".join(f"{status.get('phase', 'Pending')}: {said}".split()).removesuffix(":")
     return (
-        f"check pod {name!r} did not tell what {image} is ({detail}): see its events, or raise the deadline"
+        f"version pod {name!r} did not report the digest and the versions of {image} ({detail}): "
+        "check its Events, or raise --check-pod-timeout"
     )

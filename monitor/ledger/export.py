@@ -70,7 +70,7 @@ def read(content: bytes, where: str) -> Ledger:
     except (sqlite3.Error, MonitorError) as error:
         history.close()
         raise ConfigurationError(
-            f"{where} cannot be imported ({error}): give --import a file that history --export wrote"
+            f"{where} cannot be imported ({error}): set --import to a file that history --export wrote"
         ) from error
     return history
 
@@ -132,7 +132,7 @@ def _check_file(copy: sqlite3.Connection, size_bytes: int) -> None:
         raise MonitorError("it is another program's database")
     pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
     if copy.execute(pages).fetchone()[0] != size_bytes:  # SQLite pads a truncated last page with zeros
-        raise MonitorError("it is cut off")
+        raise MonitorError("it is truncated")
     schema.prepare(copy, "it")
     check_whole(copy)
     rows.check(copy)

@@ -33,7 +33,7 @@ def open_ledger(data_dir: Path, wall: Callable[[], float] = time.time) -> Ledger
     """
     if not data_dir.is_dir():
         raise MonitorError(
-            f"--data-dir {data_dir}: no such folder; mount the node's volume there, or make it"
+            f"--data-dir {data_dir}: folder not found; mount the node's volume there, or create it"
         )
     path = data_dir / FILE
     try:
@@ -115,7 +115,7 @@ def set_aside(path: Path, wall: float) -> None:
             try:
                 each.rename(each.with_name(f"{each.name}.corrupt-{when}"))
             except OSError as error:
-                raise TemporaryError(f"{each}: cannot be moved aside ({error.strerror})") from error
+                raise TemporaryError(f"{each}: cannot be renamed ({error.strerror})") from error
 
 
 def _opened(path: Path) -> Ledger:
@@ -127,7 +127,7 @@ def _opened(path: Path) -> Ledger:
 def _found(data_dir: Path) -> Path:
     path = data_dir / FILE
     if not path.is_file():
-        raise MonitorError(f"no ledger at {path}: give the --data-dir of a tester that has run")
+        raise MonitorError(f"no ledger at {path}: set --data-dir to that of a tester that has run")
     return path
 
 

@@ -110,7 +110,7 @@ def run_of(row: sqlite3.Row) -> Run:
 def _run_of(values: tuple[Any, ...]) -> Run:
     row = dict(zip(_RUN_COLUMNS, values, strict=True))
     if any(row[name] is not None and moment(row[name]) is None for name in _TIMES):
-        raise ValueError(f"run {row['number']} has a time that is none")
+        raise ValueError(f"run {row['number']} has an invalid time")
     return _run_codec().validate_python(
         row
         | {

@@ -103,6 +103,6 @@ def check(connection: sqlite3.Connection, path: str) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION + 1:
         raise MonitorError(
-            f"{path} has schema {version}, this monitor knows {VERSION}: use the newer monitor that wrote it"
+            f"{path} has schema {version}, but this monitor supports {VERSION}: use the newer monitor that wrote it"
         )
     return int(version)

@@ -123,7 +123,7 @@ def insert_run(connection: sqlite3.Connection, run: Run, clearing_at: float | No
 def run_of_workload(workload: Workload, testbed: str) -> Run:
     """Return a run that has not started; its number is 0 until the ledger assigns one."""
     if workload.build is None:
-        raise AssertionError("no rule begins a run of an image that is not pinned")
+        raise AssertionError("no rule starts a run of an image that is not pinned")
     return Run(
         number=0,
         build=workload.build,
@@ -190,7 +190,7 @@ def _adopt(connection: sqlite3.Connection, workload: Workload, now: Instant, tes
             run,
             started_at=now.wall,
             recovered=True,
-            message="adopted data that no ledger knew",
+            message="adopted data of unknown origin",
             tracking=opened(now),
         ),
         None,

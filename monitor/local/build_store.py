@@ -52,10 +52,10 @@ def signature_of(executable: Path) -> tuple[int, int, int]:
         status = executable.stat()
     except OSError as error:
         raise ConfigurationError(
-            f"{executable}: no such build ({error.strerror}); give the node's executable"
+            f"{executable}: not found ({error.strerror}); specify the node's executable"
         ) from error
     if not executable.is_file():
-        raise ConfigurationError(f"{executable} is no file: give the node's executable")
+        raise ConfigurationError(f"{executable} is not a file: specify the node's executable")
     if not os.access(executable, os.X_OK):
         raise ConfigurationError(f"{executable} is not executable: chmod +x it")
     return status.st_mtime_ns, status.st_size, status.st_ino
@@ -78,7 +78,7 @@ class BuildStore:
         path = self._folder / digest.removeprefix("sha256:")
         if not path.is_file():
             raise MonitorError(
-                f"{path}: the copy of build {build.image} is gone; put it back, or start a new data folder"
+                f"{path}: the copy of build {build.image} is missing; restore it, or use a new data folder"
             )
         return path
 
@@ -145,7 +145,7 @@ class FileSource:
             return self._known[1]
         self._sleep(STABLE_SECONDS)
         if signature_of(self._executable) != signature:
-            raise TemporaryError(f"{self._executable} is being written: it is looked at again later")
+            raise TemporaryError(f"{self._executable} is being written: polled again later")
         try:
             digest = self._builds.keep(self._executable)
         except OSError as error:
@@ -167,12 +167,12 @@ class FileSource:
             return Versions.parse(_printed([self._builds.path(build), "--version-json"]).decode())
         except OSError as error:
             raise ConfigurationError(
-                f"{self._executable} cannot be run ({error.strerror}): give a program of this machine"
+                f"{self._executable} cannot be run ({error.strerror}): specify a program for this machine"
             ) from error
         except (subprocess.SubprocessError, ValueError) as error:
             if tries < VERSIONS_TRIES:
                 raise TemporaryError(
-                    f"{self._executable} --version-json gives no versions ({_reason(error)})"
+                    f"{self._executable} --version-json prints no versions ({_reason(error)})"
                 ) from error
             return None
 
@@ -219,7 +219,7 @@ def _printed(command: Sequence[str | Path]) -> bytes:
 def _reason(error: Exception) -> str:
     match error:
         case subprocess.CalledProcessError():
-            return f"it ended with {error.returncode}"
+            return f"it exited with code {error.returncode}"
         case subprocess.TimeoutExpired():
             return f"no answer within {error.timeout:.0f} s"
         case _:

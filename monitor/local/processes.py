@@ -68,7 +68,7 @@ class Orphan:
         except (OSError, ValueError, KeyError, TypeError):
             return
         if start is not None and _start_of(pid) == start:
-            _log.warning("ending the node that an earlier bootstrap-monitor left running (process %d)", pid)
+            _log.warning("stopping the node that an earlier bootstrap-monitor left running (process %d)", pid)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGTERM)
             steps = int(self._patience_seconds / _STEP_SECONDS)

@@ -99,9 +99,9 @@ class Supervisor:
                 self._platform.ended(code)
             words = one_line(self._platform.log_tail().rstrip().rpartition("\n")[2], LAST_LINE_CHARACTERS)
             said = f": {words}" if words else ""
-            reason = obstacle or f"the node ended by itself (exit code {code}; see {log}){said}"
+            reason = obstacle or f"the node exited (exit code {code}; see {log}){said}"
             back_off = FIRST_RESTART_SECONDS if seconds > STEADY_SECONDS else back_off
-            _log.warning("%s; it is started again in %.0f s", reason, back_off)
+            _log.warning("%s; restarting in %.0f s", reason, back_off)
             _wait_any(back_off, stopping, self._platform.recreated)
             back_off = min(2 * back_off, MAX_RESTART_SECONDS)
 
@@ -110,8 +110,8 @@ class Supervisor:
         executable = self._builds.path(build)
         if _listens(self._address):
             raise MonitorError(
-                f"something else listens at {self._address[0]}:{self._address[1]}, where the node should: "
-                "end it, or give the node another --http-port"
+                f"another process listens at {self._address[0]}:{self._address[1]}, the node's address: "
+                "stop it, or give the node another --http-port"
             )
         folder = self._data_dir / "avalanchego"
         folder.mkdir(exist_ok=True)

@@ -171,7 +171,7 @@ def test_a_container_that_is_not_there_is_named(deploy: Deploy) -> None:
 
     assert said.startswith("2 "), said
     names = ", ".join(f"{each!r}" for each in (MONITOR, INIT, NODE))
-    assert f"has no container 'avalanche' but {names}" in said
+    assert f"has no container 'avalanche' (it has {names})" in said
 
 
 def test_a_simulated_node_is_tested_like_a_real_one(deploy: Deploy) -> None:

@@ -171,7 +171,7 @@ def test_a_wrong_call_ends_with_2(
 @pytest.mark.parametrize(
     ("mode", "line"),
     [
-        (None, "avalanchego: no such build (No such file or directory); give the node's executable"),
+        (None, "avalanchego: not found (No such file or directory); specify the node's executable"),
         (0o644, "avalanchego is not executable: chmod +x it"),
     ],
     ids=["no file", "not executable"],
@@ -209,7 +209,7 @@ def test_without_a_cluster_it_says_what_it_looked_for(tmp_path: Path) -> None:
 
     assert (code, said) == (2, "")
     assert line.startswith(f"kubeconfig '{tmp_path}/.kube/config' cannot be used (")
-    assert line.endswith("): set KUBECONFIG to a working one, or run in a pod with a ServiceAccount")
+    assert line.endswith("): set KUBECONFIG to a valid file, or run in a pod with a ServiceAccount")
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def test_without_its_folder_a_command_in_a_pod_ends_with_1(
     command: str, api: FakeApiServer, tmp_path: Path
 ) -> None:
     environment = {"KUBECONFIG": str(kubeconfig(tmp_path, api.url))}
-    line = "--data-dir /nowhere: no such folder; mount the node's volume there, or make it"
+    line = "--data-dir /nowhere: folder not found; mount the node's volume there, or create it"
     ended = monitor(tmp_path, [command, *POD, "--data-dir=/nowhere"], environment)
 
     assert complained(ended) == (1, "", line)
@@ -244,7 +244,7 @@ def test_a_wrong_container_of_the_node_ends_with_2(api: FakeApiServer, tmp_path:
 
     assert (code, said) == (2, "")
     assert line == (
-        "pod 'tester-0' has no container 'avago' but 'monitor', 'node': check --node-container-name"
+        "pod 'tester-0' has no container 'avago' (it has 'monitor', 'node'): check --node-container-name"
     )
 
 
@@ -292,7 +292,9 @@ def test_folder_of_a_local_tester(
     add_build(tmp_path)
     arguments = ["local", "./avalanchego", "--web-listen-address=127.0.0.1:0", *flags, *NODE]
     ended = monitor(tmp_path, arguments, environment)
-    line = "bootstrap-monitor: avalanchego cannot be run (Exec format error): give a program of this machine"
+    line = (
+        "bootstrap-monitor: avalanchego cannot be run (Exec format error): specify a program for this machine"
+    )
 
     assert (ended.returncode, ended.stdout, ended.stderr.splitlines()[-1]) == (2, "", line)
     ledgers = [found.relative_to(tmp_path) for found in tmp_path.rglob("bootstrap-monitor.sqlite3")]
@@ -313,7 +315,9 @@ def test_the_log_goes_to_standard_error_in_the_chosen_format(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("command", ["status", "history"])
 def test_without_a_ledger_there_is_nothing_to_show(command: str, tmp_path: Path) -> None:
-    line = f"no ledger at {tmp_path}/bootstrap-monitor.sqlite3: give the --data-dir of a tester that has run"
+    line = (
+        f"no ledger at {tmp_path}/bootstrap-monitor.sqlite3: set --data-dir to that of a tester that has run"
+    )
 
     assert complained(monitor(tmp_path, [command, f"--data-dir={tmp_path}"])) == (1, "", line)
 

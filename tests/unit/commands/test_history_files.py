@@ -359,7 +359,7 @@ def test_one_thing_at_a_time(filled: Path, flags: list[str], error: str) -> None
         ),
         (
             ["--import=/dev/null"],
-            "/dev/null cannot be imported (file is not a database): give --import a file that history --export wrote",
+            "/dev/null cannot be imported (file is not a database): set --import to a file that history --export wrote",
         ),
         (
             ["--export=/none/here"],

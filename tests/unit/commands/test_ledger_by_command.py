@@ -22,7 +22,7 @@ def test_none_there(tmp_path: Path, command: Callable[[Path], int]) -> None:
     with pytest.raises(MonitorError) as caught:
         command(tmp_path)
 
-    error = f"no ledger at {tmp_path / FILE}: give the --data-dir of a tester that has run"
+    error = f"no ledger at {tmp_path / FILE}: set --data-dir to that of a tester that has run"
     assert (str(caught.value), caught.value.exit_code) == (error, 1)
     assert list(tmp_path.iterdir()) == []
 
@@ -40,5 +40,5 @@ def test_one_of_a_newer_monitor(tmp_path: Path, command: Callable[[Path], int]) 
     with closing(sqlite3.connect(tmp_path / FILE)) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION + 2}")
 
-    with pytest.raises(MonitorError, match=f"has schema {VERSION + 2}, this monitor knows {VERSION}"):
+    with pytest.raises(MonitorError, match=f"has schema {VERSION + 2}, but this monitor supports {VERSION}"):
         command(tmp_path)

@@ -97,7 +97,7 @@ def what_is_interrupted_goes_on_with_the_same_run(tester: LocalLife) -> None:
     assert same.build == run.build
     assert kept.exists()
     assert (
-        f"ending the node that an earlier bootstrap-monitor left running (process {second_node})"
+        f"stopping the node that an earlier bootstrap-monitor left running (process {second_node})"
         in "\n".join(said)
     )
 
@@ -111,7 +111,7 @@ def a_node_that_ends_by_itself_is_started_again(tester: LocalLife) -> None:
     code, said = stopped(process, signal.SIGTERM)
 
     assert [each.started_at for each in tester.runs()] == [run.started_at]
-    assert sum("the node ended by itself (exit code" in line and "again in 1 s" in line for line in said) == 1
+    assert sum("the node exited (exit code" in line and "restarting in 1 s" in line for line in said) == 1
     assert (code, tester.nodes()) == (0, set())
 
 
@@ -145,7 +145,7 @@ def a_build_that_does_not_tell_its_versions_at_once_is_asked_again(tester: Local
     code, said = stopped(process, signal.SIGTERM)
 
     (line,) = (line for line in said if "trying again" in line)
-    assert "--version-json gives no versions" in line
+    assert "--version-json prints no versions" in line
     assert line.endswith("; trying again in 1 s")
     assert (code, tester.nodes()) == (0, set())
     assert [run.build.commit for run in tester.runs()] == [simulated_node.COMMIT]
@@ -239,7 +239,7 @@ def a_build_that_is_not_there_is_one_line(tester: LocalLife) -> None:
     process = tester.start()
     _, said = process.communicate(timeout=PATIENCE_SECONDS)
 
-    error = f"{tester.build}: no such build (No such file or directory); give the node's executable"
+    error = f"{tester.build}: not found (No such file or directory); specify the node's executable"
     assert said.splitlines()[-1] == f"bootstrap-monitor: {error}"
     assert (process.returncode, "Traceback" in said, tester.nodes()) == (2, False, set())
 

@@ -231,7 +231,7 @@ class TestLedger:
             ["rerun", "--data-dir={}/none"],
             1,
             "",
-            f"no ledger at {{}}/none/{FILE}: give the --data-dir of a tester that has run",
+            f"no ledger at {{}}/none/{FILE}: set --data-dir to that of a tester that has run",
             id="no ledger",
         ),
         pytest.param(

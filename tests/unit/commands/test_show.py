@@ -414,19 +414,19 @@ def test_a_tester_of_local_is_found_where_there_is_one_only(
         pytest.param(
             ["status", "--data-dir={}"],
             1,
-            f"no ledger at {{}}/{FILE}: give the --data-dir of a tester that has run",
+            f"no ledger at {{}}/{FILE}: set --data-dir to that of a tester that has run",
             id="status, no ledger",
         ),
         pytest.param(
             ["history", "--json", "--data-dir={}/none"],
             1,
-            f"no ledger at {{}}/none/{FILE}: give the --data-dir of a tester that has run",
+            f"no ledger at {{}}/none/{FILE}: set --data-dir to that of a tester that has run",
             id="history, no folder",
         ),
         pytest.param(
             ["history", "--run=1", "--data-dir={}"],
             1,
-            f"no ledger at {{}}/{FILE}: give the --data-dir of a tester that has run",
+            f"no ledger at {{}}/{FILE}: set --data-dir to that of a tester that has run",
             id="one run, no ledger",
         ),
         pytest.param(

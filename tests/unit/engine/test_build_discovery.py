@@ -259,7 +259,7 @@ class TestAuto:
 
         assert [looker.later(300.0) for _ in range(3)] == [unknown] * 3
         assert looker.pods.ran == [unknown.image] * fails
-        assert caplog.messages == [f"versions: the versions of {unknown.image} stay unknown: {error}"]
+        assert caplog.messages == [f"versions: the versions of {unknown.image} are unknown: {error}"]
         looker.tag.now, looker.pods.error = NEW, None
         assert looker.later() == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED), "those of the next"
 
@@ -347,9 +347,9 @@ class TestAutoWithoutItsRegistry:
                 looker.later(60.0)
 
         assert caplog.messages == [
-            "registry: it is away; until it can be read, pods look for new builds while no run is open",
+            "registry: it is away; until the registry can be read, pods look up new builds while no run is open",
             "registry: works again after 23m",
-            "registry: it is away again; until it can be read, pods look for new builds while no run is open",
+            "registry: it is away again; until the registry can be read, pods look up new builds while no run is open",
         ]
 
     def test_each_reason_is_said_once(self, caplog: pytest.LogCaptureFixture) -> None:
@@ -735,7 +735,7 @@ def test_a_check_pod_given_up_at_the_end_is_no_try(api: FakeApiServer, cluster: 
     As the third attempt, it would leave the versions unknown for the next process as well.
     """
     pods = VersionPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: True)
-    with pytest.raises(OutageError, match="was given up: the monitor is stopping"):
+    with pytest.raises(OutageError, match="was cancelled: the monitor is stopping"):
         pods.learn(f"{REPOSITORY}@{D2}")
 
     assert (len(pods_made(api)), VERSION_POD in api.pods) == (1, False)

@@ -626,7 +626,7 @@ def test_on_a_full_volume_time_is_counted_in_memory_and_the_end_is_recorded(
         "0.0% of the volume is free, less than the floor of 10% for 1h",
     )
     assert ended.tracking.low_disk_seconds == HOUR
-    said = [each.getMessage() for each in caplog.records if "is kept in memory" in each.getMessage()]
+    said = [each.getMessage() for each in caplog.records if "are kept in memory" in each.getMessage()]
     assert len(said) == 1
 
 

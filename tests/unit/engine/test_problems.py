@@ -266,7 +266,7 @@ CASES = [
         WAIT,
         _partitioned,
         Cause.STATEFULSET_PARTITIONED,
-        "rolls out only from ordinal 1 on",
+        "has partition 1, so its pod would be recreated with the old revision",
         id="partition 1",
     ),
     pytest.param(
@@ -283,7 +283,13 @@ CASES = [
         'CreateContainerConfigError: secret "x" not found',
         id="the node's container cannot be created",
     ),
-    pytest.param(WAIT, _node_crashes, Cause.NODE_CRASHING, "exit code 7", id="the node crashes"),
+    pytest.param(
+        WAIT,
+        _node_crashes,
+        Cause.NODE_CRASHING,
+        "the node's process exited with code 7",
+        id="the node crashes",
+    ),
     pytest.param(
         WAIT,
         _volume_held,
@@ -306,20 +312,20 @@ CASES = [
         id="registry away",
     ),
     pytest.param(
-        WAIT, _quota_used_up, Cause.REQUEST_DENIED, "exceeded quota", id="check pod refused by a quota"
+        WAIT, _quota_used_up, Cause.REQUEST_DENIED, "exceeded quota", id="version pod refused by a quota"
     ),
     pytest.param(
         WAIT,
         _check_pod_without_its_image,
         Cause.CHECK_POD_FAILED,
         "cannot be pulled (ErrImagePull: not found)",
-        id="check pod without its image",
+        id="version pod without its image",
     ),
     pytest.param(
         WAIT,
         _check_pod_not_permitted,
         Cause.VERSIONS_UNKNOWN,
-        "stay unknown: not permitted",
+        "are unknown: not permitted",
         id="versions unknown",
     ),
     pytest.param(
@@ -329,7 +335,7 @@ CASES = [
         INIT,
         _partitioned_before_its_first_run,
         Cause.STATEFULSET_PARTITIONED,
-        "rolls out only from ordinal 1 on",
+        "has partition 1, so its pod would be recreated with the old revision",
         id="init: partition 1",
     ),
     pytest.param(

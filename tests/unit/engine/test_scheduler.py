@@ -150,7 +150,7 @@ class TestJobs:
             pytest.param(TemporaryError("the volume is busy"), "job: the volume is busy", id="an error"),
             pytest.param(
                 ZeroDivisionError("division by zero"),
-                "job: failed (ZeroDivisionError: division by zero); the log says where",
+                "job: failed (ZeroDivisionError: division by zero); see the log for the traceback",
                 id="a fault",
             ),
         ],
@@ -283,8 +283,8 @@ class TestWallClock:
     @pytest.mark.parametrize(
         ("set_by", "said"),
         [
-            pytest.param(-HOUR, "the clock was set by -3600 s: all jobs run now", id="back"),
-            pytest.param(HOUR, "the clock was set by +3600 s: all jobs run now", id="forward"),
+            pytest.param(-HOUR, "the wall clock jumped by -3600 s: running all jobs now", id="back"),
+            pytest.param(HOUR, "the wall clock jumped by +3600 s: running all jobs now", id="forward"),
         ],
     )
     def test_when_it_is_set_every_job_runs_once_more(

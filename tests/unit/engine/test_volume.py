@@ -110,7 +110,7 @@ def data_of_another_layout(data_dir: Path) -> None:
     fill(data_dir)
 
 
-LINK = "{} is a link: nothing is cleared through it; put the node's data itself there"
+LINK = "{} is a link, and the monitor does not follow links: replace it with the node's folder"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ LINK = "{} is a link: nothing is cleared through it; put the node's data itself 
             begun_clearing_and_an_empty_folder, DataState.PRESENT, None, id="a clearing that was nearly ended"
         ),
         pytest.param(
-            a_file_in_its_place, DataState.PRESENT, "{} is no folder: remove it", id="a file in its place"
+            a_file_in_its_place, DataState.PRESENT, "{} is not a folder: remove it", id="a file in its place"
         ),
         pytest.param(a_link_to_data, DataState.PRESENT, LINK, id="a link to data"),
         pytest.param(a_link_to_nothing, DataState.PRESENT, LINK, id="a link to nothing"),
@@ -256,7 +256,7 @@ def test_a_volume_that_is_reached_through_a_link_is_cleared(tmp_path: Path) -> N
         pytest.param(a_link_to_data, LINK, id="a link to data"),
         pytest.param(a_link_to_nothing, LINK, id="a link to nothing"),
         pytest.param(a_link_to_itself, LINK, id="a link to itself"),
-        pytest.param(a_file_in_its_place, "{} is no folder: remove it", id="a file in its place"),
+        pytest.param(a_file_in_its_place, "{} is not a folder: remove it", id="a file in its place"),
     ],
 )
 def test_what_is_no_folder_is_neither_moved_nor_cleared(
@@ -298,7 +298,7 @@ def test_a_mount_within_the_nodes_folder_is_refused_by_whatever_name_the_volume_
     (data_dir / "link").symlink_to(".")
     shown = lines_on_a_mount(data_dir / "avalanchego" / "db", FOREIGN, str(data_dir))
 
-    said = " is a mount of its own: mount the volume at"
+    said = " is a separate mount: mount the volume at"
     mount = one_line(f"{data_dir}/avalanchego/db", 300) + said
     assert shown == [
         *[f"{mount} {data_dir} instead"] * 2,
@@ -329,7 +329,7 @@ def test_a_mount_that_the_kernel_does_not_tell_of_is_not_cleared_either(tmp_path
     (tmp_path / "avalanchego" / "db").mkdir(parents=True)
     obstacle, refused, kept = lines_on_a_mount(tmp_path / "avalanchego" / "db", UNSEEN, str(tmp_path))
 
-    said = f"db is a mount of its own: mount the volume at {tmp_path} instead"
+    said = f"db is a separate mount: mount the volume at {tmp_path} instead"
     assert obstacle == f"{tmp_path}/avalanchego/{said}"
     assert refused.endswith(f"/{said}")
     assert "kept" in kept
@@ -367,8 +367,8 @@ def test_a_closed_folder_within_is_an_obstacle_before_anything_is_cleared() -> N
     assert found == NodeData(
         f"{data_dir}/avalanchego",
         DataState.PRESENT,
-        f"{closed}: this user ({user}) may not remove what is in it; "
-        "run node and monitor as one user, or set fsGroup",
+        f"{closed}: this user ({user}) may not remove its contents; "
+        "run the node and the monitor as the same user, or set fsGroup",
     )
 
 
@@ -403,7 +403,8 @@ def test_what_cannot_be_removed_is_not_where_the_node_looks_and_goes_once_it_can
         (data_dir / "avalanchego" / closed).chmod(0o500)
         volume = Volume(data_dir)
         with pytest.raises(
-            MonitorError, match=r"cannot be removed \(Permission denied\); mend its permissions"
+            MonitorError,
+            match=r"cannot be removed \(Permission denied\); fix its permissions, and the monitor will retry",
         ):
             volume.clear()
         (aside,) = data_dir.glob(".bootstrap-monitor-clearing-*")
@@ -674,7 +675,7 @@ def test_a_closed_folder_deep_below_is_an_obstacle_with_a_name_that_fits_on_a_li
         volume.clear()
 
     assert obstacle is not None
-    assert f"nnn: this user ({os.geteuid() or 65534}) may not remove what is in it" in obstacle
+    assert f"nnn: this user ({os.geteuid() or 65534}) may not remove its contents" in obstacle
     assert len(obstacle) < 500
     assert (reading.usage_bytes, reading.available_bytes > 0) == (None, True)
 
@@ -741,7 +742,7 @@ def test_a_folder_that_is_moved_under_the_walk_is_not_left_for_another(tmp_path:
     with Position(tmp_path / "root") as position:
         assert position.enter("folder")
         (tmp_path / "root" / "folder").rename(outside / "folder")
-        with pytest.raises(OSError, match="Was moved under the walk"):
+        with pytest.raises(OSError, match="Was moved during the walk"):
             position.leave()
 
 

@@ -355,7 +355,7 @@ class TestPin:
         with pytest.raises(TemporaryError) as caught:
             cluster.pin("tester", "node", BUILD)
         assert str(caught.value) == (
-            "StatefulSet 'tester' in namespace 'ns' keeps being changed by others while it is pinned to "
+            "StatefulSet 'tester' in namespace 'ns' was changed repeatedly while the monitor tried to pin it to "
             f"{BUILD.image}: try again later"
         )
         assert len(api.made("PATCH")) == 5
@@ -376,7 +376,7 @@ class TestPin:
         with pytest.raises(ConfigurationError) as caught:
             cluster.pin("tester", "avago", BUILD)
         assert str(caught.value) == (
-            "StatefulSet 'tester' has no container 'avago' but 'monitor', 'node': check --node-container-name"
+            "StatefulSet 'tester' has no container 'avago' (it has 'monitor', 'node'): check --node-container-name"
         )
 
 
@@ -620,13 +620,13 @@ _RBAC = (
         pytest.param(
             [Fault(403, 'pods "x" is forbidden: exceeded quota: q')],
             NotPermittedError,
-            f'not permitted to {_READ} (pods "x" is forbidden: exceeded quota: q): change what it names',
+            f'not permitted to {_READ} (pods "x" is forbidden: exceeded quota: q): fix the cause',
             id="403 by admission",
         ),
         pytest.param(
             [Fault(401, "Unauthorized")] * 2,
             TemporaryError,
-            f"the API server does not accept the credentials to {_READ} (401: Unauthorized): "
+            f"the API server rejected the credentials to {_READ} (401: Unauthorized): "
             "check the credentials in the kubeconfig",
             id="401",
         ),
@@ -645,14 +645,14 @@ _RBAC = (
         pytest.param(
             [Fault(400, "bad field")],
             ConfigurationError,
-            f"the API server does not take the call to {_READ} (400: bad field): correct what it names",
+            f"the API server rejected the call to {_READ} (400: bad field): fix the fields that the message names",
             id="400",
         ),
         pytest.param(
             [Fault(200, body=b"<html>Welcome</html>")],
             TemporaryError,
-            "the API server answered with no JSON object but '<html>Welcome</html>': "
-            "does something else answer at its address?",
+            "the API server returned something other than a JSON object ('<html>Welcome</html>'): "
+            "check that its address is correct",
             id="no JSON",
         ),
         pytest.param(
@@ -776,7 +776,9 @@ def test_no_call_waits_for_ever(
         from_kubeconfig(str(kubeconfig(tmp_path, api.url))), read_seconds=0.1, pause=pauses
     )
 
-    with pytest.raises(TemporaryError, match=r"\(no answer within 0.1 s\): is it reachable from here\?$"):
+    with pytest.raises(
+        TemporaryError, match=r"\(no answer within 0.1 s\): check that it is reachable from here$"
+    ):
         act(Cluster(connection, "ns"))
 
 
@@ -802,7 +804,7 @@ def test_nothing_listens(tmp_path: Path, pauses: Pauses) -> None:
             cluster.read_pod("tester-0")
     assert str(caught.value) == (
         f"no answer from the API server {url} to {_READ} ([Errno 111] Connection refused): "
-        "is it reachable from here?"
+        "check that it is reachable from here"
     )
     assert caught.value.__cause__ is not None
     assert len(pauses.seconds) == 2
@@ -838,7 +840,7 @@ class TestCredentials:
         with pytest.raises(ConfigurationError) as caught:
             access_for(environment, tmp_path)
         assert str(caught.value) == (
-            f"no ServiceAccount's token in {tmp_path} ({obstacle.format(tmp_path)}): mount one into this container"
+            f"no ServiceAccount token in {tmp_path} ({obstacle.format(tmp_path)}): mount one into this container"
         )
 
     @pytest.mark.parametrize(
@@ -871,7 +873,7 @@ class TestCredentials:
             access_for({"KUBECONFIG": str(path)})
         message = str(caught.value)
         assert message.startswith(f"kubeconfig '{path}' cannot be used (")
-        assert message.endswith("): set KUBECONFIG to a working one, or run in a pod with a ServiceAccount")
+        assert message.endswith("): set KUBECONFIG to a valid file, or run in a pod with a ServiceAccount")
         assert "\n" not in message
 
     @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: install the package openssl")
@@ -895,9 +897,9 @@ class TestCredentials:
             with pytest.raises(TemporaryError) as refused:
                 cluster.read_pod("tester-0")  # within the minute for which the token is cached
             assert str(refused.value) == (
-                "the API server does not accept the credentials to get pods 'tester-0' in namespace 'ns' "
-                "(401: Unauthorized): the pod's token is not valid any more, probably because its ServiceAccount was "
-                "recreated: delete the pod, so that the next one gets a valid token"
+                "the API server rejected the credentials to get pods 'tester-0' in namespace 'ns' "
+                "(401: Unauthorized): the pod's token is no longer valid, probably because its ServiceAccount was "
+                "recreated: delete the pod, so that the new one gets a valid token"
             )
 
             now[0] += TOKEN_KEPT_SECONDS
@@ -905,7 +907,7 @@ class TestCredentials:
             (tmp_path / "token").unlink()
             now[0] += TOKEN_KEPT_SECONDS
             with pytest.raises(
-                TemporaryError, match=r"No such file or directory: '.*/token'\): is it reachable"
+                TemporaryError, match=r"No such file or directory: '.*/token'\): check that it is reachable"
             ):
                 cluster.read_pod("tester-0")
 

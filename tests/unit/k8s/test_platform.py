@@ -285,9 +285,9 @@ class TestWorkload:
         own = OwnPod(POD, "node", "/data", uid="of-the-pod-before")
         platform = KubernetesPlatform(cluster, own)
 
-        with pytest.raises(TemporaryError, match="another one by now"):
+        with pytest.raises(TemporaryError, match="was deleted or replaced"):
             platform.workload()
-        with pytest.raises(TemporaryError, match="another one by now"):
+        with pytest.raises(TemporaryError, match="was deleted or replaced"):
             platform.pin(NEW_BUILD)
         assert (platform.uid, api.made("PATCH")) == (None, [])
 
@@ -306,14 +306,14 @@ class TestWorkload:
 
         with pytest.raises(TemporaryError) as caught:
             platform.workload()
-        assert str(caught.value) == "pod 'tester-0' is gone or another one by now: this one is being ended"
+        assert str(caught.value) == "pod 'tester-0' was deleted or replaced: this monitor is being stopped"
 
     @pytest.mark.parametrize(
         ("settings", "message"),
         [
             pytest.param(
                 replace(OWN, node_container_name="avago"),
-                "pod 'tester-0' has no container 'avago' but 'monitor', 'node': check --node-container-name",
+                "pod 'tester-0' has no container 'avago' (it has 'monitor', 'node'): check --node-container-name",
                 id="no such container",
             ),
             pytest.param(
@@ -323,7 +323,7 @@ class TestWorkload:
             ),
             pytest.param(
                 replace(OWN, data_dir="/elsewhere"),
-                "no container of pod 'tester-0' but the node's mounts a volume at --data-dir /elsewhere: "
+                "no container of pod 'tester-0' except the node's mounts a volume at --data-dir /elsewhere: "
                 "mount the node's volume there, or correct --data-dir",
                 id="data folder on no volume",
             ),
@@ -529,8 +529,8 @@ class TestRecreate:
             with pytest.raises(ConfigurationError) as caught:
                 act(NEW_BUILD)
             assert str(caught.value) == (
-                "StatefulSet 'tester' rolls out only from ordinal 1 on, so its pod would come back "
-                "on the old revision: set spec.updateStrategy.rollingUpdate.partition to 0"
+                "StatefulSet 'tester' has partition 1, so its pod would be recreated "
+                "with the old revision: set spec.updateStrategy.rollingUpdate.partition to 0"
             )
         assert (api.deleted, api.made("PATCH")) == ([], [])
 
@@ -619,7 +619,7 @@ class TestAwaitEnd:
         with caplog.at_level(logging.WARNING):
             platform.await_end(waiting)
         assert waiting.waits == 2
-        assert "the pod could not be asked to end again: the API server could not" in caplog.text
+        assert "the pod could not be deleted again: the API server could not" in caplog.text
 
 
 class TestAnnounce:

@@ -529,7 +529,9 @@ OUT_OF_RANGE = "run 1 has a number, a time or a size that is out of range"
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        pytest.param("PRAGMA user_version = 3", "it has schema 3, this monitor knows 1: use", id="newer"),
+        pytest.param(
+            "PRAGMA user_version = 3", "it has schema 3, but this monitor supports 1: use", id="newer"
+        ),
         pytest.param("PRAGMA user_version = 0", "it is another program's database", id="another program's"),
         pytest.param("DROP TABLE runs", "no such table: runs", id="without runs"),
         pytest.param(
@@ -558,22 +560,38 @@ OUT_OF_RANGE = "run 1 has a number, a time or a size that is out of range"
                 (
                     "a start in milliseconds",
                     "runs SET started_at = 1.7e12",
-                    "a row is damaged: run 1 has a time",
+                    "a row is damaged: run 1 has an invalid time",
                 ),
                 (
                     "a start in the year 10000",
                     f"runs SET started_at = {LAST_SECOND + 1}",
                     "a row is damaged: run 1",
                 ),
-                ("a start before 1970", "runs SET started_at = -1", "a row is damaged: run 1 has a time"),
+                (
+                    "a start before 1970",
+                    "runs SET started_at = -1",
+                    "a row is damaged: run 1 has an invalid time",
+                ),
                 (
                     "an end in milliseconds",
                     "runs SET ended_at = 1.7e12",
-                    "a row is damaged: run 1 has a time",
+                    "a row is damaged: run 1 has an invalid time",
                 ),
-                ("less than nothing", "runs SET duration_seconds = -1", "a row is damaged: run 1 has a time"),
-                ("without end", "runs SET duration_seconds = 1e300", "a row is damaged: run 1 has a time"),
-                ("wall without end", "runs SET wall_seconds = 9e999", "a row is damaged: run 1 has a time"),
+                (
+                    "less than nothing",
+                    "runs SET duration_seconds = -1",
+                    "a row is damaged: run 1 has an invalid time",
+                ),
+                (
+                    "without end",
+                    "runs SET duration_seconds = 1e300",
+                    "a row is damaged: run 1 has an invalid time",
+                ),
+                (
+                    "wall without end",
+                    "runs SET wall_seconds = 9e999",
+                    "a row is damaged: run 1 has an invalid time",
+                ),
                 ("a negative size", "runs SET disk_usage_bytes = -1", OUT_OF_RANGE),
                 ("a size that is none", "runs SET volume_size_bytes = 1e300", "a row is damaged: "),
                 ("no mode", "runs SET sync_mode = 'warp'", "a row is damaged: "),
@@ -624,7 +642,7 @@ def test_what_is_no_history_is_one_line_and_nothing_is_taken(
         taken(new, hostile)
     told = str(caught.value)
     assert told.startswith(f"file cannot be imported ({error}")
-    assert told.endswith("): give --import a file that history --export wrote")
+    assert told.endswith("): set --import to a file that history --export wrote")
     assert ("\n" in told, numbers(new)) == (False, [])
 
 
@@ -647,7 +665,7 @@ def test_a_damaged_file_is_one_line_and_nothing_is_taken(
     new = opened("new")
 
     with pytest.raises(
-        ConfigurationError, match=r"^file cannot be imported \([^\n]+\): give --import a file that "
+        ConfigurationError, match=r"^file cannot be imported \([^\n]+\): set --import to a file that "
     ):
         taken(new, damage(one))
     assert numbers(new) == []

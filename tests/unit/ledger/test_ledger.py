@@ -170,7 +170,7 @@ def test_data_that_is_adopted_is_a_run_that_is_compared_with_no_other(ledger: Le
     last = last_of(ledger)
 
     assert (last.number, last.open, last.recovered, last.started_at) == (1, True, True, NOW.wall)
-    assert last.message == "adopted data that no ledger knew"
+    assert last.message == "adopted data of unknown origin"
 
 
 def test_runs_are_numbered_on_and_shown_newest_first(ledger: Ledger) -> None:
@@ -191,7 +191,7 @@ def test_a_decision_is_recorded_whole_or_not_at_all(ledger: Ledger) -> None:
         RecordAttempt(build(NEW), AttemptCause.NEW_BUILD, "pod-1"),
         BeginClearing(workload(), ""),
     )
-    with pytest.raises(AssertionError, match="no rule begins a run of an image that is not pinned"):
+    with pytest.raises(AssertionError, match="no rule starts a run of an image that is not pinned"):
         ledger.record(
             later(100),
             "default",
@@ -933,7 +933,7 @@ def test_where_there_is_no_ledger_a_request_makes_none(tmp_path: Path, folder: s
         open_existing(tmp_path / folder)
 
     path = tmp_path / folder / FILE
-    assert str(caught.value) == f"no ledger at {path}: give the --data-dir of a tester that has run"
+    assert str(caught.value) == f"no ledger at {path}: set --data-dir to that of a tester that has run"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -1217,7 +1217,10 @@ def test_a_second_process_is_refused_while_the_first_one_lives_and_takes_over_on
     silent = watcher(ledger, tmp_path, POLICY.holder_timeout_seconds / 2).wait_for_lease("pod-1")
     ledger.renew("pod-1")
 
-    assert str(refused.value) == "pod pod-0 holds this volume and lives: end it first; nothing was cleared"
+    assert (
+        str(refused.value)
+        == "pod pod-0 holds the lease of this volume and renews it; nothing was deleted: stop that pod first"
+    )
     assert left is not None
     assert (silent, left.uid) == (left, "pod-0")
     assert ledger.holder() == Lease("pod-1", left.renewals + 1)
@@ -1231,7 +1234,7 @@ def test_a_watch_that_is_stopped_takes_nothing_over(ledger: Ledger, tmp_path: Pa
     stopping = threading.Event()
     stopping.set()
     ledger.renew("pod-0")
-    with pytest.raises(MonitorError, match="stopped while it watched another holder of the volume"):
+    with pytest.raises(MonitorError, match="stopped while waiting for the lease of another holder"):
         watcher(ledger, tmp_path, 1.0, stopping).wait_for_lease("pod-1")
 
     assert ledger.holder() == Lease("pod-0", 1)

@@ -101,7 +101,7 @@ def test_a_data_folder_that_is_none_is_for_a_person(tmp_path: Path, make: Callab
 
     assert (
         str(refused.value)
-        == f"--data-dir {tmp_path / 'data'}: no such folder; mount the node's volume there, or make it"
+        == f"--data-dir {tmp_path / 'data'}: folder not found; mount the node's volume there, or create it"
     )
     assert type(refused.value) is MonitorError, "trying again does not help"
 
@@ -292,7 +292,7 @@ def test_a_broken_ledger_that_cannot_be_moved_aside_is_left_alone() -> None:
         folder.chmod(0o700)
         left = (folder / FILE).read_bytes()
 
-    assert str(refused.value) == f"{folder / FILE}: cannot be moved aside (Permission denied)"
+    assert str(refused.value) == f"{folder / FILE}: cannot be renamed (Permission denied)"
     assert left == broken
 
 
@@ -395,7 +395,9 @@ def test_a_ledger_of_a_newer_schema_is_left_to_the_monitor_that_wrote_it(
     with pytest.raises(MonitorError) as refused:
         opened(tmp_path)
 
-    expected = f"has schema {VERSION + 2}, this monitor knows {VERSION}: use the newer monitor that wrote it"
+    expected = (
+        f"has schema {VERSION + 2}, but this monitor supports {VERSION}: use the newer monitor that wrote it"
+    )
     assert str(refused.value) == f"{tmp_path / FILE} {expected}"
     assert type(refused.value) is MonitorError, "trying again does not help"
     assert names(tmp_path) == {FILE, DETAILS}
@@ -443,7 +445,8 @@ def test_to_look_where_there_is_no_ledger_makes_none(tmp_path: Path) -> None:
         open_read_only(tmp_path)
 
     assert (
-        str(refused.value) == f"no ledger at {tmp_path / FILE}: give the --data-dir of a tester that has run"
+        str(refused.value)
+        == f"no ledger at {tmp_path / FILE}: set --data-dir to that of a tester that has run"
     )
     assert names(tmp_path) == set()
 

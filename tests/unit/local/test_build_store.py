@@ -58,7 +58,7 @@ class TestStore:
         with pytest.raises(MonitorError) as caught:
             BuildStore(tmp_path).path(build)
         assert str(caught.value) == (
-            f"{copy}: the copy of build {build.image} is gone; put it back, or start a new data folder"
+            f"{copy}: the copy of build {build.image} is missing; restore it, or use a new data folder"
         )
 
     def test_the_newest_copies_and_the_one_that_runs_are_kept(self, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ class TestSource:
         source = compiler.source()
         with pytest.raises(TemporaryError) as caught:
             source.newest()
-        assert str(caught.value) == f"{compiler.executable} is being written: it is looked at again later"
+        assert str(caught.value) == f"{compiler.executable} is being written: polled again later"
         assert not (compiler.folder / "builds").exists()
 
         compiler.meanwhile = lambda: None
@@ -204,7 +204,7 @@ class TestSource:
         compiler.writes(script)
         source = compiler.source()
         for _ in range(VERSIONS_TRIES - 1):
-            with pytest.raises(TemporaryError, match="--version-json gives no versions"):
+            with pytest.raises(TemporaryError, match="--version-json prints no versions"):
                 source.newest()
         found = source.newest()
 
@@ -218,21 +218,21 @@ class TestSource:
         with pytest.raises(ConfigurationError) as caught:
             compiler.source().newest()
         assert str(caught.value) == (
-            f"{compiler.executable} cannot be run (Exec format error): give a program of this machine"
+            f"{compiler.executable} cannot be run (Exec format error): specify a program for this machine"
         )
 
     def test_a_file_that_is_not_there(self, compiler: Compiler) -> None:
         with pytest.raises(ConfigurationError) as caught:
             compiler.source().newest()
         assert str(caught.value) == (
-            f"{compiler.executable}: no such build (No such file or directory); give the node's executable"
+            f"{compiler.executable}: not found (No such file or directory); specify the node's executable"
         )
 
     def test_a_folder_is_no_build(self, compiler: Compiler) -> None:
         compiler.executable.mkdir()
         with pytest.raises(ConfigurationError) as caught:
             compiler.source().newest()
-        assert str(caught.value) == f"{compiler.executable} is no file: give the node's executable"
+        assert str(caught.value) == f"{compiler.executable} is not a file: specify the node's executable"
 
     def test_a_copy_that_cannot_be_made_may_be_later(self, compiler: Compiler) -> None:
         compiler.writes("true")

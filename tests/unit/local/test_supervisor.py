@@ -234,7 +234,7 @@ def test_a_build_that_cannot_be_started_waits_and_is_no_crash(
     assert process == NodeProcess(running=False, waiting=message)
     assert not process.crash_looping
     said = [record.getMessage() for record in caplog.records]
-    assert said[:2] == [f"{message}; it is started again in {seconds} s" for seconds in (1, 2)]
+    assert said[:2] == [f"{message}; restarting in {seconds} s" for seconds in (1, 2)]
     assert (machine.failure, machine.inits) == (None, ["uid-1", "uid-2"])
 
 
@@ -253,7 +253,7 @@ def test_a_build_whose_copy_is_gone_waits_and_is_no_crash(machine: Machine) -> N
         eventually(lambda: machine.platform.process == NodeProcess(running=True), "it runs")
 
     image = f"avalanchego@sha256:{copy.name}"
-    message = f"{copy}: the copy of build {image} is gone; put it back, or start a new data folder"
+    message = f"{copy}: the copy of build {image} is missing; restore it, or use a new data folder"
     assert process == NodeProcess(running=False, waiting=message)
     assert (process.crash_looping, machine.failure, machine.inits) == (False, None, ["uid-1"])
 
@@ -283,9 +283,7 @@ def test_what_cannot_be_written_leaves_no_node_that_nobody_knows(
     with machine.supervised():
         eventually(lambda: remembered.exists() and not remembered.is_symlink(), "a second start")
 
-    said = (
-        f"{remembered}: cannot be written (Not a regular file, or behind a link); it is started again in 1 s"
-    )
+    said = f"{remembered}: cannot be written (Not a regular file, or behind a link); restarting in 1 s"
     assert said in [record.getMessage() for record in caplog.records]
     assert not any(lives(pid) for pid in machine.pids())
 

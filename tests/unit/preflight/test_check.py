@@ -406,7 +406,7 @@ def link_node_folder(tester: CheckedTester) -> None:
         pytest.param(
             rename_node,
             "node container",
-            "pod 'tester-0' has no container 'node' but 'init', 'monitor', 'avago': check --node-container-name",
+            "pod 'tester-0' has no container 'node' (it has 'init', 'monitor', 'avago'): check --node-container-name",
             id="no container of the node",
         ),
         pytest.param(
@@ -477,7 +477,8 @@ def link_node_folder(tester: CheckedTester) -> None:
         pytest.param(
             link_node_folder,
             "data folder",
-            "{data_dir}/avalanchego is a link: nothing is cleared through it; put the node's data itself there",
+            "{data_dir}/avalanchego is a link, and the monitor does not follow links: "
+            "replace it with the node's folder",
             id="a node's folder that cannot be cleared",
         ),
         pytest.param(

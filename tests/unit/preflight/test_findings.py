@@ -216,7 +216,7 @@ def test_variables_that_cannot_be_seen_are_no_error() -> None:
         ),
         pytest.param(
             container("monitor", "wait-for-completion", "--help"),
-            "container 'monitor' cannot start: it is only asked for --help: remove that",
+            "container 'monitor' cannot start: it only prints its help: remove --help",
             id="help",
         ),
     ],
