@@ -9,7 +9,7 @@ import yaml
 
 HERE = Path(__file__).parent
 RULES, OBJECT = HERE / "rules.yaml", HERE / "prometheus-rule.yaml"
-HEADING = "# Made of rules.yaml by `make generate`; changes go there.\n"
+HEADING = "# Generated from rules.yaml by `make generate`; edit that file instead.\n"
 LABELS = {"app.kubernetes.io/name": "bootstrap-monitor", "app.kubernetes.io/part-of": "bootstrap-monitor"}
 
 

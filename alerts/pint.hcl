@@ -1,10 +1,10 @@
-# What pint holds the rules against, without a server: pint --offline --config alerts/pint.hcl lint alerts/rules.yaml
+# The checks of pint, without a server: pint --offline --config alerts/pint.hcl lint alerts/rules.yaml
 parser {
   schema = "prometheus"
   names  = "legacy"
 }
 
-# A moved pod is the same alert, and two testers are never one.
+# An alert survives a moved pod, and two testers never share one.
 rule {
   match { kind = "recording" }
   aggregate ".+" {

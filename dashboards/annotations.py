@@ -39,7 +39,7 @@ def _run_started() -> AnnotationQuery:
     started = milliseconds(largest("run_start_timestamp_seconds"))
     expr = f"({run} * {on_tester()} group_left () {started}) {_IN_RANGE}"
     return _annotation("Run started", named_by_build(expr), "blue", value_for_time=True).text_format(
-        "{{tester}} began run {{run}} of {{build}}"
+        "{{tester}} started run {{run}} of {{build}}"
     )
 
 
@@ -56,7 +56,7 @@ def _run_ended() -> AnnotationQuery:
 def _build_waits() -> AnnotationQuery:
     expr = named_by_build(aggregated("group", series("new_build_info"), "version", "commit"))
     return _annotation("New build", expr, "green", value_for_time=False).text_format(
-        "{{tester}} found {{build}}, not tested yet"
+        "{{tester}} found {{build}}, which is not tested yet"
     )
 
 

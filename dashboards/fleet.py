@@ -22,7 +22,7 @@ def fleet() -> Dashboard:
         Dashboard("Bootstrap monitor: Fleet")
         .uid(FLEET_UID)
         .description(
-            "Every tester: what it does, how its last run ended, whether bootstraps got slower or bigger."
+            "All testers: current state, last result, and whether bootstraps became slower or larger."
         )
         .tags([TAG])
         .readonly()

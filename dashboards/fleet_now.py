@@ -57,17 +57,17 @@ def _counts() -> list[AnyPanel]:
     confirmed = aggregated("max", series("regression", 'verdict="confirmed"'))
     return [
         number(
-            About("Answering", "How many testers answer Prometheus now.", 4, 4, none="none answers"),
+            About("Answering", "Testers that Prometheus can scrape now.", 4, 4, none="no tester answers"),
             f"count({present})",
         ),
         number(
             About(
                 "No answer",
-                "Testers that answered in this time range and do not now. Above 0: a monitor is down, or a tester "
-                "was removed; the table says which.",
+                "Testers that were scraped in this time range but are not now. Above 0: a monitor is down, or a "
+                "tester was removed; the table shows which.",
                 4,
                 4,
-                none="none seen",
+                none="no tester",
             ),
             f"count({seen}) - count({present})",
             _BAD_ABOVE_NONE,
@@ -75,8 +75,8 @@ def _counts() -> list[AnyPanel]:
         number(
             About(
                 "Stalled",
-                "Open runs without progress for the stall warning. Above 0: look at the tester before its stall "
-                "time-out fails the run.",
+                "Open runs without progress for longer than the stall warning. Above 0: check the tester before the "
+                "run fails at the stall timeout.",
                 4,
                 4,
                 none="no open run",
@@ -87,8 +87,8 @@ def _counts() -> list[AnyPanel]:
         number(
             About(
                 "Blocked",
-                "Testers whose clocks stand still: no peers, or a pin that is fought over. Above 0: mend what "
-                "surrounds the node, the build is not to blame.",
+                "Testers whose timers are paused: the node has no peers, or its image is reverted repeatedly. Above 0: "
+                "fix the environment of the node; the build is not the cause.",
                 4,
                 4,
             ),
@@ -98,7 +98,7 @@ def _counts() -> list[AnyPanel]:
         number(
             About(
                 "Last run failed",
-                "Testers whose newest ended run failed. Above 0: read its reason below.",
+                "Testers whose newest ended run failed. Above 0: see the reason below.",
                 4,
                 4,
             ),
@@ -108,7 +108,7 @@ def _counts() -> list[AnyPanel]:
         number(
             About(
                 "Regressed",
-                "Testers with a confirmed regression: it was no single outlier. Above 0: compare the commits below.",
+                "Testers with a confirmed regression, not a single outlier. Above 0: compare the commits below.",
                 4,
                 4,
             ),
@@ -125,8 +125,8 @@ def _testers() -> AnyPanel:
     return merged(
         About(
             "Testers",
-            "One row for each tester. A red or orange cell is worth a look; the name opens the tester, a reason "
-            "its runbook. Last result and last success are of the network and sync mode of today.",
+            "One row for each tester. Check red and orange cells. The name links to the tester, a reason to its "
+            "runbook. Last result and last success are for the current network and sync mode.",
             24,
             10,
         ),

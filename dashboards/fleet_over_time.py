@@ -48,8 +48,8 @@ def _phases() -> AnyPanel:
         timeline(
             About(
                 "Phases",
-                "What each tester did when. Long blue is a bootstrap; orange is an outage of what surrounds the "
-                "node; a gap is a monitor that did not answer. A click opens the tester.",
+                "The phase of each tester over time. Long blue is a bootstrap. Orange is an outage in the environment "
+                "of the node. A gap is a monitor that was not scraped. Click to open the tester.",
                 24,
                 8,
             ),
@@ -65,8 +65,8 @@ def _last_results() -> AnyPanel:
         history(
             About(
                 "Last result over time",
-                "How the newest ended run had ended at each moment. Red that stays is a tester that no build "
-                "gets through; red in all rows at once is a bad build or a bad network.",
+                "The result of the newest ended run over time. Lasting red in one row: no build succeeds on that "
+                "tester. Red in all rows at the same time: a bad build or a network outage.",
                 12,
                 9,
             ),
@@ -81,8 +81,8 @@ def _results_by_build() -> AnyPanel:
     return matrix(
         About(
             "Results by build",
-            "A row for each build, a column for each tester: the newest result of it. A red row is a bad build, "
-            "a red column a tester in trouble.",
+            "The newest result of each build on each tester. A red row is a bad build. A red column is a problem of "
+            "that tester.",
             12,
             9,
         ),
@@ -103,8 +103,8 @@ def _against_limit() -> AnyPanel:
     panel = over_time(
         About(
             "Newest duration against its limit",
-            "The duration of the newest success, as a share of the limit of today. Above 100 % it was too slow; a "
-            "line that creeps up is growth of the chain, a step is a change of the build or of the testbed.",
+            "The duration of the newest success, as a share of the current limit. Above 100 %: too slow. A slow rise "
+            "is growth of the chain. A step is a change of the build or of the testbed.",
             12,
             8,
             unit="percentunit",
@@ -119,8 +119,8 @@ def _free_space() -> AnyPanel:
     panel = over_time(
         About(
             "Free space",
-            "How much of each volume is free. If it stays under 10 %, a run fails as disk_full: give the tester a "
-            "bigger volume before that.",
+            "The free share of each volume. If it stays below 10 %, the run fails as disk_full: expand the volume "
+            "before that.",
             12,
             8,
             unit="percentunit",
@@ -135,8 +135,8 @@ def _regressions() -> AnyPanel:
     return merged(
         About(
             "Regressions",
-            "What got slower or bigger, and between which commits. Confirmed: several "
-            "runs agree, so read the changes. Suspected: the newest was over its limit, so wait for the next.",
+            "Measures that became slower or larger, and the commits between which they did. Confirmed: several runs "
+            "agree, so review the changes. Suspected: the newest run was over its limit, so wait for the next one.",
             24,
             7,
             none="no regression",

@@ -18,7 +18,7 @@ def tester() -> Dashboard:
     dashboard = (
         Dashboard("Bootstrap monitor: Tester")
         .uid(TESTER_UID)
-        .description("One tester: its run, its results, and whether bootstraps got slower or bigger.")
+        .description("One tester: its run, its results, and whether bootstraps became slower or larger.")
         .tags([TAG])
         .readonly()
         .time("now-30d", "now")

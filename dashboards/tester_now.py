@@ -42,8 +42,8 @@ def _run_now() -> list[AnyPanel]:
         word(
             About(
                 "Phase",
-                "What the tester does now. Blocked: its clocks stand still until peers are back, or a pin is no "
-                "longer fought over.",
+                "The current phase. Blocked: the timers are paused until the node has peers again, or its image is no "
+                "longer reverted.",
                 3,
                 4,
             ),
@@ -58,31 +58,32 @@ def _run_now() -> list[AnyPanel]:
         number(
             About(
                 "Progress",
-                "How much of its stage the slowest chain has done, by the node's log. It starts again at 0 with the "
-                "next stage. A state sync has one for its first blocks only.",
+                "The share of its stage that the slowest chain has completed, from the node's log. It restarts at 0 "
+                "with the next stage. A state sync reports it for its first blocks only.",
                 3,
                 4,
                 unit="percentunit",
-                none="not said",
+                none="unknown",
             ),
             aggregated("min", series("run_progress_ratio")),
         ),
         number(
             About(
                 "Done (estimate)",
-                "When the stage of the slowest chain ends, by the node's own estimate. Later stages are not included.",
+                "The end of the current stage of the slowest chain, estimated by the node. Later stages are not "
+                "included.",
                 3,
                 4,
                 unit="dateTimeFromNow",
-                none="not said",
+                none="unknown",
             ),
             milliseconds(largest("run_eta_timestamp_seconds")),
         ),
         number(
             About(
                 "Time so far",
-                "How long the node has run in the open run: the duration that is judged in the end. Over the band of "
-                "Duration by version, the build is late already.",
+                "How long the node has run in the open run, which becomes the duration of the run. Above the band in "
+                "Duration by version, the build is already late.",
                 3,
                 4,
                 unit="s",
@@ -98,10 +99,10 @@ def _results_now() -> list[AnyPanel]:
         word(
             About(
                 "Last result",
-                "How the newest run ended, on the network and in the mode of today.",
+                "The result of the newest run, on the current network and in the current sync mode.",
                 3,
                 4,
-                none="none yet",
+                none="no run yet",
             ),
             aggregated("max", of_today(numbered(LAST_OUTCOME))),
             mapping_of(LAST_OUTCOME),
@@ -109,11 +110,12 @@ def _results_now() -> list[AnyPanel]:
         number(
             About(
                 "Last success",
-                "How long ago a run last succeeded. Older than two runs take: no build gets through, or none comes.",
+                "Time since the last successful run. If that is longer than two runs take, builds fail or there are no "
+                "new builds.",
                 3,
                 4,
                 unit="s",
-                none="none yet",
+                none="no run yet",
             ),
             age(aggregated("max", of_today(series("last_success_timestamp_seconds")))),
             thresholds((None, "green"), (7 * _DAY_SECONDS, "orange"), (21 * _DAY_SECONDS, "red")),
@@ -121,7 +123,7 @@ def _results_now() -> list[AnyPanel]:
         word(
             About(
                 "Regression",
-                "The worst verdict of all measures. Confirmed: read the changes between the commits below.",
+                "The worst verdict of all measures. Confirmed: review the changes between the commits below.",
                 3,
                 4,
             ),

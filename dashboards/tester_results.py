@@ -29,8 +29,8 @@ def _duration() -> AnyPanel:
     return _by_version(
         About(
             "Duration by version",
-            "How long the newest success took, build by build, in the band between baseline and limit. A step over "
-            "the band is a slower build, or an outlier until the next run agrees. The open run climbs.",
+            "The duration of the newest success, by build, with the band between baseline and limit. A step above the "
+            "band is a slower build, or an outlier until the next run confirms it. The line of the open run rises.",
             12,
             9,
             unit="s",
@@ -46,8 +46,8 @@ def _disk_usage() -> AnyPanel:
     return _by_version(
         About(
             "Disk by version",
-            "What the node's data took at the end of the newest success, build by build, in the band between "
-            "baseline and limit. A step over the band is a build that keeps more.",
+            "The size of the node's data at the end of the newest success, by build, with the band between baseline "
+            "and limit. A step above the band is a build that stores more.",
             12,
             9,
             unit="bytes",
@@ -64,8 +64,9 @@ def _block_time() -> AnyPanel:
     return _by_version(
         About(
             "Seconds per block",
-            "Time of the current run by blocks executed, in the band between baseline and limit. It cancels the "
-            "growth of the chain: over the band, the build executes slower. No band under C-Chain state sync.",
+            "The time of the current run per executed block, with the band between baseline and limit. It does not "
+            "depend on the growth of the chain: above the band, the build executes more slowly. C-Chain state sync has "
+            "no band.",
             8,
             8,
             unit="s",
@@ -86,8 +87,8 @@ def _verdicts() -> AnyPanel:
     return merged(
         About(
             "Regression verdicts",
-            "By measure. Confirmed: several runs agree, so read the changes between the commits. Suspected: the "
-            "newest was over its limit, so wait for the next. Too few runs: nothing is said yet.",
+            "The verdict on each measure. Confirmed: several runs agree, so review the changes between the commits. "
+            "Suspected: the newest run was over its limit, so wait for the next one. Too few runs: no verdict yet.",
             16,
             8,
         ),
@@ -114,8 +115,8 @@ def _table() -> AnyPanel:
     return merged(
         About(
             "Results",
-            "The newest runs, newest first. Wall time far over duration is an outage; a run that failed links to its "
-            "runbook, a commit to its changes.",
+            "The most recent runs, newest first. A wall time far above the duration is an outage. A failed run links "
+            "to its runbook, a commit to its changes.",
             24,
             10,
             none="-",

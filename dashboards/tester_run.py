@@ -44,9 +44,9 @@ def _run_timeline() -> AnyPanel:
     panel = timeline(
         About(
             "Run timeline",
-            "The tester's phase, and the state of the node. A node that is down or unhealthy while the phase is idle "
-            "failed after its success. A gap in all rows is a monitor that did not answer. Progress unknown: a stall "
-            "would not be detected; see the runbook BootstrapProgressUnknown.",
+            "The phase of the tester, and the state of the node. A node that is down or unhealthy while the phase is "
+            "idle failed after its success. A gap in all rows is a monitor that was not scraped. Progress unknown: a "
+            "stall would not be detected; see the runbook BootstrapProgressUnknown.",
             24,
             8,
         ),
@@ -66,8 +66,8 @@ def _progress() -> AnyPanel:
         over_time(
             About(
                 "Progress by chain",
-                "How much of its stage each chain has done, by the node's log. A line that falls to 0 is the next "
-                "stage, or a restart. A flat line is a stall, unless the chain compacts. A state sync has a "
+                "The share of its stage that each chain has completed, from the node's log. A drop to 0 is the next "
+                "stage, or a restart. A flat line is a stall, unless the chain compacts. A state sync reports a "
                 "percentage for its first blocks only.",
                 8,
                 8,
@@ -87,8 +87,8 @@ def _blocks_per_second() -> AnyPanel:
     return over_time(
         About(
             "Blocks per second",
-            "How fast each chain fetches and executes. A rate that sinks over days is a disk that slows down; one "
-            "that drops at a build is a slower build.",
+            "How fast each chain fetches and executes blocks. A rate that falls over days is a disk that slows down. A "
+            "drop at a new build is a slower build.",
             8,
             8,
             unit="cps",
@@ -102,8 +102,8 @@ def _blocks() -> AnyPanel:
     return over_time(
         About(
             "Blocks of the run",
-            "Blocks so far, added up over restarts of the node. Executed ones that stay far behind the fetched ones "
-            "are the work that is left.",
+            "Blocks so far, summed over restarts of the node. The gap between fetched and executed blocks is the "
+            "remaining work.",
             8,
             8,
             unit="short",
@@ -117,8 +117,8 @@ def _leaves() -> AnyPanel:
     return over_time(
         About(
             "State sync leaves",
-            "Leaves of the state that each chain has synced, added up over restarts of the node. A flat line during a "
-            "state sync is a stall, or a release without this counter. The total is unknown.",
+            "State leaves that each chain has synced, summed over restarts of the node. A flat line during a state "
+            "sync is a stall, or a release without this counter. The total is unknown.",
             6,
             7,
             unit="short",
@@ -131,8 +131,8 @@ def _time_left() -> AnyPanel:
     return over_time(
         About(
             "Time left in the stage",
-            "How long the stage of the slowest chain still takes, by the node's own estimate. Later stages are not "
-            "included. A line that does not fall is a stage whose end moves away.",
+            "The remaining time of the current stage of the slowest chain, estimated by the node. Later stages are not "
+            "included. A line that does not fall is an estimate that keeps moving.",
             6,
             7,
             unit="s",
@@ -145,8 +145,8 @@ def _since_progress() -> AnyPanel:
     return over_time(
         About(
             "Time without progress",
-            "How long the slowest chain at work has made no progress. It grows while the node compacts. Past the "
-            "stall timeout (12 h by default) the run fails.",
+            "How long the slowest unfinished chain has made no progress. The time grows while the node compacts. At "
+            "the stall timeout (12 h by default) the run fails.",
             6,
             7,
             unit="s",
@@ -159,8 +159,8 @@ def _restarts() -> AnyPanel:
     panel = steps(
         About(
             "Restarts and failures",
-            "Restarts of the node in the current run, and failed runs since the last success. Five restarts without "
-            "progress between fail the run as crashed.",
+            "Restarts of the node in the current run, and failed runs since the last success. After five restarts "
+            "without progress in between, the run fails as crashed.",
             6,
             7,
             unit="short",

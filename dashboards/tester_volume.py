@@ -24,8 +24,8 @@ def volume() -> list[AnyPanel]:
         over_time(
             About(
                 "Volume",
-                "What the node's data takes, beside the whole volume and what the last success took. Data that "
-                "passes the last success by far is a bigger build, or a run that does not end.",
+                "The size of the node's data, compared with the volume and with the last success. Data far above the "
+                "last success is a build that stores more, or a run that does not end.",
                 16,
                 8,
                 unit="bytes",
@@ -39,7 +39,7 @@ def volume() -> list[AnyPanel]:
             over_time(
                 About(
                     "Free space",
-                    "How much of the volume is free. If it stays under 10 %, the run fails as disk_full.",
+                    "The free share of the volume. If it stays below 10 %, the run fails as disk_full.",
                     8,
                     8,
                     unit="percentunit",
@@ -64,20 +64,20 @@ def monitor_itself() -> list[AnyPanel]:
     return [
         over_time(
             About(
-                "Age of what is known",
-                "How long ago each task of the monitor, and the look for a newer build, last went well. A line that "
-                "climbs is a task that fails: what it reads is shown as it last was.",
+                "Time since last success of each task",
+                "Time since each task of the monitor, and the build lookup, last succeeded. A rising line is a task "
+                "that fails or hangs, so the values that it reads are outdated.",
                 8,
                 7,
                 unit="s",
             ),
             Line(age(largest("task_last_success_timestamp_seconds", "task")), "{{task}}"),
-            Line(checked, "look for a build"),
+            Line(checked, "build lookup"),
         ),
         over_time(
             About(
-                "Looks for a newer build",
-                "By where it was looked for and the result. Errors only: no new build will be found.",
+                "Build lookups",
+                "Lookups of a newer build, by source and result. Errors only: new builds are not found.",
                 8,
                 7,
                 unit="short",
@@ -87,14 +87,14 @@ def monitor_itself() -> list[AnyPanel]:
         over_time(
             About(
                 "Errors and interventions",
-                "Errors by operation; pins that somebody put back; ledgers that were begun anew. A few errors are a "
-                "bad moment of the network, many are worth the monitor's log.",
+                "Errors by operation, reverted pins, and recreated ledgers. A few errors may be a short network "
+                "outage. If there are many, check the log of the monitor.",
                 8,
                 7,
                 unit="short",
             ),
             Line(increase("errors_total", "operation"), "{{operation}}"),
-            Line(increase("pin_reverts_total"), "pin put back"),
-            Line(increase("ledger_recoveries_total"), "ledger begun anew"),
+            Line(increase("pin_reverts_total"), "pin reverted"),
+            Line(increase("ledger_recoveries_total"), "ledger recreated"),
         ),
     ]

@@ -26,11 +26,11 @@ RUNBOOKS_URL = "https://example.org/bootstrap-monitor/docs/runbooks"
 
 _EVERYTHING = ".*"
 _LABELS = {
-    "cluster": ("Cluster", "Empty where the Prometheus adds no such label."),
+    "cluster": ("Cluster", "Empty if Prometheus adds no such label."),
     "namespace": ("Namespace", "Empty for a tester outside Kubernetes."),
-    "network": ("Network", "The network that is bootstrapped."),
-    "sync_mode": ("Sync mode", "Which history a bootstrap processes."),
-    "tester": ("Tester", "What keeps bootstrapping one network in one sync mode."),
+    "network": ("Network", "The network that the tester bootstraps."),
+    "sync_mode": ("Sync mode", "The part of the chain history that the node processes."),
+    "tester": ("Tester", "A node and its monitor that bootstrap one network in one sync mode."),
 }
 
 
@@ -82,7 +82,7 @@ def _runbooks() -> TextBoxVariable:
     return (
         TextBoxVariable("runbooks")
         .label("Runbooks at")
-        .description("The address of the folder docs/runbooks, which the links to runbooks begin with.")
+        .description("The URL of the folder docs/runbooks, to which the links to runbooks point.")
         .default_value(RUNBOOKS_URL)
         .current(VariableOption(selected=True, text=RUNBOOKS_URL, value=RUNBOOKS_URL))
     )

@@ -79,7 +79,7 @@ def shared_libraries(binaries: Iterable[Path]) -> set[Path]:
     """
     told = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=True).stdout
     if "not found" in told:
-        raise SystemExit(f"shared libraries are missing:\n{told}")
+        raise SystemExit(f"shared libraries are missing; install them:\n{told}")
     cache = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
     by_name = [line for line in cache.splitlines() if line.split(" ", 1)[0].strip() == OPENED_BY_NAME]
     named = re.findall(r"^\s+(?:\S+ => )?(/\S+) \(0x", told, re.MULTILINE)
@@ -94,7 +94,7 @@ def trusted_authorities() -> list[Path]:
     """
     bundle = ssl.get_default_verify_paths().cafile
     if bundle is None:
-        raise SystemExit("no authorities are trusted here: install ca-certificates")
+        raise SystemExit("no trusted certificate authorities found: install ca-certificates")
     settings = Path(bundle).with_name("openssl.cnf")
     return [Path(bundle), *([settings] if settings.exists() else [])]
 

@@ -25,7 +25,7 @@ def main(layout: Path) -> None:
         SystemExit: there is no image.
     """
     if not (layout / "index.json").is_file():
-        raise SystemExit(f"no image in {layout}: tests/testbed/provision makes it")
+        raise SystemExit(f"no image in {layout}: run tests/testbed/provision to build it")
     layers = list(layer_files(layout))
     print("| layer | MiB compressed | MiB |\n| --- | --: | --: |")
     for number, path in enumerate(layers, start=1):

@@ -21,8 +21,8 @@ class Exemption:
 
 
 _BY_TESTER = (
-    "A tester is named by its labels and keeps its name when its pod moves; job and instance name the pod's target. "
-    "The rules template-testers-rule and target-testers-rule demand the tester's labels instead."
+    "The labels of a tester identify it, and stay when its pod moves; job and instance identify the pod's target. "
+    "The rules template-testers-rule and target-testers-rule require the tester's labels instead."
 )
 EXCEPTIONS = (
     Exemption("template-job-rule", "", _BY_TESTER),
@@ -32,7 +32,7 @@ EXCEPTIONS = (
     Exemption(
         "target-counter-agg-rule",
         "Restarts and failures",
-        "The restarts of the node begin at 0 with each run: the count is the answer, an increase would lose what a "
-        "monitor counted before it moved.",
+        "The restarts of the node start at 0 with each run, so the panel shows the count. An increase would lose the "
+        "restarts that were counted before the pod moved.",
     ),
 )

@@ -33,14 +33,17 @@ def template_datasource(dashboard: Dashboard) -> Found:
     """Report a dashboard without exactly one data source variable of the usual name."""
     found = [each for each in _variables(dashboard) if each["type"] == "datasource"]
     if len(found) != 1:
-        yield "", f"{len(found)} variables choose a data source"
+        yield "", f"{len(found)} variables of type datasource, want 1"
     for variable in found:
         if (variable["name"], variable["label"], variable["query"]) != (
             "datasource",
             "Data Source",
             "prometheus",
         ):
-            yield variable["name"], "it is not datasource, labelled Data Source, of type prometheus"
+            yield (
+                variable["name"],
+                "the variable must have the name datasource, the label Data Source and the type prometheus",
+            )
 
 
 def template_label(label: str) -> Callable[[Dashboard], Found]:
@@ -61,7 +64,7 @@ def template_label_promql(dashboard: Dashboard) -> Found:
             continue
         expression = listed.get(variable["name"])
         if expression is None:
-            yield variable["name"], "its query is no label_values(SELECTOR, LABEL)"
+            yield variable["name"], "its query is not label_values(SELECTOR, LABEL)"
         elif error := _error(expression):
             yield variable["name"], error
 
@@ -88,7 +91,7 @@ def panel_datasource(dashboard: Dashboard) -> Found:
     asking += [(each["name"], each) for each in dashboard["annotations"]["list"]]
     for where, each in asking:
         if each.get("datasource", {}).get("uid") not in _DATASOURCES:
-            yield where, "it does not ask the chosen data source"
+            yield where, "it does not use the data source variable"
 
 
 def panel_title_description(dashboard: Dashboard) -> Found:
@@ -111,7 +114,7 @@ def panel_units(dashboard: Dashboard) -> Found:
         ]
         for unit in (config["defaults"].get("unit"), *overridden):
             if unit not in UNITS:
-                yield panel["title"], f"the unit {unit} is not known"
+                yield panel["title"], f"the unit {unit} is unknown"
 
 
 def panel_no_targets(dashboard: Dashboard) -> Found:
@@ -133,7 +136,10 @@ def target_rate_interval(dashboard: Dashboard) -> Found:
     for expression in expressions(dashboard):
         for interval in _RANGE_OF_RATE.findall(expression.expr):
             if interval != _RATE_INTERVAL:
-                yield expression.panel, f"{expression.ref}: a rate over {interval}, not {_RATE_INTERVAL}"
+                yield (
+                    expression.panel,
+                    f"{expression.ref}: the range of the rate is {interval}, not {_RATE_INTERVAL}",
+                )
 
 
 def target_label(label: str) -> Callable[[Dashboard], Found]:
@@ -154,7 +160,10 @@ def target_counter_agg(dashboard: Dashboard) -> Found:
             name = getattr(node, "name", "")
             calls = [each.func.name for each in outside[-2:] if isinstance(each, parser.Call)]
             if name.endswith("_total") and not _COUNTED.intersection(calls):
-                yield expression.panel, f"{expression.ref}: the counter {name} is shown as it stands"
+                yield (
+                    expression.panel,
+                    f"{expression.ref}: the counter {name} is used without rate or increase",
+                )
 
 
 def trees(dashboard: Dashboard) -> Iterator[tuple[Expression, parser.Expr]]:
@@ -185,9 +194,9 @@ def _error(expression: Expression) -> str:
     try:
         parsed(expression.expr)
     except ValueError as error:
-        return f"no PromQL: {error}"
+        return f"not valid PromQL: {error}"
     except KeyError as error:
-        return f"no variable {error}"
+        return f"unknown variable {error}"
     return ""
 
 

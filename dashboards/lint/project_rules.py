@@ -37,7 +37,7 @@ def template_testers(dashboard: Dashboard) -> Found:
             yield "", f"no variable {label}"
     for variable in dashboard["templating"]["list"]:
         if variable.get("includeAll") and variable.get("allValue") != ".*":
-            yield variable["name"], "all of it does not fit a label that is not there"
+            yield variable["name"], "its value for all does not match a missing label"
 
 
 def template_chained(dashboard: Dashboard) -> Found:
@@ -46,7 +46,7 @@ def template_chained(dashboard: Dashboard) -> Found:
         if expression.kind is Kind.VARIABLE and expression.panel in VARIABLES:
             before = set(VARIABLES[: VARIABLES.index(expression.panel)])
             if any(matched(each) != before for each in selectors(tree)):
-                yield expression.panel, "it is not narrowed by just the choices before it"
+                yield expression.panel, "its query must match exactly the variables before it"
 
 
 def target_testers(dashboard: Dashboard) -> Found:
@@ -58,7 +58,7 @@ def target_testers(dashboard: Dashboard) -> Found:
             if missing or len(chosen) != expression.expr.count("bootstrap_monitor_"):
                 yield (
                     expression.panel,
-                    f"{expression.ref}: a selector takes other testers too {sorted(missing)}",
+                    f"{expression.ref}: a selector also matches other testers, matchers missing: {sorted(missing)}",
                 )
 
 
@@ -68,7 +68,7 @@ def target_exposition(dashboard: Dashboard) -> Found:
         labels = Labels()
         known = labels.of(tree)
         if expression.kind is Kind.VARIABLE and expression.ref not in known:
-            labels.problems.append(f"it lists the label {expression.ref}, which is not there")
+            labels.problems.append(f"it lists the unknown label {expression.ref}")
         for problem in labels.problems:
             yield expression.panel, f"{expression.ref}: {problem}"
 
@@ -87,7 +87,7 @@ def target_functions(dashboard: Dashboard) -> Found:
             if isinstance(node, parser.Call) and node.func.name not in FUNCTIONS:
                 yield (
                     expression.panel,
-                    f"{expression.ref}: {node.func.name} is not among the functions to use",
+                    f"{expression.ref}: the function {node.func.name} is not allowed",
                 )
 
 
@@ -102,7 +102,7 @@ def mapping_text_and_colour(dashboard: Dashboard) -> Found:
             ]
         for value, shown in ((value, shown) for each in mappings for value, shown in each["options"].items()):
             if not shown.get("text") or not shown.get("color"):
-                yield panel["title"], f"the value {value} has no text or no colour"
+                yield panel["title"], f"the mapping of {value} lacks a text or a colour"
 
 
 def table_columns(dashboard: Dashboard) -> Found:
@@ -114,7 +114,10 @@ def table_columns(dashboard: Dashboard) -> Found:
             for target in panel["targets"]:
                 labels = _labels(target["expr"])
                 if stray := labels - placed:
-                    yield panel["title"], f"{target['refId']}: no column is meant for {sorted(stray)}"
+                    yield (
+                        panel["title"],
+                        f"{target['refId']}: the labels {sorted(stray)} are neither shown nor hidden",
+                    )
 
 
 def link_targets(dashboard: Dashboard) -> Found:
@@ -122,12 +125,12 @@ def link_targets(dashboard: Dashboard) -> Found:
     for where, url in _links(dashboard):
         if found := _DASHBOARD_LINK.match(url):
             if found[1] not in {FLEET_UID, TESTER_UID}:
-                yield where, f"there is no dashboard {found[1]}"
+                yield where, f"a link to the unknown dashboard {found[1]}"
         elif found := _RUNBOOK_LINK.match(url):
             if not (RUNBOOKS / f"{found[1]}.md").exists():
-                yield where, f"there is no runbook {found[1]}"
+                yield where, f"a link to the unknown runbook {found[1]}"
         elif not _SOURCE_LINK.match(url):
-            yield where, f"the link {url} leads nowhere known"
+            yield where, f"the link {url} has an unknown target"
 
 
 def link_fields(dashboard: Dashboard) -> Found:
@@ -140,7 +143,7 @@ def link_fields(dashboard: Dashboard) -> Found:
         }
         for where, url in _links_of(panel):
             if missing := set(_FIELD_OF_LINK.findall(url)) - columns:
-                yield where, f"a link uses {sorted(missing)}, which is no column"
+                yield where, f"a link uses {sorted(missing)}, which is not a column"
 
 
 def layout(dashboard: Dashboard) -> Found:
@@ -152,7 +155,7 @@ def layout(dashboard: Dashboard) -> Found:
     for y in sorted({box["y"] for _, box in boxes}):
         line = [box for _, box in boxes if box["y"] == y]
         if sum(box["w"] for box in line) != _GRID_COLUMNS or len({box["h"] for box in line}) != 1:
-            yield "", f"the line of panels at {y} is not full or not even"
+            yield "", f"the row of panels at y={y} does not fill the width, or has unequal heights"
 
 
 def unique_names(dashboard: Dashboard) -> Found:
@@ -167,7 +170,7 @@ def unique_names(dashboard: Dashboard) -> Found:
 def classic_schema(dashboard: Dashboard) -> Found:
     """Report a dashboard that is not in the classic form, the only one for files and ConfigMaps."""
     if not dashboard.get("uid") or not 0 < dashboard.get("schemaVersion", 0) <= _NEWEST_CLASSIC_SCHEMA:
-        yield "", "it has no uid, or is not of the classic schema"
+        yield "", "it has no uid, or does not use the classic schema"
 
 
 def _between(a: int, b: int, size_a: int, size_b: int) -> bool:

@@ -86,7 +86,7 @@ class Labels:
 
     def _demand(self, labels: set[str], known: frozenset[str], where: str) -> None:
         for label in sorted(labels - known):
-            self.problems.append(f"{where} names the label {label}, which is not there")
+            self.problems.append(f"{where} uses the unknown label {label}")
 
     def _of_selector(self, selector: parser.VectorSelector) -> frozenset[str]:
         name = selector.name or ""

@@ -19,12 +19,12 @@ testers:
       image: {repository: registry.example/bootstrap-monitor}
 """
 _MAX_LENGTH = (
-    "and a StatefulSet's name has at most 52: "
-    "shorten the tester's name or the release's, or set fullnameOverride"
+    "and the name of a StatefulSet may have at most 52: "
+    "shorten the name of the tester or of the release, or set fullnameOverride"
 )
-_REPOSITORY = "write it as [host[:port]/]name, the tag goes to image.tag"
+_REPOSITORY = "it must be [host[:port]/]name, and the tag must be set in image.tag"
 _LETTERS = (
-    "but it must begin with a letter and have small letters, digits and hyphens only: set fullnameOverride"
+    "but the name must start with a letter and consist of lowercase letters, digits and hyphens: set fullnameOverride"
 )
 _LONG = "a-tester-whose-name-says-more-than-anybody-wants-to-read"
 
@@ -49,7 +49,7 @@ _MISTAKES = {
     ),
     "no network": (
         "testers: {fuji: {network: REMOVED}}",
-        "testers.fuji names no network: set network to mainnet, fuji, or a network's ID",
+        "testers.fuji.network is not set: set it to mainnet, fuji, or the ID of a network",
     ),
     "a network of the wrong type": (
         "testers: {fuji: {network: [fuji]}}",
@@ -81,7 +81,7 @@ _MISTAKES = {
     ),
     "a percentage out of range": (
         "defaults: {monitor: {settings: {diskFloor: 100}}}",
-        "testers.fuji.monitor.settings.diskFloor is 100: it is a percentage, and must be below 100",
+        "testers.fuji.monitor.settings.diskFloor is 100: it must be a percentage below 100",
     ),
     "a source that does not exist": (
         "defaults: {monitor: {settings: {imageSource: pods}}}",
@@ -89,7 +89,7 @@ _MISTAKES = {
     ),
     "a tester's name in capitals": (
         "testers: {Mainnet: {network: mainnet}}",
-        "testers.Mainnet: a tester's name has small letters, digits and hyphens only: rename it",
+        "testers.Mainnet: the name of a tester must consist of lowercase letters, digits and hyphens: rename it",
     ),
     "a name that is too long": (
         f"testers: {{{_LONG}: {{network: fuji}}}}",
@@ -101,19 +101,19 @@ _MISTAKES = {
     ),
     "no storage": (
         "testers: {fuji: {storage: REMOVED}}",
-        "testers.fuji has no storage.size: say how big its volume shall be, such as 500Gi",
+        "testers.fuji.storage.size is not set: set it to the size of the volume, such as 500Gi",
     ),
     "storage without a unit": (
         'testers: {fuji: {storage: {size: "500"}}}',
-        'testers.fuji.storage.size is "500": give it a unit, such as 500Gi or 2Ti',
+        'testers.fuji.storage.size is "500": it must be a number with a unit, such as 500Gi or 2Ti',
     ),
     "storage with a unit of its own": (
         "testers: {fuji: {storage: {size: 500GB}}}",
-        'testers.fuji.storage.size is "500GB": give it a unit, such as 500Gi or 2Ti',
+        'testers.fuji.storage.size is "500GB": it must be a number with a unit, such as 500Gi or 2Ti',
     ),
     "one claim for two testers": (
         "{defaults: {storage: {existingClaim: old}}, testers: {second: {network: fuji}}}",
-        "testers.fuji and testers.second both take the claim old: a volume is one tester's, give each its own",
+        "testers.fuji and testers.second both use the claim old: set a different storage.existingClaim for each tester",
     ),
     "all defaults taken away": (
         "defaults: {storage: ~}",
@@ -141,7 +141,7 @@ _MISTAKES = {
     ),
     "no image of the monitor": (
         "testers: {fuji: {monitor: {image: {repository: ''}}}}",
-        "testers.fuji has no monitor.image.repository: name the image's repository, without a tag",
+        "testers.fuji.monitor.image.repository is not set: set it to the repository of the image, without a tag",
     ),
     "a tag in the repository": (
         "defaults: {image: {repository: 'host:5000/node:latest'}}",
@@ -149,7 +149,7 @@ _MISTAKES = {
     ),
     "a digest in the tag": (
         "defaults: {image: {tag: 'latest@sha256:0123'}}",
-        'testers.fuji.image.tag is "latest@sha256:0123": it must be a tag alone, such as latest',
+        'testers.fuji.image.tag is "latest@sha256:0123": it must be only a tag, such as latest',
     ),
     "a tag that YAML takes for a number": (
         "defaults: {image: {tag: 1.14}}",
@@ -157,11 +157,11 @@ _MISTAKES = {
     ),
     "tag and digest": (
         f"defaults: {{monitor: {{image: {{tag: v1, digest: 'sha256:{'0' * 64}'}}}}}}",
-        "testers.fuji.monitor.image has a tag and a digest: leave one of them out",
+        "testers.fuji.monitor.image has a tag and a digest: remove one of them",
     ),
     "half a digest": (
         "defaults: {monitor: {image: {digest: 'sha256:0123'}}}",
-        'testers.fuji.monitor.image.digest is "sha256:0123": it must be sha256: and 64 hexadecimal digits',
+        'testers.fuji.monitor.image.digest is "sha256:0123": it must be sha256: followed by 64 hexadecimal digits',
     ),
     "the network as a variable": (
         "defaults: {node: {env: {AVAGO_NETWORK_ID: mainnet}}}",
@@ -197,15 +197,15 @@ _MISTAKES = {
     ),
     "another label where the chart's is": (
         "defaults: {podLabels: {app.kubernetes.io/name: node}}",
-        "testers.fuji.podLabels: app.kubernetes.io/name finds the tester's pod, so the chart sets it: remove it",
+        "testers.fuji.podLabels: app.kubernetes.io/name is set by the chart to select the pod: remove it",
     ),
     "the monitor's annotation": (
         "defaults: {podAnnotations: {avalanche.avax.network/avalanchego-versions: ''}}",
-        "testers.fuji.podAnnotations: avalanche.avax.network/avalanchego-versions is the monitor's own: remove it",
+        "testers.fuji.podAnnotations: avalanche.avax.network/avalanchego-versions is set by the monitor: remove it",
     ),
     "a word that adopts nothing": (
         "defaults: {monitor: {settings: {adopt: 'yes'}}}",
-        'testers.fuji.monitor.settings.adopt is "yes": it must be keep or clear:TOKEN, with the token of the error',
+        'testers.fuji.monitor.settings.adopt is "yes": it must be keep, or clear:TOKEN with the token from the error message',
     ),
 }
 
@@ -231,6 +231,6 @@ def test_a_mistake_is_told_in_one_sentence(helm4: Helm, tmp_path: Path, change: 
 
 def test_a_cluster_without_native_sidecars_is_named(helm4: Helm, tmp_path: Path) -> None:
     with pytest.raises(
-        RefusedError, match=r"Kubernetes v1\.28\.0 knows no native sidecars: set nativeSidecar to false"
+        RefusedError, match=r"Kubernetes v1\.28\.0 does not support native sidecars: set nativeSidecar to false"
     ):
         helm4.render(written(tmp_path, yaml.safe_load(_RIGHT)), kubernetes="1.28")

@@ -256,4 +256,4 @@ def test_notes_say_what_to_do_next(helm4: Helm, tmp_path: Path) -> None:
         "history",
     ):
         assert said in notes
-    assert "No tester yet" in helm4.notes(written(tmp_path, {}))
+    assert "No testers are configured" in helm4.notes(written(tmp_path, {}))

@@ -132,7 +132,7 @@ def holder(
             stack.callback(bed.run, "delete", "clusterrolebinding", name)
             until(lambda: not found.tried("get", "secrets", "--all-namespaces"), 30, "all is granted to it")
         refused = {"spec": {"replicas": 2}}
-        until(lambda: "changes nothing of" in found.patched(refused), 60, "the policy is in force")
+        until(lambda: "may change only the node's image" in found.patched(refused), 60, "the policy is in force")
         yield found
 
 
@@ -214,7 +214,7 @@ def of_pods(**fields: Any) -> JsonObject:
 def test_it_changes_nothing_of_its_statefulset_but_image_and_versions(
     holder: Holder, patch: JsonObject
 ) -> None:
-    assert "the monitor changes n" in holder.patched(patch)
+    assert "the monitor may change only" in holder.patched(patch)
 
 
 @pytest.mark.every_kubernetes
@@ -247,15 +247,15 @@ ALL_ELSEWHERE = {
 }
 LIMITS = {"cpu": "1", "memory": "256Mi"}
 
-OWN = "creates no pod but its check pod"
-BEARS = "bears its labels and its owner"
-NOTHING_BUT = "has nothing but one container"
-TOKEN = "has no token"
-ENDS = "ends by monitor.settings.checkPodTimeout"
-IS_PLACED = "is placed as the values place its tester"
-IS_RESTRICTED = "is as restricted as its tester"
-ASKS = "asks for no more than"
-RUNS = "runs the node's image alone"
+OWN = "may create only its version pod"
+BEARS = "may have only its labels and its owner"
+NOTHING_BUT = "may have only one container"
+TOKEN = "must run as the default ServiceAccount, without a token"
+ENDS = "must end within monitor.settings.checkPodTimeout"
+IS_PLACED = "must have the placement and the priority"
+IS_RESTRICTED = "must be as restricted as its tester"
+ASKS = "may have at most one CPU"
+RUNS = "must run only the node's image"
 
 # For each violation: the part of the version pod to change, the new fields, and the expected refusal.
 # `None` deletes a field; a function returns the new value for the old one.
@@ -388,7 +388,7 @@ def test_it_deletes_no_other_pod(holder: Holder) -> None:
     bed.apply(other)
     said = holder.tried("delete", "pod", "another", f"--namespace={namespace}", "--wait=false")
 
-    assert ("deletes no pod but its own" if holder.granted else "forbidden") in said
+    assert ("may delete only its own pod" if holder.granted else "forbidden") in said
     assert bed.get("pod", "another", namespace) is not None
 
 
@@ -396,8 +396,8 @@ def test_it_deletes_no_other_pod(holder: Holder) -> None:
 @pytest.mark.parametrize(
     ("kind", "said_by_policy"),
     [
-        pytest.param("Secret", "only changes its StatefulSet", id="Secret"),
-        pytest.param("ServiceAccount", "only changes its StatefulSet", id="ServiceAccount"),
+        pytest.param("Secret", "may only update its StatefulSet", id="Secret"),
+        pytest.param("ServiceAccount", "may only update its StatefulSet", id="ServiceAccount"),
     ],
 )
 def test_it_makes_nothing_else(holder: Holder, kind: str, said_by_policy: str) -> None:
@@ -411,7 +411,7 @@ def test_it_writes_nothing_outside_its_namespace(holder: Holder) -> None:
     """In the tester's namespace, this pod is allowed."""
     said = holder.created(holder.version_pod(), "default")
 
-    assert ("writes nothing outside" if holder.granted else "forbidden") in said
+    assert ("may not write outside" if holder.granted else "forbidden") in said
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ BREAKAGES = (
         "BootstrapMonitorErrors",
         "\n              - min_over_time(tester:bootstrap_monitor_ledger_recoveries_total:max[6h])",
         "",
-        id="errors: of a ledger that was begun anew long ago",
+        id="errors: of a ledger that was recreated long ago",
     ),
     pytest.param("BootstrapProblem", "}[5m]", "}[15m]", id="problem: after an outage has ended"),
     pytest.param("BootstrapProblem", "> 20 * 60", "> 60", id="problem: for a short outage"),

@@ -159,7 +159,7 @@ def wrong_annotations(shipped: Shipped) -> Iterator[str]:
             yield f"{name}: annotations {sorted(texts)}"
             continue
         if not re.fullmatch(r"[A-Z][^{]+\.", texts["summary"]):
-            yield f"{name}: the summary is no fixed sentence"
+            yield f"{name}: the summary is not a fixed sentence"
         if not {"tester", "network", "sync_mode"} <= labels_of_rule(texts["description"]):
             yield f"{name}: the description does not say which tester"
         if texts["runbook_url"] != f"{RUNBOOK_BASE}{name}.md":
@@ -193,7 +193,7 @@ def wrong_reasons(shipped: Shipped) -> Iterator[str]:
     for rule in shipped.rules:
         for label, value in _MATCHER.findall(rule["expr"]):
             if label == "reason" and set(value.split("|")) != of_build:
-                yield f"{rule['alert']}: {value} are not the reasons that speak of the build"
+                yield f"{rule['alert']}: {value} are not the reasons that point to the build"
 
 
 def wrong_causes(shipped: Shipped) -> Iterator[str]:
@@ -221,7 +221,7 @@ def wrong_runbooks(shipped: Shipped) -> Iterator[str]:
                 yield from (f"{name}: no flag {each}" for each in used if each not in flags | {"--previous"})
         for link in re.findall(r"\]\(([^)#]+)\)", text):
             if not link.startswith("https://") and Path(link).stem not in {*shipped.runbooks, "README"}:
-                yield f"{name}: a link to {link}, which is not there"
+                yield f"{name}: a link to {link}, which does not exist"
 
 
 def wrong_tests(shipped: Shipped) -> Iterator[str]:
@@ -238,7 +238,7 @@ def wrong_tests(shipped: Shipped) -> Iterator[str]:
 def wrong_object(shipped: Shipped) -> Iterator[str]:
     """Yield differences between the PrometheusRule and the rules."""
     if rendered(shipped.rules_text) != shipped.object_text:
-        yield "prometheus-rule.yaml is not what rules.yaml makes: run make generate"
+        yield "prometheus-rule.yaml does not match rules.yaml: run make generate"
     if yaml.safe_load(shipped.object_text)["spec"] != yaml.safe_load(shipped.rules_text):
         yield "prometheus-rule.yaml has other rules"
 

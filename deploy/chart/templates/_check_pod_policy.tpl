@@ -1,6 +1,6 @@
 {{/*
-A value as a literal of CEL, as the API server gives it back: without what is null or empty.  Values of several types
-stand in one map only if their type is left open.
+A value as a CEL literal, as the API server returns it: without null or empty fields.  A map with values of several types
+needs dyn().
 */}}
 {{- define "bootstrap-monitor.literal" -}}
 {{- $parts := list -}}
@@ -22,15 +22,15 @@ stand in one map only if their type is left open.
 {{- end -}}
 {{- end -}}
 
-{{/* What an image of the node's repository looks like, as a literal.  Takes a tester, and how often it has a digest. */}}
+{{/* A pattern of the images of the node's repository, as a literal.  Takes a tester, and the quantifier of the digest. */}}
 {{- define "bootstrap-monitor.image-pattern" -}}
 {{- $repository := regexQuoteMeta (index . 0).image.repository -}}
 {{- printf "^%s(:[A-Za-z0-9_][A-Za-z0-9._-]*)?(@[a-z0-9+._-]+:[0-9a-fA-F]{32,})%s$" $repository (index . 1) | toJson -}}
 {{- end -}}
 
 {{/*
-Where a tester's check pods may go, as JSON: what its values say, and what the cluster itself adds before it asks a
-policy, which is what the RuntimeClass says and the priority that pods have by default.
+The placement of a tester's version pods, as JSON: the placement in the values, and the fields that the cluster adds
+before it evaluates a policy: the scheduling of the RuntimeClass, and the default priority of pods.
 */}}
 {{- define "bootstrap-monitor.check-pod-placement" -}}
 {{- $selector := deepCopy (.nodeSelector | default dict) -}}
@@ -54,17 +54,17 @@ policy, which is what the RuntimeClass says and the priority that pods have by d
 {{- dict "nodeSelector" $selector "tolerations" $tolerations "priorities" $priorities | toJson -}}
 {{- end -}}
 
-{{/* The variables of a policy that hold what a check pod has; takes a tester. */}}
+{{/* The variables of a policy about version pods; takes a tester. */}}
 {{- define "bootstrap-monitor.check-pod-variables" -}}
 - name: podSecurity
   expression: >-
     {{ include "bootstrap-monitor.literal" (include "bootstrap-monitor.pod-security" . | fromYaml) }}
-# A little storage may come from a LimitRange.
+# A LimitRange may add some storage.
 - name: mostResources
   expression: '{"cpu": "1", "memory": "256Mi", "ephemeral-storage": "10Gi"}'
 {{- end -}}
 
-{{/* The validations of a policy that hold the monitor to its check pod; takes root and tester. */}}
+{{/* The validations of a policy that allow only the monitor's own version pod; takes root and tester. */}}
 {{- define "bootstrap-monitor.check-pod-validations" -}}
 {{- $root := .root -}}
 {{- $tester := .tester -}}
@@ -76,7 +76,7 @@ policy, which is what the RuntimeClass says and the priority that pods have by d
 {{- if has (base (first $command)) (list "sh" "bash" "dash" "ash" "zsh") -}}
 {{- $command = list "./avalanchego" -}}
 {{- end -}}
-- message: the monitor creates no pod but its check pod, which belongs to its own
+- message: the monitor may create only its version pod, owned by its own pod
   reason: Forbidden
   expression: >-
     !variables.creates || (
@@ -88,8 +88,8 @@ policy, which is what the RuntimeClass says and the priority that pods have by d
     && has(object.metadata.ownerReferences) && size(object.metadata.ownerReferences) == 1
     && object.metadata.ownerReferences[0].kind == "Pod"
     && object.metadata.ownerReferences[0].name == "{{ .pod }}")
-# The annotations are those that LimitRanger and OpenShift add.
-- message: the check pod bears its labels and its owner, and no annotation or finalizer
+# LimitRanger and OpenShift add the allowed annotations.
+- message: the version pod may have only its labels and its owner as metadata, no annotation or finalizer
   reason: Forbidden
   expression: >-
     !variables.creates || (
@@ -97,28 +97,28 @@ policy, which is what the RuntimeClass says and the priority that pods have by d
     "managedFields", "labels", "ownerReferences", "annotations"])
     && (!has(object.metadata.annotations) || object.metadata.annotations.all(name, name in [
     "kubernetes.io/limit-ranger", "openshift.io/scc", "security.openshift.io/validated-scc-subject-type"])))
-- message: the check pod has no token
+- message: the version pod must run as the default ServiceAccount, without a token
   reason: Forbidden
   expression: >-
     !variables.creates || (
     has(variables.spec.automountServiceAccountToken) && variables.spec.automountServiceAccountToken == false
     && (!has(variables.spec.serviceAccountName) || variables.spec.serviceAccountName in ["", "default"]))
-# Whatever is not named here is refused: volumes, a node, a part of the host, more containers, other schedulers.
-- message: the check pod has nothing but one container, a deadline and its tester's placement
+# Any other field is refused: volumes, a node name, host namespaces, more kinds of containers, scheduling gates.
+- message: the version pod may have only one container, a deadline and the placement of its tester
   reason: Forbidden
   expression: >-
     !variables.creates || variables.spec.all(part, part in ["containers", "restartPolicy", "activeDeadlineSeconds",
     "terminationGracePeriodSeconds", "automountServiceAccountToken", "enableServiceLinks", "serviceAccountName",
     "serviceAccount", "imagePullSecrets", "securityContext", "nodeSelector", "affinity", "tolerations",
     "runtimeClassName", "overhead", "priorityClassName", "priority", "preemptionPolicy", "schedulerName", "dnsPolicy"])
-- message: the check pod ends by monitor.settings.checkPodTimeout, for good and at once
+- message: the version pod must end within monitor.settings.checkPodTimeout, not restart, and stop within 30 seconds
   reason: Forbidden
   expression: >-
     !variables.creates || (
     has(variables.spec.activeDeadlineSeconds) && variables.spec.activeDeadlineSeconds
     <= duration({{ $settings.checkPodTimeout | default $known.checkPodTimeout | toJson }}).getSeconds() + 1
     && variables.spec.restartPolicy == "Never" && variables.spec.terminationGracePeriodSeconds <= 30)
-- message: the check pod is placed as the values place its tester, with the same priority
+- message: the version pod must have the placement and the priority that the values set for its tester
   reason: Forbidden
   expression: >-
     !variables.creates || (
@@ -134,8 +134,8 @@ policy, which is what the RuntimeClass says and the priority that pods have by d
     each in {{ include "bootstrap-monitor.literal" $placement.tolerations }}
     || (has(each.key) && each.key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
     && has(each.effect) && each.effect == "NoExecute"))))
-# Who runs it comes from the cluster where the values leave that open, as OpenShift wants it.
-- message: the check pod is as restricted as its tester
+# If the values set no user, the cluster sets one, as OpenShift does.
+- message: the version pod must be as restricted as its tester
   reason: Forbidden
   expression: >-
     !variables.creates || (
@@ -153,7 +153,7 @@ policy, which is what the RuntimeClass says and the priority that pods have by d
     && (!has(only.securityContext.runAsNonRoot) || only.securityContext.runAsNonRoot == true)
     && (!has(only.securityContext.runAsUser) || ("runAsUser" in variables.podSecurity
     ? only.securityContext.runAsUser == variables.podSecurity["runAsUser"] : only.securityContext.runAsUser > 0))))
-- message: the check pod asks for no more than one CPU and 256Mi
+- message: the version pod may have at most one CPU and 256Mi of memory
   reason: Forbidden
   expression: >-
     !variables.creates || variables.containers.all(only, has(only.resources)
@@ -161,7 +161,7 @@ policy, which is what the RuntimeClass says and the priority that pods have by d
     && only.resources[kind].all(name, name in variables.mostResources
     && quantity(only.resources[kind][name]).compareTo(quantity(variables.mostResources[name])) <= 0))
     && has(only.resources.limits) && "cpu" in only.resources.limits && "memory" in only.resources.limits)
-- message: the check pod runs the node's image alone, and has it print its versions
+- message: the version pod must run only the node's image, to print its versions
   reason: Forbidden
   expression: >-
     !variables.creates || (size(variables.containers) == 1 && variables.containers.all(only,

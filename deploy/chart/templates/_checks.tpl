@@ -1,5 +1,5 @@
 {{/*
-What the schema cannot say in a clear sentence.  Takes root and tester; prints nothing, or fails.
+Checks that the schema cannot express, or not with a clear message.  Takes root and tester; prints nothing, or fails.
 */}}
 {{- define "bootstrap-monitor.checked" -}}
 {{- $tester := .tester -}}
@@ -10,30 +10,30 @@ What the schema cannot say in a clear sentence.  Takes root and tester; prints n
 {{- include "bootstrap-monitor.checked-monitor" . -}}
 {{- include "bootstrap-monitor.checked-settings" . -}}
 {{- if and .root.Values.admissionPolicy.enabled (regexMatch "matchLabelKeys|mismatchLabelKeys" (toJson $tester.affinity)) -}}
-{{- fail (printf "%s.affinity: the admission policy cannot foresee what matchLabelKeys and mismatchLabelKeys become: write a labelSelector instead" $where) -}}
+{{- fail (printf "%s.affinity: the admission policy does not support matchLabelKeys and mismatchLabelKeys: use a labelSelector instead" $where) -}}
 {{- end -}}
 {{- if and (not $tester.storage.existingClaim) (not $tester.storage.size) -}}
-{{- fail (printf "%s has no storage.size: say how big its volume shall be, such as 500Gi" $where) -}}
+{{- fail (printf "%s.storage.size is not set: set it to the size of the volume, such as 500Gi" $where) -}}
 {{- end -}}
 {{- if not (regexMatch "^[0-9]+(\\.[0-9]+)?([KMGTPE]i|[kMGTPE])$" (include "bootstrap-monitor.text" ($tester.storage.size | default "1Gi"))) -}}
-{{- fail (printf "%s.storage.size is %s: give it a unit, such as 500Gi or 2Ti" $where (toJson $tester.storage.size)) -}}
+{{- fail (printf "%s.storage.size is %s: it must be a number with a unit, such as 500Gi or 2Ti" $where (toJson $tester.storage.size)) -}}
 {{- end -}}
 {{- range $other, $values := .root.Values.testers -}}
 {{- $storage := get $values "storage" | default dict -}}
 {{- $claim := hasKey $storage "existingClaim" | ternary (get $storage "existingClaim") $.root.Values.defaults.storage.existingClaim -}}
 {{- if and $claim (ne $other $tester.key) (eq $claim $tester.storage.existingClaim) -}}
-{{- fail (printf "%s and testers.%s both take the claim %s: a volume is one tester's, give each its own" $where $other $claim) -}}
+{{- fail (printf "%s and testers.%s both use the claim %s: set a different storage.existingClaim for each tester" $where $other $claim) -}}
 {{- end -}}
 {{- end -}}
 {{- if and $tester.nativeSidecar (not (semverCompare ">=1.29.0-0" .root.Capabilities.KubeVersion.Version)) -}}
-{{- fail (printf "%s: Kubernetes %s knows no native sidecars: set nativeSidecar to false" $where .root.Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "%s: Kubernetes %s does not support native sidecars: set nativeSidecar to false" $where .root.Capabilities.KubeVersion.Version) -}}
 {{- end -}}
 {{- if hasKey ($tester.podAnnotations | default dict) "avalanche.avax.network/avalanchego-versions" -}}
-{{- fail (printf "%s.podAnnotations: avalanche.avax.network/avalanchego-versions is the monitor's own: remove it" $where) -}}
+{{- fail (printf "%s.podAnnotations: avalanche.avax.network/avalanchego-versions is set by the monitor: remove it" $where) -}}
 {{- end -}}
 {{- range $name := keys ($tester.podLabels | default dict) -}}
 {{- if has $name (list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "bootstrap-monitor/tester") -}}
-{{- fail (printf "%s.podLabels: %s finds the tester's pod, so the chart sets it: remove it" $where $name) -}}
+{{- fail (printf "%s.podLabels: %s is set by the chart to select the pod: remove it" $where $name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -41,13 +41,13 @@ What the schema cannot say in a clear sentence.  Takes root and tester; prints n
 {{- define "bootstrap-monitor.checked-names" -}}
 {{- $tester := .tester -}}
 {{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" $tester.key) -}}
-{{- fail (printf "testers.%s: a tester's name has small letters, digits and hyphens only: rename it" $tester.key) -}}
+{{- fail (printf "testers.%s: the name of a tester must consist of lowercase letters, digits and hyphens: rename it" $tester.key) -}}
 {{- end -}}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $tester.name) -}}
-{{- fail (printf "testers.%s would be named %s, but it must begin with a letter and have small letters, digits and hyphens only: set fullnameOverride" $tester.key $tester.name) -}}
+{{- fail (printf "testers.%s would be named %s, but the name must start with a letter and consist of lowercase letters, digits and hyphens: set fullnameOverride" $tester.key $tester.name) -}}
 {{- end -}}
 {{- if gt (len $tester.name) 52 -}}
-{{- fail (printf "testers.%s would be named %s, which has %d characters, and a StatefulSet's name has at most 52: shorten the tester's name or the release's, or set fullnameOverride" $tester.key $tester.name (len $tester.name)) -}}
+{{- fail (printf "testers.%s would be named %s, which has %d characters, and the name of a StatefulSet may have at most 52: shorten the name of the tester or of the release, or set fullnameOverride" $tester.key $tester.name (len $tester.name)) -}}
 {{- end -}}
 {{- end -}}
 
@@ -57,31 +57,31 @@ What the schema cannot say in a clear sentence.  Takes root and tester; prints n
 {{- $tag := "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$" -}}
 {{- range $path, $image := dict "image" .tester.image "monitor.image" .tester.monitor.image -}}
 {{- if not $image.repository -}}
-{{- fail (printf "%s has no %s.repository: name the image's repository, without a tag" $where $path) -}}
+{{- fail (printf "%s.%s.repository is not set: set it to the repository of the image, without a tag" $where $path) -}}
 {{- end -}}
 {{- if not (regexMatch $repository $image.repository) -}}
-{{- fail (printf "%s.%s.repository is %q: write it as [host[:port]/]name, the tag goes to %s.tag" $where $path $image.repository $path) -}}
+{{- fail (printf "%s.%s.repository is %q: it must be [host[:port]/]name, and the tag must be set in %s.tag" $where $path $image.repository $path) -}}
 {{- end -}}
 {{- if and $image.tag (not (regexMatch $tag (include "bootstrap-monitor.text" $image.tag))) -}}
-{{- fail (printf "%s.%s.tag is %q: it must be a tag alone, such as latest" $where $path (include "bootstrap-monitor.text" $image.tag)) -}}
+{{- fail (printf "%s.%s.tag is %q: it must be only a tag, such as latest" $where $path (include "bootstrap-monitor.text" $image.tag)) -}}
 {{- end -}}
 {{- end -}}
 {{- if not .tester.image.tag -}}
-{{- fail (printf "%s has no image.tag: name the rolling tag, which new builds are found under" $where) -}}
+{{- fail (printf "%s.image.tag is not set: set it to the rolling tag of new builds" $where) -}}
 {{- end -}}
 {{- $monitor := .tester.monitor.image -}}
 {{- if and $monitor.digest (not (regexMatch "^sha256:[0-9a-f]{64}$" $monitor.digest)) -}}
-{{- fail (printf "%s.monitor.image.digest is %q: it must be sha256: and 64 hexadecimal digits" $where $monitor.digest) -}}
+{{- fail (printf "%s.monitor.image.digest is %q: it must be sha256: followed by 64 hexadecimal digits" $where $monitor.digest) -}}
 {{- end -}}
 {{- if and $monitor.digest $monitor.tag -}}
-{{- fail (printf "%s.monitor.image has a tag and a digest: leave one of them out" $where) -}}
+{{- fail (printf "%s.monitor.image has a tag and a digest: remove one of them" $where) -}}
 {{- end -}}
 {{- end -}}
 
 {{- define "bootstrap-monitor.checked-node" -}}
 {{- $where := printf "testers.%s" .tester.key -}}
 {{- if not (hasKey .tester "network") -}}
-{{- fail (printf "%s names no network: set network to mainnet, fuji, or a network's ID" $where) -}}
+{{- fail (printf "%s.network is not set: set it to mainnet, fuji, or the ID of a network" $where) -}}
 {{- end -}}
 {{- $network := include "bootstrap-monitor.text" .tester.network -}}
 {{- if not (regexMatch "^(mainnet|testnet|fuji|cascade|denali|everest|local|testing|(network-)?[0-9]{1,10})$" $network) -}}
@@ -128,11 +128,11 @@ What the schema cannot say in a clear sentence.  Takes root and tester; prints n
 {{- end -}}
 {{- end -}}
 {{- if and (hasKey $settings "diskFloor") (ge $settings.diskFloor 100.0) -}}
-{{- fail (printf "%s.diskFloor is %v: it is a percentage, and must be below 100" $where $settings.diskFloor) -}}
+{{- fail (printf "%s.diskFloor is %v: it must be a percentage below 100" $where $settings.diskFloor) -}}
 {{- end -}}
 {{- with $settings.adopt -}}
 {{- if not (regexMatch "^(keep|clear:[A-Za-z0-9]+)$" .) -}}
-{{- fail (printf "%s.adopt is %q: it must be keep or clear:TOKEN, with the token of the error" $where .) -}}
+{{- fail (printf "%s.adopt is %q: it must be keep, or clear:TOKEN with the token from the error message" $where .) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -1,11 +1,11 @@
-{{/* What every container may not. */}}
+{{/* The securityContext of every container. */}}
 {{- define "bootstrap-monitor.restricted" -}}
 allowPrivilegeEscalation: false
 capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{/* Who the pod runs as; takes a tester. */}}
+{{/* The securityContext of the pod; takes a tester. */}}
 {{- define "bootstrap-monitor.pod-security" -}}
 runAsNonRoot: true
 {{- range $name, $identifier := .securityContext }}
@@ -26,7 +26,7 @@ seccompProfile:
 {{- end -}}
 {{- end -}}
 
-{{/* The flags of a command, as a list; takes root, tester and command.  `check` gets those that `init` gets. */}}
+{{/* The flags of a command, as a list; takes root, tester and command.  `check` gets the flags of `init`. */}}
 {{- define "bootstrap-monitor.flags" -}}
 {{- $monitor := .tester.monitor -}}
 {{- $known := .root.Files.Get "files/settings.yaml" | fromYaml -}}
@@ -58,7 +58,7 @@ seccompProfile:
 {{- toYaml $flags -}}
 {{- end -}}
 
-{{/* What every container of the monitor mounts, besides the data; takes a tester. */}}
+{{/* The mounts of every container of the monitor, except the data; takes a tester. */}}
 {{- define "bootstrap-monitor.mounts" -}}
 - name: token
   mountPath: /var/run/secrets/kubernetes.io/serviceaccount
@@ -77,7 +77,7 @@ seccompProfile:
 
 {{/* The volumes for those mounts; takes a tester. */}}
 {{- define "bootstrap-monitor.volumes" -}}
-# The pod gets no token; the monitor's containers mount this one.
+# The pod gets no token; only the monitor's containers mount this one.
 - name: token
   projected:
     sources:
@@ -106,7 +106,7 @@ seccompProfile:
 {{- end }}
 {{- end -}}
 
-{{/* The variables of the monitor's containers, besides those that name the pod; takes a tester. */}}
+{{/* The variables of the monitor's containers, except those that identify the pod; takes a tester. */}}
 {{- define "bootstrap-monitor.monitor-environment" -}}
 {{- $variables := deepCopy (.monitor.env | default dict) -}}
 {{- range $variable, $name := dict "HTTPS_PROXY" "https" "HTTP_PROXY" "http" "NO_PROXY" "none" -}}
@@ -159,7 +159,7 @@ seccompProfile:
     {{- end }}
 {{- end -}}
 
-{{/* The monitor that watches; takes root and tester. */}}
+{{/* The container that watches the node; takes root and tester. */}}
 {{- define "bootstrap-monitor.sidecar" -}}
 {{- $monitor := .tester.monitor -}}
 {{- $scheme := ternary "HTTPS" "HTTP" (not (empty $monitor.tlsSecret)) -}}

@@ -1,6 +1,6 @@
 {{/*
-The node's image.  The monitor pins a build in the live StatefulSet; rendering that build keeps an upgrade from setting
-the node back to the rolling tag, and from a conflict with the monitor.  Another repository in the values wins.
+The node's image.  The monitor pins a build in the live StatefulSet.  The chart renders that build, so that an upgrade
+neither reverts it to the rolling tag nor conflicts with the monitor.  Another repository in the values takes precedence.
 Takes root and tester.
 */}}
 {{- define "bootstrap-monitor.node-image" -}}
@@ -17,7 +17,7 @@ Takes root and tester.
 {{- $found.image -}}
 {{- end -}}
 
-{{/* The settings that make the sync mode; takes a tester.  The monitor reads the mode from them. */}}
+{{/* The settings that define the sync mode; takes a tester.  The monitor reads the mode from them. */}}
 {{- define "bootstrap-monitor.node-settings" -}}
 {{- $settings := dict "AVAGO_DATA_DIR" "/data/avalanchego" "AVAGO_NETWORK_ID" .network -}}
 {{- $_ := set $settings "AVAGO_PARTIAL_SYNC_PRIMARY_NETWORK" (eq .syncMode "only-p-chain-full-sync") -}}

@@ -1,6 +1,6 @@
 {{/*
-A map laid over another, as JSON; takes a list of both.  Maps are merged, all else is replaced, `null` takes away.
-Sprig's own merges let no false, zero or empty value win.
+A map merged over another, as JSON; takes a list of both.  Maps are merged, other values are replaced, and `null` removes
+a value.  Sprig's own merge functions never let a false, zero or empty value override another one.
 */}}
 {{- define "bootstrap-monitor.overlaid" -}}
 {{- $base := index . 0 | default dict -}}
@@ -27,12 +27,12 @@ Sprig's own merges let no false, zero or empty value win.
 {{- $result | toJson -}}
 {{- end -}}
 
-{{/* A value as a person writes it: templates print large numbers as 1e+06. */}}
+{{/* A value as it was written: templates print large numbers as 1e+06. */}}
 {{- define "bootstrap-monitor.text" -}}
 {{- if kindIs "string" . -}}{{ . }}{{- else -}}{{ toJson . }}{{- end -}}
 {{- end -}}
 
-{{/* One tester: the defaults, what is said of it, and its names; as JSON.  Takes root and key. */}}
+{{/* One tester: its values merged over the defaults, and the names of its objects; as JSON.  Takes root and key. */}}
 {{- define "bootstrap-monitor.tester" -}}
 {{- $root := .root -}}
 {{- $tester := include "bootstrap-monitor.overlaid" (list $root.Values.defaults (get $root.Values.testers .key)) | fromJson -}}

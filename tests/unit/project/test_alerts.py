@@ -126,7 +126,7 @@ def _inhibits_nothing(shipped: Shipped) -> None:
         ),
         pytest.param(
             _replaced("BootstrapLate", "A bootstrap", "{{ $labels.tester }}"),
-            "BootstrapLate: the summary is no fixed sentence",
+            "BootstrapLate: the summary is not a fixed sentence",
             id="a summary that changes",
         ),
         pytest.param(
@@ -182,7 +182,7 @@ def _inhibits_nothing(shipped: Shipped) -> None:
         pytest.param(
             _replaced("BootstrapFailingRepeatedly", "crashed|", ""),
             "BootstrapFailingRepeatedly: deadline|out_of_memory|outdated|stalled|unhealthy are not the reasons that "
-            "speak of the build",
+            "point to the build",
             id="a reason that is forgotten",
         ),
         pytest.param(
@@ -212,14 +212,14 @@ def _inhibits_nothing(shipped: Shipped) -> None:
         ),
         pytest.param(
             _in_runbook("BootstrapLate", "(BootstrapRegressed.md)", "(BootstrapSlower.md)"),
-            "BootstrapLate: a link to BootstrapSlower.md, which is not there",
+            "BootstrapLate: a link to BootstrapSlower.md, which does not exist",
             id="a runbook with a dead link",
         ),
         pytest.param(_only(fires=False), "BootstrapLate: never fires", id="a test without an alert"),
         pytest.param(_only(fires=True), "BootstrapLate: always fires", id="a test without silence"),
         pytest.param(
             _old_object,
-            "prometheus-rule.yaml is not what rules.yaml makes: run make generate",
+            "prometheus-rule.yaml does not match rules.yaml: run make generate",
             id="an object of other rules",
         ),
         pytest.param(
