@@ -37,140 +37,155 @@ _EPOCH = "s since 1970"
 _ENDED = {
     Outcome.SUCCEEDED: "succeeded",
     Outcome.FAILED: "failed",
-    Outcome.SUPERSEDED: "were superseded by the start of another",
+    Outcome.SUPERSEDED: "were superseded by another run",
 }
 _RUN = {
     "run": Field(
         "integer",
         "",
-        "Its number, from 1 on; negative for one that was imported below those that were there.",
+        "Number of the run, from 1; negative for an imported run that is older than the runs in the ledger.",
     ),
     "image": Field(
         "string",
         "",
-        "The build: an image pinned by digest; of `local` `avalanchego@` and the SHA-256 of its file.",
+        "The build: an image pinned by digest; for `local`, `avalanchego@` and the SHA-256 of its file.",
     ),
     "version": Field(
-        "string", "", "As the build reports it, such as `avalanchego/1.14.2`; empty while unknown."
+        "string", "", "Version that the build reports, such as `avalanchego/1.14.2`; empty while unknown."
     ),
-    "commit": Field("string", "", "The same; 40 hexadecimal digits, or empty."),
-    "network": Field("string", "", "Such as `mainnet`, `fuji` or `network-54321`."),
-    "syncMode": Field("string", "", f"One of {_words(SyncMode)}."),
-    "testbed": Field("string", "", "What `--testbed` said then."),
-    "startedAt": Field("number", _EPOCH, "When the volume had been cleared for it."),
+    "commit": Field(
+        "string", "", "Commit that the build reports: 40 hexadecimal digits; empty while unknown."
+    ),
+    "network": Field("string", "", "Network of the run, such as `mainnet`, `fuji` or `network-54321`."),
+    "syncMode": Field("string", "", f"Sync mode of the run: one of {_words(SyncMode)}."),
+    "testbed": Field("string", "", "Value of `--testbed` during the run."),
+    "startedAt": Field("number", _EPOCH, "When the run started, after the volume was cleared."),
     "endedAt": Field(
         "number",
         _EPOCH,
-        "When its outcome was recorded; null while it is open, or if that was lost.",
+        "When the outcome was recorded; null while the run is open, or if the time was lost.",
         nullable=True,
     ),
-    "outcome": Field("string", "", f"One of {_words(Outcome)}; null while it is open.", nullable=True),
-    "reason": Field("string", "", f"Why it failed: one of {_words(Reason)}.", nullable=True),
-    "message": Field("string", "", "What it came to, in words; empty while it is open."),
+    "outcome": Field("string", "", f"One of {_words(Outcome)}; null while the run is open.", nullable=True),
+    "reason": Field(
+        "string", "", f"Why the run failed: one of {_words(Reason)}; otherwise null.", nullable=True
+    ),
+    "message": Field("string", "", "Description of the result; empty while the run is open."),
     "durationSeconds": Field(
         "number",
         "s",
-        "How long the node's process ran until it was healthy, or until the run failed: what is judged. Null while the "
-        "run is open, if it was superseded, and if it is not known.",
+        "How long the node's process ran until it was healthy, or until the run failed; this duration is judged. Null "
+        "while the run is open, if it was superseded, and if it is unknown.",
         nullable=True,
     ),
-    "wallSeconds": Field("number", "s", "The same by the clock on the wall.", nullable=True),
-    "diskUsageBytes": Field("integer", "B", "What the node's data took at its end.", nullable=True),
-    "activeSeconds": Field(
-        "number", "s", "How long the node's process has run in it so far, or had at its end."
+    "wallSeconds": Field(
+        "number", "s", "Wall-clock time of the run, including time when the node was down.", nullable=True
     ),
-    "nodeRestarts": Field("integer", "", "How often the node's process was restarted in it."),
+    "diskUsageBytes": Field(
+        "integer", "B", "Disk usage of the node's data at the end of the run.", nullable=True
+    ),
+    "activeSeconds": Field(
+        "number", "s", "How long the node's process has run in this run so far, or until its end."
+    ),
+    "nodeRestarts": Field("integer", "", "How often the node's process restarted in this run."),
     "lastProgressAt": Field("number", _EPOCH, "When a chain last made progress.", nullable=True),
     "recovered": Field(
-        "boolean", "", "The ledger was lost, or new: the run was taken over from the details file."
+        "boolean", "", "The run was recovered from the details file, because the ledger was lost or new."
     ),
     "settingsChanged": Field(
-        "boolean", "", "The node's settings changed under way, so it is compared with none."
+        "boolean", "", "The node's settings changed during the run, so it is not compared with other runs."
     ),
     "stateSynced": Field(
         "boolean",
         "",
-        "Whether the C-Chain synced its state; false where it executed all blocks; null while unknown.",
+        "Whether the C-Chain synced its state; false if it executed all blocks; null while unknown.",
         nullable=True,
     ),
     "otherBuild": Field(
         "string",
         "",
-        "The image of another build that ran on its data, so it is compared with none; null if none was seen.",
+        "The image of another build that ran on the run's data, so the run is not compared; null if there was none.",
         nullable=True,
     ),
 }
 HISTORY = _RUN
 STATUS = {
-    "at": Field("number", _EPOCH, "When this was made."),
+    "at": Field("number", _EPOCH, "When this response was created."),
     "tester": Field("string", "", "The tester's name."),
-    "network": Field("string", "", "What is tested now; a run may be of another."),
-    "syncMode": Field("string", "", f"The same: one of {_words(SyncMode)}."),
-    "testbed": Field("string", "", "What `--testbed` says."),
-    "phase": Field("string", "", f"One of {_words(Phase)}; null before the first.", nullable=True),
-    "message": Field("string", "", "The phase in words."),
-    "notice": Field("string", "", "Why nothing is judged just now; empty where that is not so."),
+    "network": Field("string", "", "The network that is tested now; `run.network` may differ."),
+    "syncMode": Field("string", "", f"The sync mode that is tested now: one of {_words(SyncMode)}."),
+    "testbed": Field("string", "", "Value of `--testbed`."),
+    "phase": Field("string", "", f"One of {_words(Phase)}; null before the first phase.", nullable=True),
+    "message": Field("string", "", "Description of the phase."),
+    "notice": Field("string", "", "Why no run is judged at the moment; empty otherwise."),
     "problems": Field(
-        "array", "", "What keeps the tester from progressing now, the oldest first; empty without one."
+        "array", "", "Problems that affect the tester now, oldest first; empty without a problem."
     ),
     "problems[].cause": Field("string", "", f"One of {_words(Cause)}."),
     "problems[].message": Field("string", "", "What failed and where, in one line."),
-    "problems[].since": Field("number", _EPOCH, "When it began."),
-    "problems[].action": Field("string", "", "What an operator does about the cause."),
+    "problems[].since": Field("number", _EPOCH, "When the problem began."),
+    "problems[].action": Field("string", "", "What an operator can do about the cause."),
     "run": Field("object", "", "The newest run that started, open or ended.", nullable=True),
     **{f"run.{name}": field for name, field in _RUN.items()},
-    "progress": Field("array", "", "What the node counts in that run, by chain and signal."),
+    "progress": Field("array", "", "Progress counters of the node in `run`, by chain and signal."),
     "progress[].chain": Field(
-        "string", "", "`P`, `X` or `C`; of an L1 its alias or blockchain ID. At most 16 chains."
+        "string", "", "`P`, `X` or `C`; for an L1, its alias or blockchain ID. At most 16 chains."
     ),
     "progress[].signal": Field(
         "string",
         "",
         f"One of {', '.join(f'`{signal}`' for signal in SIGNALS)}; "
-        "[how it works](how-it-works.md#what-is-progress) says what each counts. `chain_time` is that of the last "
-        "block executed, in s since 1970.",
+        "[how it works](how-it-works.md#what-is-progress) describes them. `chain_time` is the time of the last "
+        "executed block, in s since 1970.",
     ),
     "progress[].value": Field(
-        "number", "", "Added up over the node's processes; `chain_time` and `height_executed` as last read."
+        "number", "", "Sum over the node's processes; for `chain_time` and `height_executed`, the last value."
     ),
     "progress[].maximum": Field("number", "", "The highest value in one process of the node."),
-    "node": Field("object", "", "The node as it was last looked at.", nullable=True),
-    "node.seenAt": Field("number", _EPOCH, "When that was."),
-    "node.up": Field("boolean", "", "Its process is there: its port is not closed."),
+    "node": Field("object", "", "The node as last polled.", nullable=True),
+    "node.seenAt": Field("number", _EPOCH, "When the node was last polled."),
+    "node.up": Field("boolean", "", "Whether the node's process is running; false if its port is closed."),
     "node.health": Field(
-        "string", "", f"One of {_words(Health)}; `stale` is an answer whose time stamps stand still."
+        "string",
+        "",
+        f"One of {_words(Health)}; `stale` means that the timestamps in the answer no longer change.",
     ),
-    "node.bootstrapped": Field("boolean", "", "By its readiness check of that name.", nullable=True),
-    "node.failingChecks": Field("array", "", "The names of its health checks that fail."),
-    "node.peers": Field("integer", "", "How many peers it has.", nullable=True),
+    "node.bootstrapped": Field(
+        "boolean", "", "Result of the node's readiness check `bootstrapped`.", nullable=True
+    ),
+    "node.failingChecks": Field("array", "", "Names of the node's failing health checks."),
+    "node.peers": Field("integer", "", "Number of peers of the node.", nullable=True),
     "stalled": Field(
         "boolean",
         "",
-        "The open run, or one chain of it, made no progress for `--stall-warning`; null while none is open.",
+        "Whether the open run, or one of its chains, made no progress for `--stall-warning`; null without an open run.",
         nullable=True,
     ),
     "stalledChain": Field(
         "string",
         "",
-        "The chain at work that has made no progress for the longest time; null if it is the whole node, and while no "
-        "run is open.",
+        "The active chain that has made no progress for the longest time; null if this is the whole node, and without "
+        "an open run.",
         nullable=True,
     ),
     "progressUnknown": Field(
         "boolean",
         "",
-        "The open run showed no signal of progress for `--stall-warning`, so a stall would not be detected; null while "
-        "none is open.",
+        "Whether the open run showed no signal of progress for `--stall-warning`, so that a stall would not be "
+        "detected; null without an open run.",
         nullable=True,
     ),
     "late": Field(
         "boolean",
         "",
-        "The open run is active for longer than its limit; null while there is no limit, or no open run.",
+        "Whether the open run has been active for longer than its limit; null without a limit or an open run.",
         nullable=True,
     ),
     "baselineBeginsWithRun": Field(
-        "integer", "", "What `mark-baseline` set; null: all runs count.", nullable=True
+        "integer",
+        "",
+        "The first run that baselines use, as set by `mark-baseline`; null: all runs.",
+        nullable=True,
     ),
     "regressions": Field(
         "object",
@@ -178,93 +193,109 @@ STATUS = {
         f"The [verdict](regression.md) by measure: {_words(Measure)}; empty before the first run.",
     ),
     "regressions.{measure}.verdict": Field("string", "", f"One of {_words(Verdict)}."),
-    "regressions.{measure}.samples": Field("integer", "", "How many runs the baseline is of, or would be."),
+    "regressions.{measure}.samples": Field(
+        "integer", "", "Number of runs for the baseline, also while there are too few."
+    ),
     "regressions.{measure}.baseline": Field(
         "number",
         "s, B, s per block",
-        "What is usual; null while too few runs can be compared.",
+        "The usual value; null while too few runs can be compared.",
         nullable=True,
     ),
-    "regressions.{measure}.limit": Field("number", "the same", "More than this is unusual.", nullable=True),
+    "regressions.{measure}.limit": Field(
+        "number", "s, B, s per block", "The limit above which a value is unusual.", nullable=True
+    ),
     "regressions.{measure}.lastGoodRun": Field(
-        "integer", "", "The run before it got worse; null while it did not.", nullable=True
+        "integer", "", "The last run before the regression; null without a regression.", nullable=True
     ),
-    "regressions.{measure}.lastGoodCommit": Field("string", "", "Its commit; may be empty.", nullable=True),
+    "regressions.{measure}.lastGoodCommit": Field(
+        "string", "", "Commit of `lastGoodRun`; may be empty.", nullable=True
+    ),
     "regressions.{measure}.firstBadRun": Field(
-        "integer", "", "The run since which it is worse.", nullable=True
+        "integer", "", "The first run of the regression; null without one.", nullable=True
     ),
-    "regressions.{measure}.firstBadCommit": Field("string", "", "Its commit; may be empty.", nullable=True),
+    "regressions.{measure}.firstBadCommit": Field(
+        "string", "", "Commit of `firstBadRun`; may be empty.", nullable=True
+    ),
     "regressions.{measure}.compareUrl": Field(
-        "string", "", "What changed between the two, where both commits are known.", nullable=True
+        "string",
+        "",
+        "URL of the changes between the two commits; null if one of them is unknown.",
+        nullable=True,
     ),
     "chains": Field(
-        "object", "", "Each chain of the open run by its log, at most 16; empty while none is open."
+        "object", "", "Each chain of the open run by the node's log, at most 16; empty without an open run."
     ),
-    "chains.{chain}.activity": Field("string", "", f"Its stage: one of {_words(ChainActivity)}."),
+    "chains.{chain}.activity": Field("string", "", f"Stage of the chain: one of {_words(ChainActivity)}."),
     "chains.{chain}.ratio": Field(
-        "number", "0 to 1", "How much of the stage is done, by the node's estimate.", nullable=True
+        "number", "0 to 1", "Completed share of the stage, as estimated by the node.", nullable=True
     ),
     "chains.{chain}.endAt": Field(
-        "number", _EPOCH, "When the stage ends, by the node's estimate.", nullable=True
+        "number", _EPOCH, "When the stage ends, as estimated by the node.", nullable=True
     ),
-    "volume": Field("object", "", "The volume as it was last measured.", nullable=True),
+    "volume": Field("object", "", "The volume as last measured.", nullable=True),
     "volume.measuredAt": Field("number", _EPOCH, "When the node's data was measured."),
     "volume.usageBytes": Field(
         "integer",
         "B",
-        "What the node's data takes; null where it was not measured in this run.",
+        "Disk usage of the node's data; null if it was not measured in this run.",
         nullable=True,
     ),
-    "volume.sizeBytes": Field("integer", "B", "How big the volume is."),
-    "volume.availableBytes": Field("integer", "B", "What is free on it."),
-    "newBuild": Field("object", "", "A build that was found and is not tested yet.", nullable=True),
+    "volume.sizeBytes": Field("integer", "B", "Size of the volume."),
+    "volume.availableBytes": Field("integer", "B", "Free space on the volume."),
+    "newBuild": Field(
+        "object", "", "A build that was found and is not tested yet; null without one.", nullable=True
+    ),
     "newBuild.image": Field("string", "", "As in `run.image`."),
     "newBuild.version": Field("string", "", "As in `run.version`."),
     "newBuild.commit": Field("string", "", "As in `run.commit`."),
-    "paused": Field("boolean", "", "A person paused the tester: no new build is taken until `resume`."),
-    "requestedBuild": Field("object", "", "What `rerun` asked for, until that has begun.", nullable=True),
+    "paused": Field("boolean", "", "Whether an operator paused the tester: no run starts until `resume`."),
+    "requestedBuild": Field(
+        "object", "", "The build requested with `rerun`, until its run starts.", nullable=True
+    ),
     "requestedBuild.image": Field("string", "", "As in `run.image`."),
     "requestedBuild.version": Field("string", "", "As in `run.version`."),
     "requestedBuild.commit": Field("string", "", "As in `run.commit`."),
     "lastImageCheckAt": Field(
-        "number", _EPOCH, "When a newer build was last looked for with success.", nullable=True
+        "number", _EPOCH, "Time of the last successful lookup of a newer build.", nullable=True
     ),
-    "runsTotal": Field("object", "", "How many runs ended, by outcome."),
-    **{f"runsTotal.{each}": Field("integer", "", f"Those that {_ENDED[each]}.") for each in Outcome},
+    "runsTotal": Field("object", "", "Number of ended runs, by outcome."),
+    **{f"runsTotal.{each}": Field("integer", "", f"Runs that {_ENDED[each]}.") for each in Outcome},
     "consecutiveFailures": Field(
         "integer",
         "",
-        "Runs that failed since the last that succeeded, of the network and mode that are tested now.",
+        "Number of runs that failed since the last success, of the network and sync mode that are tested now.",
     ),
     "lastSuccessAt": Field(
-        "number", _EPOCH, "When the last success of that network and mode ended.", nullable=True
+        "number", _EPOCH, "When the last successful run of that network and sync mode ended.", nullable=True
     ),
-    "testerSince": Field("number", _EPOCH, "When the first run began.", nullable=True),
+    "testerSince": Field("number", _EPOCH, "When the first run started.", nullable=True),
     "tickAt": Field(
         "number",
         _EPOCH,
-        "When the monitor last looked at the node: old where it does not run.",
+        "When the monitor last polled the node; an old time if the monitor is not running.",
         nullable=True,
     ),
 }
 _TEXT = """\
 # The API
 
-What `/api/v1/status` and `/api/v1/history` answer, on the port of the [status page](page.md). This page is made from
-the code (`make generate`).
+Fields of the responses of `/api/v1/status` and `/api/v1/history`, on the port of the [status page](page.md). This page
+is generated from the code (`make generate`).
 
 ```sh
 curl http://127.0.0.1:9641/api/v1/status
 ```
 
-- It is read-only JSON, from the ledger at each request, and asks for no password. Another method than GET or HEAD gets
-  405, another path 404, a ledger that cannot be read 503: each with one line of text that says why.
-- What is unknown is null, never a default. The field is there all the same.
-- Numbers have no unit but the one that is named; `s since 1970` are seconds since the Unix epoch, with fractions.
-- Texts may come from a node or an image: escape them where you show them.
+- The API is read-only, returns JSON, and needs no password. It reads the ledger at each request.
+- An error is one line of text: 405 for a method other than GET or HEAD, 404 for an unknown path, 503 if the ledger
+  cannot be read.
+- An unknown value is null, never a default. The field is always present.
+- Numbers are in the unit of the table; `s since 1970` are seconds since the Unix epoch, with fractions.
+- Texts may come from a node or an image: escape them before you display them.
 
-`bootstrap-monitor status --json` and `history --json` print the same without the server. `history --run N --json` adds
-`evidence`: what the node of a failed run said last, or null.
+`bootstrap-monitor status --json` and `history --json` print the same JSON without the server. `history --run N --json`
+adds `evidence`: the log tail of the node of a failed run, or null.
 
 ## /api/v1/status
 
@@ -272,11 +303,11 @@ curl http://127.0.0.1:9641/api/v1/status
 | --- | --- | --- | --- |
 {status}
 
-`{{measure}}`, `{{chain}}` stand for each name of one, `[]` for each element of an array.
+`{{measure}}` and `{{chain}}` stand for each name, `[]` for each element of an array.
 
 ## /api/v1/history
 
-An array of the newest {most:,} runs that started, newest first. Each has what `run` above has:
+An array of the newest {most:,} runs that started, newest first. Each has the fields of `run` above:
 
 | field | type | unit | |
 | --- | --- | --- | --- |

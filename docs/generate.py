@@ -15,20 +15,20 @@ METRICS = Path(__file__).with_name("metrics.md")
 _METRICS_TEXT = """\
 # Metrics
 
-Served at `/metrics`, in Prometheus' text format or as OpenMetrics. This page is made from the code
+Served at `/metrics`, in the Prometheus text format or as OpenMetrics. This page is generated from the code
 (`make generate`).
 
-- Every name begins with `{prefix}`, which is left out here.
-- Every series has the labels {common}, but for `build_info`. What is told of a run
-  has the network and the mode of that run, which may be others than the tester is set to today.
-- What is unknown is absent: no value stands for "not known". [Runbooks](runbooks) say what to do about an alert.
-- It is made from the ledger at each scrape and so outlives a restart, but for `image_checks_total`, `task_…` and
-  `errors_total`, which tell of the process.
-- A part that cannot be made costs its own series, and counts in `errors_total{{operation="metrics"}}`.
-- Results are of the newest 20 runs that ended. The label `chain` is `P`, `X`, `C`, or the alias or blockchain ID of an
-  L1 that the node tracks, 16 chains at most. So the number of series is bounded.
+- Every name begins with `{prefix}`, which is omitted here.
+- Every series except `build_info` has the labels {common}. Series of a run have the
+  network and the sync mode of that run, which may differ from the tester's current settings.
+- An unknown value is absent. [Runbooks](runbooks) describe what to do about an alert.
+- Metrics are read from the ledger at each scrape, so they survive a restart. `image_checks_total`, `task_…` and
+  `errors_total`, which describe the process, are exceptions.
+- If a metric cannot be rendered, only its own series are missing, and `errors_total{{operation="metrics"}}` increases.
+- Results cover the newest 20 ended runs. The label `chain` is `P`, `X`, `C`, or the alias or blockchain ID of an L1
+  that the node tracks, at most 16 chains. The number of series is therefore bounded.
 
-| name | type | labels of its own | |
+| name | type | own labels | |
 | --- | --- | --- | --- |
 {rows}
 """

@@ -27,35 +27,35 @@ SETTINGS = Path(__file__).with_name("settings.md")
 # Settings that several commands share: a title, and the class that has them.
 GROUPS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Common", CommonSettings),
-    ("What is tested, and how it is judged", TesterSettings),
+    ("Test and limits", TesterSettings),
     ("In a pod", PodSettings),
     ("Page, metrics and API", WebSettings),
-    ("Of a tester that may or may not run", ShowSettings),
+    ("Commands for an existing tester", ShowSettings),
 )
 _TEXT = """\
 # Settings
 
-What each command can be told; `bootstrap-monitor COMMAND --help` says the same. This page is made from the code
+Settings of each command; `bootstrap-monitor COMMAND --help` lists them. This page is generated from the code
 (`make generate`).
 
-- A flag stands after its command, as `--flag value` or `--flag=value`. A switch needs no value, and `--no-…` takes it
-  back.
-- Each has a variable too, and the flag wins. A variable that begins with `{prefix}` and is that of no setting is
-  an error. One that belongs to another command is not, so variables may be set once for all containers of a pod.
-- Lengths of time are written as in Go: `30s`, `1m30s`, `12h`; there are no days. They are longer than zero.
-- `init` and `wait-for-completion` of one tester must be told the same, where both know a flag.
+- A flag follows its command, as `--flag value` or `--flag=value`. A switch needs no value; `--no-…` turns it off.
+- Each flag has an environment variable. The flag takes precedence.
+- A variable that begins with `{prefix}` and is not a setting is an error. Variables of other commands are
+  ignored, so you can set them once for all containers of a pod.
+- Durations are written as in Go: `30s`, `1m30s`, `12h`. There is no unit for days. They must be longer than zero.
+- `init` and `wait-for-completion` of one tester must have the same values for the flags that both accept.
 
-Which command has which:
+This table lists the groups of settings of each command:
 
-| command | is for | {titles} |
+| command | purpose | {titles} |
 | --- | --- | {lines} |
 {commands}
 
 `version`, and `completion bash`, `zsh` or `fish`, have no settings.
 
-{groups}## Of each command
+{groups}## Settings by command
 
-What stands above already has another default, or another meaning, for this command.
+A flag that is also listed above has another default, or another meaning, for this command.
 
 {own}"""
 _HEAD = "| flag | variable | default | |\n| --- | --- | --- | --- |\n"
@@ -144,7 +144,7 @@ def _default(field: FieldInfo, text: str) -> str:
     """Return the default of a setting; empty if its description states it."""
     value: Any = field.default
     if value is PydanticUndefined:
-        return "none: it is needed"
+        return "none: required"
     if value is None or value == "" or "default:" in text:
         return ""
     if isinstance(value, bool):

@@ -43,13 +43,13 @@ _COMMANDS = {
         logging.INFO,
     ),
     "wait-for-completion": _Command(
-        "watch the node until it has bootstrapped, then look for a newer build (sidecar)",
+        "watch the node until it has bootstrapped, then poll for a newer build (sidecar)",
         "WaitSettings",
         "commands.pod:run_wait",
         logging.INFO,
     ),
     "check": _Command(
-        "look whether a tester in a pod can work", "CheckSettings", "preflight.check:run_check"
+        "check whether a tester in a pod can work", "CheckSettings", "preflight.check:run_check"
     ),
     "local": _Command(
         "bootstrap a build on this machine: local BUILD [flags] -- NODE-ARGUMENTS",
@@ -66,24 +66,24 @@ _COMMANDS = {
     "status": _Command("show what a tester is doing", "StatusSettings", "commands.show:run_status"),
     "history": _Command("show the runs of a tester", "HistorySettings", "commands.show:run_history"),
     "rerun": _Command(
-        "bootstrap the last build once more, or the IMAGE given",
+        "bootstrap the last build, or IMAGE, again",
         "RerunSettings",
         "commands.requests:run_rerun",
     ),
     "mark-baseline": _Command(
-        "compare with no run before a known shift: baselines begin with RUN, or with the next one",
+        "exclude the runs before a known change from baselines: start with RUN, or with the next run",
         "MarkBaselineSettings",
         "commands.requests:run_mark_baseline",
     ),
     "pause": _Command(
-        "take no new builds; a run that is open goes on", "RequestSettings", "commands.requests:run_pause"
+        "take no new builds; an open run continues", "RequestSettings", "commands.requests:run_pause"
     ),
     "resume": _Command("take new builds again", "RequestSettings", "commands.requests:run_resume"),
 }
 
 # Commands without settings.
 _ALONE = {
-    "completion": "print what makes a shell complete all this: bash, zsh or fish",
+    "completion": "print the completion script of a shell: bash, zsh or fish",
     "version": "print the version",
 }
 
@@ -167,7 +167,7 @@ def _run(words: list[str]) -> int:
         case _ if command in _COMMANDS:
             return _run_command(command, rest)
         case _:
-            raise ConfigurationError(f"{command!r} is no command{_hint(command)}")
+            raise ConfigurationError(f"{command!r} is not a command{_hint(command)}")
 
 
 def _hint(command: str) -> str:
@@ -211,7 +211,7 @@ def _help() -> str:
             *lines,
             "",
             "bootstrap-monitor COMMAND --help lists a command's flags; each has a variable BOOTSTRAP_MONITOR_…",
-            "exit codes: 0 done, 1 failed, 2 the configuration or the call is wrong, 3 local --until or --compare",
-            "can tell nothing of a build, 4 standard output cannot be written, 130 interrupted",
+            "exit codes: 0 done, 1 failed, 2 the configuration or the command line is wrong, 3 local --until or",
+            "--compare is inconclusive, 4 standard output cannot be written, 130 interrupted",
         ]
     )

@@ -126,7 +126,7 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
             continue
         close = difflib.get_close_matches(rest.upper(), known, 1)
         raise ConfigurationError(
-            f"{name} is no setting: "
+            f"{name} is not a setting: "
             + (f"did you mean {ENVIRONMENT_PREFIX}{close[0]}?" if close else "remove it")
         )
 
@@ -146,7 +146,7 @@ def _missing(kind: type[BaseSettings], arguments: Sequence[str]) -> str:
     for flag, word in pairwise(arguments):  # a flag without a value has consumed the missing argument
         words = _choices(kind, flag)
         if words and word not in words:
-            return f"{flag} needs a value, one of {', '.join(words)}, and {word!r} is none"
+            return f"{flag} needs a value, one of {', '.join(words)}, and {word!r} is not one of them"
     name = next(name for name in _positionals(kind) if kind.model_fields[name].is_required())
     told = kind.model_fields[name].description or ""
     return f"{name.upper()} is missing: {told[:1].lower()}{told[1:].rstrip('.')}"
@@ -160,8 +160,8 @@ def _unknown(words: Sequence[str], kind: type[BaseSettings]) -> str:
     close = difflib.get_close_matches(given, flags, 1)
     hint = f" (did you mean {close[0]}?)" if close else ""
     if kind is LocalSettings:
-        hint += "; the node's own flags go behind --"
-    return f"{given} is no flag{hint}"
+        hint += "; the node's own flags go after --"
+    return f"{given} is not a flag{hint}"
 
 
 def _choices(kind: type[BaseSettings], flag: str) -> tuple[str, ...]:
@@ -190,5 +190,5 @@ def _mistake(error: ErrorDetails, kind: type[BaseSettings]) -> str:
     message = error["msg"].removeprefix("Value error, ")
     value = error["input"]
     # Only a default is a Duration before parsing; its text is shown without quotes.
-    given = "is not given" if value is None else f"is {value if isinstance(value, Duration) else repr(value)}"
+    given = "is not set" if value is None else f"is {value if isinstance(value, Duration) else repr(value)}"
     return f"{where} {given}: {message[0].lower()}{message[1:]}"

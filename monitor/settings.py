@@ -91,7 +91,7 @@ class CommonSettings(BaseSettings):
     """Folder of the ledger; the node's data is in its subfolder avalanchego."""
 
     log_format: Literal["auto", "plain", "colors", "json"] = "auto"
-    """How log lines look; auto is colors on a terminal, plain elsewhere."""
+    """Format of log lines; auto: colors on a terminal, otherwise plain."""
 
     debug: bool = False
     """Log more, and show tracebacks."""
@@ -108,65 +108,65 @@ class TesterSettings(CommonSettings):
     """The identity of a tester, and the limits by which it judges runs."""
 
     tester: str = ""
-    """Name of the tester; default: the StatefulSet's, or network and sync mode."""
+    """Name of the tester; default: that of the StatefulSet, or the network and the sync mode."""
 
     testbed: str = "default"
-    """Name for what the node runs on; only runs of one testbed are compared."""
+    """Name of the environment that the node runs in; only runs on the same testbed are compared."""
 
     network: str = ""
-    """The network, where the node's configuration does not show it."""
+    """Network of the node, if the monitor cannot read it from the node's configuration."""
 
     sync_mode: Literal["c-chain-state-sync", "only-p-chain-full-sync", "full-sync"] | None = None
-    """The sync mode, where the node's configuration does not show it."""
+    """Sync mode of the node, if the monitor cannot read it from the node's configuration."""
 
     rolling_tag: Annotated[str, Field(min_length=1)] = "latest"
-    """The tag that follows new builds."""
+    """Tag of the newest build."""
 
     on_new_build: Literal["finish", "restart"] = "finish"
-    """What a new build does to a run that is open: let it finish, or start again with the new one."""
+    """What to do with the open run when a new build is found: finish it, or restart with the new build."""
 
     soak: Duration = Duration(300)
-    """How long the node must stay healthy before a run has succeeded."""
+    """How long the node must stay healthy before a run succeeds."""
 
     disk_floor: Annotated[float, Field(ge=0, lt=100, allow_inf_nan=False)] = 10.0
-    """Percent of the volume that must be free; below it, the node never calls itself healthy."""
+    """Percentage of the volume that must be free; below it, the node never reports itself healthy."""
 
     start_timeout: Duration = Duration(3600)
-    """How long the node's container may fail to start (an image that is gone) before the run has failed."""
+    """How long the node's container may fail to start, for example for lack of its image, before the run fails."""
 
     crash_limit: Annotated[int, Field(ge=1)] = 5
-    """Restarts of the node without progress between, after which the run has failed."""
+    """Number of restarts of the node, without progress between them, after which the run fails."""
 
     unhealthy_timeout: Duration = Duration(3600)
-    """How long a bootstrapped node may stay unhealthy, or too little of the volume free, before the run has failed."""
+    """How long a bootstrapped node may be unhealthy, or the volume below --disk-floor, before the run fails."""
 
     stall_warning: Duration = Duration(1800)
-    """How long without progress until the run shows as stalled, or its progress as unknown."""
+    """Time without progress after which the run is shown as stalled, or its progress as unknown."""
 
     stall_timeout: Duration = Duration(43200)
-    """How long without progress, not shorter than the warning's, until the run has failed; twice as long while the
-    node compacts, executes or syncs its state."""
+    """Time without progress after which the run fails, at least --stall-warning; twice as long while the node
+    compacts, executes or syncs its state."""
 
     deadline: Duration | Literal["auto"] = "auto"
-    """How long a run may be open; auto: three times what is usual, until that is known 14 days (full-sync: 60)."""
+    """How long a run may be open; auto: three times the usual, or 14 days (full-sync: 60) while that is unknown."""
 
     adopt: str = ""
-    """What to do with a node's data that no ledger knows: keep, or clear:TOKEN with the token of the error."""
+    """What to do with a node's data that no ledger describes: keep, or clear:TOKEN with the token of the error."""
 
     health_check_interval: Duration = Duration(10)
-    """How often the node is polled; in a pod at rest once a minute."""
+    """How often to poll the node; in a pod once a minute while the tester is idle."""
 
     disk_check_interval: Duration = Duration(300)
-    """How often the node's data is measured; at rest once an hour."""
+    """How often to measure the node's data; once an hour while the tester is idle."""
 
     holder_timeout: Duration = Duration(300)
-    """How long another holder of the volume must be silent before its data may be cleared."""
+    """Time without a heartbeat after which the lease of another holder of the volume expires."""
 
     node_url: str = "http://127.0.0.1:9650"
-    """Where the node answers."""
+    """URL of the node's API."""
 
     node_timeout: Duration = Duration(5)
-    """How long the node may take to answer."""
+    """Timeout of a request to the node."""
 
     @property
     def settled_sync_mode(self) -> SyncMode | None:
@@ -229,28 +229,28 @@ class PodSettings(TesterSettings):
     """Name of this pod; default: POD_NAME."""
 
     pod_uid: str = ""
-    """UID of this pod, so that another one of its name is not taken for it; default: POD_UID."""
+    """UID of this pod, which distinguishes it from other pods of its name; default: POD_UID."""
 
     node_container_name: str
     """Name of the node's container."""
 
     check_pod_timeout: Duration = Duration(600)
-    """How long a check pod may take, its image's pull included."""
+    """Timeout of a check pod, including the pull of its image."""
 
     image_source: Literal["auto", "registry", "pod"] = "auto"
-    """Who tells of new builds: the registry, and a pod for their versions (auto); it alone; or pods alone."""
+    """Where to find new builds: in the registry, with a pod to read their versions (auto), or with only one of them."""
 
     registry_config: Path | None = None
-    """Docker configuration with the registry's credentials in its auths; helpers are not supported."""
+    """Docker configuration file with the registry's credentials in auths; helpers are not supported."""
 
     registry_ca: Path | None = None
-    """PEM file of authorities that the registry is trusted by, besides the system's."""
+    """PEM file of certificate authorities to trust for the registry, in addition to the system's."""
 
     registry_plain_http: bool = False
-    """Ask the registry over plain HTTP, and send no credentials; on this machine it is asked so anyway."""
+    """Use plain HTTP for the registry, without credentials; always used for a registry on this machine."""
 
     registry_auth_host: str = ""
-    """Host (and port) of the registry's token service, where it is another than the registry's own."""
+    """Host (and port) of the registry's token service, if it differs from the registry's host."""
 
     @field_validator("namespace", "pod_name", "pod_uid", mode="before")
     @classmethod
@@ -295,14 +295,14 @@ class WebSettings(BaseSettings):
     """PEM file of the certificate's key."""
 
     web_evidence: bool = False
-    """Show on the page what a failed node said last; whoever can open the page can read it."""
+    """Show the log tail of failed nodes on the page; everyone who can open the page can read it."""
 
     @field_validator("web_tls_key")
     @classmethod
     def _both_or_none(cls, key: Path | None, info: ValidationInfo) -> Path | None:
         certificate = info.data.get("web_tls_certificate")
         if (key is None) != (certificate is None):
-            raise ValueError("--web-tls-certificate and --web-tls-key go together")
+            raise ValueError("--web-tls-certificate and --web-tls-key must be set together")
         return key
 
     @field_validator("web_listen_address")
@@ -332,23 +332,23 @@ class InitSettings(PodSettings):
 
 
 class WaitSettings(PodSettings, WebSettings):
-    """Watch the node until it has bootstrapped, then look for a newer build and start again."""
+    """Watch the node until it has bootstrapped, then poll for a newer build and start again."""
 
     image_check_interval: Duration | None = None
-    """How often a newer build is looked for; default: 30s, and 5m where only a pod can tell."""
+    """How often to poll for a newer build; default: 30s, or 5m with --image-source pod."""
 
 
 class CheckSettings(PodSettings):
-    """Look whether a tester can work; what is not given is taken from the monitor's containers in its pod."""
+    """Check whether a tester can work. Unset settings are read from the monitor's containers in its pod."""
 
     data_dir: Path = Path()
     """Folder of the ledger; default: the sidecar's."""
 
     node_container_name: str = ""
-    """Name of the node's container; default: the one that the sidecar is told."""
+    """Name of the node's container; default: the sidecar's."""
 
     wait: Duration | None = None
-    """How long to look again while something fails, as it may right after an installation."""
+    """How long to repeat the checks while one fails, for example right after an installation."""
 
     json_output: bool = Field(default=False, alias="json")
     """Print JSON."""
@@ -358,7 +358,7 @@ class LocalSettings(TesterSettings, WebSettings):
     """Bootstrap a build on this machine, again whenever its file changes: local ./avalanchego -- --network-id=fuji."""
 
     build: CliPositionalArg[Path]
-    """The node's executable; of --compare OLD NEW, the newer one."""
+    """The node's executable; with --compare OLD NEW, the newer build."""
 
     data_dir: Path = Path()
     """Folder of the ledger; default: a folder of this network and mode under ~/.local/share."""
@@ -367,25 +367,25 @@ class LocalSettings(TesterSettings, WebSettings):
     """Address of page, metrics and API, as [host]:port."""
 
     disk_check_interval: Duration = Duration(30)
-    """How often the node's data is measured; at rest once an hour."""
+    """How often to measure the node's data; once an hour while the tester is idle."""
 
     image_check_interval: Duration = Duration(30)
-    """How often the build's file is looked at."""
+    """How often to check the build's file for a new build."""
 
     until: Literal["succeeded"] | None = None
-    """End with the build's result: exit code 0 if it succeeded, 1 if it failed, 3 if nothing can be told of it."""
+    """Exit with the build's result: 0 if it succeeded, 1 if it failed, 3 if the result is inconclusive."""
 
     again: bool = False
-    """With --until, bootstrap the build also where its result is known."""
+    """With --until, bootstrap the build even if its result is already known."""
 
     compare: Path | None = None
-    """The older of two builds, as in --compare OLD NEW: bootstrap both in turns, and end with which is faster."""
+    """The older of two builds, as in --compare OLD NEW: bootstrap both alternately, and report which is faster."""
 
     runs: Annotated[int, Field(ge=MIN_COMPARED, le=MAX_COMPARED)] = 7
-    """How many runs of each build --compare makes: 4 to 25."""
+    """Number of runs of each build with --compare: 4 to 25."""
 
     fail_if_slower: bool = False
-    """End --compare with exit code 1 if BUILD is slower."""
+    """With --compare, exit with code 1 if BUILD is slower."""
 
 
 class DemoSettings(WebSettings):
@@ -394,13 +394,13 @@ class DemoSettings(WebSettings):
     model_config = CommonSettings.model_config
 
     keep: bool = False
-    """Stay, and keep what was made, until interrupted."""
+    """Continue until interrupted, and keep the files."""
 
     log_format: Literal["auto", "plain", "colors", "json"] = "auto"
-    """How log lines look."""
+    """Format of log lines."""
 
     debug: bool = False
-    """Show the log of the monitor as well, and tracebacks."""
+    """Also show the monitor's log, and tracebacks."""
 
     web_listen_address: str = f"127.0.0.1:{DEFAULT_PORT}"
     """Address of page, metrics and API, as [host]:port."""
@@ -410,54 +410,54 @@ class ShowSettings(CommonSettings):
     """The settings of a command for a tester whose monitor may not be running."""
 
     data_dir: Path = Path()
-    """Folder of the ledger; default: the one that local has made, if there is one only."""
+    """Folder of the ledger; default: the one that local created, if there is only one."""
 
 
 class StatusSettings(ShowSettings):
     """Show what a tester is doing."""
 
     json_output: bool = Field(default=False, alias="json")
-    """Print JSON, the same as /api/v1/status."""
+    """Print JSON, as served at /api/v1/status."""
 
 
 class RequestSettings(ShowSettings):
-    """Stop or go on with taking new builds; what runs goes on either way."""
+    """Stop or resume taking new builds; an open run continues in both cases."""
 
 
 class RerunSettings(ShowSettings):
-    """Bootstrap a build once more, as soon as no run is open."""
+    """Bootstrap a build again, once no run is open."""
 
     image: CliPositionalArg[str] = ""
     """The image, pinned by digest; default: that of the last run."""
 
     unchecked: bool = False
-    """Do not ask the registry whether it has the IMAGE."""
+    """Do not check that the registry has IMAGE."""
 
 
 class MarkBaselineSettings(ShowSettings):
-    """Compare with no run before a known shift: baselines are made of the runs from here on."""
+    """Exclude the runs before a known change from baselines, which then use only later runs."""
 
     from_run: CliPositionalArg[Annotated[int, Field(ge=1)] | None] = None
-    """The first run of the new baseline; default: the next one that begins."""
+    """The first run of the new baseline; default: the next run."""
 
 
 class HistorySettings(ShowSettings):
     """Show the runs of a tester, newest first."""
 
     run: int | None = None
-    """Show one run, with the last words of its node where it failed."""
+    """Show one run, with the log tail of its node if the run failed."""
 
     json_output: bool = Field(default=False, alias="json")
-    """Print JSON, the same as /api/v1/history."""
+    """Print JSON, as served at /api/v1/history."""
 
     csv_output: bool = Field(default=False, alias="csv")
-    """Print the runs that are compared as CSV, oldest first, as Apache Otava takes it."""
+    """Print the comparable runs as CSV, oldest first, in the format of Apache Otava."""
 
     export_file: Path | None = Field(default=None, alias="export")
     """Write the ended runs to a SQLite file, which replaces an earlier export (-: standard output)."""
 
     import_file: Path | None = Field(default=None, alias="import")
-    """Add the runs of such a file (-: standard input); runs in the ledger stay as they are."""
+    """Add the runs of an exported file (-: standard input); runs in the ledger are not changed."""
 
 
 def local_testers(environment: Mapping[str, str]) -> Path:

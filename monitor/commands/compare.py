@@ -45,7 +45,7 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
     digests = [content_digest(path) for path in paths]
     if digests[0] == digests[1]:
         raise ConfigurationError(
-            f"{paths[0]} and {paths[1]} are the same program: there is nothing to compare"
+            f"{paths[0]} and {paths[1]} are the same program: compare two different builds"
         )
     configuration = configuration_of_node(settings, arguments, os.environ)
     usual = usual_folder(configuration, os.environ)
@@ -105,17 +105,17 @@ def _claim(ledger: Ledger, settings: LocalSettings) -> None:
     if mark is None:
         if ledger.known() or Volume(data_dir).node_data().state is DataState.PRESENT:
             raise ConfigurationError(
-                f"{data_dir} has runs or a node's data that no comparison made, and one would clear them: "
-                "give another --data-dir"
+                f"{data_dir} has runs or a node's data of another tester, which a comparison would delete: "
+                "use another --data-dir"
             )
         _mark(ledger, settings, told_runs=None)
         return
     told_runs = mark.value["told_runs"]
     if told_runs not in {None, settings.runs}:
         raise ConfigurationError(
-            f"--runs {settings.runs}: the comparison in {data_dir} has told its result of {told_runs} runs, and to "
-            "look again after more or fewer would call chance a difference too often: give that number to see it "
-            "again, or another --data-dir to compare anew"
+            f"--runs {settings.runs}: the comparison in {data_dir} has already reported its result for {told_runs} "
+            f"runs; a result after more or fewer runs would be biased. Use --runs {told_runs} to see it again, or "
+            "another --data-dir for a new comparison"
         )
 
 
@@ -134,7 +134,7 @@ def _refuse_other_builds(ledger: Ledger, plan: Plan, data_dir: Path) -> None:
         if not run.build.same(plan.old) and not run.build.same(plan.new):
             raise ConfigurationError(
                 f"{data_dir} has runs of another build, {build_text(run.build)}, which is not compared here: "
-                "give another --data-dir"
+                "use another --data-dir"
             )
 
 

@@ -135,12 +135,12 @@ class ComparisonRuns:
         of_the_build = all(each.is_conclusive and each.outcome is not Outcome.SUCCEEDED for each in lost)
         kind = BuildFailedError if of_the_build else InconclusiveError
         self.failure = kind(
-            f"{len(lost)} runs of the {name} build do not count, the last one, run {run.number}, because of "
-            f"this: {self._why(run)}; "
+            f"{len(lost)} runs of the {name} build are not valid; the last one is run {run.number}: "
+            f"{self._why(run)}; "
             + (
-                "a mended build is another one: compare that, in a folder of its own"
+                "a fixed build is a different build: compare it in another folder"
                 if of_the_build
-                else "mend it, and the same command goes on"
+                else "fix it, and run the same command again to continue"
             )
         )
         return True
@@ -151,7 +151,7 @@ class ComparisonRuns:
             return f"{run.reason or run.outcome}: {run.message}"
         success = next(each for each in self._ledger.all_successes() if each.run.number == run.number)
         reason = left_out(run, state_synced_again=success.state_synced_again)
-        return self._mismatch(run) or reason or "it was before the baseline that was marked"
+        return self._mismatch(run) or reason or "it is before the marked baseline"
 
     def _mismatch(self, run: Run) -> str:
         return mismatch(run, self._plan.configuration, self._plan.testbed)

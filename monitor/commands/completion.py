@@ -38,7 +38,7 @@ def completion(commands: Mapping[str, tuple[str, str]], words: Sequence[str]) ->
             return _USAGE
         case _:
             raise ConfigurationError(
-                f"completion is for one shell: {', '.join(_SHELLS)}; --help says how to use it"
+                f"completion needs one shell: {', '.join(_SHELLS)}; see bootstrap-monitor completion --help"
             )
 
 

@@ -47,7 +47,7 @@ def run_demo(settings: DemoSettings) -> int:
     finally:
         if settings.keep:
             command = f"{sys.executable} -m monitor history --data-dir {folder}/data"
-            console.print(f"kept in {folder}: look with {command}, and remove the folder", soft_wrap=True)
+            console.print(f"files kept in {folder}; show the runs with {command}", soft_wrap=True)
         else:
             shutil.rmtree(folder, ignore_errors=True)
     if interrupted.is_set() and not settings.keep:
@@ -73,7 +73,7 @@ def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threa
         console.print(f"page     http://127.0.0.1:{web_port}/")
         console.print(f"metrics  http://127.0.0.1:{web_port}/metrics")
         console.print(
-            f"{len(BUILDS)} builds of a simulated node are bootstrapped one after the other (Ctrl-C ends it)",
+            f"{len(BUILDS)} builds of a simulated node are bootstrapped one after the other (Ctrl-C to stop)",
             soft_wrap=True,
         )
         console.print()
@@ -110,7 +110,7 @@ def _replace_builds(
                 told = True
                 data_dir = executable.parent / "data"
                 console.print(
-                    "all builds are done; page and metrics stay until Ctrl-C, and the ledger after it:"
+                    "all builds are done; page and metrics are served until Ctrl-C; the ledger is kept:"
                 )
                 console.print(f"  {sys.executable} -m monitor status --data-dir {data_dir}", soft_wrap=True)
             elif not keep and (done == len(BUILDS) or waited > MAX_SECONDS):

@@ -39,7 +39,7 @@ class Ports:
             found = _unused(port)
             if found is not None and self._reserve(found):
                 return found
-        raise MonitorError("no free port on 127.0.0.1: end another program")
+        raise MonitorError("no free port on 127.0.0.1: stop another program")
 
     def take(self, port: int) -> None:
         """Reserve a port that the user chose.
@@ -50,7 +50,7 @@ class Ports:
         """
         if not self._reserve(port):
             raise MonitorError(
-                f"another bootstrap-monitor has port {port} for its node: end that one, or give this node another port"
+                f"another bootstrap-monitor uses port {port} for its node: stop it, or use another port for this node"
             )
 
     def _reserve(self, port: int) -> bool:

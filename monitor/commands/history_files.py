@@ -57,15 +57,13 @@ def export_history(ledger: Ledger, path: Path) -> int:
         return runs
     try:
         if path.is_dir() or (path.is_file() and not is_export(path.read_bytes())):
-            raise ConfigurationError(f"{path} exists and is not an export: give --export another name")
+            raise ConfigurationError(f"{path} exists and is not an export: use another file name")
         if path.exists() and not path.is_file():  # a pipe or a device
             path.write_bytes(content)
         else:
             _replace(Path(os.path.realpath(path)), content)
     except OSError as error:
-        raise MonitorError(
-            f"{path} cannot be written ({error.strerror}): give --export another file"
-        ) from error
+        raise MonitorError(f"{path} cannot be written ({error.strerror}): use another file") from error
     return runs
 
 
@@ -99,16 +97,14 @@ def import_history(data_dir: Path, path: Path) -> tuple[int, int]:
     try:
         content = sys.stdin.buffer.read() if path == _STANDARD else path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(
-            f"{where} cannot be read ({error.strerror}): give --import another file"
-        ) from error
+        raise ConfigurationError(f"{where} cannot be read ({error.strerror}): use another file") from error
     # Check the file first, so that a wrong one creates no ledger.
     with closing(read(content, where)) as history, closing(open_ledger(data_dir)) as ledger:
         node_data = Volume(data_dir).node_data()
         if not ledger.known() and node_data.state is DataState.PRESENT:
             raise ConfigurationError(
-                f"{node_data.path} has a node's data, and no ledger says of which run: start the tester first; its "
-                "error says what to do with the data"
+                f"{node_data.path} has a node's data that no ledger describes: start the tester first; its error "
+                "says what to do with the data"
             )
         return imported(ledger, history, node_data.state)
 

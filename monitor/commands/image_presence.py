@@ -37,7 +37,7 @@ def refuse_absent(image: ImageReference) -> None:
         raise ConfigurationError(f"{error}; no run was requested") from error
     except MonitorError as error:
         raise MonitorError(
-            f"no run was requested: whether the registry has {image} is unknown ({error}); try again later, or give "
+            f"no run was requested: whether the registry has {image} is unknown ({error}); try again later, or use "
             "--unchecked if nodes can pull it"
         ) from error
 

@@ -75,17 +75,16 @@ def _refuse_flags_without_use(settings: LocalSettings) -> None:
         given = ["--runs"] if "runs" in settings.model_fields_set else []
         given += ["--fail-if-slower"] if settings.fail_if_slower else []
         if settings.again and settings.until is None:
-            raise ConfigurationError(
-                "without --until succeeded there is no use for --again: give that as well"
-            )
+            raise ConfigurationError("--again requires --until succeeded")
         if given:
-            raise ConfigurationError(
-                f"without --compare OLD there is no use for {' and '.join(given)}: give that as well"
-            )
+            verb = "requires" if len(given) == 1 else "require"
+            raise ConfigurationError(f"{' and '.join(given)} {verb} --compare OLD")
     elif settings.until is not None:
-        raise ConfigurationError("--until and --compare do not go together: --compare ends by itself")
+        raise ConfigurationError("--until and --compare cannot be combined: --compare ends without --until")
     elif settings.again:
-        raise ConfigurationError("--again and --compare do not go together: give another --data-dir")
+        raise ConfigurationError(
+            "--again and --compare cannot be combined: use another --data-dir to compare again"
+        )
 
 
 def _until_verdict(
@@ -110,7 +109,7 @@ def _until_verdict(
         run = until.verdict()
         if run is not None:
             call.console.print(result_text(run), soft_wrap=True)
-            call.console.print("known from before: --again has it bootstrapped once more")
+            call.console.print("result of an earlier run; use --again to bootstrap the build again")
             return _exit_code(call, settings, run)
         until()  # request a run now, as no job does so yet
         if until.failure is None:
@@ -128,12 +127,12 @@ def _exit_code(call: LocalSession, settings: LocalSettings, run: Run) -> int:
     if run.outcome is Outcome.SUCCEEDED:
         return 0
     where = f"history --run {run.number} --data-dir {settings.data_dir}"
-    call.console.print(f"{where} shows what its node said last", soft_wrap=True)
+    call.console.print(f"{where} shows the node's log tail", soft_wrap=True)
     if run.is_conclusive:
         return 1
     call.console.print(
-        f"{run.reason} speaks of this machine or of the call, not of the build: mend that, and the same command "
-        "tries again",
+        f"{run.reason} is caused by this machine or the command line, not by the build: fix it, and run the same "
+        "command again",
         soft_wrap=True,
     )
     return InconclusiveError.exit_code

@@ -48,7 +48,7 @@ def configuration_of_node(
         found = configuration_of(container, settings.network or None, settings.settled_sync_mode)
     except NoNetworkError as error:
         raise ConfigurationError(
-            "nothing says which network the node is to join: end the command with -- --network-id=fuji, or mainnet"
+            "the node's network is not set: end the command with -- --network-id=fuji, or mainnet"
         ) from error
     if hazard := state_sync_hazard(container, found):
         _log.warning("%s", hazard)
@@ -72,7 +72,7 @@ def with_folder(settings: LocalSettings, usual: Path) -> LocalSettings:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"--data-dir {folder} cannot be made ({error.strerror}): give another"
+            f"--data-dir {folder} cannot be created ({error.strerror}): use another folder"
         ) from error
     return settings.model_copy(update={"data_dir": folder})
 
@@ -89,7 +89,7 @@ def exclusively(data_dir: Path) -> Iterator[None]:
         opened = open_regular(path, data_dir, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise ConfigurationError(
-            f"--data-dir {data_dir} cannot be written ({error.strerror}): give another, or run as its owner"
+            f"--data-dir {data_dir} cannot be written ({error.strerror}): use another folder, or run as its owner"
         ) from error
     with opened as file:
         try:
@@ -98,7 +98,7 @@ def exclusively(data_dir: Path) -> Iterator[None]:
             process = file.read(_LOCK_BYTES).decode(errors="replace").strip()
             raise MonitorError(
                 f"{data_dir} is in use by bootstrap-monitor (process {process}): "
-                "stop that one, or give another --data-dir"
+                "stop that process, or use another --data-dir"
             ) from error
         file.truncate(0)
         file.write(str(os.getpid()).encode())
@@ -127,7 +127,7 @@ def refuse_comparison(data_dir: Path, stopping: threading.Event) -> None:
     with contextlib.closing(patiently_opened(data_dir, stopping)) as ledger:
         if ledger.reading(COMPARISON) is not None:
             raise ConfigurationError(
-                f"{data_dir} is a comparison's, which clears it for each run: give another --data-dir"
+                f"{data_dir} belongs to a comparison, which clears it before each run: use another --data-dir"
             )
 
 

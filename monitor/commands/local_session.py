@@ -16,7 +16,7 @@ from monitor.engine.build_discovery import BuildLookup
 from monitor.output.terminal import run_text
 from monitor.settings import LocalSettings
 
-GOES_ON = "stopped; the same command goes on where this ended"
+GOES_ON = "stopped; run the same command again to continue"
 
 
 class LocalSession:
@@ -56,7 +56,9 @@ class LocalSession:
         self._tester = tester
         host, port = settings.listen[0], tester.assembly.listen()
         if added := arguments[len(given) :]:
-            self.console.print(f"so that the node can start here, it gets {' '.join(added)}", soft_wrap=True)
+            self.console.print(
+                f"arguments added so that the node can start here: {' '.join(added)}", soft_wrap=True
+            )
         self.console.print(
             f"data in {settings.data_dir}; page and metrics at http://{host or 'localhost'}:{port}/",
             soft_wrap=True,

@@ -74,7 +74,7 @@ class LocalTester:
                 self.stopping.set()
                 node.join(QUICK_END_SECONDS)
                 if node.is_alive():
-                    self.reporter.say("waiting for the node to end; Ctrl-C once more ends it at once")
+                    self.reporter.say("waiting for the node to stop; press Ctrl-C again to kill it")
                 node.join()
         finally:
             with suppress(MonitorError):
@@ -90,7 +90,7 @@ class LocalTester:
             self._failure = error
         except Exception as error:  # noqa: BLE001 - the tester cannot continue without its supervisor
             _log.exception("the node's supervisor failed")
-            self._failure = MonitorError(f"the node's supervisor failed ({error}); the log says where")
+            self._failure = MonitorError(f"the node's supervisor failed ({error}); see the log")
         finally:
             self.stopping.set()
 
@@ -214,6 +214,6 @@ def _refuse_another_test(last: Run | None, workload: Workload, data_dir: Path) -
     was, now = f"{last.network}, {last.sync_mode}", f"{workload.network}, {workload.sync_mode}"
     if was != now:
         raise ConfigurationError(
-            f"run {last.number} in {data_dir} is open and is of {was}, but this is {now}: "
-            "give another --data-dir, or remove that folder to give the run up"
+            f"run {last.number} in {data_dir} is open and tests {was}, but this command tests {now}: "
+            "use another --data-dir, or remove that folder to discard the run"
         )

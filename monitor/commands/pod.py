@@ -52,7 +52,7 @@ def run_init(settings: InitSettings, pause: Pause = forever) -> int:
     try:
         return 0 if _init(settings, pause) else 1
     except TerminatedError:
-        _log.info("told to stop")
+        _log.info("stopped by SIGTERM")
         return 1
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the process is ending, and reports how

@@ -26,23 +26,25 @@ def run_rerun(settings: RerunSettings) -> int:
     with closing(open_existing(folder)) as ledger:
         last = ledger.last()
         if last is None:
-            raise MonitorError("there is no run yet that could be repeated: the first one comes by itself")
+            raise MonitorError("no run to repeat yet; the first one starts automatically")
         image = settings.image
         if image:
             wanted, had = ImageReference.parse(image), ImageReference.parse(last.build.image)
             if wanted.digest is None:
                 raise ConfigurationError(f"{image} is not pinned: name it by digest, as history --json does")
             if wanted.repository != had.repository and not copies.is_dir():
-                raise ConfigurationError(f"{image} is not of {had.repository}, which this tester follows")
+                raise ConfigurationError(
+                    f"{image} is not from {had.repository}, the repository of this tester"
+                )
             if not settings.unchecked and not copies.is_dir():
                 from monitor.commands.image_presence import refuse_absent  # noqa: PLC0415 - only needed for an image
 
                 refuse_absent(wanted)
         _refuse_lost_copy(copies, image or last.build.image)
         ledger.ask(RequestKind.RERUN, image, time.time())
-        when = f"once run {last.number}, which is open, has ended" if last.open else "at the next look"
-        paused = "; paused until resume, which goes for this too" if ledger.paused() else ""
-        print(f"{image or last.build.image} is bootstrapped again {when}{paused}")
+        when = f"once the open run {last.number} has ended" if last.open else "at the next poll"
+        paused = "; the tester is paused, so this run also waits for resume" if ledger.paused() else ""
+        print(f"{image or last.build.image} will be bootstrapped again {when}{paused}")
     return 0
 
 
@@ -53,7 +55,7 @@ def _refuse_lost_copy(folder: Path, image: str) -> None:
     kept = BuildStore(folder).kept()
     if ImageReference.parse(image).digest not in kept:
         raise ConfigurationError(
-            f"there is no copy of {image} any more: copies are kept of {', '.join(kept) or 'none'}"
+            f"no copy of {image} is left: there are copies of {', '.join(kept) or 'no build'}"
         )
 
 
@@ -64,9 +66,9 @@ def run_mark_baseline(settings: MarkBaselineSettings) -> int:
         following = last.number + 1 if last else 1
         first = settings.from_run or following
         if first > following:
-            raise ConfigurationError(f"there is no run {first} yet: the next one is {following}")
+            raise ConfigurationError(f"run {first} does not exist yet: the next run is {following}")
         ledger.ask(RequestKind.MARK_BASELINE, str(first), time.time())
-    print(f"baselines are made of run {first} and those after it: the ones before are compared with no more")
+    print(f"baselines use run {first} and later runs; earlier runs are no longer compared")
     return 0
 
 
@@ -74,7 +76,7 @@ def run_pause(settings: RequestSettings) -> int:
     """Request that the tester takes no new builds."""
     with closing(open_existing(folder_of(settings))) as ledger:
         ledger.ask(RequestKind.PAUSE, "", time.time())
-    print("paused: the run that is open goes on, and no other is begun until resume")
+    print("paused: an open run continues, and no other run starts until resume")
     return 0
 
 

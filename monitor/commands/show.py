@@ -71,7 +71,7 @@ def _refuse_two_ways(settings: HistorySettings) -> None:
         given = ["--run", *given]
     elif len(given) < 2:  # noqa: PLR2004 - two flags conflict
         return
-    raise ConfigurationError(f"{' and '.join(given)} do not go together: give one of them")
+    raise ConfigurationError(f"{' and '.join(given)} cannot be combined: use one of them")
 
 
 def _exchange(settings: HistorySettings) -> int:
@@ -81,7 +81,7 @@ def _exchange(settings: HistorySettings) -> int:
     folder = folder_of(settings)
     if settings.import_file is not None:
         added, known = import_history(folder, settings.import_file)
-        print(f"imported {added} runs; {known} were in the ledger already", file=sys.stderr)
+        print(f"imported {added} runs; {known} were already in the ledger", file=sys.stderr)
     elif settings.export_file is not None:
         count = export_history(open_read_only(folder), settings.export_file)
         print(f"exported {count} ended runs; history --import reads the file", file=sys.stderr)
@@ -93,7 +93,7 @@ def _exchange(settings: HistorySettings) -> int:
 def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
     run = ledger.run(number)
     if run is None or run.started_at is None:
-        raise MonitorError(f"there is no run {number}: history lists those that there are")
+        raise MonitorError(f"run {number} not found: history lists the existing runs")
     evidence = ledger.evidence(number)
     if as_json:
         found = run_json(run) | {"evidence": evidence.text if evidence else None}
@@ -118,8 +118,6 @@ def folder_of(settings: ShowSettings) -> Path:
         case [only]:
             return only
         case []:
-            raise ConfigurationError(
-                f"--data-dir is required: {folder} holds no tester that local would have made"
-            )
+            raise ConfigurationError(f"--data-dir is required: local has created no tester in {folder}")
         case _:
-            raise ConfigurationError(f"give --data-dir, one of {', '.join(map(str, found))}")
+            raise ConfigurationError(f"--data-dir is required: one of {', '.join(map(str, found))}")

@@ -47,7 +47,7 @@ def tried(call: Callable[[], _Result], pause: Callable[[float], bool]) -> _Resul
             return call()
         except TemporaryError as error:
             if str(error) not in logged:
-                _log.warning("%s; trying again in %.0f s", error, wait_seconds)
+                _log.warning("%s; retrying in %.0f s", error, wait_seconds)
             logged.add(str(error))
             if pause(wait_seconds):
                 raise

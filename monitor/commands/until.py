@@ -19,9 +19,9 @@ from monitor.ledger import Ledger
 def mismatch(run: Run, configuration: NodeConfiguration, testbed: str) -> str:
     """Return how a run's configuration differs from the requested one; empty if they match."""
     if not same_target(run, configuration):
-        return f"it was of {run.network}, {run.sync_mode}"
+        return f"it tested {run.network}, {run.sync_mode}"
     if run.settings_digest != configuration.settings_digest:
-        return "the node had other arguments"
+        return "the node had different arguments"
     return "" if run.testbed == testbed else f"it was on testbed {run.testbed!r}, not on {testbed!r}"
 
 
@@ -66,7 +66,7 @@ class Obstacle:
             return self._blocked(last)
         if ledger.paused() and same_target(last, self._configuration):
             return InconclusiveError(
-                "the tester is paused, so no run is begun: resume it, and call this again"
+                "the tester is paused, so no run starts: resume it, and run this command again"
             )
         return None
 
@@ -77,8 +77,8 @@ class Obstacle:
         if blocked_seconds - self._blocked_before < self._patience_seconds:
             return None
         return InconclusiveError(
-            f"run {run.number} could not go on for {duration_text(blocked_seconds)}, as its node finds no peers or "
-            "too few: see to this machine's network, and the same command goes on"
+            f"run {run.number} was blocked for {duration_text(blocked_seconds)}, because its node has no peers or too "
+            "few: check this machine's network, and run the same command again"
         )
 
 

@@ -21,11 +21,11 @@ _CLIENT = re.compile(r"^[\w.-]+/")
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
 SILENT_SECONDS = 120.0  # a tick is due every few seconds; after this time the monitor counts as silent
-LATE = "the open run takes longer than usual at most"
+LATE = "the open run is over its limit"
 PROGRESS_UNKNOWN = "progress unknown"
-NOTHING_SHOWS_IT = "no metric or log line of the node shows it, and a stall would not be detected"
+NOTHING_SHOWS_IT = "no metric or log line of the node shows progress; a stall would not be detected"
 ALL_EXECUTED = "state sync skipped, all blocks executed"
-PAUSED = "no other run is begun until resume"
+PAUSED = "no other run starts until resume"
 ACTIONS = {
     Cause.API_SERVER_UNAVAILABLE: "The monitor retries. Check the API server, and the NetworkPolicy of the pod.",
     Cause.API_SERVER_UNAUTHORIZED: "If the ServiceAccount was recreated, delete the pod: a new one gets a new token.",
@@ -33,17 +33,17 @@ ACTIONS = {
     Cause.REQUEST_DENIED: "Change the quota or the admission policy, or the pod that the message names.",
     Cause.STATEFULSET_PARTITIONED: "Set spec.updateStrategy.rollingUpdate.partition of the StatefulSet to 0.",
     Cause.STATEFULSET_NOT_OBSERVED: "Check that kube-controller-manager runs.",
-    Cause.IMAGE_REVERTED: "Let the tool that sets the image ignore it (docs/gitops.md), then delete the pod.",
+    Cause.IMAGE_REVERTED: "Configure the tool that sets the image to ignore it (docs/gitops.md), then delete the pod.",
     Cause.IMAGE_PULL_FAILED: "Check that the registry has the digest, and the pull secrets of the pod.",
     Cause.CONTAINER_NOT_STARTED: "Fix what the message names. In Kubernetes, kubectl describe pod shows the Events.",
     Cause.NODE_CRASHING: "Read the node's log; after --crash-limit restarts without progress the run fails.",
     Cause.CHECK_POD_FAILED: "Fix what the message names. The open run is not affected; new builds are not found.",
-    Cause.VERSIONS_UNKNOWN: "Nothing has to be done: the build is tested, but its version and commit are not shown.",
+    Cause.VERSIONS_UNKNOWN: "No action is needed: the build is tested, but its version and commit are not shown.",
     Cause.REGISTRY_UNAVAILABLE: "The monitor retries. Check the registry, the proxy and the NetworkPolicy of the pod.",
-    Cause.REGISTRY_UNAUTHORIZED: "Give valid credentials with --registry-config.",
-    Cause.VOLUME_HELD: "End the other pod or process. One that has died releases the volume after --holder-timeout.",
+    Cause.REGISTRY_UNAUTHORIZED: "Set valid credentials with --registry-config.",
+    Cause.VOLUME_HELD: "Stop the other pod or process. If it has died, its lease expires after --holder-timeout.",
     Cause.VOLUME_UNUSABLE: "Make the volume writable for the monitor's user, and free some space.",
-    Cause.DATA_UNKNOWN: "Decide about the data with --adopt, as the message says.",
+    Cause.DATA_UNKNOWN: "Set --adopt to keep or clear the data, as the message describes.",
     Cause.CONFIGURATION_INVALID: "Correct what the message names; bootstrap-monitor check shows the rest.",
     Cause.OTHER: "Read the monitor's log.",
 }
@@ -146,7 +146,7 @@ def regression_sentence(measure: Measure, regression: Regression) -> str:
     """Return the usual value of a measure, and the verdict on the newest runs."""
     limit, good, bad = regression.limit, regression.last_good, regression.first_bad
     if limit is None:
-        return f"{regression.samples} of {MIN_SAMPLES} runs that a baseline needs, the newest left out"
+        return f"{regression.samples} of {MIN_SAMPLES} runs needed for a baseline, without the newest"
     usual = f"usually {measure_text(measure, limit.baseline)}, at most {measure_text(measure, limit.limit)}"
     if bad is None:
         return usual

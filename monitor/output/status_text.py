@@ -54,14 +54,14 @@ def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
         failing = f": {', '.join(node.failing_checks)}" if node.failing_checks else ""
         peers = f" · {node.peers} peers" if node.peers is not None else ""
         up = "up" if node.up else "down"
-        yield f"node      {up} · {node.health}{failing}{peers} · seen {time_text(node.seen_at)}"
+        yield f"node      {up} · {node.health}{failing}{peers} · polled {time_text(node.seen_at)}"
     if status.volume:
         volume = status.volume
         used = size_text(volume.usage_bytes) if volume.usage_bytes is not None else "unknown"
         free = f"{size_text(volume.available_bytes)} of {size_text(volume.size_bytes)} free"
         yield f"disk      {used} · {free} · measured {time_text(volume.measured_at)}"
     if status.baseline_begins:
-        yield f"baseline  marked: of run {status.baseline_begins} and those after it"
+        yield f"baseline  marked: run {status.baseline_begins} and later runs"
     for measure, regression in status.regressions.items():
         yield f"baseline  {MEASURES[measure]}: {regression_text(measure, regression)}"
     if status.late:
@@ -75,9 +75,9 @@ def _silence_lines(status: Status, *, is_left: bool) -> Iterable[str]:
     if status.tick_at is None:
         return
     if is_left:
-        yield f"monitor   does not run here: what follows is of {time_text(status.tick_at)}"
+        yield f"monitor   is not running: the values below are from {time_text(status.tick_at)}"
     elif status.at - status.tick_at > SILENT_SECONDS:
-        yield f"monitor   silent since {time_text(status.tick_at)}: what follows is as old"
+        yield f"monitor   silent since {time_text(status.tick_at)}: the values below are from that time"
 
 
 def _asked_lines(status: Status) -> Iterable[str]:
@@ -85,8 +85,8 @@ def _asked_lines(status: Status) -> Iterable[str]:
     if status.paused and status.phase is not Phase.PAUSED:
         yield f"paused    {PAUSED}"
     if status.requested:
-        after = ": begins after resume at the earliest" if status.paused else ""
-        yield f"rerun     of {build_text(status.requested)}, as was asked for{after}"
+        after = ": starts after resume at the earliest" if status.paused else ""
+        yield f"rerun     of {build_text(status.requested)}, as requested{after}"
 
 
 def _chain_lines(status: Status) -> Iterable[str]:
@@ -130,5 +130,5 @@ def run_lines(run: Run, evidence: Evidence | None) -> Iterable[str]:
     if run.message:
         yield f"message   {run.message}"
     if evidence is not None:
-        yield f"evidence  the node's last words, taken {time_text(evidence.taken_at)}:"
+        yield f"evidence  log tail of the node, saved {time_text(evidence.taken_at)}:"
         yield evidence.text.rstrip("\n")

@@ -99,7 +99,7 @@ def _of(kind: type[io.TextIOWrapper], stream: io.TextIOWrapper) -> io.TextIOWrap
 
 def _lost(error: OSError) -> OutputError:
     return OutputError(
-        f"standard output cannot be written ({error.strerror}): give it a file or a pipe that takes it"
+        f"standard output cannot be written ({error.strerror}): redirect it to a writable file or pipe"
     )
 
 

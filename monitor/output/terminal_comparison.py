@@ -58,11 +58,11 @@ def comparison_text(found: Comparison) -> Text:
     match found.difference:
         case Difference.NONE if found.chance_may_make_it:
             return Text(
-                f"no real difference: new takes {longer} on average ({interval}), as chance may have it"
+                f"no real difference: new takes {longer} on average ({interval}), which may be chance"
             )
         case Difference.NONE:
             return Text(
-                f"no difference that counts: new takes {longer} on average ({interval}); that is hardly chance, but "
+                f"no relevant difference: new takes {longer} on average ({interval}); unlikely to be chance, but "
                 f"less than {100 * (SMALLEST_RATIO - 1):.0f} % may come from the machine"
             )
         case Difference.SLOWER:
@@ -78,7 +78,7 @@ def failures_text(builds: Sequence[Compared]) -> Text:
         reasons = ", ".join(sorted({run.reason for run in build.failed if run.reason}))
         of_all = f"{len(build.failed)} of {len(build.runs) + len(build.failed)} runs"
         told.append(f"{build.name} failed in {of_all}" + (f" ({reasons})" if reasons else ""))
-    return Text(f"{', '.join(told)}: what failed is not compared", style="red")
+    return Text(f"{', '.join(told)}: failed runs are not compared", style="red")
 
 
 def _exact_text(seconds: float) -> str:

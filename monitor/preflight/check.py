@@ -103,8 +103,8 @@ class Check:
             case ConfigurationError():
                 yield bad(
                     workload.STATEFUL_SET,
-                    f"there is no {name!r} in namespace {self.asked.namespace!r}, whose pod "
-                    f"{self.asked.pod_name!r} would be: check --pod-name and --namespace",
+                    f"{name!r}, which would own pod {self.asked.pod_name!r}, was not found in namespace "
+                    f"{self.asked.namespace!r}: check --pod-name and --namespace",
                 )
             case _:
                 yield bad(workload.STATEFUL_SET, found)
@@ -112,11 +112,11 @@ class Check:
             yield unchecked(subject, "the pod could not be read")
 
     def _pod_finding(self, pod: Pod, *, inside: bool) -> Finding:
-        seen = "seen from inside" if inside else "seen from elsewhere: its node by what its monitor says"
+        where = "inside" if inside else "another pod; the node as its monitor reports it"
         what = f"{pod.name!r} of StatefulSet {pod.stateful_set!r} in namespace {self.asked.namespace!r}"
         if pod.terminating:
-            return doubtful(_POD, f"{what} is being ended: check again once it is back")
-        return good(_POD, f"{what}, {seen}")
+            return doubtful(_POD, f"{what} is terminating: check again once it is recreated")
+        return good(_POD, f"{what}, checked from {where}")
 
     def _permissions(self, stateful_set: str, *, version_pods: bool) -> Iterator[Finding]:
         needed = permissions.needed_permissions(self.asked.pod_name, stateful_set, version_pods=version_pods)
@@ -126,7 +126,7 @@ class Check:
                     verb for verb in each.verbs if not self.cluster.granted(verb, each.resource, each.name)
                 )
             except MonitorError as error:
-                yield doubtful(permissions.SUBJECT, f"what is granted cannot be asked: {error}")
+                yield doubtful(permissions.SUBJECT, f"the permissions cannot be checked: {error}")
                 return
             yield permissions.judged_permission(each, refused, self.asked.namespace)
 
@@ -140,7 +140,7 @@ class Check:
         if isinstance(node, MonitorError):
             yield bad(workload.NODE_CONTAINER, node)
             for subject in _OF_THE_NODE:
-                yield unchecked(subject, "the node's container is not known")
+                yield unchecked(subject, "the node's container is unknown")
         else:
             yield workload.node_container_finding(pod, node)
             yield from self._of_node(pod, node, told, stateful_set)
@@ -172,14 +172,14 @@ class Check:
     def _volume(self, pod: Pod, node: Container, told: Given) -> Iterator[Finding]:
         if not told.settings.data_dir.is_absolute():
             for subject in (workload.VOLUME, workload.CLAIM):
-                yield unchecked(subject, "nothing tells where it is mounted: give --data-dir")
+                yield unchecked(subject, "the mount path is unknown: set --data-dir")
             return
         data_dir = str(told.settings.data_dir)
         try:
             names = workload.volumes_of(pod, node, told.containers, data_dir)
         except ConfigurationError as error:
             yield bad(workload.VOLUME, error)
-            yield unchecked(workload.CLAIM, "the volume is not what it should be")
+            yield unchecked(workload.CLAIM, "the check of the volume failed")
             return
         for name in names:
             source = pod.volumes.get(name)
@@ -191,13 +191,13 @@ class Check:
         try:
             return workload.claim_finding(name, self.cluster.find_claim(name))
         except MonitorError as error:
-            return doubtful(workload.CLAIM, f"{name!r}: its state and size are not known: {error}")
+            return doubtful(workload.CLAIM, f"{name!r}: its state and size are unknown: {error}")
 
 
 def _node(pod: Pod, told: Given) -> Container | MonitorError:
     name = told.settings.node_container_name
     if not name:
-        return ConfigurationError("nothing tells which container is the node's: give --node-container-name")
+        return ConfigurationError("the node's container is unknown: set --node-container-name")
     try:
         return node_container(pod, name)
     except ConfigurationError as error:

@@ -38,7 +38,8 @@ def registry_finding(image: str, source: str, answer: str | MonitorError) -> Fin
     if isinstance(answer, ConfigurationError) or source == "registry":
         return bad(REGISTRY, answer)
     return doubtful(
-        REGISTRY, f"{answer}; until it can be read, pods look for new builds every 5 min while no run is open"
+        REGISTRY,
+        f"{answer}; until it can be read, pods poll for new builds every 5 min while no run is open",
     )
 
 
@@ -46,16 +47,17 @@ def node_finding(reading: NodeReading, url: str, expected: NodeConfiguration | N
     """Judge the answers of the node in the monitor's pod."""
     if not isinstance(reading, NodeAnswering):
         return doubtful(
-            NODE, f"{reading.message}: it may be starting; if it stays so, set --node-url to where it answers"
+            NODE,
+            f"{reading.message}: the node may be starting; if this persists, set --node-url to the node's address",
         )
     identity, health = reading.identity, reading.health
     if identity and expected and network_name(identity.network_id) != expected.network:
         return bad(
             NODE,
             f"{url} is on network {network_name(identity.network_id)}, but its configuration says "
-            f"{expected.network}: is that another node?",
+            f"{expected.network}: set --node-url to the address of this pod's node",
         )
-    what = identity.version if identity else "a node that does not tell its version yet"
+    what = identity.version if identity else "version not reported yet"
     healthy = "health unknown" if health is None else "healthy" if health.healthy else "not healthy yet"
     return good(NODE, f"{url}: {what}, {healthy}")
 
@@ -67,9 +69,9 @@ def node_address_finding(node: Container, url: str) -> Finding | None:
         if port is None or asked.hostname not in _THIS_POD or str(asked.port or 80) == port:
             return None
     except (ConfigurationError, ValueError) as error:
-        return doubtful(NODE, f"where it listens cannot be told: {error}")
+        return doubtful(NODE, f"the node's port is unknown: {error}")
     return bad(
-        NODE, f"it listens on port {port}, but is asked at {url}: set --node-url to http://127.0.0.1:{port}"
+        NODE, f"the node listens on port {port}, but --node-url is {url}: set it to http://127.0.0.1:{port}"
     )
 
 
@@ -78,8 +80,8 @@ def monitor_finding(address: str, answer: MonitorAnswer | str) -> Finding:
     if isinstance(answer, str):
         return bad(
             MONITOR,
-            f"{address} does not answer ({answer}): see the sidecar's log, its --web-listen-address, "
-            "and whether a NetworkPolicy lets this pod in",
+            f"{address} does not answer ({answer}): check the sidecar's log, its --web-listen-address, "
+            "and whether a NetworkPolicy blocks this pod",
         )
     if not answer.ready:
         return bad(MONITOR, f"{address} is not ready: see the sidecar's log")
@@ -91,9 +93,9 @@ def monitor_finding(address: str, answer: MonitorAnswer | str) -> Finding:
 
 def stopped_monitor_finding(container: str, reason: str) -> Finding:
     """Return the finding about a sidecar that does not run."""
-    message = f"container {container!r} does not run ({reason or 'no reason given'})"
+    message = f"container {container!r} is not running ({reason or 'no reason given'})"
     if reason in _STARTING:
-        return doubtful(MONITOR, f"{message}: check again once it does")
+        return doubtful(MONITOR, f"{message}: check again once it runs")
     return bad(MONITOR, f"{message}: see its log")
 
 
@@ -101,13 +103,14 @@ def seen_node_finding(answer: MonitorAnswer) -> Finding:
     """Judge the node's state as the monitor reports it."""
     node = answer.status.get("node")
     if not isinstance(node, Mapping):
-        return doubtful(NODE, "the monitor has not looked at it yet")
+        return doubtful(NODE, "the monitor has not polled the node yet")
     if not node.get("up"):
         return doubtful(
             NODE,
-            "it does not answer the monitor: it may be starting; if it stays so, set --node-url to where it answers",
+            "the node does not answer the monitor: it may be starting; if this persists, set --node-url to the node's "
+            "address",
         )
-    return good(NODE, f"it answers the monitor; its health is {node.get('health')}")
+    return good(NODE, f"the node answers the monitor; its health is {node.get('health')}")
 
 
 def data_folder_finding(
@@ -121,7 +124,7 @@ def data_folder_finding(
         return doubtful(
             DATA_FOLDER,
             f"{settings.data_dir}: {room}, which is below --disk-floor ({settings.disk_floor:g} %), so a run fails "
-            "as disk_full if that lasts: make the volume larger",
+            "as disk_full if this persists: enlarge the volume",
         )
     return good(DATA_FOLDER, f"{settings.data_dir}: can be written and cleared, {room}")
 

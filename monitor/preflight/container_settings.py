@@ -20,13 +20,13 @@ def settings_findings(given: Given, asked: CheckSettings) -> Iterator[Finding]:
         if told is None:
             yield bad(
                 SUBJECT,
-                f"no container of the pod is seen to run {PROGRAM} {command}: add it, as the README describes",
+                f"no container found in the pod that runs {PROGRAM} {command}: add it, as the README describes",
             )
         elif told.unseen:
             yield doubtful(
                 SUBJECT,
-                f"container {told.container.name!r}: {', '.join(told.unseen)} cannot be seen from here, so its "
-                "settings are not compared: give check those that matter as flags",
+                f"container {told.container.name!r}: {', '.join(told.unseen)} cannot be read from here, so its "
+                "settings are not compared: pass the relevant ones to check as flags",
             )
         elif isinstance(told.settings, ConfigurationError):
             yield bad(SUBJECT, f"container {told.container.name!r} cannot start: {told.settings}")
@@ -47,7 +47,7 @@ def _compared(init: Told, wait: Told, asked: CheckSettings) -> Iterator[Finding]
         yield bad(
             SUBJECT,
             f"{_flag(name)} is {_shown(first, name)} in container {init.container.name!r} but "
-            f"{_shown(second, name)} in {wait.container.name!r}: give both the same",
+            f"{_shown(second, name)} in {wait.container.name!r}: set both to the same value",
         )
     if not differ:
         taken = sorted(
@@ -56,8 +56,8 @@ def _compared(init: Told, wait: Told, asked: CheckSettings) -> Iterator[Finding]
         names = ", ".join(map(_flag, taken)) or "none"
         yield good(
             SUBJECT,
-            f"containers {init.container.name!r} and {wait.container.name!r} are given the same; "
-            f"taken from there: {names}",
+            f"containers {init.container.name!r} and {wait.container.name!r} have the same settings; "
+            f"check uses theirs: {names}",
         )
 
 
@@ -67,4 +67,4 @@ def _flag(name: str) -> str:
 
 def _shown(settings: PodSettings, name: str) -> str:
     value: object = getattr(settings, name)
-    return "not given" if value in {None, ""} else str(value)
+    return "not set" if value in {None, ""} else str(value)

@@ -10,8 +10,8 @@ from monitor.preflight.findings import Finding, bad, doubtful, good
 
 SUBJECT = "permission"
 _NO_VERSION_PODS = ", or set --image-source registry"
-_LOG_OF_NODE = "without it, the end of a failed node's log is not kept"
-_EVENTS = "without it, only the log says what happened"
+_LOG_OF_NODE = "without it, the log tail of a failed node is not saved"
+_EVENTS = "without it, the monitor creates no Events"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def asked_registry(image: str, settings: PodSettings, *, inside: bool) -> Findin
     """Look up the rolling tag in the image's registry, unless the settings do not use the registry."""
     source = settings.image_source
     if source == "pod":
-        return good(components.REGISTRY, "not asked: --image-source pod has a pod look for new builds")
+        return good(components.REGISTRY, "not used: with --image-source pod, pods poll for new builds")
     absent = [path for path in (settings.registry_config, settings.registry_ca) if path and not path.exists()]
     if absent and not inside:
         return unchecked(components.REGISTRY, f"{absent[0]} is not mounted here, but in the tester's pod")
@@ -70,7 +70,7 @@ def seen_from_elsewhere(pod: Pod, node: Container | None, told: Given) -> Iterat
     obstacle = _unaskable(pod, told)
     if obstacle is not None:
         yield obstacle
-        yield unchecked(components.NODE, "the monitor could not be asked")
+        yield unchecked(components.NODE, "the monitor could not be queried")
         return
     host, port = _address(pod, told)
     answer = monitor_answer(host, port)
@@ -78,19 +78,19 @@ def seen_from_elsewhere(pod: Pod, node: Container | None, told: Given) -> Iterat
     if isinstance(answer, MonitorAnswer):
         yield components.seen_node_finding(answer)
     else:
-        yield unchecked(components.NODE, "the monitor could not be asked")
+        yield unchecked(components.NODE, "the monitor could not be queried")
 
 
 def _unaskable(pod: Pod, told: Given) -> Finding | None:
     """Return a finding if a request to the monitor is not possible from here; otherwise `None`."""
     if told.wait is None:
-        return unchecked(components.MONITOR, "there is no sidecar to ask")
+        return unchecked(components.MONITOR, "the sidecar was not found")
     state = pod.states.get(told.wait.container.name)
     if state is not None and not state.running:
         return components.stopped_monitor_finding(told.wait.container.name, state.reason)
     if isinstance(told.wait.settings, WaitSettings) and told.wait.settings.tls:
         return unchecked(
-            components.MONITOR, "it serves HTTPS by a certificate that is not of the pod's address"
+            components.MONITOR, "it serves HTTPS, and its certificate is not valid for the pod's address"
         )
     return None if pod.address else unchecked(components.MONITOR, "the pod has no address yet")
 
@@ -114,18 +114,18 @@ def monitor_answer(host: str, port: int, seconds: float = _MONITOR_SECONDS) -> M
         except (HTTPException, OSError, ValueError) as error:
             return str(error)
     if answer.status != HTTPStatus.OK or not isinstance(found, dict):
-        return f"/api/v1/status is answered by {answer.status}"
+        return f"/api/v1/status returned status {answer.status}"
     return MonitorAnswer(ready.status == HTTPStatus.OK, found)
 
 
 def _data_folder(settings: PodSettings) -> Iterator[Finding]:
     data_dir = settings.data_dir
     if not data_dir.is_absolute():
-        yield unchecked(components.DATA_FOLDER, "nothing tells where it is: give --data-dir")
+        yield unchecked(components.DATA_FOLDER, "its path is unknown: set --data-dir")
         return
     if not data_dir.is_dir():
         yield bad(components.DATA_FOLDER, f"{data_dir}: no such folder; mount the node's volume there")
-        yield unchecked(components.LEDGER, "its folder is not there")
+        yield unchecked(components.LEDGER, "its folder does not exist")
         return
     try:
         size_bytes, available_bytes = free_space(data_dir)
@@ -134,7 +134,7 @@ def _data_folder(settings: PodSettings) -> Iterator[Finding]:
     except MonitorError as error:
         yield bad(components.DATA_FOLDER, error)
     if not (data_dir / LEDGER_FILE).exists():
-        yield doubtful(components.LEDGER, f"there is none in {data_dir} yet: init makes it")
+        yield doubtful(components.LEDGER, f"not found in {data_dir} yet: init creates it")
         return
     try:
         with closing(open_read_only(data_dir)) as ledger:

@@ -27,7 +27,9 @@ def stateful_set_findings(found: StatefulSet, node_container_name: str) -> Itera
     if found.replicas != 1:
         faults.append(f"has {found.replicas} replicas, but a tester is one pod: set spec.replicas to 1")
     if found.update_strategy != "RollingUpdate":
-        faults.append(f"is updated by {found.update_strategy}: set spec.updateStrategy.type to RollingUpdate")
+        faults.append(
+            f"has updateStrategy {found.update_strategy}: set spec.updateStrategy.type to RollingUpdate"
+        )
     if found.partition > 0:
         faults.append(
             f"rolls out only from ordinal {found.partition} on, so its pod would come back on the old revision: "
@@ -48,11 +50,11 @@ def node_container_finding(pod: Pod, node: Container) -> Finding:
     """Judge the kubelet's status of the node's container."""
     state = pod.states.get(node.name)
     if state is None:
-        return doubtful(NODE_CONTAINER, f"{node.name!r} has not been started yet: init comes first")
+        return doubtful(NODE_CONTAINER, f"{node.name!r} has not started yet: init runs first")
     if not state.running:
         reason = state.reason or "no reason given"
         return doubtful(
-            NODE_CONTAINER, f"{node.name!r} does not run ({reason}): see kubectl describe pod {pod.name}"
+            NODE_CONTAINER, f"{node.name!r} is not running ({reason}): see kubectl describe pod {pod.name}"
         )
     return good(NODE_CONTAINER, f"{node.name!r} runs; restarted {state.restarts} times")
 
@@ -64,9 +66,9 @@ def image_finding(where: str, image: str, rolling_tag: str) -> Finding:
     except ConfigurationError as error:
         return bad(IMAGE, f"{where}: {error}")
     if reference.pinned:
-        return good(IMAGE, f"{where}: {image} is pinned; new builds come by tag {rolling_tag!r}")
+        return good(IMAGE, f"{where}: {image} is pinned; new builds are found under tag {rolling_tag!r}")
     if reference.tag == rolling_tag:
-        return good(IMAGE, f"{where}: {image} has the rolling tag, and is pinned by init")
+        return good(IMAGE, f"{where}: {image} has the rolling tag; init pins it")
     return bad(
         IMAGE,
         f"{where}: {image} is neither pinned by digest nor has the tag {rolling_tag!r}: "
@@ -103,21 +105,20 @@ def volume_finding(name: str, source: VolumeSource | None, data_dir: str) -> Fin
     if source.kind in _OF_THE_POD:
         return bad(
             VOLUME,
-            f"{name!r} is of kind {source.kind} and ends with the pod, with all results: "
+            f"{name!r} is of kind {source.kind} and is deleted with the pod, with all results: "
             "use a persistentVolumeClaim",
         )
-    return good(
-        VOLUME, f"{name!r} ({source.kind}): what init clears, {data_dir}/avalanchego, is the node's data"
-    )
+    return good(VOLUME, f"{name!r} ({source.kind}): init deletes {data_dir}/avalanchego, the node's data")
 
 
 def claim_finding(name: str, claim: Claim | None) -> Finding:
     """Check that the claim is bound, and report its capacity."""
     if claim is None:
-        return bad(CLAIM, f"persistentvolumeclaim {name!r} is not there: create it")
+        return bad(CLAIM, f"persistentvolumeclaim {name!r} not found: create it")
     if claim.terminating:
         return bad(
-            CLAIM, f"{name!r} is deleted as soon as no pod uses it, with all results: keep a copy of it"
+            CLAIM,
+            f"{name!r} is terminating and is deleted, with all results, once no pod uses it: back it up",
         )
     if claim.phase != _BOUND:
         return bad(
@@ -126,5 +127,5 @@ def claim_finding(name: str, claim: Claim | None) -> Finding:
         )
     return good(
         CLAIM,
-        f"{name!r}: {claim.phase}, {claim.capacity or 'size not told'}, {', '.join(claim.access_modes)}",
+        f"{name!r}: {claim.phase}, {claim.capacity or 'size unknown'}, {', '.join(claim.access_modes)}",
     )

@@ -198,16 +198,16 @@ def test_the_evidence_of_a_failure_is_one_click_away_with_the_keyboard(
 ) -> None:
     served.show(full_status())
     browser.open(served.url)
-    assert "What the node said last" not in browser.text()
+    assert "Log tail of the node" not in browser.text()
     browser.run("document.getElementById('summary-5').focus()")
     browser.press("Enter")
-    assert "What the node said last" in browser.text()
+    assert "Log tail of the node" in browser.text()
 
 
 def test_a_failure_in_the_table_leads_to_its_evidence(browser: Browser, served: Served) -> None:
     browser.open(served.url)
     browser.run("document.getElementById('why-5').click()")
-    eventually(lambda: "What the node said last" in browser.text(), "the evidence is open")
+    eventually(lambda: "Log tail of the node" in browser.text(), "the evidence is open")
 
 
 def test_every_control_is_reached_by_the_keyboard_and_shows_that_it_is(

@@ -60,26 +60,26 @@ NODE = ["--", "--network-id=fuji"]
 @pytest.mark.parametrize(
     ("arguments", "environment", "line"),
     [
-        pytest.param(["histroy"], {}, "'histroy' is no command: did you mean history?", id="a typo"),
+        pytest.param(["histroy"], {}, "'histroy' is not a command: did you mean history?", id="a typo"),
         pytest.param(
-            ["frobnicate"], {}, f"'frobnicate' is no command: one of {', '.join(COMMANDS)}", id="command"
+            ["frobnicate"], {}, f"'frobnicate' is not a command: one of {', '.join(COMMANDS)}", id="command"
         ),
         pytest.param(
             ["--soak=1m"],
             {},
-            f"'--soak=1m' is no command: one of {', '.join(COMMANDS)}",
+            f"'--soak=1m' is not a command: one of {', '.join(COMMANDS)}",
             id="a flag before the command",
         ),
         pytest.param(
             ["status", "--data-dir=/nowhere", "--frobnicate"],
             {},
-            "--frobnicate is no flag; see bootstrap-monitor status --help",
+            "--frobnicate is not a flag; see bootstrap-monitor status --help",
             id="unknown flag",
         ),
         pytest.param(
             ["init", *POD, "--dta-dir=/nowhere"],
             {},
-            "--dta-dir is no flag (did you mean --data-dir?); see bootstrap-monitor init --help",
+            "--dta-dir is not a flag (did you mean --data-dir?); see bootstrap-monitor init --help",
             id="typo of a flag",
         ),
         pytest.param(
@@ -97,7 +97,7 @@ NODE = ["--", "--network-id=fuji"]
         pytest.param(
             ["init", *POD, "--data-dir=/nowhere"],
             {"BOOTSTRAP_MONITOR_SOAKS": "1m"},
-            "BOOTSTRAP_MONITOR_SOAKS is no setting: did you mean BOOTSTRAP_MONITOR_SOAK?",
+            "BOOTSTRAP_MONITOR_SOAKS is not a setting: did you mean BOOTSTRAP_MONITOR_SOAK?",
             id="typo of a variable",
         ),
         pytest.param(["init", *POD], {}, f"{DATA_DIR} is required", id="missing required setting"),
@@ -123,14 +123,14 @@ NODE = ["--", "--network-id=fuji"]
         pytest.param(
             ["local", *NODE],
             {},
-            "BUILD is missing: the node's executable; of --compare OLD NEW, the newer one; "
+            "BUILD is missing: the node's executable; with --compare OLD NEW, the newer build; "
             "see bootstrap-monitor local --help",
             id="no build",
         ),
         pytest.param(
             ["local", "avalanchego"],
             {},
-            "nothing says which network the node is to join: end the command with -- --network-id=fuji, or mainnet",
+            "the node's network is not set: end the command with -- --network-id=fuji, or mainnet",
             id="no network",
         ),
         pytest.param(
@@ -150,13 +150,13 @@ NODE = ["--", "--network-id=fuji"]
             ["local", "avalanchego", "--web-tls-certificate=/c.pem", "--web-tls-key=/k.pem", *NODE],
             {},
             "/c.pem and /k.pem cannot serve HTTPS (No such file or directory): both must be readable PEM "
-            "files, the key without a password and that of the certificate",
+            "files; the key must match the certificate and have no password",
             id="no certificate",
         ),
         pytest.param(
             ["local", "avalanchego", "--data-dir=/dev/null/x", *NODE],
             {},
-            "--data-dir /dev/null/x cannot be made (Not a directory): give another",
+            "--data-dir /dev/null/x cannot be created (Not a directory): use another folder",
             id="a folder that cannot be made",
         ),
     ],

@@ -30,31 +30,31 @@ COMMANDS: dict[type[BaseSettings], str] = {
         pytest.param(
             WaitSettings,
             [*IN_POD, "--sok=1m"],
-            "--sok is no flag (did you mean --soak?); see bootstrap-monitor wait-for-completion --help",
+            "--sok is not a flag (did you mean --soak?); see bootstrap-monitor wait-for-completion --help",
             id="a typo",
         ),
         pytest.param(
             StatusSettings,
             ["--data-dir=/data", "--jsno"],
-            "--jsno is no flag (did you mean --json?); see bootstrap-monitor status --help",
+            "--jsno is not a flag (did you mean --json?); see bootstrap-monitor status --help",
             id="a typo of a switch",
         ),
         pytest.param(
             InitSettings,
             [*IN_POD, "--frobnicate"],
-            "--frobnicate is no flag; see bootstrap-monitor init --help",
+            "--frobnicate is not a flag; see bootstrap-monitor init --help",
             id="unknown",
         ),
         pytest.param(
             InitSettings,
             [*IN_POD, "--health=3s"],
-            "--health is no flag; see bootstrap-monitor init --help",
+            "--health is not a flag; see bootstrap-monitor init --help",
             id="the beginning of one",
         ),
         pytest.param(
             InitSettings,
             [*IN_POD, "--web-listen-address=:1"],
-            "--web-listen-address is no flag; see bootstrap-monitor init --help",
+            "--web-listen-address is not a flag; see bootstrap-monitor init --help",
             id="one of another command",
         ),
         pytest.param(
@@ -78,7 +78,7 @@ COMMANDS: dict[type[BaseSettings], str] = {
         pytest.param(
             LocalSettings,
             ["--until", "./avalanchego"],
-            "--until needs a value, one of succeeded, and './avalanchego' is none; "
+            "--until needs a value, one of succeeded, and './avalanchego' is not one of them; "
             "see bootstrap-monitor local --help",
             id="no value, so the build is taken for it",
         ),
@@ -97,7 +97,7 @@ COMMANDS: dict[type[BaseSettings], str] = {
         pytest.param(
             InitSettings,
             [*IN_POD, "more", "--sok=1m"],
-            "--sok is no flag (did you mean --soak?); see bootstrap-monitor init --help",
+            "--sok is not a flag (did you mean --soak?); see bootstrap-monitor init --help",
             id="a typo behind a word too many",
         ),
         pytest.param(
@@ -115,7 +115,7 @@ COMMANDS: dict[type[BaseSettings], str] = {
         pytest.param(
             LocalSettings,
             [],
-            "BUILD is missing: the node's executable; of --compare OLD NEW, the newer one; "
+            "BUILD is missing: the node's executable; with --compare OLD NEW, the newer build; "
             "see bootstrap-monitor local --help",
             id="no build",
         ),
@@ -143,7 +143,7 @@ def test_a_variable_that_no_setting_has_is_refused(name: str, problem: str) -> N
     with pytest.raises(ConfigurationError) as caught:
         parse(StatusSettings, "status", ["--data-dir=/data"], {variable: "1"})
 
-    assert str(caught.value) == f"{variable} is no setting: {problem}"
+    assert str(caught.value) == f"{variable} is not a setting: {problem}"
 
 
 @pytest.mark.parametrize(
@@ -173,13 +173,13 @@ def test_help_names_flag_default_and_variable(capsys: pytest.CaptureFixture[str]
     assert caught.value.code == 0
     assert text.startswith("usage: bootstrap-monitor wait-for-completion [-h] ")
     for words in (
-        "--soak Duration How long the node must stay healthy before a run has succeeded. (default: 5m) [env: ",
+        "--soak Duration How long the node must stay healthy before a run succeeds. (default: 5m) [env: ",
         "[env: BOOTSTRAP_MONITOR_SOAK]",
-        "--sync-mode {c-chain-state-sync,only-p-chain-full-sync,full-sync} The sync mode, ",
-        "--disk-floor float Percent of the volume that must be free",
+        "--sync-mode {c-chain-state-sync,only-p-chain-full-sync,full-sync} Sync mode of the node, ",
+        "--disk-floor float Percentage of the volume that must be free",
         "(default: 10.0) [env: BOOTSTRAP_MONITOR_DISK_FLOOR]",
-        "--crash-limit int Restarts of the node without progress between",
-        "--stall-timeout Duration How long without progress, not shorter than the warning's, until the run has failed",
+        "--crash-limit int Number of restarts of the node, without progress between",
+        "--stall-timeout Duration Time without progress after which the run fails, at least --stall-warning",
         "(default: 12h) [env: BOOTSTRAP_MONITOR_STALL_TIMEOUT]",
         "--deadline {Duration,auto} How long a run may be open; auto: three times ",
         "(default: auto) [env: BOOTSTRAP_MONITOR_DEADLINE]",
@@ -193,5 +193,7 @@ def test_help_shows_no_default_where_its_text_does(capsys: pytest.CaptureFixture
     text = " ".join(capsys.readouterr().out.split())
 
     assert "of this network and mode under ~/.local/share. [env: BOOTSTRAP_MONITOR_DATA_DIR]" in text
-    assert "The sync mode, where the node's configuration does not show it. [env: " in text
+    assert (
+        "Sync mode of the node, if the monitor cannot read it from the node's configuration. [env: " in text
+    )
     assert not any(f"(default: {none})" in text for none in ("", ".", "None"))

@@ -245,7 +245,7 @@ def test_every_setting_is_in_these_tables() -> None:
     [
         pytest.param(["foo"], "FROM-RUN is 'foo': input should be a valid integer", id="no number"),
         pytest.param(["0"], "FROM-RUN is '0': input should be greater than or equal to 1", id="no run"),
-        pytest.param(["--from-run=2"], "--from-run is no flag; see", id="as a flag"),
+        pytest.param(["--from-run=2"], "--from-run is not a flag; see", id="as a flag"),
     ],
 )
 def test_what_is_given_without_a_flag_is_named_without_one(words: Sequence[str], line: str) -> None:
@@ -426,7 +426,7 @@ def test_the_pods_own_variables_name_pod_and_namespace(monkeypatch: pytest.Monke
 NOT_GIVEN = "it is required, or set POD_NAMESPACE and POD_NAME in the pod"
 NO_DURATION = "it must be a duration such as 30s, 1m30s or 12h"
 NO_ADDRESS = "it must be [host]:port, such as :9641 or 127.0.0.1:9641"
-TOGETHER = "--web-tls-certificate and --web-tls-key go together"
+TOGETHER = "--web-tls-certificate and --web-tls-key must be set together"
 
 
 @pytest.mark.parametrize(
@@ -618,7 +618,7 @@ TOGETHER = "--web-tls-certificate and --web-tls-key go together"
         pytest.param(
             WaitSettings,
             ["--web-tls-certificate=/c"],
-            f"--web-tls-key is not given: {TOGETHER}",
+            f"--web-tls-key is not set: {TOGETHER}",
             id="certificate without its key",
         ),
         pytest.param(

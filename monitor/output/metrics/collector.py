@@ -67,7 +67,7 @@ class StatusCollector(Collector):
                 yield _rendered(family, status)
             except Exception:  # noqa: BLE001 - logged and counted
                 self._activity.error(OPERATION)
-                _log.exception("metrics: %s could not be made", family.name)
+                _log.exception("metrics: %s could not be rendered", family.name)
 
     def _own(self) -> Iterator[Metric]:
         """Yield the monitor's own metrics, labelled with the tester of the last loaded Status."""

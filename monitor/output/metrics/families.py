@@ -42,7 +42,7 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_run_active_seconds",
-        "How long the node's process of the open run has bootstrapped, in seconds, until the node is healthy.",
+        "How long the node's process has bootstrapped in the open run, in seconds, until the node is healthy.",
         of.open_run(active_seconds),
     ),
     Family(
@@ -52,17 +52,17 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_run_no_progress_seconds",
-        "How long the slowest chain at work of the open run has made no progress, in seconds of observed time.",
+        "How long the slowest active chain of the open run has made no progress, in seconds of observed time.",
         of.open_run(lambda run: run.tracking.idle_seconds),
     ),
     Family(
         "bootstrap_monitor_run_stalled",
-        "Whether the open run, or one chain of it, made no progress for the stall warning; blocked time is left out.",
+        "Whether the open run, or one chain of it, made no progress for the stall warning; blocked time is excluded.",
         of.stalled,
     ),
     Family(
         "bootstrap_monitor_run_progress_unknown",
-        "Whether the open run showed no signal of progress for the stall warning: a stall would not be detected.",
+        "Whether the open run showed no signal of progress for the stall warning; a stall would not be detected.",
         of.progress_unknown,
     ),
     Family(
@@ -101,22 +101,22 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_node_up",
-        "Whether the node's process was there when it was last looked at.",
+        "Whether the node's process was running when the node was last polled.",
         of.tester(lambda status: status.node.up if status.node else None),
     ),
     Family(
         "bootstrap_monitor_node_healthy",
-        "Whether the node calls itself healthy; absent while it does not say, or its answer is stale.",
+        "Whether the node reports itself healthy; absent while its health is unknown or stale.",
         of.tester(of.node_healthy),
     ),
     Family(
         "bootstrap_monitor_node_restarts_total",
-        "Restarts of the node's process in the current run; begins at 0 with each run.",
+        "Restarts of the node's process in the current run; starts at 0 with each run.",
         of.current_run(lambda run: run.tracking.node_restarts),
     ),
     Family(
         "bootstrap_monitor_disk_usage_bytes",
-        "What the node's data takes on the volume, in bytes, as last measured.",
+        "Disk usage of the node's data on the volume, in bytes, as last measured.",
         of.tester(lambda status: status.volume.usage_bytes if status.volume else None),
     ),
     Family(
@@ -131,7 +131,7 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_result_success",
-        "Whether a run succeeded, for the newest ended runs; absent for one that was superseded.",
+        "Whether a run succeeded, for the newest ended runs; absent for superseded runs.",
         of.results(of.succeeded),
         _RESULT_LABELS,
     ),
@@ -143,13 +143,13 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_result_wall_seconds",
-        "The same by the clock on the wall, in seconds: time in which the node did not run is in it.",
+        "Wall-clock time of the run, in seconds, including time when the node was down.",
         of.results(lambda run: run.wall_seconds),
         _RESULT_LABELS,
     ),
     Family(
         "bootstrap_monitor_result_disk_usage_bytes",
-        "What the node's data took at the end of the run, in bytes.",
+        "Disk usage of the node's data at the end of the run, in bytes.",
         of.results(lambda run: run.disk_usage_bytes),
         _RESULT_LABELS,
     ),
@@ -195,42 +195,42 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_last_disk_usage_bytes",
-        "What the node's data took at the end of the last successful run, in bytes.",
+        "Disk usage of the node's data at the end of the last successful run, in bytes.",
         of.last_success(lambda run: run.disk_usage_bytes),
     ),
     Family(
         "bootstrap_monitor_tester_since_timestamp_seconds",
-        "When the tester's first run began, in seconds since the Unix epoch.",
+        "When the tester's first run started, in seconds since the Unix epoch.",
         of.tester(lambda status: status.tester_since),
     ),
     *(
         family
         for measure, name, unit, what in (
-            (Measure.DURATION, "duration", "seconds", "How long a run is active"),
-            (Measure.DISK_USAGE, "disk_usage", "bytes", "What the node's data takes at the end of a run"),
+            (Measure.DURATION, "duration", "seconds", "Active time of a run"),
+            (Measure.DISK_USAGE, "disk_usage", "bytes", "Disk usage of the node's data at the end of a run"),
             (
                 Measure.BLOCK_TIME,
                 "block_time",
                 "seconds",
-                "How long a run is active for each block it executes",
+                "Active time of a run per executed block",
             ),
         )
         for family in (
             Family(
                 f"bootstrap_monitor_{name}_baseline_{unit}",
-                f"{what}: what is usual by the runs before, in {unit}; absent under 6 comparable runs.",
+                f"{what}: the baseline from earlier runs, in {unit}; absent with fewer than 6 comparable runs.",
                 of.limits(measure, lambda limit: limit.baseline),
             ),
             Family(
                 f"bootstrap_monitor_{name}_limit_{unit}",
-                f"{what}: more than this is unusual, in {unit}; absent under 6 comparable runs.",
+                f"{what}: the limit above which a run is unusual, in {unit}; absent with fewer than 6 comparable runs.",
                 of.limits(measure, lambda limit: limit.limit),
             ),
         )
     ),
     Family(
         "bootstrap_monitor_baseline_samples",
-        "How many comparable runs the baseline is of, or would be were they enough, by measure.",
+        "Number of comparable runs for the baseline, also while there are too few, by measure.",
         of.regressions(lambda regression: regression.samples),
         ("measure",),
     ),
@@ -254,23 +254,23 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_last_image_check_success_timestamp_seconds",
-        "When a newer build was last looked for with success, in seconds since the Unix epoch.",
+        "Time of the last successful lookup of a newer build, in seconds since the Unix epoch.",
         of.tester(lambda status: status.last_image_check_at),
     ),
     Family(
         "bootstrap_monitor_problem_since_timestamp_seconds",
-        "When a problem that hinders the tester began, in seconds since the Unix epoch; absent while there is none.",
+        "When a problem that affects the tester began, in seconds since the Unix epoch; absent without a problem.",
         of.problems,
         ("cause",),
     ),
     Family(
         "bootstrap_monitor_pin_reverts_total",
-        "How often somebody else put back the image that the monitor had pinned.",
+        "How often another actor reverted the image that the monitor had pinned.",
         of.tester(lambda status: status.pin_reverts),
     ),
     Family(
         "bootstrap_monitor_ledger_recoveries_total",
-        "How often a broken ledger was moved aside and begun anew.",
+        "How often a damaged ledger was moved away and replaced by a new one.",
         of.tester(lambda status: status.recoveries),
     ),
 )

@@ -22,17 +22,17 @@ class OwnFamily:
 OWN_FAMILIES = (
     OwnFamily(
         IMAGE_CHECKS,
-        "Looks for a newer build, by who was asked (registry, pod or file) and result.",
+        "Lookups of a newer build, by source (registry, pod or file) and result.",
         ("source", "result"),
     ),
     OwnFamily(
         TASK_LAST_SUCCESS,
-        "When a task of the monitor last went well, in seconds since the Unix epoch.",
+        "When a task of the monitor last succeeded, in seconds since the Unix epoch.",
         ("task",),
     ),
     OwnFamily(
         TASK_DURATION,
-        "How long a task of the monitor took when it last went well, in seconds.",
+        "How long a task of the monitor took when it last succeeded, in seconds.",
         ("task",),
     ),
     OwnFamily(ERRORS, "Errors of the monitor itself, by the operation that failed.", ("operation",)),

@@ -46,7 +46,7 @@ class Bounded(Generic[_Value]):
             return call.result(self._wait_seconds)
         except TimeoutError as error:
             raise TemporaryError(
-                f"the ledger did not answer within {self._wait_seconds:g} s: another process holds it, or the "
+                f"the ledger did not answer within {self._wait_seconds:g} s: another process has locked it, or the "
                 "volume is slow; try again later"
             ) from error
 

@@ -60,7 +60,7 @@ def _part(name: str, status: Status, evidence: Mapping[int, Evidence] | None) ->
     try:
         return _html(name, status=status, evidence=evidence)
     except Exception:  # noqa: BLE001 - logged; the rest of the page does not depend on it
-        _log.exception("a part of the status page cannot be made")
+        _log.exception("a part of the status page cannot be rendered")
         return _html("failed")
 
 

@@ -205,8 +205,8 @@ def _address(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
 
 def _obstacle(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "is in use: end the program that has it, or give another --web-listen-address"
-    return f"cannot be listened on ({error.strerror}): give another --web-listen-address"
+        return "is in use: stop the program that uses it, or set another --web-listen-address"
+    return f"cannot be listened on ({error.strerror}): set another --web-listen-address"
 
 
 def _cut(connection: _Request) -> None:

@@ -67,9 +67,7 @@ class Site:
             return line(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         except Exception:  # noqa: BLE001 - logged; the client gets no details
             _log.exception("%s could not be answered", path)
-            return line(
-                HTTPStatus.INTERNAL_SERVER_ERROR, "this failed; the log of bootstrap-monitor says why"
-            )
+            return line(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error; see the log of bootstrap-monitor")
 
     def _answer(self, path: str, query: str, headers: Message) -> Response:
         answers: Mapping[str, Callable[[], Response]] = {
@@ -81,7 +79,7 @@ class Site:
             "/api/v1/history": lambda: _json([run_json(run) for run in self.history()]),
         }
         if path not in answers:
-            return line(HTTPStatus.NOT_FOUND, "nothing here; / lists what there is")
+            return line(HTTPStatus.NOT_FOUND, "not found; / lists the paths")
         return answers[path]()
 
     def _page(self) -> Response:

@@ -89,9 +89,9 @@ def _end(status: Status) -> Tile:
     chains = status.progress.chains.values() if status.progress else ()
     end_at = max((chain.end_at for chain in chains if chain.end_at is not None), default=None)
     if end_at is None:
-        return Tile("Expected end", _UNKNOWN, details=("the node's log does not say yet",))
+        return Tile("Expected end", _UNKNOWN, details=("no estimate in the node's log yet",))
     rest = f"in {duration_text(end_at - status.at)}" if end_at > status.at else "due"
-    return Tile("Expected end", rest, at=end_at, details=("of this stage, by the node's log",))
+    return Tile("Expected end", rest, at=end_at, details=("of this stage, as estimated in the node's log",))
 
 
 def _disk(status: Status) -> Tile:
@@ -114,7 +114,7 @@ def _health(status: Status) -> Tile:
     """Return the node's last health. A node that has not bootstrapped is unhealthy, which is not an error."""
     node, run = status.node, status.run
     if node is None:
-        return Tile("Node", _UNKNOWN, details=("not seen yet",))
+        return Tile("Node", _UNKNOWN, details=("not polled yet",))
     restarts = _counted(run.tracking.node_restarts if run else 0, "restart")
     details = (f"{restarts} in this run", *(() if node.peers is None else (_counted(node.peers, "peer"),)))
     if not node.up:

@@ -27,7 +27,7 @@ class Certificate:
         except OSError as error:
             raise ConfigurationError(
                 f"{certificate} and {key} cannot serve HTTPS ({_cause(error)}): "
-                "both must be readable PEM files, the key without a password and that of the certificate"
+                "both must be readable PEM files; the key must match the certificate and have no password"
             ) from error
 
     def context(self) -> ssl.SSLContext:

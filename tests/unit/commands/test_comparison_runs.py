@@ -185,8 +185,8 @@ def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
     assert stopping.is_set()
     assert not isinstance(found.failure, InconclusiveError), "of the build this tells enough"
     assert str(found.failure) == (
-        "3 runs of the old build do not count, the last one, run 3, because of this: crashed: no luck; "
-        "a mended build is another one: compare that, in a folder of its own"
+        "3 runs of the old build are not valid; the last one is run 3: crashed: no luck; "
+        "a fixed build is a different build: compare it in another folder"
     )
     again = turns(ledger)
     again()
@@ -201,7 +201,7 @@ def test_a_failure_of_the_testbed_among_them_leaves_open_whose_fault_it_is(ledge
         found()
 
     assert isinstance(found.failure, InconclusiveError)
-    assert str(found.failure).endswith("crashed: no luck; mend it, and the same command goes on")
+    assert str(found.failure).endswith("crashed: no luck; fix it, and run the same command again to continue")
 
 
 def test_what_failed_before_this_call_is_forgiven_while_a_run_is_open(ledger: Ledger) -> None:
@@ -263,9 +263,9 @@ def given_up(ledger: Ledger) -> None:
         (failed, "crashed: no luck"),
         (given_up, "superseded: clearing"),
         (interrupted, "it was active for less than 95% of its wall time"),
-        (of_other_arguments, "the node had other arguments"),
+        (of_other_arguments, "the node had different arguments"),
         (elsewhere, "it was on testbed 'laptop', not on 'desk'"),
-        (of_another_network, "it was of mainnet, full-sync"),
+        (of_another_network, "it tested mainnet, full-sync"),
         (reconfigured, "the node's arguments changed while it was open"),
         (synced_again, "a restart of the node restarted its state sync"),
         (before_a_baseline, "it was before the baseline that was marked"),
@@ -277,8 +277,13 @@ def test_why_runs_do_not_count_is_said(ledger: Ledger, run: Callable[[Ledger], N
         run(ledger)
     found()
 
-    what_to_do = "a mended build is another one" if run is failed else "mend it, and the same command goes on"
-    assert f"because of this: {why}; {what_to_do}" in str(found.failure)
+    what_to_do = (
+        "a fixed build is a different build"
+        if run is failed
+        else "fix it, and run the same command again to continue"
+    )
+    last = next(run for run in ledger.runs(-1) if not run.open)
+    assert f"the last one is run {last.number}: {why}; {what_to_do}" in str(found.failure)
 
 
 def test_what_failed_is_known_by_build(ledger: Ledger) -> None:

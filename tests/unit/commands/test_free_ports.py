@@ -29,7 +29,7 @@ def test_a_port_that_a_person_chose_is_not_another_monitors() -> None:
     wanted = free_port()
     with closing(Ports()) as one, closing(Ports()) as other:
         one.take(wanted)
-        with pytest.raises(MonitorError, match=f"another bootstrap-monitor has port {wanted} for its node"):
+        with pytest.raises(MonitorError, match=f"another bootstrap-monitor uses port {wanted} for its node"):
             other.take(wanted)
         assert other.free(wanted) != wanted
 

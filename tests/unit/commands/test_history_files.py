@@ -136,8 +136,8 @@ def test_a_file_takes_the_history_to_another_folder(
     assert captured.out == ""
     assert captured.err.splitlines() == [
         "exported 4 ended runs; history --import reads the file",
-        "imported 4 runs; 0 were in the ledger already",
-        "imported 0 runs; 4 were in the ledger already",
+        "imported 4 runs; 0 were already in the ledger",
+        "imported 0 runs; 4 were already in the ledger",
     ]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("history")] == [
         "history.sqlite3"
@@ -175,7 +175,7 @@ def test_only_an_export_is_replaced(filled: Path, tmp_path: Path, kind: str) -> 
         given.symlink_to("history")
 
     with pytest.raises(
-        ConfigurationError, match=rf"/{given.name} exists and is not an export: give --export another name"
+        ConfigurationError, match=rf"/{given.name} exists and is not an export: use another file name"
     ):
         history(filled, f"--export={given}")
     assert file.read_bytes() == content
@@ -300,7 +300,7 @@ def test_data_that_nobody_knows_is_not_taken_for_that_of_an_imported_run(
     (new / "avalanchego" / "db").mkdir(parents=True)
 
     with pytest.raises(
-        ConfigurationError, match=r"/new/avalanchego has a node's data, and no ledger says of which run: "
+        ConfigurationError, match=r"/new/avalanchego has a node's data that no ledger describes: "
     ):
         history(new, f"--import={exported}")
     with closing(open_read_only(new)) as ledger:
@@ -338,9 +338,9 @@ def test_data_of_a_run_that_ended_keeps_its_run(exported: Path, filled: Path) ->
 @pytest.mark.parametrize(
     ("flags", "error"),
     [
-        (["--json", "--csv"], "--json and --csv do not go together: give one of them"),
-        (["--export=a", "--import=b"], "--export and --import do not go together: give one of them"),
-        (["--run=1", "--csv"], "--run and --csv do not go together: give one of them"),
+        (["--json", "--csv"], "--json and --csv cannot be combined: use one of them"),
+        (["--export=a", "--import=b"], "--export and --import cannot be combined: use one of them"),
+        (["--run=1", "--csv"], "--run and --csv cannot be combined: use one of them"),
     ],
     ids=["two forms", "out and in", "one run"],
 )
@@ -355,7 +355,7 @@ def test_one_thing_at_a_time(filled: Path, flags: list[str], error: str) -> None
     [
         (
             ["--import=none.sqlite3"],
-            "none.sqlite3 cannot be read (No such file or directory): give --import another file",
+            "none.sqlite3 cannot be read (No such file or directory): use another file",
         ),
         (
             ["--import=/dev/null"],
@@ -363,10 +363,10 @@ def test_one_thing_at_a_time(filled: Path, flags: list[str], error: str) -> None
         ),
         (
             ["--export=/none/here"],
-            "/none/here cannot be written (No such file or directory): give --export another file",
+            "/none/here cannot be written (No such file or directory): use another file",
         ),
-        (["--export=."], ". exists and is not an export: give --export another name"),
-        (["--export=/"], "/ exists and is not an export: give --export another name"),
+        (["--export=."], ". exists and is not an export: use another file name"),
+        (["--export=/"], "/ exists and is not an export: use another file name"),
     ],
     ids=["no file", "an empty one", "no folder", "this folder", "the root"],
 )
@@ -395,5 +395,5 @@ def test_a_run_of_any_number_may_be_asked_for(filled: Path, run: str) -> None:
 
     Imported runs that are older than the existing ones have negative numbers.
     """
-    with pytest.raises(MonitorError, match=r"there is no run (-1|0): history lists those that there are"):
+    with pytest.raises(MonitorError, match=r"run (-1|0) not found: history lists the existing runs"):
         history(filled, run)

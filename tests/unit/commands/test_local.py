@@ -276,7 +276,7 @@ def test_a_data_folder_has_one_monitor_at_a_time(tmp_path: Path) -> None:
             raise AssertionError("two hold it")
         assert str(refused.value) == (
             f"{tmp_path} is in use by bootstrap-monitor (process {os.getpid()}): "
-            "stop that one, or give another --data-dir"
+            "stop that process, or use another --data-dir"
         )
     with exclusively(tmp_path):
         pass

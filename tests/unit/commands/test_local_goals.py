@@ -46,7 +46,7 @@ def until_succeeded_ends_with_the_verdict_and_knows_it_again(tester: LocalLife) 
     assert [run.outcome for run in tester.runs()] == [Outcome.SUCCEEDED]
     assert len([line for line in first[2] if line.startswith("✓ run 1 succeeded")]) == 1
     assert again[2][0].startswith("✓ run 1 succeeded")
-    assert again[2][1:] == ["known from before: --again has it bootstrapped once more"]
+    assert again[2][1:] == ["result of an earlier run; use --again to bootstrap the build again"]
 
 
 def until_succeeded_ends_with_1_where_it_failed(tester: LocalLife) -> None:
@@ -55,7 +55,7 @@ def until_succeeded_ends_with_1_where_it_failed(tester: LocalLife) -> None:
     code, _, said = ended(tester.start("--until=succeeded", "--crash-limit=1"))
 
     assert (code, tester.nodes()) == (1, set())
-    assert said[-1] == f"history --run 1 --data-dir {tester.data_dir} shows what its node said last"
+    assert said[-1] == f"history --run 1 --data-dir {tester.data_dir} shows the node's log tail"
 
 
 def until_succeeded_does_not_take_another_tests_result(tester: LocalLife) -> None:
@@ -96,8 +96,8 @@ def until_succeeded_ends_with_3_where_the_testbed_failed(tester: LocalLife) -> N
 
     assert (failed, again, tester.nodes()) == (3, 0, set())
     assert said[-1] == (
-        "disk_full speaks of this machine or of the call, not of the build: mend that, and the same command "
-        "tries again"
+        "disk_full is caused by this machine or the command line, not by the build: fix it, and run the same "
+        "command again"
     )
     assert [run.reason for run in tester.runs()] == [None, Reason.DISK_FULL]
 
@@ -115,9 +115,9 @@ def until_succeeded_ends_with_3_where_nothing_would_come(tester: LocalLife) -> N
     back, _, _ = ended(tester.start("--until=succeeded"))
 
     assert (paused, alone, again, back, tester.nodes()) == (3, 3, 3, 0, set())
-    assert told[-1].endswith("the tester is paused, so no run is begun: resume it, and call this again")
-    assert said[-1].startswith("bootstrap-monitor: run 2 could not go on for 2")
-    assert "as its node finds no peers or too few: " in said[-1]
+    assert told[-1].endswith("the tester is paused, so no run starts: resume it, and run this command again")
+    assert said[-1].startswith("bootstrap-monitor: run 2 was blocked for 2")
+    assert "because its node has no peers or too few: " in said[-1]
 
 
 def ask(tester: LocalLife, kind: RequestKind) -> None:
@@ -147,7 +147,7 @@ def a_second_interrupt_ends_it_at_once(tester: LocalLife) -> None:
     process = tester.start()
     tester.node()
     process.send_signal(signal.SIGINT)
-    waits = "waiting for the node to end; Ctrl-C once more ends it at once"
+    waits = "waiting for the node to stop; press Ctrl-C again to kill it"
     assert process.stderr is not None
     assert any(line.strip() == waits for line in process.stderr), "it ended before it was asked to"
     begin = time.monotonic()
@@ -200,11 +200,11 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
     ]
     assert out[3].startswith("new is slower: it takes ")
     assert out[4] == (
-        "old failed in 0 of 4 runs, new failed in 1 of 5 runs (crashed): what failed is not compared"
+        "old failed in 0 of 4 runs, new failed in 1 of 5 runs (crashed): failed runs are not compared"
     )
     assert (longer[0], tested[0]) == (2, 2)
-    assert "has told its result of 4 runs" in longer[2][-1]
-    assert "is a comparison's, which clears it for each run" in tested[2][-1]
+    assert "has already reported its result for 4 runs" in longer[2][-1]
+    assert "belongs to a comparison, which clears it before each run" in tested[2][-1]
     assert again[1] == out
     assert again[2] == [f"old is {tester.folder}/old, new is {tester.build}; 4 runs of each"]
     assert list((tester.data_dir / "avalanchego").iterdir()) == []
@@ -217,7 +217,7 @@ def a_build_that_fails_again_and_again_ends_a_comparison(tester: LocalLife) -> N
 
     assert (code, out, tester.nodes()) == (1, [], set())
     assert said[-1].startswith(
-        "bootstrap-monitor: 3 runs of the new build do not count, the last one, run 4,"
+        "bootstrap-monitor: 3 runs of the new build are not valid; the last one is run 4:"
     )
     assert "crashed: the node was restarted" in said[-1]
 
@@ -239,9 +239,9 @@ def what_cannot_be_compared_is_one_line(tester: LocalLife) -> None:
     unknown = ended(compare(tester))
 
     assert (same[0], theirs[0], unknown[0]) == (2, 2, 2)
-    assert same[2][-1].endswith("are the same program: there is nothing to compare")
+    assert same[2][-1].endswith("are the same program: compare two different builds")
     refusal = (
-        "has runs or a node's data that no comparison made, and one would clear them: give another --data-dir"
+        "has runs or a node's data of another tester, which a comparison would delete: use another --data-dir"
     )
     assert theirs[2][-1].endswith(refusal)
     assert unknown[2][-1].endswith(refusal)
@@ -259,7 +259,7 @@ def each_comparison_has_its_own_folder(tester: LocalLife) -> None:
     code, _, said = ended(compare(tester))
 
     assert code == 2
-    assert said[-1].endswith("which is not compared here: give another --data-dir")
+    assert said[-1].endswith("which is not compared here: use another --data-dir")
 
 
 STORIES: Sequence[Callable[[LocalLife], None]] = (
@@ -292,12 +292,15 @@ def test_local(telling: Mapping[str, Future[None]], story: str) -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--runs=7"], "without --compare OLD there is no use for --runs: "),
-        (["--fail-if-slower"], "without --compare OLD there is no use for --fail-if-slower: "),
-        (["--runs=5", "--fail-if-slower", "--until=succeeded"], "no use for --runs and --fail-if-slower: "),
-        (["--until=succeeded", "--compare=old"], "--until and --compare do not go together: "),
-        (["--again"], "without --until succeeded there is no use for --again: "),
-        (["--again", "--compare=old"], "--again and --compare do not go together: "),
+        (["--runs=7"], "--runs requires --compare OLD"),
+        (["--fail-if-slower"], "--fail-if-slower requires --compare OLD"),
+        (
+            ["--runs=5", "--fail-if-slower", "--until=succeeded"],
+            "--runs and --fail-if-slower require --compare OLD",
+        ),
+        (["--until=succeeded", "--compare=old"], "--until and --compare cannot be combined: "),
+        (["--again"], "--again requires --until succeeded"),
+        (["--again", "--compare=old"], "--again and --compare cannot be combined: "),
     ],
     ids=["runs", "fail-if-slower", "both, with until", "until and compare", "again", "again and compare"],
 )

@@ -30,7 +30,7 @@ from monitor.settings import MarkBaselineSettings
 
 ROOT = Path(__file__).parents[3]
 THIRD = f"sha256:{'3' * 64}"
-PAUSED = "paused: the run that is open goes on, and no other is begun until resume\n"
+PAUSED = "paused: an open run continues, and no other run starts until resume\n"
 RESUMED = "resumed\n"
 
 
@@ -90,14 +90,14 @@ class TestRerun:
     ) -> None:
         assert rerun(idle, image) == 0
         assert asked(idle) == (requested, False)
-        said = f"{image or build(NEW).image} is bootstrapped again at the next look\n"
+        said = f"{image or build(NEW).image} will be bootstrapped again at the next poll\n"
         assert capsys.readouterr().out == said
 
     def test_while_a_run_is_open_comes_after_it(self, idle: Path, capsys: pytest.CaptureFixture[str]) -> None:
         begin(idle, build(), end=False)
         rerun(idle)
 
-        said = f"{build().image} is bootstrapped again once run 3, which is open, has ended\n"
+        said = f"{build().image} will be bootstrapped again once the open run 3 has ended\n"
         assert capsys.readouterr().out == said
 
     def test_while_paused_waits_for_resume(self, idle: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,8 +105,8 @@ class TestRerun:
         rerun(idle)
 
         assert asked(idle) == (build(NEW), True)
-        said = f"{build(NEW).image} is bootstrapped again at the next look; paused until resume, "
-        assert capsys.readouterr().out == f"{PAUSED}{said}which goes for this too\n"
+        said = f"{build(NEW).image} will be bootstrapped again at the next poll; the tester is paused, "
+        assert capsys.readouterr().out == f"{PAUSED}{said}so this run also waits for resume\n"
 
     def test_of_local_a_build_of_another_name_is_asked_for_where_its_copy_is(self, idle: Path) -> None:
         """`rerun` accepts an earlier file name of a build whose copy still exists.
@@ -137,7 +137,7 @@ class TestRerun:
             ),
             pytest.param(
                 f"elsewhere/node@{OLD}",
-                f"elsewhere/node@{OLD} is not of {REPOSITORY}, which this tester follows",
+                f"elsewhere/node@{OLD} is not from {REPOSITORY}, the repository of this tester",
                 2,
                 id="of another repository",
             ),
@@ -161,7 +161,7 @@ class TestRerun:
         with pytest.raises(MonitorError) as caught:
             rerun(tmp_path)
 
-        error = "there is no run yet that could be repeated: the first one comes by itself"
+        error = "no run to repeat yet; the first one starts automatically"
         assert (str(caught.value), caught.value.exit_code) == (error, 1)
 
 
@@ -214,14 +214,14 @@ class TestLedger:
         pytest.param(
             ["rerun", "--data-dir={}"],
             0,
-            f"{build(NEW).image} is bootstrapped again at the next look\n",
+            f"{build(NEW).image} will be bootstrapped again at the next poll\n",
             "",
             id="rerun",
         ),
         pytest.param(
             ["rerun", "--data-dir={}", "--unchecked", f"{REPOSITORY}@{OLD}"],
             0,
-            f"{REPOSITORY}@{OLD} is bootstrapped again at the next look\n",
+            f"{REPOSITORY}@{OLD} will be bootstrapped again at the next poll\n",
             "",
             id="rerun of an image",
         ),
@@ -245,14 +245,14 @@ class TestLedger:
             ["rerun", f"other@{OLD}", "--data-dir={}"],
             2,
             "",
-            f"other@{OLD} is not of {REPOSITORY}, which this tester follows",
+            f"other@{OLD} is not from {REPOSITORY}, the repository of this tester",
             id="of another repository",
         ),
         pytest.param(
             ["pause"],
             2,
             "",
-            "--data-dir is required: {}/share/bootstrap-monitor holds no tester that local would have made",
+            "--data-dir is required: local has created no tester in {}/share/bootstrap-monitor",
             id="no data folder",
         ),
         pytest.param(
@@ -297,7 +297,7 @@ class TestRerunOfLocal:
         with pytest.raises(ConfigurationError) as caught:
             rerun(copied, image)
 
-        assert str(caught.value) == f"there is no copy of {image} any more: copies are kept of {NEW}"
+        assert str(caught.value) == f"no copy of {image} is left: there are copies of {NEW}"
         assert asked(copied) == (None, False)
 
 
@@ -462,7 +462,7 @@ class TestMarkBaseline:
 
         assert run_mark_baseline(MarkBaselineSettings(data_dir=tmp_path, from_run=from_run)) == 0
         assert capsys.readouterr().out == (
-            f"baselines are made of run {begins} and those after it: the ones before are compared with no more\n"
+            f"baselines use run {begins} and later runs; earlier runs are no longer compared\n"
         )
         with closing(open_read_only(tmp_path)) as ledger:
             assert ledger.baseline_begins() == begins
@@ -472,4 +472,4 @@ class TestMarkBaseline:
         with pytest.raises(ConfigurationError) as caught:
             run_mark_baseline(MarkBaselineSettings(data_dir=idle, from_run=33))
 
-        assert str(caught.value) == "there is no run 33 yet: the next one is 3"
+        assert str(caught.value) == "run 33 does not exist yet: the next run is 3"

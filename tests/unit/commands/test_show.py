@@ -175,9 +175,7 @@ class TestOneRun:
         assert lines[0] == "run       1 · failed: stalled"
         assert lines[1] == f"image     {build().image}"
         assert "message   P stood still" in lines
-        assert lines[lines.index("==> main.log <==") - 1].startswith(
-            "evidence  the node's last words, taken "
-        )
+        assert lines[lines.index("==> main.log <==") - 1].startswith("evidence  log tail of the node, saved ")
 
     def test_nothing_of_the_log_steers_the_terminal(
         self, filled: Path, capsys: pytest.CaptureFixture[str]
@@ -243,7 +241,7 @@ class TestOneRun:
         with pytest.raises(MonitorError) as caught:
             history(filled, json_output=json_output, run=number)
 
-        assert str(caught.value) == f"there is no run {number}: history lists those that there are"
+        assert str(caught.value) == f"run {number} not found: history lists the existing runs"
         assert (caught.value.exit_code, capsys.readouterr().out) == (1, "")
 
     def test_whose_clearing_only_began(self, filled: Path) -> None:
@@ -251,7 +249,7 @@ class TestOneRun:
         with closing(open_ledger(filled)) as ledger:
             ledger.record(NOW, "machine-1", [BeginClearing(workload(build(NEW)), "")])
 
-        with pytest.raises(MonitorError, match=r"^there is no run 4: "):
+        with pytest.raises(MonitorError, match=r"^run 4 not found: "):
             history(filled, run=4)
 
 
@@ -319,7 +317,7 @@ class TestStatus:
         (filled / "local.lock").write_text(str(os.getpid() if lives else ended.pid))
         status(filled)
 
-        said = f"monitor   does not run here: what follows is of {time_text(NOW.wall)}\n"
+        said = f"monitor   is not running: the values below are from {time_text(NOW.wall)}\n"
         assert (said in capsys.readouterr().out) is not lives
 
     def test_nothing_of_a_node_steers_the_terminal(
@@ -380,7 +378,7 @@ class TestLedger:
         (["fuji-full-sync"], None),
         (
             ["fuji-full-sync", "mainnet-full-sync"],
-            "give --data-dir, one of {0}/fuji-full-sync, {0}/mainnet-full-sync",
+            "--data-dir is required: one of {0}/fuji-full-sync, {0}/mainnet-full-sync",
         ),
     ],
     ids=["one", "two"],
@@ -439,7 +437,7 @@ def test_a_tester_of_local_is_found_where_there_is_one_only(
         pytest.param(
             ["history"],
             2,
-            "--data-dir is required: {}/bootstrap-monitor holds no tester that local would have made",
+            "--data-dir is required: local has created no tester in {}/bootstrap-monitor",
             id="history, no data folder",
         ),
     ],

@@ -28,10 +28,10 @@ from monitor.ledger import Ledger, open_ledger
 
 BUILD, OTHER = build(NEW, "b" * 40), build(OLD, "a" * 40)
 CONFIGURATION = NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings")
-PAUSED = "the tester is paused, so no run is begun: resume it, and call this again"
+PAUSED = "the tester is paused, so no run starts: resume it, and run this command again"
 NO_PEERS = (
-    "run 1 could not go on for 1h, as its node finds no peers or too few: see to this machine's network, and the "
-    "same command goes on"
+    "run 1 was blocked for 1h, because its node has no peers or too few: check this machine's network, and "
+    "run the same command again"
 )
 
 

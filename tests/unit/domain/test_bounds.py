@@ -222,5 +222,5 @@ def test_a_part_of_the_page_that_cannot_be_made_costs_no_other(caplog: pytest.Lo
     assert "Progress by chain" in html
     assert build().image in page(status)
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
-        "a part of the status page cannot be made"
+        "a part of the status page cannot be rendered"
     ]

@@ -42,7 +42,7 @@ def test_status_tells_what_is_known_and_leaves_out_what_is_not() -> None:
 def test_a_mark_is_told(first: int, *, told: bool) -> None:
     lines = list(status_lines(replace(status(run()), baseline_begins=first)))
 
-    assert ("baseline  marked: of run 7 and those after it" in lines) is told
+    assert ("baseline  marked: run 7 and later runs" in lines) is told
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_mark_is_told(first: int, *, told: bool) -> None:
         pytest.param(status(run()), [], id="nothing"),
         pytest.param(
             replace(status(run()), paused=True),
-            ["paused    no other run is begun until resume"],
+            ["paused    no other run starts until resume"],
             id="a pause",
         ),
         pytest.param(
@@ -59,24 +59,24 @@ def test_a_mark_is_told(first: int, *, told: bool) -> None:
         ),
         pytest.param(
             replace(status(run()), requested=build()),
-            ["rerun     of 1.14.2 (cccccccc), as was asked for"],
+            ["rerun     of 1.14.2 (cccccccc), as requested"],
             id="a rerun while a run is open",
         ),
         pytest.param(
             replace(status(SUCCEEDED), requested=build()),
-            ["rerun     of 1.14.2 (cccccccc), as was asked for"],
+            ["rerun     of 1.14.2 (cccccccc), as requested"],
             id="a rerun while none is open",
         ),
         pytest.param(
             replace(status(SUCCEEDED, phase=Phase.PAUSED), requested=build(), paused=True),
-            ["rerun     of 1.14.2 (cccccccc), as was asked for: begins after resume at the earliest"],
+            ["rerun     of 1.14.2 (cccccccc), as requested: starts after resume at the earliest"],
             id="a rerun while it is paused",
         ),
         pytest.param(
             replace(status(run()), requested=build(), paused=True),
             [
-                "paused    no other run is begun until resume",
-                "rerun     of 1.14.2 (cccccccc), as was asked for: begins after resume at the earliest",
+                "paused    no other run starts until resume",
+                "rerun     of 1.14.2 (cccccccc), as requested: starts after resume at the earliest",
             ],
             id="a rerun while a run is open, and a pause",
         ),
@@ -91,12 +91,15 @@ def test_what_a_person_asked_for_is_told_before_a_monitor_looks(shown: Status, l
     [
         pytest.param(100, False, [], id="a tick not long ago"),
         pytest.param(
-            121, False, ["monitor   silent since 1970-01-12 13:44:39Z: what follows is as old"], id="silent"
+            121,
+            False,
+            ["monitor   silent since 1970-01-12 13:44:39Z: the values below are from that time"],
+            id="silent",
         ),
         pytest.param(
             10,
             True,
-            ["monitor   does not run here: what follows is of 1970-01-12 13:46:30Z"],
+            ["monitor   is not running: the values below are from 1970-01-12 13:46:30Z"],
             id="it has ended",
         ),
     ],
@@ -111,7 +114,7 @@ def test_what_is_old_is_told(seconds: float, lines: list[str], *, is_left: bool)
 def test_a_late_run_is_told(*, late: bool | None) -> None:
     lines = list(status_lines(replace(status(run()), late=late)))
 
-    assert ("late      the open run takes longer than usual at most" in lines) is bool(late)
+    assert ("late      the open run is over its limit" in lines) is bool(late)
 
 
 PROGRESS = ProgressStatus(
@@ -167,7 +170,7 @@ def watched(progress: ProgressStatus | None, **tracking: Any) -> list[str]:
             {},
             [
                 "chain P   fetched 5,678 · executed 1,234 blocks",
-                "progress  unknown: no metric or log line of the node shows it, and a stall would not be detected",
+                "progress  unknown: no metric or log line of the node shows progress; a stall would not be detected",
             ],
             id="unknown progress",
         ),
@@ -282,6 +285,6 @@ def test_a_run_that_failed_has_its_reason_and_the_log_tail_of_its_node() -> None
     assert lines[5:] == [
         "restarts  5",
         "message   P stood still",
-        "evidence  the node's last words, taken 1970-01-12 13:46:40Z:",
+        "evidence  log tail of the node, saved 1970-01-12 13:46:40Z:",
         "first\nlast",
     ]

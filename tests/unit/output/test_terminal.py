@@ -208,7 +208,7 @@ def test_history_tells_a_skipped_state_sync_in_full(columns: int) -> None:
         pytest.param(
             Measure.DURATION,
             Regression(Verdict.INSUFFICIENT_DATA, 3),
-            "3 of 5 runs that a baseline needs, the newest left out",
+            "3 of 5 runs needed for a baseline, without the newest",
             id="too few runs",
         ),
         pytest.param(

@@ -52,7 +52,7 @@ def test_a_comparison_shows_both_builds_in_80_columns() -> None:
         (
             1.01,
             "no real difference: new takes 1.0 % longer on average (95 % interval ",
-            " %), as chance may have it",
+            " %), which may be chance",
         ),
     ],
     ids=["slower", "faster", "neither"],
@@ -68,10 +68,8 @@ def test_a_comparison_ends_with_a_sentence(ratio: float, begin: str, end: str) -
 def test_a_small_difference_that_is_no_chance_is_not_called_chance(ratio: float, difference: str) -> None:
     sentence = compared_lines(ratio, noise=0.1)[3]
 
-    assert sentence.startswith(
-        f"no difference that counts: new takes {difference} on average (95 % interval "
-    )
-    assert sentence.endswith(" %); that is hardly chance, but less than 3 % may come from the machine")
+    assert sentence.startswith(f"no relevant difference: new takes {difference} on average (95 % interval ")
+    assert sentence.endswith(" %); unlikely to be chance, but less than 3 % may come from the machine")
 
 
 def test_failures_are_told_beside_the_verdict() -> None:
@@ -81,7 +79,7 @@ def test_failures_are_told_beside_the_verdict() -> None:
     old, new = Compared("old", [SUCCEEDED] * 7), Compared("new", [SUCCEEDED] * 7, failures)
 
     assert failures_text((old, new)).plain == (
-        "old failed in 0 of 7 runs, new failed in 2 of 9 runs (crashed, stalled): what failed is not compared"
+        "old failed in 0 of 7 runs, new failed in 2 of 9 runs (crashed, stalled): failed runs are not compared"
     )
 
 

@@ -157,9 +157,9 @@ def test_inside_its_pod_all_that_is_well_is_a_line(
     assert (code, said) == (
         0,
         [
-            "ok    pod             'tester-0' of StatefulSet 'tester' in namespace 'tests', seen from inside",
+            "ok    pod             'tester-0' of StatefulSet 'tester' in namespace 'tests', checked from inside",
             (
-                "ok    settings        containers 'init' and 'monitor' are given the same; taken from there: "
+                "ok    settings        containers 'init' and 'monitor' have the same settings; check uses theirs: "
                 "--data-dir, --disk-floor, --image-source, --node-container-name, --node-url"
             ),
             "ok    permission      get, delete pods 'tester-0': granted",
@@ -171,11 +171,11 @@ def test_inside_its_pod_all_that_is_well_is_a_line(
             "ok    permission      create events: granted",
             "ok    StatefulSet     'tester': 1 replica, RollingUpdate, partition 0",
             "ok    node container  'node' runs; restarted 0 times",
-            f"ok    image           in the pod: {image} has the rolling tag, and is pinned by init",
+            f"ok    image           in the pod: {image} has the rolling tag; init pins it",
             "ok    configuration   network fuji, sync mode c-chain-state-sync",
             (
-                f"ok    volume          'volume' (persistentVolumeClaim): what init clears, {data_dir}/avalanchego, "
-                "is the node's data"
+                f"ok    volume          'volume' (persistentVolumeClaim): init deletes {data_dir}/avalanchego, "
+                "the node's data"
             ),
             "ok    claim           'node-data': Bound, 100Gi, ReadWriteOncePod",
             f"ok    registry        {image} is {digest}",
@@ -279,9 +279,9 @@ VERSION_POD = "tester-version-check"
         (
             ("get", "pods/log", POD),
             "warn",
-            f"get pods/log 'tester-0': {ROLE}; without it, the end of a failed node's log is not kept",
+            f"get pods/log 'tester-0': {ROLE}; without it, the log tail of a failed node is not saved",
         ),
-        (("create", "events"), "warn", f"create events: {ROLE}; without it, only the log says what happened"),
+        (("create", "events"), "warn", f"create events: {ROLE}; without it, the monitor creates no Events"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -311,7 +311,7 @@ def test_reviews_that_are_refused_are_a_warning(
                 "warn",
                 "permission",
                 (
-                    "what is granted cannot be asked: not permitted to create selfsubjectaccessreviews "
+                    "the permissions cannot be checked: not permitted to create selfsubjectaccessreviews "
                     '(User "u" cannot create resource "selfsubjectaccessreviews"): '
                     "allow create on selfsubjectaccessreviews in a ClusterRole"
                 ),
@@ -363,7 +363,7 @@ def link_node_folder(tester: CheckedTester) -> None:
         pytest.param(
             update(type="OnDelete"),
             "StatefulSet",
-            "'tester' is updated by OnDelete: set spec.updateStrategy.type to RollingUpdate",
+            "'tester' has updateStrategy OnDelete: set spec.updateStrategy.type to RollingUpdate",
             id="OnDelete",
         ),
         pytest.param(
@@ -387,7 +387,7 @@ def link_node_folder(tester: CheckedTester) -> None:
         pytest.param(
             lambda tester: tester.init["args"].append("--rolling-tag=master"),
             "settings",
-            "--rolling-tag is master in container 'init' but latest in 'monitor': give both the same",
+            "--rolling-tag is master in container 'init' but latest in 'monitor': set both to the same value",
             id="settings that differ",
         ),
         pytest.param(
@@ -400,7 +400,7 @@ def link_node_folder(tester: CheckedTester) -> None:
         pytest.param(
             lambda tester: tester.pod["spec"].pop("initContainers"),
             "settings",
-            "no container of the pod is seen to run bootstrap-monitor init: add it, as the README describes",
+            "no container found in the pod that runs bootstrap-monitor init: add it, as the README describes",
             id="no init",
         ),
         pytest.param(
@@ -447,13 +447,13 @@ def link_node_folder(tester: CheckedTester) -> None:
         pytest.param(
             lambda tester: tester.pod["spec"].update(volumes=[{"name": "volume", "emptyDir": {}}]),
             "volume",
-            "'volume' is of kind emptyDir and ends with the pod, with all results: use a persistentVolumeClaim",
+            "'volume' is of kind emptyDir and is deleted with the pod, with all results: use a persistentVolumeClaim",
             id="a volume that ends with the pod",
         ),
         pytest.param(
             lambda tester: tester.api.claims.clear(),
             "claim",
-            "persistentvolumeclaim 'node-data' is not there: create it",
+            "persistentvolumeclaim 'node-data' not found: create it",
             id="no claim",
         ),
         pytest.param(
@@ -465,7 +465,7 @@ def link_node_folder(tester: CheckedTester) -> None:
         pytest.param(
             lambda tester: tester.claim["metadata"].update(deletionTimestamp="2026-11-24T00:00:00Z"),
             "claim",
-            "'node-data' is deleted as soon as no pod uses it, with all results: keep a copy of it",
+            "'node-data' is terminating and is deleted, with all results, once no pod uses it: back it up",
             id="a claim that is being deleted",
         ),
         pytest.param(
@@ -484,7 +484,8 @@ def link_node_folder(tester: CheckedTester) -> None:
         pytest.param(
             lambda tester: tester.node_container["env"][0].update(value="mainnet"),
             "node",
-            "http://127.0.0.1:{port} is on network fuji, but its configuration says mainnet: is that another node?",
+            "http://127.0.0.1:{port} is on network fuji, but its configuration says mainnet: "
+            "set --node-url to the address of this pod's node",
             id="a node on another network",
         ),
     ],
@@ -517,7 +518,7 @@ def test_what_keeps_it_from_working_fails_and_hides_nothing(
         pytest.param(
             lambda tester: tester.deny("get", "persistentvolumeclaims"),
             "claim",
-            "'node-data': its state and size are not known: not permitted to get persistentvolumeclaims 'node-data' "
+            "'node-data': its state and size are unknown: not permitted to get persistentvolumeclaims 'node-data' "
             'in namespace \'tests\' (User "u" cannot get resource "persistentvolumeclaims"): '
             "allow get on persistentvolumeclaims in its Role",
             id="a claim that may not be read",
@@ -525,19 +526,20 @@ def test_what_keeps_it_from_working_fails_and_hides_nothing(
         pytest.param(
             lambda tester: (tester.data_dir / "bootstrap-monitor.sqlite3").unlink(),
             "ledger",
-            "there is none in {data_dir} yet: init makes it",
+            "not found in {data_dir} yet: init creates it",
             id="no ledger",
         ),
         pytest.param(
             lambda tester: tester.tell("--node-url=http://127.0.0.1:9"),
             "node",
-            "127.0.0.1:9 refuses connections: it may be starting; if it stays so, set --node-url to where it answers",
+            "127.0.0.1:9 refuses connections: the node may be starting; if this persists, "
+            "set --node-url to the node's address",
             id="a node that does not answer",
         ),
         pytest.param(
             lambda tester: tester.pod["metadata"].update(deletionTimestamp="2026-11-24T00:00:00Z"),
             "pod",
-            "'tester-0' of StatefulSet 'tester' in namespace 'tests' is being ended: check again once it is back",
+            "'tester-0' of StatefulSet 'tester' in namespace 'tests' is terminating: check again once it is recreated",
             id="a pod that is being ended",
         ),
         pytest.param(
@@ -545,7 +547,7 @@ def test_what_keeps_it_from_working_fails_and_hides_nothing(
                 containerStatuses=[{"name": "node", "state": {"waiting": {"reason": "ImagePullBackOff"}}}]
             ),
             "node container",
-            "'node' does not run (ImagePullBackOff): see kubectl describe pod tester-0",
+            "'node' is not running (ImagePullBackOff): see kubectl describe pod tester-0",
             id="a node that does not run",
         ),
         pytest.param(
@@ -560,8 +562,8 @@ def test_what_keeps_it_from_working_fails_and_hides_nothing(
         pytest.param(
             lambda tester: tester.init.update(envFrom=[{"configMapRef": {"name": "more"}}]),
             "settings",
-            "container 'init': configMap/more cannot be seen from here, so its settings are not compared: "
-            "give check those that matter as flags",
+            "container 'init': configMap/more cannot be read from here, so its settings are not compared: "
+            "pass the relevant ones to check as flags",
             id="settings that cannot be seen",
         ),
     ],
@@ -610,7 +612,7 @@ def test_flags_of_the_call_win_over_those_of_the_sidecar(
     assert (
         "ok",
         "registry",
-        "not asked: --image-source pod has a pod look for new builds",
+        "not used: with --image-source pod, pods poll for new builds",
     ) in lines
 
 
@@ -645,7 +647,7 @@ class TestFromAnotherPod:
         assert (subjects[-2:], "data folder" in subjects) == (["monitor", "node"], False)
         assert [message for _, _, message in lines[-2:]] == [
             f"http://127.0.0.1:{monitor.port} is ready: bootstrapping, bootstrapping",
-            "it answers the monitor; its health is unhealthy",
+            "the node answers the monitor; its health is unhealthy",
         ]
 
     @pytest.mark.parametrize(
@@ -668,7 +670,7 @@ class TestFromAnotherPod:
                     ["--web-tls-certificate=/c.pem", "--web-tls-key=/k.pem"]
                 ),
                 "warn",
-                "not checked: it serves HTTPS by a certificate that is not of the pod's address",
+                "not checked: it serves HTTPS, and its certificate is not valid for the pod's address",
                 id="a monitor with HTTPS",
             ),
             pytest.param(
@@ -676,7 +678,7 @@ class TestFromAnotherPod:
                     state={"waiting": {"reason": "CrashLoopBackOff"}}
                 ),
                 "fail",
-                "container 'monitor' does not run (CrashLoopBackOff): see its log",
+                "container 'monitor' is not running (CrashLoopBackOff): see its log",
                 id="a monitor that does not run",
             ),
             pytest.param(
@@ -684,7 +686,7 @@ class TestFromAnotherPod:
                     state={"waiting": {"reason": "PodInitializing"}}
                 ),
                 "warn",
-                "container 'monitor' does not run (PodInitializing): check again once it does",
+                "container 'monitor' is not running (PodInitializing): check again once it runs",
                 id="a monitor that starts",
             ),
         ],
@@ -766,7 +768,7 @@ class TestWithoutThePod:
         _, lines = check(capsys)
 
         message = (
-            "there is no 'tester' in namespace 'tests', whose pod 'tester-0' would be: "
+            "'tester', which would own pod 'tester-0', was not found in namespace 'tests': "
             "check --pod-name and --namespace"
         )
         assert ("fail", "StatefulSet", message) in lines
@@ -792,7 +794,7 @@ class TestWithoutThePod:
             ["--sok=1m"],
             2,
             "",
-            "bootstrap-monitor: --sok is no flag (did you mean --soak?); see bootstrap-monitor check --help\n",
+            "bootstrap-monitor: --sok is not a flag (did you mean --soak?); see bootstrap-monitor check --help\n",
             id="a wrong call",
         ),
     ],

@@ -110,8 +110,8 @@ def test_a_container_is_known_by_the_command_that_it_runs(sidecar: Container) ->
     assert list(settings_findings(given, asked())) == [
         good(
             "settings",
-            "containers 'init' and 'monitor' are given the same; "
-            "taken from there: --data-dir, --node-container-name",
+            "containers 'init' and 'monitor' have the same settings; "
+            "check uses theirs: --data-dir, --node-container-name",
         )
     ]
 
@@ -128,7 +128,9 @@ def test_what_runs_another_program_is_not_taken_for_it(other: Container) -> None
     sidecar = container("monitor", "wait-for-completion", *FLAGS)
     given = given_by(pod(other, sidecar), asked())
 
-    message = "no container of the pod is seen to run bootstrap-monitor init: add it, as the README describes"
+    message = (
+        "no container found in the pod that runs bootstrap-monitor init: add it, as the README describes"
+    )
     assert (given.init, list(settings_findings(given, asked()))) == (None, [bad("settings", message)])
 
 
@@ -156,9 +158,10 @@ def test_every_setting_that_differs_is_named() -> None:
 
     assert found == [
         bad(
-            "settings", "--network is not given in container 'init' but fuji in 'monitor': give both the same"
+            "settings",
+            "--network is not set in container 'init' but fuji in 'monitor': set both to the same value",
         ),
-        bad("settings", "--soak is 5m in container 'init' but 1m in 'monitor': give both the same"),
+        bad("settings", "--soak is 5m in container 'init' but 1m in 'monitor': set both to the same value"),
     ]
 
 
@@ -168,7 +171,7 @@ def test_what_is_given_to_the_check_itself_wins_and_is_not_called_taken() -> Non
     (found,) = settings_findings(given, called)
 
     assert (str(given.settings.data_dir), str(given.settings.soak)) == ("/elsewhere", "1m")
-    assert found.message.endswith("; taken from there: --node-container-name")
+    assert found.message.endswith("; check uses theirs: --node-container-name")
 
 
 def test_what_no_container_is_told_can_be_given() -> None:
@@ -188,8 +191,8 @@ def test_variables_that_cannot_be_seen_are_no_error() -> None:
     assert (found.result, found.message) == (
         Result.WARN,
         (
-            "container 'monitor': BOOTSTRAP_MONITOR_DATA_DIR (from configMapKeyRef settings data) cannot be seen "
-            "from here, so its settings are not compared: give check those that matter as flags"
+            "container 'monitor': BOOTSTRAP_MONITOR_DATA_DIR (from configMapKeyRef settings data) cannot be read "
+            "from here, so its settings are not compared: pass the relevant ones to check as flags"
         ),
     )
 
@@ -211,7 +214,7 @@ def test_variables_that_cannot_be_seen_are_no_error() -> None:
                 environment=(EnvironmentVariable("BOOTSTRAP_MONITOR_SOAKS", "1m"),),
             ),
             "container 'monitor' cannot start: "
-            "BOOTSTRAP_MONITOR_SOAKS is no setting: did you mean BOOTSTRAP_MONITOR_SOAK?",
+            "BOOTSTRAP_MONITOR_SOAKS is not a setting: did you mean BOOTSTRAP_MONITOR_SOAK?",
             id="a typo of a variable",
         ),
         pytest.param(
@@ -231,9 +234,9 @@ def test_settings_with_which_a_container_cannot_start_fail(sidecar: Container, m
 @pytest.mark.parametrize(
     ("image", "result", "message"),
     [
-        (f"{REPOSITORY}:latest", Result.OK, "has the rolling tag, and is pinned by init"),
-        (f"{REPOSITORY}@{NEW}", Result.OK, "is pinned; new builds come by tag 'latest'"),
-        (f"{REPOSITORY}:v1@{NEW}", Result.OK, "is pinned; new builds come by tag 'latest'"),
+        (f"{REPOSITORY}:latest", Result.OK, "has the rolling tag; init pins it"),
+        (f"{REPOSITORY}@{NEW}", Result.OK, "is pinned; new builds are found under tag 'latest'"),
+        (f"{REPOSITORY}:v1@{NEW}", Result.OK, "is pinned; new builds are found under tag 'latest'"),
         (REPOSITORY, Result.FAIL, "is neither pinned by digest nor has the tag 'latest'"),
         ("No Image", Result.FAIL, "image 'No Image' is not an image reference"),
     ],
@@ -284,10 +287,10 @@ def test_the_node_is_asked_at_its_own_port(
 @pytest.mark.parametrize(
     ("node", "result", "message"),
     [
-        ({"up": True, "health": "healthy"}, Result.OK, "it answers the monitor; its health is healthy"),
-        ({"up": False}, Result.WARN, "it does not answer the monitor"),
-        (None, Result.WARN, "the monitor has not looked at it yet"),
-        ("nonsense", Result.WARN, "the monitor has not looked at it yet"),
+        ({"up": True, "health": "healthy"}, Result.OK, "the node answers the monitor; its health is healthy"),
+        ({"up": False}, Result.WARN, "the node does not answer the monitor"),
+        (None, Result.WARN, "the monitor has not polled the node yet"),
+        ("nonsense", Result.WARN, "the monitor has not polled the node yet"),
     ],
     ids=["up", "down", "not looked at", "nonsense"],
 )
@@ -304,8 +307,8 @@ def test_too_little_room_is_told_before_a_run_fails_of_it() -> None:
     assert found == Finding(
         Result.WARN,
         "data folder",
-        "/data: 99 B of 1000 B free, which is below --disk-floor (10 %), so a run fails as disk_full if that "
-        "lasts: make the volume larger",
+        "/data: 99 B of 1000 B free, which is below --disk-floor (10 %), so a run fails as disk_full if this "
+        "persists: enlarge the volume",
     )
     assert data_folder_finding(data, 1000, 100, asked("--data-dir=/data")).result is Result.OK
 

@@ -35,7 +35,9 @@ def test_calls_with_equal_arguments_share_one_read_that_hangs() -> None:
 
     bounded = Bounded(read, wait_seconds=0.05)
     for number in (1, 1, 2, 1):
-        with pytest.raises(TemporaryError, match=r"did not answer within 0.05 s: another process holds it"):
+        with pytest.raises(
+            TemporaryError, match=r"did not answer within 0.05 s: another process has locked it"
+        ):
             bounded(number)
     assert asked == [1, 2]
     go_on.set()

@@ -106,7 +106,7 @@ def test_it_shows_the_tester() -> None:
         "chains": "Chain P fetched 1,234 · executed 200 blocks Chain C synced 12,005 leaves of the state",
         "run": f"Number 6 State open Tested fuji · full-sync Version 1.14.2 Commit {COMMIT} "
         f"Image {REPOSITORY}@sha256: {'a' * 64} Started 1970-01-12 11:00:00Z Node restarts 2",
-        "node": "Process up Health unhealthy Bootstrapped no Peers 12 Last check 1970-01-12 13:46:37Z",
+        "node": "Process up Health unhealthy Bootstrapped no Peers 12 Last poll 1970-01-12 13:46:37Z",
         "volume": "Node's data 1.0 GiB Free 8.0 GiB of 10.0 GiB Measured 1970-01-12 13:45:40Z",
         "builds": "Last check 1970-01-12 13:46:10Z Next build 1.14.2 (dddddddd) "
         f"Commit {'d' * 40} Image {REPOSITORY}@sha256: {digest}",
@@ -169,7 +169,7 @@ SOAKING = RunTracking(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
             id="a chain that counts no blocks",
         ),
         pytest.param(
-            "chains", {"counts": {}}, "No chain has told of its progress yet.", id="no chain that has told"
+            "chains", {"counts": {}}, "No chain has reported progress yet.", id="no chain that has told"
         ),
         pytest.param(
             "phase",
@@ -192,7 +192,7 @@ SOAKING = RunTracking(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
         pytest.param(
             "phase",
             {"progress": ProgressStatus({}, stalled=False, unknown=True)},
-            "⚠ progress unknown: no metric or log line of the node shows it, and a stall would not be detected",
+            "⚠ progress unknown: no metric or log line of the node shows progress; a stall would not be detected",
             id="unknown progress",
         ),
         pytest.param(
@@ -229,25 +229,25 @@ SOAKING = RunTracking(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
         pytest.param(
             "phase",
             {"paused": True},
-            "⚠ paused: no other run is begun until resume",
+            "⚠ paused: no other run starts until resume",
             id="paused while a run is open",
         ),
         pytest.param(
             "builds",
             {"requested": build()},
-            "To run again 1.14.2 (cccccccc), as was asked for",
+            "To run again 1.14.2 (cccccccc), as requested",
             id="a rerun that was asked for",
         ),
         pytest.param(
             "phase",
             {"tick_at": NOW.wall - 121},
-            "⚠ silent since 1970-01-12 13:44:39Z : what follows is as old",
+            "⚠ silent since 1970-01-12 13:44:39Z : the values below are from that time",
             id="silent",
         ),
         pytest.param(
             "phase",
             {"regressions": REGRESSIONS, "late": True},
-            "⚠ late: the open run takes longer than usual at most "
+            "⚠ late: the open run is over its limit "
             "⚠ duration: regression since run 3, last good run 2 (usually 1h, at most 1h06m) "
             "⚠ disk usage: regression suspected since run 3",
             id="late, and regressions",
@@ -267,11 +267,11 @@ SOAKING = RunTracking(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
         pytest.param(
             "compared",
             {"regressions": REGRESSIONS, "baseline_begins": 7},
-            "Marked baselines are of run 7 and those after it",
+            "Marked baselines use run 7 and later runs",
             id="marked",
         ),
-        pytest.param("compared", {}, "Nothing to compare with yet.", id="nothing to compare with"),
-        pytest.param("builds", {"new_build": None}, "Next build none waits", id="no new build"),
+        pytest.param("compared", {}, "No runs to compare with yet.", id="nothing to compare with"),
+        pytest.param("builds", {"new_build": None}, "Next build none", id="no new build"),
         pytest.param(
             "node",
             {
@@ -302,7 +302,7 @@ def test_it_shows_how_the_run_comes_along(part: str, changes: dict[str, Any], wo
         ),
         pytest.param({"run": ended(6)}, "Took 1h30m Ended 16m34s ago 1970-01-12 13:30:06Z", id="ended"),
         pytest.param({"run": None}, "Active unknown Ended unknown", id="no run"),
-        pytest.param({}, "Expected end unknown the node's log does not say yet", id="no estimate"),
+        pytest.param({}, "Expected end unknown no estimate in the node's log yet", id="no estimate"),
         pytest.param(
             {"progress": PROGRESS}, "Expected end in 5m 1970-01-12 13:51:40Z of this stage", id="an estimate"
         ),
@@ -321,7 +321,7 @@ def test_it_shows_how_the_run_comes_along(part: str, changes: dict[str, Any], wo
         ),
         pytest.param({"node": replace(HEALTHY, health=Health.STALE)}, "Node ? stale", id="stale"),
         pytest.param({"node": replace(HEALTHY, up=False)}, "Node ✗ down", id="down"),
-        pytest.param({"node": None}, "Node unknown not seen yet", id="not seen"),
+        pytest.param({"node": None}, "Node unknown not polled yet", id="not seen"),
     ],
 )
 def test_it_begins_with_the_figures_that_matter_most(changes: dict[str, Any], words: str) -> None:
@@ -391,11 +391,11 @@ HISTORY = "bootstrap-monitor history --run 5"
 @pytest.mark.parametrize(
     ("evidence", "words"),
     [
-        pytest.param(None, f"said last is not shown here: {HISTORY} has it.", id="not served"),
-        pytest.param({}, "Nothing that the node said was kept.", id="nothing kept"),
+        pytest.param(None, f"log tail is not shown here; {HISTORY} prints it.", id="not served"),
+        pytest.param({}, "No log tail of the node was saved.", id="nothing kept"),
         pytest.param(
             {5: KEPT},
-            f"as of 1970-01-12 13:46:40Z ( {HISTORY} has all that was kept): FATAL no disk\ufffd[31m",
+            f"saved 1970-01-12 13:46:40Z ( {HISTORY} prints all of it): FATAL no disk\ufffd[31m",
             id="kept",
         ),
         pytest.param({5: Evidence("a" * 9000 + "end", 0.0)}, " " + "a" * 8189 + "end", id="only its end"),
@@ -407,7 +407,7 @@ def test_each_failure_comes_with_what_was_kept_of_it(
     found = page_of(full_status(), evidence)
     summary = found.text("failure-5")
     assert summary.startswith(
-        "Run 5 ✗ failed: stalled · 1.14.2 (cccccccc) Why P stood still Speaks of the build"
+        "Run 5 ✗ failed: stalled · 1.14.2 (cccccccc) Why P stood still Caused by the build"
     )
     assert summary.endswith(words)
     assert "#evidence-5" in found.links, "the table leads there"
@@ -416,7 +416,7 @@ def test_each_failure_comes_with_what_was_kept_of_it(
 
 def test_a_failure_of_the_testbed_blames_no_build() -> None:
     failed = ended(5, Outcome.FAILED, reason=Reason.DISK_FULL)
-    assert "Speaks of the testbed; the build is not judged by it" in page_of(
+    assert "Caused by the testbed; inconclusive for the build" in page_of(
         full_status(results=(failed,))
     ).text("failure-5")
 
@@ -426,11 +426,11 @@ def test_the_page_of_a_tester_that_has_seen_nothing() -> None:
     for words in (
         "bootstrap-monitor full-sync · testbed ?",
         "not started",
-        "None has started yet.",
-        "Not seen yet.",
+        "No run has started yet.",
+        "Not polled yet.",
         "Not measured yet.",
         "No run has ended yet.",
-        "None among these runs.",
+        "No failures among these runs.",
     ):
         assert words in found.text()
 

@@ -110,7 +110,7 @@ def test_another_method_is_refused(server: WebServer, method: str, path: str) ->
 @pytest.mark.parametrize("path", ["/nothing", "/metrics/", "/api", "/api/v1/status/1", "/%2e%2e/etc", "/<b>"])
 def test_an_unknown_path_is_one_line(server: WebServer, path: str) -> None:
     response, body = ask(server, path)
-    assert (response.status, body) == (404, b"nothing here; / lists what there is\n")
+    assert (response.status, body) == (404, b"not found; / lists the paths\n")
 
 
 @pytest.mark.parametrize("query", ["?", "?x=1", "?name[]=&name", "?a=/b?c", "?%zz"])
@@ -227,7 +227,7 @@ def test_the_api_is_the_status_as_json(server: WebServer, tester: Shown) -> None
     ("error", "code", "body"),
     [
         (TemporaryError("ledger: database is locked"), 503, b"ledger: database is locked\n"),
-        (KeyError("secret"), 500, b"this failed; the log of bootstrap-monitor says why\n"),
+        (KeyError("secret"), 500, b"internal error; see the log of bootstrap-monitor\n"),
     ],
     ids=["expected", "fault"],
 )
@@ -440,14 +440,14 @@ def test_an_address_in_use_is_one_line_that_says_what_to_do(server: WebServer, t
         second.start()
     assert str(raised.value) == (
         f"127.0.0.1:{server.port} is in use: "
-        "end the program that has it, or give another --web-listen-address"
+        "stop the program that uses it, or set another --web-listen-address"
     )
     second.stop()
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
 def test_an_address_that_is_not_this_machines_is_one_line(tester: Shown, host: str) -> None:
-    with pytest.raises(MonitorError, match=rf"{host}:9641 cannot be listened on \(.+\): give another --web"):
+    with pytest.raises(MonitorError, match=rf"{host}:9641 cannot be listened on \(.+\): set another --web"):
         WebServer((host, 9641), tester.site()).start()
 
 
@@ -558,7 +558,7 @@ def test_a_key_with_a_password_is_refused_without_asking_for_it(
         check=True,
         capture_output=True,
     )
-    with pytest.raises(ConfigurationError, match="the key without a password"):
+    with pytest.raises(ConfigurationError, match="the key must match the certificate and have no password"):
         Certificate(certificate, locked)
 
 
@@ -575,7 +575,7 @@ WAIT = ["--data-dir=/data", "--namespace=n", "--pod-name=p-0", "--node-container
     [
         ([], None),
         (["--web-tls-certificate=c.pem", "--web-tls-key=k.pem"], (Path("c.pem"), Path("k.pem"))),
-        (["--web-tls-certificate=c.pem"], "(BOOTSTRAP_MONITOR_WEB_TLS_KEY) is not given: "),
+        (["--web-tls-certificate=c.pem"], "(BOOTSTRAP_MONITOR_WEB_TLS_KEY) is not set: "),
         (["--web-tls-key=k.pem"], "(BOOTSTRAP_MONITOR_WEB_TLS_KEY) is 'k.pem': "),
     ],
     ids=["none", "both", "certificate", "key"],
@@ -588,4 +588,7 @@ def test_certificate_and_key_are_given_together(
         return
     with pytest.raises(ConfigurationError) as raised:
         parse(kind, "command", [*arguments, *flags], {})
-    assert str(raised.value) == f"--web-tls-key {tls}--web-tls-certificate and --web-tls-key go together"
+    assert (
+        str(raised.value)
+        == f"--web-tls-key {tls}--web-tls-certificate and --web-tls-key must be set together"
+    )
