@@ -110,7 +110,7 @@ def _replace_builds(
                 told = True
                 data_dir = executable.parent / "data"
                 console.print(
-                    "all builds are done; page and metrics are served until Ctrl-C; the ledger is kept:"
+                    "all builds are done; page and metrics are served until Ctrl-C; the files are kept:"
                 )
                 console.print(f"  {sys.executable} -m monitor status --data-dir {data_dir}", soft_wrap=True)
             elif not keep and (done == len(BUILDS) or waited > MAX_SECONDS):

@@ -23,9 +23,7 @@ _MAX_LENGTH = (
     "shorten the name of the tester or of the release, or set fullnameOverride"
 )
 _REPOSITORY = "it must be [host[:port]/]name, and the tag must be set in image.tag"
-_LETTERS = (
-    "but the name must start with a letter and consist of lowercase letters, digits and hyphens: set fullnameOverride"
-)
+_LETTERS = "but the name must start with a letter and have only lowercase letters, digits and hyphens: set fullnameOverride"
 _LONG = "a-tester-whose-name-says-more-than-anybody-wants-to-read"
 
 # For each mistake: the change, as YAML merged into the values above, and the expected sentence. REMOVED
@@ -205,7 +203,7 @@ _MISTAKES = {
     ),
     "a word that adopts nothing": (
         "defaults: {monitor: {settings: {adopt: 'yes'}}}",
-        'testers.fuji.monitor.settings.adopt is "yes": it must be keep, or clear:TOKEN with the token from the error message',
+        'testers.fuji.monitor.settings.adopt is "yes": it must be keep, or clear:TOKEN with the token from the error',
     ),
 }
 
@@ -231,6 +229,7 @@ def test_a_mistake_is_told_in_one_sentence(helm4: Helm, tmp_path: Path, change: 
 
 def test_a_cluster_without_native_sidecars_is_named(helm4: Helm, tmp_path: Path) -> None:
     with pytest.raises(
-        RefusedError, match=r"Kubernetes v1\.28\.0 does not support native sidecars: set nativeSidecar to false"
+        RefusedError,
+        match=r"Kubernetes v1\.28\.0 does not support native sidecars: set nativeSidecar to false",
     ):
         helm4.render(written(tmp_path, yaml.safe_load(_RIGHT)), kubernetes="1.28")

@@ -132,7 +132,9 @@ def holder(
             stack.callback(bed.run, "delete", "clusterrolebinding", name)
             until(lambda: not found.tried("get", "secrets", "--all-namespaces"), 30, "all is granted to it")
         refused = {"spec": {"replicas": 2}}
-        until(lambda: "may change only the node's image" in found.patched(refused), 60, "the policy is in force")
+        until(
+            lambda: "may change only the node's image" in found.patched(refused), 60, "the policy is in force"
+        )
         yield found
 
 

@@ -282,7 +282,7 @@ def test_why_runs_do_not_count_is_said(ledger: Ledger, run: Callable[[Ledger], N
         if run is failed
         else "fix it, and run the same command again to continue"
     )
-    last = next(run for run in ledger.runs(-1) if not run.open)
+    last = ledger.runs_of(OLD_BUILD)[0]
     assert f"the last one is run {last.number}: {why}; {what_to_do}" in str(found.failure)
 
 
