@@ -23,7 +23,7 @@ _MAX_LENGTH = (
     "shorten the name of the tester or of the release, or set fullnameOverride"
 )
 _REPOSITORY = "it must be [host[:port]/]name, and the tag must be set in image.tag"
-_LETTERS = "but the name must start with a letter and have only lowercase letters, digits and hyphens: set fullnameOverride"
+_LETTERS = "but it must start with a letter and have only lowercase letters, digits and hyphens: set fullnameOverride"
 _LONG = "a-tester-whose-name-says-more-than-anybody-wants-to-read"
 
 # For each mistake: the change, as YAML merged into the values above, and the expected sentence. REMOVED

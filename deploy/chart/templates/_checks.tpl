@@ -44,7 +44,7 @@ Checks that the schema cannot express, or not with a clear message.  Takes root 
 {{- fail (printf "testers.%s: the name of a tester must consist of lowercase letters, digits and hyphens: rename it" $tester.key) -}}
 {{- end -}}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $tester.name) -}}
-{{- fail (printf "testers.%s would be named %s, but the name must start with a letter and have only lowercase letters, digits and hyphens: set fullnameOverride" $tester.key $tester.name) -}}
+{{- fail (printf "testers.%s would be named %s, but it must start with a letter and have only lowercase letters, digits and hyphens: set fullnameOverride" $tester.key $tester.name) -}}
 {{- end -}}
 {{- if gt (len $tester.name) 52 -}}
 {{- fail (printf "testers.%s would be named %s, which has %d characters, and the name of a StatefulSet may have at most 52: shorten the name of the tester or of the release, or set fullnameOverride" $tester.key $tester.name (len $tester.name)) -}}
