@@ -165,7 +165,7 @@ def _as_known(connection: sqlite3.Connection, build: Build) -> Build:
 def _begin_run(connection: sqlite3.Connection, workload: Workload, now: Instant) -> None:
     """Start the run whose clearing began, with the build of the pod.
 
-    The clearing may have begun for another build than the pod has now.
+    The clearing may have started for another build than the pod has now.
     """
     run = replace(run_of_workload(workload, ""), tracking=opened(now, workload.uid))
     columns = rows.build_columns(_as_known(connection, run.build)) | {
