@@ -55,7 +55,7 @@ def shown(mode_name: str, condition_name: str, node: str, folder: Path) -> str:
         _, said = stopped(process, signal.SIGINT)
     _check(watch, mode, condition, node, said)
     frozen = "; shown as stalled while frozen" if condition.freezes else ""
-    return f"succeeded; stages and duration right{frozen}"
+    return f"succeeded; stages and duration correct{frozen}"
 
 
 def _flags(node: str, condition: Condition, made: Subject) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def _kill(watch: Watch, made: Subject, mode: SyncMode, condition: Condition) -> 
             watch.step()
             stepped_at = time.monotonic()
         share = made.share(chain, stage)
-        assert time.monotonic() < deadline, f"{chain} did not come to {stage}; {_told(watch)}"
+        assert time.monotonic() < deadline, f"{chain} did not reach {stage}; {_told(watch)}"
         assert watch.run is None or watch.run.outcome is None, _told(watch)
     watch.kill()
     assert share < condition.before, f"{chain} had done {share:.0%} of {stage} before it was killed"

@@ -15,16 +15,16 @@ _INTRODUCTION = f"""\
 {HEADING}
 
 Written by `pytest tests/bootstraps --all-cells`. In each cell `local` bootstraps a node. It is a real AvalancheGo on a
-network with {P_BLOCKS} P blocks, {C_BLOCKS} C blocks and {ACCOUNTS:,} accounts on its C-Chain, or the simulated node in
-the dialect of AvalancheGo 1.14 or 1.15. Time-outs are short, so that a false stall would be seen: on a fast machine the
-stall warning is {_REAL} s with a real node, {_SIMULATED} s with a simulated.
-A state sync that is killed after half way takes longer than the stall timeout to end. All of this held in each cell:
+network with {P_BLOCKS} P blocks, {C_BLOCKS} C blocks and {ACCOUNTS:,} accounts on its C-Chain, or the simulated node
+with the logs and metrics of AvalancheGo 1.14 or 1.15. Timeouts are short, so that a false stall would be detected: on a
+fast machine the stall warning is {_REAL} s with a real node and {_SIMULATED} s with a simulated one. A state sync that is
+killed in its second half takes longer than the stall timeout to finish. In every cell, all of these conditions held:
 
-- the run succeeded, in its sync mode, with as many restarts of the node as there were;
-- its duration is how long the node's processes ran until the node was healthy, to {TOLERANCE_SECONDS:g} s; the time
-  before the node has peers may be left out;
-- the stages of P and C were seen in their order, which begins again only where the node was killed;
-- the run was shown as stalled where its source was frozen for longer than the stall warning, and nowhere else.
+- the run succeeded, in its sync mode, and counted every restart of the node;
+- its duration is the time that the node's processes ran until the node was healthy, within {TOLERANCE_SECONDS:g} s; the
+  time before the node has peers may be excluded;
+- the stages of P and C were observed in order, and started again only if the node was killed;
+- the run was shown as stalled if its source was frozen for longer than the stall warning, and in no other cell.
 """
 
 

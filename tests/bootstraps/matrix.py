@@ -57,15 +57,15 @@ _SYNCING = ChainActivity.SYNCING_STATE
 CONDITIONS = {
     "undisturbed": Condition("undisturbed"),
     "killed-fetching": Condition("killed while fetching", _FETCHING, 0.1, kills=True),
-    "killed-early": Condition("killed in state sync before half way", _SYNCING, 0.2, 0.5, kills=True),
-    "killed-late": Condition("killed in state sync after half way", _SYNCING, 0.55, 0.8, kills=True),
+    "killed-early": Condition("killed in the first half of state sync", _SYNCING, 0.2, 0.5, kills=True),
+    "killed-late": Condition("killed in the second half of state sync", _SYNCING, 0.55, 0.8, kills=True),
     "killed-executing": Condition("killed while executing", _EXECUTING, 0.1, kills=True),
     "source-frozen": Condition("source frozen", freezes=True),
     "source-slow": Condition("source slow", slow=True),
-    "no-logs": Condition("no logs readable", readable=False),
+    "no-logs": Condition("no readable logs", readable=False),
     "json-logs": Condition("logs as JSON", readable=False),
 }
-_NO_STATE_SYNC = "There is no state sync in this mode."
+_NO_STATE_SYNC = "This mode has no state sync."
 IMPOSSIBLE: dict[tuple[str, str], str] = {
     (mode, condition): _NO_STATE_SYNC
     for mode in MODES

@@ -12,21 +12,22 @@ _INTRODUCTION = f"""\
 {HEADING}
 
 Written by `pytest tests/faults --all-cells`, which runs the real `init` and `wait-for-completion` against an API
-server that speaks the protocol, a simulated node and a real volume. In each cell one fault is put in at one moment,
-lasts {FAULT_SECONDS:g} seconds or longer where it lasts (all intervals are about a hundredth of their defaults), until
-the commands have met it, and is taken away; then a new build is pushed. Whatever a cell says, all of this held in it:
+server that speaks the protocol, a simulated node and a real volume. In each cell one fault is applied at one moment. If
+the fault lasts, it is removed after {FAULT_SECONDS:g} seconds or later, once the commands have noticed it. Then a new
+build is pushed. All intervals are about a hundredth of their defaults. In every cell, all of these conditions held:
 
-- each run has one start and one result, of the right build, which never changed again; no build ran twice;
-- the versions of each build were learned, and one Event tells of each start and of each result;
-- the node's data stayed from a run's start until another run was due, and no run went on with the data of another;
-- a run's duration is not longer than its node ran; where the fault came while it soaked and the node went on, it is
-  the one that was known before;
-- without a hand, the build that was pushed afterwards was bootstrapped and succeeded.
+- each run has one start and one result, of the right build, and the result never changed; no build ran twice;
+- the versions of each build were read, and one Event reports each start and each result;
+- the node's data stayed from the start of a run until another run was due, and no run continued with the data of
+  another;
+- the duration of a run is not longer than its node ran; if the fault came during the soak and the node kept running,
+  the duration is the one that was known before the fault;
+- the build that was pushed afterwards was bootstrapped and succeeded without intervention.
 
-Not shown here: two faults at once; a process that stands still for longer than the holder of a volume may be silent;
-a real kubelet, registry and node, which the end-to-end tests have. Among them are a node that its container runtime
-cannot start (`not_started`, retried once the command is another one), a volume that a neighbour fills until the node
-stops (the run goes on), and another image in the pod of an open run (the run is compared with none).
+Not shown here: two faults at the same time; a process that is frozen for longer than the holder of a volume may be
+silent; a real kubelet, registry and node. The end-to-end tests use real ones. They include a node that its container
+runtime cannot start (`not_started`, retried once the command has changed), a volume that another process fills until
+the node stops (the run continues), and another image in the pod of an open run (the run is not compared).
 """
 
 

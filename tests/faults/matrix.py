@@ -230,16 +230,16 @@ FAULTS = {
     ),
 }
 
-_NO_NODE = "The node is started once init has ended: there is none to ask or to kill."
-_INIT_ENDED = "init has ended, and is not started again in this pod."
+_NO_NODE = "The node does not run until init has ended."
+_INIT_ENDED = "init has ended, and does not start again in this pod."
 IMPOSSIBLE = {
     ("node-closed", "clearing"): _NO_NODE,
     ("node-silent", "clearing"): _NO_NODE,
     ("node-killed", "clearing"): _NO_NODE,
-    ("sidecar-killed", "clearing"): "The sidecar is started once init has ended.",
-    ("init-skipped", "clearing"): "The kubelet skips only an init that has ended once in this pod.",
+    ("sidecar-killed", "clearing"): "The sidecar does not run until init has ended.",
+    ("init-skipped", "clearing"): "The kubelet skips init only if it has already ended in this pod.",
     ("other-build", "clearing"): _NO_NODE,
-    ("other-build", "pinning"): "The pod is replaced next, whatever its image.",
+    ("other-build", "pinning"): "The pod is replaced next, regardless of its image.",
     ("init-killed", "soaking"): _INIT_ENDED,
     ("init-killed", "recorded"): _INIT_ENDED,
     ("init-killed", "idle"): _INIT_ENDED,
@@ -267,7 +267,7 @@ def shown(fault_name: str, moment: str, folder: Path) -> str:
         fault.begin(made)
         made.let_go()
         made.go_on(fault.seconds)
-        made.until(lambda: fault.met_afterwards or fault.is_met(made), f"somebody notices: {fault.title}")
+        made.until(lambda: fault.met_afterwards or fault.is_met(made), f"the commands notice: {fault.title}")
         fault.end(made)
         affected = made.newest + 1
         made.until(lambda: made.look.results == affected, f"a result of run {affected}")
@@ -283,13 +283,13 @@ def sidecar_starts_read_only(folder: Path) -> str:
         made.until(lambda: made.look.results == 1, "the first result")
         made.freeze()
         killed(made.pod.sidecar)
-        made.until(lambda: made.pod.sidecar.runs, "it is started again")
+        made.until(lambda: made.pod.sidecar.runs, "the sidecar is started again")
         made.go_on(FAULT_SECONDS)
         made.thaw()
         made.newest += 1
         made.until(lambda: made.look.results == 2, "a result of the build pushed after it")
         assert all(len(each) == 1 for each in made.watch.results.values()), made.told()
-        return "it wrote again"
+        return "the sidecar wrote again"
 
 
 def _brought_to(made: Tester, fault_name: str, moment: str) -> At:
@@ -300,14 +300,15 @@ def _brought_to(made: Tester, fault_name: str, moment: str) -> At:
         made.newest = 1
     else:
         if moment == "idle":
-            made.until(lambda: _is_idle(made), "it idles")
+            made.until(lambda: _is_idle(made), "the tester is idle")
         if moment == "soaking":
-            made.until(lambda: _soaks(made), "it soaks")
+            made.until(lambda: _soaks(made), "the run soaks")
         made.arm(moment)
     made.until(lambda: made.held, f"the moment: {MOMENTS[moment]}")
     looks = made.looks
     made.until(
-        lambda: made.looks > looks or not made.look.runs, "a look at the ledger's runs while it is held"
+        lambda: made.looks > looks or not made.look.runs,
+        "a poll of the ledger's runs while the process is held",
     )
     run = made.look.runs[0] if made.look.runs else None
     healthy = run.tracking.healthy if run is not None else None
@@ -329,7 +330,7 @@ def _is_idle(made: Tester) -> bool:
 def _check(made: Tester, fault: Fault, moment: str, at: At, affected: int) -> None:
     """Check the conditions that hold in every cell."""
     told = made.told()
-    assert fault.is_met(made), f"nobody noticed: {fault.title}\n{told}"
+    assert fault.is_met(made), f"the commands did not notice: {fault.title}\n{told}"
     runs = sorted(made.look.runs, key=lambda run: run.number)
     images = [f"{REPOSITORY}@{digest}" for digest in DIGESTS[: affected + 1]]
     assert [run.build.image for run in runs] == images, told
@@ -345,12 +346,15 @@ def _check(made: Tester, fault: Fault, moment: str, at: At, affected: int) -> No
     assert all(len(each) == 1 for each in starts.values()), (starts, told)
     assert len(results) == affected + 1, (results, told)
     assert all(len(each) == 1 for each in results.values()), (results, told)
-    made.until(lambda: not _untold(made, runs), "each start and each result is told by one Event")
+    made.until(lambda: not _untold(made, runs), "one Event reports each start and each result")
     if moment == "soaking" and not fault.breaks_health:
         assert runs[-2].duration_seconds == at.healthy_seconds, (runs[-2], at, told)
     if moment in {"recorded", "idle"}:
         assert at.run == runs[-2], (at, told)
-    made.until(lambda: _details_say(made.volume.path, images[-1], affected + 1), "the details file says so")
+    made.until(
+        lambda: _details_say(made.volume.path, images[-1], affected + 1),
+        "the details file reports the success",
+    )
 
 
 def _untold(made: Tester, runs: list[Run]) -> list[str]:
@@ -370,11 +374,11 @@ def _details_say(data_dir: Path, image: str, number: int) -> bool:
 
 def _words(runs: tuple[Run, ...], affected: int, moment: str) -> str:
     run = next(run for run in runs if run.number == affected)
-    result = "succeeded" if run.outcome is Outcome.SUCCEEDED else f"failed, rightly: {run.reason}"
+    result = "succeeded" if run.outcome is Outcome.SUCCEEDED else f"failed as expected: {run.reason}"
     match moment:
         case "recorded" | "idle":
-            return "the result stayed as it was; the next build succeeded"
+            return "the result did not change; the next build succeeded"
         case "soaking":
             return f"the open run kept its data and {result}; the next build succeeded"
         case _:
-            return f"the run that was due came once and {result}; the next build succeeded"
+            return f"the due run started once and {result}; the next build succeeded"

@@ -10,7 +10,7 @@ import pytest
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 FAILED = "**FAILED**"
-CANNOT = "(cannot be) "
+CANNOT = "(not applicable) "
 OPTION = "--all-cells"
 
 
