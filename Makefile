@@ -53,7 +53,7 @@ browser: $(VENV)/test ## the status page in a real Chromium: barriers, requests,
 	$(VENV)/bin/pytest -q tests/browser $(ARGS)
 
 cluster: $(VENV)/test ## end to end: a real AvalancheGo on a real Kubernetes (root on Debian, or kind)
-	$(VENV)/bin/pytest -q --numprocesses=auto --dist=loadgroup --no-loadscope-reorder tests/e2e $(ARGS)
+	$(VENV)/bin/pytest -q --numprocesses=auto --dist=loadscope --no-loadscope-reorder tests/e2e $(ARGS)
 
 servers: $(VENV)/test ## rules and dashboards against a real Prometheus, old and new, and a real Alertmanager
 	$(VENV)/bin/pytest -q tests/servers $(ARGS)

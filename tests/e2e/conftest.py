@@ -15,12 +15,13 @@ from e2e.tester import DeployedTester
 from support.provisioned import required
 from testbed import manifests
 from testbed.bed import Bed, bed_of, kubernetes_versions, network, until
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 SOURCE_NAMESPACE = "source"
-# Fixtures of modules whose tests share one deployment.
-SHARED = {"holder", "neighbours", "prepared", "tester"}
-# Tests that need the whole machine, or keep all of it busy.
+# Modules that need the whole machine, or keep all of it busy.
 BUSY = {"test_slow_clients", "test_starved"}
+LONGEST = "test_verdicts"
 Deploy = Callable[..., DeployedTester]
 # Numbers the namespaces: a deleted namespace may still exist when the next case of a test starts.
 _numbers = itertools.count(1)
@@ -28,15 +29,17 @@ _numbers = itertools.count(1)
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return two workers if each creates a cluster of its own: these tests mostly wait."""
-    options = config.getoption
-    return 1 if kubernetes_versions(options("kubeconfig"), options("registry")) == ("",) else 2
+    return 1 if _versions(config) == ("",) else 2
+
+
+def _versions(config: pytest.Config) -> tuple[str, ...]:
+    return kubernetes_versions(config.getoption("kubeconfig"), config.getoption("registry"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the suite on one Kubernetes version, and tests marked `every_kubernetes` on the others too."""
     if "bed" in metafunc.fixturenames:
-        options = metafunc.config.getoption
-        versions = kubernetes_versions(options("kubeconfig"), options("registry"))
+        versions = _versions(metafunc.config)
         everywhere = metafunc.definition.get_closest_marker("every_kubernetes") is not None
         metafunc.parametrize("bed", versions if everywhere else versions[:1], indirect=True, scope="session")
 
@@ -166,27 +169,35 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
     return report
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin that reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Set a timeout for each test, and group the tests that share a deployment or need the whole machine.
+    """Set the timeout of each test, and run the longest module first.
 
-    Pulls, clearing and bootstraps take long, and each wait has a deadline of its own. The timeout excludes
-    fixtures: without a cache, building Kubernetes takes a quarter of an hour. Parallel workers have a
-    cluster each. The tests of a group run in one worker, and before the others, because a group takes long.
+    Pulls, clearings and bootstraps take time; each wait has its own deadline. The timeout excludes fixtures,
+    because building Kubernetes takes a quarter of an hour if nothing is cached.
     """
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(900, func_only=True))
-            if group := _group(item):
-                item.add_marker(pytest.mark.xdist_group(f"{group} {_version(item)}"))
-    items.sort(key=lambda item: (_version(item), item.get_closest_marker("xdist_group") is None))
+    items.sort(key=lambda item: (_version(item), item.path.stem != LONGEST))
 
 
-def _group(item: pytest.Item) -> str:
-    """Return the group of a test that shares its deployment or uses the whole machine; empty for others."""
-    if isinstance(item, pytest.Function) and not SHARED.isdisjoint(item.fixturenames):
-        return item.path.stem
-    return "busy" if item.path.stem in BUSY else ""
+class ByModule(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Scheduler that runs the tests of a module on one version of Kubernetes in one worker.
+
+    They share deployments, and each worker has its own cluster. Modules in `BUSY` never run at the same time.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = Path(nodeid.partition("::")[0]).stem
+        version = next(
+            (each for each in _versions(self.config) if f"[{each}" in nodeid or f"-{each}" in nodeid), ""
+        )
+        return "busy" if module in BUSY else f"{module} {version}"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByModule:
+    """Return the scheduler of this suite."""
+    return ByModule(config, log)
 
 
 def _version(item: pytest.Item) -> str:
