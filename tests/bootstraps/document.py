@@ -16,9 +16,10 @@ _INTRODUCTION = f"""\
 
 Written by `pytest tests/bootstraps --all-cells`. In each cell `local` bootstraps a node. It is a real AvalancheGo on a
 network with {P_BLOCKS} P blocks, {C_BLOCKS} C blocks and {ACCOUNTS:,} accounts on its C-Chain, or the simulated node
-with the logs and metrics of AvalancheGo 1.14 or 1.15. Timeouts are short, so that a false stall would be detected: on a
-fast machine the stall warning is {_REAL} s with a real node and {_SIMULATED} s with a simulated one. A state sync that is
-killed in its second half takes longer than the stall timeout to finish. In every cell, all of these conditions held:
+with the logs and metrics of AvalancheGo 1.14 or 1.15. Timeouts are short, so that a false stall would be detected: on
+a fast machine the stall warning is {_REAL} s with a real node and {_SIMULATED} s with a simulated one. A state
+sync that is killed in its second half takes longer than the stall timeout to finish. In every cell, all of these
+conditions held:
 
 - the run succeeded, in its sync mode, and counted every restart of the node;
 - its duration is the time that the node's processes ran until the node was healthy, within {TOLERANCE_SECONDS:g} s; the

@@ -144,9 +144,9 @@ def a_build_that_does_not_tell_its_versions_at_once_is_asked_again(tester: Local
     tester.node()
     code, said = stopped(process, signal.SIGTERM)
 
-    (line,) = (line for line in said if "trying again" in line)
+    (line,) = (line for line in said if "retrying in" in line)
     assert "--version-json prints no versions" in line
-    assert line.endswith("; trying again in 1 s")
+    assert line.endswith("; retrying in 1 s")
     assert (code, tester.nodes()) == (0, set())
     assert [run.build.commit for run in tester.runs()] == [simulated_node.COMMIT]
 
