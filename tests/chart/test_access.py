@@ -201,5 +201,5 @@ def test_an_affinity_that_the_api_server_changes_is_refused_with_a_policy(
     values["defaults"] = {"affinity": affinity}
     assert helm4.render(written(tmp_path, values))
     values["admissionPolicy"] = {"enabled": True}
-    with pytest.raises(RefusedError, match=r"^testers.fuji.affinity: .* write a labelSelector instead$"):
+    with pytest.raises(RefusedError, match=r"^testers.fuji.affinity: .* use a labelSelector instead$"):
         helm4.render(written(tmp_path, values))

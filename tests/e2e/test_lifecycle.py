@@ -58,7 +58,7 @@ def test_a_tester_pins_bootstraps_records_and_goes_on_with_the_next_build(
     assert not tester.marked(), "the volume was cleared for the new run"
     assert [each["run"] for each in tester.history()] == [2, 1]
     assert tester.history()[1] == ended
-    until(lambda: not version_pods(tester), 60, "no check pod is left", tester.told)
+    until(lambda: not version_pods(tester), 60, "no version pod is left", tester.told)
     assert tester.version_pods_started() == 2, (
         "one for each digest, whoever looked when its pod was recreated"
     )

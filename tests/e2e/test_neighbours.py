@@ -52,7 +52,7 @@ def may(tester: DeployedTester, verb: str, what: str) -> str:
 
 
 @pytest.mark.parametrize("verb", ["get", "delete"])
-@pytest.mark.parametrize("which", ["pod", "check pod"])
+@pytest.mark.parametrize("which", ["pod", "version pod"])
 def test_neither_sees_the_others_pods(
     neighbours: tuple[DeployedTester, DeployedTester], verb: str, which: str
 ) -> None:

@@ -60,7 +60,7 @@ def refusal(tester: DeployedTester) -> str:
     ("verb", "resource", "source"),
     [
         pytest.param("get", "pods", "auto", id="read its pod"),
-        pytest.param("create", "pods", "pod", id="make a check pod, where no registry is asked"),
+        pytest.param("create", "pods", "pod", id="make a version pod, where no registry is asked"),
         pytest.param("get", "statefulsets", "auto", id="read its StatefulSet"),
         pytest.param("patch", "statefulsets", "auto", id="pin"),
     ],
@@ -77,7 +77,7 @@ def test_a_permission_that_lacks_is_named(deploy: Deploy, verb: str, resource: s
     ("verb", "resource", "container"),
     [
         pytest.param("create", "pods", INIT, id="learn versions"),
-        pytest.param("get", "pods/log", INIT, id="read what a check pod printed"),
+        pytest.param("get", "pods/log", INIT, id="read what a version pod printed"),
         pytest.param("create", "events", MONITOR, id="say it on the StatefulSet"),
     ],
 )

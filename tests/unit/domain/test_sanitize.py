@@ -66,7 +66,7 @@ def a_history(text: str) -> Versions | None:
     "read",
     [
         pytest.param(Versions.parse, id="what a build prints"),
-        pytest.param(parse_versions, id="the log of a check pod"),
+        pytest.param(parse_versions, id="the log of a version pod"),
         pytest.param(the_annotation, id="the annotation"),
         pytest.param(the_new_build, id="the ledger"),
         pytest.param(a_history, id="a history"),
