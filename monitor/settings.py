@@ -235,7 +235,7 @@ class PodSettings(TesterSettings):
     """Name of the node's container."""
 
     check_pod_timeout: Duration = Duration(600)
-    """Timeout of a check pod, including the pull of its image."""
+    """Timeout of a version pod, including the pull of its image."""
 
     image_source: Literal["auto", "registry", "pod"] = "auto"
     """Where to find new builds: in the registry, with a pod to read their versions (auto), or with only one of them."""
