@@ -268,7 +268,7 @@ def given_up(ledger: Ledger) -> None:
         (of_another_network, "it tested mainnet, full-sync"),
         (reconfigured, "the node's arguments changed while it was open"),
         (synced_again, "a restart of the node restarted its state sync"),
-        (before_a_baseline, "it was before the baseline that was marked"),
+        (before_a_baseline, "it is before the marked baseline"),
     ],
 )
 def test_why_runs_do_not_count_is_said(ledger: Ledger, run: Callable[[Ledger], None], why: str) -> None:

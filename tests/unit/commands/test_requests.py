@@ -380,7 +380,7 @@ class TestRerunAsksTheRegistry:
         image = image_of(registry, OLD)
         error = (
             f"no run was requested: whether the registry has {image} is unknown "
-            f"(registry {registry.address} returned 503 for {NAME}); try again later, or give --unchecked if nodes "
+            f"(registry {registry.address} returned 503 for {NAME}); try again later, or use --unchecked if nodes "
             "can pull it"
         )
 

@@ -360,7 +360,7 @@ def test_a_pin_that_is_fought_over_ends_init_and_is_announced(
     assert machine.reasons == ["PinReverted"]
     assert phase(machine.ledger) == Phase.BLOCKED
     told = [each.message for each in caplog.records if each.levelname == "WARNING"]
-    assert ["delete the pod to go on" in each for each in told] == [True], "before it waits to fail"
+    assert ["then delete the pod" in each for each in told] == [True], "before it waits to fail"
 
 
 def test_a_failure_is_announced_and_keeps_the_ends_of_the_nodes_logs(

@@ -1029,7 +1029,7 @@ def test_init_cannot_go_on_without_an_answer(edge: Edge, ledger: Ledger, tmp_pat
             return None
 
     observer = InitObserver(edge, Silent(), ledger, Volume(tmp_path), POLICY, edge.clock)
-    with pytest.raises(TemporaryError, match="the newest build cannot be told"):
+    with pytest.raises(TemporaryError, match="the newest build is unknown"):
         observer.look_up()
 
 

@@ -511,7 +511,7 @@ def test_what_keeps_it_from_working_fails_and_hides_nothing(
         pytest.param(
             lambda tester: tester.registry.manifests.clear(),
             "registry",
-            "{repository}:latest not found: check the name and the tag; until it can be read, pods look for new builds "
+            "{repository}:latest not found: check the name and the tag; until it can be read, pods poll for new builds "
             "every 5 min while no run is open",
             id="a registry that cannot be read",
         ),
