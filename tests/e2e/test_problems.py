@@ -59,7 +59,7 @@ def await_problem(tester: DeployedTester, cause: str) -> JsonObject:
     ("put", "cause", "words"),
     [
         pytest.param(role_deleted, "permission_missing", "get statefulsets", id="Role deleted"),
-        pytest.param(partitioned, "statefulset_partitioned", "only from ordinal 1 on", id="partition 1"),
+        pytest.param(partitioned, "statefulset_partitioned", "has partition 1", id="partition 1"),
     ],
 )
 def test_what_hinders_a_rerun_is_shown_until_it_is_gone(
