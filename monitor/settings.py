@@ -148,7 +148,7 @@ class TesterSettings(CommonSettings):
     compacts, executes or syncs its state."""
 
     deadline: Duration | Literal["auto"] = "auto"
-    """How long a run may be open; auto: three times the usual, or 14 days (full-sync: 60) while that is unknown."""
+    """How long a run may be open; auto: three times the usual time, but at most 14 days (full-sync: 60)."""
 
     adopt: str = ""
     """What to do with a node's data that no ledger describes: keep, or clear:TOKEN with the token of the error."""
