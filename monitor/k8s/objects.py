@@ -50,6 +50,16 @@ class StatefulSet:
     replicas: int = 1
     update_strategy: str = "RollingUpdate"
 
+    @property
+    def partition_fault(self) -> str:
+        """Reason why a recreated pod would keep its old revision, and the fix; empty without a partition."""
+        if self.partition <= 0:
+            return ""
+        return (
+            f"has partition {self.partition}, so its pod would be recreated with the old revision: "
+            "set spec.updateStrategy.rollingUpdate.partition to 0"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

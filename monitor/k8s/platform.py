@@ -224,11 +224,9 @@ class KubernetesPlatform:
         if self._uid is None and self._own_pod() is None:
             raise self._gone()
         found = self._cluster.read_stateful_set(self._stateful_set_name)
-        if found.partition > 0:
+        if found.partition_fault:
             raise ConfigurationError(
-                f"StatefulSet {found.name!r} has partition {found.partition}, so its pod "
-                "would be recreated with the old revision: set spec.updateStrategy.rollingUpdate.partition to 0",
-                cause=Cause.STATEFULSET_PARTITIONED,
+                f"StatefulSet {found.name!r} {found.partition_fault}", cause=Cause.STATEFULSET_PARTITIONED
             )
         return found
 

@@ -30,11 +30,8 @@ def stateful_set_findings(found: StatefulSet, node_container_name: str) -> Itera
         faults.append(
             f"has updateStrategy {found.update_strategy}: set spec.updateStrategy.type to RollingUpdate"
         )
-    if found.partition > 0:
-        faults.append(
-            f"rolls out only from ordinal {found.partition} on, so its pod would come back on the old revision: "
-            "set spec.updateStrategy.rollingUpdate.partition to 0"
-        )
+    if found.partition_fault:
+        faults.append(found.partition_fault)
     if node_container_name and node_container_name not in found.images:
         faults.append(
             f"has no container {node_container_name!r} in its template but {listing(found.images)}: "

@@ -356,7 +356,7 @@ def link_node_folder(tester: CheckedTester) -> None:
         pytest.param(
             update(type="RollingUpdate", rollingUpdate={"partition": 1}),
             "StatefulSet",
-            "'tester' rolls out only from ordinal 1 on, so its pod would come back on the old revision: "
+            "'tester' has partition 1, so its pod would be recreated with the old revision: "
             "set spec.updateStrategy.rollingUpdate.partition to 0",
             id="a partition",
         ),
