@@ -261,8 +261,8 @@ class PodSettings(TesterSettings):
     @classmethod
     def _host_and_port(cls, value: str) -> str:
         """Return the host as registry challenges name it: in lower case, without the HTTPS port."""
-        found = _HOST_AND_PORT.fullmatch(value)
-        if value and (found is None or int(found["port"] or 1) not in range(1, _MAX_PORT + 1)):
+        match = _HOST_AND_PORT.fullmatch(value)
+        if value and (match is None or int(match["port"] or 1) not in range(1, _MAX_PORT + 1)):
             raise ValueError("it must be host[:port], such as auth.example or auth.example:8443")
         return value.lower().removesuffix(":443")
 

@@ -146,7 +146,9 @@ def node_crashes(state: WaitState) -> WaitDecision | None:
     words = state.log.fatal or (_last_line(last.message) if last is not None else "")
     message = f"the node was restarted {times}{code}" + (f": {words}" if words else "")
     # The log line may be old: enough space may be free again.
-    full = any(each in words.lower() for each in _OUT_OF_SPACE) and not has_room(state.volume, state.policy)
+    full = any(message in words.lower() for message in _OUT_OF_SPACE) and not has_room(
+        state.volume, state.policy
+    )
     return _failed("node_crashes", state, run, Reason.DISK_FULL if full else Reason.CRASHED, message)
 
 

@@ -96,10 +96,10 @@ def build_is_due(state: WaitState) -> WaitDecision | None:
         return _switched(run, state.attempt.build, ())
     if state.paused:
         return None
-    found = _next_build(state, run)
-    if found is None:
+    candidate = _next_build(state, run)
+    if candidate is None:
         return None
-    build, cause = found
+    build, cause = candidate
     return _switched(run, build, (RecordAttempt(build, cause, state.workload.uid),))
 
 

@@ -27,19 +27,19 @@ class Versions:
         Raises:
             ValueError: the text is not such JSON; the message says what is missing.
         """
-        found = json_object(text)
-        if "application" not in found:
+        answer = json_object(text)
+        if "application" not in answer:
             raise ValueError('no JSON object with an "application"')
         try:
-            rpcchainvm = int(found.get("rpcchainvm", 0))
+            rpcchainvm = int(answer.get("rpcchainvm", 0))
         except (TypeError, OverflowError) as error:
             raise ValueError(f'"rpcchainvm" is not a number ({error})') from error
         return cls(
-            application=one_line(str(found["application"]), _VERSION_CHARACTERS),
-            database=one_line(str(found.get("database", "")), _VERSION_CHARACTERS),
+            application=one_line(str(answer["application"]), _VERSION_CHARACTERS),
+            database=one_line(str(answer.get("database", "")), _VERSION_CHARACTERS),
             rpcchainvm=rpcchainvm,
-            commit=one_line(str(found.get("commit", "")), _VERSION_CHARACTERS),
-            go=one_line(str(found.get("go", "")), _VERSION_CHARACTERS),
+            commit=one_line(str(answer.get("commit", "")), _VERSION_CHARACTERS),
+            go=one_line(str(answer.get("go", "")), _VERSION_CHARACTERS),
         )
 
     def to_json(self) -> str:

@@ -79,7 +79,7 @@ def compared(old: Sequence[float], new: Sequence[float]) -> Comparison:
         raise ValueError(
             f"{len(old)} and {len(new)} runs: both builds need the same number of runs, at least {MIN_RUNS}"
         )
-    before, after = [math.log(each) for each in old], [math.log(each) for each in new]
+    before, after = [math.log(seconds) for seconds in old], [math.log(seconds) for seconds in new]
     gaps = sorted(_gaps(before, after))
     return Comparison(
         ratio=math.exp(fmean(after) - fmean(before)),
@@ -90,7 +90,7 @@ def compared(old: Sequence[float], new: Sequence[float]) -> Comparison:
 
 def spread(durations: Sequence[float]) -> float:
     """Return the standard deviation of two or more durations, as a share of their geometric mean."""
-    return math.exp(stdev(math.log(each) for each in durations)) - 1
+    return math.exp(stdev(math.log(seconds) for seconds in durations)) - 1
 
 
 def order(runs: int) -> list[bool]:
@@ -116,8 +116,8 @@ def _gaps(before: Sequence[float], after: Sequence[float]) -> list[float]:
         return _drawn_gaps(before, after)
     gaps = []
     for size in range(1, len(before) + 1):
-        given = [sum(some) for some in combinations(before, size)]
-        gaps += [(sum(some) - other) / size for some in combinations(after, size) for other in given]
+        sums = [sum(some) for some in combinations(before, size)]
+        gaps += [(sum(some) - other) / size for some in combinations(after, size) for other in sums]
     return gaps
 
 
@@ -130,9 +130,9 @@ def _drawn_gaps(before: Sequence[float], after: Sequence[float]) -> list[float]:
     gaps: list[float] = []
     while len(gaps) < _EXCHANGES_DRAWN:
         shuffled = chance.sample(range(2 * len(before)), len(before))
-        given = [after[index - len(before)] for index in shuffled if index >= len(before)]
+        swapped = [after[index - len(before)] for index in shuffled if index >= len(before)]
         kept = {index for index in shuffled if index < len(before)}
-        if given:
+        if swapped:
             taken = [value for index, value in enumerate(before) if index not in kept]
-            gaps.append((sum(given) - sum(taken)) / len(given))
+            gaps.append((sum(swapped) - sum(taken)) / len(swapped))
     return gaps

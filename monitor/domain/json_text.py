@@ -45,10 +45,10 @@ def json_object(text: str | bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]
     Raises:
         ValueError: `json_value` does not accept the text, or its value is not an object.
     """
-    found = json_value(text, max_bytes)
-    if not isinstance(found, dict):
-        raise ValueError(f"expected a JSON object, got {type(found).__name__}")  # noqa: TRY004 - one error for all
-    return found
+    value = json_value(text, max_bytes)
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object, got {type(value).__name__}")  # noqa: TRY004 - one error for all
+    return value
 
 
 def json_objects_in(text: str) -> Iterator[dict[str, Any]]:
@@ -58,8 +58,8 @@ def json_objects_in(text: str) -> Iterator[dict[str, Any]]:
         if _is_too_deep(text, brace.start()):
             return  # each brace inside it would start another scan of the same length
         try:
-            found, end = decoder.raw_decode(text, brace.start())
-            yield _unicode(found, text[brace.start() : end])
+            value, end = decoder.raw_decode(text, brace.start())
+            yield _unicode(value, text[brace.start() : end])
         except ValueError:
             continue
 
@@ -83,8 +83,8 @@ def _is_too_deep(text: str, start: int = 0) -> bool:
     if text.count("[", start) + text.count("{", start) <= MAX_DEPTH:
         return False
     depth = 0
-    for found in _STRING_OR_BRACKET.finditer(text, start):
-        bracket = found[0]
+    for match in _STRING_OR_BRACKET.finditer(text, start):
+        bracket = match[0]
         depth += (bracket in "[{") - (bracket in "]}")
         if depth > MAX_DEPTH or depth <= 0:
             return depth > 0
@@ -95,8 +95,8 @@ def _refused(constant: str) -> object:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _unicode(found: Any, text: str) -> Any:  # noqa: ANN401 - JSON holds any value
+def _unicode(value: Any, text: str) -> Any:  # noqa: ANN401 - JSON holds any value
     """Return the value after checking that all of its text can be encoded."""
     if not text.isascii() or _SURROGATE.search(text):
-        json.dumps(found, ensure_ascii=False).encode()
-    return found
+        json.dumps(value, ensure_ascii=False).encode()
+    return value

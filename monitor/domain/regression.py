@@ -153,13 +153,13 @@ def _did_the_same(success: Success, newest: Success) -> bool:
 
 def _judged(measured: Sequence[tuple[Run, float]]) -> Regression:
     values = [value for _, value in measured]
-    found = assess(values)
+    assessment = assess(values)
     return Regression(
-        verdict=found.verdict,
+        verdict=assessment.verdict,
         samples=samples_for_next(values),
         limit=limit_for_next(values),
-        last_good=None if found.last_good is None else measured[found.last_good][0],
-        first_bad=None if found.first_bad is None else measured[found.first_bad][0],
+        last_good=None if assessment.last_good is None else measured[assessment.last_good][0],
+        first_bad=None if assessment.first_bad is None else measured[assessment.first_bad][0],
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def one_line(text: str, max_characters: int) -> str:
     """Return the text on one line of at most `max_characters`, with unprintable characters replaced."""
-    shown = "".join(each if each.isprintable() else " " if each.isspace() else "\ufffd" for each in text)
+    shown = "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)
     return shown if len(shown) <= max_characters else shown[: max_characters - 1] + "…"
 
 
@@ -14,4 +14,4 @@ def printable(text: str) -> str:
 
     Unprintable characters could control the terminal.
     """
-    return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
+    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)

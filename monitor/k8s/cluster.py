@@ -87,12 +87,12 @@ class Cluster:
         Raises:
             ConfigurationError: the pod was not found.
         """
-        found = self.find_pod(name)
-        if found is None:
+        pod = self.find_pod(name)
+        if pod is None:
             raise ConfigurationError(
                 f"pod {name!r} not found in namespace {self._namespace!r}: check --pod-name and --namespace"
             )
-        return found
+        return pod
 
     def find_pod(self, name: str) -> JsonObject | None:
         """Return a pod's full manifest; `None` if the pod was not found."""
@@ -281,7 +281,7 @@ class Cluster:
 
 def listing(names: Mapping[str, object] | tuple[str, ...]) -> str:
     """Return the quoted names as a list for error messages."""
-    return ", ".join(repr(each) for each in names) or "none"
+    return ", ".join(repr(name) for name in names) or "none"
 
 
 def _says(annotation: str | None, build: Build) -> bool:

@@ -39,7 +39,7 @@ class Given:
     @property
     def containers(self) -> tuple[Container, ...]:
         """The monitor's containers."""
-        return tuple(each.container for each in (self.init, self.wait) if each)
+        return tuple(command.container for command in (self.init, self.wait) if command)
 
 
 def given_by(pod: Pod, asked: CheckSettings) -> Given:
@@ -47,9 +47,9 @@ def given_by(pod: Pod, asked: CheckSettings) -> Given:
     init = _told(pod, INIT, InitSettings, asked)
     wait = _told(pod, WAIT, WaitSettings, asked)
     settings: PodSettings = asked
-    for told in (init, wait):
-        if told and isinstance(told.settings, PodSettings):
-            settings = told.settings.model_copy(update=given_flags(asked))
+    for setup in (init, wait):
+        if setup and isinstance(setup.settings, PodSettings):
+            settings = setup.settings.model_copy(update=given_flags(asked))
     return Given(settings, init, wait)
 
 
@@ -104,18 +104,18 @@ def _values(container: Container, pod: Pod, namespace: str) -> Mapping[str, str]
         "fieldRef metadata.namespace": namespace,
         "fieldRef metadata.uid": pod.uid,
     }
-    told = {
-        each.name: by_source.get(each.source) if each.value is None else each.value
-        for each in container.environment
+    values = {
+        variable.name: by_source.get(variable.source) if variable.value is None else variable.value
+        for variable in container.environment
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _unseen(container: Container) -> tuple[str, ...]:
     hidden = tuple(
-        f"{each.name} (from {each.source})"
-        for each in container.environment
-        if each.value is None and each.name.startswith(ENVIRONMENT_PREFIX)
+        f"{variable.name} (from {variable.source})"
+        for variable in container.environment
+        if variable.value is None and variable.name.startswith(ENVIRONMENT_PREFIX)
     )
     return (*hidden, *container.environment_sources)
 

@@ -18,7 +18,7 @@ def node_container(pod: Pod, name: str) -> Container:
     """
     node = pod.container(name)
     if node is None:
-        names = listing(tuple(each.name for each in pod.containers))
+        names = listing(tuple(container.name for container in pod.containers))
         raise ConfigurationError(
             f"pod {pod.name!r} has no container {name!r} (it has {names}): check --node-container-name"
         )
@@ -42,5 +42,5 @@ def monitor_container(pod: Pod, node_container_name: str, data_dir: str) -> Cont
 
 
 def _mounts(container: Container, path: str) -> bool:
-    roots = (posixpath.normpath(each.path) for each in container.mounts)
+    roots = (posixpath.normpath(mount.path) for mount in container.mounts)
     return any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots)

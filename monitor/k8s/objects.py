@@ -75,13 +75,13 @@ class Claim:
     terminating: bool = False
 
 
-def pod_of(found: JsonObject) -> Pod:
+def pod_of(manifest: JsonObject) -> Pod:
     """Return a pod of a StatefulSet.
 
     Raises:
         ConfigurationError: the pod is not owned by exactly one StatefulSet.
     """
-    metadata, spec, status = found["metadata"], found.get("spec", {}), found.get("status", {})
+    metadata, spec, status = manifest["metadata"], manifest.get("spec", {}), manifest.get("status", {})
     statuses = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
     owner, owner_uid = _owner(metadata)
     return Pod(
@@ -92,18 +92,19 @@ def pod_of(found: JsonObject) -> Pod:
         revision=metadata.get("labels", {}).get(_REVISION_LABEL, ""),
         annotations=dict(metadata.get("annotations", {})),
         containers=tuple(
-            _container(each) for each in (*spec.get("initContainers", ()), *spec.get("containers", ()))
+            _container(container)
+            for container in (*spec.get("initContainers", ()), *spec.get("containers", ()))
         ),
-        states={each["name"]: _state(each) for each in statuses},
+        states={entry["name"]: _state(entry) for entry in statuses},
         terminating="deletionTimestamp" in metadata,
-        volumes={each["name"]: _volume_source(each) for each in spec.get("volumes", ())},
+        volumes={volume["name"]: _volume_source(volume) for volume in spec.get("volumes", ())},
         address=status.get("podIP", ""),
     )
 
 
-def stateful_set_of(found: JsonObject) -> StatefulSet:
+def stateful_set_of(manifest: JsonObject) -> StatefulSet:
     """Return the fields of a StatefulSet that the monitor uses."""
-    metadata, spec, status = found["metadata"], found["spec"], found.get("status", {})
+    metadata, spec, status = manifest["metadata"], manifest["spec"], manifest.get("status", {})
     template = spec["template"]
     strategy = spec.get("updateStrategy", {})
     rolling = strategy.get("rollingUpdate") or {}
@@ -114,7 +115,9 @@ def stateful_set_of(found: JsonObject) -> StatefulSet:
         observed_generation=status.get("observedGeneration", 0),
         update_revision=status.get("updateRevision", ""),
         partition=0 if strategy.get("type") == "OnDelete" else rolling.get("partition") or 0,
-        images={each["name"]: each.get("image", "") for each in template["spec"]["containers"]},
+        images={
+            container["name"]: container.get("image", "") for container in template["spec"]["containers"]
+        },
         versions_annotation=template.get("metadata", {}).get("annotations", {}).get(VERSIONS_ANNOTATION),
         image_managers=_image_managers(metadata.get("managedFields", ())),
         replicas=spec.get("replicas", 1),
@@ -122,15 +125,15 @@ def stateful_set_of(found: JsonObject) -> StatefulSet:
     )
 
 
-def claim_of(found: JsonObject) -> Claim:
+def claim_of(manifest: JsonObject) -> Claim:
     """Return the fields of a PersistentVolumeClaim that the monitor uses."""
-    status = found.get("status", {})
+    status = manifest.get("status", {})
     return Claim(
-        name=found["metadata"]["name"],
+        name=manifest["metadata"]["name"],
         phase=status.get("phase", ""),
         capacity=status.get("capacity", {}).get("storage", ""),
-        access_modes=tuple(found.get("spec", {}).get("accessModes", ())),
-        terminating="deletionTimestamp" in found["metadata"],
+        access_modes=tuple(manifest.get("spec", {}).get("accessModes", ())),
+        terminating="deletionTimestamp" in manifest["metadata"],
     )
 
 
@@ -158,28 +161,28 @@ def annotated_versions(annotation: str, image: str) -> Versions | None:
 
 def _owner(metadata: JsonObject) -> tuple[str, str]:
     owners = [
-        (each.get("kind", ""), each.get("name", ""), each.get("uid", ""))
-        for each in metadata.get("ownerReferences", ())
+        (owner.get("kind", ""), owner.get("name", ""), owner.get("uid", ""))
+        for owner in metadata.get("ownerReferences", ())
     ]
     match owners:
         case [("StatefulSet", str(name), str(uid))]:
             return name, uid
         case _:
-            found = ", ".join(f"{kind} {name!r}" for kind, name, _ in owners) or "nothing"
+            owned_by = ", ".join(f"{kind} {name!r}" for kind, name, _ in owners) or "nothing"
             raise ConfigurationError(
-                f"pod {metadata['name']!r} is owned by {found}: run it as the pod of exactly one StatefulSet"
+                f"pod {metadata['name']!r} is owned by {owned_by}: run it as the pod of exactly one StatefulSet"
             )
 
 
-def _state(found: JsonObject) -> ContainerState:
-    state = found.get("state", {})
+def _state(status: JsonObject) -> ContainerState:
+    state = status.get("state", {})
     stopped = state.get("waiting") or state.get("terminated") or {}
-    ended = state.get("terminated") or found.get("lastState", {}).get("terminated")
+    ended = state.get("terminated") or status.get("lastState", {}).get("terminated")
     return ContainerState(
         running="running" in state,
         reason=stopped.get("reason", ""),
-        restarts=found.get("restartCount", 0),
-        image_id=found.get("imageID", ""),
+        restarts=status.get("restartCount", 0),
+        image_id=status.get("imageID", ""),
         last_termination=Termination(
             ended.get("exitCode", 0), ended.get("reason", ""), ended.get("message", "")
         )
@@ -189,32 +192,32 @@ def _state(found: JsonObject) -> ContainerState:
     )
 
 
-def _container(found: JsonObject) -> Container:
+def _container(manifest: JsonObject) -> Container:
     return Container(
-        name=found["name"],
-        image=found.get("image", ""),
-        command=tuple(found.get("command", ())),
-        arguments=tuple(found.get("args", ())),
-        environment=tuple(_variable(each) for each in found.get("env", ())),
-        environment_sources=tuple(_sources(found.get("envFrom", ()))),
+        name=manifest["name"],
+        image=manifest.get("image", ""),
+        command=tuple(manifest.get("command", ())),
+        arguments=tuple(manifest.get("args", ())),
+        environment=tuple(_variable(variable) for variable in manifest.get("env", ())),
+        environment_sources=tuple(_sources(manifest.get("envFrom", ()))),
         mounts=tuple(
             # subPathExpr names a folder too, but only the kubelet can expand it.
-            Mount(each["mountPath"], each["name"], each.get("subPath") or each.get("subPathExpr", ""))
-            for each in found.get("volumeMounts", ())
+            Mount(mount["mountPath"], mount["name"], mount.get("subPath") or mount.get("subPathExpr", ""))
+            for mount in manifest.get("volumeMounts", ())
         ),
     )
 
 
-def _variable(found: JsonObject) -> EnvironmentVariable:
-    source = found.get("valueFrom")
+def _variable(manifest: JsonObject) -> EnvironmentVariable:
+    source = manifest.get("valueFrom")
     if source:
-        return EnvironmentVariable(found["name"], None, _source_of_value(source))
-    return EnvironmentVariable(found["name"], found.get("value", ""))
+        return EnvironmentVariable(manifest["name"], None, _source_of_value(source))
+    return EnvironmentVariable(manifest["name"], manifest.get("value", ""))
 
 
-def _volume_source(found: JsonObject) -> VolumeSource:
-    kind = next((key for key in found if key != "name"), "emptyDir")  # the API server's default
-    return VolumeSource(kind, found[_CLAIM]["claimName"] if kind == _CLAIM else "")
+def _volume_source(manifest: JsonObject) -> VolumeSource:
+    kind = next((key for key in manifest if key != "name"), "emptyDir")  # the API server's default
+    return VolumeSource(kind, manifest[_CLAIM]["claimName"] if kind == _CLAIM else "")
 
 
 def _source_of_value(source: Mapping[str, Any]) -> str:
@@ -223,15 +226,15 @@ def _source_of_value(source: Mapping[str, Any]) -> str:
     return " ".join(str(word) for word in words if word)
 
 
-def _sources(found: list[JsonObject]) -> Iterator[str]:
-    for each in found:
+def _sources(entries: list[JsonObject]) -> Iterator[str]:
+    for entry in entries:
         for key, kind in (("configMapRef", "configMap"), ("secretRef", "secret")):
-            if key in each:
-                yield f"{kind}/{each[key].get('name', '')}"
+            if key in entry:
+                yield f"{kind}/{entry[key].get('name', '')}"
 
 
 def _image_managers(managed: list[JsonObject]) -> dict[str, tuple[FieldManager, ...]]:
-    found: dict[str, tuple[FieldManager, ...]] = {}
+    owners: dict[str, tuple[FieldManager, ...]] = {}
     for entry in managed:
         fields = entry.get("fieldsV1", {})
         for step in ("f:spec", "f:template", "f:spec", "f:containers"):
@@ -240,5 +243,5 @@ def _image_managers(managed: list[JsonObject]) -> dict[str, tuple[FieldManager, 
             if key.startswith('k:{"name":"') and "f:image" in owned:
                 name = key.removeprefix('k:{"name":"').removesuffix('"}')
                 manager = FieldManager(entry.get("manager", ""), entry.get("time", ""))
-                found[name] = (*found.get(name, ()), manager)
-    return found
+                owners[name] = (*owners.get(name, ()), manager)
+    return owners

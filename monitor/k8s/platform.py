@@ -167,8 +167,8 @@ class KubernetesPlatform:
     def reverter(self) -> str:
         """Return the last client other than this monitor that set the node's image in the StatefulSet."""
         managers = self._stateful_set().image_managers.get(self._settings.node_container_name, ())
-        others = [each for each in managers if each.name != FIELD_MANAGER]
-        return max(others, key=lambda each: each.time).name if others else ""
+        others = [manager for manager in managers if manager.name != FIELD_MANAGER]
+        return max(others, key=lambda manager: manager.time).name if others else ""
 
     def announce(self, announcement: Announcement, made_at: float) -> None:
         """Create an Event about the StatefulSet."""
@@ -201,8 +201,8 @@ class KubernetesPlatform:
             self._uid = pod.uid
             self._stateful_set_name, self._stateful_set_uid = pod.stateful_set, pod.stateful_set_uid
             return pod
-        found = self._cluster.find_pod(self._settings.pod_name)
-        return pod_of(found) if found and found["metadata"]["uid"] == self._uid else None
+        manifest = self._cluster.find_pod(self._settings.pod_name)
+        return pod_of(manifest) if manifest and manifest["metadata"]["uid"] == self._uid else None
 
     def _as_created(self) -> Pod:
         """Return the monitor's pod as it was first read; its image and annotations do not change."""
@@ -223,12 +223,13 @@ class KubernetesPlatform:
     def _stateful_set(self) -> StatefulSet:
         if self._uid is None and self._own_pod() is None:
             raise self._gone()
-        found = self._cluster.read_stateful_set(self._stateful_set_name)
-        if found.partition_fault:
+        stateful_set = self._cluster.read_stateful_set(self._stateful_set_name)
+        if stateful_set.partition_fault:
             raise ConfigurationError(
-                f"StatefulSet {found.name!r} {found.partition_fault}", cause=Cause.STATEFULSET_PARTITIONED
+                f"StatefulSet {stateful_set.name!r} {stateful_set.partition_fault}",
+                cause=Cause.STATEFULSET_PARTITIONED,
             )
-        return found
+        return stateful_set
 
     def _observed(self) -> StatefulSet:
         """Return the StatefulSet once its controller has observed its last change.
@@ -238,14 +239,14 @@ class KubernetesPlatform:
         """
         begun = self._clock()
         while True:
-            found = self._stateful_set()
-            if found.observed_generation >= found.generation:
-                return found
+            stateful_set = self._stateful_set()
+            if stateful_set.observed_generation >= stateful_set.generation:
+                return stateful_set
             late = self._clock() - begun >= self._patience.observed_seconds
             if late or self._pause(self._patience.poll_seconds):
                 raise TemporaryError(
-                    f"StatefulSet {found.name!r} is at generation {found.generation}, but its controller has "
-                    f"observed {found.observed_generation}: check that the controller manager runs",
+                    f"StatefulSet {stateful_set.name!r} is at generation {stateful_set.generation}, but its controller "
+                    f"has observed {stateful_set.observed_generation}: check that the controller manager runs",
                     cause=Cause.STATEFULSET_NOT_OBSERVED,
                 )
 

@@ -64,4 +64,4 @@ class Pod:
 
     def container(self, name: str) -> Container | None:
         """Return the container of that name; `None` if the pod has none."""
-        return next((each for each in self.containers if each.name == name), None)
+        return next((container for container in self.containers if container.name == name), None)

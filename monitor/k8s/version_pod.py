@@ -107,15 +107,15 @@ class VersionPodSource:
         )
         failed: dict[str, int] = {}
         while True:
-            found = self._look_up(manifest)
-            if found.versions is None and found.digest not in self._versionless:
-                failed[found.digest] = failed.get(found.digest, 0) + 1
-                _log.warning("%s@%s reported no versions: %s", repository, found.digest, found.obstacle)
-                if failed[found.digest] < _TRIES:
+            result = self._look_up(manifest)
+            if result.versions is None and result.digest not in self._versionless:
+                failed[result.digest] = failed.get(result.digest, 0) + 1
+                _log.warning("%s@%s reported no versions: %s", repository, result.digest, result.obstacle)
+                if failed[result.digest] < _TRIES:
                     continue
-                self._versionless.add(found.digest)
-            pinned = ImageReference(repository).with_digest(found.digest)
-            return Build(pinned, frozenset({found.digest}), found.versions)
+                self._versionless.add(result.digest)
+            pinned = ImageReference(repository).with_digest(result.digest)
+            return Build(pinned, frozenset({result.digest}), result.versions)
 
     def _look_up(self, manifest: JsonObject) -> _LookUp:
         """Run the version pod once, and delete it in any case."""
@@ -134,24 +134,24 @@ class VersionPodSource:
         name, image = manifest["metadata"]["name"], manifest["spec"]["containers"][0]["image"]
         begun, digest = self._clock(), ""
         while True:
-            found = self._cluster.find_pod(name)
-            if found is None or found["metadata"]["uid"] != uid:
+            pod = self._cluster.find_pod(name)
+            if pod is None or pod["metadata"]["uid"] != uid:
                 raise TemporaryError(
                     f"version pod {name!r} was deleted before it reported its image: try again later",
                     cause=Cause.CHECK_POD_FAILED,
                 )
-            status = container_status(found)
+            status = container_status(pod)
             digest = digest_of(status.get("imageID", ""), image) or digest
             state: JsonObject = status.get("state", {})
             if digest and "terminated" in state:
                 return self._versions(name, digest)
-            ended = found.get("status", {}).get("phase") in {"Failed", "Succeeded"} or "terminated" in state
+            ended = pod.get("status", {}).get("phase") in {"Failed", "Succeeded"} or "terminated" in state
             late = self._clock() - begun >= self._patience.deadline_seconds
             if digest and (ended or late):
                 return _LookUp(digest, None, "it did not exit in time")
             check_startable(name, image, state)
             if ended or late:
-                raise TemporaryError(unfinished(name, image, found), cause=Cause.CHECK_POD_FAILED)
+                raise TemporaryError(unfinished(name, image, pod), cause=Cause.CHECK_POD_FAILED)
             if self._pause(self._patience.poll_seconds):
                 raise OutageError(f"the lookup of {image} was cancelled: the monitor is stopping")
 
@@ -192,16 +192,16 @@ class VersionPodSource:
         """Delete an earlier version pod, and wait until it is gone."""
         name = manifest["metadata"]["name"]
         begun = self._clock()
-        while (found := self._cluster.find_pod(name)) is not None:
-            labels = found["metadata"].get("labels", {})
+        while (pod := self._cluster.find_pod(name)) is not None:
+            labels = pod["metadata"].get("labels", {})
             if not MANAGED_BY.items() <= labels.items():
                 raise ConfigurationError(
                     f"pod {name!r} in namespace {self._cluster.namespace!r} was not created by "
                     "bootstrap-monitor, which needs that name: delete or rename it"
                 )
-            if "deletionTimestamp" not in found["metadata"]:
+            if "deletionTimestamp" not in pod["metadata"]:
                 with self._no_outage_while_it_is_read(name):
-                    self._cluster.delete_pod(name, found["metadata"]["uid"])
+                    self._cluster.delete_pod(name, pod["metadata"]["uid"])
             late = self._clock() - begun >= self._patience.removal_seconds
             if late or self._pause(self._patience.poll_seconds):
                 raise TemporaryError(
@@ -217,8 +217,8 @@ class VersionPodSource:
         """
         name = manifest["metadata"]["name"]
         try:
-            found = self._cluster.find_pod(name)
-            if found is not None and MANAGED_BY.items() <= found["metadata"].get("labels", {}).items():
-                self._cluster.delete_pod(name, found["metadata"]["uid"])
+            pod = self._cluster.find_pod(name)
+            if pod is not None and MANAGED_BY.items() <= pod["metadata"].get("labels", {}).items():
+                self._cluster.delete_pod(name, pod["metadata"]["uid"])
         except MonitorError as error:
             _log.warning("version pod %r was not deleted yet: %s", name, error)

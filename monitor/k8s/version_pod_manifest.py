@@ -98,9 +98,9 @@ def parse_versions(log: str) -> Versions:
     Raises:
         ValueError: the log holds no versions.
     """
-    for found in json_objects_in(log):
-        if "application" in found:
-            return Versions.parse(json_text(found))
+    for answer in json_objects_in(log):
+        if "application" in answer:
+            return Versions.parse(json_text(answer))
     raise ValueError(f"its log holds no versions: {log[:120].strip()!r}")
 
 
@@ -122,7 +122,7 @@ def node_of(own: JsonObject, name: str) -> JsonObject:
     for container in containers:
         if container["name"] == name:
             return container
-    names = listing(tuple(each["name"] for each in containers))
+    names = listing(tuple(container["name"] for container in containers))
     raise ConfigurationError(
         f"pod {own['metadata']['name']!r} has no container {name!r} (it has {names}): check --node-container-name"
     )
@@ -130,14 +130,16 @@ def node_of(own: JsonObject, name: str) -> JsonObject:
 
 def _stateful_set_name(metadata: JsonObject) -> str:
     owners = metadata.get("ownerReferences", ())
-    name: str = next((each["name"] for each in owners if each.get("kind") == "StatefulSet"), metadata["name"])
+    name: str = next(
+        (owner["name"] for owner in owners if owner.get("kind") == "StatefulSet"), metadata["name"]
+    )
     return name
 
 
 def container_status(pod: JsonObject) -> JsonObject:
     """Return the kubelet's status of the version pod's container; empty if not reported yet."""
     statuses: list[JsonObject] = pod.get("status", {}).get("containerStatuses", [])
-    return next((each for each in statuses if each["name"] == CONTAINER), {})
+    return next((status for status in statuses if status["name"] == CONTAINER), {})
 
 
 def digest_of(image_id: str, image: str) -> str:
@@ -180,8 +182,8 @@ def check_startable(name: str, image: str, state: Mapping[str, JsonObject]) -> N
 def unfinished(name: str, image: str, pod: JsonObject) -> str:
     """Return the error message of a failed lookup, with the details in the pod's status."""
     status = pod.get("status", {})
-    conditions = [each for each in status.get("conditions", ()) if each.get("status") == "False"]
-    said = status.get("message") or next((each["message"] for each in conditions if each.get("message")), "")
+    unmet = (condition for condition in status.get("conditions", ()) if condition.get("status") == "False")
+    said = status.get("message") or next(filter(None, (condition.get("message") for condition in unmet)), "")
     detail = " ".join(f"{status.get('phase', 'Pending')}: {said}".split()).removesuffix(":")
     return (
         f"version pod {name!r} did not report the digest and the versions of {image} ({detail}): "
