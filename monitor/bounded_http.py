@@ -1,7 +1,6 @@
 """HTTP requests whose responses take bounded time and memory, whatever the peer sends.
 
-A socket timeout bounds the wait for the next bytes, and `http.client` bounds each header line.  Neither
-bounds a whole response, so this module enforces its bounds where it reads bytes from the socket.
+A socket timeout bounds only the wait for the next bytes, so the bounds apply where the socket is read.
 """
 
 from __future__ import annotations
@@ -14,10 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage, HTTPResponse, IncompleteRead
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from typing import Any
 
 PIECE_BYTES = 64 << 10
 
@@ -45,19 +41,11 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A complete response.
-
-    The body is not decompressed, because a small compressed body could expand to a huge one.
-    """
+    """A complete response, with its body as it arrived: a compressed body could expand to a huge one."""
 
     status: int
     headers: HTTPMessage
     body: bytes
-
-    def header(self, name: str) -> str | None:
-        """Return the value of a header, or `None` if it is absent or has several different values."""
-        values = set(self.headers.get_all(name, ()))
-        return values.pop().strip() if len(values) == 1 else None
 
 
 def connected(host: str, port: int, bounds: Bounds) -> socket.socket:
@@ -106,8 +94,7 @@ class BoundedConnection(HTTPConnection):
         if self._tunnel_host:
             self._tunnel()
         if self._tls:
-            # The socket timeout applies to the whole TLS handshake.
-            self.sock.settimeout(self._bounds.seconds_left())
+            self.sock.settimeout(self._bounds.seconds_left())  # applies to the whole TLS handshake
             self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._tunnel_host or self.host)
 
     def ask(
@@ -119,12 +106,9 @@ class BoundedConnection(HTTPConnection):
         body: bytes | None = None,
         kept: Callable[[Iterable[bytes]], bytes] = b"".join,
     ) -> HttpResponse:
-        """Send a request and return the complete response.
+        """Send a request; return the response with what `kept` returns for the chunks of its body.
 
-        `kept` receives the chunks of the body and returns the part to keep.
-
-        Raises:
-            HTTPException, OSError, ValueError: no complete response arrived within the bounds.
+        Raises `HTTPException`, `OSError` or `ValueError` if no complete response arrives within the bounds.
         """
         self._bounds, was_open = bounds, self.sock is not None
         try:
@@ -158,7 +142,7 @@ class _BoundedReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - as `RawIOBase` has it
         self._sock.settimeout(self._bounds.seconds_left())
         if self._bounds.bytes_left <= 0:
             raise OSError("the response is too large")

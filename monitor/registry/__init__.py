@@ -1,10 +1,9 @@
 """A client that resolves a registry tag with one HEAD request, without an image pull or a pod.
 
-The client implements the OCI Distribution Specification.  A registry may be down, overloaded or hostile, so
-every lookup takes bounded time and memory, and either succeeds or raises one `RegistryError`.
+Every lookup takes bounded time and memory, and either succeeds or raises one `RegistryError`.
 
-The client sends credentials only to their own host and to its token service.  A token service on another host
-must be known or configured.  Over plain HTTP, the client sends credentials only to this machine.
+The client sends credentials only to the registry's own host and its token service.  A token service on
+another host must be known or configured.  Over plain HTTP, the client sends credentials only to this machine.
 """
 
 from monitor.registry.backoff import Pace

@@ -7,19 +7,16 @@ they are programs on a workstation, which a container does not have.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
-from monitor.domain.json_text import json_object
+from monitor.domain.json_text import JsonObject, json_object
 from monitor.errors import ConfigurationError
 from monitor.registry.repository import Place, canonical
 
 _FILE_BYTES = 1 << 20
 _TOKEN_USER = "<token>"  # noqa: S105 (not a secret: this user name marks the password as an identity token)
-_API_PATHS = frozenset({"v1", "v2"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +29,7 @@ class Credentials:
 
     @property
     def basic(self) -> str:
-        """The `Authorization` header for user and password; empty if there is an identity token instead."""
-        if self.identity_token:
-            return ""
+        """The `Authorization` header for user and password."""
         return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
@@ -44,44 +39,8 @@ class CredentialsFile:
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
-    def check(self) -> None:
-        """Raise `ConfigurationError` if the file cannot be used."""
-        self._read()
-
-    def credentials_for(self, place: Place) -> Credentials | None:
-        """Return the credentials for a repository, or `None` if the file has none.
-
-        If several entries match, the entry with the longest path wins; with equal paths, a host name wins
-        over a pattern.
-
-        Raises:
-            ConfigurationError: the file cannot be used, or delegates the credentials to a credential helper.
-        """
-        config = self._read()
-        entries = config.get("auths") or {}
-        fitting = [
-            (path, not {*"*?"} & {*key}, key) for key in entries if (path := _fit(key, place)) is not None
-        ]
-        if fitting:
-            *_, key = max(fitting)
-            try:
-                credentials = _credentials(entries[key])
-            except ValueError as error:
-                raise ConfigurationError(
-                    f"{self._path}: the entry {key!r} in auths is not a user with a password"
-                ) from error
-            if credentials is not None:
-                return credentials
-        helpers = config.get("credHelpers")
-        in_helper = isinstance(helpers, dict) and any(_fit(key, place) is not None for key in helpers)
-        if in_helper or (fitting and config.get("credsStore")):
-            raise ConfigurationError(
-                f"{self._path} delegates the credentials of {place.host} to a credential helper, which is not "
-                "supported: add them to auths"
-            )
-        return None
-
-    def _read(self) -> Mapping[str, Any]:
+    def read(self) -> JsonObject:
+        """Return the file's content, or raise `ConfigurationError` if it cannot be used."""
         if self._path is None:
             return {}
         try:
@@ -95,49 +54,58 @@ class CredentialsFile:
             pass
         raise ConfigurationError(f"{self._path} is not a Docker configuration: it must be JSON with auths")
 
+    def credentials_for(self, place: Place) -> Credentials | None:
+        """Return the credentials for a repository, or `None` if the file has none.
 
-def _credentials(entry: dict[str, Any] | None) -> Credentials | None:
-    """Return the credentials of an entry, or `None` if it has none; `null` is absent, as in Go programs.
+        If several entries match, the entry with the longest path wins; with equal paths, a host name wins
+        over a pattern.  Raises `ConfigurationError` for an invalid file, or one that names a credential helper.
+        """
+        config = self.read()
+        entries, helpers = config.get("auths") or {}, config.get("credHelpers")
+        paths = {key: path for key in entries if (path := _path_of(key, place)) is not None}
+        key = max(paths, key=lambda key: (paths[key], not {*"*?"} & {*key}), default=None)
+        try:
+            credentials = None if key is None else _credentials(entries[key])
+        except ValueError as error:
+            problem = f"the entry {key!r} in auths is not a user with a password"
+            raise ConfigurationError(f"{self._path}: {problem}") from error
+        delegates = isinstance(helpers, dict) and any(_path_of(key, place) is not None for key in helpers)
+        if credentials is None and (delegates or (paths and config.get("credsStore"))):
+            raise ConfigurationError(
+                f"{self._path} delegates the credentials of {place.host} to a credential helper, which is not "
+                "supported: add them to auths"
+            )
+        return credentials
 
-    Raises:
-        ValueError: the entry is malformed.
-    """
-    if not isinstance(entry, dict | None):
-        raise ValueError("it is not an object")  # noqa: TRY004 (all malformed entries raise ValueError)
-    auth, user, password, token = (
-        (entry or {}).get(name) or "" for name in ("auth", "username", "password", "identitytoken")
-    )
-    if not all(isinstance(each, str) for each in (auth, user, password, token)):
-        raise ValueError("it holds something other than text")
+
+def _credentials(entry: object) -> Credentials | None:
+    """Return the credentials of an entry, or `None` if it has none; `null` is absent, as in Go programs."""
+    names, fields = ("auth", "username", "password", "identitytoken"), {} if entry is None else entry
+    texts = [fields.get(name) or "" for name in names] if isinstance(fields, dict) else []
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise ValueError("it is not an object that holds text")
+    auth, user, password, token = texts
     if auth:
-        user, colon, password = base64.b64decode(auth).decode().partition(":")
-        if not colon:
-            raise ValueError("its auth has no colon")
+        user, password = base64.b64decode(auth).decode().split(":", 1)
     token = token or (password if user == _TOKEN_USER else "")
     if token:
         return Credentials(identity_token=token)
     return Credentials(user, password.rstrip("\0")) if user else None
 
 
-def _fit(key: str, place: Place) -> str | None:
+def _path_of(key: str, place: Place) -> str | None:
     """Return the path of an entry that matches a repository, or `None` if the entry does not match.
 
     The path is empty if the entry covers the whole registry.  An entry is `host[:port]`, a URL as older
     programs wrote it, or the beginning of a repository name.  Each label of a host may be a pattern, as in
     the kubelet (https://kubernetes.io/docs/concepts/containers/images/#config-json).
     """
-    host, _, path = (key.partition("://")[2] or key).partition("/")
+    host, _, path = key.rpartition("://")[2].partition("/")
     path = path.strip("/")
-    if not _matches(canonical(host), place.host):
+    (names, _, port), (patterns, _, wanted_port) = place.host.partition(":"), canonical(host).partition(":")
+    labels, wanted = names.split("."), patterns.split(".")
+    if port != wanted_port or len(labels) != len(wanted) or not all(map(fnmatchcase, labels, wanted)):
         return None
-    if path in _API_PATHS:
+    if path in {"", "v1", "v2"}:
         return ""
-    return path if not path or f"{place.name}/".startswith(f"{path}/") else None
-
-
-def _matches(pattern: str, host: str) -> bool:
-    """Return whether a host matches a pattern, label by label, with equal ports; `*` matches no dot."""
-    (names, _, wanted), (parts, _, port) = pattern.partition(":"), host.partition(":")
-    if wanted != port or names.count(".") != parts.count("."):
-        return False
-    return all(map(fnmatchcase, parts.split("."), names.split(".")))
+    return path if f"{place.name}/".startswith(f"{path}/") else None

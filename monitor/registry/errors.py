@@ -10,10 +10,8 @@ class RegistryError(TemporaryError):
 
     cause = Cause.REGISTRY_UNAVAILABLE
 
-    def __init__(
-        self, message: str, after_seconds: float | None = None, *, cause: Cause | None = None
-    ) -> None:
-        super().__init__(message, cause=cause)
+    def __init__(self, message: str, after_seconds: float | None = None) -> None:
+        super().__init__(message)
         self.after_seconds = after_seconds
 
 

@@ -1,6 +1,6 @@
 """The HTTP transport of the registry client: bounded requests, with or without TLS and a proxy.
 
-The transport keeps connections to two hosts open: the registry and its token service.
+`HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name the proxy.  Requests to this machine use no proxy.
 """
 
 from __future__ import annotations
@@ -9,29 +9,32 @@ import os
 import socket
 import ssl
 import time
-import zlib
+from base64 import b64encode
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib import request
+from urllib.parse import unquote, urlsplit
 
 from monitor.bounded_http import BoundedConnection, Bounds, HttpResponse
 from monitor.domain.sanitize import one_line
 from monitor.errors import ConfigurationError
 from monitor.registry.errors import RegistryError
-from monitor.registry.proxies import Proxy, proxy_for
-from monitor.registry.repository import Reach, origin
+from monitor.registry.repository import is_this_machine, origin
 
 _HEADER_BYTES = 128 << 10
-_CONNECTIONS = 2
-_GZIP = 16  # zlib reads the gzip format if this is added to the window size
 _REASON_CHARACTERS = 200
+
+Proxy = tuple[str, int, dict[str, str]]
+"""The host and port of an HTTP proxy, and the headers that authenticate to it."""
 
 
 class Transport:
-    """A client for single HTTP requests.  Not safe for concurrent use."""
+    """A client for single HTTP requests, which keeps its last connection.  Not safe for concurrent use.
+
+    `ca` is a file with certificate authorities to trust in addition to the system's.  `environment` has the
+    variables that configure proxies.  `timeout_seconds` is the timeout of each response.
+    """
 
     def __init__(
         self,
@@ -40,124 +43,99 @@ class Transport:
         environment: Mapping[str, str] = os.environ,
         timeout_seconds: float = 10.0,
     ) -> None:
-        """Create a transport.
-
-        Args:
-            ca: a file with certificate authorities to trust in addition to the system's.
-            environment: the variables that configure proxies.
-            timeout_seconds: the timeout of each response.
-        """
         self._ca, self._environment, self._timeout_seconds = ca, environment, timeout_seconds
         self._tls: ssl.SSLContext | None = None
-        self._connections: dict[tuple[str, str, int, Proxy | None], BoundedConnection] = {}
+        self._connection: BoundedConnection | None = None
+        self._connected_to = ("", "", 0)
 
     def ask(
-        self, method: str, url: str, headers: Mapping[str, str], bounds: Bounds, body: bytes | None = None
+        self, method: str, url: str, headers: dict[str, str], bounds: Bounds, body: bytes | None = None
     ) -> HttpResponse:
-        """Send one request, without following redirects.
+        """Send one request, without following redirects; raise `RegistryError` if no response arrives.
 
         `bounds` limits the size of the body, and has the deadline of the whole lookup.  If a proxy is used,
         IP addresses are not checked, because the proxy resolves the names.
-
-        Raises:
-            RegistryError: no response arrived within the bounds.
-            ConfigurationError: the configured proxy or certificate authority cannot be used.
         """
         scheme, host, port = origin(url)
-        proxy = proxy_for(url, self._environment)
-        limit_bytes, refusal = bounds.bytes_left, Reach.ANY.refusal if proxy else bounds.refusal
-        ends_at = min(time.monotonic() + self._timeout_seconds, bounds.ends_at)
-        bounds = Bounds(ends_at, _HEADER_BYTES + limit_bytes, refusal)
-        headers = {"User-Agent": "bootstrap-monitor", **headers}
-        parts = urlsplit(url)
+        failed = f"request to {scheme}://{host}:{port} failed"
+        parts, proxy = urlsplit(url), proxy_for(url, self._environment)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        if proxy and scheme == "http":
-            target = f"http://{parts.netloc}{target}"
-            headers |= proxy.headers
+        bounds.ends_at = min(time.monotonic() + self._timeout_seconds, bounds.ends_at)
+        bounds.bytes_left += _HEADER_BYTES
+        if proxy:
+            bounds.refusal = lambda _address: ""
+            if scheme == "http":
+                target, headers = f"http://{parts.netloc}{target}", headers | proxy[2]
         try:
-            answer = self._connection(scheme, host, port, proxy).ask(method, target, bounds, headers, body)
-            return replace(answer, body=_unpacked(answer, limit_bytes))
+            connection = self._connection_to(scheme, host, port, proxy)
+            response = connection.ask(method, target, bounds, headers, body)
         except (HTTPException, OSError, ValueError) as error:
             self.close()
-            raise RegistryError(
-                f"request to {scheme}://{host}:{port} failed ({self._reason(error)})"
-            ) from error
+            raise RegistryError(f"{failed} ({self._reason(error)})") from error
+        encoding = one_line(response.headers.get("Content-Encoding", "identity"), _REASON_CHARACTERS)
+        if response.body and encoding.lower() != "identity":
+            raise RegistryError(f"{failed} (unsupported Content-Encoding {encoding!r})")
+        return response
 
     def close(self) -> None:
-        """Close all connections and discard the certificate authorities, which may be renewed on disk."""
-        for connection in self._connections.values():
-            connection.close()
-        self._connections.clear()
-        self._tls = None
+        """Close the connection and discard the certificate authorities, which may be renewed on disk."""
+        if self._connection:
+            self._connection.close()
+        self._connection = self._tls = None
 
-    def _connection(self, scheme: str, host: str, port: int, proxy: Proxy | None) -> BoundedConnection:
-        key = (scheme, host, port, proxy)
-        if key not in self._connections:
-            if len(self._connections) == _CONNECTIONS:
-                self.close()
+    def _connection_to(self, scheme: str, host: str, port: int, proxy: Proxy | None) -> BoundedConnection:
+        if self._connection is None or self._connected_to != (scheme, host, port):
             # The certificate authorities take a megabyte of memory, so they are loaded only for TLS.
-            tls = self._tls_context() if scheme == "https" else None
-            address = origin(proxy.url)[1:] if proxy else (host, port)
-            self._connections[key] = BoundedConnection(*address, tls)
+            self._tls = self._tls or (tls_context(self._ca) if scheme == "https" else None)
+            tls = self._tls if scheme == "https" else None
+            self._connection = BoundedConnection(*(proxy[:2] if proxy else (host, port)), tls)
             if proxy and tls:
-                self._connections[key].set_tunnel(host, port, proxy.headers)
-        return self._connections[key]
-
-    def _tls_context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
-            self._tls.set_alpn_protocols(["http/1.1"])
-            if self._ca is not None:
-                trust(self._tls, self._ca)
-        return self._tls
+                self._connection.set_tunnel(host, port, proxy[2])
+            self._connected_to = scheme, host, port
+        return self._connection
 
     def _reason(self, error: Exception) -> str:
         text = one_line(str(error).strip(), _REASON_CHARACTERS) or type(error).__name__
-        match error:
-            case socket.gaierror():
-                return "cannot resolve the host name"
-            case TimeoutError():
-                return f"no response within {self._timeout_seconds:g} s"
-            case ssl.SSLError():
-                return f"{text}: check --registry-ca"
-            case OSError() if text.startswith("Tunnel connection failed"):
-                return f"the proxy cannot connect: {text}"
-            case _:
-                return text
+        if isinstance(error, socket.gaierror):
+            return "cannot resolve the host name"
+        if isinstance(error, TimeoutError):
+            return f"no response within {self._timeout_seconds:g} s"
+        if text.startswith("Tunnel connection failed"):
+            return f"the proxy cannot connect: {text}"
+        return f"{text}: check --registry-ca" if isinstance(error, ssl.SSLError) else text
 
 
-def trust(context: ssl.SSLContext, ca: Path) -> None:
-    """Add the certificate authorities of a file to those that a TLS context trusts.
-
-    Raises:
-        ConfigurationError: the file cannot be read or contains no certificates.
-    """
+def tls_context(ca: Path | None) -> ssl.SSLContext:
+    """Return a TLS context that trusts the system's certificate authorities and those in a PEM file."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
     try:
-        context.load_verify_locations(ca)
+        if ca is not None:
+            context.load_verify_locations(ca)
     except OSError as error:  # includes ssl.SSLError
+        reason = error.strerror or error
         raise ConfigurationError(
-            f"--registry-ca {ca} is not a PEM file with certificates ({error.strerror or error})"
+            f"--registry-ca {ca} is not a PEM file with certificates ({reason})"
         ) from error
+    return context
 
 
-def _unpacked(answer: HttpResponse, limit_bytes: int) -> bytes:
-    """Return the body of a response, decompressed if necessary, because digests are those of the content.
-
-    The monitor does not request compression, but some caches compress responses anyway.
-
-    Raises:
-        ValueError: the encoding is unknown or broken, or the content is larger than `limit_bytes`.
-    """
-    packing = (answer.header("Content-Encoding") or "identity").lower()
-    if not answer.body or packing == "identity":
-        return answer.body
-    if packing not in {"gzip", "x-gzip"}:
-        raise ValueError(f"unsupported Content-Encoding {packing!r}")
-    unpacking = zlib.decompressobj(zlib.MAX_WBITS | _GZIP)
-    with suppress(zlib.error):
-        content = unpacking.decompress(answer.body, limit_bytes + 1)
-        if len(content) > limit_bytes:
-            raise ValueError("the response is too large")
-        if unpacking.eof and not unpacking.unused_data:
-            return content
-    raise ValueError("the body is not valid gzip")
+def proxy_for(url: str, environment: Mapping[str, str]) -> Proxy | None:
+    """Return the proxy for a URL; `None` for none, `ConfigurationError` for a malformed variable."""
+    scheme, host, port = origin(url)
+    name = f"{scheme}_PROXY".upper()
+    text = environment.get(name) or environment.get(name.lower())
+    excluded = {"no": environment.get("NO_PROXY") or environment.get("no_proxy") or ""}
+    is_excluded = request.proxy_bypass_environment(f"{host}:{port}", excluded)  # type: ignore[attr-defined]
+    if not text or is_excluded or is_this_machine(host):
+        return None
+    try:
+        proxy = urlsplit(text if "://" in text else f"http://{text}")
+        if proxy.scheme == "http" and proxy.hostname:
+            login = f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}"
+            basic = f"Basic {b64encode(login.encode()).decode()}"
+            headers = {"Proxy-Authorization": basic} if proxy.username else {}
+            return proxy.hostname, proxy.port or 80, headers
+    except ValueError:
+        pass
+    raise ConfigurationError(f"{name} must be http://[USER:PASSWORD@]HOST[:PORT]")

@@ -5,21 +5,14 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
 
-from monitor.domain.json_text import json_value
+from monitor.domain.json_text import JsonObject, json_value
 from monitor.registry.errors import RegistryError
 
 MANIFEST_BYTES = 4 << 20  # registries accept no larger manifest
-_MEDIA_TYPES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
-ACCEPT = ", ".join(_MEDIA_TYPES)
-_IMAGE_TYPES = frozenset(each for each in _MEDIA_TYPES if ".manifest.v" in each)
+_OCI, _DOCKER = "application/vnd.oci.image", "application/vnd.docker.distribution.manifest"
+_IMAGE_TYPES = f"{_OCI}.manifest.v1+json", f"{_DOCKER}.v2+json"
+ACCEPT = ", ".join((f"{_OCI}.index.v1+json", f"{_DOCKER}.list.v2+json", *_IMAGE_TYPES))
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _MAX_CHILDREN = 1000
 # Architecture names as in Go, which image manifests use, by the name that `platform.machine` returns.
@@ -39,8 +32,7 @@ def digest_of(body: bytes, like: str) -> str:
 
 def architecture() -> str:
     """Return the architecture of this machine, which the node shares because both run in one pod."""
-    machine = platform.machine()
-    return _ARCHITECTURES.get(machine, machine)
+    return _ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
 def children_of(body: bytes, own_architecture: str) -> frozenset[str]:
@@ -48,73 +40,54 @@ def children_of(body: bytes, own_architecture: str) -> frozenset[str]:
 
     Images of other platforms are left out, because they may be identical in several builds.  Attestations and
     other artifacts are left out, because they are not images.  An image without a platform counts only if it
-    is the only image.
-
-    Raises:
-        RegistryError: the content is not a manifest.
+    is the only image.  Raises `RegistryError` if the content is not a manifest.
     """
-    return frozenset(_own_digests(_manifest_of(body).get("manifests"), own_architecture))
+    children = _manifest_of(body).get("manifests")
+    listed = children[:_MAX_CHILDREN] if isinstance(children, list) else ()
+    images = [child for child in listed if isinstance(child, dict) and _is_image(child)]
+    if len(images) > 1 or any("platform" in image for image in images):
+        images = [image for image in images if _is_for(image.get("platform"), own_architecture)]
+    return frozenset(digest for image in images if is_digest(digest := str(image.get("digest"))))
 
 
 def config_of(body: bytes) -> str | None:
-    """Return the digest of an image's configuration, or `None` if the manifest is an index.
-
-    Raises:
-        RegistryError: the content is not a manifest, or has no digest of a configuration.
-    """
+    """Return the digest of an image's configuration; `None` for an index, `RegistryError` for neither."""
     manifest = _manifest_of(body)
     if "manifests" in manifest:
         return None
     config = manifest["config"]
-    digest = config.get("digest") if isinstance(config, dict) else None
-    if not isinstance(digest, str) or not is_digest(digest):
-        raise RegistryError("its manifest has no configuration digest")
-    return digest
+    if isinstance(config, dict) and is_digest(digest := str(config.get("digest"))):
+        return digest
+    raise RegistryError("its manifest has no configuration digest")
 
 
 def runs_on(config: bytes, own_architecture: str) -> bool:
-    """Return whether an image with this configuration runs on Linux on this architecture.
+    """Return whether an image with this configuration runs on Linux on this architecture."""
+    return _is_for(_parsed(config, "configuration", {"architecture"}, "has no platform"), own_architecture)
 
-    Raises:
-        RegistryError: the content is not an image configuration.
-    """
+
+def _manifest_of(body: bytes) -> JsonObject:
+    return _parsed(body, "manifest", {"manifests", "config"}, "is neither an image manifest nor an index")
+
+
+def _parsed(body: bytes, name: str, fields: set[str], problem: str) -> JsonObject:
+    """Return a JSON object that has one of the fields; raise `RegistryError` for anything else."""
     try:
-        found = json_value(config)
+        value = json_value(body)
     except ValueError as error:
-        raise RegistryError("its configuration is not JSON") from error
-    if not isinstance(found, dict) or "architecture" not in found:
-        raise RegistryError("its configuration has no platform")
-    return (found.get("os"), found["architecture"]) == ("linux", own_architecture)
+        raise RegistryError(f"its {name} is not JSON") from error
+    if not isinstance(value, dict) or not fields & value.keys():
+        raise RegistryError(f"its {name} {problem}")
+    return value
 
 
-def _manifest_of(body: bytes) -> Mapping[str, Any]:
-    try:
-        manifest = json_value(body)
-    except ValueError as error:
-        raise RegistryError("its manifest is not JSON") from error
-    if not isinstance(manifest, dict) or not ({"manifests", "config"} & manifest.keys()):
-        raise RegistryError("its manifest is neither an image manifest nor an index")
-    return manifest
-
-
-def _own_digests(children: object, own_architecture: str) -> Iterator[str]:
-    listed = children[:_MAX_CHILDREN] if isinstance(children, list) else ()
-    images = [child for child in listed if isinstance(child, dict) and _is_image(child)]
-    for image in images:
-        digest, alone = image.get("digest"), len(images) == 1
-        if isinstance(digest, str) and is_digest(digest) and _fits(image, own_architecture, alone=alone):
-            yield digest
-
-
-def _is_image(child: Mapping[str, Any]) -> bool:
-    annotations, media_type = child.get("annotations"), child.get("mediaType")
+def _is_image(child: JsonObject) -> bool:
+    annotations = child.get("annotations")
     attests = isinstance(annotations, dict) and "vnd.docker.reference.type" in annotations
-    typed = media_type is None or (isinstance(media_type, str) and media_type in _IMAGE_TYPES)
-    return typed and not attests and not child.get("artifactType")
+    return child.get("mediaType") in (None, *_IMAGE_TYPES) and not attests and not child.get("artifactType")
 
 
-def _fits(image: Mapping[str, Any], own_architecture: str, *, alone: bool) -> bool:
-    if "platform" not in image:
-        return alone
-    wanted, own = image["platform"], ("linux", own_architecture)
-    return isinstance(wanted, dict) and (wanted.get("os"), wanted.get("architecture")) == own
+def _is_for(target: object, own_architecture: str) -> bool:
+    """Return whether a platform, as manifests name it, is Linux on this architecture."""
+    own = ("linux", own_architecture)
+    return isinstance(target, dict) and (target.get("os"), target.get("architecture")) == own

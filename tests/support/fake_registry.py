@@ -7,7 +7,6 @@ It enforces the rules that a client must follow: accepted manifest types, tokens
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import socket
@@ -77,7 +76,6 @@ class FakeRegistry:
     lets_anonymous_pull: bool = False
     token_fields: dict[str, Any] = field(default_factory=lambda: {"expires_in": 300})
     says_digest: bool = True
-    packing: str = ""
     answers_head: int | None = None
     """The status of every answer to HEAD; with `None`, HEAD is answered like GET."""
     instead: Instead = lambda _asked, _socket: False
@@ -234,8 +232,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
             status, headers, body = fake.answer(asked)
-            if fake.packing:
-                headers["Content-Encoding"], body = fake.packing, gzip.compress(body)
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

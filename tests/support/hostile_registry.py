@@ -97,10 +97,12 @@ MISBEHAVIOURS = (
     ),
     Misbehaviour(
         only_for("GET", packed("gzip", gzip.compress(b" " * 100 * 2**20))),
-        "too large",
+        "unsupported Content-Encoding 'gzip'",
         name="100 MB in a small gzip",
     ),
-    Misbehaviour(only_for("GET", packed("gzip", b"{}")), "is not valid gzip", name="no gzip"),
+    Misbehaviour(
+        only_for("GET", packed("gzip", b"{}")), "unsupported Content-Encoding 'gzip'", name="no gzip"
+    ),
     Misbehaviour(
         only_for("GET", packed("br", b"{}")), "unsupported Content-Encoding 'br'", name="an unknown packing"
     ),

@@ -208,7 +208,7 @@ def the_token(_: Path, text: str) -> object:
 def the_credentials(folder: Path, text: str) -> object:
     (folder / "config.json").write_text(text)
     with pytest.raises(ConfigurationError, match="is not a Docker configuration"):
-        CredentialsFile(folder / "config.json").check()
+        CredentialsFile(folder / "config.json").read()
     return None
 
 

@@ -57,21 +57,9 @@ def looked_up(fake: FakeRegistry, folder: Path) -> str:
         pytest.param(
             [r'Bearer realm="URL", service="a \"b\" c"'], 'a "b" c', [SCOPE], id="quotes within quotes"
         ),
-        pytest.param(
-            ['Basic realm="a, b=c", Bearer realm="URL",service=s'], "s", [SCOPE], id="two in one header"
-        ),
-        pytest.param(
-            ['Bearer realm="URL",service=s, Basic realm="a",service=t'],
-            "s",
-            [SCOPE],
-            id="the other way round",
-        ),
         pytest.param(["Basic realm=a", "Bearer realm=URL"], None, [SCOPE], id="two headers"),
         pytest.param(
-            ["Basic, Negotiate dG9rZW4=, Bearer realm=URL"], None, [SCOPE], id="schemes without parameters"
-        ),
-        pytest.param(
-            ['Bearer realm=URL, realm="http://127.0.0.1:1"'], None, [SCOPE], id="the first of two counts"
+            ["Negotiate dG9rZW4=", "Bearer realm=URL", "Basic"], None, [SCOPE], id="one of three schemes"
         ),
         pytest.param(["Bearer realm=URL, service=, scope="], None, [SCOPE], id="empty parameters"),
         pytest.param(['Bearer realm=URL, service="x'], "x", [SCOPE], id="an open quote"),
@@ -89,7 +77,7 @@ def test_a_token_is_asked_for_as_the_challenge_wants_it(
     assert asked.query["scope"] == scopes
 
 
-@pytest.mark.parametrize("challenge", ["Basic", "BASIC Realm=a", 'Negotiate, basic realm="Bearer realm=URL"'])
+@pytest.mark.parametrize("challenge", ["Basic", "BASIC Realm=a", 'basic realm="Bearer realm=URL"'])
 def test_user_and_password_are_sent_where_they_are_wanted(
     fake: FakeRegistry, tmp_path: Path, challenge: str
 ) -> None:

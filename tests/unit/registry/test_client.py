@@ -93,21 +93,6 @@ class TestDigest:
         assert reader(fake).digest() == digest
         assert fake.seen() == [TAG, TAG.replace("HEAD", "GET")]
 
-    @pytest.mark.parametrize("says_digest", [True, False], ids=["named", "not named"])
-    @pytest.mark.parametrize("packing", ["gzip", "GZip", "x-gzip"])
-    def test_a_manifest_that_is_packed_unasked_is_unpacked(
-        self, fake: FakeRegistry, packing: str, *, says_digest: bool
-    ) -> None:
-        """A compressed manifest is decompressed, although the client did not accept compression.
-
-        The digest is that of the content, and not that of a cache's form.
-        """
-        fake.packing, fake.says_digest = packing, says_digest
-        digest = fake.push_index(child(D2))
-
-        assert reader(fake).digest() == digest
-        assert reader(fake).digests(digest) == {digest, D2}
-
     @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
     def test_a_connection_that_the_registry_closed_meanwhile_is_made_anew(
         self, tmp_path: Path, *, tls: bool

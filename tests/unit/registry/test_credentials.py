@@ -36,6 +36,7 @@ U = Credentials("u", "p")
     ("place", "auths", "expected"),
     [
         pytest.param(HUB, {}, None, id="none"),
+        pytest.param(HUB, {"": auth("u:p")}, None, id="without a host"),
         pytest.param(HUB, {"https://index.docker.io/v1/": auth("u:p")}, U, id="Docker Hub as docker has it"),
         pytest.param(HUB, {"docker.io": auth("u:p")}, U, id="Docker Hub"),
         pytest.param(HUB, {"registry-1.docker.io": auth("u:p")}, U, id="Docker Hub's API"),
@@ -57,6 +58,9 @@ U = Credentials("u", "p")
         pytest.param(HARBOR, {"harbor.example:8443/other": auth("u:p")}, None, id="another's path"),
         pytest.param(HUB, {"docker.io": {"username": "u", "password": "p"}}, U, id="user and password"),
         pytest.param(HUB, {"docker.io": auth("u:p:q")}, Credentials("u", "p:q"), id="a colon in a password"),
+        pytest.param(
+            HUB, {"docker.io": auth(" u : p ")}, Credentials(" u ", " p "), id="spaces that are theirs"
+        ),
         pytest.param(HUB, {"docker.io": auth("u:")}, Credentials("u", ""), id="no password"),
         pytest.param(
             HUB,
@@ -136,6 +140,7 @@ def test_a_helper_is_not_supported(
         pytest.param(b'{"auths": []}', "is not a Docker configuration", id="auths that are a list"),
         pytest.param(b'{"a": "' + b"x" * 2**20 + b'"}', "is not a Docker configuration", id="a megabyte"),
         pytest.param(b'{"auths": {"docker.io": 7}}', "is not a user with a password", id="no entry"),
+        pytest.param(b'{"auths": {"docker.io": []}}', "is not a user with a password", id="an empty list"),
         pytest.param(
             b'{"auths": {"docker.io": {"auth": 7}}}', "is not a user with a password", id="a number"
         ),

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import pytest
+from support.fake_registry import basic
 
 from monitor.errors import ConfigurationError
-from monitor.registry.proxies import Proxy, proxy_for
+from monitor.registry.http import Proxy, proxy_for
 
 URL = "https://registry.example:5000/v2/"
 PROXY = "http://proxy.example:3128"
+CHOSEN: Proxy = ("proxy.example", 3128, {})
 
 
 @pytest.mark.parametrize(
     ("environment", "url", "expected"),
     [
         pytest.param({}, URL, None, id="none"),
-        pytest.param({"HTTPS_PROXY": PROXY}, URL, Proxy(PROXY), id="set"),
-        pytest.param({"https_proxy": PROXY}, URL, Proxy(PROXY), id="in small letters"),
+        pytest.param({"HTTPS_PROXY": PROXY}, URL, CHOSEN, id="set"),
+        pytest.param({"https_proxy": PROXY}, URL, CHOSEN, id="in small letters"),
         pytest.param({"HTTPS_PROXY": ""}, URL, None, id="empty"),
         pytest.param({"HTTP_PROXY": PROXY}, URL, None, id="for plain HTTP only"),
-        pytest.param({"HTTP_PROXY": PROXY}, "http://registry.example/", Proxy(PROXY), id="for plain HTTP"),
-        pytest.param({"HTTPS_PROXY": "proxy.example:3128"}, URL, Proxy(PROXY), id="without a protocol"),
-        pytest.param(
-            {"HTTPS_PROXY": "http://proxy.example"}, URL, Proxy("http://proxy.example:80"), id="no port"
-        ),
-        pytest.param(
-            {"HTTPS_PROXY": "http://[fd00::1]:1"}, URL, Proxy("http://[fd00::1]:1"), id="an address"
-        ),
+        pytest.param({"HTTP_PROXY": PROXY}, "http://registry.example/", CHOSEN, id="for plain HTTP"),
+        pytest.param({"HTTPS_PROXY": "proxy.example:3128"}, URL, CHOSEN, id="without a protocol"),
+        pytest.param({"HTTPS_PROXY": "http://proxy.example"}, URL, ("proxy.example", 80, {}), id="no port"),
+        pytest.param({"HTTPS_PROXY": "http://[fd00::1]:1"}, URL, ("fd00::1", 1, {}), id="an address"),
         pytest.param(
             {"HTTPS_PROXY": "http://me:a%40b@proxy.example:3128"},
             URL,
-            Proxy(PROXY, "me:a@b"),
+            ("proxy.example", 3128, {"Proxy-Authorization": basic("me", "a@b")}),
             id="with a user",
         ),
         pytest.param({"HTTPS_PROXY": PROXY}, "https://localhost:5000/", None, id="never this machine"),
@@ -51,19 +49,11 @@ def test_which_one(environment: dict[str, str], url: str, expected: Proxy | None
         ("REGISTRY.example", URL, True),
         ("example", URL, True),
         (".example", URL, True),
-        ("*.example", URL, True),
-        (".registry.example", URL, False),
         ("try.example", URL, False),
         ("registry.example:5000", URL, True),
         ("registry.example:443", URL, False),
-        ("10.0.0.0/8", "https://10.1.2.3/", True),
-        ("10.0.0.0/8", URL, False),
         ("10.1.2.3", "https://10.1.2.3/", True),
-        ("fd00::/8", "https://[fd00::1]/", True),
         ("fd00::1", "https://[fd00::1]/", True),
-        ("[fd00::1]:443", "https://[fd00::1]/", True),
-        ("10.0.0.0/99", "https://10.1.2.3/", False),
-        ("10.1.2.3/99", "https://10.1.2.3/", False),
         ("registry.example/a", URL, False),
         ("registry.example:a", URL, False),
     ],
