@@ -31,14 +31,14 @@ def main(
         if "help" in flags or "version-json" in flags:
             sys.stdout.write((help_text() if "help" in flags else versions_json(simulation)) + "\n")
             return 0
-        if "write-build" in flags:
-            from simulated_node.build import write_build  # noqa: PLC0415 - a node does not need it
-
-            write_build(Path(flags["write-build"]), **own_options(flags, "simulate-"))
-            return 0
         settings = settings_of(flags, environment)
     except ValueError as error:
         return _failed("load node config", error)
+    if "write-build" in flags:
+        from simulated_node.build import write_build  # noqa: PLC0415 - a node does not need it
+
+        write_build(Path(flags["write-build"]), **own_options(flags, "simulate-"))
+        return 0
     if simulation.exit_at_start:
         return _failed("start node", "simulated")
     try:

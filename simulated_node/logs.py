@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from simulated_node.go import go_duration
-from simulated_node.log_script import LINES
 from simulated_node.options import Dialect
 from simulated_node.settings import LEVELS, Settings
+from simulated_node.tables import LINES
 
 
 class Seconds(float):

@@ -3,14 +3,13 @@
 import os
 from collections.abc import Iterator, Mapping
 
-from simulated_node.log_script import BLOCKS_A_REQUEST
 from simulated_node.node import Node
 from simulated_node.plan import ACCEPTED, EVM, FETCHED, LEAVES, SYNCED_BLOCKS, TOTAL_LEAVES
 from simulated_node.story import block_time
 
 SAE = "avalanche_evm_transition_sae_"
 CHAIN_TIME = "avalanche_proposervm_last_accepted_timestamp"
-_LEAVES_A_REQUEST = 64
+_LEAVES_A_REQUEST, _BLOCKS_A_REQUEST = 64, 32
 
 # A metric's name, its type, and its values by labels.
 Family = tuple[str, str, Mapping[str, float]]
@@ -84,7 +83,7 @@ def _state_sync(node: Node) -> Iterator[Family]:
         ("state_trie_leaves", leaves, _LEAVES_A_REQUEST),
         ("atomic_trie_leaves", 3 if syncs else 0, _LEAVES_A_REQUEST),
         ("code", 0, 1),
-        ("blocks", blocks, BLOCKS_A_REQUEST),
+        ("blocks", blocks, _BLOCKS_A_REQUEST),
     ):
         requests = -(-received // a_request)
         values = {"requested": requests, "succeeded": requests, "received": received}

@@ -1,14 +1,14 @@
-"""The story of a bootstrap: which messages of `log_script` the chains log, and when."""
+"""The story of a bootstrap: which messages the chains log, and when."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from simulated_node.log_script import C_STARTS, PERIODIC, SCRIPT, SYNC_IS_OVER
 from simulated_node.logs import Journal, Seconds, plain_time
 from simulated_node.options import NEVER
 from simulated_node.plan import ACCEPTED, DAG, FETCHED, SYNCED_BLOCKS, Stage
 from simulated_node.progress import Bootstrap
 from simulated_node.settings import Settings
+from simulated_node.tables import WORK, chain_of
 
 BLOCK_ID = "2XcArjSDp6Mb86LeRpRmsUXdsacU3BvxYpZYrJmXQDSNWcHgJJ"
 SUMMARY_HASH = "0x822faa43c2f894bfc06716358fff2b86fd93c866f078a3fdb129a8e89b1f42b4"
@@ -58,7 +58,7 @@ class Story:
             if not pending and not was_through and not self._left(chain) and not bootstrap.done:
                 self.say(chain, "waiting")
         for stage in bootstrap.active():
-            if stage.activity in PERIODIC:
+            if WORK[stage.activity].periodic:
                 self._sample(stage)
 
     def say(self, chain: str, keys: str) -> None:
@@ -78,16 +78,14 @@ class Story:
     def _open(self, chain: str) -> list[tuple[float, str]]:
         """Log a chain's first lines; return the keys of later messages with the positions to log them at."""
         bootstrap, began = self._bootstrap, self._bootstrap.began_at[chain]
-        fresh, transitioned = "engine" if chain == "X" else "engine, bootstrapper", ""
-        if chain == "C":
-            fresh, transitioned = C_STARTS[self._settings.sync_mode, bootstrap.simulation.transition]
+        _, fresh, transitioned = chain_of(chain, self._settings.sync_mode, bootstrap.simulation.transition)
         self.say(chain, transitioned if bootstrap.past(chain, "transition") else fresh)
         pending = []
         synced = bootstrap.past(chain, "coreth storage")
         if synced:
-            self.say(chain, SYNC_IS_OVER)
+            self.say(chain, "sync, syncing, too close, skipped, bootstrapper")
         for stage in bootstrap.stages[chain]:
-            begins, ends, resumed_later = SCRIPT[stage.activity]
+            begins, ends, resumed_later = WORK[stage.activity].messages
             if stage.ends > began:
                 pending += [(stage.begins, begins), (stage.ends, ends)]
             elif not (synced and stage.activity.startswith("coreth")):
@@ -101,16 +99,17 @@ class Story:
         return bootstrap.count(chain, ACCEPTED, NEVER) - bootstrap.count(chain, ACCEPTED, began)
 
     def _sample(self, stage: Stage) -> None:
-        key, seconds, units, needed = PERIODIC[stage.activity]
         simulation, position = self._bootstrap.simulation, self._bootstrap.position[stage.chain]
-        units = simulation.sample_blocks if units is None else units
+        key, seconds, interval_units, first_sample = WORK[stage.activity].periodic
+        units = simulation.sample_blocks if interval_units == "sample" else int(interval_units)
+        needed = int(first_sample)
         values = self._values(stage.chain, stage)
         done = int(values["done"])
         last = self._samplers.get(stage.chain)
         if last is None or last.key != key:
             count = 1 if needed > 1 else 0
             last = self._samplers[stage.chain] = Sampler(key, count, done, self._uptime)
-        interval = simulation.scaled(seconds)
+        interval = simulation.scaled(float(seconds))
         samples = int((self._uptime - last.at) / interval) if interval else 1
         if units:
             samples = min(samples, done // units - last.done // units)
