@@ -66,17 +66,13 @@ def findings_of(
     disk = os.statvfs(settings.database)
     percent = disk.f_bavail * 100 // disk.f_blocks
     space = {"availableDiskBytes": disk.f_bavail * disk.f_frsize, "availableDiskPercentage": percent}
-    low = (
-        ""
-        if percent >= settings.system_tracker_disk_warning_available_space_percentage
-        else "remaining available disk is low"
-    )
+    low = percent < settings.system_tracker_disk_warning_available_space_percentage
     behind = [] if bootstrapped else [PRIMARY_SUBNET]
     findings: dict[str, Finding] = {
         "bls": ("node is not a validator", ""),
         "bootstrapped": (behind, "subnets not bootstrapped" if behind else ""),
         "database": (None, ""),
-        "diskspace": (space, low),
+        "diskspace": (space, "remaining available disk is low" if low else ""),
         "futureupgrade": (_UPGRADE, ""),
         "network": _network_finding(peers, uptime_seconds),
         "router": ({"longestRunningRequest": "0s", "outstandingRequests": 0}, ""),

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Dialect:
-    """The differences of a release; `column` is the position of its line numbers in `log_script.LINES`."""
+    """The differences of a release; `column` is the position of its line numbers in `tables.LINES`."""
 
     version: str
     rpc: int

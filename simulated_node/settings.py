@@ -11,11 +11,6 @@ from simulated_node.go import SettingError, seconds_of
 from simulated_node.options import DATABASE_VERSION, own_options, parsed
 
 NETWORKS = {"mainnet": 1, "fuji": 5, "testnet": 5, "local": 12345}
-# The C-Chain's blockchain ID, which chain configurations can use instead of "C".
-C_CHAIN_IDS = {
-    "mainnet": "2q9e4r6Mu3U68nU1fYjgbR6JvwrRx36CohpAX5UQxse55x1Q5",
-    "fuji": "yH8D7ThNJkxmtkuv2jgBa4P1Rn3Qpr4pPr7QYNfcdoS6k6HWp",
-}
 LEVELS = ("VERBO", "DEBUG", "TRACE", "INFO", "WARN", "ERROR", "FATAL", "OFF")
 
 
@@ -48,7 +43,7 @@ class Settings:
         """How the node bootstraps: `only-p`, `state-sync` or `full-sync`."""
         if self.partial_sync_primary_network:
             return "only-p"
-        return "state-sync" if state_sync_enabled(self.chain_config_content, self.network) else "full-sync"
+        return "state-sync" if state_sync_enabled(self.chain_config_content) else "full-sync"
 
     @property
     def data(self) -> Path:
@@ -73,7 +68,8 @@ def settings_of(flags: Mapping[str, str], environment: Mapping[str, str]) -> Set
         SettingError: a value is not allowed.
     """
     settings = Settings(**parsed(Settings, own_options(environment, "AVAGO_") | own_options(flags, "")))
-    state_sync_enabled(settings.chain_config_content, settings.network)
+    network_number(settings.network_id)
+    state_sync_enabled(settings.chain_config_content)
     seconds_of(settings.health_check_frequency or "0s")
     if settings.log_format.lower() not in {"auto", "plain", "colors", "json"}:
         raise SettingError(f"unknown format mode: {settings.log_format}")
@@ -92,27 +88,20 @@ def network_number(text: str) -> int:
     return int(number)
 
 
-def state_sync_enabled(content: str, network: str = "") -> bool:
+def state_sync_enabled(content: str) -> bool:
     """Return whether state sync is enabled in the C-Chain's configuration; the default is true.
 
-    The blockchain ID has precedence over the alias `C`, and `C` over `evm` (avalanchego chains/manager.go,
-    getChainConfig).
+    The content is that of `--chain-config-content`, with the alias `C`.
     """
     try:
-        chains = _decoded(content)
-        names = (C_CHAIN_IDS.get(network), "C", "evm")
-        configured: dict[str | None, Any] = next(
-            (chains[name] for name in names if chains.get(name) is not None), {}
-        )
-        configuration = _decoded(configured.get("Config"))
-        return str(configuration.get("state-sync-enabled", True)).lower() != "false"
+        chain = _decoded(content).get("C") or {}
+        return str(_decoded(chain.get("Config")).get("state-sync-enabled", True)).lower() != "false"
     except (ValueError, AttributeError, TypeError) as error:
         raise SettingError(f"couldn't read chain configs: {error}") from error
 
 
-def _decoded(content: str | None) -> dict[str | None, Any]:
+def _decoded(content: str | None) -> dict[str, Any]:
     """Return the JSON object in a base64 text; an empty text is an empty object."""
-    value: dict[str | None, Any] = (
-        json.loads(binascii.a2b_base64(content, strict_mode=True)) if content else {}
-    )
+    text = binascii.a2b_base64(content, strict_mode=True) if content else b"{}"
+    value: dict[str, Any] = json.loads(text)
     return value

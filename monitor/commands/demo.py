@@ -21,10 +21,14 @@ from monitor.commands.local_folder import exclusively
 from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester, local_tester
 from monitor.commands.signals import Stopping, stop_on_signals
 from monitor.domain.status import RESULTS_SHOWN
-from monitor.errors import MonitorError
+from monitor.errors import ConfigurationError, MonitorError
 from monitor.output.terminal import history_table
 from monitor.settings import DemoSettings, Duration, LocalSettings
-from simulated_node.build import write_build
+
+try:
+    from simulated_node.build import write_build
+except ModuleNotFoundError as error:
+    raise ConfigurationError("demo: the image has no simulated node; run `make demo` in a clone") from error
 
 # The commit and the behaviour of each build; the second build is slower.
 BUILDS: tuple[tuple[str, dict[str, float | str]], ...] = (

@@ -14,7 +14,6 @@ from support.simulated_builds import SteppedNode
 
 from simulated_node.metrics import CHAIN_TIME
 from simulated_node.options import Simulation
-from simulated_node.settings import C_CHAIN_IDS, state_sync_enabled
 
 DATA = Path(__file__).parents[2] / "data"
 LINE = re.compile(r"^\[[^]]+\] (?P<level>[A-Z]+) <(?P<chain>\S+) Chain> (?P<source>\S+:\d+) (?P<said>.*)$")
@@ -40,13 +39,13 @@ SIGNALS = re.compile(
 )
 
 
-def chain_configs(key: str, text: str) -> str:
+def chain_configs(text: str) -> str:
     """Return the value of the flag that configures the chains."""
     encoded = base64.b64encode(text.encode()).decode()
-    return base64.b64encode(json.dumps({key: {"Config": encoded}}).encode()).decode()
+    return base64.b64encode(json.dumps({"C": {"Config": encoded}}).encode()).decode()
 
 
-FULL_SYNC: dict[str, Any] = {"chain_config_content": chain_configs("C", '{"state-sync-enabled": false}')}
+FULL_SYNC: dict[str, Any] = {"chain_config_content": chain_configs('{"state-sync-enabled": false}')}
 P_ONLY: dict[str, Any] = {"partial_sync_primary_network": True}
 HOUR: dict[str, Any] = {"network_id": 12345, "simulate_bootstrap_seconds": 3600, "simulate_block_bytes": 0}
 
@@ -378,17 +377,3 @@ class TestStates:
         assert {name: check.keys() for name, check in mine.items()} == {
             name: check.keys() for name, check in real.items()
         }
-
-
-@pytest.mark.parametrize(
-    ("key", "network", "enabled"),
-    [
-        pytest.param("C", "fuji", False, id="C"),
-        pytest.param("evm", "fuji", False, id="its other alias"),
-        pytest.param(C_CHAIN_IDS["fuji"], "fuji", False, id="its blockchain ID"),
-        pytest.param(C_CHAIN_IDS["mainnet"], "fuji", True, id="another network's"),
-        pytest.param("P", "fuji", True, id="another chain"),
-    ],
-)
-def test_a_chain_configuration(key: str, network: str, *, enabled: bool) -> None:
-    assert state_sync_enabled(chain_configs(key, '{"state-sync-enabled": false}'), network) is enabled
