@@ -27,13 +27,13 @@ class Journal:
         self._settings, self._dialect, self._wall, self._display = settings, dialect, wall, display
         self._widths: dict[str, int] = defaultdict(int)
 
-    def say(self, chain: str, key: str, values: Mapping[str, object]) -> None:
+    def log(self, chain: str, key: str, values: Mapping[str, object]) -> None:
         """Log a message of `LINES`, with values for its fields."""
         line = LINES[key]
         fields = {name: values.get(str(value), value) for name, value in line.fields.items()}
         source = f"{line.file}:{line.numbers[self._dialect.column]}"
         if line.file.startswith("evm/"):
-            self._say_as_coreth(chain, source.removeprefix("evm/"), line.message, fields)
+            self._log_as_coreth(chain, source.removeprefix("evm/"), line.message, fields)
         else:
             self.write(chain, "INFO", source, line.message, **fields)
 
@@ -50,7 +50,7 @@ class Journal:
             name = f" <{chain} Chain>" if chain else ""
             self._put(chain, f"{plain_time(now)} {level}{name} {source} {message}{tail}")
 
-    def _say_as_coreth(self, chain: str, source: str, message: str, fields: Mapping[str, object]) -> None:
+    def _log_as_coreth(self, chain: str, source: str, message: str, fields: Mapping[str, object]) -> None:
         """Log a line in Coreth's format, which ignores the node's log level and format (plugin/evm/log)."""
         parts = []
         for name, value in fields.items():

@@ -51,7 +51,7 @@ class Node:
         self.uptime_seconds = 0.0
         self.started_at = wall()
         self._bootstrapped_at = NEVER
-        self._hoard: list[bytes] = []
+        self._allocated: list[bytes] = []
         self._health_seconds = (
             seconds_of(settings.health_check_frequency)
             if settings.health_check_frequency
@@ -87,7 +87,7 @@ class Node:
     @property
     def allocated_bytes(self) -> int:
         """The memory that the node has allocated on purpose."""
-        return len(self._hoard) * 4 * MEBIBYTE
+        return len(self._allocated) * 4 * MEBIBYTE
 
     @property
     def _connected(self) -> bool:
@@ -100,12 +100,12 @@ class Node:
         if self.answering:
             if self._connected:
                 self.bootstrap.advance(seconds)
-            self._story.tell(self.uptime_seconds, connected=self._connected)
+            self._story.log_events(self.uptime_seconds, connected=self._connected)
             self.health.register(self.bootstrap.chains())
             if self.bootstrap.done and not self.bootstrapped:
                 self.bootstrapped, self._bootstrapped_at = True, self.uptime_seconds
                 for chain in self.bootstrap.chains():
-                    self._story.say(chain, "consensus")
+                    self._story.log(chain, "consensus")
             self._run_checks()
 
     def _begin(self) -> None:
@@ -147,6 +147,6 @@ class Node:
         if uptime - self._bootstrapped_at >= simulation.die_after_bootstrapped_seconds:
             raise NodeDeathError(2, "", "panicking", reason="simulated panic", **{"from": "simulated"})
         if self.allocated_bytes < simulation.eat_memory_mib * MEBIBYTE:
-            self._hoard.append(b"x" * 4 * MEBIBYTE)
+            self._allocated.append(b"x" * 4 * MEBIBYTE)
         if self.bootstrap.written_bytes < simulation.fill_volume_mib * MEBIBYTE:
             self.bootstrap.write("filling", 4 * MEBIBYTE)

@@ -59,11 +59,15 @@ def _stages(chain: str, sync_mode: str, simulation: Simulation, begins: float, s
     if any(WORK[activity].size == "summary" for activity in activities):
         sizes["blocks"] = simulation.tail_blocks or blocks
     fixed = min(simulation.scaled(TRANSITION_SECONDS), seconds / 4) if "transition" in activities else 0
-    unit = (seconds - fixed) / sum(WORK[activity].weight for activity in activities)
+    unit = (seconds - fixed) / sum(float(WORK[activity].weight) for activity in activities)
     stages, at = [], 0.0
     for activity in activities:
         work = WORK[activity]
-        until = at + (work.weight * unit or fixed) if activity != activities[-1] else seconds
-        stages.append(Stage(chain, activity, work.counters, sizes[work.size], begins + at, begins + until))
+        until = at + (float(work.weight) * unit or fixed) if activity != activities[-1] else seconds
+        stages.append(
+            Stage(
+                chain, activity, tuple(work.counters.split()), sizes[work.size], begins + at, begins + until
+            )
+        )
         at = until
     return stages

@@ -44,7 +44,7 @@ class Story:
         self._executing_since: dict[str, float] = {}
         self._uptime = 0.0
 
-    def tell(self, uptime: float, *, connected: bool) -> None:
+    def log_events(self, uptime: float, *, connected: bool) -> None:
         """Log the events since the last call; without peers, no chain logs more than its first lines."""
         self._uptime = uptime
         bootstrap = self._bootstrap
@@ -54,14 +54,14 @@ class Story:
             pending = self._pending[chain]
             was_through = not pending
             while connected and pending and bootstrap.position[chain] >= pending[0][0]:
-                self.say(chain, pending.pop(0)[1])
+                self.log(chain, pending.pop(0)[1])
             if not pending and not was_through and not self._left(chain) and not bootstrap.done:
-                self.say(chain, "waiting")
+                self.log(chain, "waiting")
         for stage in bootstrap.active():
             if WORK[stage.activity].periodic:
                 self._sample(stage)
 
-    def say(self, chain: str, keys: str) -> None:
+    def log(self, chain: str, keys: str) -> None:
         """Log messages of a chain, given by their keys in `LINES`."""
         for key in filter(None, keys.split(", ")):
             if key == "execute":
@@ -69,27 +69,27 @@ class Story:
             much = self._left(chain) >= BLOCKS_TO_COMPACT
             compacting = any(stage.activity == "compacting" for stage in self._bootstrap.stages[chain])
             if key == "execute" and much and not compacting:
-                self._journal.say(chain, "compact", {})
+                self._journal.log(chain, "compact", {})
             if key == "executed" and much:
-                self._journal.say(chain, "compact again", {})
+                self._journal.log(chain, "compact again", {})
             name, _, syncer = key.partition(": ")
-            self._journal.say(chain, name, self._values(chain) | {"syncer": syncer})
+            self._journal.log(chain, name, self._values(chain) | {"syncer": syncer})
 
     def _open(self, chain: str) -> list[tuple[float, str]]:
         """Log a chain's first lines; return the keys of later messages with the positions to log them at."""
         bootstrap, began = self._bootstrap, self._bootstrap.began_at[chain]
         _, fresh, transitioned = chain_of(chain, self._settings.sync_mode, bootstrap.simulation.transition)
-        self.say(chain, transitioned if bootstrap.past(chain, "transition") else fresh)
+        self.log(chain, transitioned if bootstrap.past(chain, "transition") else fresh)
         pending = []
         synced = bootstrap.past(chain, "coreth storage")
         if synced:
-            self.say(chain, "sync, syncing, too close, skipped, bootstrapper")
+            self.log(chain, "sync, syncing, too close, skipped, bootstrapper")
         for stage in bootstrap.stages[chain]:
-            begins, ends, resumed_later = WORK[stage.activity].messages
+            work = WORK[stage.activity]
             if stage.ends > began:
-                pending += [(stage.begins, begins), (stage.ends, ends)]
+                pending += [(stage.begins, work.first), (stage.ends, work.last)]
             elif not (synced and stage.activity.startswith("coreth")):
-                self.say(chain, resumed_later)
+                self.log(chain, work.later)
         return pending or [(0.0, "")]
 
     def _left(self, chain: str) -> int:
@@ -100,7 +100,7 @@ class Story:
 
     def _sample(self, stage: Stage) -> None:
         simulation, position = self._bootstrap.simulation, self._bootstrap.position[stage.chain]
-        key, seconds, interval_units, first_sample = WORK[stage.activity].periodic
+        key, seconds, interval_units, first_sample = WORK[stage.activity].periodic.split(", ")
         units = simulation.sample_blocks if interval_units == "sample" else int(interval_units)
         needed = int(first_sample)
         values = self._values(stage.chain, stage)
@@ -118,7 +118,7 @@ class Story:
         self._samplers[stage.chain] = Sampler(key, last.count + samples, done, self._uptime)
         values["done"] = done - done % units if units else done
         if last.count + samples >= needed:
-            self._journal.say(stage.chain, key, values)
+            self._journal.log(stage.chain, key, values)
 
     def _values(self, chain: str, stage: Stage | None = None) -> dict[str, Any]:
         """Return the values for the fields of `LINES`."""

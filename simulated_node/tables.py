@@ -29,26 +29,19 @@ def _line(message: str, source: str, texts: str = "") -> Line:
 
 @dataclass(frozen=True)
 class Work:
-    """A part of a chain's bootstrap; `messages` are the first, the last and those of a later process."""
+    """A stage of a chain's bootstrap: a row of `stages.txt`."""
 
     size: str
-    weight: float
-    counters: tuple[str, ...]
-    messages: tuple[str, str, str]
-    periodic: tuple[str, ...]
+    weight: str
+    counters: str
+    first: str
+    last: str
+    later: str
+    periodic: str
 
 
 LINES = {key: _line(*cells) for key, *cells in _rows("log_lines.txt")}
-WORK = {
-    activity: Work(
-        size,
-        float(weight),
-        tuple(counters.split()),
-        (first, last, later),
-        tuple(filter(None, periodic.split(", "))),
-    )
-    for activity, size, weight, counters, first, last, later, periodic in _rows("stages.txt")
-}
+WORK = {activity: Work(*cells) for activity, *cells in _rows("stages.txt")}
 # By chain, sync mode and transition: the stages, and the first messages before and after a transition.
 CHAINS = {(chain, mode, transition): cells for chain, mode, transition, *cells in _rows("chains.txt")}
 
