@@ -16,15 +16,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from monitor.avalanchego import simulated_node
 from monitor.commands.free_ports import Ports
 from monitor.commands.local_folder import exclusively
 from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester, local_tester
 from monitor.commands.signals import Stopping, stop_on_signals
 from monitor.domain.status import RESULTS_SHOWN
-from monitor.errors import MonitorError
+from monitor.errors import ConfigurationError, MonitorError
 from monitor.output.terminal import history_table
 from monitor.settings import DemoSettings, Duration, LocalSettings
+
+try:
+    from simulated_node.build import write_build
+except ModuleNotFoundError as error:
+    raise ConfigurationError("demo: the image has no simulated node; run `make demo` in a clone") from error
 
 # The commit and the behaviour of each build; the second build is slower.
 BUILDS: tuple[tuple[str, dict[str, float | str]], ...] = (
@@ -59,7 +63,7 @@ def run_demo(settings: DemoSettings) -> int:
 
 def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threading.Event) -> int:
     executable = folder / "avalanchego"
-    _write_build(executable, 0)
+    _install(executable, 0)
     ports = Ports()
     node_port, web_port = ports.free(), settings.listen[1]
     if "web_listen_address" not in settings.model_fields_set:
@@ -99,13 +103,14 @@ def _replace_builds(
     console: Console,
 ) -> None:
     """Wait for each build's result and install the next build; stop after the last one."""
-    waited, told = 0.0, False
+    waited, installed, told = 0.0, 0, False
     while not tester.stopping.wait(_WATCH_SECONDS):
         waited += _WATCH_SECONDS
         with contextlib.suppress(MonitorError, OSError):  # the ledger may be busy, the volume full
             done = sum(run.outcome is not None for run in tester.ledger.runs(RESULTS_SHOWN))
-            if 0 < done < len(BUILDS):
-                _write_build(executable, done)
+            if installed < done < len(BUILDS):
+                _install(executable, done)
+                installed = done
             if keep and done == len(BUILDS) and not told:
                 told = True
                 data_dir = executable.parent / "data"
@@ -117,16 +122,9 @@ def _replace_builds(
                 tester.stopping.set()
 
 
-def _write_build(executable: Path, index: int) -> None:
+def _install(executable: Path, index: int) -> None:
     commit, behaviour = BUILDS[index]
-    shebang = f"#!{sys.executable}\n"
-    text = shebang + simulated_node.variant(commit, **behaviour).partition("\n")[2]
-    if executable.exists() and executable.read_text() == text:
-        return
-    aside = executable.with_suffix(".new")
-    aside.write_text(text)
-    aside.chmod(0o755)
-    aside.replace(executable)
+    write_build(executable, commit, **behaviour)
 
 
 def _local_settings(executable: Path, data_dir: Path, settings: DemoSettings, web_port: int) -> LocalSettings:

@@ -24,9 +24,10 @@ from testbed import bed
 from testbed.make_history import running
 from testbed.make_large_history import chain_configuration
 
-from monitor.avalanchego import simulated_node
 from monitor.domain.observations import ChainActivity
 from monitor.domain.workload import SyncMode
+from simulated_node.options import Simulation
+from simulated_node.plan import plan_of
 
 FETCHING, EXECUTING, SYNCING = ChainActivity.FETCHING, ChainActivity.EXECUTING, ChainActivity.SYNCING_STATE
 # With these values a real state sync takes about 45 s, and about 2 minutes from a slow source.
@@ -178,14 +179,14 @@ def _simulated_share(
         return 0.0
     with contextlib.suppress(OSError, ValueError):
         position = float(json.loads(kept.read_text())["worked_seconds"].get(chain, 0.0))
-        simulation = simulated_node.Simulation(**behaviour)  # type: ignore[arg-type]
+        simulation = Simulation(**behaviour)  # type: ignore[arg-type]
         modes = {
             SyncMode.C_CHAIN_STATE_SYNC: "state-sync",
             SyncMode.FULL_SYNC: "full-sync",
             SyncMode.ONLY_P_CHAIN_FULL_SYNC: "only-p",
         }
         names = {FETCHING: ("fetching",), EXECUTING: ("executing",), SYNCING: ("coreth", "sae")}[stage]
-        plan = simulated_node.plan_of(modes[mode], simulation)
+        plan = plan_of(modes[mode], simulation)
         parts = [part for part in plan if part.chain == chain and part.activity.startswith(names)]
         return (position - parts[0].begins) / (parts[-1].ends - parts[0].begins)
     return 0.0

@@ -22,11 +22,12 @@ from typing import Any
 from support.fake_api_server import FakeApiServer
 from support.fake_registry import FakeRegistry
 
-from monitor.avalanchego import simulated_node
 from monitor.domain.run import Run
 from monitor.errors import MonitorError
 from monitor.ledger import open_read_only
+from simulated_node.options import Simulation, versions_json
 
+ROOT = Path(__file__).parents[2]
 COMMITS = ("a1" * 20, "b2" * 20)
 KILLED = -signal.SIGKILL
 SECONDS = 180.0
@@ -214,8 +215,7 @@ class PodLife:
         image = self._api.pods["tester-0"]["spec"]["containers"][1]["image"]
         node = subprocess.Popen(
             [
-                sys.executable,
-                simulated_node.__file__,
+                *[sys.executable, "-m", "simulated_node"],
                 f"--data-dir={folder}",
                 "--network-id=fuji",
                 f"--http-port={self._node_port}",
@@ -224,6 +224,7 @@ class PodLife:
                 "--simulate-bootstrap-seconds=0.3",
                 "--simulate-blocks=50",
             ],
+            cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._log,
@@ -248,7 +249,7 @@ class PodLife:
 
     def _run_version_pod(self, pod: dict[str, Any]) -> None:
         """Act as the kubelet: pull the newest build, and run the version pod to its end."""
-        versions = simulated_node.versions_json(simulated_node.Simulation(commit=COMMITS[self._newest]))
+        versions = versions_json(Simulation(commit=COMMITS[self._newest]))
         self._api.logs[pod["metadata"]["name"]] = versions
         container = pod["spec"]["containers"][0]["name"]
         pod["status"] = {

@@ -26,11 +26,11 @@ from faults.under_faults import ARMED, FROZEN, HELD, WHO
 from faults.volumes import Folder, OwnFileSystem
 from support.fake_api_server import FakeApiServer, kubeconfig, serving
 
-from monitor.avalanchego import simulated_node
 from monitor.domain.run import Run
 from monitor.errors import MonitorError
 from monitor.ledger import open_read_only
 from monitor.ledger.reserve import RESERVE_BYTES
+from simulated_node.options import Simulation, versions_json
 
 REPOSITORY = "10.0.0.1:5000/node"
 COMMITS = ("a1" * 20, "b2" * 20, "c3" * 20)
@@ -464,9 +464,7 @@ class Tester:
             }
             return
         commit, digest = COMMITS[self.newest], DIGESTS[self.newest]
-        self.api.logs[pod["metadata"]["name"]] = simulated_node.versions_json(
-            simulated_node.Simulation(commit=commit)
-        )
+        self.api.logs[pod["metadata"]["name"]] = versions_json(Simulation(commit=commit))
         ended = {
             "name": name,
             "imageID": f"{REPOSITORY}@{digest}",

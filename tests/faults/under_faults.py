@@ -124,19 +124,20 @@ class Grip:
 
 def run_node(folder: Path, arguments: list[str]) -> int:
     """Run the simulated node; its start time moves with the wall clock, as the kernel reports it."""
-    from monitor.avalanchego import simulated_node  # noqa: PLC0415 - after the clocks were installed
+    from simulated_node import __main__ as program  # noqa: PLC0415 - after the clocks were installed
+    from simulated_node import node  # noqa: PLC0415
 
-    class Node(simulated_node.Node):
+    class Node(node.Node):
         @property
-        def _started_at(self) -> float:
-            return simulated_node.process_started_at() + machine.wall_ahead(folder)
+        def started_at(self) -> float:
+            return self._kernel_started_at + machine.wall_ahead(folder)
 
-        @_started_at.setter
-        def _started_at(self, value: float) -> None:
-            pass
+        @started_at.setter
+        def started_at(self, value: float) -> None:
+            self._kernel_started_at = value - machine.wall_ahead(folder)
 
-    simulated_node.Node = Node  # type: ignore[misc]
-    return simulated_node.main(arguments, os.environ)
+    program.Node = Node  # type: ignore[attr-defined]
+    return program.main(arguments, os.environ)
 
 
 def run_command(folder: Path, arguments: list[str]) -> int:

@@ -59,7 +59,7 @@ def clone(folder: Path) -> Path:
     The commands leave the real clone unchanged.
     """
     folder.mkdir()
-    for name in ("monitor", "alerts"):
+    for name in ("monitor", "simulated_node", "alerts"):
         (folder / name).symlink_to(ROOT / name)
     (folder / ".venv").symlink_to(sys.prefix)
     return folder

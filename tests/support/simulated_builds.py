@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from monitor.avalanchego import simulated_node
-from monitor.avalanchego.simulated_node import Node, metrics_page, settings_of, simulation_of
+from simulated_node import build
+from simulated_node.metrics import metrics_page
+from simulated_node.node import Node
+from simulated_node.options import simulation_of
+from simulated_node.settings import settings_of
 
 PATIENCE_SECONDS = 30.0
 COMMITS = ("a1" * 20, "b2" * 20)
@@ -18,8 +20,7 @@ COMMITS = ("a1" * 20, "b2" * 20)
 
 def write_build(executable: Path, commit: str = COMMITS[0], **behaviour: float | str) -> None:
     """Write a build to a path in one step, as a developer's compiler does."""
-    _, _, text = simulated_node.variant(commit, **behaviour).partition("\n")
-    write_program(executable, f"#!{sys.executable}\n{text}")
+    build.write_build(executable, commit, **behaviour)
 
 
 def write_program(executable: Path, text: str) -> None:
@@ -41,9 +42,9 @@ class SteppedNode:
 
     def __init__(self, folder: Path, wall_seconds: float = 1.79e9, **flags: Any) -> None:
         self.folder, self.wall_seconds = folder, wall_seconds
-        told = {name.replace("_", "-"): str(value) for name, value in flags.items()}
-        settings = settings_of({"data-dir": str(folder)} | told, {})
-        self.node = Node(settings, simulation_of(told, {}), self.wall, self.wall)
+        words = {name.replace("_", "-"): str(value) for name, value in flags.items()}
+        settings = settings_of({"data-dir": str(folder)} | words, {})
+        self.node = Node(settings, simulation_of(words, {}), self.wall, self.wall)
 
     def wall(self) -> float:
         """Return the node's clock, in seconds since the Unix epoch."""
@@ -58,7 +59,7 @@ class SteppedNode:
 
     def page(self) -> str:
         """Return the node's metrics page."""
-        return metrics_page(self.node.families())
+        return metrics_page(self.node)
 
     def metric(self, series: str) -> float | None:
         """Return the value of a series such as `avalanche_network_peers`; `None` if it is not on the page."""

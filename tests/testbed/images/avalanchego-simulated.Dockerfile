@@ -2,7 +2,7 @@
 ARG PYTHON_IMAGE
 FROM ${PYTHON_IMAGE}
 WORKDIR /avalanchego/build
-COPY --chmod=755 simulated_node.py ./avalanchego
+COPY simulated_node ./simulated_node
 ARG COMMIT
-ENV SIMULATE_COMMIT=${COMMIT}
+RUN python3 -B -m simulated_node --write-build=avalanchego --simulate-commit=${COMMIT}
 CMD ["./avalanchego"]

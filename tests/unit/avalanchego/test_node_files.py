@@ -227,10 +227,6 @@ FOLDER = "a folder, never a file"
 ALLOWED = {
     "engine/clock.py": {"_BOOT_ID.read_text()": KERNEL},
     "k8s/credentials.py": {"self._path.read_text(encoding='utf-8')": "mounted by the kubelet"},
-    "commands/demo.py": {
-        "executable.read_text()": "made before any node runs",
-        "aside.write_text(text)": "made before any node runs",
-    },
     "commands/history_files.py": {
         "path.read_bytes()": PERSON,
         "path.write_bytes(content)": PERSON,
@@ -282,10 +278,7 @@ def test_every_file_that_is_opened_otherwise_has_a_reason() -> None:
 
     The table above gives the reason why the node cannot write the file.
     """
-    modules = sorted(
-        set(MONITOR.rglob("*.py"))
-        - {MONITOR / "avalanchego" / "simulated_node.py", MONITOR / "avalanchego" / "node_files.py"}
-    )
+    modules = sorted({*MONITOR.rglob("*.py")} - {MONITOR / "avalanchego" / "node_files.py"})
     found = {str(path.relative_to(MONITOR)): set(opened_in(path)) for path in modules}
 
     assert {name: calls for name, calls in found.items() if calls} == {

@@ -6,7 +6,6 @@ import io
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,6 @@ from rich.console import Console
 from support.local_life import GOES_ON, LocalLife, all_told, environment, stopped
 from support.simulated_builds import COMMITS, PATIENCE_SECONDS, eventually, write_build, write_program
 
-from monitor.avalanchego import simulated_node
 from monitor.commands.local_folder import exclusively
 from monitor.commands.local_tester import local_tester
 from monitor.commands.startup import TRIES, tried
@@ -134,11 +132,11 @@ def a_build_that_never_runs_fails_and_the_next_one_is_tested(tester: LocalLife) 
 
 def a_build_that_does_not_tell_its_versions_at_once_is_asked_again(tester: LocalLife) -> None:
     """Test that a build that does not report its versions is asked again, since the machine may be busy."""
-    asked = tester.folder / "asked"
+    asked, node = tester.folder / "asked", tester.folder / "node"
+    write_build(node, bootstrap_seconds=60)
     write_program(
         tester.build,
-        f"#!/bin/sh\nif [ ! -e {asked} ]; then touch {asked}; exit 3; fi\n"
-        f'exec {sys.executable} {simulated_node.__file__} --simulate-bootstrap-seconds=60 "$@"\n',
+        f'#!/bin/sh\nif [ ! -e {asked} ]; then touch {asked}; exit 3; fi\nexec {node} "$@"\n',
     )
     process = tester.start()
     tester.node()
@@ -148,7 +146,7 @@ def a_build_that_does_not_tell_its_versions_at_once_is_asked_again(tester: Local
     assert "--version-json prints no versions" in line
     assert line.endswith("; retrying in 1 s")
     assert (code, tester.nodes()) == (0, set())
-    assert [run.build.commit for run in tester.runs()] == [simulated_node.COMMIT]
+    assert [run.build.commit for run in tester.runs()] == [COMMITS[0]]
 
 
 def a_late_beat_of_an_earlier_workload_holds_up_nothing(tester: LocalLife) -> None:

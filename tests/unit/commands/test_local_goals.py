@@ -7,7 +7,6 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -18,7 +17,6 @@ import pytest
 from support.local_life import GOES_ON, LocalLife, all_told, ended, stopped
 from support.simulated_builds import COMMITS, eventually, free_port, write_build, write_program
 
-from monitor.avalanchego import simulated_node
 from monitor.commands.free_ports import Ports
 from monitor.commands.local import run_local
 from monitor.commands.local_folder import configuration_of_node, fitted_arguments
@@ -141,7 +139,8 @@ def until_succeeded_is_interrupted_and_goes_on(tester: LocalLife) -> None:
 
 def a_second_interrupt_ends_it_at_once(tester: LocalLife) -> None:
     """Test that a second interrupt stops the command and kills a node that ignores SIGTERM."""
-    node = f"exec {sys.executable} {simulated_node.__file__} --version-json"
+    write_build(tester.folder / "node")
+    node = f"exec {tester.folder}/node --version-json"
     endless = "trap '' TERM; while :; do sleep 0.1; done"
     write_program(tester.build, f'#!/bin/sh\nif [ "$1" = --version-json ]; then {node}; fi\n{endless}\n')
     process = tester.start()

@@ -21,7 +21,6 @@ from support.builders import POLICY, build, workload
 from support.simulated_builds import SteppedNode
 
 from monitor.avalanchego.node_api import NodeClient
-from monitor.avalanchego.simulated_node import Stage, compact, plan_of, rpc_result, simulation_of
 from monitor.bounded_http import Bounds, HttpResponse
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, WaitDecision
 from monitor.decide.wait_rules import decide_wait
@@ -33,6 +32,9 @@ from monitor.engine.latest_readings import LatestReadings
 from monitor.engine.ports import Platform
 from monitor.engine.wait_observer import TickResult, WaitObserver
 from monitor.ledger import open_ledger
+from simulated_node.api import respond
+from simulated_node.options import simulation_of
+from simulated_node.plan import Stage, plan_of
 
 HOUR, DAY = 3600.0, 86400.0
 TICK_SECONDS = 300.0  # with a tick of 10 s, a simulation of days would take minutes
@@ -47,7 +49,6 @@ SIZES: Mapping[str, Any] = {
     "simulate_block_bytes": 0,
     "simulate_time_scale": 1,
     "simulate_new_blocks_per_second": 0.1,
-    "log_display_level": "off",
 }
 FULL_SYNC = {
     "chain_config_content": "eyJDIjp7IkNvbmZpZyI6ImV5SnpkR0YwWlMxemVXNWpMV1Z1WVdKc1pXUWlPbVpoYkhObGZRPT0ifX0="
@@ -75,7 +76,7 @@ class Answers:
 
     def ask(
         self,
-        _method: str,
+        method: str,
         path: str,
         _bounds: Bounds,
         _headers: Mapping[str, str],
@@ -84,18 +85,8 @@ class Answers:
     ) -> HttpResponse:
         """Return the node's response."""
         assert self.stepped is not None
-        node, status = self.stepped.node, 200
-        if path == "/ext/metrics":
-            text = self.stepped.page()
-        elif path == "/ext/info":
-            assert body is not None
-            method = "info.getNodeVersion" if b"getNodeVersion" in body else "info.getNetworkID"
-            text = compact({"jsonrpc": "2.0", "id": 1, "result": rpc_result(node, method, {})})
-        else:
-            checks = node.readiness if path.endswith("/readiness") else node.health
-            answer = checks.answer()
-            status, text = 200 if answer["healthy"] else 503, compact(answer)
-        return HttpResponse(status, HTTPMessage(), kept([text.encode()]))
+        status, _, text = respond(self.stepped.node, method, path, body or b"")
+        return HttpResponse(int(status[:3]), HTTPMessage(), kept([text.encode()]))
 
 
 @dataclass

@@ -12,14 +12,8 @@ from typing import Any
 import pytest
 from support.simulated_builds import SteppedNode
 
-from monitor.avalanchego import simulated_node
-from monitor.avalanchego.simulated_node import (
-    CHAIN_TIME,
-    SettingError,
-    Simulation,
-    plan_of,
-    state_sync_enabled,
-)
+from simulated_node.metrics import CHAIN_TIME
+from simulated_node.options import Simulation
 
 DATA = Path(__file__).parents[2] / "data"
 LINE = re.compile(r"^\[[^]]+\] (?P<level>[A-Z]+) <(?P<chain>\S+) Chain> (?P<source>\S+:\d+) (?P<said>.*)$")
@@ -43,19 +37,15 @@ SIGNALS = re.compile(
     r"|network_peers|evm_eth_state_sync|evm_eth_sync_\w+_(requested|succeeded|failed|invalid_response|received)$"
     r"|evm_transition_sae_(last_(executed|settled)_height|execution_queue_blocks))"
 )
-L1, SUBNET = (
-    "2L1chainL1chainL1chainL1chainL1chainL1chainL1chain",
-    "2subnetsubnetsubnetsubnetsubnetsubnetsubnetsub",
-)
 
 
-def chain_configs(key: str, text: str) -> str:
+def chain_configs(text: str) -> str:
     """Return the value of the flag that configures the chains."""
     encoded = base64.b64encode(text.encode()).decode()
-    return base64.b64encode(json.dumps({key: {"Config": encoded}}).encode()).decode()
+    return base64.b64encode(json.dumps({"C": {"Config": encoded}}).encode()).decode()
 
 
-FULL_SYNC: dict[str, Any] = {"chain_config_content": chain_configs("C", '{"state-sync-enabled": false}')}
+FULL_SYNC: dict[str, Any] = {"chain_config_content": chain_configs('{"state-sync-enabled": false}')}
 P_ONLY: dict[str, Any] = {"partial_sync_primary_network": True}
 HOUR: dict[str, Any] = {"network_id": 12345, "simulate_bootstrap_seconds": 3600, "simulate_block_bytes": 0}
 
@@ -65,16 +55,16 @@ def stages(lines: list[str], chain: str = "C") -> list[list[str]]:
 
     Repeated lines are left out, because their number depends on how long a stage lasts.
     """
-    found: list[list[str]] = []
+    all_stages: list[list[str]] = []
     for line in filter(None, map(LINE.match, lines)):
         if line["chain"] != chain or "trie_sync_stats" in line["source"] or '"eta"' in line["said"]:
             continue
         message, names, name = parts(line["said"])
         source = re.sub(r"@v[^/]+", "", line["source"])
-        if message in STAGES or not found:
-            found.append([])
-        found[-1].append(f"{line['level']} {source} {message} {name}{names}")
-    return [sorted(set(stage)) for stage in found]
+        if message in STAGES or not all_stages:
+            all_stages.append([])
+        all_stages[-1].append(f"{line['level']} {source} {message} {name}{names}")
+    return [sorted(set(stage)) for stage in all_stages]
 
 
 def parts(said: str) -> tuple[str, list[str], str]:
@@ -115,7 +105,7 @@ class TestLogs:
             "ETA=.*", "", recording.partition("INFO")[2]
         )
         storage = [re.search(r"storage tries +triesRemaining=(\d+) +ETA=(\S+)$", line) for line in lines]
-        remaining = [int(found[1]) for found in storage if found]
+        remaining = [int(match[1]) for match in storage if match]
         assert len(remaining) >= 10
         assert remaining == sorted(remaining, reverse=True)
         times = [line[7:12] for line in lines]
@@ -169,7 +159,7 @@ class TestLogs:
         node.run(3700)
 
         messages = [parts(line["said"])[0] for line in filter(None, map(LINE.match, node.log("C")))]
-        seen = [message for message, _ in groupby(messages)]
+        distinct = [message for message, _ in groupby(messages)]
         expected = (
             "transitioning eagerly to state sync as the post-transition chain",
             "transition finished successfully",
@@ -188,7 +178,7 @@ class TestLogs:
             "executed blocks",
             "starting consensus",
         )
-        places = [seen.index(message) for message in expected]
+        places = [distinct.index(message) for message in expected]
         assert places == sorted(places)
 
     def test_progress_lines_come_from_the_tenth_sample_on(self, tmp_path: Path) -> None:
@@ -196,13 +186,13 @@ class TestLogs:
         node.run(3700, step_seconds=5)
 
         lines = [parts(line["said"])[0] for line in filter(None, map(LINE.match, node.log("P")))]
-        told = [json.loads(line[line.index("{") :]) for line in node.log("P") if '"eta"' in line]
-        fetching = [fields["numFetchedBlocks"] for fields in told if "numFetchedBlocks" in fields]
-        executing = [fields["numExecuted"] for fields in told if "numExecuted" in fields]
+        fields_of_lines = [json.loads(line[line.index("{") :]) for line in node.log("P") if '"eta"' in line]
+        fetching = [fields["numFetchedBlocks"] for fields in fields_of_lines if "numFetchedBlocks" in fields]
+        executing = [fields["numExecuted"] for fields in fields_of_lines if "numExecuted" in fields]
         assert fetching[0] == 45_000
         assert executing[0] == pytest.approx(45 * 100, rel=0.1)
         assert "compacting database before executing blocks..." in lines
-        assert [fields["pctComplete"] for fields in told][:1] == [25.0]
+        assert [fields["pctComplete"] for fields in fields_of_lines][:1] == [25.0]
 
     def test_known_blocks_are_checkpoints(self, tmp_path: Path) -> None:
         for network, known in (("fuji", 99), ("12345", 0)):
@@ -337,12 +327,12 @@ class TestMetrics:
     def test_counters_stand_still_during_a_transition(self, tmp_path: Path) -> None:
         flags = HOUR | FULL_SYNC | {"simulate_dialect": "1.15", "simulate_transition": "blocks"}
         node = SteppedNode(tmp_path, **flags)
-        seen = []
+        values = []
         while not node.node.bootstrapped:
             node.run(1, 1)
-            seen.append(node.metric('avalanche_snowman_bs_accepted{chain="C"}'))
+            values.append(node.metric('avalanche_snowman_bs_accepted{chain="C"}'))
 
-        longest = max(len(list(same)) for value, same in groupby(seen) if value)
+        longest = max(len(list(same)) for value, same in groupby(values) if value)
         assert 12 <= longest <= 15
 
     def test_chains_that_wait_fetch_what_is_new(self, tmp_path: Path) -> None:
@@ -359,37 +349,6 @@ class TestMetrics:
 class TestStates:
     """API responses and metrics of a node in a given state."""
 
-    def test_sae_is_healthy_before_it_has_executed_all(self, tmp_path: Path) -> None:
-        node = SteppedNode(
-            tmp_path,
-            **HOUR,
-            simulate_dialect="1.15",
-            simulate_transition="blocks",
-            simulate_execution_queue_seconds=1000,
-        )
-        node.run(3700)
-        queue = "avalanche_evm_transition_sae_execution_queue_blocks"
-        early = node.metric(queue + '{chain="C"}') or 0
-        executed = node.metric('avalanche_evm_transition_sae_last_executed_height{chain="C"}')
-        healthy = node.node.health.answer()["healthy"]
-        node.run(1000)
-
-        assert healthy
-        assert early > 100
-        assert executed == Simulation().blocks - early
-        assert node.metric(queue + '{chain="C"}') == 0
-
-    def test_a_newer_network_refuses_it(self, tmp_path: Path) -> None:
-        node = SteppedNode(tmp_path, **HOUR, simulate_newer_peers_version="avalanchego/1.15.0")
-        node.run(100, 1)
-
-        refusals = [line for line in node.log("main") if "newer version" in line]
-        assert len(refusals) == 10
-        assert '"myVersion": "avalanchego/1.14.2", "peerVersion": "avalanchego/1.15.0"}' in refusals[0]
-        assert node.metric("avalanche_network_peers") == 0
-        assert node.metric('avalanche_snowman_bs_fetched{chain="P"}') == 0
-        assert "starting bootstrapper" in node.log("P")[-1]
-
     def test_a_source_that_freezes(self, tmp_path: Path) -> None:
         flags: dict[str, Any] = {
             "simulate_source_frozen_at_share": 0.5,
@@ -397,37 +356,17 @@ class TestStates:
         }
         node = SteppedNode(tmp_path, **HOUR, **flags)
         node.run(1800)
-        seen = []
+        states = []
         for _ in range(660):
             node.run(1, 1)
-            seen.append((node.metric("avalanche_network_peers"), node.node.bootstrap.position["C"]))
+            states.append((node.metric("avalanche_network_peers"), node.node.bootstrap.position["C"]))
 
-        stood = [peers for peers, position in seen if position == 1800]
+        stood = [peers for peers, position in states if position == 1800]
         assert len(stood) == pytest.approx(600, abs=3)
         assert [peers for peers, _ in groupby(stood)][:2] == [20, 0]
         assert stood.index(0) == pytest.approx(30, abs=2)
-        assert seen[-1][0] == 20
-        assert seen[-1][1] > 1800
-
-    @pytest.mark.parametrize("mode", [{}, P_ONLY], ids=["all chains", "P alone"])
-    def test_a_tracked_chain(self, tmp_path: Path, mode: dict[str, Any]) -> None:
-        flags = HOUR | mode | {"track_subnets": SUBNET, "simulate_tracked_chain": L1}
-        node = SteppedNode(tmp_path, **flags)
-        node.run(1400)
-        early = L1 in node.page()
-        node.run(1200)
-        behind = node.node.health.answer()["checks"]["bootstrapped"]["message"]
-        fetched = node.metric(f'avalanche_snowman_bs_fetched{{chain="{L1}"}}')
-        of = simulated_node.rpc_result(node.node, "info.isBootstrapped", {"chain": L1})
-        p = simulated_node.rpc_result(node.node, "info.isBootstrapped", {"chain": "P"})
-        node.run(1100)
-
-        assert (early, fetched, of["isBootstrapped"]) == (False, 2000, False)
-        assert p["isBootstrapped"] is bool(mode)
-        assert behind == ([SUBNET] if mode else [simulated_node.PRIMARY_SUBNET, SUBNET])
-        assert f"<{L1} Chain> snowman/engine.go:511 starting consensus" in node.log(L1)[-1]
-        assert node.node.health.answer()["healthy"]
-        assert L1 in node.node.health.answer()["checks"]
+        assert states[-1][0] == 20
+        assert states[-1][1] > 1800
 
     def test_the_health_of_p_alone(self, tmp_path: Path) -> None:
         node = SteppedNode(tmp_path, **(HOUR | P_ONLY))
@@ -438,74 +377,3 @@ class TestStates:
         assert {name: check.keys() for name, check in mine.items()} == {
             name: check.keys() for name, check in real.items()
         }
-
-    def test_versions(self) -> None:
-        printed = [
-            json.loads(simulated_node.versions_json(Simulation(dialect=each))) for each in ("1.14", "1.15")
-        ]
-
-        assert [(each["application"], each["rpcchainvm"]) for each in printed] == [
-            ("avalanchego/1.14.2", 45),
-            ("avalanchego/1.15.0", 46),
-        ]
-
-    def test_a_mainnet_timeline_takes_no_time(self, tmp_path: Path) -> None:
-        """A simulation of five days is fast, in steps of five minutes and with restarts."""
-        flags: dict[str, Any] = {
-            "network_id": "mainnet",
-            "simulate_bootstrap_seconds": 5 * 86400,
-            "simulate_block_bytes": 0,
-        }
-        flags |= {"simulate_blocks": 24_000_000, "simulate_leaves": 10**9, "simulate_p_share": 0.2}
-        first = SteppedNode(tmp_path, **flags)
-        first.run(3 * 86400, step_seconds=300)
-        second = SteppedNode(tmp_path, wall_seconds=first.wall(), **flags)
-        second.run(2 * 86400 + 600, step_seconds=300)
-
-        assert second.node.bootstrapped
-
-
-@pytest.mark.parametrize(
-    ("key", "network", "enabled"),
-    [
-        pytest.param("C", "fuji", False, id="C"),
-        pytest.param("evm", "fuji", False, id="its other alias"),
-        pytest.param(simulated_node.C_CHAIN_IDS["fuji"], "fuji", False, id="its blockchain ID"),
-        pytest.param(simulated_node.C_CHAIN_IDS["mainnet"], "fuji", True, id="another network's"),
-        pytest.param("P", "fuji", True, id="another chain"),
-    ],
-)
-def test_a_chain_configuration(key: str, network: str, *, enabled: bool) -> None:
-    assert state_sync_enabled(chain_configs(key, '{"state-sync-enabled": false}'), network) is enabled
-
-
-@pytest.mark.parametrize(
-    ("flags", "said"),
-    [
-        ({"simulate_dialect": "1.13"}, "dialect is 1.13: it must be one of 1.14, 1.15"),
-        ({"simulate_transition": "eager"}, "transition needs dialect 1.15"),
-        ({"log_format": "xml"}, "unknown format mode: xml"),
-        ({"log_level": "loud"}, 'unknown log level: "loud"'),
-    ],
-)
-def test_a_mistake(tmp_path: Path, flags: dict[str, Any], said: str) -> None:
-    with pytest.raises(SettingError, match=re.escape(said)):
-        SteppedNode(tmp_path, **flags)
-
-
-def test_the_stages_of_each_transition() -> None:
-    activities = {
-        (mode, transition): [
-            stage.activity
-            for stage in plan_of(mode, Simulation(dialect="1.15", transition=transition))
-            if stage.chain == "C"
-        ]
-        for mode, transition in simulated_node.C_CHAIN
-    }
-    blocks = ["fetching", "executing before", "transition", "executing after"]
-    sae = ["sae blocks", "sae accounts", "sae storage", "sae cross-chain"]
-
-    assert activities["full-sync", "none"] == ["fetching", "executing"]
-    for mode, transition in (("full-sync", "blocks"), ("state-sync", "blocks"), ("full-sync", "eager")):
-        assert activities[mode, transition] == blocks
-    assert activities["state-sync", "eager"] == ["transition", *sae, "fetching", "executing"]
