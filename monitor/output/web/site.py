@@ -119,7 +119,9 @@ class Site:
         names = parse_qs(query).get("name[]")
         body = encode(self.registry.restricted_registry(names) if names else self.registry)
         if gzip_accepted(_wanted(headers.get("Accept-Encoding", ""))):
-            return Response(HTTPStatus.OK, content_type, gzip.compress(body, _GZIP_LEVEL), {"Content-Encoding": "gzip"})
+            return Response(
+                HTTPStatus.OK, content_type, gzip.compress(body, _GZIP_LEVEL), {"Content-Encoding": "gzip"}
+            )
         return Response(HTTPStatus.OK, content_type, body, {})
 
 
