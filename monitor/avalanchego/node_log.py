@@ -1,7 +1,8 @@
 """A reader for the node's log files on the volume: one file for the node and one for each chain.
 
 Unlike the metrics page, a chain's log shows the current stage and how much of it remains.  The reader reads
-only the end of each file, and only if the file has changed.  `chain_signals` lists the messages.
+only the end of each file: at first the last `TAIL_BYTES`, then the lines that were appended.  Once it has
+parsed twice as much, it starts again at the end.  `chain_signals` lists the messages.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import durationpy
 
@@ -26,6 +29,7 @@ from monitor.domain.sanitize import one_line
 TAIL_BYTES = 64 << 10
 MAX_LINE_CHARACTERS = 16 << 10
 _KEPT_CHARACTERS = 300
+_COMPARED_BYTES = 256
 _PLAIN = re.compile(
     r"^\[(?P<time>[^\]]{1,40})\] (?P<level>[A-Z]+)(?: <[^>]{1,80}>)? (?P<source>\S+:\d+) (?P<said>.*)$"
 )
@@ -77,17 +81,24 @@ class _Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Tail:
-    """The end of one log file, parsed; `changed_at` is the file's modification time (Unix seconds)."""
+    """The end of one log file, parsed; `changed_at` is the file's modification time (Unix seconds).
+
+    `state` is that of the complete lines from byte `begins` to byte `ends`; `last` are the bytes before
+    `ends`.  They tell appended lines from a file that was replaced.
+    """
 
     identity: tuple[int, int, int]
-    text: str
     changed_at: float
+    begins: int
+    ends: int
+    last: bytes
+    state: _LogState
     chain: ChainLog | None
     node: NodeLog
 
 
 class NodeLogs:
-    """A reader for the folder of a node's logs; it caches the log tails between reads."""
+    """A reader for the folder of a node's logs; it caches the state of each log between reads."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -95,49 +106,88 @@ class NodeLogs:
 
     def read(self, chains: Collection[str] = ()) -> NodeLog:
         """Return the state of the node, the Primary Network's chains and `chains`, as their logs show it."""
-        tails = self._tails(chains)
-        said = {name: tail.chain for name, tail in tails.items() if name != "main" and tail.chain}
+        names = _log_names(chains)
+        self._kept = {name: tail for name in names if (tail := self._tail(name)) is not None}
+        shown = {name: tail.chain for name, tail in self._kept.items() if name != "main" and tail.chain}
         fatal = max(
-            ((tail.changed_at, tail.node.fatal) for tail in tails.values() if tail.node.fatal),
+            ((tail.changed_at, tail.node.fatal) for tail in self._kept.values() if tail.node.fatal),
             default=(0.0, ""),
         )
-        main = tails["main"].node if "main" in tails else NodeLog()
-        return replace(main, chains=said, fatal=fatal[1])
+        main = self._kept["main"].node if "main" in self._kept else NodeLog()
+        return replace(main, chains=shown, fatal=fatal[1])
 
     def log_tail(self, chains: Collection[str] = ()) -> str:
         """Return the ends of all log files, most recently written last; at most `TAIL_BYTES` in total."""
-        tails = sorted(
-            (tail.changed_at, name, tail.text) for name, tail in self._tails(chains).items() if tail.text
-        )
+        tails: list[tuple[float, str, bytes]] = []
+        for name in _log_names(chains):
+            with suppress(OSError), self._open(name) as file:
+                status = os.fstat(file.fileno())
+                tails.append((_changed_at(status), name, _end_of(file, status.st_size)))
+        tails = sorted(tail for tail in tails if tail[2])
         share = TAIL_BYTES // max(1, len(tails)) - 64
-        return "".join(f"==> {name}.log <==\n{_last_lines(text.encode(), share)}" for _, name, text in tails)
+        return "".join(f"==> {name}.log <==\n{_last_lines(text, share)}" for _, name, text in tails)
 
-    def _tails(self, chains: Collection[str]) -> Mapping[str, _Tail]:
-        others = sorted(name for name in chains if _CHAIN_NAME.fullmatch(name))
-        names = dict.fromkeys(("main", *PRIMARY_CHAINS, *others))
-        self._kept = {name: tail for name, tail in self._kept.items() if name in names}
-        tails = ((name, self._tail(name)) for name in names)
-        return {name: tail for name, tail in tails if tail is not None}
+    def _open(self, name: str) -> BinaryIO:
+        return open_regular(self._folder / f"{name}.log", beneath=self._folder.parents[1])
 
     def _tail(self, name: str) -> _Tail | None:
-        """Return the end of one log file, read and parsed again only if the file has changed."""
-        path = self._folder / f"{name}.log"
+        """Return the end of one log file; parse only lines that were appended since the last call."""
+        kept = self._kept.get(name)
         try:
-            with open_regular(path, beneath=self._folder.parents[1]) as file:
+            with self._open(name) as file:
                 status = os.fstat(file.fileno())
                 identity = (status.st_ino, status.st_size, status.st_mtime_ns)
-                kept = self._kept.get(name)
                 if kept is not None and kept.identity == identity:
                     return kept
-                file.seek(max(0, status.st_size - TAIL_BYTES))
-                read = file.read(TAIL_BYTES)
-            whole = read if status.st_size <= TAIL_BYTES else read.partition(b"\n")[2]
-            text, changed_at = whole.decode(errors="replace"), moment(status.st_mtime) or 0.0
-            chain = chain_log_of(text, changed_at)
-            kept = self._kept[name] = _Tail(identity, text, changed_at, chain, node_log_of(text))
+                added = None if kept is None else _added(file, kept, status)
+                read = _end_of(file, status.st_size) if added is None else added
         except OSError:
             return None
-        return kept
+        complete, newline, rest = read.rpartition(b"\n")
+        if kept is None or added is None:
+            begins, last, state = status.st_size - len(read), b"", _LogState()
+        else:
+            begins, last, state = kept.begins, kept.last, kept.state
+        state.add(complete.decode(errors="replace"))
+        shown, changed_at = state.with_line(rest.decode(errors="replace")), _changed_at(status)
+        return _Tail(
+            identity=identity,
+            changed_at=changed_at,
+            begins=begins,
+            ends=status.st_size - len(rest),
+            last=(last + complete + newline)[-_COMPARED_BYTES:],
+            state=state,
+            chain=shown.chain_log(changed_at),
+            node=shown.node_log(),
+        )
+
+
+def _log_names(chains: Collection[str]) -> Collection[str]:
+    others = sorted(name for name in chains if _CHAIN_NAME.fullmatch(name))
+    return dict.fromkeys(("main", *PRIMARY_CHAINS, *others))
+
+
+def _changed_at(status: os.stat_result) -> float:
+    return moment(status.st_mtime) or 0.0
+
+
+def _end_of(file: BinaryIO, size: int) -> bytes:
+    """Return the end of a file without the line that it cuts; at most `TAIL_BYTES`."""
+    file.seek(max(0, size - TAIL_BYTES))
+    read = file.read(min(size, TAIL_BYTES))
+    return read if size <= TAIL_BYTES else read.partition(b"\n")[2]
+
+
+def _added(file: BinaryIO, kept: _Tail, status: os.stat_result) -> bytes | None:
+    """Return the bytes after those that were parsed; `None` if the file must be read from its end."""
+    size = status.st_size
+    is_same = status.st_ino == kept.identity[0] and size >= kept.ends and kept.last
+    if not is_same or size - kept.begins > 2 * TAIL_BYTES:
+        return None
+    begins = kept.ends - len(kept.last)
+    file.seek(begins)
+    read = file.read(size - begins)
+    return read[len(kept.last) :] if read.startswith(kept.last) else None
 
 
 def chain_log_of(text: str, changed_at: float) -> ChainLog | None:
@@ -147,30 +197,82 @@ def chain_log_of(text: str, changed_at: float) -> ChainLog | None:
         text: complete log lines.
         changed_at: when the last line was written (Unix seconds); estimated times are relative to it.
     """
-    said = _Said()
-    for line in _lines(text):
-        message = MESSAGES.get(line.message)
-        if message is None:
-            continue
-        if message.meaning is Meaning.NEW_PROCESS:
-            said = _Said(transitioned=said.transitioned)
-        else:
-            said.hear(message, line)
-    if said.stage is None:
-        return None
-    through = said.stage in {ChainActivity.WAITING, ChainActivity.DONE}
-    fields = said.staged.fields if said.staged else {}
-    eta_seconds = None if through else _eta_seconds(fields)
-    return ChainLog(
-        activity=said.stage,
-        ratio=1.0 if through else _ratio(fields),
-        end_at=None if eta_seconds is None else moment(changed_at + eta_seconds),
-        progress=said.progress.kept if said.progress else "",
-        summary=said.summary.kept if said.summary else "",
-        skipped=said.skipped,
-        transitioned=said.transitioned,
-        written_at=changed_at,
-    )
+    return _state_of(text).chain_log(changed_at)
+
+
+def node_log_of(text: str) -> NodeLog:
+    """Return the last FATAL line of a log, and the last report of a newer peer since the node started."""
+    return _state_of(text).node_log()
+
+
+def _state_of(text: str) -> _LogState:
+    state = _LogState()
+    state.add(text)
+    return state
+
+
+class _LogState:
+    """The state of a node and a chain, accumulated from log lines."""
+
+    def __init__(self) -> None:
+        self._said = _Said()
+        self._fatal: _Line | None = None
+        self._newer: _Line | None = None
+
+    def add(self, text: str) -> None:
+        """Update the state from complete lines."""
+        for line in _lines(text):
+            if line.message == NODE_STARTS:
+                self._newer = None
+            elif line.message == NEWER_PEER:
+                self._newer = line if _is_of_another_release(line.fields) else self._newer
+            elif line.level == "FATAL":
+                self._fatal = line
+            message = MESSAGES.get(line.message)
+            if message is None:
+                continue
+            if message.meaning is Meaning.NEW_PROCESS:
+                self._said = _Said(transitioned=self._said.transitioned)
+            else:
+                self._said.hear(message, line)
+
+    def with_line(self, line: str) -> _LogState:
+        """Return the state after an incomplete last line; this state stays as it is."""
+        if not line:
+            return self
+        state = copy(self)
+        state._said = copy(self._said)  # noqa: SLF001 - of the same class
+        state.add(line)
+        return state
+
+    def chain_log(self, changed_at: float) -> ChainLog | None:
+        """Return the state of the chain, or `None` if no line names a stage."""
+        said = self._said
+        if said.stage is None:
+            return None
+        through = said.stage in {ChainActivity.WAITING, ChainActivity.DONE}
+        fields = said.staged.fields if said.staged else {}
+        eta_seconds = None if through else _eta_seconds(fields)
+        return ChainLog(
+            activity=said.stage,
+            ratio=1.0 if through else _ratio(fields),
+            end_at=None if eta_seconds is None else moment(changed_at + eta_seconds),
+            progress=said.progress.kept if said.progress else "",
+            summary=said.summary.kept if said.summary else "",
+            skipped=said.skipped,
+            transitioned=said.transitioned,
+            written_at=changed_at,
+        )
+
+    def node_log(self) -> NodeLog:
+        """Return the state of the node, without its chains."""
+        fatal, newer = self._fatal, self._newer
+        version = str(newer.fields.get("peerVersion", "")) if newer else ""
+        return NodeLog(
+            fatal=fatal.text if fatal else "",
+            newer_peer=newer.kept if newer else "",
+            newer_version=one_line(version, _KEPT_CHARACTERS),
+        )
 
 
 class _Said:
@@ -208,25 +310,6 @@ class _Said:
                 self.transitioned = True
             case _:
                 pass
-
-
-def node_log_of(text: str) -> NodeLog:
-    """Return the last FATAL line of a log, and the last report of a newer peer since the node started."""
-    fatal: _Line | None = None
-    newer: _Line | None = None
-    for line in _lines(text):
-        if line.message == NODE_STARTS:
-            newer = None
-        elif line.message == NEWER_PEER:
-            newer = line if _is_of_another_release(line.fields) else newer
-        elif line.level == "FATAL":
-            fatal = line
-    version = str(newer.fields.get("peerVersion", "")) if newer else ""
-    return NodeLog(
-        fatal=fatal.text if fatal else "",
-        newer_peer=newer.kept if newer else "",
-        newer_version=one_line(version, _KEPT_CHARACTERS),
-    )
 
 
 def _is_of_another_release(fields: Mapping[str, object]) -> bool:
@@ -309,7 +392,8 @@ def _eta_seconds(fields: Mapping[str, object]) -> float | None:
         return None
 
 
-def _last_lines(text: bytes, max_bytes: int) -> str:
-    """Return the last complete lines of a text that fit into `max_bytes`, with a final line break."""
+def _last_lines(read: bytes, max_bytes: int) -> str:
+    """Return the last complete lines that fit into `max_bytes`, with a final line break."""
+    text = read.decode(errors="replace").encode()
     kept = text if len(text) <= max_bytes else text[-max_bytes:].partition(b"\n")[2]
     return kept.decode() if kept.endswith(b"\n") else kept.decode() + "\n"

@@ -122,15 +122,16 @@ def assess(values: Sequence[float]) -> Assessment:
     """Return the verdict on the newest values, and where the regression started."""
     if not values:
         return Assessment(Verdict.INSUFFICIENT_DATA)
-    judged = list(zip(values, limits(values), strict=True))
-    newest = judged[-JUDGED_TOGETHER:]
+    start = max(len(values) - JUDGED_TOGETHER, 0)
+    newest = list(zip(values[start:], limits(values, start), strict=True))
     verdict, limit = _verdict(newest), newest[-1][1]
     if verdict in (Verdict.INSUFFICIENT_DATA, Verdict.NONE):
         return Assessment(verdict, limit)
     only_near = verdict is Verdict.CONFIRMED and sum(map(_is_over, newest)) < CONFIRMING
-    bad = list(map(_is_near if only_near else _is_over, judged))
-    first_bad = bad.index(True, len(bad) - JUDGED_TOGETHER)
-    while bad[first_bad - 1]:  # terminates, because the first values have no limit
+    is_bad = _is_near if only_near else _is_over
+    first_bad = start + list(map(is_bad, newest)).index(True)
+    # Limits of older values are computed only here.  The first values have no limit, so this loop ends.
+    while is_bad((values[first_bad - 1], _limit(values, first_bad - 1))):
         first_bad -= 1
     return Assessment(verdict, limit, first_bad, first_bad - 1)
 

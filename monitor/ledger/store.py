@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -72,6 +73,8 @@ class Ledger:
         self._path = path
         self._lock = threading.Lock()
         self._details_lock = threading.Lock()
+        self._revision = 0
+        self._snapshot: tuple[tuple[object, ...], Snapshot] | None = None
         self._reserve = path.with_name("bootstrap-monitor.reserve")
         self._details = path.with_name(FILE_NAME)
 
@@ -177,12 +180,12 @@ class Ledger:
 
     def renew(self, uid: str) -> None:
         """Acquire the lease of the volume, or renew the lease that this workload has."""
-        with self.transaction() as connection:
+        with self.transaction(only_readings=True) as connection:
             writes.take(connection, uid)
 
     def release(self, uid: str) -> None:
         """Release the lease of the volume, so that the next holder need not wait until it expires."""
-        with self.transaction() as connection:
+        with self.transaction(only_readings=True) as connection:
             connection.execute("DELETE FROM holder WHERE uid = ?", (uid,))
 
     def ask(self, kind: RequestKind, argument: str, now_wall: float) -> None:
@@ -286,7 +289,7 @@ class Ledger:
 
     def keep_reading(self, name: str, value: JsonObject, now_wall: float) -> None:
         """Store a reading outside of a decision."""
-        with self.transaction() as connection:
+        with self.transaction(only_readings=True) as connection:
             writes.keep_reading(connection, name, value, now_wall)
 
     def counts(self, run: Run) -> Counts:
@@ -341,7 +344,8 @@ class Ledger:
         counts: Counts,
         announcements: Sequence[Announcement],
     ) -> None:
-        with self.transaction() as connection:
+        only_readings = tracking is None and not decided
+        with self.transaction(only_readings=only_readings) as connection:
             for name, value in readings.items():
                 writes.keep_reading(connection, name, value, now.wall)
             if tracking is not None:
@@ -357,7 +361,7 @@ class Ledger:
 
     def announced(self, sent: DueAnnouncement) -> None:
         """Record that an announcement is no longer due."""
-        with self.transaction() as connection:
+        with self.transaction(only_readings=True) as connection:
             writes.remove_due(connection, sent)
 
     def refresh_details(self, *, decided: bool = False) -> None:
@@ -388,11 +392,26 @@ class Ledger:
             ) from error
 
     def snapshot(self, max_runs: int) -> Snapshot:
-        """Return the data for a status, with at most `max_runs` runs."""
-        runs = self.runs(max_runs)
+        """Return the data for a status, with at most `max_runs` runs.
+
+        Readings are read at every call.  All other data is read again only after a write to it, or after a
+        write by another process.
+        """
+        # These numbers are read before the data, so that a write in between leads to another read.
+        written = (self.version(), self._revision)
         with self._reading() as connection:
             found = connection.execute("SELECT * FROM readings").fetchall()
             readings = {row["name"]: rows.reading_of(row) for row in found}
+        recoveries = len(list(self._path.parent.glob(self._path.name + ".corrupt-*")))
+        configuration = readings.get("configuration")
+        key = (max_runs, *written, recoveries, configuration.value if configuration else None)
+        kept = self._snapshot
+        if kept is None or kept[0] != key:
+            kept = self._snapshot = (key, self._read_snapshot(max_runs, readings, recoveries))
+        return replace(kept[1], readings=readings)
+
+    def _read_snapshot(self, max_runs: int, readings: Mapping[str, Reading], recoveries: int) -> Snapshot:
+        runs = self.runs(max_runs)
         alike = _tested_now(readings.get("configuration"), runs[0] if runs else None)
         successes = self._runs(f"outcome = ? AND {_ALIKE}", 1, (Outcome.SUCCEEDED, *alike))
         after = successes[0].number if successes else 0
@@ -424,7 +443,7 @@ class Ledger:
             paused=self.paused(),
             requested=self.requested(),
             consecutive_failures=failures,
-            recoveries=len(list(self._path.parent.glob(self._path.name + ".corrupt-*"))),
+            recoveries=recoveries,
         )
 
     def _runs(self, condition: str, most: int, values: tuple[object, ...] = ()) -> tuple[Run, ...]:
@@ -447,9 +466,13 @@ class Ledger:
             yield self._connection
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run the `with` block in a transaction; roll it back if the block raises."""
+    def transaction(self, *, only_readings: bool = False) -> Iterator[sqlite3.Connection]:
+        """Run the `with` block in a transaction; roll it back if the block raises.
+
+        Pass `only_readings` if the block writes only to readings and the lease.
+        """
         with self._lock, translated(self._path):
+            self._revision += not only_readings
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection

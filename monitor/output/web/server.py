@@ -27,7 +27,8 @@ from monitor.errors import MonitorError
 from monitor.output.web.site import PROBES, Response, Site, line
 from monitor.output.web.tls import Certificate
 
-_POLL_SECONDS = 0.5
+# A connection is closed up to this share of its deadline early, so that an idle server rarely wakes up.
+_POLL_RATIO = 0.1
 _BODY_DISCARDED_BYTES = 65536
 _METHODS = ("GET", "HEAD")
 _ABSOLUTE = re.compile(r"^https?://[^/?]*", re.IGNORECASE)
@@ -75,7 +76,7 @@ class WebServer:
         """
         self._server = _Server(self._listen, self._site, self._certificate, self._limits)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_POLL_SECONDS,), name="web", daemon=True
+            target=self._server.serve_forever, args=(self._server.poll_seconds,), name="web", daemon=True
         )
         self._thread.start()
 
@@ -83,6 +84,7 @@ class WebServer:
         """Stop listening and close open connections; repeated calls do nothing."""
         if self._server is None or self._thread is None:
             return
+        _cut(self._server.socket)  # wakes up the thread, so that `shutdown` does not wait for its next poll
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -99,6 +101,7 @@ class _Server(ThreadingMixIn, TCPServer):
         self, listen: tuple[str, int], site: Site, certificate: Certificate | None, limits: Limits
     ) -> None:
         self.site, self._certificate, self._limits = site, certificate, limits
+        self.poll_seconds = _POLL_RATIO * limits.deadline_seconds
         self._deadlines: dict[_Request, float] = {}  # longest wait for the client first
         self._answering: set[_Request] = set()
         self._pages = threading.Semaphore(limits.answers)
@@ -141,7 +144,7 @@ class _Server(ThreadingMixIn, TCPServer):
                 return False
             _log.debug("%s: the connection that waits longest is closed to make room", client_address)
             self._close(waiting)
-        self._deadlines[request] = time.monotonic() + self._limits.deadline_seconds
+        self._deadlines[request] = time.monotonic() + self._limits.deadline_seconds - self.poll_seconds
         return True
 
     def answer(self, request: _Request, target: str, headers: Message) -> Response:
@@ -210,7 +213,7 @@ def _obstacle(error: OSError) -> str:
 
 
 def _cut(connection: _Request) -> None:
-    """Shut down a connection, and so wake up the thread that uses it."""
+    """Shut down a connection or a listening socket, and so wake up the thread that uses it."""
     if not isinstance(connection, socket.socket):
         return
     with suppress(OSError):

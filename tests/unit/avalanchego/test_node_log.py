@@ -503,6 +503,52 @@ def test_after_rotation_the_new_file_speaks(folder: Path) -> None:
     assert seen == [{"C": ChainLog(EXECUTING)}, {}, {}, {"C": ChainLog(FETCHING)}]
 
 
+@pytest.mark.parametrize("piece_bytes", [7, 100, 5000, TAIL_BYTES], ids=str)
+@pytest.mark.parametrize("name", ["P", "X", "C", "main"])
+def test_a_log_that_is_read_in_pieces_shows_the_state_of_the_whole_log(
+    folder: Path, name: str, piece_bytes: int
+) -> None:
+    text = (REAL if name == "main" else real(name)).encode() + FATAL.encode()
+    logs = NodeLogs(folder)
+    for end in range(piece_bytes, len(text) + piece_bytes, piece_bytes):
+        write(folder, name, text[:end])
+
+        assert logs.read() == NodeLogs(folder).read(), text[:end][-200:]
+
+
+def test_appended_lines_are_read_and_earlier_lines_are_not_read_again(folder: Path) -> None:
+    """The state keeps a line that has been read, although the test replaces it by one of the same length."""
+    logs = NodeLogs(folder)
+    before, padding = line("the node ends", "FATAL"), line("noise") * 10
+    write(folder, "C", before + padding)
+    logs.read()
+    write(folder, "C", line("the NODE ends", "FATAL") + padding + line("executing blocks"))
+
+    assert logs.read().fatal == "the node ends"
+    assert read(folder, logs) == {"C": ChainLog(EXECUTING)}
+
+
+def test_a_file_that_is_emptied_and_grows_again_is_read_from_its_end(folder: Path) -> None:
+    logs = NodeLogs(folder)
+    write(folder, "C", line("executing blocks") + line("noise"))
+    logs.read()
+    write(folder, "C", line("other noise") * 20)
+
+    assert logs.read() == NodeLog()
+
+
+def test_the_state_is_that_of_at_most_twice_the_end(folder: Path) -> None:
+    logs, text = NodeLogs(folder), line("the node ends", "FATAL")
+    fatal_bytes = set()
+    while len(text) < 3 * TAIL_BYTES:
+        write(folder, "C", text)
+        if logs.read().fatal:
+            fatal_bytes.add(len(text))
+        text += line("noise " + "x" * 900)
+
+    assert TAIL_BYTES < max(fatal_bytes) <= 2 * TAIL_BYTES
+
+
 def test_of_a_long_log_the_end_is_read(folder: Path) -> None:
     write(folder, "C", line("fetching blocks") + line("noise " + "x" * 90) * 2000 + line("executing blocks"))
 

@@ -114,9 +114,9 @@ class MortalLedger(Ledger):
         self._cross()
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, *, only_readings: bool = False) -> Iterator[Connection]:
         self._cross()
-        with super().transaction() as connection:
+        with super().transaction(only_readings=only_readings) as connection:
             yield connection
             self._cross()
         self._cross()

@@ -38,6 +38,7 @@ from simulated_node.plan import Stage, plan_of
 
 HOUR, DAY = 3600.0, 86400.0
 TICK_SECONDS = 300.0  # with a tick of 10 s, a simulation of days would take minutes
+HANG_TICK_SECONDS = 900.0  # a longer tick reports a hang later, so that the tests of hangs may use it
 BEGAN, BOOT_SECONDS = 1.79e9, 1e6
 GIBIBYTE = 1 << 30
 NETWORK_ID = 12345
@@ -96,6 +97,7 @@ class Life:
     folder: Path
     flags: Mapping[str, Any]
     sync_mode: SyncMode
+    tick_seconds: float = TICK_SECONDS
     now: float = BEGAN
     stepped: SteppedNode | None = None
     idle_seconds: float = 0.0
@@ -112,7 +114,7 @@ class Life:
         self.client = client
         self.ledger = open_ledger(self.folder)
         self.pod = workload(replace(build(), versions=None), network="local", sync_mode=self.sync_mode)
-        policy = replace(POLICY, tick_seconds=TICK_SECONDS)
+        policy = replace(POLICY, tick_seconds=self.tick_seconds)
         self.observer = WaitObserver(
             cast("Platform", self),
             self.ledger,
@@ -148,9 +150,9 @@ class Life:
 
     def tick(self) -> tuple[TickResult, WaitDecision]:
         """Advance the node by one tick, in which the monitor observes, decides and records."""
-        self.now += TICK_SECONDS
+        self.now += self.tick_seconds
         if self.stepped is not None:
-            self.stepped.run(TICK_SECONDS, TICK_SECONDS)
+            self.stepped.run(self.tick_seconds, self.tick_seconds)
             for log in (self.data / "logs").glob("*.log"):
                 if log.stat().st_mtime > self.now:  # written with the real time
                     os.utime(log, (self.now, self.now))
@@ -209,9 +211,11 @@ def live() -> Iterator[Callable[..., Life]]:
             stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None))
         )
 
-        def begin(dialect: str, sync_mode: SyncMode, **flags: Any) -> Life:
+        def begin(
+            dialect: str, sync_mode: SyncMode, *, tick_seconds: float = TICK_SECONDS, **flags: Any
+        ) -> Life:
             told = {**SIZES, **DIALECTS[dialect], **MODES[sync_mode], **flags}
-            life = Life(folder / "data", told, sync_mode)
+            life = Life(folder / "data", told, sync_mode, tick_seconds)
             stack.enter_context(closing(life.ledger))
             return life
 
@@ -328,7 +332,7 @@ def test_a_hang_is_called_stalled_in_time_with_its_chain_and_stage(
 ) -> None:
     total = max(each.ends for each in plan(dialect, sync_mode))
     share = (stage.begins + stage.ends) / 2 / total
-    life = live(dialect, sync_mode, **SHORT, simulate_hang_at_share=share)
+    life = live(dialect, sync_mode, tick_seconds=HANG_TICK_SECONDS, **SHORT, simulate_hang_at_share=share)
     ended = life.until_end(stage.ends + 2 * DAY)
 
     assert (ended.outcome, ended.reason) == (Outcome.FAILED, Reason.STALLED), ended.message

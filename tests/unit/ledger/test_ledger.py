@@ -1088,6 +1088,75 @@ def test_a_tester_is_there_since_its_first_clearing_began(ledger: Ledger) -> Non
     assert (before, ledger.snapshot(1).first_run_at) == (NOW.wall, NOW.wall + 60)
 
 
+def _write_reading(ledger: Ledger) -> None:
+    ledger.keep_reading("node", {"up": True}, NOW.wall)
+
+
+def _record_readings(ledger: Ledger) -> None:
+    ledger.record(later(7000), "default", readings={"node": {"up": True}})
+
+
+def _track(ledger: Ledger) -> None:
+    tracking = replace(last_of(ledger), settings_changed=True)
+    counts = {("P", "blocks_accepted"): Count(1, 2, 3)}
+    ledger.record(later(7000), "default", tracking=tracking, counts=counts)
+
+
+def _configure(ledger: Ledger) -> None:
+    pod = workload(build(NEW), network="mainnet")
+    reading = configuration_reading("tester", "default", pod)
+    ledger.record(later(7000), "default", readings={"configuration": reading})
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["this process", "another process"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(_write_reading, id="a reading"),
+        pytest.param(_record_readings, id="the readings of a tick"),
+        pytest.param(_configure, id="another network"),
+        pytest.param(_track, id="tracking data and counters"),
+        pytest.param(
+            lambda ledger: ledger.record(later(7000), "default", [end_of(last_of(ledger))]), id="an end"
+        ),
+        pytest.param(lambda ledger: ledger.ask(RequestKind.PAUSE, "", NOW.wall), id="pause"),
+        pytest.param(lambda ledger: ledger.ask(RequestKind.RERUN, "", NOW.wall), id="rerun"),
+        pytest.param(lambda ledger: ledger.ask(RequestKind.MARK_BASELINE, "2", NOW.wall), id="a baseline"),
+        pytest.param(
+            lambda ledger: ledger.record(
+                NOW, "default", [RecordIntervention(Intervention.PIN_REVERT, POD.uid)]
+            ),
+            id="an intervention",
+        ),
+        pytest.param(lambda ledger: ledger.add_digests(last_of(ledger), frozenset({OLD})), id="a digest"),
+    ],
+)
+def test_a_snapshot_has_what_was_written_after_the_last_snapshot(
+    ledger: Ledger, tmp_path: Path, write: Callable[[Ledger], object], *, elsewhere: bool
+) -> None:
+    ended(ledger)
+    started(ledger, workload(build(NEW)), 6000)
+    with closing(open_ledger(tmp_path)) as other:
+        before = ledger.snapshot(10)
+        write(other if elsewhere else ledger)
+        after = ledger.snapshot(10)
+        with closing(open_ledger(tmp_path)) as fresh:
+            assert after == fresh.snapshot(10)
+
+    assert after != before
+
+
+def test_readings_and_leases_do_not_make_a_snapshot_read_the_runs_again(ledger: Ledger) -> None:
+    started(ledger)
+    before = ledger.snapshot(10)
+    _write_reading(ledger)
+    _record_readings(ledger)
+    ledger.renew(POD.uid)
+    ledger.release(POD.uid)
+
+    assert ledger.snapshot(10).runs is before.runs
+
+
 def test_all_is_there_again_after_the_ledger_was_closed(ledger: Ledger, tmp_path: Path) -> None:
     ended(ledger)
     run, key = started(ledger, workload(build(NEW)), 6000), ("P", "blocks_accepted")
