@@ -76,14 +76,14 @@ def _refuse_two_ways(settings: HistorySettings) -> None:
 
 def _exchange(settings: HistorySettings) -> int:
     # Only these flags need the module.
-    from monitor.commands.history_files import export_history, import_history, write_csv  # noqa: PLC0415
+    from monitor.commands.history_files import export_to, import_from, write_csv  # noqa: PLC0415
 
     folder = folder_of(settings)
     if settings.import_file is not None:
-        added, known = import_history(folder, settings.import_file)
+        added, known = import_from(settings.import_file, folder)
         print(f"imported {added} runs; {known} were already in the ledger", file=sys.stderr)
     elif settings.export_file is not None:
-        count = export_history(open_read_only(folder), settings.export_file)
+        count = export_to(settings.export_file, open_read_only(folder))
         print(f"exported {count} ended runs; history --import reads the file", file=sys.stderr)
     else:
         write_csv(open_read_only(folder), sys.stdout)

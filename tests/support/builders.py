@@ -30,7 +30,7 @@ from monitor.domain.tracking import Count, HealthyStreak, RunTracking
 from monitor.domain.workload import SyncMode, Workload
 from monitor.errors import Cause
 from monitor.ledger import open_ledger
-from monitor.ledger.export import exported
+from monitor.ledger.export import export_history
 
 REPOSITORY = "registry.example:5000/node"
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
@@ -260,7 +260,7 @@ def history_file() -> bytes:
         ledger.record(NOW, "desk", tracking=run, counts={("P", "blocks_accepted"): Count(1, 2, 2)})
         ledger.keep_evidence(run.number, Evidence("its last words", NOW.wall))
         ledger.record(NOW, "desk", [EndRun(run, Outcome.SUCCEEDED, None, "told", 10.5, 11.5, 2**30, 2**40)])
-        return exported(ledger)[0]
+        return export_history(ledger)[0]
 
 
 def altered(history: bytes, statements: str) -> bytes:
