@@ -27,7 +27,7 @@ from monitor.domain.run import AttemptCause, Outcome, RequestKind, Run
 from monitor.domain.tracking import Counts
 from monitor.domain.workload import Workload
 from monitor.ledger import rows
-from monitor.ledger.codecs import ANNOUNCEMENTS, announcements_reading, read_announcements
+from monitor.ledger.codecs import ANNOUNCEMENTS, announcements_reading, read_announcements, tracking_text
 
 MAX_DUE = 20
 
@@ -81,7 +81,7 @@ def write_tracking(connection: sqlite3.Connection, run: Run, counts: Counts) -> 
     """Update the tracking data and the counters of an open run; do nothing if the run has ended."""
     changed = connection.execute(
         "UPDATE runs SET bookkeeping = ?, settings_changed = ? WHERE number = ? AND outcome IS NULL",
-        (rows.tracking_text(run.tracking), run.settings_changed, run.number),
+        (tracking_text(run.tracking), run.settings_changed, run.number),
     ).rowcount
     if changed:
         connection.executemany(
@@ -173,7 +173,7 @@ def _begin_run(connection: sqlite3.Connection, workload: Workload, now: Instant)
         "sync_mode": run.sync_mode,
         "settings_digest": run.settings_digest,
         "started_at": now.wall,
-        "bookkeeping": rows.tracking_text(run.tracking),
+        "bookkeeping": tracking_text(run.tracking),
     }
     assignments = ", ".join(f"{name} = :{name}" for name in columns)
     connection.execute(

@@ -14,14 +14,13 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from support.builders import NEW, NOW, OLD, REPOSITORY, altered, build, history_file, workload
+from support.builders import FULL_TRACKING, NEW, NOW, OLD, REPOSITORY, altered, build, history_file, workload
 
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, IssueToken, Record, RecordAttempt
 from monitor.domain.build import Build
-from monitor.domain.observations import ChainActivity, ChainLog
 from monitor.domain.run import AttemptCause, Evidence, Outcome, Reason, RequestKind, Run
 from monitor.domain.status import RESULTS_SHOWN
-from monitor.domain.tracking import ChainWatch, Count, HealthyStreak, Refusal, RunTracking
+from monitor.domain.tracking import Count, RunTracking
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger
 from monitor.ledger.export import export_history, import_history, read_history
@@ -34,44 +33,6 @@ from monitor.output.web.page import page
 Opened = Callable[[str], Ledger]
 TOO_NEW = (
     "the history has runs that did not start before those of this ledger: import it into an empty folder"
-)
-BOOKS = RunTracking(
-    started_boot_id="boot before",
-    started_boot_seconds=0.5,
-    boot_id="boot",
-    accounted_boot_seconds=1.5,
-    active_seconds=12.5,
-    observed_seconds=13.5,
-    process_start_boot_seconds=-0.5,
-    process_uid="pod",
-    process_restarts=2,
-    node_restarts=3,
-    restarts_at_progress=1,
-    healthy=HealthyStreak(NOW.wall, 7.5, 8.5, 9.5),
-    identity_agreed=True,
-    progress_at=NOW.wall,
-    idle_seconds=14.5,
-    lifeless_seconds=15.5,
-    not_started_seconds=16.5,
-    unhealthy_seconds=17.5,
-    blocked_seconds=18.5,
-    disk_write_bytes=19.5,
-    chains={"P": ChainWatch(ChainLog(ChainActivity.EXECUTING, 0.5, NOW.wall), seen=True, visible=True)},
-    stalled_chain="P",
-    unknown_seconds=20.5,
-    usage_mark_bytes=21,
-    refusal=Refusal("a line"),
-    execution_targets={"C": 22.5},
-    state_synced=True,
-    state_summary="a line",
-    state_sync_restarted=True,
-    low_disk_seconds=23.5,
-    low_disk_at=NOW.wall,
-    starved_seconds=26.5,
-    healthy_seconds=24.5,
-    replaced_healthy_seconds=25.5,
-    other_build="node@sha256:2",
-    revision="tester-1",
 )
 
 
@@ -114,7 +75,7 @@ def fill(ledger: Ledger, *hours: float) -> None:
         run = begin(ledger, hour, build(NEW if number % 2 else OLD))
         if number == 1:
             counts = {("P", "blocks_accepted"): Count(1, 2, 2.5), ("C", "leaves_synced"): Count(0, 7, 7)}
-            ledger.record(NOW, "desk", tracking=replace(run, tracking=BOOKS), counts=counts)
+            ledger.record(NOW, "desk", tracking=replace(run, tracking=FULL_TRACKING), counts=counts)
         if number == 2:
             ledger.keep_evidence(run.number, Evidence("FATAL no disk\nline \u2028 two\n", NOW.wall))
         end(ledger, run, Reason.STALLED if number == 2 else None)
@@ -158,9 +119,9 @@ def test_all_that_is_in_the_books_comes_back(opened: Opened) -> None:
     fill(old, 1)
     taken(new, file_of(old))
 
-    usual = RunTracking()
-    assert not [each.name for each in fields(BOOKS) if getattr(BOOKS, each.name) == getattr(usual, each.name)]
-    assert [run.tracking for run in new.runs(-1)] == [BOOKS]
+    names, usual = [field.name for field in fields(RunTracking)], RunTracking()
+    assert not [name for name in names if getattr(FULL_TRACKING, name) == getattr(usual, name)]
+    assert [run.tracking for run in new.runs(-1)] == [FULL_TRACKING]
 
 
 def test_what_no_ledger_would_take_is_not_exported(opened: Opened) -> None:
@@ -170,7 +131,7 @@ def test_what_no_ledger_would_take_is_not_exported(opened: Opened) -> None:
     """
     old = opened("old")
     run = begin(old, 1)
-    old.record(NOW, "desk", tracking=replace(run, tracking=replace(BOOKS, active_seconds=1e300)))
+    old.record(NOW, "desk", tracking=replace(run, tracking=replace(FULL_TRACKING, active_seconds=1e300)))
     end(old, run)
 
     error = "the history cannot be exported: run 1 has a number, a time or a size that is out of range"
