@@ -22,8 +22,9 @@ from monitor.domain.image_reference import ImageReference
 from monitor.domain.run import RequestKind, Run
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import rows, schema
+from monitor.ledger.connection import connected
 from monitor.ledger.recovery import check_whole
-from monitor.ledger.store import Ledger, connected
+from monitor.ledger.store import Ledger
 
 # The rows that an export leaves out, by table; the runs come first because the others depend on them.
 _NOT_EXPORTED = {
@@ -34,7 +35,7 @@ _NOT_EXPORTED = {
     **dict.fromkeys(("readings", "attempts", "interventions", "holder"), "TRUE"),
 }
 _NUMBER_COLUMNS = {"runs": "number", "counts": "run", "evidence": "run"}
-_MAX_RUN_NUMBER = 2**62
+_FIRST_NUMBERS = range(1, 2**31)
 _SAME_START_SECONDS = 0.001  # a run recovered from the details file has its start in microseconds
 
 
@@ -90,7 +91,7 @@ def is_export(content: bytes) -> bool:
 def import_history(ledger: Ledger, history: Ledger) -> tuple[int, int]:
     """Add the missing runs to a ledger, all or none; return how many were added and how many were skipped.
 
-    In an empty ledger the runs are numbered from 1, and the baseline mark is added.  Otherwise the runs are
+    An empty ledger receives the runs with their numbers, and the baseline mark.  Otherwise the runs are
     numbered below those of the ledger.
 
     Args:
@@ -110,11 +111,10 @@ def import_history(ledger: Ledger, history: Ledger) -> tuple[int, int]:
             raise ConfigurationError(
                 "the history has runs that did not start before those of this ledger: import it into an empty folder"
             )
-        # 0 is not a valid run number.
-        end = min(0, *(run.number for run in existing)) if existing else len(missing) + 1
-        _copy_runs(source, target, {run.number: end - place for place, run in enumerate(missing[::-1], 1)})
+        first = _first_number(missing, existing)
+        _copy_runs(source, target, {run.number: number for number, run in enumerate(missing, first)})
         if not existing:
-            _copy_mark(source, target, runs)
+            _copy_mark(source, target, runs, first)
     return len(missing), len(runs) - len(missing)
 
 
@@ -150,13 +150,19 @@ def _ended_runs(history: Ledger) -> Sequence[Run]:
         if not ImageReference.parse(run.build.image).pinned or not run.build.digests:
             raise ConfigurationError(f"run {run.number}: image {run.build.image!r} is not pinned by a digest")
         canonical_network(run.network, f"the network of run {run.number}")
-        if (
-            abs(run.number) >= _MAX_RUN_NUMBER
-            or any(time is not None and moment(time) is None for time in times)
-            or any(size is not None and size < 0 for size in sizes)
+        if any(time is not None and moment(time) is None for time in times) or any(
+            size is not None and size < 0 for size in sizes
         ):
-            raise ConfigurationError(f"run {run.number} has a number, a time or a size that is out of range")
+            raise ConfigurationError(f"run {run.number} has a time or a size that is out of range")
     return runs
+
+
+def _first_number(missing: Sequence[Run], existing: Sequence[Run]) -> int:
+    """Return the number of the first imported run; the others have the numbers that follow it."""
+    if existing:
+        return min(0, *(run.number for run in existing)) - len(missing)  # 0 is not a valid run number
+    # The file may contain runs that were imported below 1.
+    return missing[0].number if missing and missing[0].number in _FIRST_NUMBERS else 1
 
 
 def _start(run: Run) -> float:
@@ -178,10 +184,13 @@ def _copy_runs(source: sqlite3.Connection, target: sqlite3.Connection, numbers: 
                 rows.insert(target, table, columns | {number: numbers[row[number]]})
 
 
-def _copy_mark(source: sqlite3.Connection, target: sqlite3.Connection, runs: Sequence[Run]) -> None:
-    """Copy the newest baseline mark, so that it excludes the same runs in their new numbers, from 1."""
+def _copy_mark(
+    source: sqlite3.Connection, target: sqlite3.Connection, runs: Sequence[Run], first: int
+) -> None:
+    """Copy the newest baseline mark, so that it excludes the same runs in their numbers from `first` on."""
     query = "SELECT argument, made_at FROM requests WHERE kind = ? ORDER BY id DESC LIMIT 1"
     for row in source.execute(query, (RequestKind.MARK_BASELINE,)):
-        first = 1 + sum(run.number < rows.baseline_of(row) for run in runs)
-        mark = {"kind": RequestKind.MARK_BASELINE, "argument": str(first), "made_at": row["made_at"]}
+        excluded = sum(run.number < rows.baseline_of(row) for run in runs)
+        argument = str(first + excluded if excluded else 1)  # 1 excludes no run
+        mark = {"kind": RequestKind.MARK_BASELINE, "argument": argument, "made_at": row["made_at"]}
         rows.insert(target, "requests", mark)

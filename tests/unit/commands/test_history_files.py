@@ -20,7 +20,7 @@ from support.builders import NEW, NOW, OLD, altered, build, workload
 from monitor.commands.show import run_history
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
 from monitor.domain.build import Versions
-from monitor.domain.run import Outcome, Reason
+from monitor.domain.run import Outcome, Reason, RequestKind
 from monitor.domain.tracking import Count
 from monitor.domain.workload import SyncMode
 from monitor.errors import ConfigurationError, MonitorError
@@ -193,7 +193,8 @@ def test_an_earlier_export_is_replaced(filled: Path, tmp_path: Path, kind: str) 
     folder.mkdir()
     new.mkdir()
     file, link = folder / "history", tmp_path / "link"
-    open_ledger(new).close()
+    with closing(open_ledger(new)) as ledger:
+        ledger.ask(RequestKind.MARK_BASELINE, "1", NOW.wall)
     assert history(new, f"--export={file}") == 0
     file.chmod(0o640)
     link.symlink_to(file)
