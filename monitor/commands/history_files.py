@@ -19,7 +19,7 @@ from monitor.domain.workload import SyncMode
 from monitor.engine.volume import Volume
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import Ledger, open_ledger
-from monitor.ledger.export import exported, imported, is_export, read
+from monitor.ledger.export import export_history, import_history, is_export, read_history
 from monitor.output.streams import write_bytes
 
 _STANDARD = Path("-")
@@ -37,7 +37,7 @@ def write_csv(ledger: Ledger, file: TextIO) -> None:
     writer.writerows(_row(success) for success in ledger.all_successes() if comparable(success))
 
 
-def export_history(ledger: Ledger, path: Path) -> int:
+def export_to(path: Path, ledger: Ledger) -> int:
     """Write the history to a file, to a pipe or to standard output; return the number of runs.
 
     An earlier export is replaced in one step.
@@ -51,7 +51,7 @@ def export_history(ledger: Ledger, path: Path) -> int:
         raise ConfigurationError(
             "--export=- writes a SQLite file, not text: redirect standard output to a file"
         )
-    content, runs = exported(ledger)
+    content, runs = export_history(ledger)
     if path == _STANDARD:
         write_bytes(content)
         return runs
@@ -69,21 +69,21 @@ def export_history(ledger: Ledger, path: Path) -> int:
 
 def _replace(path: Path, content: bytes) -> None:
     """Write a temporary file beside the target and rename it, so that readers never see partial content."""
-    beside = path.with_name(f".bootstrap-monitor-{secrets.token_hex(8)}")
+    temporary = path.with_name(f".bootstrap-monitor-{secrets.token_hex(8)}")
     try:
-        with beside.open("xb") as file:
+        with temporary.open("xb") as file:
             if path.exists():
-                shutil.copymode(path, beside)
+                shutil.copymode(path, temporary)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
+        temporary.replace(path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
-def import_history(data_dir: Path, path: Path) -> tuple[int, int]:
+def import_from(path: Path, data_dir: Path) -> tuple[int, int]:
     """Add the runs of a file to the ledger of a folder, and create the ledger if it does not exist.
 
     Returns:
@@ -99,14 +99,14 @@ def import_history(data_dir: Path, path: Path) -> tuple[int, int]:
     except OSError as error:
         raise ConfigurationError(f"{where} cannot be read ({error.strerror}): use another file") from error
     # Check the file first, so that a wrong one creates no ledger.
-    with closing(read(content, where)) as history, closing(open_ledger(data_dir)) as ledger:
+    with closing(read_history(content, where)) as history, closing(open_ledger(data_dir)) as ledger:
         node_data = Volume(data_dir).node_data()
         if not ledger.known() and node_data.state is DataState.PRESENT:
             raise ConfigurationError(
                 f"{node_data.path} has a node's data that no ledger describes: start the tester first; its error "
                 "says what to do with the data"
             )
-        return imported(ledger, history, node_data.state)
+        return import_history(ledger, history)
 
 
 def _row(success: Success) -> tuple[object, ...]:

@@ -60,30 +60,30 @@ def run_history(settings: HistorySettings) -> int:
 
 
 def _refuse_two_ways(settings: HistorySettings) -> None:
-    asked = {
+    requested = {
         "--json": settings.json_output,
         "--csv": settings.csv_output,
         "--export": settings.export_file is not None,
         "--import": settings.import_file is not None,
     }
-    given = [flag for flag, is_given in asked.items() if is_given]
-    if settings.run is not None and given not in ([], ["--json"]):
-        given = ["--run", *given]
-    elif len(given) < 2:  # noqa: PLR2004 - two flags conflict
+    flags = [flag for flag, is_requested in requested.items() if is_requested]
+    if settings.run is not None and flags not in ([], ["--json"]):
+        flags = ["--run", *flags]
+    elif len(flags) < 2:  # noqa: PLR2004 - two flags conflict
         return
-    raise ConfigurationError(f"{' and '.join(given)} cannot be combined: use one of them")
+    raise ConfigurationError(f"{' and '.join(flags)} cannot be combined: use one of them")
 
 
 def _exchange(settings: HistorySettings) -> int:
     # Only these flags need the module.
-    from monitor.commands.history_files import export_history, import_history, write_csv  # noqa: PLC0415
+    from monitor.commands.history_files import export_to, import_from, write_csv  # noqa: PLC0415
 
     folder = folder_of(settings)
     if settings.import_file is not None:
-        added, known = import_history(folder, settings.import_file)
+        added, known = import_from(settings.import_file, folder)
         print(f"imported {added} runs; {known} were already in the ledger", file=sys.stderr)
     elif settings.export_file is not None:
-        count = export_history(open_read_only(folder), settings.export_file)
+        count = export_to(settings.export_file, open_read_only(folder))
         print(f"exported {count} ended runs; history --import reads the file", file=sys.stderr)
     else:
         write_csv(open_read_only(folder), sys.stdout)
@@ -96,8 +96,7 @@ def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
         raise MonitorError(f"run {number} not found: history lists the existing runs")
     evidence = ledger.evidence(number)
     if as_json:
-        found = run_json(run) | {"evidence": evidence.text if evidence else None}
-        print(json_text(found, indent=2))
+        print(json_text(run_json(run) | {"evidence": evidence.text if evidence else None}, indent=2))
         return 0
     for line in run_lines(run, evidence):
         print(printable(line))
@@ -113,11 +112,11 @@ def folder_of(settings: ShowSettings) -> Path:
     if "data_dir" in settings.model_fields_set:
         return settings.data_dir
     folder = local_testers(os.environ)
-    found = sorted(path.parent for path in folder.glob(f"*/{LEDGER_FILE}"))
-    match found:
+    testers = sorted(path.parent for path in folder.glob(f"*/{LEDGER_FILE}"))
+    match testers:
         case [only]:
             return only
         case []:
             raise ConfigurationError(f"--data-dir is required: local has created no tester in {folder}")
         case _:
-            raise ConfigurationError(f"--data-dir is required: one of {', '.join(map(str, found))}")
+            raise ConfigurationError(f"--data-dir is required: one of {', '.join(map(str, testers))}")

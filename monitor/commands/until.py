@@ -165,7 +165,7 @@ class Until:
         build = self._wanted.build
         if last.build.same(build):
             return not last.open and (last.number <= self._old_runs or not self._tried_again(last))
-        return self._ledger.judged(build, last.network, last.sync_mode)
+        return self._ledger.has_conclusive_run(build, last.network, last.sync_mode)
 
     def _coming(self) -> bool:
         """Return whether a run is pending; checks the stages of a run in their order."""

@@ -67,7 +67,8 @@ class InitObserver:
             known=ledger.known(),
             data=self._volume.node_data(),
             newest=newest,
-            newest_judged=newest is not None and ledger.judged(newest, workload.network, workload.sync_mode),
+            newest_judged=newest is not None
+            and ledger.has_conclusive_run(newest, workload.network, workload.sync_mode),
             pinned_before=ledger.pinned_before(workload.uid),
             reverts_today=reverts,
             reverter=self._platform.reverter() if workload.build is None and reverts else "",

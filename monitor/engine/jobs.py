@@ -89,7 +89,9 @@ class BuildWatch:
             return
         standing = self._counted(build)
         self._latest.newest = None if needless and build.versions is None else standing
-        tested = build.same(last.build) or self._ledger.judged(build, last.network, last.sync_mode)
+        tested = build.same(last.build) or self._ledger.has_conclusive_run(
+            build, last.network, last.sync_mode
+        )
         now = self._clock()
         readings = {
             "new_build": build_reading(None if tested else build),

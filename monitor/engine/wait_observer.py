@@ -182,7 +182,7 @@ class WaitObserver:
             newest=newest,
             newest_judged=newest is not None
             and workload is not None
-            and ledger.judged(newest, workload.network, workload.sync_mode),
+            and ledger.has_conclusive_run(newest, workload.network, workload.sync_mode),
             seconds_since_stray_recreation=None if stray is None else abs(now.wall - stray),
             log=log,
             blocked=blocked_reason(reading),

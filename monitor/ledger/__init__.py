@@ -8,9 +8,10 @@ A file that is not a database is renamed and kept.  Every other error is attribu
 temporary: the file is left unchanged and the call is retried.
 """
 
+from monitor.ledger.connection import VolumeFullError
 from monitor.ledger.recovery import FILE as LEDGER_FILE
 from monitor.ledger.recovery import open_existing, open_ledger, open_read_only, recover
-from monitor.ledger.store import Ledger, VolumeFullError
+from monitor.ledger.store import Ledger
 
 __all__ = [
     "LEDGER_FILE",

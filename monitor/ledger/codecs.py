@@ -1,27 +1,35 @@
-"""Codecs for readings: the newest observation of each kind, stored in the ledger as JSON under a name.
+"""Codecs for the values that the ledger stores as JSON: readings, and the tracking data of a run.
 
-A missing or empty reading means that the value is unknown.
+A reading is the newest observation of its kind, stored under a name.  A missing or empty reading means that
+the value is unknown.  The names of fields are those of the dataclass, so that a new field needs no code here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from operator import itemgetter
+from typing import Any, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
 
 from monitor.decide.events import Announcement, DueAnnouncement
 from monitor.domain.build import Build, Versions
-from monitor.domain.json_text import JsonObject
-from monitor.domain.observations import ChainActivity, ChainLog, Health, VolumeReading
+from monitor.domain.json_text import JsonObject, json_object, json_text
+from monitor.domain.observations import ChainActivity, VolumeReading
 from monitor.domain.run import Run
 from monitor.domain.status import NodeStatus, Phase, Problem, ProgressStatus, VolumeStatus
+from monitor.domain.tracking import RunTracking
 from monitor.domain.workload import Workload
-from monitor.errors import Cause
 
 # Marks the folder of `local --compare`, whose data is deleted before each run.
 COMPARISON = "comparison"
 ANNOUNCEMENTS = "announcements"
 PROBLEM = "problem."
 """Prefix of the names of problem readings; the part of the monitor that has the problem follows."""
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,38 @@ class Reading:
 
     value: JsonObject
     read_at: float
+
+
+def decoded(kind: type[_Value], value: Mapping[str, Any]) -> _Value:
+    """Return a dataclass from its fields; ignore unknown fields and use defaults for missing ones.
+
+    Raises:
+        ValueError: a field has another type, or a field without a default is missing.
+    """
+    instance: _Value = _adapter(cast("Any", kind)).validate_python(value)
+    return instance
+
+
+@cache
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    """Return the pydantic adapter of a dataclass, created at the first use because creating it is slow."""
+    return TypeAdapter(kind)
+
+
+def tracking_text(tracking: RunTracking) -> str:
+    """Return a run's tracking data as JSON."""
+    return json_text(asdict(tracking))
+
+
+def tracking_of(text: str) -> RunTracking:
+    """Return the tracking data of a JSON text."""
+    value = json_object(text)
+    json_text(value)  # raises ValueError for infinite numbers
+    try:
+        return decoded(RunTracking, value)
+    except ValidationError:
+        # A newer monitor may have written stages of chains that are unknown to this one.
+        return decoded(RunTracking, value | {"chains": {}})
 
 
 def configuration_reading(tester: str, testbed: str, workload: Workload) -> JsonObject:
@@ -49,41 +89,52 @@ def phase_reading(phase: Phase, message: str) -> JsonObject:
 
 def node_reading(status: NodeStatus) -> JsonObject:
     """Return the node's status, as stored in the reading `node`."""
-    return {
-        "seen_at": status.seen_at,
-        "up": status.up,
-        "health": status.health,
-        "bootstrapped": status.bootstrapped,
-        "failing_checks": list(status.failing_checks),
-        "peers": status.peers,
-    }
+    return asdict(status)
+
+
+def read_node(value: JsonObject | None) -> NodeStatus | None:
+    """Return the node's status; `None` if the node was never observed."""
+    return decoded(NodeStatus, value) if value else None
 
 
 def progress_reading(run: int, status: ProgressStatus) -> JsonObject:
     """Return the progress of an open run, as stored in the reading `progress`."""
-    return {
-        "run": run,
-        "stalled": status.stalled,
-        "unknown": status.unknown,
-        "chains": {
-            name: {
-                "activity": chain.activity,
-                "ratio": chain.ratio,
-                "end_at": chain.end_at,
-            }
-            for name, chain in status.chains.items()
-        },
-    }
+    shown = ("activity", "ratio", "end_at")
+    chains = {name: {field: getattr(log, field) for field in shown} for name, log in status.chains.items()}
+    return {"run": run, "stalled": status.stalled, "unknown": status.unknown, "chains": chains}
+
+
+def read_progress(value: JsonObject | None, run: Run) -> ProgressStatus | None:
+    """Return the progress of `run`; `None` if the reading is missing, empty or of another run."""
+    return _progress(value) if value and value["run"] == run.number else None
+
+
+def _progress(value: JsonObject) -> ProgressStatus:
+    known = {name: log for name, log in value["chains"].items() if log["activity"] in set(ChainActivity)}
+    return decoded(ProgressStatus, value | {"chains": known})
 
 
 def volume_reading(reading: VolumeReading) -> JsonObject:
-    """Return the size and usage of the volume, as stored in the reading `volume`."""
-    return {
-        "measured_at": reading.taken.wall if reading.taken else None,
-        "usage_bytes": reading.usage_bytes,
-        "size_bytes": reading.size_bytes,
-        "available_bytes": reading.available_bytes,
-    }
+    """Return the size and usage of the volume, as stored in the reading `volume`; empty if not measured."""
+    if reading.taken is None:
+        return {}
+    return asdict(
+        VolumeStatus(reading.taken.wall, reading.usage_bytes, reading.size_bytes, reading.available_bytes)
+    )
+
+
+def read_volume(value: JsonObject | None, run: Run | None) -> VolumeStatus | None:
+    """Return the status of the volume; `None` if it was never measured.
+
+    The disk usage is `None` if it was measured before the open run started: that data belongs to an earlier
+    run.
+    """
+    if not value:
+        return None
+    status = decoded(VolumeStatus, value)
+    started_at = run.started_at if run and run.open else None
+    outdated = started_at is not None and status.measured_at < started_at
+    return replace(status, usage_bytes=None) if outdated else status
 
 
 def build_reading(build: Build | None) -> JsonObject:
@@ -97,116 +148,60 @@ def build_reading(build: Build | None) -> JsonObject:
     }
 
 
-def problem_reading(problem: Problem | None) -> JsonObject:
-    """Return a problem, as stored in the reading `problem.…`; empty if the part has no problem."""
-    if problem is None:
-        return {}
-    return {"cause": problem.cause, "message": problem.message, "since": problem.since}
-
-
-def read_problem(value: JsonObject | None) -> Problem | None:
-    """Return the problem of a reading `problem.…`; `None` if the reading is missing or empty."""
-    return Problem(Cause(value["cause"]), str(value["message"]), float(value["since"])) if value else None
-
-
-def read_progress(value: JsonObject | None, run: Run) -> ProgressStatus | None:
-    """Return the progress of `run`; `None` if the reading is missing, empty or of another run."""
-    return _progress(value) if value and value["run"] == run.number else None
-
-
-def _progress(value: JsonObject) -> ProgressStatus:
-    chains = {
-        name: ChainLog(ChainActivity(each["activity"]), each["ratio"], each["end_at"])
-        for name, each in value["chains"].items()
-        if each["activity"] in set(ChainActivity)
-    }
-    return ProgressStatus(chains, value["stalled"], value.get("unknown", False))
-
-
-def known_reading(name: str, value: JsonObject) -> JsonObject:
-    """Return a stored reading; empty if it cannot be decoded, because another version wrote it."""
-    try:
-        if value:
-            _check(name, value)
-    except (ValueError, TypeError, LookupError, AttributeError):
-        return {}
-    return value
-
-
-def _check(name: str, value: JsonObject) -> None:
-    match name:
-        case "node":
-            read_node(value)
-        case "volume":
-            read_volume(value, None)
-        case "new_build":
-            read_build(value)
-        case "progress":
-            _progress(value | {"run": int(value["run"])})
-        case "configuration":
-            _ = value["network"], value["sync_mode"]
-        case "announcements":
-            read_announcements(value)
-        case "adopt_token":
-            _ = value["token"]
-        case _ if name.startswith(PROBLEM):
-            read_problem(value)
-        case _:
-            pass
-
-
-def read_node(value: JsonObject | None) -> NodeStatus | None:
-    """Return the node's status; `None` if the node was never observed."""
-    if not value:
-        return None
-    return NodeStatus(
-        seen_at=value["seen_at"],
-        up=value["up"],
-        health=Health(value["health"]),
-        bootstrapped=value["bootstrapped"],
-        failing_checks=tuple(value["failing_checks"]),
-        peers=value["peers"],
-    )
-
-
-def read_volume(value: JsonObject | None, run: Run | None) -> VolumeStatus | None:
-    """Return the status of the volume; `None` if it was never measured.
-
-    The disk usage is `None` if it was measured before the open run started: that data belongs to an earlier
-    run.
-    """
-    if not value:
-        return None
-    started_at = run.started_at if run and run.open else None
-    outdated = started_at is not None and value["measured_at"] < started_at
-    return VolumeStatus(
-        measured_at=value["measured_at"],
-        usage_bytes=None if outdated else value["usage_bytes"],
-        size_bytes=value["size_bytes"],
-        available_bytes=value["available_bytes"],
-    )
-
-
 def read_build(value: JsonObject | None) -> Build | None:
     """Return the build that waits to be tested; `None` if there is no such build."""
     if not value:
         return None
-    versions = Versions.parse(value["versions"]) if value["versions"] else None
-    return Build(value["image"], frozenset(value["digests"]), versions)
+    return build_from(value["image"], value["digests"], value["versions"])
+
+
+def build_from(image: str, digests: Iterable[str], versions: str | None) -> Build:
+    """Return a build from its stored fields; `versions` is JSON, as a node prints it."""
+    known = Versions.parse(versions) if versions else None
+    return decoded(Build, {"image": image, "digests": digests, "versions": known})
+
+
+def problem_reading(problem: Problem | None) -> JsonObject:
+    """Return a problem, as stored in the reading `problem.…`; empty if the part has no problem."""
+    return asdict(problem) if problem else {}
+
+
+def read_problem(value: JsonObject | None) -> Problem | None:
+    """Return the problem of a reading `problem.…`; `None` if the reading is missing or empty."""
+    return decoded(Problem, value) if value else None
 
 
 def announcements_reading(due: Iterable[DueAnnouncement]) -> JsonObject:
     """Return the announcements that are not sent yet, as stored in the reading `announcements`."""
-    return {"due": [asdict(each.announcement) | {"made_at": each.made_at} for each in due]}
+    return {"due": [asdict(waiting.announcement) | {"made_at": waiting.made_at} for waiting in due]}
 
 
 def read_announcements(value: JsonObject | None) -> tuple[DueAnnouncement, ...]:
     """Return the announcements that are not sent yet, oldest first."""
-    found = value["due"] if value else ()
+    waiting = value["due"] if value else ()
     return tuple(
-        DueAnnouncement(
-            Announcement(str(each["reason"]), str(each["message"]), warning=bool(each["warning"])),
-            float(each["made_at"]),
-        )
-        for each in found
+        DueAnnouncement(decoded(Announcement, fields), float(fields["made_at"])) for fields in waiting
     )
+
+
+_DECODERS: Mapping[str, Callable[[JsonObject], object]] = {
+    "adopt_token": itemgetter("token"),
+    "configuration": itemgetter("network", "sync_mode"),
+    "new_build": read_build,
+    "node": read_node,
+    "progress": lambda value: (int(value["run"]), _progress(value)),
+    "volume": lambda value: read_volume(value, None),
+    ANNOUNCEMENTS: read_announcements,
+    PROBLEM: read_problem,
+}
+
+
+def known_reading(name: str, value: JsonObject) -> JsonObject:
+    """Return a stored reading; empty if it cannot be decoded, because another version wrote it."""
+    decode = _DECODERS.get(PROBLEM if name.startswith(PROBLEM) else name)
+    try:
+        if value and decode is not None:
+            decode(value)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return {}
+    return value

@@ -14,7 +14,8 @@ from monitor.avalanchego.details_file import FILE_NAME, read_details, recovered_
 from monitor.domain.workload import Workload
 from monitor.errors import Cause, MonitorError, TemporaryError
 from monitor.ledger import rows, schema
-from monitor.ledger.store import Ledger, connected, temporary, translated
+from monitor.ledger.connection import connected, temporary, translated
+from monitor.ledger.store import Ledger
 from monitor.ledger.writes import insert_run
 
 FILE = "bootstrap-monitor.sqlite3"
@@ -58,7 +59,7 @@ def open_read_only(data_dir: Path) -> Ledger:
         TemporaryError: the volume is unusable, or another process has locked the file.
         MonitorError: the ledger does not exist, or a newer monitor wrote it.
     """
-    path = _found(data_dir)
+    path = _existing_path(data_dir)
     with translated(path):
         connection = _existing(path)
         connection.execute("PRAGMA query_only = ON")
@@ -73,7 +74,7 @@ def open_existing(data_dir: Path) -> Ledger:
         TemporaryError: the volume is unusable, or another process has locked the file.
         MonitorError: the ledger does not exist, or a newer monitor wrote it.
     """
-    path = _found(data_dir)
+    path = _existing_path(data_dir)
     with translated(path):
         return Ledger(_prepared(_existing(path), path), path)
 
@@ -110,12 +111,12 @@ def set_aside(path: Path, wall: float) -> None:
     when = int(wall)
     while path.with_name(f"{path.name}.corrupt-{when}").exists():
         when += 1
-    for each in (path, path.with_name(path.name + "-journal")):
-        if each.exists():
+    for file in (path, path.with_name(path.name + "-journal")):
+        if file.exists():
             try:
-                each.rename(each.with_name(f"{each.name}.corrupt-{when}"))
+                file.rename(file.with_name(f"{file.name}.corrupt-{when}"))
             except OSError as error:
-                raise TemporaryError(f"{each}: cannot be renamed ({error.strerror})") from error
+                raise TemporaryError(f"{file}: cannot be renamed ({error.strerror})") from error
 
 
 def _opened(path: Path) -> Ledger:
@@ -124,7 +125,7 @@ def _opened(path: Path) -> Ledger:
     return ledger
 
 
-def _found(data_dir: Path) -> Path:
+def _existing_path(data_dir: Path) -> Path:
     path = data_dir / FILE
     if not path.is_file():
         raise MonitorError(f"no ledger at {path}: set --data-dir to that of a tester that has run")

@@ -1,26 +1,32 @@
-"""Conversion of runs, builds, tracking data and readings to and from rows of the ledger."""
+"""Conversion of values to and from rows of the ledger; `codecs` converts those that are stored as JSON."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import fields
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
 from monitor.domain.bounds import MAX_SUM, moment
-from monitor.domain.build import Build, Versions
+from monitor.domain.build import Build
 from monitor.domain.json_text import json_object, json_text, json_value
 from monitor.domain.regression import Success
 from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, Reason, RequestKind, Run
-from monitor.domain.tracking import Count, RunTracking
+from monitor.domain.tracking import Count
 from monitor.domain.workload import Lease
-from monitor.ledger.codecs import Reading, known_reading
+from monitor.ledger.codecs import (
+    Reading,
+    build_from,
+    build_reading,
+    decoded,
+    known_reading,
+    tracking_of,
+    tracking_text,
+)
 
 # Every tick runs this query, so SQLite filters the rows instead of Python reading a year of runs.
 SAME_BUILD = (
@@ -30,11 +36,8 @@ SAME_BUILD = (
 
 # The column keeps the earlier name of the field, so that a ledger of any version can be opened.
 _TRACKING = "bookkeeping"
-_RUN_COLUMNS = (
-    *(field.name for field in fields(Run) if field.name not in {"build", "tracking"}),
-    _TRACKING,
-    *("image", "digests", "versions"),
-)
+_PLAIN_FIELDS = tuple(field.name for field in fields(Run) if field.name not in {"build", "tracking"})
+_RUN_COLUMNS = (*_PLAIN_FIELDS, _TRACKING, "image", "digests", "versions")
 _run_values = itemgetter(*_RUN_COLUMNS)
 # Size of the cache of decoded runs: ended runs do not change, and each scrape reads those shown or compared.
 _KEPT_RUNS = 96
@@ -55,50 +58,12 @@ def insert(connection: sqlite3.Connection, table: str, columns: Mapping[str, Any
 
 def build_columns(build: Build) -> dict[str, Any]:
     """Return a build as the columns `image`, `digests` and `versions`."""
-    return {
-        "image": build.image,
-        "digests": digests_text(build.digests),
-        "versions": build.versions.to_json() if build.versions else None,
-    }
+    return build_reading(build) | {"digests": digests_text(build.digests)}
 
 
 def build_of(row: sqlite3.Row | Mapping[str, Any]) -> Build:
     """Return the build of a row that has the columns `image`, `digests` and `versions`."""
-    versions = Versions.parse(row["versions"]) if row["versions"] else None
-    found = {"image": row["image"], "digests": json_value(row["digests"]), "versions": versions}
-    return _build_codec().validate_python(found)
-
-
-def tracking_text(tracking: RunTracking) -> str:
-    """Return a run's tracking data as JSON."""
-    return json_text(asdict(tracking))
-
-
-def tracking_of(text: str) -> RunTracking:
-    """Return the tracking data of a JSON text; ignore unknown fields and use defaults for missing ones."""
-    found = json_object(text)
-    json_text(found)  # raises ValueError for infinite numbers
-    try:
-        return _tracking_codec().validate_python(found)
-    except ValidationError:
-        # A newer monitor may have written stages of chains that are unknown to this one.
-        return _tracking_codec().validate_python({**found, "chains": {}})
-
-
-@cache
-def _tracking_codec() -> TypeAdapter[RunTracking]:
-    """Return the codec of tracking data, created at the first use because creating it is slow."""
-    return TypeAdapter(RunTracking)
-
-
-@cache
-def _build_codec() -> TypeAdapter[Build]:
-    return TypeAdapter(Build)
-
-
-@cache
-def _run_codec() -> TypeAdapter[Run]:
-    return TypeAdapter(Run)
+    return build_from(row["image"], json_value(row["digests"]), row["versions"])
 
 
 def run_of(row: sqlite3.Row) -> Run:
@@ -111,21 +76,21 @@ def _run_of(values: tuple[Any, ...]) -> Run:
     row = dict(zip(_RUN_COLUMNS, values, strict=True))
     if any(row[name] is not None and moment(row[name]) is None for name in _TIMES):
         raise ValueError(f"run {row['number']} has an invalid time")
-    return _run_codec().validate_python(
+    return decoded(
+        Run,
         row
         | {
             "build": build_of(row),
             "outcome": _word(row["outcome"], Outcome, Outcome.SUPERSEDED),
             "reason": _word(row["reason"], Reason, None),
             "tracking": tracking_of(row[_TRACKING]),
-        }
+        },
     )
 
 
 def run_columns(run: Run) -> dict[str, Any]:
     """Return a run as the columns of `runs`."""
-    kept = (field.name for field in fields(run) if field.name not in {"build", "tracking"})
-    values = {name: getattr(run, name) for name in kept}
+    values = {name: getattr(run, name) for name in _PLAIN_FIELDS}
     return values | build_columns(run.build) | {_TRACKING: tracking_text(run.tracking)}
 
 
@@ -192,10 +157,10 @@ def baseline_of(row: sqlite3.Row) -> int:
 
 
 def _time(value: float) -> float:
-    found = moment(float(value))
-    if found is None:
+    time = moment(float(value))
+    if time is None:
         raise ValueError(f"{value!r} is not a time")
-    return found
+    return time
 
 
 def _text(value: object) -> str:

@@ -24,14 +24,12 @@ from monitor.domain.workload import Lease, SyncMode
 from monitor.errors import Cause, TemporaryError
 from monitor.ledger import rows, writes
 from monitor.ledger.codecs import ANNOUNCEMENTS, Reading, read_announcements
+from monitor.ledger.connection import VolumeFullError, connected, translated
 from monitor.ledger.reserve import NO_SPACE, give_up_part, keep_reserve
 from monitor.ledger.status import Snapshot
 
-# Other processes lock the file for milliseconds.  A longer timeout would delay the exit after SIGTERM.
-_BUSY_SECONDS = 3.0
-_FULL = (sqlite3.SQLITE_FULL,)
 _ALIKE = "network = ? AND sync_mode = ?"
-PENDING_ATTEMPT = """
+_PENDING_ATTEMPT = """
 SELECT * FROM attempts
 WHERE after_run >= (SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL)
 ORDER BY id DESC LIMIT 1
@@ -56,10 +54,6 @@ _NUMBERS = range(-(2**63), 2**63)  # the integers of SQLite
 _ALL_RUNS = -(2**62)  # imported runs that are older than all others have numbers below 1
 
 _Value = TypeVar("_Value")
-
-
-class VolumeFullError(TemporaryError):
-    """The volume is full, and no part of the reserve was released for the write that failed."""
 
 
 class Ledger:
@@ -91,20 +85,15 @@ class Ledger:
 
     def last(self) -> Run | None:
         """Return the newest run that started."""
-        found = self._runs("started_at IS NOT NULL", 1)
-        return found[0] if found else None
+        return self._run("started_at IS NOT NULL")
 
     def clearing(self) -> Run | None:
         """Return the run whose clearing began and that has not started."""
-        found = self._runs("started_at IS NULL AND outcome IS NULL", 1)
-        return found[0] if found else None
+        return self._run("started_at IS NULL AND outcome IS NULL")
 
     def run(self, number: int) -> Run | None:
         """Return the run with a number."""
-        if number not in _NUMBERS:
-            return None
-        found = self._runs("number = ?", 1, (number,))
-        return found[0] if found else None
+        return self._run("number = ?", number) if number in _NUMBERS else None
 
     def runs(self, most: int) -> tuple[Run, ...]:
         """Return at most `most` started runs (-1: all), newest first."""
@@ -117,16 +106,16 @@ class Ledger:
 
     def superseded_seconds(self, build: Build, now_wall: float) -> float | None:
         """Return the seconds since a run of this build was last superseded; `None` if none was superseded."""
-        ended = [run.ended_at for run in self.runs_of(build) if run.outcome is Outcome.SUPERSEDED]
-        known = [each for each in ended if each is not None]
-        return now_wall - max(known) if known else None
+        superseded = [run for run in self.runs_of(build) if run.outcome is Outcome.SUPERSEDED]
+        ends = [run.ended_at for run in superseded if run.ended_at is not None]
+        return now_wall - max(ends) if ends else None
 
     def known(self) -> bool:
         """Return whether the ledger contains a run, started or not."""
         with self._reading() as connection:
             return connection.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is not None
 
-    def judged(self, build: Build, network: str, sync_mode: SyncMode) -> bool:
+    def has_conclusive_run(self, build: Build, network: str, sync_mode: SyncMode) -> bool:
         """Return whether a run of this build, network and sync mode has a conclusive outcome."""
         condition = f"outcome IS NOT NULL AND {_ALIKE} AND {rows.SAME_BUILD}"
         values = (network, sync_mode, rows.digests_text(build.digests))
@@ -139,12 +128,12 @@ class Ledger:
         """
         asked = (rows.digests_text(digests),)
         with self._reading() as connection:
-            found = [
+            builds = [
                 rows.build_of(row)
                 for query in _BUILDS
                 for row in connection.execute(f"{query} WHERE {rows.SAME_BUILD} ORDER BY 1 DESC", asked)
             ]
-        return next((build for build in found if build.versions), found[0] if found else None)
+        return next((build for build in builds if build.versions), builds[0] if builds else None)
 
     def add_digests(self, run: Run, digests: frozenset[str]) -> None:
         """Add further digests of a run's build, because the pod shows only one of them."""
@@ -154,7 +143,7 @@ class Ledger:
 
     def attempt(self) -> Attempt | None:
         """Return the recorded attempt whose run has not started."""
-        return self._first(rows.attempt_of, PENDING_ATTEMPT)
+        return self._first(rows.attempt_of, _PENDING_ATTEMPT)
 
     def intervened(self, kind: Intervention, since: float, other_than: str = "") -> int:
         """Return the number of workloads, except one, with an intervention since a time in Unix seconds."""
@@ -215,14 +204,14 @@ class Ledger:
         since = marked if marked > 1 else _ALL_RUNS
         values = (Outcome.SUCCEEDED, like.network, like.sync_mode, like.testbed, since, MAX_COMPARED)
         with self._reading() as connection:
-            found = connection.execute(_SUCCESS + _COMPARED, values).fetchall()
-            return tuple(rows.success_of(row) for row in reversed(found))
+            newest_first = connection.execute(_SUCCESS + _COMPARED, values).fetchall()
+            return tuple(rows.success_of(row) for row in reversed(newest_first))
 
     def all_successes(self) -> tuple[Success, ...]:
         """Return all successful runs, oldest first."""
         with self._reading() as connection:
-            found = connection.execute(f"{_SUCCESS} ORDER BY number", (Outcome.SUCCEEDED,)).fetchall()
-            return tuple(rows.success_of(row) for row in found)
+            oldest_first = connection.execute(f"{_SUCCESS} ORDER BY number", (Outcome.SUCCEEDED,)).fetchall()
+            return tuple(rows.success_of(row) for row in oldest_first)
 
     def copy(self) -> sqlite3.Connection:
         """Return a consistent copy of the ledger in memory, also while another process writes to it."""
@@ -283,9 +272,7 @@ class Ledger:
 
     def reading(self, name: str) -> Reading | None:
         """Return the newest reading with a name."""
-        with self._reading() as connection:
-            row = connection.execute("SELECT * FROM readings WHERE name = ?", (name,)).fetchone()
-            return rows.reading_of(row) if row else None
+        return self._first(rows.reading_of, "SELECT * FROM readings WHERE name = ?", name)
 
     def keep_reading(self, name: str, value: JsonObject, now_wall: float) -> None:
         """Store a reading outside of a decision."""
@@ -295,8 +282,8 @@ class Ledger:
     def counts(self, run: Run) -> Counts:
         """Return the counters of a run."""
         with self._reading() as connection:
-            found = connection.execute("SELECT * FROM counts WHERE run = ?", (run.number,)).fetchall()
-            return {(row["chain"], row["signal"]): rows.count_of(row) for row in found}
+            counts = connection.execute("SELECT * FROM counts WHERE run = ?", (run.number,)).fetchall()
+            return {(row["chain"], row["signal"]): rows.count_of(row) for row in counts}
 
     def record(
         self,
@@ -350,9 +337,10 @@ class Ledger:
                 writes.keep_reading(connection, name, value, now.wall)
             if tracking is not None:
                 writes.write_tracking(connection, tracking, counts)
-            for each in decided:
-                writes.write(connection, each, now, testbed)
-            writes.add_due(connection, [DueAnnouncement(each, now.wall) for each in announcements])
+            for record in decided:
+                writes.write(connection, record, now, testbed)
+            due = [DueAnnouncement(announcement, now.wall) for announcement in announcements]
+            writes.add_due(connection, due)
 
     def due_announcements(self) -> tuple[DueAnnouncement, ...]:
         """Return the announcements that are recorded and not sent yet, oldest first."""
@@ -446,13 +434,16 @@ class Ledger:
             recoveries=recoveries,
         )
 
+    def _run(self, condition: str, *values: object) -> Run | None:
+        return next(iter(self._runs(condition, 1, values)), None)
+
     def _runs(self, condition: str, most: int, values: tuple[object, ...] = ()) -> tuple[Run, ...]:
         with self._reading() as connection:
-            found = connection.execute(
+            newest_first = connection.execute(
                 f"SELECT * FROM runs WHERE {condition} ORDER BY number DESC LIMIT ?",  # noqa: S608 - literals only
                 (*values, most),
             ).fetchall()
-            return tuple(rows.run_of(row) for row in found)
+            return tuple(rows.run_of(row) for row in newest_first)
 
     def _first(self, decode: Callable[[sqlite3.Row], _Value], query: str, *values: object) -> _Value | None:
         """Return the first row of a query, decoded; `None` if the query returns no rows."""
@@ -483,39 +474,8 @@ class Ledger:
                 raise
 
 
-def connected(database: Path | str) -> sqlite3.Connection:
-    """Return a connection to a database: a `Path`, or a string that is a URI or `:memory:`."""
-    connection = sqlite3.connect(
-        database,
-        timeout=_BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-        uri=isinstance(database, str),
-    )
-    connection.row_factory, connection.text_factory = sqlite3.Row, bytes.decode
-    return connection
-
-
 def _tested_now(configuration: Reading | None, newest: Run | None) -> tuple[str, str]:
     """Return the configured network and sync mode; until these are recorded, those of the newest run."""
     if configuration is not None and configuration.value:
         return configuration.value["network"], configuration.value["sync_mode"]
     return (newest.network, newest.sync_mode) if newest else ("", "")
-
-
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Raise errors of SQLite as `TemporaryError`."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise temporary(path, error) from error
-
-
-def temporary(path: Path, error: sqlite3.Error) -> TemporaryError:
-    """Return the `TemporaryError` for an error of SQLite; a `VolumeFullError` if the volume is full."""
-    full = getattr(error, "sqlite_errorcode", None) in _FULL
-    kind = VolumeFullError if full else TemporaryError
-    return kind(
-        f"{path}: {error} ({getattr(error, 'sqlite_errorname', 'SQLite')})", cause=Cause.VOLUME_UNUSABLE
-    )

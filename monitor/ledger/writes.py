@@ -27,7 +27,7 @@ from monitor.domain.run import AttemptCause, Outcome, RequestKind, Run
 from monitor.domain.tracking import Counts
 from monitor.domain.workload import Workload
 from monitor.ledger import rows
-from monitor.ledger.codecs import ANNOUNCEMENTS, announcements_reading, read_announcements
+from monitor.ledger.codecs import ANNOUNCEMENTS, announcements_reading, read_announcements, tracking_text
 
 MAX_DUE = 20
 
@@ -81,7 +81,7 @@ def write_tracking(connection: sqlite3.Connection, run: Run, counts: Counts) -> 
     """Update the tracking data and the counters of an open run; do nothing if the run has ended."""
     changed = connection.execute(
         "UPDATE runs SET bookkeeping = ?, settings_changed = ? WHERE number = ? AND outcome IS NULL",
-        (rows.tracking_text(run.tracking), run.settings_changed, run.number),
+        (tracking_text(run.tracking), run.settings_changed, run.number),
     ).rowcount
     if changed:
         connection.executemany(
@@ -101,7 +101,7 @@ def add_due(connection: sqlite3.Connection, added: Sequence[DueAnnouncement]) ->
 
 def remove_due(connection: sqlite3.Connection, sent: DueAnnouncement) -> None:
     """Remove an announcement from the queue."""
-    _write_due(connection, [each for each in _due(connection) if each != sent])
+    _write_due(connection, [waiting for waiting in _due(connection) if waiting != sent])
 
 
 def _due(connection: sqlite3.Connection) -> tuple[DueAnnouncement, ...]:
@@ -110,7 +110,7 @@ def _due(connection: sqlite3.Connection) -> tuple[DueAnnouncement, ...]:
 
 
 def _write_due(connection: sqlite3.Connection, due: Sequence[DueAnnouncement]) -> None:
-    newest_at = max((each.made_at for each in due), default=0.0)
+    newest_at = max((announcement.made_at for announcement in due), default=0.0)
     keep_reading(connection, ANNOUNCEMENTS, announcements_reading(due), newest_at)
 
 
@@ -152,14 +152,14 @@ def _as_known(connection: sqlite3.Connection, build: Build) -> Build:
     The pod shows only the digest that pins it, and no versions if an operator pinned it.
     """
     asked = rows.digests_text(build.digests)
-    found = connection.execute(
+    recorded = connection.execute(
         f"SELECT image, digests, versions FROM runs WHERE {rows.SAME_BUILD} "  # noqa: S608 - literals only
         f"UNION SELECT image, digests, versions FROM attempts WHERE {rows.SAME_BUILD}",
         (asked, asked),
     ).fetchall()
-    known = [rows.build_of(row) for row in found]
-    versions = build.versions or next((each.versions for each in known if each.versions), None)
-    return replace(build, digests=build.digests.union(*(each.digests for each in known)), versions=versions)
+    known = [rows.build_of(row) for row in recorded]
+    versions = build.versions or next((same.versions for same in known if same.versions), None)
+    return replace(build, digests=build.digests.union(*(same.digests for same in known)), versions=versions)
 
 
 def _begin_run(connection: sqlite3.Connection, workload: Workload, now: Instant) -> None:
@@ -173,7 +173,7 @@ def _begin_run(connection: sqlite3.Connection, workload: Workload, now: Instant)
         "sync_mode": run.sync_mode,
         "settings_digest": run.settings_digest,
         "started_at": now.wall,
-        "bookkeeping": rows.tracking_text(run.tracking),
+        "bookkeeping": tracking_text(run.tracking),
     }
     assignments = ", ".join(f"{name} = :{name}" for name in columns)
     connection.execute(

@@ -15,6 +15,8 @@ from monitor.domain.baseline import Limit, Verdict
 from monitor.domain.build import Build, Versions
 from monitor.domain.instant import Instant
 from monitor.domain.observations import (
+    ChainActivity,
+    ChainLog,
     DataState,
     Health,
     NodeAnswering,
@@ -26,11 +28,11 @@ from monitor.domain.policy import Policy
 from monitor.domain.regression import Measure, Regression
 from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, Reason, Run
 from monitor.domain.status import NodeStatus, Phase, Problem, Status, VolumeStatus
-from monitor.domain.tracking import Count, HealthyStreak, RunTracking
+from monitor.domain.tracking import ChainWatch, Count, HealthyStreak, Refusal, RunTracking
 from monitor.domain.workload import SyncMode, Workload
 from monitor.errors import Cause
 from monitor.ledger import open_ledger
-from monitor.ledger.export import exported
+from monitor.ledger.export import export_history
 
 REPOSITORY = "registry.example:5000/node"
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
@@ -46,6 +48,45 @@ POLICY = Policy(
     holder_timeout_seconds=300.0,
 )
 NOW = Instant(wall=1_000_000.0, boot_seconds=50_000.0, boot_id="boot")
+# Each value differs from the default.
+FULL_TRACKING = RunTracking(
+    started_boot_id="boot before",
+    started_boot_seconds=0.5,
+    boot_id="boot",
+    accounted_boot_seconds=1.5,
+    active_seconds=12.5,
+    observed_seconds=13.5,
+    process_start_boot_seconds=-0.5,
+    process_uid="pod",
+    process_restarts=2,
+    node_restarts=3,
+    restarts_at_progress=1,
+    healthy=HealthyStreak(NOW.wall, 7.5, 8.5, 9.5),
+    identity_agreed=True,
+    progress_at=NOW.wall,
+    idle_seconds=14.5,
+    lifeless_seconds=15.5,
+    not_started_seconds=16.5,
+    unhealthy_seconds=17.5,
+    blocked_seconds=18.5,
+    disk_write_bytes=19.5,
+    chains={"P": ChainWatch(ChainLog(ChainActivity.EXECUTING, 0.5, NOW.wall), seen=True, visible=True)},
+    stalled_chain="P",
+    unknown_seconds=20.5,
+    usage_mark_bytes=21,
+    refusal=Refusal("a line"),
+    execution_targets={"C": 22.5},
+    state_synced=True,
+    state_summary="a line",
+    state_sync_restarted=True,
+    low_disk_seconds=23.5,
+    low_disk_at=NOW.wall,
+    starved_seconds=26.5,
+    healthy_seconds=24.5,
+    replaced_healthy_seconds=25.5,
+    other_build="node@sha256:2",
+    revision="tester-1",
+)
 
 
 def build(digest: str = OLD, commit: str = COMMIT) -> Build:
@@ -260,7 +301,7 @@ def history_file() -> bytes:
         ledger.record(NOW, "desk", tracking=run, counts={("P", "blocks_accepted"): Count(1, 2, 2)})
         ledger.keep_evidence(run.number, Evidence("its last words", NOW.wall))
         ledger.record(NOW, "desk", [EndRun(run, Outcome.SUCCEEDED, None, "told", 10.5, 11.5, 2**30, 2**40)])
-        return exported(ledger)[0]
+        return export_history(ledger)[0]
 
 
 def altered(history: bytes, statements: str) -> bytes:

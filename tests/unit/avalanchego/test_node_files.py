@@ -231,7 +231,7 @@ ALLOWED = {
         "path.read_bytes()": PERSON,
         "path.write_bytes(content)": PERSON,
         "write_bytes(content)": "to standard output",
-        "beside.open('xb')": OWN,
+        "temporary.open('xb')": OWN,
     },
     "commands/signals.py": {"Path(os.devnull).open('wb')": KERNEL},
     "engine/folder_walk.py": {

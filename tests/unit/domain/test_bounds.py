@@ -23,13 +23,12 @@ from monitor.avalanchego.node_log import chain_log_of
 from monitor.decide.decisions import EndRun
 from monitor.domain.bounds import MAX_NUMBER, YEAR_10000, bounded, moment
 from monitor.domain.json_text import json_object, json_text
-from monitor.domain.observations import DataState
 from monitor.domain.progress import added_up
 from monitor.domain.run import Outcome
 from monitor.domain.status import RESULTS_SHOWN
 from monitor.domain.tracking import Count
 from monitor.ledger import Ledger, open_ledger
-from monitor.ledger.export import exported, imported, read
+from monitor.ledger.export import export_history, import_history, read_history
 from monitor.ledger.status import status_of
 from monitor.output.status_json import run_json, status_json
 from monitor.output.status_text import run_lines, status_lines
@@ -197,13 +196,13 @@ def test_whatever_a_node_counts_is_shown_exported_and_read_back(
         end = EndRun(last, Outcome.FAILED, None, "", last.tracking.active_seconds, 1.0, None)
         ledger.record(machine.now, "default", (end,))
         shown(ledger)
-        content, _ = exported(ledger)
+        content, _ = export_history(ledger)
         with (
             tempfile.TemporaryDirectory() as other,
             closing(open_ledger(Path(other))) as copy,
-            closing(read(content, "history")) as history,
+            closing(read_history(content, "history")) as history,
         ):
-            assert imported(copy, history, DataState.ABSENT) == (1, 0)
+            assert import_history(copy, history) == (1, 0)
             assert [(run, copy.counts(run)) for run in copy.runs(-1)] == [
                 (run, ledger.counts(run)) for run in ledger.runs(-1)
             ]

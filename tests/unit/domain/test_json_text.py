@@ -31,7 +31,7 @@ from monitor.errors import ConfigurationError, TemporaryError
 from monitor.k8s.calls import ApiResponse
 from monitor.k8s.objects import annotated_versions
 from monitor.k8s.version_pod_manifest import parse_versions
-from monitor.ledger.export import read
+from monitor.ledger.export import read_history
 from monitor.local.build_store import BuildStore, FileSource
 from monitor.local.platform import LocalPlatform
 from monitor.local.processes import Orphan
@@ -227,11 +227,11 @@ def a_line_of_the_nodes_log(_: Path, text: str) -> object:
 
 def a_history(_: Path, text: str) -> object:
     with pytest.raises(ConfigurationError, match="cannot be imported"):
-        read(text.encode(), "history")
+        read_history(text.encode(), "history")
     assert "'" not in text
     change = f"UPDATE runs SET bookkeeping = '{text}'"  # noqa: S608 - holds no quote
     with pytest.raises(ConfigurationError, match=r"cannot be imported \(a row is damaged: "):
-        read(altered(history_file(), change), "history")
+        read_history(altered(history_file(), change), "history")
     return None
 
 

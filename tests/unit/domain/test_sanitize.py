@@ -58,7 +58,7 @@ def the_new_build(text: str) -> Versions | None:
 
 def a_history(text: str) -> Versions | None:
     content = altered(history_file(), f"UPDATE runs SET versions = '{text}'")  # noqa: S608 - holds no quote
-    with closing(export.read(content, "file")) as history:
+    with closing(export.read_history(content, "file")) as history:
         return history.runs(-1)[0].build.versions
 
 

@@ -28,7 +28,7 @@ from monitor.domain.tracking import Count
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import open_existing, open_ledger, open_read_only, recover
 from monitor.ledger.codecs import build_reading, phase_reading
-from monitor.ledger.export import exported, read
+from monitor.ledger.export import export_history, read_history
 from monitor.ledger.status import status_of
 from monitor.output.status_json import run_json, status_json
 from monitor.output.status_text import run_lines, status_lines
@@ -113,7 +113,7 @@ def looked_at(folder: Path) -> None:
             assert json_text(run_json(run))
             assert list(run_lines(run, ledger.evidence(run.number)))
         with suppress(MonitorError):
-            exported(ledger)
+            export_history(ledger)
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
@@ -185,8 +185,8 @@ def test_a_count_beyond_all_numbers_is_shown_and_exported_as_the_largest(tmp_pat
     damage(filled(tmp_path), "counts", "last", float("inf"))
     looked_at(tmp_path)
     with closing(open_ledger(tmp_path)) as ledger:
-        content, count = exported(ledger)
-        with closing(read(content, "file")) as history:
+        content, count = export_history(ledger)
+        with closing(read_history(content, "file")) as history:
             assert (count, len(history.runs(-1))) == (1, 1)
         assert ledger.snapshot(1).recoveries == 0
 

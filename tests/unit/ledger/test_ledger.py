@@ -108,7 +108,7 @@ def test_a_new_ledger_knows_nothing(ledger: Ledger) -> None:
         None,
         None,
     )
-    assert ledger.judged(build(), "fuji", SyncMode.FULL_SYNC) is False
+    assert ledger.has_conclusive_run(build(), "fuji", SyncMode.FULL_SYNC) is False
     assert ledger.intervened_at(Intervention.PIN) is None
     assert (ledger.paused(), ledger.requested(), ledger.repeated_failures(), ledger.evidence(1)) == (
         *(False, None, 0, None),
@@ -437,7 +437,7 @@ def test_a_build_is_judged_by_an_outcome_that_speaks_of_it(
 ) -> None:
     ended(ledger, outcome=outcome, reason=reason)
 
-    assert ledger.judged(asked, "fuji", SyncMode.FULL_SYNC) is judged
+    assert ledger.has_conclusive_run(asked, "fuji", SyncMode.FULL_SYNC) is judged
 
 
 @pytest.mark.parametrize(
@@ -452,7 +452,7 @@ def test_a_build_is_judged_for_its_network_and_mode_only(
 ) -> None:
     ended(ledger)
 
-    assert ledger.judged(build(), network, sync_mode) is False
+    assert ledger.has_conclusive_run(build(), network, sync_mode) is False
 
 
 def test_a_build_that_was_judged_long_ago_still_is(ledger: Ledger) -> None:
@@ -460,7 +460,7 @@ def test_a_build_that_was_judged_long_ago_still_is(ledger: Ledger) -> None:
     for each in range(1, 30):
         ended(ledger, workload(build(NEW)), seconds=each * 10_000)
 
-    assert ledger.judged(build(), "fuji", SyncMode.FULL_SYNC) is True
+    assert ledger.has_conclusive_run(build(), "fuji", SyncMode.FULL_SYNC) is True
 
 
 @pytest.mark.parametrize(
@@ -514,7 +514,7 @@ def test_an_attempt_knows_its_build(
 def test_a_run_that_is_open_judges_nothing(ledger: Ledger) -> None:
     started(ledger)
 
-    assert ledger.judged(build(), "fuji", SyncMode.FULL_SYNC) is False
+    assert ledger.has_conclusive_run(build(), "fuji", SyncMode.FULL_SYNC) is False
 
 
 def attempted(of: Build, uid: str = "pod-1", cause: AttemptCause = AttemptCause.NEW_BUILD) -> RecordAttempt:
