@@ -65,9 +65,9 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
         call.console.print(
             f"old is {old}, new is {settings.build}; {settings.runs} runs of each", soft_wrap=True
         )
-        turns()
+        turns.advance()
         if turns.due() is not None and turns.failure is None:
-            call.watch(settings, arguments, turns, turns, turns.named)
+            call.watch(settings, arguments, turns)
         if turns.failure is not None:
             raise turns.failure
         if turns.due() is not None:

@@ -19,7 +19,7 @@ from rich.console import Console
 from monitor.avalanchego import simulated_node
 from monitor.commands.free_ports import Ports
 from monitor.commands.local_folder import exclusively
-from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester, local_tester
+from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester
 from monitor.commands.signals import Stopping, stop_on_signals
 from monitor.domain.status import RESULTS_SHOWN
 from monitor.errors import MonitorError
@@ -68,8 +68,8 @@ def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threa
     (folder / "data").mkdir()
     with exclusively(folder / "data"):
         local = _local_settings(executable, folder / "data", settings, web_port)
-        tester = local_tester(local, arguments, os.environ, console, stopping)
-        web_port = tester.assembly.listen()
+        tester = LocalTester(local, arguments, os.environ, console, stopping)
+        web_port = tester.monitor.listen()
         console.print(f"page     http://127.0.0.1:{web_port}/")
         console.print(f"metrics  http://127.0.0.1:{web_port}/metrics")
         console.print(

@@ -55,12 +55,11 @@ def _run(settings: LocalSettings, arguments: Sequence[str]) -> int:
     call = LocalSession()
     configuration = configuration_of_node(settings, arguments, os.environ)
     settings = with_folder(settings, usual_folder(configuration, os.environ))
-    source = FileSource(settings.build, BuildStore(settings.data_dir / BUILDS_FOLDER))
     with exclusively(settings.data_dir):
         refuse_comparison(settings.data_dir, call.stopping)
         if settings.until is not None:
-            return _until_verdict(call, settings, configuration, arguments, source)
-        call.watch(settings, arguments, source)
+            return _until_verdict(call, settings, configuration, arguments)
+        call.watch(settings, arguments)
         call.console.print(GOES_ON)
     return 0
 
@@ -92,11 +91,11 @@ def _until_verdict(
     settings: LocalSettings,
     configuration: NodeConfiguration,
     arguments: Sequence[str],
-    source: FileSource,
 ) -> int:
     """Return 0 if the build succeeded and 1 if it failed; reuse a verdict that the ledger already has."""
     from monitor.commands.until import Until, Wanted  # noqa: PLC0415 - only needed with --until
 
+    source = FileSource(settings.build, BuildStore(settings.data_dir / BUILDS_FOLDER))
     build = tried(source.newest, call.stopping.wait)
     with closing(patiently_opened(settings.data_dir, call.stopping)) as ledger:
         until = Until(
@@ -111,9 +110,9 @@ def _until_verdict(
             call.console.print(result_text(run), soft_wrap=True)
             call.console.print("result of an earlier run; use --again to bootstrap the build again")
             return _exit_code(call, settings, run)
-        until()  # request a run now, as no job does so yet
+        until.advance()  # request a run now, as no job does so yet
         if until.failure is None:
-            call.watch(settings, arguments, until, until)
+            call.watch(settings, arguments, until)
         if until.failure is not None:
             raise until.failure
         run = until.verdict() or until.obstacle()

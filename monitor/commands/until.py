@@ -14,6 +14,7 @@ from monitor.domain.duration import duration_text
 from monitor.domain.run import Outcome, Reason, RequestKind, Run
 from monitor.errors import InconclusiveError
 from monitor.ledger import Ledger
+from monitor.output.terminal import run_text
 
 
 def mismatch(run: Run, configuration: NodeConfiguration, testbed: str) -> str:
@@ -56,7 +57,7 @@ class Obstacle:
         self._run = last.number if last else 0
         self._blocked_before = last.tracking.blocked_seconds if last else 0.0
 
-    def __call__(self) -> InconclusiveError | None:
+    def error(self) -> InconclusiveError | None:
         """Return an error if the tester is paused without an open run, or has been blocked for too long."""
         ledger = self._ledger
         last = ledger.last()
@@ -123,18 +124,22 @@ class Until:
         """Return the judged build."""
         return self._wanted.build
 
-    def __call__(self) -> None:
+    def advance(self) -> None:
         """Stop the call, or request the wanted run if the tester would not start one on its own."""
         if self._stopping.is_set():
             return
         # Check this first: a run that ends between the two checks then yields a verdict and is not repeated.
         must_ask = self._must_ask()
         known = self.verdict() is not None or self.obstacle() is not None
-        self.failure = None if known else self._obstacle()
+        self.failure = None if known else self._obstacle.error()
         if known or self.failure:
             self._stopping.set()
         elif must_ask:
             self._ledger.ask(RequestKind.RERUN, self._wanted.build.image, self._wall())
+
+    def name_of(self, run: Run) -> str:
+        """Return the displayed name of a run."""
+        return run_text(run)
 
     def verdict(self) -> Run | None:
         """Return the newest matching run, if it is conclusive and no other run of the build is pending."""

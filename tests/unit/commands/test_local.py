@@ -22,7 +22,7 @@ from support.simulated_builds import COMMITS, PATIENCE_SECONDS, eventually, writ
 
 from monitor.avalanchego import simulated_node
 from monitor.commands.local_folder import exclusively
-from monitor.commands.local_tester import local_tester
+from monitor.commands.local_tester import LocalTester
 from monitor.commands.startup import TRIES, tried
 from monitor.decide.decisions import BeginClearing, BeginRun
 from monitor.domain.build import Build
@@ -164,7 +164,7 @@ def a_late_beat_of_an_earlier_workload_holds_up_nothing(tester: LocalLife) -> No
         web_listen_address="127.0.0.1:0",
     )
     arguments, stopping = ["--network-id=fuji", f"--http-port={tester.port}"], threading.Event()
-    local = local_tester(settings, arguments, environment(), Console(file=io.StringIO()), stopping)
+    local = LocalTester(settings, arguments, environment(), Console(file=io.StringIO()), stopping)
     local.ledger.renew("local-earlier")
     thread = threading.Thread(target=local.run)
     thread.start()
