@@ -13,10 +13,11 @@ from pydantic_settings import BaseSettings
 
 from monitor.errors import ConfigurationError
 from monitor.flags import parse
-from monitor.settings import InitSettings, LocalSettings, StatusSettings, WaitSettings
+from monitor.settings import HistorySettings, InitSettings, LocalSettings, StatusSettings, WaitSettings
 
 IN_POD = ["--data-dir=/data", "--namespace=tests", "--pod-name=tester-0", "--node-container-name=node"]
 COMMANDS: dict[type[BaseSettings], str] = {
+    HistorySettings: "history",
     InitSettings: "init",
     WaitSettings: "wait-for-completion",
     LocalSettings: "local",
@@ -50,6 +51,18 @@ COMMANDS: dict[type[BaseSettings], str] = {
             [*IN_POD, "--health=3s"],
             "--health is not a flag; see bootstrap-monitor init --help",
             id="the beginning of one",
+        ),
+        pytest.param(
+            HistorySettings,
+            ["--data-dir=/data", "--limit=5"],
+            "--limit is not a flag; see bootstrap-monitor history --help",
+            id="a word whose most similar flag writes to the ledger",
+        ),
+        pytest.param(
+            HistorySettings,
+            ["--data-dir=/data", "--limt=5"],
+            "--limt is not a flag; see bootstrap-monitor history --help",
+            id="a typo of such a word",
         ),
         pytest.param(
             InitSettings,
