@@ -21,7 +21,7 @@ from monitor.decide.events import Announcement
 from monitor.domain.build import Build, Versions
 from monitor.domain.container import Container
 from monitor.domain.image_reference import ImageReference
-from monitor.domain.workload import CRASH_LOOPING, START_FAILURES, NodeExit, NodeProcess, SyncMode, Workload
+from monitor.domain.workload import NodeExit, NodeProcess, SyncMode, Workload
 from monitor.errors import Cause, ConfigurationError, TemporaryError
 from monitor.k8s.api import Pause, forever
 from monitor.k8s.cluster import FIELD_MANAGER, Cluster
@@ -30,6 +30,10 @@ from monitor.k8s.objects import VERSIONS_ANNOTATION, StatefulSet, annotated_vers
 from monitor.k8s.pod import ContainerState, Pod
 
 OUT_OF_MEMORY = "OOMKilled"  # the kubelet's reason
+# The kubelet's reason for a container in its restart backoff, and the reasons that it may report before.
+_CRASH_LOOPING = frozenset({"CrashLoopBackOff", "Completed", "Error", OUT_OF_MEMORY})
+# Reasons of the kubelet and of container runtimes for a container whose program could not be started.
+_START_FAILURES = frozenset({"StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError"})
 LOG_LINES = 500
 
 _log = logging.getLogger(__name__)
@@ -261,18 +265,19 @@ def _process(state: ContainerState | None) -> NodeProcess | None:
     if state is None:
         return None
     ended, waiting, message = state.last_termination, state.reason, state.message
-    started = ended is None or ended.reason not in START_FAILURES
-    if ended is not None and not started and waiting in CRASH_LOOPING:
+    failed_before = ended is not None and ended.reason in _START_FAILURES
+    if ended is not None and failed_before and waiting in _CRASH_LOOPING:
         # The kubelet backs off between failed starts of a container, as it does between crashes.
         waiting, message = ended.reason, ended.message
+    crash_looping = not state.running and waiting in _CRASH_LOOPING
     return NodeProcess(
         running=state.running,
         waiting=waiting,
         restarts=state.restarts,
-        last_exit=NodeExit(ended.exit_code, ended.reason == OUT_OF_MEMORY, ended.message, started)
-        if ended
-        else None,
-        message="" if waiting in CRASH_LOOPING else message,
+        last_exit=NodeExit(ended.exit_code, ended.reason == OUT_OF_MEMORY, ended.message) if ended else None,
+        message="" if crash_looping else message,
+        crash_looping=crash_looping,
+        failed_to_start=failed_before or waiting in _START_FAILURES,
     )
 
 

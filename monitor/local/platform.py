@@ -138,11 +138,11 @@ class LocalPlatform:
 
     def waits(self, reason: str) -> None:
         """Record that the node cannot be started, for a reason unrelated to the build."""
-        self.process = replace(self.process, running=False, waiting=reason)
+        self.process = replace(self.process, running=False, waiting=reason, crash_looping=False)
 
     def started(self) -> None:
         """Record that the node's process runs."""
-        self.process = replace(self.process, running=True, waiting="")
+        self.process = replace(self.process, running=True, waiting="", crash_looping=False)
 
     def stopped(self) -> None:
         """Record that the node was stopped on purpose."""
@@ -155,7 +155,7 @@ class LocalPlatform:
         """
         shell_code = 128 - code if code < 0 else code
         restarts = self.process.restarts + 1
-        self.process = NodeProcess(False, CRASH_LOOP, restarts, NodeExit(shell_code))
+        self.process = NodeProcess(False, CRASH_LOOP, restarts, NodeExit(shell_code), crash_looping=True)
 
     def _set_image(self) -> ImageReference:
         return ImageReference.parse(str(self._read().get("image", self._unpinned)))

@@ -170,7 +170,9 @@ def test_an_absent_answer_is_unknown(
 def test_what_answers_while_the_node_does_not_run_is_not_the_node(edge: Edge, observer: WaitObserver) -> None:
     """An answer while the node is not running comes from another node that uses the port."""
     edge.answer = answering(health=HEALTHY)
-    edge.pod = workload(build(), process=NodeProcess(running=False, waiting="CrashLoopBackOff"))
+    edge.pod = workload(
+        build(), process=NodeProcess(running=False, crash_looping=True, waiting="CrashLoopBackOff")
+    )
 
     assert isinstance(observer.look().state.node, NodeDown)
 
@@ -309,7 +311,7 @@ def test_another_holder_that_beats_is_never_taken_for_dead(
 
 
 STARTS, RUNS = NodeProcess(running=False, waiting="PodInitializing"), NodeProcess(running=True)
-RAN = NodeProcess(running=False, waiting="CrashLoopBackOff", last_exit=NodeExit(1))
+RAN = NodeProcess(running=False, crash_looping=True, waiting="CrashLoopBackOff", last_exit=NodeExit(1))
 UNPINNED = workload(process=RUNS)
 
 
@@ -812,15 +814,25 @@ def test_a_shortage_of_space_counts_while_it_is_seen(edge: Edge, ledger: Ledger,
         pytest.param(NodeProcess(True, restarts=3), 29, 0.1, 0, id="the volume failed the node"),
         pytest.param(NodeProcess(True, restarts=3), 0, 0.0, 3, id="nobody wants to know of the volume"),
         pytest.param(
-            NodeProcess(True, restarts=3, last_exit=NodeExit(128, started=False)),
+            NodeProcess(True, restarts=3, last_exit=NodeExit(128), failed_to_start=True),
             1000,
             0.1,
             0,
             id="it could not be started before",
         ),
-        pytest.param(NodeProcess(False, "RunContainerError", 3), 1000, 0.1, 0, id="it cannot be started now"),
         pytest.param(
-            NodeProcess(False, "CrashLoopBackOff", 3, NodeExit(128)), 1000, 0.1, 3, id="it ended with 128"
+            NodeProcess(False, "RunContainerError", 3, failed_to_start=True),
+            1000,
+            0.1,
+            0,
+            id="it cannot be started now",
+        ),
+        pytest.param(
+            NodeProcess(False, "CrashLoopBackOff", 3, NodeExit(128), crash_looping=True),
+            1000,
+            0.1,
+            3,
+            id="it ended with 128",
         ),
     ],
 )
@@ -870,7 +882,9 @@ def test_while_the_node_is_down_its_platform_is_asked_more_often(watch: Watch, e
     ("process", "not_started_seconds"),
     [
         pytest.param(NodeProcess(running=False, waiting="ImagePullBackOff"), 20, id="no image"),
-        pytest.param(NodeProcess(running=False, waiting="CrashLoopBackOff"), 0, id="it crashes"),
+        pytest.param(
+            NodeProcess(running=False, crash_looping=True, waiting="CrashLoopBackOff"), 0, id="it crashes"
+        ),
         pytest.param(NodeProcess(running=True), 0, id="it runs"),
         pytest.param(None, 0, id="its platform does not say"),
     ],
@@ -1157,7 +1171,9 @@ def test_a_node_that_renames_its_chains_fills_no_ledger(watch: Watch, tmp_path: 
         assert {chain for chain, _ in seen.counts} <= chains
 
 
-CRASHED = NodeProcess(running=False, waiting="CrashLoopBackOff", restarts=3, last_exit=NodeExit(7))
+CRASHED = NodeProcess(
+    running=False, crash_looping=True, waiting="CrashLoopBackOff", restarts=3, last_exit=NodeExit(7)
+)
 KEPT = "as it was"
 
 
