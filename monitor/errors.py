@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Cause(StrEnum):
-    """The cause of a problem that keeps a tester from working; `texts.ACTIONS` has the action for each."""
+    """The cause of a problem that keeps a tester from working; `output.format.ACTIONS` has the action for each."""
 
     API_SERVER_UNAVAILABLE = "api_server_unavailable"
     API_SERVER_UNAUTHORIZED = "api_server_unauthorized"

@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from monitor.avalanchego import simulated_node
+from monitor.avalanchego.conventions import EXECUTABLE
 from monitor.commands.free_ports import Ports
 from monitor.commands.local_folder import exclusively
 from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester
@@ -58,7 +59,7 @@ def run_demo(settings: DemoSettings) -> int:
 
 
 def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threading.Event) -> int:
-    executable = folder / "avalanchego"
+    executable = folder / EXECUTABLE
     _write_build(executable, 0)
     ports = Ports()
     node_port, web_port = ports.free(), settings.listen[1]

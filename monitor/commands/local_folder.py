@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from monitor.avalanchego.conventions import HTTP_PORT, STAKING_PORT
 from monitor.avalanchego.node_config import (
     NodeConfiguration,
     NoNetworkError,
@@ -31,7 +32,7 @@ _log = logging.getLogger(__name__)
 _LOCK = "local.lock"
 _LOCK_BYTES = 20
 # The default ports of AvalancheGo, by flag.
-_USUAL_PORTS = {"http-port": 9650, "staking-port": 9651}
+_USUAL_PORTS = {"http-port": HTTP_PORT, "staking-port": STAKING_PORT}
 _USUAL_OPEN_FILES = 32768
 
 

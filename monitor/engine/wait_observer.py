@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from monitor.avalanchego.conventions import NODE_FOLDER
 from monitor.avalanchego.node_log import NodeLogs
 from monitor.decide.decisions import Intervention
 from monitor.decide.state import WaitState
@@ -84,7 +85,7 @@ class WaitObserver:
         self._policy, self._clock, self._data_dir = policy, clock, data_dir
         self._workload = WorkloadFollower(platform, policy, workload_kept_seconds)
         self._health = HealthFollower()
-        self._logs = NodeLogs(data_dir / "avalanchego" / "logs")
+        self._logs = NodeLogs(data_dir / NODE_FOLDER / "logs")
         self._previous: Instant | None = None
         self._rest_seconds = _rest_seconds(policy)
         self._rest_known: tuple[object, ...] = ()

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from monitor.avalanchego.conventions import VERSIONS_ANNOTATION
 from monitor.decide.events import Announcement
 from monitor.domain.build import Build
 from monitor.domain.json_text import JsonObject
@@ -19,7 +20,6 @@ from monitor.k8s.api import Connection, Pause, forever
 from monitor.k8s.calls import ApiCall, ApiResponse, group_of
 from monitor.k8s.credentials import access_for
 from monitor.k8s.objects import (
-    VERSIONS_ANNOTATION,
     Claim,
     StatefulSet,
     annotated_versions,

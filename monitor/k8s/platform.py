@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from monitor.avalanchego.conventions import VERSIONS_ANNOTATION
 from monitor.avalanchego.node_config import check_node_data, configuration_of
 from monitor.decide.events import Announcement
 from monitor.domain.build import Build, Versions
@@ -26,7 +27,7 @@ from monitor.errors import Cause, ConfigurationError, TemporaryError
 from monitor.k8s.api import Pause, forever
 from monitor.k8s.cluster import FIELD_MANAGER, Cluster
 from monitor.k8s.containers import monitor_container, node_container
-from monitor.k8s.objects import VERSIONS_ANNOTATION, StatefulSet, annotated_versions, pod_of
+from monitor.k8s.objects import StatefulSet, annotated_versions, pod_of
 from monitor.k8s.pod import ContainerState, Pod
 
 OUT_OF_MEMORY = "OOMKilled"  # the kubelet's reason

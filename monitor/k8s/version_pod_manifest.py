@@ -12,6 +12,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 
+from monitor.avalanchego.conventions import EXECUTABLE
 from monitor.domain.build import Versions
 from monitor.domain.json_text import JsonObject, json_objects_in, json_text
 from monitor.errors import Cause, ConfigurationError, TemporaryError
@@ -37,7 +38,7 @@ _PLACEMENT = (
 )
 _RESOURCES = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
-_DEFAULT_COMMAND = ("./avalanchego",)  # its path in AvalancheGo's image
+_DEFAULT_COMMAND = (f"./{EXECUTABLE}",)  # its path in AvalancheGo's image
 _PULL_FAILURES = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 )

@@ -17,6 +17,7 @@ import pytest
 from support.certificates import self_signed, server_context
 from support.fake_api_server import FakeApiServer, Fault, kubeconfig, serving
 
+from monitor.avalanchego.conventions import VERSIONS_ANNOTATION
 from monitor.decide.events import Announcement
 from monitor.domain.build import Build, Versions
 from monitor.domain.container import EnvironmentVariable, Mount
@@ -25,7 +26,7 @@ from monitor.k8s.api import Connection
 from monitor.k8s.calls import ApiCall, UnavailableError
 from monitor.k8s.cluster import Cluster
 from monitor.k8s.credentials import TOKEN_KEPT_SECONDS, access_for, from_kubeconfig, in_pod
-from monitor.k8s.objects import VERSIONS_ANNOTATION, FieldManager, pod_of
+from monitor.k8s.objects import FieldManager, pod_of
 from monitor.k8s.pod import ContainerState, Termination
 
 D1, D2 = "sha256:" + "1" * 64, "sha256:" + "2" * 64

@@ -30,12 +30,12 @@ from support.tester_objects import (
     pod_of_template,
 )
 
+from monitor.avalanchego.conventions import VERSIONS_ANNOTATION
 from monitor.decide.events import Announcement
 from monitor.domain.build import Build
 from monitor.domain.workload import NodeExit, NodeProcess, SyncMode
 from monitor.errors import Cause, ConfigurationError, NotPermittedError, TemporaryError
 from monitor.k8s.cluster import Cluster
-from monitor.k8s.objects import VERSIONS_ANNOTATION
 from monitor.k8s.platform import KubernetesPlatform, OwnPod
 
 OWN = OwnPod(POD, "node", "/data")
