@@ -197,7 +197,7 @@ def at_rest(machine: Machine, folder: Path, policy: Policy = POLICY) -> tuple[Ti
         observer.latest.volume = Volume(folder).measure(machine.now)
         tick()
         passed(machine, 10)
-    assert (phase(machine.ledger), observer.resting) == (Phase.IDLE, True)
+    assert (phase(machine.ledger), observer.latest.at_rest) == (Phase.IDLE, True)
     machine.polls = 0
     return tick, observer
 
