@@ -23,8 +23,8 @@ from monitor.registry import Pace, Registry
 from monitor.settings import InitSettings, PodSettings, WaitSettings
 
 LAST_RESORT_SECONDS = 4.5
-REGISTRY_LOOK_SECONDS = 30.0
-POD_LOOK_SECONDS = 300.0
+REGISTRY_LOOKUP_SECONDS = 30.0
+POD_LOOKUP_SECONDS = 300.0
 # A rolling tag may resolve to an older build again, since the caches of a registry are renewed one by one.
 SETTLED_LOOKUPS, SETTLED_POD_LOOKUPS = 3, 2  # pods are started rarely
 RETURNED_SECONDS = 1800.0
@@ -62,7 +62,7 @@ def run_wait(settings: WaitSettings) -> int:
 
     stopping = Stopping()
     stop_on_signals(stopping, LAST_RESORT_SECONDS)
-    seconds, pod_seconds = look_seconds(settings)
+    seconds, pod_seconds = lookup_seconds(settings)
     tester, platform = _tester(settings, stopping, stopping.wait, seconds, pod_seconds)
     monitor = Monitor(tester, settings, seconds)
     monitor.listen()
@@ -71,15 +71,15 @@ def run_wait(settings: WaitSettings) -> int:
     return 0
 
 
-def look_seconds(settings: WaitSettings) -> tuple[float, float]:
+def lookup_seconds(settings: WaitSettings) -> tuple[float, float]:
     """Return the seconds between two lookups of a new build, and between two version pods as a fallback.
 
     A version pod pulls the image, so it runs less often than the registry may be queried.
     """
     asked = settings.image_check_interval
     if settings.image_source == "pod":
-        return asked or POD_LOOK_SECONDS, asked or POD_LOOK_SECONDS
-    return asked or REGISTRY_LOOK_SECONDS, max(asked or 0.0, POD_LOOK_SECONDS)
+        return asked or POD_LOOKUP_SECONDS, asked or POD_LOOKUP_SECONDS
+    return asked or REGISTRY_LOOKUP_SECONDS, max(asked or 0.0, POD_LOOKUP_SECONDS)
 
 
 def known_build(ledger: Ledger, platform: KubernetesPlatform, digests: frozenset[str]) -> Build | None:
@@ -126,7 +126,7 @@ def _tester(
         settings.pod_name,
         settings.node_container_name,
         settings.rolling_tag,
-        patience=VersionPodTimeouts(deadline_seconds=settings.check_pod_timeout),
+        timeouts=VersionPodTimeouts(deadline_seconds=settings.check_pod_timeout),
         pause=pause,
     )
     pods_only = settings.image_source == "pod"

@@ -56,7 +56,7 @@ class OwnPod:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """The timeouts and intervals of a recreation."""
 
     observed_seconds: float = 30.0
@@ -77,14 +77,14 @@ class KubernetesPlatform:
         cluster: Cluster,
         settings: OwnPod,
         *,
-        patience: Patience | None = None,
+        timeouts: Timeouts | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Pause = forever,
     ) -> None:
         """Store the arguments; nothing is read from the cluster yet."""
         self._cluster = cluster
         self._settings = settings
-        self._patience = patience or Patience()
+        self._timeouts = timeouts or Timeouts()
         self._clock = clock
         self._pause = pause
         self._uid: str | None = None
@@ -161,8 +161,8 @@ class KubernetesPlatform:
         Return when `stopping` is set, or after `Patience.end_seconds`.
         """
         begun = self._clock()
-        while not stopping.wait(self._patience.again_seconds):
-            if self._clock() - begun >= self._patience.end_seconds:
+        while not stopping.wait(self._timeouts.again_seconds):
+            if self._clock() - begun >= self._timeouts.end_seconds:
                 return
             try:
                 self.recreate(unchanged=self._unchanged)
@@ -247,8 +247,8 @@ class KubernetesPlatform:
             stateful_set = self._stateful_set()
             if stateful_set.observed_generation >= stateful_set.generation:
                 return stateful_set
-            late = self._clock() - begun >= self._patience.observed_seconds
-            if late or self._pause(self._patience.poll_seconds):
+            late = self._clock() - begun >= self._timeouts.observed_seconds
+            if late or self._pause(self._timeouts.poll_seconds):
                 raise TemporaryError(
                     f"StatefulSet {stateful_set.name!r} is at generation {stateful_set.generation}, but its controller "
                     f"has observed {stateful_set.observed_generation}: check that the controller manager runs",
@@ -257,7 +257,7 @@ class KubernetesPlatform:
 
     def _asked_lately(self) -> bool:
         return (
-            self._deleted_at is not None and self._clock() - self._deleted_at < self._patience.again_seconds
+            self._deleted_at is not None and self._clock() - self._deleted_at < self._timeouts.again_seconds
         )
 
 

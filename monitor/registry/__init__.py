@@ -8,7 +8,7 @@ must be known or configured.  Over plain HTTP, the client sends credentials only
 """
 
 from monitor.registry.backoff import Pace
-from monitor.registry.client import Patience, Registry, RegistryOptions
+from monitor.registry.client import Registry, RegistryOptions, Timeouts
 from monitor.registry.errors import AbsentError, RegistryError
 
-__all__ = ["AbsentError", "Pace", "Patience", "Registry", "RegistryError", "RegistryOptions"]
+__all__ = ["AbsentError", "Pace", "Registry", "RegistryError", "RegistryOptions", "Timeouts"]

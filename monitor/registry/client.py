@@ -37,11 +37,11 @@ _SHOWN_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """The timeouts for a registry (seconds): of one response, and of a lookup with its authentication."""
 
     answer_seconds: float = 10.0
-    look_seconds: float = 30.0
+    lookup_seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +78,18 @@ class Registry:
         options: RegistryOptions,
         *,
         transport: Transport | None = None,
-        patience: Patience | None = None,
+        timeouts: Timeouts | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         architecture: str = architecture(),
     ) -> None:
         """Create a client for a tag of `repository`, an image reference without tag and digest."""
         self._repository, self._tag = repository, tag
-        self._patience = patience or Patience()
+        self._timeouts = timeouts or Timeouts()
         self._clock, self._wall_clock, self._architecture = clock, wall_clock, architecture
         # A registry on this machine uses TLS only if a certificate authority is configured.
         self._place = Place.of(repository, plain_http=options.plain_http, local_plain_http=options.ca is None)
-        self._transport = transport or Transport(ca=options.ca, timeout_seconds=self._patience.answer_seconds)
+        self._transport = transport or Transport(ca=options.ca, timeout_seconds=self._timeouts.answer_seconds)
         credentials = CredentialsFile(options.config)
         self._access = Authenticator(
             self._place, self._transport, credentials, options.auth_host, clock, wall_clock
@@ -176,7 +176,7 @@ class Registry:
         return answer.body
 
     def _ends_at(self) -> float:
-        return time.monotonic() + self._patience.look_seconds
+        return time.monotonic() + self._timeouts.lookup_seconds
 
     def _read(self, reference: str, ends_at: float) -> tuple[str, bytes]:
         """Fetch a manifest; return its verified digest and its content."""

@@ -19,7 +19,7 @@ from support.fake_registry import NAME, FakeRegistry, child, serving
 from support.own_metrics import so_far
 from support.tester_objects import BUILD, D1, D2, VERSION_POD, VERSIONS, Clock, add_tester, run_version_pod
 
-from monitor.commands.pod import known_build, look_seconds
+from monitor.commands.pod import known_build, lookup_seconds
 from monitor.decide.decisions import BeginClearing, BeginRun
 from monitor.domain.build import Build, Versions
 from monitor.domain.instant import Instant
@@ -33,7 +33,7 @@ from monitor.k8s.platform import KubernetesPlatform, OwnPod
 from monitor.k8s.version_pod import VersionPodSource
 from monitor.k8s.version_pod_manifest import MANAGED_BY
 from monitor.ledger import Ledger, open_ledger
-from monitor.registry import Pace, Patience, Registry, RegistryError, RegistryOptions
+from monitor.registry import Pace, Registry, RegistryError, RegistryOptions, Timeouts
 from monitor.settings import WaitSettings
 
 LEARNED = Versions("avalanchego/1.15.0", "v1.4.5", 46, COMMIT, "1.26")
@@ -498,7 +498,7 @@ class TestAutoWithoutItsRegistry:
         tester = ["--data-dir=/data", "--namespace=ns", "--pod-name=tester-0", "--node-container-name=node"]
         settings = parse(WaitSettings, "wait-for-completion", [*tester, *flags], {})
 
-        assert look_seconds(settings) == seconds
+        assert lookup_seconds(settings) == seconds
 
 
 class TestRegistryAlone:
@@ -585,9 +585,9 @@ def put_together(
 ) -> Discovery:
     """Return a discovery as the commands create it."""
     pods = VersionPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: False)
-    options, patience = RegistryOptions(), Patience(1.0, 2.0)
+    options, timeouts = RegistryOptions(), Timeouts(1.0, 2.0)
     return Discovery(
-        lambda: Registry(platform.repository(), "latest", options, patience=patience, architecture="amd64"),
+        lambda: Registry(platform.repository(), "latest", options, timeouts=timeouts, architecture="amd64"),
         pods,
         lambda digests: known_build(ledger, platform, digests),
         Activity(),
