@@ -19,7 +19,7 @@ from monitor.k8s.cluster import Cluster
 from monitor.k8s.platform import KubernetesPlatform, OwnPod
 from monitor.k8s.version_pod import VersionPodSource, VersionPodTimeouts
 from monitor.ledger import Ledger
-from monitor.registry import Pace, Registry
+from monitor.registry import Backoff, Registry
 from monitor.settings import InitSettings, PodSettings, WaitSettings
 
 LAST_RESORT_SECONDS = 4.5
@@ -135,7 +135,7 @@ def _tester(
         None if settings.image_source == "registry" else pods,
         lambda digests: known_build(ledger, platform, digests),
         activity,
-        pace=Pace(first_pause_seconds),
+        backoff=Backoff(first_pause_seconds),
         pod_interval_seconds=pod_interval_seconds,
     )
     policy = replace(

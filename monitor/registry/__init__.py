@@ -7,8 +7,8 @@ The client sends credentials only to their own host and to its token service.  A
 must be known or configured.  Over plain HTTP, the client sends credentials only to this machine.
 """
 
-from monitor.registry.backoff import Pace
+from monitor.registry.backoff import Backoff
 from monitor.registry.client import Registry, RegistryOptions, Timeouts
 from monitor.registry.errors import AbsentError, RegistryError
 
-__all__ = ["AbsentError", "Pace", "Registry", "RegistryError", "RegistryOptions", "Timeouts"]
+__all__ = ["AbsentError", "Backoff", "Registry", "RegistryError", "RegistryOptions", "Timeouts"]

@@ -18,7 +18,7 @@ _MAX_DOUBLINGS = 16
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
-class Pace:
+class Backoff:
     """The backoff of one registry; `first_seconds` is the pause after the first failure (0: no pause)."""
 
     def __init__(

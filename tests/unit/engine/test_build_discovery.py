@@ -33,7 +33,7 @@ from monitor.k8s.platform import KubernetesPlatform, OwnPod
 from monitor.k8s.version_pod import VersionPodSource
 from monitor.k8s.version_pod_manifest import MANAGED_BY
 from monitor.ledger import Ledger, open_ledger
-from monitor.registry import Pace, Registry, RegistryError, RegistryOptions, Timeouts
+from monitor.registry import Backoff, Registry, RegistryError, RegistryOptions, Timeouts
 from monitor.settings import WaitSettings
 
 LEARNED = Versions("avalanchego/1.15.0", "v1.4.5", 46, COMMIT, "1.26")
@@ -114,7 +114,7 @@ class Looker:
             None if self.mode == "registry" else self.pods,
             self._met,
             self.activity,
-            pace=Pace(30.0, clock=self.clock, jitter=lambda: 0.5),
+            backoff=Backoff(30.0, clock=self.clock, jitter=lambda: 0.5),
             pod_interval_seconds=300.0,
             clock=self.clock,
         )
@@ -591,7 +591,7 @@ def put_together(
         pods,
         lambda digests: known_build(ledger, platform, digests),
         Activity(),
-        pace=Pace(0.0),
+        backoff=Backoff(0.0),
         pod_interval_seconds=pod_interval_seconds,
     )
 
