@@ -19,7 +19,7 @@ from monitor.domain.observations import Health, NodeAnswering, NodeLog, NodeRead
 from monitor.domain.policy import Policy
 from monitor.domain.regression import usual_duration_seconds
 from monitor.domain.run import Reason, Run
-from monitor.domain.run_update import Observation, admitted, brought_up, with_other_build
+from monitor.domain.run_update import Observation, admitted, updated_run, with_other_build
 from monitor.domain.timeouts import blocked_reason
 from monitor.domain.tracking import Counts
 from monitor.domain.workload import Lease, Workload
@@ -150,7 +150,7 @@ class WaitObserver:
                 low_disk=None if free_ratio is None else free_ratio < floor_ratio,
                 disk_starves_node=free_ratio is not None and free_ratio < min(NODE_STOPS_RATIO, floor_ratio),
             )
-            last, counts = brought_up(last, known, observation)
+            last, counts = updated_run(last, known, observation)
             watched = last
         elif last and last.open and held_by is None and workload is not None:
             watched = with_other_build(last, workload, reading)
