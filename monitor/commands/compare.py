@@ -12,7 +12,7 @@ from rich.console import Console
 
 from monitor.commands.comparison_runs import ComparisonRuns, Plan
 from monitor.commands.local_folder import configuration_of_node, exclusively, usual_folder, with_folder
-from monitor.commands.local_session import GOES_ON, LocalSession
+from monitor.commands.local_session import RESUME_HINT, LocalSession
 from monitor.commands.signals import INTERRUPTED
 from monitor.commands.startup import patiently_opened, tried
 from monitor.domain.build import Build
@@ -71,7 +71,7 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
         if turns.failure is not None:
             raise turns.failure
         if turns.due() is not None:
-            call.console.print(GOES_ON)
+            call.console.print(RESUME_HINT)
             return INTERRUPTED
         Volume(settings.data_dir).clear()  # no longer needed, and large
         _mark(ledger, settings, told_runs=settings.runs)

@@ -14,7 +14,7 @@ from monitor.commands.local_folder import (
     usual_folder,
     with_folder,
 )
-from monitor.commands.local_session import GOES_ON, LocalSession
+from monitor.commands.local_session import RESUME_HINT, LocalSession
 from monitor.commands.signals import INTERRUPTED
 from monitor.commands.startup import patiently_opened, tried
 from monitor.domain.run import Outcome, Run
@@ -60,7 +60,7 @@ def _run(settings: LocalSettings, arguments: Sequence[str]) -> int:
         if settings.until is not None:
             return _until_verdict(call, settings, configuration, arguments)
         call.watch(settings, arguments)
-        call.console.print(GOES_ON)
+        call.console.print(RESUME_HINT)
     return 0
 
 
@@ -117,7 +117,7 @@ def _until_verdict(
             raise until.failure
         run = until.verdict() or until.obstacle()
     if run is None:
-        call.console.print(GOES_ON)
+        call.console.print(RESUME_HINT)
         return INTERRUPTED
     return _exit_code(call, settings, run)
 

@@ -13,7 +13,7 @@ from monitor.commands.local_tester import LAST_RESORT_SECONDS, Goal, LocalTester
 from monitor.commands.signals import Stopping, stop_on_signals
 from monitor.settings import LocalSettings
 
-GOES_ON = "stopped; run the same command again to continue"
+RESUME_HINT = "stopped; run the same command again to continue"
 
 
 class LocalSession:
