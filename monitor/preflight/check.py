@@ -22,7 +22,7 @@ from monitor.k8s.pod import Pod
 from monitor.preflight import components, permissions, workload
 from monitor.preflight.container_settings import SUBJECT as SETTINGS_SUBJECT
 from monitor.preflight.container_settings import settings_findings
-from monitor.preflight.findings import Finding, Result, bad, doubtful, good, unchecked
+from monitor.preflight.findings import Finding, Result, failure, ok, unchecked, warning
 from monitor.preflight.probes import asked_registry, seen_from_elsewhere, seen_inside
 from monitor.settings import CheckSettings
 
@@ -78,7 +78,7 @@ class Check:
         try:
             pod = self.cluster.read_pod(self.asked.pod_name)
         except MonitorError as error:
-            yield bad(_POD, error)
+            yield failure(_POD, error)
             yield from self._without_pod(error)
             return
         inside = self.asked.pod_uid == pod.uid
@@ -101,13 +101,13 @@ class Check:
             case StatefulSet():
                 yield from workload.stateful_set_findings(found, self.asked.node_container_name)
             case ConfigurationError():
-                yield bad(
+                yield failure(
                     workload.STATEFUL_SET,
                     f"{name!r}, which would own pod {self.asked.pod_name!r}, was not found in namespace "
                     f"{self.asked.namespace!r}: check --pod-name and --namespace",
                 )
             case _:
-                yield bad(workload.STATEFUL_SET, found)
+                yield failure(workload.STATEFUL_SET, found)
         for subject in _OF_THE_POD:
             yield unchecked(subject, "the pod could not be read")
 
@@ -115,8 +115,8 @@ class Check:
         where = "inside" if inside else "another pod; the node as its monitor reports it"
         what = f"{pod.name!r} of StatefulSet {pod.stateful_set!r} in namespace {self.asked.namespace!r}"
         if pod.terminating:
-            return doubtful(_POD, f"{what} is terminating: check again once it is recreated")
-        return good(_POD, f"{what}, checked from {where}")
+            return warning(_POD, f"{what} is terminating: check again once it is recreated")
+        return ok(_POD, f"{what}, checked from {where}")
 
     def _permissions(self, stateful_set: str, *, version_pods: bool) -> Iterator[Finding]:
         needed = permissions.needed_permissions(self.asked.pod_name, stateful_set, version_pods=version_pods)
@@ -126,19 +126,19 @@ class Check:
                     verb for verb in each.verbs if not self.cluster.granted(verb, each.resource, each.name)
                 )
             except MonitorError as error:
-                yield doubtful(permissions.SUBJECT, f"the permissions cannot be checked: {error}")
+                yield warning(permissions.SUBJECT, f"the permissions cannot be checked: {error}")
                 return
             yield permissions.judged_permission(each, refused, self.asked.namespace)
 
     def _of_pod(self, pod: Pod, told: Given, *, inside: bool) -> Iterator[Finding]:
         stateful_set = self._stateful_set(pod.stateful_set)
         if isinstance(stateful_set, MonitorError):
-            yield bad(workload.STATEFUL_SET, stateful_set)
+            yield failure(workload.STATEFUL_SET, stateful_set)
         else:
             yield from workload.stateful_set_findings(stateful_set, told.settings.node_container_name)
         node = _node(pod, told)
         if isinstance(node, MonitorError):
-            yield bad(workload.NODE_CONTAINER, node)
+            yield failure(workload.NODE_CONTAINER, node)
             for subject in _OF_THE_NODE:
                 yield unchecked(subject, "the node's container is unknown")
         else:
@@ -178,7 +178,7 @@ class Check:
         try:
             names = workload.volumes_of(pod, node, told.containers, data_dir)
         except ConfigurationError as error:
-            yield bad(workload.VOLUME, error)
+            yield failure(workload.VOLUME, error)
             yield unchecked(workload.CLAIM, "the check of the volume failed")
             return
         for name in names:
@@ -191,7 +191,7 @@ class Check:
         try:
             return workload.claim_finding(name, self.cluster.find_claim(name))
         except MonitorError as error:
-            return doubtful(workload.CLAIM, f"{name!r}: its state and size are unknown: {error}")
+            return warning(workload.CLAIM, f"{name!r}: its state and size are unknown: {error}")
 
 
 def _node(pod: Pod, told: Given) -> Container | MonitorError:

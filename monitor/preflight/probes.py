@@ -22,7 +22,7 @@ from monitor.k8s.pod import Pod
 from monitor.ledger import LEDGER_FILE, open_read_only
 from monitor.preflight import components
 from monitor.preflight.components import MonitorAnswer
-from monitor.preflight.findings import Finding, bad, doubtful, good, unchecked
+from monitor.preflight.findings import Finding, failure, ok, unchecked, warning
 from monitor.registry import Registry
 from monitor.settings import DEFAULT_PORT, PodSettings, WaitSettings
 
@@ -34,7 +34,7 @@ def asked_registry(image: str, settings: PodSettings, *, inside: bool) -> Findin
     """Look up the rolling tag in the image's registry, unless the settings do not use the registry."""
     source = settings.image_source
     if source == "pod":
-        return good(components.REGISTRY, "not used: with --image-source pod, pods poll for new builds")
+        return ok(components.REGISTRY, "not used: with --image-source pod, pods poll for new builds")
     absent = [path for path in (settings.registry_config, settings.registry_ca) if path and not path.exists()]
     if absent and not inside:
         return unchecked(components.REGISTRY, f"{absent[0]} is not mounted here, but in the tester's pod")
@@ -58,7 +58,7 @@ def seen_inside(node: Container | None, settings: PodSettings) -> Iterator[Findi
         with closing(NodeClient(settings.node_url, settings.node_timeout)) as client:
             yield components.node_finding(client.read(), settings.node_url, _expected(node, settings))
     except ConfigurationError as error:
-        yield bad(components.NODE, error)
+        yield failure(components.NODE, error)
 
 
 def seen_from_elsewhere(pod: Pod, node: Container | None, told: Given) -> Iterator[Finding]:
@@ -124,7 +124,7 @@ def _data_folder(settings: PodSettings) -> Iterator[Finding]:
         yield unchecked(components.DATA_FOLDER, "its path is unknown: set --data-dir")
         return
     if not data_dir.is_dir():
-        yield bad(components.DATA_FOLDER, f"{data_dir}: no such folder; mount the node's volume there")
+        yield failure(components.DATA_FOLDER, f"{data_dir}: no such folder; mount the node's volume there")
         yield unchecked(components.LEDGER, "its folder does not exist")
         return
     try:
@@ -132,16 +132,16 @@ def _data_folder(settings: PodSettings) -> Iterator[Finding]:
         data = Volume(data_dir).node_data()
         yield components.data_folder_finding(data, size_bytes, available_bytes, settings)
     except MonitorError as error:
-        yield bad(components.DATA_FOLDER, error)
+        yield failure(components.DATA_FOLDER, error)
     if not (data_dir / LEDGER_FILE).exists():
-        yield doubtful(components.LEDGER, f"not found in {data_dir} yet: init creates it")
+        yield warning(components.LEDGER, f"not found in {data_dir} yet: init creates it")
         return
     try:
         with closing(open_read_only(data_dir)) as ledger:
             phase = ledger.reading("phase")
             yield components.ledger_finding(ledger.last(), phase.value if phase else {})
     except MonitorError as error:
-        yield bad(components.LEDGER, error)
+        yield failure(components.LEDGER, error)
 
 
 def _expected(node: Container | None, settings: PodSettings) -> NodeConfiguration | None:
