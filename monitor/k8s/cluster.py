@@ -157,7 +157,9 @@ class Cluster:
             return ""
         return "" if answer.missing else answer.body[-_LOG_END_BYTES:].decode(errors="replace")
 
-    def tell(self, name: str, uid: str, reporter: str, announcement: Announcement, made_at: float) -> None:
+    def create_event(
+        self, name: str, uid: str, reporter: str, announcement: Announcement, made_at: float
+    ) -> None:
         """Create an Event about the StatefulSet, with the time `made_at` (Unix seconds).
 
         The Event's name is derived from its content, so that a repeated call does not create a second Event.

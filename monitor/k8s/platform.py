@@ -179,7 +179,7 @@ class KubernetesPlatform:
         """Create an Event about the StatefulSet."""
         if self._uid is None and self._own_pod() is None:
             raise self._gone()
-        self._cluster.tell(
+        self._cluster.create_event(
             self._stateful_set_name,
             self._stateful_set_uid,
             self._settings.pod_name,
