@@ -50,7 +50,7 @@ class CountedSource:
         with self._activity.looking(self._name):
             return self._source.newest()
 
-    def glimpse(self) -> Build:
+    def poll(self) -> Build:
         """Look up the newest build and count the lookup: no lookup starts a pod."""
         return self.newest()
 
@@ -160,7 +160,7 @@ class Discovery:
             self._looked_at = looked_at
             raise
 
-    def glimpse(self) -> Build | None:
+    def poll(self) -> Build | None:
         """Return the newest build of the registry with the data known about it, without starting a pod."""
         found = self._found()
         return found.build if found else None

@@ -195,7 +195,7 @@ class Tick:
         if self._resting and self._observer.rests():
             return
         self._resting = False
-        seen = self._observer.look(recorded=self._recorded, unrecorded=self._unrecorded)
+        seen = self._observer.poll(recorded=self._recorded, unrecorded=self._unrecorded)
         state = seen.state
         self._report_problems(seen)
         decision = decide_wait(state)

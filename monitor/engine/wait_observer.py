@@ -110,7 +110,7 @@ class WaitObserver:
         shown = (standing.build, min(standing.lookups, settled)) if standing else None
         return self._ledger.version(), shown
 
-    def look(self, *, recorded: bool = True, unrecorded: TickResult | None = None) -> TickResult:
+    def poll(self, *, recorded: bool = True, unrecorded: TickResult | None = None) -> TickResult:
         """Poll the node, the platform, the volume and the ledger once.
 
         `recorded` is whether the last tick was recorded or the volume was too full for that; `unrecorded` is

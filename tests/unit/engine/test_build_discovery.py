@@ -296,11 +296,11 @@ class TestAuto:
     def test_a_glimpse_never_starts_a_pod(self) -> None:
         looker = Looker()
 
-        assert looker.discovery.glimpse() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
+        assert looker.discovery.poll() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
         assert looker.pods.ran == []
         assert (
             looker.later()
-            == looker.discovery.glimpse()
+            == looker.discovery.poll()
             == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
         ), "and then it knows what a pod told"
 
@@ -469,7 +469,7 @@ class TestAutoWithoutItsRegistry:
         looker = Looker()
         looker.tag.error = RegistryError("it is away")
 
-        assert looker.discovery.glimpse() is None
+        assert looker.discovery.poll() is None
         assert looker.pods.ran == []
 
     def test_a_permission_that_lacks_is_an_error(self) -> None:
@@ -505,7 +505,7 @@ class TestRegistryAlone:
     def test_nothing_is_started_and_versions_stay_unknown(self) -> None:
         looker = Looker("registry")
 
-        assert looker.later() == looker.discovery.glimpse() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
+        assert looker.later() == looker.discovery.poll() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
         assert looker.pods.ran == []
 
     def test_what_is_known_of_a_build_is_kept(self) -> None:
@@ -518,7 +518,7 @@ class TestRegistryAlone:
     def test_its_errors_are_told_each_time_it_is_asked(self) -> None:
         looker = Looker("registry")
         looker.tag.error = RegistryError("it is away")
-        for look in (looker.later, looker.discovery.glimpse):
+        for look in (looker.later, looker.discovery.poll):
             with pytest.raises(RegistryError, match="it is away"):
                 look()
             assert looker.later(1.0) is None, "not asked again so soon"
@@ -533,7 +533,7 @@ class TestPodsAlone:
         assert [looker.later() for _ in range(2)] == [
             Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
         ] * 2
-        assert looker.discovery.glimpse() is None
+        assert looker.discovery.poll() is None
         assert (looker.pods.ran, looker.opened) == (["the tag"] * 2, 0)
         assert looker.counts() == {"pod": (2, 0)}
 
@@ -699,7 +699,7 @@ def test_a_refusal_is_a_try_where_the_server_is_there(
     unknown = Build(f"{registry.repository}@{digest}", frozenset({digest}))
     found: list[Build | None] = []
     with looking(api, tmp_path, pod_interval_seconds=0.0) as discovery:
-        discovery.glimpse()  # the repository is read only once
+        discovery.poll()  # the repository is read only once
         for _ in range(5):
             api.faults = list(faults)
             try:
@@ -722,7 +722,7 @@ def test_a_kubelet_that_gives_no_log_costs_three_pods(
     kubelet(api, lambda: digest)
     unknown = Build(f"{registry.repository}@{digest}", frozenset({digest}))
     with looking(api, tmp_path) as discovery:
-        discovery.glimpse()  # the repository is read only once
+        discovery.poll()  # the repository is read only once
         # Own pod; for each version pod: absence, creation and end, log and a read; then its deletion.
         api.faults = [Fault()] + ([Fault()] * 3 + [fault] * 3 + [Fault()] * 3) * 3
 
@@ -750,7 +750,7 @@ def test_a_left_over_check_pod_that_cannot_be_deleted_is_a_try(
     left_over = {"metadata": {"name": VERSION_POD, "uid": "left-over", "labels": dict(MANAGED_BY)}}
     found: list[Build | None] = []
     with looking(api, tmp_path, pod_interval_seconds=0.0) as discovery:
-        discovery.glimpse()  # the repository is read only once
+        discovery.poll()  # the repository is read only once
         for _ in range(3):
             api.pods[VERSION_POD] = left_over
             api.faults = [Fault()] * 2 + [NOTHING] * 3
@@ -839,7 +839,7 @@ def test_a_counted_source_counts_what_it_tells() -> None:
 
     source, activity = Source(), Activity()
     counted = CountedSource(source, "file", activity)
-    assert counted.newest() == counted.glimpse() == build(OLD)
+    assert counted.newest() == counted.poll() == build(OLD)
     source.error = TemporaryError("it is being written")
     with pytest.raises(TemporaryError):
         counted.newest()
