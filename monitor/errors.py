@@ -22,7 +22,7 @@ class Cause(StrEnum):
     IMAGE_PULL_FAILED = "image_pull_failed"
     CONTAINER_NOT_STARTED = "container_not_started"
     NODE_CRASHING = "node_crashing"
-    CHECK_POD_FAILED = "check_pod_failed"
+    VERSION_POD_FAILED = "check_pod_failed"  # ledgers, metrics and the API have this word
     VERSIONS_UNKNOWN = "versions_unknown"
     REGISTRY_UNAVAILABLE = "registry_unavailable"
     REGISTRY_UNAUTHORIZED = "registry_unauthorized"

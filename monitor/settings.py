@@ -235,7 +235,7 @@ class PodSettings(TesterSettings):
     node_container_name: str
     """Name of the node's container."""
 
-    check_pod_timeout: Duration = Duration(600)
+    version_pod_timeout: Duration = Duration(600)
     """Timeout of a version pod, including the pull of its image."""
 
     image_source: Literal["auto", "registry", "pod"] = "auto"

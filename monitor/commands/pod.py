@@ -126,7 +126,7 @@ def _tester(
         settings.pod_name,
         settings.node_container_name,
         settings.rolling_tag,
-        timeouts=VersionPodTimeouts(deadline_seconds=settings.check_pod_timeout),
+        timeouts=VersionPodTimeouts(deadline_seconds=settings.version_pod_timeout),
         pause=pause,
     )
     pods_only = settings.image_source == "pod"

@@ -116,7 +116,7 @@ class Cluster:
             raise TemporaryError(
                 f"pod {name!r} cannot be created in namespace {self._namespace!r} ({answer.message}): "
                 "try again later",
-                cause=Cause.CHECK_POD_FAILED,
+                cause=Cause.VERSION_POD_FAILED,
             )
         uid: str = answer.json()["metadata"]["uid"]
         return uid

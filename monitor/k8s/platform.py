@@ -158,7 +158,7 @@ class KubernetesPlatform:
     def await_end(self, stopping: threading.Event) -> None:
         """Wait until this process has to stop; at intervals, try again to recreate the pod.
 
-        Return when `stopping` is set, or after `Patience.end_seconds`.
+        Return when `stopping` is set, or after `Timeouts.end_seconds`.
         """
         begun = self._clock()
         while not stopping.wait(self._timeouts.again_seconds):

@@ -138,7 +138,7 @@ class VersionPodSource:
             if pod is None or pod["metadata"]["uid"] != uid:
                 raise TemporaryError(
                     f"version pod {name!r} was deleted before it reported its image: try again later",
-                    cause=Cause.CHECK_POD_FAILED,
+                    cause=Cause.VERSION_POD_FAILED,
                 )
             status = container_status(pod)
             digest = digest_of(status.get("imageID", ""), image) or digest
@@ -151,7 +151,7 @@ class VersionPodSource:
                 return _LookUp(digest, None, "it did not exit in time")
             check_startable(name, image, state)
             if ended or late:
-                raise TemporaryError(unfinished(name, image, pod), cause=Cause.CHECK_POD_FAILED)
+                raise TemporaryError(unfinished(name, image, pod), cause=Cause.VERSION_POD_FAILED)
             if self._pause(self._timeouts.poll_seconds):
                 raise OutageError(f"the lookup of {image} was cancelled: the monitor is stopping")
 
@@ -206,7 +206,7 @@ class VersionPodSource:
             if late or self._pause(self._timeouts.poll_seconds):
                 raise TemporaryError(
                     f"pod {name!r} was not deleted in time: check why it is stuck",
-                    cause=Cause.CHECK_POD_FAILED,
+                    cause=Cause.VERSION_POD_FAILED,
                 )
 
     def _remove_quietly(self, manifest: JsonObject) -> None:

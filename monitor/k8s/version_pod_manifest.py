@@ -171,12 +171,12 @@ def check_startable(name: str, image: str, state: Mapping[str, JsonObject]) -> N
     if reason in _PULL_FAILURES:
         raise TemporaryError(
             f"{image} cannot be pulled ({reason}: {message}): check the tag and the pull secrets",
-            cause=Cause.CHECK_POD_FAILED,
+            cause=Cause.VERSION_POD_FAILED,
         )
     if reason in _START_FAILURES:
         raise TemporaryError(
             f"version pod {name!r} cannot be started ({reason}: {message}): fix the cause",
-            cause=Cause.CHECK_POD_FAILED,
+            cause=Cause.VERSION_POD_FAILED,
         )
 
 
@@ -188,5 +188,5 @@ def unfinished(name: str, image: str, pod: JsonObject) -> str:
     detail = " ".join(f"{status.get('phase', 'Pending')}: {said}".split()).removesuffix(":")
     return (
         f"version pod {name!r} did not report the digest and the versions of {image} ({detail}): "
-        "check its Events, or raise --check-pod-timeout"
+        "check its Events, or raise --version-pod-timeout"
     )

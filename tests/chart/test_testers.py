@@ -218,7 +218,7 @@ def test_the_user_may_come_from_the_cluster(helm4: Helm, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("length", [1, 44, 45, 46, 47])
-def test_check_pods_are_called_as_the_monitor_calls_them(helm4: Helm, tmp_path: Path, length: int) -> None:
+def test_version_pods_are_called_as_the_monitor_calls_them(helm4: Helm, tmp_path: Path, length: int) -> None:
     key = f"{'a-' * 24}"[: length - 1] + "z"
     objects = helm4.render(written(tmp_path, {"testers": {key: MINIMAL}}))
     name = f"prod-{key}"

@@ -66,6 +66,13 @@ COMMANDS: dict[type[BaseSettings], str] = {
         ),
         pytest.param(
             InitSettings,
+            [*IN_POD, "--check-pod-timeout=5m"],
+            "--check-pod-timeout is not a flag (did you mean --version-pod-timeout?); "
+            "see bootstrap-monitor init --help",
+            id="the old name of one",
+        ),
+        pytest.param(
+            InitSettings,
             [*IN_POD, "--web-listen-address=:1"],
             "--web-listen-address is not a flag; see bootstrap-monitor init --help",
             id="one of another command",
@@ -147,6 +154,7 @@ def test_a_wrong_call_is_one_line(kind: type[BaseSettings], flags: Sequence[str]
         pytest.param("SOKA", "did you mean BOOTSTRAP_MONITOR_SOAK?", id="a typo"),
         pytest.param("soak", "did you mean BOOTSTRAP_MONITOR_SOAK?", id="in small letters"),
         pytest.param("NODE_CONTAINER", "did you mean BOOTSTRAP_MONITOR_NODE_CONTAINER_NAME?", id="cut short"),
+        pytest.param("CHECK_POD_TIMEOUT", "did you mean BOOTSTRAP_MONITOR_VERSION_POD_TIMEOUT?", id="renamed"),
         pytest.param("JSON_OUTPUT", "remove it", id="not as its flag is called"),
         pytest.param("XYZZY_PLUGH", "remove it", id="nothing like it"),
     ],

@@ -730,7 +730,7 @@ def test_a_kubelet_that_gives_no_log_costs_three_pods(
     assert len(pods_made(api)) == 3
 
 
-def test_a_check_pod_given_up_at_the_end_is_no_try(api: FakeApiServer, cluster: Cluster) -> None:
+def test_a_version_pod_given_up_at_the_end_is_no_try(api: FakeApiServer, cluster: Cluster) -> None:
     """A version pod that is given up on shutdown does not count as an attempt.
 
     As the third attempt, it would leave the versions unknown for the next process as well.
@@ -742,7 +742,7 @@ def test_a_check_pod_given_up_at_the_end_is_no_try(api: FakeApiServer, cluster: 
     assert (len(pods_made(api)), VERSION_POD in api.pods) == (1, False)
 
 
-def test_a_left_over_check_pod_that_cannot_be_deleted_is_a_try(
+def test_a_left_over_version_pod_that_cannot_be_deleted_is_a_try(
     api: FakeApiServer, registry: FakeRegistry, tmp_path: Path
 ) -> None:
     """A failure to delete an old version pod counts as an attempt; a webhook may deny deletions too."""

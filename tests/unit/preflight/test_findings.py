@@ -315,7 +315,7 @@ def test_too_little_room_is_told_before_a_run_fails_of_it() -> None:
     assert data_folder_finding(data, 1000, 100, asked("--data-dir=/data")).result is Result.OK
 
 
-def test_without_check_pods_no_permission_is_for_them() -> None:
+def test_without_version_pods_no_permission_is_for_them() -> None:
     needed = {each.name for each in needed_permissions("tester-0", "tester", version_pods=False)}
 
     assert needed == {"tester-0", "tester", ""}
