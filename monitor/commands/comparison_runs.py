@@ -50,11 +50,11 @@ class ComparisonRuns:
         plan: Plan,
         ledger: Ledger,
         stopping: threading.Event,
-        patience_seconds: float,
+        blocked_timeout_seconds: float,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._plan, self._ledger, self._stopping, self._wall = plan, ledger, stopping, wall
-        self._obstacle = Obstacle(ledger, plan.configuration, patience_seconds)
+        self._obstacle = Obstacle(ledger, plan.configuration, blocked_timeout_seconds)
         self._old_runs = ended_before(ledger)
         self.failure: MonitorError | None = None
 
@@ -98,14 +98,14 @@ class ComparisonRuns:
         """Return the valid runs of a build, oldest first, at most the requested number."""
         configuration = self._plan.configuration
         like = Run(0, build, configuration.network, configuration.sync_mode, self._plan.testbed)
-        found = [
+        valid = [
             success.run
             for success in self._ledger.successes(like)
             if success.run.build.same(build)
             and success.run.settings_digest == configuration.settings_digest
             and comparable(success)
         ]
-        return found[: self._plan.runs]
+        return valid[: self._plan.runs]
 
     def failed(self, build: Build) -> Sequence[Run]:
         """Return the failed runs of a build in the compared configuration, oldest first."""

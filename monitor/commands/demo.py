@@ -41,7 +41,7 @@ def run_demo(settings: DemoSettings) -> int:
     """Run the demo, and return 0 if every build was tested and succeeded."""
     console = Console(stderr=True, highlight=False)
     stopping, interrupted = Stopping(), threading.Event()
-    stop_on_signals(stopping, LAST_RESORT_SECONDS, told=interrupted.set)
+    stop_on_signals(stopping, LAST_RESORT_SECONDS, on_stop=interrupted.set)
     folder = Path(tempfile.mkdtemp(prefix="bootstrap-monitor-demo-"))
     try:
         succeeded = _run(settings, folder, console, stopping)
@@ -100,15 +100,15 @@ def _replace_builds(
     console: Console,
 ) -> None:
     """Wait for each build's result and install the next build; stop after the last one."""
-    waited, told = 0.0, False
+    waited, said_done = 0.0, False
     while not tester.stopping.wait(_WATCH_SECONDS):
         waited += _WATCH_SECONDS
         with contextlib.suppress(MonitorError, OSError):  # the ledger may be busy, the volume full
             done = sum(run.outcome is not None for run in tester.ledger.runs(RESULTS_SHOWN))
             if 0 < done < len(BUILDS):
                 _write_build(executable, done)
-            if keep and done == len(BUILDS) and not told:
-                told = True
+            if keep and done == len(BUILDS) and not said_done:
+                said_done = True
                 data_dir = executable.parent / "data"
                 console.print(
                     "all builds are done; page and metrics are served until Ctrl-C; the files are kept:"

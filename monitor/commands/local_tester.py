@@ -15,7 +15,7 @@ from rich.console import Console
 
 from monitor.avalanchego.node_api import address_of
 from monitor.commands.assembly import Monitor
-from monitor.commands.startup import patiently_opened
+from monitor.commands.startup import opened_ledger
 from monitor.commands.tester import Tester
 from monitor.commands.until import ended_before
 from monitor.domain.image_reference import ImageReference
@@ -75,7 +75,7 @@ class LocalTester:
         goal: Goal | None = None,
     ) -> None:
         data_dir = settings.data_dir
-        self.ledger, self.stopping = patiently_opened(data_dir, stopping), stopping
+        self.ledger, self.stopping = opened_ledger(data_dir, stopping), stopping
         self._builds = BuildStore(data_dir / BUILDS_FOLDER)
         self._platform = _platform(settings, arguments, environment, self.ledger)
         workload = self._platform.workload()

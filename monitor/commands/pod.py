@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from monitor.commands.registry_options import registry_options
 from monitor.commands.signals import Stopping, end_before_long, stop_on_signals
-from monitor.commands.startup import patiently_opened
+from monitor.commands.startup import opened_ledger
 from monitor.commands.tester import Tester
 from monitor.domain.build import Build
 from monitor.engine.activity import Activity
@@ -118,7 +118,7 @@ def _tester(
         settings.pod_uid,
     )
     platform = KubernetesPlatform(cluster, own, pause=pause)
-    ledger = patiently_opened(settings.data_dir, stopping)
+    ledger = opened_ledger(settings.data_dir, stopping)
     activity = Activity(ProblemLog(ledger))
     options = registry_options(settings)
     pods = VersionPodSource(

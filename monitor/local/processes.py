@@ -63,8 +63,8 @@ class Orphan:
         """Stop the process that a killed monitor left running, if it still runs."""
         try:
             with open_regular(self._path, beneath=self._path.parent) as file:
-                found = json_object(file.read(_FILE_BYTES))
-            pid, start = int(found["pid"]), found["start"]
+                child = json_object(file.read(_FILE_BYTES))
+            pid, start = int(child["pid"]), child["start"]
         except (OSError, ValueError, KeyError, TypeError):
             return
         if start is not None and _start_of(pid) == start:

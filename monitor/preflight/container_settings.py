@@ -16,20 +16,20 @@ _OWN = frozenset({"log_format", "debug", "namespace", "pod_name", "pod_uid"})
 
 def settings_findings(given: Given, asked: CheckSettings) -> Iterator[Finding]:
     """Check that the pod runs both commands, and that their settings are valid and equal."""
-    for command, told in ((INIT, given.init), (WAIT, given.wait)):
-        if told is None:
+    for command, parsed in ((INIT, given.init), (WAIT, given.wait)):
+        if parsed is None:
             yield failure(
                 SUBJECT,
                 f"no container found in the pod that runs {PROGRAM} {command}: add it, as the README describes",
             )
-        elif told.unseen:
+        elif parsed.unseen:
             yield warning(
                 SUBJECT,
-                f"container {told.container.name!r}: {', '.join(told.unseen)} cannot be read from here, so its "
+                f"container {parsed.container.name!r}: {', '.join(parsed.unseen)} cannot be read from here, so its "
                 "settings are not compared: pass the relevant ones to check as flags",
             )
-        elif isinstance(told.settings, ConfigurationError):
-            yield failure(SUBJECT, f"container {told.container.name!r} cannot start: {told.settings}")
+        elif isinstance(parsed.settings, ConfigurationError):
+            yield failure(SUBJECT, f"container {parsed.container.name!r} cannot start: {parsed.settings}")
     if given.init and given.wait and not given.init.unseen and not given.wait.unseen:
         yield from _compared(given.init, given.wait, asked)
 

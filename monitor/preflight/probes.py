@@ -61,18 +61,18 @@ def seen_inside(node: Container | None, settings: PodSettings) -> Iterator[Findi
         yield failure(components.NODE, error)
 
 
-def seen_from_elsewhere(pod: Pod, node: Container | None, told: Given) -> Iterator[Finding]:
+def seen_from_elsewhere(pod: Pod, node: Container | None, given: Given) -> Iterator[Finding]:
     """Check the tester's monitor, and the node as the monitor reports it, from another pod."""
     if node is not None:
-        misplaced = components.node_address_finding(node, told.settings.node_url)
+        misplaced = components.node_address_finding(node, given.settings.node_url)
         if misplaced:
             yield misplaced
-    obstacle = _unaskable(pod, told)
+    obstacle = _unaskable(pod, given)
     if obstacle is not None:
         yield obstacle
         yield unchecked(components.NODE, "the monitor could not be queried")
         return
-    host, port = _address(pod, told)
+    host, port = _address(pod, given)
     answer = monitor_answer(host, port)
     yield components.monitor_finding(f"http://{host}:{port}", answer)
     if isinstance(answer, MonitorAnswer):
@@ -81,23 +81,23 @@ def seen_from_elsewhere(pod: Pod, node: Container | None, told: Given) -> Iterat
         yield unchecked(components.NODE, "the monitor could not be queried")
 
 
-def _unaskable(pod: Pod, told: Given) -> Finding | None:
+def _unaskable(pod: Pod, given: Given) -> Finding | None:
     """Return a finding if a request to the monitor is not possible from here; otherwise `None`."""
-    if told.wait is None:
+    if given.wait is None:
         return unchecked(components.MONITOR, "the sidecar was not found")
-    state = pod.states.get(told.wait.container.name)
+    state = pod.states.get(given.wait.container.name)
     if state is not None and not state.running:
-        return components.stopped_monitor_finding(told.wait.container.name, state.reason)
-    if isinstance(told.wait.settings, WaitSettings) and told.wait.settings.tls:
+        return components.stopped_monitor_finding(given.wait.container.name, state.reason)
+    if isinstance(given.wait.settings, WaitSettings) and given.wait.settings.tls:
         return unchecked(
             components.MONITOR, "it serves HTTPS, and its certificate is not valid for the pod's address"
         )
     return None if pod.address else unchecked(components.MONITOR, "the pod has no address yet")
 
 
-def _address(pod: Pod, told: Given) -> tuple[str, int]:
+def _address(pod: Pod, given: Given) -> tuple[str, int]:
     """Return the monitor's host, as written in a URL, and its port."""
-    settings = told.wait.settings if told.wait else None
+    settings = given.wait.settings if given.wait else None
     port = settings.listen[1] if isinstance(settings, WaitSettings) else DEFAULT_PORT
     return f"[{pod.address}]" if ":" in pod.address else pod.address, port
 
@@ -110,12 +110,12 @@ def monitor_answer(host: str, port: int, seconds: float = _MONITOR_SECONDS) -> M
             answer = connection.ask(
                 "GET", "/api/v1/status", Bounds(time.monotonic() + seconds, _MONITOR_BYTES)
             )
-            found = json_value(answer.body, _MONITOR_BYTES)
+            status = json_value(answer.body, _MONITOR_BYTES)
         except (HTTPException, OSError, ValueError) as error:
             return str(error)
-    if answer.status != HTTPStatus.OK or not isinstance(found, dict):
+    if answer.status != HTTPStatus.OK or not isinstance(status, dict):
         return f"/api/v1/status returned status {answer.status}"
-    return MonitorAnswer(ready.status == HTTPStatus.OK, found)
+    return MonitorAnswer(ready.status == HTTPStatus.OK, status)
 
 
 def _data_folder(settings: PodSettings) -> Iterator[Finding]:

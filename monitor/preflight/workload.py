@@ -21,26 +21,28 @@ _OF_THE_POD = frozenset({"emptyDir", "ephemeral"})
 _BOUND = "Bound"
 
 
-def stateful_set_findings(found: StatefulSet, node_container_name: str) -> Iterator[Finding]:
+def stateful_set_findings(stateful_set: StatefulSet, node_container_name: str) -> Iterator[Finding]:
     """Check that the StatefulSet recreates a deleted pod, as a single replica, from the updated template."""
     faults = []
-    if found.replicas != 1:
-        faults.append(f"has {found.replicas} replicas, but a tester is one pod: set spec.replicas to 1")
-    if found.update_strategy != "RollingUpdate":
+    if stateful_set.replicas != 1:
         faults.append(
-            f"has updateStrategy {found.update_strategy}: set spec.updateStrategy.type to RollingUpdate"
+            f"has {stateful_set.replicas} replicas, but a tester is one pod: set spec.replicas to 1"
         )
-    if found.partition_fault:
-        faults.append(found.partition_fault)
-    if node_container_name and node_container_name not in found.images:
+    if stateful_set.update_strategy != "RollingUpdate":
         faults.append(
-            f"has no container {node_container_name!r} in its template but {listing(found.images)}: "
+            f"has updateStrategy {stateful_set.update_strategy}: set spec.updateStrategy.type to RollingUpdate"
+        )
+    if stateful_set.partition_fault:
+        faults.append(stateful_set.partition_fault)
+    if node_container_name and node_container_name not in stateful_set.images:
+        faults.append(
+            f"has no container {node_container_name!r} in its template but {listing(stateful_set.images)}: "
             "check --node-container-name"
         )
     for fault in faults:
-        yield failure(STATEFUL_SET, f"{found.name!r} {fault}")
+        yield failure(STATEFUL_SET, f"{stateful_set.name!r} {fault}")
     if not faults:
-        yield ok(STATEFUL_SET, f"{found.name!r}: 1 replica, RollingUpdate, partition 0")
+        yield ok(STATEFUL_SET, f"{stateful_set.name!r}: 1 replica, RollingUpdate, partition 0")
 
 
 def node_container_finding(pod: Pod, node: Container) -> Finding:
@@ -76,12 +78,12 @@ def image_finding(where: str, image: str, rolling_tag: str) -> Finding:
 def configuration_findings(node: Container, settings: PodSettings) -> Iterator[Finding]:
     """Report the node's network and sync mode, and settings that prevent the bootstrap."""
     try:
-        found = configuration_of(node, settings.network or None, settings.settled_sync_mode)
+        configuration = configuration_of(node, settings.network or None, settings.settled_sync_mode)
     except ConfigurationError as error:
         yield failure(CONFIGURATION, error)
         return
-    yield ok(CONFIGURATION, f"network {found.network}, sync mode {found.sync_mode}")
-    if hazard := state_sync_hazard(node, found):
+    yield ok(CONFIGURATION, f"network {configuration.network}, sync mode {configuration.sync_mode}")
+    if hazard := state_sync_hazard(node, configuration):
         yield warning(CONFIGURATION, hazard)
 
 

@@ -154,7 +154,9 @@ def test_a_wrong_call_is_one_line(kind: type[BaseSettings], flags: Sequence[str]
         pytest.param("SOKA", "did you mean BOOTSTRAP_MONITOR_SOAK?", id="a typo"),
         pytest.param("soak", "did you mean BOOTSTRAP_MONITOR_SOAK?", id="in small letters"),
         pytest.param("NODE_CONTAINER", "did you mean BOOTSTRAP_MONITOR_NODE_CONTAINER_NAME?", id="cut short"),
-        pytest.param("CHECK_POD_TIMEOUT", "did you mean BOOTSTRAP_MONITOR_VERSION_POD_TIMEOUT?", id="renamed"),
+        pytest.param(
+            "CHECK_POD_TIMEOUT", "did you mean BOOTSTRAP_MONITOR_VERSION_POD_TIMEOUT?", id="renamed"
+        ),
         pytest.param("JSON_OUTPUT", "remove it", id="not as its flag is called"),
         pytest.param("XYZZY_PLUGH", "remove it", id="nothing like it"),
     ],
