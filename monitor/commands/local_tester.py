@@ -26,7 +26,6 @@ from monitor.engine.build_discovery import BuildLookup, CountedSource
 from monitor.engine.problem_log import ProblemLog
 from monitor.engine.scheduler import Job
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
-from monitor.ledger import Ledger
 from monitor.local.build_store import BUILDS_FOLDER, REPOSITORY, BuildStore, FileSource
 from monitor.local.platform import LocalPlatform
 from monitor.local.supervisor import NODE_STOP_SECONDS, Supervisor
@@ -74,47 +73,27 @@ class LocalTester:
         stopping: threading.Event,
         goal: Goal | None = None,
     ) -> None:
-        data_dir = settings.data_dir
-        self.ledger, self.stopping = opened_ledger(data_dir, stopping), stopping
-        self._builds = BuildStore(data_dir / BUILDS_FOLDER)
-        self._platform = _platform(settings, arguments, environment, self.ledger)
-        workload = self._platform.workload()
-        _refuse_another_test(self.ledger.last(), workload, data_dir)
-        holder = self.ledger.holder()
-        if holder is not None:
-            self.ledger.release(holder.uid)  # the folder is locked, so no other process uses it
-        if self._platform.http_port and "node_url" not in settings.model_fields_set:
-            address = f"http://127.0.0.1:{self._platform.http_port}"
-            settings = settings.model_copy(update={"node_url": address})
-        activity = Activity(ProblemLog(self.ledger))
-        self._tester = Tester(
-            data_dir,
-            # A late tick may renew the lease of a workload that was since replaced; waiting for that holder
-            # is useless.
-            replace(
-                settings.policy(settings.tester or f"{workload.network}-{workload.sync_mode}"),
-                holder_timeout_seconds=0.0,
-            ),
-            self._platform,
-            CountedSource(goal or FileSource(settings.build, self._builds), "file", activity),
-            self.ledger,
-            activity,
-            stopping,
+        builds = BuildStore(settings.data_dir / BUILDS_FOLDER)
+        self._tester, platform = _tester(
+            settings, arguments, environment, stopping, goal or FileSource(settings.build, builds)
         )
+        self.ledger, self.stopping = self._tester.ledger, stopping
+        if platform.http_port and "node_url" not in settings.model_fields_set:
+            node_url = f"http://127.0.0.1:{platform.http_port}"
+            settings = settings.model_copy(update={"node_url": node_url})
         # Do not report runs that ended before this call: a script that reads the lines would take them for
         # new ones.
-        self._reporter = Reporter(
-            console, goal.name_of if goal else run_text, after=ended_before(self.ledger)
-        )
+        name_of, last_run = goal.name_of if goal else run_text, ended_before(self.ledger)
+        self._reporter = Reporter(console, name_of, after=last_run)
         jobs = [Job("report", self._report, REPORT_SECONDS)]
         jobs += [Job("goal", goal.advance, GOAL_SECONDS)] if goal else []
         self.monitor = Monitor(
             self._tester, settings, settings.image_check_interval, *jobs, workload_kept_seconds=0.0
         )
         self.supervisor = Supervisor(
-            self._platform,
-            self._builds,
-            data_dir,
+            platform,
+            builds,
+            settings.data_dir,
             arguments,
             environment,
             self._run_init,
@@ -171,11 +150,16 @@ class LocalTester:
             self.stopping.set()
 
 
-def _platform(
-    settings: LocalSettings, arguments: Sequence[str], environment: Mapping[str, str], ledger: Ledger
-) -> LocalPlatform:
+def _tester(
+    settings: LocalSettings,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    stopping: threading.Event,
+    builds: BuildLookup,
+) -> tuple[Tester, LocalPlatform]:
+    ledger = opened_ledger(settings.data_dir, stopping)
     last = ledger.last()
-    return LocalPlatform(
+    platform = LocalPlatform(
         settings.data_dir,
         settings.rolling_tag,
         arguments,
@@ -186,6 +170,18 @@ def _platform(
         # The repository identifies an open run that started under another name, such as an imported one.
         ImageReference.parse(last.build.image).repository if last else REPOSITORY,
     )
+    workload = platform.workload()
+    _refuse_another_test(last, workload, settings.data_dir)
+    holder = ledger.holder()
+    if holder is not None:
+        ledger.release(holder.uid)  # the folder is locked, so no other process uses it
+    policy = settings.policy(settings.tester or f"{workload.network}-{workload.sync_mode}")
+    # A late tick may renew the lease of a workload that was since replaced; waiting for that holder is
+    # useless.
+    policy = replace(policy, holder_timeout_seconds=0.0)
+    activity = Activity(ProblemLog(ledger))
+    source = CountedSource(builds, "file", activity)
+    return Tester(settings.data_dir, policy, platform, source, ledger, activity, stopping), platform
 
 
 def _refuse_another_test(last: Run | None, workload: Workload, data_dir: Path) -> None:
