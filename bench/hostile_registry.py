@@ -22,7 +22,7 @@ from support.fake_registry import NAME, FakeRegistry, certificate, config, sendi
 from support.hostile_registry import MISBEHAVIOURS
 
 from bench.tables import Claim, concluded, table
-from monitor.registry import Patience, Registry, RegistryError, RegistryOptions
+from monitor.registry import Registry, RegistryError, RegistryOptions, Timeouts
 
 BUDGET_MIB = 24.0
 SECONDS_OVER = 1.0
@@ -137,7 +137,7 @@ def main() -> int:
 
 
 def _most() -> float:
-    return Patience().look_seconds + SECONDS_OVER
+    return Timeouts().lookup_seconds + SECONDS_OVER
 
 
 if __name__ == "__main__":

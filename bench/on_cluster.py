@@ -27,7 +27,7 @@ from bench.processes import Memory, memory_by_kind
 from bench.standing_testers import BY_THE_HOUR, Asked, Standing, scraped
 from bench.switching import STEPS, Switch, switched
 from bench.tables import Claim, concluded, table
-from monitor.commands.pod import REGISTRY_LOOK_SECONDS
+from monitor.commands.pod import REGISTRY_LOOKUP_SECONDS
 from monitor.engine.workload_observer import WORKLOAD_KEPT_SECONDS
 from monitor.settings import WaitSettings
 
@@ -58,7 +58,7 @@ def a_tenth() -> dict[str, str]:
         **SHORT_SOAK,
         "healthCheckInterval": f"{default_seconds('health_check_interval') / FASTER:g}s",
         "diskCheckInterval": f"{default_seconds('disk_check_interval') / FASTER:g}s",
-        "imageCheckInterval": f"{REGISTRY_LOOK_SECONDS / FASTER:g}s",
+        "imageCheckInterval": f"{REGISTRY_LOOKUP_SECONDS / FASTER:g}s",
     }
 
 
@@ -86,7 +86,7 @@ def measured(
         switches = []
         for number in range(pushes):
             # Runs end at ticks, so without a delay all pushes would meet the lookups at the same moment.
-            time.sleep(REGISTRY_LOOK_SECONDS * number / pushes)
+            time.sleep(REGISTRY_LOOKUP_SECONDS * number / pushes)
             switches.append(switched(pushed, log, number + 2))
         time.sleep(max(0.0, begin + 60 * minutes - time.time()))
     end = time.time()
@@ -170,12 +170,12 @@ def told_switches(switches: Sequence[Switch]) -> list[Claim]:
     look_up = max(each.steps[0] for each in switches)
     rest = max(each.seconds - each.steps[0] for each in switches)
     return [
-        Claim("look-up, the longest", look_up, REGISTRY_LOOK_SECONDS, " s", by_the_clock=True),
+        Claim("look-up, the longest", look_up, REGISTRY_LOOKUP_SECONDS, " s", by_the_clock=True),
         Claim(
             "push to start, the longest", max(each.seconds for each in switches), 90, " s", by_the_clock=True
         ),
         Claim(
-            "with a look-up of a whole interval", rest + REGISTRY_LOOK_SECONDS, 90, " s", by_the_clock=True
+            "with a look-up of a whole interval", rest + REGISTRY_LOOKUP_SECONDS, 90, " s", by_the_clock=True
         ),
     ]
 

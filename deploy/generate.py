@@ -83,7 +83,7 @@ def _settings_facts() -> dict[str, list[str] | str]:
         "onlyWait": [
             camel_case(name) for name in WaitSettings.model_fields if name not in InitSettings.model_fields
         ],
-        "checkPodTimeout": str(found["check_pod_timeout"].default),
+        "versionPodTimeout": str(found["version_pod_timeout"].default),
         "durations": [camel_case(name) for name, field in found.items() if Duration in _types(field)],
     }
 

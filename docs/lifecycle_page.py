@@ -17,7 +17,7 @@ HOW_IT_WORKS = Path(__file__).with_name("how-it-works.md")
 INIT_ENDS: Mapping[str, str] = {
     "image_follows_nothing": "stops with an error",
     "pin_conflict": "stops with an error, after 10 min",
-    "open_run_goes_on": "pins the image, recreates the pod",
+    "open_run_continues": "pins the image, recreates the pod",
     "build_unresolved": "resolves the tag, pins the image, recreates the pod",
     "clearing_unfinished": "clears, starts the run, evaluates the rules again",
     "run_resumes": "starts the node",

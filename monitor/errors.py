@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Cause(StrEnum):
-    """The cause of a problem that keeps a tester from working; `texts.ACTIONS` has the action for each."""
+    """The cause of a problem that keeps a tester from working; `output.format.ACTIONS` has the action for each."""
 
     API_SERVER_UNAVAILABLE = "api_server_unavailable"
     API_SERVER_UNAUTHORIZED = "api_server_unauthorized"
@@ -22,7 +22,7 @@ class Cause(StrEnum):
     IMAGE_PULL_FAILED = "image_pull_failed"
     CONTAINER_NOT_STARTED = "container_not_started"
     NODE_CRASHING = "node_crashing"
-    CHECK_POD_FAILED = "check_pod_failed"
+    VERSION_POD_FAILED = "check_pod_failed"  # ledgers, metrics and the API have this word
     VERSIONS_UNKNOWN = "versions_unknown"
     REGISTRY_UNAVAILABLE = "registry_unavailable"
     REGISTRY_UNAUTHORIZED = "registry_unauthorized"

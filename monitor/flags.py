@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from argparse import Action, ArgumentError, ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from functools import partial
 from itertools import pairwise
-from types import NoneType, UnionType
-from typing import Literal, TypeVar, Union, get_args, get_origin
+from types import NoneType
+from typing import Literal, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    CliApp,
-    CliPositionalArg,
-    CliSettingsSource,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-)
+from pydantic_settings import BaseSettings, CliPositionalArg, CliSettingsSource, EnvSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
 from monitor import settings
@@ -30,7 +24,7 @@ from monitor.settings import ENVIRONMENT_PREFIX, Duration, LocalSettings
 # Variables that Kubernetes injects for a Service whose name begins with `bootstrap-monitor`.
 _SERVICE_VARIABLE = re.compile(r".*SERVICE_(HOST|PORT(_.+)?)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?")
 _POSITIONAL = get_args(CliPositionalArg[str])[1]
-_NO_DEFAULT = re.compile(r" \(default: (None|\.)?\)")
+_MIN_SIMILARITY = 0.7  # a transposition in a word of four letters has 0.75
 
 _Settings = TypeVar("_Settings", bound=BaseSettings)
 
@@ -39,7 +33,10 @@ class _HelpFormatter(RawDescriptionHelpFormatter):
     """A formatter that omits missing defaults, because the setting's description explains them."""
 
     def _get_help_string(self, action: Action) -> str:
-        return _NO_DEFAULT.sub("", action.help or "")
+        text = action.help or ""
+        for missing in ("None", ".", ""):
+            text = text.replace(f" (default: {missing})", "")
+        return text
 
 
 def parse(
@@ -55,24 +52,20 @@ def parse(
         SystemExit: `--help` was printed.
     """
     _refuse_unknown(environment)
+    flags = CliSettingsSource[_Settings](
+        kind,
+        cli_prog_name=f"bootstrap-monitor {command}",
+        formatter_class=_HelpFormatter,
+        parse_args_method=partial(_namespace, kind, command),
+        cli_parse_args=list(arguments),
+    )
+    variables = EnvSettingsSource(kind)
+    variables.env_vars = {name.lower(): value for name, value in environment.items()}
     try:
-        with_sources = type(
-            kind.__name__,
-            (kind,),
-            {
-                "__doc__": kind.__doc__,
-                "settings_customise_sources": classmethod(_from_flags_and(environment)),
-            },
-        )
-        source: CliSettingsSource[_Settings] = CliSettingsSource(
-            with_sources,
-            cli_prog_name=f"bootstrap-monitor {command}",
-            formatter_class=_HelpFormatter,
-            parse_args_method=partial(_namespace, kind, command),
-        )
-        return CliApp.run(with_sources, cli_args=list(arguments), cli_settings_source=source)
+        return kind(_build_sources=((flags, variables), {}))
     except ValidationError as error:
-        raise ConfigurationError("; ".join(_mistake(each, kind) for each in error.errors())) from error
+        mistakes = (_mistake(details, _fields(kind)) for details in error.errors())
+        raise ConfigurationError("; ".join(mistakes)) from error
 
 
 def _namespace(
@@ -84,111 +77,91 @@ def _namespace(
         ConfigurationError: an argument is unknown or missing, or lacks its value.
     """
     parser.exit_on_error = False
+    fields = _fields(kind)
     try:
         namespace, unknown = parser.parse_known_args(arguments)
-    except (ArgumentError, SettingsError) as error:
-        flag = getattr(error, "argument_name", None)
-        if flag is None:
-            problem = _missing(kind, arguments)
-        elif flag in arguments:
-            words = _choices(kind, flag)
+    except ArgumentError as error:
+        problem, flag = str(error), error.argument_name or ""
+        if flag in arguments:
+            words = _choices(fields, flag)
             problem = f"{flag} needs a value" + (f": one of {', '.join(words)}" if words else "")
-        else:
-            problem = str(error)
+    except SettingsError:
+        problem = _missing(fields, arguments)
     else:
         if not unknown:
             return namespace
-        problem = _unknown(unknown, kind)
+        problem = _unknown(unknown, fields)
+        if kind is LocalSettings and problem.startswith("--"):
+            problem += "; the node's own flags go after --"
     raise ConfigurationError(f"{problem}; see bootstrap-monitor {command} --help")
 
 
-def _from_flags_and(environment: Mapping[str, str]) -> Callable[..., tuple[PydanticBaseSettingsSource, ...]]:
-    """Return a function that limits the sources of settings to the flags and `environment`."""
-
-    def sources(
-        _kind: object,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        **_: object,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        variables = EnvSettingsSource(settings_cls)
-        variables.env_vars = {name.lower(): value for name, value in environment.items()}
-        return init_settings, variables
-
-    return sources
-
-
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
-    known = sorted({name.upper() for name in _names()})
+    kinds = [
+        kind for kind in vars(settings).values() if isinstance(kind, type) and issubclass(kind, BaseSettings)
+    ]
+    known = sorted({flag.replace("-", "_").upper() for kind in kinds for flag in _fields(kind)})
     for name in sorted(environment):
         rest = name.removeprefix(ENVIRONMENT_PREFIX)
         if rest == name or rest in known or _SERVICE_VARIABLE.fullmatch(rest):
             continue
-        close = difflib.get_close_matches(rest.upper(), known, 1)
+        near = _nearest(rest.upper(), known)
         raise ConfigurationError(
             f"{name} is not a setting: "
-            + (f"did you mean {ENVIRONMENT_PREFIX}{close[0]}?" if close else "remove it")
+            + (f"did you mean {ENVIRONMENT_PREFIX}{near}?" if near else "remove it")
         )
 
 
-def _names() -> set[str]:
-    kinds = [
-        kind for kind in vars(settings).values() if isinstance(kind, type) and issubclass(kind, BaseSettings)
-    ]
-    return {name for kind in kinds for name in _given_names(kind)}
+def _fields(kind: type[BaseSettings]) -> dict[str, FieldInfo]:
+    """Return the settings by their flags without dashes in front; positional arguments have no flag."""
+    return {(field.alias or name).replace("_", "-"): field for name, field in kind.model_fields.items()}
 
 
-def _given_names(kind: type[BaseSettings]) -> set[str]:
-    return {field.alias or name for name, field in kind.model_fields.items()}
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """Return the most similar word; empty if none is similar enough to be meant."""
+    return next(iter(get_close_matches(word, sorted(known), 1, _MIN_SIMILARITY)), "")
 
 
-def _missing(kind: type[BaseSettings], arguments: Sequence[str]) -> str:
+def _missing(fields: Mapping[str, FieldInfo], arguments: Sequence[str]) -> str:
     for flag, word in pairwise(arguments):  # a flag without a value has consumed the missing argument
-        words = _choices(kind, flag)
+        words = _choices(fields, flag)
         if words and word not in words:
             return f"{flag} needs a value, one of {', '.join(words)}, and {word!r} is not one of them"
-    name = next(name for name in _positionals(kind) if kind.model_fields[name].is_required())
-    told = kind.model_fields[name].description or ""
-    return f"{name.upper()} is missing: {told[:1].lower()}{told[1:].rstrip('.')}"
+    name, text = next(
+        (name, field.description or "")
+        for name, field in fields.items()
+        if _POSITIONAL in field.metadata and field.is_required()
+    )
+    return f"{name.upper()} is missing: {text[:1].lower()}{text[1:].rstrip('.')}"
 
 
-def _unknown(words: Sequence[str], kind: type[BaseSettings]) -> str:
-    given = next((word.partition("=")[0] for word in words if word.startswith("--")), "")
-    if not given:
+def _unknown(words: Sequence[str], fields: Mapping[str, FieldInfo]) -> str:
+    flag = next((word.partition("=")[0] for word in words if word.startswith("--")), "")
+    if not flag:
         return f"{words[0].partition(chr(10))[0]!r} is not expected here"
-    flags = ["--" + name.replace("_", "-") for name in _given_names(kind) - _positionals(kind)]
-    close = difflib.get_close_matches(given, flags, 1)
-    hint = f" (did you mean {close[0]}?)" if close else ""
-    if kind is LocalSettings:
-        hint += "; the node's own flags go after --"
-    return f"{given} is not a flag{hint}"
+    flags = (name for name, field in fields.items() if _POSITIONAL not in field.metadata)
+    near = _nearest(flag.removeprefix("--"), flags)
+    return f"{flag} is not a flag" + (f" (did you mean --{near}?)" if near else "")
 
 
-def _choices(kind: type[BaseSettings], flag: str) -> tuple[str, ...]:
-    """Return the values that a flag accepts; empty if it accepts other values too."""
-    name = flag.removeprefix("--").replace("-", "_")
-    found = (field.annotation for key, field in kind.model_fields.items() if name in {key, field.alias})
-    annotation = next(found, None)
-    members = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
-    kinds = [each for each in members if each is not NoneType]
-    if not all(get_origin(each) is Literal for each in kinds):
-        return ()
-    return tuple(word for each in kinds for word in get_args(each))
+def _choices(fields: Mapping[str, FieldInfo], flag: str) -> tuple[str, ...]:
+    """Return the words that a flag accepts; empty if it accepts other values too."""
+    field = fields.get(flag.removeprefix("--"))
+    annotation = field.annotation if field else None
+    members = [member for member in get_args(annotation) if member is not NoneType]
+    kind = members[0] if len(members) == 1 and get_origin(annotation) is not Literal else annotation
+    return get_args(kind) if get_origin(kind) is Literal else ()
 
 
-def _positionals(kind: type[BaseSettings]) -> set[str]:
-    """Return the settings that are positional arguments."""
-    return {name for name, field in kind.model_fields.items() if _POSITIONAL in field.metadata}
-
-
-def _mistake(error: ErrorDetails, kind: type[BaseSettings]) -> str:
-    name = str(error["loc"][0]) if error["loc"] else "settings"
-    flag = name.replace("_", "-")
-    where = flag.upper() if name in _positionals(kind) else f"--{flag} ({ENVIRONMENT_PREFIX}{name.upper()})"
+def _mistake(error: ErrorDetails, fields: Mapping[str, FieldInfo]) -> str:
+    flag = str(error["loc"][0]).replace("_", "-") if error["loc"] else "settings"
+    variable = ENVIRONMENT_PREFIX + flag.replace("-", "_").upper()
+    positional = flag in fields and _POSITIONAL in fields[flag].metadata
+    where = flag.upper() if positional else f"--{flag} ({variable})"
     if error["type"] == "missing":
         return f"{where} is required"
     message = error["msg"].removeprefix("Value error, ")
     value = error["input"]
     # Only a default is a Duration before parsing; its text is shown without quotes.
-    given = "is not set" if value is None else f"is {value if isinstance(value, Duration) else repr(value)}"
-    return f"{where} {given}: {message[0].lower()}{message[1:]}"
+    shown = "is not set" if value is None else f"is {value if isinstance(value, Duration) else repr(value)}"
+    return f"{where} {shown}: {message[0].lower()}{message[1:]}"

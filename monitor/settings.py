@@ -17,6 +17,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import core_schema
 from pydantic_settings import BaseSettings, CliPositionalArg, SettingsConfigDict
 
+from monitor.avalanchego.conventions import HTTP_PORT
 from monitor.domain.comparison import MAX_RUNS as MAX_COMPARED
 from monitor.domain.comparison import MIN_RUNS as MIN_COMPARED
 from monitor.domain.duration import duration_text
@@ -162,7 +163,7 @@ class TesterSettings(CommonSettings):
     holder_timeout: Duration = Duration(300)
     """Time without a heartbeat after which the lease of another holder of the volume expires."""
 
-    node_url: str = "http://127.0.0.1:9650"
+    node_url: str = f"http://127.0.0.1:{HTTP_PORT}"
     """URL of the node's API."""
 
     node_timeout: Duration = Duration(5)
@@ -234,7 +235,7 @@ class PodSettings(TesterSettings):
     node_container_name: str
     """Name of the node's container."""
 
-    check_pod_timeout: Duration = Duration(600)
+    version_pod_timeout: Duration = Duration(600)
     """Timeout of a version pod, including the pull of its image."""
 
     image_source: Literal["auto", "registry", "pod"] = "auto"

@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-_EXECUTABLE = "avalanchego"
+from monitor.avalanchego.conventions import EXECUTABLE
+
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 # For each wrapper: options that take the next word as a value, and the number of operands before the command.
 _WRAPPERS: Mapping[str, tuple[frozenset[str], int]] = {
@@ -31,7 +32,7 @@ _WRAPPERS: Mapping[str, tuple[frozenset[str], int]] = {
     "tini": (frozenset({"-p", "-e"}), 0),
     "tini-static": (frozenset({"-p", "-e"}), 0),
 }
-_KNOWN = _SHELLS | _WRAPPERS.keys() | {_EXECUTABLE}
+_KNOWN = _SHELLS | _WRAPPERS.keys() | {EXECUTABLE}
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _REMOVAL = re.compile(r"(?:-u|--unset=)(.+)", re.DOTALL)
 _CLEARING = re.compile(r"-|-[0v]*i[0iv]*|--ignore-environment")
@@ -64,7 +65,7 @@ def node_command(words: Sequence[str]) -> NodeCommand:
     found, position = NodeCommand(), 0
     while position < len(words):
         name, behind = _name(words[position]), tuple(words[position + 1 :])
-        if name == _EXECUTABLE:
+        if name == EXECUTABLE:
             return replace(found, flags=behind)
         if name in _SHELLS:
             return replace(found, flags=_handed_on(behind), hidden=_SCRIPT)
@@ -99,7 +100,7 @@ def _is_started(words: Sequence[str], position: int) -> bool:
     name, before, behind = _name(words[position]), words[position - 1], words[position + 1 : position + 2]
     if name not in _KNOWN or (before.startswith("--") and before != "--" and "=" not in before):
         return False
-    return name != _EXECUTABLE or all(each.startswith("--") for each in behind)
+    return name != EXECUTABLE or all(each.startswith("--") for each in behind)
 
 
 def _end_of_wrapper(words: Sequence[str], position: int) -> int:

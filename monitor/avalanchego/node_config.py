@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from monitor.avalanchego.conventions import NODE_FOLDER
 from monitor.avalanchego.networks import C_CHAIN_IDS, canonical_network
 from monitor.avalanchego.node_command import node_command
 from monitor.domain.container import REFERENCE, Container, expanded
@@ -117,7 +118,7 @@ def check_node_data(node: Container, monitor: Container, data_dir: str) -> str:
     Raises:
         ConfigurationError: the node's data or database directory is outside that folder.
     """
-    cleared = _location(monitor, posixpath.join(data_dir, "avalanchego"))
+    cleared = _location(monitor, posixpath.join(data_dir, NODE_FOLDER))
     if cleared is None:
         raise ConfigurationError(
             f"--data-dir {data_dir} is not on a volume of container {monitor.name!r}: mount the volume there"

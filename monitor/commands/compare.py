@@ -12,9 +12,9 @@ from rich.console import Console
 
 from monitor.commands.comparison_runs import ComparisonRuns, Plan
 from monitor.commands.local_folder import configuration_of_node, exclusively, usual_folder, with_folder
-from monitor.commands.local_session import GOES_ON, LocalSession
+from monitor.commands.local_session import RESUME_HINT, LocalSession
 from monitor.commands.signals import INTERRUPTED
-from monitor.commands.startup import patiently_opened, tried
+from monitor.commands.startup import opened_ledger, tried
 from monitor.domain.build import Build
 from monitor.domain.comparison import Difference, compared
 from monitor.domain.observations import DataState
@@ -29,7 +29,7 @@ from monitor.output.terminal_comparison import Compared, comparison_table, compa
 from monitor.settings import Duration, LocalSettings
 
 # A duration is only as precise as the health checks are frequent; a long soak adds nothing to a comparison.
-_MOMENTS = {
+_INTERVALS = {
     "health_check_interval": Duration(1),
     "soak": Duration(30),
     "image_check_interval": Duration(1),
@@ -41,7 +41,7 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
     """Bootstrap both builds alternately until each has the requested number of runs, and compare them."""
     if not settings.debug:
         logging.getLogger("monitor").setLevel(logging.WARNING)  # there are dozens of results
-    call, paths = LocalSession(), (old, settings.build)
+    session, paths = LocalSession(), (old, settings.build)
     digests = [content_digest(path) for path in paths]
     if digests[0] == digests[1]:
         raise ConfigurationError(
@@ -52,43 +52,45 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
     pair = "-".join(digest.removeprefix("sha256:")[:8] for digest in digests)
     if not settings.tester:
         settings = settings.model_copy(update={"tester": f"{old} against {settings.build}"})
-    settings = with_folder(_looking_closely(settings), usual.parent / "comparisons" / f"{usual.name}-{pair}")
+    settings = with_folder(
+        _with_short_intervals(settings), usual.parent / "comparisons" / f"{usual.name}-{pair}"
+    )
     with (
         exclusively(settings.data_dir),
-        closing(patiently_opened(settings.data_dir, call.stopping)) as ledger,
+        closing(opened_ledger(settings.data_dir, session.stopping)) as ledger,
     ):
         _claim(ledger, settings)
-        builds = [_kept(call, settings, path) for path in paths]
+        builds = [_stored_build(session, settings, path) for path in paths]
         plan = Plan(builds[0], builds[1], settings.runs, configuration, settings.testbed)
         _refuse_other_builds(ledger, plan, settings.data_dir)
-        turns = ComparisonRuns(plan, ledger, call.stopping, settings.stall_timeout)
-        call.console.print(
+        comparison = ComparisonRuns(plan, ledger, session.stopping, settings.stall_timeout)
+        session.console.print(
             f"old is {old}, new is {settings.build}; {settings.runs} runs of each", soft_wrap=True
         )
-        turns()
-        if turns.due() is not None and turns.failure is None:
-            call.watch(settings, arguments, turns, turns, turns.named)
-        if turns.failure is not None:
-            raise turns.failure
-        if turns.due() is not None:
-            call.console.print(GOES_ON)
+        comparison.advance()
+        if comparison.due() is not None and comparison.failure is None:
+            session.watch(settings, arguments, comparison)
+        if comparison.failure is not None:
+            raise comparison.failure
+        if comparison.due() is not None:
+            session.console.print(RESUME_HINT)
             return INTERRUPTED
         Volume(settings.data_dir).clear()  # no longer needed, and large
         _mark(ledger, settings, told_runs=settings.runs)
-        return _told(settings, turns, plan)
+        return _report_result(settings, comparison, plan)
 
 
-def _looking_closely(settings: LocalSettings) -> LocalSettings:
+def _with_short_intervals(settings: LocalSettings) -> LocalSettings:
     """Return the settings with the intervals of a comparison where the user set none."""
-    changed = {name: value for name, value in _MOMENTS.items() if name not in settings.model_fields_set}
+    changed = {name: value for name, value in _INTERVALS.items() if name not in settings.model_fields_set}
     return settings.model_copy(update=changed)
 
 
-def _kept(call: LocalSession, settings: LocalSettings, path: Path) -> Build:
+def _stored_build(session: LocalSession, settings: LocalSettings, path: Path) -> Build:
     """Return a build after copying it, so that its file may change during the comparison."""
     store = BuildStore(settings.data_dir / BUILDS_FOLDER)
     source = FileSource(path, store)
-    return tried(source.newest, call.stopping.wait)
+    return tried(source.newest, session.stopping.wait)
 
 
 def _claim(ledger: Ledger, settings: LocalSettings) -> None:
@@ -138,16 +140,16 @@ def _refuse_other_builds(ledger: Ledger, plan: Plan, data_dir: Path) -> None:
             )
 
 
-def _told(settings: LocalSettings, turns: ComparisonRuns, plan: Plan) -> int:
+def _report_result(settings: LocalSettings, comparison: ComparisonRuns, plan: Plan) -> int:
     """Print the result and return the exit code."""
     old, new = (
-        Compared(plan.name_of(build), turns.counted(build), turns.failed(build))
+        Compared(plan.name_of(build), comparison.counted(build), comparison.failed(build))
         for build in (plan.old, plan.new)
     )
-    found = compared(old.durations, new.durations)
+    difference = compared(old.durations, new.durations)
     console = Console(highlight=False)
     console.print(comparison_table((old, new)))
-    console.print(comparison_text(found), soft_wrap=True)
+    console.print(comparison_text(difference), soft_wrap=True)
     if old.failed or new.failed:
         console.print(failures_text((old, new)), soft_wrap=True)
-    return int(settings.fail_if_slower and found.difference is Difference.SLOWER)
+    return int(settings.fail_if_slower and difference.difference is Difference.SLOWER)

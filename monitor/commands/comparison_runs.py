@@ -50,11 +50,11 @@ class ComparisonRuns:
         plan: Plan,
         ledger: Ledger,
         stopping: threading.Event,
-        patience_seconds: float,
+        blocked_timeout_seconds: float,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._plan, self._ledger, self._stopping, self._wall = plan, ledger, stopping, wall
-        self._obstacle = Obstacle(ledger, plan.configuration, patience_seconds)
+        self._obstacle = Obstacle(ledger, plan.configuration, blocked_timeout_seconds)
         self._old_runs = ended_before(ledger)
         self.failure: MonitorError | None = None
 
@@ -62,13 +62,13 @@ class ComparisonRuns:
         """Return the build to run next; the tester takes one that never ran for a new build."""
         return self.due() or self._plan.new
 
-    def __call__(self) -> None:
+    def advance(self) -> None:
         """Request the next run if none is pending or open."""
         if self._stopping.is_set():
             return
-        found = self._obstacle()
-        if found is not None and self.due() is not None:
-            self.failure = found
+        failure = self._obstacle.error()
+        if failure is not None and self.due() is not None:
+            self.failure = failure
             self._stopping.set()
             return
         # Check the stages of a run in their order, so that a run that advances between two checks is not
@@ -98,14 +98,14 @@ class ComparisonRuns:
         """Return the valid runs of a build, oldest first, at most the requested number."""
         configuration = self._plan.configuration
         like = Run(0, build, configuration.network, configuration.sync_mode, self._plan.testbed)
-        found = [
+        valid = [
             success.run
             for success in self._ledger.successes(like)
             if success.run.build.same(build)
             and success.run.settings_digest == configuration.settings_digest
             and comparable(success)
         ]
-        return found[: self._plan.runs]
+        return valid[: self._plan.runs]
 
     def failed(self, build: Build) -> Sequence[Run]:
         """Return the failed runs of a build in the compared configuration, oldest first."""
@@ -115,8 +115,8 @@ class ComparisonRuns:
             if run.outcome is Outcome.FAILED and not self._mismatch(run)
         ]
 
-    def named(self, run: Run) -> str:
-        """Return the name of a run: its number, and its position among the runs of its build."""
+    def name_of(self, run: Run) -> str:
+        """Return the displayed name of a run: its number, and its position among the runs of its build."""
         number = sum(1 for each in self.counted(run.build) if each.number < run.number) + 1
         head, _, build = run_text(run).partition(" · ")
         return f"{head} · {self._plan.name_of(run.build)} {number}/{self._plan.runs} · {build}"

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from monitor.avalanchego.conventions import EXECUTABLE
 from monitor.commands.free_ports import Ports
 from monitor.commands.local_folder import exclusively
-from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester, local_tester
+from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester
 from monitor.commands.signals import Stopping, stop_on_signals
 from monitor.domain.status import RESULTS_SHOWN
 from monitor.errors import ConfigurationError, MonitorError
@@ -44,7 +45,7 @@ def run_demo(settings: DemoSettings) -> int:
     """Run the demo, and return 0 if every build was tested and succeeded."""
     console = Console(stderr=True, highlight=False)
     stopping, interrupted = Stopping(), threading.Event()
-    stop_on_signals(stopping, LAST_RESORT_SECONDS, told=interrupted.set)
+    stop_on_signals(stopping, LAST_RESORT_SECONDS, on_stop=interrupted.set)
     folder = Path(tempfile.mkdtemp(prefix="bootstrap-monitor-demo-"))
     try:
         succeeded = _run(settings, folder, console, stopping)
@@ -62,7 +63,7 @@ def run_demo(settings: DemoSettings) -> int:
 
 
 def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threading.Event) -> int:
-    executable = folder / "avalanchego"
+    executable = folder / EXECUTABLE
     _install(executable, 0)
     ports = Ports()
     node_port, web_port = ports.free(), settings.listen[1]
@@ -72,8 +73,8 @@ def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threa
     (folder / "data").mkdir()
     with exclusively(folder / "data"):
         local = _local_settings(executable, folder / "data", settings, web_port)
-        tester = local_tester(local, arguments, os.environ, console, stopping)
-        web_port = tester.assembly.listen()
+        tester = LocalTester(local, arguments, os.environ, console, stopping)
+        web_port = tester.monitor.listen()
         console.print(f"page     http://127.0.0.1:{web_port}/")
         console.print(f"metrics  http://127.0.0.1:{web_port}/metrics")
         console.print(
@@ -103,7 +104,7 @@ def _replace_builds(
     console: Console,
 ) -> None:
     """Wait for each build's result and install the next build; stop after the last one."""
-    waited, installed, told = 0.0, 0, False
+    waited, installed, said_done = 0.0, 0, False
     while not tester.stopping.wait(_WATCH_SECONDS):
         waited += _WATCH_SECONDS
         with contextlib.suppress(MonitorError, OSError):  # the ledger may be busy, the volume full
@@ -111,8 +112,8 @@ def _replace_builds(
             if installed < done < len(BUILDS):
                 _install(executable, done)
                 installed = done
-            if keep and done == len(BUILDS) and not told:
-                told = True
+            if keep and done == len(BUILDS) and not said_done:
+                said_done = True
                 data_dir = executable.parent / "data"
                 console.print(
                     "all builds are done; page and metrics are served until Ctrl-C; the files are kept:"

@@ -25,8 +25,8 @@ class Ports:
 
     def close(self) -> None:
         """Release all reservations."""
-        for each in self._held:
-            each.close()
+        for reservation in self._held:
+            reservation.close()
         self._held.clear()
 
     def free(self, wanted: int = 0) -> int:
@@ -36,9 +36,9 @@ class Ports:
             MonitorError: no port is free.
         """
         for port in (wanted, *[0] * _TRIES):
-            found = _unused(port)
-            if found is not None and self._reserve(found):
-                return found
+            free_port = _unused(port)
+            if free_port is not None and self._reserve(free_port):
+                return free_port
         raise MonitorError("no free port on 127.0.0.1: stop another program")
 
     def take(self, port: int) -> None:

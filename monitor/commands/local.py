@@ -14,9 +14,9 @@ from monitor.commands.local_folder import (
     usual_folder,
     with_folder,
 )
-from monitor.commands.local_session import GOES_ON, LocalSession
+from monitor.commands.local_session import RESUME_HINT, LocalSession
 from monitor.commands.signals import INTERRUPTED
-from monitor.commands.startup import patiently_opened, tried
+from monitor.commands.startup import opened_ledger, tried
 from monitor.domain.run import Outcome, Run
 from monitor.errors import BuildFailedError, ConfigurationError, InconclusiveError, MonitorError
 from monitor.local.build_store import BUILDS_FOLDER, BuildStore, FileSource, signature_of
@@ -52,16 +52,15 @@ def _code_1_is_for_builds() -> Iterator[None]:
 
 def _run(settings: LocalSettings, arguments: Sequence[str]) -> int:
     signature_of(settings.build)
-    call = LocalSession()
+    session = LocalSession()
     configuration = configuration_of_node(settings, arguments, os.environ)
     settings = with_folder(settings, usual_folder(configuration, os.environ))
-    source = FileSource(settings.build, BuildStore(settings.data_dir / BUILDS_FOLDER))
     with exclusively(settings.data_dir):
-        refuse_comparison(settings.data_dir, call.stopping)
+        refuse_comparison(settings.data_dir, session.stopping)
         if settings.until is not None:
-            return _until_verdict(call, settings, configuration, arguments, source)
-        call.watch(settings, arguments, source)
-        call.console.print(GOES_ON)
+            return _until_verdict(session, settings, configuration, arguments)
+        session.watch(settings, arguments)
+        session.console.print(RESUME_HINT)
     return 0
 
 
@@ -72,13 +71,13 @@ def _refuse_flags_without_use(settings: LocalSettings) -> None:
         ConfigurationError: the flags cannot be combined, or one requires another.
     """
     if settings.compare is None:
-        given = ["--runs"] if "runs" in settings.model_fields_set else []
-        given += ["--fail-if-slower"] if settings.fail_if_slower else []
+        flags = ["--runs"] if "runs" in settings.model_fields_set else []
+        flags += ["--fail-if-slower"] if settings.fail_if_slower else []
         if settings.again and settings.until is None:
             raise ConfigurationError("--again requires --until succeeded")
-        if given:
-            verb = "requires" if len(given) == 1 else "require"
-            raise ConfigurationError(f"{' and '.join(given)} {verb} --compare OLD")
+        if flags:
+            verb = "requires" if len(flags) == 1 else "require"
+            raise ConfigurationError(f"{' and '.join(flags)} {verb} --compare OLD")
     elif settings.until is not None:
         raise ConfigurationError("--until and --compare cannot be combined: --compare ends without --until")
     elif settings.again:
@@ -88,49 +87,49 @@ def _refuse_flags_without_use(settings: LocalSettings) -> None:
 
 
 def _until_verdict(
-    call: LocalSession,
+    session: LocalSession,
     settings: LocalSettings,
     configuration: NodeConfiguration,
     arguments: Sequence[str],
-    source: FileSource,
 ) -> int:
     """Return 0 if the build succeeded and 1 if it failed; reuse a verdict that the ledger already has."""
     from monitor.commands.until import Until, Wanted  # noqa: PLC0415 - only needed with --until
 
-    build = tried(source.newest, call.stopping.wait)
-    with closing(patiently_opened(settings.data_dir, call.stopping)) as ledger:
+    source = FileSource(settings.build, BuildStore(settings.data_dir / BUILDS_FOLDER))
+    build = tried(source.newest, session.stopping.wait)
+    with closing(opened_ledger(settings.data_dir, session.stopping)) as ledger:
         until = Until(
             Wanted(build, configuration, settings.testbed),
             ledger,
-            call.stopping,
+            session.stopping,
             settings.stall_timeout,
             again=settings.again,
         )
         run = until.verdict()
         if run is not None:
-            call.console.print(result_text(run), soft_wrap=True)
-            call.console.print("result of an earlier run; use --again to bootstrap the build again")
-            return _exit_code(call, settings, run)
-        until()  # request a run now, as no job does so yet
+            session.console.print(result_text(run), soft_wrap=True)
+            session.console.print("result of an earlier run; use --again to bootstrap the build again")
+            return _exit_code(session, settings, run)
+        until.advance()  # request a run now, as no job does so yet
         if until.failure is None:
-            call.watch(settings, arguments, until, until)
+            session.watch(settings, arguments, until)
         if until.failure is not None:
             raise until.failure
         run = until.verdict() or until.obstacle()
     if run is None:
-        call.console.print(GOES_ON)
+        session.console.print(RESUME_HINT)
         return INTERRUPTED
-    return _exit_code(call, settings, run)
+    return _exit_code(session, settings, run)
 
 
-def _exit_code(call: LocalSession, settings: LocalSettings, run: Run) -> int:
+def _exit_code(session: LocalSession, settings: LocalSettings, run: Run) -> int:
     if run.outcome is Outcome.SUCCEEDED:
         return 0
     where = f"history --run {run.number} --data-dir {settings.data_dir}"
-    call.console.print(f"{where} shows the node's log tail", soft_wrap=True)
+    session.console.print(f"{where} shows the node's log tail", soft_wrap=True)
     if run.is_conclusive:
         return 1
-    call.console.print(
+    session.console.print(
         f"{run.reason} is caused by this machine or the command line, not by the build: fix it, and run the same "
         "command again",
         soft_wrap=True,

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from monitor.avalanchego.conventions import HTTP_PORT, STAKING_PORT
 from monitor.avalanchego.node_config import (
     NodeConfiguration,
     NoNetworkError,
@@ -21,7 +22,7 @@ from monitor.avalanchego.node_config import (
 )
 from monitor.avalanchego.node_files import open_regular
 from monitor.commands.free_ports import Ports
-from monitor.commands.startup import patiently_opened
+from monitor.commands.startup import opened_ledger
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger.codecs import COMPARISON
 from monitor.local.platform import node_container
@@ -31,7 +32,7 @@ _log = logging.getLogger(__name__)
 _LOCK = "local.lock"
 _LOCK_BYTES = 20
 # The default ports of AvalancheGo, by flag.
-_USUAL_PORTS = {"http-port": 9650, "staking-port": 9651}
+_USUAL_PORTS = {"http-port": HTTP_PORT, "staking-port": STAKING_PORT}
 _USUAL_OPEN_FILES = 32768
 
 
@@ -45,14 +46,14 @@ def configuration_of_node(
     """
     container = node_container("node", arguments, environment)
     try:
-        found = configuration_of(container, settings.network or None, settings.settled_sync_mode)
+        configuration = configuration_of(container, settings.network or None, settings.settled_sync_mode)
     except NoNetworkError as error:
         raise ConfigurationError(
             "the node's network is not set: end the command with -- --network-id=fuji, or mainnet"
         ) from error
-    if hazard := state_sync_hazard(container, found):
+    if hazard := state_sync_hazard(container, configuration):
         _log.warning("%s", hazard)
-    return found
+    return configuration
 
 
 def usual_folder(configuration: NodeConfiguration, environment: Mapping[str, str]) -> Path:
@@ -124,7 +125,7 @@ def refuse_comparison(data_dir: Path, stopping: threading.Event) -> None:
     Raises:
         ConfigurationError: the folder belongs to a comparison.
     """
-    with contextlib.closing(patiently_opened(data_dir, stopping)) as ledger:
+    with contextlib.closing(opened_ledger(data_dir, stopping)) as ledger:
         if ledger.reading(COMPARISON) is not None:
             raise ConfigurationError(
                 f"{data_dir} belongs to a comparison, which clears it before each run: use another --data-dir"
@@ -148,14 +149,14 @@ def fitted_arguments(
             free.
     """
     container = node_container("node", arguments, environment)
-    found = list(arguments)
+    fitted = list(arguments)
     for flag, usual in usual_ports.items():
-        given = visible_setting(container, flag)
-        if given is None:
-            found += [f"--{flag}={port}"] if (port := ports.free(usual)) != usual else []
-        elif given.isdecimal() and int(given):
-            ports.take(int(given))
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1] if max_files is None else max_files
-    if visible_setting(container, "fd-limit") is None and 0 < most < _USUAL_OPEN_FILES:
-        found.append(f"--fd-limit={most}")
-    return found
+        chosen = visible_setting(container, flag)
+        if chosen is None:
+            fitted += [f"--{flag}={port}"] if (port := ports.free(usual)) != usual else []
+        elif chosen.isdecimal() and int(chosen):
+            ports.take(int(chosen))
+    max_open = resource.getrlimit(resource.RLIMIT_NOFILE)[1] if max_files is None else max_files
+    if visible_setting(container, "fd-limit") is None and 0 < max_open < _USUAL_OPEN_FILES:
+        fitted.append(f"--fd-limit={max_open}")
+    return fitted

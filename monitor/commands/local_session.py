@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 
 from monitor.commands.free_ports import Ports
 from monitor.commands.local_folder import fitted_arguments
-from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester, local_tester
+from monitor.commands.local_tester import LAST_RESORT_SECONDS, Goal, LocalTester
 from monitor.commands.signals import Stopping, stop_on_signals
-from monitor.domain.run import Run
-from monitor.engine.build_discovery import BuildLookup
-from monitor.output.terminal import run_text
 from monitor.settings import LocalSettings
 
-GOES_ON = "stopped; run the same command again to continue"
+RESUME_HINT = "stopped; run the same command again to continue"
 
 
 class LocalSession:
@@ -29,14 +26,7 @@ class LocalSession:
         self._ports = Ports()
         stop_on_signals(self.stopping, LAST_RESORT_SECONDS, at_once=self._end_at_once)
 
-    def watch(
-        self,
-        settings: LocalSettings,
-        arguments: Sequence[str],
-        looks: BuildLookup,
-        goal: Callable[[], None] | None = None,
-        named: Callable[[Run], str] = run_text,
-    ) -> None:
+    def watch(self, settings: LocalSettings, arguments: Sequence[str], goal: Goal | None = None) -> None:
         """Run a tester until `stopping` is set or its goal is reached, with the folder locked by the caller.
 
         Ports of the node and the page that are in use are replaced by free ones, unless the user chose them.
@@ -45,17 +35,14 @@ class LocalSession:
         Raises:
             MonitorError: the tester cannot continue without the user.
         """
-        given, arguments = arguments, fitted_arguments(arguments, os.environ, self._ports)
+        fitted = fitted_arguments(arguments, os.environ, self._ports)
+        host, port = settings.listen
         if "web_listen_address" not in settings.model_fields_set:
-            host, port = settings.listen
             address = f"{host}:{self._ports.free(port)}"
             settings = settings.model_copy(update={"web_listen_address": address})
-        tester = local_tester(
-            settings, arguments, os.environ, self.console, self.stopping, looks, goal, named
-        )
-        self._tester = tester
-        host, port = settings.listen[0], tester.assembly.listen()
-        if added := arguments[len(given) :]:
+        self._tester = tester = LocalTester(settings, fitted, os.environ, self.console, self.stopping, goal)
+        port = tester.monitor.listen()
+        if added := fitted[len(arguments) :]:
             self.console.print(
                 f"arguments added so that the node can start here: {' '.join(added)}", soft_wrap=True
             )

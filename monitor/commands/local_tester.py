@@ -1,36 +1,31 @@
-"""Assembles a tester without Kubernetes: the node as a child process, its monitor, and the reporter."""
+"""A tester without Kubernetes: the node as a child process, its monitor, and the reporter."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console
 
 from monitor.avalanchego.node_api import address_of
-from monitor.commands.assembly import Assembly, assemble
-from monitor.commands.startup import patiently_opened, tried
+from monitor.commands.assembly import Monitor
+from monitor.commands.startup import opened_ledger
+from monitor.commands.tester import Tester
 from monitor.commands.until import ended_before
 from monitor.domain.image_reference import ImageReference
 from monitor.domain.run import Run
-from monitor.domain.status import Status
 from monitor.domain.workload import Workload
 from monitor.engine.activity import Activity
-from monitor.engine.actor import Actor
 from monitor.engine.build_discovery import BuildLookup, CountedSource
-from monitor.engine.clock import SystemClock
-from monitor.engine.init_observer import InitObserver
-from monitor.engine.loop import INIT, Init
 from monitor.engine.problem_log import ProblemLog
 from monitor.engine.scheduler import Job
-from monitor.engine.volume import Volume
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
-from monitor.ledger import Ledger, recover
 from monitor.local.build_store import BUILDS_FOLDER, REPOSITORY, BuildStore, FileSource
 from monitor.local.platform import LocalPlatform
 from monitor.local.supervisor import NODE_STOP_SECONDS, Supervisor
@@ -46,17 +41,66 @@ LAST_RESORT_SECONDS = NODE_STOP_SECONDS + 15.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass
-class LocalTester:
-    """An assembled tester on this machine, ready to run."""
+class Goal(BuildLookup, Protocol):
+    """The end of a call of `local`, which also selects the builds on the way to it."""
 
-    platform: LocalPlatform
-    supervisor: Supervisor
-    assembly: Assembly
-    ledger: Ledger
-    reporter: Reporter
-    stopping: threading.Event
-    _failure: MonitorError | None = field(default=None, init=False)
+    @property
+    def failure(self) -> MonitorError | None:
+        """The reason why the goal cannot be reached; `None` if it can."""
+
+    def advance(self) -> None:
+        """Stop the tester if the end is reached, or request the next run; called repeatedly."""
+        ...
+
+    def name_of(self, run: Run) -> str:
+        """Return the displayed name of a run."""
+        ...
+
+
+class LocalTester:
+    """A tester on this machine; call `monitor.listen`, then `run`.
+
+    The caller must hold the lock of the data folder. Without a goal, the tester runs the builds in the file
+    until `stopping` is set.
+    """
+
+    def __init__(
+        self,
+        settings: LocalSettings,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        console: Console,
+        stopping: threading.Event,
+        goal: Goal | None = None,
+    ) -> None:
+        builds = BuildStore(settings.data_dir / BUILDS_FOLDER)
+        self._tester, platform = _tester(
+            settings, arguments, environment, stopping, goal or FileSource(settings.build, builds)
+        )
+        self.ledger, self.stopping = self._tester.ledger, stopping
+        if platform.http_port and "node_url" not in settings.model_fields_set:
+            node_url = f"http://127.0.0.1:{platform.http_port}"
+            settings = settings.model_copy(update={"node_url": node_url})
+        # Do not report runs that ended before this call: a script that reads the lines would take them for
+        # new ones.
+        name_of, last_run = goal.name_of if goal else run_text, ended_before(self.ledger)
+        self._reporter = Reporter(console, name_of, after=last_run)
+        jobs = [Job("report", self._report, REPORT_SECONDS)]
+        jobs += [Job("goal", goal.advance, GOAL_SECONDS)] if goal else []
+        self.monitor = Monitor(
+            self._tester, settings, settings.image_check_interval, *jobs, workload_kept_seconds=0.0
+        )
+        self.supervisor = Supervisor(
+            platform,
+            builds,
+            settings.data_dir,
+            arguments,
+            environment,
+            self._run_init,
+            self._tester.release,
+            address_of(settings.node_url),
+        )
+        self._failure: MonitorError | None = None
 
     def run(self) -> None:
         """Run until `stopping` is set; the node has ended when this method returns.
@@ -65,23 +109,34 @@ class LocalTester:
             MonitorError: the tester cannot continue without the user.
         """
         node = threading.Thread(target=self._supervise, name="supervisor")
-        self.reporter.start()
+        self._reporter.start()
         try:
             node.start()
             try:
-                self.assembly.run(self.stopping)
+                self.monitor.run()
             finally:
                 self.stopping.set()
                 node.join(QUICK_END_SECONDS)
                 if node.is_alive():
-                    self.reporter.say("waiting for the node to stop; press Ctrl-C again to kill it")
+                    self._reporter.say("waiting for the node to stop; press Ctrl-C again to kill it")
                 node.join()
         finally:
             with suppress(MonitorError):
-                self.reporter.report(self.assembly.load())
-            self.reporter.stop()
+                self._report()
+            self._reporter.stop()
         if self._failure is not None:
             raise self._failure
+
+    def _report(self) -> None:
+        self._reporter.report(self.monitor.status())
+
+    def _run_init(self, workload: Workload) -> bool:
+        try:
+            return self._tester.run_init(lambda: workload, self.stopping.wait)
+        except TemporaryError:
+            if self.stopping.is_set():
+                return False
+            raise
 
     def _supervise(self) -> None:
         try:
@@ -95,33 +150,17 @@ class LocalTester:
             self.stopping.set()
 
 
-def local_tester(
+def _tester(
     settings: LocalSettings,
     arguments: Sequence[str],
     environment: Mapping[str, str],
-    console: Console,
     stopping: threading.Event,
-    looks: BuildLookup | None = None,
-    goal: Callable[[], None] | None = None,
-    named: Callable[[Run], str] = run_text,
-) -> LocalTester:
-    """Assemble a tester; the caller must hold the lock of the data folder.
-
-    Args:
-        settings: the settings, with the data folder.
-        arguments: the arguments of the node.
-        environment: the environment of the node.
-        console: shows progress and results.
-        stopping: stops the tester when set.
-        looks: returns the next build; by default, the build's file does.
-        goal: called repeatedly; may set `stopping`.
-        named: returns the displayed name of a run.
-    """
-    clock, data_dir = SystemClock(), settings.data_dir
-    ledger, volume = patiently_opened(data_dir, stopping), Volume(data_dir)
+    builds: BuildLookup,
+) -> tuple[Tester, LocalPlatform]:
+    ledger = opened_ledger(settings.data_dir, stopping)
     last = ledger.last()
     platform = LocalPlatform(
-        data_dir,
+        settings.data_dir,
         settings.rolling_tag,
         arguments,
         environment,
@@ -131,76 +170,18 @@ def local_tester(
         # The repository identifies an open run that started under another name, such as an imported one.
         ImageReference.parse(last.build.image).repository if last else REPOSITORY,
     )
-    builds = BuildStore(data_dir / BUILDS_FOLDER)
-    problems = ProblemLog(ledger)
-    activity = Activity(problems)
-    source = CountedSource(looks or FileSource(settings.build, builds), "file", activity)
-    workload_now = platform.workload()
-    _refuse_another_test(last, workload_now, data_dir)
+    workload = platform.workload()
+    _refuse_another_test(last, workload, settings.data_dir)
     holder = ledger.holder()
     if holder is not None:
         ledger.release(holder.uid)  # the folder is locked, so no other process uses it
-    tester = settings.tester or f"{workload_now.network}-{workload_now.sync_mode}"
+    policy = settings.policy(settings.tester or f"{workload.network}-{workload.sync_mode}")
     # A late tick may renew the lease of a workload that was since replaced; waiting for that holder is
     # useless.
-    policy = replace(settings.policy(tester), holder_timeout_seconds=0.0)
-    init = Init(
-        InitObserver(platform, source, ledger, volume, policy, clock),
-        ledger,
-        Actor(platform, ledger, volume, policy, clock, stopping),
-        policy,
-        clock,
-        stopping,
-        problems,
-    )
-
-    def run_init(workload: Workload) -> bool:
-        def passage() -> bool:
-            with problems.watching(INIT):
-                recover(ledger, data_dir, workload, settings.testbed)
-                return init.run(workload)
-
-        try:
-            return tried(passage, stopping.wait)
-        except TemporaryError:
-            if stopping.is_set():
-                return False
-            raise
-
-    def release(uid: str) -> None:
-        with suppress(MonitorError):  # the next process that locks the folder takes the volume anyway
-            ledger.release(uid)
-
-    # Do not report runs that ended before this call: a script that reads the lines would take them for new
-    # ones.
-    reporter = Reporter(console, named, after=ended_before(ledger))
-
-    def more_jobs(load: Callable[[], Status]) -> tuple[Job, ...]:
-        report = Job("report", lambda: reporter.report(load()), REPORT_SECONDS)
-        return (report,) if goal is None else (report, Job("goal", goal, GOAL_SECONDS))
-
-    ledger.keep_reserve()
-    node_url = settings.node_url
-    if platform.http_port and "node_url" not in settings.model_fields_set:
-        node_url = f"http://127.0.0.1:{platform.http_port}"
-    parts = assemble(
-        settings,
-        settings,
-        policy,
-        platform,
-        source,
-        ledger,
-        activity,
-        stopping,
-        settings.image_check_interval,
-        node_url,
-        workload_kept_seconds=0.0,
-        more_jobs=more_jobs,
-    )
-    supervisor = Supervisor(
-        platform, builds, data_dir, arguments, environment, run_init, release, address_of(node_url)
-    )
-    return LocalTester(platform, supervisor, parts, ledger, reporter, stopping)
+    policy = replace(policy, holder_timeout_seconds=0.0)
+    activity = Activity(ProblemLog(ledger))
+    source = CountedSource(builds, "file", activity)
+    return Tester(settings.data_dir, policy, platform, source, ledger, activity, stopping), platform
 
 
 def _refuse_another_test(last: Run | None, workload: Workload, data_dir: Path) -> None:

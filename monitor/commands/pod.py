@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import signal
 from dataclasses import replace
 
 from monitor.commands.registry_options import registry_options
 from monitor.commands.signals import Stopping, end_before_long, stop_on_signals
-from monitor.commands.startup import patiently_opened, tried
+from monitor.commands.startup import opened_ledger
+from monitor.commands.tester import Tester
 from monitor.domain.build import Build
 from monitor.engine.activity import Activity
-from monitor.engine.actor import Actor
 from monitor.engine.build_discovery import Discovery
-from monitor.engine.clock import SystemClock
-from monitor.engine.init_observer import InitObserver
-from monitor.engine.loop import INIT, Init
 from monitor.engine.problem_log import ProblemLog
-from monitor.engine.volume import Volume
-from monitor.errors import MonitorError
 from monitor.k8s.api import Pause, forever
 from monitor.k8s.cluster import Cluster
 from monitor.k8s.platform import KubernetesPlatform, OwnPod
 from monitor.k8s.version_pod import VersionPodSource, VersionPodTimeouts
-from monitor.ledger import Ledger, recover
-from monitor.registry import Pace, Registry
+from monitor.ledger import Ledger
+from monitor.registry import Backoff, Registry
 from monitor.settings import InitSettings, PodSettings, WaitSettings
 
 LAST_RESORT_SECONDS = 4.5
-REGISTRY_LOOK_SECONDS = 30.0
-POD_LOOK_SECONDS = 300.0
+REGISTRY_LOOKUP_SECONDS = 30.0
+POD_LOOKUP_SECONDS = 300.0
 # A rolling tag may resolve to an older build again, since the caches of a registry are renewed one by one.
 SETTLED_LOOKUPS, SETTLED_POD_LOOKUPS = 3, 2  # pods are started rarely
 RETURNED_SECONDS = 1800.0
@@ -64,55 +58,28 @@ def run_wait(settings: WaitSettings) -> int:
     Raises:
         MonitorError: the monitor cannot start.
     """
-    from monitor.commands.assembly import assemble  # noqa: PLC0415 - not needed by init
+    from monitor.commands.assembly import Monitor  # noqa: PLC0415 - not needed by init
 
     stopping = Stopping()
     stop_on_signals(stopping, LAST_RESORT_SECONDS)
-    cluster, platform = _platform(settings, stopping.wait)
-    ledger = patiently_opened(settings.data_dir, stopping)
-    activity = Activity(ProblemLog(ledger))
-    seconds, pod_seconds = look_seconds(settings)
-    source = _source(
-        settings,
-        cluster,
-        platform,
-        ledger,
-        activity,
-        stopping.wait,
-        first_pause_seconds=seconds,
-        pod_interval_seconds=pod_seconds,
-    )
-    parts = assemble(
-        settings,
-        settings,
-        replace(
-            settings.policy(settings.tester_name),
-            settled_lookups=SETTLED_POD_LOOKUPS if settings.image_source == "pod" else SETTLED_LOOKUPS,
-            returned_seconds=RETURNED_SECONDS,
-        ),
-        platform,
-        source,
-        ledger,
-        activity,
-        stopping,
-        seconds,
-        settings.node_url,
-    )
-    parts.listen()
-    parts.run(stopping)
-    _release(ledger, platform)
+    seconds, pod_seconds = lookup_seconds(settings)
+    tester, platform = _tester(settings, stopping, stopping.wait, seconds, pod_seconds)
+    monitor = Monitor(tester, settings, seconds)
+    monitor.listen()
+    monitor.run()
+    _release(tester, platform)
     return 0
 
 
-def look_seconds(settings: WaitSettings) -> tuple[float, float]:
+def lookup_seconds(settings: WaitSettings) -> tuple[float, float]:
     """Return the seconds between two lookups of a new build, and between two version pods as a fallback.
 
     A version pod pulls the image, so it runs less often than the registry may be queried.
     """
     asked = settings.image_check_interval
     if settings.image_source == "pod":
-        return asked or POD_LOOK_SECONDS, asked or POD_LOOK_SECONDS
-    return asked or REGISTRY_LOOK_SECONDS, max(asked or 0.0, POD_LOOK_SECONDS)
+        return asked or POD_LOOKUP_SECONDS, asked or POD_LOOKUP_SECONDS
+    return asked or REGISTRY_LOOKUP_SECONDS, max(asked or 0.0, POD_LOOKUP_SECONDS)
 
 
 def known_build(ledger: Ledger, platform: KubernetesPlatform, digests: frozenset[str]) -> Build | None:
@@ -122,50 +89,25 @@ def known_build(ledger: Ledger, platform: KubernetesPlatform, digests: frozenset
 
 
 def _init(settings: InitSettings, pause: Pause) -> bool:
-    """Return whether the node may start."""
-    stopping = Stopping()
-    cluster, platform = _platform(settings, pause)
-    ledger = patiently_opened(settings.data_dir, stopping)
-    problems = ProblemLog(ledger)
-    source = _source(
-        settings,
-        cluster,
-        platform,
-        ledger,
-        Activity(problems),
-        pause,
-        first_pause_seconds=0.0,
-        pod_interval_seconds=0.0,
-    )
-    policy, clock, volume = settings.policy(settings.tester_name), SystemClock(), Volume(settings.data_dir)
-    init = Init(
-        InitObserver(platform, source, ledger, volume, policy, clock),
-        ledger,
-        Actor(platform, ledger, volume, policy, clock, stopping),
-        policy,
-        clock,
-        stopping,
-        problems,
-    )
-
-    def passage() -> bool:
-        with problems.watching(INIT):
-            workload = platform.workload()
-            recover(ledger, settings.data_dir, workload, settings.testbed)
-            ledger.keep_reserve()
-            return init.run(workload)
-
+    """Return whether the node may start; a result is needed now, so lookups wait for no interval."""
+    tester, platform = _tester(settings, Stopping(), pause, first_pause_seconds=0.0, pod_interval_seconds=0.0)
     proceed = False
     try:
-        proceed = tried(passage, pause)
+        proceed = tester.run_init(platform.workload, pause)
     finally:
         if not proceed:
-            _release(ledger, platform)
-        ledger.close()
+            _release(tester, platform)
+        tester.ledger.close()
     return proceed
 
 
-def _platform(settings: PodSettings, pause: Pause) -> tuple[Cluster, KubernetesPlatform]:
+def _tester(
+    settings: PodSettings,
+    stopping: Stopping,
+    pause: Pause,
+    first_pause_seconds: float,
+    pod_interval_seconds: float,
+) -> tuple[Tester, KubernetesPlatform]:
     cluster = Cluster.connect(settings.namespace, pause=pause)
     own = OwnPod(
         settings.pod_name,
@@ -175,47 +117,38 @@ def _platform(settings: PodSettings, pause: Pause) -> tuple[Cluster, KubernetesP
         settings.settled_sync_mode,
         settings.pod_uid,
     )
-    return cluster, KubernetesPlatform(cluster, own, pause=pause)
-
-
-def _source(
-    settings: PodSettings,
-    cluster: Cluster,
-    platform: KubernetesPlatform,
-    ledger: Ledger,
-    activity: Activity,
-    pause: Pause,
-    *,
-    first_pause_seconds: float,
-    pod_interval_seconds: float,
-) -> Discovery:
-    """Return the source of new builds; `init` needs a result now, so it waits for no interval."""
+    platform = KubernetesPlatform(cluster, own, pause=pause)
+    ledger = opened_ledger(settings.data_dir, stopping)
+    activity = Activity(ProblemLog(ledger))
     options = registry_options(settings)
     pods = VersionPodSource(
         cluster,
         settings.pod_name,
         settings.node_container_name,
         settings.rolling_tag,
-        patience=VersionPodTimeouts(deadline_seconds=settings.check_pod_timeout),
+        timeouts=VersionPodTimeouts(deadline_seconds=settings.version_pod_timeout),
         pause=pause,
     )
-    return Discovery(
-        None
-        if settings.image_source == "pod"
-        else lambda: Registry(platform.repository(), settings.rolling_tag, options),
+    pods_only = settings.image_source == "pod"
+    source = Discovery(
+        None if pods_only else lambda: Registry(platform.repository(), settings.rolling_tag, options),
         None if settings.image_source == "registry" else pods,
         lambda digests: known_build(ledger, platform, digests),
         activity,
-        pace=Pace(first_pause_seconds),
+        backoff=Backoff(first_pause_seconds),
         pod_interval_seconds=pod_interval_seconds,
     )
+    policy = replace(
+        settings.policy(settings.tester_name),
+        settled_lookups=SETTLED_POD_LOOKUPS if pods_only else SETTLED_LOOKUPS,
+        returned_seconds=RETURNED_SECONDS,
+    )
+    return Tester(settings.data_dir, policy, platform, source, ledger, activity, stopping), platform
 
 
-def _release(ledger: Ledger, platform: KubernetesPlatform) -> None:
-    """Release the volume, so that the next pod need not wait for the lease to expire."""
+def _release(tester: Tester, platform: KubernetesPlatform) -> None:
     if platform.uid is not None:
-        with contextlib.suppress(MonitorError):
-            ledger.release(platform.uid)
+        tester.release(platform.uid)
 
 
 def _terminate(*_: object) -> None:

@@ -37,7 +37,7 @@ class Stopping(threading.Event):
 def stop_on_signals(
     stopping: threading.Event,
     last_resort_seconds: float,
-    told: Callable[[], None] = lambda: None,
+    on_stop: Callable[[], None] = lambda: None,
     at_once: Callable[[], None] | None = None,
 ) -> None:
     """Set `stopping` on SIGTERM and SIGINT, and end the process after `last_resort_seconds` in any case.
@@ -53,7 +53,7 @@ def stop_on_signals(
         if at_once is not None:
             signal.signal(signal.SIGINT, end)
         end_before_long(last_resort_seconds)
-        told()
+        on_stop()
         stopping.set()
 
     def end(*_: object) -> None:

@@ -15,7 +15,7 @@ from typing import TypeVar
 from monitor.errors import TemporaryError
 from monitor.ledger import Ledger, open_ledger
 
-LEDGER_PATIENCE_SECONDS = 60.0
+LEDGER_TIMEOUT_SECONDS = 60.0
 _LEDGER_STEP_SECONDS = 1.0
 TRIES = 6
 FIRST_RETRY_SECONDS = 1.0
@@ -24,13 +24,13 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 
-def patiently_opened(data_dir: Path, stopping: threading.Event) -> Ledger:
+def opened_ledger(data_dir: Path, stopping: threading.Event) -> Ledger:
     """Open the ledger, retrying while the volume does not allow it.
 
     Raises:
         TemporaryError: the ledger cannot be opened within a minute.
     """
-    until = time.monotonic() + LEDGER_PATIENCE_SECONDS
+    until = time.monotonic() + LEDGER_TIMEOUT_SECONDS
     while True:
         try:
             return open_ledger(data_dir)

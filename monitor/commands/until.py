@@ -14,6 +14,7 @@ from monitor.domain.duration import duration_text
 from monitor.domain.run import Outcome, Reason, RequestKind, Run
 from monitor.errors import InconclusiveError
 from monitor.ledger import Ledger
+from monitor.output.terminal import run_text
 
 
 def mismatch(run: Run, configuration: NodeConfiguration, testbed: str) -> str:
@@ -45,18 +46,20 @@ class Obstacle:
     Args:
         ledger: the tester's ledger.
         configuration: the configuration of the node in this call.
-        patience_seconds: how long a node may find no peers; the timers of its run are paused during that
-            time.
+        blocked_timeout_seconds: how long a node may find no peers; the timers of its run are paused during
+            that time.
     """
 
-    def __init__(self, ledger: Ledger, configuration: NodeConfiguration, patience_seconds: float) -> None:
+    def __init__(
+        self, ledger: Ledger, configuration: NodeConfiguration, blocked_timeout_seconds: float
+    ) -> None:
         self._ledger, self._configuration = ledger, configuration
-        self._patience_seconds = patience_seconds
+        self._blocked_timeout_seconds = blocked_timeout_seconds
         last = ledger.last()
         self._run = last.number if last else 0
         self._blocked_before = last.tracking.blocked_seconds if last else 0.0
 
-    def __call__(self) -> InconclusiveError | None:
+    def error(self) -> InconclusiveError | None:
         """Return an error if the tester is paused without an open run, or has been blocked for too long."""
         ledger = self._ledger
         last = ledger.last()
@@ -74,7 +77,7 @@ class Obstacle:
         blocked_seconds = run.tracking.blocked_seconds
         if run.number != self._run or blocked_seconds < self._blocked_before:
             self._run, self._blocked_before = run.number, 0.0
-        if blocked_seconds - self._blocked_before < self._patience_seconds:
+        if blocked_seconds - self._blocked_before < self._blocked_timeout_seconds:
             return None
         return InconclusiveError(
             f"run {run.number} was blocked for {duration_text(blocked_seconds)}, because its node has no peers or too "
@@ -108,13 +111,13 @@ class Until:
         wanted: Wanted,
         ledger: Ledger,
         stopping: threading.Event,
-        patience_seconds: float,
+        blocked_timeout_seconds: float,
         wall: Callable[[], float] = time.time,
         *,
         again: bool = False,
     ) -> None:
         self._wanted, self._ledger, self._stopping, self._wall = wanted, ledger, stopping, wall
-        self._obstacle = Obstacle(ledger, wanted.configuration, patience_seconds)
+        self._obstacle = Obstacle(ledger, wanted.configuration, blocked_timeout_seconds)
         self._old_runs = ended_before(ledger)
         self._again = again
         self.failure: InconclusiveError | None = None
@@ -123,18 +126,22 @@ class Until:
         """Return the judged build."""
         return self._wanted.build
 
-    def __call__(self) -> None:
+    def advance(self) -> None:
         """Stop the call, or request the wanted run if the tester would not start one on its own."""
         if self._stopping.is_set():
             return
         # Check this first: a run that ends between the two checks then yields a verdict and is not repeated.
-        must_ask = self._must_ask()
+        must_request = self._must_request()
         known = self.verdict() is not None or self.obstacle() is not None
-        self.failure = None if known else self._obstacle()
+        self.failure = None if known else self._obstacle.error()
         if known or self.failure:
             self._stopping.set()
-        elif must_ask:
+        elif must_request:
             self._ledger.ask(RequestKind.RERUN, self._wanted.build.image, self._wall())
+
+    def name_of(self, run: Run) -> str:
+        """Return the displayed name of a run."""
+        return run_text(run)
 
     def verdict(self) -> Run | None:
         """Return the newest matching run, if it is conclusive and no other run of the build is pending."""
@@ -147,31 +154,31 @@ class Until:
 
     def obstacle(self) -> Run | None:
         """Return the last run if it matches, failed in this call for a testbed reason, and is not retried."""
-        if self._coming():
+        if self._is_pending():
             return None
         last = self._ledger.last()
         if last is None or last.number <= self._old_runs or not self._wanted.answered_by(last):
             return None
         testbed_failed = last.outcome is Outcome.FAILED and not last.is_conclusive
-        return last if testbed_failed and not self._tried_again(last) else None
+        return last if testbed_failed and not self._is_retried(last) else None
 
-    def _must_ask(self) -> bool:
+    def _must_request(self) -> bool:
         """Return whether no run of the build is pending or open, and the tester would not start one."""
-        if self._coming():
+        if self._is_pending():
             return False
         last = self._ledger.last()
         if last is None or not same_target(last, self._wanted.configuration):
             return False
         build = self._wanted.build
         if last.build.same(build):
-            return not last.open and (last.number <= self._old_runs or not self._tried_again(last))
+            return not last.open and (last.number <= self._old_runs or not self._is_retried(last))
         return self._ledger.has_conclusive_run(build, last.network, last.sync_mode)
 
-    def _coming(self) -> bool:
+    def _is_pending(self) -> bool:
         """Return whether a run is pending; checks the stages of a run in their order."""
         ledger = self._ledger
-        return any(each is not None for each in (ledger.requested(), ledger.attempt(), ledger.clearing()))
+        return any(stage is not None for stage in (ledger.requested(), ledger.attempt(), ledger.clearing()))
 
-    def _tried_again(self, last: Run) -> bool:
+    def _is_retried(self, last: Run) -> bool:
         """Return whether the tester retries a run on its own, on the same volume."""
         return last.reason is Reason.NOT_STARTED and self._ledger.repeated_failures() <= RETRIES

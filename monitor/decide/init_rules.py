@@ -85,7 +85,7 @@ def pin_conflict(state: InitState) -> InitDecision | None:
     )
 
 
-def open_run_goes_on(state: InitState) -> InitDecision | None:
+def open_run_continues(state: InitState) -> InitDecision | None:
     """Rule 2: if the image is not pinned and a run is open, pin the build of that run without a lookup."""
     last = state.last
     if state.workload.build is not None or last is None or not last.open:
@@ -93,7 +93,7 @@ def open_run_goes_on(state: InitState) -> InitDecision | None:
     if not _same_test(last, state.workload):
         return None
     return _pinned(
-        state, "open_run_goes_on", last.build, f"run {last.number} is open: pinning its build again"
+        state, "open_run_continues", last.build, f"run {last.number} is open: pinning its build again"
     )
 
 
@@ -232,7 +232,7 @@ InitRule = Callable[[InitState], InitDecision | None]
 INIT_RULES: tuple[InitRule, ...] = (
     image_follows_nothing,  # 1
     pin_conflict,  # 1a
-    open_run_goes_on,  # 2
+    open_run_continues,  # 2
     build_unresolved,  # 3
     clearing_unfinished,  # 4
     run_resumes,  # 5

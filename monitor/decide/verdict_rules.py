@@ -245,11 +245,11 @@ def _volume_in(run: Run, volume: VolumeReading | None, healthy: HealthyStreak | 
 
 
 def _hides_its_identity(state: WaitState, run: Run) -> bool:
-    streak, patience = run.tracking.healthy, state.policy.unhealthy_timeout_seconds
+    streak, timeout_seconds = run.tracking.healthy, state.policy.unhealthy_timeout_seconds
     return (
         streak is not None
         and not run.tracking.identity_agreed
-        and streak.observed_seconds >= state.policy.soak_seconds + patience
+        and streak.observed_seconds >= state.policy.soak_seconds + timeout_seconds
     )
 
 

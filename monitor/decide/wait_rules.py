@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from monitor.avalanchego.conventions import STAKING_PORT
 from monitor.decide.decisions import (
     Decision,
     Intervention,
@@ -136,7 +137,10 @@ def _progress_of(state: WaitState, run: Run) -> tuple[Phase, str]:
         if tracking.refusal.is_fresh:
             limit = duration_text(OUTDATED_SECONDS)
             return Phase.BLOCKED, f"{refusal_text(state.log)}; the run fails as outdated after {limit}"
-        return Phase.BLOCKED, f"{state.blocked}; timers are paused. Check outbound TCP 9651 and DNS."
+        return (
+            Phase.BLOCKED,
+            f"{state.blocked}; timers are paused. Check outbound TCP {STAKING_PORT} and DNS.",
+        )
     if tracking.healthy is not None:
         return (
             Phase.SOAKING,

@@ -63,7 +63,7 @@ class Observation:
         return self.workload.process if self.workload else None
 
 
-def brought_up(run: Run, known: Counts, observation: Observation) -> tuple[Run, Counts]:
+def updated_run(run: Run, known: Counts, observation: Observation) -> tuple[Run, Counts]:
     """Return the run and its counters after one more tick; `known` are the counters before the tick."""
     before, drained = run.tracking, None
     new_process = _is_new_process(before, observation)

@@ -7,11 +7,6 @@ from enum import StrEnum
 
 from monitor.domain.build import Build
 
-# The kubelet's reason for a container in its restart backoff, and the reasons that it may report before.
-CRASH_LOOPING = frozenset({"CrashLoopBackOff", "Completed", "Error", "OOMKilled"})
-# Reasons of the kubelet and of container runtimes for a container whose program could not be started.
-START_FAILURES = frozenset({"StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError"})
-
 
 class SyncMode(StrEnum):
     """Part of the history that a bootstrap processes."""
@@ -25,14 +20,12 @@ class SyncMode(StrEnum):
 class NodeExit:
     """Last exit of the node's process.
 
-    `message` is the end of its output, if the platform kept it. `started` is false if the container runtime
-    could not start the process; `message` is then the error of the runtime.
+    `message` is the end of its output, if the platform kept it, or the error of a failed start.
     """
 
     code: int
     out_of_memory: bool = False
     message: str = ""
-    started: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +34,8 @@ class NodeProcess:
 
     `waiting` is the platform's reason why the process does not run, such as `ImagePullBackOff`; empty while
     it runs. `message` is the platform's error; empty if there is no error. `restarts` is the number of
-    restarts in this workload.
+    restarts in this workload. `crash_looping` is whether the process has ended and will be restarted after a
+    backoff. `failed_to_start` is whether the last restart could not start it, which is not a crash.
     """
 
     running: bool
@@ -49,17 +43,8 @@ class NodeProcess:
     restarts: int = 0
     last_exit: NodeExit | None = None
     message: str = ""
-
-    @property
-    def crash_looping(self) -> bool:
-        """Whether the process has ended and will be restarted after a backoff."""
-        return not self.running and self.waiting in CRASH_LOOPING
-
-    @property
-    def failed_to_start(self) -> bool:
-        """Whether the last restart could not start the process, which is not a crash."""
-        last = self.last_exit
-        return self.waiting in START_FAILURES or (last is not None and not last.started)
+    crash_looping: bool = False
+    failed_to_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)

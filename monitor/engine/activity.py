@@ -6,46 +6,85 @@ first event as an increase.
 
 from __future__ import annotations
 
-import threading
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+import platform
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from monitor import __version__
 from monitor.engine.problem_log import ProblemLog
 from monitor.errors import MonitorError
 
 IMAGE_CHECK_RESULTS = ("success", "error")
-IMAGE_CHECKS = "bootstrap_monitor_image_checks_total"  # by source and result
-TASK_LAST_SUCCESS = "bootstrap_monitor_task_last_success_timestamp_seconds"  # by task
-TASK_DURATION = "bootstrap_monitor_task_duration_seconds"  # by task
-ERRORS = "bootstrap_monitor_errors_total"  # by operation
+
+
+class OwnFamily(NamedTuple):
+    """A metric of the monitor."""
+
+    name: str
+    text: str
+    labels: tuple[str, ...]
+
+
+IMAGE_CHECKS = OwnFamily(
+    "bootstrap_monitor_image_checks_total",
+    "Lookups of a newer build, by source (registry, pod or file) and result.",
+    ("source", "result"),
+)
+TASK_LAST_SUCCESS = OwnFamily(
+    "bootstrap_monitor_task_last_success_timestamp_seconds",
+    "When a task of the monitor last succeeded, in seconds since the Unix epoch.",
+    ("task",),
+)
+TASK_DURATION = OwnFamily(
+    "bootstrap_monitor_task_duration_seconds",
+    "How long a task of the monitor took when it last succeeded, in seconds.",
+    ("task",),
+)
+ERRORS = OwnFamily(
+    "bootstrap_monitor_errors_total",
+    "Errors of the monitor itself, by the operation that failed.",
+    ("operation",),
+)
+BUILD_INFO = OwnFamily(
+    "bootstrap_monitor_build_info",
+    "The monitor's own version, and that of its Python; always 1.",
+    ("version", "python"),
+)
+OWN_FAMILIES = (IMAGE_CHECKS, TASK_LAST_SUCCESS, TASK_DURATION, ERRORS, BUILD_INFO)
 
 
 class Activity:
-    """Thread-safe values by metric and labels; `problems` is the problem log that the jobs report to."""
+    """Thread-safe metrics of one process in a registry, and the problem log that the jobs report to."""
 
     def __init__(self, problems: ProblemLog | None = None) -> None:
-        self.problems = problems or ProblemLog()
-        self._lock = threading.Lock()
-        self._values: defaultdict[str, dict[tuple[str, ...], float]] = defaultdict(dict)
+        self.problems, self.registry = problems or ProblemLog(), CollectorRegistry()
+        self._image_checks = Counter(*IMAGE_CHECKS, registry=self.registry)
+        self._last_success = Gauge(*TASK_LAST_SUCCESS, registry=self.registry)
+        self._duration = Gauge(*TASK_DURATION, registry=self.registry)
+        self._errors = Counter(*ERRORS, registry=self.registry)
+        info = Gauge(*BUILD_INFO, registry=self.registry)
+        info.labels(__version__, platform.python_version()).set(1)
 
     def expect(self, operation: str) -> None:
         """Initialize the error counter of an operation to 0."""
-        self._add(0, ERRORS, operation)
+        self._errors.labels(operation)
 
     def expect_image_checks(self, source: str) -> None:
         """Initialize the lookup counters of a source to 0, so that the metric lists the sources in use."""
-        for each in IMAGE_CHECK_RESULTS:
-            self._add(0, IMAGE_CHECKS, source, each)
+        for result in IMAGE_CHECK_RESULTS:
+            self._image_checks.labels(source, result)
 
     def error(self, operation: str) -> None:
         """Count an error of an operation."""
-        self._add(1, ERRORS, operation)
+        self._errors.labels(operation).inc()
 
     def image_check(self, source: str, result: str) -> None:
         """Count a lookup of a newer build; `result` is one of `IMAGE_CHECK_RESULTS`."""
         self.expect_image_checks(source)
-        self._add(1, IMAGE_CHECKS, source, result)
+        self._image_checks.labels(source, result).inc()
 
     @contextmanager
     def looking(self, source: str) -> Iterator[None]:
@@ -60,16 +99,5 @@ class Activity:
     def task_finished(self, task: str, seconds: float, wall: float) -> None:
         """Record the success of a task: its duration in seconds, and its end (`wall`, Unix seconds)."""
         self.expect(task)
-        with self._lock:
-            self._values[TASK_DURATION][(task,)] = seconds
-            self._values[TASK_LAST_SUCCESS][(task,)] = wall
-
-    def so_far(self, metric: str) -> Mapping[tuple[str, ...], float]:
-        """Return a copy of the values of a metric, by their labels."""
-        with self._lock:
-            return dict(self._values[metric])
-
-    def _add(self, count: int, metric: str, *labels: str) -> None:
-        with self._lock:
-            values = self._values[metric]
-            values[labels] = values.get(labels, 0) + count
+        self._duration.labels(task).set(seconds)
+        self._last_success.labels(task).set(wall)

@@ -22,7 +22,7 @@ from monitor.domain.build import Build
 from monitor.domain.image_reference import ImageReference
 from monitor.engine.activity import Activity
 from monitor.errors import Cause, ConfigurationError, MonitorError, NotPermittedError, OutageError
-from monitor.registry import Pace, RegistryError
+from monitor.registry import Backoff, RegistryError
 
 _LEARNING_TRIES = 3
 _PAUSED_POD_INTERVAL_SECONDS = 1800.0
@@ -50,7 +50,7 @@ class CountedSource:
         with self._activity.looking(self._name):
             return self._source.newest()
 
-    def glimpse(self) -> Build:
+    def poll(self) -> Build:
         """Look up the newest build and count the lookup: no lookup starts a pod."""
         return self.newest()
 
@@ -106,7 +106,7 @@ class Discovery:
         known: Callable[[frozenset[str]], Build | None],
         activity: Activity,
         *,
-        pace: Pace,
+        backoff: Backoff,
         pod_interval_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -117,14 +117,14 @@ class Discovery:
             pods: Runs an image; `None` to start no pods, so that the versions of new builds stay unknown.
             known: Returns the recorded build that has one of the digests.
             activity: Counts the lookups.
-            pace: The backoff after a lookup in the registry failed.
+            backoff: The backoff after a lookup in the registry failed.
             pod_interval_seconds: The time after the last lookup until a pod replaces the registry, longer if
                 the registry asked for a pause.  Also the time after a pod failed until the next one is
                 started.
             clock: A clock in seconds.
         """
         self._open_tag, self._pods, self._known, self._activity = open_tag, pods, known, activity
-        self._pace, self._pod_interval_seconds, self._clock = pace, pod_interval_seconds, clock
+        self._backoff, self._pod_interval_seconds, self._clock = backoff, pod_interval_seconds, clock
         self._tag: TagReader | None = None
         self._latest: _Found | None = None
         # If the registry is unavailable at the start, wait before using a pod: the monitor may restart often.
@@ -150,7 +150,7 @@ class Discovery:
         if self._pods is None:
             return None
         # Pods pull from the registry too: after it asked for a pause, use them less often.
-        seldom = _PAUSED_POD_INTERVAL_SECONDS if self._pace.asked_for_pause else 0.0
+        seldom = _PAUSED_POD_INTERVAL_SECONDS if self._backoff.asked_for_pause else 0.0
         if self._clock() - self._looked_at < max(self._pod_interval_seconds, seldom):
             return None
         looked_at, self._looked_at = self._looked_at, self._clock()
@@ -160,7 +160,7 @@ class Discovery:
             self._looked_at = looked_at
             raise
 
-    def glimpse(self) -> Build | None:
+    def poll(self) -> Build | None:
         """Return the newest build of the registry with the data known about it, without starting a pod."""
         found = self._found()
         return found.build if found else None
@@ -172,14 +172,14 @@ class Discovery:
             RegistryError: the lookup failed, and there are no pods to replace the registry.
             ConfigurationError: the registry is configured incorrectly, and there are no pods to replace it.
         """
-        if self._open_tag is None or not self._pace.due:
+        if self._open_tag is None or not self._backoff.due:
             return None
         self._tag = tag = self._tag or self._open_tag()
         try:
             with self._activity.looking("registry"):
                 self._latest = self._looked_up(tag)
         except (RegistryError, ConfigurationError) as error:
-            self._pace.failed(error.after_seconds if isinstance(error, RegistryError) else None)
+            self._backoff.failed(error.after_seconds if isinstance(error, RegistryError) else None)
             if self._pods is None:
                 raise
             message = f"{error}; until the registry can be read, pods look up new builds while no run is open"
@@ -188,7 +188,7 @@ class Discovery:
         self._activity.problems.clear(REGISTRY)
         if self._latest.build.versions is not None:
             self._activity.problems.clear(VERSIONS)
-        self._pace.succeeded()
+        self._backoff.succeeded()
         self._looked_at = self._clock()
         return self._latest
 

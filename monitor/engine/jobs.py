@@ -82,7 +82,7 @@ class BuildWatch:
         self._needless = needless = (
             last.open and not self._policy.restart_on_new_build and not blocked_for_long(last)
         )
-        build = self._source.glimpse() if needless else self._source.newest()
+        build = self._source.poll() if needless else self._source.newest()
         if build is None:  # no lookup was due or none succeeded: keep the problem of the last lookup
             if needless and not was_needless:
                 self._problems.clear(IMAGE)  # from full lookups, which the open run makes unnecessary
@@ -109,7 +109,7 @@ class BuildWatch:
         """Repeat the lookup at short intervals without pods, so that a new build is confirmed quickly."""
         build = standing.build
         while standing.lookups < self._policy.settled_lookups and not self._pause(self._settling_seconds):
-            again = self._source.glimpse()
+            again = self._source.poll()
             if again is None:
                 return
             standing = self._counted(again)

@@ -186,13 +186,16 @@ class Tick:
         self._policy, self._measure_soon, self._activity = policy, measure_soon, activity
         activity.expect("announce")
         self._said = ""
+        self._resting, self._recorded = False, True
+        self._unrecorded: TickResult | None = None
         self._retries = Retries(policy.tick_seconds)
 
     def __call__(self) -> None:
         """Observe the node, judge the open run and start the next build when due; skip most ticks at rest."""
-        if self._observer.rests():
+        if self._resting and self._observer.rests():
             return
-        seen = self._observer.look()
+        self._resting = False
+        seen = self._observer.poll(recorded=self._recorded, unrecorded=self._unrecorded)
         state = seen.state
         self._report_problems(seen)
         decision = decide_wait(state)
@@ -203,7 +206,7 @@ class Tick:
             level = logging.WARNING if failed else logging.INFO
             _log.log(level, decision.message, extra={"rule": decision.rule})
             self._said = decision.message
-        self._observer.recorded = False
+        self._recorded = False
         try:
             self._ledger.record(
                 state.now,
@@ -216,14 +219,14 @@ class Tick:
             )
         except VolumeFullError as error:
             self._measure_soon()
-            was_full, self._observer.unrecorded = self._observer.unrecorded is not None, seen
+            was_full, self._unrecorded = self._unrecorded is not None, seen
             if decision.records:
                 raise
             if not was_full:
                 _log.warning("%s; readings are kept in memory until space is free", error)
         else:
-            self._observer.unrecorded = None
-        self._observer.recorded = True
+            self._unrecorded = None
+        self._recorded = True
         if state.workload is not None and state.held_by is None:
             with contextlib.suppress(VolumeFullError):
                 self._ledger.renew(state.workload.uid)
@@ -232,9 +235,8 @@ class Tick:
         if not self._actor.announce():
             self._activity.error("announce")
         self._retries.run(decision.actions, self._actor.perform, state.now.boot_seconds)
-        resting = self._observer.recorded and not decision.records
-        self._observer.resting = resting and decision.phase in {Phase.IDLE, Phase.PAUSED}
-        self._observer.latest.at_rest = self._observer.resting
+        self._resting = not decision.records and decision.phase in {Phase.IDLE, Phase.PAUSED}
+        self._observer.latest.at_rest = self._resting
 
     def _report_problems(self, seen: TickResult) -> None:
         for part, problem in problems_of(seen).items():

@@ -77,7 +77,7 @@ class BuildResolver(Protocol):
 class BuildSource(BuildResolver, Protocol):
     """Lookup of the newest build for a monitor that runs for weeks; counts lookups by result."""
 
-    def glimpse(self) -> Build | None:
+    def poll(self) -> Build | None:
         """Return the newest build as far as it is known without starting a pod; `None` if it is unknown.
 
         The versions may be missing, even if `newest` would return them.

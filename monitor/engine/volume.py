@@ -15,13 +15,13 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from monitor.avalanchego.conventions import NODE_FOLDER
 from monitor.domain.instant import Instant
 from monitor.domain.observations import DataState, NodeData, VolumeReading
 from monitor.domain.sanitize import one_line
 from monitor.engine.folder_walk import Position, for_each_folder, remove_tree
 from monitor.errors import Cause, MonitorError, TemporaryError
 
-NODE_FOLDER = "avalanchego"
 _ASIDE_PREFIX = ".bootstrap-monitor-clearing-"
 _MOUNTS = Path("/proc/self/mountinfo")
 _BLOCK_BYTES = 512

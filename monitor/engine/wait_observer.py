@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from monitor.avalanchego.conventions import NODE_FOLDER
 from monitor.avalanchego.node_log import NodeLogs
 from monitor.decide.decisions import Intervention
 from monitor.decide.state import WaitState
@@ -18,7 +19,7 @@ from monitor.domain.observations import Health, NodeAnswering, NodeLog, NodeRead
 from monitor.domain.policy import Policy
 from monitor.domain.regression import usual_duration_seconds
 from monitor.domain.run import Reason, Run
-from monitor.domain.run_update import Observation, admitted, brought_up, with_other_build
+from monitor.domain.run_update import Observation, admitted, updated_run, with_other_build
 from monitor.domain.timeouts import blocked_reason
 from monitor.domain.tracking import Counts
 from monitor.domain.workload import Lease, Workload
@@ -84,25 +85,21 @@ class WaitObserver:
         self._policy, self._clock, self._data_dir = policy, clock, data_dir
         self._workload = WorkloadFollower(platform, policy, workload_kept_seconds)
         self._health = HealthFollower()
-        self._logs = NodeLogs(data_dir / "avalanchego" / "logs")
+        self._logs = NodeLogs(data_dir / NODE_FOLDER / "logs")
         self._previous: Instant | None = None
         self._rest_seconds = _rest_seconds(policy)
         self._rest_known: tuple[object, ...] = ()
-        self.resting = False
         self.latest = latest
         self._other: tuple[Lease, float] | None = None
         self._baseline: tuple[tuple[int, int], float | None] | None = None
-        self.recorded = True
-        self.unrecorded: TickResult | None = None
-        """Result of the last tick if the volume was too full to record it; otherwise `None`."""
 
     def rests(self) -> bool:
-        """Return whether this tick can be skipped.
+        """Return whether this tick can be skipped, if the last one found nothing to do.
 
-        This requires that the last poll was recent and found nothing to do, and that nothing has changed
-        since.  A write to the ledger by another process (`rerun`, `resume`, `init`) ends the rest.
+        This requires that the last poll was recent, and that nothing has changed since.  A write to the
+        ledger by another process (`rerun`, `resume`, `init`) ends the rest.
         """
-        if not self.resting or self._previous is None:
+        if self._previous is None:
             return False
         rested_seconds = self._clock().boot_seconds - self._previous.boot_seconds
         return rested_seconds < self._rest_seconds and self._rest_key() == self._rest_known
@@ -113,13 +110,17 @@ class WaitObserver:
         shown = (standing.build, min(standing.lookups, settled)) if standing else None
         return self._ledger.version(), shown
 
-    def look(self) -> TickResult:
-        """Poll the node, the platform, the volume and the ledger once."""
-        self.resting, self._rest_known = False, self._rest_key()
+    def poll(self, *, recorded: bool = True, unrecorded: TickResult | None = None) -> TickResult:
+        """Poll the node, the platform, the volume and the ledger once.
+
+        `recorded` is whether the last tick was recorded or the volume was too full for that; `unrecorded` is
+        its result in the latter case.
+        """
+        self._rest_known = self._rest_key()
         reading = self._node.read()
         now = self._clock()
         # A volume that fails the monitor also fails the node, so query the platform at every tick.
-        workload = self._workload.workload(reading, now, closely=not self.recorded)
+        workload = self._workload.workload(reading, now, closely=not recorded)
         reading = self._workload.of_the_node(reading, now)
         health = self._health.health(reading, now)
         held_by = self._held_by(workload.uid, now) if workload else None
@@ -133,7 +134,7 @@ class WaitObserver:
         self._previous = now
         log = self._logs.read(_chains(reading, last)) if last and last.open else NodeLog()
         if last and last.open and held_by is None and (workload is None or last.is_of(workload)):
-            last, known = self._known(last)
+            last, known = self._known(last, unrecorded)
             free_ratio = volume.available_ratio if volume and space else None
             floor_ratio = self._policy.disk_floor_ratio
             observation = Observation(
@@ -144,12 +145,12 @@ class WaitObserver:
                 log,
                 workload,
                 platform_answers=self._workload.error is None,
-                recorded=self.recorded,
+                recorded=recorded,
                 usage_bytes=self._usage_bytes(last),
                 low_disk=None if free_ratio is None else free_ratio < floor_ratio,
                 disk_starves_node=free_ratio is not None and free_ratio < min(NODE_STOPS_RATIO, floor_ratio),
             )
-            last, counts = brought_up(last, known, observation)
+            last, counts = updated_run(last, known, observation)
             watched = last
         elif last and last.open and held_by is None and workload is not None:
             watched = with_other_build(last, workload, reading)
@@ -202,9 +203,8 @@ class WaitObserver:
         volume = self.latest.volume
         return volume.usage_bytes if volume and measured_in(run, volume, None) else None
 
-    def _known(self, last: Run) -> tuple[Run, Counts]:
+    def _known(self, last: Run, kept: TickResult | None) -> tuple[Run, Counts]:
         """Return the open run and its counters as of the last tick, even if that could not be recorded."""
-        kept = self.unrecorded
         if kept is None or kept.watched is None or kept.watched.number != last.number:
             return last, self._ledger.counts(last)
         tracking, changed = kept.watched.tracking, kept.watched.settings_changed

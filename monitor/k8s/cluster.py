@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from monitor.avalanchego.conventions import VERSIONS_ANNOTATION
 from monitor.decide.events import Announcement
 from monitor.domain.build import Build
 from monitor.domain.json_text import JsonObject
@@ -19,7 +20,6 @@ from monitor.k8s.api import Connection, Pause, forever
 from monitor.k8s.calls import ApiCall, ApiResponse, group_of
 from monitor.k8s.credentials import access_for
 from monitor.k8s.objects import (
-    VERSIONS_ANNOTATION,
     Claim,
     StatefulSet,
     annotated_versions,
@@ -116,7 +116,7 @@ class Cluster:
             raise TemporaryError(
                 f"pod {name!r} cannot be created in namespace {self._namespace!r} ({answer.message}): "
                 "try again later",
-                cause=Cause.CHECK_POD_FAILED,
+                cause=Cause.VERSION_POD_FAILED,
             )
         uid: str = answer.json()["metadata"]["uid"]
         return uid
@@ -157,7 +157,9 @@ class Cluster:
             return ""
         return "" if answer.missing else answer.body[-_LOG_END_BYTES:].decode(errors="replace")
 
-    def tell(self, name: str, uid: str, reporter: str, announcement: Announcement, made_at: float) -> None:
+    def create_event(
+        self, name: str, uid: str, reporter: str, announcement: Announcement, made_at: float
+    ) -> None:
         """Create an Event about the StatefulSet, with the time `made_at` (Unix seconds).
 
         The Event's name is derived from its content, so that a repeated call does not create a second Event.

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from monitor.avalanchego.conventions import VERSIONS_ANNOTATION
 from monitor.domain.build import Build, Versions
 from monitor.domain.container import Container, EnvironmentVariable, Mount
 from monitor.domain.json_text import JsonObject, json_object, json_text
 from monitor.errors import ConfigurationError
 from monitor.k8s.pod import ContainerState, Pod, Termination, VolumeSource
 
-VERSIONS_ANNOTATION = "avalanche.avax.network/avalanchego-versions"
 _IMAGE_KEY = "image"  # the Go monitor neither writes nor reads this key
 _CLAIM = "persistentVolumeClaim"
 _REVISION_LABEL = "controller-revision-hash"

@@ -16,20 +16,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from monitor.avalanchego.conventions import VERSIONS_ANNOTATION
 from monitor.avalanchego.node_config import check_node_data, configuration_of
 from monitor.decide.events import Announcement
 from monitor.domain.build import Build, Versions
 from monitor.domain.container import Container
 from monitor.domain.image_reference import ImageReference
-from monitor.domain.workload import CRASH_LOOPING, START_FAILURES, NodeExit, NodeProcess, SyncMode, Workload
+from monitor.domain.workload import NodeExit, NodeProcess, SyncMode, Workload
 from monitor.errors import Cause, ConfigurationError, TemporaryError
 from monitor.k8s.api import Pause, forever
 from monitor.k8s.cluster import FIELD_MANAGER, Cluster
 from monitor.k8s.containers import monitor_container, node_container
-from monitor.k8s.objects import VERSIONS_ANNOTATION, StatefulSet, annotated_versions, pod_of
+from monitor.k8s.objects import StatefulSet, annotated_versions, pod_of
 from monitor.k8s.pod import ContainerState, Pod
 
 OUT_OF_MEMORY = "OOMKilled"  # the kubelet's reason
+# The kubelet's reason for a container in its restart backoff, and the reasons that it may report before.
+_CRASH_LOOPING = frozenset({"CrashLoopBackOff", "Completed", "Error", OUT_OF_MEMORY})
+# Reasons of the kubelet and of container runtimes for a container whose program could not be started.
+_START_FAILURES = frozenset({"StartError", "ContainerCannotRun", "RunContainerError", "CreateContainerError"})
 LOG_LINES = 500
 
 _log = logging.getLogger(__name__)
@@ -51,7 +56,7 @@ class OwnPod:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """The timeouts and intervals of a recreation."""
 
     observed_seconds: float = 30.0
@@ -72,14 +77,14 @@ class KubernetesPlatform:
         cluster: Cluster,
         settings: OwnPod,
         *,
-        patience: Patience | None = None,
+        timeouts: Timeouts | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Pause = forever,
     ) -> None:
         """Store the arguments; nothing is read from the cluster yet."""
         self._cluster = cluster
         self._settings = settings
-        self._patience = patience or Patience()
+        self._timeouts = timeouts or Timeouts()
         self._clock = clock
         self._pause = pause
         self._uid: str | None = None
@@ -153,11 +158,11 @@ class KubernetesPlatform:
     def await_end(self, stopping: threading.Event) -> None:
         """Wait until this process has to stop; at intervals, try again to recreate the pod.
 
-        Return when `stopping` is set, or after `Patience.end_seconds`.
+        Return when `stopping` is set, or after `Timeouts.end_seconds`.
         """
         begun = self._clock()
-        while not stopping.wait(self._patience.again_seconds):
-            if self._clock() - begun >= self._patience.end_seconds:
+        while not stopping.wait(self._timeouts.again_seconds):
+            if self._clock() - begun >= self._timeouts.end_seconds:
                 return
             try:
                 self.recreate(unchanged=self._unchanged)
@@ -174,7 +179,7 @@ class KubernetesPlatform:
         """Create an Event about the StatefulSet."""
         if self._uid is None and self._own_pod() is None:
             raise self._gone()
-        self._cluster.tell(
+        self._cluster.create_event(
             self._stateful_set_name,
             self._stateful_set_uid,
             self._settings.pod_name,
@@ -242,8 +247,8 @@ class KubernetesPlatform:
             stateful_set = self._stateful_set()
             if stateful_set.observed_generation >= stateful_set.generation:
                 return stateful_set
-            late = self._clock() - begun >= self._patience.observed_seconds
-            if late or self._pause(self._patience.poll_seconds):
+            late = self._clock() - begun >= self._timeouts.observed_seconds
+            if late or self._pause(self._timeouts.poll_seconds):
                 raise TemporaryError(
                     f"StatefulSet {stateful_set.name!r} is at generation {stateful_set.generation}, but its controller "
                     f"has observed {stateful_set.observed_generation}: check that the controller manager runs",
@@ -252,7 +257,7 @@ class KubernetesPlatform:
 
     def _asked_lately(self) -> bool:
         return (
-            self._deleted_at is not None and self._clock() - self._deleted_at < self._patience.again_seconds
+            self._deleted_at is not None and self._clock() - self._deleted_at < self._timeouts.again_seconds
         )
 
 
@@ -261,18 +266,19 @@ def _process(state: ContainerState | None) -> NodeProcess | None:
     if state is None:
         return None
     ended, waiting, message = state.last_termination, state.reason, state.message
-    started = ended is None or ended.reason not in START_FAILURES
-    if ended is not None and not started and waiting in CRASH_LOOPING:
+    failed_before = ended is not None and ended.reason in _START_FAILURES
+    if ended is not None and failed_before and waiting in _CRASH_LOOPING:
         # The kubelet backs off between failed starts of a container, as it does between crashes.
         waiting, message = ended.reason, ended.message
+    crash_looping = not state.running and waiting in _CRASH_LOOPING
     return NodeProcess(
         running=state.running,
         waiting=waiting,
         restarts=state.restarts,
-        last_exit=NodeExit(ended.exit_code, ended.reason == OUT_OF_MEMORY, ended.message, started)
-        if ended
-        else None,
-        message="" if waiting in CRASH_LOOPING else message,
+        last_exit=NodeExit(ended.exit_code, ended.reason == OUT_OF_MEMORY, ended.message) if ended else None,
+        message="" if crash_looping else message,
+        crash_looping=crash_looping,
+        failed_to_start=failed_before or waiting in _START_FAILURES,
     )
 
 

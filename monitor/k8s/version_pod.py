@@ -66,7 +66,7 @@ class VersionPodSource:
         node_container_name: str,
         rolling_tag: str,
         *,
-        patience: VersionPodTimeouts | None = None,
+        timeouts: VersionPodTimeouts | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Pause = forever,
     ) -> None:
@@ -75,7 +75,7 @@ class VersionPodSource:
         self._pod_name = pod_name
         self._node_container_name = node_container_name
         self._rolling_tag = rolling_tag
-        self._patience = patience or VersionPodTimeouts()
+        self._timeouts = timeouts or VersionPodTimeouts()
         self._clock = clock
         self._pause = pause
         self._versionless: set[str] = set()
@@ -103,7 +103,7 @@ class VersionPodSource:
     def _run(self, own: JsonObject, image: str) -> Build:
         repository = ImageReference.parse(image).repository
         manifest = version_pod(
-            own, self._node_container_name, image, deadline_seconds=self._patience.deadline_seconds
+            own, self._node_container_name, image, deadline_seconds=self._timeouts.deadline_seconds
         )
         failed: dict[str, int] = {}
         while True:
@@ -138,7 +138,7 @@ class VersionPodSource:
             if pod is None or pod["metadata"]["uid"] != uid:
                 raise TemporaryError(
                     f"version pod {name!r} was deleted before it reported its image: try again later",
-                    cause=Cause.CHECK_POD_FAILED,
+                    cause=Cause.VERSION_POD_FAILED,
                 )
             status = container_status(pod)
             digest = digest_of(status.get("imageID", ""), image) or digest
@@ -146,13 +146,13 @@ class VersionPodSource:
             if digest and "terminated" in state:
                 return self._versions(name, digest)
             ended = pod.get("status", {}).get("phase") in {"Failed", "Succeeded"} or "terminated" in state
-            late = self._clock() - begun >= self._patience.deadline_seconds
+            late = self._clock() - begun >= self._timeouts.deadline_seconds
             if digest and (ended or late):
                 return _LookUp(digest, None, "it did not exit in time")
             check_startable(name, image, state)
             if ended or late:
-                raise TemporaryError(unfinished(name, image, pod), cause=Cause.CHECK_POD_FAILED)
-            if self._pause(self._patience.poll_seconds):
+                raise TemporaryError(unfinished(name, image, pod), cause=Cause.VERSION_POD_FAILED)
+            if self._pause(self._timeouts.poll_seconds):
                 raise OutageError(f"the lookup of {image} was cancelled: the monitor is stopping")
 
     def _versions(self, name: str, digest: str) -> _LookUp:
@@ -202,11 +202,11 @@ class VersionPodSource:
             if "deletionTimestamp" not in pod["metadata"]:
                 with self._no_outage_while_it_is_read(name):
                     self._cluster.delete_pod(name, pod["metadata"]["uid"])
-            late = self._clock() - begun >= self._patience.removal_seconds
-            if late or self._pause(self._patience.poll_seconds):
+            late = self._clock() - begun >= self._timeouts.removal_seconds
+            if late or self._pause(self._timeouts.poll_seconds):
                 raise TemporaryError(
                     f"pod {name!r} was not deleted in time: check why it is stuck",
-                    cause=Cause.CHECK_POD_FAILED,
+                    cause=Cause.VERSION_POD_FAILED,
                 )
 
     def _remove_quietly(self, manifest: JsonObject) -> None:

@@ -12,6 +12,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 
+from monitor.avalanchego.conventions import EXECUTABLE
 from monitor.domain.build import Versions
 from monitor.domain.json_text import JsonObject, json_objects_in, json_text
 from monitor.errors import Cause, ConfigurationError, TemporaryError
@@ -37,7 +38,7 @@ _PLACEMENT = (
 )
 _RESOURCES = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
-_DEFAULT_COMMAND = ("./avalanchego",)  # its path in AvalancheGo's image
+_DEFAULT_COMMAND = (f"./{EXECUTABLE}",)  # its path in AvalancheGo's image
 _PULL_FAILURES = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 )
@@ -170,12 +171,12 @@ def check_startable(name: str, image: str, state: Mapping[str, JsonObject]) -> N
     if reason in _PULL_FAILURES:
         raise TemporaryError(
             f"{image} cannot be pulled ({reason}: {message}): check the tag and the pull secrets",
-            cause=Cause.CHECK_POD_FAILED,
+            cause=Cause.VERSION_POD_FAILED,
         )
     if reason in _START_FAILURES:
         raise TemporaryError(
             f"version pod {name!r} cannot be started ({reason}: {message}): fix the cause",
-            cause=Cause.CHECK_POD_FAILED,
+            cause=Cause.VERSION_POD_FAILED,
         )
 
 
@@ -187,5 +188,5 @@ def unfinished(name: str, image: str, pod: JsonObject) -> str:
     detail = " ".join(f"{status.get('phase', 'Pending')}: {said}".split()).removesuffix(":")
     return (
         f"version pod {name!r} did not report the digest and the versions of {image} ({detail}): "
-        "check its Events, or raise --check-pod-timeout"
+        "check its Events, or raise --version-pod-timeout"
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 
+from monitor.avalanchego.conventions import EXECUTABLE
 from monitor.domain.build import Build, Versions
 from monitor.domain.image_reference import ImageReference
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
@@ -25,7 +26,7 @@ BUILDS_FOLDER = "builds"
 _CHUNK_BYTES = 2**20
 _COPIES = "[0-9a-f]" * 64
 # The repository in the image of every build, so that renaming the executable does not start another test.
-REPOSITORY = "avalanchego"
+REPOSITORY = EXECUTABLE
 
 
 def content_digest(executable: Path) -> str:

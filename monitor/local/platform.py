@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from monitor.avalanchego.conventions import NODE_FOLDER
 from monitor.avalanchego.node_config import configuration_of, visible_setting
 from monitor.avalanchego.node_files import NotRegularFileError, open_regular
 from monitor.avalanchego.node_log import TAIL_BYTES
@@ -54,11 +55,11 @@ class LocalPlatform:
         for word in arguments:
             if word.partition("=")[0] in _OWN_FLAGS:
                 raise ConfigurationError(
-                    f"{word}: the node's data is in {data_dir}/avalanchego; use --data-dir"
+                    f"{word}: the node's data is in {data_dir / NODE_FOLDER}; use --data-dir"
                 )
         if environment.get("AVAGO_DB_DIR"):
             raise ConfigurationError(
-                f"AVAGO_DB_DIR: the node's data is in {data_dir}/avalanchego; unset it, and use --data-dir"
+                f"AVAGO_DB_DIR: the node's data is in {data_dir / NODE_FOLDER}; unset it, and use --data-dir"
             )
         self._file = data_dir / "local.json"
         self._new_uid = new_uid
@@ -138,11 +139,11 @@ class LocalPlatform:
 
     def waits(self, reason: str) -> None:
         """Record that the node cannot be started, for a reason unrelated to the build."""
-        self.process = replace(self.process, running=False, waiting=reason)
+        self.process = replace(self.process, running=False, waiting=reason, crash_looping=False)
 
     def started(self) -> None:
         """Record that the node's process runs."""
-        self.process = replace(self.process, running=True, waiting="")
+        self.process = replace(self.process, running=True, waiting="", crash_looping=False)
 
     def stopped(self) -> None:
         """Record that the node was stopped on purpose."""
@@ -155,7 +156,7 @@ class LocalPlatform:
         """
         shell_code = 128 - code if code < 0 else code
         restarts = self.process.restarts + 1
-        self.process = NodeProcess(False, CRASH_LOOP, restarts, NodeExit(shell_code))
+        self.process = NodeProcess(False, CRASH_LOOP, restarts, NodeExit(shell_code), crash_looping=True)
 
     def _set_image(self) -> ImageReference:
         return ImageReference.parse(str(self._read().get("image", self._unpinned)))

@@ -21,11 +21,11 @@ _FILE_BYTES = 4 << 10
 _log = logging.getLogger(__name__)
 
 
-def end_process(child: subprocess.Popen[bytes], patience_seconds: float) -> None:
-    """Stop a child's process group: send SIGTERM, and SIGKILL after `patience_seconds`."""
+def end_process(child: subprocess.Popen[bytes], timeout_seconds: float) -> None:
+    """Stop a child's process group: send SIGTERM, and SIGKILL after `timeout_seconds`."""
     os.killpg(child.pid, signal.SIGTERM)
     try:
-        child.wait(patience_seconds)
+        child.wait(timeout_seconds)
     except subprocess.TimeoutExpired:
         end_group(child.pid)
         child.wait()
@@ -40,8 +40,8 @@ def end_group(pid: int) -> None:
 class Orphan:
     """A file that identifies the running node by PID and start time, because PIDs are reused."""
 
-    def __init__(self, path: Path, patience_seconds: float = ORPHAN_STOP_SECONDS) -> None:
-        self._path, self._patience_seconds = path, patience_seconds
+    def __init__(self, path: Path, timeout_seconds: float = ORPHAN_STOP_SECONDS) -> None:
+        self._path, self._timeout_seconds = path, timeout_seconds
 
     def remember(self, pid: int) -> None:
         """Write the PID and the start time of the running process to the file.
@@ -63,15 +63,15 @@ class Orphan:
         """Stop the process that a killed monitor left running, if it still runs."""
         try:
             with open_regular(self._path, beneath=self._path.parent) as file:
-                found = json_object(file.read(_FILE_BYTES))
-            pid, start = int(found["pid"]), found["start"]
+                child = json_object(file.read(_FILE_BYTES))
+            pid, start = int(child["pid"]), child["start"]
         except (OSError, ValueError, KeyError, TypeError):
             return
         if start is not None and _start_of(pid) == start:
             _log.warning("stopping the node that an earlier bootstrap-monitor left running (process %d)", pid)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGTERM)
-            steps = int(self._patience_seconds / _STEP_SECONDS)
+            steps = int(self._timeout_seconds / _STEP_SECONDS)
             for _ in range(steps):
                 if _start_of(pid) != start:
                     break

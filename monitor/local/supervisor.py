@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from monitor.avalanchego.conventions import NODE_FOLDER
 from monitor.avalanchego.node_files import open_regular
 from monitor.domain.build import Build
 from monitor.domain.sanitize import one_line
@@ -113,7 +114,7 @@ class Supervisor:
                 f"another process listens at {self._address[0]}:{self._address[1]}, the node's address: "
                 "stop it, or give the node another --http-port"
             )
-        folder = self._data_dir / "avalanchego"
+        folder = self._data_dir / NODE_FOLDER
         folder.mkdir(exist_ok=True)
         waited = 0.0
         try:

@@ -22,7 +22,7 @@ from monitor.k8s.pod import Pod
 from monitor.preflight import components, permissions, workload
 from monitor.preflight.container_settings import SUBJECT as SETTINGS_SUBJECT
 from monitor.preflight.container_settings import settings_findings
-from monitor.preflight.findings import Finding, Result, bad, doubtful, good, unchecked
+from monitor.preflight.findings import Finding, Result, failure, ok, unchecked, warning
 from monitor.preflight.probes import asked_registry, seen_from_elsewhere, seen_inside
 from monitor.settings import CheckSettings
 
@@ -51,19 +51,21 @@ def run_check(
     """
     ends_at = clock() + (settings.wait or 0.0)
     with closing(Cluster.connect(settings.namespace)) as cluster:
-        found = tuple(Check(settings, cluster).findings())
-        while not _ok(found) and clock() < ends_at:
+        findings = tuple(Check(settings, cluster).findings())
+        while not _ok(findings) and clock() < ends_at:
             sleep(min(_AGAIN_SECONDS, ends_at - clock()))
-            found = tuple(Check(settings, cluster).findings())
+            findings = tuple(Check(settings, cluster).findings())
     if settings.json_output:
-        print(json_text({"ok": _ok(found), "checks": [each.to_json() for each in found]}, indent=2))
+        print(
+            json_text({"ok": _ok(findings), "checks": [finding.to_json() for finding in findings]}, indent=2)
+        )
     else:
-        print("\n".join(each.text() for each in found))
-    return int(not _ok(found))
+        print("\n".join(finding.text() for finding in findings))
+    return int(not _ok(findings))
 
 
-def _ok(found: tuple[Finding, ...]) -> bool:
-    return all(each.result is not Result.FAIL for each in found)
+def _ok(findings: tuple[Finding, ...]) -> bool:
+    return all(finding.result is not Result.FAIL for finding in findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +80,15 @@ class Check:
         try:
             pod = self.cluster.read_pod(self.asked.pod_name)
         except MonitorError as error:
-            yield bad(_POD, error)
+            yield failure(_POD, error)
             yield from self._without_pod(error)
             return
         inside = self.asked.pod_uid == pod.uid
         yield self._pod_finding(pod, inside=inside)
-        told = given_by(pod, self.asked)
-        yield from settings_findings(told, self.asked)
-        yield from self._permissions(pod.stateful_set, version_pods=told.settings.image_source != "registry")
-        yield from self._of_pod(pod, told, inside=inside)
+        given = given_by(pod, self.asked)
+        yield from settings_findings(given, self.asked)
+        yield from self._permissions(pod.stateful_set, version_pods=given.settings.image_source != "registry")
+        yield from self._of_pod(pod, given, inside=inside)
 
     def _without_pod(self, error: MonitorError) -> Iterator[Finding]:
         """Run the checks that do not need the pod; the StatefulSet's name is derived from the pod's."""
@@ -96,18 +98,18 @@ class Check:
             return
         name = self.asked.pod_name.rpartition("-")[0] or self.asked.pod_name
         yield from self._permissions(name, version_pods=self.asked.image_source != "registry")
-        found = self._stateful_set(name)
-        match found:
+        stateful_set = self._stateful_set(name)
+        match stateful_set:
             case StatefulSet():
-                yield from workload.stateful_set_findings(found, self.asked.node_container_name)
+                yield from workload.stateful_set_findings(stateful_set, self.asked.node_container_name)
             case ConfigurationError():
-                yield bad(
+                yield failure(
                     workload.STATEFUL_SET,
                     f"{name!r}, which would own pod {self.asked.pod_name!r}, was not found in namespace "
                     f"{self.asked.namespace!r}: check --pod-name and --namespace",
                 )
             case _:
-                yield bad(workload.STATEFUL_SET, found)
+                yield failure(workload.STATEFUL_SET, stateful_set)
         for subject in _OF_THE_POD:
             yield unchecked(subject, "the pod could not be read")
 
@@ -115,8 +117,8 @@ class Check:
         where = "inside" if inside else "another pod; the node as its monitor reports it"
         what = f"{pod.name!r} of StatefulSet {pod.stateful_set!r} in namespace {self.asked.namespace!r}"
         if pod.terminating:
-            return doubtful(_POD, f"{what} is terminating: check again once it is recreated")
-        return good(_POD, f"{what}, checked from {where}")
+            return warning(_POD, f"{what} is terminating: check again once it is recreated")
+        return ok(_POD, f"{what}, checked from {where}")
 
     def _permissions(self, stateful_set: str, *, version_pods: bool) -> Iterator[Finding]:
         needed = permissions.needed_permissions(self.asked.pod_name, stateful_set, version_pods=version_pods)
@@ -126,30 +128,30 @@ class Check:
                     verb for verb in each.verbs if not self.cluster.granted(verb, each.resource, each.name)
                 )
             except MonitorError as error:
-                yield doubtful(permissions.SUBJECT, f"the permissions cannot be checked: {error}")
+                yield warning(permissions.SUBJECT, f"the permissions cannot be checked: {error}")
                 return
             yield permissions.judged_permission(each, refused, self.asked.namespace)
 
-    def _of_pod(self, pod: Pod, told: Given, *, inside: bool) -> Iterator[Finding]:
+    def _of_pod(self, pod: Pod, given: Given, *, inside: bool) -> Iterator[Finding]:
         stateful_set = self._stateful_set(pod.stateful_set)
         if isinstance(stateful_set, MonitorError):
-            yield bad(workload.STATEFUL_SET, stateful_set)
+            yield failure(workload.STATEFUL_SET, stateful_set)
         else:
-            yield from workload.stateful_set_findings(stateful_set, told.settings.node_container_name)
-        node = _node(pod, told)
+            yield from workload.stateful_set_findings(stateful_set, given.settings.node_container_name)
+        node = _node(pod, given)
         if isinstance(node, MonitorError):
-            yield bad(workload.NODE_CONTAINER, node)
+            yield failure(workload.NODE_CONTAINER, node)
             for subject in _OF_THE_NODE:
                 yield unchecked(subject, "the node's container is unknown")
         else:
             yield workload.node_container_finding(pod, node)
-            yield from self._of_node(pod, node, told, stateful_set)
-            yield asked_registry(node.image, told.settings, inside=inside)
+            yield from self._of_node(pod, node, given, stateful_set)
+            yield asked_registry(node.image, given.settings, inside=inside)
         known = node if isinstance(node, Container) else None
         if inside:
-            yield from seen_inside(known, told.settings)
+            yield from seen_inside(known, given.settings)
         else:
-            yield from seen_from_elsewhere(pod, known, told)
+            yield from seen_from_elsewhere(pod, known, given)
 
     def _stateful_set(self, name: str) -> StatefulSet | MonitorError:
         try:
@@ -158,27 +160,27 @@ class Check:
             return error
 
     def _of_node(
-        self, pod: Pod, node: Container, told: Given, stateful_set: StatefulSet | MonitorError
+        self, pod: Pod, node: Container, given: Given, stateful_set: StatefulSet | MonitorError
     ) -> Iterator[Finding]:
-        tag = told.settings.rolling_tag
+        tag = given.settings.rolling_tag
         yield workload.image_finding("in the pod", node.image, tag)
         if isinstance(stateful_set, StatefulSet):
             template = stateful_set.images.get(node.name, node.image)
             if template != node.image:
                 yield workload.image_finding("in the StatefulSet's template", template, tag)
-        yield from workload.configuration_findings(node, told.settings)
-        yield from self._volume(pod, node, told)
+        yield from workload.configuration_findings(node, given.settings)
+        yield from self._volume(pod, node, given)
 
-    def _volume(self, pod: Pod, node: Container, told: Given) -> Iterator[Finding]:
-        if not told.settings.data_dir.is_absolute():
+    def _volume(self, pod: Pod, node: Container, given: Given) -> Iterator[Finding]:
+        if not given.settings.data_dir.is_absolute():
             for subject in (workload.VOLUME, workload.CLAIM):
                 yield unchecked(subject, "the mount path is unknown: set --data-dir")
             return
-        data_dir = str(told.settings.data_dir)
+        data_dir = str(given.settings.data_dir)
         try:
-            names = workload.volumes_of(pod, node, told.containers, data_dir)
+            names = workload.volumes_of(pod, node, given.containers, data_dir)
         except ConfigurationError as error:
-            yield bad(workload.VOLUME, error)
+            yield failure(workload.VOLUME, error)
             yield unchecked(workload.CLAIM, "the check of the volume failed")
             return
         for name in names:
@@ -191,11 +193,11 @@ class Check:
         try:
             return workload.claim_finding(name, self.cluster.find_claim(name))
         except MonitorError as error:
-            return doubtful(workload.CLAIM, f"{name!r}: its state and size are unknown: {error}")
+            return warning(workload.CLAIM, f"{name!r}: its state and size are unknown: {error}")
 
 
-def _node(pod: Pod, told: Given) -> Container | MonitorError:
-    name = told.settings.node_container_name
+def _node(pod: Pod, given: Given) -> Container | MonitorError:
+    name = given.settings.node_container_name
     if not name:
         return ConfigurationError("the node's container is unknown: set --node-container-name")
     try:

@@ -15,7 +15,7 @@ from monitor.domain.run import Run
 from monitor.domain.status import Phase
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.output.format import size_text
-from monitor.preflight.findings import Finding, bad, doubtful, good
+from monitor.preflight.findings import Finding, failure, ok, warning
 from monitor.settings import PodSettings
 
 REGISTRY, NODE, MONITOR, DATA_FOLDER, LEDGER = "registry", "node", "monitor", "data folder", "ledger"
@@ -34,10 +34,10 @@ class MonitorAnswer:
 def registry_finding(image: str, source: str, answer: str | MonitorError) -> Finding:
     """Judge the registry's answer about the rolling tag: a digest, or an error."""
     if isinstance(answer, str):
-        return good(REGISTRY, f"{image} is {answer}")
+        return ok(REGISTRY, f"{image} is {answer}")
     if isinstance(answer, ConfigurationError) or source == "registry":
-        return bad(REGISTRY, answer)
-    return doubtful(
+        return failure(REGISTRY, answer)
+    return warning(
         REGISTRY,
         f"{answer}; until it can be read, pods poll for new builds every 5 min while no run is open",
     )
@@ -46,20 +46,20 @@ def registry_finding(image: str, source: str, answer: str | MonitorError) -> Fin
 def node_finding(reading: NodeReading, url: str, expected: NodeConfiguration | None) -> Finding:
     """Judge the answers of the node in the monitor's pod."""
     if not isinstance(reading, NodeAnswering):
-        return doubtful(
+        return warning(
             NODE,
             f"{reading.message}: the node may be starting; if this persists, set --node-url to the node's address",
         )
     identity, health = reading.identity, reading.health
     if identity and expected and network_name(identity.network_id) != expected.network:
-        return bad(
+        return failure(
             NODE,
             f"{url} is on network {network_name(identity.network_id)}, but its configuration says "
             f"{expected.network}: set --node-url to the address of this pod's node",
         )
     what = identity.version if identity else "version not reported yet"
     healthy = "health unknown" if health is None else "healthy" if health.healthy else "not healthy yet"
-    return good(NODE, f"{url}: {what}, {healthy}")
+    return ok(NODE, f"{url}: {what}, {healthy}")
 
 
 def node_address_finding(node: Container, url: str) -> Finding | None:
@@ -69,8 +69,8 @@ def node_address_finding(node: Container, url: str) -> Finding | None:
         if port is None or asked.hostname not in _THIS_POD or str(asked.port or 80) == port:
             return None
     except (ConfigurationError, ValueError) as error:
-        return doubtful(NODE, f"the node's port is unknown: {error}")
-    return bad(
+        return warning(NODE, f"the node's port is unknown: {error}")
+    return failure(
         NODE, f"the node listens on port {port}, but --node-url is {url}: set it to http://127.0.0.1:{port}"
     )
 
@@ -78,39 +78,39 @@ def node_address_finding(node: Container, url: str) -> Finding | None:
 def monitor_finding(address: str, answer: MonitorAnswer | str) -> Finding:
     """Judge the sidecar's answer to a request from another pod, or the reason why it did not answer."""
     if isinstance(answer, str):
-        return bad(
+        return failure(
             MONITOR,
             f"{address} does not answer ({answer}): check the sidecar's log, its --web-listen-address, "
             "and whether a NetworkPolicy blocks this pod",
         )
     if not answer.ready:
-        return bad(MONITOR, f"{address} is not ready: see the sidecar's log")
+        return failure(MONITOR, f"{address} is not ready: see the sidecar's log")
     phase, message = answer.status.get("phase"), answer.status.get("message")
     if phase == Phase.BLOCKED:
-        return bad(MONITOR, f"{address}: blocked: {message}")
-    return good(MONITOR, f"{address} is ready: {phase}, {message}")
+        return failure(MONITOR, f"{address}: blocked: {message}")
+    return ok(MONITOR, f"{address} is ready: {phase}, {message}")
 
 
 def stopped_monitor_finding(container: str, reason: str) -> Finding:
     """Return the finding about a sidecar that does not run."""
     message = f"container {container!r} is not running ({reason or 'no reason given'})"
     if reason in _STARTING:
-        return doubtful(MONITOR, f"{message}: check again once it runs")
-    return bad(MONITOR, f"{message}: see its log")
+        return warning(MONITOR, f"{message}: check again once it runs")
+    return failure(MONITOR, f"{message}: see its log")
 
 
 def seen_node_finding(answer: MonitorAnswer) -> Finding:
     """Judge the node's state as the monitor reports it."""
     node = answer.status.get("node")
     if not isinstance(node, Mapping):
-        return doubtful(NODE, "the monitor has not polled the node yet")
+        return warning(NODE, "the monitor has not polled the node yet")
     if not node.get("up"):
-        return doubtful(
+        return warning(
             NODE,
             "the node does not answer the monitor: it may be starting; if this persists, set --node-url to the node's "
             "address",
         )
-    return good(NODE, f"the node answers the monitor; its health is {node.get('health')}")
+    return ok(NODE, f"the node answers the monitor; its health is {node.get('health')}")
 
 
 def data_folder_finding(
@@ -118,21 +118,21 @@ def data_folder_finding(
 ) -> Finding:
     """Judge whether the node's data can be cleared, and whether enough of the volume is free."""
     if data.obstacle is not None:
-        return bad(DATA_FOLDER, data.obstacle)
+        return failure(DATA_FOLDER, data.obstacle)
     room = f"{size_text(available_bytes)} of {size_text(size_bytes)} free"
     if available_bytes * 100 < settings.disk_floor * size_bytes:
-        return doubtful(
+        return warning(
             DATA_FOLDER,
             f"{settings.data_dir}: {room}, which is below --disk-floor ({settings.disk_floor:g} %), so a run fails "
             "as disk_full if this persists: enlarge the volume",
         )
-    return good(DATA_FOLDER, f"{settings.data_dir}: can be written and cleared, {room}")
+    return ok(DATA_FOLDER, f"{settings.data_dir}: can be written and cleared, {room}")
 
 
 def ledger_finding(last: Run | None, phase: Mapping[str, Any]) -> Finding:
     """Judge the ledger by its last run and the last recorded phase."""
     if phase.get("phase") == Phase.BLOCKED:
-        return bad(LEDGER, f"blocked: {phase.get('message')}")
+        return failure(LEDGER, f"blocked: {phase.get('message')}")
     if last is None:
-        return good(LEDGER, "can be read; no run yet")
-    return good(LEDGER, f"can be read; run {last.number} {'is open' if last.open else f'has {last.outcome}'}")
+        return ok(LEDGER, "can be read; no run yet")
+    return ok(LEDGER, f"can be read; run {last.number} {'is open' if last.open else f'has {last.outcome}'}")

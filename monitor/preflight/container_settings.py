@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from monitor.errors import ConfigurationError
 from monitor.k8s.container_settings import INIT, PROGRAM, WAIT, Given, Told, given_flags
-from monitor.preflight.findings import Finding, bad, doubtful, good
+from monitor.preflight.findings import Finding, failure, ok, warning
 from monitor.settings import CheckSettings, PodSettings
 
 SUBJECT = "settings"
@@ -16,20 +16,20 @@ _OWN = frozenset({"log_format", "debug", "namespace", "pod_name", "pod_uid"})
 
 def settings_findings(given: Given, asked: CheckSettings) -> Iterator[Finding]:
     """Check that the pod runs both commands, and that their settings are valid and equal."""
-    for command, told in ((INIT, given.init), (WAIT, given.wait)):
-        if told is None:
-            yield bad(
+    for command, parsed in ((INIT, given.init), (WAIT, given.wait)):
+        if parsed is None:
+            yield failure(
                 SUBJECT,
                 f"no container found in the pod that runs {PROGRAM} {command}: add it, as the README describes",
             )
-        elif told.unseen:
-            yield doubtful(
+        elif parsed.unseen:
+            yield warning(
                 SUBJECT,
-                f"container {told.container.name!r}: {', '.join(told.unseen)} cannot be read from here, so its "
+                f"container {parsed.container.name!r}: {', '.join(parsed.unseen)} cannot be read from here, so its "
                 "settings are not compared: pass the relevant ones to check as flags",
             )
-        elif isinstance(told.settings, ConfigurationError):
-            yield bad(SUBJECT, f"container {told.container.name!r} cannot start: {told.settings}")
+        elif isinstance(parsed.settings, ConfigurationError):
+            yield failure(SUBJECT, f"container {parsed.container.name!r} cannot start: {parsed.settings}")
     if given.init and given.wait and not given.init.unseen and not given.wait.unseen:
         yield from _compared(given.init, given.wait, asked)
 
@@ -44,7 +44,7 @@ def _compared(init: Told, wait: Told, asked: CheckSettings) -> Iterator[Finding]
         if name not in _OWN and getattr(first, name) != getattr(second, name)
     ]
     for name in differ:
-        yield bad(
+        yield failure(
             SUBJECT,
             f"{_flag(name)} is {_shown(first, name)} in container {init.container.name!r} but "
             f"{_shown(second, name)} in {wait.container.name!r}: set both to the same value",
@@ -54,7 +54,7 @@ def _compared(init: Told, wait: Told, asked: CheckSettings) -> Iterator[Finding]
             second.model_fields_set.intersection(PodSettings.model_fields) - _OWN - set(given_flags(asked))
         )
         names = ", ".join(map(_flag, taken)) or "none"
-        yield good(
+        yield ok(
             SUBJECT,
             f"containers {init.container.name!r} and {wait.container.name!r} have the same settings; "
             f"check uses theirs: {names}",

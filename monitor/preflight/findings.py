@@ -37,24 +37,24 @@ class Finding:
         return {"result": self.result, "subject": self.subject, "message": _one_line(self.message)}
 
 
-def good(subject: str, message: str) -> Finding:
+def ok(subject: str, message: str) -> Finding:
     """Return a finding about a part that works."""
     return Finding(Result.OK, subject, message)
 
 
-def doubtful(subject: str, message: str | Exception) -> Finding:
+def warning(subject: str, message: str | Exception) -> Finding:
     """Return a finding about a part that works with limitations."""
     return Finding(Result.WARN, subject, str(message))
 
 
-def bad(subject: str, message: str | Exception) -> Finding:
+def failure(subject: str, message: str | Exception) -> Finding:
     """Return a finding about a part that does not work."""
     return Finding(Result.FAIL, subject, str(message))
 
 
 def unchecked(subject: str, because: str) -> Finding:
     """Return a finding about a part that was not checked, for a reason that another finding explains."""
-    return doubtful(subject, f"not checked: {because}")
+    return warning(subject, f"not checked: {because}")
 
 
 def _one_line(text: str) -> str:

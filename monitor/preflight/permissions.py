@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from monitor.k8s.version_pod_manifest import version_pod_name
-from monitor.preflight.findings import Finding, bad, doubtful, good
+from monitor.preflight.findings import Finding, failure, ok, warning
 
 SUBJECT = "permission"
 _NO_VERSION_PODS = ", or set --image-source registry"
@@ -53,11 +53,11 @@ def needed_permissions(pod: str, stateful_set: str, *, version_pods: bool) -> It
 def judged_permission(permission: Permission, refused: tuple[str, ...], namespace: str) -> Finding:
     """Judge a permission by the verbs that are not granted."""
     if not refused:
-        return good(SUBJECT, f"{permission}: granted")
+        return ok(SUBJECT, f"{permission}: granted")
     message = (
         f"{permission.of(refused)}: not granted in namespace {namespace!r}: allow it in the Role of the tester's "
         f"ServiceAccount{permission.instead}"
     )
     if permission.without:
-        return doubtful(SUBJECT, f"{message}; {permission.without}")
-    return bad(SUBJECT, message)
+        return warning(SUBJECT, f"{message}; {permission.without}")
+    return failure(SUBJECT, message)

@@ -22,7 +22,7 @@ from monitor.k8s.pod import Pod
 from monitor.ledger import LEDGER_FILE, open_read_only
 from monitor.preflight import components
 from monitor.preflight.components import MonitorAnswer
-from monitor.preflight.findings import Finding, bad, doubtful, good, unchecked
+from monitor.preflight.findings import Finding, failure, ok, unchecked, warning
 from monitor.registry import Registry
 from monitor.settings import DEFAULT_PORT, PodSettings, WaitSettings
 
@@ -34,7 +34,7 @@ def asked_registry(image: str, settings: PodSettings, *, inside: bool) -> Findin
     """Look up the rolling tag in the image's registry, unless the settings do not use the registry."""
     source = settings.image_source
     if source == "pod":
-        return good(components.REGISTRY, "not used: with --image-source pod, pods poll for new builds")
+        return ok(components.REGISTRY, "not used: with --image-source pod, pods poll for new builds")
     absent = [path for path in (settings.registry_config, settings.registry_ca) if path and not path.exists()]
     if absent and not inside:
         return unchecked(components.REGISTRY, f"{absent[0]} is not mounted here, but in the tester's pod")
@@ -58,21 +58,21 @@ def seen_inside(node: Container | None, settings: PodSettings) -> Iterator[Findi
         with closing(NodeClient(settings.node_url, settings.node_timeout)) as client:
             yield components.node_finding(client.read(), settings.node_url, _expected(node, settings))
     except ConfigurationError as error:
-        yield bad(components.NODE, error)
+        yield failure(components.NODE, error)
 
 
-def seen_from_elsewhere(pod: Pod, node: Container | None, told: Given) -> Iterator[Finding]:
+def seen_from_elsewhere(pod: Pod, node: Container | None, given: Given) -> Iterator[Finding]:
     """Check the tester's monitor, and the node as the monitor reports it, from another pod."""
     if node is not None:
-        misplaced = components.node_address_finding(node, told.settings.node_url)
+        misplaced = components.node_address_finding(node, given.settings.node_url)
         if misplaced:
             yield misplaced
-    obstacle = _unaskable(pod, told)
+    obstacle = _unaskable(pod, given)
     if obstacle is not None:
         yield obstacle
         yield unchecked(components.NODE, "the monitor could not be queried")
         return
-    host, port = _address(pod, told)
+    host, port = _address(pod, given)
     answer = monitor_answer(host, port)
     yield components.monitor_finding(f"http://{host}:{port}", answer)
     if isinstance(answer, MonitorAnswer):
@@ -81,23 +81,23 @@ def seen_from_elsewhere(pod: Pod, node: Container | None, told: Given) -> Iterat
         yield unchecked(components.NODE, "the monitor could not be queried")
 
 
-def _unaskable(pod: Pod, told: Given) -> Finding | None:
+def _unaskable(pod: Pod, given: Given) -> Finding | None:
     """Return a finding if a request to the monitor is not possible from here; otherwise `None`."""
-    if told.wait is None:
+    if given.wait is None:
         return unchecked(components.MONITOR, "the sidecar was not found")
-    state = pod.states.get(told.wait.container.name)
+    state = pod.states.get(given.wait.container.name)
     if state is not None and not state.running:
-        return components.stopped_monitor_finding(told.wait.container.name, state.reason)
-    if isinstance(told.wait.settings, WaitSettings) and told.wait.settings.tls:
+        return components.stopped_monitor_finding(given.wait.container.name, state.reason)
+    if isinstance(given.wait.settings, WaitSettings) and given.wait.settings.tls:
         return unchecked(
             components.MONITOR, "it serves HTTPS, and its certificate is not valid for the pod's address"
         )
     return None if pod.address else unchecked(components.MONITOR, "the pod has no address yet")
 
 
-def _address(pod: Pod, told: Given) -> tuple[str, int]:
+def _address(pod: Pod, given: Given) -> tuple[str, int]:
     """Return the monitor's host, as written in a URL, and its port."""
-    settings = told.wait.settings if told.wait else None
+    settings = given.wait.settings if given.wait else None
     port = settings.listen[1] if isinstance(settings, WaitSettings) else DEFAULT_PORT
     return f"[{pod.address}]" if ":" in pod.address else pod.address, port
 
@@ -110,12 +110,12 @@ def monitor_answer(host: str, port: int, seconds: float = _MONITOR_SECONDS) -> M
             answer = connection.ask(
                 "GET", "/api/v1/status", Bounds(time.monotonic() + seconds, _MONITOR_BYTES)
             )
-            found = json_value(answer.body, _MONITOR_BYTES)
+            status = json_value(answer.body, _MONITOR_BYTES)
         except (HTTPException, OSError, ValueError) as error:
             return str(error)
-    if answer.status != HTTPStatus.OK or not isinstance(found, dict):
+    if answer.status != HTTPStatus.OK or not isinstance(status, dict):
         return f"/api/v1/status returned status {answer.status}"
-    return MonitorAnswer(ready.status == HTTPStatus.OK, found)
+    return MonitorAnswer(ready.status == HTTPStatus.OK, status)
 
 
 def _data_folder(settings: PodSettings) -> Iterator[Finding]:
@@ -124,7 +124,7 @@ def _data_folder(settings: PodSettings) -> Iterator[Finding]:
         yield unchecked(components.DATA_FOLDER, "its path is unknown: set --data-dir")
         return
     if not data_dir.is_dir():
-        yield bad(components.DATA_FOLDER, f"{data_dir}: no such folder; mount the node's volume there")
+        yield failure(components.DATA_FOLDER, f"{data_dir}: no such folder; mount the node's volume there")
         yield unchecked(components.LEDGER, "its folder does not exist")
         return
     try:
@@ -132,16 +132,16 @@ def _data_folder(settings: PodSettings) -> Iterator[Finding]:
         data = Volume(data_dir).node_data()
         yield components.data_folder_finding(data, size_bytes, available_bytes, settings)
     except MonitorError as error:
-        yield bad(components.DATA_FOLDER, error)
+        yield failure(components.DATA_FOLDER, error)
     if not (data_dir / LEDGER_FILE).exists():
-        yield doubtful(components.LEDGER, f"not found in {data_dir} yet: init creates it")
+        yield warning(components.LEDGER, f"not found in {data_dir} yet: init creates it")
         return
     try:
         with closing(open_read_only(data_dir)) as ledger:
             phase = ledger.reading("phase")
             yield components.ledger_finding(ledger.last(), phase.value if phase else {})
     except MonitorError as error:
-        yield bad(components.LEDGER, error)
+        yield failure(components.LEDGER, error)
 
 
 def _expected(node: Container | None, settings: PodSettings) -> NodeConfiguration | None:

@@ -12,7 +12,7 @@ from monitor.k8s.cluster import listing
 from monitor.k8s.containers import monitor_container
 from monitor.k8s.objects import Claim, StatefulSet
 from monitor.k8s.pod import Pod, VolumeSource
-from monitor.preflight.findings import Finding, bad, doubtful, good
+from monitor.preflight.findings import Finding, failure, ok, warning
 from monitor.settings import PodSettings
 
 STATEFUL_SET, NODE_CONTAINER, IMAGE, CONFIGURATION = "StatefulSet", "node container", "image", "configuration"
@@ -21,39 +21,41 @@ _OF_THE_POD = frozenset({"emptyDir", "ephemeral"})
 _BOUND = "Bound"
 
 
-def stateful_set_findings(found: StatefulSet, node_container_name: str) -> Iterator[Finding]:
+def stateful_set_findings(stateful_set: StatefulSet, node_container_name: str) -> Iterator[Finding]:
     """Check that the StatefulSet recreates a deleted pod, as a single replica, from the updated template."""
     faults = []
-    if found.replicas != 1:
-        faults.append(f"has {found.replicas} replicas, but a tester is one pod: set spec.replicas to 1")
-    if found.update_strategy != "RollingUpdate":
+    if stateful_set.replicas != 1:
         faults.append(
-            f"has updateStrategy {found.update_strategy}: set spec.updateStrategy.type to RollingUpdate"
+            f"has {stateful_set.replicas} replicas, but a tester is one pod: set spec.replicas to 1"
         )
-    if found.partition_fault:
-        faults.append(found.partition_fault)
-    if node_container_name and node_container_name not in found.images:
+    if stateful_set.update_strategy != "RollingUpdate":
         faults.append(
-            f"has no container {node_container_name!r} in its template but {listing(found.images)}: "
+            f"has updateStrategy {stateful_set.update_strategy}: set spec.updateStrategy.type to RollingUpdate"
+        )
+    if stateful_set.partition_fault:
+        faults.append(stateful_set.partition_fault)
+    if node_container_name and node_container_name not in stateful_set.images:
+        faults.append(
+            f"has no container {node_container_name!r} in its template but {listing(stateful_set.images)}: "
             "check --node-container-name"
         )
     for fault in faults:
-        yield bad(STATEFUL_SET, f"{found.name!r} {fault}")
+        yield failure(STATEFUL_SET, f"{stateful_set.name!r} {fault}")
     if not faults:
-        yield good(STATEFUL_SET, f"{found.name!r}: 1 replica, RollingUpdate, partition 0")
+        yield ok(STATEFUL_SET, f"{stateful_set.name!r}: 1 replica, RollingUpdate, partition 0")
 
 
 def node_container_finding(pod: Pod, node: Container) -> Finding:
     """Judge the kubelet's status of the node's container."""
     state = pod.states.get(node.name)
     if state is None:
-        return doubtful(NODE_CONTAINER, f"{node.name!r} has not started yet: init runs first")
+        return warning(NODE_CONTAINER, f"{node.name!r} has not started yet: init runs first")
     if not state.running:
         reason = state.reason or "no reason given"
-        return doubtful(
+        return warning(
             NODE_CONTAINER, f"{node.name!r} is not running ({reason}): see kubectl describe pod {pod.name}"
         )
-    return good(NODE_CONTAINER, f"{node.name!r} runs; restarted {state.restarts} times")
+    return ok(NODE_CONTAINER, f"{node.name!r} runs; restarted {state.restarts} times")
 
 
 def image_finding(where: str, image: str, rolling_tag: str) -> Finding:
@@ -61,12 +63,12 @@ def image_finding(where: str, image: str, rolling_tag: str) -> Finding:
     try:
         reference = ImageReference.parse(image)
     except ConfigurationError as error:
-        return bad(IMAGE, f"{where}: {error}")
+        return failure(IMAGE, f"{where}: {error}")
     if reference.pinned:
-        return good(IMAGE, f"{where}: {image} is pinned; new builds are found under tag {rolling_tag!r}")
+        return ok(IMAGE, f"{where}: {image} is pinned; new builds are found under tag {rolling_tag!r}")
     if reference.tag == rolling_tag:
-        return good(IMAGE, f"{where}: {image} has the rolling tag; init pins it")
-    return bad(
+        return ok(IMAGE, f"{where}: {image} has the rolling tag; init pins it")
+    return failure(
         IMAGE,
         f"{where}: {image} is neither pinned by digest nor has the tag {rolling_tag!r}: "
         f"use {reference.repository}:{rolling_tag}, or set --rolling-tag",
@@ -76,13 +78,13 @@ def image_finding(where: str, image: str, rolling_tag: str) -> Finding:
 def configuration_findings(node: Container, settings: PodSettings) -> Iterator[Finding]:
     """Report the node's network and sync mode, and settings that prevent the bootstrap."""
     try:
-        found = configuration_of(node, settings.network or None, settings.settled_sync_mode)
+        configuration = configuration_of(node, settings.network or None, settings.settled_sync_mode)
     except ConfigurationError as error:
-        yield bad(CONFIGURATION, error)
+        yield failure(CONFIGURATION, error)
         return
-    yield good(CONFIGURATION, f"network {found.network}, sync mode {found.sync_mode}")
-    if hazard := state_sync_hazard(node, found):
-        yield doubtful(CONFIGURATION, hazard)
+    yield ok(CONFIGURATION, f"network {configuration.network}, sync mode {configuration.sync_mode}")
+    if hazard := state_sync_hazard(node, configuration):
+        yield warning(CONFIGURATION, hazard)
 
 
 def volumes_of(pod: Pod, node: Container, monitors: Sequence[Container], data_dir: str) -> tuple[str, ...]:
@@ -98,31 +100,31 @@ def volumes_of(pod: Pod, node: Container, monitors: Sequence[Container], data_di
 def volume_finding(name: str, source: VolumeSource | None, data_dir: str) -> Finding:
     """Check that the volume outlives the pod."""
     if source is None:
-        return bad(VOLUME, f"the pod mounts {name!r} but has no such volume: restore it")
+        return failure(VOLUME, f"the pod mounts {name!r} but has no such volume: restore it")
     if source.kind in _OF_THE_POD:
-        return bad(
+        return failure(
             VOLUME,
             f"{name!r} is of kind {source.kind} and is deleted with the pod, with all results: "
             "use a persistentVolumeClaim",
         )
-    return good(VOLUME, f"{name!r} ({source.kind}): init deletes {data_dir}/avalanchego, the node's data")
+    return ok(VOLUME, f"{name!r} ({source.kind}): init deletes {data_dir}/avalanchego, the node's data")
 
 
 def claim_finding(name: str, claim: Claim | None) -> Finding:
     """Check that the claim is bound, and report its capacity."""
     if claim is None:
-        return bad(CLAIM, f"persistentvolumeclaim {name!r} not found: create it")
+        return failure(CLAIM, f"persistentvolumeclaim {name!r} not found: create it")
     if claim.terminating:
-        return bad(
+        return failure(
             CLAIM,
             f"{name!r} is terminating and is deleted, with all results, once no pod uses it: back it up",
         )
     if claim.phase != _BOUND:
-        return bad(
+        return failure(
             CLAIM,
             f"{name!r} is {claim.phase or 'not bound'}: see kubectl describe persistentvolumeclaim {name}",
         )
-    return good(
+    return ok(
         CLAIM,
         f"{name!r}: {claim.phase}, {claim.capacity or 'size unknown'}, {', '.join(claim.access_modes)}",
     )

@@ -6,8 +6,8 @@ The client sends credentials only to the registry's own host and its token servi
 another host must be known or configured.  Over plain HTTP, the client sends credentials only to this machine.
 """
 
-from monitor.registry.backoff import Pace
-from monitor.registry.client import Patience, Registry, RegistryOptions
+from monitor.registry.backoff import Backoff
+from monitor.registry.client import Registry, RegistryOptions, Timeouts
 from monitor.registry.errors import AbsentError, RegistryError
 
-__all__ = ["AbsentError", "Pace", "Patience", "Registry", "RegistryError", "RegistryOptions"]
+__all__ = ["AbsentError", "Backoff", "Registry", "RegistryError", "RegistryOptions", "Timeouts"]

@@ -15,7 +15,7 @@ MAX_RETRY_AFTER_SECONDS = 3600.0
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
-class Pace:
+class Backoff:
     """The backoff of one registry; `first_seconds` is the pause after the first failure (0: no pause)."""
 
     def __init__(

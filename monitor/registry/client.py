@@ -23,11 +23,11 @@ _SHOWN_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """The timeouts for a registry (seconds): of one response, and of a lookup with its authentication."""
 
     answer_seconds: float = 10.0
-    look_seconds: float = 30.0
+    lookup_seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +65,17 @@ class Registry:
         options: RegistryOptions,
         *,
         transport: Transport | None = None,
-        patience: Patience | None = None,
+        timeouts: Timeouts | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         architecture: str = architecture(),
     ) -> None:
         """Create a client for a tag of `repository`, an image reference without tag and digest."""
         self._repository, self._tag, self._architecture = repository, tag, architecture
-        self._patience = patience or Patience()
+        self._timeouts = timeouts or Timeouts()
         # A registry on this machine uses TLS only if a certificate authority is configured.
         self._place = Place.of(repository, plain_http=options.plain_http, local_plain_http=options.ca is None)
-        self._transport = transport or Transport(ca=options.ca, timeout_seconds=self._patience.answer_seconds)
+        self._transport = transport or Transport(ca=options.ca, timeout_seconds=self._timeouts.answer_seconds)
         credentials = CredentialsFile(options.config)
         self._session = Session(
             self._place, self._transport, credentials, options.auth_host, clock, wall_clock
@@ -126,7 +126,7 @@ class Registry:
             raise AbsentError(f"{self._name(digest)} has no image for linux/{self._architecture}")
 
     def _ends_at(self) -> float:
-        return time.monotonic() + self._patience.look_seconds
+        return time.monotonic() + self._timeouts.lookup_seconds
 
     def _require_tag(self) -> None:
         """Raise `RegistryError` if the tag is missing too, because a private repository can look empty."""

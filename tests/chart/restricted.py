@@ -37,7 +37,7 @@ def containers(spec: JsonObject) -> list[JsonObject]:
     return [*spec.get("initContainers", ()), *spec["containers"]]
 
 
-def patience_seconds(probe: JsonObject) -> float:
+def timeout_seconds(probe: JsonObject) -> float:
     """Return how many seconds a container may fail a probe before the kubelet acts, with default settings."""
     return float(probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3))
 

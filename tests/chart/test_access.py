@@ -60,7 +60,7 @@ def test_a_role_is_what_the_readme_says(helm4: Helm) -> None:
     assert _grants(role) == _table()
 
 
-def test_without_check_pods_there_are_no_rights_for_them(helm4: Helm) -> None:
+def test_without_version_pods_there_are_no_rights_for_them(helm4: Helm) -> None:
     (role,) = of_kind(helm4.render(_values("registry-only")), "Role")
     without = {key: verbs for key, verbs in _table().items() if key != ("pods", False)}
     assert _grants(role) == without
@@ -153,7 +153,7 @@ def test_a_policy_speaks_of_its_own_tester_alone(helm4: Helm, values: Path) -> N
         assert binding["spec"] == {"policyName": name, "validationActions": ["Deny"]}
 
 
-def test_the_policy_knows_check_pods_where_there_are_any(helm4: Helm) -> None:
+def test_the_policy_knows_version_pods_where_there_are_any(helm4: Helm) -> None:
     with_pods = of_kind(helm4.render(_values("everything")), "ValidatingAdmissionPolicy")
     without = of_kind(helm4.render(_values("registry-only")), "ValidatingAdmissionPolicy")
     assert all("CREATE /pods" in each["spec"]["validations"][0]["expression"] for each in with_pods)
@@ -171,7 +171,7 @@ def _version_pod(objects: list[JsonObject], stateful_set: str) -> JsonObject:
 
 
 @pytest.mark.parametrize("values", ["everything", "odd-names"])
-def test_the_policy_names_all_that_a_check_pod_has(helm4: Helm, values: str) -> None:
+def test_the_policy_names_all_that_a_version_pod_has(helm4: Helm, values: str) -> None:
     """The end-to-end tests check this on a real API server, for one tester."""
     objects = helm4.render(_values(values))
     for policy in of_kind(objects, "ValidatingAdmissionPolicy"):

@@ -88,7 +88,7 @@ def test_the_dashboards_are_those_of_the_project(objects: list[JsonObject]) -> N
     )
 
 
-def test_a_network_policy_is_of_one_tester_and_one_of_all_check_pods(objects: list[JsonObject]) -> None:
+def test_a_network_policy_is_of_one_tester_and_one_of_all_version_pods(objects: list[JsonObject]) -> None:
     selectors = {
         each["metadata"]["name"]: each["spec"]["podSelector"]["matchLabels"]
         for each in of_kind(objects, "NetworkPolicy")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from chart.helm import NAMESPACE, Helm, JsonObject, RefusedError, named, of_kind, written
-from chart.restricted import PROBES, containers, patience_seconds
+from chart.restricted import PROBES, containers, timeout_seconds
 
 from monitor.avalanchego.node_config import check_node_data, configuration_of
 from monitor.flags import parse
@@ -113,8 +113,8 @@ def test_a_starved_monitor_is_not_restarted(rendered: list[JsonObject]) -> None:
         spec = stateful_set["spec"]["template"]["spec"]
         (sidecar,) = (each for each in containers(spec) if each["name"] == "bootstrap-monitor")
         assert sidecar["startupProbe"]["httpGet"]["path"] == "/-/ready"
-        assert patience_seconds(sidecar["startupProbe"]) >= 600
-        assert patience_seconds(sidecar["livenessProbe"]) >= 180
+        assert timeout_seconds(sidecar["startupProbe"]) >= 600
+        assert timeout_seconds(sidecar["livenessProbe"]) >= 180
         assert all(sidecar[each]["timeoutSeconds"] >= 5 for each in PROBES)
 
 
@@ -218,7 +218,7 @@ def test_the_user_may_come_from_the_cluster(helm4: Helm, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("length", [1, 44, 45, 46, 47])
-def test_check_pods_are_called_as_the_monitor_calls_them(helm4: Helm, tmp_path: Path, length: int) -> None:
+def test_version_pods_are_called_as_the_monitor_calls_them(helm4: Helm, tmp_path: Path, length: int) -> None:
     key = f"{'a-' * 24}"[: length - 1] + "z"
     objects = helm4.render(written(tmp_path, {"testers": {key: MINIMAL}}))
     name = f"prod-{key}"

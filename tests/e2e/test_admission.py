@@ -230,7 +230,7 @@ def test_it_may_pin(holder: Holder) -> None:
 
 
 @pytest.mark.every_kubernetes
-def test_it_may_start_its_check_pod_whatever_the_cluster_adds(holder: Holder) -> None:
+def test_it_may_start_its_version_pod_whatever_the_cluster_adds(holder: Holder) -> None:
     spec = holder.admitted(holder.version_pod())["spec"]
 
     assert spec["priorityClassName"] == "ordinary"
@@ -253,7 +253,7 @@ OWN = "may create only its version pod"
 BEARS = "may have only its labels and its owner"
 NOTHING_BUT = "may have only one container"
 TOKEN = "must run as the default ServiceAccount, without a token"
-ENDS = "must end within monitor.settings.checkPodTimeout"
+ENDS = "must end within monitor.settings.versionPodTimeout"
 IS_PLACED = "must have the placement and the priority"
 IS_RESTRICTED = "must be as restricted as its tester"
 ASKS = "may have at most one CPU"
@@ -378,7 +378,7 @@ def changed(pod: JsonObject, part: str, fields: JsonObject) -> JsonObject:
 
 
 @pytest.mark.parametrize(("part", "fields", "said"), VIOLATIONS.values(), ids=VIOLATIONS.keys())
-def test_it_starts_no_other_check_pod(holder: Holder, part: str, fields: JsonObject, said: str) -> None:
+def test_it_starts_no_other_version_pod(holder: Holder, part: str, fields: JsonObject, said: str) -> None:
     assert said in holder.created(changed(holder.version_pod(), part, fields))
 
 

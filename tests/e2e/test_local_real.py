@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from support.local_life import GOES_ON, LocalLife, living, stopped
+from support.local_life import RESUME_HINT, LocalLife, living, stopped
 from support.simulated_builds import eventually, free_port
 from testbed import bed as testbed
 from testbed.bed import Bed
@@ -71,7 +71,7 @@ def test_a_real_history_is_bootstrapped_over_an_interruption_without_its_source(
         eventually(lambda: phase(tester) == Phase.BLOCKED, "it finds nobody", RUN_SECONDS)
         (begun,) = tester.runs()
         code, said = stopped(first, signal.SIGINT)
-        assert (code, GOES_ON in "\n".join(said)) == (0, True), said
+        assert (code, RESUME_HINT in "\n".join(said)) == (0, True), said
         assert tester.nodes() == set(), "its node has ended with it"
         assert [run.outcome for run in tester.runs()] == [None]
 

@@ -21,7 +21,7 @@ from monitor.errors import MonitorError
 from monitor.ledger import open_read_only
 
 ROOT = Path(__file__).parents[2]
-GOES_ON = "stopped; run the same command again to continue"
+RESUME_HINT = "stopped; run the same command again to continue"
 
 
 @dataclass

@@ -65,7 +65,7 @@ VALUES: Mapping[str, set[str]] = {
 }
 # Causes that another alert reports, or that do not keep the tester from working.
 NOT_ALERTED = {
-    Cause.CHECK_POD_FAILED,
+    Cause.VERSION_POD_FAILED,
     Cause.CONTAINER_NOT_STARTED,
     Cause.IMAGE_PULL_FAILED,
     Cause.IMAGE_REVERTED,

@@ -6,8 +6,8 @@ import copy
 
 from support.fake_cluster import FakeApiServer, JsonObject
 
+from monitor.avalanchego.conventions import VERSIONS_ANNOTATION
 from monitor.domain.build import Build, Versions
-from monitor.k8s.objects import VERSIONS_ANNOTATION
 
 REPOSITORY = "10.0.0.1:5000/a/node"
 D1, D2 = "sha256:" + "1" * 64, "sha256:" + "2" * 64

@@ -13,10 +13,11 @@ from pydantic_settings import BaseSettings
 
 from monitor.errors import ConfigurationError
 from monitor.flags import parse
-from monitor.settings import InitSettings, LocalSettings, StatusSettings, WaitSettings
+from monitor.settings import HistorySettings, InitSettings, LocalSettings, StatusSettings, WaitSettings
 
 IN_POD = ["--data-dir=/data", "--namespace=tests", "--pod-name=tester-0", "--node-container-name=node"]
 COMMANDS: dict[type[BaseSettings], str] = {
+    HistorySettings: "history",
     InitSettings: "init",
     WaitSettings: "wait-for-completion",
     LocalSettings: "local",
@@ -50,6 +51,25 @@ COMMANDS: dict[type[BaseSettings], str] = {
             [*IN_POD, "--health=3s"],
             "--health is not a flag; see bootstrap-monitor init --help",
             id="the beginning of one",
+        ),
+        pytest.param(
+            HistorySettings,
+            ["--data-dir=/data", "--limit=5"],
+            "--limit is not a flag; see bootstrap-monitor history --help",
+            id="a word whose most similar flag writes to the ledger",
+        ),
+        pytest.param(
+            HistorySettings,
+            ["--data-dir=/data", "--limt=5"],
+            "--limt is not a flag; see bootstrap-monitor history --help",
+            id="a typo of such a word",
+        ),
+        pytest.param(
+            InitSettings,
+            [*IN_POD, "--check-pod-timeout=5m"],
+            "--check-pod-timeout is not a flag (did you mean --version-pod-timeout?); "
+            "see bootstrap-monitor init --help",
+            id="the old name of one",
         ),
         pytest.param(
             InitSettings,
@@ -134,6 +154,9 @@ def test_a_wrong_call_is_one_line(kind: type[BaseSettings], flags: Sequence[str]
         pytest.param("SOKA", "did you mean BOOTSTRAP_MONITOR_SOAK?", id="a typo"),
         pytest.param("soak", "did you mean BOOTSTRAP_MONITOR_SOAK?", id="in small letters"),
         pytest.param("NODE_CONTAINER", "did you mean BOOTSTRAP_MONITOR_NODE_CONTAINER_NAME?", id="cut short"),
+        pytest.param(
+            "CHECK_POD_TIMEOUT", "did you mean BOOTSTRAP_MONITOR_VERSION_POD_TIMEOUT?", id="renamed"
+        ),
         pytest.param("JSON_OUTPUT", "remove it", id="not as its flag is called"),
         pytest.param("XYZZY_PLUGH", "remove it", id="nothing like it"),
     ],

@@ -4,7 +4,7 @@
 {{- end -}}
 
 {{/* The name of a StatefulSet's version pods, as the monitor computes it: a name that is too long ends with a hash. */}}
-{{- define "bootstrap-monitor.check-pod" -}}
+{{- define "bootstrap-monitor.version-pod" -}}
 {{- if le (len .) 49 -}}
 {{- . -}}-version-check
 {{- else -}}

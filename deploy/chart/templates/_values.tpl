@@ -40,10 +40,10 @@ a value.  Sprig's own merge functions never let a false, zero or empty value ove
 {{- $_ := set $tester "key" .key -}}
 {{- $_ := set $tester "name" $name -}}
 {{- $_ := set $tester "pod" (printf "%s-0" $name) -}}
-{{- $_ := set $tester "checkPod" (include "bootstrap-monitor.check-pod" $name) -}}
+{{- $_ := set $tester "versionPod" (include "bootstrap-monitor.version-pod" $name) -}}
 {{- $_ := set $tester "claim" ($tester.storage.existingClaim | default (printf "%s-data" $name)) -}}
 {{- $settings := $tester.monitor.settings | default dict -}}
-{{- $_ := set $tester "startsCheckPods" (ne (get $settings "imageSource") "registry") -}}
+{{- $_ := set $tester "startsVersionPods" (ne (get $settings "imageSource") "registry") -}}
 {{- include "bootstrap-monitor.checked" (dict "root" $root "tester" $tester) -}}
 {{- $tester | toJson -}}
 {{- end -}}

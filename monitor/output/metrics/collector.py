@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-import platform
 from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
-from monitor import __version__
 from monitor.domain.status import Status
-from monitor.engine.activity import Activity
+from monitor.engine.activity import BUILD_INFO, OWN_FAMILIES, Activity, OwnFamily
 from monitor.errors import MonitorError
 from monitor.output.metrics.families import FAMILIES, Family
-from monitor.output.metrics.own import BUILD_INFO, OWN_FAMILIES, OwnFamily
 
 OPERATION = "metrics"
 EVERY_FAMILY: tuple[Family | OwnFamily, ...] = (*FAMILIES, *OWN_FAMILIES)
@@ -71,19 +69,20 @@ class StatusCollector(Collector):
 
     def _own(self) -> Iterator[Metric]:
         """Yield the monitor's own metrics, labelled with the tester of the last loaded Status."""
-        monitor = {(__version__, platform.python_version()): 1.0}
-        for family in OWN_FAMILIES:
-            metric = _metric(family)
-            identity = self._identity if family.of_tester else ()
-            values = monitor if family.name == BUILD_INFO else self._activity.so_far(family.name)
-            for labels, value in values.items():
-                _add(metric, (*identity, *labels), value)
+        identity = dict(zip(COMMON_LABELS, map(_encodable, self._identity), strict=True))
+        for metric in self._activity.registry.collect():
+            common = {} if metric.name == BUILD_INFO.name else identity
+            metric.samples = [
+                Sample(sample.name, common | sample.labels, sample.value)
+                for sample in metric.samples
+                if not sample.name.endswith("_created")  # counters have the time of their creation, too
+            ]
             yield metric
 
 
 def label_names(family: Family | OwnFamily) -> tuple[str, ...]:
     """Return all label names of the family's series."""
-    if isinstance(family, OwnFamily) and not family.of_tester:
+    if family is BUILD_INFO:
         return family.labels
     return (*COMMON_LABELS, *family.labels)
 
@@ -102,5 +101,9 @@ def _metric(family: Family | OwnFamily) -> CounterMetricFamily | GaugeMetricFami
 
 
 def _add(metric: CounterMetricFamily | GaugeMetricFamily, labels: tuple[str, ...], value: float) -> None:
+    metric.add_metric([_encodable(label) for label in labels], value)
+
+
+def _encodable(label: str) -> str:
     # A version is whatever a program printed; an invalid character in it must not fail the whole scrape.
-    metric.add_metric([each.encode(errors="replace").decode() for each in labels], value)
+    return label.encode(errors="replace").decode()

@@ -23,7 +23,7 @@ from monitor.domain.regression import left_out
 from monitor.domain.run import Evidence, Outcome
 from monitor.domain.sanitize import printable
 from monitor.domain.status import Phase, Status
-from monitor.output import format as texts
+from monitor.output import format as formats
 from monitor.output.web.chart import chart_of
 from monitor.output.web.summary import bar_of, tiles_of
 
@@ -80,7 +80,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-TEMPLATES.filters |= {"percent": _percent, "tested_text": texts.tested_text}
+TEMPLATES.filters |= {"percent": _percent, "tested_text": formats.tested_text}
 TEMPLATES.globals |= {
     "COMMIT": COMMIT,
     "EVIDENCE_CHARACTERS": EVIDENCE_CHARACTERS,
@@ -100,7 +100,7 @@ TEMPLATES.globals |= {
     "in_order": in_order,
     "left_out": left_out,
     "printable": printable,
-    "texts": texts,
+    "formats": formats,
     "tiles_of": tiles_of,
     "time_text": time_text,
 }

@@ -106,7 +106,7 @@ def test_what_says_nothing_of_the_build_is_made_up_for(ledger: Ledger, run: obje
     assert callable(run)
     run(ledger)
     found = turns(ledger)
-    found()
+    found.advance()
 
     assert (found.due(), len(found.counted(OLD_BUILD))) == (OLD_BUILD, 0)
     assert ledger.requested() == OLD_BUILD
@@ -116,7 +116,7 @@ def test_a_build_that_never_ran_is_the_newest_one_and_needs_no_request(ledger: L
     """A build that never ran is taken as the newest build, so that its versions are known from the start."""
     done(ledger, OLD_BUILD)
     found = turns(ledger)
-    found()
+    found.advance()
 
     assert (found.newest(), ledger.requested()) == (NEW_BUILD, None)
 
@@ -124,14 +124,14 @@ def test_a_build_that_never_ran_is_the_newest_one_and_needs_no_request(ledger: L
 def test_no_run_is_asked_for_while_one_is_open_asked_for_or_attempted(ledger: Ledger) -> None:
     done(ledger, OLD_BUILD, NEW_BUILD)
     found = turns(ledger)
-    found()
-    found()
+    found.advance()
+    found.advance()
     requested = ledger.requested()
     ledger.record(NOW, TESTBED, [RecordAttempt(NEW_BUILD, AttemptCause.REQUEST, "local-1")])
-    found()
+    found.advance()
     attempted = ledger.requested()
     begin(ledger, NEW_BUILD)
-    found()
+    found.advance()
 
     assert (requested, attempted, ledger.requested()) == (NEW_BUILD, None, None)
 
@@ -156,7 +156,7 @@ def test_a_run_that_begins_meanwhile_is_not_asked_for_again(tmp_path: Path, ledg
         assert isinstance(other, Watched)
         found = turns(other)
         other.happens = lambda: begin(ledger, OLD_BUILD)
-        found()
+        found.advance()
 
     assert ledger.requested() is None
 
@@ -165,7 +165,7 @@ def test_it_ends_with_the_last_run(ledger: Ledger) -> None:
     done(ledger, *[OLD_BUILD, NEW_BUILD] * 4)
     stopping = threading.Event()
     found = ComparisonRuns(plan(), ledger, stopping, PATIENCE_SECONDS)
-    found()
+    found.advance()
 
     assert (stopping.is_set(), found.failure, ledger.requested()) == (True, None, None)
 
@@ -180,7 +180,7 @@ def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
     for _ in range(MAX_LOST):
         assert not stopping.is_set()
         failed(ledger)
-        found()
+        found.advance()
 
     assert stopping.is_set()
     assert not isinstance(found.failure, InconclusiveError), "of the build this tells enough"
@@ -189,7 +189,7 @@ def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
         "a fixed build is a different build: compare it in another folder"
     )
     again = turns(ledger)
-    again()
+    again.advance()
     assert (again.failure, ledger.requested()) == (None, OLD_BUILD)
 
 
@@ -198,7 +198,7 @@ def test_a_failure_of_the_testbed_among_them_leaves_open_whose_fault_it_is(ledge
     for reason in (Reason.CRASHED, Reason.DISK_FULL, Reason.CRASHED):
         begin(ledger, OLD_BUILD)
         end(ledger, reason=reason)
-        found()
+        found.advance()
 
     assert isinstance(found.failure, InconclusiveError)
     assert str(found.failure).endswith("crashed: no luck; fix it, and run the same command again to continue")
@@ -216,7 +216,7 @@ def test_what_failed_before_this_call_is_forgiven_while_a_run_is_open(ledger: Le
     failures = []
     for _ in range(MAX_LOST):
         end(ledger, reason=Reason.CRASHED)
-        again()
+        again.advance()
         failures.append(again.failure is not None)
         begin(ledger, OLD_BUILD)
 
@@ -275,7 +275,7 @@ def test_why_runs_do_not_count_is_said(ledger: Ledger, run: Callable[[Ledger], N
     found = turns(ledger)
     for _ in range(MAX_LOST):
         run(ledger)
-    found()
+    found.advance()
 
     what_to_do = (
         "a fixed build is a different build"
@@ -303,7 +303,7 @@ def test_a_run_is_called_by_its_build_and_number(ledger: Ledger) -> None:
     failed(ledger)
     begin(ledger, NEW_BUILD)
 
-    assert [turns(ledger).named(run) for run in reversed(ledger.runs(-1))] == [
+    assert [turns(ledger).name_of(run) for run in reversed(ledger.runs(-1))] == [
         "run 1 · old 1/4 · 1.14.2 (aaaaaaaa)",
         "run 2 · new 1/4 · 1.14.2 (bbbbbbbb)",
         "run 3 · old 2/4 · 1.14.2 (aaaaaaaa)",

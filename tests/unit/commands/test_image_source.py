@@ -24,10 +24,10 @@ from support.fake_api_server import serving as serving_api
 from support.fake_registry import FakeRegistry, config, sending, serving
 from support.tester_objects import VERSIONS, node_of, observe, run_version_pod, stateful_set
 
+from monitor.avalanchego.conventions import VERSIONS_ANNOTATION
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, RecordAttempt
 from monitor.domain.build import Build
 from monitor.domain.run import AttemptCause, Outcome
-from monitor.k8s.objects import VERSIONS_ANNOTATION
 from monitor.ledger import open_ledger
 
 SECONDS = 30.0

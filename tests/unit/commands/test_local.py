@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from support.local_life import GOES_ON, LocalLife, all_told, environment, stopped
+from support.local_life import RESUME_HINT, LocalLife, all_told, environment, stopped
 from support.simulated_builds import COMMITS, PATIENCE_SECONDS, eventually, write_build, write_program
 
 from monitor.commands.local_folder import exclusively
-from monitor.commands.local_tester import local_tester
+from monitor.commands.local_tester import LocalTester
 from monitor.commands.startup import TRIES, tried
 from monitor.decide.decisions import BeginClearing, BeginRun
 from monitor.domain.build import Build
@@ -53,7 +53,7 @@ def each_build_that_the_file_holds_gets_a_result(tester: LocalLife) -> None:
         configuration = ledger.reading("configuration")
     assert configuration is not None
     assert configuration.value["tester"] == "fuji-c-chain-state-sync"
-    assert (code, said[-1], tester.nodes()) == (0, GOES_ON, set())
+    assert (code, said[-1], tester.nodes()) == (0, RESUME_HINT, set())
     for number, commit in enumerate(COMMITS, 1):
         (line,) = (line for line in said if line.startswith(f"✓ run {number} succeeded"))
         assert f"({commit[:8]})" in line
@@ -74,7 +74,7 @@ def what_is_interrupted_goes_on_with_the_same_run(tester: LocalLife) -> None:
     kept = tester.data_dir / "avalanchego" / "kept"
     kept.touch()
     code, said = stopped(process, signal.SIGINT)
-    assert (code, said[-1], tester.nodes()) == (0, GOES_ON, set())
+    assert (code, said[-1], tester.nodes()) == (0, RESUME_HINT, set())
 
     process = tester.start()
     second_node = tester.node()
@@ -87,7 +87,7 @@ def what_is_interrupted_goes_on_with_the_same_run(tester: LocalLife) -> None:
     eventually(lambda: tester.nodes().isdisjoint({first_node, second_node}), "the one left behind is ended")
     third_node = tester.node()
     code, said = stopped(process, signal.SIGTERM)
-    assert (code, said[-1], tester.nodes()) == (0, GOES_ON, set())
+    assert (code, said[-1], tester.nodes()) == (0, RESUME_HINT, set())
 
     assert third_node not in {first_node, second_node}
     (same,) = tester.runs()
@@ -126,7 +126,7 @@ def a_build_that_never_runs_fails_and_the_next_one_is_tested(tester: LocalLife) 
     assert (first.outcome, first.reason, first.build.versions) == (Outcome.FAILED, Reason.CRASHED, None)
     assert first.message.endswith("(exit code 9)")
     assert (second.outcome, second.build.commit) == (Outcome.SUCCEEDED, COMMITS[1])
-    assert (code, tester.nodes(), said[-1]) == (0, set(), GOES_ON)
+    assert (code, tester.nodes(), said[-1]) == (0, set(), RESUME_HINT)
     assert len([line for line in said if line.startswith("✗ run 1 failed")]) == 1
 
 
@@ -162,7 +162,7 @@ def a_late_beat_of_an_earlier_workload_holds_up_nothing(tester: LocalLife) -> No
         web_listen_address="127.0.0.1:0",
     )
     arguments, stopping = ["--network-id=fuji", f"--http-port={tester.port}"], threading.Event()
-    local = local_tester(settings, arguments, environment(), Console(file=io.StringIO()), stopping)
+    local = LocalTester(settings, arguments, environment(), Console(file=io.StringIO()), stopping)
     local.ledger.renew("local-earlier")
     thread = threading.Thread(target=local.run)
     thread.start()

@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.local_life import GOES_ON, LocalLife, all_told, ended, stopped
+from support.local_life import RESUME_HINT, LocalLife, all_told, ended, stopped
 from support.simulated_builds import COMMITS, eventually, free_port, write_build, write_program
 
 from monitor.commands.free_ports import Ports
@@ -130,7 +130,7 @@ def until_succeeded_is_interrupted_and_goes_on(tester: LocalLife) -> None:
     tester.node()
     tester.watched()
     code, said = stopped(process, signal.SIGINT)
-    assert (code, said[-1], tester.nodes()) == (130, GOES_ON, set())
+    assert (code, said[-1], tester.nodes()) == (130, RESUME_HINT, set())
 
     code, _, _ = ended(tester.start("--until=succeeded"))
 
@@ -182,7 +182,7 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
     eventually(lambda: len(tester.runs()) == 2 and tester.runs()[0].open, "the second run")
     eventually(lambda: tester.runs()[0].tracking.active_seconds > 0, "a tick of it")
     code, said = stopped(process, signal.SIGTERM)
-    assert (code, said[-1], tester.nodes()) == (130, GOES_ON, set())
+    assert (code, said[-1], tester.nodes()) == (130, RESUME_HINT, set())
 
     fails_once.touch()
     code, out, said = ended(compare(tester, "--crash-limit=1"))

@@ -42,7 +42,7 @@ def until(ledger: Ledger, wanted: Wanted = WANTED) -> Until:
 
 def asked(ledger: Ledger, wanted: Wanted = WANTED) -> Build | None:
     """Return the build that the first poll of an invocation requests."""
-    until(ledger, wanted)()
+    until(ledger, wanted).advance()
     return ledger.requested()
 
 
@@ -50,7 +50,7 @@ def test_a_success_is_the_verdict_and_ends_the_call(ledger: Ledger) -> None:
     done(ledger, BUILD)
     stopping = threading.Event()
     found = Until(WANTED, ledger, stopping, PATIENCE_SECONDS)
-    found()
+    found.advance()
     run = found.verdict()
 
     assert run is not None
@@ -120,7 +120,7 @@ def test_there_is_no_verdict_while_another_run_of_the_build_comes(
     done(ledger, BUILD)
     coming(ledger)
     stopping = threading.Event()
-    Until(WANTED, ledger, stopping, PATIENCE_SECONDS)()
+    Until(WANTED, ledger, stopping, PATIENCE_SECONDS).advance()
 
     assert not stopping.is_set()
 
@@ -142,10 +142,10 @@ def test_a_failure_of_the_testbed_ends_the_call(ledger: Ledger, reason: Reason) 
     stopping = threading.Event()
     found = Until(WANTED, ledger, stopping, PATIENCE_SECONDS)
     begin(ledger, BUILD)
-    found()
+    found.advance()
     assert not stopping.is_set()
     end(ledger, reason=reason)
-    found()
+    found.advance()
     run = found.obstacle()
 
     assert (found.verdict(), stopping.is_set(), ledger.requested()) == (None, True, None)
@@ -159,7 +159,7 @@ def test_a_node_that_did_not_start_is_tried_again_first(ledger: Ledger) -> None:
     for _ in range(1 + RETRIES):
         begin(ledger, BUILD)
         end(ledger, reason=Reason.NOT_STARTED)
-        found()
+        found.advance()
         ends.append(stopping.is_set())
 
     assert ends == [False] * RETRIES + [True]
@@ -187,8 +187,8 @@ def test_a_run_that_ends_while_it_is_looked_at_is_not_bootstrapped_once_more(
         return verdict
 
     monkeypatch.setattr(Until, "verdict", looked_and_ended)
-    found()
-    found()
+    found.advance()
+    found.advance()
 
     assert ledger.requested() is None
     verdict = found.verdict()
@@ -255,11 +255,11 @@ def test_a_build_that_is_judged_is_bootstrapped_again_if_that_is_asked_for(ledge
     done(ledger, BUILD)
     stopping = threading.Event()
     found = Until(WANTED, ledger, stopping, PATIENCE_SECONDS, again=True)
-    found()
+    found.advance()
     assert (found.verdict(), stopping.is_set(), ledger.requested()) == (None, False, BUILD)
 
     done(ledger, BUILD)
-    found()
+    found.advance()
     run = found.verdict()
 
     assert run is not None
@@ -270,7 +270,7 @@ def test_a_run_that_was_interrupted_is_the_one_that_was_asked_for_again(ledger: 
     done(ledger, BUILD)
     begin(ledger, BUILD)
     found = Until(WANTED, ledger, threading.Event(), PATIENCE_SECONDS, again=True)
-    found()
+    found.advance()
     end(ledger)
     run = found.verdict()
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 from support.builders import NEW, NOW, OLD, build
@@ -18,12 +17,12 @@ from support.recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end
 
 from monitor.avalanchego.node_config import NodeConfiguration
 from monitor.commands.comparison_runs import ComparisonRuns, Plan
+from monitor.commands.local_tester import Goal
 from monitor.commands.until import Obstacle, Until, Wanted
 from monitor.decide.decisions import RecordAttempt
 from monitor.domain.build import Build
 from monitor.domain.run import AttemptCause, RequestKind
 from monitor.domain.workload import SyncMode
-from monitor.errors import MonitorError
 from monitor.ledger import Ledger, open_ledger
 
 BUILD, OTHER = build(NEW, "b" * 40), build(OLD, "a" * 40)
@@ -130,7 +129,7 @@ CASES = [
 def test_it_is_told(ledger: Ledger, happened: Callable[[Ledger], None], told: str | None) -> None:
     hindrance = Obstacle(ledger, CONFIGURATION, PATIENCE_SECONDS)
     happened(ledger)
-    found = hindrance()
+    found = hindrance.error()
 
     assert (str(found) if found else None) == told
 
@@ -154,32 +153,21 @@ def test_what_an_earlier_call_waited_for_does_not_count(
     """
     blocked(ledger, PATIENCE_SECONDS)
     hindrance = Obstacle(ledger, CONFIGURATION, PATIENCE_SECONDS)
-    assert hindrance() is None
+    assert hindrance.error() is None
     found = []
     for each in seconds:
         blocked(ledger, each)
-        found.append(hindrance())
+        found.append(hindrance.error())
 
     assert (found[-1] is not None) is ends
 
 
-class Call(Protocol):
-    """A goal of `local`."""
-
-    @property
-    def failure(self) -> MonitorError | None:
-        """The reason why the goal cannot be reached; `None` if it can."""
-
-    def __call__(self) -> None:
-        """Check whether the goal is reached."""
-
-
-def until(ledger: Ledger, stopping: threading.Event) -> Call:
+def until(ledger: Ledger, stopping: threading.Event) -> Goal:
     """Return the goal of one build."""
     return Until(Wanted(BUILD, CONFIGURATION, TESTBED), ledger, stopping, PATIENCE_SECONDS)
 
 
-def turns(ledger: Ledger, stopping: threading.Event) -> Call:
+def turns(ledger: Ledger, stopping: threading.Event) -> Goal:
     """Return the goal of both builds."""
     plan = Plan(OTHER, BUILD, 4, CONFIGURATION, TESTBED)
     return ComparisonRuns(plan, ledger, stopping, PATIENCE_SECONDS)
@@ -192,7 +180,7 @@ def turns(ledger: Ledger, stopping: threading.Event) -> Call:
 )
 def test_it_ends_the_call(
     ledger: Ledger,
-    made: Callable[[Ledger, threading.Event], Call],
+    made: Callable[[Ledger, threading.Event], Goal],
     happened: Callable[[Ledger], None],
     *,
     ends: bool,
@@ -200,32 +188,32 @@ def test_it_ends_the_call(
     stopping = threading.Event()
     call = made(ledger, stopping)
     happened(ledger)
-    call()
+    call.advance()
 
     assert (stopping.is_set(), call.failure is not None) == (ends, ends)
 
 
 @pytest.mark.parametrize("made", [until, turns])
 def test_what_happens_once_a_call_ends_changes_nothing(
-    ledger: Ledger, made: Callable[[Ledger, threading.Event], Call]
+    ledger: Ledger, made: Callable[[Ledger, threading.Event], Goal]
 ) -> None:
     stopping = threading.Event()
     call = made(ledger, stopping)
     without_peers_for_too_long(ledger)
-    call()
+    call.advance()
     blocked(ledger, 0.0)
-    call()
+    call.advance()
 
     assert call.failure is not None
 
 
 @pytest.mark.parametrize("made", [until, turns])
-def test_an_interrupt_is_no_failure(ledger: Ledger, made: Callable[[Ledger, threading.Event], Call]) -> None:
+def test_an_interrupt_is_no_failure(ledger: Ledger, made: Callable[[Ledger, threading.Event], Goal]) -> None:
     stopping = threading.Event()
     call = made(ledger, stopping)
     without_peers_for_too_long(ledger)
     stopping.set()
-    call()
+    call.advance()
 
     assert call.failure is None
 
@@ -235,6 +223,6 @@ def test_a_verdict_that_is_known_is_told_though_it_is_paused(ledger: Ledger) -> 
     pause(ledger)
     stopping = threading.Event()
     call = Until(Wanted(BUILD, CONFIGURATION, TESTBED), ledger, stopping, PATIENCE_SECONDS)
-    call()
+    call.advance()
 
     assert (call.failure, call.verdict()) == (None, ledger.last())

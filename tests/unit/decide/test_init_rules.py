@@ -66,7 +66,7 @@ def case(
         ),
         case(
             "1a-second-revert-is-set-right",
-            "open_run_goes_on",
+            "open_run_continues",
             [RecordIntervention],
             [Pin, Recreate],
             workload=ROLLING,
@@ -76,7 +76,7 @@ def case(
         ),
         case(
             "2-open-run-keeps-its-build",
-            "open_run_goes_on",
+            "open_run_continues",
             [],
             [Pin, Recreate],
             workload=ROLLING,
@@ -84,7 +84,7 @@ def case(
         ),
         case(
             "2-after-a-pod-that-was-pinned-to-another-repository",
-            "open_run_goes_on",
+            "open_run_continues",
             [],
             [Pin, Recreate],
             workload=ROLLING,
@@ -94,7 +94,7 @@ def case(
         ),
         case(
             "2-with-restart-too",
-            "open_run_goes_on",
+            "open_run_continues",
             [],
             [Pin, Recreate],
             workload=ROLLING,
@@ -281,7 +281,7 @@ def test_rules_stand_in_the_order_of_the_design() -> None:
     assert [rule.__name__ for rule in INIT_RULES] == [
         "image_follows_nothing",
         "pin_conflict",
-        "open_run_goes_on",
+        "open_run_continues",
         "build_unresolved",
         "clearing_unfinished",
         "run_resumes",

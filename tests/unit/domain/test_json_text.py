@@ -146,7 +146,7 @@ def printed_by_a_build(folder: Path, text: str) -> object:
     return None
 
 
-def printed_by_a_check_pod(_: Path, text: str) -> object:
+def printed_by_a_version_pod(_: Path, text: str) -> object:
     with pytest.raises(ValueError, match="its log holds no versions: "):
         parse_versions(text)
     return None
@@ -276,7 +276,7 @@ def an_answer_of_a_monitor(_: Path, text: str) -> object:
 
 PLACES: list[Callable[[Path, str], object]] = [
     printed_by_a_build,
-    printed_by_a_check_pod,
+    printed_by_a_version_pod,
     the_annotation,
     the_versions,
     the_details_file,

@@ -16,9 +16,10 @@ from support.builders import COMMIT, NEW, OLD, build, workload
 from support.fake_api_server import FakeApiServer, Fault, kubeconfig
 from support.fake_api_server import serving as serving_api
 from support.fake_registry import NAME, FakeRegistry, child, serving
+from support.own_metrics import so_far
 from support.tester_objects import BUILD, D1, D2, VERSION_POD, VERSIONS, Clock, add_tester, run_version_pod
 
-from monitor.commands.pod import known_build, look_seconds
+from monitor.commands.pod import known_build, lookup_seconds
 from monitor.decide.decisions import BeginClearing, BeginRun
 from monitor.domain.build import Build, Versions
 from monitor.domain.instant import Instant
@@ -32,7 +33,7 @@ from monitor.k8s.platform import KubernetesPlatform, OwnPod
 from monitor.k8s.version_pod import VersionPodSource
 from monitor.k8s.version_pod_manifest import MANAGED_BY
 from monitor.ledger import Ledger, open_ledger
-from monitor.registry import Pace, Patience, Registry, RegistryError, RegistryOptions
+from monitor.registry import Backoff, Registry, RegistryError, RegistryOptions, Timeouts
 from monitor.settings import WaitSettings
 
 LEARNED = Versions("avalanchego/1.15.0", "v1.4.5", 46, COMMIT, "1.26")
@@ -113,7 +114,7 @@ class Looker:
             None if self.mode == "registry" else self.pods,
             self._met,
             self.activity,
-            pace=Pace(30.0, clock=self.clock, jitter=lambda: 0.5),
+            backoff=Backoff(30.0, clock=self.clock, jitter=lambda: 0.5),
             pod_interval_seconds=300.0,
             clock=self.clock,
         )
@@ -134,7 +135,7 @@ class Looker:
 
     def counts(self) -> dict[str, tuple[float, float]]:
         """Return the numbers of successful and failed lookups by source."""
-        counted = self.activity.so_far(IMAGE_CHECKS)
+        counted = so_far(self.activity, IMAGE_CHECKS)
         looks = {name: (counted[name, "success"], counted[name, "error"]) for name, _ in counted}
         return {name: each for name, each in looks.items() if any(each)}
 
@@ -295,11 +296,11 @@ class TestAuto:
     def test_a_glimpse_never_starts_a_pod(self) -> None:
         looker = Looker()
 
-        assert looker.discovery.glimpse() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
+        assert looker.discovery.poll() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
         assert looker.pods.ran == []
         assert (
             looker.later()
-            == looker.discovery.glimpse()
+            == looker.discovery.poll()
             == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
         ), "and then it knows what a pod told"
 
@@ -387,10 +388,10 @@ class TestAutoWithoutItsRegistry:
         assert caplog.messages == []
 
     def test_who_may_be_asked_is_counted_from_the_beginning(self) -> None:
-        assert Looker().activity.so_far(IMAGE_CHECKS) == {
+        assert so_far(Looker().activity, IMAGE_CHECKS) == {
             (source, result): 0 for source in ("registry", "pod") for result in ("success", "error")
         }
-        assert {source for source, _ in Looker("registry").activity.so_far(IMAGE_CHECKS)} == {"registry"}
+        assert {source for source, _ in so_far(Looker("registry").activity, IMAGE_CHECKS)} == {"registry"}
 
     def test_a_pause_that_it_asks_for_is_kept(self) -> None:
         looker = Looker()
@@ -468,7 +469,7 @@ class TestAutoWithoutItsRegistry:
         looker = Looker()
         looker.tag.error = RegistryError("it is away")
 
-        assert looker.discovery.glimpse() is None
+        assert looker.discovery.poll() is None
         assert looker.pods.ran == []
 
     def test_a_permission_that_lacks_is_an_error(self) -> None:
@@ -497,14 +498,14 @@ class TestAutoWithoutItsRegistry:
         tester = ["--data-dir=/data", "--namespace=ns", "--pod-name=tester-0", "--node-container-name=node"]
         settings = parse(WaitSettings, "wait-for-completion", [*tester, *flags], {})
 
-        assert look_seconds(settings) == seconds
+        assert lookup_seconds(settings) == seconds
 
 
 class TestRegistryAlone:
     def test_nothing_is_started_and_versions_stay_unknown(self) -> None:
         looker = Looker("registry")
 
-        assert looker.later() == looker.discovery.glimpse() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
+        assert looker.later() == looker.discovery.poll() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
         assert looker.pods.ran == []
 
     def test_what_is_known_of_a_build_is_kept(self) -> None:
@@ -517,7 +518,7 @@ class TestRegistryAlone:
     def test_its_errors_are_told_each_time_it_is_asked(self) -> None:
         looker = Looker("registry")
         looker.tag.error = RegistryError("it is away")
-        for look in (looker.later, looker.discovery.glimpse):
+        for look in (looker.later, looker.discovery.poll):
             with pytest.raises(RegistryError, match="it is away"):
                 look()
             assert looker.later(1.0) is None, "not asked again so soon"
@@ -532,7 +533,7 @@ class TestPodsAlone:
         assert [looker.later() for _ in range(2)] == [
             Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
         ] * 2
-        assert looker.discovery.glimpse() is None
+        assert looker.discovery.poll() is None
         assert (looker.pods.ran, looker.opened) == (["the tag"] * 2, 0)
         assert looker.counts() == {"pod": (2, 0)}
 
@@ -584,13 +585,13 @@ def put_together(
 ) -> Discovery:
     """Return a discovery as the commands create it."""
     pods = VersionPodSource(cluster, "tester-0", "node", "latest", pause=lambda _seconds: False)
-    options, patience = RegistryOptions(), Patience(1.0, 2.0)
+    options, timeouts = RegistryOptions(), Timeouts(1.0, 2.0)
     return Discovery(
-        lambda: Registry(platform.repository(), "latest", options, patience=patience, architecture="amd64"),
+        lambda: Registry(platform.repository(), "latest", options, timeouts=timeouts, architecture="amd64"),
         pods,
         lambda digests: known_build(ledger, platform, digests),
         Activity(),
-        pace=Pace(0.0),
+        backoff=Backoff(0.0),
         pod_interval_seconds=pod_interval_seconds,
     )
 
@@ -698,7 +699,7 @@ def test_a_refusal_is_a_try_where_the_server_is_there(
     unknown = Build(f"{registry.repository}@{digest}", frozenset({digest}))
     found: list[Build | None] = []
     with looking(api, tmp_path, pod_interval_seconds=0.0) as discovery:
-        discovery.glimpse()  # the repository is read only once
+        discovery.poll()  # the repository is read only once
         for _ in range(5):
             api.faults = list(faults)
             try:
@@ -721,7 +722,7 @@ def test_a_kubelet_that_gives_no_log_costs_three_pods(
     kubelet(api, lambda: digest)
     unknown = Build(f"{registry.repository}@{digest}", frozenset({digest}))
     with looking(api, tmp_path) as discovery:
-        discovery.glimpse()  # the repository is read only once
+        discovery.poll()  # the repository is read only once
         # Own pod; for each version pod: absence, creation and end, log and a read; then its deletion.
         api.faults = [Fault()] + ([Fault()] * 3 + [fault] * 3 + [Fault()] * 3) * 3
 
@@ -729,7 +730,7 @@ def test_a_kubelet_that_gives_no_log_costs_three_pods(
     assert len(pods_made(api)) == 3
 
 
-def test_a_check_pod_given_up_at_the_end_is_no_try(api: FakeApiServer, cluster: Cluster) -> None:
+def test_a_version_pod_given_up_at_the_end_is_no_try(api: FakeApiServer, cluster: Cluster) -> None:
     """A version pod that is given up on shutdown does not count as an attempt.
 
     As the third attempt, it would leave the versions unknown for the next process as well.
@@ -741,7 +742,7 @@ def test_a_check_pod_given_up_at_the_end_is_no_try(api: FakeApiServer, cluster: 
     assert (len(pods_made(api)), VERSION_POD in api.pods) == (1, False)
 
 
-def test_a_left_over_check_pod_that_cannot_be_deleted_is_a_try(
+def test_a_left_over_version_pod_that_cannot_be_deleted_is_a_try(
     api: FakeApiServer, registry: FakeRegistry, tmp_path: Path
 ) -> None:
     """A failure to delete an old version pod counts as an attempt; a webhook may deny deletions too."""
@@ -749,7 +750,7 @@ def test_a_left_over_check_pod_that_cannot_be_deleted_is_a_try(
     left_over = {"metadata": {"name": VERSION_POD, "uid": "left-over", "labels": dict(MANAGED_BY)}}
     found: list[Build | None] = []
     with looking(api, tmp_path, pod_interval_seconds=0.0) as discovery:
-        discovery.glimpse()  # the repository is read only once
+        discovery.poll()  # the repository is read only once
         for _ in range(3):
             api.pods[VERSION_POD] = left_over
             api.faults = [Fault()] * 2 + [NOTHING] * 3
@@ -838,9 +839,9 @@ def test_a_counted_source_counts_what_it_tells() -> None:
 
     source, activity = Source(), Activity()
     counted = CountedSource(source, "file", activity)
-    assert counted.newest() == counted.glimpse() == build(OLD)
+    assert counted.newest() == counted.poll() == build(OLD)
     source.error = TemporaryError("it is being written")
     with pytest.raises(TemporaryError):
         counted.newest()
 
-    assert activity.so_far(IMAGE_CHECKS) == {("file", "success"): 2, ("file", "error"): 1}
+    assert so_far(activity, IMAGE_CHECKS) == {("file", "success"): 2, ("file", "error"): 1}

@@ -75,7 +75,7 @@ class Source:
             raise self.error
         return self.found
 
-    def glimpse(self) -> Build | None:
+    def poll(self) -> Build | None:
         self.asked.append("glimpse")
         return self.shown
 
@@ -174,7 +174,7 @@ class Watch:
     ticks: int = 0
     problems: ProblemLog = field(default_factory=ProblemLog)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Run the job once."""
         self.job()()
 
@@ -251,7 +251,7 @@ class TestBuildWatch:
             assert last is not None
             tracking = replace(last.tracking, blocked_seconds=BLOCKED_LONG_SECONDS)
             watch.ledger.record(NOW, "default", tracking=replace(last, tracking=tracking))
-        watch.look()
+        watch.poll()
 
         assert watch.source.asked == asked
         found = asked == ["newest"]
@@ -275,7 +275,7 @@ class TestBuildWatch:
         begin(watch.ledger, build(OLD))
         watch.observer.latest.newest = Standing(build(OLD))
         watch.source.shown = shown
-        watch.look()
+        watch.poll()
 
         assert watch.shown() == (build(NEW).image, LATER.wall)
         assert watch.newest() == taken
@@ -290,14 +290,14 @@ class TestBuildWatch:
         assert before is not None
         both = frozenset({OLD, NEW})
         watch.source.shown = replace(build(OLD), digests=both)
-        watch.look()
+        watch.poll()
 
         assert watch.ledger.last() == replace(before, build=replace(build(OLD), digests=both))
 
     def test_digests_of_another_build_are_not_the_last_runs(self, watch: Watch) -> None:
         begin(watch.ledger, build(OLD))
         watch.source.shown = build(NEW)
-        watch.look()
+        watch.poll()
         last = watch.ledger.last()
 
         assert last is not None
@@ -306,9 +306,9 @@ class TestBuildWatch:
     def test_without_an_answer_nothing_changes(self, watch: Watch) -> None:
         begin(watch.ledger, build(OLD))
         end(watch.ledger, Outcome.SUCCEEDED)
-        watch.look()
+        watch.poll()
         watch.source.found = None
-        watch.look()
+        watch.poll()
 
         assert watch.newest() == build(NEW)
         assert watch.source.asked == ["newest"] * 2
@@ -332,7 +332,7 @@ class TestBuildWatch:
         begin(watch.ledger, build(OLD))
         end(watch.ledger, outcome, reason)
         watch.source.found = build(found)
-        watch.look()
+        watch.poll()
 
         assert watch.shown() == (build(found).image if waits else None, LATER.wall)
         assert watch.newest() == build(found)
@@ -356,24 +356,24 @@ class TestBuildWatch:
         end(watch.ledger, Outcome.FAILED, reason)
         begin(watch.ledger, build(OLD))
         end(watch.ledger, Outcome.SUCCEEDED)
-        watch.look()
+        watch.poll()
 
         assert watch.shown()[0] == (build(NEW).image if waits else None)
 
     def test_the_build_that_is_under_way_is_not_new(self, watch: Watch) -> None:
         begin(watch.ledger, build(OLD))
         watch.source.shown = build(OLD)
-        watch.look()
+        watch.poll()
 
         assert (watch.source.asked, watch.shown()) == (["glimpse"], (None, LATER.wall))
 
     def test_a_look_that_fails_changes_nothing(self, watch: Watch) -> None:
         begin(watch.ledger, build(OLD))
         end(watch.ledger, Outcome.SUCCEEDED)
-        watch.look()
+        watch.poll()
         watch.source.error = TemporaryError("the registry does not answer")
         with pytest.raises(TemporaryError, match="the registry does not answer"):
-            watch.look()
+            watch.poll()
 
         assert watch.newest() == build(NEW)
         assert watch.shown() == (build(NEW).image, LATER.wall)
@@ -406,10 +406,10 @@ class TestProblem:
         with monkeypatch.context() as full:
             full.setattr(watch.ledger, "record", raising(TemporaryError("the volume is full")))
             with pytest.raises(TemporaryError, match="the volume is full"):
-                watch.look()
+                watch.poll()
         assert self.problem(watch) == before
 
-        watch.look()
+        watch.poll()
         assert self.problem(watch) is None
 
     def test_it_ends_where_a_run_makes_looks_needless(self, watch: Watch) -> None:
@@ -417,14 +417,14 @@ class TestProblem:
 
         A version pod that failed before the run would otherwise be a problem for days.
         """
-        watch.look()
+        watch.poll()
 
         assert (watch.source.asked, self.problem(watch)) == (["glimpse"], None)
 
     def test_it_lasts_while_a_look_is_needed_and_not_due(self, watch: Watch) -> None:
         end(watch.ledger, Outcome.SUCCEEDED)
         watch.source.found = None
-        watch.look()
+        watch.poll()
 
         assert self.problem(watch) is not None
 
@@ -484,14 +484,14 @@ class TestSettling:
 
     def test_a_new_build_is_looked_up_again_until_it_has_settled(self, watch: Watch) -> None:
         watch.source.shown = build(NEW)
-        watch.look()
+        watch.poll()
 
         assert watch.source.asked == ["newest", "glimpse", "glimpse"]
         assert watch.observer.latest.newest == Standing(build(NEW), 3, 2 * SETTLING_SECONDS)
 
     def test_another_build_meanwhile_leaves_none_to_take(self, watch: Watch) -> None:
         watch.source.shown = replace(build(OLD), versions=None)
-        watch.look()
+        watch.poll()
 
         assert watch.source.asked == ["newest", "glimpse"]
         assert watch.observer.latest.newest is None
@@ -510,7 +510,7 @@ class TestSettling:
 
     def test_it_stops_when_it_is_told_to(self, watch: Watch) -> None:
         watch.source.shown, watch.stops = build(NEW), True
-        watch.look()
+        watch.poll()
 
         assert watch.source.asked == ["newest"]
 
@@ -526,14 +526,14 @@ class TestSettling:
                 begin(watch.ledger, build(OLD))
             case _:
                 watch.policy, watch.source.shown = replace(SETTLED, restart_on_new_build=False), build(NEW)
-        watch.look()
+        watch.poll()
 
         assert len(watch.source.asked) == 1
 
     def test_a_tag_that_flips_restarts_nothing(self, watch: Watch) -> None:
         """A tag that alternates between two digests restarts nothing; registries behind caches show this."""
         shown = cycle((build(NEW), build(OLD)))
-        watch.source.glimpse = watch.source.newest = lambda: next(shown)  # type: ignore[method-assign]
+        watch.source.poll = watch.source.newest = lambda: next(shown)  # type: ignore[method-assign]
         look = watch.job()
         decided = []
         for _ in range(10):

@@ -164,32 +164,34 @@ def test_an_absent_answer_is_unknown(
 ) -> None:
     edge.answer = answer
 
-    assert observer.look().health is expected
+    assert observer.poll().health is expected
 
 
 def test_what_answers_while_the_node_does_not_run_is_not_the_node(edge: Edge, observer: WaitObserver) -> None:
     """An answer while the node is not running comes from another node that uses the port."""
     edge.answer = answering(health=HEALTHY)
-    edge.pod = workload(build(), process=NodeProcess(running=False, waiting="CrashLoopBackOff"))
+    edge.pod = workload(
+        build(), process=NodeProcess(running=False, crash_looping=True, waiting="CrashLoopBackOff")
+    )
 
-    assert isinstance(observer.look().state.node, NodeDown)
+    assert isinstance(observer.poll().state.node, NodeDown)
 
 
 def test_a_platform_that_does_not_answer_is_asked_again_after_a_while(
     edge: Edge, observer: WaitObserver
 ) -> None:
     """A platform that does not answer is asked again only later, since each timeout may take a minute."""
-    observer.look()
+    observer.poll()
     edge.error = TemporaryError("no answer")
     asked = []
     for minute in range(12):
         edge.now = later(600 + 60 * minute - 30)
-        observer.look()
+        observer.poll()
         asked.append(edge.asked)
 
     assert asked == [1, *range(2, 13)]
     edge.now = later(600 + 60 * 11 - 20)
-    observer.look()
+    observer.poll()
     assert edge.asked == 12
 
 
@@ -201,7 +203,7 @@ def test_a_node_that_went_away_must_be_healthy_anew(
         edge.now = later(seconds)
         health = HealthReport(healthy=True, oldest_check=stamp or "")
         edge.answer = answering(health=health) if stamp else NodeDown("refused")
-        watched = observer.look().watched
+        watched = observer.poll().watched
         assert watched is not None
         ledger.record(edge.now, "default", tracking=watched)
         streaks.append(watched.tracking.healthy is not None)
@@ -211,14 +213,14 @@ def test_a_node_that_went_away_must_be_healthy_anew(
 
 def test_a_node_that_came_back_must_show_fresh_health_anew(edge: Edge, observer: WaitObserver) -> None:
     edge.now, edge.answer = later(0), answering(health=HEALTHY)
-    observer.look()
+    observer.poll()
     edge.now, edge.answer = later(10), answering(health=replace(HEALTHY, oldest_check="t2"))
-    healthy = observer.look().health
+    healthy = observer.poll().health
     edge.answer = NodeDown("refused")
-    observer.look()
+    observer.poll()
     edge.now, edge.answer = later(20), answering(health=replace(HEALTHY, oldest_check="t2"))
 
-    assert (healthy, observer.look().health) == (Health.HEALTHY, Health.UNKNOWN)
+    assert (healthy, observer.poll().health) == (Health.HEALTHY, Health.UNKNOWN)
 
 
 def test_the_pod_is_read_when_the_node_comes_or_goes_not_each_tick(
@@ -227,18 +229,18 @@ def test_the_pod_is_read_when_the_node_comes_or_goes_not_each_tick(
     asked = []
     for seconds, answer in ((0, answering()), (10, answering()), (20, NodeDown("")), (30, NodeDown(""))):
         edge.now, edge.answer = later(seconds), answer
-        observer.look()
+        observer.poll()
         asked.append(edge.asked)
     edge.now = later(1000)
-    observer.look()
+    observer.poll()
 
     assert [*asked, edge.asked] == [1, 1, 2, 2, 3]
 
 
 def test_while_the_platform_does_not_answer_the_pod_is_as_it_was(edge: Edge, observer: WaitObserver) -> None:
-    known = observer.look().state.workload
+    known = observer.poll().state.workload
     edge.error, edge.answer, edge.now = TemporaryError("no answer"), NodeDown(""), later(10)
-    seen = observer.look()
+    seen = observer.poll()
 
     assert (seen.state.workload, seen.notice) == (known, "no answer")
 
@@ -247,9 +249,9 @@ def test_before_the_platform_ever_answered_there_is_no_pod_and_time_is_still_kep
     edge: Edge, observer: WaitObserver
 ) -> None:
     edge.error = TemporaryError("no answer")
-    observer.look()
+    observer.poll()
     edge.now = later(10)
-    seen = observer.look()
+    seen = observer.poll()
 
     assert seen.state.workload is None
     assert seen.watched is not None
@@ -263,9 +265,9 @@ def test_before_the_platform_ever_answered_there_is_no_pod_and_time_is_still_kep
 def test_an_outage_of_the_monitor_is_not_observed(
     edge: Edge, observer: WaitObserver, gap_seconds: float, observed_seconds: float
 ) -> None:
-    observer.look()
+    observer.poll()
     edge.now = later(gap_seconds)
-    watched = observer.look().watched
+    watched = observer.poll().watched
 
     assert watched is not None
     assert watched.tracking.observed_seconds == observed_seconds
@@ -273,14 +275,14 @@ def test_an_outage_of_the_monitor_is_not_observed(
 
 def test_active_time_runs_by_the_process_not_by_the_wall_clock(edge: Edge, observer: WaitObserver) -> None:
     edge.answer = answering(metrics=NodeMetrics(process_started_at=NOW.wall))
-    observer.look()
+    observer.poll()
     edge.now = later(100)
     edge.answer = answering(metrics=NodeMetrics(process_started_at=NOW.wall))
-    before = observer.look().watched
+    before = observer.poll().watched
     # The clock is set back by an hour, and the start time in the node's metrics moves with it.
     edge.now = replace(later(110), wall=NOW.wall + 110 - 3600)
     edge.answer = answering(metrics=NodeMetrics(process_started_at=NOW.wall - 3600))
-    after = observer.look().watched
+    after = observer.poll().watched
 
     assert before is not None
     assert after is not None
@@ -294,7 +296,7 @@ def test_another_holder_is_told_until_it_was_silent_for_long(
     told = []
     for seconds in (0, 100, POLICY.holder_timeout_seconds):
         edge.now = later(seconds)
-        told.append(observer.look().state.held_by)
+        told.append(observer.poll().state.held_by)
 
     assert told == ["pod-0", "pod-0", None]
 
@@ -305,11 +307,11 @@ def test_another_holder_that_beats_is_never_taken_for_dead(
     for seconds in range(0, 2000, 100):
         ledger.renew("pod-0")
         edge.now = later(seconds)
-        assert observer.look().state.held_by == "pod-0"
+        assert observer.poll().state.held_by == "pod-0"
 
 
 STARTS, RUNS = NodeProcess(running=False, waiting="PodInitializing"), NodeProcess(running=True)
-RAN = NodeProcess(running=False, waiting="CrashLoopBackOff", last_exit=NodeExit(1))
+RAN = NodeProcess(running=False, crash_looping=True, waiting="CrashLoopBackOff", last_exit=NodeExit(1))
 UNPINNED = workload(process=RUNS)
 
 
@@ -343,7 +345,7 @@ def test_another_build_that_ran_on_the_data_of_an_open_run_is_not_forgotten(
         (workload(build(), uid="pod-2"), answering()),
     ):
         edge.now = later(1000, edge.now)
-        seen = observer.look()
+        seen = observer.poll()
         ledger.record(edge.now, "default", tracking=seen.watched, counts=seen.counts)
 
     last = ledger.last()
@@ -353,7 +355,7 @@ def test_another_build_that_ran_on_the_data_of_an_open_run_is_not_forgotten(
 
 def test_the_run_of_another_build_keeps_its_books(edge: Edge, observer: WaitObserver) -> None:
     edge.pod, edge.answer = workload(build(NEW)), NodeDown("refused")
-    seen = observer.look()
+    seen = observer.poll()
 
     assert seen.watched is None
     assert seen.state.last is not None
@@ -368,7 +370,7 @@ def test_settings_changed_under_way_are_noticed(
     edge: Edge, observer: WaitObserver, settings_digest: str, *, changed: bool
 ) -> None:
     edge.pod = workload(build(), settings_digest=settings_digest)
-    watched = observer.look().watched
+    watched = observer.poll().watched
 
     assert watched is not None
     assert watched.settings_changed is changed
@@ -381,7 +383,7 @@ def test_the_nodes_own_network_is_compared(
     edge: Edge, observer: WaitObserver, network_id: int, *, agreed: bool
 ) -> None:
     edge.answer = answering(identity=NodeIdentity(network_id, "avalanchego/1.14.2", build().commit))
-    watched = observer.look().watched
+    watched = observer.poll().watched
 
     assert watched is not None
     assert watched.tracking.identity_agreed is agreed
@@ -392,7 +394,7 @@ def test_counters_add_up_over_node_restarts(edge: Edge, observer: WaitObserver, 
     for seconds, blocks in ((0, 40.0), (10, 100.0), (20, 7.0)):
         edge.now = later(seconds)
         edge.answer = answering(metrics=NodeMetrics(NOW.wall, {("C", "blocks_accepted"): blocks}))
-        seen.append(observer.look())
+        seen.append(observer.poll())
         ledger.record(edge.now, "default", tracking=seen[-1].watched, counts=seen[-1].counts)
 
     count = seen[-1].counts["C", "blocks_accepted"]
@@ -417,16 +419,16 @@ class Watch:
             edge, self._ledger, edge, self._policy, edge.clock, self._folder, LatestReadings()
         )
 
-    def look(self, seconds: float, answer: NodeReading | None = None) -> TickResult:
+    def poll(self, seconds: float, answer: NodeReading | None = None) -> TickResult:
         """Run a tick `seconds` after the start; `answer` is the node's response from then on."""
         self._edge.now, self._edge.answer = later(seconds), answer or self._edge.answer
-        seen = self._observer.look()
+        seen = self._observer.poll()
         self._ledger.record(self._edge.now, "default", tracking=seen.watched, counts=seen.counts)
         return seen
 
     def tracking(self, seconds: float, answer: NodeReading | None = None) -> RunTracking:
         """Return the tracking values after such a tick."""
-        watched = self.look(seconds, answer).watched
+        watched = self.poll(seconds, answer).watched
         assert watched is not None
         return watched.tracking
 
@@ -517,7 +519,7 @@ def test_a_new_process_and_a_new_monitor_are_no_progress_and_lose_no_count(watch
     watch.tracking(20, running(0, started=15))
     stands = watch.tracking(30, running(0, started=15))
     moves = watch.tracking(40, running(60, started=15))
-    seen = watch.look(50, running(100, started=15))
+    seen = watch.poll(50, running(100, started=15))
 
     assert (stands.idle_seconds, stands.unknown_seconds) == (0, 10), (
         "nothing shows its stage in the new process"
@@ -535,14 +537,14 @@ def test_a_crash_loop_in_which_only_p_catches_up_comes_no_further(watch: Watch, 
         position = {("P", "chain_time"): 1e9 + crash, ("P", "blocks_accepted"): float(crash)}
         metrics = NodeMetrics(NOW.wall + 100 * crash, position, 3)
         watch.tracking(100 * crash, answering(metrics=metrics))
-    seen = watch.look(600)
+    seen = watch.poll(600)
 
     assert decide_wait(seen.state).rule == "node_crashes"
 
 
 def test_what_the_logs_tell_is_read_with_each_look(watch: Watch, tmp_path: Path) -> None:
     log(tmp_path, "C", 'fetching blocks {"numFetchedBlocks": 70, "pctComplete": 7}')
-    first = watch.look(0, NodeSilent(""))
+    first = watch.poll(0, NodeSilent(""))
     log(tmp_path, "C", 'fetching blocks {"numFetchedBlocks": 80, "pctComplete": 8}')
     second = watch.tracking(20)
 
@@ -653,7 +655,7 @@ def test_a_stall_and_a_compaction_of_the_same_length(
     log(tmp_path, "C", said)
     rules = []
     for tick in range(int(hours * HOUR / tick_seconds) + 1):
-        seen = watch.look(tick * tick_seconds, running(5, 1000.0 + (tick if writes else 0)))
+        seen = watch.poll(tick * tick_seconds, running(5, 1000.0 + (tick if writes else 0)))
         rules.append(decide_wait(seen.state).rule)
 
     assert {*rules[: int(11 * HOUR / tick_seconds)]} == {"nothing_to_do"}
@@ -675,7 +677,7 @@ def test_a_stall_and_a_compaction_of_the_same_length(
 )
 def test_blocked_time_is_neither_observed_nor_active_nor_counted(watch: Watch, blocked: NodeReading) -> None:
     before = watch.tracking(10, running(5))
-    assert all(watch.look(seconds, blocked).state.blocked for seconds in (20, 30, 40))
+    assert all(watch.poll(seconds, blocked).state.blocked for seconds in (20, 30, 40))
     during = watch.tracking(5000)
     after = watch.tracking(5010, running(5))
 
@@ -796,7 +798,7 @@ def test_a_shortage_of_space_counts_while_it_is_seen(edge: Edge, ledger: Ledger,
     observer = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings(), free=space)
     counted = []
     for space.free_bytes in (100, 99, 0, None, 99, 100, 99):
-        watched = observer.look().watched
+        watched = observer.poll().watched
         assert watched is not None
         ledger.record(edge.now, "default", tracking=watched)
         counted.append(watched.tracking.low_disk_seconds)
@@ -812,15 +814,25 @@ def test_a_shortage_of_space_counts_while_it_is_seen(edge: Edge, ledger: Ledger,
         pytest.param(NodeProcess(True, restarts=3), 29, 0.1, 0, id="the volume failed the node"),
         pytest.param(NodeProcess(True, restarts=3), 0, 0.0, 3, id="nobody wants to know of the volume"),
         pytest.param(
-            NodeProcess(True, restarts=3, last_exit=NodeExit(128, started=False)),
+            NodeProcess(True, restarts=3, last_exit=NodeExit(128), failed_to_start=True),
             1000,
             0.1,
             0,
             id="it could not be started before",
         ),
-        pytest.param(NodeProcess(False, "RunContainerError", 3), 1000, 0.1, 0, id="it cannot be started now"),
         pytest.param(
-            NodeProcess(False, "CrashLoopBackOff", 3, NodeExit(128)), 1000, 0.1, 3, id="it ended with 128"
+            NodeProcess(False, "RunContainerError", 3, failed_to_start=True),
+            1000,
+            0.1,
+            0,
+            id="it cannot be started now",
+        ),
+        pytest.param(
+            NodeProcess(False, "CrashLoopBackOff", 3, NodeExit(128), crash_looping=True),
+            1000,
+            0.1,
+            3,
+            id="it ended with 128",
         ),
     ],
 )
@@ -836,10 +848,10 @@ def test_restarts_count_where_the_node_is_to_blame(
     policy, space = replace(POLICY, disk_floor_ratio=floor), Space()
     observer = WaitObserver(edge, ledger, edge, policy, edge.clock, tmp_path, LatestReadings(), free=space)
     edge.pod = restarted(0)
-    ledger.record(edge.now, "default", tracking=observer.look().watched)
+    ledger.record(edge.now, "default", tracking=observer.poll().watched)
     edge.pod, edge.answer, edge.now = workload(build(), process=process), NodeDown(""), later(60)
     space.free_bytes = free_bytes
-    watched = observer.look().watched
+    watched = observer.poll().watched
 
     assert watched is not None
     assert watched.tracking.node_restarts == restarts
@@ -856,12 +868,12 @@ def test_restarts_count_while_blocked(watch: Watch, edge: Edge) -> None:
 
 def test_while_the_node_is_down_its_platform_is_asked_more_often(watch: Watch, edge: Edge) -> None:
     asked = []
-    watch.look(0, running(5))
+    watch.poll(0, running(5))
     for seconds in (10, 20, 10 + WORKLOAD_KEPT_SECONDS_WHILE_DOWN, 50, 100):
-        watch.look(seconds, NodeDown("refused"))
+        watch.poll(seconds, NodeDown("refused"))
         asked.append(edge.asked)
-    watch.look(110, running(5))
-    watch.look(110 + WORKLOAD_KEPT_SECONDS - 1)
+    watch.poll(110, running(5))
+    watch.poll(110 + WORKLOAD_KEPT_SECONDS - 1)
 
     assert [*asked, edge.asked] == [2, 2, 3, 3, 4, 5]
 
@@ -870,7 +882,9 @@ def test_while_the_node_is_down_its_platform_is_asked_more_often(watch: Watch, e
     ("process", "not_started_seconds"),
     [
         pytest.param(NodeProcess(running=False, waiting="ImagePullBackOff"), 20, id="no image"),
-        pytest.param(NodeProcess(running=False, waiting="CrashLoopBackOff"), 0, id="it crashes"),
+        pytest.param(
+            NodeProcess(running=False, crash_looping=True, waiting="CrashLoopBackOff"), 0, id="it crashes"
+        ),
         pytest.param(NodeProcess(running=True), 0, id="it runs"),
         pytest.param(None, 0, id="its platform does not say"),
     ],
@@ -924,7 +938,7 @@ def test_an_open_run_is_held_against_what_is_usual(
         open_run_after(ledger, successes)
         found = (
             WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings())
-            .look()
+            .poll()
             .state.baseline_seconds
         )
 
@@ -937,7 +951,7 @@ def test_builds_that_are_compared_in_turns_have_no_deadline_of_each_other(edge: 
         ledger.record(NOW, "default", readings={COMPARISON: {"told_runs": None}})
         found = (
             WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings())
-            .look()
+            .poll()
             .state.baseline_seconds
         )
 
@@ -949,19 +963,19 @@ def test_what_is_usual_is_what_a_person_marked_last(edge: Edge, tmp_path: Path) 
     with closing(open_ledger(tmp_path)) as ledger:
         open_run_after(ledger, MIN_SAMPLES + LAG)
         observer = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings())
-        found = [observer.look().state.baseline_seconds]
+        found = [observer.poll().state.baseline_seconds]
         for first_run in ("2", "1"):
             ledger.ask(RequestKind.MARK_BASELINE, first_run, NOW.wall)
-            found.append(observer.look().state.baseline_seconds)
+            found.append(observer.poll().state.baseline_seconds)
 
     assert found == [pytest.approx(3600, rel=0.05), None, found[0]]
 
 
 def test_what_a_person_asked_for_is_part_of_the_state(observer: WaitObserver, ledger: Ledger) -> None:
-    before = observer.look().state
+    before = observer.poll().state
     ledger.ask(RequestKind.PAUSE, "", NOW.wall)
     ledger.ask(RequestKind.RERUN, "", NOW.wall)
-    after = observer.look().state
+    after = observer.poll().state
 
     assert (before.paused, before.requested) == (False, None)
     assert (after.paused, after.requested) == (True, build())
@@ -975,7 +989,7 @@ def test_how_long_the_tag_shows_a_build_and_when_that_was_superseded(
     found = []
     for newest in (None, Standing(build(), 4, 60.0), Standing(build(NEW))):
         observer.latest.newest = newest
-        state = observer.look().state
+        state = observer.poll().state
         found.append((state.newest, state.newest_lookups, state.newest_seconds, state.superseded_seconds))
 
     assert found == [(None, 0, 0.0, None), (build(), 4, 60.0, 90.0), (build(NEW), 1, 0.0, None)]
@@ -1131,7 +1145,7 @@ def test_a_node_that_the_network_refuses_is_outdated(watch: Watch, tmp_path: Pat
             'You may want to update your client {"peerVersion": "avalanchego/1.15.0"}'
         )
         (logs / "main.log").write_text(line)
-        seen = [watch.look(60 * minute + second, running(peers=0)) for second in (0, 20, 40)][-1]
+        seen = [watch.poll(60 * minute + second, running(peers=0)) for second in (0, 20, 40)][-1]
         phases.append(decide_wait(seen.state))
         if phases[-1].rule == "build_is_outdated":
             break
@@ -1150,14 +1164,16 @@ def test_a_node_that_renames_its_chains_fills_no_ledger(watch: Watch, tmp_path: 
             line = "[11-23|23:18:37.401] INFO <C Chain> a/b.go:1 starting to fetch blocks\n"
             (logs / f"l1-{tick}-{number}.log").write_text(line)
         counters = {(f"l1-{tick}-{number}", "blocks_fetched"): 1.0 for number in range(5)}
-        seen = watch.look(10 * tick, answering(metrics=NodeMetrics(NOW.wall, counters, 3)))
+        seen = watch.poll(10 * tick, answering(metrics=NodeMetrics(NOW.wall, counters, 3)))
         assert seen.watched is not None
         chains = seen.watched.tracking.chains.keys()
         assert len(chains) <= MAX_CHAINS
         assert {chain for chain, _ in seen.counts} <= chains
 
 
-CRASHED = NodeProcess(running=False, waiting="CrashLoopBackOff", restarts=3, last_exit=NodeExit(7))
+CRASHED = NodeProcess(
+    running=False, crash_looping=True, waiting="CrashLoopBackOff", restarts=3, last_exit=NodeExit(7)
+)
 KEPT = "as it was"
 
 
@@ -1194,7 +1210,7 @@ def test_the_problem_of_a_node_ends_when_it_answers(
     """The problem of a node ends when the node answers, although a crashing node runs at times."""
     edge = Edge(answer=reading, pod=workload(build(), process=process))
     found = problems_of(
-        WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings()).look()
+        WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings()).poll()
     )
     node = found.get("node", (KEPT, ""))
 
@@ -1204,7 +1220,7 @@ def test_the_problem_of_a_node_ends_when_it_answers(
 def test_a_held_volume_is_one_line_of_the_status(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
     """A held volume appears as one line of the status, although it is both a problem and the notice."""
     ledger.renew("another-pod")
-    seen = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings()).look()
+    seen = WaitObserver(edge, ledger, edge, POLICY, edge.clock, tmp_path, LatestReadings()).poll()
     problem = problems_of(seen)["volume"]
     assert problem is not None
     shown = status(notice=decide_wait(seen.state).message, problems=(Problem(*problem, NOW.wall),))

@@ -209,7 +209,7 @@ def _quota_used_up(bed: Bed) -> None:
     bed.deny('pods "tester-version-check" is forbidden: exceeded quota: pods', "create")
 
 
-def _check_pod_without_its_image(bed: Bed) -> None:
+def _version_pod_without_its_image(bed: Bed) -> None:
     _version_pod(bed)
 
     def pulled(pod: dict[str, object]) -> None:
@@ -219,7 +219,7 @@ def _check_pod_without_its_image(bed: Bed) -> None:
     bed.api.on_create = pulled
 
 
-def _check_pod_not_permitted(bed: Bed) -> None:
+def _version_pod_not_permitted(bed: Bed) -> None:
     bed.add_pod()
     bed.begin(ended=True)
     bed.ledger.ask(RequestKind.PAUSE, "", time.time())  # prevents a run of the build
@@ -316,14 +316,14 @@ CASES = [
     ),
     pytest.param(
         WAIT,
-        _check_pod_without_its_image,
-        Cause.CHECK_POD_FAILED,
+        _version_pod_without_its_image,
+        Cause.VERSION_POD_FAILED,
         "cannot be pulled (ErrImagePull: not found)",
         id="version pod without its image",
     ),
     pytest.param(
         WAIT,
-        _check_pod_not_permitted,
+        _version_pod_not_permitted,
         Cause.VERSIONS_UNKNOWN,
         "are unknown: not permitted",
         id="versions unknown",

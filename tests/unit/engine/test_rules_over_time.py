@@ -176,7 +176,12 @@ class World:
         self._there()
         built = next((each for each in self.builds if each.image == self.image), None)
         waiting = {"crashing": "CrashLoopBackOff", "no image": "ImagePullBackOff"}.get(self.kind, "")
-        process = NodeProcess(running=not waiting, waiting=waiting, restarts=self.restarts)
+        process = NodeProcess(
+            running=not waiting,
+            waiting=waiting,
+            restarts=self.restarts,
+            crash_looping=self.kind == "crashing",
+        )
         mode = SyncMode.FULL_SYNC
         return Workload(f"pod-{self.pod}", self.image, built, "fuji", mode, "settings", process)
 

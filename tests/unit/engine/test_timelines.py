@@ -157,7 +157,7 @@ class Life:
                 if log.stat().st_mtime > self.now:  # written with the real time
                     os.utime(log, (self.now, self.now))
             self._measure(self.stepped)
-        seen = self.observer.look()
+        seen = self.observer.poll()
         decision = decide_wait(seen.state)
         self.ledger.record(
             seen.state.now, "desk", decision.records, tracking=seen.watched, counts=seen.counts

@@ -17,6 +17,7 @@ import pytest
 from support.certificates import self_signed, server_context
 from support.fake_api_server import FakeApiServer, Fault, kubeconfig, serving
 
+from monitor.avalanchego.conventions import VERSIONS_ANNOTATION
 from monitor.decide.events import Announcement
 from monitor.domain.build import Build, Versions
 from monitor.domain.container import EnvironmentVariable, Mount
@@ -25,7 +26,7 @@ from monitor.k8s.api import Connection
 from monitor.k8s.calls import ApiCall, UnavailableError
 from monitor.k8s.cluster import Cluster
 from monitor.k8s.credentials import TOKEN_KEPT_SECONDS, access_for, from_kubeconfig, in_pod
-from monitor.k8s.objects import VERSIONS_ANNOTATION, FieldManager, pod_of
+from monitor.k8s.objects import FieldManager, pod_of
 from monitor.k8s.pod import ContainerState, Termination
 
 D1, D2 = "sha256:" + "1" * 64, "sha256:" + "2" * 64
@@ -502,11 +503,13 @@ class TestReadLogEnd:
 
 
 class TestTell:
-    """`tell`: an Event about the StatefulSet, next to the cluster's own Events."""
+    """`create_event`: an Event about the StatefulSet, next to the cluster's own Events."""
 
     def test_it_is_an_event_as_the_api_server_takes_it(self, api: FakeApiServer, cluster: Cluster) -> None:
         """The API server accepts the Event, and `kubectl describe` finds it by the UID of the object."""
-        cluster.tell("tester", "uid-s", "tester-0", Announcement("BootstrapStarted", "A run started"), 1e6)
+        cluster.create_event(
+            "tester", "uid-s", "tester-0", Announcement("BootstrapStarted", "A run started"), 1e6
+        )
 
         (request,) = api.made("POST")
         assert (request.path, request.query) == ("/api/v1/namespaces/ns/events", {})
@@ -540,11 +543,11 @@ class TestTell:
         """
         api.faults = [Fault(drop=True, after_serving=True)]
         with pytest.raises(OutageError):
-            cluster.tell("tester", "u", "tester-0", Announcement("R", "m"), 1.0)
-        cluster.tell("tester", "u", "tester-1", Announcement("R", "m"), 1.0)
+            cluster.create_event("tester", "u", "tester-0", Announcement("R", "m"), 1.0)
+        cluster.create_event("tester", "u", "tester-1", Announcement("R", "m"), 1.0)
         for other in (Announcement("R", "another"), Announcement("S", "m")):
-            cluster.tell("tester", "u", "tester-0", other, 1.0)
-        cluster.tell("tester", "u", "tester-0", Announcement("R", "m"), 1.5)
+            cluster.create_event("tester", "u", "tester-0", other, 1.0)
+        cluster.create_event("tester", "u", "tester-0", Announcement("R", "m"), 1.5)
 
         told = [(each["reason"], each["message"]) for each in api.events]
         assert told == [("R", "m"), ("R", "another"), ("S", "m"), ("R", "m")]
@@ -560,7 +563,7 @@ class TestTell:
         kind: str,
     ) -> None:
         """An Event has one of two types, `Normal` and `Warning`."""
-        cluster.tell("tester", "u", "tester-0", Announcement("R", "m", warning=warning), 0.0)
+        cluster.create_event("tester", "u", "tester-0", Announcement("R", "m", warning=warning), 0.0)
 
         assert api.events[0]["type"] == kind
 
@@ -571,7 +574,7 @@ class TestTell:
         self, api: FakeApiServer, cluster: Cluster, length: int, sent: int
     ) -> None:
         """A long message is truncated, because the server would refuse it."""
-        cluster.tell("tester", "u", "tester-0", Announcement("R", "x" * length), 0.0)
+        cluster.create_event("tester", "u", "tester-0", Announcement("R", "x" * length), 0.0)
 
         assert len(api.events[0]["message"]) == sent
 
@@ -585,7 +588,7 @@ class TestTell:
         api.faults = [fault]
 
         with pytest.raises(TemporaryError):
-            cluster.tell("tester", "u", "tester-0", Announcement("R", "m"), 0.0)
+            cluster.create_event("tester", "u", "tester-0", Announcement("R", "m"), 0.0)
         assert len(api.requests) == 1
 
     def test_a_lacking_permission_is_named(self, api: FakeApiServer, cluster: Cluster) -> None:
@@ -593,7 +596,7 @@ class TestTell:
         api.denied["create", "events"] = 'User "u" cannot create resource "events"'
 
         with pytest.raises(NotPermittedError) as caught:
-            cluster.tell("tester", "u", "tester-0", Announcement("R", "m"), 0.0)
+            cluster.create_event("tester", "u", "tester-0", Announcement("R", "m"), 0.0)
         assert str(caught.value) == (
             "not permitted to create events in namespace 'ns' "
             '(User "u" cannot create resource "events"): allow create on events in its Role'

@@ -30,12 +30,12 @@ from support.tester_objects import (
     pod_of_template,
 )
 
+from monitor.avalanchego.conventions import VERSIONS_ANNOTATION
 from monitor.decide.events import Announcement
 from monitor.domain.build import Build
 from monitor.domain.workload import NodeExit, NodeProcess, SyncMode
 from monitor.errors import Cause, ConfigurationError, NotPermittedError, TemporaryError
 from monitor.k8s.cluster import Cluster
-from monitor.k8s.objects import VERSIONS_ANNOTATION
 from monitor.k8s.platform import KubernetesPlatform, OwnPod
 
 OWN = OwnPod(POD, "node", "/data")
@@ -157,7 +157,7 @@ class TestWorkload:
                         "lastState": {"terminated": {"exitCode": 2, "reason": "Error", "message": "panic"}},
                     }
                 ],
-                NodeProcess(False, "CrashLoopBackOff", 3, NodeExit(2, message="panic")),
+                NodeProcess(False, "CrashLoopBackOff", 3, NodeExit(2, message="panic"), crash_looping=True),
                 True,
                 id="it crashes again and again",
             ),
@@ -169,15 +169,21 @@ class TestWorkload:
                         "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
                     }
                 ],
-                NodeProcess(False, "OOMKilled", 4, NodeExit(137, out_of_memory=True)),
+                NodeProcess(False, "OOMKilled", 4, NodeExit(137, out_of_memory=True), crash_looping=True),
                 True,
                 id="it was just killed for its memory",
             ),
             pytest.param(
                 [{"name": "node", "state": {"terminated": {"exitCode": 137, "reason": "Error"}}}],
-                NodeProcess(False, "Error", 0, NodeExit(137)),
+                NodeProcess(False, "Error", 0, NodeExit(137), crash_looping=True),
                 True,
                 id="it was killed, but not for its memory",
+            ),
+            pytest.param(
+                [{"name": "node", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}],
+                NodeProcess(False, "Completed", 0, NodeExit(0), crash_looping=True),
+                True,
+                id="it ended well, which it should not",
             ),
             pytest.param(
                 [
@@ -186,7 +192,7 @@ class TestWorkload:
                         "state": {"waiting": {"reason": "RunContainerError", "message": NOT_FOUND}},
                     }
                 ],
-                NodeProcess(False, "RunContainerError", message=NOT_FOUND),
+                NodeProcess(False, "RunContainerError", message=NOT_FOUND, failed_to_start=True),
                 False,
                 id="the runtime cannot start it",
             ),
@@ -202,7 +208,7 @@ class TestWorkload:
                     }
                 ],
                 NodeProcess(
-                    False, "StartError", 2, NodeExit(128, message=NOT_FOUND, started=False), NOT_FOUND
+                    False, "StartError", 2, NodeExit(128, message=NOT_FOUND), NOT_FOUND, failed_to_start=True
                 ),
                 False,
                 id="the runtime cannot start it again and again",
@@ -221,7 +227,12 @@ class TestWorkload:
                     }
                 ],
                 NodeProcess(
-                    False, "ContainerCannotRun", 0, NodeExit(128, message=NOT_FOUND, started=False), NOT_FOUND
+                    False,
+                    "ContainerCannotRun",
+                    0,
+                    NodeExit(128, message=NOT_FOUND),
+                    NOT_FOUND,
+                    failed_to_start=True,
                 ),
                 False,
                 id="the runtime could not start it just now",
@@ -235,7 +246,7 @@ class TestWorkload:
                         "lastState": {"terminated": {"exitCode": 128, "reason": "Error"}},
                     }
                 ],
-                NodeProcess(False, "CrashLoopBackOff", 2, NodeExit(128)),
+                NodeProcess(False, "CrashLoopBackOff", 2, NodeExit(128), crash_looping=True),
                 True,
                 id="it ended with the same code by itself",
             ),

@@ -98,17 +98,23 @@ def test_what_is_recreated_is_another_workload(tmp_path: Path) -> None:
     [
         pytest.param([], NodeProcess(False), id="nothing yet"),
         pytest.param(["started"], NodeProcess(True), id="it runs"),
-        pytest.param(["started", 3], NodeProcess(False, CRASH_LOOP, 1, NodeExit(3)), id="it ended"),
-        pytest.param(["started", 0], NodeProcess(False, CRASH_LOOP, 1, NodeExit(0)), id="without an error"),
+        pytest.param(
+            ["started", 3], NodeProcess(False, CRASH_LOOP, 1, NodeExit(3), crash_looping=True), id="it ended"
+        ),
+        pytest.param(
+            ["started", 0],
+            NodeProcess(False, CRASH_LOOP, 1, NodeExit(0), crash_looping=True),
+            id="without an error",
+        ),
         pytest.param(
             ["started", -signal.SIGKILL],
-            NodeProcess(False, CRASH_LOOP, 1, NodeExit(137)),
+            NodeProcess(False, CRASH_LOOP, 1, NodeExit(137), crash_looping=True),
             id="by a signal",
         ),
         pytest.param(["started", 3, "started"], NodeProcess(True, "", 1, NodeExit(3)), id="it runs again"),
         pytest.param(
             ["started", 3, "started", -signal.SIGSEGV],
-            NodeProcess(False, CRASH_LOOP, 2, NodeExit(139)),
+            NodeProcess(False, CRASH_LOOP, 2, NodeExit(139), crash_looping=True),
             id="it ended again",
         ),
         pytest.param(

@@ -56,18 +56,18 @@ def first_line(child: subprocess.Popen[bytes]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("script", "patience_seconds", "ended_by"),
+    ("script", "timeout_seconds", "ended_by"),
     [
         pytest.param(POLITE, PATIENCE_SECONDS, signal.SIGTERM, id="asked"),
         pytest.param(DEAF, 0.1, signal.SIGKILL, id="killed where it does not listen"),
     ],
 )
 def test_a_child_is_asked_to_end_and_then_ended(
-    start: Start, script: str, patience_seconds: float, ended_by: signal.Signals
+    start: Start, script: str, timeout_seconds: float, ended_by: signal.Signals
 ) -> None:
     child = start(script)
     assert first_line(child) == "ready"
-    end_process(child, patience_seconds)
+    end_process(child, timeout_seconds)
 
     assert child.returncode == -ended_by
 
@@ -99,7 +99,7 @@ class TestOrphan:
         child, path = start(script), tmp_path / "node.json"
         assert first_line(child) == "ready"
         Orphan(path).remember(child.pid)
-        Orphan(path, patience_seconds=0.2).end()
+        Orphan(path, timeout_seconds=0.2).end()
 
         assert child.wait(PATIENCE_SECONDS) == -ended_by
         assert not path.exists()

@@ -248,7 +248,7 @@ def test_permissions_are_asked_for_in_the_words_of_kubernetes(
     ]
 
 
-def test_with_the_registry_alone_no_check_pod_is_permitted(
+def test_with_the_registry_alone_no_version_pod_is_permitted(
     tester: CheckedTester, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tester.tell("--image-source=registry")

@@ -22,7 +22,7 @@ from monitor.preflight.components import (
     seen_node_finding,
 )
 from monitor.preflight.container_settings import settings_findings
-from monitor.preflight.findings import Finding, Result, bad, good
+from monitor.preflight.findings import Finding, Result, failure, ok
 from monitor.preflight.permissions import needed_permissions
 from monitor.preflight.workload import image_finding, volume_finding
 from monitor.settings import CheckSettings, PodSettings, WaitSettings
@@ -108,7 +108,7 @@ def test_a_container_is_known_by_the_command_that_it_runs(sidecar: Container) ->
     assert (settings.namespace, settings.pod_name, settings.pod_uid) == ("tests", "tester-0", "uid-a")
     assert given.containers == (INIT, sidecar)
     assert list(settings_findings(given, asked())) == [
-        good(
+        ok(
             "settings",
             "containers 'init' and 'monitor' have the same settings; "
             "check uses theirs: --data-dir, --node-container-name",
@@ -131,7 +131,7 @@ def test_what_runs_another_program_is_not_taken_for_it(other: Container) -> None
     message = (
         "no container found in the pod that runs bootstrap-monitor init: add it, as the README describes"
     )
-    assert (given.init, list(settings_findings(given, asked()))) == (None, [bad("settings", message)])
+    assert (given.init, list(settings_findings(given, asked()))) == (None, [failure("settings", message)])
 
 
 def test_nothing_of_where_the_check_runs_is_taken_for_the_pods(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,11 +157,13 @@ def test_every_setting_that_differs_is_named() -> None:
     found = list(settings_findings(given_by(pod(INIT, sidecar), asked()), asked()))
 
     assert found == [
-        bad(
+        failure(
             "settings",
             "--network is not set in container 'init' but fuji in 'monitor': set both to the same value",
         ),
-        bad("settings", "--soak is 5m in container 'init' but 1m in 'monitor': set both to the same value"),
+        failure(
+            "settings", "--soak is 5m in container 'init' but 1m in 'monitor': set both to the same value"
+        ),
     ]
 
 
@@ -227,7 +229,7 @@ def test_variables_that_cannot_be_seen_are_no_error() -> None:
 def test_settings_with_which_a_container_cannot_start_fail(sidecar: Container, message: str) -> None:
     given = given_by(pod(INIT, sidecar), asked())
 
-    assert list(settings_findings(given, asked())) == [bad("settings", message)]
+    assert list(settings_findings(given, asked())) == [failure("settings", message)]
     assert str(given.settings.data_dir) == "/data"  # the flag of init
 
 
@@ -313,14 +315,14 @@ def test_too_little_room_is_told_before_a_run_fails_of_it() -> None:
     assert data_folder_finding(data, 1000, 100, asked("--data-dir=/data")).result is Result.OK
 
 
-def test_without_check_pods_no_permission_is_for_them() -> None:
+def test_without_version_pods_no_permission_is_for_them() -> None:
     needed = {each.name for each in needed_permissions("tester-0", "tester", version_pods=False)}
 
     assert needed == {"tester-0", "tester", ""}
 
 
 def test_a_line_steers_no_terminal() -> None:
-    found = bad("node", "two\nlines \x1b[31mred")
+    found = failure("node", "two\nlines \x1b[31mred")
 
     assert found.text() == "FAIL  node            two lines \ufffd[31mred"
     assert found.to_json() == {"result": "fail", "subject": "node", "message": "two lines \ufffd[31mred"}

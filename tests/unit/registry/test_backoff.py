@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from monitor.registry.backoff import Pace, retry_after_seconds
+from monitor.registry.backoff import Backoff, retry_after_seconds
 
 
 @dataclass
@@ -17,16 +17,16 @@ class Paced:
     jitter: Callable[[], float]
     first_seconds: float = 30.0
     now: float = 1000.0
-    pace: Pace = field(init=False)
+    backoff: Backoff = field(init=False)
 
     def __post_init__(self) -> None:
-        self.pace = Pace(self.first_seconds, clock=lambda: self.now, jitter=self.jitter)
+        self.backoff = Backoff(self.first_seconds, clock=lambda: self.now, jitter=self.jitter)
 
     def pause(self, after_seconds: float | None = None) -> float:
         """Return the seconds until the next request after one more failure."""
         began = self.now
-        self.pace.failed(after_seconds)
-        while not self.pace.due:
+        self.backoff.failed(after_seconds)
+        while not self.backoff.due:
             self.now += 0.5
         return self.now - began
 
@@ -41,7 +41,7 @@ class Paced:
 )
 def test_failures_make_it_wait(jitter: float, pauses: list[float]) -> None:
     paced = Paced(lambda: jitter)
-    assert paced.pace.due
+    assert paced.backoff.due
 
     assert [paced.pause() for _ in pauses] == pauses
 
@@ -50,10 +50,10 @@ def test_an_answer_makes_it_due_at_once() -> None:
     paced = Paced(lambda: 0.5)
     paced.pause()
     paced.pause()
-    paced.pace.failed(100.0)
-    paced.pace.succeeded()
+    paced.backoff.failed(100.0)
+    paced.backoff.succeeded()
 
-    assert paced.pace.due
+    assert paced.backoff.due
     assert paced.pause() == 30
 
 
@@ -74,7 +74,7 @@ def test_a_registry_that_asks_for_a_pause_gets_it(first: float, after: float | N
 def test_many_failures_are_no_overflow() -> None:
     paced = Paced(lambda: 0.5)
     for _ in range(5000):
-        paced.pace.failed(None)
+        paced.backoff.failed(None)
 
     assert paced.pause() == 300
 
@@ -121,15 +121,15 @@ def test_a_pause_that_was_asked_for_is_told_from_one_of_our_own(
 ) -> None:
     paced = Paced(lambda: 0.5)
     for after_seconds in failures:
-        paced.pace.failed(after_seconds)
+        paced.backoff.failed(after_seconds)
     paced.now += seconds_later
 
-    assert paced.pace.asked_for_pause is asked
+    assert paced.backoff.asked_for_pause is asked
 
 
 def test_an_answer_ends_a_pause_that_was_asked_for() -> None:
     paced = Paced(lambda: 0.5)
-    paced.pace.failed(100.0)
-    paced.pace.succeeded()
+    paced.backoff.failed(100.0)
+    paced.backoff.succeeded()
 
-    assert not paced.pace.asked_for_pause
+    assert not paced.backoff.asked_for_pause

@@ -26,11 +26,11 @@ from support.fake_registry import (
 )
 
 from monitor.errors import ConfigurationError
-from monitor.registry import AbsentError, Patience, Registry, RegistryError, RegistryOptions
+from monitor.registry import AbsentError, Registry, RegistryError, RegistryOptions, Timeouts
 from monitor.registry.http import Transport
 
 D1, D2, D3, D4 = ("sha256:" + each * 64 for each in "1234")
-PATIENCE = Patience(answer_seconds=2.0, look_seconds=5.0)
+PATIENCE = Timeouts(answer_seconds=2.0, lookup_seconds=5.0)
 FORBIDDEN = sending(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
 AMD64 = {"os": "linux", "architecture": "amd64"}
 TAG, TOKEN = f"HEAD /v2/{NAME}/manifests/latest", "GET /token"
@@ -48,7 +48,7 @@ def reader(fake: FakeRegistry, options: RegistryOptions | None = None, **setting
         fake.repository,
         "latest",
         options or RegistryOptions(),
-        patience=PATIENCE,
+        timeouts=PATIENCE,
         architecture="amd64",
         **settings,
     )

@@ -30,13 +30,13 @@ from support.fake_registry import (
 from support.hostile_registry import MISBEHAVIOURS, OK, Misbehaviour, dripping, flooding, only_for
 
 from monitor.errors import MonitorError
-from monitor.registry import Patience, Registry, RegistryError, RegistryOptions
+from monitor.registry import Registry, RegistryError, RegistryOptions, Timeouts
 from monitor.registry.http import Transport
 
 ANSWER_SECONDS, LOOK_SECONDS = 0.6, 2.0
 # A lookup ends within its time; the rest is a margin for a busy machine.
 BUDGET_SECONDS = LOOK_SECONDS + 2.0
-PATIENCE = Patience(answer_seconds=ANSWER_SECONDS, look_seconds=LOOK_SECONDS)
+PATIENCE = Timeouts(answer_seconds=ANSWER_SECONDS, lookup_seconds=LOOK_SECONDS)
 BUDGET_BYTES = 24 << 20
 
 
@@ -58,7 +58,7 @@ def elsewhere() -> Iterator[FakeRegistry]:
 def reader(fake: FakeRegistry, folder: Path, auth_host: str = "") -> Registry:
     """Return a client with credentials for the registry."""
     options = RegistryOptions(config(folder, fake.address), auth_host=auth_host)
-    return Registry(fake.repository, "latest", options, patience=PATIENCE, architecture="amd64")
+    return Registry(fake.repository, "latest", options, timeouts=PATIENCE, architecture="amd64")
 
 
 @contextmanager
@@ -183,7 +183,7 @@ def test_no_spelling_of_an_address_leads_inside(
         f"registry.invalid:{port}/{NAME}",
         "latest",
         RegistryOptions(plain_http=True),
-        patience=PATIENCE,
+        timeouts=PATIENCE,
     )
     assert "is an internal address: a registry must not redirect the monitor there" in failure(
         registry, caplog
@@ -196,7 +196,7 @@ def test_a_localhost_that_is_another_machine_gets_nothing_over_plain_http(
     caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     options = RegistryOptions(config(tmp_path, "localhost:5000"))
-    registry = Registry(f"localhost:5000/{NAME}", "latest", options, patience=PATIENCE)
+    registry = Registry(f"localhost:5000/{NAME}", "latest", options, timeouts=PATIENCE)
     assert "192.0.2.1 is not an address of this machine" in failure(registry, caplog)
 
 
@@ -300,7 +300,7 @@ class TestElsewhere:
                 environment={"HTTP_PROXY": f"http://127.0.0.1:{port}"}, timeout_seconds=ANSWER_SECONDS
             )
             options = RegistryOptions(config(tmp_path, fake.address), auth_host=f"registry.invalid:{port}")
-            registry = Registry(fake.repository, "latest", options, patience=PATIENCE, transport=proxied)
+            registry = Registry(fake.repository, "latest", options, timeouts=PATIENCE, transport=proxied)
             said = failure(registry, caplog)
 
             assert f"names the token service http://registry.invalid:{port}" in said
@@ -363,7 +363,7 @@ class TestTls:
         right, wrong = certificate(tmp_path, "right"), certificate(tmp_path, "wrong")
         with serving(right) as fake:
             options = RegistryOptions(config(tmp_path, fake.address), ca=wrong[0])
-            registry = Registry(fake.repository, "latest", options, patience=PATIENCE)
+            registry = Registry(fake.repository, "latest", options, timeouts=PATIENCE)
             said = failure(registry, caplog)
 
             assert "certificate verify failed" in said
@@ -381,7 +381,7 @@ class TestTls:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             for address in (fake.address, f"127.0.0.1:{silent.getsockname()[1]}"):
                 options = RegistryOptions(ca=trusted)
-                registry = Registry(f"{address}/{NAME}", "latest", options, patience=PATIENCE)
+                registry = Registry(f"{address}/{NAME}", "latest", options, timeouts=PATIENCE)
                 assert f"request to https://{address} failed (" in failure(registry, caplog)
 
     @pytest.mark.parametrize(
@@ -405,7 +405,7 @@ class TestTls:
             fake.push_build(1)
             fake.instead = instead
             options = RegistryOptions(ca=files[0])
-            registry = Registry(fake.repository, "latest", options, patience=PATIENCE)
+            registry = Registry(fake.repository, "latest", options, timeouts=PATIENCE)
 
             assert says in failure(registry, caplog)
 
@@ -418,7 +418,7 @@ def test_a_registry_that_is_not_there_is_said(caplog: pytest.LogCaptureFixture) 
         "registry.invalid": lambda said: "cannot resolve the host name" in said,
     }
     for host, expected in names.items():
-        registry = Registry(f"{host}/{NAME}", "latest", RegistryOptions(), patience=PATIENCE)
+        registry = Registry(f"{host}/{NAME}", "latest", RegistryOptions(), timeouts=PATIENCE)
         said = failure(registry, caplog)
         assert expected(said), said
 

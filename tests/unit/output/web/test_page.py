@@ -37,7 +37,7 @@ from monitor.domain.run import Evidence, Outcome, Reason
 from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status
 from monitor.domain.tracking import Count, HealthyStreak, RunTracking
 from monitor.domain.workload import SyncMode
-from monitor.output import format as texts
+from monitor.output import format as formats
 from monitor.output.web.page import TEMPLATES as LOADED
 from monitor.output.web.page import page
 
@@ -505,7 +505,7 @@ def test_a_template_escapes_all_and_uses_only_names_that_exist(path: Path) -> No
 
     assert not re.search(r"\|\s*safe|autoescape|Markup", text)
     assert {each.name for each in names} <= own | given
-    assert {each.attr for each in attributes if vars(each.node)["name"] == "texts"} <= set(vars(texts))
+    assert {each.attr for each in attributes if vars(each.node)["name"] == "formats"} <= set(vars(formats))
 
 
 def test_a_monitor_whose_page_nobody_opened_has_not_loaded_jinja2() -> None:

@@ -32,7 +32,7 @@ needs dyn().
 The placement of a tester's version pods, as JSON: the placement in the values, and the fields that the cluster adds
 before it evaluates a policy: the scheduling of the RuntimeClass, and the default priority of pods.
 */}}
-{{- define "bootstrap-monitor.check-pod-placement" -}}
+{{- define "bootstrap-monitor.version-pod-placement" -}}
 {{- $selector := deepCopy (.nodeSelector | default dict) -}}
 {{- $tolerations := .tolerations | default list -}}
 {{- $priorities := list -}}
@@ -55,7 +55,7 @@ before it evaluates a policy: the scheduling of the RuntimeClass, and the defaul
 {{- end -}}
 
 {{/* The variables of a policy about version pods; takes a tester. */}}
-{{- define "bootstrap-monitor.check-pod-variables" -}}
+{{- define "bootstrap-monitor.version-pod-variables" -}}
 - name: podSecurity
   expression: >-
     {{ include "bootstrap-monitor.literal" (include "bootstrap-monitor.pod-security" . | fromYaml) }}
@@ -65,13 +65,13 @@ before it evaluates a policy: the scheduling of the RuntimeClass, and the defaul
 {{- end -}}
 
 {{/* The validations of a policy that allow only the monitor's own version pod; takes root and tester. */}}
-{{- define "bootstrap-monitor.check-pod-validations" -}}
+{{- define "bootstrap-monitor.version-pod-validations" -}}
 {{- $root := .root -}}
 {{- $tester := .tester -}}
 {{- with $tester -}}
 {{- $known := $root.Files.Get "files/settings.yaml" | fromYaml -}}
 {{- $settings := $tester.monitor.settings | default dict -}}
-{{- $placement := include "bootstrap-monitor.check-pod-placement" . | fromJson -}}
+{{- $placement := include "bootstrap-monitor.version-pod-placement" . | fromJson -}}
 {{- $command := .node.command | default (list "./avalanchego") -}}
 {{- if has (base (first $command)) (list "sh" "bash" "dash" "ash" "zsh") -}}
 {{- $command = list "./avalanchego" -}}
@@ -80,7 +80,7 @@ before it evaluates a policy: the scheduling of the RuntimeClass, and the defaul
   reason: Forbidden
   expression: >-
     !variables.creates || (
-    object.metadata.name == "{{ .checkPod }}"
+    object.metadata.name == "{{ .versionPod }}"
     && has(object.metadata.labels) && object.metadata.labels == {
     "app.kubernetes.io/managed-by": "bootstrap-monitor",
     "app.kubernetes.io/name": "bootstrap-monitor",
@@ -111,12 +111,12 @@ before it evaluates a policy: the scheduling of the RuntimeClass, and the defaul
     "terminationGracePeriodSeconds", "automountServiceAccountToken", "enableServiceLinks", "serviceAccountName",
     "serviceAccount", "imagePullSecrets", "securityContext", "nodeSelector", "affinity", "tolerations",
     "runtimeClassName", "overhead", "priorityClassName", "priority", "preemptionPolicy", "schedulerName", "dnsPolicy"])
-- message: the version pod must end within monitor.settings.checkPodTimeout, not restart, and stop within 30 seconds
+- message: the version pod must end within monitor.settings.versionPodTimeout, not restart, and stop within 30 seconds
   reason: Forbidden
   expression: >-
     !variables.creates || (
     has(variables.spec.activeDeadlineSeconds) && variables.spec.activeDeadlineSeconds
-    <= duration({{ $settings.checkPodTimeout | default $known.checkPodTimeout | toJson }}).getSeconds() + 1
+    <= duration({{ $settings.versionPodTimeout | default $known.versionPodTimeout | toJson }}).getSeconds() + 1
     && variables.spec.restartPolicy == "Never" && variables.spec.terminationGracePeriodSeconds <= 30)
 - message: the version pod must have the placement and the priority that the values set for its tester
   reason: Forbidden
