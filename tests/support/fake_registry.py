@@ -117,7 +117,7 @@ class FakeRegistry:
 
     def seen(self) -> list[str]:
         """Return the method and the path of every request."""
-        return [f"{each.method} {each.path}" for each in self.asked]
+        return [f"{request.method} {request.path}" for request in self.asked]
 
     def answer(self, asked: Asked) -> tuple[int, dict[str, str], bytes]:
         """Return the registry's answer to a request: status, headers and body."""
@@ -132,10 +132,12 @@ class FakeRegistry:
         if asked.method == "HEAD" and self.answers_head is not None:
             return self.answers_head, {}, b""
         prefix = f"/v2/{NAME}/manifests/"
-        found = self.manifests.get(asked.path.removeprefix(prefix)) if asked.path.startswith(prefix) else None
-        if found is None or found[0] not in asked.headers.get("accept", ""):
+        manifest = (
+            self.manifests.get(asked.path.removeprefix(prefix)) if asked.path.startswith(prefix) else None
+        )
+        if manifest is None or manifest[0] not in asked.headers.get("accept", ""):
             return 404, {}, b'{"errors": [{"code": "MANIFEST_UNKNOWN"}]}'
-        media_type, body = found
+        media_type, body = manifest
         headers = {"Content-Type": media_type}
         if self.says_digest:
             headers["Docker-Content-Digest"] = f"sha256:{hashlib.sha256(body).hexdigest()}"

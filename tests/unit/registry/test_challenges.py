@@ -28,7 +28,7 @@ def challenging(fake: FakeRegistry, *challenges: str) -> None:
     `URL` in a challenge stands for the address of the token service.
     """
     lines = "".join(
-        f"WWW-Authenticate: {each.replace('URL', f'{fake.url}/token')}\r\n" for each in challenges
+        f"WWW-Authenticate: {challenge.replace('URL', f'{fake.url}/token')}\r\n" for challenge in challenges
     )
     refuse = sending(f"HTTP/1.1 401 No\r\n{lines}Content-Length: 0\r\n\r\n".encode())
     fake.instead = lambda asked, client: (
@@ -71,7 +71,7 @@ def test_a_token_is_asked_for_as_the_challenge_wants_it(
     challenging(fake, *challenges)
 
     assert looked_up(fake, tmp_path) == fake.push_build(1)
-    (asked,) = [each for each in fake.asked if each.path == "/token"]
+    (asked,) = [request for request in fake.asked if request.path == "/token"]
     assert asked.authorization == basic()
     assert asked.query.get("service") == ([service] if service else None)
     assert asked.query["scope"] == scopes
@@ -84,7 +84,7 @@ def test_user_and_password_are_sent_where_they_are_wanted(
     challenging(fake, challenge)
 
     assert looked_up(fake, tmp_path) == fake.push_build(1)
-    assert [each.authorization for each in fake.asked] == ["", basic()]
+    assert [request.authorization for request in fake.asked] == ["", basic()]
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ from monitor.errors import ConfigurationError
 from monitor.registry import AbsentError, Registry, RegistryError, RegistryOptions, Timeouts
 from monitor.registry.http import Transport
 
-D1, D2, D3, D4 = ("sha256:" + each * 64 for each in "1234")
-PATIENCE = Timeouts(answer_seconds=2.0, lookup_seconds=5.0)
+D1, D2, D3, D4 = ("sha256:" + digit * 64 for digit in "1234")
+TIMEOUTS = Timeouts(answer_seconds=2.0, lookup_seconds=5.0)
 FORBIDDEN = sending(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
 AMD64 = {"os": "linux", "architecture": "amd64"}
 TAG, TOKEN = f"HEAD /v2/{NAME}/manifests/latest", "GET /token"
@@ -48,7 +48,7 @@ def reader(fake: FakeRegistry, options: RegistryOptions | None = None, **setting
         fake.repository,
         "latest",
         options or RegistryOptions(),
-        timeouts=PATIENCE,
+        timeouts=TIMEOUTS,
         architecture="amd64",
         **settings,
     )
@@ -61,7 +61,7 @@ class TestDigest:
         second = fake.push_build(2)
         assert registry.digest() == second
         assert fake.seen() == [TAG, TAG]
-        assert {each.connection for each in fake.asked} == {1}
+        assert {request.connection for request in fake.asked} == {1}
         assert registry.image(second) == f"{fake.repository}@{second}"
 
     @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ class TestDigest:
             fake.instead = sending(head.encode())
 
             assert [registry.digest() for _ in range(3)] == [digest] * 3
-            assert {each.connection for each in fake.asked} == {1, 2, 3}
+            assert {request.connection for request in fake.asked} == {1, 2, 3}
 
     @pytest.mark.parametrize(
         ("status", "header", "after", "says"),
@@ -219,7 +219,7 @@ class TestWaysIn:
         registry = reader(fake, RegistryOptions(config=config(tmp_path, fake.address, **entry)))
 
         assert (registry.digest(), registry.digest()) == (digest, digest)
-        assert [each.authorization for each in fake.asked] == ["", *sent, *sent]
+        assert [request.authorization for request in fake.asked] == ["", *sent, *sent]
 
     @pytest.mark.parametrize(
         ("anonymous", "entry", "expected"),
@@ -247,7 +247,7 @@ class TestWaysIn:
         assert asked.authorization == expected[1]
         wanted = asked.form or asked.query
         assert (wanted["scope"], wanted["service"]) == ([f"repository:{NAME}:pull"], ["the registry"])
-        assert [each.authorization for each in fake.asked[2:]] == ["Bearer token-1"] * 2
+        assert [request.authorization for request in fake.asked[2:]] == ["Bearer token-1"] * 2
 
     def test_what_is_refused_though_it_was_good_is_asked_for_anew_once(
         self, fake: FakeRegistry, tmp_path: Path
@@ -265,7 +265,7 @@ class TestWaysIn:
         fake.asked.clear()
 
         assert registry.digest() == digest
-        sent = [(f"{each.method} {each.path}", each.authorization) for each in fake.asked]
+        sent = [(f"{request.method} {request.path}", request.authorization) for request in fake.asked]
         assert sent == [(TAG, "Bearer token-1"), (TAG, ""), (TOKEN, basic()), (TAG, "Bearer token-2")]
 
     def test_what_is_refused_always_is_not_kept(self, fake: FakeRegistry, tmp_path: Path) -> None:
@@ -384,11 +384,11 @@ class _ProxyHandler(BaseHTTPRequestHandler):
         with socket.create_connection((host, int(port))) as other:
             pairs = {self.connection: other, other: self.connection}
             while True:
-                for each in select.select(list(pairs), [], [])[0]:
-                    sent = each.recv(65536)
+                for readable in select.select(list(pairs), [], [])[0]:
+                    sent = readable.recv(65536)
                     if not sent:
                         return
-                    pairs[each].sendall(sent)
+                    pairs[readable].sendall(sent)
 
     do_HEAD = do_GET = do_CONNECT = handle_request  # noqa: N815 - http.server defines the names
 
@@ -447,7 +447,7 @@ class TestProxies:
                     with pytest.raises(RegistryError, match="no response within 1 s"):
                         registry.digest()
                 registry.close()
-            assert {each for each, _ in proxy.asked} == {"CONNECT registry.invalid:443"}
+            assert {target for target, _ in proxy.asked} == {"CONNECT registry.invalid:443"}
 
     def test_this_machine_is_asked_directly(self, fake: FakeRegistry, proxy: Proxy) -> None:
         digest = fake.push_build(1)
@@ -468,7 +468,7 @@ class TestAuthorities:
 
             assert (registry.digest(), registry.digest()) == (digest, digest)
             assert registry.digests(digest) == {digest}
-            assert {each.connection for each in fake.asked} == {1}
+            assert {request.connection for request in fake.asked} == {1}
 
     def test_an_authority_that_is_renewed_is_trusted_without_a_restart(self, tmp_path: Path) -> None:
         """A renewed CA is trusted without a restart.
@@ -476,14 +476,14 @@ class TestAuthorities:
         Like a mounted Secret, the file changes its content and keeps its name.
         """
         old, new = certificate(tmp_path, "old"), certificate(tmp_path, "new")
-        given = tmp_path / "ca.pem"
-        given.write_bytes(old[0].read_bytes())
+        authority = tmp_path / "ca.pem"
+        authority.write_bytes(old[0].read_bytes())
         with serving(new) as fake:
             digest = fake.push_build(1)
-            registry = reader(fake, RegistryOptions(ca=given))
+            registry = reader(fake, RegistryOptions(ca=authority))
             with pytest.raises(RegistryError, match="check --registry-ca"):
                 registry.digest()
-            given.write_bytes(new[0].read_bytes())
+            authority.write_bytes(new[0].read_bytes())
 
             assert registry.digest() == digest
 

@@ -22,7 +22,7 @@ def auth(text: str) -> dict[str, str]:
     return {"auth": base64.b64encode(text.encode()).decode()}
 
 
-def found(folder: Path, place: Place, auths: object, **more: Any) -> Credentials | None:
+def credentials_in(folder: Path, place: Place, auths: object, **more: Any) -> Credentials | None:
     """Return the credentials for a place from a file with these entries."""
     path = folder / "config.json"
     path.write_text(json.dumps({"auths": auths, **more}))
@@ -100,7 +100,7 @@ U = Credentials("u", "p")
     ],
 )
 def test_whose_they_are(tmp_path: Path, place: Place, auths: object, expected: Credentials | None) -> None:
-    assert found(tmp_path, place, auths) == expected
+    assert credentials_in(tmp_path, place, auths) == expected
 
 
 def test_without_a_file_everybody_is_anonymous() -> None:
@@ -124,10 +124,10 @@ def test_a_helper_is_not_supported(
     refused: bool,  # noqa: FBT001 - the expected value
 ) -> None:
     if not refused:
-        found(tmp_path, HUB, auths, **more)
+        credentials_in(tmp_path, HUB, auths, **more)
         return
     with pytest.raises(ConfigurationError, match=r"to a credential helper, .* add them to auths"):
-        found(tmp_path, HUB, auths, **more)
+        credentials_in(tmp_path, HUB, auths, **more)
 
 
 @pytest.mark.parametrize(
