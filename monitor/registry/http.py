@@ -11,7 +11,9 @@ import ssl
 import time
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from http.client import HTTPException
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib import request
 from urllib.parse import unquote, urlsplit
@@ -125,9 +127,9 @@ def proxy_for(url: str, environment: Mapping[str, str]) -> Proxy | None:
     scheme, host, port = origin(url)
     name = f"{scheme}_PROXY".upper()
     text = environment.get(name) or environment.get(name.lower())
-    excluded = {"no": environment.get("NO_PROXY") or environment.get("no_proxy") or ""}
-    is_excluded = request.proxy_bypass_environment(f"{host}:{port}", excluded)  # type: ignore[attr-defined]
-    if not text or is_excluded or is_this_machine(host):
+    excluded = environment.get("NO_PROXY") or environment.get("no_proxy") or ""
+    by_name = request.proxy_bypass_environment(f"{host}:{port}", {"no": excluded})  # type: ignore[attr-defined]
+    if not text or by_name or _is_in_network(host, excluded) or is_this_machine(host):
         return None
     try:
         proxy = urlsplit(text if "://" in text else f"http://{text}")
@@ -139,3 +141,13 @@ def proxy_for(url: str, environment: Mapping[str, str]) -> Proxy | None:
     except ValueError:
         pass
     raise ConfigurationError(f"{name} must be http://[USER:PASSWORD@]HOST[:PORT]")
+
+
+def _is_in_network(host: str, excluded: str) -> bool:
+    """Return whether a host is an IP address in one of the networks of `NO_PROXY`, such as `10.0.0.0/8`."""
+    with suppress(ValueError):
+        address = ip_address(host)
+        return any(
+            address in ip_network(word.strip(), strict=False) for word in excluded.split(",") if "/" in word
+        )
+    return False
