@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -598,11 +599,21 @@ def result(run: Run) -> tuple[object, ...]:
     )
 
 
-TestRulesOverTime = RulesOverTime.TestCase
-TestRulesOverTime.settings = settings(
-    max_examples=30,
-    stateful_step_count=25,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+class TestRulesOverTime(RulesOverTime.TestCase):
+    """The examples of every run."""
+
+    settings = settings(
+        max_examples=4,
+        stateful_step_count=25,
+        derandomize=True,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+class TestRulesOverManyTimes(RulesOverTime.TestCase):
+    """More examples, of which the first are those of every run."""
+
+    settings = settings(TestRulesOverTime.settings, max_examples=30)
