@@ -20,6 +20,7 @@ from pydantic_settings import (
     CliSettingsSource,
     EnvSettingsSource,
     PydanticBaseSettingsSource,
+    SettingsConfigDict,
 )
 from pydantic_settings.exceptions import SettingsError
 
@@ -61,6 +62,8 @@ def parse(
             (kind,),
             {
                 "__doc__": kind.__doc__,
+                # The fields have their descriptions; reading them again would search all loaded modules.
+                "model_config": SettingsConfigDict(use_attribute_docstrings=False),
                 "settings_customise_sources": classmethod(_from_flags_and(environment)),
             },
         )
