@@ -146,9 +146,7 @@ def test_restarts_with_progress_between_are_no_crash_loop(
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", ["finds no peers for a while"])
-def test_time_without_peers_is_not_active(
-    name: str, running: Mapping[str, Future[tuple[Run, Run]]]
-) -> None:
+def test_time_without_peers_is_not_active(name: str, running: Mapping[str, Future[tuple[Run, Run]]]) -> None:
     first, _ = running[name].result()
 
     assert first.duration_seconds is not None

@@ -36,7 +36,9 @@ def leave_out(
     if all_cells(config) or any("::" in each for each in config.args) or config.getoption("keyword"):
         return
     left_out = [
-        each for each in items if (cell := cell_of(each, folder, parameter)) is not None and cell not in covering
+        each
+        for each in items
+        if (cell := cell_of(each, folder, parameter)) is not None and cell not in covering
     ]
     items[:] = [each for each in items if each not in left_out]
     config.hook.pytest_deselected(items=left_out)

@@ -1,4 +1,4 @@
-"""Tests of the program in a process of its own: its exit codes, and one clear line on standard error for any problem."""
+"""Tests of the program in its own process: its exit codes, and one line on standard error for any problem."""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ def test_every_bench_is_a_module() -> None:
 
 def test_every_suite_is_run_by_make_test_all() -> None:
     suites = {f"tests/{path.relative_to(TESTS).parts[0]}" for path in TESTS.rglob("test_*.py")}
-    run = {suite for target in reached("test-all") for suite in re.findall(r"tests/[a-z0-9]+", RECIPES[target])}
+    run = {
+        suite for target in reached("test-all") for suite in re.findall(r"tests/[a-z0-9]+", RECIPES[target])
+    }
     assert suites <= run
     assert "tests" not in suites, "a test has a suite"
 
