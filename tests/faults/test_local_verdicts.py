@@ -109,7 +109,7 @@ def running(
     """Start the cases of the selected tests, some in parallel."""
     folder = tmp_path_factory.mktemp("local")
     names = dict.fromkeys(
-        item.callspec.params["name"]
+        str(item.callspec.params["name"])
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.path == Path(__file__)
     )

@@ -599,21 +599,18 @@ def result(run: Run) -> tuple[object, ...]:
     )
 
 
-class TestRulesOverTime(RulesOverTime.TestCase):
-    """The examples of every run."""
-
-    settings = settings(
-        max_examples=4,
-        stateful_step_count=25,
-        derandomize=True,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-class TestRulesOverManyTimes(RulesOverTime.TestCase):
+class ManyRulesOverTime(RulesOverTime):
     """More examples, of which the first are those of every run."""
 
-    settings = settings(TestRulesOverTime.settings, max_examples=30)
+
+SETTINGS = settings(
+    max_examples=4,
+    stateful_step_count=25,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestRulesOverTime = RulesOverTime.TestCase
+TestRulesOverTime.settings = SETTINGS
+TestManyRulesOverTime = pytest.mark.slow(pytest.mark.timeout(600)(ManyRulesOverTime.TestCase))
+TestManyRulesOverTime.settings = settings(SETTINGS, max_examples=30)
