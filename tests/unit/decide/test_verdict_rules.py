@@ -261,6 +261,11 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             id="6 for want of space alone",
         ),
         pytest.param(
+            wait_state(last=tracking(unhealthy_seconds=HOUR), node=unhealthy("diskspace", "router")),
+            (Reason.UNHEALTHY, "bootstrapped, but unhealthy for 1h: diskspace, router"),
+            id="6 for want of space and another check",
+        ),
+        pytest.param(
             wait_state(last=tracking(unhealthy_seconds=HOUR), node=NodeSilent("no answer")),
             (Reason.UNHEALTHY, "bootstrapped, but unhealthy for 1h"),
             id="6 it does not answer any more",
