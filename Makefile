@@ -13,9 +13,9 @@ demo: $(VENV)/demo ## watch the whole lifecycle on a simulated node, in about a 
 # Suites add the reasons of skipped tests to the file NOT_RUN.
 test: $(VENV)/test ## five minutes, on any machine: lint, unit, a minute each of crash and fault, and chart with the Helm that is there
 	@rm -f $(VENV)/not-run
-	+export NOT_RUN=$(CURDIR)/$(VENV)/not-run; $(MAKE) --jobs=1 lint unit \
+	+export NOT_RUN=$(abspath $(VENV))/not-run; $(MAKE) --jobs=1 lint unit \
 	  && $(MAKE) --jobs=1 crash fault ARGS=--brief && BUILD_NOTHING=1 $(MAKE) chart
-	@sort $(VENV)/not-run | uniq --count | awk '{n = $$1; $$1 = ""; printf "%s%d tests not run:%s", (NR > 1 ? "; " : ""), n, $$0} \
+	@sort $(VENV)/not-run | uniq --count | awk '{n = $$1; $$1 = ""; printf "%s%s (%d tests)", (NR > 1 ? ";" : "Not run:"), $$0, n} \
 	  END {print (NR ? ". " : "") "make test-all adds slow, the whole of crash and fault, bootstraps, browser, servers and cluster."}'
 
 # What takes long to build where nothing is cached is built beside the tests that watch no clock.  The last two wait more

@@ -733,6 +733,17 @@ def test_the_same_build_is_recreated_although_nothing_changes() -> None:
             Phase.BOOTSTRAPPING,
             "healthy, but 3,000 accepted blocks are not executed yet",
         ),
+        (
+            wait_state(
+                node=answering(
+                    health=HealthReport(healthy=False, oldest_check=""),
+                    metrics=NodeMetrics(None, {("C", "height_executed"): 7_000.0}),
+                ),
+                last=tracking(execution_targets={"C": 10_000.0}),
+            ),
+            Phase.BOOTSTRAPPING,
+            "bootstrapping",
+        ),
     ],
     ids=[
         "paused",
@@ -744,6 +755,7 @@ def test_the_same_build_is_recreated_although_nothing_changes() -> None:
         "too little space, and down",
         "too little space, and blocked",
         "blocks to execute",
+        "blocks to execute, and not healthy",
     ],
 )
 def test_what_it_waits_for(state: WaitState, phase: Phase, message: str) -> None:
