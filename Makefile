@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 .DEFAULT_GOAL := help
-.PHONY: help demo test static testbed lint unit crash fault fault-matrix bootstraps chart browser cluster servers screenshots generate bench-regression bench-comparison bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster image-size format lock clean
+.PHONY: help demo test test-all static testbed lint unit slow crash fault fault-matrix bootstraps chart browser cluster servers screenshots generate bench-regression bench-comparison bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster image-size format lock clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -10,11 +10,19 @@ help: ## list what there is to make
 demo: $(VENV)/demo ## watch the whole lifecycle on a simulated node, in about a minute (make demo ARGS=--keep stays)
 	@$(VENV)/bin/python -m monitor demo $(ARGS)
 
+# Suites add the reasons of skipped tests to the file NOT_RUN.
+test: $(VENV)/test ## five minutes, on any machine: lint, unit, a minute each of crash and fault, and chart with the Helm that is there
+	@rm -f $(VENV)/not-run
+	+export NOT_RUN=$(abspath $(VENV))/not-run; $(MAKE) --jobs=1 lint unit \
+	  && $(MAKE) --jobs=1 crash fault ARGS=--brief && BUILD_NOTHING=1 $(MAKE) chart
+	@sort $(VENV)/not-run | uniq --count | awk '{n = $$1; $$1 = ""; printf "%s%s (%d tests)", (NR > 1 ? ";" : "Not run:"), $$0, n} \
+	  END {print (NR ? ". " : "") "make test-all adds slow, the whole of crash and fault, bootstraps, browser, servers and cluster."}'
+
 # What takes long to build where nothing is cached is built beside the tests that watch no clock.  The last two wait more
 # than they work, so they wait together.
-test: $(VENV)/test ## all of it: what lint, unit, chart, browser, crash, fault, bootstraps, servers and cluster do
+test-all: $(VENV)/test ## all of it: what lint, unit, chart, browser, slow, crash, fault, bootstraps, servers and cluster do
 	+$(MAKE) --jobs=2 testbed static
-	+$(MAKE) browser crash fault bootstraps
+	+$(MAKE) browser slow crash fault bootstraps
 	+$(MAKE) --jobs=2 servers cluster
 
 static: ## lint, unit and chart, one after the other
@@ -29,10 +37,13 @@ lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-unit: $(VENV)/test ## the tests that need neither network nor root; the rules by every branch
-	$(VENV)/bin/pytest -q --no-header --cov=monitor.decide --cov-branch --cov-fail-under=100 --cov-report= \
+unit: $(VENV)/test ## a minute of tests that need neither network nor root; the rules by every branch
+	$(VENV)/bin/pytest -q --no-header --brief --cov=monitor.decide --cov-branch --cov-fail-under=100 --cov-report= \
 	  tests/unit/decide
-	$(VENV)/bin/pytest -q --numprocesses=auto --dist=worksteal tests/unit $(ARGS)
+	$(VENV)/bin/pytest -q --brief --numprocesses=auto --dist=worksteal --ignore=tests/unit/decide tests/unit $(ARGS)
+
+slow: $(VENV)/test ## the unit tests that unit leaves out: those of real processes, and all examples of property tests
+	$(VENV)/bin/pytest -q --numprocesses=auto --dist=loadfile -m "slow or hypothesis" tests/unit $(ARGS)
 
 crash: $(VENV)/test ## kill -9 at every step of init and wait-for-completion
 	$(VENV)/bin/pytest -q tests/crashes $(ARGS)

@@ -6,12 +6,13 @@ that reaches the crossing is killed with SIGKILL, and restarted as a kubelet doe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from crashes.pod_life import PodLife
+from support.cells import brief
 from support.fake_api_server import serving
 from support.fake_registry import serving as serving_registry
 
@@ -41,6 +42,21 @@ STEPS = (
     "wait-for-completion: {} record RecordAttempt",
     "wait-for-completion: {} pin",
     "wait-for-completion: {} delete pod",
+)
+# With --brief, the first crossing of each of these steps is fatal.
+BRIEF_STEPS = (
+    "init: after pin",
+    "init: before delete pod",
+    "init: after record BeginClearing",
+    "init: before clear",
+    "init: after record BeginRun",
+    "init: before tell",
+    "wait-for-completion: before record EndRun",
+    "wait-for-completion: after record EndRun",
+    "wait-for-completion: after create pod",
+    "wait-for-completion: after record RecordAttempt",
+    "wait-for-completion: after pin",
+    "init: before remove",
 )
 
 
@@ -87,13 +103,17 @@ def test_every_step_is_met(crossings: list[str], step: str, side: str) -> None:
 
 @pytest.mark.timeout(1800)
 def test_a_kill_at_any_crossing_leaves_one_start_one_result_and_the_data(
-    crossings: list[str], tmp_path: Path
+    request: pytest.FixtureRequest, crossings: list[str], tmp_path: Path
 ) -> None:
-    wrong, killed = killed_at_each(range(1, len(crossings) + 1), tmp_path, "auto")
-    assert not wrong, f"{len(wrong)} of {len(crossings)}\n" + "\n".join(wrong[:3])
-    assert killed >= len(crossings) - UNMET
+    fatal: Sequence[int] = range(1, len(crossings) + 1)
+    if brief(request.config):
+        fatal = [crossings.index(step) + 1 for step in BRIEF_STEPS]
+    wrong, killed = killed_at_each(fatal, tmp_path, "auto")
+    assert not wrong, f"{len(wrong)} of {len(fatal)}\n" + "\n".join(wrong[:3])
+    assert killed >= sum(number <= len(crossings) - UNMET for number in fatal)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_kill_around_a_pod_that_tells_of_new_builds_leaves_the_same(tmp_path: Path) -> None:
     """Later crossings are left out, because their number depends on the speed of the machine."""

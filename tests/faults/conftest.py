@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from faults.cell import told_by
-from faults.covering import COVERING
+from faults.covering import BRIEF, COVERING, LOCAL_BRIEF
 from faults.document import written
 from faults.matrix import CELLS
-from support.cells import DOCUMENT, FAILED, all_cells, cell_of, leave_out, with_section
+from support.cells import DOCUMENT, FAILED, all_cells, brief, cell_of, leave_out, with_section
 
 AT_ONCE = 3
 FOLDER = Path(__file__).parent
@@ -24,8 +24,10 @@ Result = Callable[[Cell], str]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the cells outside the covering set."""
-    leave_out(config, items, FOLDER, COVERING)
+    """Deselect the cells outside the covering set; with `--brief`, those outside the brief set."""
+    leave_out(config, items, FOLDER, BRIEF if brief(config) else COVERING)
+    if brief(config):
+        leave_out(config, items, FOLDER, LOCAL_BRIEF, parameter="name")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A covering set of the matrix: every fault at least once, every moment at least twice."""
+"""Sets of the matrix's cells: one has every fault and every moment, the brief one each kind of fault."""
 
 from __future__ import annotations
 
@@ -24,3 +24,16 @@ COVERING = (
     ("init-skipped", "soaking"),
     ("other-build", "soaking"),
 )
+
+# A minute on two cores: every moment, and each of API server, registry, node, volume, clock, monitor and pod.
+BRIEF = (
+    ("api-down", "pinning"),
+    ("registry-down", "pinning"),
+    ("node-silent", "recorded"),
+    ("volume-full", "clearing"),
+    ("clock-back", "idle"),
+    ("sidecar-killed", "recorded"),
+    ("pod-evicted", "clearing"),
+    ("second-pod", "soaking"),
+)
+LOCAL_BRIEF = ("exits at start",)

@@ -103,13 +103,19 @@ def runs_of(case: Case, folder: Path) -> tuple[Run, Run]:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[tuple[Run, Run]]]]:
-    """Start all cases, some in parallel."""
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[tuple[Run, Run]]]]:
+    """Start the cases of the selected tests, some in parallel."""
     folder = tmp_path_factory.mktemp("local")
+    names = dict.fromkeys(
+        str(item.callspec.params["name"])
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.path == Path(__file__)
+    )
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {
-            name: pool.submit(runs_of, case, folder / str(number))
-            for number, (name, case) in enumerate(CASES.items())
+            name: pool.submit(runs_of, CASES[name], folder / str(number)) for number, name in enumerate(names)
         }
         pool.shutdown(cancel_futures=True)
 
@@ -129,17 +135,19 @@ def test_a_build_that(name: str, running: Mapping[str, Future[tuple[Run, Run]]])
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", ["crashes, but comes further each time"])
 def test_restarts_with_progress_between_are_no_crash_loop(
-    running: Mapping[str, Future[tuple[Run, Run]]],
+    name: str, running: Mapping[str, Future[tuple[Run, Run]]]
 ) -> None:
-    first, _ = running["crashes, but comes further each time"].result()
+    first, _ = running[name].result()
 
     assert first.tracking.node_restarts > 2, "more often than the limit that it never reached in vain"
 
 
 @pytest.mark.timeout(400)
-def test_time_without_peers_is_not_active(running: Mapping[str, Future[tuple[Run, Run]]]) -> None:
-    first, _ = running["finds no peers for a while"].result()
+@pytest.mark.parametrize("name", ["finds no peers for a while"])
+def test_time_without_peers_is_not_active(name: str, running: Mapping[str, Future[tuple[Run, Run]]]) -> None:
+    first, _ = running[name].result()
 
     assert first.duration_seconds is not None
     assert first.wall_seconds is not None

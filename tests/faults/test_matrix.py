@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from faults.cell import told_by
-from faults.covering import COVERING
+from faults.covering import BRIEF, COVERING
 from faults.matrix import CELLS, FAULTS, MOMENTS, STARTING
 from faults.volumes import may_mount
 
@@ -39,3 +39,8 @@ def test_the_covering_set_has_every_fault_once_and_every_moment_twice() -> None:
     assert faults.keys() == FAULTS.keys()
     assert moments.keys() == MOMENTS.keys()
     assert min(moments.values()) >= 2
+
+
+def test_the_brief_set_is_of_the_covering_set_and_has_every_moment() -> None:
+    assert set(BRIEF) < set(COVERING)
+    assert {moment for _, moment in BRIEF} == MOMENTS.keys()

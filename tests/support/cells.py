@@ -12,6 +12,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 FAILED = "**FAILED**"
 CANNOT = "(not applicable) "
 OPTION = "--all-cells"
+BRIEF = "--brief"
 
 
 def all_cells(config: pytest.Config) -> bool:
@@ -19,25 +20,36 @@ def all_cells(config: pytest.Config) -> bool:
     return bool(config.getoption(OPTION))
 
 
+def brief(config: pytest.Config) -> bool:
+    """Return whether to leave out what `make test-all` adds."""
+    return bool(config.getoption(BRIEF))
+
+
 def leave_out(
-    config: pytest.Config, items: list[pytest.Item], folder: Path, covering: Collection[Any]
+    config: pytest.Config,
+    items: list[pytest.Item],
+    folder: Path,
+    covering: Collection[Any],
+    parameter: str = "cell",
 ) -> None:
     """Deselect the cells outside the covering set, unless all cells or tests by name are requested."""
     if all_cells(config) or any("::" in each for each in config.args) or config.getoption("keyword"):
         return
     left_out = [
-        each for each in items if (cell := cell_of(each, folder)) is not None and cell not in covering
+        each
+        for each in items
+        if (cell := cell_of(each, folder, parameter)) is not None and cell not in covering
     ]
     items[:] = [each for each in items if each not in left_out]
     config.hook.pytest_deselected(items=left_out)
 
 
-def cell_of(item: pytest.Item, folder: Path) -> tuple[str, ...] | None:
+def cell_of(item: pytest.Item, folder: Path, parameter: str = "cell") -> tuple[str, ...] | None:
     """Return the cell that a test of the suite in this folder is about."""
     if item.path.parent != folder:
         return None
     parameters = getattr(getattr(item, "callspec", None), "params", {})
-    cell: tuple[str, ...] | None = parameters.get("cell")
+    cell: tuple[str, ...] | None = parameters.get(parameter)
     return cell
 
 

@@ -1,4 +1,4 @@
-"""Tests of the real program: its exit codes, and one clear line on standard error for any problem."""
+"""Tests of the program in its own process: its exit codes, and one line on standard error for any problem."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.builders import NOW, build, workload
 from support.fake_api_server import FakeApiServer, kubeconfig, serving
+from support.forked import run_forked
 from support.tester_objects import add_tester, node_of, stateful_set
 
 from monitor import __version__
@@ -29,18 +30,9 @@ Ended = subprocess.CompletedProcess[str]
 
 
 def monitor(folder: Path, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Ended:
-    """Run `python -m monitor` with the folder as its home, and without settings from this environment."""
+    """Run the program with the folder as its home, and without settings from this environment."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "-m", "monitor", *arguments],
-        cwd=folder,
-        env={**kept, "HOME": str(folder), "PYTHONPATH": str(ROOT), **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
+    return run_forked(arguments, folder, {**kept, "HOME": str(folder), **(environment or {})})
 
 
 def complained(ended: Ended) -> tuple[int, str, str]:
@@ -361,6 +353,13 @@ def test_before_the_first_run_history_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [["version"], ["--version"]], ids=["command", "flag"])
 def test_version(words: Sequence[str], tmp_path: Path) -> None:
     ended = monitor(tmp_path, words)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"bootstrap-monitor {__version__}\n", "")
+
+
+def test_python_runs_the_package() -> None:
+    command = [sys.executable, "-m", "monitor", "version"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"bootstrap-monitor {__version__}\n", "")
 

@@ -6,7 +6,7 @@ Runs that do not count are repeated, and no run is requested twice.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -31,12 +31,6 @@ CONFIGURATION = NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings")
 def plan(runs: int = 4) -> Plan:
     """Return a comparison of the two builds."""
     return Plan(OLD_BUILD, NEW_BUILD, runs, CONFIGURATION, TESTBED)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with closing(open_ledger(tmp_path)) as opened:
-        yield opened
 
 
 def turns(ledger: Ledger, runs: int = 4) -> ComparisonRuns:

@@ -52,6 +52,7 @@ def test_it_goes_with_a_process_that_is_killed() -> None:
         ports.take(wanted)
 
 
+@pytest.mark.slow
 def test_local_commands_that_start_together_have_a_node_each(tmp_path: Path) -> None:
     """Commands that start together use different ports.
 

@@ -30,6 +30,8 @@ from monitor.domain.build import Build
 from monitor.domain.run import AttemptCause, Outcome
 from monitor.ledger import open_ledger
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 30.0
 FLAGS = ("--namespace=ns", "--pod-name=tester-0", "--node-container-name=node", "--log-format=plain")
 

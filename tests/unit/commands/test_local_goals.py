@@ -282,6 +282,7 @@ def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, F
         yield futures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("story", [pytest.param(each.__name__, id=each.__name__) for each in STORIES])
 def test_local(telling: Mapping[str, Future[None]], story: str) -> None:
     """Run the real command in the scenario of this name."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +13,7 @@ from support.builders import NEW, NOW, OLD, REPOSITORY, build, workload
 from support.fake_api_server import FakeApiServer, kubeconfig
 from support.fake_api_server import serving as serving_api
 from support.fake_registry import NAME, FakeRegistry, config, sending, serving
+from support.forked import run_forked
 from support.tester_objects import add_tester
 
 from monitor.commands.requests import run_mark_baseline
@@ -265,11 +264,8 @@ class TestLedger:
     ],
 )
 def test_the_command_line(idle: Path, words: list[str], code: int, out: str, said: str) -> None:
-    command = [sys.executable, "-m", "monitor", *(word.format(idle) for word in words)]
-    environment = os.environ | {"XDG_DATA_HOME": f"{idle}/share"}
-    ended = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    arguments = [word.format(idle) for word in words]
+    ended = run_forked(arguments, ROOT, os.environ | {"XDG_DATA_HOME": f"{idle}/share"})
 
     expected = f"bootstrap-monitor: {said.format(idle)}\n" if said else ""
     assert (ended.returncode, ended.stdout, ended.stderr) == (code, out, expected)

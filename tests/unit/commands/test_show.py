@@ -6,7 +6,6 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 from support.asked import history, status
 from support.builders import COMMIT, NEW, NOW, build, workload
+from support.forked import run_forked
 
 from monitor.commands.show import run_history
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
@@ -445,16 +445,8 @@ def test_a_tester_of_local_is_found_where_there_is_one_only(
 def test_an_error_is_one_line_and_an_exit_code(
     tmp_path: Path, words: list[str], code: int, said: str
 ) -> None:
-    command = [sys.executable, "-m", "monitor", *(word.format(tmp_path) for word in words)]
-    ended = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=os.environ | {"XDG_DATA_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    arguments = [word.format(tmp_path) for word in words]
+    ended = run_forked(arguments, ROOT, os.environ | {"XDG_DATA_HOME": str(tmp_path)})
 
     expected = f"bootstrap-monitor: {said.format(tmp_path)}\n"
     assert (ended.returncode, ended.stdout, ended.stderr) == (code, "", expected)

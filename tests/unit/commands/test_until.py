@@ -6,10 +6,8 @@ If no run would start otherwise, `--until` requests one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,16 +21,10 @@ from monitor.decide.wait_rules import RETRIES
 from monitor.domain.build import Build
 from monitor.domain.run import AttemptCause, Reason, RequestKind, Run
 from monitor.domain.workload import SyncMode
-from monitor.ledger import Ledger, open_ledger
+from monitor.ledger import Ledger
 
 BUILD, OTHER = build(NEW, "b" * 40), build(OLD, "a" * 40)
 WANTED = Wanted(BUILD, NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings"), TESTBED)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with closing(open_ledger(tmp_path)) as opened:
-        yield opened
 
 
 def until(ledger: Ledger, wanted: Wanted = WANTED) -> Until:

@@ -6,10 +6,8 @@ This is so while the tester is paused without an open run, or while the network 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from support.builders import NEW, NOW, OLD, build
@@ -23,7 +21,7 @@ from monitor.decide.decisions import RecordAttempt
 from monitor.domain.build import Build
 from monitor.domain.run import AttemptCause, RequestKind
 from monitor.domain.workload import SyncMode
-from monitor.ledger import Ledger, open_ledger
+from monitor.ledger import Ledger
 
 BUILD, OTHER = build(NEW, "b" * 40), build(OLD, "a" * 40)
 CONFIGURATION = NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings")
@@ -32,12 +30,6 @@ NO_PEERS = (
     "run 1 was blocked for 1h, because its node has no peers or too few: check this machine's network, and "
     "run the same command again"
 )
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with closing(open_ledger(tmp_path)) as opened:
-        yield opened
 
 
 def pause(ledger: Ledger) -> None:

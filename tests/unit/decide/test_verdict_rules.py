@@ -261,6 +261,11 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             id="6 for want of space alone",
         ),
         pytest.param(
+            wait_state(last=tracking(unhealthy_seconds=HOUR), node=unhealthy("diskspace", "router")),
+            (Reason.UNHEALTHY, "bootstrapped, but unhealthy for 1h: diskspace, router"),
+            id="6 for want of space and another check",
+        ),
+        pytest.param(
             wait_state(last=tracking(unhealthy_seconds=HOUR), node=NodeSilent("no answer")),
             (Reason.UNHEALTHY, "bootstrapped, but unhealthy for 1h"),
             id="6 it does not answer any more",
@@ -728,6 +733,17 @@ def test_the_same_build_is_recreated_although_nothing_changes() -> None:
             Phase.BOOTSTRAPPING,
             "healthy, but 3,000 accepted blocks are not executed yet",
         ),
+        (
+            wait_state(
+                node=answering(
+                    health=HealthReport(healthy=False, oldest_check=""),
+                    metrics=NodeMetrics(None, {("C", "height_executed"): 7_000.0}),
+                ),
+                last=tracking(execution_targets={"C": 10_000.0}),
+            ),
+            Phase.BOOTSTRAPPING,
+            "bootstrapping",
+        ),
     ],
     ids=[
         "paused",
@@ -739,6 +755,7 @@ def test_the_same_build_is_recreated_although_nothing_changes() -> None:
         "too little space, and down",
         "too little space, and blocked",
         "blocks to execute",
+        "blocks to execute, and not healthy",
     ],
 )
 def test_what_it_waits_for(state: WaitState, phase: Phase, message: str) -> None:

@@ -193,6 +193,15 @@ def case(
         case(
             "2-disk-not-measured", "nothing_to_do", Phase.SOAKING, [], [], last=SOAKED, volume=volume(301.0)
         ),
+        case(
+            "2-disk-measured-before-the-clock-was-set-back",
+            "nothing_to_do",
+            Phase.SOAKING,
+            [],
+            [],
+            last=SOAKED,
+            volume=replace(volume(), taken=replace(NOW, boot_seconds=NOW.boot_seconds - 301.0)),
+        ),
         case("2-disk-never-measured", "nothing_to_do", Phase.SOAKING, [], [], last=SOAKED),
         case(
             "2-disk-given-up",

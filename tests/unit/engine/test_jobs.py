@@ -2,62 +2,31 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import cycle
 from pathlib import Path
 
 import pytest
 from support.builders import NEW, NOW, OLD, POLICY, build, wait_state, workload
+from support.unused_platform import UnusedPlatform
 
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
-from monitor.decide.events import Announcement
 from monitor.decide.state import Standing
 from monitor.decide.wait_rules import BLOCKED_LONG_SECONDS, decide_wait
 from monitor.domain.build import Build
 from monitor.domain.instant import Instant
-from monitor.domain.observations import NodeReading
 from monitor.domain.policy import Policy
 from monitor.domain.run import Outcome, Reason
 from monitor.domain.status import Problem
-from monitor.domain.workload import Workload
 from monitor.engine.jobs import IMAGE, REST_MEASUREMENT_SECONDS, SETTLING_SECONDS, BuildWatch, Measurement
 from monitor.engine.latest_readings import LatestReadings
 from monitor.engine.problem_log import ProblemLog
 from monitor.engine.volume import Volume
 from monitor.engine.wait_observer import WaitObserver
 from monitor.errors import Cause, MonitorError, TemporaryError
-from monitor.ledger import Ledger, open_ledger
+from monitor.ledger import Ledger
 from monitor.ledger.codecs import PROBLEM
-
-
-class NeverAsked:
-    """A platform and a node that the jobs must not use."""
-
-    def workload(self) -> Workload:
-        raise AssertionError("asked what runs")
-
-    def pin(self, build: Build) -> None:
-        raise AssertionError(f"told to pin {build}")
-
-    def recreate(self, *, unchanged: bool) -> None:
-        raise AssertionError(f"told to recreate {unchanged}")
-
-    def await_end(self, stopping: threading.Event) -> None:
-        raise AssertionError(f"told to wait {stopping}")
-
-    def announce(self, announcement: Announcement, made_at: float) -> None:
-        raise AssertionError(f"told to announce {announcement} of {made_at}")
-
-    def log_tail(self) -> str:
-        raise AssertionError("asked what the node printed")
-
-    def reverter(self) -> str:
-        raise AssertionError("asked who set the image")
-
-    def read(self) -> NodeReading:
-        raise AssertionError("asked the node")
 
 
 @dataclass
@@ -83,16 +52,9 @@ class Source:
 LATER = replace(NOW, wall=NOW.wall + 60, boot_seconds=NOW.boot_seconds + 60)
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path)
-    yield opened
-    opened.close()
-
-
 def observer_of(ledger: Ledger, folder: Path) -> WaitObserver:
     """Return an observer that takes the readings of the jobs."""
-    nobody = NeverAsked()
+    nobody = UnusedPlatform()
     return WaitObserver(nobody, ledger, nobody, POLICY, lambda: NOW, folder, LatestReadings())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -45,13 +45,6 @@ from monitor.engine.wait_observer import WaitObserver
 from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
 from monitor.ledger import Ledger, VolumeFullError, open_existing, open_ledger
 from monitor.ledger.recovery import FILE
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from support.builders import NEW, NOW, POLICY, answering, build, status, workload
+from support.unused_platform import UnusedPlatform
 
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, Intervention, RecordIntervention
-from monitor.decide.events import Announcement
 from monitor.decide.state import Standing
 from monitor.decide.wait_rules import decide_wait
 from monitor.domain.baseline import LAG, MIN_SAMPLES
@@ -54,7 +53,7 @@ def later(seconds: float, start: Instant = NOW) -> Instant:
 
 
 @dataclass
-class Edge:
+class Edge(UnusedPlatform):
     """Platform, node and clock in one: each returns the value that a test has set, or fails."""
 
     answer: NodeReading = field(default_factory=answering)
@@ -75,34 +74,17 @@ class Edge:
     def clock(self) -> Instant:
         return self.now
 
-    def pin(self, build: Build) -> None:
-        raise NotImplementedError
-
-    def recreate(self, *, unchanged: bool) -> None:
-        raise NotImplementedError
-
-    def await_end(self, stopping: object) -> None:
-        raise NotImplementedError
-
-    def announce(self, announcement: Announcement, made_at: float) -> None:
-        raise NotImplementedError
-
-    def log_tail(self) -> str:
-        raise NotImplementedError
-
     def reverter(self) -> str:
         return "kubectl-edit"
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """Open a ledger with run 1 open, of the usual build."""
-    found = open_ledger(tmp_path)
+def ledger(ledger: Ledger) -> Ledger:
+    """Open run 1 of the usual build."""
     pod = workload(build())
-    found.record(NOW, "default", (BeginClearing(pod, "clearing"),))
-    found.record(NOW, "default", (BeginRun(pod),))
-    yield found
-    found.close()
+    ledger.record(NOW, "default", (BeginClearing(pod, "clearing"),))
+    ledger.record(NOW, "default", (BeginRun(pod),))
+    return ledger
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from support.builders import NOW, status
@@ -15,7 +13,7 @@ from monitor.domain.json_text import JsonObject
 from monitor.domain.status import RESULTS_SHOWN, Problem
 from monitor.engine.problem_log import FLAPPING_SECONDS, MESSAGES_LOGGED, ProblemLog
 from monitor.errors import Cause, MonitorError, NotPermittedError, TemporaryError
-from monitor.ledger import Ledger, open_ledger
+from monitor.ledger import Ledger
 from monitor.ledger.codecs import PROBLEM, Reading, read_problem
 from monitor.ledger.status import status_of
 
@@ -72,12 +70,6 @@ def store() -> Store:
 def problems(store: Store, clock: Clock, caplog: pytest.LogCaptureFixture) -> ProblemLog:
     caplog.set_level(logging.INFO)
     return ProblemLog(store, clock)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with closing(open_ledger(tmp_path)) as found:
-        yield found
 
 
 def test_one_that_lasts_is_logged_and_written_once(

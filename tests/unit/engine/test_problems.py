@@ -379,6 +379,7 @@ def await_problem(bed: Bed, process: subprocess.Popen[bytes], cause: Cause) -> N
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "put", "cause", "words"), CASES)
 def test_each_output_names_what_hinders_the_tester(
     bed: Bed,
@@ -426,6 +427,7 @@ def test_each_output_names_what_hinders_the_tester(
         assert words in bed.log()
 
 
+@pytest.mark.slow
 def test_what_works_again_is_a_problem_no_more(bed: Bed) -> None:
     _role_deleted(bed)
     process = bed.process(WAIT)
@@ -445,6 +447,7 @@ def test_what_works_again_is_a_problem_no_more(bed: Bed) -> None:
     assert bed.status().notice == ""
 
 
+@pytest.mark.slow
 def test_a_refused_request_is_repeated_less_and_less_often(bed: Bed) -> None:
     """A refused request is repeated at growing intervals, although ticks come every 100 ms."""
     bed.add_pod()

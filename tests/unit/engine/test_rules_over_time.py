@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -603,11 +604,18 @@ def result(run: Run) -> tuple[object, ...]:
     )
 
 
-TestRulesOverTime = RulesOverTime.TestCase
-TestRulesOverTime.settings = settings(
-    max_examples=30,
+class ManyRulesOverTime(RulesOverTime):
+    """More examples, of which the first are those of every run."""
+
+
+SETTINGS = settings(
+    max_examples=4,
     stateful_step_count=25,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+TestRulesOverTime = RulesOverTime.TestCase
+TestRulesOverTime.settings = SETTINGS
+TestManyRulesOverTime = pytest.mark.slow(pytest.mark.timeout(600)(ManyRulesOverTime.TestCase))
+TestManyRulesOverTime.settings = settings(SETTINGS, max_examples=30)

@@ -501,6 +501,7 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, End]:
         return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hindrance", "codes"),
     [
@@ -524,6 +525,7 @@ def test_a_sigterm_ends_the_command_beside(ends: dict[str, End], hindrance: str,
     assert end.seconds < STOPS_WITHIN_SECONDS
 
 
+@pytest.mark.slow
 def test_the_volume_is_given_up_at_the_end(tmp_path: Path) -> None:
     """The volume is released on shutdown, so that the next pod does not wait for the timeout."""
     with watching(Obstacle(), tmp_path) as watcher:

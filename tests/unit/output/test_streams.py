@@ -22,6 +22,8 @@ from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
 from monitor.domain.run import Outcome, Reason
 from monitor.ledger import open_ledger
 
+pytestmark = pytest.mark.slow
+
 # Redirections in shell syntax; the reader of `gone` has ended.
 LOST = (">&-", ">/dev/full", "2>/dev/full", "2>gone")
 OUTPUT_LOST = 4

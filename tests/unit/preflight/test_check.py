@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from support.fake_api_server import FakeApiServer, Fault, kubeconfig, serving
 from support.fake_cluster import REVIEWS, JsonObject
 from support.fake_registry import FakeRegistry
 from support.fake_registry import serving as serving_registry
+from support.forked import run_forked
 from support.tester_objects import POD, STATEFUL_SET_UID, UID, node_of, pod_of_template, stateful_set
 
 from bench.standing_node import StandingNode, standing
@@ -804,15 +803,7 @@ def test_the_program_ends_with_its_exit_code(
     words: Sequence[str], code: int, output: str, error: str
 ) -> None:
     named = {"POD_NAME": POD, "POD_NAMESPACE": "tests", "POD_UID": UID}
-    ended = subprocess.run(
-        [sys.executable, "-m", "monitor", "check", *words],
-        cwd=ROOT,
-        env={**os.environ, **named},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = run_forked(["check", *words], ROOT, os.environ | named)
 
     assert (ended.returncode, ended.stdout[: len(output)], ended.stderr) == (code, output, error)
     assert ("FAIL  image" in ended.stdout) is (code == 1)

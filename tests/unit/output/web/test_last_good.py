@@ -140,6 +140,7 @@ def errors(metrics: str) -> float:
     )
 
 
+@pytest.mark.slow
 def test_the_real_process_answers_while_another_one_holds_its_ledger(tmp_path: Path) -> None:
     port = free_port()
     ask = asked(port)

@@ -36,6 +36,7 @@ def resident_mib(process: int) -> float:
     return int(found[1]) / 1024
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slow", [0, SLOW], ids=["none", "many"])
 def test_probes_and_scrapes_are_answered_beside_slow_clients(tmp_path: Path, slow: int) -> None:
     """Probes and scrapes are answered beside slow clients.
