@@ -108,7 +108,33 @@ _RUN = {
         nullable=True,
     ),
 }
-HISTORY = _RUN
+HISTORY = {
+    **_RUN,
+    "verdict": Field(
+        "string",
+        "",
+        f"The worst of the [verdicts](regression.md) on the run: one of {_words(Verdict)}; null if it is not compared. "
+        "Not in `history --json`.",
+        nullable=True,
+    ),
+    "regressions": Field(
+        "object",
+        "",
+        f"The verdict on the run by measure: {_words(Measure)}; empty if it is not compared. Not in `history --json`.",
+    ),
+    "regressions.{measure}.verdict": Field(
+        "string", "", f"One of {_words(Verdict)}, by the runs until this one."
+    ),
+    "regressions.{measure}.baseline": Field(
+        "number",
+        "s, B, s per block",
+        "The usual value at that time; null while too few runs could be compared.",
+        nullable=True,
+    ),
+    "regressions.{measure}.limit": Field(
+        "number", "s, B, s per block", "The limit of the run; null without a baseline.", nullable=True
+    ),
+}
 STATUS = {
     "at": Field("number", _EPOCH, "When this response was created."),
     "tester": Field("string", "", "The tester's name."),

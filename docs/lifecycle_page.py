@@ -30,6 +30,7 @@ WAIT_ENDS: Mapping[str, str] = {
     "node_is_healthy": "succeeded",
     "volume_is_full": "failed: disk_full",
     "node_does_not_start": "failed: not_started",
+    "node_is_misconfigured": "failed: misconfigured",
     "node_crashes": "failed: out_of_memory, disk_full or crashed",
     "node_stays_unhealthy": "failed: unhealthy or disk_full",
     "build_is_outdated": "failed: outdated",

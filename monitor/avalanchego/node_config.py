@@ -29,7 +29,9 @@ _TRUE_WORDS = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE_WORDS = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _NAMED_ONLY = "network-name"  # the name of the setting in the original tester's README
 _FILE_KEYS = ("config-file", "config-file-content")
-_SWITCHES = frozenset({"partial-sync-primary-network"})  # boolean flags: the next word is not their value
+_SWITCHES = frozenset(
+    {"partial-sync-primary-network", "sybil-protection-enabled"}
+)  # boolean flags: the next word is not their value
 # The node looks up a chain's configuration by blockchain ID first, then by alias.  The aliases of the genesis
 # come first, in the order of `_C_CHAIN_ALIASES`; the aliases from the settings in `_ALIAS_KEYS` come next
 # (avalanchego `chains/manager.go`, `genesis/aliases.go`, `node/node.go`).
@@ -49,11 +51,15 @@ class NoNetworkError(ConfigurationError):
 
 @dataclass(frozen=True, slots=True)
 class NodeConfiguration:
-    """The part of a node's configuration that defines its bootstrap."""
+    """The part of a node's configuration that defines its bootstrap.
+
+    `alone` is whether it names no node to bootstrap from, so that the node needs no peers.
+    """
 
     network: str
     sync_mode: SyncMode
     settings_digest: str
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,7 @@ def configuration_of(
         network=settled,
         sync_mode=sync_mode or _sync_mode(settings, settled),
         settings_digest=settings.digest(),
+        alone=_is_alone(settings, settled),
     )
 
 
@@ -192,6 +199,26 @@ def _sync_mode(settings: _Settings, network: str) -> SyncMode:
             "set --sync-mode"
         )
     return SyncMode.C_CHAIN_STATE_SYNC
+
+
+def _is_alone(settings: _Settings, network: str) -> bool:
+    """Return whether a node has no node to bootstrap from; false if that is not visible.
+
+    AvalancheGo has default nodes for the public networks only (avalanchego `genesis/bootstrappers.go`). A
+    node without sybil protection is its own validator, but waits for the nodes that it is told to use.
+    """
+    try:
+        named = settings.literal("bootstrap-ips")
+        if named is not None:
+            return not named.value.strip(", ")
+        sybil = settings.literal("sybil-protection-enabled")
+        if sybil is not None and sybil.value in _FALSE_WORDS:
+            return True
+        return (
+            network not in C_CHAIN_IDS and settings.find("bootstrap-ips", "set it as a literal value") is None
+        )
+    except ConfigurationError:  # another source may name them
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from monitor.commands.local_session import RESUME_HINT, LocalSession
 from monitor.commands.signals import INTERRUPTED
 from monitor.commands.startup import opened_ledger, tried
 from monitor.domain.build import Build
+from monitor.domain.compared_pair import pair_json
 from monitor.domain.comparison import Difference, compared
+from monitor.domain.json_text import JsonObject
 from monitor.domain.observations import DataState
 from monitor.engine.clock import SystemClock
 from monitor.engine.volume import Volume
@@ -59,7 +61,8 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
         exclusively(settings.data_dir),
         closing(opened_ledger(settings.data_dir, session.stopping)) as ledger,
     ):
-        _claim(ledger, settings)
+        reading = pair_json((str(old), digests[0]), (str(settings.build), digests[1]), settings.runs)
+        _claim(ledger, settings, reading)
         builds = [_stored_build(session, settings, path) for path in paths]
         plan = Plan(builds[0], builds[1], settings.runs, configuration, settings.testbed)
         _refuse_other_builds(ledger, plan, settings.data_dir)
@@ -76,7 +79,7 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
             session.console.print(RESUME_HINT)
             return INTERRUPTED
         Volume(settings.data_dir).clear()  # no longer needed, and large
-        _mark(ledger, settings, told_runs=settings.runs)
+        _mark(ledger, settings, reading, told_runs=settings.runs)
         return _report_result(settings, comparison, plan)
 
 
@@ -93,7 +96,7 @@ def _stored_build(session: LocalSession, settings: LocalSettings, path: Path) ->
     return tried(source.newest, session.stopping.wait)
 
 
-def _claim(ledger: Ledger, settings: LocalSettings) -> None:
+def _claim(ledger: Ledger, settings: LocalSettings, pair: JsonObject) -> None:
     """Claim an empty folder for this comparison, or verify that it is one's: its data will be deleted.
 
     The error rate of the result holds only for a number of runs that is fixed in advance. Choosing another
@@ -110,7 +113,7 @@ def _claim(ledger: Ledger, settings: LocalSettings) -> None:
                 f"{data_dir} has runs or a node's data of another tester, which a comparison would delete: "
                 "use another --data-dir"
             )
-        _mark(ledger, settings, told_runs=None)
+        _mark(ledger, settings, pair, told_runs=None)
         return
     told_runs = mark.value["told_runs"]
     if told_runs not in {None, settings.runs}:
@@ -119,11 +122,13 @@ def _claim(ledger: Ledger, settings: LocalSettings) -> None:
             f"runs; a result after more or fewer runs would be biased. Use --runs {told_runs} to see it again, or "
             "another --data-dir for a new comparison"
         )
+    _mark(ledger, settings, pair, told_runs=told_runs)
 
 
-def _mark(ledger: Ledger, settings: LocalSettings, told_runs: int | None) -> None:
-    """Record that the folder belongs to a comparison, and the number of runs of its reported result."""
-    ledger.record(SystemClock()(), settings.testbed, readings={COMPARISON: {"told_runs": told_runs}})
+def _mark(ledger: Ledger, settings: LocalSettings, pair: JsonObject, told_runs: int | None) -> None:
+    """Record that the folder belongs to a comparison of a pair, and the runs of its reported result."""
+    reading = {**pair, "told_runs": told_runs}
+    ledger.record(SystemClock()(), settings.testbed, readings={COMPARISON: reading})
 
 
 def _refuse_other_builds(ledger: Ledger, plan: Plan, data_dir: Path) -> None:

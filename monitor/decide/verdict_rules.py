@@ -18,13 +18,14 @@ from monitor.domain.run import Outcome, Reason, Run, identity_difference
 from monitor.domain.sanitize import one_line
 from monitor.domain.status import Phase
 from monitor.domain.tracking import HealthyStreak
-from monitor.domain.workload import SyncMode
+from monitor.domain.workload import NodeProcess, SyncMode
 
 DISK_MEASUREMENT_SECONDS = 600.0
 MAX_RESTARTS = 50
 # The node counts as working for this long after progress, or after a disk write in a long stage.
 LIFE_SECONDS = 600.0
 LATER_START_FACTOR = 24.0
+MISCONFIGURED_STARTS = 2
 MESSAGE_CHARACTERS = 1000
 IDENTITY_HIDDEN = "healthy, but the node does not report its network and commit: enable its info API"
 # Within this time the node contacts every peer several times, and none of them accepts it.
@@ -117,10 +118,28 @@ def node_does_not_start(state: WaitState) -> WaitDecision | None:
         timeout *= LATER_START_FACTOR
     if run is None or run.tracking.not_started_seconds < timeout:
         return None
-    process = state.workload.process if state.workload else None
+    process = _process(state)
     why = ": ".join(filter(None, (process.waiting, process.message))) if process else ""
     message = f"the node did not start for {duration_text(timeout)}" + (f" ({why})" if why else "")
     return _failed("node_does_not_start", state, run, Reason.NOT_STARTED, message)
+
+
+def node_is_misconfigured(state: WaitState) -> WaitDecision | None:
+    """Rule 4a: fail if two processes rejected their flags or configuration, and no process has ever answered.
+
+    A newer build may have removed a flag, so this does not judge the build. A run whose node has answered
+    stays open, so that it resumes once the configuration is fixed.
+    """
+    run, process = _open_run(state), _process(state)
+    last = process.last_exit if process else None
+    if run is None or process is None or last is None or not last.misconfigured:
+        return None
+    tracking = run.tracking
+    answered = tracking.process_start_boot_seconds is not None or isinstance(state.node, NodeAnswering)
+    if answered or process.restarts < MISCONFIGURED_STARTS:
+        return None
+    message = f"the node rejects its flags or its configuration: {last.message}"
+    return _failed("node_is_misconfigured", state, run, Reason.MISCONFIGURED, message)
 
 
 def node_crashes(state: WaitState) -> WaitDecision | None:
@@ -137,18 +156,16 @@ def node_crashes(state: WaitState) -> WaitDecision | None:
         if vain >= state.policy.crash_limit
         else f"{tracking.node_restarts} times"
     )
-    process = state.workload.process if state.workload else None
+    process = _process(state)
     last = process.last_exit if process else None
     if last is not None and last.out_of_memory:
         message = f"the node was restarted {times}; it was killed because it ran out of memory"
         return _failed("node_crashes", state, run, Reason.OUT_OF_MEMORY, message)
     code = f" (exit code {last.code})" if last is not None else ""
-    words = state.log.fatal or (_last_line(last.message) if last is not None else "")
+    words = _last_words(state)
     message = f"the node was restarted {times}{code}" + (f": {words}" if words else "")
     # The log line may be old: enough space may be free again.
-    full = any(message in words.lower() for message in _OUT_OF_SPACE) and not has_room(
-        state.volume, state.policy
-    )
+    full = any(text in words.lower() for text in _OUT_OF_SPACE) and not has_room(state.volume, state.policy)
     return _failed("node_crashes", state, run, Reason.DISK_FULL if full else Reason.CRASHED, message)
 
 
@@ -285,12 +302,22 @@ def _unseen_queue(state: WaitState, run: Run) -> str:
     return f" (execution queue of chain {', '.join(hidden)} not visible)" if hidden else ""
 
 
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else ""
+def _process(state: WaitState) -> NodeProcess | None:
+    return state.workload.process if state.workload else None
+
+
+def _last_words(state: WaitState) -> str:
+    """Return the last FATAL line of the node's log, or else the last output line of a failed process."""
+    process = _process(state)
+    last = process.last_exit if process else None
+    return state.log.fatal or (last.message.strip() if last is not None and last.code else "")
 
 
 def _failed(rule: str, state: WaitState, run: Run, reason: Reason, message: str) -> WaitDecision:
+    words = _last_words(state)
+    if words and words not in message and reason is not Reason.MISCONFIGURED:
+        kind = "FATAL" if words == state.log.fatal else "output"
+        message = f"{message}; last {kind} line of the node: {words}"
     message = one_line(message, MESSAGE_CHARACTERS)
     return Decision(
         rule=rule,

@@ -29,6 +29,7 @@ from monitor.decide.verdict_rules import (
     node_crashes,
     node_does_not_start,
     node_is_healthy,
+    node_is_misconfigured,
     node_stays_unhealthy,
     refusal_text,
     run_is_overdue,
@@ -179,6 +180,7 @@ WAIT_RULES: tuple[WaitRule, ...] = (
     node_is_healthy,  # 2
     volume_is_full,  # 3
     node_does_not_start,  # 4
+    node_is_misconfigured,  # 4a
     node_crashes,  # 5
     node_stays_unhealthy,  # 6
     build_is_outdated,  # 6a
@@ -248,6 +250,8 @@ def _retry_is_due(state: WaitState, run: Run) -> bool:
     match run.reason:
         case Reason.NOT_STARTED if run.outcome is Outcome.FAILED:
             return _is_set_otherwise(state, run) or _pause_is_over(state, run)
+        case Reason.MISCONFIGURED:  # the arguments of the node may fit the build now
+            return _is_set_otherwise(state, run)
         case Reason.DISK_FULL if state.volume is not None:
             size_bytes = run.volume_size_bytes
             is_bigger = size_bytes is not None and state.volume.size_bytes > size_bytes

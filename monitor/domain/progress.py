@@ -24,7 +24,8 @@ from monitor.domain.observations import ChainActivity, NodeLog
 from monitor.domain.signals import COUNTERS, GROWTH_BYTES, SIGNALS
 from monitor.domain.tracking import ChainWatch, Count, Counts, RunTracking
 
-_WORKING = frozenset({ChainActivity.COMPACTING, ChainActivity.EXECUTING, ChainActivity.SYNCING_STATE})
+_WORKING_ALONE = frozenset({ChainActivity.COMPACTING, ChainActivity.EXECUTING})
+_WORKING = _WORKING_ALONE | {ChainActivity.SYNCING_STATE}
 _THROUGH = frozenset({ChainActivity.WAITING, ChainActivity.DONE})
 # Only the log shows these stages. Each consists of one operation, which ends with the next line of the log.
 _SEEN_BY_LOG = frozenset({ChainActivity.COMPACTING, ChainActivity.TRANSITIONING})
@@ -134,13 +135,15 @@ def movement(tracking: RunTracking, before: Counts, after: Counts, poll: Poll, s
     )
 
 
-def works(move: Movement) -> bool:
+def works(move: Movement, *, without_peers: bool = False) -> bool:
     """Return whether the log of a chain at work shows that it compacts, executes or syncs its state.
 
-    In these stages a chain may show no progress for a long time.
+    In these stages a chain may show no progress for a long time. A state sync does not count if
+    `without_peers`, because it needs peers.
     """
+    stages = _WORKING_ALONE if without_peers else _WORKING
     logs = (move.chains[name].log for name in move.working)
-    return any(log.activity in _WORKING for log in logs if log is not None)
+    return any(log.activity in stages for log in logs if log is not None)
 
 
 def _stall(

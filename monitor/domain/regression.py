@@ -12,11 +12,19 @@ measurements. Each measure is judged separately (see `baseline` for the rule):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.domain.baseline import Limit, Verdict, assess, limit_for_next, samples_for_next
+from monitor.domain.baseline import (
+    Limit,
+    Verdict,
+    assess,
+    limit_for_next,
+    limits,
+    samples_for_next,
+    verdicts,
+)
 from monitor.domain.run import Outcome, Run
 from monitor.domain.workload import SyncMode
 
@@ -68,6 +76,22 @@ class Regression:
 Regressions = Mapping[Measure, Regression]
 
 
+@dataclass(frozen=True, slots=True)
+class RunVerdict:
+    """Verdict on one measure of one run, compared with the runs before it, and the limit of that run."""
+
+    verdict: Verdict
+    limit: Limit | None = None
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the run is worse than the runs before it allow."""
+        return self.verdict in {Verdict.SUSPECTED, Verdict.CONFIRMED}
+
+
+RunVerdicts = Mapping[Measure, RunVerdict]
+
+
 def regressions(successes: Sequence[Success], sync_mode: SyncMode) -> Regressions:
     """Return the verdict on each measure that is judged in a sync mode.
 
@@ -77,6 +101,44 @@ def regressions(successes: Sequence[Success], sync_mode: SyncMode) -> Regression
         sync_mode: the sync mode of the successes.
     """
     return {measure: _judged(_measured(successes, measure)) for measure in measures(sync_mode)}
+
+
+def run_verdicts(
+    successes: Iterable[Success], newest: int, baseline_begins: int = 0
+) -> Mapping[int, RunVerdicts]:
+    """Return the verdicts on the newest compared runs of each test, by number.
+
+    Runs of different tests, and runs on both sides of a marked baseline, are not compared with each other.
+
+    Args:
+        successes: successes of any network, sync mode and testbed, oldest first.
+        newest: the maximum number of runs to judge in each test.
+        baseline_begins: the first run since the baseline was marked (0: it was not marked).
+    """
+    groups: dict[tuple[object, ...], list[Success]] = {}
+    for success in filter(comparable, successes):
+        run = success.run
+        synced = success.state_synced if run.sync_mode is SyncMode.C_CHAIN_STATE_SYNC else None
+        test = (run.network, run.sync_mode, run.testbed, synced, run.number >= baseline_begins)
+        groups.setdefault(test, []).append(success)
+    by_run: dict[int, dict[Measure, RunVerdict]] = {}
+    for group in groups.values():
+        for measure in measures(group[0].run.sync_mode):
+            measured = _measured(group, measure)
+            values = [value for _, value in measured]
+            start = max(0, len(values) - newest)
+            judged = zip(measured[start:], verdicts(values, start), limits(values, start), strict=True)
+            for (run, value), verdict, limit in judged:
+                by_run.setdefault(run.number, {})[measure] = RunVerdict(_own(value, verdict, limit), limit)
+    return by_run
+
+
+def _own(value: float, verdict: Verdict, limit: Limit | None) -> Verdict:
+    """Return the verdict on a value itself: a good run after two bad ones is not worse."""
+    if limit is None:
+        return Verdict.INSUFFICIENT_DATA
+    edge = limit.near_limit if verdict is Verdict.CONFIRMED else limit.limit
+    return verdict if value > edge else Verdict.NONE
 
 
 def usual_duration_seconds(successes: Sequence[Success]) -> float | None:

@@ -62,9 +62,17 @@ class Observation:
         """Node's process as the platform reports it; `None` if unknown."""
         return self.workload.process if self.workload else None
 
+    @property
+    def blocked(self) -> str:
+        """Reason why the node cannot reach the network; empty if there is none."""
+        return blocked_reason(self.reading, alone=self.workload is not None and self.workload.alone)
 
-def updated_run(run: Run, known: Counts, observation: Observation) -> tuple[Run, Counts]:
-    """Return the run and its counters after one more tick; `known` are the counters before the tick."""
+
+def updated_run(run: Run, known: Counts, observation: Observation) -> tuple[Run, Counts, str]:
+    """Return the run and its counters after one more tick, and why the node is blocked (empty: it is not).
+
+    `known` are the counters before the tick. A node that worked during the tick is not blocked.
+    """
     before, drained = run.tracking, None
     new_process = _is_new_process(before, observation)
     counters = observation.metrics.counters if observation.metrics else {}
@@ -80,8 +88,10 @@ def updated_run(run: Run, known: Counts, observation: Observation) -> tuple[Run,
         tracking = replace(tracking, execution_targets={})
     if drained is False:  # SAE has not executed all accepted blocks yet
         observation = replace(observation, health=Health.UNKNOWN)
-    tracking = _times(tracking, observation, new_process=new_process)
-    tracking = _clocks(tracking, known, counts, counters, observation, new_process=new_process)
+    move = _movement(tracking, known, counts, counters, observation, new_process=new_process)
+    blocked = "" if _worked(tracking, move, observation) else observation.blocked
+    tracking = _times(tracking, observation, blocked=bool(blocked), new_process=new_process)
+    tracking = _clocks(tracking, move, observation, blocked=bool(blocked))
     tracking = _with_state_sync(tracking, before, counts, new_process=new_process)
     identity = observation.reading.identity if isinstance(observation.reading, NodeAnswering) else None
     if identity is not None and identity_difference(run, identity) is None:
@@ -90,7 +100,8 @@ def updated_run(run: Run, known: Counts, observation: Observation) -> tuple[Run,
     changed = workload is not None and workload.settings_digest != run.settings_digest
     if workload is not None:
         tracking = replace(tracking, revision=workload.revision)
-    return replace(run, tracking=tracking, settings_changed=run.settings_changed or changed), counts
+    run = replace(run, tracking=tracking, settings_changed=run.settings_changed or changed)
+    return run, counts, blocked
 
 
 def with_other_build(run: Run, workload: Workload, reading: NodeReading) -> Run | None:
@@ -188,13 +199,14 @@ def _progress_line(watch: ChainWatch | None) -> str:
     return watch.log.progress if watch is not None and watch.log is not None else ""
 
 
-def _times(tracking: RunTracking, observation: Observation, *, new_process: bool) -> RunTracking:
+def _times(
+    tracking: RunTracking, observation: Observation, *, blocked: bool, new_process: bool
+) -> RunTracking:
     """Return the tracking with its times, the healthy streak, and the process and its restarts.
 
     The times are observed, active and blocked time.
     """
     reading, metrics, process = observation.reading, observation.metrics, observation.process
-    blocked = bool(blocked_reason(reading))
     tracking = advanced(
         tracking,
         observation.now,
@@ -222,12 +234,12 @@ def _times(tracking: RunTracking, observation: Observation, *, new_process: bool
         tracking = replace(tracking, refusal=refusal)
     if blocked:
         return replace(tracking, blocked_seconds=tracking.blocked_seconds + observation.interval_seconds)
-    if reports_peers(reading):
+    if observation.blocked or reports_peers(reading):
         return replace(tracking, blocked_seconds=0.0)
     return tracking
 
 
-def _clocks(
+def _movement(
     tracking: RunTracking,
     known: Counts,
     counts: Counts,
@@ -235,38 +247,61 @@ def _clocks(
     observation: Observation,
     *,
     new_process: bool,
-) -> RunTracking:
-    """Return the tracking with its timers, and with the values that they compare.
-
-    Timers are paused while the network is unavailable.
-    """
-    reading, metrics = observation.reading, observation.metrics
-    interval_seconds = 0.0 if blocked_reason(reading) else observation.interval_seconds
-    process = observation.process if observation.platform_answers else None
-    # A node that the platform does not run is not stalled.
-    running_seconds = 0.0 if was_started(reading, process) is False else interval_seconds
+) -> Movement:
+    """Return the progress of the run; without a network, its stall timers are paused."""
     poll = Poll(
         now_wall=observation.now.wall,
-        answers=isinstance(reading, NodeAnswering),
+        answers=isinstance(observation.reading, NodeAnswering),
         counters=counters,
         log=_of_process(observation.log, observation),
         new_process=new_process,
         usage_bytes=observation.usage_bytes,
     )
-    move = movement(tracking, known, counts, poll, running_seconds)
-    written = metrics.disk_write_bytes if metrics else None
+    return movement(
+        tracking, known, counts, poll, _running_seconds(observation, blocked=bool(observation.blocked))
+    )
+
+
+def _running_seconds(observation: Observation, *, blocked: bool) -> float:
+    """Return the time of the tick that stall timers count: a node that does not run is not stalled."""
+    process = observation.process if observation.platform_answers else None
+    started = was_started(observation.reading, process)
+    return 0.0 if blocked or started is False else observation.interval_seconds
+
+
+def _wrote(tracking: RunTracking, observation: Observation) -> bool:
+    written = observation.metrics.disk_write_bytes if observation.metrics else None
+    return written is not None and written > tracking.disk_write_bytes
+
+
+def _worked(tracking: RunTracking, move: Movement, observation: Observation) -> bool:
+    """Return whether the node made progress, or wrote to its disk in a stage that needs no peers."""
+    return move.progressed or (_wrote(tracking, observation) and works(move, without_peers=True))
+
+
+def _clocks(tracking: RunTracking, move: Movement, observation: Observation, *, blocked: bool) -> RunTracking:
+    """Return the tracking with its timers, and with the values that they compare.
+
+    Timers are paused while the network is unavailable.
+    """
+    interval_seconds = 0.0 if blocked else observation.interval_seconds
     signals = tick_signals(
-        reading,
-        process,
+        observation.reading,
+        observation.process if observation.platform_answers else None,
         observation.health,
         progressed=move.progressed,
         reached=move.reached,
-        works=written is not None and written > tracking.disk_write_bytes and works(move),
+        works=_wrote(tracking, observation) and works(move),
         low_disk=observation.low_disk,
         starves_node=observation.disk_starves_node,
     )
     tracking = counted(tracking, observation.now.wall, interval_seconds, signals)
-    tracking = _with_movement(tracking, move, running_seconds, arrived=observation.health is Health.HEALTHY)
+    running_seconds, arrived = (
+        _running_seconds(observation, blocked=blocked),
+        observation.health is Health.HEALTHY,
+    )
+    tracking = _with_movement(tracking, move, running_seconds, arrived=arrived)
+    written = observation.metrics.disk_write_bytes if observation.metrics else None
     return tracking if written is None else replace(tracking, disk_write_bytes=written)
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from monitor.domain.build import Build
+from monitor.domain.compared_pair import ComparedPair
 from monitor.domain.observations import ChainLog, Health
-from monitor.domain.regression import Regressions
+from monitor.domain.regression import Regressions, RunVerdicts
 from monitor.domain.run import Run
 from monitor.domain.tracking import Counts
 from monitor.errors import Cause
@@ -80,8 +81,9 @@ class Status:
 
     `paused` and `requested` are an operator's requests: to take no new build, and the build to run again.
     They are shown even if no monitor has read them yet. `regressions` and `late` are for the network, sync
-    mode and testbed of the newest run. They cover the runs from `baseline_begins` on (0: all). `problems` are
-    the current problems, oldest first.
+    mode and testbed of the newest run. They cover the runs from `baseline_begins` on (0: all). `verdicts` are
+    those on the compared runs, by number. `pair` are the builds of `local --compare`. `problems` are the
+    current problems, oldest first.
     """
 
     at: float
@@ -110,6 +112,8 @@ class Status:
     regressions: Regressions = field(default_factory=dict)
     late: bool | None = None
     baseline_begins: int = 0
+    verdicts: Mapping[int, RunVerdicts] = field(default_factory=dict)
+    pair: ComparedPair | None = None
     tick_at: float | None = None
     paused: bool = False
     requested: Build | None = None

@@ -96,14 +96,15 @@ def refused(
     return replace(refusal, refused_seconds=refusal.refused_seconds + interval_seconds)
 
 
-def blocked_reason(reading: NodeReading) -> str:
+def blocked_reason(reading: NodeReading, *, alone: bool = False) -> str:
     """Return why the node cannot reach the network; empty if it can, or does not report it.
 
-    A network outage is not a fault of the build, so timers are paused during an outage.
+    A network outage is not a fault of the build, so timers are paused during an outage. A node that is alone
+    by its configuration needs no peers.
     """
     if not isinstance(reading, NodeAnswering) or (reading.health is not None and reading.health.healthy):
         return ""
-    if reading.metrics is not None and reading.metrics.peers == 0:
+    if reading.metrics is not None and reading.metrics.peers == 0 and not alone:
         return "the node has no peers"
     if reading.health is not None and reading.health.isolated:
         failing = ", ".join(reading.health.failing_checks)
@@ -154,8 +155,13 @@ def tick_signals(
 def was_started(reading: NodeReading, process: NodeProcess | None) -> bool | None:
     """Return whether the platform has started the node; `None` if unknown.
 
-    A node is started if its process runs, or has ended and will be restarted.
+    A node is started if its process runs, or has ended and will be restarted. While the last start failed, a
+    process that runs but does not listen may fail to start too.
     """
     if not isinstance(reading, NodeDown):
         return True
-    return None if process is None else process.running or process.crash_looping
+    if process is None:
+        return None
+    if process.failed_to_start:
+        return None if process.running else False
+    return process.running or process.crash_looping

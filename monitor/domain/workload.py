@@ -20,12 +20,14 @@ class SyncMode(StrEnum):
 class NodeExit:
     """Last exit of the node's process.
 
-    `message` is the end of its output, if the platform kept it, or the error of a failed start.
+    `message` is the line of its output that says why it ended, if the platform kept it, or the error of a
+    failed start. `misconfigured` is whether that line rejects the node's flags or configuration.
     """
 
     code: int
     out_of_memory: bool = False
     message: str = ""
+    misconfigured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Workload:
     `build` is `None` if the image is not pinned by digest. `settings_digest` is a digest of the node's
     arguments and settings that can affect a bootstrap. `process` is `None` until the platform has reported
     it. `revision` is the platform's name for the whole specification of the workload; empty if it has no
-    name.
+    name. `alone` is whether the node needs no peers, because its configuration names no other node.
     """
 
     uid: str
@@ -65,6 +67,7 @@ class Workload:
     settings_digest: str
     process: NodeProcess | None = None
     revision: str = ""
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

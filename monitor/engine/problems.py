@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from monitor.decide.wait_rules import held_text
 from monitor.domain.observations import NodeAnswering, NodeDown, NodeReading
+from monitor.domain.sanitize import one_line
 from monitor.domain.workload import NodeProcess
 from monitor.engine.wait_observer import TickResult
 from monitor.errors import Cause
@@ -23,6 +24,7 @@ _PULL_FAILURES = frozenset(
 )
 # Waiting reasons of the kubelet for a container that is about to start.
 _STARTING = frozenset({"", "PodInitializing", "ContainerCreating"})
+_WORDS_CHARACTERS = 300
 
 
 def problems_of(seen: TickResult) -> Mapping[str, tuple[Cause, str] | None]:
@@ -57,8 +59,12 @@ def _of_node(process: NodeProcess | None) -> tuple[Cause, str] | None:
         return None
     said = f": {process.message}" if process.message else ""
     if process.crash_looping:
-        code = f" with code {process.last_exit.code}" if process.last_exit else ""
-        return Cause.NODE_CRASHING, f"the node's process exited{code} and is being restarted"
+        last = process.last_exit
+        words = f": {one_line(last.message, _WORDS_CHARACTERS)}" if last and last.message else ""
+        if last and last.misconfigured:
+            return Cause.CONFIGURATION_INVALID, f"the node rejects its flags or its configuration{words}"
+        code = f" with code {last.code}" if last else ""
+        return Cause.NODE_CRASHING, f"the node's process exited{code} and is being restarted{words}"
     if process.waiting in _PULL_FAILURES:
         return Cause.IMAGE_PULL_FAILED, f"the node's image cannot be pulled ({process.waiting}{said})"
     return Cause.CONTAINER_NOT_STARTED, f"the node cannot be started ({process.waiting}{said})"

@@ -133,6 +133,7 @@ class WaitObserver:
         interval_seconds = observed_interval_seconds(self._previous, now, self._policy.tick_seconds)
         self._previous = now
         log = self._logs.read(_chains(reading, last)) if last and last.open else NodeLog()
+        blocked = blocked_reason(reading, alone=workload is not None and workload.alone)
         if last and last.open and held_by is None and (workload is None or last.is_of(workload)):
             last, known = self._known(last, unrecorded)
             free_ratio = volume.available_ratio if volume and space else None
@@ -150,11 +151,11 @@ class WaitObserver:
                 low_disk=None if free_ratio is None else free_ratio < floor_ratio,
                 disk_starves_node=free_ratio is not None and free_ratio < min(NODE_STOPS_RATIO, floor_ratio),
             )
-            last, counts = updated_run(last, known, observation)
+            last, counts, blocked = updated_run(last, known, observation)
             watched = last
         elif last and last.open and held_by is None and workload is not None:
             watched = with_other_build(last, workload, reading)
-        state = self._state(now, workload, held_by, last, reading, log, volume)
+        state = self._state(now, workload, held_by, last, reading, log, volume, blocked)
         return TickResult(state, watched, counts, health, self._workload.error)
 
     def _state(
@@ -166,6 +167,7 @@ class WaitObserver:
         reading: NodeReading,
         log: NodeLog,
         volume: VolumeReading | None,
+        blocked: str,
     ) -> WaitState:
         ledger, standing = self._ledger, self.latest.newest
         newest = standing.build if standing else None
@@ -186,7 +188,7 @@ class WaitObserver:
             and ledger.has_conclusive_run(newest, workload.network, workload.sync_mode),
             seconds_since_stray_recreation=None if stray is None else abs(now.wall - stray),
             log=log,
-            blocked=blocked_reason(reading),
+            blocked=blocked,
             paused=ledger.paused(),
             requested=ledger.requested(),
             repeated_failures=ledger.repeated_failures()

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from monitor.avalanchego.conventions import VERSIONS_ANNOTATION
 from monitor.avalanchego.node_config import check_node_data, configuration_of
+from monitor.avalanchego.node_output import last_words, rejects_configuration
 from monitor.decide.events import Announcement
 from monitor.domain.build import Build, Versions
 from monitor.domain.container import Container
@@ -28,7 +29,7 @@ from monitor.k8s.api import Pause, forever
 from monitor.k8s.cluster import FIELD_MANAGER, Cluster
 from monitor.k8s.containers import monitor_container, node_container
 from monitor.k8s.objects import StatefulSet, annotated_versions, pod_of
-from monitor.k8s.pod import ContainerState, Pod
+from monitor.k8s.pod import ContainerState, Pod, Termination
 
 OUT_OF_MEMORY = "OOMKilled"  # the kubelet's reason
 # The kubelet's reason for a container in its restart backoff, and the reasons that it may report before.
@@ -117,6 +118,7 @@ class KubernetesPlatform:
             settings_digest=configuration.settings_digest,
             process=_process(pod.states.get(node.name)),
             revision=pod.revision,
+            alone=configuration.alone,
         )
 
     def repository(self) -> str:
@@ -271,15 +273,24 @@ def _process(state: ContainerState | None) -> NodeProcess | None:
         # The kubelet backs off between failed starts of a container, as it does between crashes.
         waiting, message = ended.reason, ended.message
     crash_looping = not state.running and waiting in _CRASH_LOOPING
+    last_exit = _exit(ended, started=not failed_before) if ended else None
     return NodeProcess(
         running=state.running,
         waiting=waiting,
         restarts=state.restarts,
-        last_exit=NodeExit(ended.exit_code, ended.reason == OUT_OF_MEMORY, ended.message) if ended else None,
+        last_exit=last_exit,
         message="" if crash_looping else message,
         crash_looping=crash_looping,
-        failed_to_start=failed_before or waiting in _START_FAILURES,
+        failed_to_start=failed_before
+        or waiting in _START_FAILURES
+        or (last_exit is not None and last_exit.misconfigured),
     )
+
+
+def _exit(ended: Termination, *, started: bool) -> NodeExit:
+    words = last_words(ended.message)
+    misconfigured = started and rejects_configuration(words)
+    return NodeExit(ended.exit_code, ended.reason == OUT_OF_MEMORY, words, misconfigured)
 
 
 def _build(pod: Pod, reference: ImageReference, image: str) -> Build | None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from monitor.domain.build import Build
 from monitor.domain.chains import first_chains
-from monitor.domain.regression import Measure, Success, is_late, regressions
+from monitor.domain.compared_pair import pair_of
+from monitor.domain.regression import Measure, Success, is_late, regressions, run_verdicts
 from monitor.domain.run import Run
 from monitor.domain.status import RESULTS_SHOWN, Phase, Problem, Status
 from monitor.domain.tracking import Counts
@@ -109,6 +110,8 @@ def status_of(
         stray_recreations=shown.interventions.get("recreate_stray", 0),
         regressions=judged,
         baseline_begins=shown.baseline_begins,
+        verdicts=run_verdicts(shown.compared, RESULTS_SHOWN) if judged else {},
+        pair=pair_of(readings.get(COMPARISON), shown.compared),
         late=is_late(run, judged[Measure.DURATION].limit) if run and judged else None,
         tick_at=tick.read_at if tick else None,
         paused=shown.paused,

@@ -131,6 +131,7 @@ class FileSource:
         self._asking = Lock()
         self._known: tuple[tuple[int, int, int], Build] | None = None
         self._tries: dict[str, int] = {}
+        self._refused: tuple[tuple[int, int, int], ConfigurationError] | None = None
 
     def newest(self) -> Build:
         """Return the build in the file; copy it and read its versions if the file has changed.
@@ -144,6 +145,8 @@ class FileSource:
         signature = signature_of(self._executable)
         if self._known and self._known[0] == signature:
             return self._known[1]
+        if self._refused and self._refused[0] == signature:
+            raise self._refused[1]  # do not copy a large file at every poll
         self._sleep(STABLE_SECONDS)
         if signature_of(self._executable) != signature:
             raise TemporaryError(f"{self._executable} is being written: polled again later")
@@ -153,15 +156,21 @@ class FileSource:
             raise TemporaryError(f"{self._executable}: cannot be copied ({error.strerror})") from error
         image = ImageReference(REPOSITORY).with_digest(digest)
         build = Build(image, frozenset({digest}))
-        versions = self._versions(build)
+        try:
+            versions = self._versions(build)
+        except ConfigurationError as error:
+            self._refused = signature, error
+            raise
         build = Build(image, frozenset({digest}), versions)
         self._known = (signature, build)
         return build
 
-    def _versions(self, build: Build) -> Versions | None:
+    def _versions(self, build: Build) -> Versions:
         """Return the versions that the build prints.
 
-        After three failed tries, return `None`, so that the run can start without them.
+        Raises:
+            TemporaryError: the build printed none now.
+            ConfigurationError: the build printed none in three tries, or cannot be run.
         """
         tries = self._tries[build.image] = self._tries.get(build.image, 0) + 1
         try:
@@ -175,7 +184,10 @@ class FileSource:
                 raise TemporaryError(
                     f"{self._executable} --version-json prints no versions ({_reason(error)})"
                 ) from error
-            return None
+            raise ConfigurationError(
+                f"{self._executable} --version-json prints no versions ({_reason(error)}): is it an AvalancheGo? "
+                "Specify the node's executable"
+            ) from error
 
 
 def _printed(command: Sequence[str | Path]) -> bytes:

@@ -5,6 +5,7 @@ This module replaces the StatefulSet: it stores the pinned build in a file. `sup
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from monitor.avalanchego.conventions import NODE_FOLDER
 from monitor.avalanchego.node_config import configuration_of, visible_setting
 from monitor.avalanchego.node_files import NotRegularFileError, open_regular
 from monitor.avalanchego.node_log import TAIL_BYTES
+from monitor.avalanchego.node_output import rejects_configuration
 from monitor.decide.events import Announcement
 from monitor.domain.build import Build, Versions
 from monitor.domain.container import Container, EnvironmentVariable
@@ -36,6 +38,14 @@ def node_container(image: str, arguments: Sequence[str], environment: Mapping[st
     """Return a container that describes the child, so that the code for containers reads its settings."""
     variables = tuple(EnvironmentVariable(name, value) for name, value in sorted(environment.items()))
     return Container("node", image, arguments=tuple(arguments), environment=variables)
+
+
+def _revision(node: Container) -> str:
+    """Return a digest of the node's arguments and settings, also of those that cannot affect a bootstrap."""
+    settings = [
+        (variable.name, variable.value) for variable in node.environment if variable.name.startswith("AVAGO_")
+    ]
+    return hashlib.sha256(json_text([node.arguments, settings]).encode()).hexdigest()[:16]
 
 
 class LocalPlatform:
@@ -67,6 +77,7 @@ class LocalPlatform:
         self._unpinned = f"{repository}:{rolling_tag}"
         container = node_container(self._unpinned, arguments, environment)
         self._configuration = configuration_of(container, network, sync_mode)
+        self._revision = _revision(container)
         self.http_port = visible_setting(container, "http-port")
         self.recreated = threading.Event()
         self.process = NodeProcess(running=False)
@@ -90,6 +101,8 @@ class LocalPlatform:
             sync_mode=self._configuration.sync_mode,
             settings_digest=self._configuration.settings_digest,
             process=self.process,
+            revision=self._revision,
+            alone=self._configuration.alone,
         )
 
     def pin(self, build: Build) -> None:
@@ -123,12 +136,12 @@ class LocalPlatform:
     def announce(self, announcement: Announcement, made_at: float) -> None:
         """Do nothing, because the operator of `local` sees the progress line and the log."""
 
-    def log_tail(self) -> str:
-        """Return the log tail of the node."""
+    def log_tail(self, begins_at: int = 0) -> str:
+        """Return the log tail of the node, without the first `begins_at` bytes of its log."""
         try:
             folder = self._file.parent
             with open_regular(folder / NODE_LOG, beneath=folder) as file:
-                file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
+                file.seek(max(begins_at, file.seek(0, 2) - TAIL_BYTES))
                 return file.read(TAIL_BYTES).decode(errors="replace")
         except OSError:
             return ""
@@ -149,14 +162,23 @@ class LocalPlatform:
         """Record that the node was stopped on purpose."""
         self.process = replace(self.process, running=False)
 
-    def ended(self, code: int) -> None:
+    def ended(self, code: int, words: str = "") -> None:
         """Record that the node exited unexpectedly and will be restarted after a backoff.
 
-        `code` is the exit code, or the negative number of the signal that killed the node.
+        `code` is the exit code, or the negative number of the signal that killed the node. `words` is the
+        line of its output that says why.
         """
         shell_code = 128 - code if code < 0 else code
         restarts = self.process.restarts + 1
-        self.process = NodeProcess(False, CRASH_LOOP, restarts, NodeExit(shell_code), crash_looping=True)
+        misconfigured = rejects_configuration(words)
+        self.process = NodeProcess(
+            False,
+            CRASH_LOOP,
+            restarts,
+            NodeExit(shell_code, message=words, misconfigured=misconfigured),
+            crash_looping=True,
+            failed_to_start=misconfigured,
+        )
 
     def _set_image(self) -> ImageReference:
         return ImageReference.parse(str(self._read().get("image", self._unpinned)))

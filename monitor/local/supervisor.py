@@ -17,6 +17,7 @@ from pathlib import Path
 
 from monitor.avalanchego.conventions import NODE_FOLDER
 from monitor.avalanchego.node_files import open_regular
+from monitor.avalanchego.node_output import last_words
 from monitor.domain.build import Build
 from monitor.domain.sanitize import one_line
 from monitor.domain.workload import Workload
@@ -55,6 +56,7 @@ class Supervisor:
         self._init, self._release, self._address = init, release, address
         self._orphan = Orphan(data_dir / "local-node.json")
         self._child: int | None = None
+        self._output_begins = 0
 
     def end_at_once(self) -> None:
         """Kill the node without waiting for its end; this takes no lock and may be called at any time."""
@@ -94,11 +96,11 @@ class Supervisor:
             if stopping.is_set() or self._platform.recreated.is_set():
                 self._platform.stopped()
                 return
+            words = one_line(last_words(self._platform.log_tail(self._output_begins)), LAST_LINE_CHARACTERS)
             if code is None:
                 self._platform.waits(obstacle)
             else:
-                self._platform.ended(code)
-            words = one_line(self._platform.log_tail().rstrip().rpartition("\n")[2], LAST_LINE_CHARACTERS)
+                self._platform.ended(code, words)
             said = f": {words}" if words else ""
             reason = obstacle or f"the node exited (exit code {code}; see {log}){said}"
             back_off = FIRST_RESTART_SECONDS if seconds > STEADY_SECONDS else back_off
@@ -124,6 +126,7 @@ class Supervisor:
                 f"{self._data_dir}/{NODE_LOG}: cannot be written ({error.strerror})"
             ) from error
         with log:
+            self._output_begins = os.fstat(log.fileno()).st_size
             try:
                 child = subprocess.Popen(  # noqa: S603 - the operator chose this program
                     [executable, f"--data-dir={folder}", *self._arguments],

@@ -63,6 +63,14 @@ def size_text(size_bytes: float) -> str:
     return f"{size_bytes:.0f} {_SIZES[unit]}" if unit == 0 else f"{size_bytes:.1f} {_SIZES[unit]}"
 
 
+def age_text(seconds: float) -> str:
+    """Return how long ago something was, in one unit, such as `3 min ago`; it changes once a minute at most."""
+    for least_seconds, unit_seconds, unit in ((2 * 86400, 86400, "days"), (3600, 3600, "h"), (60, 60, "min")):
+        if seconds >= least_seconds:
+            return f"{seconds // unit_seconds:.0f} {unit} ago"
+    return "just now"
+
+
 def count_text(count: float) -> str:
     """Return a count with its decimal prefix, such as `812`, `24.1k` or `5.3M`."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

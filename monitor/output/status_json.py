@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from monitor.avalanchego.source_links import compare_link
+from monitor.domain.baseline import Verdict
 from monitor.domain.build import Build
 from monitor.domain.json_text import JsonObject
-from monitor.domain.regression import Regression
+from monitor.domain.regression import Regression, RunVerdicts
 from monitor.domain.run import Outcome, Run
 from monitor.domain.status import Status
 from monitor.output.format import ACTIONS
 
+_WORST_FIRST = (Verdict.CONFIRMED, Verdict.SUSPECTED, Verdict.NONE, Verdict.INSUFFICIENT_DATA)
+
 
 def run_json(run: Run) -> JsonObject:
-    """Return a run as in `/api/v1/history`; a time that does not apply is null."""
+    """Return a run as in `/api/v1/status`; a time that does not apply is null."""
     return {
         "run": run.number,
         "image": run.build.image,
@@ -36,6 +39,22 @@ def run_json(run: Run) -> JsonObject:
         "settingsChanged": run.settings_changed,
         "stateSynced": run.tracking.state_synced,
         "otherBuild": run.tracking.other_build or None,
+    }
+
+
+def history_json(run: Run, verdicts: RunVerdicts) -> JsonObject:
+    """Return a run with the verdicts on it; they are empty if the run is not compared."""
+    shown = {judged.verdict for judged in verdicts.values()}
+    return run_json(run) | {
+        "verdict": next((verdict for verdict in _WORST_FIRST if verdict in shown), None),
+        "regressions": {
+            measure: {
+                "verdict": judged.verdict,
+                "baseline": judged.limit.baseline if judged.limit else None,
+                "limit": judged.limit.limit if judged.limit else None,
+            }
+            for measure, judged in verdicts.items()
+        },
     }
 
 

@@ -8,7 +8,7 @@ from monitor.domain.chains import chain_name, chain_text
 from monitor.domain.duration import duration_text
 from monitor.domain.instant import time_text
 from monitor.domain.regression import left_out
-from monitor.domain.run import Evidence, Run
+from monitor.domain.run import Evidence, Outcome, Run
 from monitor.domain.status import Phase, Status
 from monitor.output.format import (
     ACTIONS,
@@ -43,11 +43,7 @@ def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
         yield f"          {ACTIONS[each.cause]}"
     yield from _asked_lines(status)
     if status.run:
-        run = status.run
-        started = time_text(run.started_at)
-        yield f"run       {run.number} of {build_text(run.build)} · {outcome_text(run)} · started {started}"
-        yield f"image     {run.build.image}"
-        yield f"active    {duration_text(active_seconds(run))} · node restarts {run.tracking.node_restarts}"
+        yield from _newest_run_lines(status.run)
     yield from _chain_lines(status)
     if status.node:
         node = status.node
@@ -68,6 +64,15 @@ def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
         yield f"late      {LATE}"
     if status.new_build:
         yield f"new build {status.new_build.version} {status.new_build.image}"
+
+
+def _newest_run_lines(run: Run) -> Iterable[str]:
+    started = time_text(run.started_at)
+    yield f"run       {run.number} of {build_text(run.build)} · {outcome_text(run)} · started {started}"
+    if run.outcome is Outcome.FAILED:
+        yield f"why       {run.message}"
+    yield f"image     {run.build.image}"
+    yield f"active    {duration_text(active_seconds(run))} · node restarts {run.tracking.node_restarts}"
 
 
 def _silence_lines(status: Status, *, is_left: bool) -> Iterable[str]:

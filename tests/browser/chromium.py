@@ -18,7 +18,7 @@ from support.provisioned import said
 
 PROVISION = Path(__file__).with_name("provision")
 PHONE, DESKTOP = 360, 1400
-_HEIGHT, _MAX_HEIGHT = 800, 8000
+HEIGHT, _MAX_HEIGHT = 800, 8000
 # The success criteria of WCAG levels A and AA, and the best practices that axe-core adds.
 _RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
@@ -69,7 +69,7 @@ class Browser:
         """Change the display of the current page."""
         color = {"name": "prefers-color-scheme", "value": "dark" if view.dark else "light"}
         self._command("Emulation.setEmulatedMedia", features=[color])
-        self._resize(view.width, _HEIGHT)
+        self._resize(view.width, HEIGHT)
 
     def run(self, script: str, *arguments: object) -> Any:
         """Return the result of a test's script; the page's content security policy does not apply to it."""
@@ -132,7 +132,7 @@ class Browser:
         shot = self._command("Page.captureScreenshot", format="png", optimizeForSpeed=False)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(base64.b64decode(shot["data"]))
-        self._resize(width, _HEIGHT)
+        self._resize(width, HEIGHT)
 
     def _log(self, kind: str) -> list[dict[str, Any]]:
         """Return the log entries since the last call."""

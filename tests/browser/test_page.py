@@ -8,12 +8,24 @@ from email.message import Message
 from typing import Any
 
 import pytest
-from browser.chromium import DESKTOP, PHONE, VIEWS, Browser, View
-from support.builders import NOW, REGRESSIONS, build, ended, full_status, run, status
+from browser.chromium import DESKTOP, HEIGHT, PHONE, VIEWS, Browser, View
+from support.builders import (
+    NEW,
+    NOW,
+    OLD,
+    REGRESSIONS,
+    VERDICTS,
+    build,
+    ended,
+    full_status,
+    run,
+    status,
+)
 from support.served import HOST, Shown, serving
 from support.simulated_builds import eventually
 
 from monitor.domain.build import Build, Versions
+from monitor.domain.compared_pair import ComparedBuild, ComparedPair
 from monitor.domain.observations import ChainActivity, ChainLog
 from monitor.domain.run import Evidence, Outcome, Reason, Run
 from monitor.domain.status import Phase, ProgressStatus, Status
@@ -71,6 +83,13 @@ STATUSES = {
         phase=Phase.IDLE,
         message=LONG,
         run=ended(6, Outcome.FAILED, reason=Reason.CRASHED, message=LONG),
+    ),
+    "slower": full_status(results=(ended(3), ended(1)), regressions=REGRESSIONS, verdicts=VERDICTS),
+    "a comparison": full_status(
+        results=(ended(3, build=build(NEW)), ended(1)),
+        pair=ComparedPair(
+            {"OLD": ComparedBuild("./old", OLD, (5400.0,)), "NEW": ComparedBuild("./new", NEW, (5400.0,))}, 10
+        ),
     ),
     "of several modes": full_status(
         phase=Phase.PAUSED, results=(*many_runs()[:3], ended(1, sync_mode=SyncMode.C_CHAIN_STATE_SYNC))
@@ -152,7 +171,7 @@ def test_a_script_in_a_version_stays_text(browser: Browser, served: Served) -> N
     served.show(STATUSES["hostile"])
     browser.open(served.url)
     open_all_details(browser)
-    assert browser.run("return document.title") == f"{EVIL}: bootstrapping"
+    assert browser.run("return document.title") == f"✗ run 6 failed: crashed · {EVIL}"
     assert browser.run("return document.querySelectorAll('script, img').length") == 1
     assert browser.text().count("<script>document.title='owned'</script>") > 50
     assert browser.run("return document.querySelectorAll('[onerror]').length") == 0
@@ -234,7 +253,7 @@ def test_every_control_is_reached_by_the_keyboard_and_shows_that_it_is(
 
 
 def test_it_refreshes_itself_and_disturbs_nobody(browser: Browser, served: Served) -> None:
-    """Open details stay open, focus and scroll positions stay, and unchanged elements are not replaced."""
+    """Open details stay open, focus and the text in view stay, and unchanged elements are not replaced."""
     first = full_status(results=many_runs())
     served.show(first)
     browser.open(served.url, View(PHONE))
@@ -243,9 +262,12 @@ def test_it_refreshes_itself_and_disturbs_nobody(browser: Browser, served: Serve
         "window.failure = document.querySelector('#failures details'); window.failure.open = true;"
         "document.querySelector('#results').scrollLeft = 120; scrollTo(0, 900);"
         "document.querySelector('#results td a').focus({preventScroll: true});"
-        "window.focused = document.activeElement.id; window.title = document.title"
+        "window.focused = document.activeElement.id;"
+        "window.icon = document.querySelector('[rel=icon]').href"
     )
-    before = browser.run("return [scrollY, document.querySelector('#results').scrollLeft, window.focused]")
+    place = "window.before.getBoundingClientRect().top, document.querySelector('#results').scrollLeft"
+    before = browser.run(f"return [{place}, window.focused]")
+    assert 0 < before[0] < HEIGHT, "the element is in view, so that the test sees if it moves"
     more = (versioned(121, outcome=Outcome.FAILED, reason=Reason.CRASHED, message="again"), *many_runs()[:19])
     served.show(full_status(results=more, phase=Phase.SOAKING, at=NOW.wall + 5))
     eventually(
@@ -253,13 +275,12 @@ def test_it_refreshes_itself_and_disturbs_nobody(browser: Browser, served: Serve
         "it is refreshed",
         REFRESHED_SECONDS,
     )
-    after = browser.run(
-        "return [scrollY, document.querySelector('#results').scrollLeft, document.activeElement.id]"
-    )
+    after = browser.run(f"return [{place}, document.activeElement.id]")
     assert after == before
     assert browser.run("return document.getElementById(window.failure.id).open")
     assert browser.run("return window.before === document.querySelector('#volume dl')")
-    assert browser.run("return document.title") == "tester: soaking"
+    assert browser.run("return document.title") == "✗ run 121 failed: crashed · tester"
+    assert browser.run("return document.querySelector('[rel=icon]').href === window.icon") is False
     assert set(browser.asked_for()) == {served.url}
     assert browser.complaints() == []
 

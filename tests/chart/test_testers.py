@@ -62,6 +62,13 @@ def test_the_monitor_takes_every_flag(rendered: list[JsonObject], monkeypatch: p
     assert {each["args"][0] for each in found} == set(_KINDS)
 
 
+def test_the_last_output_of_the_node_is_kept(rendered: list[JsonObject]) -> None:
+    """The pod then shows why a node that rejects its flags has ended."""
+    specs = [each["spec"]["template"]["spec"] for each in of_kind(rendered, "StatefulSet")]
+    nodes = [each for spec in specs for each in containers(spec) if each["name"] == "avalanchego"]
+    assert {each.get("terminationMessagePolicy") for each in nodes} == {"FallbackToLogsOnError"}
+
+
 def test_both_commands_are_given_the_same(rendered: list[JsonObject]) -> None:
     known = {f"--{name.replace('_', '-')}" for name in InitSettings.model_fields}
     for stateful_set in of_kind(rendered, "StatefulSet"):

@@ -25,7 +25,7 @@ from monitor.domain.observations import (
     VolumeReading,
 )
 from monitor.domain.policy import Policy
-from monitor.domain.regression import Measure, Regression
+from monitor.domain.regression import Measure, Regression, RunVerdict
 from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, Reason, Run
 from monitor.domain.status import NodeStatus, Phase, Problem, Status, VolumeStatus
 from monitor.domain.tracking import ChainWatch, Count, HealthyStreak, Refusal, RunTracking
@@ -289,6 +289,14 @@ REGRESSIONS = {
         Verdict.SUSPECTED, 8, Limit(2e9, 3e9, 8), first_bad=ended(3, build=replace(build(), versions=None))
     ),
     Measure.BLOCK_TIME: Regression(Verdict.NONE, 7, Limit(0.01, 0.0125, 7)),
+}
+
+VERDICTS = {
+    3: {
+        Measure.DURATION: RunVerdict(Verdict.CONFIRMED, Limit(3600.0, 4000.0, 9)),
+        Measure.DISK_USAGE: RunVerdict(Verdict.NONE, Limit(2e9, 4e9, 8)),
+    },
+    1: {Measure.DURATION: RunVerdict(Verdict.INSUFFICIENT_DATA)},
 }
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
-from support.builders import ended, full_status, run
+from support.builders import VERDICTS, ended, full_status, run
 
 from monitor.domain.run import Outcome, Reason, Run
 from monitor.domain.status import Status
@@ -40,7 +40,9 @@ class Shown:
         registry = CollectorRegistry()
         registry.register(StatusCollector(self.load, Activity()))
         lines = ["tick: ok, last done 3 s ago"]
-        return Site(registry, self.load, self.history, lambda: (self.healthy, lines))
+        return Site(
+            registry, self.load, self.history, lambda: (self.healthy, lines), verdicts=lambda: VERDICTS
+        )
 
 
 @contextmanager

@@ -23,6 +23,15 @@ def write_build(executable: Path, commit: str = COMMITS[0], **behaviour: float |
     build.write_build(executable, commit, **behaviour)
 
 
+def write_failing_build(executable: Path, words: str = "") -> None:
+    """Write a build that reports its versions, but whose node prints `words` and exits with code 9."""
+    versions = '{"application": "avalanchego/1.14.2", "rpcchainvm": 44}'
+    prints = f'echo "{words}"\n' if words else ""
+    write_program(
+        executable, f"#!/bin/sh\n[ $1 = --version-json ] && exec echo '{versions}'\n{prints}exit 9\n"
+    )
+
+
 def write_program(executable: Path, text: str) -> None:
     """Write an executable program to a path in one step."""
     aside = executable.with_name(executable.name + ".new")

@@ -49,6 +49,7 @@ Takes root and tester.
     {{- with include "bootstrap-monitor.environment" $tester.node.env }}
     {{- . | nindent 4 }}
     {{- end }}
+  terminationMessagePolicy: FallbackToLogsOnError # a node that rejects its flags writes no log file
   {{- with $tester.node.resources }}
   resources:
     {{- toYaml . | nindent 4 }}

@@ -17,6 +17,8 @@ from monitor.domain.run import Run
 from monitor.domain.status import RESULTS_SHOWN, Status
 from monitor.output.format import active_seconds, build_text, outcome_text, version_text
 
+SLOWER = "slower"
+"""Kind of a success whose duration is worse than the runs before it allow."""
 _TOP, _BOTTOM = 10.0, 200.0
 _MIN_COLUMNS = 8
 _MAX_GRID_LINES = 5
@@ -32,13 +34,17 @@ _STEPS_SECONDS = (
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A run: its number, outcome (`open` while it has none), position, and a title with its figures."""
+    """A run: its number, kind, position, and a title with its figures.
+
+    `kind` is the outcome, `open` while the run has none, or `SLOWER`. `build` is its name in a comparison.
+    """
 
     number: int
     kind: str
     x: float
     y: float
     title: str
+    build: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +86,21 @@ def chart_of(status: Status) -> Chart | None:
     def y(seconds: float) -> float:
         return _BOTTOM - (_BOTTOM - _TOP) * seconds / most_seconds
 
+    def name(run: Run) -> str:
+        return status.pair.name_of(run.build) if status.pair else ""
+
     lines = [step * n for n in range(int(most_seconds / step) + 1)]
     versions = _versions(runs)
     return Chart(
         marks=[
-            Mark(run.number, run.outcome or "open", x(index), y(_seconds(run) or 0.0), _title(run))
+            Mark(
+                run.number,
+                _kind(run, status),
+                x(index),
+                y(_seconds(run) or 0.0),
+                _title(run, status),
+                name(run),
+            )
             for index, run in enumerate(runs)
         ],
         band=_band(limit, y(limit.limit), y(limit.baseline)) if limit else None,
@@ -111,10 +127,18 @@ def _seconds(run: Run) -> float | None:
     return None if run.duration_seconds is None and not seconds else seconds
 
 
-def _title(run: Run) -> str:
+def _kind(run: Run, status: Status) -> str:
+    verdict = status.verdicts.get(run.number, {}).get(Measure.DURATION)
+    return SLOWER if verdict is not None and verdict.is_worse else run.outcome or "open"
+
+
+def _title(run: Run, status: Status) -> str:
     seconds = _seconds(run)
     took = "duration unknown" if seconds is None else duration_text(seconds)
-    return f"Run {run.number}: {outcome_text(run)}, {took}, {build_text(run.build)}"
+    verdict = status.verdicts.get(run.number, {}).get(Measure.DURATION)
+    limit = verdict.limit if verdict is not None and verdict.is_worse else None
+    over = f", over its limit of {duration_text(limit.limit)}" if limit else ""
+    return f"Run {run.number}: {outcome_text(run)}, {took}{over}, {build_text(run.build)}"
 
 
 def _band(limit: Limit, top: float, bottom: float) -> Band:
@@ -123,9 +147,9 @@ def _band(limit: Limit, top: float, bottom: float) -> Band:
 
 def _step(longest_seconds: float) -> int:
     """Return the seconds between two grid lines: a round number that keeps the number of lines small."""
-    for each in _STEPS_SECONDS:
-        if longest_seconds <= each * _MAX_GRID_LINES:
-            return each
+    for step_seconds in _STEPS_SECONDS:
+        if longest_seconds <= step_seconds * _MAX_GRID_LINES:
+            return step_seconds
     longest_step = _STEPS_SECONDS[-1]
     return longest_step * math.ceil(longest_seconds / longest_step / _MAX_GRID_LINES)
 

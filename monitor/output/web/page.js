@@ -49,6 +49,8 @@
       if (upgraded(next)) return location.reload();
       for (const part of parts) replace(part, next.getElementById(part.id));
       document.title = next.title;
+      const icon = "link[rel=icon]";
+      document.querySelector(icon).href = next.querySelector(icon).href;
       lost.hidden = true;
     } catch {
       lost.hidden = false;

@@ -19,13 +19,14 @@ from monitor.avalanchego.source_links import COMMIT, SOURCE_URL, compare_link
 from monitor.domain.chains import chain_name, chain_text, in_order
 from monitor.domain.duration import duration_text
 from monitor.domain.instant import time_text
-from monitor.domain.regression import left_out
+from monitor.domain.regression import Measure, left_out
 from monitor.domain.run import Evidence, Outcome
 from monitor.domain.sanitize import printable
 from monitor.domain.status import Phase, Status
 from monitor.output import format as formats
-from monitor.output.web.chart import chart_of
-from monitor.output.web.summary import bar_of, tiles_of
+from monitor.output.web.chart import SLOWER, chart_of
+from monitor.output.web.headline import DOTS, headline_of, is_silent
+from monitor.output.web.summary import BEFORE_THE_NODE, bar_of, tiles_of
 
 _log = logging.getLogger(__name__)
 
@@ -42,17 +43,21 @@ def _hash(content: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
-# The page may use this style and this script and query its own server, and nothing else, even if other
-# content is injected.
+# The page may use this style, this script and its own icon and query its own server, and nothing else, even
+# if other content is injected.
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src {_hash(_STYLE)}; script-src {_hash(_SCRIPT)}; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
 def page(status: Status, evidence: Mapping[int, Evidence] | None = None) -> str:
     """Return the status as HTML; `evidence` of its failed runs is `None` if it must not be served."""
-    return _html("page", status=status, part=lambda name: _part(name, status, evidence)) + "\n"
+    headline = headline_of(status)
+    return (
+        _html("page", status=status, headline=headline, part=lambda name: _part(name, status, evidence))
+        + "\n"
+    )
 
 
 def _part(name: str, status: Status, evidence: Mapping[int, Evidence] | None) -> Markup:
@@ -82,13 +87,17 @@ TEMPLATES = Environment(
 )
 TEMPLATES.filters |= {"percent": _percent, "tested_text": formats.tested_text}
 TEMPLATES.globals |= {
+    "BEFORE_THE_NODE": BEFORE_THE_NODE,
     "COMMIT": COMMIT,
     "EVIDENCE_CHARACTERS": EVIDENCE_CHARACTERS,
+    "DOTS": DOTS,
+    "Measure": Measure,
     "Outcome": Outcome,
     "Phase": Phase,
     "REFRESH_SECONDS": REFRESH_SECONDS,
     "RELOAD_SECONDS": RELOAD_SECONDS,
     "SCRIPT": _SCRIPT,
+    "SLOWER": SLOWER,
     "SOURCE_URL": SOURCE_URL,
     "STYLE": _STYLE,
     "bar_of": bar_of,
@@ -97,7 +106,9 @@ TEMPLATES.globals |= {
     "chart_of": chart_of,
     "compare_link": compare_link,
     "duration_text": duration_text,
+    "headline_of": headline_of,
     "in_order": in_order,
+    "is_silent": is_silent,
     "left_out": left_out,
     "printable": printable,
     "formats": formats,

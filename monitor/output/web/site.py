@@ -16,10 +16,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from monitor.domain.json_text import json_text
+from monitor.domain.regression import RunVerdicts
 from monitor.domain.run import Evidence, Outcome, Run
 from monitor.domain.status import Status
 from monitor.errors import MonitorError, TemporaryError
-from monitor.output.status_json import run_json, status_json
+from monitor.output.status_json import history_json, status_json
 
 PROBES = "/-/"
 _TEXT = "text/plain; charset=utf-8"
@@ -50,6 +51,7 @@ def line(status: HTTPStatus, text: str, **headers: str) -> Response:
 class Site:
     """The sources of the responses.
 
+    `verdicts` returns the verdicts on the compared runs of the history, by number.
     `healthy` returns whether every task of the process runs on time, with a line for each. `evidence` returns
     the evidence of a failed run; `None` if evidence must not be served.
     """
@@ -59,6 +61,7 @@ class Site:
     history: Callable[[], Sequence[Run]]
     healthy: Callable[[], tuple[bool, Sequence[str]]]
     evidence: Callable[[int], Evidence | None] | None = None
+    verdicts: Callable[[], Mapping[int, RunVerdicts]] = dict
 
     def answer(self, target: str, headers: Message) -> Response:
         """Answer a GET of a path with an optional query; an error becomes a response of one line."""
@@ -78,11 +81,15 @@ class Site:
             f"{PROBES}healthy": self._health,
             f"{PROBES}ready": lambda: line(HTTPStatus.OK, "ready"),
             "/api/v1/status": lambda: _json(status_json(self.load())),
-            "/api/v1/history": lambda: _json([run_json(run) for run in self.history()]),
+            "/api/v1/history": self._history,
         }
         if path not in answers:
             return line(HTTPStatus.NOT_FOUND, "not found; / lists the paths")
         return answers[path]()
+
+    def _history(self) -> Response:
+        verdicts = self.verdicts()
+        return _json([history_json(run, verdicts.get(run.number, {})) for run in self.history()])
 
     def _page(self) -> Response:
         # Jinja2 needs memory, which a tester whose page nobody opens can save.
@@ -97,13 +104,13 @@ class Site:
         """Return the evidence of the shown failed runs; incomplete if the ledger stops answering."""
         if self.evidence is None:
             return None
-        found: dict[int, Evidence] = {}
+        shown: dict[int, Evidence] = {}
         failed = (run.number for run in status.results if run.outcome is Outcome.FAILED)
         with suppress(TemporaryError):
             for number in failed:
                 if (kept := self.evidence(number)) is not None:
-                    found[number] = kept
-        return found
+                    shown[number] = kept
+        return shown
 
     def _health(self) -> Response:
         healthy, lines = self.healthy()
@@ -127,7 +134,7 @@ class Site:
 
 def _wanted(header: str) -> str:
     """Return an `Accept…` header without zero-weight values, which prometheus-client would choose too."""
-    return ",".join(each for each in header.split(",") if not _WEIGHT_ZERO.search(each))
+    return ",".join(value for value in header.split(",") if not _WEIGHT_ZERO.search(value))
 
 
 def _json(value: object) -> Response:

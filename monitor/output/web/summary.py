@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitor.domain.duration import duration_text
-from monitor.domain.observations import Health
 from monitor.domain.regression import Measure, Regression
+from monitor.domain.run import Run
 from monitor.domain.status import Phase, Status
 from monitor.output.format import active_seconds, regression_sentence, size_text
 
+BEFORE_THE_NODE = frozenset({Phase.DISCOVERING, Phase.CLEARING, Phase.STARTING})
+"""Phases in which a node that is down is not an error."""
 _UNKNOWN = "unknown"
-_HEALTHS = {Health.HEALTHY: ("good", "✓"), Health.UNHEALTHY: ("bad", "✗")}
-# In these phases a node that is down is not an error.
-_BEFORE_THE_NODE = frozenset({Phase.DISCOVERING, Phase.CLEARING, Phase.STARTING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,8 @@ class Tile:
 
 def tiles_of(status: Status) -> tuple[Tile, ...]:
     """Return the tiles in the order in which they are shown."""
-    return _elapsed(status), _end(status), _disk(status), _health(status)
+    run = status.run
+    return (*((_elapsed(status, run), _end(status, run)) if run and run.open else ()), _disk(status))
 
 
 def bar_of(label: str, shares: Iterable[tuple[str, float]], marks: Iterable[float] = ()) -> Bar:
@@ -54,15 +54,13 @@ def bar_of(label: str, shares: Iterable[tuple[str, float]], marks: Iterable[floa
     return Bar(label, tuple(parts), tuple(at for at in marks if at <= 1))
 
 
-def _elapsed(status: Status) -> Tile:
-    """Return how long the run has been active, compared with the baseline."""
-    run, judged = status.run, status.regressions.get(Measure.DURATION)
-    if run is None or run.started_at is None:
-        return Tile("Active", _UNKNOWN)
+def _elapsed(status: Status, run: Run) -> Tile:
+    """Return how long an open run has been active, compared with the baseline."""
+    judged = status.regressions.get(Measure.DURATION)
     seconds = active_seconds(run)
-    term, value = "Active" if run.open else "Took", duration_text(seconds)
+    value = duration_text(seconds)
     if judged is None or judged.limit is None:
-        return Tile(term, value, details=("no baseline yet",) if judged else ())
+        return Tile("Active", value, details=("no baseline yet",) if judged else ())
     limit = judged.limit
     usual = regression_sentence(Measure.DURATION, Regression(judged.verdict, judged.samples, limit))
     whole = max(seconds, limit.limit * 1.15)
@@ -72,16 +70,11 @@ def _elapsed(status: Status) -> Tile:
         [("part bad" if over else "part", seconds / whole)],
         [limit.baseline / whole, limit.limit / whole],
     )
-    return Tile(term, value, "bad" if over else "", bar, details=(usual,))
+    return Tile("Active", value, "bad" if over else "", bar, details=(usual,))
 
 
-def _end(status: Status) -> Tile:
-    """Return when the run ends or ended."""
-    run = status.run
-    if run is None or not run.open:
-        if run is None or run.ended_at is None:
-            return Tile("Ended", _UNKNOWN)
-        return Tile("Ended", f"{duration_text(max(0, status.at - run.ended_at))} ago", at=run.ended_at)
+def _end(status: Status, run: Run) -> Tile:
+    """Return when the stage of an open run ends, or since when its node has been healthy."""
     if status.phase is Phase.SOAKING and run.tracking.healthy:
         healthy_at = run.tracking.healthy.since_wall
         value = duration_text(max(0, status.at - healthy_at))
@@ -95,35 +88,12 @@ def _end(status: Status) -> Tile:
 
 
 def _disk(status: Status) -> Tile:
-    """Return how much of the volume the node's data uses."""
+    """Return how much of the volume is in use."""
     volume = status.volume
-    if volume is None:
+    if volume is None or volume.size_bytes <= 0:
         return Tile("Disk", _UNKNOWN, details=("not measured yet",))
-    used = volume.usage_bytes or 0
-    free = f"{size_text(volume.available_bytes)} of {size_text(volume.size_bytes)} free"
-    whole = max(1, volume.size_bytes)
-    others = volume.size_bytes - volume.available_bytes - used
-    bar = bar_of(
-        f"node's data {size_text(used)}, {free}", [("part", used / whole), ("others", others / whole)]
-    )
-    value = _UNKNOWN if volume.usage_bytes is None else size_text(volume.usage_bytes)
-    return Tile("Disk", value, bar=bar, details=(free,))
-
-
-def _health(status: Status) -> Tile:
-    """Return the node's last health. A node that has not bootstrapped is unhealthy, which is not an error."""
-    node, run = status.node, status.run
-    if node is None:
-        return Tile("Node", _UNKNOWN, details=("not polled yet",))
-    restarts = _counted(run.tracking.node_restarts if run else 0, "restart")
-    details = (f"{restarts} in this run", *(() if node.peers is None else (_counted(node.peers, "peer"),)))
-    if not node.up:
-        return Tile("Node", "✗ down", "" if status.phase in _BEFORE_THE_NODE else "bad", details=details)
-    if node.health is Health.UNHEALTHY and run is not None and run.open and not node.bootstrapped:
-        return Tile("Node", "not healthy yet", details=details)
-    tone, mark = _HEALTHS.get(node.health, ("", "?"))
-    return Tile("Node", f"{mark} {node.health}", tone, details=details)
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+    whole = volume.size_bytes
+    share = 1 - volume.available_bytes / whole
+    free = f"{size_text(volume.available_bytes)} of {size_text(whole)} free"
+    bar = bar_of(f"{share:.0%} used, {free}", [("part", share)])
+    return Tile("Disk used", f"{share:.0%}", bar=bar, details=(free,))

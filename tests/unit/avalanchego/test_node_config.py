@@ -687,6 +687,35 @@ def test_one_flag_does_not_settle_the_other_value() -> None:
     assert failure(container, sync_mode=FULL_SYNC) == line
 
 
+@pytest.mark.parametrize(
+    ("environment", "arguments", "alone"),
+    [
+        pytest.param({}, ["--network-id=fuji"], False, id="a public network"),
+        pytest.param({}, ["--network-id=fuji", "--bootstrap-ips="], True, id="a public network, cut off"),
+        pytest.param({}, ["--network-id=local"], True, id="a network without default nodes"),
+        pytest.param({}, ["--network-id=local", "--bootstrap-ips=10.0.0.1:9651"], False, id="another node"),
+        pytest.param({"AVAGO_BOOTSTRAP_IPS": "10.0.0.1:9651"}, ["--network-id=9"], False, id="as a variable"),
+        pytest.param(
+            {},
+            ["--network-id=local", "--sybil-protection-enabled=false", "--bootstrap-ips=10.0.0.1:9651"],
+            False,
+            id="another node without sybil protection",
+        ),
+        pytest.param({}, ["--network-id=local", "--config-file=/x"], False, id="a file may name a node"),
+        pytest.param(
+            {},
+            ["--network-id=local", "--config-file=/x", "--sybil-protection-enabled=false"],
+            True,
+            id="without sybil protection",
+        ),
+    ],
+)
+def test_whether_a_node_is_alone_by_its_configuration(
+    environment: Environment, arguments: Sequence[str], *, alone: bool
+) -> None:
+    assert configuration_of(node(environment, arguments), None, FULL_SYNC).alone is alone
+
+
 def digest(container: Container) -> str:
     found = configuration_of(container, None, FULL_SYNC)
     assert found == NodeConfiguration(found.network, FULL_SYNC, found.settings_digest)

@@ -17,7 +17,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from support.local_life import RESUME_HINT, LocalLife, all_told, environment, stopped
-from support.simulated_builds import COMMITS, PATIENCE_SECONDS, eventually, write_build, write_program
+from support.simulated_builds import (
+    COMMITS,
+    PATIENCE_SECONDS,
+    eventually,
+    write_build,
+    write_failing_build,
+    write_program,
+)
 
 from monitor.commands.local_folder import exclusively
 from monitor.commands.local_tester import LocalTester
@@ -115,7 +122,7 @@ def a_node_that_ends_by_itself_is_started_again(tester: LocalLife) -> None:
 
 def a_build_that_never_runs_fails_and_the_next_one_is_tested(tester: LocalLife) -> None:
     """Test that a build that never runs fails, and that the next build is tested."""
-    write_program(tester.build, "#!/bin/sh\nexit 9\n")
+    write_failing_build(tester.build)
     process = tester.start("--crash-limit=2")
     eventually(lambda: bool(tester.runs()) and not tester.runs()[0].open, "a verdict")
     write_build(tester.build, COMMITS[1], bootstrap_seconds=0.3, blocks=50)
@@ -123,7 +130,7 @@ def a_build_that_never_runs_fails_and_the_next_one_is_tested(tester: LocalLife) 
     code, said = stopped(process, signal.SIGTERM)
 
     second, first = tester.runs()
-    assert (first.outcome, first.reason, first.build.versions) == (Outcome.FAILED, Reason.CRASHED, None)
+    assert (first.outcome, first.reason) == (Outcome.FAILED, Reason.CRASHED)
     assert first.message.endswith("(exit code 9)")
     assert (second.outcome, second.build.commit) == (Outcome.SUCCEEDED, COMMITS[1])
     assert (code, tester.nodes(), said[-1]) == (0, set(), RESUME_HINT)

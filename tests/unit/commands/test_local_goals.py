@@ -15,7 +15,14 @@ from pathlib import Path
 
 import pytest
 from support.local_life import RESUME_HINT, LocalLife, all_told, ended, stopped
-from support.simulated_builds import COMMITS, eventually, free_port, write_build, write_program
+from support.simulated_builds import (
+    COMMITS,
+    eventually,
+    free_port,
+    write_build,
+    write_failing_build,
+    write_program,
+)
 
 from monitor.commands.free_ports import Ports
 from monitor.commands.local import run_local
@@ -49,7 +56,7 @@ def until_succeeded_ends_with_the_verdict_and_knows_it_again(tester: LocalLife) 
 
 def until_succeeded_ends_with_1_where_it_failed(tester: LocalLife) -> None:
     """Test that `--until` ends with 1 after a failure, and names the command that shows the log tail."""
-    write_program(tester.build, "#!/bin/sh\nexit 9\n")
+    write_failing_build(tester.build)
     code, _, said = ended(tester.start("--until=succeeded", "--crash-limit=1"))
 
     assert (code, tester.nodes()) == (1, set())
@@ -98,6 +105,30 @@ def until_succeeded_ends_with_3_where_the_testbed_failed(tester: LocalLife) -> N
         "command again"
     )
     assert [run.reason for run in tester.runs()] == [None, Reason.DISK_FULL]
+
+
+def until_succeeded_ends_with_3_where_the_node_rejects_its_flags(tester: LocalLife) -> None:
+    """Test that rejected flags are not a failure of the build, which the same command tests again."""
+    write_failing_build(tester.build, "couldn't configure flags: unknown flag: --foo")
+    calls = [ended(tester.start("--until=succeeded")) for _ in range(2)]
+
+    assert [code for code, _, _ in calls] == [3, 3]
+    assert [(run.outcome, run.reason) for run in tester.runs()] == [
+        (Outcome.FAILED, Reason.MISCONFIGURED)
+    ] * 2
+    assert {run.message for run in tester.runs()} == {
+        "the node rejects its flags or its configuration: couldn't configure flags: unknown flag: --foo"
+    }
+
+
+def a_program_without_versions_is_refused_before_anything_is_cleared(tester: LocalLife) -> None:
+    tester.data_dir.mkdir()
+    write_program(tester.build, "#!/bin/sh\nexit 0\n")
+    code, _, said = ended(tester.start())
+
+    assert (code, tester.runs(), tester.nodes()) == (2, (), set())
+    assert "--version-json prints no versions" in said[-1]
+    assert said[-1].endswith(": is it an AvalancheGo? Specify the node's executable")
 
 
 def until_succeeded_ends_with_3_where_nothing_would_come(tester: LocalLife) -> None:
@@ -211,7 +242,7 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
 
 def a_build_that_fails_again_and_again_ends_a_comparison(tester: LocalLife) -> None:
     write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
-    write_program(tester.build, "#!/bin/sh\nexit 9\n")
+    write_failing_build(tester.build)
     code, out, said = ended(compare(tester, "--crash-limit=1"))
 
     assert (code, out, tester.nodes()) == (1, [], set())
@@ -266,6 +297,8 @@ STORIES: Sequence[Callable[[LocalLife], None]] = (
     until_succeeded_ends_with_1_where_it_failed,
     until_succeeded_does_not_take_another_tests_result,
     until_succeeded_ends_with_3_where_the_testbed_failed,
+    until_succeeded_ends_with_3_where_the_node_rejects_its_flags,
+    a_program_without_versions_is_refused_before_anything_is_cleared,
     until_succeeded_ends_with_3_where_nothing_would_come,
     until_succeeded_is_interrupted_and_goes_on,
     a_second_interrupt_ends_it_at_once,

@@ -51,6 +51,9 @@ ODD = "bootstrapped, but unhealthy for 1h: a b\ufffd[2J\ufffd"
 FATAL = NodeLog(fatal='shutting down chain {"error": "failed to verify block"}')
 
 
+MISCONFIGURED = NodeExit(1, message="couldn't configure flags: unknown flag: --foo", misconfigured=True)
+
+
 def tracking(**values: object) -> Run:
     """Return an open run with these tracking values."""
     return run(tracking=replace(RunTracking(), **values))  # type: ignore[arg-type]
@@ -158,6 +161,46 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             wait_state(last=tracking(not_started_seconds=HOUR - 1), node=DOWN), None, id="4 not yet"
         ),
         pytest.param(
+            wait_state(workload=process(restarts=2, last_exit=MISCONFIGURED), node=DOWN),
+            (
+                Reason.MISCONFIGURED,
+                "the node rejects its flags or its configuration: couldn't configure flags: unknown flag: --foo",
+            ),
+            id="4a rejected twice",
+        ),
+        pytest.param(
+            wait_state(workload=process(running=True, restarts=2, last_exit=MISCONFIGURED), node=DOWN),
+            (
+                Reason.MISCONFIGURED,
+                "the node rejects its flags or its configuration: couldn't configure flags: unknown flag: --foo",
+            ),
+            id="4a about to reject them again",
+        ),
+        pytest.param(
+            wait_state(workload=process(restarts=1, last_exit=MISCONFIGURED), node=DOWN),
+            None,
+            id="4a rejected once",
+        ),
+        pytest.param(
+            wait_state(workload=process(running=True, restarts=2, last_exit=MISCONFIGURED)),
+            None,
+            id="4a it answers now",
+        ),
+        pytest.param(
+            wait_state(
+                last=tracking(process_start_boot_seconds=1.0),
+                workload=process(restarts=2, last_exit=MISCONFIGURED),
+                node=DOWN,
+            ),
+            None,
+            id="4a a run with progress waits for a fixed configuration",
+        ),
+        pytest.param(
+            wait_state(workload=process(restarts=2, last_exit=NodeExit(1, message="no database")), node=DOWN),
+            None,
+            id="4a other last words",
+        ),
+        pytest.param(
             wait_state(
                 last=tracking(node_restarts=7, restarts_at_progress=2),
                 workload=process(last_exit=NodeExit(1)),
@@ -215,11 +258,11 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
         pytest.param(
             wait_state(
                 last=tracking(node_restarts=5),
-                workload=process(last_exit=NodeExit(1, message="couldn't load node config: x\n")),
+                workload=process(last_exit=NodeExit(1, message="couldn't start node: x\n")),
             ),
             (
                 Reason.CRASHED,
-                "the node was restarted 5 times without progress (exit code 1): couldn't load node config: x",
+                "the node was restarted 5 times without progress (exit code 1): couldn't start node: x",
             ),
             id="5 before it could log",
         ),
@@ -236,7 +279,10 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             ),
             (
                 Reason.OUT_OF_MEMORY,
-                "the node was restarted 5 times without progress; it was killed because it ran out of memory",
+                (
+                    "the node was restarted 5 times without progress; it was killed because it ran out of memory; "
+                    f"last FATAL line of the node: {FATAL.fatal}"
+                ),
             ),
             id="5 out of memory",
         ),
@@ -534,6 +580,12 @@ def test_a_failure_keeps_what_was_measured() -> None:
 
 
 FAILED_START = run(outcome=Outcome.FAILED, reason=Reason.NOT_STARTED, ended_at=NOW.wall - 900)
+REJECTED = run(
+    outcome=Outcome.FAILED,
+    reason=Reason.MISCONFIGURED,
+    ended_at=NOW.wall - 10 * DAY,
+    tracking=RunTracking(revision="one"),
+)
 FULL = run(outcome=Outcome.FAILED, reason=Reason.DISK_FULL, ended_at=NOW.wall - 900, volume_size_bytes=10**12)
 
 
@@ -561,6 +613,21 @@ def in_revision(revision: str) -> Run:
         ),
         pytest.param(wait_state(last=ended_before(1799), repeated_failures=2), None, id="not before those"),
         pytest.param(wait_state(last=ended_before(10 * DAY), repeated_failures=3), None, id="twice, no more"),
+        pytest.param(
+            wait_state(last=REJECTED, workload=workload(build(), revision="two")),
+            AttemptCause.RETRY,
+            id="misconfigured: with another command",
+        ),
+        pytest.param(
+            wait_state(last=REJECTED, workload=workload(build(), revision="one"), repeated_failures=1),
+            None,
+            id="misconfigured: not with the command that failed",
+        ),
+        pytest.param(
+            wait_state(last=REJECTED, workload=workload(build(), revision="one"), newest=build(NEW)),
+            AttemptCause.NEW_BUILD,
+            id="misconfigured: a newer build is tested",
+        ),
         pytest.param(
             wait_state(last=FULL, volume=replace(volume(), size_bytes=2 * 10**12)),
             AttemptCause.RETRY,

@@ -359,6 +359,7 @@ def test_rules_stand_in_the_order_of_the_design() -> None:
         "node_is_healthy",
         "volume_is_full",
         "node_does_not_start",
+        "node_is_misconfigured",
         "node_crashes",
         "node_stays_unhealthy",
         "build_is_outdated",

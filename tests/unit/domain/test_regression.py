@@ -13,12 +13,14 @@ from monitor.avalanchego.source_links import compare_link
 from monitor.domain.baseline import LAG, MIN_SAMPLES, Limit, Verdict, limit_for_next
 from monitor.domain.regression import (
     Measure,
+    RunVerdict,
     Success,
     comparable,
     is_late,
     left_out,
     measures,
     regressions,
+    run_verdicts,
     usual_duration_seconds,
 )
 from monitor.domain.run import Outcome, Reason, Run
@@ -216,3 +218,71 @@ def test_an_open_run_is_late_once_it_is_active_for_longer_than_the_limit(
     watched: Run, limit: Limit | None, *, late: bool | None
 ) -> None:
     assert is_late(watched, limit) is late
+
+
+SYNCED: dict[str, Any] = {"network": "fuji", "sync_mode": SyncMode.C_CHAIN_STATE_SYNC}
+
+
+def duration_verdicts(found: Sequence[Success], begins: int = 0) -> dict[int, Verdict]:
+    """Return the verdicts on the durations of the runs, by number."""
+    judged = run_verdicts(found, len(found), begins)
+    return {number: verdicts[Measure.DURATION].verdict for number, verdicts in sorted(judged.items())}
+
+
+def test_each_run_is_judged_by_the_runs_before_it() -> None:
+    """A slow run stays marked when a good one follows, and the good one is not."""
+    usual = [100.0] * (MIN_SAMPLES + LAG)
+    found = duration_verdicts(successes(*usual, 150.0, 100.0, 150.0, 100.0))
+
+    few, count = Verdict.INSUFFICIENT_DATA, len(usual)
+    expected = [*[few] * count, Verdict.SUSPECTED, Verdict.NONE, Verdict.CONFIRMED, Verdict.NONE]
+    assert list(found.values()) == expected
+
+
+def test_only_the_newest_runs_are_judged_by_all_runs_before_them() -> None:
+    found = successes(*[100.0] * 9, 150.0, 100.0, 150.0)
+    every = run_verdicts(found, 20)
+
+    assert run_verdicts(found, 2) == {number: every[number] for number in (11, 12)}
+
+
+def test_three_runs_near_their_limit_are_confirmed_together() -> None:
+    found = duration_verdicts(successes(*[100.0] * 9, 112.0, 112.0, 112.0))
+
+    assert list(found.values())[-3:] == [Verdict.NONE, Verdict.NONE, Verdict.CONFIRMED]
+
+
+@pytest.mark.parametrize(
+    ("changes", "begins"),
+    [
+        pytest.param({"network": "mainnet"}, 0, id="another network"),
+        pytest.param({"testbed": "laptop"}, 0, id="another testbed"),
+        pytest.param({"sync_mode": SyncMode.ONLY_P_CHAIN_FULL_SYNC}, 0, id="another mode"),
+        pytest.param({}, 8, id="a marked baseline"),
+    ],
+)
+def test_runs_of_another_test_are_no_baseline(changes: dict[str, Any], begins: int) -> None:
+    slow = [replace(each, run=replace(each.run, **changes)) for each in successes(*[100.0] * 7, 150.0)[7:]]
+    found = [*successes(*[100.0] * 7), *slow]
+
+    assert duration_verdicts(found, begins)[8] is Verdict.INSUFFICIENT_DATA
+
+
+def test_runs_that_skipped_the_state_sync_are_judged_apart() -> None:
+    found = [
+        replace(each, run=replace(each.run, **SYNCED), state_synced=each.run.number < 8)
+        for each in successes(*[100.0] * 7, 150.0)
+    ]
+
+    assert duration_verdicts(found)[8] is Verdict.INSUFFICIENT_DATA
+
+
+def test_a_run_that_is_not_compared_has_no_verdict() -> None:
+    found = [*successes(*[100.0] * 7), success(8, 100.0, settings_changed=True)]
+
+    assert 8 not in run_verdicts(found, 20)
+
+
+def test_a_run_is_worse_by_its_verdict() -> None:
+    worse = {verdict for verdict in Verdict if RunVerdict(verdict).is_worse}
+    assert worse == {Verdict.SUSPECTED, Verdict.CONFIRMED}

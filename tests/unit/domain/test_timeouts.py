@@ -23,7 +23,7 @@ from monitor.domain.observations import (
 )
 from monitor.domain.timeouts import TickSignals, blocked_reason, counted, refused, tick_signals
 from monitor.domain.tracking import HealthyStreak, Refusal, RunTracking
-from monitor.domain.workload import NodeProcess
+from monitor.domain.workload import NodeExit, NodeProcess
 
 AT = 1_000_000.0
 NOTHING = TickSignals(progressed=False, reached=False, works=False, started=None, unhealthy=None)
@@ -232,10 +232,23 @@ def test_what_blocks_a_node(reading: NodeReading, expected: str) -> None:
     assert blocked_reason(reading) == expected
 
 
+def test_a_node_that_is_alone_needs_no_peers_but_its_stake() -> None:
+    alone = answering(metrics=NodeMetrics(AT, peers=0))
+    little_stake = replace(alone, health=report("P", isolated=True))
+
+    assert blocked_reason(alone, alone=True) == ""
+    assert blocked_reason(little_stake, alone=True) == (
+        "the node is connected to too few peers or too little stake (failing checks: P)"
+    )
+
+
 # ---- Signals ---------------------------------------------------------------------------------------------
 
 DOWN = NodeDown("refused")
 RUNS = NodeProcess(running=True)
+
+
+REJECTION = NodeExit(1, message="unknown flag: --foo", misconfigured=True)
 
 
 def waits(why: str) -> NodeProcess:
@@ -261,6 +274,24 @@ def waits(why: str) -> NodeProcess:
             replace(waits("CrashLoopBackOff"), crash_looping=True),
             True,
             id="it starts again and again: that is another rule",
+        ),
+        pytest.param(
+            DOWN,
+            replace(waits("CrashLoopBackOff"), last_exit=REJECTION, crash_looping=True, failed_to_start=True),
+            False,
+            id="it rejected its flags",
+        ),
+        pytest.param(
+            DOWN,
+            replace(RUNS, last_exit=REJECTION, failed_to_start=True),
+            None,
+            id="it may reject its flags again",
+        ),
+        pytest.param(
+            NodeSilent(""),
+            replace(RUNS, last_exit=REJECTION, failed_to_start=True),
+            True,
+            id="it accepts its flags now",
         ),
     ],
 )

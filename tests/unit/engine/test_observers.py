@@ -668,6 +668,32 @@ def test_blocked_time_is_neither_observed_nor_active_nor_counted(watch: Watch, b
     assert clocks == [[0, 10, 0, 0, 0], [0, 10, 0, 0, 0], [10, 20, 10, 0, 0]]
 
 
+@pytest.mark.parametrize("said", ["executing blocks", "compacting database before executing blocks..."])
+def test_a_node_that_works_without_peers_is_not_blocked(watch: Watch, tmp_path: Path, said: str) -> None:
+    """Work without peers is active time; the state sync of the same node would wait for peers."""
+    log(tmp_path, "C", said)
+    watch.tracking(0, running(5, written=1, peers=0))
+    works = watch.poll(10, running(5, written=2, peers=0))
+    rests = watch.poll(20, running(5, written=2, peers=0))
+    progresses = watch.poll(30, running(6, written=2, peers=0))
+    log(tmp_path, "C", "starting state sync")
+    syncs = watch.poll(40, running(6, written=3, peers=0))
+
+    no_peers = "the node has no peers"
+    assert [seen.state.blocked for seen in (works, rests, progresses, syncs)] == ["", no_peers, "", no_peers]
+    runs = [seen.watched for seen in (works, rests, progresses, syncs) if seen.watched]
+    assert [run.tracking.active_seconds for run in runs] == [10, 10, 20, 20]
+    assert [run.tracking.blocked_seconds for run in runs] == [0, 10, 0, 10]
+
+
+def test_a_node_that_is_alone_by_its_configuration_is_not_blocked(watch: Watch, edge: Edge) -> None:
+    edge.pod = workload(build(), alone=True)
+    assert not any(watch.poll(seconds, running(5, peers=0)).state.blocked for seconds in (0, 10, 20))
+
+    tracking = watch.tracking(30)
+    assert (tracking.active_seconds, tracking.observed_seconds, tracking.idle_seconds) == (30, 30, 30)
+
+
 @pytest.mark.parametrize(
     ("answer", "seconds"),
     [
@@ -808,6 +834,20 @@ def test_a_shortage_of_space_counts_while_it_is_seen(edge: Edge, ledger: Ledger,
             0.1,
             0,
             id="it cannot be started now",
+        ),
+        pytest.param(
+            NodeProcess(
+                False,
+                "CrashLoopBackOff",
+                3,
+                NodeExit(1, misconfigured=True),
+                crash_looping=True,
+                failed_to_start=True,
+            ),
+            1000,
+            0.1,
+            0,
+            id="it rejects its flags",
         ),
         pytest.param(
             NodeProcess(False, "CrashLoopBackOff", 3, NodeExit(128), crash_looping=True),
@@ -1163,6 +1203,12 @@ KEPT = "as it was"
     ("reading", "process", "expected"),
     [
         pytest.param(NodeDown("down"), CRASHED, Cause.NODE_CRASHING, id="it waits for its restart"),
+        pytest.param(
+            NodeDown("down"),
+            replace(CRASHED, last_exit=NodeExit(1, message="unknown flag: --foo", misconfigured=True)),
+            Cause.CONFIGURATION_INVALID,
+            id="it rejects its flags",
+        ),
         pytest.param(
             NodeDown("down"), replace(CRASHED, running=True, waiting=""), KEPT, id="it was restarted"
         ),

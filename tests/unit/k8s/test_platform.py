@@ -71,6 +71,7 @@ def pin(api: FakeApiServer, platform: KubernetesPlatform, build: Build = NEW_BUI
     observe(api.stateful_sets["tester"])
 
 
+REJECTION = "couldn't configure flags: unknown flag: --foo"
 NOT_FOUND = 'exec: "avalanchegoo": executable file not found in $PATH'
 
 
@@ -160,6 +161,21 @@ class TestWorkload:
                 NodeProcess(False, "CrashLoopBackOff", 3, NodeExit(2, message="panic"), crash_looping=True),
                 True,
                 id="it crashes again and again",
+            ),
+            pytest.param(
+                [
+                    {
+                        "name": "node",
+                        "restartCount": 2,
+                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                        "lastState": {
+                            "terminated": {"exitCode": 1, "reason": "Error", "message": f"{REJECTION}\n"}
+                        },
+                    }
+                ],
+                NodeProcess(False, "CrashLoopBackOff", 2, NodeExit(1, message=REJECTION, misconfigured=True)),
+                True,
+                id="it rejects its flags",
             ),
             pytest.param(
                 [

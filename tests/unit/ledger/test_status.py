@@ -13,6 +13,7 @@ from support.builders import NEW, NOW, OLD, REPOSITORY, build, ended, run, statu
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, Intervention, RecordIntervention
 from monitor.domain.baseline import Verdict
 from monitor.domain.build import Build
+from monitor.domain.compared_pair import pair_json
 from monitor.domain.instant import Instant
 from monitor.domain.observations import ChainActivity, ChainLog, Health
 from monitor.domain.regression import Measure, Success, regressions
@@ -285,7 +286,15 @@ def test_builds_that_are_compared_in_turns_have_no_baseline() -> None:
     readings = {COMPARISON: Reading({"told_runs": None}, READ_AT)}
     shown = status_of(replace(SLOWER_AND_LATE, readings=readings), NOW.wall)
 
-    assert (shown.regressions, shown.late) == ({}, None)
+    assert (shown.regressions, shown.late, shown.verdicts, shown.pair) == ({}, None, {}, None)
+
+
+def test_the_builds_of_a_comparison_are_named() -> None:
+    stored = {"told_runs": None, **pair_json(("./old", OLD), ("./new", NEW), 20)}
+    shown = status_of(replace(SLOWER_AND_LATE, readings={COMPARISON: Reading(stored, READ_AT)}), NOW.wall)
+
+    assert shown.pair is not None
+    assert {name: len(each.durations) for name, each in shown.pair.builds.items()} == {"OLD": 11, "NEW": 0}
 
 
 def test_the_newest_run_is_held_against_those_before_it() -> None:
@@ -294,3 +303,5 @@ def test_the_newest_run_is_held_against_those_before_it() -> None:
     assert shown.regressions == regressions(SLOWER_AND_LATE.compared, SyncMode.FULL_SYNC)
     assert shown.regressions[Measure.DURATION].verdict is Verdict.CONFIRMED
     assert shown.late is True
+    slow = {number for number, judged in shown.verdicts.items() if judged[Measure.DURATION].is_worse}
+    assert slow == {10, 11}

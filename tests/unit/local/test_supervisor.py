@@ -155,7 +155,9 @@ def test_a_node_that_ends_is_started_again_without_init(machine: Machine) -> Non
 
     first, second = machine.pids()
     assert first != second
-    assert process == NodeProcess(running=True, restarts=1, last_exit=NodeExit(128 + signal.SIGKILL))
+    assert process == NodeProcess(
+        running=True, restarts=1, last_exit=NodeExit(128 + signal.SIGKILL, message="hello")
+    )
     assert (machine.inits, lives(second)) == (["uid-1"], False)
 
 
@@ -167,8 +169,21 @@ def test_a_node_that_keeps_ending_is_counted(machine: Machine) -> None:
         process = machine.platform.process
         words = machine.platform.log_tail()
 
-    assert process.last_exit == NodeExit(7)
+    assert process.last_exit == NodeExit(7, message="no database")
     assert words.startswith("no database\nno database\n")
+
+
+def test_the_last_words_are_those_of_the_last_process(machine: Machine) -> None:
+    """A process that ends silently does not get the last words of the process before it."""
+    once = "flag.exists() or (flag.touch(), print('unknown flag: --foo', flush=True)); sys.exit(1)"
+    machine.node_is(f"import pathlib; flag = pathlib.Path({str(machine.folder / 'flag')!r}); {once}")
+    exits = []
+    with machine.supervised():
+        for number in (1, 2):
+            eventually(lambda number=number: machine.platform.process.restarts >= number, f"exit {number}")  # type: ignore[misc]
+            exits.append(machine.platform.process.last_exit)
+
+    assert exits == [NodeExit(1, message="unknown flag: --foo", misconfigured=True), NodeExit(1)]
 
 
 def test_what_is_recreated_goes_through_init_again(machine: Machine) -> None:

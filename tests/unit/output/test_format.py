@@ -15,7 +15,7 @@ from monitor.domain.duration import duration_text
 from monitor.domain.tracking import RunTracking
 from monitor.engine.activity import Activity
 from monitor.errors import Cause
-from monitor.output.format import ACTIONS, build_text, version_text
+from monitor.output.format import ACTIONS, age_text, build_text, version_text
 from monitor.output.metrics import StatusCollector
 from monitor.output.status_text import status_lines
 from monitor.output.web.chart import chart_of
@@ -72,3 +72,18 @@ def test_an_open_run_takes_the_same_in_each_output() -> None:
 def test_what_to_do_is_true_for_a_tester_without_kubernetes(cause: Cause) -> None:
     """Advice about a problem also applies to `local`, which has no pod."""
     assert "kubectl" not in re.sub(r"In Kubernetes, [^.]*\.", "", ACTIONS[cause])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        pytest.param(-5, "just now", id="by a clock that was set back"),
+        pytest.param(59, "just now", id="seconds"),
+        pytest.param(60, "1 min ago", id="a minute"),
+        pytest.param(3599, "59 min ago", id="minutes"),
+        pytest.param(2 * 86400 - 1, "47 h ago", id="hours"),
+        pytest.param(2 * 86400, "2 days ago", id="days"),
+    ],
+)
+def test_how_long_ago_something_was(seconds: float, text: str) -> None:
+    assert age_text(seconds) == text

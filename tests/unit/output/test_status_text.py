@@ -38,6 +38,10 @@ def test_status_tells_what_is_known_and_leaves_out_what_is_not() -> None:
     ]
 
 
+def test_a_failed_run_says_why() -> None:
+    assert f"why       {FAILED.message}" in list(status_lines(status(FAILED)))
+
+
 @pytest.mark.parametrize(("first", "told"), [(0, False), (7, True)], ids=["not marked", "marked"])
 def test_a_mark_is_told(first: int, *, told: bool) -> None:
     lines = list(status_lines(replace(status(run()), baseline_begins=first)))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support.builders import NEW, NOW, build, workload
 from support.local_life import ROOT, LocalLife, environment, living
-from support.simulated_builds import PATIENCE_SECONDS, write_build, write_program
+from support.simulated_builds import PATIENCE_SECONDS, write_build, write_failing_build
 
 from monitor.commands.local_folder import exclusively
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
@@ -127,7 +127,7 @@ def judged(
         if request.param == "good":
             write_build(tester.build, bootstrap_seconds=0.4)
         else:
-            write_program(tester.build, "#!/bin/sh\nexit 9\n")
+            write_failing_build(tester.build)
         code = 0 if request.param == "good" else 1
         assert run(until(tester), "<&- >&- 2>&-").returncode == code
         yield tester, code

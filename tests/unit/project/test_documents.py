@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parsed
-from support.builders import NOW, OLD, PROBLEMS, REGRESSIONS, build, ended, full_status, run
+from support.builders import NOW, OLD, PROBLEMS, REGRESSIONS, VERDICTS, build, ended, full_status, run
 
 from docs.api_page import HISTORY, STATUS, Field
 from docs.generate import METRICS, PAGES, PREFIX
@@ -27,7 +27,7 @@ from monitor.engine.activity import Activity
 from monitor.errors import Cause
 from monitor.output.metrics import EVERY_FAMILY, StatusCollector
 from monitor.output.metrics.collector import COMMON_LABELS
-from monitor.output.status_json import run_json, status_json
+from monitor.output.status_json import history_json, status_json
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("alerts/*.md")])
@@ -128,8 +128,10 @@ def fits(value: object, field: Field) -> bool:
     [
         pytest.param(STATUS, status_json(whole_status()), id="a full status"),
         pytest.param(STATUS, status_json(full_status(run=ended(1))), id="with a run that has ended"),
-        pytest.param(HISTORY, run_json(ended(1)), id="a run in the history"),
-        pytest.param(HISTORY, run_json(run(build=replace(build(OLD), versions=None))), id="one that is open"),
+        pytest.param(HISTORY, history_json(ended(1), VERDICTS[3]), id="a run in the history"),
+        pytest.param(
+            HISTORY, history_json(run(build=replace(build(OLD), versions=None)), {}), id="one that is open"
+        ),
     ],
 )
 def test_each_field_of_the_api_is_on_its_page_with_its_type(
@@ -144,7 +146,7 @@ def test_each_field_of_the_api_is_on_its_page_with_its_type(
     ("fields", "found"),
     [
         pytest.param(STATUS, status_json(whole_status()), id="status"),
-        pytest.param(HISTORY, run_json(run()), id="history"),
+        pytest.param(HISTORY, history_json(run(), VERDICTS[3]), id="history"),
     ],
 )
 def test_the_page_of_the_api_describes_no_field_that_is_gone(

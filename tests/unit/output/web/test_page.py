@@ -22,6 +22,7 @@ from support.builders import (
     OLD,
     REGRESSIONS,
     REPOSITORY,
+    VERDICTS,
     build,
     ended,
     full_status,
@@ -32,8 +33,9 @@ from support.builders import (
 import monitor
 from monitor.avalanchego.source_links import SOURCE_URL
 from monitor.domain.build import Versions
+from monitor.domain.compared_pair import ComparedBuild, ComparedPair
 from monitor.domain.observations import ChainActivity, ChainLog, Health
-from monitor.domain.run import Evidence, Outcome, Reason
+from monitor.domain.run import Evidence, Outcome, Reason, Run
 from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status
 from monitor.domain.tracking import Count, HealthyStreak, RunTracking
 from monitor.domain.workload import SyncMode
@@ -41,7 +43,7 @@ from monitor.output import format as formats
 from monitor.output.web.page import TEMPLATES as LOADED
 from monitor.output.web.page import page
 
-VOID = {"meta", "br", "input", "circle", "path", "line", "rect"}
+VOID = {"meta", "link", "br", "input", "circle", "path", "line", "rect"}
 
 
 class Page(HTMLParser):
@@ -102,13 +104,14 @@ def test_it_shows_the_tester() -> None:
     found = page_of(full_status(notice="another pod holds the volume"))
     digest = "b" * 64
     parts = {
-        "phase": f"bootstrapping Run 6 · 1.14.2 {COMMIT} ⚠ another pod holds the volume",
+        "phase": "✗ run 5 failed: stalled P stood still bootstrapping "
+        f"Run 6 · 1.14.2 {COMMIT} ⚠ another pod holds the volume",
         "chains": "Chain P fetched 1,234 · executed 200 blocks Chain C synced 12,005 leaves of the state",
         "run": f"Number 6 State open Tested fuji · full-sync Version 1.14.2 Commit {COMMIT} "
-        f"Image {REPOSITORY}@sha256: {'a' * 64} Started 1970-01-12 11:00:00Z Node restarts 2",
-        "node": "Process up Health unhealthy Bootstrapped no Peers 12 Last poll 1970-01-12 13:46:37Z",
-        "volume": "Node's data 1.0 GiB Free 8.0 GiB of 10.0 GiB Measured 1970-01-12 13:45:40Z",
-        "builds": "Last check 1970-01-12 13:46:10Z Next build 1.14.2 (dddddddd) "
+        f"Image {REPOSITORY}@sha256: {'a' * 64} Started 1970-01-12 11:00:00Z 2 h ago Node restarts 2",
+        "node": "Process up Health unhealthy Bootstrapped no Peers 12 Last poll 1970-01-12 13:46:37Z just now",
+        "volume": "Node's data 1.0 GiB Volume 10.0 GiB Measured 1970-01-12 13:45:40Z 1 min ago",
+        "builds": "Last check 1970-01-12 13:46:10Z just now Next build 1.14.2 (dddddddd) "
         f"Commit {'d' * 40} Image {REPOSITORY}@sha256: {digest}",
         "as-of": "As of 1970-01-12 13:46:40Z",
     }
@@ -241,7 +244,7 @@ SOAKING = RunTracking(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
         pytest.param(
             "phase",
             {"tick_at": NOW.wall - 121},
-            "⚠ silent since 1970-01-12 13:44:39Z : the values below are from that time",
+            "⚠ silent since 1970-01-12 13:44:39Z 2 min ago : the values below are from that time",
             id="silent",
         ),
         pytest.param(
@@ -300,8 +303,6 @@ def test_it_shows_how_the_run_comes_along(part: str, changes: dict[str, Any], wo
         pytest.param(
             {"regressions": REGRESSIONS}, "Active 15m usually 1h, at most 1h06m", id="against what is usual"
         ),
-        pytest.param({"run": ended(6)}, "Took 1h30m Ended 16m34s ago 1970-01-12 13:30:06Z", id="ended"),
-        pytest.param({"run": None}, "Active unknown Ended unknown", id="no run"),
         pytest.param({}, "Expected end unknown no estimate in the node's log yet", id="no estimate"),
         pytest.param(
             {"progress": PROGRESS}, "Expected end in 5m 1970-01-12 13:51:40Z of this stage", id="an estimate"
@@ -312,36 +313,85 @@ def test_it_shows_how_the_run_comes_along(part: str, changes: dict[str, Any], wo
             "Healthy for 1m since 1970-01-12 13:45:40Z",
             id="soaking",
         ),
-        pytest.param({}, "Disk 1.0 GiB 8.0 GiB of 10.0 GiB free", id="disk"),
+        pytest.param({}, "Disk used 20% 8.0 GiB of 10.0 GiB free", id="disk"),
         pytest.param({"volume": None}, "Disk unknown not measured yet", id="not measured"),
-        pytest.param({}, "Node not healthy yet 2 restarts in this run 12 peers", id="bootstrapping"),
-        pytest.param({"node": HEALTHY}, "Node ✓ healthy 2 restarts in this run 1 peer", id="healthy"),
-        pytest.param(
-            {"node": replace(HEALTHY, health=Health.UNHEALTHY)}, "Node ✗ unhealthy", id="unhealthy after it"
-        ),
-        pytest.param({"node": replace(HEALTHY, health=Health.STALE)}, "Node ? stale", id="stale"),
-        pytest.param({"node": replace(HEALTHY, up=False)}, "Node ✗ down", id="down"),
-        pytest.param({"node": None}, "Node unknown not polled yet", id="not seen"),
     ],
 )
 def test_it_begins_with_the_figures_that_matter_most(changes: dict[str, Any], words: str) -> None:
     assert words in page_of(full_status(**changes)).text("tiles")
 
 
+@pytest.mark.parametrize("run_now", [pytest.param(ended(6), id="ended"), pytest.param(None, id="no run")])
+def test_without_an_open_run_only_the_disk_has_a_tile(run_now: Run | None) -> None:
+    assert page_of(full_status(run=run_now)).text("tiles") == "Disk used 20% 8.0 GiB of 10.0 GiB free"
+
+
 @pytest.mark.parametrize(
-    ("phase", "tone"),
+    ("phase", "process"),
     [
-        (Phase.DISCOVERING, ""),
-        (Phase.CLEARING, ""),
-        (Phase.STARTING, ""),
-        (Phase.BOOTSTRAPPING, "bad"),
-        (Phase.IDLE, "bad"),
+        (Phase.DISCOVERING, "<dd>down</dd>"),
+        (Phase.CLEARING, "<dd>down</dd>"),
+        (Phase.STARTING, "<dd>down</dd>"),
+        (Phase.BOOTSTRAPPING, '<dd class="bad">✗ down</dd>'),
+        (Phase.IDLE, '<dd class="bad">✗ down</dd>'),
     ],
 )
-def test_a_node_that_is_down_is_amiss_only_where_it_should_be_up(phase: Phase, tone: str) -> None:
-    shown = page(full_status(phase=phase, node=replace(HEALTHY, up=False)))
+def test_a_node_that_is_down_is_wrong_only_where_it_should_be_up(phase: Phase, process: str) -> None:
+    assert process in page(full_status(phase=phase, node=replace(HEALTHY, up=False)))
 
-    assert f'<dd class="value {tone}">✗ down</dd>' in shown
+
+@pytest.mark.parametrize(
+    ("changes", "tone", "title", "dot"),
+    [
+        pytest.param({}, "bad", "✗ run 5 failed: stalled · tester", "d93025", id="failed"),
+        pytest.param(
+            {"results": (ended(3),)}, "good", "✓ 1.14.2 bootstrapped in 1h30m · tester", "22863a", id="good"
+        ),
+        pytest.param(
+            {"results": (ended(3),), "regressions": REGRESSIONS},
+            "warn",
+            "⚠ slower since run 3 · tester",
+            "e39b00",
+            id="slower",
+        ),
+        pytest.param(
+            {"results": ()}, "going", "… run 6 bootstrapping · tester", "1a73e8", id="the first run"
+        ),
+    ],
+)
+def test_title_and_icon_show_the_state_of_affairs(
+    changes: dict[str, Any], tone: str, title: str, dot: str
+) -> None:
+    shown = page(full_status(**changes))
+
+    assert f"<title>{title}</title>" in shown
+    assert f'<div class="phase {tone}">' in shown
+    assert f"fill='%23{dot}'" in shown
+
+
+def test_a_slow_run_is_marked_in_chart_and_table() -> None:
+    found = page_of(full_status(verdicts=VERDICTS))
+    cells = {row[0]: row[3] for row in found.rows}
+
+    assert (cells["3"], cells["1"]) == ("⚠ 1h30m limit 1h06m", "1h30m")
+    assert "succeeded, over its limit" in found.text("chart")
+    assert "Run 3: succeeded, 1h30m, over its limit of 1h06m" in found.text("chart")
+    assert page(full_status(verdicts=VERDICTS)).count('<svg class="slower" x=') == 1
+
+
+def test_a_comparison_names_its_builds_and_shows_the_standing() -> None:
+    pair = ComparedPair(
+        {"OLD": ComparedBuild("./a", OLD, (3600.0, 3960.0)), "NEW": ComparedBuild("./b", NEW)}, 10
+    )
+    results = (ended(2, build=build(NEW)), ended(1))
+    found = page_of(full_status(pair=pair, results=results, run=run(of=build(NEW), number=3)))
+
+    assert "… comparing: OLD 2 of 10, NEW 0 of 10 runs" in found.text("phase")
+    assert "OLD ./a · 2 of 10 runs · mean 1h02m NEW ./b · 0 of 10 runs" in found.text("phase")
+    assert [row[:2] for row in found.rows] == [["Run", "Build"], ["2", "NEW"], ["1", "OLD"]]
+    assert "Build NEW" in found.text("run")
+    assert found.text("chart").count("NEW") == 2
+    assert found.text("compared") == "A comparison of two builds has no baseline."
 
 
 @pytest.mark.parametrize(
@@ -395,7 +445,7 @@ HISTORY = "bootstrap-monitor history --run 5"
         pytest.param({}, "No log tail of the node was saved.", id="nothing kept"),
         pytest.param(
             {5: KEPT},
-            f"saved 1970-01-12 13:46:40Z ( {HISTORY} prints all of it): FATAL no disk\ufffd[31m",
+            f"saved 1970-01-12 13:46:40Z just now ( {HISTORY} prints all of it): FATAL no disk\ufffd[31m",
             id="kept",
         ),
         pytest.param({5: Evidence("a" * 9000 + "end", 0.0)}, " " + "a" * 8189 + "end", id="only its end"),
@@ -500,7 +550,7 @@ def test_a_template_escapes_all_and_uses_only_names_that_exist(path: Path) -> No
         *(each.name for each in template.find_all(nodes.Macro)),
         *(str(name) for each in template.find_all(nodes.FromImport) for name in each.names),
     }
-    given = {"status", "evidence", "part", "loop", *LOADED.globals}
+    given = {"status", "evidence", "headline", "part", "loop", *LOADED.globals}
     attributes = [each for each in template.find_all(nodes.Getattr) if isinstance(each.node, nodes.Name)]
 
     assert not re.search(r"\|\s*safe|autoescape|Markup", text)

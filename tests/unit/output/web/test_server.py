@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families as parsed
-from support.builders import NOW, build, workload
+from support.builders import NOW, VERDICTS, build, workload
 from support.certificates import self_signed
 from support.served import HOST, Shown, serving
 
@@ -34,7 +34,7 @@ from monitor.flags import parse
 from monitor.ledger import open_ledger
 from monitor.ledger.status import status_of
 from monitor.output.metrics import StatusCollector
-from monitor.output.status_json import run_json, status_json
+from monitor.output.status_json import history_json, status_json
 from monitor.output.web import Certificate, Limits, Site, WebServer
 from monitor.output.web.server import origin_form
 from monitor.settings import LocalSettings, WaitSettings, WebSettings
@@ -220,7 +220,15 @@ def test_the_api_is_the_status_as_json(server: WebServer, tester: Shown) -> None
     assert response.headers["Content-Type"] == "application/json"
     assert json.loads(body) == json.loads(json.dumps(status_json(tester.status)))
     _, body = ask(server, "/api/v1/history")
-    assert json.loads(body) == json.loads(json.dumps([run_json(each) for each in tester.history()]))
+    verdicts = {number: VERDICTS.get(number, {}) for number in (3, 2, 1)}
+    expected = [history_json(each, verdicts[each.number]) for each in tester.history()]
+    assert json.loads(body) == json.loads(json.dumps(expected))
+    assert [each["verdict"] for each in expected] == ["confirmed", None, "insufficient_data"]
+    assert expected[0]["regressions"]["duration"] == {
+        "verdict": "confirmed",
+        "baseline": 3600.0,
+        "limit": 4000.0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -302,6 +310,7 @@ def test_the_page_may_use_its_own_style_and_script_and_nothing_else(server: WebS
         "style-src": hash_of(body, b"style"),
         "script-src": hash_of(body, b"script"),
         "connect-src": "'self'",
+        "img-src": "data:",
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",

@@ -1,0 +1,63 @@
+"""The two builds of `local --compare`, and the runs of each so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import geometric_mean
+from typing import Any
+
+from monitor.domain.build import Build
+from monitor.domain.regression import Success, comparable
+
+OLD, NEW = "OLD", "NEW"
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedBuild:
+    """One of the builds: the path of its program, its digest, and the durations of its valid runs in seconds."""
+
+    path: str
+    digest: str
+    durations: tuple[float, ...] = ()
+
+    @property
+    def mean_seconds(self) -> float | None:
+        """Mean duration, as the result of the comparison reports it; `None` before the first valid run."""
+        return geometric_mean(self.durations) if self.durations else None
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedPair:
+    """The two builds, by their names `OLD` and `NEW`, and the number of runs that each of them gets."""
+
+    builds: Mapping[str, ComparedBuild]
+    runs: int
+
+    def name_of(self, build: Build) -> str:
+        """Return the name of a build; empty if it is not one of the pair."""
+        return next((name for name, one in self.builds.items() if one.digest in build.digests), "")
+
+
+def pair_json(old: tuple[str, str], new: tuple[str, str], runs: int) -> dict[str, Any]:
+    """Return the pair as the ledger stores it; each build is its path and its digest."""
+    return {"runs": runs, OLD: {"path": old[0], "digest": old[1]}, NEW: {"path": new[0], "digest": new[1]}}
+
+
+def pair_of(value: Mapping[str, Any] | None, successes: Iterable[Success]) -> ComparedPair | None:
+    """Return the stored pair with its runs so far; `None` if there is none, or an older monitor stored it."""
+    if value is None or "runs" not in value:
+        return None
+    runs = [success.run for success in successes if comparable(success)]
+    builds = {
+        name: ComparedBuild(
+            **value[name],
+            durations=tuple(
+                run.duration_seconds
+                for run in runs
+                if value[name]["digest"] in run.build.digests and run.duration_seconds is not None
+            ),
+        )
+        for name in (OLD, NEW)
+    }
+    return ComparedPair(builds, value["runs"])

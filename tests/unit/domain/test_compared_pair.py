@@ -1,0 +1,48 @@
+"""Tests of the two builds of a comparison, as the ledger stores them."""
+
+from __future__ import annotations
+
+from support.builders import NEW, OLD, build, ended
+
+from monitor.domain.compared_pair import pair_json, pair_of
+from monitor.domain.regression import Success
+from monitor.domain.run import Outcome
+
+STORED = pair_json(("./old", OLD), ("./new", NEW), 5)
+SUCCESSES = [
+    Success(ended(1)),
+    Success(ended(2, build=build(NEW), duration_seconds=5400.0 * 4)),
+    Success(ended(3, duration_seconds=5400.0 * 2)),
+    Success(ended(4, settings_changed=True)),
+    Success(ended(5, outcome=Outcome.FAILED)),
+    Success(ended(6, build=build(f"sha256:{'d' * 64}"))),
+]
+
+
+def test_each_build_has_its_valid_runs() -> None:
+    pair = pair_of({**STORED, "told_runs": None}, SUCCESSES)
+
+    assert pair is not None
+    assert {name: each.durations for name, each in pair.builds.items()} == {
+        "OLD": (5400.0, 10800.0),
+        "NEW": (21600.0,),
+    }
+    assert round(pair.builds["OLD"].mean_seconds or 0) == 7637, "the geometric mean, as in the result"
+    assert (pair.runs, pair.builds["NEW"].path) == (5, "./new")
+    assert [pair.name_of(success.run.build) for success in SUCCESSES[:2] + SUCCESSES[-1:]] == [
+        "OLD",
+        "NEW",
+        "",
+    ]
+
+
+def test_before_the_first_run_there_is_no_mean() -> None:
+    pair = pair_of(STORED, ())
+
+    assert pair is not None
+    assert [each.mean_seconds for each in pair.builds.values()] == [None, None]
+
+
+def test_a_tester_and_a_comparison_of_an_older_monitor_have_no_pair() -> None:
+    assert pair_of(None, ()) is None
+    assert pair_of({"told_runs": 5}, SUCCESSES) is None
