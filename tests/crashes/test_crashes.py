@@ -46,11 +46,9 @@ STEPS = (
 # With --brief, the first crossing of each of these steps is fatal.
 BRIEF_STEPS = (
     "init: after pin",
-    "init: before delete pod",
     "init: after record BeginClearing",
     "init: before clear",
     "init: after record BeginRun",
-    "init: before tell",
     "wait-for-completion: before record EndRun",
     "wait-for-completion: after record EndRun",
     "wait-for-completion: after create pod",

@@ -45,7 +45,7 @@ class Case:
 
 
 CASES = {
-    "exits at start": Case({"exit_at_start": "true"}, Reason.CRASHED, "(exit code 1)"),
+    "exits at start": Case({"exit_at_start": "true"}, Reason.CRASHED, "(exit code 1)", PATIENT),
     "crashes before it comes anywhere": Case(
         {"crash_after_seconds": 1, "forget": "true", "bootstrap_seconds": 30, "blocks": 10},
         Reason.CRASHED,

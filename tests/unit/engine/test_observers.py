@@ -119,6 +119,9 @@ def observer(edge: Edge, ledger: Ledger, tmp_path: Path) -> WaitObserver:
             Health.HEALTHY,
             id="moves again",
         ),
+        pytest.param(
+            [(0, True, "c"), (200, True, "b")], Health.HEALTHY, id="moves back with the node's clock"
+        ),
     ],
 )
 def test_health_is_worth_what_its_time_stamps_are(
@@ -1015,6 +1018,18 @@ def test_how_long_the_tag_shows_a_build_and_when_that_was_superseded(
         found.append((state.newest, state.newest_lookups, state.newest_seconds, state.superseded_seconds))
 
     assert found == [(None, 0, 0.0, None), (build(), 4, 60.0, 90.0), (build(NEW), 1, 0.0, None)]
+
+
+def test_a_build_that_was_superseded_twice_counts_from_the_last_time(
+    observer: WaitObserver, ledger: Ledger, edge: Edge
+) -> None:
+    for seconds, begun in ((10, build(NEW)), (20, build()), (60, build(NEW))):
+        pod = workload(begun)
+        ledger.record(later(seconds), "default", [BeginClearing(pod, ""), BeginRun(pod)])
+    edge.now = later(90)
+    observer.latest.newest = Standing(build())
+
+    assert observer.look().state.superseded_seconds == 30.0
 
 
 def test_init_reads_who_reverted_only_where_a_pin_was_reverted(
