@@ -6,21 +6,6 @@ parser {
 
 # An alert survives a moved pod, and two testers never share one.
 rule {
-  match { kind = "recording" }
-  aggregate ".+" {
-    keep     = ["cluster", "namespace", "tester", "network", "sync_mode"]
-    severity = "bug"
-  }
-  aggregate ".+" {
-    strip    = ["pod", "instance", "container", "endpoint"]
-    severity = "bug"
-  }
-  name "(tester|run|measure):bootstrap_monitor_[a-z_]+:[a-z_]+" {
-    severity = "bug"
-  }
-}
-
-rule {
   match { kind = "alerting" }
   aggregate ".+" {
     keep     = ["cluster", "namespace", "tester", "network", "sync_mode"]

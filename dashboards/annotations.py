@@ -19,7 +19,6 @@ from dashboards.queries import (
     milliseconds,
     named_by_build,
     of_results,
-    on_tester,
     series,
 )
 from dashboards.variables import DATASOURCE
@@ -35,12 +34,10 @@ def events() -> list[AnnotationQuery]:
 
 
 def _run_started() -> AnnotationQuery:
-    run = aggregated("group", series("run_info"), "run", "version", "commit")
-    started = milliseconds(largest("run_start_timestamp_seconds"))
-    expr = f"({run} * {on_tester()} group_left () {started}) {_IN_RANGE}"
-    return _annotation("Run started", named_by_build(expr), "blue", value_for_time=True).text_format(
-        "{{tester}} started run {{run}} of {{build}}"
-    )
+    started = milliseconds(largest("run_start_timestamp_seconds", "run", "version", "commit"))
+    return _annotation(
+        "Run started", named_by_build(f"{started} {_IN_RANGE}"), "blue", value_for_time=True
+    ).text_format("{{tester}} started run {{run}} of {{build}}")
 
 
 def _run_ended() -> AnnotationQuery:

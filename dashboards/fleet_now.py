@@ -24,6 +24,8 @@ from dashboards.queries import (
     numbered,
     of_today,
     on_tester,
+    or_none,
+    run_lateness,
     run_progress,
     series,
 )
@@ -53,7 +55,9 @@ def _counts() -> list[AnyPanel]:
     present = aggregated("group", series(PRESENCE))
     seen = aggregated("group", f"present_over_time({series(PRESENCE)}[$__range])")
     blocked = aggregated("max", series("run_phase", 'phase="blocked"'))
-    failed = aggregated("max", of_today(series("last_run_outcome", 'outcome="failed"')))
+    failed = or_none(aggregated("max", of_today(series("last_run_info", 'outcome="failed"'))))
+    stalled = aggregated("group", series("run_stalled_seconds"))
+    open_runs = aggregated("max", series("run_active_seconds"))
     confirmed = aggregated("max", series("regression", 'verdict="confirmed"'))
     return [
         number(
@@ -81,7 +85,7 @@ def _counts() -> list[AnyPanel]:
                 4,
                 none="no open run",
             ),
-            f"sum({largest('run_stalled')})",
+            f"sum({stalled} or {open_runs} * 0)",
             _ODD_ABOVE_NONE,
         ),
         number(
@@ -121,7 +125,7 @@ def _counts() -> list[AnyPanel]:
 def _testers() -> AnyPanel:
     present = aggregated("group", series(PRESENCE), "network", "sync_mode")
     seen = aggregated("group", f"present_over_time({series(PRESENCE)}[$__range])", "network", "sync_mode")
-    reason = aggregated("group", of_today(series("last_run_outcome", 'outcome="failed"') + " == 1"), "reason")
+    reason = aggregated("group", of_today(series("last_run_info", 'outcome="failed"')), "reason")
     return merged(
         About(
             "Testers",
@@ -165,7 +169,7 @@ def _testers() -> AnyPanel:
             cell=COLOURED_TEXT,
             width=80,
         ),
-        Column("Time", largest("run_late"), mappings=value_mapping(LATE), cell=COLOURED_TEXT, width=75),
+        Column("Time", run_lateness(), mappings=value_mapping(LATE), cell=COLOURED_TEXT, width=75),
         Column(
             "Last result",
             aggregated("max", of_today(numbered(LAST_OUTCOME))),

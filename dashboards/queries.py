@@ -72,7 +72,20 @@ def number_of(words: Words) -> str:
 
 def run_progress() -> str:
     """Return an expression: 0 while the open run makes progress, 1 while it is stalled, 2 while unknown."""
-    return aggregated("max", f"{series('run_stalled')} + 2 * {series('run_progress_unknown')}")
+    unknown, stalled = series("run_progress_unknown_seconds"), series("run_stalled_seconds")
+    return aggregated("max", f"{unknown} * 0 + 2 or {stalled} * 0 + 1 or {series('run_active_seconds')} * 0")
+
+
+def run_lateness() -> str:
+    """Return an expression: 1 if the open run is late, 0 if it is not; absent while it has no limit."""
+    late, active = series("run_late_seconds"), series("run_active_seconds")
+    limited = f"{active} * 0 and {on_tester()} {series('duration_limit_seconds')}"
+    return aggregated("max", f"{late} * 0 + 1 or {limited}")
+
+
+def or_none(expr: str) -> str:
+    """Return the expression, which is aggregated by tester, with 0 for the testers that it leaves out."""
+    return f"{expr} or {aggregated('max', series(PRESENCE))} * 0"
 
 
 def milliseconds(expr: str) -> str:

@@ -62,7 +62,7 @@ _ENDS: dict[str, State] = {
     Outcome.SUPERSEDED: State("superseded", GREY),
     Outcome.FAILED: State("failed", "red"),
 }
-LAST_OUTCOME = Words("last_run_outcome", "outcome", _ENDS)
+LAST_OUTCOME = Words("last_run_info", "outcome", _ENDS)
 OUTCOMES = Words("result_info", "outcome", _ENDS)
 VERDICTS = Words(
     "regression",

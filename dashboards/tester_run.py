@@ -18,6 +18,7 @@ from dashboards.queries import (
     aggregated,
     largest,
     number_of,
+    run_lateness,
     run_progress,
     series,
 )
@@ -54,7 +55,7 @@ def _run_timeline() -> AnyPanel:
         Line(largest("node_up"), "process"),
         Line(largest("node_healthy"), "health"),
         Line(run_progress(), "progress"),
-        Line(largest("run_late"), "time"),
+        Line(run_lateness(), "time"),
     ).mappings(mapping_of(PHASES))
     for letter, states in (("B", UP), ("C", HEALTHY), ("D", PROGRESS), ("E", LATE)):
         panel = panel.override_by_query(letter, [DynamicConfigValue("mappings", value_mapping(states))])

@@ -71,7 +71,7 @@ def monitor_itself() -> list[AnyPanel]:
                 7,
                 unit="s",
             ),
-            Line(age(largest("task_last_success_timestamp_seconds", "task")), "{{task}}"),
+            Line(age(largest("task_last_success_timestamp_seconds", "operation")), "{{operation}}"),
             Line(checked, "build lookup"),
         ),
         over_time(

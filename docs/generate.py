@@ -18,13 +18,14 @@ _METRICS_TEXT = """\
 Served at `/metrics`, in the Prometheus text format or as OpenMetrics. This page is generated from the code
 (`make generate`).
 
-- Every name begins with `{prefix}`, which is omitted here.
-- Every series except `build_info` has the labels {common}. Series of a run have the
+- Every series except `{prefix}build_info` has the labels {common}. Series of a run have the
   network and the sync mode of that run, which may differ from the tester's current settings.
-- An unknown value is absent. [Runbooks](runbooks) describe what to do about an alert.
-- Metrics are read from the ledger at each scrape, so they survive a restart. `image_checks_total`, `task_…` and
-  `errors_total`, which describe the process, are exceptions.
-- If a metric cannot be rendered, only its own series are missing, and `errors_total{{operation="metrics"}}` increases.
+- An unknown value is absent. A metric about a problem is present only while the problem lasts.
+  [Runbooks](runbooks) describe what to do about an alert.
+- Metrics are read from the ledger at each scrape, so they survive a restart. `{prefix}image_checks_total`,
+  `{prefix}task_…` and `{prefix}errors_total`, which describe the process, are exceptions.
+- If a metric cannot be rendered, only its own series are missing, and
+  `{prefix}errors_total{{operation="metrics"}}` increases.
 - Results cover the newest 20 ended runs. The label `chain` is `P`, `X`, `C`, or the alias or blockchain ID of an L1
   that the node tracks, at most 16 chains. The number of series is therefore bounded.
 
@@ -46,7 +47,7 @@ def _rows() -> Iterable[str]:
         own = [label for label in label_names(family) if label not in COMMON_LABELS]
         labels = ", ".join(f"`{label}`" for label in own)
         kind = "counter" if family.name.endswith("_total") else "gauge"
-        yield f"| `{family.name.removeprefix(PREFIX)}` | {kind} | {labels} | {family.text} |"
+        yield f"| `{family.name}` | {kind} | {labels} | {family.text} |"
 
 
 def lifecycle_page() -> str:

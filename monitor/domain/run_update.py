@@ -23,6 +23,7 @@ from monitor.domain.timeouts import blocked_reason, counted, refused, reports_pe
 from monitor.domain.tracking import ChainWatch, Counts, RunTracking
 from monitor.domain.workload import NodeProcess, Workload
 
+MAX_RESTART_TIMES = 10
 _HEIGHT = "height_executed"
 _SYNCING = ChainActivity.SYNCING_STATE
 _EXECUTES_ALL = frozenset({ChainActivity.FETCHING, ChainActivity.EXECUTING})
@@ -207,6 +208,7 @@ def _times(
     The times are observed, active and blocked time.
     """
     reading, metrics, process = observation.reading, observation.metrics, observation.process
+    before = tracking
     tracking = advanced(
         tracking,
         observation.now,
@@ -223,6 +225,10 @@ def _times(
         and not observation.disk_starves_node
         and not (process is not None and process.failed_to_start),
     )
+    restarts = tracking.node_restarts - before.node_restarts
+    if restarts > 0:
+        restarted_at = (*tracking.restarted_at, *(observation.now.wall,) * restarts)
+        tracking = replace(tracking, restarted_at=restarted_at[-MAX_RESTART_TIMES:])
     if metrics is not None and metrics.peers is not None:
         refusal = refused(
             tracking.refusal,

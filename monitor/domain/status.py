@@ -33,7 +33,11 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """Last observation of the node; values that were not observed are `None`."""
+    """Last observation of the node; values that were not observed are `None`.
+
+    `not_healthy_since` is since when the node has not been observed healthy, in Unix seconds (`None`: it is
+    healthy). The ledger sets it.
+    """
 
     seen_at: float
     up: bool
@@ -41,6 +45,7 @@ class NodeStatus:
     bootstrapped: bool | None = None
     failing_checks: tuple[str, ...] = ()
     peers: int | None = None
+    not_healthy_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,13 @@ class Status:
     mode and testbed of the newest run. They cover the runs from `baseline_begins` on (0: all). `verdicts` are
     those on the compared runs, by number. `pair` are the builds of `local --compare`. `problems` are the
     current problems, oldest first.
+
+    `last_failure`, `build_failures` and `trying_since` cover the runs after `last_success`, of its network and
+    sync mode: the newest failed run, the number of runs that failed because of the build, and since when the
+    tester has been trying to succeed (Unix seconds; `None`: it is not trying). `phase_since` and
+    `lookups_failing_since` are since when the phase lasts, and since when every lookup of a newer build has
+    failed. `recent_pin_reverts` is the number of pin reverts within the last day, and `recovered_at` is when a
+    damaged ledger was last replaced.
     """
 
     at: float
@@ -118,3 +130,10 @@ class Status:
     paused: bool = False
     requested: Build | None = None
     problems: tuple[Problem, ...] = ()
+    last_failure: Run | None = None
+    build_failures: int = 0
+    trying_since: float | None = None
+    phase_since: float | None = None
+    lookups_failing_since: float | None = None
+    recent_pin_reverts: int = 0
+    recovered_at: float | None = None

@@ -23,7 +23,8 @@ class TickSignals:
     process of the run had reached before. `works` is whether the node wrote to its disk while a chain
     compacts, executes or syncs its state.
 
-    `started` is whether the node's process runs, or has ended and will be restarted. `unhealthy` is whether
+    `started` is whether the node's process runs, or has ended and will be restarted. `down` is whether it does
+    not run. `unhealthy` is whether
     the node has bootstrapped and its fresh health is bad. `low_disk` is whether less of the volume than the
     floor is free. `starved` is whether the node is down and too little is free for it to run.
     """
@@ -33,6 +34,7 @@ class TickSignals:
     works: bool
     started: bool | None
     unhealthy: bool | None
+    down: bool = False
     low_disk: bool | None = None
     starved: bool | None = None
 
@@ -54,6 +56,7 @@ def counted(
         not_started_seconds=clock(
             tracking.not_started_seconds, runs=None if signals.started is None else not signals.started
         ),
+        down_seconds=clock(tracking.down_seconds, runs=signals.down),
         unhealthy_seconds=clock(tracking.unhealthy_seconds, runs=signals.unhealthy),
         starved_seconds=clock(tracking.starved_seconds, runs=signals.starved),
         low_disk_seconds=clock(tracking.low_disk_seconds, runs=signals.low_disk),
@@ -147,6 +150,7 @@ def tick_signals(
         works=works,
         started=was_started(reading, process),
         unhealthy=unhealthy,
+        down=isinstance(reading, NodeDown),
         low_disk=low_disk,
         starved=None if low_disk is None else starves_node and isinstance(reading, NodeDown),
     )

@@ -58,7 +58,8 @@ class RunTracking:
     last observed process of the node. `process_uid` is the workload of that process.
 
     `idle_seconds` is the stall timer: how long `stalled_chain` (empty: the node as a whole) has made no
-    progress. `unknown_seconds` is how long progress could not be observed. `usage_mark_bytes` is the disk
+    progress. `unknown_seconds` is how long progress could not be observed. `down_seconds` is how long the
+    node's process has been down without a break. `usage_mark_bytes` is the disk
     usage from which growth is measured. `execution_targets` are the heights that chains on SAE must have
     executed before the node counts as healthy. `state_synced` is whether the C-Chain synced its state
     (`None`: unknown). `state_summary` is the log line that started the state sync.
@@ -66,6 +67,8 @@ class RunTracking:
     `low_disk_seconds` is how long less of the volume than the floor has been free. `low_disk_at` is when that
     began, in Unix seconds (`None`: enough is free). `starved_seconds` is how long the node has been down
     while too little was free for it to run.
+
+    `restarted_at` are the times of the newest counted restarts, in Unix seconds.
 
     `healthy_seconds` is the active time of the healthy streaks that ended in this workload.
     `replaced_healthy_seconds` is that of the streaks in earlier workloads. `other_build` is another build
@@ -84,12 +87,14 @@ class RunTracking:
     process_restarts: int = 0
     node_restarts: int = 0
     restarts_at_progress: int = 0
+    restarted_at: tuple[float, ...] = ()
     healthy: HealthyStreak | None = None
     identity_agreed: bool = False
     progress_at: float | None = None
     idle_seconds: float = 0.0
     lifeless_seconds: float | None = None
     not_started_seconds: float = 0.0
+    down_seconds: float = 0.0
     unhealthy_seconds: float = 0.0
     blocked_seconds: float = 0.0
     disk_write_bytes: float = 0.0

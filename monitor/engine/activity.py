@@ -36,12 +36,12 @@ IMAGE_CHECKS = OwnFamily(
 TASK_LAST_SUCCESS = OwnFamily(
     "bootstrap_monitor_task_last_success_timestamp_seconds",
     "When a task of the monitor last succeeded, in seconds since the Unix epoch.",
-    ("task",),
+    ("operation",),
 )
 TASK_DURATION = OwnFamily(
     "bootstrap_monitor_task_duration_seconds",
     "How long a task of the monitor took when it last succeeded, in seconds.",
-    ("task",),
+    ("operation",),
 )
 ERRORS = OwnFamily(
     "bootstrap_monitor_errors_total",

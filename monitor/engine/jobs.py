@@ -15,11 +15,11 @@ from monitor.engine.ports import BuildSource
 from monitor.engine.problem_log import ProblemLog
 from monitor.engine.volume import Volume
 from monitor.ledger import Ledger
-from monitor.ledger.codecs import build_reading
+from monitor.ledger.codecs import LOOKUP, build_reading
 
 SETTLING_SECONDS = 5.0
 REST_MEASUREMENT_SECONDS = 3600.0
-IMAGE = "image"
+IMAGE = LOOKUP
 """Name of the part that reports problems with the lookup of a newer build."""
 
 

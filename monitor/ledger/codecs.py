@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from monitor.decide.events import Announcement, DueAnnouncement
 from monitor.domain.build import Build, Versions
 from monitor.domain.json_text import JsonObject, json_object, json_text
-from monitor.domain.observations import ChainActivity, VolumeReading
+from monitor.domain.observations import ChainActivity, Health, VolumeReading
 from monitor.domain.run import Run
 from monitor.domain.status import NodeStatus, Phase, Problem, ProgressStatus, VolumeStatus
 from monitor.domain.tracking import RunTracking
@@ -26,8 +26,11 @@ from monitor.domain.workload import Workload
 # Marks the folder of `local --compare`, whose data is deleted before each run.
 COMPARISON = "comparison"
 ANNOUNCEMENTS = "announcements"
+READINGS_WITH_SINCE = frozenset({"node", "phase"})
 PROBLEM = "problem."
 """Prefix of the names of problem readings; the part of the monitor that has the problem follows."""
+LOOKUP = "image"
+"""Part of the monitor that looks up newer builds."""
 
 _Value = TypeVar("_Value")
 
@@ -95,6 +98,22 @@ def node_reading(status: NodeStatus) -> JsonObject:
 def read_node(value: JsonObject | None) -> NodeStatus | None:
     """Return the node's status; `None` if the node was never observed."""
     return decoded(NodeStatus, value) if value else None
+
+
+def with_since(name: str, value: JsonObject, previous: JsonObject, at: float) -> JsonObject:
+    """Return a reading with the time since which its state has lasted, in Unix seconds.
+
+    The state is the phase, or that the node has not been observed healthy. `previous` is the reading before.
+    """
+    match name:
+        case "phase":
+            same = previous.get("phase") == value.get("phase")
+            return value | {"since": previous.get("since", at) if same else at}
+        case "node":
+            since = None if value.get("health") == Health.HEALTHY else previous.get("not_healthy_since") or at
+            return value | {"not_healthy_since": since}
+        case _:
+            return value
 
 
 def progress_reading(run: int, status: ProgressStatus) -> JsonObject:

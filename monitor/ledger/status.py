@@ -7,18 +7,20 @@ anything can query it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from monitor.domain.build import Build
 from monitor.domain.chains import first_chains
 from monitor.domain.compared_pair import pair_of
+from monitor.domain.json_text import JsonObject
 from monitor.domain.regression import Measure, Success, is_late, regressions, run_verdicts
-from monitor.domain.run import Run
+from monitor.domain.run import Reason, Run
 from monitor.domain.status import RESULTS_SHOWN, Phase, Problem, Status
 from monitor.domain.tracking import Counts
 from monitor.domain.workload import SyncMode
 from monitor.ledger.codecs import (
     COMPARISON,
+    LOOKUP,
     PROBLEM,
     Reading,
     read_build,
@@ -28,6 +30,8 @@ from monitor.ledger.codecs import (
     read_volume,
 )
 
+_DAY_SECONDS = 86400.0
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -36,8 +40,10 @@ class Snapshot:
     `runs` are the newest started runs, newest first.  `totals` is the number of ended runs by (outcome,
     reason); `interventions` is the number of workloads by kind of intervention.  `compared` are the
     successful runs that the newest run may be compared with, from the run `baseline_begins` on (0: all).
-    `last_success` and `consecutive_failures` refer to the network and sync mode that are tested now.
-    `first_run_at` is in Unix seconds.
+    `last_success` is the newest success of the network and sync mode that are tested now.  `failures` counts
+    the runs after it that failed, by reason; `last_failure` is the newest of them.  `ended_after_success_at` is
+    when the first run after it ended.  `pin_reverts_at` are the times of the newest pin reverts, and
+    `recoveries_at` those of all replacements of a damaged ledger.  Times are in Unix seconds.
     """
 
     runs: tuple[Run, ...]
@@ -47,8 +53,11 @@ class Snapshot:
     interventions: Mapping[str, int]
     first_run_at: float | None
     last_success: Run | None
-    consecutive_failures: int
-    recoveries: int
+    failures: Mapping[str, int] = field(default_factory=dict)
+    last_failure: Run | None = None
+    ended_after_success_at: float | None = None
+    pin_reverts_at: tuple[float, ...] = ()
+    recoveries_at: tuple[float, ...] = ()
     compared: tuple[Success, ...] = ()
     baseline_begins: int = 0
     paused: bool = False
@@ -70,7 +79,7 @@ def status_of(
     readings = {name: each.value for name, each in shown.readings.items()}
     configuration = readings.get("configuration", {})
     run = shown.runs[0] if shown.runs else None
-    phase = readings.get("phase", {})
+    phase, image_check = readings.get("phase", {}), readings.get("image_check", {})
     tick = shown.readings.get("node")
     # `local --compare` alternates two builds, so there is no baseline; it reports its own result at the end.
     found = read_build(readings.get("new_build"))
@@ -79,11 +88,14 @@ def status_of(
     problems |= own_problems or {}
     progress = read_progress(readings.get("progress"), run) if run and run.open else None
     chains = first_chains({chain for chain, _ in shown.counts}.union(progress.chains if progress else ()))
+    network = str(configuration.get("network", run.network if run else ""))
+    sync_mode = str(configuration.get("sync_mode", run.sync_mode if run else SyncMode.C_CHAIN_STATE_SYNC))
+    is_tested_now = run is not None and (run.network, run.sync_mode) == (network, sync_mode)
     return Status(
         at=now_wall,
         tester=str(configuration.get("tester", tester)),
-        network=str(configuration.get("network", run.network if run else "")),
-        sync_mode=str(configuration.get("sync_mode", run.sync_mode if run else SyncMode.C_CHAIN_STATE_SYNC)),
+        network=network,
+        sync_mode=sync_mode,
         testbed=str(configuration.get("testbed", run.testbed if run else "")),
         phase=Phase(phase["phase"]) if phase.get("phase") in set(Phase) else None,
         message=str(phase.get("message", "")),
@@ -99,14 +111,14 @@ def status_of(
         volume=read_volume(readings.get("volume"), run),
         # A build is no longer new after its run has started.
         new_build=None if run and found and found.same(run.build) else found,
-        last_image_check_at=readings.get("image_check", {}).get("succeeded_at"),
+        last_image_check_at=image_check.get("succeeded_at"),
         results=tuple(each for each in shown.runs if each.outcome is not None)[:RESULTS_SHOWN],
         totals=shown.totals,
-        consecutive_failures=shown.consecutive_failures,
+        consecutive_failures=sum(shown.failures.values()),
         last_success=shown.last_success,
         tester_since=shown.first_run_at,
         pin_reverts=shown.interventions.get("pin_revert", 0),
-        recoveries=shown.recoveries,
+        recoveries=len(shown.recoveries_at),
         stray_recreations=shown.interventions.get("recreate_stray", 0),
         regressions=judged,
         baseline_begins=shown.baseline_begins,
@@ -117,7 +129,20 @@ def status_of(
         paused=shown.paused,
         requested=shown.requested,
         problems=_distinct(filter(None, problems.values())),
+        last_failure=shown.last_failure,
+        build_failures=sum(shown.failures.get(reason, 0) for reason in Reason if reason.is_build_failure),
+        trying_since=shown.ended_after_success_at
+        or (run.started_at if run and run.open and is_tested_now else None),
+        phase_since=phase.get("since"),
+        lookups_failing_since=_lookups_failing_since(problems.get(PROBLEM + LOOKUP), image_check),
+        recent_pin_reverts=sum(now_wall - at < _DAY_SECONDS for at in shown.pin_reverts_at),
+        recovered_at=max(shown.recoveries_at, default=None),
     )
+
+
+def _lookups_failing_since(problem: Problem | None, image_check: JsonObject) -> float | None:
+    """Return since when every lookup of a newer build has failed; `None` if the last one did not fail."""
+    return max(problem.since, image_check.get("succeeded_at", 0.0)) if problem else None
 
 
 def _distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:

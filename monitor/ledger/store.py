@@ -29,6 +29,10 @@ from monitor.ledger.reserve import NO_SPACE, give_up_part, keep_reserve
 from monitor.ledger.status import Snapshot
 
 _ALIKE = "network = ? AND sync_mode = ?"
+_FAILED = f"outcome = '{Outcome.FAILED}' AND {_ALIKE} AND number > ?"
+_PIN_REVERTS = (
+    "SELECT MIN(made_at) AS made_at FROM interventions WHERE kind = ? GROUP BY uid ORDER BY 1 DESC LIMIT 10"
+)
 _PENDING_ATTEMPT = """
 SELECT * FROM attempts
 WHERE after_run >= (SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL)
@@ -390,15 +394,17 @@ class Ledger:
         with self._reading() as connection:
             found = connection.execute("SELECT * FROM readings").fetchall()
             readings = {row["name"]: rows.reading_of(row) for row in found}
-        recoveries = len(list(self._path.parent.glob(self._path.name + ".corrupt-*")))
+        recoveries_at = recovery_times(self._path)
         configuration = readings.get("configuration")
-        key = (max_runs, *written, recoveries, configuration.value if configuration else None)
+        key = (max_runs, *written, recoveries_at, configuration.value if configuration else None)
         kept = self._snapshot
         if kept is None or kept[0] != key:
-            kept = self._snapshot = (key, self._read_snapshot(max_runs, readings, recoveries))
+            kept = self._snapshot = (key, self._read_snapshot(max_runs, readings, recoveries_at))
         return replace(kept[1], readings=readings)
 
-    def _read_snapshot(self, max_runs: int, readings: Mapping[str, Reading], recoveries: int) -> Snapshot:
+    def _read_snapshot(
+        self, max_runs: int, readings: Mapping[str, Reading], recoveries_at: tuple[float, ...]
+    ) -> Snapshot:
         runs = self.runs(max_runs)
         alike = _tested_now(readings.get("configuration"), runs[0] if runs else None)
         successes = self._runs(f"outcome = ? AND {_ALIKE}", 1, (Outcome.SUCCEEDED, *alike))
@@ -414,10 +420,15 @@ class Ledger:
             (first,) = connection.execute(
                 "SELECT MIN(COALESCE(started_at, clearing_at)) FROM runs"
             ).fetchone()
-            (failures,) = connection.execute(
-                f"SELECT COUNT(*) FROM runs WHERE outcome = ? AND {_ALIKE} AND number > ?",  # noqa: S608 - literals
-                (Outcome.FAILED, *alike, after),
+            failures = connection.execute(
+                f"SELECT COALESCE(reason, '') AS reason, COUNT(*) AS runs FROM runs WHERE {_FAILED} GROUP BY 1",  # noqa: S608 - literals
+                (*alike, after),
+            ).fetchall()
+            (ended_at,) = connection.execute(
+                f"SELECT MIN(ended_at) FROM runs WHERE outcome IS NOT NULL AND {_ALIKE} AND number > ?",  # noqa: S608 - literals
+                (*alike, after),
             ).fetchone()
+            reverts = connection.execute(_PIN_REVERTS, (Intervention.PIN_REVERT,)).fetchall()
         return Snapshot(
             runs=runs,
             totals={(row["outcome"], row["reason"]): row["runs"] for row in totals},
@@ -430,8 +441,11 @@ class Ledger:
             baseline_begins=self.baseline_begins(),
             paused=self.paused(),
             requested=self.requested(),
-            consecutive_failures=failures,
-            recoveries=recoveries,
+            failures={row["reason"]: row["runs"] for row in failures},
+            last_failure=self._run(_FAILED, *alike, after),
+            ended_after_success_at=ended_at,
+            pin_reverts_at=tuple(row["made_at"] for row in reverts),
+            recoveries_at=recoveries_at,
         )
 
     def _run(self, condition: str, *values: object) -> Run | None:
@@ -479,3 +493,10 @@ def _tested_now(configuration: Reading | None, newest: Run | None) -> tuple[str,
     if configuration is not None and configuration.value:
         return configuration.value["network"], configuration.value["sync_mode"]
     return (newest.network, newest.sync_mode) if newest else ("", "")
+
+
+def recovery_times(path: Path) -> tuple[float, ...]:
+    """Return when each damaged ledger was replaced, in Unix seconds; 0 if its file name does not tell."""
+    prefix = f"{path.name}.corrupt-"
+    times = [file.name.removeprefix(prefix) for file in path.parent.glob(f"{prefix}*")]
+    return tuple(float(time) if time.isdecimal() else 0.0 for time in times)

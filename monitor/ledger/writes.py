@@ -27,7 +27,14 @@ from monitor.domain.run import AttemptCause, Outcome, RequestKind, Run
 from monitor.domain.tracking import Counts
 from monitor.domain.workload import Workload
 from monitor.ledger import rows
-from monitor.ledger.codecs import ANNOUNCEMENTS, announcements_reading, read_announcements, tracking_text
+from monitor.ledger.codecs import (
+    ANNOUNCEMENTS,
+    READINGS_WITH_SINCE,
+    announcements_reading,
+    read_announcements,
+    tracking_text,
+    with_since,
+)
 
 MAX_DUE = 20
 
@@ -65,6 +72,9 @@ def write(connection: sqlite3.Connection, record: Record, now: Instant, testbed:
 
 def keep_reading(connection: sqlite3.Connection, name: str, value: JsonObject, read_at: float) -> None:
     """Write a reading, replacing the one with the same name."""
+    if name in READINGS_WITH_SINCE:
+        row = connection.execute("SELECT * FROM readings WHERE name = ?", (name,)).fetchone()
+        value = with_since(name, value, rows.reading_of(row).value if row else {}, read_at)
     connection.execute("INSERT OR REPLACE INTO readings VALUES (?, ?, ?)", (name, json_text(value), read_at))
 
 

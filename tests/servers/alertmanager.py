@@ -7,18 +7,23 @@ import copy
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import yaml
 from servers.processes import JsonObject, get, served
-from servers.prometheus import RESEND_SECONDS
+from servers.prometheus import RESEND_SECONDS, Prometheus
+from support.local_life import ROOT
+from support.simulated_builds import eventually
 
 # Long enough that a server has sent all firing alerts before the first notification.
 GROUP_WAIT = f"{RESEND_SECONDS + 3}s"
 CHAT = "/chat"
+ALERTS = ROOT / "alerts"
+DELIVERY_SECONDS = 90.0
 _CODE = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -134,3 +139,48 @@ def alertmanager(program: Path, folder: Path, address: str, configured: JsonObje
     ]
     with served(command, f"http://{address}/-/ready", folder / "log"):
         yield Alertmanager(f"http://{address}")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An Alertmanager, the server that notifies it, and the receivers that it delivers to."""
+
+    server: Prometheus
+    alertmanager: Alertmanager
+    hook: Hook
+
+    def await_all(self, fire: set[str], told: Sequence[str]) -> None:
+        """Wait until the alerts `fire` have arrived, and the alerts `told` are delivered."""
+        self.until(lambda: self.server.firing() >= fire, "all alerts fire")
+        self.until(lambda: {each["labels"]["alertname"] for each in self.told()} >= fire, "all arrived")
+        self.until(
+            lambda: all(self.hook.alerts(name) for name in told), f"{' and '.join(told)} are delivered"
+        )
+
+    def told(self, name: str = "", run: str = "") -> list[JsonObject]:
+        """Return the alerts that the Alertmanager received, optionally only those of one name or one run."""
+        return [
+            each
+            for each in self.alertmanager.alerts()
+            if name in {"", each["labels"]["alertname"]} and run in {"", each["labels"].get("run")}
+        ]
+
+    def runs_told(self, name: str) -> set[str]:
+        """Return the runs whose alerts with this name were delivered."""
+        return {each["labels"]["run"] for each in self.hook.alerts(name)}
+
+    def until(self, true: Callable[[], bool], what: str) -> None:
+        """Wait until a condition is true."""
+        eventually(true, f"{what}; {self.server.version} has {self.server.firing()}", DELIVERY_SECONDS)
+
+
+@contextlib.contextmanager
+def delivery(
+    server: Prometheus, program: Path, folder: Path, address: str, **changes: object
+) -> Iterator[Delivery]:
+    """Run an Alertmanager with the project's configuration, apart from receiver addresses and the changes."""
+    configured: dict[str, Any] = yaml.safe_load((ALERTS / "alertmanager.yaml").read_text())
+    with hook() as receivers:
+        told = delivering(configured | changes, chat_of(ALERTS / "README.md"), receivers.url, ALERTS)
+        with alertmanager(program, folder, address, told) as running:
+            yield Delivery(server, running, receivers)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from servers import tools
+from servers.alertmanager import Delivery, delivery
 from servers.life import JOB, TARGET_LABELS, Life
 from servers.prometheus import Prometheus, Target, configuration, prometheus
 from servers.rules import hasty, loaded
@@ -18,10 +19,11 @@ from servers.tools import VERSIONS, Tool
 from support.provisioned import required
 from support.simulated_builds import PATIENCE_SECONDS, eventually, free_port
 
+UNINHIBITED = "without inhibition"
 # The end of the scenario; it is scraped and evaluated soon after.
 TOLD = (
     "bootstrap_monitor_new_build_info",
-    "bootstrap_monitor_run_late == 1",
+    "bootstrap_monitor_run_late_seconds",
     "bootstrap_monitor_run_progress_ratio",
     "bootstrap_monitor_consecutive_failures == 3",
 )
@@ -61,14 +63,15 @@ def registry_program() -> Path:
 class Lived:
     """A finished scenario: its time span, and the servers, which still run and scrape.
 
-    `alertmanagers` lists the addresses of the two Alertmanagers that each server notifies.
+    `deliveries` has the Alertmanager that each server notifies, and one of the current server without
+    inhibition.
     """
 
     life: Life
     start: float
     end: float
     servers: Mapping[str, Prometheus]
-    alertmanagers: Mapping[str, tuple[str, str]]
+    deliveries: Mapping[str, Delivery]
 
 
 @pytest.fixture(scope="session")
@@ -98,11 +101,19 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
             )
             for version in VERSIONS
         }
+        program = found(tools.ALERTMANAGER)
+
+        def notified(name: str, version: str, which: int, **changes: object) -> Delivery:
+            address, data = alertmanagers[version][which], folder / "alertmanager" / name
+            return stack.enter_context(delivery(servers[version], program, data, address, **changes))
+
+        deliveries = {version: notified(version, version, 0) for version in VERSIONS}
+        deliveries[UNINHIBITED] = notified(UNINHIBITED, "3", 1, inhibit_rules=[])
         life.live()
         for server in servers.values():
             for expression in TOLD:
                 _await(server, expression, life)
-        yield Lived(life, start, time.time(), servers, alertmanagers)
+        yield Lived(life, start, time.time(), servers, deliveries)
 
 
 def _await(server: Prometheus, expression: str, life: Life) -> None:

@@ -56,8 +56,17 @@ OPEN: Mapping[str, float | str] = {
     "time_scale": 600,
     "sample_blocks": 40,
 }
-# The tester executes all blocks, so it never syncs a state.
+# Metrics without a sample in the scenario. The tester executes all blocks, so it never syncs a state.
 NEVER_SYNCED = "bootstrap_monitor_run_state_sync_leaves"
+NOT_LIVED = {
+    NEVER_SYNCED,
+    "bootstrap_monitor_run_progress_unknown_seconds",
+    "bootstrap_monitor_node_unhealthy_since_timestamp_seconds",
+    "bootstrap_monitor_node_silent_since_timestamp_seconds",
+    "bootstrap_monitor_image_checks_failing_since_timestamp_seconds",
+    "bootstrap_monitor_recent_pin_reverts",
+    "bootstrap_monitor_ledger_recovered_timestamp_seconds",
+}
 FLAGS = (
     "--soak=300ms",
     "--stall-warning=3s",

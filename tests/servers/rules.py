@@ -13,7 +13,9 @@ from servers.processes import JsonObject
 
 # Longer than the first poll of a new run may take.
 HASTE = "4s"
-_LONG = re.compile(r"\b(\d+) \* (3600|86400)\b")
+_LONG = re.compile(r"\b(\d+) \* (60|3600)\b")
+# A limit of days, which the monitor exports.
+_LIMIT = "bootstrap_monitor_trying_limit_seconds"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def hasty(rules: JsonObject) -> JsonObject:
         for rule in group["rules"]:
             if "for" in rule:
                 rule["for"] = HASTE
-            rule["expr"] = _LONG.sub(r"\1", rule["expr"])
+            rule["expr"] = _LONG.sub(r"\1", rule["expr"]).replace(_LIMIT, f"{_LIMIT} / 86400")
     return found
 
 

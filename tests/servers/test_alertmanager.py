@@ -2,103 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import yaml
-from servers.alertmanager import Alertmanager, Hook, alertmanager, chat_of, delivering, hook
-from servers.conftest import Lived
+from servers.alertmanager import Delivery
+from servers.conftest import UNINHIBITED, Lived
 from servers.life import FIRST_BAD, LAST_GOOD, NETWORK, STALLED, SYNC_MODE, TESTER
-from servers.processes import JsonObject
-from servers.prometheus import Prometheus
 from servers.tools import VERSIONS
-from support.local_life import ROOT
 from support.observed_life import commit, version
-from support.simulated_builds import eventually
 
-ALERTS = ROOT / "alerts"
 RUNBOOK = "https://example.org/bootstrap-monitor/docs/runbooks/BootstrapRegressed.md"
 COMPARE = f"https://github.com/ava-labs/avalanchego/compare/{commit(LAST_GOOD)}...{commit(FIRST_BAD)}"
 DESCRIPTION = (
     f"{TESTER} ({NETWORK}, {SYNC_MODE}): a regression of duration is confirmed. Version {version(FIRST_BAD)}; "
     f"last good commit {commit(LAST_GOOD)}, first bad commit {commit(FIRST_BAD)}. Changes: {COMPARE}"
 )
-AWAITED = {"BootstrapRegressed", "BootstrapFailed", "BootstrapStalled"}
-UNINHIBITED = "without inhibition"
-DELIVERY_SECONDS = 90.0
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """An Alertmanager, the server that notifies it, and the receivers that it delivers to."""
-
-    server: Prometheus
-    alertmanager: Alertmanager
-    hook: Hook
-
-    def await_all(self) -> None:
-        """Wait until the expected alerts fire and arrive, and two of them are delivered."""
-        self.until(lambda: self.server.firing() >= AWAITED, "all alerts fire")
-        self.until(lambda: {each["labels"]["alertname"] for each in self.told()} >= AWAITED, "all arrived")
-        told = ("BootstrapRegressed", "BootstrapFailed")
-        self.until(
-            lambda: all(self.hook.alerts(name) for name in told), f"{' and '.join(told)} are delivered"
-        )
-
-    def told(self, name: str = "", run: str = "") -> list[JsonObject]:
-        """Return the alerts that the Alertmanager received, optionally only those of one name or one run."""
-        return [
-            each
-            for each in self.alertmanager.alerts()
-            if name in {"", each["labels"]["alertname"]} and run in {"", each["labels"].get("run")}
-        ]
-
-    def runs_told(self, name: str) -> set[str]:
-        """Return the runs whose alerts with this name were delivered."""
-        return {each["labels"]["run"] for each in self.hook.alerts(name)}
-
-    def until(self, true: Callable[[], bool], what: str) -> None:
-        """Wait until a condition is true."""
-        eventually(true, f"{what}; {self.server.version} has {self.server.firing()}", DELIVERY_SECONDS)
-
-
-@contextlib.contextmanager
-def delivery(
-    server: Prometheus, program: Path, folder: Path, address: str, **changes: object
-) -> Iterator[Delivery]:
-    """Run an Alertmanager with the project's configuration, apart from receiver addresses and the changes."""
-    configured: dict[str, Any] = yaml.safe_load((ALERTS / "alertmanager.yaml").read_text())
-    with hook() as receivers:
-        told = delivering(configured | changes, chat_of(ALERTS / "README.md"), receivers.url, ALERTS)
-        with alertmanager(program, folder, address, told) as running:
-            yield Delivery(server, running, receivers)
+AWAITED = {"BootstrapRegressed", "BootstrapFailed", "BootstrapLate", "BootstrapNoRecentSuccess"}
+DELIVERED = ("BootstrapRegressed", "BootstrapFailed", "BootstrapLate")
+CRASHED, LATE = STALLED - 1, STALLED + 1
+OF_AN_OPEN_RUN = "Bootstrap(Stalled|Late|NotStarting|NodeRestarting|VolumeFillingUp|ProgressUnknown)"
+# An evaluation is due within a second of a scrape.
+EVALUATIONS_AFTER = 3
 
 
 @pytest.fixture(scope="module")
-def deliveries(
-    lived: Lived, alertmanager_program: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Mapping[str, Delivery]]:
-    """Start a delivery for each server, and one without inhibition, in parallel because they mostly wait."""
-    folder = tmp_path_factory.mktemp("alertmanager")
-    with contextlib.ExitStack() as stack:
-
-        def begun(name: str, version: str, which: int, **changes: object) -> Delivery:
-            address = lived.alertmanagers[version][which]
-            begins = delivery(lived.servers[version], alertmanager_program, folder / name, address, **changes)
-            return stack.enter_context(begins)
-
-        found = {version: begun(version, version, 0) for version in VERSIONS}
-        found[UNINHIBITED] = begun("uninhibited", "3", 1, inhibit_rules=[])
-        for each in found.values():
-            each.await_all()
-        yield found
+def deliveries(lived: Lived) -> Mapping[str, Delivery]:
+    """Return the deliveries, once the alerts of the end of the scenario have arrived."""
+    for each in lived.deliveries.values():
+        each.await_all(AWAITED, DELIVERED)
+    return lived.deliveries
 
 
 @pytest.fixture(params=VERSIONS)
@@ -170,18 +105,57 @@ def test_who_must_act_now_is_told_of_what_is_critical_only(delivered: Delivery) 
     assert (told("BootstrapRegressed"), told("BootstrapFailed")) == ([], [])
 
 
-def test_a_failure_silences_the_stall_that_it_came_from(delivered: Delivery) -> None:
-    (stall,) = delivered.told("BootstrapStalled", run=str(STALLED))
-    (failure,) = delivered.told("BootstrapFailed", run=str(STALLED))
+TEXTS = {
+    ("BootstrapStalled", STALLED): (
+        rf"run {STALLED} has made no progress for [\d.]+s\. Version {version(STALLED)}, commit {commit(STALLED)}\. "
+        "If this lasts until the stall timeout, the run fails as stalled."
+    ),
+    ("BootstrapFailed", CRASHED): (
+        rf"run {CRASHED} failed: crashed: the node was restarted \d+ times.*: .+\. Version {version(CRASHED)}, "
+        rf"commit {commit(CRASHED)}\. The alert ends an hour after a run succeeds\."
+    ),
+    ("BootstrapFailed", STALLED): (
+        rf"run {STALLED} failed: stalled: no progress of chain . for [\d.]+ s.*\. Version {version(STALLED)}, "
+        rf"commit {commit(STALLED)}\. The alert ends an hour after a run succeeds\."
+    ),
+    ("BootstrapLate", LATE): (
+        rf"run {LATE} exceeds its limit by [\dhms. ]+\. Version {version(LATE)}, commit {commit(LATE)}\."
+    ),
+}
 
-    assert stall["status"]["state"] == "suppressed"
-    assert failure["fingerprint"] in stall["status"]["inhibitedBy"]
-    assert failure["status"]["state"] == "active"
-    delivered.until(lambda: str(STALLED) in delivered.runs_told("BootstrapFailed"), "the failure is told")
-    assert str(STALLED) not in delivered.runs_told("BootstrapStalled")
+
+@pytest.mark.parametrize(
+    ("name", "run"), [pytest.param(*key, id=f"{key[0]} of run {key[1]}") for key in TEXTS]
+)
+def test_the_message_about_a_run_says_what_happened(delivered: Delivery, name: str, run: int) -> None:
+    delivered.until(lambda: str(run) in delivered.runs_told(name), f"{name} of run {run} is delivered")
+    (alert,) = (each for each in delivered.hook.alerts(name) if each["labels"]["run"] == str(run))
+
+    expected = rf"{TESTER} \({NETWORK}, {SYNC_MODE}\): {TEXTS[name, run]}"
+    assert re.fullmatch(expected, alert["annotations"]["description"])
+    assert "message" not in alert["labels"]
 
 
-def test_without_the_inhibition_the_stall_is_told(deliveries: Mapping[str, Delivery]) -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_alert_about_an_open_run_outlasts_its_result(lived: Lived, version: str) -> None:
+    """Both are shown by one scrape, and an evaluation later there is no alert."""
+    ended = "min by (run) (timestamp(bootstrap_monitor_last_run_info))"
+    alerts = f'ALERTS{{alertstate="firing", alertname=~"{OF_AN_OPEN_RUN}"}}'
+    series = lived.servers[version].range(f"{alerts} and on (run) {ended}", lived.start, lived.end)
+
+    assert lived.servers[version].range(alerts, lived.start, lived.end)
+    assert {point[0] for each in series for point in each["values"][EVALUATIONS_AFTER:]} == set()
+
+
+def test_repeated_failures_silence_the_lack_of_success(delivered: Delivery) -> None:
+    (target,) = delivered.told("BootstrapNoRecentSuccess")
+    sources = {each["fingerprint"] for each in delivered.told("BootstrapFailingRepeatedly")}
+
+    assert target["status"]["state"] == "suppressed"
+    assert sources & set(target["status"]["inhibitedBy"])
+
+
+def test_without_the_inhibition_it_is_told(deliveries: Mapping[str, Delivery]) -> None:
     found = deliveries[UNINHIBITED]
 
-    found.until(lambda: str(STALLED) in found.runs_told("BootstrapStalled"), "the stall is told")
+    found.until(lambda: bool(found.hook.alerts("BootstrapNoRecentSuccess")), "the lack of success is told")

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 import pytest
 from servers.checks import Asked, Seen
 from servers.conftest import Lived
-from servers.life import NETWORK, NEVER_SYNCED, SYNC_MODE, TARGET_LABELS, TESTER
+from servers.life import NETWORK, NEVER_SYNCED, NOT_LIVED, SYNC_MODE, TARGET_LABELS, TESTER
 from servers.prometheus import Prometheus
 from servers.promql import labels_of_legend, labels_of_rule
 from servers.rules import hasty, loaded, rules_of
 from support.local_life import ROOT
 
 from dashboards.expressions import expressions, filled
+from monitor.output.metrics import EVERY_FAMILY, label_names
 
 DASHBOARDS = ("fleet.json", "tester.json")
 # Alerts that fire in the scenario, with hours as seconds. The others wait for events outside it.
@@ -49,18 +50,24 @@ def of_rules() -> Iterator[Asked]:
     """Yield all expressions of the rules: as shipped, and with hours as seconds."""
     rules = loaded()
     for each in rules_of(rules):
-        if NEVER_A_PROBLEM in each.expression:
+        if _is_not_lived(each.expression):
             continue
-        yield Asked(each.name, each.expression, labels_of_rule(each.text), lived=not each.severity)
+        yield Asked(each.name, each.expression, labels_of_rule(each.text), lived=False)
     for each in rules_of(hasty(rules)):
-        if each.severity and NEVER_A_PROBLEM not in each.expression:
+        if not _is_not_lived(each.expression):
             lived = (each.name, each.severity) in LIVED_ALERTS
             yield Asked(f"hasty {each.name}", each.expression, labels_of_rule(each.text), lived)
+
+
+def _is_not_lived(expression: str) -> bool:
+    return any(name in expression for name in (NEVER_A_PROBLEM, *NOT_LIVED))
 
 
 @pytest.fixture
 def seen(server: Prometheus, lived: Lived) -> Seen:
     known = server.labels(lived.start, lived.end, '{__name__=~".+"}')
+    for family in EVERY_FAMILY:
+        known.setdefault(family.name, {*label_names(family)})
     for labels in known.values():
         labels.add("cluster")  # operators of several clusters attach it to every target
     return Seen(server, lived.start, lived.end, known)

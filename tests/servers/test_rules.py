@@ -103,13 +103,11 @@ def test_pint_finds_nothing(pint: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "check"),
     [
-        pytest.param(
-            "tester:bootstrap_monitor_pin_reverts_total:max\n", "pin_reverts\n", "rule/name", id="name"
-        ),
+        pytest.param("alert: BootstrapLate", "alert: Late", "rule/name", id="name"),
         pytest.param(
             "max by (cluster, namespace, ", "max by (namespace, ", "promql/aggregate", id="a label less"
         ),
-        pytest.param("operation) (", "operation, pod) (", "promql/aggregate", id="a label of pods"),
+        pytest.param("cause) (", "cause, pod) (", "promql/aggregate", id="a label of pods"),
         pytest.param("severity: critical", "severity: page", "rule/label", id="severity"),
         pytest.param(
             "sync_mode }}): blocked", "pod }}): blocked", "alerts/template", id="a label that there is not"

@@ -59,7 +59,6 @@ VALUES: Mapping[str, set[str]] = {
     "verdict": {*Verdict},
     "measure": {*Measure},
     "sync_mode": {*SyncMode},
-    "cause": {*Cause},
     "result": {*IMAGE_CHECK_RESULTS},
     "source": {"registry", "pod", "file"},
 }
@@ -74,6 +73,8 @@ NOT_ALERTED = {
     Cause.REGISTRY_UNAVAILABLE,
     Cause.VERSIONS_UNKNOWN,
 }
+MAX_LINES, MAX_COLUMNS = 5, 120
+NOT_ALLOWED = ("label_replace", "label_join", "last_over_time")
 _MATCHER = re.compile(r'(\w+)\s*(?:=~|!=|!~|=)\s*"([^"]*)"')
 _CALL = re.compile(r"bootstrap-monitor ([a-z]+(?:-[a-z]+)*)")
 _CODE = re.compile(r"`([^`\n]+)`|```sh\n(.+?)```", re.DOTALL)
@@ -187,19 +188,22 @@ def wrong_expressions(shipped: Shipped) -> Iterator[str]:
             yield from (f"{name}: no {label} is {each}" for each in sorted(strange))
 
 
-def wrong_reasons(shipped: Shipped) -> Iterator[str]:
-    """Yield alerts whose reasons are not exactly the build failures."""
-    of_build = {reason for reason in Reason if reason.is_build_failure}
+def wrong_forms(shipped: Shipped) -> Iterator[str]:
+    """Yield expressions that are too long to read, or that relabel or bridge what a metric should show."""
     for rule in shipped.rules:
-        for label, value in _MATCHER.findall(rule["expr"]):
-            if label == "reason" and set(value.split("|")) != of_build:
-                yield f"{rule['alert']}: {value} are not the reasons that point to the build"
+        name, lines = rule.get("alert") or rule["record"], rule["expr"].splitlines()
+        if len(lines) > MAX_LINES or max(map(len, lines)) > MAX_COLUMNS:
+            yield f"{name}: the expression is longer than {MAX_LINES} lines of {MAX_COLUMNS} columns"
+        yield from (
+            f"{name}: {function} is not allowed" for function in NOT_ALLOWED if function in rule["expr"]
+        )
 
 
 def wrong_causes(shipped: Shipped) -> Iterator[str]:
     """Yield causes that do not alert exactly once: as a problem, or with the alert for that cause."""
-    alerted = set(dict(_MATCHER.findall(shipped.alert("BootstrapProblem")["expr"]))["cause"].split("|"))
-    wrong = alerted ^ {each.value for each in Cause if each not in NOT_ALERTED}
+    excluded = dict(_MATCHER.findall(shipped.alert("BootstrapProblem")["expr"]))["cause"]
+    wrong = {cause.value for cause in set(Cause) ^ NOT_ALERTED if re.fullmatch(excluded, cause)}
+    wrong |= {cause.value for cause in NOT_ALERTED if not re.fullmatch(excluded, cause)}
     if wrong:
         yield f"BootstrapProblem: {sorted(wrong)} are wrong or missing"
 
@@ -290,7 +294,7 @@ CHECKS: tuple[Callable[[Shipped], Iterator[str]], ...] = (
     wrong_labels,
     wrong_annotations,
     wrong_expressions,
-    wrong_reasons,
+    wrong_forms,
     wrong_causes,
     wrong_runbooks,
     wrong_tests,

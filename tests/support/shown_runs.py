@@ -29,5 +29,5 @@ def status(*runs: Run, phase: Phase | None = Phase.BOOTSTRAPPING, message: str =
     if phase:
         readings["phase"] = Reading(phase_reading(phase, message), 0)
     counts = {("P", "blocks_accepted"): Count(1000, 234, 234), ("P", "blocks_fetched"): Count(0, 5678, 5678)}
-    shown = Snapshot(runs, {}, counts if runs else {}, readings, {}, None, None, 0, 0)
+    shown = Snapshot(runs, {}, counts if runs else {}, readings, {}, None, None)
     return status_of(shown, NOW.wall)

@@ -20,7 +20,9 @@ class Family:
     of_tester = True
 
 
-_RESULT_LABELS = ("run", "image", "version")
+_BUILD_LABELS = ("run", "version", "commit")
+_CHAIN_LABELS = ("run", "chain")
+_RESULT_LABELS = ("run", "version")
 
 FAMILIES = (
     Family(
@@ -36,68 +38,100 @@ FAMILIES = (
         ("phase",),
     ),
     Family(
+        "bootstrap_monitor_phase_since_timestamp_seconds",
+        "Since when the tester has been in its phase, in seconds since the Unix epoch.",
+        of.phase_since,
+        ("phase",),
+    ),
+    Family(
         "bootstrap_monitor_run_start_timestamp_seconds",
         "When the open run started, in seconds since the Unix epoch.",
-        of.open_run(lambda run: run.started_at),
+        of.open_run(lambda _, run: run.started_at),
+        _BUILD_LABELS,
     ),
     Family(
         "bootstrap_monitor_run_active_seconds",
         "How long the node's process has bootstrapped in the open run, in seconds, until the node is healthy.",
-        of.open_run(active_seconds),
+        of.open_run(lambda _, run: active_seconds(run)),
+        _BUILD_LABELS,
     ),
     Family(
         "bootstrap_monitor_run_last_progress_timestamp_seconds",
         "When the open run last made progress, in seconds since the Unix epoch.",
-        of.open_run(lambda run: run.tracking.progress_at),
+        of.open_run(lambda _, run: run.tracking.progress_at),
+        _BUILD_LABELS,
     ),
     Family(
         "bootstrap_monitor_run_no_progress_seconds",
         "How long the slowest active chain of the open run has made no progress, in seconds of observed time.",
-        of.open_run(lambda run: run.tracking.idle_seconds),
+        of.open_run(lambda _, run: run.tracking.idle_seconds),
+        _BUILD_LABELS,
     ),
     Family(
-        "bootstrap_monitor_run_stalled",
-        "Whether the open run, or one chain of it, made no progress for the stall warning; blocked time is excluded.",
-        of.stalled,
+        "bootstrap_monitor_run_stalled_seconds",
+        "How long the open run, or one chain of it, has made no progress; present only while it is stalled.",
+        of.open_run(of.stalled_seconds),
+        _BUILD_LABELS,
     ),
     Family(
-        "bootstrap_monitor_run_progress_unknown",
-        "Whether the open run showed no signal of progress for the stall warning; a stall would not be detected.",
-        of.progress_unknown,
+        "bootstrap_monitor_run_progress_unknown_seconds",
+        "How long the open run has shown no signal of progress; present only while a stall would not be detected.",
+        of.open_run(of.unknown_seconds),
+        _BUILD_LABELS,
     ),
     Family(
-        "bootstrap_monitor_run_late",
-        "Whether the open run has been active for longer than the limit; absent while there is no limit.",
-        of.late,
+        "bootstrap_monitor_run_late_seconds",
+        "By how much the active time of the open run exceeds the limit; present only while it does.",
+        of.open_run(of.late_seconds),
+        _BUILD_LABELS,
+    ),
+    Family(
+        "bootstrap_monitor_run_node_down_seconds",
+        "How long the node of the open run has been down, in seconds of observed time; present only while it is.",
+        of.open_run(lambda _, run: run.tracking.down_seconds or None),
+        _BUILD_LABELS,
+    ),
+    Family(
+        "bootstrap_monitor_run_recent_node_restarts",
+        "Restarts of the node of the open run within the last six hours; present only if there was one.",
+        of.open_run(of.recent_restarts),
+        _BUILD_LABELS,
+    ),
+    Family(
+        "bootstrap_monitor_run_expected_free_ratio",
+        "Share of the volume that is left if the open run uses as much as the last success; may be negative.",
+        of.open_run(of.expected_free_ratio),
+        _BUILD_LABELS,
     ),
     Family(
         "bootstrap_monitor_run_eta_timestamp_seconds",
         "When the stage of the slowest chain ends, by the node's own estimate; absent without an estimate.",
         of.end_estimate,
+        _BUILD_LABELS,
     ),
     Family(
         "bootstrap_monitor_run_progress_ratio",
         "How much of its stage a chain has done, 0 to 1, by the node's log; absent without an estimate.",
         of.chain_ratios,
-        ("chain",),
+        _CHAIN_LABELS,
     ),
     Family(
         "bootstrap_monitor_run_blocks_fetched",
         "Blocks that the node fetched in the current run, by chain, added up over restarts of the node.",
         of.counted("blocks_fetched"),
-        ("chain",),
+        _CHAIN_LABELS,
     ),
     Family(
         "bootstrap_monitor_run_blocks_accepted",
         "Blocks that the node executed in the current run, by chain, added up over restarts of the node.",
         of.counted("blocks_accepted"),
-        ("chain",),
+        _CHAIN_LABELS,
     ),
     Family(
         "bootstrap_monitor_run_state_sync_leaves",
         "Leaves of the state that a chain synced in the current run, over all restarts; absent while it counts none.",
         of.leaves,
-        ("chain",),
+        _CHAIN_LABELS,
     ),
     Family(
         "bootstrap_monitor_node_up",
@@ -113,6 +147,19 @@ FAMILIES = (
         "bootstrap_monitor_node_restarts_total",
         "Restarts of the node's process in the current run; starts at 0 with each run.",
         of.current_run(lambda run: run.tracking.node_restarts),
+        _BUILD_LABELS,
+    ),
+    Family(
+        "bootstrap_monitor_node_unhealthy_since_timestamp_seconds",
+        "Since when a node whose run succeeded has not been healthy; present only while it is unhealthy or down.",
+        of.node_unhealthy_since,
+        _BUILD_LABELS,
+    ),
+    Family(
+        "bootstrap_monitor_node_silent_since_timestamp_seconds",
+        "Since when a node whose run succeeded has not been healthy; present only while it runs without reporting it.",
+        of.node_silent_since,
+        _BUILD_LABELS,
     ),
     Family(
         "bootstrap_monitor_disk_usage_bytes",
@@ -163,13 +210,19 @@ FAMILIES = (
         "bootstrap_monitor_result_info",
         "How a run ended, for the newest ended runs; always 1. The reason is empty unless it failed.",
         of.result_info,
-        (*_RESULT_LABELS, "commit", "outcome", "reason"),
+        ("run", "image", "version", "commit", "outcome", "reason"),
     ),
     Family(
-        "bootstrap_monitor_last_run_outcome",
-        "How the newest ended run ended: 1 for its outcome and reason, 0 for the others.",
-        of.last_outcome,
-        ("outcome", "reason"),
+        "bootstrap_monitor_last_run_info",
+        "How the newest ended run ended; always 1. The reason is empty unless it failed.",
+        of.last_run,
+        (*_BUILD_LABELS, "outcome", "reason"),
+    ),
+    Family(
+        "bootstrap_monitor_last_failure_timestamp_seconds",
+        "When the newest failed run ended, and why it failed; present until a run succeeds.",
+        of.last_failure,
+        (*_BUILD_LABELS, "reason", "message"),
     ),
     Family(
         "bootstrap_monitor_runs_total",
@@ -187,6 +240,21 @@ FAMILIES = (
         "bootstrap_monitor_consecutive_failures",
         "Runs that failed since the last one that succeeded.",
         of.tester(lambda status: status.consecutive_failures),
+    ),
+    Family(
+        "bootstrap_monitor_consecutive_build_failures",
+        "Runs that failed because of the build since the last one that succeeded.",
+        of.tester(lambda status: status.build_failures),
+    ),
+    Family(
+        "bootstrap_monitor_trying_since_timestamp_seconds",
+        "Since when the tester has been trying to succeed again; present only while it tries.",
+        of.trying_since,
+    ),
+    Family(
+        "bootstrap_monitor_trying_limit_seconds",
+        "How long trying may take: 3 times the limit of the duration, from 3 to 14 days (60 for full-sync).",
+        of.trying_limit_seconds,
     ),
     Family(
         "bootstrap_monitor_last_success_timestamp_seconds",
@@ -242,9 +310,9 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_regression_info",
-        "The last good and the first bad commit of a regression that is suspected or confirmed; always 1.",
+        "A regression that is suspected or confirmed, and its last good and first bad commit; always 1.",
         of.regression_commits,
-        ("measure", "commit_good", "commit_bad"),
+        ("measure", "verdict", "version", "commit_good", "commit_bad"),
     ),
     Family(
         "bootstrap_monitor_new_build_info",
@@ -258,6 +326,11 @@ FAMILIES = (
         of.tester(lambda status: status.last_image_check_at),
     ),
     Family(
+        "bootstrap_monitor_image_checks_failing_since_timestamp_seconds",
+        "Since when every lookup of a newer build has failed; present only while they fail.",
+        of.tester(lambda status: status.lookups_failing_since),
+    ),
+    Family(
         "bootstrap_monitor_problem_since_timestamp_seconds",
         "When a problem that affects the tester began, in seconds since the Unix epoch; absent without a problem.",
         of.problems,
@@ -269,8 +342,18 @@ FAMILIES = (
         of.tester(lambda status: status.pin_reverts),
     ),
     Family(
+        "bootstrap_monitor_recent_pin_reverts",
+        "How often the image was reverted within the last day; present only if it was.",
+        of.tester(lambda status: status.recent_pin_reverts or None),
+    ),
+    Family(
         "bootstrap_monitor_ledger_recoveries_total",
         "How often a damaged ledger was moved away and replaced by a new one.",
         of.tester(lambda status: status.recoveries),
+    ),
+    Family(
+        "bootstrap_monitor_ledger_recovered_timestamp_seconds",
+        "When a damaged ledger was last replaced by a new one; absent if none was.",
+        of.tester(lambda status: status.recovered_at),
     ),
 )

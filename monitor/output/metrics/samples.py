@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from monitor.decide.verdict_rules import DEADLINE_SECONDS, DEADLINE_SECONDS_OTHERWISE
 from monitor.domain.baseline import Limit, Verdict
 from monitor.domain.observations import Health
 from monitor.domain.regression import Measure, Regression
 from monitor.domain.run import Outcome, Reason, Run
-from monitor.domain.status import Phase, Status
+from monitor.domain.sanitize import one_line
+from monitor.domain.status import NodeStatus, Phase, Status
+from monitor.domain.workload import SyncMode
 
 
 class Sample(NamedTuple):
@@ -26,12 +29,9 @@ class Sample(NamedTuple):
 
 Samples = Callable[[Status], Iterable[Sample]]
 
-
-_ENDS = (
-    (Outcome.SUCCEEDED, ""),
-    *((Outcome.FAILED, reason) for reason in Reason),
-    (Outcome.SUPERSEDED, ""),
-)
+MIN_TRYING_SECONDS = 3 * 86400.0
+MESSAGE_CHARACTERS = 300
+RECENT_RESTART_SECONDS = 6 * 3600.0
 
 
 def tester(value: Callable[[Status], float | None]) -> Samples:
@@ -41,12 +41,17 @@ def tester(value: Callable[[Status], float | None]) -> Samples:
 
 def current_run(value: Callable[[Run], float | None]) -> Samples:
     """Return samples with one value of the newest run that started."""
-    return lambda status: [Sample(status.run, (), value(status.run))] if status.run else []
+    return lambda status: [Sample(status.run, build_of(status.run), value(status.run))] if status.run else []
 
 
-def open_run(value: Callable[[Run], float | None]) -> Samples:
-    """Return samples with one value of the current run while it is open."""
-    return current_run(lambda run: value(run) if run.open else None)
+def open_run(value: Callable[[Status, Run], float | None]) -> Samples:
+    """Return samples with one value of the open run."""
+
+    def samples(status: Status) -> list[Sample]:
+        run = status.run
+        return [Sample(run, build_of(run), value(status, run))] if run and run.open else []
+
+    return samples
 
 
 def last_success(value: Callable[[Run], float | None]) -> Samples:
@@ -62,8 +67,7 @@ def last_success(value: Callable[[Run], float | None]) -> Samples:
 def results(value: Callable[[Run], float | None]) -> Samples:
     """Return samples with one value for each ended run."""
     return lambda status: [
-        Sample(run, (str(run.number), run.build.image, run.build.version), value(run))
-        for run in status.results
+        Sample(run, (str(run.number), run.build.version), value(run)) for run in status.results
     ]
 
 
@@ -79,7 +83,7 @@ def counted(signal: str) -> Samples:
         if status.run is None:
             return []
         return [
-            Sample(status.run, (chain,), count.value)
+            Sample(status.run, (str(status.run.number), chain), count.value)
             for (chain, each), count in status.counts.items()
             if each == signal
         ]
@@ -87,19 +91,74 @@ def counted(signal: str) -> Samples:
     return samples
 
 
-def stalled(status: Status) -> list[Sample]:
-    """Return whether the open run has made no progress for the stall warning."""
-    return [Sample(status.run, (), status.progress.stalled)] if status.run and status.progress else []
+def stalled_seconds(status: Status, run: Run) -> float | None:
+    """Return how long a stalled run has made no progress; `None` if it is not stalled, or blocked."""
+    is_stalled = status.progress and status.progress.stalled and not _is_blocked(status)
+    return run.tracking.idle_seconds if is_stalled else None
 
 
-def progress_unknown(status: Status) -> list[Sample]:
-    """Return whether the progress of the open run has been unknown for the stall warning."""
-    return [Sample(status.run, (), status.progress.unknown)] if status.run and status.progress else []
+def unknown_seconds(status: Status, run: Run) -> float | None:
+    """Return how long the progress of a run has been unknown; `None` if it is known, or the run is blocked."""
+    is_unknown = status.progress and status.progress.unknown and not _is_blocked(status)
+    return run.tracking.unknown_seconds if is_unknown else None
 
 
-def late(status: Status) -> list[Sample]:
-    """Return whether the open run is over the limit."""
-    return [Sample(status.run, (), status.late)] if status.run else []
+def recent_restarts(status: Status, run: Run) -> float | None:
+    """Return the number of the node's restarts within the last six hours; `None` if there was none."""
+    return sum(status.at - at < RECENT_RESTART_SECONDS for at in run.tracking.restarted_at) or None
+
+
+def late_seconds(status: Status, run: Run) -> float | None:
+    """Return by how much a run exceeds its limit; `None` if it does not, or has no limit."""
+    limit = status.regressions[Measure.DURATION].limit if status.late else None
+    return run.tracking.bootstrap_seconds - limit.limit if limit else None
+
+
+def expected_free_ratio(status: Status, run: Run) -> float | None:  # noqa: ARG001 - a value of the open run
+    """Return the share of the volume that is left if the open run uses as much as the last success."""
+    volume, success = status.volume, status.last_success
+    if volume is None or volume.size_bytes <= 0:
+        return None
+    last_bytes = success.disk_usage_bytes if success else None
+    is_known = last_bytes is not None and volume.usage_bytes is not None
+    more_bytes = max(0, (last_bytes or 0) - (volume.usage_bytes or 0)) if is_known else 0
+    return (volume.available_bytes - more_bytes) / volume.size_bytes
+
+
+def node_unhealthy_since(status: Status) -> list[Sample]:
+    """Return since when a node that had succeeded is unhealthy or down, with the run of that success."""
+    return _not_healthy_since(status, lambda node: not node.up or node.health is Health.UNHEALTHY)
+
+
+def node_silent_since(status: Status) -> list[Sample]:
+    """Return since when a node that had succeeded runs without reporting its health."""
+    return _not_healthy_since(status, lambda node: node.up and node.health is not Health.UNHEALTHY)
+
+
+def _not_healthy_since(status: Status, is_so: Callable[[NodeStatus], bool]) -> list[Sample]:
+    run, node, is_open = status.last_success, status.node, status.run is not None and status.run.open
+    if run is None or node is None or is_open or status.consecutive_failures:
+        return []
+    return [Sample(run, build_of(run), node.not_healthy_since if is_so(node) else None)]
+
+
+def trying_since(status: Status) -> list[Sample]:
+    """Return since when the tester has been trying to succeed."""
+    return [Sample(status, (), status.trying_since)]
+
+
+def trying_limit_seconds(status: Status) -> list[Sample]:
+    """Return how long the tester may try before a success is overdue.
+
+    That is three times the limit of the duration, but at least three days, and at most the time that a run
+    may take.
+    """
+    if status.trying_since is None:
+        return []
+    judged = status.regressions.get(Measure.DURATION)
+    longest = DEADLINE_SECONDS.get(SyncMode(status.sync_mode), DEADLINE_SECONDS_OTHERWISE)
+    usual = 3 * judged.limit.limit if judged and judged.limit else longest
+    return [Sample(status, (), min(max(usual, MIN_TRYING_SECONDS), longest))]
 
 
 def limits(measure: Measure, value: Callable[[Limit], float]) -> Samples:
@@ -134,9 +193,19 @@ def verdicts(status: Status) -> list[Sample]:
 
 
 def regression_commits(status: Status) -> list[Sample]:
-    """Return the last good and the first bad commit of each regression; an unknown commit is empty."""
+    """Return the verdict, the version and the commits of each regression; an unknown commit is empty."""
     return [
-        Sample(status.run, (measure, _commit(judged.last_good), _commit(judged.first_bad)), 1)
+        Sample(
+            status.run,
+            (
+                measure,
+                judged.verdict,
+                judged.first_bad.build.version,
+                _commit(judged.last_good),
+                judged.first_bad.build.commit,
+            ),
+            1,
+        )
         for measure, judged in status.regressions.items()
         if status.run and judged.first_bad
     ]
@@ -147,14 +216,15 @@ def end_estimate(status: Status) -> list[Sample]:
     if status.run is None or status.progress is None:
         return []
     ends = [chain.end_at for chain in status.progress.chains.values() if chain.end_at is not None]
-    return [Sample(status.run, (), max(ends, default=None))]
+    return [Sample(status.run, build_of(status.run), max(ends, default=None))]
 
 
 def chain_ratios(status: Status) -> list[Sample]:
     """Return how much of its current stage each chain of the open run has completed, from 0 to 1."""
     if status.run is None or status.progress is None:
         return []
-    return [Sample(status.run, (name,), chain.ratio) for name, chain in status.progress.chains.items()]
+    run = str(status.run.number)
+    return [Sample(status.run, (run, name), chain.ratio) for name, chain in status.progress.chains.items()]
 
 
 def run_info(status: Status) -> list[Sample]:
@@ -179,12 +249,23 @@ def phases(status: Status) -> list[Sample]:
     return [Sample(status, (phase,), phase is status.phase) for phase in Phase if status.phase]
 
 
-def last_outcome(status: Status) -> list[Sample]:
-    """Return 1 for the outcome and reason of the newest ended run, and 0 for the others."""
-    if not status.results:
+def phase_since(status: Status) -> list[Sample]:
+    """Return since when the tester has been in its phase."""
+    return [Sample(status, (status.phase,), status.phase_since)] if status.phase else []
+
+
+def last_run(status: Status) -> list[Sample]:
+    """Return the build and the end of the newest ended run as labels."""
+    return [Sample(run, (*build_of(run), *_end(run)), 1) for run in status.results[:1]]
+
+
+def last_failure(status: Status) -> list[Sample]:
+    """Return when the newest failed run after the last success ended, with its build and why it failed."""
+    run = status.last_failure
+    if run is None:
         return []
-    last = status.results[0]
-    return [Sample(last, end, end == _end(last)) for end in dict.fromkeys((*_ENDS, _end(last)))]
+    message = one_line(run.message, MESSAGE_CHARACTERS)
+    return [Sample(run, (*build_of(run), run.reason or "", message), run.ended_at)]
 
 
 def run_totals(status: Status) -> list[Sample]:
@@ -227,6 +308,15 @@ def node_healthy(status: Status) -> float | None:
 def succeeded(run: Run) -> float | None:
     """Return whether a run succeeded; `None` for a superseded run."""
     return None if run.outcome is Outcome.SUPERSEDED else run.outcome is Outcome.SUCCEEDED
+
+
+def build_of(run: Run) -> tuple[str, str, str]:
+    """Return the labels `run`, `version` and `commit` of a run."""
+    return str(run.number), run.build.version, run.build.commit
+
+
+def _is_blocked(status: Status) -> bool:
+    return status.phase is Phase.BLOCKED
 
 
 def _commit(run: Run | None) -> str:

@@ -83,12 +83,19 @@ def signals(**seen: bool | None) -> TickSignals:
             {"lifeless_seconds": 310, "low_disk_seconds": 0, "low_disk_at": None},
             id="enough space",
         ),
+        pytest.param({"down": True}, {"lifeless_seconds": 310, "down_seconds": 10}, id="down"),
         pytest.param({"starved": True}, {"lifeless_seconds": 310, "starved_seconds": 30}, id="starved"),
         pytest.param({"starved": False}, {"lifeless_seconds": 310, "starved_seconds": 0}, id="not starved"),
     ],
 )
 def test_what_a_tick_counts(seen: dict[str, bool], changes: dict[str, float]) -> None:
     assert counted(BOOKS, AT, 10.0, signals(**seen)) == replace(BOOKS, **changes)  # type: ignore[arg-type]
+
+
+def test_a_node_that_is_up_ends_the_time_for_which_it_was_down() -> None:
+    tracking = counted(replace(BOOKS, down_seconds=500.0), AT, 10.0, signals(down=False))
+
+    assert tracking.down_seconds == 0
 
 
 @pytest.mark.parametrize(
@@ -114,6 +121,7 @@ SIGNS = st.builds(
     works=st.booleans(),
     started=st.none() | st.booleans(),
     unhealthy=st.none() | st.booleans(),
+    down=st.booleans(),
     low_disk=st.none() | st.booleans(),
     starved=st.none() | st.booleans(),
 )
@@ -309,7 +317,7 @@ def test_whether_the_node_was_started(
         starves_node=False,
     )
 
-    assert seen == signals(started=started)
+    assert seen == signals(started=started, down=isinstance(reading, NodeDown))
 
 
 @pytest.mark.parametrize(
@@ -333,7 +341,7 @@ def test_whether_the_node_is_unhealthy(
         reading, RUNS, health, progressed=False, reached=False, works=False, low_disk=None, starves_node=False
     )
 
-    assert seen == signals(started=True, unhealthy=unhealthy)
+    assert seen == signals(started=True, unhealthy=unhealthy, down=reading is DOWN)
 
 
 @pytest.mark.parametrize("progressed", [True, False])
@@ -351,7 +359,7 @@ def test_progress_and_life_are_as_they_were_seen(*, progressed: bool, works: boo
     )
 
     assert seen == signals(
-        progressed=progressed, reached=progressed, works=works, low_disk=works, starved=works
+        progressed=progressed, reached=progressed, works=works, down=True, low_disk=works, starved=works
     )
 
 

@@ -29,6 +29,7 @@ from monitor.domain.observations import (
     NodeSilent,
 )
 from monitor.domain.run import Outcome, RequestKind
+from monitor.domain.run_update import MAX_RESTART_TIMES
 from monitor.domain.status import Problem
 from monitor.domain.tracking import Count, RunTracking
 from monitor.domain.workload import NodeExit, NodeProcess, Workload
@@ -742,6 +743,18 @@ def test_a_restart_of_the_container_counts_once(watch: Watch, edge: Edge) -> Non
     counted += [watch.tracking(30), watch.tracking(40)]
 
     assert [tracking.node_restarts for tracking in counted] == [1, 1, 1, 1]
+    assert [tracking.down_seconds for tracking in counted] == [10, 0, 0, 0]
+
+
+def test_the_times_of_the_newest_restarts_are_kept(watch: Watch, edge: Edge) -> None:
+    edge.pod = restarted(0)
+    watch.tracking(0, running(5))
+    edge.pod = restarted(1)
+    (first,) = watch.tracking(10, NodeDown("")).restarted_at
+    edge.pod = restarted(14)
+    times = watch.tracking(700).restarted_at
+
+    assert times == (first + 690,) * MAX_RESTART_TIMES
 
 
 def test_a_restart_that_the_platform_tells_late_counts(watch: Watch, edge: Edge) -> None:
@@ -1029,7 +1042,7 @@ def test_a_build_that_was_superseded_twice_counts_from_the_last_time(
     edge.now = later(90)
     observer.latest.newest = Standing(build())
 
-    assert observer.look().state.superseded_seconds == 30.0
+    assert observer.poll().state.superseded_seconds == 30.0
 
 
 def test_init_reads_who_reverted_only_where_a_pin_was_reverted(

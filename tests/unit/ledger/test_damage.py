@@ -188,7 +188,7 @@ def test_a_count_beyond_all_numbers_is_shown_and_exported_as_the_largest(tmp_pat
         content, count = export_history(ledger)
         with closing(read_history(content, "file")) as history:
             assert (count, len(history.runs(-1))) == (1, 1)
-        assert ledger.snapshot(1).recoveries == 0
+        assert len(ledger.snapshot(1).recoveries_at) == 0
 
 
 @pytest.mark.parametrize("name", ["node", "volume", "new_build", "progress", "configuration", "adopt_token"])
@@ -201,7 +201,7 @@ def test_a_reading_that_another_version_wrote_costs_no_ledger(
         ledger.record(NOW, "default", readings={name: value})
     looked_at(tmp_path)
     with closing(open_ledger(tmp_path)) as ledger:
-        reading, recoveries = ledger.reading(name), ledger.snapshot(1).recoveries
+        reading, recoveries = ledger.reading(name), len(ledger.snapshot(1).recoveries_at)
 
     assert reading is not None
     assert (reading.value, recoveries) == ({}, 0)

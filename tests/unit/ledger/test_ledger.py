@@ -996,7 +996,7 @@ def test_the_newest_reading_of_a_name_is_kept(ledger: Ledger) -> None:
     ledger.record(NOW, "default", readings={"phase": {"phase": "idle"}, "notice": {"message": "ä\"'\n"}})
     ledger.record(later(10), "default", readings={"phase": {"phase": "clearing"}})
 
-    assert ledger.reading("phase") == Reading({"phase": "clearing"}, NOW.wall + 10)
+    assert ledger.reading("phase") == Reading({"phase": "clearing", "since": NOW.wall + 10}, NOW.wall + 10)
     assert ledger.reading("notice") == Reading({"message": "ä\"'\n"}, NOW.wall)
 
 
@@ -1036,7 +1036,7 @@ def test_failures_in_a_row_are_those_since_the_last_success(
         ended(ledger, outcome=outcome, reason=reason)
     found = ledger.snapshot(2)
 
-    assert found.consecutive_failures == failures
+    assert sum(found.failures.values()) == failures
     assert (found.last_success.number if found.last_success else None) == last_success
     assert sum(found.totals.values()) == len(outcomes)
     assert len(found.runs) == min(2, len(outcomes))
@@ -1053,8 +1053,8 @@ def test_what_was_of_another_network_is_neither_the_last_success_nor_a_failure_i
     ledger.record(NOW, "default", (), now)
     found = ledger.snapshot(5)
 
-    assert (before.consecutive_failures, before.last_success) == (1, before.runs[-1])
-    assert (found.consecutive_failures, found.last_success) == (0, None)
+    assert (sum(before.failures.values()), before.last_success) == (1, before.runs[-1])
+    assert (sum(found.failures.values()), found.last_success) == (0, None)
     assert sum(found.totals.values()) == 2
 
 
@@ -1062,7 +1062,7 @@ def test_before_its_configuration_was_read_a_tester_is_what_its_newest_run_was_o
     ended(ledger, outcome=Outcome.FAILED, reason=Reason.STALLED)
     started(ledger, workload(build(NEW), network="mainnet"), seconds=5000)
 
-    assert ledger.snapshot(5).consecutive_failures == 0
+    assert sum(ledger.snapshot(5).failures.values()) == 0
 
 
 def test_runs_are_counted_by_outcome_and_reason_also_beyond_those_that_are_shown(ledger: Ledger) -> None:
@@ -1429,7 +1429,7 @@ def test_on_a_full_volume_the_reserve_is_given_up_and_then_the_end_is_recorded(
     assert str(refused.value) == f"{tmp_path / FILE}: database or disk is full (SQLITE_FULL)"
     assert (given_up, unchanged) == (True, run)
     assert (last_of(ledger).outcome, last_of(ledger).ended_at) == (Outcome.SUCCEEDED, NOW.wall + 110)
-    assert ledger.reading("phase") == Reading(LONG["phase"], NOW.wall + 110)
+    assert ledger.reading("phase") == Reading(LONG["phase"] | {"since": NOW.wall + 110}, NOW.wall + 110)
 
 
 REALLY_FULL = """

@@ -223,7 +223,7 @@ def test_a_broken_ledger_is_kept_aside_and_counted_and_a_new_one_is_made(
     (tmp_path / DETAILS).unlink()
     broken = break_ledger(tmp_path, damage)
     ledger = open_ledger(tmp_path, lambda: 1234.5)
-    known, recoveries = ledger.known(), ledger.snapshot(1).recoveries
+    known, recoveries = ledger.known(), len(ledger.snapshot(1).recoveries_at)
     ledger.close()
 
     assert (known, recoveries) == (False, 1)
@@ -258,7 +258,7 @@ def test_the_details_file_recovers_the_run_of_a_broken_ledger(
 def test_an_empty_file_is_a_ledger_that_was_not_yet_written(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
     ledger = open_ledger(tmp_path)
-    known, recoveries = ledger.known(), ledger.snapshot(1).recoveries
+    known, recoveries = ledger.known(), len(ledger.snapshot(1).recoveries_at)
     ledger.close()
 
     assert (known, recoveries, names(tmp_path)) == (False, 0, {FILE})
@@ -301,7 +301,7 @@ def test_two_ledgers_that_broke_at_one_time_by_a_clock_that_stands_are_both_kept
     for content in (b"first", b"second"):
         (tmp_path / FILE).write_bytes(content * 1000)
         ledger = open_ledger(tmp_path, lambda: 1234.5)
-        counted.append(ledger.snapshot(1).recoveries)
+        counted.append(len(ledger.snapshot(1).recoveries_at))
         ledger.close()
 
     assert counted == [1, 2]
@@ -412,7 +412,7 @@ def test_a_ledger_can_be_looked_at_while_its_monitor_records(tmp_path: Path) -> 
     for each in (shown, ledger):
         each.close()
 
-    assert seen == Reading({"phase": "idle"}, NOW.wall)
+    assert seen == Reading({"phase": "idle", "since": NOW.wall}, NOW.wall)
 
 
 @pytest.mark.parametrize("name", ["a folder", "disk #1", "50%25", "what?mode=rwc", "ä&b=c"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from monitor.domain.compared_pair import pair_json
 from monitor.domain.instant import Instant
 from monitor.domain.observations import ChainActivity, ChainLog, Health
 from monitor.domain.regression import Measure, Success, regressions
-from monitor.domain.run import Outcome, Run
+from monitor.domain.run import Outcome, Reason, Run
 from monitor.domain.status import RESULTS_SHOWN, NodeStatus, Phase, ProgressStatus, Status, VolumeStatus
 from monitor.domain.tracking import Count, RunTracking
 from monitor.domain.workload import SyncMode
@@ -47,8 +48,6 @@ def snapshot(**changes: Any) -> Snapshot:
         interventions={},
         first_run_at=None,
         last_success=None,
-        consecutive_failures=0,
-        recoveries=0,
     )
     return replace(empty, **changes)
 
@@ -305,3 +304,146 @@ def test_the_newest_run_is_held_against_those_before_it() -> None:
     assert shown.late is True
     slow = {number for number, judged in shown.verdicts.items() if judged[Measure.DURATION].is_worse}
     assert slow == {10, 11}
+
+
+@pytest.mark.parametrize(
+    ("name", "readings", "expected"),
+    [
+        pytest.param("phase", [("idle", 10)], ("since", 10), id="the first phase"),
+        pytest.param("phase", [("idle", 10), ("idle", 20)], ("since", 10), id="the same phase"),
+        pytest.param(
+            "phase", [("idle", 10), ("paused", 20), ("idle", 30)], ("since", 30), id="another phase"
+        ),
+        pytest.param("node", [("healthy", 10)], ("not_healthy_since", None), id="healthy"),
+        pytest.param(
+            "node",
+            [("healthy", 10), ("unhealthy", 20), ("unknown", 30), ("stale", 40)],
+            ("not_healthy_since", 20),
+            id="not healthy in several ways",
+        ),
+        pytest.param(
+            "node",
+            [("unhealthy", 10), ("healthy", 20), ("unknown", 30)],
+            ("not_healthy_since", 30),
+            id="healthy in between",
+        ),
+    ],
+)
+def test_the_ledger_keeps_since_when_a_state_lasts(
+    tmp_path: Path, name: str, readings: list[tuple[str, float]], expected: tuple[str, float | None]
+) -> None:
+    kept = None
+    for state, at in readings:  # a restart of the monitor between the readings changes nothing
+        with closing(open_ledger(tmp_path)) as ledger:
+            node = node_reading(NodeStatus(at, up=True, health=Health(state))) if name == "node" else None
+            value = node or phase_reading(Phase(state), "")
+            ledger.record(Instant(at, at, "boot"), "default", readings={name: value})
+            kept = ledger.reading(name)
+
+    assert kept is not None
+    assert kept.value[expected[0]] == expected[1]
+
+
+def test_what_was_stored_by_an_earlier_monitor_has_no_beginning() -> None:
+    assert with_reading("phase", {"phase": "idle", "message": ""}).phase_since is None
+
+
+FAILURES = (
+    (Outcome.FAILED, Reason.CRASHED),
+    (Outcome.SUPERSEDED, None),
+    (Outcome.FAILED, Reason.DISK_FULL),
+    (Outcome.SUPERSEDED, None),
+)
+
+
+@pytest.mark.parametrize(
+    ("ends", "failure", "numbers", "trying_since"),
+    [
+        pytest.param((), None, (0, 0), None, id="no run"),
+        pytest.param(((Outcome.SUCCEEDED, None),), None, (0, 0), None, id="a success"),
+        pytest.param(FAILURES, 3, (2, 1), NOW.wall + 100, id="failures"),
+        pytest.param((*FAILURES, (Outcome.SUCCEEDED, None)), None, (0, 0), None, id="a success after them"),
+        pytest.param(
+            (
+                *FAILURES,
+                (Outcome.SUCCEEDED, None),
+                (Outcome.SUPERSEDED, None),
+                (Outcome.FAILED, Reason.STALLED),
+            ),
+            *(7, (1, 1), NOW.wall + 600),
+            id="a failure after a success",
+        ),
+        pytest.param(
+            ((Outcome.FAILED, Reason.CRASHED), *((Outcome.SUPERSEDED, None),) * 30),
+            *(1, (1, 1), NOW.wall + 100),
+            id="a failure that is no longer among the results",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_open", [False, True], ids=["idle", "a run is open"])
+def test_the_ledger_shows_failures_since_the_last_success(
+    tmp_path: Path,
+    ends: tuple[tuple[Outcome, Reason | None], ...],
+    failure: int | None,
+    numbers: tuple[int, int],
+    trying_since: float | None,
+    *,
+    is_open: bool,
+) -> None:
+    pod, at = workload(build()), NOW.wall
+    with closing(open_ledger(tmp_path)) as ledger:
+        for outcome, reason in ends:
+            ledger.record(Instant(at, at, "boot"), "default", (BeginClearing(pod, ""),))
+            ledger.record(Instant(at, at, "boot"), "default", (BeginRun(pod),))
+            opened, at = ledger.last(), at + 100
+            assert opened is not None
+            ended_run = EndRun(opened, outcome, reason, "why", 50.0, 50.0, 2**30)
+            ledger.record(Instant(at, at, "boot"), "default", (ended_run,))
+        if is_open:
+            ledger.record(Instant(at, at, "boot"), "default", (BeginClearing(pod, ""),))
+            ledger.record(Instant(at, at, "boot"), "default", (BeginRun(pod),))
+        shown = status_of(ledger.snapshot(RESULTS_SHOWN + 1), at)
+
+    assert (shown.last_failure.number if shown.last_failure else None) == failure
+    assert (shown.consecutive_failures, shown.build_failures) == numbers
+    assert shown.trying_since == (trying_since or (at if is_open else None))
+
+
+def test_an_open_run_on_another_network_is_not_what_is_tried() -> None:
+    reading = configuration_reading("tester", "default", workload(build()))
+    readings = {"configuration": Reading(reading, READ_AT)}
+    runs = (run(network="mainnet"),)
+
+    assert status_of(snapshot(runs=runs, readings=readings), NOW.wall).trying_since is None
+
+
+@pytest.mark.parametrize(
+    ("problem", "succeeded_at", "since"),
+    [
+        pytest.param({}, 5.0, None, id="no problem"),
+        pytest.param({"since": 7.0}, None, 7.0, id="never succeeded"),
+        pytest.param({"since": 7.0}, 5.0, 7.0, id="failing"),
+        pytest.param({"since": 7.0}, 9.0, 9.0, id="a success since the problem began"),
+    ],
+)
+def test_lookups_fail_since_the_last_success_at_the_earliest(
+    problem: dict[str, float], succeeded_at: float | None, since: float | None
+) -> None:
+    value = {"cause": "registry_unavailable", "message": "no answer", **problem} if problem else {}
+    check = {"succeeded_at": succeeded_at} if succeeded_at else {}
+    readings = {"problem.image": Reading(value, 0), "image_check": Reading(check, 0)}
+
+    assert status_of(snapshot(readings=readings), NOW.wall).lookups_failing_since == since
+
+
+def test_pin_reverts_within_a_day_and_replaced_ledgers_are_dated(tmp_path: Path) -> None:
+    with closing(open_ledger(tmp_path)) as ledger:
+        for uid, ago in (("a", 90_000), ("b", 80_000), ("b", 70_000), ("c", 10)):
+            at = Instant(NOW.wall - ago, 0, "boot")
+            ledger.record(at, "default", (RecordIntervention(Intervention.PIN_REVERT, uid),))
+        for suffix in ("1000", "2000", "odd"):
+            (tmp_path / f"bootstrap-monitor.sqlite3.corrupt-{suffix}").touch()
+        shown = status_of(ledger.snapshot(1), NOW.wall)
+
+    assert (shown.pin_reverts, shown.recent_pin_reverts) == (3, 2)
+    assert (shown.recoveries, shown.recovered_at) == (3, 2000)

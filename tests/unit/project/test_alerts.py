@@ -155,13 +155,13 @@ def _inhibits_nothing(shipped: Shipped) -> None:
             id="a link with a variable that the dashboard has not",
         ),
         pytest.param(
-            _replaced("BootstrapNotStarting", "node_up", "node_ready"),
-            "BootstrapNotStarting: no metric bootstrap_monitor_node_ready",
+            _replaced("BootstrapNotStarting", "node_down", "node_off"),
+            "BootstrapNotStarting: no metric bootstrap_monitor_run_node_off_seconds",
             id="a metric that is not exposed",
         ),
         pytest.param(
             _replaced("BootstrapBlocked", "{phase=", "{stage="),
-            "BootstrapBlocked: no label stage on bootstrap_monitor_run_phase",
+            "BootstrapBlocked: no label stage on bootstrap_monitor_phase_since_timestamp_seconds",
             id="a matcher of a label that the metric has not",
         ),
         pytest.param(
@@ -180,15 +180,19 @@ def _inhibits_nothing(shipped: Shipped) -> None:
             id="a value that a label never has",
         ),
         pytest.param(
-            _replaced("BootstrapFailingRepeatedly", "crashed|", ""),
-            "BootstrapFailingRepeatedly: deadline|out_of_memory|outdated|stalled|unhealthy are not the reasons that "
-            "point to the build",
-            id="a reason that is forgotten",
+            _replaced("BootstrapLate", "max_over_time", "last_over_time"),
+            "BootstrapLate: last_over_time is not allowed",
+            id="an expression that bridges what a metric should show",
         ),
         pytest.param(
-            _replaced("BootstrapProblem", "volume_held|", ""),
-            "BootstrapProblem: ['volume_held'] are wrong or missing",
-            id="a cause that is forgotten",
+            _replaced("BootstrapLate", "unless", "\n\nunless"),
+            "BootstrapLate: the expression is longer than 5 lines of 120 columns",
+            id="an expression that is too long",
+        ),
+        pytest.param(
+            _replaced("BootstrapProblem", "|registry|", "|registry|volume|"),
+            "BootstrapProblem: ['volume_held', 'volume_unusable'] are wrong or missing",
+            id="causes that are excluded",
         ),
         pytest.param(
             _in_runbook("BootstrapLate", "# BootstrapLate", "# Late"),
