@@ -42,7 +42,7 @@ def main(
     if simulation.exit_at_start:
         return _failed("start node", "simulated")
     try:
-        node = Node(settings, simulation, display=sys.stdout)
+        node = Node(settings, simulation, display=sys.stdout, started_at=process_started_at())
     except (OSError, ValueError) as error:
         return _failed("start node", error)
     return _run(node)
@@ -78,6 +78,13 @@ def _run(node: Node) -> int:
     node.journal.write("", "INFO", "node/node.go:1", "finished node shutdown")
     process_file.unlink(missing_ok=True)
     return 0
+
+
+def process_started_at() -> float:
+    """Return the start of this process (Unix seconds); the kernel reports the boot in whole seconds."""
+    ticks = Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()[19]
+    kernel = dict(line.split(" ", 1) for line in Path("/proc/stat").read_text("utf-8").splitlines())
+    return float(kernel["btime"]) + int(ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def read_arguments(arguments: Sequence[str]) -> dict[str, str]:

@@ -32,6 +32,7 @@ class Node:
         clock: a monotonic clock (seconds) for uptime and progress.
         wall: a clock (Unix seconds) for all timestamps.
         display: an additional destination for the logs.
+        started_at: the start of the process (Unix seconds); by default, now.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Node:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         display: TextIO | None = None,
+        started_at: float | None = None,
     ) -> None:
         self.settings, self.simulation = settings, simulation
         self.bootstrap = Bootstrap(settings.database, plan_of(settings.sync_mode, simulation), simulation)
@@ -49,7 +51,7 @@ class Node:
         self.health, self.readiness = Checks(wall), Checks(wall)
         self.answering = self.bootstrapped = False
         self.uptime_seconds = 0.0
-        self.started_at = wall()
+        self.started_at = wall() if started_at is None else started_at
         self._bootstrapped_at = NEVER
         self._allocated: list[bytes] = []
         self._health_seconds = (
