@@ -58,10 +58,11 @@ OPEN: Mapping[str, float | str] = {
 }
 # Metrics without a sample in the scenario. The tester executes all blocks, so it never syncs a state.
 NEVER_SYNCED = "bootstrap_monitor_run_state_sync_leaves"
+# A scrape may meet a node that is down between two builds.
+BETWEEN_BUILDS = "bootstrap_monitor_node_unhealthy_since_timestamp_seconds"
 NOT_LIVED = {
     NEVER_SYNCED,
     "bootstrap_monitor_run_progress_unknown_seconds",
-    "bootstrap_monitor_node_unhealthy_since_timestamp_seconds",
     "bootstrap_monitor_node_silent_since_timestamp_seconds",
     "bootstrap_monitor_image_checks_failing_since_timestamp_seconds",
     "bootstrap_monitor_recent_pin_reverts",

@@ -115,7 +115,7 @@ TEXTS = {
         rf"commit {commit(CRASHED)}\. The alert ends an hour after a run succeeds\."
     ),
     ("BootstrapFailed", STALLED): (
-        rf"run {STALLED} failed: stalled: no progress of chain . for [\d.]+ s.*\. Version {version(STALLED)}, "
+        rf"run {STALLED} failed: stalled: no progress of chain . for \d+s .*\. Version {version(STALLED)}, "
         rf"commit {commit(STALLED)}\. The alert ends an hour after a run succeeds\."
     ),
     ("BootstrapLate", LATE): (
