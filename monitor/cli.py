@@ -55,7 +55,7 @@ _COMMANDS = {
         "bootstrap a build on this machine: local BUILD [flags] -- NODE-ARGUMENTS",
         "LocalSettings",
         "commands.local:run_local",
-        logging.INFO,
+        logging.WARNING,
     ),
     "demo": _Command(
         "watch the whole lifecycle on a simulated node",

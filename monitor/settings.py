@@ -22,6 +22,7 @@ from monitor.domain.comparison import MAX_RUNS as MAX_COMPARED
 from monitor.domain.comparison import MIN_RUNS as MIN_COMPARED
 from monitor.domain.duration import duration_text
 from monitor.domain.policy import Policy
+from monitor.domain.status import HISTORY_SHOWN
 from monitor.domain.workload import SyncMode
 
 # durationpy accepts more than Go does: `1d`, `-1m`, and `1m-30s` as 90 s.
@@ -31,6 +32,7 @@ _MAX_SECONDS = 2**63 // 10**9  # a Go duration has 63 bits of nanoseconds; longe
 ENVIRONMENT_PREFIX = "BOOTSTRAP_MONITOR_"
 DEFAULT_PORT = 9641
 _MAX_PORT = 65535
+MAX_HISTORY = 100_000
 _HOST_AND_PORT = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?", re.ASCII)
 _TOKEN = re.compile(r"clear:([A-Za-z0-9]+)")
 _OF_THIS_POD = {"namespace": "POD_NAMESPACE", "pod_name": "POD_NAME", "pod_uid": "POD_UID"}
@@ -386,7 +388,7 @@ class LocalSettings(TesterSettings, WebSettings):
     """Number of runs of each build with --compare: 4 to 25."""
 
     fail_if_slower: bool = False
-    """With --compare, exit with code 1 if BUILD is slower."""
+    """Exit with code 1 if BUILD is slower: than OLD with --compare, than earlier runs allow with --until."""
 
 
 class DemoSettings(WebSettings):
@@ -447,6 +449,9 @@ class HistorySettings(ShowSettings):
 
     run: int | None = None
     """Show one run, with the log tail of its node if the run failed."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_HISTORY)] = HISTORY_SHOWN
+    """Maximum number of runs to show, newest first."""
 
     json_output: bool = Field(default=False, alias="json")
     """Print JSON, as served at /api/v1/history."""

@@ -23,7 +23,7 @@ from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester
 from monitor.commands.signals import Stopping, stop_on_signals
 from monitor.domain.status import RESULTS_SHOWN
 from monitor.errors import ConfigurationError, MonitorError
-from monitor.output.terminal import history_table
+from monitor.output.terminal import ResultPrinter, history_table
 from monitor.settings import DemoSettings, Duration, LocalSettings
 
 try:
@@ -73,7 +73,7 @@ def _run(settings: DemoSettings, folder: Path, console: Console, stopping: threa
     (folder / "data").mkdir()
     with exclusively(folder / "data"):
         local = _local_settings(executable, folder / "data", settings, web_port)
-        tester = LocalTester(local, arguments, os.environ, console, stopping)
+        tester = LocalTester(local, arguments, os.environ, console, stopping, results=ResultPrinter(console))
         web_port = tester.monitor.listen()
         console.print(f"page     http://127.0.0.1:{web_port}/")
         console.print(f"metrics  http://127.0.0.1:{web_port}/metrics")

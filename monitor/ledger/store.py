@@ -17,13 +17,13 @@ from monitor.domain.build import Build
 from monitor.domain.image_reference import ImageReference
 from monitor.domain.instant import Instant
 from monitor.domain.json_text import JsonObject
-from monitor.domain.regression import MAX_COMPARED, Success
+from monitor.domain.regression import MAX_COMPARED, RunVerdicts, Success, run_verdicts
 from monitor.domain.run import Attempt, Evidence, Outcome, RequestKind, Run
 from monitor.domain.tracking import Counts
 from monitor.domain.workload import Lease, SyncMode
 from monitor.errors import Cause, TemporaryError
 from monitor.ledger import rows, writes
-from monitor.ledger.codecs import ANNOUNCEMENTS, Reading, read_announcements
+from monitor.ledger.codecs import ANNOUNCEMENTS, COMPARISON, Reading, read_announcements
 from monitor.ledger.connection import VolumeFullError, connected, translated
 from monitor.ledger.reserve import NO_SPACE, give_up_part, keep_reserve
 from monitor.ledger.status import Snapshot
@@ -216,6 +216,12 @@ class Ledger:
         with self._reading() as connection:
             oldest_first = connection.execute(f"{_SUCCESS} ORDER BY number", (Outcome.SUCCEEDED,)).fetchall()
             return tuple(rows.success_of(row) for row in oldest_first)
+
+    def verdicts(self, newest: int) -> Mapping[int, RunVerdicts]:
+        """Return the verdicts on at most `newest` compared runs of each test, by number."""
+        if self.reading(COMPARISON) is not None:  # alternating builds have no baseline
+            return {}
+        return run_verdicts(self.all_successes(), newest, self.baseline_begins())
 
     def copy(self) -> sqlite3.Connection:
         """Return a consistent copy of the ledger in memory, also while another process writes to it."""

@@ -294,7 +294,7 @@ def test_folder_of_a_local_tester(
 
 
 def test_the_log_goes_to_standard_error_in_the_chosen_format(tmp_path: Path) -> None:
-    flags = ["--web-listen-address=127.0.0.1:0", "--log-format=json"]
+    flags = ["--web-listen-address=127.0.0.1:0", "--log-format=json", "--debug"]
     add_build(tmp_path)
     ended = monitor(tmp_path, ["local", "./avalanchego", *flags, *NODE])
     logged = [json.loads(line) for line in ended.stderr.splitlines() if line.startswith("{")]

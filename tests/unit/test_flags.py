@@ -54,14 +54,14 @@ COMMANDS: dict[type[BaseSettings], str] = {
         ),
         pytest.param(
             HistorySettings,
-            ["--data-dir=/data", "--limit=5"],
-            "--limit is not a flag; see bootstrap-monitor history --help",
+            ["--data-dir=/data", "--page=5"],
+            "--page is not a flag; see bootstrap-monitor history --help",
             id="a word whose most similar flag writes to the ledger",
         ),
         pytest.param(
             HistorySettings,
-            ["--data-dir=/data", "--limt=5"],
-            "--limt is not a flag; see bootstrap-monitor history --help",
+            ["--data-dir=/data", "--most=5"],
+            "--most is not a flag; see bootstrap-monitor history --help",
             id="a typo of such a word",
         ),
         pytest.param(
