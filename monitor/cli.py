@@ -61,7 +61,7 @@ _COMMANDS = {
         "watch the whole lifecycle on a simulated node",
         "DemoSettings",
         "commands.demo:run_demo",
-        logging.WARNING,
+        logging.ERROR,
     ),
     "status": _Command("show what a tester is doing", "StatusSettings", "commands.show:run_status"),
     "history": _Command("show the runs of a tester", "HistorySettings", "commands.show:run_history"),

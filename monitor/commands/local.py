@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -31,6 +32,9 @@ from monitor.settings import MAX_HISTORY, LocalSettings
 def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
     """Bootstrap a build and its replacements until interrupted, or until `--until` or `--compare` ends."""
     _refuse_flags_without_use(settings)
+    if not settings.debug:
+        # The reporter shows each decision and each result.
+        logging.getLogger("monitor.engine.loop").addFilter(lambda record: not hasattr(record, "rule"))
     if settings.until is None and settings.compare is None:
         return _run(settings, arguments)
     with _code_1_is_for_builds():

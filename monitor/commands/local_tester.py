@@ -103,6 +103,11 @@ class LocalTester:
         )
         self._failure: MonitorError | None = None
 
+    @property
+    def results_reported(self) -> int:
+        """The number of results that were printed."""
+        return self._reporter.results_reported
+
     def run(self) -> None:
         """Run until `stopping` is set; the node has ended when this method returns.
 

@@ -228,6 +228,11 @@ class Reporter:
         self._said: object = None
         self._said_at = -math.inf
 
+    @property
+    def results_reported(self) -> int:
+        """The number of results that were printed."""
+        return len(self._reported)
+
     def start(self) -> None:
         """Start the progress line."""
         if self._live:
@@ -255,13 +260,13 @@ class Reporter:
             self._live.update(Text(text, no_wrap=True, overflow="ellipsis"))
         for run in reversed(status.results):
             if run.number > self._after and run.number not in self._reported:
-                self._reported.add(run.number)
                 self._result(result_text(run, self._named))
                 newest = run is status.results[0]
                 for line in worse_lines(
                     run, status.verdicts.get(run.number, {}), status.regressions if newest else {}
                 ):
                     self._result(Text(line, style="yellow"))
+                self._reported.add(run.number)
         if self._live:
             return
         changed = (status.phase, status.run.number if status.run else 0)
