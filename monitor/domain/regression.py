@@ -127,7 +127,13 @@ def run_verdicts(
     for success in filter(comparable, successes):
         run = success.run
         synced = success.state_synced if run.sync_mode is SyncMode.C_CHAIN_STATE_SYNC else None
-        test = (run.network, run.sync_mode, run.testbed, synced, run.number >= baseline_begins)
+        test = (
+            run.network,
+            run.sync_mode,
+            run.testbed,
+            synced,
+            not baseline_begins or run.number >= baseline_begins,
+        )
         groups.setdefault(test, []).append(success)
     by_run: dict[int, dict[Measure, RunVerdict]] = {}
     for group in groups.values():

@@ -195,17 +195,20 @@ class Ledger:
         return bool(newest == RequestKind.PAUSE)
 
     def baseline_begins(self) -> int:
-        """Return the number of the baseline's first run, as marked by an operator; 0 for all runs."""
+        """Return the number of the baseline's first run, as marked by an operator; 0 for all runs.
+
+        A mark at run 1 reverts an earlier one: it is not a mark.
+        """
         query = "SELECT argument FROM requests WHERE kind = ? ORDER BY id DESC LIMIT 1"
-        return self._first(rows.baseline_of, query, RequestKind.MARK_BASELINE) or 0
+        marked = self._first(rows.baseline_of, query, RequestKind.MARK_BASELINE) or 0
+        return marked if marked > 1 else 0
 
     def successes(self, like: Run) -> tuple[Success, ...]:
         """Return the successful runs of the baseline for a run, oldest first.
 
         These have the network, sync mode and testbed of `like`.
         """
-        marked = self.baseline_begins()
-        since = marked if marked > 1 else _ALL_RUNS
+        since = self.baseline_begins() or _ALL_RUNS
         values = (Outcome.SUCCEEDED, like.network, like.sync_mode, like.testbed, since, MAX_COMPARED)
         with self._reading() as connection:
             newest_first = connection.execute(_SUCCESS + _COMPARED, values).fetchall()
