@@ -173,7 +173,14 @@ class TestWorkload:
                         },
                     }
                 ],
-                NodeProcess(False, "CrashLoopBackOff", 2, NodeExit(1, message=REJECTION, misconfigured=True)),
+                NodeProcess(
+                    False,
+                    "CrashLoopBackOff",
+                    2,
+                    NodeExit(1, message=REJECTION, misconfigured=True),
+                    crash_looping=True,
+                    failed_to_start=True,
+                ),
                 True,
                 id="it rejects its flags",
             ),
