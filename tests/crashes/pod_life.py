@@ -209,7 +209,7 @@ class PodLife:
         if any(folder.glob("of-run-*")) and not marker.exists():
             raise LifeError(f"the data of another run is under run {runs[0].number}\n{self.told()}")
         if runs[0].tracking.active_seconds and not marker.exists():
-            raise LifeError(f"the data of run {runs[0].number} was cleared under way\n{self.told()}")
+            raise LifeError(f"the data of run {runs[0].number} was cleared during the run\n{self.told()}")
         folder.mkdir(exist_ok=True)
         marker.touch()
         image = self._api.pods["tester-0"]["spec"]["containers"][1]["image"]
@@ -235,7 +235,7 @@ class PodLife:
             node.kill()
             node.wait()
             if not marker.exists():
-                raise LifeError(f"{marker.name} is gone: its data was cleared under way\n{self.told()}")
+                raise LifeError(f"{marker.name} is gone: its data was cleared during the run\n{self.told()}")
 
     def _kubeconfig(self) -> Path:
         path = self._folder / "kubeconfig"

@@ -113,7 +113,7 @@ class TestInit:
         ("source", "commit", "pods"),
         [
             pytest.param("auto", VERSIONS.commit, 1, id="auto asks a pod for the versions"),
-            pytest.param("registry", "", 0, id="the registry alone tells no versions"),
+            pytest.param("registry", "", 0, id="the registry alone reports no versions"),
             pytest.param("pod", VERSIONS.commit, 1, id="a pod alone"),
         ],
     )

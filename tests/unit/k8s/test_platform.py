@@ -271,7 +271,7 @@ class TestWorkload:
                 ],
                 NodeProcess(False, "CrashLoopBackOff", 2, NodeExit(128), crash_looping=True),
                 True,
-                id="it ended with the same code by itself",
+                id="it ended with the same code without a cause",
             ),
             pytest.param(
                 [

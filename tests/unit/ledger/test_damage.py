@@ -120,7 +120,7 @@ def looked_at(folder: Path) -> None:
 def test_whatever_cell_is_damaged_the_monitor_goes_on(tmp_path: Path, value: object) -> None:
     """After any damage to a cell, the monitor continues.
 
-    Either the value is valid, or the file is moved aside and the details file recovers the run.
+    Either the value is valid, or the file is renamed and the details file recovers the run.
     """
     template = tmp_path / "template"
     template.mkdir()
@@ -156,12 +156,12 @@ def test_whatever_cell_is_damaged_the_monitor_goes_on(tmp_path: Path, value: obj
         pytest.param("runs", "sync_mode", "warp", id="sync mode"),
         pytest.param("runs", "started_at", "yesterday", id="start"),
         pytest.param("runs", "started_at", 1e18, id="a start of no year"),
-        pytest.param("runs", "message", b"\xff", id="a message that is no text"),
+        pytest.param("runs", "message", b"\xff", id="a message that is not a text"),
         pytest.param("runs", "disk_usage_bytes", "much", id="disk usage"),
         pytest.param("attempts", "digests", "5", id="an attempt's digests"),
         pytest.param("counts", "maximum", "high", id="a counter"),
         pytest.param("readings", "value", "[", id="a reading"),
-        pytest.param("readings", "value", "[]", id="a reading that is no object"),
+        pytest.param("readings", "value", "[]", id="a reading that is not an object"),
         pytest.param("readings", "read_at", "then", id="when it was read"),
         pytest.param("evidence", "text", b"\xff", id="evidence"),
         pytest.param("requests", "argument", "first", id="a mark"),
