@@ -249,13 +249,13 @@ class TestWaitForCompletion:
             tester.eventually(lambda: sample(address, errors) >= 2)
             before = sample(
                 address,
-                'task_last_success_timestamp_seconds{network="fuji",sync_mode="full-sync",task="tick"',
+                'task_last_success_timestamp_seconds{network="fuji",operation="tick",sync_mode="full-sync"',
             )
             tester.eventually(
                 lambda: (
                     sample(
                         address,
-                        'task_last_success_timestamp_seconds{network="fuji",sync_mode="full-sync",task="tick"',
+                        'task_last_success_timestamp_seconds{network="fuji",operation="tick",sync_mode="full-sync"',
                     )
                     > before
                 )

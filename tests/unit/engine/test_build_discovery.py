@@ -293,7 +293,7 @@ class TestAuto:
 
         assert looker.later(300.0) == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}))
 
-    def test_a_glimpse_never_starts_a_pod(self) -> None:
+    def test_a_poll_never_starts_a_pod(self) -> None:
         looker = Looker()
 
         assert looker.discovery.poll() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
@@ -465,7 +465,7 @@ class TestAutoWithoutItsRegistry:
         assert looker.tag.asked.count("digests") == 1
         assert looker.pods.ran == ["the tag"] * 2
 
-    def test_a_glimpse_shows_nothing_and_starts_nothing(self) -> None:
+    def test_a_poll_shows_nothing_and_starts_nothing(self) -> None:
         looker = Looker()
         looker.tag.error = RegistryError("it is away")
 

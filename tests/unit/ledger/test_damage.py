@@ -191,8 +191,19 @@ def test_a_count_beyond_all_numbers_is_shown_and_exported_as_the_largest(tmp_pat
         assert len(ledger.snapshot(1).recoveries_at) == 0
 
 
-@pytest.mark.parametrize("name", ["node", "volume", "new_build", "progress", "configuration", "adopt_token"])
-@pytest.mark.parametrize("value", [{"x": 1}, {"chains": 5, "run": 2}], ids=repr)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            (name, value)
+            for name in ("node", "volume", "new_build", "progress", "configuration", "adopt_token")
+            for value in ({"x": 1}, {"chains": 5, "run": 2})
+        ),
+        ("image_check", {"succeeded_at": None}),
+        ("image_check", {"succeeded_at": "now"}),
+    ],
+    ids=repr,
+)
 def test_a_reading_that_another_version_wrote_costs_no_ledger(
     tmp_path: Path, name: str, value: dict[str, object]
 ) -> None:
