@@ -116,7 +116,13 @@ def looked_at(folder: Path) -> None:
             export_history(ledger)
 
 
-@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(value, id=name, marks=() if name in {"nothing", "a word"} else pytest.mark.slow)
+        for name, value in VALUES.items()
+    ],
+)
 def test_whatever_cell_is_damaged_the_monitor_goes_on(tmp_path: Path, value: object) -> None:
     """After any damage to a cell, the monitor continues.
 
