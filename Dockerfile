@@ -2,7 +2,7 @@
 # system but the tester's volume, and runs under any user ID.  No step depends on the architecture.
 ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim
 
-# What builds is no part of what is shipped.
+# The build stage is not shipped.
 FROM ${PYTHON_IMAGE} AS tools
 COPY requirements-build.txt /source/
 RUN python3 -m venv /tools \
@@ -37,7 +37,7 @@ FROM scratch
 COPY --from=root /root-of-image/ /
 COPY --from=dependencies /opt/bootstrap-monitor /opt/bootstrap-monitor
 COPY --from=package /package/ /
-# One arena for all threads: they seldom allocate at once, and each arena of its own costs memory for good.
+# One arena for all threads: they rarely allocate at the same time, and each further arena costs memory permanently.
 ENV PATH=/opt/bootstrap-monitor/bin LANG=C.UTF-8 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=1
 WORKDIR /avalanchego/build
 USER 65532:65532

@@ -170,12 +170,12 @@ def told_switches(switches: Sequence[Switch]) -> list[Claim]:
     look_up = max(each.steps[0] for each in switches)
     rest = max(each.seconds - each.steps[0] for each in switches)
     return [
-        Claim("look-up, the longest", look_up, REGISTRY_LOOKUP_SECONDS, " s", by_the_clock=True),
+        Claim("lookup, the longest", look_up, REGISTRY_LOOKUP_SECONDS, " s", by_the_clock=True),
         Claim(
             "push to start, the longest", max(each.seconds for each in switches), 90, " s", by_the_clock=True
         ),
         Claim(
-            "with a look-up of a whole interval", rest + REGISTRY_LOOKUP_SECONDS, 90, " s", by_the_clock=True
+            "with a lookup of a whole interval", rest + REGISTRY_LOOKUP_SECONDS, 90, " s", by_the_clock=True
         ),
     ]
 
@@ -189,7 +189,7 @@ def main(arguments: Sequence[str]) -> int:
         default=MINUTES,
         help="with nothing new (%(default)s); under 10 a reading of the pod may be missed",
     )
-    parser.add_argument("--pushes", type=int, default=PUSHES, help="of new builds meanwhile (%(default)s)")
+    parser.add_argument("--pushes", type=int, default=PUSHES, help="of new builds in that time (%(default)s)")
     asked = parser.parse_args(arguments)
     with ExitStack() as stack:
         log = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "audit.log"

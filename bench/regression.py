@@ -167,7 +167,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the benchmark, and return 1 if a claim does not hold."""
     parser = argparse.ArgumentParser(prog="bench.regression", description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--histories", type=int, default=HISTORIES, help="in each scene (%(default)s); few are no proof"
+        "--histories", type=int, default=HISTORIES, help="in each scene (%(default)s); few prove nothing"
     )
     parser.add_argument("--seed", type=int, default=1, help="another one, other histories (%(default)s)")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {DOCUMENT.name}")

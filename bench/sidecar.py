@@ -194,7 +194,7 @@ def _fill(data_dir: Path, build: Build) -> None:
         ledger.record(begun, "default", (BeginRun(workload),))
         run = ledger.last()
         if run is None:
-            raise AssertionError("a run has begun")
+            raise AssertionError("a run has started")
         seconds = _RUN_SECONDS / 2 + 10 * (number % 7)
         end = EndRun(run, Outcome.SUCCEEDED, None, "healthy", seconds, seconds, 10**11 + number * 10**8)
         ledger.record(replace(begun, wall=begun.wall + seconds), "default", (end,))

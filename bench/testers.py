@@ -97,7 +97,7 @@ def _begun(ledger: Ledger, number: int, at: float) -> Run:
     ledger.record(_moment(at), "bench", (BeginRun(workload),))
     run = ledger.last()
     if run is None:
-        raise AssertionError("it was just begun")
+        raise AssertionError("it was just started")
     return run
 
 

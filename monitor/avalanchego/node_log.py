@@ -92,7 +92,7 @@ class _Tail:
     begins: int
     ends: int
     last: bytes
-    state: _LogState
+    state: LogState
     chain: ChainLog | None
     node: NodeLog
 
@@ -145,7 +145,7 @@ class NodeLogs:
             return None
         complete, newline, rest = read.rpartition(b"\n")
         if kept is None or added is None:
-            begins, last, state = status.st_size - len(read), b"", _LogState()
+            begins, last, state = status.st_size - len(read), b"", LogState()
         else:
             begins, last, state = kept.begins, kept.last, kept.state
         state.add(complete.decode(errors="replace"))
@@ -190,28 +190,7 @@ def _added(file: BinaryIO, kept: _Tail, status: os.stat_result) -> bytes | None:
     return read[len(kept.last) :] if read.startswith(kept.last) else None
 
 
-def chain_log_of(text: str, changed_at: float) -> ChainLog | None:
-    """Return the state that the end of a chain's log shows, or `None` if it names no stage.
-
-    Args:
-        text: complete log lines.
-        changed_at: when the last line was written (Unix seconds); estimated times are relative to it.
-    """
-    return _state_of(text).chain_log(changed_at)
-
-
-def node_log_of(text: str) -> NodeLog:
-    """Return the last FATAL line of a log, and the last report of a newer peer since the node started."""
-    return _state_of(text).node_log()
-
-
-def _state_of(text: str) -> _LogState:
-    state = _LogState()
-    state.add(text)
-    return state
-
-
-class _LogState:
+class LogState:
     """The state of a node and a chain, accumulated from log lines."""
 
     def __init__(self) -> None:
@@ -236,7 +215,7 @@ class _LogState:
             else:
                 self._said.hear(message, line)
 
-    def with_line(self, line: str) -> _LogState:
+    def with_line(self, line: str) -> LogState:
         """Return the state after an incomplete last line; this state stays as it is."""
         if not line:
             return self

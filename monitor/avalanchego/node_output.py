@@ -23,5 +23,8 @@ def last_words(output: str) -> str:
 
 
 def rejects_configuration(words: str) -> bool:
-    """Return whether the last words of a process say that its flags or its configuration are wrong."""
-    return words.startswith(_REJECTIONS)
+    """Return whether the last words of a process say that its flags or its configuration are wrong.
+
+    The node writes its staking key while it reads the configuration, which fails on a full volume too.
+    """
+    return words.startswith(_REJECTIONS) and "no space left on device" not in words

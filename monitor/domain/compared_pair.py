@@ -45,14 +45,15 @@ def pair_json(old: tuple[str, str], new: tuple[str, str], runs: int) -> dict[str
 
 
 def pair_of(value: Mapping[str, Any] | None, successes: Iterable[Success]) -> ComparedPair | None:
-    """Return the stored pair with its runs so far; `None` if there is none, or an older monitor stored it."""
-    if value is None or "runs" not in value:
+    """Return the stored pair with its runs so far; `None` if nothing is stored, or an older monitor stored it."""
+    if value is None or not {"runs", OLD, NEW} <= value.keys():
         return None
     runs = [success.run for success in successes if comparable(success)]
     builds = {
         name: ComparedBuild(
-            **value[name],
-            durations=tuple(
+            value[name]["path"],
+            value[name]["digest"],
+            tuple(
                 run.duration_seconds
                 for run in runs
                 if value[name]["digest"] in run.build.digests and run.duration_seconds is not None

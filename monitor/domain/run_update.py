@@ -302,11 +302,8 @@ def _clocks(tracking: RunTracking, move: Movement, observation: Observation, *, 
         starves_node=observation.disk_starves_node,
     )
     tracking = counted(tracking, observation.now.wall, interval_seconds, signals)
-    running_seconds, arrived = (
-        _running_seconds(observation, blocked=blocked),
-        observation.health is Health.HEALTHY,
-    )
-    tracking = _with_movement(tracking, move, running_seconds, arrived=arrived)
+    running_seconds = _running_seconds(observation, blocked=blocked)
+    tracking = _with_movement(tracking, move, running_seconds, arrived=observation.health is Health.HEALTHY)
     written = observation.metrics.disk_write_bytes if observation.metrics else None
     return tracking if written is None else replace(tracking, disk_write_bytes=written)
 

@@ -24,9 +24,9 @@ class TickSignals:
     compacts, executes or syncs its state.
 
     `started` is whether the node's process runs, or has ended and will be restarted. `down` is whether it does
-    not run. `unhealthy` is whether
-    the node has bootstrapped and its fresh health is bad. `low_disk` is whether less of the volume than the
-    floor is free. `starved` is whether the node is down and too little is free for it to run.
+    not run. `unhealthy` is whether the node has bootstrapped and its fresh health is bad. `low_disk` is whether
+    less of the volume than the floor is free. `starved` is whether the node is down and too little is free for
+    it to run.
     """
 
     progressed: bool

@@ -59,9 +59,9 @@ class RunTracking:
 
     `idle_seconds` is the stall timer: how long `stalled_chain` (empty: the node as a whole) has made no
     progress. `unknown_seconds` is how long progress could not be observed. `down_seconds` is how long the
-    node's process has been down without a break. `usage_mark_bytes` is the disk
-    usage from which growth is measured. `execution_targets` are the heights that chains on SAE must have
-    executed before the node counts as healthy. `state_synced` is whether the C-Chain synced its state
+    node's process has been down without a break. `usage_mark_bytes` is the disk usage from which growth is
+    measured. `execution_targets` are the heights that chains on SAE must have executed before the node counts
+    as healthy. `state_synced` is whether the C-Chain synced its state
     (`None`: unknown). `state_summary` is the log line that started the state sync.
 
     `low_disk_seconds` is how long less of the volume than the floor has been free. `low_disk_at` is when that

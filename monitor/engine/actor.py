@@ -68,7 +68,7 @@ class Actor:
         now = self._clock().boot_seconds
         if self._announce_at is not None and now < self._announce_at:
             return True
-        told = True
+        is_sent = True
         for due in self._due():
             try:
                 if due not in self._sent:
@@ -80,13 +80,13 @@ class Actor:
                 return False
             except MonitorError as error:
                 _log.warning("%s could not be announced: %s", due.announcement.reason, error)
-                told = False
+                is_sent = False
             self._sent.add(due)
             with contextlib.suppress(TemporaryError):
                 self._ledger.announced(due)
                 self._sent.discard(due)
         self._announce_at = None
-        return told
+        return is_sent
 
     def _due(self) -> tuple[DueAnnouncement, ...]:
         """Return the announcements that are due; none if the ledger cannot be read.

@@ -270,12 +270,16 @@ class Discovery:
         self._activity.problems.report(VERSIONS, Cause.VERSIONS_UNKNOWN, message)
 
 
-def _joined(met: Build, told: Build) -> Build:
+def _joined(recorded: Build, looked_up: Build) -> Build:
     """Merge a recorded build with one from a lookup.
 
     The image is that of the recorded build, or that of the lookup if the repositories differ.
     """
-    elsewhere = ImageReference.parse(met.image).repository != ImageReference.parse(told.image).repository
+    elsewhere = (
+        ImageReference.parse(recorded.image).repository != ImageReference.parse(looked_up.image).repository
+    )
     return Build(
-        told.image if elsewhere else met.image, met.digests | told.digests, met.versions or told.versions
+        looked_up.image if elsewhere else recorded.image,
+        recorded.digests | looked_up.digests,
+        recorded.versions or looked_up.versions,
     )

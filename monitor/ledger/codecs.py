@@ -203,9 +203,16 @@ def read_announcements(value: JsonObject | None) -> tuple[DueAnnouncement, ...]:
     )
 
 
+def _time(name: str) -> Callable[[JsonObject], float]:
+    """Return a function that returns a field of a reading as Unix seconds, and 0 if the field is missing."""
+    return lambda value: 0.0 + value.get(name, 0.0)  # raises TypeError for other types
+
+
 _DECODERS: Mapping[str, Callable[[JsonObject], object]] = {
     "adopt_token": itemgetter("token"),
     "configuration": itemgetter("network", "sync_mode"),
+    "image_check": _time("succeeded_at"),
+    "phase": _time("since"),
     "new_build": read_build,
     "node": read_node,
     "progress": lambda value: (int(value["run"]), _progress(value)),

@@ -505,7 +505,7 @@ def _tested_now(configuration: Reading | None, newest: Run | None) -> tuple[str,
 
 
 def recovery_times(path: Path) -> tuple[float, ...]:
-    """Return when each damaged ledger was replaced, in Unix seconds; 0 if its file name does not tell."""
+    """Return when each damaged ledger was replaced, in Unix seconds; 0 if its file name has no time."""
     prefix = f"{path.name}.corrupt-"
     times = [file.name.removeprefix(prefix) for file in path.parent.glob(f"{prefix}*")]
     return tuple(float(time) if time.isdecimal() else 0.0 for time in times)

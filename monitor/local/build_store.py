@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -23,6 +24,8 @@ VERSIONS_BYTES = 64 << 10
 VERSIONS_TRIES = 3
 BUILDS_KEPT = 5
 BUILDS_FOLDER = "builds"
+# Neither the content of the file nor its permissions change without its signature.
+_NOT_FOR_THIS_MACHINE = frozenset({errno.ENOEXEC, errno.EACCES, errno.ENOENT})
 _CHUNK_BYTES = 2**20
 _COPIES = "[0-9a-f]" * 64
 # The repository in the image of every build, so that renaming the executable does not start another test.
@@ -130,8 +133,8 @@ class FileSource:
         self._executable, self._builds, self._sleep = executable, builds, sleep
         self._asking = Lock()
         self._known: tuple[tuple[int, int, int], Build] | None = None
-        self._tries: dict[str, int] = {}
-        self._refused: tuple[tuple[int, int, int], ConfigurationError] | None = None
+        self._tried: tuple[tuple[int, int, int], int] | None = None
+        self._refused: tuple[tuple[int, int, int], str] | None = None
 
     def newest(self) -> Build:
         """Return the build in the file; copy it and read its versions if the file has changed.
@@ -146,7 +149,7 @@ class FileSource:
         if self._known and self._known[0] == signature:
             return self._known[1]
         if self._refused and self._refused[0] == signature:
-            raise self._refused[1]  # do not copy a large file at every poll
+            raise ConfigurationError(self._refused[1])  # do not copy a large file at every poll
         self._sleep(STABLE_SECONDS)
         if signature_of(self._executable) != signature:
             raise TemporaryError(f"{self._executable} is being written: polled again later")
@@ -157,30 +160,33 @@ class FileSource:
         image = ImageReference(REPOSITORY).with_digest(digest)
         build = Build(image, frozenset({digest}))
         try:
-            versions = self._versions(build)
+            versions = self._versions(build, signature)
         except ConfigurationError as error:
-            self._refused = signature, error
+            self._refused = signature, str(error)
             raise
         build = Build(image, frozenset({digest}), versions)
         self._known = (signature, build)
         return build
 
-    def _versions(self, build: Build) -> Versions:
+    def _versions(self, build: Build, signature: tuple[int, int, int]) -> Versions:
         """Return the versions that the build prints.
 
         Raises:
             TemporaryError: the build printed none now.
-            ConfigurationError: the build printed none in three tries, or cannot be run.
+            ConfigurationError: the build printed others than versions in three tries, or is not for this machine.
         """
-        tries = self._tries[build.image] = self._tries.get(build.image, 0) + 1
         try:
             return Versions.parse(_printed([self._builds.path(build), "--version-json"]).decode())
         except OSError as error:
-            raise ConfigurationError(
-                f"{self._executable} cannot be run ({error.strerror}): specify a program for this machine"
-            ) from error
+            failed = f"{self._executable} cannot be run ({error.strerror})"
+            if error.errno in _NOT_FOR_THIS_MACHINE:
+                raise ConfigurationError(f"{failed}: specify a program for this machine") from error
+            raise TemporaryError(failed) from error
         except (subprocess.SubprocessError, ValueError) as error:
-            if tries < VERSIONS_TRIES:
+            tries = 1 + (self._tried[1] if self._tried and self._tried[0] == signature else 0)
+            self._tried = signature, tries
+            # A busy machine may be too slow for the program, as often as it is tried.
+            if tries < VERSIONS_TRIES or isinstance(error, subprocess.TimeoutExpired):
                 raise TemporaryError(
                     f"{self._executable} --version-json prints no versions ({_reason(error)})"
                 ) from error

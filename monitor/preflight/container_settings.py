@@ -57,7 +57,7 @@ def _compared(init: Told, wait: Told, asked: CheckSettings) -> Iterator[Finding]
         yield ok(
             SUBJECT,
             f"containers {init.container.name!r} and {wait.container.name!r} have the same settings; "
-            f"check uses theirs: {names}",
+            f"check uses their settings: {names}",
         )
 
 

@@ -162,12 +162,21 @@ class Session:
 
 
 def _challenges(headers: HTTPMessage) -> dict[str, dict[str, str]]:
-    """Return the parameters of the challenge in each `WWW-Authenticate` header, by its lower-case scheme."""
-    challenges = {}
-    for header in headers.get_all("WWW-Authenticate", ()):
-        scheme, _, parameters = header.strip().partition(" ")
-        pairs = [parameter.partition("=") for parameter in parse_http_list(parameters)]
-        challenges[scheme.lower()] = {name.strip().lower(): text.strip(' \t"') for name, _, text in pairs}
+    """Return the parameters of each challenge in `WWW-Authenticate` headers, by its lower-case scheme.
+
+    Commas separate both challenges and their parameters (RFC 9110, section 11.6.1), so an item that begins
+    with a word without `=` starts a new challenge.
+    """
+    challenges: dict[str, dict[str, str]] = {}
+    parameters: dict[str, str] = {}
+    for item in parse_http_list(",".join(headers.get_all("WWW-Authenticate", ()))):
+        first, _, rest = item.partition(" ")
+        if first and "=" not in first:
+            parameters = challenges[first.lower()] = {}
+            item = rest  # noqa: PLW2901 - the parameter after the scheme
+        name, equals, text = item.partition("=")
+        if equals:
+            parameters[name.strip().lower()] = text.strip(' \t"')
     return challenges
 
 

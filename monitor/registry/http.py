@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 import time
@@ -128,7 +129,8 @@ def proxy_for(url: str, environment: Mapping[str, str]) -> Proxy | None:
     name = f"{scheme}_PROXY".upper()
     text = environment.get(name) or environment.get(name.lower())
     excluded = environment.get("NO_PROXY") or environment.get("no_proxy") or ""
-    by_name = request.proxy_bypass_environment(f"{host}:{port}", {"no": excluded})  # type: ignore[attr-defined]
+    names = {"no": re.sub(r"\*(?=\.)|[][]", "", excluded)}
+    by_name = request.proxy_bypass_environment(f"{host}:{port}", names)  # type: ignore[attr-defined]
     if not text or by_name or _is_in_network(host, excluded) or is_this_machine(host):
         return None
     try:
@@ -145,9 +147,8 @@ def proxy_for(url: str, environment: Mapping[str, str]) -> Proxy | None:
 
 def _is_in_network(host: str, excluded: str) -> bool:
     """Return whether a host is an IP address in one of the networks of `NO_PROXY`, such as `10.0.0.0/8`."""
-    with suppress(ValueError):
-        address = ip_address(host)
-        return any(
-            address in ip_network(word.strip(), strict=False) for word in excluded.split(",") if "/" in word
-        )
+    for word in excluded.split(","):
+        with suppress(ValueError):  # not a network, or the host is not an address
+            if "/" in word and ip_address(host) in ip_network(word.strip(), strict=False):
+                return True
     return False

@@ -69,7 +69,7 @@ CHAINS = {
 OPEN = run(number=121, tracking=RunTracking(active_seconds=900.0, node_restarts=2))
 STATUSES = {
     "nothing yet": status(tester="", network="", testbed=""),
-    "all at once": full_status(
+    "all at the same time": full_status(
         run=OPEN,
         results=many_runs(),
         regressions=REGRESSIONS,
@@ -151,7 +151,7 @@ def open_all_details(browser: Browser) -> None:
         (name, view)
         for name in STATUSES
         # The richest status in every view, the others in the view with the least space.
-        for view in (VIEWS if name == "all at once" else (View(PHONE, dark=True),))
+        for view in (VIEWS if name == "all at the same time" else (View(PHONE, dark=True),))
     ],
     ids=str,
 )
@@ -199,7 +199,7 @@ def test_what_slips_in_may_not_run_load_or_send(browser: Browser, served: Served
 
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
 def test_without_scripts_all_of_it_is_there(browser: Browser, served: Served, width: int) -> None:
-    served.show(STATUSES["all at once"])
+    served.show(STATUSES["all at the same time"])
     browser.open(served.url, View(width))
     with_scripts = browser.text("main")
     browser.open(served.url, View(width, scripts=False))
@@ -339,7 +339,7 @@ def test_after_an_upgrade_of_the_monitor_the_page_is_loaded_anew(
         come_back(browser)
         monkeypatch.setattr(Upgradable, "upgraded", True)
         come_back(browser)
-        eventually(lambda: browser.run("return window.loaded") is None, "it is loaded anew")
+        eventually(lambda: browser.run("return window.loaded") is None, "it is loaded again")
         assert "next version" in browser.run("return document.querySelector('style').textContent")
 
 

@@ -102,7 +102,7 @@ class PodLife:
 
     def _done(self) -> bool:
         if time.monotonic() > self._until:
-            raise LifeError(f"no two results after {SECONDS} s\n{self.told()}")
+            raise LifeError(f"no two results after {SECONDS} s\n{self.details()}")
         runs = self.watch.look()
         ended = [run for run in runs if run.outcome is not None]
         if self._newest != min(1, len(ended)):
@@ -110,7 +110,7 @@ class PodLife:
             self._registry.push_build(self._newest)
         return len(ended) == len(COMMITS)
 
-    def told(self) -> str:
+    def details(self) -> str:
         """Return the crossings and the output of the processes, for failure messages."""
         said = (self._folder / "log").read_text(errors="replace").splitlines()[-40:]
         return "\n".join([*self.crossings.read_text().splitlines(), "", *said])
@@ -171,7 +171,7 @@ class PodLife:
 
     def _check(self, process: subprocess.Popen[bytes], command: str, expected: int) -> None:
         if process.returncode not in {KILLED, expected}:
-            raise LifeError(f"{command} ended with {process.returncode}\n{self.told()}")
+            raise LifeError(f"{command} ended with {process.returncode}\n{self.details()}")
 
     @contextlib.contextmanager
     def _command(self, command: str, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -207,9 +207,9 @@ class PodLife:
         runs = self.watch.look()
         marker = folder / f"of-run-{runs[0].number}"
         if any(folder.glob("of-run-*")) and not marker.exists():
-            raise LifeError(f"the data of another run is under run {runs[0].number}\n{self.told()}")
+            raise LifeError(f"the data of another run is under run {runs[0].number}\n{self.details()}")
         if runs[0].tracking.active_seconds and not marker.exists():
-            raise LifeError(f"the data of run {runs[0].number} was cleared under way\n{self.told()}")
+            raise LifeError(f"the data of run {runs[0].number} was cleared during the run\n{self.details()}")
         folder.mkdir(exist_ok=True)
         marker.touch()
         image = self._api.pods["tester-0"]["spec"]["containers"][1]["image"]
@@ -235,7 +235,9 @@ class PodLife:
             node.kill()
             node.wait()
             if not marker.exists():
-                raise LifeError(f"{marker.name} is gone: its data was cleared under way\n{self.told()}")
+                raise LifeError(
+                    f"{marker.name} is gone: its data was cleared during the run\n{self.details()}"
+                )
 
     def _kubeconfig(self) -> Path:
         path = self._folder / "kubeconfig"

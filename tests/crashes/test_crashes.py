@@ -65,20 +65,20 @@ def lived(folder: Path, fatal: int, source: str) -> PodLife:
         life = PodLife(api, registry, folder, fatal, source)
         life.live()
     runs = sorted(life.watch.look(), key=lambda run: run.number)
-    told = life.told()
-    assert [run.build.image for run in runs] == life.images, told
-    assert [run.outcome for run in runs] == [Outcome.SUCCEEDED, Outcome.SUCCEEDED], told
-    assert all(len(starts) == 1 for starts in life.watch.starts.values()), (life.watch.starts, told)
-    assert all(len(results) == 1 for results in life.watch.results.values()), (life.watch.results, told)
+    story = life.details()
+    assert [run.build.image for run in runs] == life.images, story
+    assert [run.outcome for run in runs] == [Outcome.SUCCEEDED, Outcome.SUCCEEDED], story
+    assert all(len(starts) == 1 for starts in life.watch.starts.values()), (life.watch.starts, story)
+    assert all(len(results) == 1 for results in life.watch.results.values()), (life.watch.results, story)
     for run in runs:
-        assert run.duration_seconds is not None, told
-        assert run.wall_seconds is not None, told
-        assert 0 < run.duration_seconds <= run.wall_seconds + 1, (run, told)
-        assert run.tracking.node_restarts == 0, (run, told)
-        assert not run.recovered, told
+        assert run.duration_seconds is not None, story
+        assert run.wall_seconds is not None, story
+        assert 0 < run.duration_seconds <= run.wall_seconds + 1, (run, story)
+        assert run.tracking.node_restarts == 0, (run, story)
+        assert not run.recovered, story
     details = read_details(life.data_dir / FILE_NAME)
-    assert details is not None, told
-    assert details.image == life.images[-1], told
+    assert details is not None, story
+    assert details.image == life.images[-1], story
     return life
 
 
@@ -137,7 +137,7 @@ def killed_at_each(numbers: Iterable[int], folder: Path, source: str) -> tuple[l
         ended_before = life.kills == 0 and len(life.crossings.read_text().splitlines()) < fatal
         if life.kills == 1 or ended_before:
             return "", life.kills
-        return f"--- crossing {fatal} was met {life.kills} times\n{life.told()}", life.kills
+        return f"--- crossing {fatal} was met {life.kills} times\n{life.details()}", life.kills
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         lives = [*pool.map(killed_at, numbers)]

@@ -60,7 +60,7 @@ def test_a_tester_pins_bootstraps_records_and_goes_on_with_the_next_build(
     assert tester.history()[1] == ended
     until(lambda: not version_pods(tester), 60, "no version pod is left", tester.told)
     assert tester.version_pods_started() == 2, (
-        "one for each digest, whoever looked when its pod was recreated"
+        "one for each digest, also if its pod was recreated during the lookup"
     )
 
 
@@ -103,7 +103,7 @@ def test_an_interrupted_run_resumes(
     ended = tester.await_end(1)
     assert (ended["outcome"], ended["startedAt"]) == ("succeeded", begun["startedAt"]), tester.told()
     assert tester.marked(), "nothing was cleared"
-    assert ended["nodeRestarts"] == 0, "a moved pod is no node restart"
+    assert ended["nodeRestarts"] == 0, "a moved pod is not a node restart"
     assert [each["run"] for each in tester.history()] == [1]
 
 

@@ -120,7 +120,9 @@ def test_a_bad_build_fails_with_its_reason(
 
     assert (ended["outcome"], ended["reason"]) == ("failed", reason), tester.told()
     assert message in str(ended["message"])
-    told = until(lambda: tester.events("BootstrapFailed", f"Run {ended['run']} of"), 30, "an Event tells it")
+    told = until(
+        lambda: tester.events("BootstrapFailed", f"Run {ended['run']} of"), 30, "an Event reports it"
+    )
     assert len(told) == 1
     assert f"({reason}): {ended['message']}" in told[0]
 
@@ -188,9 +190,9 @@ def test_a_command_that_cannot_be_started_is_no_failure_of_the_build(deploy: Dep
     settings = {"startTimeout": "20s", "imageSource": "registry"}
     found = deploy(repository="avalanchego-simulated", settings=settings, change=mistyped)
     failed = found.await_end(1)
-    mended = json.dumps({"spec": {"template": {"spec": {"containers": [{"name": NODE, "command": None}]}}}})
+    fixed = json.dumps({"spec": {"template": {"spec": {"containers": [{"name": NODE, "command": None}]}}}})
     found.bed.run(
-        "patch", "statefulset", found.tester.name, f"--namespace={found.namespace}", f"--patch={mended}"
+        "patch", "statefulset", found.tester.name, f"--namespace={found.namespace}", f"--patch={fixed}"
     )
     again = found.await_end(2)
 

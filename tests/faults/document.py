@@ -36,16 +36,16 @@ def rows() -> dict[str, str]:
     return {name: fault.title for name, fault in FAULTS.items()}
 
 
-def written(told: Mapping[tuple[str, str], str]) -> str:
+def written(texts: Mapping[tuple[str, str], str]) -> str:
     """Return the section of the document, from the result of each cell."""
     lines = [
         row("fault", *MOMENTS.values()),
         row("---", *("---" for _ in MOMENTS)),
-        *(row(title, *(_cell(told, name, moment) for moment in MOMENTS)) for name, title in rows().items()),
+        *(row(title, *(_cell(texts, name, moment) for moment in MOMENTS)) for name, title in rows().items()),
     ]
     return _INTRODUCTION + "\n" + "\n".join(lines) + "\n"
 
 
-def _cell(told: Mapping[tuple[str, str], str], fault: str, moment: str) -> str:
+def _cell(texts: Mapping[tuple[str, str], str], fault: str, moment: str) -> str:
     why = IMPOSSIBLE.get((fault, moment))
-    return told[fault, moment] if why is None else CANNOT + why
+    return texts[fault, moment] if why is None else CANNOT + why

@@ -145,7 +145,7 @@ class Tester:
         """Run steps until a condition is true."""
         while not true():
             if time.monotonic() > self._until:
-                raise LifeError(f"not within {PATIENCE_SECONDS:g} s: {what}\n{self.told()}")
+                raise LifeError(f"not within {PATIENCE_SECONDS:g} s: {what}\n{self.details()}")
             self.step()
 
     def go_on(self, seconds: float) -> None:
@@ -191,7 +191,7 @@ class Tester:
         """The newest pod."""
         return self.pods[-1]
 
-    def told(self) -> str:
+    def details(self) -> str:
         """Return the output of the processes and the known runs, for failure messages."""
         said = (self.folder / "log").read_text(errors="replace").splitlines()[-60:]
         runs = [
@@ -342,7 +342,7 @@ class Tester:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-                raise LifeError(f"a command did not end when asked\n{self.told()}") from None
+                raise LifeError(f"a command did not end when asked\n{self.details()}") from None
 
     # ---- The ledger and the data ---------------------------------------------------------------------------
 
@@ -360,7 +360,7 @@ class Tester:
             return
         self.looks += 1
         if number in gone and not look.clearing:
-            raise LifeError(f"the data of run {number} was cleared though none was due\n{self.told()}")
+            raise LifeError(f"the data of run {number} was cleared though none was due\n{self.details()}")
         self._markers -= gone
 
     def _looked(self) -> Look | None:
@@ -386,7 +386,7 @@ class Tester:
         folder = self.volume.path / "avalanchego"
         others = [each.name for each in folder.glob("of-run-*") if each != self._marker(number)]
         if others:
-            raise LifeError(f"the data under run {number} has {others}\n{self.told()}")
+            raise LifeError(f"the data under run {number} has {others}\n{self.details()}")
         with contextlib.suppress(OSError):  # the fault may affect the volume
             folder.mkdir(exist_ok=True)
             self._marker(number).touch()

@@ -288,7 +288,7 @@ def sidecar_starts_read_only(folder: Path) -> str:
         made.thaw()
         made.newest += 1
         made.until(lambda: made.look.results == 2, "a result of the build pushed after it")
-        assert all(len(each) == 1 for each in made.watch.results.values()), made.told()
+        assert all(len(each) == 1 for each in made.watch.results.values()), made.details()
         return "the sidecar wrote again"
 
 
@@ -329,28 +329,28 @@ def _is_idle(made: Tester) -> bool:
 
 def _check(made: Tester, fault: Fault, moment: str, at: At, affected: int) -> None:
     """Check the conditions that hold in every cell."""
-    told = made.told()
-    assert fault.is_met(made), f"the commands did not notice: {fault.title}\n{told}"
+    story = made.details()
+    assert fault.is_met(made), f"the commands did not notice: {fault.title}\n{story}"
     runs = sorted(made.look.runs, key=lambda run: run.number)
     images = [f"{REPOSITORY}@{digest}" for digest in DIGESTS[: affected + 1]]
-    assert [run.build.image for run in runs] == images, told
-    assert all(run.build.versions for run in runs), told
+    assert [run.build.image for run in runs] == images, story
+    assert all(run.build.versions for run in runs), story
     for run in runs:
         mixed = fault.mixes_data and moment == "soaking" and run.number == affected
-        assert run.outcome is Outcome.SUCCEEDED, told
-        assert not run.recovered, told
-        assert run.tracking.other_build == (OTHER if mixed else ""), (run, told)
+        assert run.outcome is Outcome.SUCCEEDED, story
+        assert not run.recovered, story
+        assert run.tracking.other_build == (OTHER if mixed else ""), (run, story)
         limit = made.node_seconds.get(run.number, 0.0) + SLACK_SECONDS
-        assert 0 < (run.duration_seconds or 0.0) <= limit, (run, limit, told)
+        assert 0 < (run.duration_seconds or 0.0) <= limit, (run, limit, story)
     starts, results = made.watch.starts, made.watch.results
-    assert all(len(each) == 1 for each in starts.values()), (starts, told)
-    assert len(results) == affected + 1, (results, told)
-    assert all(len(each) == 1 for each in results.values()), (results, told)
+    assert all(len(each) == 1 for each in starts.values()), (starts, story)
+    assert len(results) == affected + 1, (results, story)
+    assert all(len(each) == 1 for each in results.values()), (results, story)
     made.until(lambda: not _untold(made, runs), "one Event reports each start and each result")
     if moment == "soaking" and not fault.breaks_health:
-        assert runs[-2].duration_seconds == at.healthy_seconds, (runs[-2], at, told)
+        assert runs[-2].duration_seconds == at.healthy_seconds, (runs[-2], at, story)
     if moment in {"recorded", "idle"}:
-        assert at.run == runs[-2], (at, told)
+        assert at.run == runs[-2], (at, story)
     made.until(
         lambda: _details_say(made.volume.path, images[-1], affected + 1),
         "the details file reports the success",

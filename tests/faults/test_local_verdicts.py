@@ -141,7 +141,7 @@ def test_restarts_with_progress_between_are_no_crash_loop(
 ) -> None:
     first, _ = running[name].result()
 
-    assert first.tracking.node_restarts > 2, "more often than the limit that it never reached in vain"
+    assert first.tracking.node_restarts > 2, "more often than the limit, without progress"
 
 
 @pytest.mark.timeout(400)

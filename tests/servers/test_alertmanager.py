@@ -54,7 +54,7 @@ def test_a_regression_is_told(delivered: Delivery) -> None:
     assert (labels["tester"], labels["network"], labels["sync_mode"]) == (TESTER, NETWORK, SYNC_MODE)
     assert (labels["namespace"], labels["severity"]) == ("testers", "warning")
     assert labels.keys().isdisjoint({"pod", "instance", "container", "endpoint"}), (
-        "a moved pod is no other alert"
+        "a moved pod is not another alert"
     )
     assert annotations["summary"].endswith(".")
     assert annotations["description"] == DESCRIPTION
@@ -88,7 +88,7 @@ def test_every_text_is_filled_in(delivered: Delivery) -> None:
 
 
 def test_a_chat_reads_the_same(delivered: Delivery) -> None:
-    delivered.until(lambda: bool(delivered.hook.chats("BootstrapRegressed")), "the chat is told")
+    delivered.until(lambda: bool(delivered.hook.chats("BootstrapRegressed")), "the chat is notified")
     chat = delivered.hook.chats("BootstrapRegressed")[0]
 
     assert re.fullmatch(rf"\[FIRING:\d\] BootstrapRegressed on {NETWORK}: {TESTER}", chat["title"])
@@ -100,7 +100,7 @@ def test_a_chat_reads_the_same(delivered: Delivery) -> None:
 def test_who_must_act_now_is_told_of_what_is_critical_only(delivered: Delivery) -> None:
     told = functools.partial(delivered.hook.alerts, receiver="on-call")
 
-    delivered.until(lambda: bool(told("BootstrapFailingRepeatedly")), "who must act now is told")
+    delivered.until(lambda: bool(told("BootstrapFailingRepeatedly")), "the person on call is notified")
     assert {each["labels"]["severity"] for each in told("BootstrapFailingRepeatedly")} == {"critical"}
     assert (told("BootstrapRegressed"), told("BootstrapFailed")) == ([], [])
 
@@ -158,4 +158,6 @@ def test_repeated_failures_silence_the_lack_of_success(delivered: Delivery) -> N
 def test_without_the_inhibition_it_is_told(deliveries: Mapping[str, Delivery]) -> None:
     found = deliveries[UNINHIBITED]
 
-    found.until(lambda: bool(found.hook.alerts("BootstrapNoRecentSuccess")), "the lack of success is told")
+    found.until(
+        lambda: bool(found.hook.alerts("BootstrapNoRecentSuccess")), "the lack of success is reported"
+    )

@@ -115,7 +115,7 @@ def test_pint_finds_nothing(pint: Path) -> None:
         pytest.param(
             "/BootstrapLate.md", "/BootstrapLater.md", "alerts/annotation", id="another alert's runbook"
         ),
-        pytest.param("for: 45m", "for: 45h", "rule/for", id="endless patience"),
+        pytest.param("for: 45m", "for: 45h", "rule/for", id="too long"),
     ],
 )
 def test_pint_finds_what_is_wrong(pint: Path, copied: Path, old: str, new: str, check: str) -> None:

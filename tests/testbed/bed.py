@@ -103,11 +103,11 @@ class Bed:
 
 
 def until(
-    look: Callable[[], _Found | None], seconds: float, what: str, told: Callable[[], str] = str
+    look: Callable[[], _Found | None], seconds: float, what: str, details: Callable[[], str] = str
 ) -> _Found:
     """Return the first result of `look` that is true; raise an error after a number of seconds.
 
-    `told` returns details for the error.
+    `details` returns details for the error.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -115,7 +115,7 @@ def until(
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"after {seconds:.0f} s still not: {what}\n{told()}")
+            raise AssertionError(f"after {seconds:.0f} s still not: {what}\n{details()}")
         time.sleep(_STEP_SECONDS)
 
 

@@ -107,7 +107,7 @@ NODE = ["--", "--network-id=fuji"]
             ["history", "--data-dir=/nowhere", *NODE],
             {},
             "history takes no arguments after --",
-            id="node's arguments where there is no node",
+            id="node's arguments for a command without a node",
         ),
         pytest.param(
             ["status", "--data-dir=/nowhere", "two\nlines"],

@@ -322,7 +322,7 @@ def test_a_variable_without_the_prefix_is_no_setting(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("text", "value"),
     [("auto", "auto"), ("336h", 1209600.0), ("1ms", 0.001)],
-    ids=["auto", "two weeks", "at once"],
+    ids=["auto", "two weeks", "immediately"],
 )
 def test_the_deadline_is_a_duration_or_auto(
     text: str, value: object, monkeypatch: pytest.MonkeyPatch
@@ -469,7 +469,7 @@ TOGETHER = "--web-tls-certificate and --web-tls-key must be set together"
             InitSettings,
             ["--disk-floor=nan"],
             "--disk-floor is 'nan': input should be a finite number",
-            id="a floor that is no number",
+            id="a floor that is not a number",
         ),
         pytest.param(
             InitSettings,

@@ -17,7 +17,6 @@ class Family:
     text: str
     samples: of.Samples
     labels: tuple[str, ...] = ()
-    of_tester = True
 
 
 _BUILD_LABELS = ("run", "version", "commit")
@@ -248,7 +247,8 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_trying_since_timestamp_seconds",
-        "Since when the tester has been trying to succeed again; present only while it tries.",
+        "The end of the first unsuccessful run after the newest success, or else the start of the open run; "
+        "present until a run succeeds.",
         of.trying_since,
     ),
     Family(

@@ -328,7 +328,7 @@ def test_state_sync_of_the_c_chain(content: str, mode: SyncMode) -> None:
             chains({"evm": "x"}),
             f'{CONTENT}: "evm" is not a JSON object',
             ': it must be {"Config": "<base64>"}',
-            id="chain under its other name is no object",
+            id="chain under its other name is not an object",
         ),
         pytest.param(
             encoded("[" * 100_000), f"{CONTENT} is not JSON (", "): fix it", id="JSON that is too deep"
@@ -338,13 +338,13 @@ def test_state_sync_of_the_c_chain(content: str, mode: SyncMode) -> None:
             chains({"C": "x"}),
             f'{CONTENT}: "C" is not a JSON object',
             ': it must be {"Config": "<base64>"}',
-            id="chain is no object",
+            id="chain is not an object",
         ),
         pytest.param(
             chains({"C": {"Config": {}}}),
             f'{CONTENT}: "C": "Config" is not a string',
             ": it must be base64 of the C-Chain's JSON",
-            id="configuration is no text",
+            id="configuration is not a text",
         ),
         pytest.param(
             chains({"C": {"Config": "***"}}),

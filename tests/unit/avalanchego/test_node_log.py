@@ -14,8 +14,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.ordinary_user import ordinary_user
+from support.parsed_logs import chain_log_of, node_log_of
 
-from monitor.avalanchego.node_log import TAIL_BYTES, NodeLogs, chain_log_of, node_log_of
+from monitor.avalanchego.node_log import TAIL_BYTES, NodeLogs
 from monitor.domain.observations import ChainActivity, ChainLog, NodeLog
 
 REAL = (Path(__file__).parents[2] / "data" / "chain-logs.txt").read_text()

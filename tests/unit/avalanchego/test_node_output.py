@@ -55,6 +55,12 @@ FATAL = '[11-30|10:45:20.146] FATAL app/app.go:67 failed to set fd-limit {"error
             id="a panic with its stacks",
         ),
         pytest.param(
+            "couldn't load node config: open /data/staking/staker.key: no space left on device\n",
+            "couldn't load node config: open /data/staking/staker.key: no space left on device",
+            False,
+            id="a full volume",
+        ),
+        pytest.param(
             "warning: unknown flag: --x is ignored\n",
             "warning: unknown flag: --x is ignored",
             False,

@@ -177,7 +177,7 @@ def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
         found.advance()
 
     assert stopping.is_set()
-    assert not isinstance(found.failure, InconclusiveError), "of the build this tells enough"
+    assert not isinstance(found.failure, InconclusiveError), "for the build this is enough"
     assert str(found.failure) == (
         "3 runs of the old build are not valid; the last one is run 3: crashed: no luck; "
         "a fixed build is a different build: compare it in another folder"

@@ -113,7 +113,7 @@ class TestInit:
         ("source", "commit", "pods"),
         [
             pytest.param("auto", VERSIONS.commit, 1, id="auto asks a pod for the versions"),
-            pytest.param("registry", "", 0, id="the registry alone tells no versions"),
+            pytest.param("registry", "", 0, id="the registry alone reports no versions"),
             pytest.param("pod", VERSIONS.commit, 1, id="a pod alone"),
         ],
     )
@@ -249,13 +249,13 @@ class TestWaitForCompletion:
             tester.eventually(lambda: sample(address, errors) >= 2)
             before = sample(
                 address,
-                'task_last_success_timestamp_seconds{network="fuji",sync_mode="full-sync",task="tick"',
+                'task_last_success_timestamp_seconds{network="fuji",operation="tick",sync_mode="full-sync"',
             )
             tester.eventually(
                 lambda: (
                     sample(
                         address,
-                        'task_last_success_timestamp_seconds{network="fuji",sync_mode="full-sync",task="tick"',
+                        'task_last_success_timestamp_seconds{network="fuji",operation="tick",sync_mode="full-sync"',
                     )
                     > before
                 )

@@ -180,7 +180,7 @@ def a_late_beat_of_an_earlier_workload_holds_up_nothing(tester: LocalLife) -> No
         tester.watched()
         local.ledger.renew("local-earlier")
         seen = tester.watched().tracking.active_seconds
-        eventually(lambda: tester.runs()[0].tracking.active_seconds > seen + 0.2, "ticks go on judging")
+        eventually(lambda: tester.runs()[0].tracking.active_seconds > seen + 0.2, "ticks continue to judge")
     finally:
         stopping.set()
         thread.join(PATIENCE_SECONDS)
@@ -314,7 +314,7 @@ class Call:
 @pytest.mark.parametrize(
     ("failures", "waited"),
     [
-        pytest.param(0, [], id="at once"),
+        pytest.param(0, [], id="immediately"),
         pytest.param(2, [1.0, 2.0], id="at the third try"),
         pytest.param(TRIES - 1, [1.0, 2.0, 4.0, 8.0, 16.0], id="at the last try"),
     ],
@@ -329,7 +329,7 @@ def test_what_may_pass_is_tried_again(failures: int, waited: list[float]) -> Non
     ("call", "error"),
     [
         pytest.param(Call(TRIES), f"failure {TRIES}", id="it does not pass"),
-        pytest.param(Call(TRIES, stopped_after=2), "failure 2", id="told to stop meanwhile"),
+        pytest.param(Call(TRIES, stopped_after=2), "failure 2", id="asked to stop in that time"),
     ],
 )
 def test_trying_again_has_an_end(call: Call, error: str) -> None:

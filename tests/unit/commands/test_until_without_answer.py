@@ -119,9 +119,9 @@ CASES = [
 
 @pytest.mark.parametrize(("happened", "told"), CASES)
 def test_it_is_told(ledger: Ledger, happened: Callable[[Ledger], None], told: str | None) -> None:
-    hindrance = Obstacle(ledger, CONFIGURATION, PATIENCE_SECONDS)
+    obstacle = Obstacle(ledger, CONFIGURATION, PATIENCE_SECONDS)
     happened(ledger)
-    found = hindrance.error()
+    found = obstacle.error()
 
     assert (str(found) if found else None) == told
 
@@ -144,12 +144,12 @@ def test_what_an_earlier_call_waited_for_does_not_count(
     Otherwise no later invocation would poll the node again.
     """
     blocked(ledger, PATIENCE_SECONDS)
-    hindrance = Obstacle(ledger, CONFIGURATION, PATIENCE_SECONDS)
-    assert hindrance.error() is None
+    obstacle = Obstacle(ledger, CONFIGURATION, PATIENCE_SECONDS)
+    assert obstacle.error() is None
     found = []
     for each in seconds:
         blocked(ledger, each)
-        found.append(hindrance.error())
+        found.append(obstacle.error())
 
     assert (found[-1] is not None) is ends
 

@@ -129,7 +129,9 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             None,
             id="3 no floor",
         ),
-        pytest.param(wait_state(last=low(HOUR), volume=full(0, 0)), None, id="3 a volume that tells no size"),
+        pytest.param(
+            wait_state(last=low(HOUR), volume=full(0, 0)), None, id="3 a volume that reports no size"
+        ),
         pytest.param(wait_state(last=low(HOUR)), None, id="3 a volume that was never read"),
         pytest.param(
             wait_state(
@@ -211,7 +213,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
                 Reason.CRASHED,
                 f"the node was restarted 5 times without progress (exit code 1): {FATAL.fatal}",
             ),
-            id="5 in vain",
+            id="5 without progress",
         ),
         pytest.param(
             wait_state(
@@ -353,7 +355,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
         pytest.param(
             wait_state(last=tracking(unknown_seconds=60 * DAY, observed_seconds=60 * DAY - 1)),
             None,
-            id="7 what is unknown is no stall",
+            id="7 unknown progress is not a stall",
         ),
         pytest.param(
             wait_state(last=tracking(unknown_seconds=60 * DAY, observed_seconds=60 * DAY)),
@@ -510,7 +512,7 @@ EVERYTHING = {
 
 
 @pytest.mark.parametrize(
-    ("mended", "reason"),
+    ("fixed", "reason"),
     [
         ((), Reason.DISK_FULL),
         (("volume",), Reason.NOT_STARTED),
@@ -521,9 +523,9 @@ EVERYTHING = {
     ],
     ids=lambda value: str(value) if isinstance(value, Reason) else "",
 )
-def test_of_several_reasons_the_first_of_the_table_counts(mended: tuple[str, ...], reason: Reason) -> None:
-    wrong = {name: value for name, value in EVERYTHING.items() if name not in mended}
-    found = verdict(wait_state(last=tracking(**wrong), volume=volume() if "volume" in mended else full(1)))
+def test_of_several_reasons_the_first_of_the_table_counts(fixed: tuple[str, ...], reason: Reason) -> None:
+    wrong = {name: value for name, value in EVERYTHING.items() if name not in fixed}
+    found = verdict(wait_state(last=tracking(**wrong), volume=volume() if "volume" in fixed else full(1)))
 
     assert found is not None
     assert found[0] is reason
@@ -641,7 +643,7 @@ def in_revision(revision: str) -> Run:
         pytest.param(
             wait_state(last=replace(FULL, ended_at=NOW.wall - 899), volume=volume(), repeated_failures=1),
             None,
-            id="full: not at once",
+            id="full: not immediately",
         ),
         pytest.param(
             wait_state(last=FULL, volume=volume(), repeated_failures=3), None, id="full: twice, no more"
@@ -664,7 +666,7 @@ def in_revision(revision: str) -> Run:
         pytest.param(
             wait_state(last=FULL, volume=full(0, 0), repeated_failures=1),
             None,
-            id="full: not on a volume that tells no size",
+            id="full: not on a volume that reports no size",
         ),
         pytest.param(
             wait_state(last=FULL, volume=volume(), node=unhealthy("diskspace"), repeated_failures=1),

@@ -78,7 +78,7 @@ def kept(*looks: Look, tracking: RunTracking | None = None) -> RunTracking:
         pytest.param(later(0), later(20.5), 20.0, id="beyond two intervals nothing counts"),
         pytest.param(later(0), later(13 * 3600), 20.0, id="13 hours away count as two intervals"),
         pytest.param(later(0), later(0), 0.0, id="no time between"),
-        pytest.param(later(10), later(0), 0.0, id="a boot clock that went back is no time"),
+        pytest.param(later(10), later(0), 0.0, id="a boot clock that went back adds no time"),
         pytest.param(later(0), later(10, boot_id="other"), 0.0, id="another boot says nothing of this one"),
         pytest.param(later(0), later(10, wall_shift=-3600), 10.0, id="the wall clock was set back"),
         pytest.param(later(0), later(10, wall_shift=86400), 10.0, id="the wall clock was set ahead"),
@@ -102,7 +102,7 @@ def test_the_cap_follows_the_interval_of_the_ticks() -> None:
         pytest.param(
             [Look(0), Look(10), Look(20, new_monitor=True), Look(30)],
             20,
-            id="a restarted monitor begins anew",
+            id="a restarted monitor starts again",
         ),
         pytest.param(
             [Look(0), Look(10, wall_shift=-3600), Look(20, wall_shift=7200)], 20, id="the wall clock jumps"
@@ -129,7 +129,7 @@ def test_observed_time_is_the_sum_of_what_the_ticks_observed(
         pytest.param(
             [Look(100, process=-500)], 100, id="it is older than the run: only the run's time counts"
         ),
-        pytest.param([Look(100, process=200)], 0, id="a start in the future is no time"),
+        pytest.param([Look(100, process=200)], 0, id="a start in the future adds no time"),
         pytest.param(
             [Look(100, process=0), Look(110, process=0), Look(120, process=0)], 120, id="every interval once"
         ),
@@ -139,7 +139,7 @@ def test_observed_time_is_the_sum_of_what_the_ticks_observed(
         pytest.param(
             [Look(100, process=0), Look(50_000, process=0, new_monitor=True)],
             50_000,
-            id="the monitor was away, the process went on",
+            id="the monitor was away, the process continued",
         ),
         pytest.param(
             [Look(100, process=0), Look(50_000, process=49_000, new_monitor=True)],
@@ -175,7 +175,7 @@ def test_active_time_is_the_time_in_which_the_process_ran(looks: list[Look], act
     ("looks", "node_restarts"),
     [
         pytest.param([Look(10)], 0, id="never seen"),
-        pytest.param([Look(10, process=0)], 0, id="the first process is no restart"),
+        pytest.param([Look(10, process=0)], 0, id="the first process is not a restart"),
         pytest.param([Look(10, process=0), Look(20, process=0)], 0, id="the same"),
         pytest.param(
             [Look(10, process=0), Look(20, process=SAME_PROCESS_SECONDS)],
@@ -189,7 +189,9 @@ def test_active_time_is_the_time_in_which_the_process_ran(looks: list[Look], act
         ),
         pytest.param([Look(10, process=0), Look(20), Look(30, process=25)], 1, id="it was down in between"),
         pytest.param(
-            [Look(10, process=0), Look(20, process=15, uid="pod-2")], 0, id="a moved pod is no node restart"
+            [Look(10, process=0), Look(20, process=15, uid="pod-2")],
+            0,
+            id="a moved pod is not a node restart",
         ),
         pytest.param(
             [Look(10, process=0), Look(20, process=15, uid="pod-2"), Look(30, process=25, uid="pod-2")],
@@ -223,12 +225,12 @@ def test_node_restarts_are_counted(looks: list[Look], node_restarts: int) -> Non
         pytest.param(
             [Look(10, 0, restarts=0), Look(20, 15, restarts=0), Look(30, 15, restarts=1)],
             1,
-            id="the platform tells it later",
+            id="the platform reports it later",
         ),
         pytest.param(
             [Look(10, 0, restarts=0), Look(20, restarts=1), Look(30, 25, restarts=1)],
             1,
-            id="the platform tells it first",
+            id="the platform reports it first",
         ),
         pytest.param(
             [Look(10, 0, restarts=0), Look(20, restarts=4)], 4, id="several between two looks, none seen"
@@ -236,7 +238,7 @@ def test_node_restarts_are_counted(looks: list[Look], node_restarts: int) -> Non
         pytest.param(
             [Look(10, 0, restarts=0), Look(20, 15, uid=None), Look(30, 15, restarts=1)],
             1,
-            id="the platform was away from a new monitor meanwhile: once",
+            id="the platform was away while the monitor was replaced: once",
         ),
         pytest.param(
             [
@@ -291,7 +293,7 @@ def test_restarts_that_the_platform_tells_count_once(looks: list[Look], node_res
             [Look(10, 0), Look(20, None, blocked=True), Look(30, None, blocked=True), Look(40, 0)],
             10,
             20,
-            id="the process was not seen meanwhile: it is not caught up afterwards",
+            id="the process was not observed in that time: it is not added afterwards",
         ),
         pytest.param(
             [Look(10, 0), Look(20, 15, blocked=True), Look(30, 15)], 10, 20, id="another process, blocked"
@@ -337,7 +339,7 @@ HEALTHY, UNHEALTHY, STALE, UNKNOWN = Health.HEALTHY, Health.UNHEALTHY, Health.ST
         pytest.param(
             [Look(10, 0, HEALTHY), Look(20, 0, UNHEALTHY), Look(30, 0, HEALTHY), Look(40, 0, HEALTHY)],
             (30, 10),
-            id="after a break it begins anew",
+            id="after a break it starts again",
         ),
         pytest.param(
             [Look(10, 0, HEALTHY), Look(20, 0, HEALTHY), Look(30, 25, HEALTHY)], (30, 0), id="another process"
@@ -406,7 +408,7 @@ def test_the_streak_remembers_the_moment_and_the_active_time_of_the_first_health
         pytest.param(
             [Look(70, 0, HEALTHY), Look(300, 0, HEALTHY), Look(420, 400, HEALTHY, uid="pod-2")],
             90,
-            id="the pod was replaced, and the node is healthy at once",
+            id="the pod was replaced, and the node is healthy immediately",
         ),
         pytest.param(
             [
@@ -427,7 +429,7 @@ def test_the_streak_remembers_the_moment_and_the_active_time_of_the_first_health
                 Look(420, 400, HEALTHY, uid="pod-2"),
             ],
             90,
-            id="the platform told of the pod before its node ran",
+            id="the platform reported the pod before its node ran",
         ),
         pytest.param(
             [

@@ -67,7 +67,7 @@ values_of_runs = st.lists(st.floats(1, 1e6), max_size=40)
             [*STEADY, 112, 120, 112], Verdict.CONFIRMED, 12, id="three nearly over, one of them really"
         ),
         pytest.param([*STEADY, 112, 120, 120], Verdict.CONFIRMED, 13, id="only what is over, where two are"),
-        pytest.param([*STEADY, 50, 50, 50], Verdict.NONE, None, id="faster is no regression"),
+        pytest.param([*STEADY, 50, 50, 50], Verdict.NONE, None, id="faster is not a regression"),
         pytest.param(
             [1.5**run for run in range(20)], Verdict.CONFIRMED, 6, id="huge growth, from the first verdict on"
         ),
@@ -154,7 +154,7 @@ def test_outliers_and_the_newest_run_do_not_move_the_limit(chosen: Sequence[int]
     ("count", "margin"),
     [
         # Every step is 30, which corresponds to a standard deviation of 31.5.
-        pytest.param(13, 1.5 * 1.0484 * 30, id="twelve values tell the noise"),
+        pytest.param(13, 1.5 * 1.0484 * 30, id="twelve values show the noise"),
         pytest.param(12, None, id="eleven do not"),
     ],
 )

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 from support.builders import NOW, build
 from support.machine import Machine, begun, passed, tick_of
+from support.parsed_logs import chain_log_of
 
 from monitor.avalanchego.node_api import NodeClient
-from monitor.avalanchego.node_log import chain_log_of
 from monitor.decide.decisions import EndRun
 from monitor.domain.bounds import MAX_NUMBER, YEAR_10000, bounded, moment
 from monitor.domain.json_text import json_object, json_text

@@ -46,3 +46,10 @@ def test_before_the_first_run_there_is_no_mean() -> None:
 def test_a_tester_and_a_comparison_of_an_older_monitor_have_no_pair() -> None:
     assert pair_of(None, ()) is None
     assert pair_of({"told_runs": 5}, SUCCESSES) is None
+    assert pair_of({"runs": 5}, SUCCESSES) is None
+
+
+def test_fields_of_a_newer_monitor_are_ignored() -> None:
+    newer = {**STORED, "OLD": {**STORED["OLD"], "mark": 1}}
+
+    assert pair_of(newer, ()) == pair_of(STORED, ())

@@ -82,7 +82,7 @@ def test_a_duration_stays_what_it_is() -> None:
         pytest.param(None, NO_DURATION, id="nothing"),
         pytest.param("0s", NOT_POSITIVE, id="zero"),
         pytest.param("0h0m0.0s", NOT_POSITIVE, id="zero in parts"),
-        pytest.param("1ns", NOT_POSITIVE, id="less than can be told from zero"),
+        pytest.param("1ns", NOT_POSITIVE, id="not distinguishable from zero"),
         pytest.param("2562048h", TOO_LONG, id="an hour more than the longest"),
         pytest.param("99999999999h", TOO_LONG, id="longer than a calendar"),
         pytest.param("9" * 400 + "h", TOO_LONG, id="longer than any number"),

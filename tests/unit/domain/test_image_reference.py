@@ -23,7 +23,7 @@ OTHER = f"sha256:{'f' * 64}"
         pytest.param(
             "avaplatform/avalanchego:v1.14.2", "avaplatform/avalanchego", "v1.14.2", None, id="path"
         ),
-        pytest.param("host:5000/a/b", "host:5000/a/b", None, None, id="a port is no tag"),
+        pytest.param("host:5000/a/b", "host:5000/a/b", None, None, id="a port is not a tag"),
         pytest.param("host:5000/a/b:tag", "host:5000/a/b", "tag", None, id="port and tag"),
         pytest.param(
             f"host:5000/a/b:tag@{DIGEST}", "host:5000/a/b", "tag", DIGEST, id="port, tag and digest"
@@ -64,13 +64,13 @@ def test_a_reference_is_taken_apart(text: str, repository: str, tag: str | None,
         pytest.param("node@", id="an empty digest"),
         pytest.param(DIGEST.partition(":")[2] + "@", id="a digest's number alone"),
         pytest.param("node@sha256:abc", id="a digest that is too short"),
-        pytest.param(f"node@sha256:{'g' * 64}", id="a digest that is no hexadecimal number"),
+        pytest.param(f"node@sha256:{'g' * 64}", id="a digest that is not a hexadecimal number"),
         pytest.param(f"node@{DIGEST}:tag", id="a tag behind the digest"),
         pytest.param(f"node@{DIGEST}@{DIGEST}", id="two digests"),
         pytest.param("/node", id="no host before the slash"),
         pytest.param("host//node", id="an empty part"),
         pytest.param("node/", id="a slash at the end"),
-        pytest.param("host:port/node", id="a port that is no number"),
+        pytest.param("host:port/node", id="a port that is not a number"),
         pytest.param("-node", id="a dash at the start"),
         pytest.param("a..b", id="two dots"),
         pytest.param("a___b", id="three underscores"),

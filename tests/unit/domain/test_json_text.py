@@ -18,11 +18,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.builders import altered, history_file
+from support.parsed_logs import chain_log_of
 
 from monitor.avalanchego.details_file import read_details
 from monitor.avalanchego.node_api import NodeClient
 from monitor.avalanchego.node_config import configuration_of
-from monitor.avalanchego.node_log import chain_log_of
 from monitor.domain.build import Versions
 from monitor.domain.container import Container, EnvironmentVariable
 from monitor.domain.json_text import MAX_BYTES, json_object, json_objects_in, json_text, json_value

@@ -35,7 +35,7 @@ def read(values: Sequence[float]) -> Count:
         pytest.param([9, 9], Count(0, 9, 9), id="it stands still"),
         pytest.param([100, 0], Count(100, 0, 100), id="a new process that did nothing yet"),
         pytest.param([100, 7], Count(100, 7, 100), id="a new process: added up, and no new maximum"),
-        pytest.param([100, 7, 100], Count(100, 100, 100), id="the same work done again is no new maximum"),
+        pytest.param([100, 7, 100], Count(100, 100, 100), id="repeated work is not a new maximum"),
         pytest.param([100, 7, 101], Count(100, 101, 101), id="a new process that came further"),
         pytest.param([10, 3, 8, 2], Count(18, 2, 10), id="three processes"),
     ],
@@ -513,7 +513,7 @@ def test_the_same_reading_twice_is_never_progress(readings: list[Reading], last:
 def test_work_that_is_done_again_reaches_no_new_position(
     readings: list[Reading], others: list[Reading], start: int
 ) -> None:
-    """Repeated work is no progress, whichever process repeats the earlier readings."""
+    """Repeated work is not progress, whichever process repeats the earlier readings."""
     run = Watched()
     for reading in (*readings, *others):
         run.poll(reading)

@@ -180,7 +180,13 @@ def test_a_regression_names_the_builds_between_which_it_came() -> None:
 @pytest.mark.parametrize(
     ("good", "bad"),
     [("", "b" * 40), ("a" * 40, ""), ("a" * 40, "a" * 40), ("../../evil", "b" * 40), ("a" * 40, "../x")],
-    ids=["good is unknown", "bad is unknown", "the same build", "good is no commit", "bad is no commit"],
+    ids=[
+        "good is unknown",
+        "bad is unknown",
+        "the same build",
+        "good is not a commit",
+        "bad is not a commit",
+    ],
 )
 def test_there_is_no_link_without_two_commits(good: str, bad: str) -> None:
     found = regressions(successes(*STEADY, SLOW), SyncMode.FULL_SYNC)[Measure.DURATION]

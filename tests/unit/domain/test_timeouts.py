@@ -64,7 +64,7 @@ def signals(**seen: bool | None) -> TickSignals:
             {"progress_at": AT, "lifeless_seconds": 0},
             id="progress and life",
         ),
-        pytest.param({"works": True}, {"lifeless_seconds": 0}, id="life is no progress"),
+        pytest.param({"works": True}, {"lifeless_seconds": 0}, id="a life sign is not progress"),
         pytest.param(
             {"started": False}, {"lifeless_seconds": 310, "not_started_seconds": 210}, id="not started"
         ),
@@ -216,7 +216,7 @@ def report(*failing: str, isolated: bool = False) -> HealthReport:
 @pytest.mark.parametrize(
     ("reading", "expected"),
     [
-        pytest.param(NodeDown("refused"), "", id="a node that is down does not tell"),
+        pytest.param(NodeDown("refused"), "", id="a node that is down reports nothing"),
         pytest.param(NodeSilent("no answer"), "", id="nor does one that is silent"),
         pytest.param(answering(), "", id="nor one that says nothing of it"),
         pytest.param(answering(metrics=NodeMetrics(AT)), "", id="peers not given"),
@@ -232,7 +232,7 @@ def report(*failing: str, isolated: bool = False) -> HealthReport:
             "the node is connected to too few peers or too little stake (failing checks: P, network)",
             id="too little stake, with peers",
         ),
-        pytest.param(answering(health=report("P")), "", id="a check that speaks of the node"),
+        pytest.param(answering(health=report("P")), "", id="a check of the node"),
         pytest.param(answering(health=report()), "", id="healthy"),
     ],
 )

@@ -293,7 +293,7 @@ class TestAuto:
 
         assert looker.later(300.0) == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}))
 
-    def test_a_glimpse_never_starts_a_pod(self) -> None:
+    def test_a_poll_never_starts_a_pod(self) -> None:
         looker = Looker()
 
         assert looker.discovery.poll() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
@@ -302,7 +302,7 @@ class TestAuto:
             looker.later()
             == looker.discovery.poll()
             == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
-        ), "and then it knows what a pod told"
+        ), "and then it knows what a pod reported"
 
 
 class TestAutoWithoutItsRegistry:
@@ -384,7 +384,7 @@ class TestAutoWithoutItsRegistry:
         looker.ledger_error = None
 
         assert looker.later() is not None
-        assert looker.pods.ran == [f"{REPOSITORY}@{OLD}"], "it runs the digest that the registry told"
+        assert looker.pods.ran == [f"{REPOSITORY}@{OLD}"], "it runs the digest that the registry reported"
         assert caplog.messages == []
 
     def test_who_may_be_asked_is_counted_from_the_beginning(self) -> None:
@@ -465,7 +465,7 @@ class TestAutoWithoutItsRegistry:
         assert looker.tag.asked.count("digests") == 1
         assert looker.pods.ran == ["the tag"] * 2
 
-    def test_a_glimpse_shows_nothing_and_starts_nothing(self) -> None:
+    def test_a_poll_shows_nothing_and_starts_nothing(self) -> None:
         looker = Looker()
         looker.tag.error = RegistryError("it is away")
 
@@ -679,7 +679,7 @@ def test_an_outage_at_any_moment_of_a_lookup_leaves_no_versions_unknown(
 @pytest.mark.parametrize(
     ("faults", "tries"),
     [
-        pytest.param([REFUSAL] * 3, None, id="the own pod is not told: an outage"),
+        pytest.param([REFUSAL] * 3, None, id="the own pod is not reported: an outage"),
         pytest.param([Fault()] * 2 + [REFUSAL], 3, id="it lets nobody create pods, but is there"),
         pytest.param([Fault(401, "Unauthorized")] * 3, None, id="it does not know this pod any more"),
         pytest.param([Fault()] * 4 + [Fault(401, "Unauthorized")] * 6, None, id="nor who asks for the log"),

@@ -45,7 +45,7 @@ class Source:
         return self.found
 
     def poll(self) -> Build | None:
-        self.asked.append("glimpse")
+        self.asked.append("poll")
         return self.shown
 
 
@@ -187,9 +187,7 @@ class TestBuildWatch:
         [
             pytest.param("none", False, False, [], id="before the first run"),
             pytest.param("none", True, False, [], id="before the first run, though it may be cut short"),
-            pytest.param(
-                "open", False, False, ["glimpse"], id="nothing is started for a build that must wait"
-            ),
+            pytest.param("open", False, False, ["poll"], id="nothing is started for a build that must wait"),
             pytest.param("open", True, False, ["newest"], id="a new build ends the run"),
             pytest.param("open", False, True, ["newest"], id="a new build ends a run blocked for long"),
             pytest.param("ended", False, False, ["newest"], id="the run is finished"),
@@ -227,9 +225,7 @@ class TestBuildWatch:
             pytest.param(replace(build(NEW), versions=None), None, id="one that is not is only shown"),
         ],
     )
-    def test_what_is_glimpsed_beside_an_open_run(
-        self, watch: Watch, shown: Build, taken: Build | None
-    ) -> None:
+    def test_what_is_polled_beside_an_open_run(self, watch: Watch, shown: Build, taken: Build | None) -> None:
         """A build found beside an open run is shown, and taken once its versions are known.
 
         Otherwise the end of the run could take an older build, or one without versions.
@@ -327,7 +323,7 @@ class TestBuildWatch:
         watch.source.shown = build(OLD)
         watch.poll()
 
-        assert (watch.source.asked, watch.shown()) == (["glimpse"], (None, LATER.wall))
+        assert (watch.source.asked, watch.shown()) == (["poll"], (None, LATER.wall))
 
     def test_a_look_that_fails_changes_nothing(self, watch: Watch) -> None:
         begin(watch.ledger, build(OLD))
@@ -381,7 +377,7 @@ class TestProblem:
         """
         watch.poll()
 
-        assert (watch.source.asked, self.problem(watch)) == (["glimpse"], None)
+        assert (watch.source.asked, self.problem(watch)) == (["poll"], None)
 
     def test_it_lasts_while_a_look_is_needed_and_not_due(self, watch: Watch) -> None:
         end(watch.ledger, Outcome.SUCCEEDED)
@@ -390,7 +386,7 @@ class TestProblem:
 
         assert self.problem(watch) is not None
 
-    def test_that_of_a_glimpse_lasts_until_one_works(self, watch: Watch) -> None:
+    def test_that_of_a_poll_lasts_until_one_works(self, watch: Watch) -> None:
         """A problem of the cheap lookup lasts until one succeeds.
 
         A registry that failed is asked again only later.
@@ -448,14 +444,14 @@ class TestSettling:
         watch.source.shown = build(NEW)
         watch.poll()
 
-        assert watch.source.asked == ["newest", "glimpse", "glimpse"]
+        assert watch.source.asked == ["newest", "poll", "poll"]
         assert watch.observer.latest.newest == Standing(build(NEW), 3, 2 * SETTLING_SECONDS)
 
     def test_another_build_meanwhile_leaves_none_to_take(self, watch: Watch) -> None:
         watch.source.shown = replace(build(OLD), versions=None)
         watch.poll()
 
-        assert watch.source.asked == ["newest", "glimpse"]
+        assert watch.source.asked == ["newest", "poll"]
         assert watch.observer.latest.newest is None
 
     def test_without_the_registry_the_next_looks_count(self, watch: Watch) -> None:
@@ -468,7 +464,7 @@ class TestSettling:
             counted.append(watch.observer.latest.newest.lookups)
 
         assert counted == [1, 2, 3]
-        assert watch.source.asked == ["newest", "glimpse", "newest", "glimpse", "newest"]
+        assert watch.source.asked == ["newest", "poll", "newest", "poll", "newest"]
 
     def test_it_stops_when_it_is_told_to(self, watch: Watch) -> None:
         watch.source.shown, watch.stops = build(NEW), True

@@ -174,7 +174,7 @@ def test_a_success_is_recorded_once_and_then_the_next_build_is_run(machine: Mach
     assert machine.recorded_before == [1, 1], "the attempt is in the ledger before anything is pinned"
     assert machine.announced[2:] == [
         Announcement("NewBuildFound", f"Next build to bootstrap: {build(NEW).image}"),
-    ], "it is told once, however often it is done"
+    ], "it is announced once, however often it is done"
     attempt = machine.ledger.attempt()
     assert attempt is not None
     assert attempt.build.same(build(NEW))
@@ -633,7 +633,7 @@ def test_on_a_full_volume_time_is_counted_in_memory_and_the_end_is_recorded(
         pytest.param(workload(build()), answering(), id="without progress"),
     ],
 )
-@pytest.mark.parametrize("new_process", [True, False], ids=["started anew", "suspended"])
+@pytest.mark.parametrize("new_process", [True, False], ids=["started again", "suspended"])
 def test_a_tester_that_was_off_for_longer_than_every_time_out_judges_nothing_by_it(
     machine: Machine, tmp_path: Path, pod: Workload, answer: NodeReading, *, new_process: bool
 ) -> None:

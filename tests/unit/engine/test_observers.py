@@ -538,7 +538,7 @@ def test_what_the_logs_tell_is_read_with_each_look(watch: Watch, tmp_path: Path)
         ChainActivity.FETCHING,
         0.07,
     )
-    assert second.idle_seconds == 0, "its log tells of progress while the node is silent"
+    assert second.idle_seconds == 0, "its log shows progress while the node is silent"
 
 
 @pytest.mark.parametrize(
@@ -548,7 +548,7 @@ def test_what_the_logs_tell_is_read_with_each_look(watch: Watch, tmp_path: Path)
             "compacting database before executing blocks...", [1, 2, 3], 0, id="compacts, and writes"
         ),
         pytest.param("executing blocks", [1, 2, 3], 0, id="executes, and writes"),
-        pytest.param("fetching blocks", [1, 2, 3], 30, id="writes, but to fetch is no hidden work"),
+        pytest.param("fetching blocks", [1, 2, 3], 30, id="writes, but fetching is not hidden work"),
         pytest.param(
             "compacting database before executing blocks...", [3, 3, 3], 20, id="compacts, but writes no more"
         ),
@@ -562,13 +562,13 @@ def test_what_the_logs_tell_is_read_with_each_look(watch: Watch, tmp_path: Path)
             "compacting database before executing blocks...",
             [None, None, None],
             30,
-            id="does not tell what it writes",
+            id="does not report what it writes",
         ),
         pytest.param(
             "compacting database before executing blocks...",
             [9, 1, 2],
             0,
-            id="another process counts its writes anew",
+            id="another process counts its writes from zero",
         ),
         pytest.param(None, [1, 2, 3], 30, id="no log"),
     ],
@@ -607,7 +607,7 @@ HOUR = 3600.0
             True,
             13,
             "nothing_to_do",
-            id="13 h: a compaction goes on",
+            id="13 h: a compaction continues",
         ),
         pytest.param(
             "compacting database before executing blocks...",
@@ -657,7 +657,7 @@ def test_a_stall_and_a_compaction_of_the_same_length(
                 health=HealthReport(healthy=False, oldest_check="t", failing_checks=("P",), isolated=True),
                 bootstrapped=True,
             ),
-            id="too little stake, and nothing else told",
+            id="too little stake, and nothing else reported",
         ),
     ],
 )
@@ -790,7 +790,7 @@ def test_a_restart_while_the_platform_was_away_counts_once(
     assert watch.tracking(700).node_restarts == 2
 
 
-@pytest.mark.parametrize("away", [False, True], ids=["the platform answers", "it was away meanwhile"])
+@pytest.mark.parametrize("away", [False, True], ids=["the platform answers", "it was away in that time"])
 def test_a_moved_pod_is_no_node_restart(watch: Watch, edge: Edge, ledger: Ledger, *, away: bool) -> None:
     edge.pod = restarted(3)
     before = watch.tracking(0, running(5))
@@ -836,7 +836,7 @@ def test_a_shortage_of_space_counts_while_it_is_seen(edge: Edge, ledger: Ledger,
     [
         pytest.param(NodeProcess(True, restarts=3), 30, 0.1, 3, id="room enough to run"),
         pytest.param(NodeProcess(True, restarts=3), 29, 0.1, 0, id="the volume failed the node"),
-        pytest.param(NodeProcess(True, restarts=3), 0, 0.0, 3, id="nobody wants to know of the volume"),
+        pytest.param(NodeProcess(True, restarts=3), 0, 0.0, 3, id="the volume is not needed"),
         pytest.param(
             NodeProcess(True, restarts=3, last_exit=NodeExit(128), failed_to_start=True),
             1000,

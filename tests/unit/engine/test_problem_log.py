@@ -92,9 +92,12 @@ def test_one_that_lasts_is_logged_and_written_once(
     [
         pytest.param(AWAY, 1000.0, 2, id="another cause"),
         pytest.param(
-            (DENIED[0], "not permitted to patch"), 1000.0, 2, id="another message of the same cause goes on"
+            (DENIED[0], "not permitted to patch"),
+            1000.0,
+            2,
+            id="another message of the same cause continues it",
         ),
-        pytest.param(DENIED, 1000.0, 1, id="the same goes on"),
+        pytest.param(DENIED, 1000.0, 1, id="the same problem continues"),
     ],
 )
 def test_one_that_changes(

@@ -115,10 +115,12 @@ class TestJobs:
         slow, other = Work(), free()
         daemon = Daemon((Job("slow", slow, 0.01), Job("other", other, 0.01)), Activity())
         with running(daemon, slow):
-            eventually(lambda: slow.begun == 1 and other.done >= 10, "the other goes on beside the slow one")
+            eventually(
+                lambda: slow.begun == 1 and other.done >= 10, "the other continues beside the slow one"
+            )
             assert (slow.begun, slow.done) == (1, 0)
             slow.held.set()
-            eventually(lambda: slow.done >= 5, "the slow one goes on once it is through")
+            eventually(lambda: slow.done >= 5, "the slow one continues after it has finished")
 
         assert (slow.most_at_once, other.most_at_once) == (1, 1)
 
@@ -206,7 +208,7 @@ class TestHeartbeats:
     @pytest.mark.parametrize(
         ("passed", "healthy", "line"),
         [
-            pytest.param(0.0, True, "tick: ok, last done 0 s ago", id="just begun"),
+            pytest.param(0.0, True, "tick: ok, last done 0 s ago", id="just started"),
             pytest.param(
                 300.0, True, "tick: ok, last done 300 s ago", id="as long as a throttled tick takes"
             ),
@@ -431,25 +433,25 @@ HINDRANCES = {
 
 
 @contextlib.contextmanager
-def watching(hindrance: Obstacle, folder: Path) -> Iterator[Watcher]:
+def watching(obstacle: Obstacle, folder: Path) -> Iterator[Watcher]:
     """Run the real command, and kill it at the end."""
     with contextlib.ExitStack() as stack:
         api = stack.enter_context(serving())
         add_tester(api, str(folder), pinned_to=BUILD)
-        api.faults = [hindrance.fault] * 10 if hindrance.fault else []
+        api.faults = [obstacle.fault] * 10 if obstacle.fault else []
         node = stack.enter_context(socket.socket())
         node.bind(("127.0.0.1", 0))
         node.setblocking(False)
-        if hindrance.node_listens:
+        if obstacle.node_listens:
             node.listen()
         command = [
-            *(sys.executable, "-m", "monitor", hindrance.command),
+            *(sys.executable, "-m", "monitor", obstacle.command),
             *("--namespace=ns", "--pod-name=tester-0", "--node-container-name=node", "--log-format=plain"),
             f"--data-dir={folder}",
             f"--node-url=http://127.0.0.1:{node.getsockname()[1]}",
             f"--node-timeout={LONG_SECONDS:.0f}s",
             "--health-check-interval=20ms",
-            *(["--web-listen-address=127.0.0.1:0"] if hindrance.command == "wait-for-completion" else []),
+            *(["--web-listen-address=127.0.0.1:0"] if obstacle.command == "wait-for-completion" else []),
         ]
         process = subprocess.Popen(
             command,
@@ -503,7 +505,7 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, End]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("hindrance", "codes"),
+    ("obstacle", "codes"),
     [
         pytest.param("nothing", {0}, id="nothing"),
         pytest.param("a node that takes the call and says nothing", {0}, id="a silent node"),
@@ -512,13 +514,13 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, End]:
         pytest.param("a ledger that another process holds", {0, 1}, id="a ledger that is held"),
     ],
 )
-def test_a_sigterm_ends_the_command_beside(ends: dict[str, End], hindrance: str, codes: set[int]) -> None:
+def test_a_sigterm_ends_the_command_beside(ends: dict[str, End], obstacle: str, codes: set[int]) -> None:
     """SIGTERM ends the command with 0 if the volume can be released.
 
     The exit code is 1 if `init` was not done or the time ran out.
     """
-    assert hindrance in ends, "it did not end at all"
-    end = ends[hindrance]
+    assert obstacle in ends, "it did not end at all"
+    end = ends[obstacle]
 
     assert end.code in codes
     assert "Traceback" not in end.said

@@ -228,7 +228,14 @@ MAINNET = {"simulate_bootstrap_seconds": 76 * HOUR, "simulate_p_share": 12 / 76}
 STALL_WARNING_SECONDS = 1800.0
 
 
-@pytest.mark.parametrize("restart_at_hours", [None, 12 + 15, 12 + 30, 12 + 45], ids=str)
+@pytest.mark.parametrize(
+    "restart_at_hours",
+    [
+        12 + 30,
+        *(pytest.param(hours, marks=pytest.mark.slow) for hours in (None, 12 + 15, 12 + 45)),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.timeout(300)
 def test_a_state_sync_of_mainnet_succeeds_over_a_restart(
@@ -252,6 +259,7 @@ def test_a_state_sync_of_mainnet_succeeds_over_a_restart(
 
 @pytest.mark.parametrize("sync_mode", [SyncMode.FULL_SYNC, SyncMode.ONLY_P_CHAIN_FULL_SYNC])
 @pytest.mark.parametrize("dialect", ["1.14", "1.15"])
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_full_sync_succeeds_over_restarts(
     live: Callable[..., Life], dialect: str, sync_mode: SyncMode
@@ -284,6 +292,7 @@ def test_a_full_sync_succeeds_over_restarts(
         ("1.15", SyncMode.ONLY_P_CHAIN_FULL_SYNC),
     ],
 )
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_bootstrap_whose_logs_cannot_be_read_succeeds(
     live: Callable[..., Life], dialect: str, sync_mode: SyncMode, flags: dict[str, str]

@@ -124,7 +124,7 @@ LINK = "{} is a link, and the monitor does not follow links: replace it with the
         ),
         pytest.param(only_a_hidden_file, DataState.PRESENT, None, id="unknown data: a hidden file"),
         pytest.param(data_of_another_layout, DataState.ABSENT, None, id="what lies beside the node's folder"),
-        pytest.param(begun_clearing, DataState.PRESENT, None, id="a clearing that was begun"),
+        pytest.param(begun_clearing, DataState.PRESENT, None, id="a clearing that was started"),
         pytest.param(
             begun_clearing_and_an_empty_folder, DataState.PRESENT, None, id="a clearing that was nearly ended"
         ),
@@ -628,7 +628,7 @@ TREES: list[tuple[str, Callable[[Path], Path]]] = [
         "more folders than a recursion goes, or descriptors are there",
         lambda root: nested(root, 1_500, "n" * 9),
     ),
-    ("names that are no text", lambda root: nested(root, 50, os.fsdecode(b"\xff\n" * 100))),
+    ("names that are not text", lambda root: nested(root, 50, os.fsdecode(b"\xff\n" * 100))),
     ("wide", lambda root: wide(root, 1_100)),
 ]
 trees = pytest.mark.parametrize("make", [make for _, make in TREES], ids=[name for name, _ in TREES])

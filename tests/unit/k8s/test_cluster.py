@@ -713,7 +713,7 @@ def test_absence_and_conflict_are_told_by_who_asked(
     [
         pytest.param([Fault(500), Fault(503)], [0.5, 1.0], id="back-off"),
         pytest.param([Fault(429, headers={"Retry-After": "7"})], [7.5], id="as the server asks"),
-        pytest.param([Fault(503, headers={"Retry-After": "soon"})], [0.5], id="what it asks is no number"),
+        pytest.param([Fault(503, headers={"Retry-After": "soon"})], [0.5], id="what it asks is not a number"),
         pytest.param([Fault(drop=True)], [0.5], id="reset"),
         pytest.param([Fault(401, "token expired")], [0.5], id="a token about to be rotated"),
     ],

@@ -173,7 +173,14 @@ class TestWorkload:
                         },
                     }
                 ],
-                NodeProcess(False, "CrashLoopBackOff", 2, NodeExit(1, message=REJECTION, misconfigured=True)),
+                NodeProcess(
+                    False,
+                    "CrashLoopBackOff",
+                    2,
+                    NodeExit(1, message=REJECTION, misconfigured=True),
+                    crash_looping=True,
+                    failed_to_start=True,
+                ),
                 True,
                 id="it rejects its flags",
             ),
@@ -264,7 +271,7 @@ class TestWorkload:
                 ],
                 NodeProcess(False, "CrashLoopBackOff", 2, NodeExit(128), crash_looping=True),
                 True,
-                id="it ended with the same code by itself",
+                id="it ended with the same code without a cause",
             ),
             pytest.param(
                 [

@@ -116,11 +116,17 @@ def looked_at(folder: Path) -> None:
             export_history(ledger)
 
 
-@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(value, id=name, marks=() if name in {"nothing", "a word"} else pytest.mark.slow)
+        for name, value in VALUES.items()
+    ],
+)
 def test_whatever_cell_is_damaged_the_monitor_goes_on(tmp_path: Path, value: object) -> None:
     """After any damage to a cell, the monitor continues.
 
-    Either the value is valid, or the file is moved aside and the details file recovers the run.
+    Either the value is valid, or the file is renamed and the details file recovers the run.
     """
     template = tmp_path / "template"
     template.mkdir()
@@ -156,12 +162,12 @@ def test_whatever_cell_is_damaged_the_monitor_goes_on(tmp_path: Path, value: obj
         pytest.param("runs", "sync_mode", "warp", id="sync mode"),
         pytest.param("runs", "started_at", "yesterday", id="start"),
         pytest.param("runs", "started_at", 1e18, id="a start of no year"),
-        pytest.param("runs", "message", b"\xff", id="a message that is no text"),
+        pytest.param("runs", "message", b"\xff", id="a message that is not a text"),
         pytest.param("runs", "disk_usage_bytes", "much", id="disk usage"),
         pytest.param("attempts", "digests", "5", id="an attempt's digests"),
         pytest.param("counts", "maximum", "high", id="a counter"),
         pytest.param("readings", "value", "[", id="a reading"),
-        pytest.param("readings", "value", "[]", id="a reading that is no object"),
+        pytest.param("readings", "value", "[]", id="a reading that is not an object"),
         pytest.param("readings", "read_at", "then", id="when it was read"),
         pytest.param("evidence", "text", b"\xff", id="evidence"),
         pytest.param("requests", "argument", "first", id="a mark"),
@@ -191,8 +197,19 @@ def test_a_count_beyond_all_numbers_is_shown_and_exported_as_the_largest(tmp_pat
         assert len(ledger.snapshot(1).recoveries_at) == 0
 
 
-@pytest.mark.parametrize("name", ["node", "volume", "new_build", "progress", "configuration", "adopt_token"])
-@pytest.mark.parametrize("value", [{"x": 1}, {"chains": 5, "run": 2}], ids=repr)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            (name, value)
+            for name in ("node", "volume", "new_build", "progress", "configuration", "adopt_token")
+            for value in ({"x": 1}, {"chains": 5, "run": 2})
+        ),
+        ("image_check", {"succeeded_at": None}),
+        ("image_check", {"succeeded_at": "now"}),
+    ],
+    ids=repr,
+)
 def test_a_reading_that_another_version_wrote_costs_no_ledger(
     tmp_path: Path, name: str, value: dict[str, object]
 ) -> None:

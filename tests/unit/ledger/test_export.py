@@ -462,7 +462,7 @@ for number in itertools.count():
         with closing(read_history(data, "file")) as history:
             told.append([run.message for run in history.runs(-1)])
     assert [one for one, other in told if one != other] == []
-    assert len({one for one, _ in told}) > 1, "nothing was written meanwhile"
+    assert len({one for one, _ in told}) > 1, "nothing was written in that time"
 
 
 def test_a_ledger_that_another_process_holds_is_not_waited_for_forever(
@@ -639,7 +639,7 @@ OUT_OF_RANGE = "run 1 has a time or a size that is out of range"
                 ),
                 ("evidence in milliseconds", "evidence SET taken_at = 1.7e12", "a row is damaged: "),
                 ("a count of words", "counts SET before = 'many'", "a row is damaged: "),
-                ("a chain that is no text", "counts SET chain = x'ff'", "a row is damaged: "),
+                ("a chain that is not a text", "counts SET chain = x'ff'", "a row is damaged: "),
                 ("text that is none", "runs SET message = CAST(x'ff' AS TEXT)", "a row is damaged: "),
             )
         ),

@@ -417,7 +417,7 @@ BOTH = Build(f"{REPOSITORY}@{NEW}", frozenset({NEW, OLD}))
         pytest.param(Outcome.SUCCEEDED, None, build(NEW), False, id="another build"),
         pytest.param(Outcome.SUPERSEDED, None, build(), False, id="superseded"),
         *(
-            pytest.param(Outcome.FAILED, reason, build(), True, id=f"{reason} speaks of the build")
+            pytest.param(Outcome.FAILED, reason, build(), True, id=f"{reason} judges the build")
             for reason in (
                 Reason.CRASHED,
                 Reason.OUT_OF_MEMORY,
@@ -427,7 +427,7 @@ BOTH = Build(f"{REPOSITORY}@{NEW}", frozenset({NEW, OLD}))
             )
         ),
         *(
-            pytest.param(Outcome.FAILED, reason, build(), False, id=f"{reason} speaks of the testbed")
+            pytest.param(Outcome.FAILED, reason, build(), False, id=f"{reason} is a failure of the testbed")
             for reason in (Reason.DISK_FULL, Reason.NOT_STARTED, Reason.MISCONFIGURED)
         ),
     ],
@@ -490,7 +490,7 @@ def test_a_build_that_was_met_is_known_by_its_digests(
 @pytest.mark.parametrize(
     ("run", "attempt", "expected"),
     [
-        pytest.param(None, build(NEW), build(NEW), id="before its run has begun"),
+        pytest.param(None, build(NEW), build(NEW), id="before its run has started"),
         pytest.param(replace(build(NEW), versions=None), build(NEW), build(NEW), id="a run without versions"),
         pytest.param(build(NEW), replace(build(NEW), versions=None), build(NEW), id="a run with versions"),
     ],
@@ -953,7 +953,7 @@ def test_a_request_makes_no_details_file(ledger: Ledger, tmp_path: Path) -> None
 def test_a_broken_ledger_is_not_moved_aside_by_a_request(tmp_path: Path) -> None:
     """A request leaves a corrupt ledger in place.
 
-    Only the monitor moves it aside, and then recovers the run.
+    Only the monitor renames it, and then recovers the run.
     """
     (tmp_path / FILE).write_text("no database" * 100)
 
@@ -1027,7 +1027,7 @@ SUCCESS, FAILURE, SUPERSEDED = (
         pytest.param([], 0, None, id="no run"),
         pytest.param([FAILURE, FAILURE], 2, None, id="none ever succeeded"),
         pytest.param([FAILURE, SUCCESS], 0, 2, id="a success ends the row"),
-        pytest.param([SUCCESS, FAILURE, SUPERSEDED, FAILURE], 2, 1, id="a superseded run is no failure"),
+        pytest.param([SUCCESS, FAILURE, SUPERSEDED, FAILURE], 2, 1, id="a superseded run is not a failure"),
     ],
 )
 def test_failures_in_a_row_are_those_since_the_last_success(

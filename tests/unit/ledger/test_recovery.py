@@ -1,6 +1,6 @@
 """Tests of opening a ledger.
 
-A corrupt file is moved aside, a temporary error changes nothing, and the details file recovers a run.
+A corrupt file is renamed, a temporary error changes nothing, and the details file recovers a run.
 """
 
 from __future__ import annotations

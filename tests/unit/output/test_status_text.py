@@ -61,7 +61,7 @@ def test_a_mark_is_told(first: int, *, told: bool) -> None:
             id="a pause",
         ),
         pytest.param(
-            replace(status(SUCCEEDED, phase=Phase.PAUSED), paused=True), [], id="the phase tells it"
+            replace(status(SUCCEEDED, phase=Phase.PAUSED), paused=True), [], id="the phase reports it"
         ),
         pytest.param(
             replace(status(run()), requested=build()),

@@ -306,7 +306,7 @@ def test_history_tells_a_skipped_state_sync_in_full(columns: int) -> None:
             Measure.DISK_USAGE,
             REGRESSIONS[Measure.DISK_USAGE],
             "regression suspected since run 3 (usually 1.9 GiB, at most 2.8 GiB)",
-            id="suspected, of builds that tell no commit",
+            id="suspected, of builds that report no commit",
         ),
         pytest.param(
             Measure.DURATION,

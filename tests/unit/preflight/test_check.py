@@ -158,8 +158,8 @@ def test_inside_its_pod_all_that_is_well_is_a_line(
         [
             "ok    pod             'tester-0' of StatefulSet 'tester' in namespace 'tests', checked from inside",
             (
-                "ok    settings        containers 'init' and 'monitor' have the same settings; check uses theirs: "
-                "--data-dir, --disk-floor, --image-source, --node-container-name, --node-url"
+                "ok    settings        containers 'init' and 'monitor' have the same settings; check uses their "
+                "settings: --data-dir, --disk-floor, --image-source, --node-container-name, --node-url"
             ),
             "ok    permission      get, delete pods 'tester-0': granted",
             "ok    permission      get, patch statefulsets 'tester': granted",

@@ -111,7 +111,7 @@ def test_a_container_is_known_by_the_command_that_it_runs(sidecar: Container) ->
         ok(
             "settings",
             "containers 'init' and 'monitor' have the same settings; "
-            "check uses theirs: --data-dir, --node-container-name",
+            "check uses their settings: --data-dir, --node-container-name",
         )
     ]
 
@@ -173,7 +173,7 @@ def test_what_is_given_to_the_check_itself_wins_and_is_not_called_taken() -> Non
     (found,) = settings_findings(given, called)
 
     assert (str(given.settings.data_dir), str(given.settings.soak)) == ("/elsewhere", "1m")
-    assert found.message.endswith("; check uses theirs: --node-container-name")
+    assert found.message.endswith("; check uses their settings: --node-container-name")
 
 
 def test_what_no_container_is_told_can_be_given() -> None:

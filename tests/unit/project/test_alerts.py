@@ -258,7 +258,7 @@ def test_what_is_wrong_is_found(broken: Callable[[Shipped], None], problem: str)
 def test_a_problem_mutes_only_the_errors_that_it_causes(target: dict[str, str], *, expected: bool) -> None:
     """A problem mutes only the errors that it causes.
 
-    For example, a ledger that was moved aside has lost its history, independent of other problems.
+    For example, a ledger that was renamed has lost its history, independent of other problems.
     """
     assert inhibited(SHIPPED, {"alertname": "BootstrapProblem"}, target) is expected
 

@@ -58,6 +58,7 @@ def looked_up(fake: FakeRegistry, folder: Path) -> str:
             [r'Bearer realm="URL", service="a \"b\" c"'], 'a "b" c', [SCOPE], id="quotes within quotes"
         ),
         pytest.param(["Basic realm=a", "Bearer realm=URL"], None, [SCOPE], id="two headers"),
+        pytest.param(['Basic realm="a", Bearer realm=URL'], None, [SCOPE], id="two in one header"),
         pytest.param(
             ["Negotiate dG9rZW4=", "Bearer realm=URL", "Basic"], None, [SCOPE], id="one of three schemes"
         ),

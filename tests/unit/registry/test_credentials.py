@@ -59,7 +59,7 @@ U = Credentials("u", "p")
         pytest.param(HUB, {"docker.io": {"username": "u", "password": "p"}}, U, id="user and password"),
         pytest.param(HUB, {"docker.io": auth("u:p:q")}, Credentials("u", "p:q"), id="a colon in a password"),
         pytest.param(
-            HUB, {"docker.io": auth(" u : p ")}, Credentials(" u ", " p "), id="spaces that are theirs"
+            HUB, {"docker.io": auth(" u : p ")}, Credentials(" u ", " p "), id="spaces that belong to them"
         ),
         pytest.param(HUB, {"docker.io": auth("u:")}, Credentials("u", ""), id="no password"),
         pytest.param(

@@ -291,7 +291,7 @@ class TestElsewhere:
     ) -> None:
         """Over plain HTTP, a named token host gets credentials only on this machine.
 
-        A registry on this machine is no reason to send credentials over the network.
+        A registry on this machine is not a reason to send credentials over the network.
         """
         with serving(name="registry.invalid") as elsewhere:
             port = elsewhere.address.rpartition(":")[2]

@@ -313,7 +313,7 @@ class TestMetrics:
         written = second.node.bootstrap.written_bytes
         second.run(600)
 
-        assert position["X"] > 2400, "X goes on where it was"
+        assert position["X"] > 2400, "X continues where it was"
         assert "avalanche_evm_eth_" not in second.page()
         assert "avalanche_evm_transition_sae_execution_queue_blocks" in before
         chain_lines = [line for line in second.page().splitlines() if 'chain="C"' in line]

@@ -263,7 +263,7 @@ class TestBuilds:
         assert (started.returncode, started.stdout) == (1, "couldn't start node: simulated\n")
 
     def test_the_program_writes_one(self, tmp_path: Path) -> None:
-        """Equal options produce equal bytes, whoever writes the build."""
+        """Equal options produce equal bytes, independent of the writer."""
         executable, other = tmp_path / "avalanchego", tmp_path / "other"
         flags = ("--simulate-version=avalanchego/1.14.9", "--simulate-exit-at-start")
         subprocess.run([*PROGRAM, f"--write-build={executable}", *flags], check=True, cwd=ROOT)
@@ -425,7 +425,7 @@ class TestEnds:
 
 
 class TestBehaviour:
-    """Progress that survives a restart, while counters start at 0 again; and faults that the monitor tells apart."""
+    """Progress that survives a restart, while counters start at 0 again; and faults that the monitor distinguishes."""
 
     def test_it_hangs_at_its_share(self, tmp_path: Path) -> None:
         flags = ("--simulate-bootstrap-seconds=0.4", "--simulate-blocks=100", ONLY_P)

@@ -42,7 +42,7 @@ def test_calls_with_equal_arguments_share_one_read_that_hangs() -> None:
             bounded(number)
     assert asked == [1, 2]
     go_on.set()
-    eventually(lambda: bounded(1) == 1, "the read goes on")
+    eventually(lambda: bounded(1) == 1, "the read continues")
 
 
 def test_what_a_read_raises_is_raised_to_each_caller_and_the_next_call_reads_again() -> None:

@@ -172,7 +172,7 @@ SOAKING = RunTracking(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
             id="a chain that counts no blocks",
         ),
         pytest.param(
-            "chains", {"counts": {}}, "No chain has reported progress yet.", id="no chain that has told"
+            "chains", {"counts": {}}, "No chain has reported progress yet.", id="no chain that has reported"
         ),
         pytest.param(
             "phase",
@@ -398,7 +398,7 @@ def test_a_comparison_names_its_builds_and_shows_the_standing() -> None:
     "changes",
     [
         pytest.param({}, id="not watched"),
-        pytest.param({"progress": PROGRESS}, id="going on"),
+        pytest.param({"progress": PROGRESS}, id="running"),
         pytest.param({"run": ended(6, message="it succeeded")}, id="a success"),
         pytest.param({"tick_at": NOW.wall - 100}, id="a tick not long ago"),
     ],
