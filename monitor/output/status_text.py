@@ -134,7 +134,7 @@ def run_lines(run: Run, evidence: Evidence | None, verdicts: RunVerdicts | None 
     if reason := left_out(run):
         yield f"compared  with no other run: {reason}"
     yield from compared_lines(verdicts or {})
-    if run.message:
+    if run.message and run.outcome is not Outcome.SUCCEEDED:
         yield f"message   {run.message}"
     if evidence is not None:
         yield f"evidence  log tail of the node, saved {time_text(evidence.taken_at)}:"

@@ -36,6 +36,11 @@ QUIET_SECONDS = 300.0  # regular lines show that the process is alive
 _LEFT_OUT = ((), ("WALL",), ("WALL", "STARTED (UTC)"), ("WALL", "STARTED (UTC)", "DISK"))
 _UNBOUNDED = 10_000
 _AT_WORK = frozenset(ChainActivity) - {ChainActivity.WAITING, ChainActivity.DONE}
+# The messages of these phases name an image, but the build of `local` is a file.
+_BEFORE_A_RUN: Mapping[Phase | None, str] = {
+    Phase.DISCOVERING: "looking up the build",
+    Phase.CLEARING: "clearing the node's data",
+}
 _NO_VERDICTS: Mapping[int, RunVerdicts] = {}
 _COLORS = {Outcome.SUCCEEDED: "green", Outcome.FAILED: "red", Outcome.SUPERSEDED: "dim"}
 
@@ -49,9 +54,9 @@ def progress_text(status: Status, named: Callable[[Run], str] = run_text, column
     """Return the tester's progress on one line; the least important parts are omitted if space is short."""
     run = status.run
     phase = status.phase.value if status.phase else Phase.STARTING.value
-    if status.phase is Phase.DISCOVERING and not status.problems:
-        return "looking up the build"  # the message names an image, and this build is a file
-    if run is None or status.phase in {Phase.DISCOVERING, Phase.CLEARING}:
+    if status.phase in _BEFORE_A_RUN and not status.problems:
+        return _BEFORE_A_RUN[status.phase]
+    if run is None or status.phase in _BEFORE_A_RUN:
         return printable(f"{phase}: {status.message}") if status.message else phase
     active = f" {duration_text(run.tracking.active_seconds)}" if run.open else ""
     state = f"{phase}{active}"

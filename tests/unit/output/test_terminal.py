@@ -51,6 +51,11 @@ def test_a_size_is_readable(size_bytes: float, text: str) -> None:
             id="no run yet",
         ),
         pytest.param(
+            status(SUCCEEDED, phase=Phase.CLEARING, message="clearing /data for avalanchego@sha256:1"),
+            "clearing the node's data",
+            id="between two runs",
+        ),
+        pytest.param(
             status(run()),
             "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k",
             id="bootstrapping",
@@ -346,7 +351,7 @@ def test_nothing_of_a_node_steers_the_terminal() -> None:
     file = io.StringIO()
     reporter = Reporter(Console(file=file, width=300))
     reporter.report(status(odd, phase=Phase.IDLE, message=MESSAGE))
-    reporter.report(status(phase=Phase.CLEARING, message=MESSAGE))
+    reporter.report(status(phase=Phase.STARTING, message=MESSAGE))
     said = "\n".join([file.getvalue(), *history_lines(300, odd)])
 
     assert said.count("[31m[bold]") == 3, "as it was printed: in the result, the progress and the history"
