@@ -42,7 +42,7 @@ Settings of each command; `bootstrap-monitor COMMAND --help` lists them. This pa
 - Each flag has an environment variable. The flag takes precedence.
 - A variable that begins with `{prefix}` and is not a setting is an error. Variables of other commands are
   ignored, so you can set them once for all containers of a pod.
-- Durations are written as in Go: `30s`, `1m30s`, `12h`. There is no unit for days. They must be longer than zero.
+- Durations are written as in Go, and also in days: `30s`, `1m30s`, `12h`, `14d`. They must be longer than zero.
 - `init` and `wait-for-completion` of one tester must have the same values for the flags that both accept.
 
 This table lists the groups of settings of each command:
@@ -104,6 +104,9 @@ def _sections() -> Iterator[str]:
     for name, kind in settings_of_commands().items():
         purpose = _COMMANDS[name].purpose
         yield f"### {name}\n\n{purpose[0].upper()}{purpose[1:]}.\n"
+        if without_use := kind.model_fields.keys() - known.offered(kind).keys():
+            flags = ", ".join(f"`--{name.replace('_', '-')}`" for name in sorted(without_use))
+            yield f"This command has no {flags}.\n"
         shared = kind in {group for _, group in GROUPS}
         if fields := {} if shared else own_fields(kind):
             yield f"{_HEAD}{_table(fields)}"

@@ -52,16 +52,16 @@ _COMMANDS = {
         "check whether a tester in a pod can work", "CheckSettings", "preflight.check:run_check"
     ),
     "local": _Command(
-        "bootstrap a build on this machine: local BUILD [flags] -- NODE-ARGUMENTS",
+        "bootstrap a build on this machine: local [flags] BUILD -- NODE-ARGUMENTS",
         "LocalSettings",
         "commands.local:run_local",
-        logging.INFO,
+        logging.WARNING,
     ),
     "demo": _Command(
         "watch the whole lifecycle on a simulated node",
         "DemoSettings",
         "commands.demo:run_demo",
-        logging.WARNING,
+        logging.ERROR,
     ),
     "status": _Command("show what a tester is doing", "StatusSettings", "commands.show:run_status"),
     "history": _Command("show the runs of a tester", "HistorySettings", "commands.show:run_history"),
@@ -147,6 +147,8 @@ def _tracebacks_wanted(words: list[str]) -> bool:
 def _run(words: list[str]) -> int:
     command, rest = (words[0], words[1:]) if words else ("", [])
     match command:
+        case "help" | "-h" | "--help" if rest:
+            return _run([rest[0], "--help"])
         case "" | "help" | "-h" | "--help":
             print(_help())
             return 0 if command else 2
@@ -206,11 +208,11 @@ def _help() -> str:
         [
             "usage: bootstrap-monitor COMMAND [flags]",
             "",
-            "Keeps proving that a blockchain node can still bootstrap.",
+            "Keeps proving that an AvalancheGo node can still bootstrap.",
             "",
             *lines,
             "",
-            "bootstrap-monitor COMMAND --help lists a command's flags; each has a variable BOOTSTRAP_MONITOR_…",
+            "bootstrap-monitor help COMMAND lists a command's flags; each has a variable BOOTSTRAP_MONITOR_…",
             "exit codes: 0 done, 1 failed, 2 the configuration or the command line is wrong, 3 local --until or",
             "--compare is inconclusive, 4 standard output cannot be written, 130 interrupted",
         ]

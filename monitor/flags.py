@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from argparse import Action, ArgumentError, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+import sys
+from argparse import ArgumentError, ArgumentParser, Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
@@ -14,29 +15,19 @@ from typing import Literal, TypeVar, get_args, get_origin
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, CliPositionalArg, CliSettingsSource, EnvSettingsSource
+from pydantic_settings import BaseSettings, CliSettingsSource, EnvSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
 from monitor import settings
 from monitor.errors import ConfigurationError
-from monitor.settings import ENVIRONMENT_PREFIX, Duration, LocalSettings
+from monitor.flag_help import POSITIONAL, command_help
+from monitor.settings import ENVIRONMENT_PREFIX, Duration, LocalSettings, offered
 
 # Variables that Kubernetes injects for a Service whose name begins with `bootstrap-monitor`.
 _SERVICE_VARIABLE = re.compile(r".*SERVICE_(HOST|PORT(_.+)?)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?")
-_POSITIONAL = get_args(CliPositionalArg[str])[1]
 _MIN_SIMILARITY = 0.7  # a transposition in a word of four letters has 0.75
 
 _Settings = TypeVar("_Settings", bound=BaseSettings)
-
-
-class _HelpFormatter(RawDescriptionHelpFormatter):
-    """A formatter that omits missing defaults, because the setting's description explains them."""
-
-    def _get_help_string(self, action: Action) -> str:
-        text = action.help or ""
-        for missing in ("None", ".", ""):
-            text = text.replace(f" (default: {missing})", "")
-        return text
 
 
 def parse(
@@ -55,7 +46,6 @@ def parse(
     flags = CliSettingsSource[_Settings](
         kind,
         cli_prog_name=f"bootstrap-monitor {command}",
-        formatter_class=_HelpFormatter,
         parse_args_method=partial(_namespace, kind, command),
         cli_parse_args=list(arguments),
     )
@@ -76,8 +66,12 @@ def _namespace(
     Raises:
         ConfigurationError: an argument is unknown or missing, or lacks its value.
     """
+    if {"-h", "--help"} & set(arguments):
+        sys.stdout.write(f"{command_help(kind, command)}\n")
+        raise SystemExit(0)
     parser.exit_on_error = False
-    fields = _fields(kind)
+    fields = _flags_of(offered(kind))
+    without_use = {f"--{flag}" for flag in _fields(kind).keys() - fields.keys()}
     try:
         namespace, unknown = parser.parse_known_args(arguments)
     except ArgumentError as error:
@@ -88,6 +82,7 @@ def _namespace(
     except SettingsError:
         problem = _missing(fields, arguments)
     else:
+        unknown += [word for word in arguments if word.partition("=")[0] in without_use]
         if not unknown:
             return namespace
         problem = _unknown(unknown, fields)
@@ -114,7 +109,11 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
 
 def _fields(kind: type[BaseSettings]) -> dict[str, FieldInfo]:
     """Return the settings by their flags without dashes in front; positional arguments have no flag."""
-    return {(field.alias or name).replace("_", "-"): field for name, field in kind.model_fields.items()}
+    return _flags_of(kind.model_fields)
+
+
+def _flags_of(fields: Mapping[str, FieldInfo]) -> dict[str, FieldInfo]:
+    return {(field.alias or name).replace("_", "-"): field for name, field in fields.items()}
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
@@ -130,7 +129,7 @@ def _missing(fields: Mapping[str, FieldInfo], arguments: Sequence[str]) -> str:
     name, text = next(
         (name, field.description or "")
         for name, field in fields.items()
-        if _POSITIONAL in field.metadata and field.is_required()
+        if POSITIONAL in field.metadata and field.is_required()
     )
     return f"{name.upper()} is missing: {text[:1].lower()}{text[1:].rstrip('.')}"
 
@@ -139,7 +138,7 @@ def _unknown(words: Sequence[str], fields: Mapping[str, FieldInfo]) -> str:
     flag = next((word.partition("=")[0] for word in words if word.startswith("--")), "")
     if not flag:
         return f"{words[0].partition(chr(10))[0]!r} is not expected here"
-    flags = (name for name, field in fields.items() if _POSITIONAL not in field.metadata)
+    flags = (name for name, field in fields.items() if POSITIONAL not in field.metadata)
     near = _nearest(flag.removeprefix("--"), flags)
     return f"{flag} is not a flag" + (f" (did you mean --{near}?)" if near else "")
 
@@ -156,7 +155,7 @@ def _choices(fields: Mapping[str, FieldInfo], flag: str) -> tuple[str, ...]:
 def _mistake(error: ErrorDetails, fields: Mapping[str, FieldInfo]) -> str:
     flag = str(error["loc"][0]).replace("_", "-") if error["loc"] else "settings"
     variable = ENVIRONMENT_PREFIX + flag.replace("-", "_").upper()
-    positional = flag in fields and _POSITIONAL in fields[flag].metadata
+    positional = flag in fields and POSITIONAL in fields[flag].metadata
     where = flag.upper() if positional else f"--{flag} ({variable})"
     if error["type"] == "missing":
         return f"{where} is required"

@@ -10,10 +10,11 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import durationpy
 from pydantic import Field, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 from pydantic_settings import BaseSettings, CliPositionalArg, SettingsConfigDict
 
@@ -22,22 +23,24 @@ from monitor.domain.comparison import MAX_RUNS as MAX_COMPARED
 from monitor.domain.comparison import MIN_RUNS as MIN_COMPARED
 from monitor.domain.duration import duration_text
 from monitor.domain.policy import Policy
+from monitor.domain.status import HISTORY_SHOWN
 from monitor.domain.workload import SyncMode
 
-# durationpy accepts more than Go does: `1d`, `-1m`, and `1m-30s` as 90 s.
-_GRAMMAR = re.compile(r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+")
+# Go's durations, and days of 24 h. durationpy accepts more: `1w`, `-1m`, and `1m-30s` as 90 s.
+_GRAMMAR = re.compile(r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h|d))+")
 _MAX_SECONDS = 2**63 // 10**9  # a Go duration has 63 bits of nanoseconds; longer waits are not possible here
 
 ENVIRONMENT_PREFIX = "BOOTSTRAP_MONITOR_"
 DEFAULT_PORT = 9641
 _MAX_PORT = 65535
+MAX_HISTORY = 100_000
 _HOST_AND_PORT = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?", re.ASCII)
 _TOKEN = re.compile(r"clear:([A-Za-z0-9]+)")
 _OF_THIS_POD = {"namespace": "POD_NAMESPACE", "pod_name": "POD_NAME", "pod_uid": "POD_UID"}
 
 
 class Duration(float):
-    """A positive duration in seconds, written as in Go."""
+    """A positive duration in seconds, written as in Go, also in days (`14d`)."""
 
     @classmethod
     def parse(cls, text: object) -> Duration:
@@ -49,7 +52,7 @@ class Duration(float):
         if isinstance(text, Duration):
             return text
         if not isinstance(text, str) or not _GRAMMAR.fullmatch(text):
-            raise ValueError("it must be a duration such as 30s, 1m30s or 12h")
+            raise ValueError("it must be a duration such as 30s, 1m30s, 12h or 14d")
         try:
             seconds = cls(durationpy.from_str(text).total_seconds())
         except ValueError:
@@ -87,6 +90,9 @@ class CommonSettings(BaseSettings):
         frozen=True,
         extra="forbid",
     )
+
+    without_use: ClassVar[frozenset[str]] = frozenset()
+    """Settings that have no effect on this command: it ignores their variables and has no such flags."""
 
     data_dir: Path
     """Folder of the ledger; the node's data is in its subfolder avalanchego."""
@@ -342,6 +348,8 @@ class WaitSettings(PodSettings, WebSettings):
 class CheckSettings(PodSettings):
     """Check whether a tester can work. Unset settings are read from the monitor's containers in its pod."""
 
+    without_use = frozenset({"log_format"})
+
     data_dir: Path = Path()
     """Folder of the ledger; default: the sidecar's."""
 
@@ -356,7 +364,18 @@ class CheckSettings(PodSettings):
 
 
 class LocalSettings(TesterSettings, WebSettings):
-    """Bootstrap a build on this machine, again whenever its file changes: local ./avalanchego -- --network-id=fuji."""
+    """Bootstrap a build on this machine, again whenever its file changes."""
+
+    without_use = frozenset({"rolling_tag", "holder_timeout"})
+
+    tester: str = ""
+    """Name of the tester; default: the network and the sync mode."""
+
+    start_timeout: Duration = Duration(3600)
+    """How long the node's process may fail to start before the run fails."""
+
+    health_check_interval: Duration = Duration(10)
+    """How often to poll the node."""
 
     build: CliPositionalArg[Path]
     """The node's executable; with --compare OLD NEW, the newer build."""
@@ -386,13 +405,15 @@ class LocalSettings(TesterSettings, WebSettings):
     """Number of runs of each build with --compare: 4 to 25."""
 
     fail_if_slower: bool = False
-    """With --compare, exit with code 1 if BUILD is slower."""
+    """Exit with code 1 if BUILD is slower: than OLD with --compare, than earlier runs allow with --until."""
 
 
 class DemoSettings(WebSettings):
     """Watch the whole lifecycle on a simulated node, in about a minute."""
 
     model_config = CommonSettings.model_config
+
+    without_use: ClassVar[frozenset[str]] = frozenset({"web_tls_certificate", "web_tls_key"})
 
     keep: bool = False
     """Continue until interrupted, and keep the files."""
@@ -409,6 +430,8 @@ class DemoSettings(WebSettings):
 
 class ShowSettings(CommonSettings):
     """The settings of a command for a tester whose monitor may not be running."""
+
+    without_use = frozenset({"log_format"})
 
     data_dir: Path = Path()
     """Folder of the ledger; default: the one that local created, if there is only one."""
@@ -448,6 +471,9 @@ class HistorySettings(ShowSettings):
     run: int | None = None
     """Show one run, with the log tail of its node if the run failed."""
 
+    limit: Annotated[int, Field(ge=1, le=MAX_HISTORY)] = HISTORY_SHOWN
+    """Maximum number of runs to show, newest first."""
+
     json_output: bool = Field(default=False, alias="json")
     """Print JSON, as served at /api/v1/history."""
 
@@ -459,6 +485,12 @@ class HistorySettings(ShowSettings):
 
     import_file: Path | None = Field(default=None, alias="import")
     """Add the runs of an exported file (-: standard input); runs in the ledger are not changed."""
+
+
+def offered(kind: type[BaseSettings]) -> dict[str, FieldInfo]:
+    """Return the settings that have an effect on a command, by their names."""
+    without_use: frozenset[str] = getattr(kind, "without_use", frozenset())
+    return {name: field for name, field in kind.model_fields.items() if name not in without_use}
 
 
 def local_testers(environment: Mapping[str, str]) -> Path:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from prometheus_client import CollectorRegistry
 
 from monitor.avalanchego.node_api import NodeClient
 from monitor.commands.tester import Tester
-from monitor.domain.regression import RunVerdicts, run_verdicts
 from monitor.domain.status import HISTORY_SHOWN, RESULTS_SHOWN, Status
 from monitor.engine.jobs import IMAGE, SETTLING_SECONDS, BuildWatch, Measurement
 from monitor.engine.latest_readings import LatestReadings
@@ -16,7 +13,6 @@ from monitor.engine.loop import Tick
 from monitor.engine.scheduler import Daemon, Job
 from monitor.engine.wait_observer import WaitObserver
 from monitor.engine.workload_observer import WORKLOAD_KEPT_SECONDS
-from monitor.ledger.codecs import COMPARISON
 from monitor.ledger.status import status_of
 from monitor.output.metrics import StatusCollector
 from monitor.output.web import Bounded, Certificate, LastGood, Site, WebServer
@@ -124,12 +120,6 @@ class Monitor:
             Bounded(lambda: ledger.runs(HISTORY_SHOWN)),
             self._daemon.healthy,
             Bounded(ledger.evidence) if settings.web_evidence else None,
-            Bounded(self._verdicts),
+            Bounded(lambda: ledger.verdicts(HISTORY_SHOWN)),
         )
         return WebServer(settings.listen, site, Certificate(*settings.tls) if settings.tls else None)
-
-    def _verdicts(self) -> Mapping[int, RunVerdicts]:
-        ledger = self._tester.ledger
-        if ledger.reading(COMPARISON) is not None:  # alternating builds have no baseline
-            return {}
-        return run_verdicts(ledger.all_successes(), HISTORY_SHOWN, ledger.baseline_begins())

@@ -43,7 +43,7 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
     """Bootstrap both builds alternately until each has the requested number of runs, and compare them."""
     if not settings.debug:
         logging.getLogger("monitor").setLevel(logging.WARNING)  # there are dozens of results
-    session, paths = LocalSession(), (old, settings.build)
+    session, paths = LocalSession(has_result_of_its_own=True), (old, settings.build)
     digests = [content_digest(path) for path in paths]
     if digests[0] == digests[1]:
         raise ConfigurationError(

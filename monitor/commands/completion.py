@@ -48,8 +48,12 @@ def _parser(commands: Mapping[str, tuple[str, str]]) -> argparse.ArgumentParser:
     for name, (purpose, settings) in commands.items():
         command = under.add_parser(name, help=purpose)
         if settings:
-            CliSettingsSource(getattr(known, settings), root_parser=command)
+            kind = getattr(known, settings)
+            CliSettingsSource(kind, root_parser=command)
+            without_use = kind.model_fields.keys() - known.offered(kind).keys()
             for action in command._actions:  # noqa: SLF001 - argparse offers no public access to all actions
+                if action.dest in without_use:
+                    action.help = argparse.SUPPRESS
                 _complete(action)
     return parser
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+
+from rich.text import Text
 
 from monitor.avalanchego.node_config import NodeConfiguration
 from monitor.commands.local_folder import (
@@ -19,14 +22,19 @@ from monitor.commands.signals import INTERRUPTED
 from monitor.commands.startup import opened_ledger, tried
 from monitor.domain.run import Outcome, Run
 from monitor.errors import BuildFailedError, ConfigurationError, InconclusiveError, MonitorError
+from monitor.ledger import Ledger
 from monitor.local.build_store import BUILDS_FOLDER, BuildStore, FileSource, signature_of
-from monitor.output.terminal import result_text
-from monitor.settings import LocalSettings
+from monitor.output.terminal import ResultPrinter, result_text
+from monitor.output.verdict_text import is_slower, not_compared_text, worse_lines
+from monitor.settings import MAX_HISTORY, LocalSettings
 
 
 def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
     """Bootstrap a build and its replacements until interrupted, or until `--until` or `--compare` ends."""
     _refuse_flags_without_use(settings)
+    if not settings.debug:
+        # The reporter shows each decision and each result.
+        logging.getLogger("monitor.engine.loop").addFilter(lambda record: not hasattr(record, "rule"))
     if settings.until is None and settings.compare is None:
         return _run(settings, arguments)
     with _code_1_is_for_builds():
@@ -71,13 +79,12 @@ def _refuse_flags_without_use(settings: LocalSettings) -> None:
         ConfigurationError: the flags cannot be combined, or one requires another.
     """
     if settings.compare is None:
-        flags = ["--runs"] if "runs" in settings.model_fields_set else []
-        flags += ["--fail-if-slower"] if settings.fail_if_slower else []
         if settings.again and settings.until is None:
             raise ConfigurationError("--again requires --until succeeded")
-        if flags:
-            verb = "requires" if len(flags) == 1 else "require"
-            raise ConfigurationError(f"{' and '.join(flags)} {verb} --compare OLD")
+        if "runs" in settings.model_fields_set:
+            raise ConfigurationError("--runs requires --compare OLD")
+        if settings.fail_if_slower and settings.until is None:
+            raise ConfigurationError("--fail-if-slower requires --until succeeded or --compare OLD")
     elif settings.until is not None:
         raise ConfigurationError("--until and --compare cannot be combined: --compare ends without --until")
     elif settings.again:
@@ -107,24 +114,27 @@ def _until_verdict(
         )
         run = until.verdict()
         if run is not None:
-            session.console.print(result_text(run), soft_wrap=True)
+            results = ResultPrinter(session.console)
+            results.print(result_text(run))
+            for line in worse_lines(run, ledger.verdicts(MAX_HISTORY).get(run.number, {}), {}):
+                results.print(Text(line))
             session.console.print("result of an earlier run; use --again to bootstrap the build again")
-            return _exit_code(session, settings, run)
+            return _exit_code(session, settings, run, ledger)
         until.advance()  # request a run now, as no job does so yet
         if until.failure is None:
             session.watch(settings, arguments, until)
         if until.failure is not None:
             raise until.failure
         run = until.verdict() or until.obstacle()
-    if run is None:
-        session.console.print(RESUME_HINT)
-        return INTERRUPTED
-    return _exit_code(session, settings, run)
+        if run is None:
+            session.console.print(RESUME_HINT)
+            return INTERRUPTED
+        return _exit_code(session, settings, run, ledger)
 
 
-def _exit_code(session: LocalSession, settings: LocalSettings, run: Run) -> int:
+def _exit_code(session: LocalSession, settings: LocalSettings, run: Run, ledger: Ledger) -> int:
     if run.outcome is Outcome.SUCCEEDED:
-        return 0
+        return _exit_code_by_speed(session, run, ledger) if settings.fail_if_slower else 0
     where = f"history --run {run.number} --data-dir {settings.data_dir}"
     session.console.print(f"{where} shows the node's log tail", soft_wrap=True)
     if run.is_conclusive:
@@ -135,3 +145,11 @@ def _exit_code(session: LocalSession, settings: LocalSettings, run: Run) -> int:
         soft_wrap=True,
     )
     return InconclusiveError.exit_code
+
+
+def _exit_code_by_speed(session: LocalSession, run: Run, ledger: Ledger) -> int:
+    """Return 1 if a success is slower than the runs before it allow, and 0 if it is not or too few are known."""
+    verdicts = ledger.verdicts(MAX_HISTORY).get(run.number, {})
+    if reason := not_compared_text(run, verdicts):
+        session.console.print(f"run {run.number} is not compared with earlier ones: {reason}", soft_wrap=True)
+    return int(is_slower(verdicts))

@@ -11,6 +11,7 @@ from monitor.commands.free_ports import Ports
 from monitor.commands.local_folder import fitted_arguments
 from monitor.commands.local_tester import LAST_RESORT_SECONDS, Goal, LocalTester
 from monitor.commands.signals import Stopping, stop_on_signals
+from monitor.output.terminal import ResultPrinter
 from monitor.settings import LocalSettings
 
 RESUME_HINT = "stopped; run the same command again to continue"
@@ -19,8 +20,10 @@ RESUME_HINT = "stopped; run the same command again to continue"
 class LocalSession:
     """A call of `local`; the first Ctrl-C stops it cleanly, a second one immediately."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_result_of_its_own: bool = False) -> None:
+        """Print the results of runs on standard output, unless it is for another result."""
         self.console = Console(stderr=True, highlight=False)
+        self.results = None if has_result_of_its_own else ResultPrinter(self.console)
         self.stopping = Stopping()
         self._tester: LocalTester | None = None
         self._ports = Ports()
@@ -40,7 +43,9 @@ class LocalSession:
         if "web_listen_address" not in settings.model_fields_set:
             address = f"{host}:{self._ports.free(port)}"
             settings = settings.model_copy(update={"web_listen_address": address})
-        self._tester = tester = LocalTester(settings, fitted, os.environ, self.console, self.stopping, goal)
+        self._tester = tester = LocalTester(
+            settings, fitted, os.environ, self.console, self.stopping, goal, self.results
+        )
         port = tester.monitor.listen()
         if added := fitted[len(arguments) :]:
             self.console.print(

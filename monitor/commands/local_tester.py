@@ -29,7 +29,7 @@ from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.local.build_store import BUILDS_FOLDER, REPOSITORY, BuildStore, FileSource
 from monitor.local.platform import LocalPlatform
 from monitor.local.supervisor import NODE_STOP_SECONDS, Supervisor
-from monitor.output.terminal import Reporter, run_text
+from monitor.output.terminal import Reporter, ResultPrinter, run_text
 from monitor.settings import LocalSettings
 
 REPORT_SECONDS = 1.0
@@ -61,7 +61,7 @@ class LocalTester:
     """A tester on this machine; call `monitor.listen`, then `run`.
 
     The caller must hold the lock of the data folder. Without a goal, the tester runs the builds in the file
-    until `stopping` is set.
+    until `stopping` is set. Results are printed with `results`, or on `console` without it.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class LocalTester:
         console: Console,
         stopping: threading.Event,
         goal: Goal | None = None,
+        results: ResultPrinter | None = None,
     ) -> None:
         builds = BuildStore(settings.data_dir / BUILDS_FOLDER)
         self._tester, platform = _tester(
@@ -84,7 +85,7 @@ class LocalTester:
         # Do not report runs that ended before this call: a script that reads the lines would take them for
         # new ones.
         name_of, last_run = goal.name_of if goal else run_text, ended_before(self.ledger)
-        self._reporter = Reporter(console, name_of, after=last_run)
+        self._reporter = Reporter(console, name_of, last_run, results)
         jobs = [Job("report", self._report, REPORT_SECONDS)]
         jobs += [Job("goal", goal.advance, GOAL_SECONDS)] if goal else []
         self.monitor = Monitor(
@@ -101,6 +102,11 @@ class LocalTester:
             address_of(settings.node_url),
         )
         self._failure: MonitorError | None = None
+
+    @property
+    def results_reported(self) -> int:
+        """The number of results that were printed."""
+        return self._reporter.results_reported
 
     def run(self) -> None:
         """Run until `stopping` is set; the node has ended when this method returns.

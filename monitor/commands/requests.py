@@ -68,7 +68,10 @@ def run_mark_baseline(settings: MarkBaselineSettings) -> int:
         if first > following:
             raise ConfigurationError(f"run {first} does not exist yet: the next run is {following}")
         ledger.ask(RequestKind.MARK_BASELINE, str(first), time.time())
-    print(f"baselines use run {first} and later runs; earlier runs are no longer compared")
+    if first == 1:
+        print("baselines use all runs")
+    else:
+        print(f"baselines use run {first} and later runs; earlier runs are no longer compared")
     return 0
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from monitor.commands.local_folder import is_left
 from monitor.domain.json_text import json_text
 from monitor.domain.sanitize import printable
-from monitor.domain.status import HISTORY_SHOWN, RESULTS_SHOWN
+from monitor.domain.status import RESULTS_SHOWN
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import LEDGER_FILE, Ledger, open_read_only
 from monitor.ledger.status import status_of
-from monitor.output.status_json import run_json, status_json
+from monitor.output.status_json import history_json, status_json
 from monitor.output.status_text import run_lines, status_lines
-from monitor.settings import HistorySettings, ShowSettings, StatusSettings, local_testers
+from monitor.settings import MAX_HISTORY, HistorySettings, ShowSettings, StatusSettings, local_testers
 
 # The width for a file or a pipe, which has none.
 WIDE_COLUMNS = 200
@@ -43,19 +43,21 @@ def run_history(settings: HistorySettings) -> int:
     ledger = open_read_only(folder_of(settings))
     if settings.run is not None:
         return _show_run(ledger, settings.run, as_json=settings.json_output)
-    runs = ledger.runs(HISTORY_SHOWN)
+    runs, verdicts = ledger.runs(settings.limit), ledger.verdicts(settings.limit)
     if settings.json_output:
-        print(json_text([run_json(run) for run in runs], indent=2))
+        print(json_text([history_json(run, verdicts.get(run.number, {})) for run in runs], indent=2))
     elif not runs:
         print("no run yet")
     else:
         from rich.console import Console  # noqa: PLC0415 - not needed for JSON
 
-        from monitor.output.terminal import history_table  # noqa: PLC0415
+        from monitor.output.terminal import history_notes, history_table  # noqa: PLC0415
 
-        width = None if sys.stdout.isatty() else WIDE_COLUMNS
+        width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE_COLUMNS
         console = Console(highlight=False, width=width)
-        console.print(history_table(runs, console.width))
+        console.print(history_table(runs, console.width, verdicts))
+        for line in history_notes(runs, verdicts):
+            console.print(line, soft_wrap=True)
     return 0
 
 
@@ -94,11 +96,12 @@ def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
     run = ledger.run(number)
     if run is None or run.started_at is None:
         raise MonitorError(f"run {number} not found: history lists the existing runs")
-    evidence = ledger.evidence(number)
+    evidence, verdicts = ledger.evidence(number), ledger.verdicts(MAX_HISTORY).get(number, {})
     if as_json:
-        print(json_text(run_json(run) | {"evidence": evidence.text if evidence else None}, indent=2))
+        shown = history_json(run, verdicts) | {"evidence": evidence.text if evidence else None}
+        print(json_text(shown, indent=2))
         return 0
-    for line in run_lines(run, evidence):
+    for line in run_lines(run, evidence, verdicts):
         print(printable(line))
     return 0
 

@@ -39,6 +39,7 @@ from typing import TypeAlias
 WINDOW = 9  # values in a baseline
 MIN_SAMPLES = 5  # values that a baseline needs
 LAG = 1  # newest values before the judged one that its baseline excludes
+MIN_VALUES = MIN_SAMPLES + LAG + 1  # values up to the first one that has a limit, which is included
 TRIMMED = 2  # highest and lowest values of the window to exclude too, since one run in twenty is an outlier
 HISTORY = 20  # values from which growth and noise are estimated
 ALLOWANCE = 0.13  # distance of the limit from the baseline, as a share of the baseline

@@ -12,7 +12,8 @@ def duration_text(seconds: float) -> str:
         return f"{seconds:.1f}s"
     whole = round(seconds)
     if whole >= 2 * 86400:
-        return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
+        days, hours = whole // 86400, whole % 86400 // 3600
+        return f"{days}d{hours:02d}h" if hours else f"{days}d"
     for size, unit in _UNITS[:2]:
         if whole >= size:
             rest, below = divmod(whole % size, size // 60)[0], _UNITS[_UNITS.index((size, unit)) + 1][1]

@@ -63,7 +63,8 @@ class Regression:
 
     `samples` is the number of runs in the baseline of the next run, even if they are too few. `limit` is the
     limit of the open run, or of the next one. `last_good` and `first_bad` are the runs between which the
-    measure became worse. They are set only while a regression is suspected or confirmed.
+    measure became worse. They are set only while a regression is suspected or confirmed. `compared` is the
+    number of comparable runs so far.
     """
 
     verdict: Verdict
@@ -71,6 +72,7 @@ class Regression:
     limit: Limit | None = None
     last_good: Run | None = None
     first_bad: Run | None = None
+    compared: int = 0
 
 
 Regressions = Mapping[Measure, Regression]
@@ -78,10 +80,16 @@ Regressions = Mapping[Measure, Regression]
 
 @dataclass(frozen=True, slots=True)
 class RunVerdict:
-    """Verdict on one measure of one run, compared with the runs before it, and the limit of that run."""
+    """Verdict on one measure of one run, compared with the runs before it, and the limit of that run.
+
+    `value` is the measured value, in the unit of the limit. `position` is the number of comparable runs up to
+    this one.
+    """
 
     verdict: Verdict
     limit: Limit | None = None
+    value: float = 0.0
+    position: int = 0
 
     @property
     def is_worse(self) -> bool:
@@ -119,7 +127,13 @@ def run_verdicts(
     for success in filter(comparable, successes):
         run = success.run
         synced = success.state_synced if run.sync_mode is SyncMode.C_CHAIN_STATE_SYNC else None
-        test = (run.network, run.sync_mode, run.testbed, synced, run.number >= baseline_begins)
+        test = (
+            run.network,
+            run.sync_mode,
+            run.testbed,
+            synced,
+            not baseline_begins or run.number >= baseline_begins,
+        )
         groups.setdefault(test, []).append(success)
     by_run: dict[int, dict[Measure, RunVerdict]] = {}
     for group in groups.values():
@@ -128,8 +142,10 @@ def run_verdicts(
             values = [value for _, value in measured]
             start = max(0, len(values) - newest)
             judged = zip(measured[start:], verdicts(values, start), limits(values, start), strict=True)
-            for (run, value), verdict, limit in judged:
-                by_run.setdefault(run.number, {})[measure] = RunVerdict(_own(value, verdict, limit), limit)
+            for position, ((run, value), verdict, limit) in enumerate(judged, start + 1):
+                by_run.setdefault(run.number, {})[measure] = RunVerdict(
+                    _own(value, verdict, limit), limit, value, position
+                )
     return by_run
 
 
@@ -222,6 +238,7 @@ def _judged(measured: Sequence[tuple[Run, float]]) -> Regression:
         limit=limit_for_next(values),
         last_good=None if assessment.last_good is None else measured[assessment.last_good][0],
         first_bad=None if assessment.first_bad is None else measured[assessment.first_bad][0],
+        compared=len(values),
     )
 
 

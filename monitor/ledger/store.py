@@ -17,13 +17,13 @@ from monitor.domain.build import Build
 from monitor.domain.image_reference import ImageReference
 from monitor.domain.instant import Instant
 from monitor.domain.json_text import JsonObject
-from monitor.domain.regression import MAX_COMPARED, Success
+from monitor.domain.regression import MAX_COMPARED, RunVerdicts, Success, run_verdicts
 from monitor.domain.run import Attempt, Evidence, Outcome, RequestKind, Run
 from monitor.domain.tracking import Counts
 from monitor.domain.workload import Lease, SyncMode
 from monitor.errors import Cause, TemporaryError
 from monitor.ledger import rows, writes
-from monitor.ledger.codecs import ANNOUNCEMENTS, Reading, read_announcements
+from monitor.ledger.codecs import ANNOUNCEMENTS, COMPARISON, Reading, read_announcements
 from monitor.ledger.connection import VolumeFullError, connected, translated
 from monitor.ledger.reserve import NO_SPACE, give_up_part, keep_reserve
 from monitor.ledger.status import Snapshot
@@ -195,17 +195,20 @@ class Ledger:
         return bool(newest == RequestKind.PAUSE)
 
     def baseline_begins(self) -> int:
-        """Return the number of the baseline's first run, as marked by an operator; 0 for all runs."""
+        """Return the number of the baseline's first run, as marked by an operator; 0 for all runs.
+
+        A mark at run 1 reverts an earlier one: it is not a mark.
+        """
         query = "SELECT argument FROM requests WHERE kind = ? ORDER BY id DESC LIMIT 1"
-        return self._first(rows.baseline_of, query, RequestKind.MARK_BASELINE) or 0
+        marked = self._first(rows.baseline_of, query, RequestKind.MARK_BASELINE) or 0
+        return marked if marked > 1 else 0
 
     def successes(self, like: Run) -> tuple[Success, ...]:
         """Return the successful runs of the baseline for a run, oldest first.
 
         These have the network, sync mode and testbed of `like`.
         """
-        marked = self.baseline_begins()
-        since = marked if marked > 1 else _ALL_RUNS
+        since = self.baseline_begins() or _ALL_RUNS
         values = (Outcome.SUCCEEDED, like.network, like.sync_mode, like.testbed, since, MAX_COMPARED)
         with self._reading() as connection:
             newest_first = connection.execute(_SUCCESS + _COMPARED, values).fetchall()
@@ -216,6 +219,12 @@ class Ledger:
         with self._reading() as connection:
             oldest_first = connection.execute(f"{_SUCCESS} ORDER BY number", (Outcome.SUCCEEDED,)).fetchall()
             return tuple(rows.success_of(row) for row in oldest_first)
+
+    def verdicts(self, newest: int) -> Mapping[int, RunVerdicts]:
+        """Return the verdicts on at most `newest` compared runs of each test, by number."""
+        if self.reading(COMPARISON) is not None:  # alternating builds have no baseline
+            return {}
+        return run_verdicts(self.all_successes(), newest, self.baseline_begins())
 
     def copy(self) -> sqlite3.Connection:
         """Return a consistent copy of the ledger in memory, also while another process writes to it."""

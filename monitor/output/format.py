@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from monitor.avalanchego.source_links import compare_link
-from monitor.domain.baseline import MIN_SAMPLES, Verdict
+from monitor.domain.baseline import MIN_VALUES, Verdict
 from monitor.domain.build import Build
 from monitor.domain.chains import chain_name
 from monitor.domain.duration import duration_text
@@ -150,11 +150,16 @@ def measure_text(measure: Measure, value: float) -> str:
             return f"{value * 1000:.3g} ms"
 
 
+def too_few_text(compared: int) -> str:
+    """Return how many comparable runs there are, of those up to the first verdict."""
+    return f"not enough runs yet ({compared} of {MIN_VALUES})"
+
+
 def regression_sentence(measure: Measure, regression: Regression) -> str:
     """Return the usual value of a measure, and the verdict on the newest runs."""
     limit, good, bad = regression.limit, regression.last_good, regression.first_bad
     if limit is None:
-        return f"{regression.samples} of {MIN_SAMPLES} runs needed for a baseline, without the newest"
+        return too_few_text(regression.compared)
     usual = f"usually {measure_text(measure, limit.baseline)}, at most {measure_text(measure, limit.limit)}"
     if bad is None:
         return usual

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from monitor.domain.chains import chain_name, chain_text
 from monitor.domain.duration import duration_text
 from monitor.domain.instant import time_text
-from monitor.domain.regression import left_out
+from monitor.domain.regression import RunVerdicts, left_out
 from monitor.domain.run import Evidence, Outcome, Run
 from monitor.domain.status import Phase, Status
 from monitor.output.format import (
@@ -27,6 +27,7 @@ from monitor.output.format import (
     stall_text,
     tested_text,
 )
+from monitor.output.verdict_text import compared_lines
 
 
 def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
@@ -114,8 +115,8 @@ def _chain_lines(status: Status) -> Iterable[str]:
         yield f"stalled   {stall_text(status.run)}"
 
 
-def run_lines(run: Run, evidence: Evidence | None) -> Iterable[str]:
-    """Yield all details of a run, with the log tail of its node if the run failed."""
+def run_lines(run: Run, evidence: Evidence | None, verdicts: RunVerdicts | None = None) -> Iterable[str]:
+    """Yield all details of a run, with the verdicts on it, and the log tail of its node if the run failed."""
     yield f"run       {run.number} · {outcome_text(run)}"
     yield f"image     {run.build.image}"
     yield f"version   {run.build.version or 'unknown'} · commit {run.build.commit or 'unknown'}"
@@ -132,7 +133,8 @@ def run_lines(run: Run, evidence: Evidence | None) -> Iterable[str]:
     yield f"restarts  {run.tracking.node_restarts}"
     if reason := left_out(run):
         yield f"compared  with no other run: {reason}"
-    if run.message:
+    yield from compared_lines(verdicts or {})
+    if run.message and run.outcome is not Outcome.SUCCEEDED:
         yield f"message   {run.message}"
     if evidence is not None:
         yield f"evidence  log tail of the node, saved {time_text(evidence.taken_at)}:"

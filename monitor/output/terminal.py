@@ -14,9 +14,11 @@ from monitor.domain.chains import chain_name, chain_text, in_order
 from monitor.domain.duration import duration_text
 from monitor.domain.instant import minute_text
 from monitor.domain.observations import ChainActivity, ChainLog
+from monitor.domain.regression import RunVerdicts
 from monitor.domain.run import Outcome, Run
 from monitor.domain.sanitize import printable
 from monitor.domain.status import Phase, Status
+from monitor.errors import OutputError
 from monitor.output.format import (
     MARKS,
     PROGRESS_UNKNOWN,
@@ -26,12 +28,20 @@ from monitor.output.format import (
     size_text,
     tested_text,
 )
+from monitor.output.streams import discard_output
+from monitor.output.verdict_text import WORSE, is_bigger, is_slower, worse_lines
 
 QUIET_SECONDS = 300.0  # regular lines show that the process is alive
 # Columns to omit on a narrow terminal, in steps.
 _LEFT_OUT = ((), ("WALL",), ("WALL", "STARTED (UTC)"), ("WALL", "STARTED (UTC)", "DISK"))
 _UNBOUNDED = 10_000
 _AT_WORK = frozenset(ChainActivity) - {ChainActivity.WAITING, ChainActivity.DONE}
+# The messages of these phases name an image, but the build of `local` is a file.
+_BEFORE_A_RUN: Mapping[Phase | None, str] = {
+    Phase.DISCOVERING: "looking up the build",
+    Phase.CLEARING: "clearing the node's data",
+}
+_NO_VERDICTS: Mapping[int, RunVerdicts] = {}
 _COLORS = {Outcome.SUCCEEDED: "green", Outcome.FAILED: "red", Outcome.SUPERSEDED: "dim"}
 
 
@@ -44,7 +54,9 @@ def progress_text(status: Status, named: Callable[[Run], str] = run_text, column
     """Return the tester's progress on one line; the least important parts are omitted if space is short."""
     run = status.run
     phase = status.phase.value if status.phase else Phase.STARTING.value
-    if run is None or status.phase in {Phase.DISCOVERING, Phase.CLEARING}:
+    if status.phase in _BEFORE_A_RUN and not status.problems:
+        return _BEFORE_A_RUN[status.phase]
+    if run is None or status.phase in _BEFORE_A_RUN:
         return printable(f"{phase}: {status.message}") if status.message else phase
     active = f" {duration_text(run.tracking.active_seconds)}" if run.open else ""
     state = f"{phase}{active}"
@@ -112,19 +124,32 @@ def result_text(run: Run, named: Callable[[Run], str] = run_text) -> Text:
     return Text(printable(" · ".join(parts)), style=_COLORS[run.outcome])
 
 
-def history_table(runs: Sequence[Run], columns: float = math.inf) -> Table:
-    """Return a table with one row for each run.
+def history_table(
+    runs: Sequence[Run], columns: float = math.inf, verdicts: Mapping[int, RunVerdicts] = _NO_VERDICTS
+) -> Table:
+    """Return a table with one row for each run; a mark shows which ones are slower or bigger than usual.
 
     If all runs have the same network and sync mode, the title shows them. Columns that do not fit are
     omitted.
     """
-    tables = (_history_table(runs, left_out) for left_out in _LEFT_OUT)
+    tables = (_history_table(runs, left_out, verdicts) for left_out in _LEFT_OUT)
     measure = Console(width=_UNBOUNDED)
     fits = (table for table in tables if measure.measure(table).maximum <= columns)
-    return next(fits, _history_table(runs, _LEFT_OUT[-1]))
+    return next(fits, _history_table(runs, _LEFT_OUT[-1], verdicts))
 
 
-def _history_table(runs: Sequence[Run], left_out: Sequence[str]) -> Table:
+def history_notes(runs: Sequence[Run], verdicts: Mapping[int, RunVerdicts]) -> Iterable[str]:
+    """Yield what the marks in the table mean, and how to see the comparison of a marked run."""
+    worse = [
+        run.number for run in runs if any(each.is_worse for each in verdicts.get(run.number, {}).values())
+    ]
+    if worse:
+        yield f"{WORSE} over the usual limit; history --run {worse[0]} shows with what the run is compared"
+
+
+def _history_table(
+    runs: Sequence[Run], left_out: Sequence[str], verdicts: Mapping[int, RunVerdicts]
+) -> Table:
     tested = {tested_text(run) for run in runs}
     title = tested.pop() if len(tested) == 1 else ""
     names = ("RUN", "OUTCOME", "BUILD", "TESTED", "STARTED (UTC)", "DURATION", "WALL", "DISK")
@@ -137,18 +162,24 @@ def _history_table(runs: Sequence[Run], left_out: Sequence[str]) -> Table:
             no_wrap=name != "TESTED",
         )
     for run in runs:
+        judged = verdicts.get(run.number, {})
+        disk = size_text(run.disk_usage_bytes) if run.disk_usage_bytes is not None else ""
         cells: Mapping[str, str | Text] = {
             "RUN": str(run.number),
             "OUTCOME": Text(outcome_text(run), style=_COLORS[run.outcome] if run.outcome else ""),
             "BUILD": Text(printable(build_text(run.build))),
             "TESTED": tested_text(run).replace(" (", "\n("),
             "STARTED (UTC)": minute_text(run.started_at),
-            "DURATION": _duration(run),
+            "DURATION": _marked(_duration(run), is_worse=is_slower(judged)),
             "WALL": duration_text(run.wall_seconds) if run.wall_seconds is not None else "",
-            "DISK": size_text(run.disk_usage_bytes) if run.disk_usage_bytes is not None else "",
+            "DISK": _marked(disk, is_worse=is_bigger(judged)),
         }
         table.add_row(*(cells[name] for name in shown))
     return table
+
+
+def _marked(text: str, *, is_worse: bool) -> Text:
+    return Text(f"{WORSE} {text}", style="yellow") if is_worse else Text(text)
 
 
 def _duration(run: Run) -> str:
@@ -157,20 +188,55 @@ def _duration(run: Run) -> str:
     return duration_text(seconds) if seconds is not None else ""
 
 
+class ResultPrinter:
+    """Prints results on standard output, which scripts read, or on `messages` if that cannot be written.
+
+    The exit code of a command with a verdict does not depend on its output.
+    """
+
+    def __init__(self, messages: Console) -> None:
+        self._messages, self._results = messages, Console(highlight=False)
+        # On one terminal, only the console of the progress line can print without disturbing it.
+        if self._results.is_terminal and messages.is_terminal:
+            self._results = messages
+
+    def print(self, text: Text) -> None:
+        """Print a line."""
+        try:
+            self._results.print(text, soft_wrap=True)
+        except OutputError:
+            discard_output()
+            self._results = self._messages
+            self._messages.print(text, soft_wrap=True)
+
+
 class Reporter:
     """Updates one progress line on a terminal; elsewhere prints a line at each change and at intervals."""
 
     def __init__(
-        self, console: Console, named: Callable[[Run], str] = run_text, after: float = -math.inf
+        self,
+        console: Console,
+        named: Callable[[Run], str] = run_text,
+        after: float = -math.inf,
+        results: ResultPrinter | None = None,
     ) -> None:
-        """Show results only of the runs with a number greater than `after`."""
+        """Show results only of the runs with a number greater than `after`.
+
+        Results are printed with `results`; by default, as everything else, on `console`.
+        """
         self._console, self._named = console, named
+        self._results = results
         rewritable = console.is_terminal and not console.is_dumb_terminal
         self._live = Live("", console=console, refresh_per_second=4, transient=True) if rewritable else None
         self._after = after
         self._reported: set[int] = set()
         self._said: object = None
         self._said_at = -math.inf
+
+    @property
+    def results_reported(self) -> int:
+        """The number of results that were printed."""
+        return len(self._reported)
 
     def start(self) -> None:
         """Start the progress line."""
@@ -186,6 +252,12 @@ class Reporter:
         """Print a line without disturbing the progress line."""
         self._console.print(text, soft_wrap=True, markup=False)
 
+    def _result(self, text: Text) -> None:
+        if self._results is None:
+            self._console.print(text, soft_wrap=True)
+        else:
+            self._results.print(text)
+
     def report(self, status: Status) -> None:
         """Show a status, and the results of newly ended runs."""
         if self._live:
@@ -193,8 +265,13 @@ class Reporter:
             self._live.update(Text(text, no_wrap=True, overflow="ellipsis"))
         for run in reversed(status.results):
             if run.number > self._after and run.number not in self._reported:
+                self._result(result_text(run, self._named))
+                newest = run is status.results[0]
+                for line in worse_lines(
+                    run, status.verdicts.get(run.number, {}), status.regressions if newest else {}
+                ):
+                    self._result(Text(line, style="yellow"))
                 self._reported.add(run.number)
-                self._console.print(result_text(run, self._named), soft_wrap=not self._live)
         if self._live:
             return
         changed = (status.phase, status.run.number if status.run else 0)

@@ -74,6 +74,8 @@ def test_the_monitor_takes_its_flags_and_finds_the_data(
     sidecar, init, _ = containers(_spec(objects))
     waiting = parse(WaitSettings, "wait-for-completion", sidecar["args"][1:], {})
     assert str(waiting.data_dir) == str(parse(InitSettings, "init", init["args"][1:], {}).data_dir) == "/data"
+    # So that `kubectl exec … -- bootstrap-monitor history` needs no flag.
+    assert {"name": "BOOTSTRAP_MONITOR_DATA_DIR", "value": "/data"} in sidecar["env"]
     owner = {"kind": "StatefulSet", "name": _NAME, "uid": "1"}
     pod = pod_of(
         {"metadata": {"name": f"{_NAME}-0", "uid": "2", "ownerReferences": [owner]}, "spec": _spec(objects)}

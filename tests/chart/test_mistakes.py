@@ -63,11 +63,11 @@ _MISTAKES = {
     ),
     "a duration without a unit": (
         'defaults: {monitor: {settings: {soak: "300"}}}',
-        'testers.fuji.monitor.settings.soak is "300": it must be a duration such as 30s, 1m30s or 12h',
+        'testers.fuji.monitor.settings.soak is "300": it must be a duration such as 30s, 1m30s, 12h or 14d',
     ),
-    "a duration in days": (
-        "testers: {fuji: {monitor: {settings: {deadline: 14d}}}}",
-        'testers.fuji.monitor.settings.deadline is "14d": it must be a duration such as 30s, 1m30s or 12h',
+    "a duration in weeks": (
+        "testers: {fuji: {monitor: {settings: {deadline: 2w}}}}",
+        'testers.fuji.monitor.settings.deadline is "2w": it must be a duration such as 30s, 1m30s, 12h or 14d',
     ),
     "a duration that is a number": (
         "defaults: {monitor: {settings: {soak: 300}}}",

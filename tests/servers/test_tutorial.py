@@ -162,6 +162,10 @@ def test_it_ends_with_an_alert_and_a_build_that_works(story: Story) -> None:
     assert succeeded.outcome is Outcome.SUCCEEDED
     assert evidence is not None
     assert evidence.text.splitlines()[-1] in story.said
+    assert re.search(
+        r"^⚠ run 7 took .*: suspected\n  slower since run 7 of .*last good: run 6", story.said, re.MULTILINE
+    )
+    assert "exit code 1\n" in story.said
     prometheus = Prometheus(VERSION, f"http://127.0.0.1:{story.ports['9099']}")
     assert prometheus.firing() == {"BootstrapFailed"}
     story.running.close()

@@ -54,14 +54,14 @@ COMMANDS: dict[type[BaseSettings], str] = {
         ),
         pytest.param(
             HistorySettings,
-            ["--data-dir=/data", "--limit=5"],
-            "--limit is not a flag; see bootstrap-monitor history --help",
+            ["--data-dir=/data", "--page=5"],
+            "--page is not a flag; see bootstrap-monitor history --help",
             id="a word whose most similar flag writes to the ledger",
         ),
         pytest.param(
             HistorySettings,
-            ["--data-dir=/data", "--limt=5"],
-            "--limt is not a flag; see bootstrap-monitor history --help",
+            ["--data-dir=/data", "--most=5"],
+            "--most is not a flag; see bootstrap-monitor history --help",
             id="a typo of such a word",
         ),
         pytest.param(
@@ -188,35 +188,88 @@ def test_what_kubernetes_injects_for_a_service_is_no_mistake(name: str) -> None:
     assert found.data_dir == Path("/data")
 
 
-def test_help_names_flag_default_and_variable(capsys: pytest.CaptureFixture[str]) -> None:
+def help_of(kind: type[BaseSettings], command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the help of a command."""
     with pytest.raises(SystemExit) as caught:
-        parse(WaitSettings, "wait-for-completion", ["--help"], {})
-    text = " ".join(capsys.readouterr().out.split())
-
+        parse(kind, command, ["--help"], {})
     assert caught.value.code == 0
-    assert text.startswith("usage: bootstrap-monitor wait-for-completion [-h] ")
+    return capsys.readouterr().out
+
+
+def test_help_names_flag_value_and_default(capsys: pytest.CaptureFixture[str]) -> None:
+    text = " ".join(help_of(WaitSettings, "wait-for-completion", capsys).split())
+
+    assert text.startswith("usage: bootstrap-monitor wait-for-completion [flags] ")
     for words in (
-        "--soak Duration How long the node must stay healthy before a run succeeds. (default: 5m) [env: ",
-        "[env: BOOTSTRAP_MONITOR_SOAK]",
-        "--sync-mode {c-chain-state-sync,only-p-chain-full-sync,full-sync} Sync mode of the node, ",
-        "--disk-floor float Percentage of the volume that must be free",
-        "(default: 10.0) [env: BOOTSTRAP_MONITOR_DISK_FLOOR]",
-        "--crash-limit int Number of restarts of the node, without progress between",
-        "--stall-timeout Duration Time without progress after which the run fails, at least --stall-warning",
-        "(default: 12h) [env: BOOTSTRAP_MONITOR_STALL_TIMEOUT]",
-        "--deadline {Duration,auto} How long a run may be open; auto: three times ",
-        "(default: auto) [env: BOOTSTRAP_MONITOR_DEADLINE]",
+        "--soak DURATION How long the node must stay healthy before a run succeeds. (default: 5m) --",
+        "--sync-mode c-chain-state-sync|only-p-chain-full-sync|full-sync Sync mode of the node, ",
+        "--disk-floor PERCENT Percentage of the volume that must be free",
+        "--crash-limit N Number of restarts of the node, without progress between",
+        "--stall-timeout DURATION Time without progress after which the run fails, at least --stall-warning",
+        "--deadline DURATION|auto How long a run may be open; auto: three times ",
+        "--node-container-name NAME Name of the node's container. (required)",
+        "--rolling-tag TAG Tag of the newest build. (default: latest)",
+        "such as BOOTSTRAP_MONITOR_DATA_DIR.",
     ):
         assert words in text
 
 
-def test_help_shows_no_default_where_its_text_does(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        parse(LocalSettings, "local", ["--help"], {})
-    text = " ".join(capsys.readouterr().out.split())
+def test_help_of_local_has_groups_examples_and_no_word_of_containers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = help_of(LocalSettings, "local", capsys)
+    lines = text.splitlines()
 
-    assert "of this network and mode under ~/.local/share. [env: BOOTSTRAP_MONITOR_DATA_DIR]" in text
-    assert (
-        "Sync mode of the node, if the monitor cannot read it from the node's configuration. [env: " in text
-    )
+    assert lines[0] == "usage: bootstrap-monitor local [flags] BUILD -- NODE-ARGUMENTS"
+    assert [line for line in lines if line.endswith(":") and not line.startswith(" ")] == [
+        *("examples:", "What to test:", "Verdicts:", "Comparison:", "Page, metrics and API:"),
+        *("Output:", "Advanced:"),
+    ]
+    examples = lines[lines.index("examples:") + 1 :][:3]
+    for example in examples:
+        flags, _, node = example.removeprefix("  bootstrap-monitor local ").partition(" -- ")
+        parse(LocalSettings, "local", flags.split(), {})
+        assert node.startswith("--network-id=fuji")
+    for word in ("container", "StatefulSet", " pod", "image,", "--rolling-tag", "--holder-timeout"):
+        assert word not in text
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_help_fits_the_terminal(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = help_of(HistorySettings, "history", capsys).splitlines()
+
+    assert max(map(len, lines)) <= columns
+    assert "flags:" in lines
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags"),
+    [
+        pytest.param(LocalSettings, ["avalanchego", "--rolling-tag=master"], id="a tag without a registry"),
+        pytest.param(LocalSettings, ["avalanchego", "--holder-timeout", "1m"], id="a lease of one machine"),
+        pytest.param(
+            StatusSettings, ["--data-dir=/data", "--log-format=json"], id="a log that is not written"
+        ),
+    ],
+)
+def test_a_flag_without_use_is_not_offered(
+    kind: type[BaseSettings], flags: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The variable is ignored, because it may be set for all commands."""
+    flag = flags[1].partition("=")[0]
+    with pytest.raises(ConfigurationError, match=f"^{flag} is not a flag"):
+        parse(kind, COMMANDS[kind], flags, {})
+
+    assert f"  {flag} " not in help_of(kind, COMMANDS[kind], capsys)
+    variable = "BOOTSTRAP_MONITOR_" + flag[2:].replace("-", "_").upper()
+    parse(kind, COMMANDS[kind], flags[:1], {variable: {"--log-format": "json"}.get(flag, "1m")})
+
+
+def test_help_shows_no_default_where_its_text_does(capsys: pytest.CaptureFixture[str]) -> None:
+    text = " ".join(help_of(LocalSettings, "local", capsys).split())
+
+    assert "of this network and mode under ~/.local/share. --" in text
     assert not any(f"(default: {none})" in text for none in ("", ".", "None"))

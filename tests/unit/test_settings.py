@@ -158,6 +158,7 @@ WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key"
                 "json_output": False,
                 "csv_output": False,
                 "run": None,
+                "limit": 1000,
                 "export_file": None,
                 "import_file": None,
             },
@@ -216,6 +217,7 @@ SETTINGS: list[Any] = [
         (LocalSettings, "compare", "./old", Path("old")),
         (LocalSettings, "runs", "10", 10),
         (HistorySettings, "run", "12", 12),
+        (HistorySettings, "limit", "5", 5),
         (DemoSettings, "web_listen_address", ":0", ":0"),
     ]
 ]
@@ -424,7 +426,7 @@ def test_the_pods_own_variables_name_pod_and_namespace(monkeypatch: pytest.Monke
 
 
 NOT_GIVEN = "it is required, or set POD_NAMESPACE and POD_NAME in the pod"
-NO_DURATION = "it must be a duration such as 30s, 1m30s or 12h"
+NO_DURATION = "it must be a duration such as 30s, 1m30s, 12h or 14d"
 NO_ADDRESS = "it must be [host]:port, such as :9641 or 127.0.0.1:9641"
 TOGETHER = "--web-tls-certificate and --web-tls-key must be set together"
 
@@ -432,7 +434,7 @@ TOGETHER = "--web-tls-certificate and --web-tls-key must be set together"
 @pytest.mark.parametrize(
     ("kind", "flags", "problem"),
     [
-        pytest.param(InitSettings, ["--soak=1d"], f"--soak is '1d': {NO_DURATION}", id="duration in days"),
+        pytest.param(InitSettings, ["--soak=1w"], f"--soak is '1w': {NO_DURATION}", id="duration in weeks"),
         pytest.param(InitSettings, ["--soak=30"], f"--soak is '30': {NO_DURATION}", id="duration, no unit"),
         pytest.param(InitSettings, ["--soak=-1m"], f"--soak is '-1m': {NO_DURATION}", id="negative duration"),
         pytest.param(InitSettings, ["--soak="], f"--soak is '': {NO_DURATION}", id="empty duration"),
@@ -489,9 +491,9 @@ TOGETHER = "--web-tls-certificate and --web-tls-key must be set together"
         ),
         pytest.param(
             InitSettings,
-            ["--unhealthy-timeout=1d"],
-            f"--unhealthy-timeout is '1d': {NO_DURATION}",
-            id="unhealthy for days",
+            ["--unhealthy-timeout=1w"],
+            f"--unhealthy-timeout is '1w': {NO_DURATION}",
+            id="unhealthy for weeks",
         ),
         pytest.param(
             InitSettings,
@@ -519,9 +521,9 @@ TOGETHER = "--web-tls-certificate and --web-tls-key must be set together"
         ),
         pytest.param(
             InitSettings,
-            ["--deadline=14d"],
-            "--deadline is '14d': it must be auto or a duration such as 30s, 1m30s or 12h",
-            id="deadline in days",
+            ["--deadline=2w"],
+            "--deadline is '2w': it must be auto or a duration such as 30s, 1m30s, 12h or 14d",
+            id="deadline in weeks",
         ),
         pytest.param(
             InitSettings,
@@ -532,7 +534,7 @@ TOGETHER = "--web-tls-certificate and --web-tls-key must be set together"
         pytest.param(
             InitSettings,
             ["--deadline=Auto"],
-            "--deadline is 'Auto': it must be auto or a duration such as 30s, 1m30s or 12h",
+            "--deadline is 'Auto': it must be auto or a duration such as 30s, 1m30s, 12h or 14d",
             id="auto in capitals",
         ),
         pytest.param(
@@ -639,8 +641,8 @@ def test_a_bad_value_is_named_with_flag_and_variable(
 
 
 def test_a_bad_variable_is_named_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BOOTSTRAP_MONITOR_SOAK", "1d")
-    line = f"--soak (BOOTSTRAP_MONITOR_SOAK) is '1d': {NO_DURATION}"
+    monkeypatch.setenv("BOOTSTRAP_MONITOR_SOAK", "1w")
+    line = f"--soak (BOOTSTRAP_MONITOR_SOAK) is '1w': {NO_DURATION}"
 
     assert mistake(InitSettings, IN_POD) == line
 
@@ -682,9 +684,9 @@ def test_listen_address(address: str, listen: tuple[str, int]) -> None:
 
 
 def test_https_is_served_with_certificate_and_key() -> None:
-    both = read(DemoSettings, ["--web-tls-certificate=/c", "--web-tls-key=/k"])
+    both = read(LocalSettings, ["--web-tls-certificate=/c", "--web-tls-key=/k"])
 
-    assert (both.tls, read(DemoSettings).tls) == ((Path("/c"), Path("/k")), None)
+    assert (both.tls, read(LocalSettings).tls) == ((Path("/c"), Path("/k")), None)
 
 
 @pytest.mark.parametrize(

@@ -119,8 +119,8 @@ Checks that the schema cannot express, or not with a clear message.  Takes root 
 {{- range $name := $known.durations -}}
 {{- if hasKey $settings $name -}}
 {{- $value := get $settings $name -}}
-{{- if not (or (and (eq $name "deadline") (eq $value "auto")) (regexMatch "^(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|ms|s|m|h))+$" $value)) -}}
-{{- fail (printf "%s.%s is %q: it must be a duration such as 30s, 1m30s or 12h" $where $name $value) -}}
+{{- if not (or (and (eq $name "deadline") (eq $value "auto")) (regexMatch "^(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|ms|s|m|h|d))+$" $value)) -}}
+{{- fail (printf "%s.%s is %q: it must be a duration such as 30s, 1m30s, 12h or 14d" $where $name $value) -}}
 {{- end -}}
 {{- if not (regexMatch "[1-9]" $value | or (eq $value "auto")) -}}
 {{- fail (printf "%s.%s is %q: it must be longer than zero" $where $name $value) -}}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from support.local_life import RESUME_HINT, LocalLife, all_told, environment, stopped
+from support.local_life import RESUME_HINT, LocalLife, all_told, ended, environment, stopped
 from support.simulated_builds import (
     COMMITS,
     PATIENCE_SECONDS,
@@ -50,7 +50,8 @@ def each_build_that_the_file_holds_gets_a_result(tester: LocalLife) -> None:
     eventually(lambda: bool(tester.runs()) and not tester.runs()[0].open, "the first result")
     write_build(tester.build, COMMITS[1], bootstrap_seconds=0.3, blocks=50)
     eventually(lambda: len(tester.runs()) == 2 and not tester.runs()[0].open, "the second result")
-    code, said = stopped(process, signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+    code, out, said = ended(process)
 
     results = [(run.number, run.outcome, run.build.commit) for run in reversed(tester.runs())]
     assert results == [(1, Outcome.SUCCEEDED, COMMITS[0]), (2, Outcome.SUCCEEDED, COMMITS[1])]
@@ -62,7 +63,7 @@ def each_build_that_the_file_holds_gets_a_result(tester: LocalLife) -> None:
     assert configuration.value["tester"] == "fuji-c-chain-state-sync"
     assert (code, said[-1], tester.nodes()) == (0, RESUME_HINT, set())
     for number, commit in enumerate(COMMITS, 1):
-        (line,) = (line for line in said if line.startswith(f"✓ run {number} succeeded"))
+        (line,) = (line for line in out if line.startswith(f"✓ run {number} succeeded"))
         assert f"({commit[:8]})" in line
     (line,) = (line for line in said if line.startswith("data in "))
     first, _, port = line.strip("/").rpartition(":")
@@ -127,14 +128,15 @@ def a_build_that_never_runs_fails_and_the_next_one_is_tested(tester: LocalLife) 
     eventually(lambda: bool(tester.runs()) and not tester.runs()[0].open, "a verdict")
     write_build(tester.build, COMMITS[1], bootstrap_seconds=0.3, blocks=50)
     eventually(lambda: len(tester.runs()) == 2 and not tester.runs()[0].open, "the next build's result")
-    code, said = stopped(process, signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+    code, out, said = ended(process)
 
     second, first = tester.runs()
     assert (first.outcome, first.reason) == (Outcome.FAILED, Reason.CRASHED)
     assert first.message.endswith("(exit code 9)")
     assert (second.outcome, second.build.commit) == (Outcome.SUCCEEDED, COMMITS[1])
     assert (code, tester.nodes(), said[-1]) == (0, set(), RESUME_HINT)
-    assert len([line for line in said if line.startswith("✗ run 1 failed")]) == 1
+    assert len([line for line in out if line.startswith("✗ run 1 failed")]) == 1
 
 
 def a_build_that_does_not_tell_its_versions_at_once_is_asked_again(tester: LocalLife) -> None:

@@ -49,9 +49,11 @@ def until_succeeded_ends_with_the_verdict_and_knows_it_again(tester: LocalLife) 
 
     assert (first[0], again[0], tester.nodes()) == (0, 0, set())
     assert [run.outcome for run in tester.runs()] == [Outcome.SUCCEEDED]
-    assert len([line for line in first[2] if line.startswith("✓ run 1 succeeded")]) == 1
-    assert again[2][0].startswith("✓ run 1 succeeded")
-    assert again[2][1:] == ["result of an earlier run; use --again to bootstrap the build again"]
+    for _, out, _ in (first, again):
+        assert len(out) == 1
+        assert out[0].startswith("✓ run 1 succeeded")
+    assert not any("succeeded" in line or "sha256" in line or ":latest" in line for line in first[2])
+    assert again[2] == ["result of an earlier run; use --again to bootstrap the build again"]
 
 
 def until_succeeded_ends_with_1_where_it_failed(tester: LocalLife) -> None:
@@ -85,7 +87,7 @@ def until_succeeded_does_not_take_another_tests_result(tester: LocalLife) -> Non
         ("fuji", "laptop"),
         ("mainnet", "default"),
     ]
-    assert calls[-1][2][0].startswith("✓ run 1 succeeded")
+    assert calls[-1][1][0].startswith("✓ run 1 succeeded")
 
 
 def until_succeeded_ends_with_3_where_the_testbed_failed(tester: LocalLife) -> None:
@@ -147,6 +149,22 @@ def until_succeeded_ends_with_3_where_nothing_would_come(tester: LocalLife) -> N
     assert told[-1].endswith("the tester is paused, so no run starts: resume it, and run this command again")
     assert said[-1].startswith("bootstrap-monitor: run 2 was blocked for 2")
     assert "because its node has no peers or too few: " in said[-1]
+
+
+def until_succeeded_ends_with_1_where_the_build_is_slower(tester: LocalLife) -> None:
+    """Test that `--fail-if-slower` judges a success by the runs before it, and reports why it cannot."""
+    write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
+    calls = [ended(tester.start("--until=succeeded", "--fail-if-slower", "--again")) for _ in range(6)]
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=3 * SLOW_SECONDS)
+    slower = ended(tester.start("--until=succeeded", "--fail-if-slower"))
+    known = ended(tester.start("--until=succeeded", "--fail-if-slower"))
+
+    assert ([code for code, _, _ in calls], slower[0], known[0]) == ([0] * 6, 1, 1)
+    assert calls[2][2][-1] == "run 3 is not compared with earlier ones: not enough runs yet (3 of 7)"
+    for _, out, _ in (slower, known):
+        assert out[1].startswith("⚠ run 7 took 1")
+        assert out[1].endswith(": suspected")
+    assert "  slower since run 7 of " in slower[1][2]
 
 
 def ask(tester: LocalLife, kind: RequestKind) -> None:
@@ -300,6 +318,7 @@ STORIES: Sequence[Callable[[LocalLife], None]] = (
     until_succeeded_ends_with_3_where_the_node_rejects_its_flags,
     a_program_without_versions_is_refused_before_anything_is_cleared,
     until_succeeded_ends_with_3_where_nothing_would_come,
+    until_succeeded_ends_with_1_where_the_build_is_slower,
     until_succeeded_is_interrupted_and_goes_on,
     a_second_interrupt_ends_it_at_once,
     two_builds_are_compared_in_turns,
@@ -326,11 +345,8 @@ def test_local(telling: Mapping[str, Future[None]], story: str) -> None:
     ("flags", "said"),
     [
         (["--runs=7"], "--runs requires --compare OLD"),
-        (["--fail-if-slower"], "--fail-if-slower requires --compare OLD"),
-        (
-            ["--runs=5", "--fail-if-slower", "--until=succeeded"],
-            "--runs and --fail-if-slower require --compare OLD",
-        ),
+        (["--fail-if-slower"], "--fail-if-slower requires --until succeeded or --compare OLD"),
+        (["--runs=5", "--fail-if-slower", "--until=succeeded"], "--runs requires --compare OLD"),
         (["--until=succeeded", "--compare=old"], "--until and --compare cannot be combined: "),
         (["--again"], "--again requires --until succeeded"),
         (["--again", "--compare=old"], "--again and --compare cannot be combined: "),

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.asked import pause, rerun, resume
+from support.asked import pause, rerun, resume, status
 from support.builders import NEW, NOW, OLD, REPOSITORY, build, workload
 from support.fake_api_server import FakeApiServer, kubeconfig
 from support.fake_api_server import serving as serving_api
@@ -463,6 +463,17 @@ class TestMarkBaseline:
         with closing(open_read_only(tmp_path)) as ledger:
             assert ledger.baseline_begins() == begins
             assert ledger.requested() is None
+
+    def test_run_1_reverts_a_mark(self, idle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        for first in (2, 1):
+            run_mark_baseline(MarkBaselineSettings(data_dir=idle, from_run=first))
+        said = capsys.readouterr().out.splitlines()[-1]
+        status(idle)
+
+        assert said == "baselines use all runs"
+        assert "marked" not in capsys.readouterr().out
+        with closing(open_read_only(idle)) as ledger:
+            assert ledger.baseline_begins() == 0
 
     def test_a_run_that_is_far_ahead_is_a_typo(self, idle: Path) -> None:
         with pytest.raises(ConfigurationError) as caught:

@@ -148,6 +148,13 @@ class TestHistory:
         assert {run["testbed"] for run in runs} == {"machine-1"}
         assert (runs[2]["image"], runs[2]["commit"]) == (build().image, COMMIT)
         assert (runs[0]["activeSeconds"], runs[0]["nodeRestarts"]) == (900.0, 2)
+        assert [run["verdict"] for run in runs] == [None, "insufficient_data", None]
+
+    def test_of_the_newest_runs_only(self, filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run_history(parse(HistorySettings, "history", [f"--data-dir={filled}", "--limit=2"], {})) == 0
+
+        rows = capsys.readouterr().out.splitlines()[2:]
+        assert [row.split()[0] for row in rows] == ["3", "2"]
 
     @pytest.mark.parametrize(
         ("json_output", "said"), [(False, "no run yet\n"), (True, "[]\n")], ids=["table", "JSON"]

@@ -359,7 +359,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
         ),
         pytest.param(
             wait_state(last=tracking(unknown_seconds=60 * DAY, observed_seconds=60 * DAY)),
-            (Reason.DEADLINE, "not bootstrapped after 60d00h; progress could not be observed"),
+            (Reason.DEADLINE, "not bootstrapped after 60d; progress could not be observed"),
             id="8 progress was unknown",
         ),
         pytest.param(
@@ -427,7 +427,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
         ),
         pytest.param(
             wait_state(last=tracking(observed_seconds=60 * DAY)),
-            (Reason.DEADLINE, "not bootstrapped after 60d00h"),
+            (Reason.DEADLINE, "not bootstrapped after 60d"),
             id="8 full-sync",
         ),
         pytest.param(
@@ -438,7 +438,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
                 last=replace(tracking(observed_seconds=14 * DAY), sync_mode=SyncMode.C_CHAIN_STATE_SYNC),
                 workload=workload(build(), sync_mode=SyncMode.C_CHAIN_STATE_SYNC),
             ),
-            (Reason.DEADLINE, "not bootstrapped after 14d00h"),
+            (Reason.DEADLINE, "not bootstrapped after 14d"),
             id="8 state sync",
         ),
         pytest.param(
@@ -473,7 +473,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
             wait_state(
                 last=tracking(observed_seconds=60 * DAY, active_seconds=2 * HOUR), baseline_seconds=10 * HOUR
             ),
-            (Reason.DEADLINE, "not bootstrapped after 60d00h"),
+            (Reason.DEADLINE, "not bootstrapped after 60d"),
             id="8 a node that is down most of the time",
         ),
         pytest.param(

@@ -283,6 +283,15 @@ def test_runs_that_skipped_the_state_sync_are_judged_apart() -> None:
     assert duration_verdicts(found)[8] is Verdict.INSUFFICIENT_DATA
 
 
+def test_imported_runs_before_the_first_one_are_in_the_baseline() -> None:
+    """Imported runs that are older than all others have numbers below 1."""
+    older = [
+        replace(each, run=replace(each.run, number=each.run.number - 6)) for each in successes(*[100.0] * 7)
+    ]
+
+    assert duration_verdicts(older)[1] is Verdict.NONE
+
+
 def test_a_run_that_is_not_compared_has_no_verdict() -> None:
     found = [*successes(*[100.0] * 7), success(8, 100.0, settings_changed=True)]
 

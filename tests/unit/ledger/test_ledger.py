@@ -867,7 +867,11 @@ def test_a_success_has_what_its_counters_say(
     assert (found.run.number, found.blocks_accepted, found.state_synced_again) == (1, blocks, again)
 
 
-@pytest.mark.parametrize(("marks", "first"), [((), 0), ((3,), 3), ((3, 2), 2)], ids=["none", "one", "newest"])
+@pytest.mark.parametrize(
+    ("marks", "first"),
+    [((), 0), ((3,), 3), ((3, 2), 2), ((3, 1), 0)],
+    ids=["none", "one", "newest", "reverted"],
+)
 def test_baselines_begin_where_a_person_marked_it(ledger: Ledger, marks: Sequence[int], first: int) -> None:
     for _ in range(4):
         ended(ledger)

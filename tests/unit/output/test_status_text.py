@@ -9,7 +9,9 @@ import pytest
 from support.builders import NOW, build, run
 from support.shown_runs import FAILED, SUCCEEDED, status
 
+from monitor.domain.baseline import Limit, Verdict
 from monitor.domain.observations import ChainActivity, ChainLog, Health
+from monitor.domain.regression import Measure, RunVerdict
 from monitor.domain.run import Evidence
 from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status, VolumeStatus
 from monitor.domain.tracking import Count, RunTracking
@@ -278,6 +280,21 @@ def test_a_run_that_is_compared_with_none_says_why(changes: dict[str, Any], reas
     assert f"compared  with no other run: {reason}" in run_lines(replace(SUCCEEDED, **changes), None)
     failed = run_lines(replace(FAILED, **changes), None)
     assert not any("compared" in line for line in failed), "no failure is"
+
+
+def test_a_run_names_what_it_was_compared_with() -> None:
+    limit = Limit(3600.0, 4000.0, 9)
+    verdicts = {
+        Measure.DURATION: RunVerdict(Verdict.SUSPECTED, limit, 5400.0, 9),
+        Measure.DISK_USAGE: RunVerdict(Verdict.NONE, Limit(2e9, 3e9, 9), 2e9, 9),
+        Measure.BLOCK_TIME: RunVerdict(Verdict.INSUFFICIENT_DATA, None, 0.01, 3),
+    }
+
+    assert [line for line in run_lines(SUCCEEDED, None, verdicts) if line.startswith("compared")] == [
+        "compared  duration: 1h30m, usually 1h (limit 1h06m): suspected",
+        "compared  disk usage: 1.9 GiB, usually 1.9 GiB (limit 2.8 GiB): as usual",
+        "compared  time per block: not enough runs yet (3 of 7)",
+    ]
 
 
 def test_a_run_that_failed_has_its_reason_and_the_log_tail_of_its_node() -> None:

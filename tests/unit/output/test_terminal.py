@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -10,17 +11,25 @@ from rich.console import Console
 from support.builders import COMMIT, NOW, REGRESSIONS, build, run
 from support.shown_runs import FAILED, SUCCEEDED, status
 
-from monitor.domain.baseline import Verdict
+from monitor.domain.baseline import Limit, Verdict
 from monitor.domain.build import Versions
 from monitor.domain.observations import ChainActivity, ChainLog
-from monitor.domain.regression import Measure, Regression
+from monitor.domain.regression import Measure, Regression, Regressions, RunVerdict, RunVerdicts
 from monitor.domain.run import Run
 from monitor.domain.sanitize import printable
 from monitor.domain.status import Phase, ProgressStatus, Status, VolumeStatus
 from monitor.domain.tracking import Count, RunTracking
 from monitor.domain.workload import SyncMode
 from monitor.output.format import regression_text, size_text
-from monitor.output.terminal import Reporter, history_table, progress_text, result_text
+from monitor.output.terminal import (
+    Reporter,
+    ResultPrinter,
+    history_notes,
+    history_table,
+    progress_text,
+    result_text,
+)
+from monitor.output.verdict_text import worse_lines
 
 
 @pytest.mark.parametrize(
@@ -37,7 +46,14 @@ def test_a_size_is_readable(size_bytes: float, text: str) -> None:
     [
         pytest.param(status(phase=None), "starting", id="nothing yet"),
         pytest.param(
-            status(phase=Phase.DISCOVERING, message="looking up"), "discovering: looking up", id="no run yet"
+            status(phase=Phase.DISCOVERING, message="looking up the build of avalanchego:latest"),
+            "looking up the build",
+            id="no run yet",
+        ),
+        pytest.param(
+            status(SUCCEEDED, phase=Phase.CLEARING, message="clearing /data for avalanchego@sha256:1"),
+            "clearing the node's data",
+            id="between two runs",
         ),
         pytest.param(
             status(run()),
@@ -147,10 +163,84 @@ def test_a_result_is_one_line(ended: Run, text: str) -> None:
     assert result_text(ended).plain == text
 
 
-def history_lines(width: int, *runs: Run) -> list[str]:
+SLOW = Limit(3600.0, 4000.0, 9)
+VERDICTS = {
+    2: {Measure.DURATION: RunVerdict(Verdict.NONE, SLOW, 3700.0, 8)},
+    3: {
+        Measure.DURATION: RunVerdict(Verdict.CONFIRMED, SLOW, 5400.0, 9),
+        Measure.DISK_USAGE: RunVerdict(Verdict.SUSPECTED, Limit(2e9, 3e9, 9), 4e9, 9),
+        Measure.BLOCK_TIME: RunVerdict(Verdict.SUSPECTED, Limit(0.01, 0.0125, 9), 0.015, 9),
+    },
+    4: {Measure.DURATION: RunVerdict(Verdict.INSUFFICIENT_DATA, None, 5400.0, 3)},
+}
+SLOWER = replace(SUCCEEDED, number=3)
+LINK = f"https://github.com/ava-labs/avalanchego/compare/{COMMIT}...{'d' * 40}"
+
+
+@pytest.mark.parametrize(
+    ("judged", "regressions", "lines"),
+    [
+        pytest.param(2, REGRESSIONS, [], id="as usual"),
+        pytest.param(4, REGRESSIONS, [], id="too few runs"),
+        pytest.param(
+            3,
+            {},
+            [
+                "⚠ run 3 took 1h30m, usually 1h (limit 1h06m): confirmed",
+                "⚠ run 3 used 3.7 GiB, usually 1.9 GiB (limit 2.8 GiB): suspected",
+                "⚠ run 3 took 15 ms per block, usually 10 ms (limit 12.5 ms): suspected",
+            ],
+            id="worse in every measure",
+        ),
+        pytest.param(
+            3,
+            REGRESSIONS,
+            [
+                "⚠ run 3 took 1h30m, usually 1h (limit 1h06m): confirmed",
+                "  slower since run 3 of 1.14.2 (dddddddd); last good: run 2 of 1.14.2 (cccccccc)",
+                f"  {LINK}",
+                "⚠ run 3 used 3.7 GiB, usually 1.9 GiB (limit 2.8 GiB): suspected",
+                "  bigger since run 3 of sha256:aaaaaaaaaaaa",
+                "⚠ run 3 took 15 ms per block, usually 10 ms (limit 12.5 ms): suspected",
+            ],
+            id="the newest run, with the builds",
+        ),
+    ],
+)
+def test_a_result_that_is_worse_than_usual_is_reported(
+    judged: int, regressions: Regressions, lines: list[str]
+) -> None:
+    assert list(worse_lines(replace(SUCCEEDED, number=judged), VERDICTS[judged], regressions)) == lines
+
+
+def test_a_regression_follows_the_result_it_is_about(capsys: pytest.CaptureFixture[str]) -> None:
+    messages = Console(file=io.StringIO(), width=200, force_terminal=True)
+    reporter = Reporter(messages, results=ResultPrinter(messages))
+    reporter.report(replace(status(SLOWER, phase=Phase.IDLE), verdicts=VERDICTS, regressions=REGRESSIONS))
+
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "✓ run 3 succeeded · 1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB",
+        "⚠ run 3 took 1h30m, usually 1h (limit 1h06m): confirmed",
+        "  slower since run 3 of 1.14.2 (dddddddd); last good: run 2 of 1.14.2 (cccccccc)",
+    ]
+
+
+def test_history_marks_what_is_worse_than_usual() -> None:
+    lines = history_lines(80, SLOWER, replace(SUCCEEDED, number=2), verdicts=VERDICTS)
+
+    assert [line.count("⚠") for line in lines] == [0, 0, 2, 0]
+    assert "⚠ 1h30m" in lines[2]
+    assert "⚠ 3.0 GiB" in lines[2]
+    assert list(history_notes([SLOWER], VERDICTS)) == [
+        "⚠ over the usual limit; history --run 3 shows with what the run is compared"
+    ]
+    assert list(history_notes([replace(SUCCEEDED, number=2)], VERDICTS)) == []
+
+
+def history_lines(width: int, *runs: Run, verdicts: Mapping[int, RunVerdicts] | None = None) -> list[str]:
     """Return the history on a terminal of this width."""
     file = io.StringIO()
-    Console(file=file, width=width).print(history_table(runs, width))
+    Console(file=file, width=width).print(history_table(runs, width, verdicts or {}))
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
@@ -207,8 +297,8 @@ def test_history_tells_a_skipped_state_sync_in_full(columns: int) -> None:
     [
         pytest.param(
             Measure.DURATION,
-            Regression(Verdict.INSUFFICIENT_DATA, 3),
-            "3 of 5 runs needed for a baseline, without the newest",
+            Regression(Verdict.INSUFFICIENT_DATA, 2, compared=3),
+            "not enough runs yet (3 of 7)",
             id="too few runs",
         ),
         pytest.param(
@@ -261,7 +351,7 @@ def test_nothing_of_a_node_steers_the_terminal() -> None:
     file = io.StringIO()
     reporter = Reporter(Console(file=file, width=300))
     reporter.report(status(odd, phase=Phase.IDLE, message=MESSAGE))
-    reporter.report(status(phase=Phase.DISCOVERING, message=MESSAGE))
+    reporter.report(status(phase=Phase.STARTING, message=MESSAGE))
     said = "\n".join([file.getvalue(), *history_lines(300, odd)])
 
     assert said.count("[31m[bold]") == 3, "as it was printed: in the result, the progress and the history"

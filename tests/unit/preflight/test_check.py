@@ -393,7 +393,7 @@ def link_node_folder(tester: CheckedTester) -> None:
             lambda tester: tester.init["args"].append("--soak=5"),
             "settings",
             "container 'init' cannot start: --soak (BOOTSTRAP_MONITOR_SOAK) is '5': "
-            "it must be a duration such as 30s, 1m30s or 12h",
+            "it must be a duration such as 30s, 1m30s, 12h or 14d",
             id="settings that are wrong",
         ),
         pytest.param(

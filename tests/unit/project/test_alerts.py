@@ -301,3 +301,12 @@ def test_the_readme_lists_every_alert() -> None:
     listed = re.findall(r"^\| `(Bootstrap\w+)` \|", (ALERTS / "README.md").read_text(), re.MULTILINE)
 
     assert sorted(listed) == sorted(EXPECTED)
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED.runbooks))
+def test_a_runbook_begins_with_its_urgency_and_a_whole_command(name: str) -> None:
+    beginning = SHIPPED.runbooks[name].partition("## Meaning")[0]
+
+    assert re.search(r"^\*\*(Not urgent|Urgent)\b.*\*\*: ", beginning, re.MULTILINE)
+    assert "production" in beginning
+    assert re.search(r"^```sh\nkubectl (exec|describe) .*-n NAMESPACE TESTER-0", beginning, re.MULTILINE)

@@ -1,0 +1,79 @@
+"""Regression verdicts of single runs as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from monitor.avalanchego.source_links import compare_link
+from monitor.domain.regression import Measure, Regression, Regressions, RunVerdict, RunVerdicts, left_out
+from monitor.domain.run import Run
+from monitor.domain.sanitize import printable
+from monitor.output.format import MEASURES, build_text, measure_text, too_few_text
+
+WORSE = "⚠"
+# The measures whose mark belongs to the duration of a run; the mark of the others belongs to its disk usage.
+TIMES = (Measure.DURATION, Measure.BLOCK_TIME)
+
+
+def is_slower(verdicts: RunVerdicts) -> bool:
+    """Return whether a run took longer than the runs before it allow, in all or per block."""
+    return any(verdicts[measure].is_worse for measure in TIMES if measure in verdicts)
+
+
+def is_bigger(verdicts: RunVerdicts) -> bool:
+    """Return whether a run used more disk than the runs before it allow."""
+    return Measure.DISK_USAGE in verdicts and verdicts[Measure.DISK_USAGE].is_worse
+
+
+def not_compared_text(run: Run, verdicts: RunVerdicts) -> str:
+    """Return why the duration of a success is not compared with earlier ones; empty if it is compared."""
+    judged = verdicts.get(Measure.DURATION)
+    if judged is None:
+        return left_out(run) or "a restart of the node restarted its state sync"
+    return too_few_text(judged.position) if judged.limit is None else ""
+
+
+def worse_lines(run: Run, verdicts: RunVerdicts, regressions: Regressions) -> Iterable[str]:
+    """Yield the verdicts on a run that are worse than usual; nothing if there are none.
+
+    `regressions` are those after the run, which name the builds between which a measure became worse. Pass
+    none for other runs than the newest one.
+    """
+    for measure, judged in verdicts.items():
+        if not judged.is_worse:
+            continue
+        did = "used" if measure is Measure.DISK_USAGE else "took"
+        yield printable(f"{WORSE} run {run.number} {did} {_judged_text(measure, judged)}")
+        if measure in regressions:
+            yield from _origin_lines(measure, regressions[measure])
+
+
+def compared_lines(verdicts: RunVerdicts) -> Iterable[str]:
+    """Yield with what each measure of a run was compared, and the verdict."""
+    for measure, judged in verdicts.items():
+        yield f"compared  {MEASURES[measure]}: {_judged_text(measure, judged)}"
+
+
+def _judged_text(measure: Measure, judged: RunVerdict) -> str:
+    if judged.limit is None:
+        return too_few_text(judged.position)
+    value, usual, limit = (
+        measure_text(measure, number) for number in (judged.value, judged.limit.baseline, judged.limit.limit)
+    )
+    per_block = " per block" if measure is Measure.BLOCK_TIME else ""
+    verdict = judged.verdict if judged.is_worse else "as usual"
+    return f"{value}{per_block}, usually {usual} (limit {limit}): {verdict}"
+
+
+def _origin_lines(measure: Measure, regression: Regression) -> Iterable[str]:
+    """Yield the builds between which a measure became worse, and the link to the changes between them."""
+    good, bad = regression.last_good, regression.first_bad
+    if bad is None:
+        return
+    worse = "bigger" if measure is Measure.DISK_USAGE else "slower"
+    first = f"{worse} since run {bad.number} of {build_text(bad.build)}"
+    yield printable(
+        f"  {first}" + (f"; last good: run {good.number} of {build_text(good.build)}" if good else "")
+    )
+    if link := compare_link(regression):
+        yield f"  {link}"
