@@ -11,10 +11,11 @@ from grafana_foundation_sdk.builders import stat, statetimeline, statushistory, 
 from grafana_foundation_sdk.builders.common import (
     GraphThresholdsStyleConfig,
     ReduceDataOptions,
+    ScaleDistributionConfig,
     VizLegendOptions,
     VizTooltipOptions,
 )
-from grafana_foundation_sdk.builders.dashboard import FieldColor, ThresholdsConfig
+from grafana_foundation_sdk.builders.dashboard import FieldColor, Row, ThresholdsConfig
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery as AnyDataquery
@@ -27,6 +28,7 @@ from grafana_foundation_sdk.models.common import (
     LegendDisplayMode,
     LegendPlacement,
     LineInterpolation,
+    ScaleDistribution,
     SortOrder,
     TooltipDisplayMode,
     VisibilityMode,
@@ -42,6 +44,7 @@ from grafana_foundation_sdk.models.dashboard import Panel as BuiltPanel
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.queries import TESTER
+from dashboards.states import GREY
 from dashboards.variables import DATASOURCE
 
 # Names each series by its tester; a missing label leaves only a space.
@@ -100,6 +103,14 @@ def framed(panel: P, about: About, targets: Sequence[Dataquery]) -> P:
     for letter, target in zip(ascii_uppercase, targets, strict=False):
         panel = panel.with_target(target.ref_id(letter))
     return panel
+
+
+def folded(title: str, panels: Sequence[AnyPanel]) -> Row:
+    """Return a folded row of panels."""
+    row = Row(title)
+    for panel in panels:
+        row = row.with_panel(panel)
+    return row
 
 
 def now(expr: str, name: str = "") -> Dataquery:
@@ -173,14 +184,22 @@ def with_line_at(panel: timeseries.Panel, *steps_: tuple[float | None, str]) -> 
 
 
 def with_band(panel: timeseries.Panel, lower: str, upper: str) -> timeseries.Panel:
-    """Return the panel with a filled area between two lines, which are drawn thin."""
-    thin = [
-        DynamicConfigValue("custom.lineWidth", 1),
-        DynamicConfigValue("color", {"mode": "fixed", "fixedColor": "orange"}),
-        DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 8]}),
-    ]
+    """Return the panel with a filled area between two lines, which are thin: grey below, red above."""
+
+    def thin(color: str) -> list[DynamicConfigValue]:
+        return [
+            DynamicConfigValue("custom.lineWidth", 1),
+            DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color}),
+            DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 8]}),
+        ]
+
     filled = [DynamicConfigValue("custom.fillBelowTo", lower), DynamicConfigValue("custom.fillOpacity", 15)]
-    return panel.override_by_name(lower, thin).override_by_name(upper, [*thin, *filled])
+    return panel.override_by_name(lower, thin(GREY)).override_by_name(upper, [*thin("red"), *filled])
+
+
+def logarithmic(panel: timeseries.Panel) -> timeseries.Panel:
+    """Return the panel with a logarithmic axis, on which one spike does not flatten the rest."""
+    return panel.scale_distribution(ScaleDistributionConfig().type(ScaleDistribution.LOG).log(10))
 
 
 def timeline(about: About, *lines: Line) -> statetimeline.Panel:
