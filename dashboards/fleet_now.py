@@ -129,7 +129,7 @@ def _needs_a_look() -> AnyPanel:
             "the timers are paused until the node has peers again, or its image is no longer reverted.",
             24,
             8,
-            none="",
+            none="every tester is ok",
         ),
         Column(
             "Attention",
@@ -163,7 +163,7 @@ def _testers() -> AnyPanel:
             "are for the current network and sync mode.",
             24,
             16,
-            none="",
+            none="no tester",
         ),
         Column(
             "Attention",

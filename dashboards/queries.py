@@ -29,7 +29,7 @@ _SECONDS_AN_HOUR = 3600
 # A node may be down for shorter while its pod starts.
 _WRONGLY_DOWN_SECONDS = 600
 # Grafana's unit `h` would show 30 as "1.25 days".
-HOURS = "suffix: h"
+HOURS = "suffix:h"
 
 
 def series(name: str, *matchers: str) -> str:
@@ -144,13 +144,13 @@ def absent() -> str:
 def firing_alerts() -> str:
     """Return an expression of the firing alerts: since when, in milliseconds.
 
-    The labels are `alertname`, `severity`, `run` and `concerns`, which joins the labels of its subject.
+    The labels are `alertname`, `severity`, `run` and `concerns`, the label of its subject.
     """
     of_project = matcher_of_names("alertname", "Bootstrap.+")
     since = milliseconds(_selector("ALERTS_FOR_STATE", of_project))
     firing = _selector("ALERTS", of_project, matcher("alertstate", "firing"))
     alerts = f"{since} and ignoring (alertstate) {firing}"
-    named = f'label_join({alerts}, "concerns", " ", "reason", "measure", "cause", "operation")'
+    named = f'label_join({alerts}, "concerns", "", "reason", "measure", "cause", "operation")'
     return aggregated("min", named, "alertname", "severity", "run", "concerns")
 
 
@@ -195,6 +195,11 @@ def named_by_build(expr: str) -> str:
     joined = f'label_join({expr}, "build", " ", "version", "commit")'
     short = f'label_replace({joined}, "build", "$1 $2", "build", "(?:avalanchego/)?(.*) (.{{0,8}}).*")'
     return f'label_replace({short}, "build", "unknown", "build", " ")'
+
+
+def without_prefix(expr: str, label: str) -> str:
+    """Return the expression with a version as `1.14.0` instead of `avalanchego/1.14.0` in a label."""
+    return f'label_replace({expr}, "{label}", "$1", "{label}", "avalanchego/(.*)")'
 
 
 def current_build() -> str:

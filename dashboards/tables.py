@@ -62,11 +62,9 @@ class Column:
             "thresholds": thresholds(*steps).build() if steps else None,
             **self.more,
         }
-        return [
-            DynamicConfigValue(name, value)
-            for name, value in properties.items()
-            if value or name in self.more
-        ]
+        set_ = {name: value for name, value in properties.items() if value or name in self.more}
+        # The panel's own text is for a table without rows.
+        return [DynamicConfigValue(name, value) for name, value in {**set_, "noValue": ""}.items()]
 
 
 def merged(
@@ -94,8 +92,8 @@ def merged(
         panel = panel.with_transformation(_above_zero(above_zero))
     panel = panel.with_transformation(_organized(fields, hidden))
     for column in columns:
-        if column.title and (properties := column.properties()):
-            panel = panel.override_by_name(column.title, properties)
+        if column.title:
+            panel = panel.override_by_name(column.title, column.properties())
     if sort_by:
         panel = panel.sort_by([TableSortByFieldState().display_name(sort_by).desc(descending)])
     return panel

@@ -16,6 +16,7 @@ from dashboards.queries import (
     number_of,
     of_newest_success,
     on_tester,
+    without_prefix,
 )
 from dashboards.regressions import MEASURES, limit_against_usual, newest_against_usual, regressions
 from dashboards.states import OUTCOMES, VERDICTS, label_mapping, mapping_of, value_mapping
@@ -99,7 +100,6 @@ def _verdicts() -> AnyPanel:
             "verdict yet.",
             14,
             8,
-            none="",
         ),
         Column("Measure", label="measure", mappings=value_mapping(MEASURES)),
         Column(
@@ -109,8 +109,8 @@ def _verdicts() -> AnyPanel:
             cell=COLOURED_CELL,
             width=110,
         ),
-        Column("Newest", newest_against_usual(), unit="percentunit", width=90),
-        Column("Limit", limit_against_usual(), unit="percentunit", width=90),
+        Column("Over usual", newest_against_usual(), unit="percentunit", width=90),
+        Column("Allowed", limit_against_usual(), unit="percentunit", width=90),
         Column("Samples", largest("baseline_samples", "measure"), width=90),
         hidden=TESTER,
         sort_by="Measure",
@@ -118,7 +118,9 @@ def _verdicts() -> AnyPanel:
 
 
 def _table() -> AnyPanel:
-    of_run = largest("result_info", *_RUN, "image", "version", "commit", "outcome", "reason")
+    of_run = without_prefix(
+        largest("result_info", *_RUN, "image", "version", "commit", "outcome", "reason"), "version"
+    )
     return merged(
         About(
             "Results",
@@ -126,7 +128,6 @@ def _table() -> AnyPanel:
             "its changes.",
             24,
             10,
-            none="",
         ),
         Column("Run", label="run", width=60),
         Column(expr=of_run),
