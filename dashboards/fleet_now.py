@@ -84,7 +84,7 @@ def _counts() -> list[AnyPanel]:
                 none="no open run",
             ),
             f"sum({stalled} or {open_runs} * 0)",
-            _ODD_ABOVE_NONE,
+            _BAD_ABOVE_NONE,
         ),
         number(
             About(

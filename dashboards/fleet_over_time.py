@@ -15,7 +15,6 @@ from dashboards.panels import (
     with_line_at,
 )
 from dashboards.queries import (
-    aggregated,
     largest,
     number_of,
     of_newest_success,
@@ -46,7 +45,7 @@ def _phases() -> AnyPanel:
                 "The phase of each tester over time. Long blue is a bootstrap. Orange is an outage in the environment "
                 "of the node. A gap is a monitor that was not scraped. Click to open the tester.",
                 24,
-                8,
+                14,
             ),
             Line(number_of(PHASES)),
         )
@@ -63,7 +62,7 @@ def _last_results() -> AnyPanel:
                 "The result of the newest ended run over time. Lasting red in one row: no build succeeds on that "
                 "tester. Red in all rows at the same time: a bad build or a network outage.",
                 12,
-                9,
+                12,
             ),
             Line(number_of(LAST_OUTCOME)),
         )
@@ -79,7 +78,7 @@ def _results_by_build() -> AnyPanel:
             "The newest result of the five newest builds on each tester, newest build first. A red column is a bad "
             "build. A red row is a problem of that tester.",
             12,
-            9,
+            12,
         ),
         outcomes_by_build(5),
         rows=Column("Tester", label="column", width=200),
@@ -95,7 +94,7 @@ def worse_row() -> list[AnyPanel]:
 
 
 def _against_limit() -> AnyPanel:
-    newest_success = aggregated("max", of_newest_success("result_duration_seconds"))
+    newest_success = of_newest_success("result_duration_seconds")
     panel = over_time(
         About(
             "Newest duration against its limit",

@@ -141,9 +141,13 @@ def number(about: About, expr: str, colors: ThresholdsConfig | None = None) -> s
     )
 
 
-def word(about: About, expr: str, mappings: list[ValueMapping]) -> stat.Panel:
-    """Return a panel with one current state, as its text and colour."""
-    return number(about, expr).mappings(mappings).color_mode(BigValueColorMode.BACKGROUND)
+def word(about: About, expr: str, mappings: list[ValueMapping], *, label: str = "") -> stat.Panel:
+    """Return a panel with one current state, as its text and colour: the value, or a label if it is given."""
+    panel = number(about, expr).mappings(mappings).color_mode(BigValueColorMode.BACKGROUND)
+    if not label:
+        return panel
+    of_label = ReduceDataOptions().calcs(["lastNotNull"]).fields(f"/^{label}$/")
+    return panel.targets([now(expr).ref_id("A")]).reduce_options(of_label)
 
 
 def name(about: About, expr: str, label: str) -> stat.Panel:
@@ -166,7 +170,7 @@ def over_time(about: About, *lines: Line) -> timeseries.Panel:
         .color_scheme(FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
         .line_width(2)
         .show_points(VisibilityMode.AUTO)
-        .legend(_legend())
+        .legend(_legend(beside=any(line.name == BY_TESTER for line in lines)))
         .tooltip(VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
     )
 
@@ -236,10 +240,11 @@ def _range(line: Line) -> Dataquery:
     return Dataquery().expr(line.expr).datasource(DATASOURCE).range().legend_format(line.name)
 
 
-def _legend() -> VizLegendOptions:
+def _legend(*, beside: bool = False) -> VizLegendOptions:
+    # A legend below a panel shows three lines of testers only.
     return (
         VizLegendOptions()
         .display_mode(LegendDisplayMode.LIST)
-        .placement(LegendPlacement.BOTTOM)
+        .placement(LegendPlacement.RIGHT if beside else LegendPlacement.BOTTOM)
         .show_legend(True)
     )

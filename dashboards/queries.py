@@ -226,13 +226,13 @@ def newest(expr: str, *labels: str) -> str:
 
 
 def of_newest_success(metric: str) -> str:
-    """Return an expression of a metric of the newest success, with the label `run`.
+    """Return an expression of a metric of the newest success, one series for each tester.
 
     The expression is evaluated at each point of the range, so over time it steps from run to run.
     """
-    ends = largest("result_end_timestamp_seconds", "run")
     last = aggregated("max", of_today(series("last_success_timestamp_seconds")))
-    return f"{largest(metric, 'run')} and {on_tester('run')} ({ends} == {on_tester()} group_left () {last})"
+    of_last = f"({series('result_end_timestamp_seconds')} == {on_tester()} group_left () {last})"
+    return aggregated("max", f"{series(metric)} and {on_tester('run')} {of_last}")
 
 
 def outcomes_by_build(builds: int) -> str:

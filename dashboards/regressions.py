@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dashboards.links import to_commit, to_comparison, to_tester_of_row
 from dashboards.panels import About, AnyPanel
-from dashboards.queries import aggregated, largest, of_newest_success, on_tester, series
+from dashboards.queries import largest, of_newest_success, on_tester, series
 from dashboards.states import VERDICTS, State, label_mapping, value_mapping
 from dashboards.tables import COLOURED_CELL, Column, merged
 from monitor.domain.regression import Measure
@@ -52,7 +52,7 @@ def newest_against_usual() -> str:
 
     The time per block of a success is not exported.
     """
-    duration = aggregated("max", of_newest_success("result_duration_seconds"))
+    duration = of_newest_success("result_duration_seconds")
     newest = {Measure.DURATION: duration, Measure.DISK_USAGE: largest("last_disk_usage_bytes")}
     return _by_measure({measure: _against_usual(expr, measure) for measure, expr in newest.items()})
 

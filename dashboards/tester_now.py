@@ -16,8 +16,8 @@ from dashboards.queries import (
     largest,
     milliseconds,
     new_build,
+    newest,
     number_of,
-    numbered,
     of_today,
     phase_since,
     run_end_estimate,
@@ -27,6 +27,7 @@ from dashboards.states import (
     LAST_OUTCOME,
     PHASES,
     VERDICTS,
+    label_mapping,
     mapping_of,
 )
 
@@ -48,8 +49,9 @@ def _run_now() -> list[AnyPanel]:
                 3,
                 4,
             ),
-            number_of(PHASES),
-            mapping_of(PHASES),
+            phase_since(),
+            label_mapping(PHASES),
+            label="phase",
         ),
         number(
             About("In phase since", "Since when the tester is in its phase.", 3, 4, unit="dateTimeFromNow"),
@@ -117,8 +119,9 @@ def _results_now() -> list[AnyPanel]:
                 4,
                 none="no run yet",
             ),
-            aggregated("max", of_today(numbered(LAST_OUTCOME))),
-            mapping_of(LAST_OUTCOME),
+            newest(aggregated("group", of_today(series("last_run_info")), "outcome")),
+            label_mapping(LAST_OUTCOME),
+            label="outcome",
         ),
         number(
             About(

@@ -42,7 +42,7 @@ def _duration() -> AnyPanel:
             9,
             unit=HOURS,
         ),
-        Line(hours(aggregated("max", of_newest_success("result_duration_seconds"))), "newest success"),
+        Line(hours(of_newest_success("result_duration_seconds")), "newest success"),
         Line(hours(largest("run_active_seconds")), "open run"),
         baseline=hours(largest("duration_baseline_seconds")),
         limit=hours(largest("duration_limit_seconds")),
