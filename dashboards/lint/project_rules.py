@@ -21,6 +21,9 @@ RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 
 _NEWEST_CLASSIC_SCHEMA = 42
 _GRID_COLUMNS = 24
+# Widths in px; a column without a width of its own shares the rest of the table, and may become this narrow.
+_MAX_TABLE_WIDTH = 1300
+_MIN_COLUMN_WIDTH = 100
 # The functions of Prometheus 2.42 that these dashboards use; newer ones must not be used.
 FUNCTIONS = {"time", "rate", "increase", "present_over_time", "label_join", "label_replace"}
 _DASHBOARD_LINK = re.compile(r"^/d/([\w-]+)")
@@ -122,6 +125,23 @@ def table_columns(dashboard: Dashboard) -> Found:
                     )
 
 
+def table_width(dashboard: Dashboard) -> Found:
+    """Report a table that is wider than a usual screen, so that its last columns are off-screen."""
+    for panel in panels(dashboard):
+        titles = {
+            title
+            for transformation in panel.get("transformations", [])
+            for title in transformation["options"].get("renameByName", {}).values()
+        }
+        properties = {
+            override["matcher"]["options"]: {each["id"]: each["value"] for each in override["properties"]}
+            for override in panel["fieldConfig"]["overrides"]
+        }
+        widths = [_width(properties.get(title, {})) for title in titles]
+        if sum(widths) > _MAX_TABLE_WIDTH:
+            yield panel["title"], f"the columns need {sum(widths)} px, at most {_MAX_TABLE_WIDTH}"
+
+
 def table_value(dashboard: Dashboard) -> Found:
     """Report a table that does not name its values if only its first expression has a result.
 
@@ -190,6 +210,11 @@ def classic_schema(dashboard: Dashboard) -> Found:
         yield "", "it has no uid, or does not use the classic schema"
 
 
+def _width(properties: Mapping[str, Any]) -> int:
+    width = properties.get("custom.width") or properties.get("custom.minWidth") or _MIN_COLUMN_WIDTH
+    return int(width)
+
+
 def _between(a: int, b: int, size_a: int, size_b: int) -> bool:
     return a < b + size_b and b < a + size_a
 
@@ -226,6 +251,7 @@ RULES = dict(
         named("target-functions-rule", target_functions),
         named("mapping-text-and-colour-rule", mapping_text_and_colour),
         named("table-columns-rule", table_columns),
+        named("table-width-rule", table_width),
         named("table-value-rule", table_value),
         named("link-targets-rule", link_targets),
         named("link-fields-rule", link_fields),
