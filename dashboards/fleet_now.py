@@ -24,6 +24,7 @@ from dashboards.queries import (
     of_today,
     or_none,
     phase_since,
+    renamed,
     run_pace,
     series,
 )
@@ -210,7 +211,8 @@ def _testers() -> AnyPanel:
         ),
         Column(expr=current_build()),
         Column("Build", label="build", width=140),
-        Column(expr=new_build("next_build")),
+        # A second label `build` would join the rows of equal builds only.
+        Column(expr=renamed("build", "next_build", new_build())),
         Column("Next build", label="next_build", width=140),
         Column("Namespace", label="namespace", more={"custom.minWidth": 50}),
         Column("Cluster", label="cluster", more={"custom.minWidth": 50}),

@@ -208,10 +208,15 @@ def current_build() -> str:
     return newest(aggregated("group", named_by_build(run), "build"))
 
 
-def new_build(label: str) -> str:
-    """Return an expression of the build that waits for its test, as a label of this name."""
-    build = aggregated("group", named_by_build(largest("new_build_info", "version", "commit")), "build")
-    return newest(aggregated("group", f'label_replace({build}, "{label}", "$1", "build", "(.*)")', label))
+def new_build() -> str:
+    """Return an expression of the build that waits for its test as the label `build`."""
+    build = largest("new_build_info", "version", "commit")
+    return newest(aggregated("group", named_by_build(build), "build"))
+
+
+def renamed(label: str, new: str, expr: str) -> str:
+    """Return the expression, aggregated by tester, with a label under a new name."""
+    return aggregated("group", f'label_replace({expr}, "{new}", "$1", "{label}", "(.*)")', new)
 
 
 def of_results(metric: str, *labels: str) -> str:

@@ -147,7 +147,7 @@ def _results_now() -> list[AnyPanel]:
         ),
         name(
             About("Next build", "The build that waits for its test.", 6, 4, none="none waits"),
-            new_build("build"),
+            new_build(),
             "build",
         ),
     ]
