@@ -12,12 +12,12 @@ _SEVERITIES = {"critical": State("critical", "red"), "warning": State("warning",
 
 
 def firing() -> AnyPanel:
-    """Return a table of the firing alerts, newest first."""
+    """Return a table of the firing alerts, critical ones first."""
     return merged(
         About(
             "Firing alerts",
-            "The alerts of this project that fire for the chosen testers, newest first. The name of an alert links to "
-            "its runbook. Empty as well if this Prometheus does not evaluate the rules.",
+            "The alerts of this project that fire for the chosen testers, critical ones first. The name of an alert "
+            "links to its runbook. Empty as well if this Prometheus does not evaluate the rules.",
             24,
             6,
             none="no alert fires",
@@ -36,6 +36,5 @@ def firing() -> AnyPanel:
         Column("Since", firing_alerts(), unit="dateTimeFromNow", width=130),
         Column("Namespace", label="namespace"),
         Column("Cluster", label="cluster"),
-        sort_by="Since",
-        descending=True,
+        sort_by="Severity",
     )

@@ -46,7 +46,7 @@ def _duration() -> AnyPanel:
         Line(hours(largest("run_active_seconds")), "open run"),
         baseline=hours(largest("duration_baseline_seconds")),
         limit=hours(largest("duration_limit_seconds")),
-    )
+    ).min(0)
 
 
 def _disk_usage() -> AnyPanel:
@@ -63,7 +63,7 @@ def _disk_usage() -> AnyPanel:
         Line(largest("disk_usage_bytes"), "now"),
         baseline=largest("disk_usage_baseline_bytes"),
         limit=largest("disk_usage_limit_bytes"),
-    )
+    ).min(0)
 
 
 def _block_time() -> AnyPanel:
