@@ -6,6 +6,7 @@ users of the dashboards need no Python. A test compares the files with the outpu
 - `states`: the values of a tester's states, each with a number, a text and a colour.
 - `queries`: builds expressions that select testers and that work across a moved pod.
 - `panels`, `tables`: build panels from expressions.
+- `alerts`, `regressions`: the panels of both dashboards.
 - `variables`, `annotations`, `links`: the parts of both dashboards.
 - `fleet`, `tester`: the two dashboards.
 - `expressions`: reads the expressions of a dashboard's JSON, to run or check them.

@@ -22,7 +22,12 @@ def contents() -> dict[str, str]:
 def _text(builder: Dashboard) -> str:
     """Return the dashboard's JSON, with settings that the SDK's builders lack."""
     dashboard = builder.build()
-    for number, panel in enumerate(dashboard.panels or [], start=1):
+    shown = [
+        inner
+        for panel in dashboard.panels or []
+        for inner in (panel, *(getattr(panel, "panels", None) or []))
+    ]
+    for number, panel in enumerate(shown, start=1):
         # A link to a panel uses the panel's ID.
         panel.id_val = number
     found = json.loads(json.dumps(dashboard, cls=JSONEncoder))

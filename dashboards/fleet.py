@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.models.dashboard import DashboardCursorSync
 
 from dashboards.annotations import events
 from dashboards.fleet_now import now_rows
@@ -28,6 +29,7 @@ def fleet() -> Dashboard:
         .readonly()
         .time("now-7d", "now")
         .refresh("1m")
+        .tooltip(DashboardCursorSync.CROSSHAIR)
         .variables(variables(one_tester=False))
         .annotations([each.enable(False) for each in events()])
         .link(to_dashboard("Tester", TESTER_UID))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.links import (
-    to_runbook,
-    to_tester_of_row,
-)
+from dashboards.alerts import firing
+from dashboards.links import to_tester_of_row
 from dashboards.panels import (
     About,
     AnyPanel,
@@ -14,41 +12,42 @@ from dashboards.panels import (
 )
 from dashboards.queries import (
     PRESENCE,
-    age,
+    absent,
     aggregated,
+    attention,
     current_build,
     largest,
     milliseconds,
+    new_build,
     newest,
     number_of,
-    numbered,
     of_today,
-    on_tester,
     or_none,
-    run_lateness,
-    run_progress,
+    phase_since,
+    renamed,
+    run_pace,
     series,
 )
 from dashboards.states import (
-    ANSWERS,
+    ATTENTION,
     LAST_OUTCOME,
-    LATE,
+    NO_ANSWER,
+    PACE,
     PHASES,
-    PROGRESS,
     VERDICTS,
+    label_mapping,
     mapping_of,
     value_mapping,
 )
 from dashboards.tables import COLOURED_CELL, COLOURED_TEXT, GAUGE, Column, merged
 
-_DAY_SECONDS = 86400
 _BAD_ABOVE_NONE = thresholds((None, "green"), (1, "red"))
 _ODD_ABOVE_NONE = thresholds((None, "green"), (1, "orange"))
 
 
 def now_rows() -> list[AnyPanel]:
-    """Return six figures, and a table of the testers."""
-    return [*_counts(), _testers()]
+    """Return the firing alerts, six figures, the testers that need a look, and all testers."""
+    return [firing(), *_counts(), _needs_a_look(), _testers()]
 
 
 def _counts() -> list[AnyPanel]:
@@ -86,7 +85,7 @@ def _counts() -> list[AnyPanel]:
                 none="no open run",
             ),
             f"sum({stalled} or {open_runs} * 0)",
-            _ODD_ABOVE_NONE,
+            _BAD_ABOVE_NONE,
         ),
         number(
             About(
@@ -122,87 +121,101 @@ def _counts() -> list[AnyPanel]:
     ]
 
 
+def _needs_a_look() -> AnyPanel:
+    failure = largest("last_failure_timestamp_seconds", "reason", "message")
+    return merged(
+        About(
+            "Needs a look",
+            "The testers that are not ok, most urgent first. Failed: no run has succeeded since that failure. Blocked: "
+            "the timers are paused until the node has peers again, or its image is no longer reverted.",
+            24,
+            8,
+            none="every tester is ok",
+        ),
+        Column(
+            "Attention",
+            attention(),
+            mappings=value_mapping(ATTENTION),
+            cell=COLOURED_CELL,
+            width=95,
+        ),
+        Column("Tester", label="tester", links=[to_tester_of_row()], width=160),
+        Column("Phase", label="phase", mappings=label_mapping(PHASES), width=110),
+        Column("In phase since", phase_since(), unit="dateTimeFromNow", width=120),
+        Column("Failed runs in a row", f"{largest(PRESENCE)} > 0", width=130),
+        Column("Last failure", milliseconds(newest(failure)), unit="dateTimeFromNow", width=110),
+        Column("Reason", label="reason", width=110),
+        Column("Message", label="message"),
+        Column("Namespace", label="namespace", width=100),
+        Column("Cluster", label="cluster", width=80),
+        sort_by="Attention",
+        descending=True,
+        above_zero="Value #A",
+    )
+
+
 def _testers() -> AnyPanel:
-    present = aggregated("group", series(PRESENCE), "network", "sync_mode")
-    seen = aggregated("group", f"present_over_time({series(PRESENCE)}[$__range])", "network", "sync_mode")
-    reason = aggregated("group", of_today(series("last_run_info", 'outcome="failed"')), "reason")
+    result = aggregated("group", of_today(series("last_run_info")), "outcome")
+    no_answer = f'label_replace({absent()}, "phase", "{NO_ANSWER}", "", "")'
     return merged(
         About(
             "Testers",
-            "One row for each tester. Check red and orange cells. The name links to the tester, a reason to its "
-            "runbook. Last result and last success are for the current network and sync mode.",
+            "One row for each tester, most urgent first. The name links to the tester. Last result and last success "
+            "are for the current network and sync mode.",
             24,
-            10,
+            16,
+            none="no tester",
         ),
-        Column("Tester", label="tester", links=[to_tester_of_row()], width=130),
-        Column("Network", label="network", width=80),
-        Column("Sync mode", label="sync_mode", width=160),
         Column(
-            "Monitor",
-            f"{present} or {on_tester()} 0 * {seen}",
-            mappings=value_mapping(ANSWERS),
-            cell=COLOURED_TEXT,
-            links=[to_runbook("BootstrapMonitorDown")],
-            width=90,
+            "Attention",
+            attention(),
+            mappings=value_mapping(ATTENTION),
+            cell=COLOURED_CELL,
+            width=95,
         ),
-        Column("Phase", number_of(PHASES), mappings=mapping_of(PHASES), cell=COLOURED_CELL, width=110),
-        Column(expr=current_build()),
-        Column("Build", label="build", width=180),
+        Column("Tester", label="tester", links=[to_tester_of_row()], width=160),
+        Column(
+            "Phase",
+            label="phase",
+            mappings=label_mapping(PHASES, **{NO_ANSWER: ATTENTION[9]}),
+            cell=COLOURED_CELL,
+            width=105,
+        ),
+        Column(expr=aggregated("group", no_answer, "phase")),
+        Column("Since", phase_since(), unit="dateTimeFromNow", width=100),
+        Column("Pace", run_pace(), mappings=value_mapping(PACE), cell=COLOURED_TEXT, width=75),
         Column(
             "Progress",
             aggregated("min", series("run_progress_ratio")),
             unit="percentunit",
             cell=GAUGE,
             more={"min": 0, "max": 1},
-            width=120,
+            width=85,
         ),
-        Column(
-            "Done (estimate)",
-            milliseconds(largest("run_eta_timestamp_seconds")),
-            unit="dateTimeFromNow",
-            width=125,
-        ),
-        Column(
-            "Stall",
-            run_progress(),
-            mappings=value_mapping(PROGRESS),
-            cell=COLOURED_TEXT,
-            width=80,
-        ),
-        Column("Time", run_lateness(), mappings=value_mapping(LATE), cell=COLOURED_TEXT, width=75),
+        Column(expr=newest(result)),
         Column(
             "Last result",
-            aggregated("max", of_today(numbered(LAST_OUTCOME))),
-            mappings=mapping_of(LAST_OUTCOME),
+            label="outcome",
+            mappings=label_mapping(LAST_OUTCOME),
             cell=COLOURED_CELL,
-            width=100,
+            width=90,
         ),
-        Column(expr=newest(reason)),
-        Column("Reason", label="reason", links=[to_runbook("BootstrapFailed")], width=115),
         Column(
-            "Failed in a row",
-            largest(PRESENCE),
-            steps=((None, "text"), (1, "orange"), (3, "red")),
-            cell=COLOURED_TEXT,
-            width=110,
+            "Regression", number_of(VERDICTS), mappings=mapping_of(VERDICTS), cell=COLOURED_CELL, width=95
         ),
         Column(
             "Last success",
-            age(aggregated("max", of_today(series("last_success_timestamp_seconds")))),
-            unit="s",
-            steps=((None, "green"), (7 * _DAY_SECONDS, "orange"), (21 * _DAY_SECONDS, "red")),
-            cell=COLOURED_TEXT,
-            width=105,
+            milliseconds(aggregated("max", of_today(series("last_success_timestamp_seconds")))),
+            unit="dateTimeFromNow",
+            width=100,
         ),
-        Column(
-            "Regression",
-            number_of(VERDICTS),
-            mappings=mapping_of(VERDICTS),
-            cell=COLOURED_CELL,
-            links=[to_runbook("BootstrapRegressed")],
-            width=110,
-        ),
-        Column("Namespace", label="namespace", width=110),
-        Column("Cluster", label="cluster", width=90),
-        sort_by="Tester",
+        Column(expr=current_build()),
+        Column("Build", label="build", width=140),
+        # A second label `build` would join the rows of equal builds only.
+        Column(expr=renamed("build", "next_build", new_build())),
+        Column("Next build", label="next_build", width=140),
+        Column("Namespace", label="namespace", more={"custom.minWidth": 50}),
+        Column("Cluster", label="cluster", more={"custom.minWidth": 50}),
+        sort_by="Attention",
+        descending=True,
     )

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dashboards.links import (
-    to_commit,
-    to_comparison,
-    to_runbook,
-    to_tester_of_row,
     to_tester_of_series,
 )
 from dashboards.panels import (
@@ -19,23 +15,21 @@ from dashboards.panels import (
     with_line_at,
 )
 from dashboards.queries import (
-    aggregated,
-    by_newest_success,
     largest,
     number_of,
-    numbered,
+    of_newest_success,
     on_tester,
     outcomes_by_build,
-    series,
 )
+from dashboards.regressions import regressions
 from dashboards.states import (
     LAST_OUTCOME,
     OUTCOMES,
     PHASES,
-    VERDICTS,
+    label_mapping,
     mapping_of,
 )
-from dashboards.tables import COLOURED_CELL, Column, matrix, merged
+from dashboards.tables import Column, matrix
 
 
 def history_row() -> list[AnyPanel]:
@@ -51,7 +45,7 @@ def _phases() -> AnyPanel:
                 "The phase of each tester over time. Long blue is a bootstrap. Orange is an outage in the environment "
                 "of the node. A gap is a monitor that was not scraped. Click to open the tester.",
                 24,
-                8,
+                14,
             ),
             Line(number_of(PHASES)),
         )
@@ -68,7 +62,7 @@ def _last_results() -> AnyPanel:
                 "The result of the newest ended run over time. Lasting red in one row: no build succeeds on that "
                 "tester. Red in all rows at the same time: a bad build or a network outage.",
                 12,
-                9,
+                12,
             ),
             Line(number_of(LAST_OUTCOME)),
         )
@@ -81,25 +75,26 @@ def _results_by_build() -> AnyPanel:
     return matrix(
         About(
             "Results by build",
-            "The newest result of each build on each tester. A red row is a bad build. A red column is a problem of "
-            "that tester.",
+            "The newest result of the five newest builds on each tester, newest build first. A red column is a bad "
+            "build. A red row is a problem of that tester.",
             12,
-            9,
+            12,
         ),
-        outcomes_by_build(),
-        rows="build",
-        columns="column",
-        mappings=mapping_of(OUTCOMES),
+        outcomes_by_build(5),
+        rows=Column("Tester", label="column", width=200),
+        columns="build",
+        values="outcome",
+        mappings=label_mapping(OUTCOMES),
     )
 
 
 def worse_row() -> list[AnyPanel]:
     """Return the panels of slower or bigger bootstraps."""
-    return [_against_limit(), _free_space(), _regressions()]
+    return [regressions(), _against_limit(), _free_space()]
 
 
 def _against_limit() -> AnyPanel:
-    newest_success = aggregated("max", by_newest_success("result_duration_seconds"))
+    newest_success = of_newest_success("result_duration_seconds")
     panel = over_time(
         About(
             "Newest duration against its limit",
@@ -128,33 +123,3 @@ def _free_space() -> AnyPanel:
         Line(free),
     )
     return with_line_at(panel.min(0).max(1), (None, "red"), (0.1, "transparent"))
-
-
-def _regressions() -> AnyPanel:
-    least = VERDICTS.numbers()["suspected"]
-    return merged(
-        About(
-            "Regressions",
-            "Measures that became slower or larger, and the commits between which they did. Confirmed: several runs "
-            "agree, so review the changes. Suspected: the newest run was over its limit, so wait for the next one.",
-            24,
-            7,
-            none="no regression",
-        ),
-        Column("Tester", label="tester", links=[to_tester_of_row()]),
-        Column("Namespace", label="namespace"),
-        Column("Cluster", label="cluster"),
-        Column("Measure", label="measure"),
-        Column(
-            "Verdict",
-            f"{aggregated('max', numbered(VERDICTS), 'measure')} >= {least}",
-            mappings=mapping_of(VERDICTS),
-            cell=COLOURED_CELL,
-            links=[to_comparison(), to_runbook("BootstrapRegressed")],
-        ),
-        Column(expr=aggregated("group", series("regression_info"), "measure", "commit_good", "commit_bad")),
-        Column("Last good commit", label="commit_good", links=[to_commit()]),
-        Column("First bad commit", label="commit_bad", links=[to_commit(), to_comparison()]),
-        sort_by="Verdict",
-        descending=True,
-    )

@@ -29,11 +29,6 @@ def to_tester_of_series() -> DashboardLink:
     return DashboardLink("Open this tester").url(f"/d/{TESTER_UID}?{_SAME_VIEW}{chosen}")
 
 
-def to_fleet() -> dict[str, object]:
-    """Return a link from a build of one tester to the Fleet dashboard."""
-    return _link("This build on all testers", f"/d/{FLEET_UID}?{_SAME_VIEW}", new_tab=False)
-
-
 def to_commit() -> dict[str, object]:
     """Return a link from a cell with a commit to its changes."""
     return _link("Open this commit", f"{SOURCE_URL}/commit/${{__value.raw}}")
@@ -45,14 +40,9 @@ def to_comparison() -> dict[str, object]:
     return _link("Compare last good and first bad commit", f"{SOURCE_URL}/compare/{commits}")
 
 
-def to_runbook(alert: str) -> dict[str, object]:
-    """Return a link from a cell to the runbook of an alert."""
-    return _link(f"What to do: runbook {alert}", runbook_url(alert))
-
-
-def runbook_url(alert: str) -> str:
-    """Return the URL of an alert's runbook, below the address in the variable `runbooks`."""
-    return f"${{runbooks:raw}}/{alert}.md"
+def to_runbook_of_row() -> dict[str, object]:
+    """Return a link from a row with an alert to its runbook, below the address in the variable `runbooks`."""
+    return _link("What to do: the runbook", "${runbooks:raw}/${__data.fields.alertname}.md")
 
 
 def to_dashboard(title: str, uid: str) -> DashboardLink:

@@ -11,10 +11,11 @@ from grafana_foundation_sdk.builders import stat, statetimeline, statushistory, 
 from grafana_foundation_sdk.builders.common import (
     GraphThresholdsStyleConfig,
     ReduceDataOptions,
+    ScaleDistributionConfig,
     VizLegendOptions,
     VizTooltipOptions,
 )
-from grafana_foundation_sdk.builders.dashboard import FieldColor, ThresholdsConfig
+from grafana_foundation_sdk.builders.dashboard import FieldColor, Row, ThresholdsConfig
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery as AnyDataquery
@@ -27,6 +28,7 @@ from grafana_foundation_sdk.models.common import (
     LegendDisplayMode,
     LegendPlacement,
     LineInterpolation,
+    ScaleDistribution,
     SortOrder,
     TooltipDisplayMode,
     VisibilityMode,
@@ -42,6 +44,7 @@ from grafana_foundation_sdk.models.dashboard import Panel as BuiltPanel
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.queries import TESTER
+from dashboards.states import GREY
 from dashboards.variables import DATASOURCE
 
 # Names each series by its tester; a missing label leaves only a space.
@@ -102,6 +105,14 @@ def framed(panel: P, about: About, targets: Sequence[Dataquery]) -> P:
     return panel
 
 
+def folded(title: str, panels: Sequence[AnyPanel]) -> Row:
+    """Return a folded row of panels."""
+    row = Row(title)
+    for panel in panels:
+        row = row.with_panel(panel)
+    return row
+
+
 def now(expr: str, name: str = "") -> Dataquery:
     """Return a query of an expression at the end of the range, as a table."""
     query = Dataquery().expr(expr).datasource(DATASOURCE).instant().format(PromQueryFormat.TABLE)
@@ -130,9 +141,13 @@ def number(about: About, expr: str, colors: ThresholdsConfig | None = None) -> s
     )
 
 
-def word(about: About, expr: str, mappings: list[ValueMapping]) -> stat.Panel:
-    """Return a panel with one current state, as its text and colour."""
-    return number(about, expr).mappings(mappings).color_mode(BigValueColorMode.BACKGROUND)
+def word(about: About, expr: str, mappings: list[ValueMapping], *, label: str = "") -> stat.Panel:
+    """Return a panel with one current state, as its text and colour: the value, or a label if it is given."""
+    panel = number(about, expr).mappings(mappings).color_mode(BigValueColorMode.BACKGROUND)
+    if not label:
+        return panel
+    of_label = ReduceDataOptions().calcs(["lastNotNull"]).fields(f"/^{label}$/")
+    return panel.targets([now(expr).ref_id("A")]).reduce_options(of_label)
 
 
 def name(about: About, expr: str, label: str) -> stat.Panel:
@@ -155,7 +170,7 @@ def over_time(about: About, *lines: Line) -> timeseries.Panel:
         .color_scheme(FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
         .line_width(2)
         .show_points(VisibilityMode.AUTO)
-        .legend(_legend())
+        .legend(_legend(beside=any(line.name == BY_TESTER for line in lines)))
         .tooltip(VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
     )
 
@@ -173,14 +188,22 @@ def with_line_at(panel: timeseries.Panel, *steps_: tuple[float | None, str]) -> 
 
 
 def with_band(panel: timeseries.Panel, lower: str, upper: str) -> timeseries.Panel:
-    """Return the panel with a filled area between two lines, which are drawn thin."""
-    thin = [
-        DynamicConfigValue("custom.lineWidth", 1),
-        DynamicConfigValue("color", {"mode": "fixed", "fixedColor": "orange"}),
-        DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 8]}),
-    ]
+    """Return the panel with a filled area between two lines, which are thin: grey below, red above."""
+
+    def thin(color: str) -> list[DynamicConfigValue]:
+        return [
+            DynamicConfigValue("custom.lineWidth", 1),
+            DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color}),
+            DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 8]}),
+        ]
+
     filled = [DynamicConfigValue("custom.fillBelowTo", lower), DynamicConfigValue("custom.fillOpacity", 15)]
-    return panel.override_by_name(lower, thin).override_by_name(upper, [*thin, *filled])
+    return panel.override_by_name(lower, thin(GREY)).override_by_name(upper, [*thin("red"), *filled])
+
+
+def logarithmic(panel: timeseries.Panel) -> timeseries.Panel:
+    """Return the panel with a logarithmic axis, on which one spike does not flatten the rest."""
+    return panel.scale_distribution(ScaleDistributionConfig().type(ScaleDistribution.LOG).log(10))
 
 
 def timeline(about: About, *lines: Line) -> statetimeline.Panel:
@@ -217,10 +240,11 @@ def _range(line: Line) -> Dataquery:
     return Dataquery().expr(line.expr).datasource(DATASOURCE).range().legend_format(line.name)
 
 
-def _legend() -> VizLegendOptions:
+def _legend(*, beside: bool = False) -> VizLegendOptions:
+    # A legend below a panel shows three lines of testers only.
     return (
         VizLegendOptions()
         .display_mode(LegendDisplayMode.LIST)
-        .placement(LegendPlacement.BOTTOM)
+        .placement(LegendPlacement.RIGHT if beside else LegendPlacement.BOTTOM)
         .show_legend(True)
     )

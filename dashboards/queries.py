@@ -15,7 +15,7 @@ All expressions work with Prometheus 2.42.
 
 from __future__ import annotations
 
-from dashboards.states import OUTCOMES, Words
+from dashboards.states import Words
 
 TESTER = ("cluster", "namespace", "tester")
 CONFIGURATION = (*TESTER, "network", "sync_mode")
@@ -25,16 +25,30 @@ PRESENCE = "consecutive_failures"
 
 _MATCHERS = ", ".join(f'{each}=~"${each}"' for each in VARIABLES)
 _SECONDS_TO_MILLISECONDS = 1000
+_SECONDS_AN_HOUR = 3600
+# A node may be down for shorter while its pod starts.
+_WRONGLY_DOWN_SECONDS = 600
+# Grafana's unit `h` would show 30 as "1.25 days".
+HOURS = "suffix:h"
 
 
 def series(name: str, *matchers: str) -> str:
     """Return a selector of the chosen testers' series; `name` is the metric without its prefix."""
-    return f"bootstrap_monitor_{name}{{{', '.join((_MATCHERS, *matchers))}}}"
+    return _selector(f"bootstrap_monitor_{name}", *matchers)
 
 
 def matcher(label: str, value: str) -> str:
     """Return a matcher of a label with one value."""
     return f'{label}="{value}"'
+
+
+def matcher_of_names(label: str, pattern: str) -> str:
+    """Return a matcher of a label whose value matches a regular expression."""
+    return f'{label}=~"{pattern}"'
+
+
+def _selector(metric: str, *matchers: str) -> str:
+    return f"{metric}{{{', '.join((_MATCHERS, *matchers))}}}"
 
 
 def aggregated(operator: str, expr: str, *labels: str) -> str:
@@ -65,15 +79,88 @@ def numbered(words: Words) -> str:
     )
 
 
-def number_of(words: Words) -> str:
-    """Return an expression of each tester's current word, as its number."""
-    return aggregated("max", numbered(words))
+def number_of(words: Words, *labels: str) -> str:
+    """Return an expression of each tester's current word, as its number, by `labels` if there are any."""
+    return aggregated("max", numbered(words), *labels)
 
 
 def run_progress() -> str:
-    """Return an expression: 0 while the open run makes progress, 1 while it is stalled, 2 while unknown."""
+    """Return an expression: the open run's number in `PROGRESS`."""
     unknown, stalled = series("run_progress_unknown_seconds"), series("run_stalled_seconds")
-    return aggregated("max", f"{unknown} * 0 + 2 or {stalled} * 0 + 1 or {series('run_active_seconds')} * 0")
+    waits = f"{_blocked()} * 0 + 3"
+    moves = f"{series('run_active_seconds')} * 0"
+    return aggregated("max", f"{waits} or {unknown} * 0 + 2 or {stalled} * 0 + 1 or {moves}")
+
+
+def run_pace() -> str:
+    """Return an expression: the open run's number in `PACE`."""
+    unknown, stalled = series("run_progress_unknown_seconds"), series("run_stalled_seconds")
+    late, active = series("run_late_seconds"), series("run_active_seconds")
+    problems = f"{_blocked()} * 0 + 4 or {unknown} * 0 + 3 or {stalled} * 0 + 2 or {late} * 0 + 1"
+    return aggregated("max", f"{problems} or {active} * 0")
+
+
+def node_process() -> str:
+    """Return an expression: the number of the node's process in `UP`."""
+    down = f"({series('run_node_down_seconds')} > {_WRONGLY_DOWN_SECONDS}) * 0 + 2"
+    return aggregated("max", f"{down} or {series('node_up')}")
+
+
+def node_health() -> str:
+    """Return an expression: the number of the node's health in `HEALTHY`."""
+    return aggregated(
+        "max", f"{series('node_unhealthy_since_timestamp_seconds')} * 0 + 2 or {series('node_healthy')}"
+    )
+
+
+def run_end_estimate() -> str:
+    """Return an expression of the end that the node estimates, in milliseconds; absent while it is blocked."""
+    estimate = milliseconds(largest("run_eta_timestamp_seconds"))
+    return f"{estimate} unless {on_tester()} {_blocked()}"
+
+
+def attention() -> str:
+    """Return an expression of each tester's number in `ATTENTION`, also of testers that do not answer."""
+    ranked = (
+        f"{absent()} * 0 + 9",
+        f"{series('last_failure_timestamp_seconds')} * 0 + 8",
+        f"{series('regression_info', matcher('verdict', 'confirmed'))} + 6",
+        f"{series('run_stalled_seconds')} * 0 + 6",
+        f"{_blocked()} * 0 + 5",
+        f"{series('run_progress_unknown_seconds')} * 0 + 4",
+        f"({age(series('node_unhealthy_since_timestamp_seconds'))} > 3600) * 0 + 3",
+        f"({age(series('trying_since_timestamp_seconds'))} > {series('trying_limit_seconds')}) * 0 + 2",
+        f"{series('run_late_seconds')} * 0 + 1",
+        f"{series(PRESENCE)} * 0",
+    )
+    return aggregated("max", " or ".join(ranked))
+
+
+def absent() -> str:
+    """Return an expression of the testers that were scraped in the time range but are not now."""
+    return f"(present_over_time({series(PRESENCE)}[$__range]) unless {on_tester()} {series(PRESENCE)})"
+
+
+def firing_alerts() -> str:
+    """Return an expression of the firing alerts: since when, in milliseconds.
+
+    The labels are `alertname`, `severity`, `run` and `concerns`, the label of its subject.
+    """
+    of_project = matcher_of_names("alertname", "Bootstrap.+")
+    since = milliseconds(_selector("ALERTS_FOR_STATE", of_project))
+    firing = _selector("ALERTS", of_project, matcher("alertstate", "firing"))
+    alerts = f"{since} and ignoring (alertstate) {firing}"
+    named = f'label_join({alerts}, "concerns", "", "reason", "measure", "cause", "operation")'
+    return aggregated("min", named, "alertname", "severity", "run", "concerns")
+
+
+def phase_since() -> str:
+    """Return an expression: since when each tester is in its phase, in milliseconds, with the label `phase`."""
+    return milliseconds(newest(largest("phase_since_timestamp_seconds", "phase")))
+
+
+def _blocked() -> str:
+    return series("phase_since_timestamp_seconds", matcher("phase", "blocked"))
 
 
 def run_lateness() -> str:
@@ -93,39 +180,48 @@ def milliseconds(expr: str) -> str:
     return f"{expr} * {_SECONDS_TO_MILLISECONDS}"
 
 
+def hours(expr: str) -> str:
+    """Return the expression in hours instead of seconds, for an axis with round values."""
+    return f"{expr} / {_SECONDS_AN_HOUR}"
+
+
 def age(expr: str) -> str:
     """Return an expression of the seconds since a point in time."""
     return f"time() - {expr}"
 
 
 def named_by_build(expr: str) -> str:
-    """Return the expression with the label `build`: its `version`, and its `commit` cut to 8 digits."""
+    """Return the expression with the label `build`: its version's number, and 8 digits of its commit."""
     joined = f'label_join({expr}, "build", " ", "version", "commit")'
-    short = f'label_replace({joined}, "build", "$1 $2", "build", "(.*) (.{{0,8}}).*")'
+    short = f'label_replace({joined}, "build", "$1 $2", "build", "(?:avalanchego/)?(.*) (.{{0,8}}).*")'
     return f'label_replace({short}, "build", "unknown", "build", " ")'
+
+
+def without_prefix(expr: str, label: str) -> str:
+    """Return the expression with a version as `1.14.0` instead of `avalanchego/1.14.0` in a label."""
+    return f'label_replace({expr}, "{label}", "$1", "{label}", "avalanchego/(.*)")'
 
 
 def current_build() -> str:
     """Return an expression of the current run's build as the label `build`, one series for each tester."""
-    run = aggregated("group", series("run_info"), "run", "version", "commit")
+    run = largest("run_info", "run", "version", "commit")
     return newest(aggregated("group", named_by_build(run), "build"))
+
+
+def new_build() -> str:
+    """Return an expression of the build that waits for its test as the label `build`."""
+    build = largest("new_build_info", "version", "commit")
+    return newest(aggregated("group", named_by_build(build), "build"))
+
+
+def renamed(label: str, new: str, expr: str) -> str:
+    """Return the expression, aggregated by tester, with a label under a new name."""
+    return aggregated("group", f'label_replace({expr}, "{new}", "$1", "{label}", "(.*)")', new)
 
 
 def of_results(metric: str, *labels: str) -> str:
     """Return an expression of a metric of the ended runs, with `labels` of `result_info`."""
-    return _of(series("result_info"), metric, *labels)
-
-
-def of_successes(metric: str, *labels: str) -> str:
-    """Return an expression of a metric of the successful runs.
-
-    Only runs with the tester's current network and sync mode count.
-    """
-    return _of(of_today(series("result_info", 'outcome="succeeded"')), metric, *labels)
-
-
-def _of(results: str, metric: str, *labels: str) -> str:
-    each = aggregated("group", results, "run", *labels)
+    each = aggregated("group", series("result_info"), "run", *labels)
     return f"{each} * {on_tester('run')} group_left () {largest(metric, 'run')}"
 
 
@@ -134,26 +230,27 @@ def newest(expr: str, *labels: str) -> str:
     return f"topk by ({', '.join((*TESTER, *labels))}) (1, {expr})"
 
 
-def by_newest_success(metric: str) -> str:
-    """Return an expression of a metric of the newest successful run: one series, named by its build.
+def of_newest_success(metric: str) -> str:
+    """Return an expression of a metric of the newest success, one series for each tester.
 
     The expression is evaluated at each point of the range, so over time it steps from run to run.
     """
-    value = of_successes(metric, "version", "commit")
-    last = newest(of_successes("result_end_timestamp_seconds"))
-    return aggregated("max", named_by_build(f"({value}) and {on_tester('run')} {last}"), "build")
+    last = aggregated("max", of_today(series("last_success_timestamp_seconds")))
+    of_last = f"({series('result_end_timestamp_seconds')} == {on_tester()} group_left () {last})"
+    return aggregated("max", f"{series(metric)} and {on_tester('run')} {of_last}")
 
 
-def outcomes_by_build() -> str:
-    """Return an expression of the newest outcome of each build.
+def outcomes_by_build(builds: int) -> str:
+    """Return an expression of the newest run of each of the newest builds: when it ended.
 
-    The value is the number of the outcome. The labels are `build` and `column`, the full name of the tester.
+    The labels are `build`, `column`, the full name of the tester, and `outcome`.
     """
-    builds = ("version", "commit")
-    each = aggregated("max", numbered(OUTCOMES), "run", *builds)
-    last = newest(of_results("result_end_timestamp_seconds", *builds), *builds)
-    on_run = on_tester("run")
-    return f"max by (build, column) ({_named_in_full(named_by_build(f'({each}) and {on_run} {last}'))})"
+    of_build = ("version", "commit")
+    last = newest(of_results("result_end_timestamp_seconds", *of_build, "outcome"), *of_build)
+    ends = of_results("result_end_timestamp_seconds", *of_build)
+    recent = f"topk({builds}, max by (version, commit) ({ends}))"
+    named = _named_in_full(named_by_build(f"{last} and on (version, commit) {recent}"))
+    return f"max by (build, column, outcome) ({named})"
 
 
 def _named_in_full(expr: str) -> str:

@@ -76,16 +76,47 @@ VERDICTS = Words(
 )
 
 # States that are 0 or 1 already.
-ANSWERS = {0: State("no answer", "red"), 1: State("answers", "green")}
-UP = {0: State("down", "red"), 1: State("up", "green")}
-HEALTHY = {0: State("unhealthy", "orange"), 1: State("healthy", "green")}
-PROGRESS = {0: State("moving", "green"), 1: State("stalled", "red"), 2: State("unknown", "orange")}
+UP = {0: State("not running", GREY), 1: State("up", "green"), 2: State("down", "red")}
+HEALTHY = {0: State("not yet healthy", GREY), 1: State("healthy", "green"), 2: State("unhealthy", "orange")}
+PROGRESS = {
+    0: State("moving", "green"),
+    1: State("stalled", "red"),
+    2: State("unknown", "orange"),
+    3: State("waits", "orange"),
+}
 LATE = {0: State("in time", "green"), 1: State("late", "orange")}
+# One state for both, of which the greatest is shown.
+PACE = {
+    0: State("moving", "green"),
+    1: State("late", "orange"),
+    2: State("stalled", "red"),
+    3: State("unknown", "orange"),
+    4: State("waits", "orange"),
+}
+# Whether a tester needs a look, and why; the greatest is the most urgent.
+ATTENTION = {
+    0: State("ok", "green"),
+    1: State("late", "orange"),
+    2: State("no success", "orange"),
+    3: State("unhealthy", "orange"),
+    4: State("unknown", "orange"),
+    5: State("blocked", "orange"),
+    6: State("stalled", "red"),
+    7: State("regressed", "red"),
+    8: State("failed", "red"),
+    9: State("no answer", "red"),
+}
+NO_ANSWER = "no answer"
 
 
 def mapping_of(words: Words) -> list[ValueMapping]:
     """Return the mapping of each word's number to its text and colour."""
     return value_mapping({number: words.states[word] for word, number in words.numbers().items()})
+
+
+def label_mapping(words: Words, **more: State) -> list[ValueMapping]:
+    """Return the mapping of each word, as the value of a label, to its text and colour."""
+    return value_mapping({**words.states, **more})
 
 
 def value_mapping(states: Mapping[int, State] | Mapping[str, State]) -> list[ValueMapping]:

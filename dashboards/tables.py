@@ -12,6 +12,10 @@ from string import ascii_uppercase
 
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.builders.common import TableSortByFieldState
+from grafana_foundation_sdk.models.common import (
+    TableCellBackgroundDisplayMode,
+    TableColoredBackgroundCellOptions,
+)
 from grafana_foundation_sdk.models.dashboard import (
     DataTransformerConfig,
     DynamicConfigValue,
@@ -20,6 +24,7 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from dashboards.panels import About, framed, now, thresholds
 
+# A column with coloured cells leaves empty ones without a colour.
 COLOURED_CELL = {"type": "color-background", "mode": "basic"}
 COLOURED_TEXT = {"type": "color-text"}
 GAUGE = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
@@ -45,54 +50,90 @@ class Column:
 
     def properties(self) -> list[DynamicConfigValue]:
         """Return the properties in which this column differs from the table's defaults."""
-        found = {
-            "unit": self.unit,
+        base = [(None, "transparent")] if self.cell == COLOURED_CELL else []
+        steps = self.steps or base
+        properties = {
+            # Without this unit, Grafana shows a label of digits only, such as some commits, as a number.
+            "unit": "string" if self.label else self.unit,
             "custom.width": self.width,
             "mappings": list(self.mappings),
             "custom.cellOptions": self.cell,
             "links": list(self.links),
-            "thresholds": thresholds(*self.steps).build() if self.steps else None,
+            "thresholds": thresholds(*steps).build() if steps else None,
             **self.more,
         }
-        return [
-            DynamicConfigValue(name, value) for name, value in found.items() if value or name in self.more
-        ]
+        set_ = {name: value for name, value in properties.items() if value or name in self.more}
+        # The panel's own text is for a table without rows.
+        return [DynamicConfigValue(name, value) for name, value in {**set_, "noValue": ""}.items()]
 
 
 def merged(
-    about: About, *columns: Column, hidden: Sequence[str] = (), sort_by: str = "", descending: bool = False
+    about: About,
+    *columns: Column,
+    hidden: Sequence[str] = (),
+    sort_by: str = "",
+    descending: bool = False,
+    above_zero: str = "",
 ) -> table.Panel:
-    """Return a table of at least two expressions, with its columns in this order.
+    """Return a table with its columns in this order; labels that are `hidden` only join rows.
 
-    Labels that are `hidden` only join rows.
+    With `above_zero`, only the rows in which that field is above 0 are shown.
+
+    The first expression must have a result if another one has: Grafana names the values "Value #A", "Value #B"
+    and so on, but "Value" if only one expression has a result.
     """
     exprs = [column.expr for column in columns if column.expr]
     panel = framed(table.Panel(), about, [now(expr) for expr in exprs]).thresholds(thresholds((None, "text")))
     letters = iter(ascii_uppercase)
     fields = {f"Value #{next(letters)}" if column.expr else column.label: column for column in columns}
+    fields["Value"] = next(column for column in columns if column.expr)
     panel = panel.with_transformation(DataTransformerConfig("merge", options={}))
+    if above_zero:
+        panel = panel.with_transformation(_above_zero(above_zero))
     panel = panel.with_transformation(_organized(fields, hidden))
     for column in columns:
-        if column.title and (properties := column.properties()):
-            panel = panel.override_by_name(column.title, properties)
+        if column.title:
+            panel = panel.override_by_name(column.title, column.properties())
     if sort_by:
         panel = panel.sort_by([TableSortByFieldState().display_name(sort_by).desc(descending)])
     return panel
 
 
-def matrix(about: About, expr: str, *, rows: str, columns: str, mappings: list[ValueMapping]) -> table.Panel:
-    """Return a table with a row for each value of one label and a column for each value of another."""
-    options = {"rowField": rows, "columnField": columns, "valueField": "Value", "emptyValue": "empty"}
+def matrix(
+    about: About,
+    expr: str,
+    *,
+    rows: Column,
+    columns: str,
+    values: str,
+    mappings: list[ValueMapping],
+) -> table.Panel:
+    """Return a table of three labels: a row for each `rows`, a column for each `columns`, and `values` as cells.
+
+    The columns are sorted by the values of the expression, greatest first.
+    """
+    options = {"rowField": rows.label, "columnField": columns, "valueField": values, "emptyValue": "empty"}
+    newest_first = {"sort": [{"field": "Value", "desc": True}]}
+    name = [DynamicConfigValue("displayName", rows.title), DynamicConfigValue("mappings", [])]
+    plain = DynamicConfigValue("custom.cellOptions", {"type": "auto"})
     return (
         framed(table.Panel(), about, [now(expr)])
-        .thresholds(thresholds((None, "text")))
+        .thresholds(thresholds((None, "transparent")))
+        .unit("string")
         .mappings(mappings)
+        .cell_options(TableColoredBackgroundCellOptions(mode=TableCellBackgroundDisplayMode.BASIC))
+        .with_transformation(DataTransformerConfig("sortBy", options=newest_first))
         .with_transformation(DataTransformerConfig("groupingToMatrix", options=options))
-        .override_by_field_type("number", [DynamicConfigValue("custom.cellOptions", COLOURED_CELL)])
-        .override_by_name(
-            f"{rows}\\{columns}",
-            [DynamicConfigValue("displayName", "Build"), DynamicConfigValue("unit", "string")],
-        )
+        .override_by_name(f"{rows.label}\\{columns}", [*name, plain, *rows.properties()])
+        .sort_by([TableSortByFieldState().display_name(rows.title)])
+    )
+
+
+def _above_zero(name: str) -> DataTransformerConfig:
+    condition = {"id": "greater", "options": {"value": 0}}
+    filters = [{"fieldName": name, "config": condition}]
+    return DataTransformerConfig(
+        "filterByValue", options={"type": "include", "match": "all", "filters": filters}
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+from grafana_foundation_sdk.models.dashboard import DashboardCursorSync
 
 from dashboards.annotations import events
 from dashboards.links import FLEET_UID, TAG, TESTER_UID, to_dashboard
+from dashboards.panels import folded
 from dashboards.tester_now import now_row
 from dashboards.tester_results import results
 from dashboards.tester_run import run
@@ -23,18 +25,19 @@ def tester() -> Dashboard:
         .readonly()
         .time("now-30d", "now")
         .refresh("1m")
+        .tooltip(DashboardCursorSync.CROSSHAIR)
         .variables(variables(one_tester=True))
         .annotations([*events()])
         .link(to_dashboard("Fleet", FLEET_UID))
     )
     for title, panels in (
         ("Now", now_row()),
-        ("Run", run()),
         ("Results", results()),
-        ("Volume", volume()),
-        ("The monitor itself", monitor_itself()),
+        ("Run", run()),
     ):
         dashboard = dashboard.with_row(Row(title))
         for panel in panels:
             dashboard = dashboard.with_panel(panel)
-    return dashboard
+    return dashboard.with_row(folded("Volume", volume())).with_row(
+        folded("The monitor itself", monitor_itself())
+    )

@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
+from dashboards.alerts import firing
 from dashboards.panels import (
     About,
     AnyPanel,
     name,
     number,
-    thresholds,
     word,
 )
 from dashboards.queries import (
-    age,
     aggregated,
     current_build,
     largest,
     milliseconds,
+    new_build,
+    newest,
     number_of,
-    numbered,
     of_today,
+    phase_since,
+    run_end_estimate,
     series,
 )
 from dashboards.states import (
     LAST_OUTCOME,
     PHASES,
     VERDICTS,
+    label_mapping,
     mapping_of,
 )
 
-_DAY_SECONDS = 86400
 _NO_OPEN_RUN = "no open run"
 
 
 def now_row() -> list[AnyPanel]:
-    """Return eight figures with the current state of the tester."""
-    return [*_run_now(), *_results_now()]
+    """Return the firing alerts, and figures with the current state of the tester."""
+    return [firing(), *_run_now(), *_results_now()]
 
 
 def _run_now() -> list[AnyPanel]:
@@ -47,8 +49,13 @@ def _run_now() -> list[AnyPanel]:
                 3,
                 4,
             ),
-            number_of(PHASES),
-            mapping_of(PHASES),
+            phase_since(),
+            label_mapping(PHASES),
+            label="phase",
+        ),
+        number(
+            About("In phase since", "Since when the tester is in its phase.", 3, 4, unit="dateTimeFromNow"),
+            phase_since(),
         ),
         name(
             About("Build", "The build of the current run, open or ended.", 3, 4, none="no run yet"),
@@ -71,25 +78,33 @@ def _run_now() -> list[AnyPanel]:
             About(
                 "Done (estimate)",
                 "The end of the current stage of the slowest chain, estimated by the node. Later stages are not "
-                "included.",
+                "included. Unknown while the tester is blocked.",
                 3,
                 4,
                 unit="dateTimeFromNow",
                 none="unknown",
             ),
-            milliseconds(largest("run_eta_timestamp_seconds")),
+            run_end_estimate(),
         ),
         number(
             About(
                 "Time so far",
-                "How long the node has run in the open run, which becomes the duration of the run. Above the band in "
-                "Duration by version, the build is already late.",
+                "How long the node has run in the open run, which becomes the duration of the run. Above the limit, "
+                "the build is late.",
                 3,
                 4,
                 unit="s",
                 none=_NO_OPEN_RUN,
             ),
             largest("run_active_seconds"),
+        ),
+        number(
+            About("Usual time", "The baseline of the duration.", 3, 4, unit="s", none="too few runs"),
+            largest("duration_baseline_seconds"),
+        ),
+        number(
+            About("Limit", "The duration above which a run is late.", 3, 4, unit="s", none="too few runs"),
+            largest("duration_limit_seconds"),
         ),
     ]
 
@@ -100,34 +115,39 @@ def _results_now() -> list[AnyPanel]:
             About(
                 "Last result",
                 "The result of the newest run, on the current network and in the current sync mode.",
-                3,
+                6,
                 4,
                 none="no run yet",
             ),
-            aggregated("max", of_today(numbered(LAST_OUTCOME))),
-            mapping_of(LAST_OUTCOME),
+            newest(aggregated("group", of_today(series("last_run_info")), "outcome")),
+            label_mapping(LAST_OUTCOME),
+            label="outcome",
         ),
         number(
             About(
                 "Last success",
-                "Time since the last successful run. If that is longer than two runs take, builds fail or there are no "
+                "When the last run succeeded. If that is longer ago than two runs take, builds fail or there are no "
                 "new builds.",
-                3,
+                6,
                 4,
-                unit="s",
-                none="no run yet",
+                unit="dateTimeFromNow",
+                none="none yet",
             ),
-            age(aggregated("max", of_today(series("last_success_timestamp_seconds")))),
-            thresholds((None, "green"), (7 * _DAY_SECONDS, "orange"), (21 * _DAY_SECONDS, "red")),
+            milliseconds(aggregated("max", of_today(series("last_success_timestamp_seconds")))),
         ),
         word(
             About(
                 "Regression",
                 "The worst verdict of all measures. Confirmed: review the changes between the commits below.",
-                3,
+                6,
                 4,
             ),
             number_of(VERDICTS),
             mapping_of(VERDICTS),
+        ),
+        name(
+            About("Next build", "The build that waits for its test.", 6, 4, none="none waits"),
+            new_build(),
+            "build",
         ),
     ]

@@ -2,149 +2,150 @@
 
 from __future__ import annotations
 
-from dashboards.links import to_commit, to_comparison, to_fleet, to_runbook
-from dashboards.panels import About, AnyPanel, Line, steps, with_band
+from grafana_foundation_sdk.builders import timeseries
+
+from dashboards.links import to_commit
+from dashboards.panels import About, AnyPanel, Line, logarithmic, steps, with_band
 from dashboards.queries import (
+    HOURS,
     TESTER,
     aggregated,
-    by_newest_success,
+    hours,
     largest,
     milliseconds,
-    numbered,
+    number_of,
+    of_newest_success,
     on_tester,
-    series,
+    without_prefix,
 )
-from dashboards.states import OUTCOMES, VERDICTS, mapping_of
+from dashboards.regressions import MEASURES, limit_against_usual, newest_against_usual, regressions
+from dashboards.states import OUTCOMES, VERDICTS, label_mapping, mapping_of, value_mapping
 from dashboards.tables import COLOURED_CELL, GAUGE, Column, merged
 
 _RUN = ("network", "sync_mode", "run")
+# Without `fieldMinMax`, the greatest value of all columns would be the end of each gauge.
+_OWN_RANGE: dict[str, object] = {"min": 0, "fieldMinMax": True}
 
 
 def results() -> list[AnyPanel]:
     """Return the panels of the results."""
-    return [_duration(), _disk_usage(), _block_time(), _verdicts(), _table()]
+    return [_table(), _verdicts(), _block_time(), regressions(), _duration(), _disk_usage()]
 
 
 def _duration() -> AnyPanel:
-    return _by_version(
+    return _with_limit(
         About(
-            "Duration by version",
-            "The duration of the newest success, by build, with the band between baseline and limit. A step above the "
-            "band is a slower build, or an outlier until the next run confirms it. The line of the open run rises.",
+            "Duration",
+            "The duration of the newest success, with the band between baseline and limit. A step above the band is a "
+            "slower build, or an outlier until the next run confirms it. The line of the open run rises.",
             12,
             9,
-            unit="s",
+            unit=HOURS,
         ),
-        Line(by_newest_success("result_duration_seconds"), "{{build}}"),
-        Line(largest("run_active_seconds"), "open run"),
-        measure="duration",
-        unit="seconds",
-    )
+        Line(hours(of_newest_success("result_duration_seconds")), "newest success"),
+        Line(hours(largest("run_active_seconds")), "open run"),
+        baseline=hours(largest("duration_baseline_seconds")),
+        limit=hours(largest("duration_limit_seconds")),
+    ).min(0)
 
 
 def _disk_usage() -> AnyPanel:
-    return _by_version(
+    return _with_limit(
         About(
-            "Disk by version",
-            "The size of the node's data at the end of the newest success, by build, with the band between baseline "
-            "and limit. A step above the band is a build that stores more.",
+            "Disk usage",
+            "The size of the node's data at the end of the newest success, with the band between baseline and limit. A "
+            "step above the band is a build that stores more.",
             12,
             9,
             unit="bytes",
         ),
-        Line(by_newest_success("result_disk_usage_bytes"), "{{build}}"),
+        Line(largest("last_disk_usage_bytes"), "newest success"),
         Line(largest("disk_usage_bytes"), "now"),
-        measure="disk_usage",
-        unit="bytes",
-    )
+        baseline=largest("disk_usage_baseline_bytes"),
+        limit=largest("disk_usage_limit_bytes"),
+    ).min(0)
 
 
 def _block_time() -> AnyPanel:
     executed = aggregated("sum", largest("run_blocks_accepted", "chain"))
-    return _by_version(
+    panel = _with_limit(
         About(
             "Seconds per block",
             "The time of the current run per executed block, with the band between baseline and limit. It does not "
             "depend on the growth of the chain: above the band, the build executes more slowly. C-Chain state sync has "
             "no band.",
-            8,
+            10,
             8,
             unit="s",
         ),
         Line(f"{largest('run_active_seconds')} / {on_tester()} ({executed} > 0)", "open run"),
-        measure="block_time",
-        unit="seconds",
+        baseline=largest("block_time_baseline_seconds"),
+        limit=largest("block_time_limit_seconds"),
     )
+    return logarithmic(panel)
 
 
-def _by_version(about: About, *lines: Line, measure: str, unit: str) -> AnyPanel:
-    baseline = Line(largest(f"{measure}_baseline_{unit}"), "baseline")
-    limit = Line(largest(f"{measure}_limit_{unit}"), "limit")
-    return with_band(steps(about, *lines, baseline, limit).min(0), "baseline", "limit")
+def _with_limit(about: About, *lines: Line, baseline: str, limit: str) -> timeseries.Panel:
+    return with_band(
+        steps(about, *lines, Line(baseline, "baseline"), Line(limit, "limit")), "baseline", "limit"
+    )
 
 
 def _verdicts() -> AnyPanel:
     return merged(
         About(
             "Regression verdicts",
-            "The verdict on each measure. Confirmed: several runs agree, so review the changes between the commits. "
-            "Suspected: the newest run was over its limit, so wait for the next one. Too few runs: no verdict yet.",
-            16,
+            "The verdict on each measure. The newest success and the limit are shown relative to the usual value, the "
+            "baseline. Suspected: the newest run was over its limit, so wait for the next one. Too few runs: no "
+            "verdict yet.",
+            14,
             8,
         ),
-        Column("Measure", label="measure", width=110),
+        Column("Measure", label="measure", mappings=value_mapping(MEASURES)),
         Column(
             "Verdict",
-            aggregated("max", numbered(VERDICTS), "measure"),
+            number_of(VERDICTS, "measure"),
             mappings=mapping_of(VERDICTS),
             cell=COLOURED_CELL,
-            links=[to_runbook("BootstrapRegressed")],
             width=110,
         ),
-        Column("Samples", largest("baseline_samples", "measure"), width=80),
-        Column(expr=aggregated("group", series("regression_info"), "measure", "commit_good", "commit_bad")),
-        Column("Last good commit", label="commit_good", links=[to_commit()]),
-        Column("First bad commit", label="commit_bad", links=[to_commit(), to_comparison()]),
+        Column("Over usual", newest_against_usual(), unit="percentunit", width=90),
+        Column("Allowed", limit_against_usual(), unit="percentunit", width=90),
+        Column("Samples", largest("baseline_samples", "measure"), width=90),
         hidden=TESTER,
         sort_by="Measure",
     )
 
 
 def _table() -> AnyPanel:
-    build = ("image", "version", "commit", "outcome", "reason")
+    of_run = without_prefix(
+        largest("result_info", *_RUN, "image", "version", "commit", "outcome", "reason"), "version"
+    )
     return merged(
         About(
             "Results",
-            "The most recent runs, newest first. A wall time far above the duration is an outage. A failed run links "
-            "to its runbook, a commit to its changes.",
+            "The most recent runs, newest first. A wall time far above the duration is an outage. A commit links to "
+            "its changes.",
             24,
             10,
-            none="-",
         ),
         Column("Run", label="run", width=60),
+        Column(expr=of_run),
         Column(
             "Ended",
             milliseconds(largest("result_end_timestamp_seconds", *_RUN)),
             unit="dateTimeAsIso",
             width=170,
         ),
-        Column("Version", label="version", links=[to_fleet()], width=180),
-        Column("Commit", label="commit", links=[to_commit()]),
-        Column(
-            "Result",
-            aggregated("max", numbered(OUTCOMES), *_RUN, *build),
-            mappings=mapping_of(OUTCOMES),
-            cell=COLOURED_CELL,
-            width=110,
-        ),
-        Column("Reason", label="reason", links=[to_runbook("BootstrapFailed")], width=120),
-        Column("Duration", largest("result_duration_seconds", *_RUN), unit="s", cell=GAUGE, more={"min": 0}),
+        Column("Version", label="version", width=180),
+        Column("Commit", label="commit", links=[to_commit()], width=110),
+        Column("Result", label="outcome", mappings=label_mapping(OUTCOMES), cell=COLOURED_CELL, width=110),
+        Column("Reason", label="reason", width=120),
+        Column("Duration", largest("result_duration_seconds", *_RUN), unit="s", cell=GAUGE, more=_OWN_RANGE),
         Column("Wall time", largest("result_wall_seconds", *_RUN), unit="s", width=100),
-        Column("Disk", largest("result_disk_usage_bytes", *_RUN), unit="bytes", cell=GAUGE, more={"min": 0}),
-        Column("Network", label="network", width=100),
-        Column("Sync mode", label="sync_mode", width=170),
+        Column("Disk", largest("result_disk_usage_bytes", *_RUN), unit="bytes", cell=GAUGE, more=_OWN_RANGE),
         Column("Image", label="image"),
-        hidden=(*TESTER, "outcome"),
+        hidden=(*TESTER, "network", "sync_mode"),
         sort_by="Ended",
         descending=True,
     )

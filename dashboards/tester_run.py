@@ -14,9 +14,13 @@ from dashboards.panels import (
     with_line_at,
 )
 from dashboards.queries import (
+    HOURS,
     PRESENCE,
     aggregated,
+    hours,
     largest,
+    node_health,
+    node_process,
     number_of,
     run_lateness,
     run_progress,
@@ -45,15 +49,15 @@ def _run_timeline() -> AnyPanel:
     panel = timeline(
         About(
             "Run timeline",
-            "The phase of the tester, and the state of the node. A node that is down or unhealthy while the phase is "
-            "idle failed after its success. A gap in all rows is a monitor that was not scraped. Progress unknown: a "
-            "stall would not be detected; see the runbook BootstrapProgressUnknown.",
+            "The phase of the tester, and the state of the node. Red and orange are wrong: a node that is down for ten "
+            "minutes of its run, or unhealthy after its success. A gap in all rows is a monitor that was not scraped. "
+            "Progress unknown: a stall would not be detected; see the runbook BootstrapProgressUnknown.",
             24,
             8,
         ),
         Line(number_of(PHASES), "phase"),
-        Line(largest("node_up"), "process"),
-        Line(largest("node_healthy"), "health"),
+        Line(node_process(), "process"),
+        Line(node_health(), "health"),
         Line(run_progress(), "progress"),
         Line(run_lateness(), "time"),
     ).mappings(mapping_of(PHASES))
@@ -136,9 +140,9 @@ def _time_left() -> AnyPanel:
             "included. A line that does not fall is an estimate that keeps moving.",
             6,
             7,
-            unit="s",
+            unit=HOURS,
         ),
-        Line(f"{largest('run_eta_timestamp_seconds')} - time()", "left"),
+        Line(hours(f"({largest('run_eta_timestamp_seconds')} - time())"), "left"),
     )
 
 
@@ -150,9 +154,9 @@ def _since_progress() -> AnyPanel:
             "the stall timeout (12 h by default) the run fails.",
             6,
             7,
-            unit="s",
+            unit=HOURS,
         ),
-        Line(largest("run_no_progress_seconds"), "without progress"),
+        Line(hours(largest("run_no_progress_seconds")), "without progress"),
     )
 
 

@@ -59,7 +59,7 @@ def monitor_itself() -> list[AnyPanel]:
     checked = age(largest("last_image_check_success_timestamp_seconds"))
 
     def increase(metric: str, *labels: str) -> str:
-        return aggregated("sum", f"increase({series(metric)}[$__rate_interval])", *labels)
+        return aggregated("sum", f"increase({series(metric)}[1h])", *labels)
 
     return [
         over_time(
@@ -77,7 +77,8 @@ def monitor_itself() -> list[AnyPanel]:
         over_time(
             About(
                 "Build lookups",
-                "Lookups of a newer build, by source and result. Errors only: new builds are not found.",
+                "Lookups of a newer build in the last hour, by source and result. Errors only: new builds are not "
+                "found.",
                 8,
                 7,
                 unit="short",
@@ -87,8 +88,8 @@ def monitor_itself() -> list[AnyPanel]:
         over_time(
             About(
                 "Errors and interventions",
-                "Errors by operation, reverted pins, and recreated ledgers. A few errors may be a short network "
-                "outage. If there are many, check the log of the monitor.",
+                "Errors by operation, reverted pins, and recreated ledgers in the last hour. A few errors may be a "
+                "short network outage. If there are many, check the log of the monitor.",
                 8,
                 7,
                 unit="short",

@@ -14,6 +14,7 @@ import promql_parser as parser
 from dashboards.expressions import Expression, Kind, expressions, panels
 from dashboards.lint.problems import Problem
 from dashboards.lint.promql import ancestors, matched, parsed, selectors
+from dashboards.queries import HOURS
 
 Dashboard = Mapping[str, Any]
 Found = Iterator[tuple[str, str]]
@@ -24,7 +25,18 @@ _RATES = {"rate", "irate"}
 _COUNTED = {"rate", "irate", "increase"}
 _WITH_UNITS = {"stat", "table", "timeseries", "gauge", "state-timeline", "status-history"}
 # The units of Grafana that these dashboards use.
-UNITS = {"none", "string", "short", "percentunit", "s", "bytes", "cps", "dateTimeAsIso", "dateTimeFromNow"}
+UNITS = {
+    "none",
+    "string",
+    "short",
+    "percentunit",
+    "s",
+    HOURS,
+    "bytes",
+    "cps",
+    "dateTimeAsIso",
+    "dateTimeFromNow",
+}
 _RATE_INTERVAL = "$__rate_interval"
 _RANGE_OF_RATE = re.compile(r"\b(?:rate|irate)\((?:[^\[\]])*\[([^\]]+)\]")
 

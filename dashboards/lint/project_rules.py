@@ -21,10 +21,15 @@ RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 
 _NEWEST_CLASSIC_SCHEMA = 42
 _GRID_COLUMNS = 24
+# Widths in px; a column without a width of its own shares the rest of the table, and may become this narrow.
+_MAX_TABLE_WIDTH = 1300
+_MIN_COLUMN_WIDTH = 100
 # The functions of Prometheus 2.42 that these dashboards use; newer ones must not be used.
 FUNCTIONS = {"time", "rate", "increase", "present_over_time", "label_join", "label_replace"}
 _DASHBOARD_LINK = re.compile(r"^/d/([\w-]+)")
+_METRIC = re.compile(r"\b(?:bootstrap_monitor_|ALERTS)")
 _RUNBOOK_LINK = re.compile(r"^\$\{runbooks:raw\}/(\w+)\.md$")
+_RUNBOOK_OF_ALERT = "${runbooks:raw}/${__data.fields.alertname}.md"
 _SOURCE_LINK = re.compile(r"^https://github\.com/ava-labs/avalanchego/(commit/\S+|compare/\S+\.\.\.\S+)$")
 _FIELD_OF_LINK = re.compile(r"\$\{__data\.fields\.(\w+)\}")
 
@@ -55,7 +60,7 @@ def target_testers(dashboard: Dashboard) -> Found:
         if expression.kind is not Kind.VARIABLE:
             chosen = re.findall(r"\{([^{}]*\$\w+[^{}]*)\}", expression.expr)
             missing = {each for each in VARIABLES for one in chosen if f'{each}=~"${each}"' not in one}
-            if missing or len(chosen) != expression.expr.count("bootstrap_monitor_"):
+            if missing or len(chosen) != len(_METRIC.findall(expression.expr)):
                 yield (
                     expression.panel,
                     f"{expression.ref}: a selector also matches other testers, matchers missing: {sorted(missing)}",
@@ -120,6 +125,38 @@ def table_columns(dashboard: Dashboard) -> Found:
                     )
 
 
+def table_width(dashboard: Dashboard) -> Found:
+    """Report a table that is wider than a usual screen, so that its last columns are off-screen."""
+    for panel in panels(dashboard):
+        titles = {
+            title
+            for transformation in panel.get("transformations", [])
+            for title in transformation["options"].get("renameByName", {}).values()
+        }
+        properties = {
+            override["matcher"]["options"]: {each["id"]: each["value"] for each in override["properties"]}
+            for override in panel["fieldConfig"]["overrides"]
+        }
+        widths = [_width(properties.get(title, {})) for title in titles]
+        if sum(widths) > _MAX_TABLE_WIDTH:
+            yield panel["title"], f"the columns need {sum(widths)} px, at most {_MAX_TABLE_WIDTH}"
+
+
+def table_value(dashboard: Dashboard) -> Found:
+    """Report a table that does not name its values if only its first expression has a result.
+
+    Grafana then names the column "Value", not "Value #A".
+    """
+    for panel in panels(dashboard):
+        for transformation in panel.get("transformations", []):
+            if transformation["id"] == "organize":
+                options = transformation["options"]
+                titles = {name: options["renameByName"].get(name) for name in ("Value #A", "Value")}
+                hidden = options["excludeByName"]
+                if titles["Value"] != titles["Value #A"] or ("Value" in hidden) != ("Value #A" in hidden):
+                    yield panel["title"], "a column would be named Value"
+
+
 def link_targets(dashboard: Dashboard) -> Found:
     """Report a link that leads neither to a dashboard or an existing runbook, nor to the node's sources."""
     for where, url in _links(dashboard):
@@ -129,7 +166,7 @@ def link_targets(dashboard: Dashboard) -> Found:
         elif found := _RUNBOOK_LINK.match(url):
             if not (RUNBOOKS / f"{found[1]}.md").exists():
                 yield where, f"a link to the unknown runbook {found[1]}"
-        elif not _SOURCE_LINK.match(url):
+        elif url != _RUNBOOK_OF_ALERT and not _SOURCE_LINK.match(url):
             yield where, f"the link {url} has an unknown target"
 
 
@@ -173,6 +210,11 @@ def classic_schema(dashboard: Dashboard) -> Found:
         yield "", "it has no uid, or does not use the classic schema"
 
 
+def _width(properties: Mapping[str, Any]) -> int:
+    width = properties.get("custom.width") or properties.get("custom.minWidth") or _MIN_COLUMN_WIDTH
+    return int(width)
+
+
 def _between(a: int, b: int, size_a: int, size_b: int) -> bool:
     return a < b + size_b and b < a + size_a
 
@@ -209,6 +251,8 @@ RULES = dict(
         named("target-functions-rule", target_functions),
         named("mapping-text-and-colour-rule", mapping_text_and_colour),
         named("table-columns-rule", table_columns),
+        named("table-width-rule", table_width),
+        named("table-value-rule", table_value),
         named("link-targets-rule", link_targets),
         named("link-fields-rule", link_fields),
         named("layout-rule", layout),

@@ -17,8 +17,12 @@ from dashboards.expressions import filled
 from dashboards.queries import VARIABLES
 from monitor.output.metrics import EVERY_FAMILY, label_names
 
+# The labels of an alert of this project that are not in every expression of its rule may be empty.
+_OF_ALERT = frozenset({"alertname", "severity", *VARIABLES, "run", "reason", "measure", "cause", "operation"})
 EXPOSITION: Mapping[str, frozenset[str]] = {
-    family.name: frozenset(label_names(family)) for family in EVERY_FAMILY
+    **{family.name: frozenset(label_names(family)) for family in EVERY_FAMILY},
+    "ALERTS": _OF_ALERT | {"alertstate"},
+    "ALERTS_FOR_STATE": _OF_ALERT,
 }
 # The labels that Prometheus and its operator add to every series of a target.
 OF_A_TARGET = frozenset({"cluster", "namespace", "pod", "container", "endpoint", "instance", "job"})
@@ -100,7 +104,7 @@ class Labels:
     def _of_aggregate(self, expr: parser.AggregateExpr) -> frozenset[str]:
         inner = self.of(expr.expr)
         if expr.modifier is None:
-            return _NOTHING
+            return _NOTHING if expr.param is None else inner
         listed = frozenset(expr.modifier.labels)
         self._demand(set(listed), inner, "an aggregation")
         if expr.modifier.type == parser.AggModifierType.Without:
@@ -114,7 +118,8 @@ class Labels:
         if modifier is None or modifier.matching is None:
             return left | right
         listed = frozenset(modifier.matching.labels)
-        self._demand(set(listed), left & right, "a matching")
+        if modifier.matching.type == parser.LabelModifierType.Include:
+            self._demand(set(listed), left & right, "a matching")
         if modifier.card == parser.VectorMatchCardinality.ManyToMany:
             return left
         if modifier.card == parser.VectorMatchCardinality.ManyToOne:
@@ -129,7 +134,8 @@ class Labels:
             return inner
         strings = [each.val if isinstance(each, parser.StringLiteral) else "" for each in call.args]
         sources = strings[_LABELLED[call.func.name]]
-        self._demand(set(sources), inner, call.func.name)
+        # A `label_replace` without a source sets a constant.
+        self._demand({source for source in sources if source}, inner, call.func.name)
         return inner | {strings[1]}
 
 

@@ -36,13 +36,14 @@ class Prometheus:
         span = [("start", f"{start:.3f}"), ("end", f"{end:.3f}"), ("step", str(step_seconds))]
         return self._result(expression, "query_range", [("query", expression), *span])
 
-    def now(self, expression: str) -> list[JsonObject]:
-        """Return the current series of an expression.
+    def now(self, expression: str, at: float | None = None) -> list[JsonObject]:
+        """Return the current series of an expression, or those at a Unix time.
 
         Raises:
             QueryError: the expression failed, or returned a warning.
         """
-        return self._result(expression, "query", [("query", expression)])
+        time = [] if at is None else [("time", f"{at:.3f}")]
+        return self._result(expression, "query", [("query", expression), *time])
 
     def labels(self, start: float, end: float, selector: str) -> dict[str, set[str]]:
         """Return the labels of each metric that a selector matched in a time span, by metric name."""

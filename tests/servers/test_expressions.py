@@ -15,6 +15,7 @@ from servers.rules import hasty, loaded, rules_of
 from support.local_life import ROOT
 
 from dashboards.expressions import expressions, filled
+from dashboards.states import NO_ANSWER
 from monitor.output.metrics import EVERY_FAMILY, label_names
 
 DASHBOARDS = ("fleet.json", "tester.json")
@@ -30,6 +31,10 @@ LIVED_ALERTS = {
 # The tester's only problem is a crashing node, for which BootstrapProblem does not fire.
 NEVER_A_PROBLEM = "bootstrap_monitor_problem_since_timestamp_seconds"
 NEVER_BLOCKED = 'phase="blocked"'
+# The tester answers from start to end.
+NEVER_GONE = f'"{NO_ANSWER}"'
+# Labels of alerts that do not fire in the scenario.
+MORE_OF_ALERTS = {"cause", "operation"}
 CHOSEN = {
     "cluster": ".*",
     "namespace": TARGET_LABELS["3"]["namespace"],
@@ -44,7 +49,8 @@ def of_dashboard(name: str) -> Iterator[Asked]:
     dashboard = json.loads((ROOT / "dashboards" / name).read_text())
     for each in expressions(dashboard):
         if NEVER_SYNCED not in each.expr:
-            yield Asked(f"{name}: {each.panel} {each.ref}", filled(each.expr, CHOSEN))
+            where = f"{name}: {each.panel} {each.ref}"
+            yield Asked(where, filled(each.expr, CHOSEN), lived=NEVER_GONE not in each.expr)
 
 
 def of_rules() -> Iterator[Asked]:
@@ -69,6 +75,8 @@ def seen(server: Prometheus, lived: Lived) -> Seen:
     known = server.labels(lived.start, lived.end, '{__name__=~".+"}')
     for family in EVERY_FAMILY:
         known.setdefault(family.name, {*label_names(family), *TARGET_LABELS["3"]})
+    for alerts in ("ALERTS", "ALERTS_FOR_STATE"):
+        known[alerts] |= MORE_OF_ALERTS
     for labels in known.values():
         labels.add("cluster")  # operators of several clusters attach it to every target
     return Seen(server, lived.start, lived.end, known)

@@ -62,6 +62,16 @@ REGISTRY = Tool(("docker-registry",), "2.", "debian", "usr/bin/docker-registry")
 PINT = Tool(("pint",), "0.", "pint", "pint")
 
 
+def dashboard_texts() -> Path:
+    """Return the script for Node.js that prints the texts of a dashboard.
+
+    Raises:
+        MissingError: npm is unavailable.
+    """
+    said(PROVISION, "texts")
+    return Path(said(PROVISION, "--where", "texts")) / "texts.cjs"
+
+
 @functools.cache
 def _version(path: Path) -> str:
     """Return the line in which a program prints its version."""

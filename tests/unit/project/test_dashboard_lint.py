@@ -120,6 +120,20 @@ def column_dropped(dashboard: Dashboard) -> None:
         places.pop("measure", None)
 
 
+def value_unnamed(dashboard: Dashboard) -> None:
+    """Drop the name of the values that a table has if only its first expression has a result."""
+    for transformation in a_panel(dashboard, "table")["transformations"]:
+        transformation["options"].get("renameByName", {}).pop("Value", None)
+
+
+def widened(dashboard: Dashboard) -> None:
+    """Make a column of a table as wide as a screen."""
+    for override in a_panel(dashboard, "table")["fieldConfig"]["overrides"]:
+        for each in override["properties"]:
+            if each["id"] == "custom.width":
+                each["value"] = 1200
+
+
 def linked(url: str) -> Break:
     """Return a change that sets a panel's link."""
 
@@ -177,6 +191,8 @@ BROKEN = {
     "0 where there is nothing": ("target-functions-rule", asks(f"{UP} or vector(0)")),
     "a colour without a text": ("mapping-text-and-colour-rule", mapping_without("text")),
     "a label without a column": ("table-columns-rule", column_dropped),
+    "a table wider than a screen": ("table-width-rule", widened),
+    "a column named Value": ("table-value-rule", value_unnamed),
     "a link to no dashboard of these": ("link-targets-rule", linked("/d/elsewhere")),
     "a link by a column that is not there": (
         "link-fields-rule",
