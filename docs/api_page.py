@@ -113,14 +113,13 @@ HISTORY = {
     "verdict": Field(
         "string",
         "",
-        f"The worst of the [verdicts](regression.md) on the run: one of {_words(Verdict)}; null if it is not compared. "
-        "Not in `history --json`.",
+        f"The worst of the [verdicts](regression.md) on the run: one of {_words(Verdict)}; null if it is not compared.",
         nullable=True,
     ),
     "regressions": Field(
         "object",
         "",
-        f"The verdict on the run by measure: {_words(Measure)}; empty if it is not compared. Not in `history --json`.",
+        f"The verdict on the run by measure: {_words(Measure)}; empty if it is not compared.",
     ),
     "regressions.{measure}.verdict": Field(
         "string", "", f"One of {_words(Verdict)}, by the runs until this one."

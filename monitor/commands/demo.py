@@ -81,7 +81,7 @@ def run_demo(settings: DemoSettings) -> int:
             shutil.rmtree(folder, ignore_errors=True)
     if interrupted.is_set() and len(outcomes) < len(BUILDS):
         return 130
-    if outcomes != [build.outcome for build in BUILDS]:
+    if outcomes[: len(BUILDS)] != [build.outcome for build in BUILDS]:  # a user may have requested more runs
         raise MonitorError(f"the demo did not run as planned: its runs are {', '.join(outcomes) or 'none'}")
     return 0
 

@@ -232,12 +232,18 @@ def _did_the_same(success: Success, newest: Success) -> bool:
 def _judged(measured: Sequence[tuple[Run, float]]) -> Regression:
     values = [value for _, value in measured]
     assessment = assess(values)
+    last_good = None if assessment.last_good is None else measured[assessment.last_good][0]
+    first_bad = None if assessment.first_bad is None else measured[assessment.first_bad][0]
+    if last_good and first_bad and not last_good.build.same(first_bad.build):
+        # A build that ran again is older than the build of the run before it, so nothing changed between them.
+        before = (run for run, _ in measured if run.number < last_good.number)
+        last_good = None if any(run.build.same(first_bad.build) for run in before) else last_good
     return Regression(
         verdict=assessment.verdict,
         samples=samples_for_next(values),
         limit=limit_for_next(values),
-        last_good=None if assessment.last_good is None else measured[assessment.last_good][0],
-        first_bad=None if assessment.first_bad is None else measured[assessment.first_bad][0],
+        last_good=last_good,
+        first_bad=first_bad,
         compared=len(values),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from monitor.domain.chains import chain_name, chain_text
 from monitor.domain.duration import duration_text
 from monitor.domain.instant import time_text
-from monitor.domain.regression import RunVerdicts, left_out
+from monitor.domain.regression import Regressions, RunVerdicts, left_out
 from monitor.domain.run import Evidence, Outcome, Run
 from monitor.domain.status import Phase, Status
 from monitor.output.format import (
@@ -102,21 +102,32 @@ def _chain_lines(status: Status) -> Iterable[str]:
         for chain, signal in status.counts
         if signal in {"blocks_fetched", "blocks_accepted", "leaves_synced"}
     }
+    is_stalled = status.progress is not None and status.progress.stalled
     for chain in sorted(counted | set(logs)):
-        told = [
+        parts = [
             blocks_text(chain, status.counts),
             chain_text(logs[chain]) if chain in logs else "",
-            left_text(logs[chain], status.at) if chain in logs else "",
+            # A stalled node repeats its last estimate.
+            left_text(logs[chain], status.at) if chain in logs and not is_stalled else "",
         ]
-        yield f"chain {chain_name(chain)}   {' · '.join(filter(None, told))}"
+        if any(parts):
+            yield f"chain {chain_name(chain)}   {' · '.join(filter(None, parts))}"
     if status.progress and status.progress.unknown:
         yield f"progress  unknown: {NOTHING_SHOWS_IT}"
     if status.progress and status.progress.stalled and status.run:
         yield f"stalled   {stall_text(status.run)}"
 
 
-def run_lines(run: Run, evidence: Evidence | None, verdicts: RunVerdicts | None = None) -> Iterable[str]:
-    """Yield all details of a run, with the verdicts on it, and the log tail of its node if the run failed."""
+def run_lines(
+    run: Run,
+    evidence: Evidence | None,
+    verdicts: RunVerdicts | None = None,
+    regressions: Regressions | None = None,
+) -> Iterable[str]:
+    """Yield all details of a run, with the verdicts on it, and the log tail of its node if the run failed.
+
+    `regressions` are those after the run.
+    """
     yield f"run       {run.number} · {outcome_text(run)}"
     yield f"image     {run.build.image}"
     yield f"version   {run.build.version or 'unknown'} · commit {run.build.commit or 'unknown'}"
@@ -133,7 +144,7 @@ def run_lines(run: Run, evidence: Evidence | None, verdicts: RunVerdicts | None 
     yield f"restarts  {run.tracking.node_restarts}"
     if reason := left_out(run):
         yield f"compared  with no other run: {reason}"
-    yield from compared_lines(verdicts or {})
+    yield from compared_lines(verdicts or {}, regressions or {})
     if run.message and run.outcome is not Outcome.SUCCEEDED:
         yield f"message   {run.message}"
     if evidence is not None:

@@ -26,6 +26,7 @@ from monitor.output.format import (
     count_text,
     outcome_text,
     size_text,
+    stall_text,
     tested_text,
 )
 from monitor.output.streams import discard_output
@@ -59,7 +60,7 @@ def progress_text(status: Status, named: Callable[[Run], str] = run_text, column
     if run is None or status.phase in _BEFORE_A_RUN:
         return printable(f"{phase}: {status.message}") if status.message else phase
     active = f" {duration_text(run.tracking.active_seconds)}" if run.open else ""
-    state = f"{phase}{active}"
+    state = " · ".join((f"{phase}{active}", *_warnings(status, run)))
     chains = " · ".join(_progress_parts(status)) if run.open else ""
     used = status.volume.usage_bytes if status.volume else None
     disk = f"disk {size_text(used)}" if used is not None else ""
@@ -75,6 +76,14 @@ def progress_text(status: Status, named: Callable[[Run], str] = run_text, column
     return next((text for text in texts if len(text) <= columns), texts[-1])
 
 
+def _warnings(status: Status, run: Run) -> Iterable[str]:
+    """Yield what is wrong with an open run: whether it is stalled, and whether it is late."""
+    if run.open and status.progress and status.progress.stalled:
+        yield f"{WORSE} {stall_text(run)}"
+    if run.open and status.late:
+        yield f"{WORSE} late"
+
+
 def _progress_parts(status: Status) -> Iterable[str]:
     """Yield the active chains with their count, stage, percentage and remaining time.
 
@@ -86,7 +95,9 @@ def _progress_parts(status: Status) -> Iterable[str]:
         log = at_work.get(chain)
         counted = _count_text(status, chain, log)
         if log is not None:
-            left = "" if log.end_at is None else f" ({duration_text(max(0.0, log.end_at - status.at))} left)"
+            # A stalled node repeats its last estimate.
+            end_at = None if status.progress and status.progress.stalled else log.end_at
+            left = "" if end_at is None else f" ({duration_text(max(0.0, end_at - status.at))} left)"
             yield f"{chain_name(chain)}{counted} {chain_text(log)}{left}"
         elif counted and not at_work:
             yield f"{chain_name(chain)}{counted}"
@@ -274,7 +285,8 @@ class Reporter:
                 self._reported.add(run.number)
         if self._live:
             return
-        changed = (status.phase, status.run.number if status.run else 0)
+        warns = tuple(_warnings(status, status.run)) if status.run else ()
+        changed = (status.phase, status.run.number if status.run else 0, len(warns))
         working = status.run is not None and status.run.open
         if changed != self._said or (working and status.at - self._said_at >= QUIET_SECONDS):
             self._said, self._said_at = changed, status.at

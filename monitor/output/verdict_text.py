@@ -48,10 +48,15 @@ def worse_lines(run: Run, verdicts: RunVerdicts, regressions: Regressions) -> It
             yield from _origin_lines(measure, regressions[measure])
 
 
-def compared_lines(verdicts: RunVerdicts) -> Iterable[str]:
-    """Yield with what each measure of a run was compared, and the verdict."""
+def compared_lines(verdicts: RunVerdicts, regressions: Regressions) -> Iterable[str]:
+    """Yield with what each measure of a run was compared, and the verdict with its builds.
+
+    `regressions` are those after the run.
+    """
     for measure, judged in verdicts.items():
         yield f"compared  {MEASURES[measure]}: {_judged_text(measure, judged)}"
+        if judged.is_worse and measure in regressions:
+            yield from (f"        {line}" for line in _origin_lines(measure, regressions[measure]))
 
 
 def _judged_text(measure: Measure, judged: RunVerdict) -> str:

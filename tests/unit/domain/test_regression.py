@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.builders import OLD, build, ended, healthy_books, run
+from support.builders import NEW, OLD, build, ended, healthy_books, run
 
 from monitor.avalanchego.source_links import compare_link
 from monitor.domain.baseline import LAG, MIN_SAMPLES, Limit, Verdict, limit_for_next
@@ -175,6 +175,17 @@ def test_a_regression_names_the_builds_between_which_it_came() -> None:
     assert found.first_bad is not None
     assert (found.last_good.number, found.first_bad.number) == (12, 13)
     assert compare_link(found) == f"https://github.com/ava-labs/avalanchego/compare/{12:040x}...{13:040x}"
+
+
+def test_a_build_that_ran_before_came_after_no_good_run() -> None:
+    """Nothing changed between another build and a build that was already tested before it."""
+    runs = [*successes(*STEADY, HOUR), success(14, SLOW)]
+    for index in (4, 13):
+        runs[index] = replace(runs[index], run=replace(runs[index].run, build=build(NEW, "b" * 40)))
+    found = regressions(runs, SyncMode.FULL_SYNC)[Measure.DURATION]
+
+    assert found.first_bad is not None
+    assert (found.first_bad.number, found.last_good, compare_link(found)) == (14, None, "")
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,17 @@ def test_progress_tells_what_the_chains_do_in_the_columns_there_are(columns: int
     assert progress_text(AT_WORK, lambda _: named, columns) == text
 
 
+def test_a_stalled_and_late_run_is_marked_and_has_no_expected_end() -> None:
+    progress = replace(AT_WORK.progress, stalled=True) if AT_WORK.progress else None
+    tracking = replace(run().tracking, stalled_chain="P", idle_seconds=4000.0)
+    shown = replace(AT_WORK, progress=progress, late=True, run=replace(run(), tracking=tracking))
+
+    assert progress_text(shown) == (
+        "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · ⚠ no progress of chain P for 1h06m · ⚠ late"
+        " · P 1.2k executing 43% · X fetching · disk 1.0 MiB"
+    )
+
+
 L1 = "2Z36RnQuk1hvsnFeGWzfZUfXNr7w1SjzmDQ78YxfTVNAkDq3nZ"
 
 
@@ -373,6 +384,17 @@ def test_a_file_gets_a_line_for_each_change_and_each_result_once() -> None:
         "✓ run 1 succeeded · 1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB",
         "run 1 · 1.14.2 (cccccccc) · idle",
     ]
+
+
+def test_a_file_gets_a_line_when_a_run_stalls_and_when_it_progresses_again() -> None:
+    file = io.StringIO()
+    reporter = Reporter(Console(file=file, width=200))
+    stalled = replace(status(run()), progress=ProgressStatus({}, stalled=True))
+    for shown in (status(run()), stalled, stalled, status(run())):
+        reporter.report(shown)
+
+    lines = file.getvalue().splitlines()
+    assert [("no progress" in line) for line in lines] == [False, True, False]
 
 
 def test_a_result_that_was_known_before_is_no_news() -> None:
