@@ -11,7 +11,7 @@ demo: $(VENV)/demo ## watch the whole lifecycle on a simulated node, in about a 
 	@$(VENV)/bin/python -m monitor demo $(ARGS)
 
 # Suites add the reasons of skipped tests to the file NOT_RUN.
-test: $(VENV)/test ## five minutes, on any machine: lint, unit, a minute each of crash and fault, and chart with the Helm that is there
+test: $(VENV)/test ## five minutes, on any machine: lint, unit, a minute each of crash and fault, and chart with the installed Helm
 	@rm -f $(VENV)/not-run
 	+export NOT_RUN=$(abspath $(VENV))/not-run; $(MAKE) --jobs=1 lint unit \
 	  && $(MAKE) --jobs=1 crash fault ARGS=--brief && BUILD_NOTHING=1 $(MAKE) chart

@@ -59,4 +59,4 @@ class LocalSession:
 
     def _end_at_once(self) -> None:
         if self._tester is not None:
-            self._tester.supervisor.end_at_once()
+            self._tester.supervisor.kill_node()

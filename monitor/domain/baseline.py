@@ -2,7 +2,7 @@
 
 The rule:
 
-- The *baseline* of a run is made of the nine comparable runs before it, without the one just before. Each is
+- The *baseline* of a run skips the run just before it, and uses the nine comparable runs before that. Each is
   adjusted for the growth of the chain per run. The baseline is their mean without the two highest and the two
   lowest.
 - The *limit* is 13 % above the baseline, or higher on a noisy testbed.

@@ -34,8 +34,8 @@ class Observation:
     """Observations of one tick.
 
     `interval_seconds` is the observed time since the previous tick. `workload` may be from an earlier tick.
-    `platform_answers` is false if the platform did not answer the last request. `recorded` is false if the
-    volume has failed for the monitor since the last tick.
+    `platform_answers` is false if the platform did not answer the last request. `recorded` is false
+    if recording the last tick failed, except for readings that a full volume keeps in memory.
 
     `low_disk` is whether less of the volume than the floor is free (`None`: unknown). `disk_starves_node` is
     whether too little is free for the node to run.
@@ -92,7 +92,7 @@ def updated_run(run: Run, known: Counts, observation: Observation) -> tuple[Run,
     move = _movement(tracking, known, counts, counters, observation, new_process=new_process)
     blocked = "" if _worked(tracking, move, observation) else observation.blocked
     tracking = _times(tracking, observation, blocked=bool(blocked), new_process=new_process)
-    tracking = _clocks(tracking, move, observation, blocked=bool(blocked))
+    tracking = _with_timers(tracking, move, observation, blocked=bool(blocked))
     tracking = _with_state_sync(tracking, before, counts, new_process=new_process)
     identity = observation.reading.identity if isinstance(observation.reading, NodeAnswering) else None
     if identity is not None and identity_difference(run, identity) is None:
@@ -219,8 +219,7 @@ def _times(
         restarts=process.restarts if process else None,
         blocked=blocked,
         down=isinstance(reading, NodeDown),
-        # A volume that fails for the monitor fails for the node too. A process that did not
-        # start did not crash.
+        # If the monitor cannot write to the volume, neither can the node. Failed starts are not crashes.
         restarts_count=observation.recorded
         and not observation.disk_starves_node
         and not (process is not None and process.failed_to_start),
@@ -269,7 +268,7 @@ def _movement(
 
 
 def _running_seconds(observation: Observation, *, blocked: bool) -> float:
-    """Return the time of the tick that stall timers count: a node that does not run is not stalled."""
+    """Return the seconds that this tick adds to stall timers; 0 if the node is blocked or not running."""
     process = observation.process if observation.platform_answers else None
     started = was_started(observation.reading, process)
     return 0.0 if blocked or started is False else observation.interval_seconds
@@ -285,7 +284,9 @@ def _worked(tracking: RunTracking, move: Movement, observation: Observation) -> 
     return move.progressed or (_wrote(tracking, observation) and works(move, without_peers=True))
 
 
-def _clocks(tracking: RunTracking, move: Movement, observation: Observation, *, blocked: bool) -> RunTracking:
+def _with_timers(
+    tracking: RunTracking, move: Movement, observation: Observation, *, blocked: bool
+) -> RunTracking:
     """Return the tracking with its timers, and with the values that they compare.
 
     Timers are paused while the network is unavailable.
@@ -303,24 +304,25 @@ def _clocks(tracking: RunTracking, move: Movement, observation: Observation, *, 
     )
     tracking = counted(tracking, observation.now.wall, interval_seconds, signals)
     running_seconds = _running_seconds(observation, blocked=blocked)
-    tracking = _with_movement(tracking, move, running_seconds, arrived=observation.health is Health.HEALTHY)
+    is_healthy = observation.health is Health.HEALTHY
+    tracking = _with_movement(tracking, move, running_seconds, is_healthy=is_healthy)
     written = observation.metrics.disk_write_bytes if observation.metrics else None
     return tracking if written is None else replace(tracking, disk_write_bytes=written)
 
 
 def _with_movement(
-    tracking: RunTracking, move: Movement, interval_seconds: float, *, arrived: bool
+    tracking: RunTracking, move: Movement, interval_seconds: float, *, is_healthy: bool
 ) -> RunTracking:
     """Return the tracking with the stall timer of each chain; a healthy node resets the timers."""
     chains = {
-        name: replace(watch, idle_seconds=0.0 if arrived else watch.idle_seconds)
+        name: replace(watch, idle_seconds=0.0 if is_healthy else watch.idle_seconds)
         for name, watch in move.chains.items()
     }
     return replace(
         tracking,
         chains=chains,
-        idle_seconds=0.0 if arrived else move.idle_seconds,
-        stalled_chain="" if arrived else move.stalled_chain,
-        unknown_seconds=0.0 if arrived or move.known else tracking.unknown_seconds + interval_seconds,
+        idle_seconds=0.0 if is_healthy else move.idle_seconds,
+        stalled_chain="" if is_healthy else move.stalled_chain,
+        unknown_seconds=0.0 if is_healthy or move.known else tracking.unknown_seconds + interval_seconds,
         usage_mark_bytes=move.usage_mark_bytes,
     )

@@ -113,13 +113,13 @@ class WaitObserver:
     def poll(self, *, recorded: bool = True, unrecorded: TickResult | None = None) -> TickResult:
         """Poll the node, the platform, the volume and the ledger once.
 
-        `recorded` is whether the last tick was recorded or the volume was too full for that; `unrecorded` is
-        its result in the latter case.
+        `recorded` is false if recording the last tick failed, except for readings that a full volume keeps in
+        memory. `unrecorded` is the result that is kept in memory.
         """
         self._rest_known = self._rest_key()
         reading = self._node.read()
         now = self._clock()
-        # A volume that fails the monitor also fails the node, so query the platform at every tick.
+        # If the monitor cannot write to the volume, the node may fail too: query the platform in this tick.
         workload = self._workload.workload(reading, now, closely=not recorded)
         reading = self._workload.of_the_node(reading, now)
         health = self._health.health(reading, now)
@@ -259,7 +259,7 @@ class WaitObserver:
 
 
 def _rest_seconds(policy: Policy) -> float:
-    """Return for how many seconds ticks are skipped at rest, less half a tick: ticks are not punctual.
+    """Return for how many seconds ticks are skipped at rest; half a tick is subtracted, as ticks may be early.
 
     `local` polls at every tick: its holder timeout is 0, and its `init` shares the connection to the ledger.
     """

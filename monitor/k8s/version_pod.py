@@ -1,7 +1,8 @@
 """Lookup of the build under the rolling tag with a version pod, which prints the build's versions and exits.
 
-The kubelet pulls the tag and reports the digest; the log holds the versions. The monitor's own pod owns the
-version pod, which also has a deadline. So the version pod is removed even if the monitor is killed.
+The kubelet pulls the image and reports the digest; the log contains the versions. If the monitor is
+killed, the version pod's deadline stops it. The next lookup deletes it; so does Kubernetes when its owner, the
+monitor's own pod, is deleted.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class VersionPodTimeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class _LookUp:
+class _LookupResult:
     digest: str
     versions: Versions | None
     obstacle: str = ""
@@ -117,7 +118,7 @@ class VersionPodSource:
             pinned = ImageReference(repository).with_digest(result.digest)
             return Build(pinned, frozenset({result.digest}), result.versions)
 
-    def _look_up(self, manifest: JsonObject) -> _LookUp:
+    def _look_up(self, manifest: JsonObject) -> _LookupResult:
         """Run the version pod once, and delete it in any case."""
         self._remove(manifest)
         try:
@@ -127,12 +128,12 @@ class VersionPodSource:
 
     def _created(self, manifest: JsonObject) -> str:
         """Create the version pod and return its UID; a broken or slow admission webhook can block it."""
-        with self._no_outage_while_it_is_read(manifest["metadata"]["name"]):
+        with self._outage_only_if_reads_fail(manifest["metadata"]["name"]):
             return self._cluster.create_pod(manifest)
 
-    def _result(self, manifest: JsonObject, uid: str) -> _LookUp:
+    def _result(self, manifest: JsonObject, uid: str) -> _LookupResult:
         name, image = manifest["metadata"]["name"], manifest["spec"]["containers"][0]["image"]
-        begun, digest = self._clock(), ""
+        started_at, digest = self._clock(), ""
         while True:
             pod = self._cluster.find_pod(name)
             if pod is None or pod["metadata"]["uid"] != uid:
@@ -146,29 +147,29 @@ class VersionPodSource:
             if digest and "terminated" in state:
                 return self._versions(name, digest)
             ended = pod.get("status", {}).get("phase") in {"Failed", "Succeeded"} or "terminated" in state
-            late = self._clock() - begun >= self._timeouts.deadline_seconds
+            late = self._clock() - started_at >= self._timeouts.deadline_seconds
             if digest and (ended or late):
-                return _LookUp(digest, None, "it did not exit in time")
+                return _LookupResult(digest, None, "it did not exit in time")
             check_startable(name, image, state)
             if ended or late:
                 raise TemporaryError(unfinished(name, image, pod), cause=Cause.VERSION_POD_FAILED)
             if self._pause(self._timeouts.poll_seconds):
                 raise OutageError(f"the lookup of {image} was cancelled: the monitor is stopping")
 
-    def _versions(self, name: str, digest: str) -> _LookUp:
+    def _versions(self, name: str, digest: str) -> _LookupResult:
         """Read the versions from the log; unknown if the API server cannot reach the pod's kubelet."""
         try:
-            with self._no_outage_while_it_is_read(name):
+            with self._outage_only_if_reads_fail(name):
                 text = self._cluster.read_log(name, CONTAINER, limit_bytes=_LOG_LIMIT_BYTES)
-            return _LookUp(digest, parse_versions(text))
+            return _LookupResult(digest, parse_versions(text))
         except OutageError:
             raise
         except (MonitorError, ValueError, TypeError) as error:  # the build can be tested without its versions
-            return _LookUp(digest, None, str(error))
+            return _LookupResult(digest, None, str(error))
 
     @contextmanager
-    def _no_outage_while_it_is_read(self, name: str) -> Iterator[None]:
-        """Distinguish a call that fails alone, perhaps permanently, from an outage in which reads fail too.
+    def _outage_only_if_reads_fail(self, name: str) -> Iterator[None]:
+        """Raise `OutageError` only if reads fail too; a call that fails alone may fail permanently.
 
         Raises:
             TemporaryError: the call failed, but the API server answers reads.
@@ -191,7 +192,7 @@ class VersionPodSource:
     def _remove(self, manifest: JsonObject) -> None:
         """Delete an earlier version pod, and wait until it is gone."""
         name = manifest["metadata"]["name"]
-        begun = self._clock()
+        started_at = self._clock()
         while (pod := self._cluster.find_pod(name)) is not None:
             labels = pod["metadata"].get("labels", {})
             if not MANAGED_BY.items() <= labels.items():
@@ -200,9 +201,9 @@ class VersionPodSource:
                     "bootstrap-monitor, which needs that name: delete or rename it"
                 )
             if "deletionTimestamp" not in pod["metadata"]:
-                with self._no_outage_while_it_is_read(name):
+                with self._outage_only_if_reads_fail(name):
                     self._cluster.delete_pod(name, pod["metadata"]["uid"])
-            late = self._clock() - begun >= self._timeouts.removal_seconds
+            late = self._clock() - started_at >= self._timeouts.removal_seconds
             if late or self._pause(self._timeouts.poll_seconds):
                 raise TemporaryError(
                     f"pod {name!r} was not deleted in time: check why it is stuck",

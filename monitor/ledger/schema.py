@@ -1,6 +1,7 @@
 """The ledger's tables.
 
-Migrations only add tables and columns, so that a monitor that is one schema version older can still write.
+This is the first version, so there are no migrations. A migration may only add tables and columns, so that a
+monitor that is one version older can still write.
 """
 
 from __future__ import annotations

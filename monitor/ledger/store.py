@@ -150,7 +150,7 @@ class Ledger:
         return self._first(rows.attempt_of, _PENDING_ATTEMPT)
 
     def intervened(self, kind: Intervention, since: float, other_than: str = "") -> int:
-        """Return the number of workloads, except one, with an intervention since a time in Unix seconds."""
+        """Return how many workloads had an intervention since a time in Unix seconds, except `other_than`."""
         query = "SELECT COUNT(DISTINCT uid) FROM interventions WHERE kind = ? AND made_at >= ? AND uid <> ?"
         return self._first(lambda row: int(row[0]), query, kind, since, other_than) or 0
 
@@ -204,9 +204,10 @@ class Ledger:
         return marked if marked > 1 else 0
 
     def successes(self, like: Run) -> tuple[Success, ...]:
-        """Return the successful runs of the baseline for a run, oldest first.
+        """Return the newest successful runs since the marked baseline, at most `MAX_COMPARED`, oldest first.
 
-        These have the network, sync mode and testbed of `like`.
+        They have the network, sync mode and testbed of `like`. The caller excludes runs that are not
+        comparable.
         """
         since = self.baseline_begins() or _ALL_RUNS
         values = (Outcome.SUCCEEDED, like.network, like.sync_mode, like.testbed, since, MAX_COMPARED)

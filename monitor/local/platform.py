@@ -123,7 +123,7 @@ class LocalPlatform:
         """Make the supervisor start again with `init`; the workload gets a new UID, like a recreated pod."""
         _log.debug("recreating the node", extra={"unchanged": unchanged})
         self._uid = self._new_uid()
-        self.begun()
+        self.reset()
         self.recreated.set()
 
     def await_end(self, stopping: threading.Event) -> None:
@@ -146,7 +146,7 @@ class LocalPlatform:
         except OSError:
             return ""
 
-    def begun(self) -> None:
+    def reset(self) -> None:
         """Record that the workload has not started a process yet."""
         self.process = NodeProcess(running=False)
 

@@ -58,8 +58,8 @@ class Supervisor:
         self._child: int | None = None
         self._output_begins = 0
 
-    def end_at_once(self) -> None:
-        """Kill the node without waiting for its end; this takes no lock and may be called at any time."""
+    def kill_node(self) -> None:
+        """Kill the node without waiting for its end; it takes no lock, so a signal handler may call it."""
         child = self._child
         if child is not None:
             end_group(child)
@@ -73,7 +73,7 @@ class Supervisor:
         self._orphan.end()
         while not stopping.is_set():
             self._platform.recreated.clear()
-            self._platform.begun()  # an exit may have been recorded after the recreation
+            self._platform.reset()  # an exit may have been recorded after the recreation
             workload = self._platform.workload()
             if self._init(workload) and workload.build is not None:
                 self._supervise(workload.build, stopping)
@@ -84,8 +84,8 @@ class Supervisor:
         with suppress(MonitorError):  # a missing copy is reported below
             self._builds.use(build)
         log = self._data_dir / NODE_LOG
-        with suppress(OSError):  # the new log then has output of this build only
-            _set_aside(log)
+        with suppress(OSError):  # so that the new log contains only this build's output
+            _rotate(log)
         back_off = FIRST_RESTART_SECONDS
         while not (stopping.is_set() or self._platform.recreated.is_set()):
             seconds, code, obstacle = 0.0, None, ""
@@ -101,15 +101,15 @@ class Supervisor:
                 self._platform.waits(obstacle)
             else:
                 self._platform.ended(code, words)
-            said = f": {words}" if words else ""
-            reason = obstacle or f"the node exited (exit code {code}; see {log}){said}"
+            detail = f": {words}" if words else ""
+            reason = obstacle or f"the node exited (exit code {code}; see {log}){detail}"
             back_off = FIRST_RESTART_SECONDS if seconds > STEADY_SECONDS else back_off
             _log.warning("%s; restarting in %.0f s", reason, back_off)
             _wait_any(back_off, stopping, self._platform.recreated)
             back_off = min(2 * back_off, MAX_RESTART_SECONDS)
 
     def _run_once(self, build: Build, stopping: threading.Event) -> tuple[float, int]:
-        """Run the node's process once, and return the watched seconds that it ran and its exit code."""
+        """Run the node's process once; return the seconds that it was observed running, and its exit code."""
         executable = self._builds.path(build)
         if _listens(self._address):
             raise MonitorError(
@@ -178,9 +178,9 @@ def _wait_any(seconds: float, *events: threading.Event) -> float:
 def _node_log(path: Path) -> Path:
     """Return the path of the node's log, after rotating a log larger than `NODE_LOG_BYTES`."""
     if path.exists() and path.stat().st_size > NODE_LOG_BYTES:
-        _set_aside(path)
+        _rotate(path)
     return path
 
 
-def _set_aside(log: Path) -> None:
+def _rotate(log: Path) -> None:
     log.replace(log.with_suffix(".log.1"))

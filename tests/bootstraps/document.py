@@ -9,7 +9,7 @@ from bootstraps.matrix import CONDITIONS, IMPOSSIBLE, MODES, NODES, Cell
 from support.cells import CANNOT, row
 from testbed.make_large_history import ACCOUNTS, C_BLOCKS, P_BLOCKS
 
-HEADING = "## What a bootstrap is recorded as"
+HEADING = "## Results of disturbed bootstraps"
 _REAL, _SIMULATED = (NODES[each].stall_warning_seconds for each in ("real", "simulated-1.14"))
 _INTRODUCTION = f"""\
 {HEADING}

@@ -72,7 +72,6 @@ def check_result_metrics(tester: DeployedTester, ended: dict[str, Any]) -> None:
         "network": "network-54321",
         "sync_mode": "full-sync",
         "run": "1",
-        "image": tester.image(),
         "version": ended["version"],
     }
     for name, value in (
@@ -81,7 +80,8 @@ def check_result_metrics(tester: DeployedTester, ended: dict[str, Any]) -> None:
         ("disk_usage_bytes", ended["diskUsageBytes"]),
     ):
         assert (own, value) in samples[f"bootstrap_monitor_result_{name}"]
-    info = {**own, "commit": ended["commit"], "outcome": "succeeded", "reason": ""}
+    about = {"image": tester.image(), "commit": ended["commit"], "outcome": "succeeded", "reason": ""}
+    info = {**own, **about}
     assert (info, 1.0) in samples["bootstrap_monitor_result_info"]
     totals = {labels["outcome"]: value for labels, value in samples["bootstrap_monitor_runs_total"]}
     assert totals == {"succeeded": 1, "failed": 0, "superseded": 0}

@@ -24,8 +24,8 @@ build is pushed. All intervals are about a hundredth of their defaults. In every
   the duration is the one that was known before the fault;
 - the build that was pushed afterwards was bootstrapped and succeeded without intervention.
 
-Not shown here: two faults at the same time; a process that is frozen for longer than the holder of a volume may be
-silent; a real kubelet, registry and node. The end-to-end tests use real ones. They include a node that its container
+Not shown here: two faults at the same time; a process that is frozen for longer than `--holder-timeout`;
+a real kubelet, registry and node. The end-to-end tests use real ones. They include a node that its container
 runtime cannot start (`not_started`, retried once the command has changed), a volume that another process fills until
 the node stops (the run continues), and another image in the pod of an open run (the run is not compared).
 """

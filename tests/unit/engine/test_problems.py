@@ -259,9 +259,9 @@ CASES = [
         _api_server_away,
         Cause.API_SERVER_UNAVAILABLE,
         "no answer from the API server",
-        id="API server away",
+        id="API server unavailable",
     ),
-    pytest.param(WAIT, _token_refused, Cause.API_SERVER_UNAUTHORIZED, "(401: ", id="token refused"),
+    pytest.param(WAIT, _token_refused, Cause.API_SERVER_UNAUTHORIZED, "(401: ", id="token rejected"),
     pytest.param(
         WAIT,
         _partitioned,
@@ -309,7 +309,7 @@ CASES = [
         _registry_away,
         Cause.REGISTRY_UNAVAILABLE,
         "request to http://127.0.0.1",
-        id="registry away",
+        id="registry unavailable",
     ),
     pytest.param(
         WAIT, _quota_used_up, Cause.REQUEST_DENIED, "exceeded quota", id="version pod refused by a quota"
