@@ -19,7 +19,7 @@ from annotated_types import Ge
 from pydantic.fields import FieldInfo
 
 from docs.marked import marked
-from monitor.settings import CheckSettings, Duration, InitSettings, WaitSettings, offered
+from monitor.settings import CheckSettings, Duration, InitSettings, PodSettings, WaitSettings, offered
 
 PROJECT = Path(__file__).parent.parent
 CHART = PROJECT / "deploy" / "chart"
@@ -79,7 +79,7 @@ def settings_schema() -> Schema:
 def _settings_facts() -> dict[str, Any]:
     """Return facts for the templates: flags that a command does not accept, durations, and a default."""
     fields = settings()
-    kinds = {"init": InitSettings, "check": CheckSettings}
+    kinds: dict[str, type[PodSettings]] = {"init": InitSettings, "check": CheckSettings}
     return {
         "notOf": {
             command: [camel_case(name) for name in WaitSettings.model_fields if name not in offered(kind)]
