@@ -19,7 +19,7 @@ from annotated_types import Ge
 from pydantic.fields import FieldInfo
 
 from docs.marked import marked
-from monitor.settings import Duration, InitSettings, WaitSettings
+from monitor.settings import CheckSettings, Duration, InitSettings, PodSettings, WaitSettings, offered
 
 PROJECT = Path(__file__).parent.parent
 CHART = PROJECT / "deploy" / "chart"
@@ -76,15 +76,17 @@ def settings_schema() -> Schema:
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-def _settings_facts() -> dict[str, list[str] | str]:
-    """Return facts for the templates: flags that `init` does not accept, durations, and a default."""
-    found = settings()
+def _settings_facts() -> dict[str, Any]:
+    """Return facts for the templates: flags that a command does not accept, durations, and a default."""
+    fields = settings()
+    kinds: dict[str, type[PodSettings]] = {"init": InitSettings, "check": CheckSettings}
     return {
-        "onlyWait": [
-            camel_case(name) for name in WaitSettings.model_fields if name not in InitSettings.model_fields
-        ],
-        "versionPodTimeout": str(found["version_pod_timeout"].default),
-        "durations": [camel_case(name) for name, field in found.items() if Duration in _types(field)],
+        "notOf": {
+            command: [camel_case(name) for name in WaitSettings.model_fields if name not in offered(kind)]
+            for command, kind in kinds.items()
+        },
+        "versionPodTimeout": str(fields["version_pod_timeout"].default),
+        "durations": [camel_case(name) for name, field in fields.items() if Duration in _types(field)],
     }
 
 

@@ -223,12 +223,7 @@ def _kind() -> Iterator[Bed]:
     if kubectl is None:
         raise MissingError("kind is here but kubectl is not: install it")
     _provision("kind")
-    name = f"bootstrap-monitor-{os.getpid()}"
-    try:
-        started = subprocess.run(
-            [FOLDER / "kind-up", name], stdout=subprocess.PIPE, text=True, check=True, timeout=600
-        )
-        kubeconfig, registry, node = started.stdout.split()[-3:]
+    with _held(FOLDER / "kind-up", f"bootstrap-monitor-{os.getpid()}") as (_, (kubeconfig, registry, node)):
         yield Bed(
             Path(kubeconfig),
             kubectl,
@@ -237,41 +232,43 @@ def _kind() -> Iterator[Bed]:
             volumes="/var/testbed",
             on_node=("docker", "exec", node),
         )
-    finally:
-        subprocess.run([FOLDER / "kind-down", name], check=False, timeout=300)
 
 
 @contextlib.contextmanager
 def _binaries(version: str) -> Iterator[Bed]:
     _provision()
     kubernetes = _provision("--where-kubernetes", version).strip()
-    # The process ends when its standard input is closed, which also happens if this process is killed.
     hold = 'echo "ready $TESTBED_STATE"; read -r _'
-    with subprocess.Popen(
-        [FOLDER / "inside", FOLDER / "up", kubernetes, "bash", "-c", hold],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as inside:
-        assert inside.stdin is not None
-        assert inside.stdout is not None
+    with _held(FOLDER / "inside", FOLDER / "up", kubernetes, "bash", "-c", hold) as (pid, (state,)):
+        yield Bed(
+            Path(state) / "admin.kubeconfig",
+            f"{kubernetes}/kubectl",
+            "10.88.0.1:5000",
+            prefix=("nsenter", f"--target={pid}", "--net", "--"),
+            node="node0",
+            volumes=f"{state}/volumes",
+            on_node=("nsenter", f"--target={_child(pid)}", "--mount", "--"),
+            sandbox_image="pause:1",
+        )
+
+
+@contextlib.contextmanager
+def _held(*command: str | Path) -> Iterator[tuple[int, list[str]]]:
+    """Start a command; yield its process ID and the words after `ready` in its output.
+
+    The command ends when its standard input is closed, which also happens if this process is killed.
+    """
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
-            state = next((line.split()[1] for line in inside.stdout if line.startswith("ready ")), None)
-            if state is None:
+            words = next((line.split()[1:] for line in process.stdout if line.startswith("ready ")), None)
+            if words is None:
                 raise AssertionError("the test bed did not start; see above")
-            yield Bed(
-                Path(state) / "admin.kubeconfig",
-                f"{kubernetes}/kubectl",
-                "10.88.0.1:5000",
-                prefix=("nsenter", f"--target={inside.pid}", "--net", "--"),
-                node="node0",
-                volumes=f"{state}/volumes",
-                on_node=("nsenter", f"--target={_child(inside.pid)}", "--mount", "--"),
-                sandbox_image="pause:1",
-            )
+            yield process.pid, words
         finally:
-            inside.stdin.close()
-            inside.wait(60)
+            process.stdin.close()
+            process.wait(60)
 
 
 def _child(pid: int) -> str:

@@ -50,6 +50,22 @@ lock_cache() {
   rm -rf "$CACHE"/*.unfinished-*
 }
 
+# Installs Debian packages that are missing. Their daemons are not needed outside the tests, so they are stopped.
+# usage: install_packages PACKAGE...
+install_packages() {
+  local absent=() package service
+  for package; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || absent+=("$package")
+  done
+  [ ${#absent[@]} -gt 0 ] || return 0
+  echo "installing Debian packages: ${absent[*]}"
+  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${absent[@]}"; } \
+    > "$CACHE/apt.log" 2>&1 || { tail -n 5 "$CACHE/apt.log" >&2; exit 1; }
+  for service in containerd docker-registry etcd; do
+    systemctl disable --now "$service" > /dev/null 2>&1 || true
+  done
+}
+
 # A result is a folder that appears complete: it is made under another name and then renamed.
 # usage: make_once RESULT COMMAND...    COMMAND gets the folder to fill as its last argument
 make_once() {

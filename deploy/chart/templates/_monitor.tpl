@@ -47,7 +47,7 @@ seccompProfile:
 {{- end -}}
 {{- $flags := list -}}
 {{- range $name, $value := $settings -}}
-{{- if or (eq $.command "wait-for-completion") (not (has $name $known.onlyWait)) -}}
+{{- if not (has $name (get $known.notOf $.command | default list)) -}}
 {{- if kindIs "bool" $value -}}
 {{- $flags = append $flags (printf "--%s%s" (ternary "" "no-" $value) (kebabcase $name)) -}}
 {{- else -}}
