@@ -9,8 +9,7 @@ from pathlib import Path
 
 from monitor.commands.local_folder import is_left
 from monitor.domain.json_text import json_text
-from monitor.domain.regression import Regressions, regressions
-from monitor.domain.run import Run
+from monitor.domain.regression import regressions
 from monitor.domain.sanitize import printable
 from monitor.domain.status import RESULTS_SHOWN
 from monitor.errors import ConfigurationError, MonitorError
@@ -103,23 +102,10 @@ def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
         shown = history_json(run, verdicts) | {"evidence": evidence.text if evidence else None}
         print(json_text(shown, indent=2))
         return 0
-    for line in run_lines(run, evidence, verdicts, _regressions_after(ledger, run)):
+    then = regressions(ledger.successes(run, until=run.number), run.sync_mode)  # when it was the newest run
+    for line in run_lines(run, evidence, verdicts, then):
         print(printable(line))
     return 0
-
-
-def _regressions_after(ledger: Ledger, run: Run) -> Regressions:
-    """Return the regressions of a run's test when the run was the newest one."""
-    begins = ledger.baseline_begins()
-    earlier = [
-        success
-        for success in ledger.all_successes()
-        if success.run.number <= run.number
-        and not success.run.number < begins <= run.number
-        and (success.run.network, success.run.sync_mode, success.run.testbed)
-        == (run.network, run.sync_mode, run.testbed)
-    ]
-    return regressions(earlier, run.sync_mode)
 
 
 def folder_of(settings: ShowSettings) -> Path:

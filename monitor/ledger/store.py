@@ -53,7 +53,7 @@ _BUILDS = (
     "SELECT number, image, digests, versions FROM runs",
     "SELECT id, image, digests, versions FROM attempts",
 )
-_COMPARED = " AND network = ? AND sync_mode = ? AND testbed = ? AND number >= ? ORDER BY number DESC LIMIT ?"
+_COMPARED = f" AND {_ALIKE} AND testbed = ? AND number BETWEEN ? AND ? ORDER BY number DESC LIMIT ?"
 _NUMBERS = range(-(2**63), 2**63)  # the integers of SQLite
 _ALL_RUNS = -(2**62)  # imported runs that are older than all others have numbers below 1
 
@@ -203,14 +203,15 @@ class Ledger:
         marked = self._first(rows.baseline_of, query, RequestKind.MARK_BASELINE) or 0
         return marked if marked > 1 else 0
 
-    def successes(self, like: Run) -> tuple[Success, ...]:
+    def successes(self, like: Run, until: int = _NUMBERS[-1]) -> tuple[Success, ...]:
         """Return the newest successful runs since the marked baseline, at most `MAX_COMPARED`, oldest first.
 
         They have the network, sync mode and testbed of `like`. The caller excludes runs that are not
-        comparable.
+        comparable. `until` is the number of the last run; a mark after it does not apply.
         """
-        since = self.baseline_begins() or _ALL_RUNS
-        values = (Outcome.SUCCEEDED, like.network, like.sync_mode, like.testbed, since, MAX_COMPARED)
+        begins = self.baseline_begins()
+        since = begins if 0 < begins <= until else _ALL_RUNS
+        values = (Outcome.SUCCEEDED, like.network, like.sync_mode, like.testbed, since, until, MAX_COMPARED)
         with self._reading() as connection:
             newest_first = connection.execute(_SUCCESS + _COMPARED, values).fetchall()
             return tuple(rows.success_of(row) for row in reversed(newest_first))

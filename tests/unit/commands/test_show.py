@@ -16,13 +16,14 @@ import pytest
 from support.asked import history, status
 from support.builders import COMMIT, NEW, NOW, build, workload
 from support.forked import run_forked
+from support.recorded_runs import begin, end
 
 from monitor.commands.show import run_history
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
 from monitor.domain.build import Build
 from monitor.domain.instant import time_text
 from monitor.domain.observations import ChainActivity, ChainLog, Health, VolumeReading
-from monitor.domain.run import Evidence, Outcome, Reason
+from monitor.domain.run import Evidence, Outcome, Reason, RequestKind
 from monitor.domain.status import NodeStatus, Phase, ProgressStatus
 from monitor.domain.tracking import Count
 from monitor.errors import ConfigurationError, MonitorError
@@ -377,6 +378,22 @@ class TestLedger:
 
         assert capsys.readouterr().out
         assert {path.name: path.stat().st_mtime_ns for path in filled.iterdir()} == before
+
+
+@pytest.mark.parametrize("mark", ["1", "9"], ids=["no mark", "a mark after it"])
+def test_a_run_names_the_builds_of_its_regression_after_it_is_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mark: str
+) -> None:
+    with closing(open_ledger(tmp_path)) as ledger:
+        for number, seconds in enumerate((100.0,) * 7 + (200.0, 100.0, 100.0), 1):
+            begin(ledger, build(f"sha256:{number:064x}", f"{number:040x}"))
+            end(ledger, seconds, seconds)
+        ledger.ask(RequestKind.MARK_BASELINE, mark, NOW.wall)
+    assert history(tmp_path, run=8) == 0
+
+    out = capsys.readouterr().out
+    assert "slower since run 8 of 1.14.2 (00000000); last good: run 7 of 1.14.2 (00000000)\n" in out
+    assert f"/compare/{7:040x}...{8:040x}\n" in out
 
 
 @pytest.mark.parametrize(
