@@ -1,9 +1,10 @@
 """The HTTP server: one thread and one deadline for each connection.
 
 No client can lock out another. A connection ends after one response, after a silence, and at its deadline. At
-the connection limit, the server closes the connection that has waited longest for its client to send or to
-read. At most `answers` pages are computed at the same time, so such a connection always exists. `/-/...` is
-exempt from that limit, so that probes are answered whatever other clients do.
+the connection limit, the server looks for the client address with the most connections that wait for their
+client to send or to read, and closes the one that has waited longest. At most `answers` pages are computed at
+the same time, so such a connection always exists. `/-/...` is exempt from that limit, so that probes are
+answered whatever other clients do.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitor.errors import MonitorError
 from monitor.output.web.site import PROBES, Response, Site, line
@@ -47,6 +49,11 @@ class Limits:
     deadline_seconds: float = 30.0
     connections: int = 64
     answers: int = 16
+
+
+class _Connection(NamedTuple):
+    host: str
+    deadline: float
 
 
 class WebServer:
@@ -102,7 +109,7 @@ class _Server(ThreadingMixIn, TCPServer):
     ) -> None:
         self.site, self._certificate, self._limits = site, certificate, limits
         self.poll_seconds = _POLL_RATIO * limits.deadline_seconds
-        self._deadlines: dict[_Request, float] = {}  # longest wait for the client first
+        self._connected: dict[_Request, _Connection] = {}  # longest wait for the client first
         self._answering: set[_Request] = set()
         self._pages = threading.Semaphore(limits.answers)
         host, port = listen
@@ -135,16 +142,22 @@ class _Server(ThreadingMixIn, TCPServer):
             raise
         return encrypted, address
 
-    def verify_request(self, request: _Request, client_address: object) -> bool:
-        """Set a connection's deadline; at the limit, close the one that has waited longest."""
-        if len(self._deadlines) >= self._limits.connections:
-            waiting = next((each for each in self._deadlines.copy() if each not in self._answering), None)
-            if waiting is None:
+    def verify_request(self, request: _Request, client_address: tuple[str, int]) -> bool:
+        """Set a connection's deadline; at the limit, close another one to make room."""
+        if len(self._connected) >= self._limits.connections:
+            waiting = {
+                each: connection.host
+                for each, connection in self._connected.copy().items()
+                if each not in self._answering
+            }
+            if not waiting:
                 _log.debug("%s: refused, %d answers are being computed", client_address, len(self._answering))
                 return False
-            _log.debug("%s: the connection that waits longest is closed to make room", client_address)
-            self._close(waiting)
-        self._deadlines[request] = time.monotonic() + self._limits.deadline_seconds - self.poll_seconds
+            ((host, _),) = Counter(waiting.values()).most_common(1)
+            _log.debug("%s: a connection of %s is closed to make room", client_address, host)
+            self._close(next(each for each in waiting if waiting[each] == host))
+        deadline = time.monotonic() + self._limits.deadline_seconds - self.poll_seconds
+        self._connected[request] = _Connection(client_address[0], deadline)
         return True
 
     def answer(self, request: _Request, target: str, headers: Message) -> Response:
@@ -154,7 +167,7 @@ class _Server(ThreadingMixIn, TCPServer):
             ConnectionError: this server closed the connection, which the parser takes for the end of the
                 headers.
         """
-        if request not in self._deadlines:
+        if request not in self._connected:
             raise ConnectionAbortedError("closed before its request was complete")
         page = not target.startswith(PROBES)
         if page and not self._pages.acquire(blocking=False):
@@ -164,31 +177,31 @@ class _Server(ThreadingMixIn, TCPServer):
             return self.site.answer(target, headers)
         finally:
             # The client has the rest of its deadline to read the response: move it to the end of the order.
-            if (deadline := self._deadlines.pop(request, None)) is not None:
-                self._deadlines[request] = deadline
+            if (connection := self._connected.pop(request, None)) is not None:
+                self._connected[request] = connection
             self._answering.discard(request)
             if page:
                 self._pages.release()
 
     def shutdown_request(self, request: _Request) -> None:
-        self._deadlines.pop(request, None)
+        self._connected.pop(request, None)
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
         """Close connections that are past their deadline; called at every poll."""
         now = time.monotonic()
-        for connection, deadline in self._deadlines.copy().items():
-            if now > deadline:
-                self._close(connection)
+        for request, connection in self._connected.copy().items():
+            if now > connection.deadline:
+                self._close(request)
 
     def server_close(self) -> None:
         super().server_close()
-        for connection in self._deadlines.copy():
-            self._close(connection)
+        for request in self._connected.copy():
+            self._close(request)
 
-    def _close(self, connection: _Request) -> None:
-        self._deadlines.pop(connection, None)
-        _cut(connection)
+    def _close(self, request: _Request) -> None:
+        self._connected.pop(request, None)
+        _cut(request)
 
     def handle_error(self, _request: _Request, client_address: object) -> None:
         """Log a connection that the client ended early, or that was not HTTP."""

@@ -370,6 +370,22 @@ def test_at_the_limit_the_connection_that_waits_longest_makes_room(tester: Shown
         assert slow[1].recv(15) == b"HTTP/1.1 200 OK", "the others are not closed"
 
 
+def test_clients_of_one_address_do_not_close_the_connection_of_another(tester: Shown) -> None:
+    with serving(tester.site(), limits=PATIENT_OF_FOUR) as server, ExitStack() as open_now:
+
+        def opened(source: str) -> socket.socket:
+            address = (HOST, server.port)
+            client = socket.create_connection(address, timeout=5, source_address=(source, 0))
+            client.sendall(b"GET / HTTP/1.1\r\n")
+            return open_now.enter_context(client)
+
+        scrape = opened("127.0.0.2")
+        slow = [opened("127.0.0.3") for _ in range(3 * PATIENT_OF_FOUR.connections)]
+        assert slow[0].recv(65536) == b"", "the first of the address with the most connections"
+        scrape.sendall(b"\r\n")
+        assert scrape.recv(15) == b"HTTP/1.1 200 OK", "the connection that has waited longest of all"
+
+
 def test_pages_that_take_long_leave_room_for_probes(tester: Shown) -> None:
     """Slow pages leave capacity for probes; they are not closed, since no client causes the delay."""
     asked, go_on = threading.Semaphore(0), threading.Event()
