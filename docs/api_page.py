@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from monitor.domain.baseline import Verdict
+from monitor.domain.build_results import BuildVerdict
 from monitor.domain.observations import ChainActivity, Health
 from monitor.domain.regression import Measure
 from monitor.domain.run import Outcome, Reason
@@ -274,6 +275,35 @@ STATUS = {
     "newBuild.image": Field("string", "", "As in `run.image`."),
     "newBuild.version": Field("string", "", "As in `run.version`."),
     "newBuild.commit": Field("string", "", "As in `run.commit`."),
+    "confirmingRun": Field(
+        "integer",
+        "",
+        "The ended run whose result another run of its build confirms, until that run ends.",
+        nullable=True,
+    ),
+    "buildResults": Field(
+        "object",
+        "",
+        "Results of the build of the newest ended run, on its network and testbed and in its sync mode; null "
+        "without a conclusive run.",
+        nullable=True,
+    ),
+    "buildResults.image": Field("string", "", "As in `run.image`."),
+    "buildResults.runs": Field(
+        "integer", "", "Number of its runs that succeeded, or failed because of the build."
+    ),
+    "buildResults.failures": Field("integer", "", "Number of its runs that failed because of the build."),
+    "buildResults.verdict": Field(
+        "string",
+        "",
+        f"By its newest two runs: one of {_words(BuildVerdict)}; `flaky` means that they differ.",
+    ),
+    "buildResults.lastGoodRun": Field(
+        "integer", "", "The last success of a build that has failed twice in a row since.", nullable=True
+    ),
+    "buildResults.firstFailedRun": Field(
+        "integer", "", "The first failure after `lastGoodRun`; null without it.", nullable=True
+    ),
     "paused": Field("boolean", "", "Whether an operator paused the tester: no run starts until `resume`."),
     "requestedBuild": Field(
         "object", "", "The build requested with `rerun`, until its run starts.", nullable=True

@@ -20,7 +20,16 @@ POSITIONAL = get_args(CliPositionalArg[str])[1]
 _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "What to test",
-        ("data_dir", "network", "sync_mode", "testbed", "tester", "rolling_tag", "on_new_build"),
+        (
+            "data_dir",
+            "network",
+            "sync_mode",
+            "testbed",
+            "tester",
+            "rolling_tag",
+            "on_new_build",
+            "retest_after",
+        ),
     ),
     (
         "Verdicts",

@@ -132,6 +132,13 @@ class TesterSettings(CommonSettings):
     on_new_build: Literal["finish", "restart"] = "finish"
     """What to do with the open run when a new build is found: finish it, or restart with the new build."""
 
+    confirm_regressions: bool = True
+    """Bootstrap a build once more, before any newer one, if its run is suspected of a regression or is its first
+    failure."""
+
+    retest_after: Duration | None = None
+    """Bootstrap the newest build again this long after the last run started, if there is no newer build."""
+
     soak: Duration = Duration(300)
     """How long the node must stay healthy before a run succeeds."""
 
@@ -221,6 +228,8 @@ class TesterSettings(CommonSettings):
             stall_warning_seconds=self.stall_warning,
             stall_timeout_seconds=self.stall_timeout,
             deadline_seconds=None if self.deadline == "auto" else self.deadline,
+            confirm_regressions=self.confirm_regressions,
+            retest_seconds=self.retest_after,
             adopt_keep=self.adopt == "keep",
             adopt_clear_token=token[1] if token else "",
         )

@@ -185,6 +185,7 @@ def _local_settings(executable: Path, data_dir: Path, settings: DemoSettings, we
         tester="demo",
         testbed="simulated",
         soak=Duration(0.5),
+        confirm_regressions=False,  # each build runs once
         health_check_interval=Duration(0.1),
         image_check_interval=Duration(0.5),
         crash_limit=2,

@@ -185,6 +185,8 @@ def _tester(
     # A late tick may renew the lease of a workload that was since replaced; waiting for that holder is
     # useless.
     policy = replace(policy, holder_timeout_seconds=0.0)
+    if settings.until or settings.compare:  # one result was asked for
+        policy = replace(policy, confirm_regressions=False, retest_seconds=None)
     activity = Activity(ProblemLog(ledger))
     source = CountedSource(builds, "file", activity)
     return Tester(settings.data_dir, policy, platform, source, ledger, activity, stopping), platform

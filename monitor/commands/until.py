@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from monitor.avalanchego.node_config import NodeConfiguration
-from monitor.decide.wait_rules import RETRIES
+from monitor.decide.next_build import RETRIES
 from monitor.domain.build import Build
 from monitor.domain.duration import duration_text
 from monitor.domain.run import Outcome, Reason, RequestKind, Run

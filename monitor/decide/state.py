@@ -8,7 +8,7 @@ from monitor.domain.build import Build
 from monitor.domain.instant import Instant
 from monitor.domain.observations import NodeData, NodeLog, NodeReading, VolumeReading
 from monitor.domain.policy import Policy
-from monitor.domain.run import Attempt, Run
+from monitor.domain.run import Attempt, AttemptCause, Run
 from monitor.domain.workload import Workload
 
 
@@ -54,6 +54,19 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class LastResult:
+    """What decides whether the last run, which has ended, must be confirmed.
+
+    `cause` is why the run was started (`None`: unknown). `is_suspected` is whether a regression is suspected
+    because of it. `earlier_failures` is how many earlier runs failed because of the same build.
+    """
+
+    cause: AttemptCause | None = None
+    is_suspected: bool = False
+    earlier_failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class WaitState:
     """State from which one tick of `wait-for-completion` decides.
 
@@ -68,6 +81,8 @@ class WaitState:
 
     `newest_lookups` and `newest_seconds` are how many lookups, and for how long, the tag has shown `newest`.
     `superseded_seconds` is the time since a run of `newest` was superseded (`None`: never).
+
+    `last_result` is `None` while a run is open.
     """
 
     now: Instant
@@ -91,3 +106,4 @@ class WaitState:
     newest_lookups: int = 1
     newest_seconds: float = 0.0
     superseded_seconds: float | None = None
+    last_result: LastResult | None = None

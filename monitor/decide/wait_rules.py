@@ -18,12 +18,12 @@ from monitor.decide.decisions import (
     Recreate,
     WaitDecision,
 )
+from monitor.decide.next_build import next_build
 from monitor.decide.state import WaitState
 from monitor.decide.verdict_rules import (
     IDENTITY_HIDDEN,
     OUTDATED_SECONDS,
     build_is_outdated,
-    has_room,
     identity_mismatch,
     low_disk_text,
     node_crashes,
@@ -39,17 +39,14 @@ from monitor.decide.verdict_rules import (
 from monitor.domain.build import Build
 from monitor.domain.chains import chain_name
 from monitor.domain.duration import duration_text
-from monitor.domain.observations import NodeAnswering, NodeDown, VolumeReading
-from monitor.domain.run import AttemptCause, Outcome, Reason, Run
+from monitor.domain.observations import NodeAnswering, NodeDown
+from monitor.domain.run import AttemptCause, Run
 from monitor.domain.status import Phase
 from monitor.domain.tracking import RunTracking
 
 STRAY_RECREATION_SECONDS = 600.0
-RETRIES = 2
 PROGRESS_UNKNOWN = "progress unknown: no metric or log line shows it, and the node's data does not grow"
 BLOCKED_LONG_SECONDS = 86400.0
-FIRST_RETRY_SECONDS = 900.0
-SUPERSEDED_LATELY_SECONDS = 86400.0
 
 
 WaitRule = Callable[[WaitState], WaitDecision | None]
@@ -95,14 +92,14 @@ def build_is_due(state: WaitState) -> WaitDecision | None:
     if run is None or state.workload is None or (run.open and not _may_be_cut_short(state, run)):
         return None
     if state.attempt is not None:
-        return _switched(run, state.attempt.build, ())
+        return _switched(run, state.attempt.build, state.attempt.cause, ())
     if state.paused:
         return None
-    candidate = _next_build(state, run)
+    candidate = next_build(state, run)
     if candidate is None:
         return None
     build, cause = candidate
-    return _switched(run, build, (RecordAttempt(build, cause, state.workload.uid),))
+    return _switched(run, build, cause, (RecordAttempt(build, cause, state.workload.uid),))
 
 
 def blocked_for_long(run: Run) -> bool:
@@ -212,84 +209,17 @@ def _may_be_cut_short(state: WaitState, run: Run) -> bool:
     return state.policy.restart_on_new_build or blocked_for_long(run)
 
 
-def _next_build(state: WaitState, run: Run) -> tuple[Build, AttemptCause] | None:
-    """Return the next build to run and the cause, or `None`; an operator's request takes precedence."""
-    if state.requested is not None:
-        return state.requested, AttemptCause.REQUEST
-    newest = state.newest
-    if (
-        newest is not None
-        and not state.newest_judged
-        and not newest.same(run.build)
-        and _has_settled(state, run)
-    ):
-        return newest, AttemptCause.NEW_BUILD
-    if _retry_is_due(state, run):
-        return run.build, AttemptCause.RETRY
-    return None
-
-
-def _has_settled(state: WaitState, run: Run) -> bool:
-    """Return whether the rolling tag is stable.
-
-    Registries behind caches may alternate between an older build and a newer one.
-    """
-    if state.newest_lookups < state.policy.settled_lookups:
-        return False
-    since_seconds = state.superseded_seconds
-    if not run.open or since_seconds is None or since_seconds > SUPERSEDED_LATELY_SECONDS:
-        return True
-    return state.newest_seconds >= state.policy.returned_seconds
-
-
-def _retry_is_due(state: WaitState, run: Run) -> bool:
-    """Return whether to retry a failure of the testbed now.
-
-    docs/how-it-works.md describes which reasons are retried, and when.
-    """
-    match run.reason:
-        case Reason.NOT_STARTED if run.outcome is Outcome.FAILED:
-            return _is_set_otherwise(state, run) or _pause_is_over(state, run)
-        case Reason.MISCONFIGURED:  # the arguments of the node may fit the build now
-            return _is_set_otherwise(state, run)
-        case Reason.DISK_FULL if state.volume is not None:
-            size_bytes = run.volume_size_bytes
-            is_bigger = size_bytes is not None and state.volume.size_bytes > size_bytes
-            return is_bigger or (_has_room(state, state.volume) and _pause_is_over(state, run))
-        case _:
-            return False
-
-
-def _pause_is_over(state: WaitState, run: Run) -> bool:
-    """Return whether the backoff after a failure of the testbed has ended.
-
-    A failure is retried twice: after 15 minutes, and 30 minutes after the first retry has failed.
-    """
-    if run.ended_at is None or state.repeated_failures > RETRIES:
-        return False
-    return state.now.wall - run.ended_at >= FIRST_RETRY_SECONDS * 2.0 ** (state.repeated_failures - 1)
-
-
-def _is_set_otherwise(state: WaitState, run: Run) -> bool:
-    """Return whether the pod template has changed since the run.
-
-    The node may start with the new template, for example because its command is another one.
-    """
-    revision = state.workload.revision if state.workload else ""
-    return "" not in {revision, run.tracking.revision} and revision != run.tracking.revision
-
-
-def _has_room(state: WaitState, volume: VolumeReading) -> bool:
-    """Return whether the volume has the free space that the monitor's floor and the node's check require."""
-    health = state.node.health if isinstance(state.node, NodeAnswering) else None
-    failing = health.failing_checks if health else ()
-    return has_room(volume, state.policy) and "diskspace" not in failing
-
-
-def _switched(run: Run, build: Build, records: tuple[RecordAttempt, ...]) -> WaitDecision:
+def _switched(
+    run: Run, build: Build, cause: AttemptCause, records: tuple[RecordAttempt, ...]
+) -> WaitDecision:
+    again = f"bootstrapping {build.image} again"
+    message = {
+        AttemptCause.CONFIRM: f"{again}, to confirm the result of run {run.number}",
+        AttemptCause.RETEST: f"{again}, as there is no newer build",
+    }
     return Decision(
         rule="build_is_due",
-        message=f"switching to {build.image}",
+        message=message.get(cause, f"switching to {build.image}"),
         phase=Phase.STARTING,
         records=records,
         actions=(Pin(build), Recreate(unchanged=build.same(run.build))),

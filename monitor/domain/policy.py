@@ -23,6 +23,10 @@ class Policy:
     stall_warning_seconds: float = 1800.0
     stall_timeout_seconds: float = 43200.0
     deadline_seconds: float | None = None
+    confirm_regressions: bool = True
+    """Whether a suspected regression, and the first failure of a build, are confirmed by another run of it."""
+    retest_seconds: float | None = None
+    """Seconds after the start of a run at which the newest build is bootstrapped again; `None` for never."""
     adopt_keep: bool = False
     adopt_clear_token: str = ""
     settled_lookups: int = 1

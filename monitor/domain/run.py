@@ -100,6 +100,8 @@ class AttemptCause(StrEnum):
     NEW_BUILD = "new_build"
     REQUEST = "request"
     RETRY = "retry"
+    CONFIRM = "confirm"
+    RETEST = "retest"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from monitor.domain.build import Build
+from monitor.domain.build_results import BuildResults
 from monitor.domain.compared_pair import ComparedPair
 from monitor.domain.observations import ChainLog, Health
 from monitor.domain.regression import Regressions, RunVerdicts
@@ -96,6 +97,9 @@ class Status:
     `lookups_failing_since` are since when the phase lasts, and since when every lookup of a newer build has
     failed. `recent_pin_reverts` is the number of pin reverts within the last day, and `recovered_at` is when a
     damaged ledger was last replaced.
+
+    `confirming` is the ended run whose result another run of its build confirms, or is about to confirm.
+    `build_results` are the results of the build of the newest ended run.
     """
 
     at: float
@@ -137,3 +141,5 @@ class Status:
     lookups_failing_since: float | None = None
     recent_pin_reverts: int = 0
     recovered_at: float | None = None
+    confirming: Run | None = None
+    build_results: BuildResults = field(default_factory=BuildResults)

@@ -10,7 +10,7 @@ from typing import Protocol
 from monitor.avalanchego.conventions import NODE_FOLDER
 from monitor.avalanchego.node_log import NodeLogs
 from monitor.decide.decisions import Intervention
-from monitor.decide.state import WaitState
+from monitor.decide.state import LastResult, WaitState
 from monitor.decide.verdict_rules import NODE_STOPS_RATIO, measured_in
 from monitor.domain.active_time import observed_interval_seconds
 from monitor.domain.health import HealthFollower
@@ -92,6 +92,7 @@ class WaitObserver:
         self.latest = latest
         self._other: tuple[Lease, float] | None = None
         self._baseline: tuple[tuple[int, int], float | None] | None = None
+        self._last_result: tuple[tuple[int, int], LastResult] | None = None
 
     def rests(self) -> bool:
         """Return whether this tick can be skipped, if the last one found nothing to do.
@@ -198,6 +199,7 @@ class WaitObserver:
             newest_lookups=standing.lookups if standing else 0,
             newest_seconds=standing.seconds if standing else 0.0,
             superseded_seconds=ledger.superseded_seconds(newest, now.wall) if newest else None,
+            last_result=self._result(last) if last and not last.open else None,
         )
 
     def _usage_bytes(self, run: Run) -> int | None:
@@ -244,6 +246,13 @@ class WaitObserver:
             compares = self._ledger.reading(COMPARISON) is not None
             self._baseline = (key, None if compares else usual_duration_seconds(self._ledger.successes(run)))
         return self._baseline[1]
+
+    def _result(self, run: Run) -> LastResult:
+        """Return what decides whether an ended run must be confirmed; cached, as only `mark-baseline` changes it."""
+        key = (run.number, self._ledger.baseline_begins())
+        if self._last_result is None or self._last_result[0] != key:
+            self._last_result = (key, self._ledger.last_result(run))
+        return self._last_result[1]
 
     def _held_by(self, uid: str, now: Instant) -> str | None:
         """Return the UID of another holder of the volume with a valid lease; `None` if there is no other."""

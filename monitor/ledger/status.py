@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.domain.build import Build
+from monitor.domain.build_results import BuildResults
 from monitor.domain.chains import first_chains
 from monitor.domain.compared_pair import pair_of
 from monitor.domain.json_text import JsonObject
@@ -62,6 +63,8 @@ class Snapshot:
     baseline_begins: int = 0
     paused: bool = False
     requested: Build | None = None
+    confirming: Run | None = None
+    build_results: BuildResults = field(default_factory=BuildResults)
 
 
 def status_of(
@@ -137,6 +140,8 @@ def status_of(
         lookups_failing_since=_lookups_failing_since(problems.get(PROBLEM + LOOKUP), image_check),
         recent_pin_reverts=sum(now_wall - at < _DAY_SECONDS for at in shown.pin_reverts_at),
         recovered_at=max(shown.recoveries_at, default=None),
+        confirming=shown.confirming,
+        build_results=shown.build_results,
     )
 
 

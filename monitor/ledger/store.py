@@ -13,12 +13,15 @@ from typing import TypeVar
 from monitor.avalanchego.details_file import FILE_NAME, write_details
 from monitor.decide.decisions import Intervention, Record
 from monitor.decide.events import Announcement, DueAnnouncement
+from monitor.decide.state import LastResult
+from monitor.domain.baseline import Verdict
 from monitor.domain.build import Build
+from monitor.domain.build_results import BuildResults
 from monitor.domain.image_reference import ImageReference
 from monitor.domain.instant import Instant
 from monitor.domain.json_text import JsonObject
 from monitor.domain.regression import MAX_COMPARED, RunVerdicts, Success, run_verdicts
-from monitor.domain.run import Attempt, Evidence, Outcome, RequestKind, Run
+from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, RequestKind, Run
 from monitor.domain.tracking import Counts
 from monitor.domain.workload import Lease, SyncMode
 from monitor.errors import Cause, TemporaryError
@@ -36,6 +39,12 @@ _PIN_REVERTS = (
 _PENDING_ATTEMPT = """
 SELECT * FROM attempts
 WHERE after_run >= (SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL)
+ORDER BY id DESC LIMIT 1
+"""
+_ATTEMPT_OF = """
+SELECT * FROM attempts
+WHERE after_run < ?
+  AND after_run >= (SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL AND number < ?)
 ORDER BY id DESC LIMIT 1
 """
 # A state sync that restarted after leaves had been counted was repeated at least in part.
@@ -215,6 +224,43 @@ class Ledger:
         with self._reading() as connection:
             newest_first = connection.execute(_SUCCESS + _COMPARED, values).fetchall()
             return tuple(rows.success_of(row) for row in reversed(newest_first))
+
+    def results_of(self, run: Run) -> BuildResults:
+        """Return the results of a run's build on its network, in its sync mode and on its testbed."""
+        condition = f"outcome IS NOT NULL AND {_ALIKE} AND testbed = ? AND {rows.SAME_BUILD}"
+        values = (run.network, run.sync_mode, run.testbed, rows.digests_text(run.build.digests))
+        return BuildResults(tuple(each for each in self._runs(condition, -1, values) if each.is_conclusive))
+
+    def cause_of(self, run: Run) -> AttemptCause | None:
+        """Return why a run was started; `None` if no attempt of it was recorded."""
+        attempt = self._first(rows.attempt_of, _ATTEMPT_OF, run.number, run.number)
+        return attempt.cause if attempt and attempt.build.same(run.build) else None
+
+    def last_result(self, run: Run) -> LastResult:
+        """Return what decides whether an ended run must be confirmed."""
+        earlier = [each for each in self.results_of(run).runs if each.number < run.number]
+        own = self.verdicts_of(run)
+        return LastResult(
+            cause=self.cause_of(run),
+            is_suspected=any(judged.verdict is Verdict.SUSPECTED for judged in own.values()),
+            earlier_failures=BuildResults(tuple(earlier)).failures,
+        )
+
+    def verdicts_of(self, run: Run) -> RunVerdicts:
+        """Return the verdicts on one run; none if it is not compared."""
+        if self.reading(COMPARISON) is not None:  # alternating builds have no baseline
+            return {}
+        return run_verdicts(self.successes(run, run.number), 1).get(run.number, {})
+
+    def confirming(self) -> Run | None:
+        """Return the run whose result another run of its build is about to confirm, or is confirming."""
+        attempt = self._first(rows.attempt_of, "SELECT * FROM attempts ORDER BY id DESC LIMIT 1")
+        if attempt is None or attempt.cause is not AttemptCause.CONFIRM:
+            return None
+        newer = self._runs("number > ? AND started_at IS NOT NULL", -1, (attempt.after_run,))
+        if any(not run.open or not run.build.same(attempt.build) for run in newer):
+            return None
+        return self.run(attempt.after_run)
 
     def all_successes(self) -> tuple[Success, ...]:
         """Return all successful runs, oldest first."""
@@ -457,6 +503,8 @@ class Ledger:
             ended_after_success_at=ended_at,
             pin_reverts_at=tuple(row["made_at"] for row in reverts),
             recoveries_at=recoveries_at,
+            confirming=self.confirming(),
+            build_results=next((self.results_of(run) for run in runs if run.outcome), BuildResults()),
         )
 
     def _run(self, condition: str, *values: object) -> Run | None:

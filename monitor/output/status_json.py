@@ -5,6 +5,7 @@ from __future__ import annotations
 from monitor.avalanchego.source_links import compare_link
 from monitor.domain.baseline import Verdict
 from monitor.domain.build import Build
+from monitor.domain.build_results import BuildResults
 from monitor.domain.json_text import JsonObject
 from monitor.domain.regression import Regression, RunVerdicts
 from monitor.domain.run import Outcome, Run
@@ -114,6 +115,8 @@ def status_json(status: Status) -> JsonObject:
         if status.volume
         else None,
         "newBuild": _build_json(status.new_build),
+        "confirmingRun": status.confirming.number if status.confirming else None,
+        "buildResults": _results_json(status.build_results),
         "paused": status.paused,
         "requestedBuild": _build_json(status.requested),
         "lastImageCheckAt": status.last_image_check_at,
@@ -125,6 +128,20 @@ def status_json(status: Status) -> JsonObject:
         "lastSuccessAt": status.last_success.ended_at if status.last_success else None,
         "testerSince": status.tester_since,
         "tickAt": status.tick_at,
+    }
+
+
+def _results_json(results: BuildResults) -> JsonObject | None:
+    if results.verdict is None:
+        return None
+    succeeded, failed = results.change or (None, None)
+    return {
+        "image": results.runs[0].build.image,
+        "runs": len(results.runs),
+        "failures": results.failures,
+        "verdict": results.verdict,
+        "lastGoodRun": succeeded.number if succeeded else None,
+        "firstFailedRun": failed.number if failed else None,
     }
 
 

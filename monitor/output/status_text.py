@@ -27,6 +27,7 @@ from monitor.output.format import (
     stall_text,
     tested_text,
 )
+from monitor.output.repeat_text import repeat_lines
 from monitor.output.verdict_text import compared_lines
 
 
@@ -63,6 +64,7 @@ def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
         yield f"baseline  {MEASURES[measure]}: {regression_text(measure, regression)}"
     if status.late:
         yield f"late      {LATE}"
+    yield from (f"repeated  {text}" for text in repeat_lines(status))
     if status.new_build:
         yield f"new build {status.new_build.version} {status.new_build.image}"
 

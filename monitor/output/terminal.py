@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from monitor.domain.build_results import results_by_build
 from monitor.domain.chains import chain_name, chain_text, in_order
 from monitor.domain.duration import duration_text
 from monitor.domain.instant import minute_text
@@ -29,6 +30,7 @@ from monitor.output.format import (
     stall_text,
     tested_text,
 )
+from monitor.output.repeat_text import mixed_text, withdrawn_text
 from monitor.output.streams import discard_output
 from monitor.output.verdict_text import WORSE, is_bigger, is_slower, worse_lines
 
@@ -156,6 +158,7 @@ def history_notes(runs: Sequence[Run], verdicts: Mapping[int, RunVerdicts]) -> I
     ]
     if worse:
         yield f"{WORSE} over the usual limit; history --run {worse[0]} shows with what the run is compared"
+    yield from filter(None, map(mixed_text, results_by_build(runs)))
 
 
 def _history_table(
@@ -282,6 +285,8 @@ class Reporter:
                     run, status.verdicts.get(run.number, {}), status.regressions if newest else {}
                 ):
                     self._result(Text(line, style="yellow"))
+                if newest and (line := withdrawn_text(status)):
+                    self._result(Text(line))
                 self._reported.add(run.number)
         if self._live:
             return

@@ -13,6 +13,7 @@ from monitor.decide.decisions import AdoptRun, EndRun
 from monitor.decide.state import InitState, WaitState
 from monitor.domain.baseline import Limit, Verdict
 from monitor.domain.build import Build, Versions
+from monitor.domain.build_results import BuildResults
 from monitor.domain.instant import Instant
 from monitor.domain.observations import (
     ChainActivity,
@@ -292,6 +293,11 @@ REGRESSIONS = {
     ),
     Measure.BLOCK_TIME: Regression(Verdict.NONE, 7, Limit(0.01, 0.0125, 7)),
 }
+
+FAILING_SINCE = BuildResults(
+    (*(ended(number, Outcome.FAILED, reason=Reason.CRASHED) for number in (5, 4)), ended(3))
+)
+"""Results of a build that succeeded in run 3, and has failed twice since."""
 
 VERDICTS = {
     3: {

@@ -315,6 +315,26 @@ FAMILIES = (
         ("measure", "verdict", "version", "commit_good", "commit_bad"),
     ),
     Family(
+        "bootstrap_monitor_confirming_run_info",
+        "The ended run whose result another run of its build confirms; always 1, present only until that run ends.",
+        of.confirming,
+        _BUILD_LABELS,
+    ),
+    Family(
+        "bootstrap_monitor_build_failure_ratio",
+        "Share of the runs of the newest build that failed because of it; present only if others succeeded. "
+        "The verdict is by its newest two runs: flaky if they differ.",
+        of.mixed_results,
+        ("version", "commit", "verdict"),
+    ),
+    Family(
+        "bootstrap_monitor_history_changed_timestamp_seconds",
+        "When the newest build first failed after a success, if its newest two runs failed: the network's history "
+        "or the testbed changed, not the build.",
+        of.history_changed,
+        (*_BUILD_LABELS, "run_good"),
+    ),
+    Family(
         "bootstrap_monitor_new_build_info",
         "A build that was found and is not tested yet; always 1.",
         of.new_build,

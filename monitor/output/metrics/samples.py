@@ -285,6 +285,30 @@ def failure_totals(status: Status) -> list[Sample]:
     return [Sample(status, (reason,), failures.get(reason, 0)) for reason in reasons]
 
 
+def confirming(status: Status) -> list[Sample]:
+    """Return the ended run whose result another run of its build confirms."""
+    run = status.confirming
+    return [Sample(run, build_of(run), 1)] if run else []
+
+
+def mixed_results(status: Status) -> list[Sample]:
+    """Return the share of failures of a build that succeeds and fails, with the verdict on the build."""
+    results = status.build_results
+    if not results.are_mixed or results.verdict is None:
+        return []
+    run = results.runs[0]
+    labels = (run.build.version, run.build.commit, results.verdict)
+    return [Sample(run, labels, results.failures / len(results.runs))]
+
+
+def history_changed(status: Status) -> list[Sample]:
+    """Return when a build that had succeeded began to fail, with its last good and its first failed run."""
+    if status.build_results.change is None:
+        return []
+    succeeded, failed = status.build_results.change
+    return [Sample(failed, (*build_of(failed), str(succeeded.number)), failed.ended_at)]
+
+
 def new_build(status: Status) -> list[Sample]:
     """Return the build that was found and is not tested yet."""
     build = status.new_build

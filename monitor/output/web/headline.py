@@ -69,7 +69,11 @@ def _failed(status: Status) -> Headline | None:
     run = _newest_result(status)
     if run is None or run.outcome is not Outcome.FAILED:
         return None
-    return Headline("bad", f"run {run.number} {outcome_text(run)}", run)
+    return Headline("bad", f"run {run.number} {outcome_text(run)}{_confirming(status)}", run)
+
+
+def _confirming(status: Status) -> str:
+    return ", confirming" if status.confirming else ""
 
 
 def _problem(status: Status) -> Headline | None:
@@ -97,7 +101,8 @@ def _worse(status: Status) -> Headline | None:
         regression = status.regressions.get(measure)
         if regression is not None and regression.first_bad is not None:
             suspected = f" ({regression.verdict})" if regression.verdict != "confirmed" else ""
-            return Headline("warn", f"{word} since run {regression.first_bad.number}{suspected}")
+            since = f"{word} since run {regression.first_bad.number}{suspected}"
+            return Headline("warn", f"{since}{_confirming(status)}")
     return None
 
 

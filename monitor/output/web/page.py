@@ -24,6 +24,7 @@ from monitor.domain.run import Evidence, Outcome
 from monitor.domain.sanitize import printable
 from monitor.domain.status import Phase, Status
 from monitor.output import format as formats
+from monitor.output.repeat_text import repeat_lines
 from monitor.output.web.chart import SLOWER, chart_of
 from monitor.output.web.headline import DOTS, headline_of, is_silent
 from monitor.output.web.summary import BEFORE_THE_NODE, bar_of, tiles_of
@@ -111,6 +112,7 @@ TEMPLATES.globals |= {
     "is_silent": is_silent,
     "left_out": left_out,
     "printable": printable,
+    "repeat_lines": repeat_lines,
     "formats": formats,
     "tiles_of": tiles_of,
     "time_text": time_text,

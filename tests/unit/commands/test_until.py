@@ -17,7 +17,7 @@ from support.recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end, g
 from monitor.avalanchego.node_config import NodeConfiguration
 from monitor.commands.until import Until, Wanted
 from monitor.decide.decisions import RecordAttempt
-from monitor.decide.wait_rules import RETRIES
+from monitor.decide.next_build import RETRIES
 from monitor.domain.build import Build
 from monitor.domain.run import AttemptCause, Reason, RequestKind, Run
 from monitor.domain.workload import SyncMode

@@ -136,6 +136,8 @@ def test_the_status_in_json_of_a_tester_of_which_nothing_is_known() -> None:
         "chains": {},
         "volume": None,
         "newBuild": None,
+        "confirmingRun": None,
+        "buildResults": None,
         "paused": False,
         "requestedBuild": None,
         "lastImageCheckAt": None,

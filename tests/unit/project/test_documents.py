@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parsed
-from support.builders import NOW, OLD, PROBLEMS, REGRESSIONS, VERDICTS, build, ended, full_status, run
+from support.builders import (
+    FAILING_SINCE,
+    NOW,
+    OLD,
+    PROBLEMS,
+    REGRESSIONS,
+    VERDICTS,
+    build,
+    ended,
+    full_status,
+    run,
+)
 
 from docs.api_page import HISTORY, STATUS, Field
 from docs.generate import METRICS, PAGES
@@ -95,6 +106,8 @@ def whole_status() -> Status:
         tick_at=NOW.wall,
         requested=build(),
         problems=PROBLEMS,
+        confirming=ended(5),
+        build_results=FAILING_SINCE,
     )
     node = shown.node
     assert node is not None

@@ -17,6 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parsed
 from support.builders import (
     COMMIT,
+    FAILING_SINCE,
     NEW,
     NOW,
     OLD,
@@ -101,6 +102,9 @@ OF_A_FULL_STATUS = {
     "baseline_samples": ("measure",),
     "regression": ("measure", "verdict"),
     "regression_info": ("measure", "verdict", "version", "commit_good", "commit_bad"),
+    "confirming_run_info": BUILD,
+    "build_failure_ratio": ("version", "commit", "verdict"),
+    "history_changed_timestamp_seconds": (*BUILD, "run_good"),
     "new_build_info": ("image", "version", "commit"),
     "last_image_check_success_timestamp_seconds": (),
     "image_checks_failing_since_timestamp_seconds": (),
@@ -158,6 +162,8 @@ def full_status(**changes: Any) -> Status:
         "recovered_at": NOW.wall - 10**5,
         "regressions": REGRESSIONS,
         "problems": PROBLEMS,
+        "confirming": ended(5),
+        "build_results": FAILING_SINCE,
     }
     return full_status_before_it_was_watched(**watched | changes)
 
@@ -337,6 +343,9 @@ def test_openmetrics_is_well_formed_too() -> None:
         ("last_success_timestamp_seconds", {}, NOW.wall - 997),
         ("last_disk_usage_bytes", {}, 3 * 2**30),
         ("tester_since_timestamp_seconds", {}, NOW.wall - 10**6),
+        ("confirming_run_info", {"run": "5", "version": "avalanchego/1.14.2", "commit": COMMIT}, 1),
+        ("build_failure_ratio", {"version": "avalanchego/1.14.2", "verdict": "failed"}, 2 / 3),
+        ("history_changed_timestamp_seconds", {"run": "4", "run_good": "3"}, NOW.wall - 996),
         ("new_build_info", {"image": f"{REPOSITORY}@{NEW}", "commit": "d" * 40}, 1),
         ("last_image_check_success_timestamp_seconds", {}, NOW.wall - 30),
         ("pin_reverts_total", {}, 1),

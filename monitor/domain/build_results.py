@@ -1,0 +1,79 @@
+"""Results of the runs of one build: whether they agree, and whether they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from monitor.domain.run import Outcome, Run
+
+JUDGED = 2
+
+
+class BuildVerdict(StrEnum):
+    """Verdict on a build by its newest two conclusive runs: `FLAKY` if they differ."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    FLAKY = "flaky"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResults:
+    """The conclusive runs of one build on one network, sync mode and testbed, newest first."""
+
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def failures(self) -> int:
+        """Number of runs that failed because of the build."""
+        return sum(run.outcome is Outcome.FAILED for run in self.runs)
+
+    @property
+    def are_mixed(self) -> bool:
+        """Whether some runs succeeded and others failed."""
+        return 0 < self.failures < len(self.runs)
+
+    @property
+    def verdict(self) -> BuildVerdict | None:
+        """The verdict on the build; `None` without a run."""
+        failed = {run.outcome is Outcome.FAILED for run in self.runs[:JUDGED]}
+        if not failed:
+            return None
+        if len(failed) > 1:
+            return BuildVerdict.FLAKY
+        return BuildVerdict.FAILED if True in failed else BuildVerdict.SUCCEEDED
+
+    @property
+    def change(self) -> tuple[Run, Run] | None:
+        """The last success and the first failure after it, if the build failed in its newest two runs.
+
+        The build did not change between them, so the network's history or the testbed did.
+        """
+        if self.verdict is not BuildVerdict.FAILED or not self.are_mixed:
+            return None
+        succeeded = next(index for index, run in enumerate(self.runs) if run.outcome is Outcome.SUCCEEDED)
+        return self.runs[succeeded], self.runs[succeeded - 1]
+
+
+def results_by_build(runs: Iterable[Run]) -> Sequence[BuildResults]:
+    """Return the results of each build in each test; runs and results are ordered newest first."""
+    groups: list[list[Run]] = []
+    for run in runs:
+        if not run.is_conclusive:
+            continue
+        group = next((group for group in groups if _is_alike(group[0], run)), None)
+        if group is None:
+            groups.append([run])
+        else:
+            group.append(run)
+    return [BuildResults(tuple(group)) for group in groups]
+
+
+def _is_alike(run: Run, other: Run) -> bool:
+    return run.build.same(other.build) and (run.network, run.sync_mode, run.testbed) == (
+        other.network,
+        other.sync_mode,
+        other.testbed,
+    )
