@@ -47,6 +47,27 @@ BREAKAGES: tuple[Any, ...] = (
         "bootstrap_monitor_last_run_info",
         id="failed: takes any result for a failure",
     ),
+    pytest.param(
+        "BootstrapFailed", ",tester=%q,run=%q", ",run=%q", id="failed: takes another tester's confirmation"
+    ),
+    pytest.param(
+        "BootstrapHistoryChanged",
+        "keep_firing_for: 1h",
+        "keep_firing_for: 1m",
+        id="history changed: ends while a pod moves",
+    ),
+    pytest.param(
+        "BootstrapHistoryChanged",
+        "run_good, version, commit) (",
+        "run_good, version, commit, pod) (",
+        id="history changed: another alert after a pod has moved",
+    ),
+    pytest.param(
+        "BootstrapHistoryChanged",
+        "bootstrap_monitor_history_changed_timestamp_seconds",
+        "bootstrap_monitor_build_failure_ratio",
+        id="history changed: takes a flaky build for a change",
+    ),
     pytest.param("BootstrapFailingRepeatedly", ">= 3", ">= 2", id="repeatedly: fires too early"),
     pytest.param(
         "BootstrapFailingRepeatedly",
