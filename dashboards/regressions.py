@@ -15,6 +15,7 @@ MEASURES: Mapping[str, State] = {
     Measure.DURATION: State("duration", "text"),
     Measure.DISK_USAGE: State("disk usage", "text"),
     Measure.BLOCK_TIME: State("time per block", "text"),
+    Measure.LEAF_TIME: State("time per leaf", "text"),
 }
 _UNITS = {Measure.DURATION: "seconds", Measure.DISK_USAGE: "bytes", Measure.BLOCK_TIME: "seconds"}
 _COMMITS = ("commit_good", "commit_bad")

@@ -127,12 +127,12 @@ HISTORY = {
     ),
     "regressions.{measure}.baseline": Field(
         "number",
-        "s, B, s per block",
+        "s, B, s per block or leaf",
         "The usual value at that time; null while too few runs could be compared.",
         nullable=True,
     ),
     "regressions.{measure}.limit": Field(
-        "number", "s, B, s per block", "The limit of the run; null without a baseline.", nullable=True
+        "number", "s, B, s per block or leaf", "The limit of the run; null without a baseline.", nullable=True
     ),
 }
 STATUS = {
@@ -224,12 +224,12 @@ STATUS = {
     ),
     "regressions.{measure}.baseline": Field(
         "number",
-        "s, B, s per block",
+        "s, B, s per block or leaf",
         "The usual value; null while too few runs can be compared.",
         nullable=True,
     ),
     "regressions.{measure}.limit": Field(
-        "number", "s, B, s per block", "The limit above which a value is unusual.", nullable=True
+        "number", "s, B, s per block or leaf", "The limit above which a value is unusual.", nullable=True
     ),
     "regressions.{measure}.lastGoodRun": Field(
         "integer", "", "The last run before the regression; null without a regression.", nullable=True

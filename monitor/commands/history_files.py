@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from monitor.domain.observations import DataState
-from monitor.domain.regression import Success, comparable
+from monitor.domain.regression import Measure, Success, comparable, values_of
 from monitor.domain.sanitize import printable
 from monitor.domain.workload import SyncMode
 from monitor.engine.volume import Volume
@@ -26,7 +26,7 @@ _STANDARD = Path("-")
 # Apache Otava separates series by the column `branch`; it accepts any number of attributes and metrics.
 COLUMNS = (
     *("time", "branch", "run", "version", "commit", "image"),
-    *("duration_seconds", "disk_usage_bytes", "block_time_seconds"),
+    *("duration_seconds", "disk_usage_bytes", "block_time_seconds", "leaf_time_seconds"),
 )
 
 
@@ -110,9 +110,7 @@ def import_from(path: Path, data_dir: Path) -> tuple[int, int]:
 
 
 def _row(success: Success) -> tuple[object, ...]:
-    run = success.run
-    seconds, blocks = run.duration_seconds, success.blocks_accepted
-    executed = run.sync_mode is not SyncMode.C_CHAIN_STATE_SYNC and blocks > 0 and seconds is not None
+    run, values = success.run, values_of(success)
     return (
         f"{datetime.fromtimestamp(run.started_at or 0.0, UTC):%Y-%m-%d %H:%M:%S %z}",
         f"{run.network}/{_did(success)}/{run.testbed}",
@@ -120,9 +118,7 @@ def _row(success: Success) -> tuple[object, ...]:
         printable(run.build.version),
         printable(run.build.commit),
         run.build.image,
-        seconds,
-        run.disk_usage_bytes,
-        seconds / blocks if executed and seconds is not None else None,
+        *(values.get(measure) for measure in Measure),
     )
 
 

@@ -8,6 +8,8 @@ measurements. Each measure is judged separately (see `baseline` for the rule):
 - `block_time`: active seconds per executed block, in the modes that execute the history. This cancels out the
   growth of the chain. Under C-Chain state sync it is not judged, because the number of blocks is not
   meaningful there.
+- `leaf_time`: active seconds per leaf of the state that the C-Chain synced. This cancels out the growth of the
+  state. It is judged under C-Chain state sync, if the node counts the leaves.
 """
 
 from __future__ import annotations
@@ -40,19 +42,23 @@ class Measure(StrEnum):
     DURATION = "duration"
     DISK_USAGE = "disk_usage"
     BLOCK_TIME = "block_time"
+    LEAF_TIME = "leaf_time"
 
 
 @dataclass(frozen=True, slots=True)
 class Success:
     """Successful run, with the results of its counters.
 
-    `blocks_accepted` is the number of blocks of all chains. `state_synced_again` is whether the state sync
-    started again during the run. `state_synced` is whether the C-Chain synced its state (`None`: unknown). On
-    a network that does not allow state sync, the node executes all blocks, whatever its configuration.
+    `blocks_accepted` is the number of blocks of all chains. `leaves_synced` is the number of leaves of the
+    state that the C-Chain synced (0: none, or the node does not count them). `state_synced_again` is whether
+    the state sync started again during the run. `state_synced` is whether the C-Chain synced its state
+    (`None`: unknown). On a network that does not allow state sync, the node executes all blocks, whatever its
+    configuration.
     """
 
     run: Run
     blocks_accepted: float = 0.0
+    leaves_synced: float = 0.0
     state_synced_again: bool = False
     state_synced: bool | None = None
 
@@ -166,8 +172,14 @@ def usual_duration_seconds(successes: Sequence[Success]) -> float | None:
 def measures(sync_mode: SyncMode) -> Sequence[Measure]:
     """Return the measures that are judged in a sync mode."""
     if sync_mode is SyncMode.C_CHAIN_STATE_SYNC:
-        return (Measure.DURATION, Measure.DISK_USAGE)
-    return tuple(Measure)
+        return (Measure.DURATION, Measure.DISK_USAGE, Measure.LEAF_TIME)
+    return (Measure.DURATION, Measure.DISK_USAGE, Measure.BLOCK_TIME)
+
+
+def values_of(success: Success) -> Mapping[Measure, float]:
+    """Return the value of each measure that is judged in the run's sync mode, if it is known."""
+    values = {measure: _VALUES[measure](success) for measure in measures(success.run.sync_mode)}
+    return {measure: value for measure, value in values.items() if value is not None}
 
 
 def comparable(success: Success) -> bool:
@@ -248,15 +260,13 @@ def _judged(measured: Sequence[tuple[Run, float]]) -> Regression:
     )
 
 
-def _block_time_seconds(success: Success) -> float | None:
-    duration_seconds = success.run.duration_seconds
-    if duration_seconds is None or success.blocks_accepted <= 0:
-        return None
-    return duration_seconds / success.blocks_accepted
+def _seconds_per(duration_seconds: float | None, count: float) -> float | None:
+    return None if duration_seconds is None or count <= 0 else duration_seconds / count
 
 
 _VALUES: Mapping[Measure, Callable[[Success], float | None]] = {
     Measure.DURATION: lambda success: success.run.duration_seconds,
     Measure.DISK_USAGE: lambda success: success.run.disk_usage_bytes,
-    Measure.BLOCK_TIME: _block_time_seconds,
+    Measure.BLOCK_TIME: lambda success: _seconds_per(success.run.duration_seconds, success.blocks_accepted),
+    Measure.LEAF_TIME: lambda success: _seconds_per(success.run.duration_seconds, success.leaves_synced),
 }

@@ -178,7 +178,7 @@ def success_of(row: sqlite3.Row) -> Success:
         tracking.state_synced if tracking.state_synced is not None else bool(row["leaves_synced"]) or None
     )
     again = tracking.state_sync_restarted or bool(row["state_synced_again"])
-    return Success(run, row["blocks_accepted"] or 0.0, again, synced)
+    return Success(run, row["blocks_accepted"] or 0.0, row["leaves_synced"] or 0.0, again, synced)
 
 
 def attempt_of(row: sqlite3.Row) -> Attempt:

@@ -53,8 +53,7 @@ SELECT *,
   (SELECT SUM(before + last) FROM counts WHERE run = number AND signal = 'blocks_accepted') AS blocks_accepted,
   EXISTS (SELECT 1 FROM counts WHERE run = number AND signal = 'leaves_synced' AND before > 0 AND last > 0)
     AS state_synced_again,
-  EXISTS (SELECT 1 FROM counts WHERE run = number AND signal = 'leaves_synced' AND before + last > 0)
-    AS leaves_synced
+  (SELECT SUM(before + last) FROM counts WHERE run = number AND signal = 'leaves_synced') AS leaves_synced
 FROM runs
 WHERE outcome = ?
 """

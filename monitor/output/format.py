@@ -52,6 +52,7 @@ MEASURES = {
     Measure.DURATION: "duration",
     Measure.DISK_USAGE: "disk usage",
     Measure.BLOCK_TIME: "time per block",
+    Measure.LEAF_TIME: "time per leaf",
 }
 
 
@@ -148,6 +149,8 @@ def measure_text(measure: Measure, value: float) -> str:
             return size_text(value)
         case Measure.BLOCK_TIME:
             return f"{value * 1000:.3g} ms"
+        case Measure.LEAF_TIME:
+            return f"{value * 1e6:.3g} µs"
 
 
 def too_few_text(compared: int) -> str:

@@ -12,11 +12,12 @@ from monitor.output.format import MEASURES, build_text, measure_text, too_few_te
 
 WORSE = "⚠"
 # The measures whose mark belongs to the duration of a run; the mark of the others belongs to its disk usage.
-TIMES = (Measure.DURATION, Measure.BLOCK_TIME)
+TIMES = (Measure.DURATION, Measure.BLOCK_TIME, Measure.LEAF_TIME)
+_PER = {Measure.BLOCK_TIME: " per block", Measure.LEAF_TIME: " per leaf"}
 
 
 def is_slower(verdicts: RunVerdicts) -> bool:
-    """Return whether a run took longer than the runs before it allow, in all or per block."""
+    """Return whether a run took longer than the runs before it allow, in all, per block or per leaf."""
     return any(verdicts[measure].is_worse for measure in TIMES if measure in verdicts)
 
 
@@ -65,9 +66,8 @@ def _judged_text(measure: Measure, judged: RunVerdict) -> str:
     value, usual, limit = (
         measure_text(measure, number) for number in (judged.value, judged.limit.baseline, judged.limit.limit)
     )
-    per_block = " per block" if measure is Measure.BLOCK_TIME else ""
     verdict = judged.verdict if judged.is_worse else "as usual"
-    return f"{value}{per_block}, usually {usual} (limit {limit}): {verdict}"
+    return f"{value}{_PER.get(measure, '')}, usually {usual} (limit {limit}): {verdict}"
 
 
 def _origin_lines(measure: Measure, regression: Regression) -> Iterable[str]:

@@ -292,6 +292,7 @@ REGRESSIONS = {
         Verdict.SUSPECTED, 8, Limit(2e9, 3e9, 8), first_bad=ended(3, build=replace(build(), versions=None))
     ),
     Measure.BLOCK_TIME: Regression(Verdict.NONE, 7, Limit(0.01, 0.0125, 7)),
+    Measure.LEAF_TIME: Regression(Verdict.NONE, 7, Limit(2e-5, 2.5e-5, 7)),
 }
 
 FAILING_SINCE = BuildResults(

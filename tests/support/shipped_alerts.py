@@ -31,6 +31,7 @@ EXPECTED = {
     "BootstrapStalled",
     "BootstrapProgressUnknown",
     "BootstrapFailed",
+    "BootstrapHistoryChanged",
     "BootstrapFailingRepeatedly",
     "BootstrapLate",
     "BootstrapRegressed",

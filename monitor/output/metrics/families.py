@@ -282,6 +282,12 @@ FAMILIES = (
                 "seconds",
                 "Active time of a run per executed block",
             ),
+            (
+                Measure.LEAF_TIME,
+                "leaf_time",
+                "seconds",
+                "Active time of a run per leaf of the state that the C-Chain synced",
+            ),
         )
         for family in (
             Family(

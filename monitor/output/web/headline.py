@@ -21,7 +21,12 @@ from monitor.output.format import (
 MARKS = {"good": "✓", "bad": "✗", "warn": "⚠", "going": "…"}
 DOTS = {"good": "%2322863a", "bad": "%23d93025", "warn": "%23e39b00", "going": "%231a73e8"}
 """Color of the icon by tone, as in a URL."""
-_WORSE = {Measure.DURATION: "slower", Measure.BLOCK_TIME: "slower per block", Measure.DISK_USAGE: "bigger"}
+_WORSE = {
+    Measure.DURATION: "slower",
+    Measure.BLOCK_TIME: "slower per block",
+    Measure.LEAF_TIME: "slower per leaf",
+    Measure.DISK_USAGE: "bigger",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ from monitor.settings import HistorySettings
 TOO_NEW = "^the history has runs that did not start before those of this ledger: import it into an empty "
 
 
+COUNTS = {("P", "blocks_accepted"): Count(0, 2000, 2000), ("C", "leaves_synced"): Count(0, 4000, 4000)}
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_around(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("BOOTSTRAP_MONITOR_")]:
@@ -65,7 +68,7 @@ def filled(tmp_path: Path) -> Path:
             ledger.record(at, "desk", [BeginClearing(node, ""), BeginRun(node)])
             run = ledger.last()
             assert run is not None
-            ledger.record(at, "desk", tracking=run, counts={("P", "blocks_accepted"): Count(0, 2000, 2000)})
+            ledger.record(at, "desk", tracking=run, counts=COUNTS)
             outcome = Outcome.FAILED if reason else Outcome.SUCCEEDED
             ledger.record(at, "desk", [EndRun(run, outcome, reason, "", seconds, wall, 2**30)])
     return folder
@@ -90,9 +93,11 @@ def test_csv_has_the_runs_that_are_compared_oldest_first(
         "duration_seconds": "1000.0",
         "disk_usage_bytes": str(2**30),
         "block_time_seconds": "0.5",
+        "leaf_time_seconds": "",
     }
     assert (second["run"], second["branch"]) == ("4", "fuji/c-chain-state-sync/desk")
     assert (second["duration_seconds"], second["block_time_seconds"]) == ("800.5", "")
+    assert float(second["leaf_time_seconds"]) == 800.5 / 4000
 
 
 def test_csv_keeps_runs_apart_that_skipped_the_state_sync(

@@ -82,16 +82,37 @@ def test_a_run_is_compared_where_its_numbers_speak_of_the_build(
 @pytest.mark.parametrize(
     ("sync_mode", "expected"),
     [
-        (SyncMode.FULL_SYNC, {*Measure}),
-        (SyncMode.ONLY_P_CHAIN_FULL_SYNC, {*Measure}),
-        (SyncMode.C_CHAIN_STATE_SYNC, {Measure.DURATION, Measure.DISK_USAGE}),
+        (SyncMode.FULL_SYNC, {*Measure} - {Measure.LEAF_TIME}),
+        (SyncMode.ONLY_P_CHAIN_FULL_SYNC, {*Measure} - {Measure.LEAF_TIME}),
+        (SyncMode.C_CHAIN_STATE_SYNC, {*Measure} - {Measure.BLOCK_TIME}),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
-def test_the_time_of_a_block_is_judged_where_blocks_are_executed(
+def test_the_time_per_unit_of_work_is_judged_where_the_work_is_done(
     sync_mode: SyncMode, expected: set[Measure]
 ) -> None:
     assert {*measures(sync_mode)} == {*regressions(successes(*STEADY), sync_mode)} == expected
+
+
+@pytest.mark.parametrize(
+    ("leaves", "verdict"),
+    [
+        pytest.param(SLOW * 1000, Verdict.NONE, id="a state that has grown as much as the duration"),
+        pytest.param(HOUR * 1000, Verdict.SUSPECTED, id="a slower sync of the same state"),
+        pytest.param(0.0, Verdict.NONE, id="leaves that are not counted"),
+    ],
+)
+def test_the_time_per_leaf_does_not_depend_on_the_growth_of_the_state(
+    leaves: float, verdict: Verdict
+) -> None:
+    synced = [
+        replace(each, leaves_synced=(each.run.duration_seconds or 0.0) * 1000) for each in successes(*STEADY)
+    ]
+    slow = replace(success(len(synced) + 1, SLOW), leaves_synced=leaves)
+    found = regressions([*synced, slow], SyncMode.C_CHAIN_STATE_SYNC)
+
+    assert found[Measure.DURATION].verdict is Verdict.SUSPECTED
+    assert found[Measure.LEAF_TIME].verdict is verdict
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,8 @@ OF_A_FULL_STATUS = {
     "disk_usage_limit_bytes": (),
     "block_time_baseline_seconds": (),
     "block_time_limit_seconds": (),
+    "leaf_time_baseline_seconds": (),
+    "leaf_time_limit_seconds": (),
     "baseline_samples": ("measure",),
     "regression": ("measure", "verdict"),
     "regression_info": ("measure", "verdict", "version", "commit_good", "commit_bad"),
