@@ -39,13 +39,18 @@ class Scene:
 def history(scene: Scene, seed: str) -> list[float]:
     """Return the values that a tester measures, oldest first; the level of the first run is 1."""
     chance = random.Random(seed)  # noqa: S311 - a simulation, which must be reproducible
+    return [
+        _measured(scene, chance, index, is_slower=index >= scene.before)
+        for index in range(scene.before + scene.after)
+    ]
+
+
+def _measured(scene: Scene, chance: random.Random, index: int, *, is_slower: bool) -> float:
+    """Return the value of the run at an index, of a build that is slower or not."""
+    level = (1 + scene.growth) ** index * (1 + scene.shift if is_slower else 1)
+    outlier = chance.uniform(MIN_OUTLIER, MAX_OUTLIER) if chance.random() < scene.noise else 0
     deviation = math.sqrt(math.log1p(scene.noise**2))
-    values = []
-    for index in range(scene.before + scene.after):
-        level = (1 + scene.growth) ** index * (1 + scene.shift if index >= scene.before else 1)
-        outlier = chance.uniform(MIN_OUTLIER, MAX_OUTLIER) if chance.random() < scene.noise else 0
-        values.append(level * (1 + outlier) * chance.lognormvariate(0, deviation))
-    return values
+    return level * (1 + outlier) * chance.lognormvariate(0, deviation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,4 +150,44 @@ def judge(scene: Scene, seed: int, numbers: range, rules: Sequence[Rule] = RULES
         values = history(scene, f"{seed} {scene} {number}")
         for rule, total in zip(rules, totals, strict=True):
             total.update(tally(rule, scene, values))
+    return totals
+
+
+def bootstrap(scene: Scene, seed: str, *, confirms: bool) -> Counter[str]:
+    """Bootstrap the builds of a scene one after the other by the shipped rule; each run is followed by a verdict.
+
+    With `confirms`, a build whose run makes a regression suspected runs once more, as `--confirm-regressions`
+    does. Counts as `tally` does, by build instead of by run where it says so: `builds`, `reruns`, and histories
+    that are `found_by_first`, `found_by_second` or `found_by_third` build.
+    """
+    chance = random.Random(seed)  # noqa: S311 - a simulation, which must be reproducible
+    counts, values, verdict = Counter(histories=1), list[float](), Verdict.NONE
+    found_by = math.inf
+    for build in range(scene.before + scene.after):
+        for attempt in range(2):
+            values.append(_measured(scene, chance, len(values), is_slower=build >= scene.before))
+            earlier, verdict = verdict, verdicts(values, len(values) - 1)[-1]
+            if build >= scene.before:
+                counts.update(
+                    runs=1,
+                    builds=attempt == 0,
+                    reruns=attempt,
+                    alarms=verdict is Verdict.CONFIRMED and earlier is not Verdict.CONFIRMED,
+                )
+                if verdict is Verdict.CONFIRMED:
+                    found_by = min(found_by, build - scene.before)
+            if not confirms or verdict is not Verdict.SUSPECTED:
+                break
+    counts.update(
+        {f"found_by_{nth}": found_by <= index for index, nth in enumerate(("first", "second", "third"))}
+    )
+    return counts
+
+
+def bootstrap_all(scene: Scene, seed: int, numbers: range) -> list[Counter[str]]:
+    """Return the sums of `bootstrap` over some histories of a scene: without and with confirmation."""
+    totals: list[Counter[str]] = [Counter(), Counter()]
+    for number in numbers:
+        for confirms, total in enumerate(totals):
+            total.update(bootstrap(scene, f"{seed} {scene} {number}", confirms=bool(confirms)))
     return totals

@@ -22,7 +22,7 @@ from typing import Any
 from support.fake_api_server import FakeApiServer
 from support.fake_registry import FakeRegistry
 
-from monitor.domain.run import Run
+from monitor.domain.run import AttemptCause, Outcome, Run
 from monitor.errors import MonitorError
 from monitor.ledger import open_read_only
 from simulated_node.options import Simulation, versions_json
@@ -69,6 +69,9 @@ class Watch:
 class PodLife:
     """One tester from its first pod on; `source` is where the monitor looks for new builds."""
 
+    flags: tuple[str, ...] = ()
+    results = len(COMMITS)
+
     def __init__(
         self, api: FakeApiServer, registry: FakeRegistry, folder: Path, fatal: int, source: str
     ) -> None:
@@ -92,8 +95,12 @@ class PodLife:
         """The images of both builds, the older one first."""
         return [f"{self._registry.repository}@{digest}" for digest in self._digests]
 
+    def expected(self) -> list[tuple[str, Outcome]]:
+        """Return the image and the outcome of each run, oldest first."""
+        return [(image, Outcome.SUCCEEDED) for image in self.images]
+
     def live(self) -> None:
-        """Run until both builds have a result; the second is pushed after the first has one."""
+        """Run until every expected run has a result."""
         with contextlib.closing(self._log):
             while not self._done():
                 pod = self._new_pod()
@@ -102,13 +109,21 @@ class PodLife:
 
     def _done(self) -> bool:
         if time.monotonic() > self._until:
-            raise LifeError(f"no two results after {SECONDS} s\n{self.details()}")
+            raise LifeError(f"no {self.results} results after {SECONDS} s\n{self.details()}")
         runs = self.watch.look()
         ended = [run for run in runs if run.outcome is not None]
-        if self._newest != min(1, len(ended)):
+        self._push(len(ended))
+        return len(ended) >= self.results
+
+    def _push(self, ended: int) -> None:
+        """Push the second build after the first has a result."""
+        if self._newest != min(1, ended):
             self._newest = 1
             self._registry.push_build(self._newest)
-        return len(ended) == len(COMMITS)
+
+    def bootstrap_seconds(self) -> float:
+        """Return how long the node of the newest run bootstraps."""
+        return 0.3
 
     def details(self) -> str:
         """Return the crossings and the output of the processes, for failure messages."""
@@ -184,6 +199,7 @@ class PodLife:
                 str(self._fatal),
                 command,
                 *tester_flags(self.data_dir, self._node_port),
+                *self.flags,
                 f"--image-source={self._source}",
                 *flags,
             ],
@@ -221,7 +237,7 @@ class PodLife:
                 f"--http-port={self._node_port}",
                 "--health-check-frequency=50ms",
                 f"--simulate-commit={COMMITS[self.images.index(image)]}",
-                "--simulate-bootstrap-seconds=0.3",
+                f"--simulate-bootstrap-seconds={self.bootstrap_seconds()}",
                 "--simulate-blocks=50",
             ],
             cwd=ROOT,
@@ -264,6 +280,29 @@ class PodLife:
                 }
             ],
         }
+
+
+class RepeatedLife(PodLife):
+    """One build: its first run fails, another run confirms the result by succeeding, and it is retested."""
+
+    flags = ("--deadline=4s", "--retest-after=1s")
+    results = 3
+
+    def expected(self) -> list[tuple[str, Outcome]]:
+        outcomes = (Outcome.FAILED, Outcome.SUCCEEDED, Outcome.SUCCEEDED)
+        return [(self.images[0], outcome) for outcome in outcomes]
+
+    def bootstrap_seconds(self) -> float:
+        (newest, *_) = self.watch.look()
+        return 600.0 if newest.number == 1 else 0.3
+
+    def _push(self, ended: int) -> None:
+        pass
+
+    def causes(self) -> list[AttemptCause | None]:
+        """Return why each run was started, oldest first."""
+        with contextlib.closing(open_read_only(self.data_dir)) as ledger:
+            return [ledger.cause_of(run) for run in reversed(ledger.runs(10))][: self.results]
 
 
 def stateful_set(data_dir: Path, repository: str) -> dict[str, Any]:

@@ -6,18 +6,20 @@ that reaches the crossing is killed with SIGKILL, and restarted as a kubelet doe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
-from crashes.pod_life import PodLife
+from crashes.pod_life import PodLife, RepeatedLife
 from support.cells import brief
 from support.fake_api_server import serving
 from support.fake_registry import serving as serving_registry
 
 from monitor.avalanchego.details_file import FILE_NAME, read_details
-from monitor.domain.run import Outcome
+from monitor.domain.run import AttemptCause
 
 AT_ONCE = 8  # the scenarios mostly wait
 # A process of a deleted pod may end before its last crossings, so a scenario may have fewer of them.
@@ -58,16 +60,19 @@ BRIEF_STEPS = (
 )
 
 
-def lived(folder: Path, fatal: int, source: str) -> PodLife:
+Life = TypeVar("Life", bound=PodLife)
+
+
+def lived(kind: type[Life], folder: Path, fatal: int, source: str) -> Life:
     """Run a scenario that is killed at one crossing, and check the conditions that always hold."""
     folder.mkdir()
     with serving() as api, serving_registry() as registry:
-        life = PodLife(api, registry, folder, fatal, source)
+        life = kind(api, registry, folder, fatal, source)
         life.live()
-    runs = sorted(life.watch.look(), key=lambda run: run.number)
+    runs = sorted(life.watch.look(), key=lambda run: run.number)[: life.results]
     story = life.details()
-    assert [run.build.image for run in runs] == life.images, story
-    assert [run.outcome for run in runs] == [Outcome.SUCCEEDED, Outcome.SUCCEEDED], story
+    assert [(run.build.image, run.outcome) for run in runs] == life.expected(), story
+    assert len(runs) == life.results, story
     assert all(len(starts) == 1 for starts in life.watch.starts.values()), (life.watch.starts, story)
     assert all(len(results) == 1 for results in life.watch.results.values()), (life.watch.results, story)
     for run in runs:
@@ -78,7 +83,7 @@ def lived(folder: Path, fatal: int, source: str) -> PodLife:
         assert not run.recovered, story
     details = read_details(life.data_dir / FILE_NAME)
     assert details is not None, story
-    assert details.image == life.images[-1], story
+    assert details.image == life.expected()[-1][0], story
     return life
 
 
@@ -88,9 +93,16 @@ def crossings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return undisturbed(tmp_path_factory.mktemp("undisturbed") / "life", "auto")
 
 
+def repeated(folder: Path, fatal: int) -> RepeatedLife:
+    """Run a scenario in which one build is confirmed and retested, and check why its runs started."""
+    life = lived(RepeatedLife, folder, fatal, "registry")
+    assert life.causes() == [None, AttemptCause.CONFIRM, AttemptCause.RETEST], life.details()
+    return life
+
+
 def undisturbed(folder: Path, source: str) -> list[str]:
     """Return the crossings of a scenario without a kill."""
-    return lived(folder, 0, source).crossings.read_text().splitlines()
+    return lived(PodLife, folder, 0, source).crossings.read_text().splitlines()
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
@@ -106,7 +118,7 @@ def test_a_kill_at_any_crossing_leaves_one_start_one_result_and_the_data(
     fatal: Sequence[int] = range(1, len(crossings) + 1)
     if brief(request.config):
         fatal = [crossings.index(step) + 1 for step in BRIEF_STEPS]
-    wrong, killed = killed_at_each(fatal, tmp_path, "auto")
+    wrong, killed = killed_at_each(fatal, tmp_path, functools.partial(lived, PodLife, source="auto"))
     assert not wrong, f"{len(wrong)} of {len(fatal)}\n" + "\n".join(wrong[:3])
     assert killed >= sum(number <= len(crossings) - UNMET for number in fatal)
 
@@ -122,16 +134,29 @@ def test_a_kill_around_a_pod_that_tells_of_new_builds_leaves_the_same(tmp_path: 
         found[number - 1] for number in around
     }
 
-    wrong, killed = killed_at_each(around, tmp_path, "pod")
+    wrong, killed = killed_at_each(around, tmp_path, functools.partial(lived, PodLife, source="pod"))
     assert (wrong, killed) == ([], len(around)), f"{len(wrong)} of {len(around)}\n" + "\n".join(wrong[:3])
 
 
-def killed_at_each(numbers: Iterable[int], folder: Path, source: str) -> tuple[list[str], int]:
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_kill_around_the_decision_to_repeat_a_build_leaves_the_same(tmp_path: Path) -> None:
+    """Other steps of a confirmation or a retest are those of any other run."""
+    found = repeated(tmp_path / "undisturbed", 0).crossings.read_text().splitlines()
+    around = [number for number, each in enumerate(found, 1) if each.endswith("record RecordAttempt")][:4]
+
+    wrong, killed = killed_at_each(around, tmp_path, repeated)
+    assert (wrong, killed) == ([], len(around)), f"{len(wrong)} of {len(around)}\n" + "\n".join(wrong[:3])
+
+
+def killed_at_each(
+    numbers: Iterable[int], folder: Path, scenario: Callable[[Path, int], PodLife]
+) -> tuple[list[str], int]:
     """Kill one scenario at each crossing; return the failures, and the number of killed scenarios."""
 
     def killed_at(fatal: int) -> tuple[str, int]:
         try:
-            life = lived(folder / str(fatal), fatal, source)
+            life = scenario(folder / str(fatal), fatal)
         except AssertionError as error:
             return f"--- killed at crossing {fatal}\n{error}", 0
         ended_before = life.kills == 0 and len(life.crossings.read_text().splitlines()) < fatal

@@ -179,3 +179,28 @@ def test_builds_are_repeated_as_often_as_they_should(
     life = Life(tester, [*USUAL, *plans])
     life.live(days)
     assert life.runs() == [*FIRST, *expected]
+
+
+REPEATED = [(0, "first", FAILED), (0, CONFIRM, SUCCEEDED), (0, RETEST, SUCCEEDED)]
+MANY = 10**6
+
+
+def repeated(tester: SimulatedTester, crossing: int, *, takes_pod: bool) -> int:
+    """Live until a failed build was confirmed and retested, killed at a crossing; return the crossings left."""
+    tester.policy = replace(tester.policy, retest_seconds=DAY)
+    tester.world.fuse.left, tester.kill_takes_pod = crossing, takes_pod
+    life = Life(tester, [(0.0, [FAILS, USUAL_TICKS])])
+    life.live(3)
+    assert life.runs()[: len(REPEATED)] == REPEATED, f"killed at crossing {crossing}"
+    return tester.world.fuse.left or 0
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_crossing_changes_no_confirmation_and_no_retest(tester: SimulatedTester) -> None:
+    """Every other kill takes the pod with it."""
+    crossings = MANY - repeated(tester, MANY, takes_pod=False)
+    assert crossings > 100
+    for crossing in range(crossings):
+        with closing(SimulatedTester(tester.policy)) as killed:
+            repeated(killed, crossing, takes_pod=crossing % 2 == 1)
+            assert killed.world.fuse.left is None, f"crossing {crossing} was not met"
