@@ -137,7 +137,8 @@ class TesterSettings(CommonSettings):
     failure."""
 
     retest_after: Duration | None = None
-    """Bootstrap the newest build again this long after the last run started, if there is no newer build."""
+    """Bootstrap the newest build again this long after the last run started, if there is no newer build; for a tag
+    of releases, 7d."""
 
     soak: Duration = Duration(300)
     """How long the node must stay healthy before a run succeeds."""
