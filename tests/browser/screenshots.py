@@ -35,7 +35,7 @@ def main() -> int:
     """Take the screenshots and write them to docs/images."""
     try:
         with tempfile.TemporaryDirectory() as folder, browser() as window:
-            story = Story(Path(folder), ("--soak=300ms", "--web-evidence"))
+            story = Story(Path(folder), ("--soak=300ms", "--web-evidence", "--no-confirm-regressions"))
             story.install(1, **BUILDS[0])
             with story.lives():
                 _live(story)

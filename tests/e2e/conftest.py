@@ -95,6 +95,7 @@ def made(
     bed: Bed, stack: contextlib.ExitStack, words: str, repository: str = "avalanchego", **settings: Any
 ) -> DeployedTester:
     """Prepare a tester in its own namespace, with a build under its rolling tag, until the stack ends."""
+    settings["settings"] = {"confirmRegressions": False, **settings.get("settings", {})}
     namespace = f"{words.replace('_', '-')[:50].strip('-')}-{next(_numbers)}"
     tester = Tester(
         namespace=namespace,

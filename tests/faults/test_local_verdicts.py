@@ -28,6 +28,7 @@ FLAGS = (
     "--deadline=1m",
     "--disk-floor=0",
     "--node-timeout=500ms",
+    "--no-confirm-regressions",
 )
 # On a busy machine, repeated restarts of a node take longer than the default stall timeout of these tests.
 PATIENT = ("--stall-timeout=1m",)

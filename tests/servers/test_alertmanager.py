@@ -22,7 +22,10 @@ DESCRIPTION = (
 )
 AWAITED = {"BootstrapRegressed", "BootstrapFailed", "BootstrapLate", "BootstrapNoRecentSuccess"}
 DELIVERED = ("BootstrapRegressed", "BootstrapFailed", "BootstrapLate")
-CRASHED, LATE = STALLED - 1, STALLED + 1
+# The first crash is confirmed by run 12, whose build is that of run 11.
+CRASHED, CRASHING_BUILD = STALLED - 1, STALLED - 2
+LATE = STALLED + 2
+CONFIRMED = r"( Another run of the build is confirming this\.)?"
 OF_AN_OPEN_RUN = "Bootstrap(Stalled|Late|NotStarting|NodeRestarting|VolumeFillingUp|ProgressUnknown)"
 # An evaluation is due within a second of a scrape.
 EVALUATIONS_AFTER = 3
@@ -111,12 +114,12 @@ TEXTS = {
         "If this lasts until the stall timeout, the run fails as stalled."
     ),
     ("BootstrapFailed", CRASHED): (
-        rf"run {CRASHED} failed: crashed: the node was restarted \d+ times.*: .+\. Version {version(CRASHED)}, "
-        rf"commit {commit(CRASHED)}\. The alert ends an hour after a run succeeds\."
+        rf"run {CRASHED} failed: crashed: the node was restarted \d+ times.*: .+\. Version {version(CRASHING_BUILD)}, "
+        rf"commit {commit(CRASHING_BUILD)}\. The alert ends an hour after a run succeeds\."
     ),
     ("BootstrapFailed", STALLED): (
         rf"run {STALLED} failed: stalled: no progress of chain . for \d+s .*\. Version {version(STALLED)}, "
-        rf"commit {commit(STALLED)}\. The alert ends an hour after a run succeeds\."
+        rf"commit {commit(STALLED)}\.{CONFIRMED} The alert ends an hour after a run succeeds\."
     ),
     ("BootstrapLate", LATE): (
         rf"run {LATE} exceeds its limit by [\dhms. ]+\. Version {version(LATE)}, commit {commit(LATE)}\."
