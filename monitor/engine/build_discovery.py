@@ -47,7 +47,7 @@ class CountedSource:
 
     def newest(self) -> Build:
         """Look up the newest build and count the lookup."""
-        with self._activity.looking(self._name):
+        with self._activity.counted_lookup(self._name):
             return self._source.newest()
 
     def poll(self) -> Build:
@@ -176,7 +176,7 @@ class Discovery:
             return None
         self._tag = tag = self._tag or self._open_tag()
         try:
-            with self._activity.looking("registry"):
+            with self._activity.counted_lookup("registry"):
                 self._latest = self._looked_up(tag)
         except (RegistryError, ConfigurationError) as error:
             self._backoff.failed(error.after_seconds if isinstance(error, RegistryError) else None)
@@ -232,7 +232,7 @@ class Discovery:
             return None
         self._unlearned_at, why = self._clock(), _NONE_PRINTED
         try:
-            with self._activity.looking("pod"):
+            with self._activity.counted_lookup("pod"):
                 ran = self._pods.learn(found.build.image)
         except OutageError:
             self._unlearned_at = float("-inf")
@@ -252,7 +252,7 @@ class Discovery:
     def _by_pod(self) -> Build:
         if self._pods is None:
             raise AssertionError("neither a registry nor pods are configured")
-        with self._activity.looking("pod"):
+        with self._activity.counted_lookup("pod"):
             build = self._pods.newest()
         latest = self._latest if self._latest is not None and self._latest.build.same(build) else None
         met = latest.build if latest else self._known(build.digests)
