@@ -240,12 +240,12 @@ ALLOWED = {
         "os.open('..', _FOLDER, dir_fd=self.descriptor)": FOLDER,
     },
     "avalanchego/details_file.py": {
-        "aside.open('w')": "in the volume's root, which a node in a pod does not have",
+        "temporary.open('w')": "in the volume's root, which a node in a pod does not have",
         "os.open(path.parent, os.O_RDONLY)": "the volume itself",
     },
     "ledger/reserve.py": {"os.open(path, os.O_RDWR | os.O_CREAT, 384)": "opened for writing: never waits"},
-    "local/build_store.py": {"executable.open('rb')": PERSON, "aside.open('xb')": OWN},
-    "local/platform.py": {"aside.open('x')": OWN},
+    "local/build_store.py": {"executable.open('rb')": PERSON, "temporary.open('xb')": OWN},
+    "local/platform.py": {"temporary.open('x')": OWN},
     "local/processes.py": {
         "Path(f'/proc/{pid}/stat').read_text()": KERNEL,
     },
