@@ -51,7 +51,7 @@ class NodeCommand:
         flags: the visible arguments of the node.
         variables: the variables that `env` sets, or unsets (`None`).
         cleared: whether `env` removes all other variables.
-        hidden: the source of possible further settings that are not visible; empty if there is none.
+        hidden: the source of possible further settings that are not visible; empty if all are visible.
     """
 
     flags: tuple[str, ...] = ()

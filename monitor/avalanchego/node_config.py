@@ -205,7 +205,7 @@ def _is_alone(settings: _Settings, network: str) -> bool:
     """Return whether a node has no node to bootstrap from; false if that is not visible.
 
     AvalancheGo has default nodes for the public networks only (avalanchego `genesis/bootstrappers.go`). A
-    node without sybil protection is its own validator, but waits for the nodes that it is told to use.
+    node without sybil protection is its own validator, but waits for the nodes that its settings name.
     """
     try:
         named = settings.literal("bootstrap-ips")

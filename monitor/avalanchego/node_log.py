@@ -84,7 +84,7 @@ class _Tail:
     """The end of one log file, parsed; `changed_at` is the file's modification time (Unix seconds).
 
     `state` is that of the complete lines from byte `begins` to byte `ends`; `last` are the bytes before
-    `ends`.  They tell appended lines from a file that was replaced.
+    `ends`.  They distinguish appended lines from a replaced file.
     """
 
     identity: tuple[int, int, int]

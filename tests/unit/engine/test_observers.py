@@ -556,7 +556,7 @@ def test_what_the_logs_tell_is_read_with_each_look(watch: Watch, tmp_path: Path)
             "compacting database before executing blocks...",
             [1, 2, 2],
             10,
-            id="writes no more since the last look",
+            id="writes no more since the last poll",
         ),
         pytest.param(
             "compacting database before executing blocks...",

@@ -330,7 +330,7 @@ class TestWallClock:
         )
         with running(daemon):
             wall.set_by = -1.5
-            eventually(lambda: ticks.done >= 5, "several looks of the watch")
+            eventually(lambda: ticks.done >= 5, "several polls of the watch")
 
         assert work.done == 1
 

@@ -173,7 +173,7 @@ def garbage(_: bytes) -> bytes:
 
 
 def words(_: bytes) -> bytes:
-    return b"this is no database\n" * 100
+    return b"this is not a database\n" * 100
 
 
 def half(whole: bytes) -> bytes:

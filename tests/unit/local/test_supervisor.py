@@ -94,11 +94,11 @@ class Machine:
 PRELUDE = """
 import json, os, signal, subprocess, sys, time
 folder = next(word.partition("=")[2] for word in sys.argv if word.startswith("--data-dir="))
-def tell(**more):
+def report(**more):
     with open(folder + "/lives", "a") as file:
         file.write(json.dumps({"pid": os.getpid(), "arguments": sys.argv[1:], **more}) + "\\n")
 """
-WAITS = "tell(mark=os.environ.get('MARK')); print('hello', flush=True); time.sleep(60)"
+WAITS = "report(mark=os.environ.get('MARK')); print('hello', flush=True); time.sleep(60)"
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_what_the_node_started_ends_with_it(machine: Machine) -> None:
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     machine.node_is(
         f"plugin = subprocess.Popen([sys.executable, '-c', {deaf!r}], stdout=subprocess.PIPE)\n"
-        "plugin.stdout.readline(); tell(plugin=plugin.pid); time.sleep(60)"
+        "plugin.stdout.readline(); report(plugin=plugin.pid); time.sleep(60)"
     )
     with machine.supervised():
         eventually(lambda: len(machine.lived()) == 1, "the node and its plugin")

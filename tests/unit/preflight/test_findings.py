@@ -294,7 +294,7 @@ def test_the_node_is_asked_at_its_own_port(
         (None, Result.WARN, "the monitor has not polled the node yet"),
         ("nonsense", Result.WARN, "the monitor has not polled the node yet"),
     ],
-    ids=["up", "down", "not looked at", "nonsense"],
+    ids=["up", "down", "not read", "nonsense"],
 )
 def test_the_node_is_as_the_monitor_sees_it(node: object, result: Result, message: str) -> None:
     found = seen_node_finding(MonitorAnswer(ready=True, status={"node": node}))
