@@ -128,7 +128,10 @@ def main() -> int:
         [
             Claim("until the longest lookup is given up", max(each.seconds for each in looks), _most(), " s"),
             Claim(
-                "the most memory that a lookup takes", max(each.peak_mib for each in looks), BUDGET_MIB, " MiB"
+                "the most memory that a lookup takes",
+                max(each.peak_mib for each in looks),
+                BUDGET_MIB,
+                " MiB",
             ),
             Claim("lookups with more or less than one line", sum(each != 1 for each in lines), 0),
             Claim("times that another host got credentials", sum(each.sent_elsewhere for each in looks), 0),
