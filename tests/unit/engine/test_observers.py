@@ -1253,7 +1253,7 @@ KEPT = "as it was"
         pytest.param(
             NodeDown("down"), NodeProcess(False, "ContainerCreating"), KEPT, id="it is about to be started"
         ),
-        pytest.param(NodeDown("down"), None, KEPT, id="the platform has not said"),
+        pytest.param(NodeDown("down"), None, KEPT, id="the platform has not reported"),
     ],
 )
 def test_the_problem_of_a_node_ends_when_it_answers(

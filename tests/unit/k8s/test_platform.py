@@ -135,7 +135,7 @@ class TestWorkload:
     @pytest.mark.parametrize(
         ("statuses", "process", "loops"),
         [
-            pytest.param([], None, None, id="not said"),
+            pytest.param([], None, None, id="not reported"),
             pytest.param(
                 [{"name": "node", "state": {"waiting": {}}}], NodeProcess(False), False, id="waiting"
             ),
