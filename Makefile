@@ -87,7 +87,7 @@ bench-regression: $(VENV)/test ## how often the regression verdict is right, on 
 bench-comparison: $(VENV)/test ## how often local --compare is right, on drawn durations
 	$(VENV)/bin/python -m bench.comparison $(ARGS)
 
-bench-registry: $(VENV)/test ## what a hostile registry costs, and what is said of it
+bench-registry: $(VENV)/test ## what a hostile registry costs, and what is reported
 	$(VENV)/bin/python -m bench.hostile_registry
 
 bench-disk: $(VENV)/test ## what a walk over 200,000 files costs beside du, and whether the node's polls wait for it

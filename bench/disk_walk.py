@@ -151,7 +151,7 @@ def removed_under_way(root: Path) -> str:
     if disk_usage_bytes(root) != 0 or any(each is None or before is None or each > before for each in said):
         raise SystemExit(f"wrong while files were removed: {said}")
     under_way = sum(1 for each in said if each)
-    return f"{under_way} walks while all was removed: each came to its end, none said more than before."
+    return f"{under_way} walks during the removal: each ended, and none reported more than before."
 
 
 def tell(files: int, rounds: int, found: Found) -> None:
@@ -197,7 +197,7 @@ def main(arguments: Sequence[str]) -> int:
     ratio = median(found.beside_polls) / median(found.references)
     return concluded(
         [
-            Claim("walks that said other bytes than du -s", found.wrong, 0),
+            Claim("walks with another result than du -s", found.wrong, 0),
             Claim("time, over that of du -s", ratio, 3, by_the_clock=True),
             Claim("longest poll of the node", max(found.polls), 0.5, " s", by_the_clock=True),
         ]

@@ -7,7 +7,7 @@ ten has regressed, so its alert fires. One web server answers for all testers. A
 with the project's rules, and for comparison one rule that only reads `up`.
 
 The rules look back over 30 minutes at most, but one over a day. The fleet is scraped at least 30 times at a
-higher rate before the measurement. On a real day of 1,000 testers, scraped every 30 s, the look-back over a
+higher rate before the measurement. On a real day of 1,000 testers, scraped every 30 s, the lookback over a
 day takes 0.3 to 0.6 s more. The limits apply to an otherwise idle machine.
 """
 

@@ -120,17 +120,20 @@ def main() -> int:
         looks = [*misbehaved(folder), *sent_elsewhere(folder), *mistrusted(folder)]
     table(
         "A registry that answers with",
-        ("", "s until given up", "MiB at most", "credentials sent elsewhere", "what is said"),
+        ("", "s until given up", "MiB at most", "credentials sent elsewhere", "message"),
         [each.row for each in looks],
     )
     lines = [len(each.said.splitlines()) for each in looks]
     return concluded(
         [
-            Claim("until the longest look is given up", max(each.seconds for each in looks), _most(), " s"),
+            Claim("until the longest lookup is given up", max(each.seconds for each in looks), _most(), " s"),
             Claim(
-                "the most memory that a look takes", max(each.peak_mib for each in looks), BUDGET_MIB, " MiB"
+                "the most memory that a lookup takes",
+                max(each.peak_mib for each in looks),
+                BUDGET_MIB,
+                " MiB",
             ),
-            Claim("looks that say not just one line", sum(each != 1 for each in lines), 0),
+            Claim("lookups with more or less than one line", sum(each != 1 for each in lines), 0),
             Claim("times that another host got credentials", sum(each.sent_elsewhere for each in looks), 0),
         ]
     )

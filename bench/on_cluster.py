@@ -149,7 +149,7 @@ def told_memory(testers: Sequence[Standing], found: Found, kinds: Mapping[str, f
         )
     table(
         f"Memory of a sidecar over {found.seconds:.0f} s, MiB:",
-        ("intervals", "scrapes", "looks", "at first", "at last", "most", "proportional", "its own"),
+        ("intervals", "scrapes", "lookups", "at first", "at last", "most", "proportional", "its own"),
         rows,
     )
     table(

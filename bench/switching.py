@@ -39,7 +39,7 @@ class Switch:
         return self.started - self.pushed
 
 
-STEPS = ("look-up", "versions, by a pod", "taken and pinned", "pod recreated", "volume cleared, run started")
+STEPS = ("lookup", "versions, by a pod", "taken and pinned", "pod recreated", "volume cleared, run started")
 
 
 def switched(tester: DeployedTester, log: Path, number: int) -> Switch:

@@ -46,7 +46,7 @@ _ODD_ABOVE_NONE = thresholds((None, "green"), (1, "orange"))
 
 
 def now_rows() -> list[AnyPanel]:
-    """Return the firing alerts, six figures, the testers that need a look, and all testers."""
+    """Return the firing alerts, six figures, the testers that need attention, and all testers."""
     return [firing(), *_counts(), _needs_a_look(), _testers()]
 
 
@@ -125,7 +125,7 @@ def _needs_a_look() -> AnyPanel:
     failure = largest("last_failure_timestamp_seconds", "reason", "message")
     return merged(
         About(
-            "Needs a look",
+            "Needs attention",
             "The testers that are not ok, most urgent first. Failed: no run has succeeded since that failure. Blocked: "
             "the timers are paused until the node has peers again, or its image is no longer reverted.",
             24,

@@ -93,7 +93,7 @@ PACE = {
     3: State("unknown", "orange"),
     4: State("waits", "orange"),
 }
-# Whether a tester needs a look, and why; the greatest is the most urgent.
+# Whether a tester needs attention, and why; the greatest is the most urgent.
 ATTENTION = {
     0: State("ok", "green"),
     1: State("late", "orange"),

@@ -44,8 +44,8 @@ def _run_now() -> list[AnyPanel]:
         word(
             About(
                 "Phase",
-                "The current phase. Blocked: the timers are paused until the node has peers again, or its image is no "
-                "longer reverted.",
+                "The current phase. Blocked: the timers are paused until the node has peers again, or its image "
+                "is no longer reverted.",
                 3,
                 4,
             ),

@@ -48,7 +48,7 @@ class HttpResponse:
     body: bytes
 
 
-def connected(host: str, port: int, bounds: Bounds) -> socket.socket:
+def open_socket(host: str, port: int, bounds: Bounds) -> socket.socket:
     """Connect to the first address of a host that accepts the connection, within the bounds.
 
     Each address gets an equal part of the remaining time, so that an unresponsive address leaves time for the
@@ -90,7 +90,7 @@ class BoundedConnection(HTTPConnection):
 
     def connect(self) -> None:
         """Open the connection, through a proxy if `set_tunnel` was called; `ask` calls this method."""
-        self.sock = connected(self.host, self.port, self._bounds)
+        self.sock = open_socket(self.host, self.port, self._bounds)
         if self._tunnel_host:
             self._tunnel()
         if self._tls:

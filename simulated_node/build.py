@@ -22,12 +22,12 @@ def write_build(executable: Path, commit: str = COMMIT, **behavior: float | str)
     """
     options = {name: str(value) for name, value in {"commit": commit, **behavior}.items()}
     simulation_of({}, {}, options)
-    aside = executable.with_name(executable.name + ".new")
-    with aside.open("wb") as file:
+    temporary = executable.with_name(executable.name + ".new")
+    with temporary.open("wb") as file:
         file.write(f"#!{sys.executable}\n".encode())
         with ZipFile(file, "w") as archive:
             archive.writestr(ZipInfo("__main__.py"), _MAIN.format(options=options))
             for module in sorted(Path(__file__).parent.glob("*.[pt]*")):
                 archive.writestr(ZipInfo(f"simulated_node/{module.name}"), module.read_bytes())
-    aside.chmod(0o755)
-    aside.replace(executable)
+    temporary.chmod(0o755)
+    temporary.replace(executable)

@@ -56,12 +56,13 @@ def write_details(path: Path, run: Run) -> None:
     )
     if _current(path) == text:
         return
-    aside = path.with_name(f"{path.name}.new-{os.getpid()}")  # `init` and the sidecar may write concurrently
-    with aside.open("w") as file:
+    # `init` and the sidecar may write concurrently.
+    temporary = path.with_name(f"{path.name}.new-{os.getpid()}")
+    with temporary.open("w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    aside.replace(path)
+    temporary.replace(path)
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)
@@ -75,19 +76,19 @@ def read_details(path: Path) -> Details | None:
     if text is None:
         return None
     try:
-        found = json_object(text)
-        image, network, number = str(found["image"]), found.get("network"), int(found.get("run", 1))
-        started_at = moment(datetime.fromisoformat(found["startTime"]).timestamp())
+        details = json_object(text)
+        image, network, number = str(details["image"]), details.get("network"), int(details.get("run", 1))
+        started_at = moment(datetime.fromisoformat(details["startTime"]).timestamp())
         if started_at is None or not isinstance(network, str | None) or number not in _NUMBERS:
             return None
         return Details(
             image=image,
             started_at=started_at,
             network=network,
-            sync_mode=SyncMode(found["syncMode"]) if found.get("syncMode") else None,
+            sync_mode=SyncMode(details["syncMode"]) if details.get("syncMode") else None,
             number=number,
-            outcome=Outcome(found["outcome"]) if found.get("outcome") else None,
-            reason=Reason(found["reason"]) if found.get("reason") else None,
+            outcome=Outcome(details["outcome"]) if details.get("outcome") else None,
+            reason=Reason(details["reason"]) if details.get("reason") else None,
         )
     except (ValueError, KeyError, TypeError, OverflowError):
         return None

@@ -144,10 +144,10 @@ def _json_object(answer: HttpResponse | None, *statuses: int) -> Mapping[str, An
 
 
 def _health(answer: HttpResponse | None) -> HealthReport | None:
-    found = _json_object(answer, 200, 503)
-    if found is None or not isinstance(found.get("healthy"), bool):
+    report = _json_object(answer, 200, 503)
+    if report is None or not isinstance(report.get("healthy"), bool):
         return None
-    checks = found.get("checks")
+    checks = report.get("checks")
     if not isinstance(checks, dict) or not all(isinstance(check, dict) for check in checks.values()):
         return None
     moments = [moment for check in checks.values() if (moment := _moment(check.get("timestamp")))]
@@ -158,7 +158,7 @@ def _health(answer: HttpResponse | None) -> HealthReport | None:
     }
     oldest = min(moments)[-1] if moments else ""
     return HealthReport(
-        healthy=found["healthy"],
+        healthy=report["healthy"],
         oldest_check=oldest,
         failing_checks=tuple(sorted(errors)),
         isolated=bool(errors) and all(_ISOLATED.search(error) for error in errors.values()),

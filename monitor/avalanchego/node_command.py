@@ -51,7 +51,7 @@ class NodeCommand:
         flags: the visible arguments of the node.
         variables: the variables that `env` sets, or unsets (`None`).
         cleared: whether `env` removes all other variables.
-        hidden: the source of possible further settings that are not visible; empty if there is none.
+        hidden: the source of possible further settings that are not visible; empty if all are visible.
     """
 
     flags: tuple[str, ...] = ()
@@ -62,28 +62,28 @@ class NodeCommand:
 
 def node_command(words: Sequence[str]) -> NodeCommand:
     """Parse a container's `command` followed by its `args`."""
-    found, position = NodeCommand(), 0
+    command, position = NodeCommand(), 0
     while position < len(words):
         name, behind = _name(words[position]), tuple(words[position + 1 :])
         if name == EXECUTABLE:
-            return replace(found, flags=behind)
+            return replace(command, flags=behind)
         if name in _SHELLS:
-            return replace(found, flags=_handed_on(behind), hidden=_SCRIPT)
+            return replace(command, flags=_handed_on(behind), hidden=_SCRIPT)
         if name in _WRAPPERS:
             end = _end_of_wrapper(words, position)
             if name == "env":
-                found = _behind_env(found, words[position + 1 : end])
-            if found.hidden:
-                return found
+                command = _behind_env(command, words[position + 1 : end])
+            if command.hidden:
+                return command
             position = end
             continue
         known = (at for at in range(position + 1, len(words)) if _is_started(words, at))
         if (later := next(known, None)) is None:
-            return _of_unknown_program(found, tuple(words[position:]))
+            return _of_unknown_program(command, tuple(words[position:]))
         if any(" " in each for each in words[position:later]):  # su -c "…" avalanchego
-            return replace(found, hidden=_SCRIPT)
+            return replace(command, hidden=_SCRIPT)
         position = later
-    return found
+    return command
 
 
 def _name(word: str) -> str:
@@ -118,20 +118,20 @@ def _end_of_wrapper(words: Sequence[str], position: int) -> int:
     return position + operands
 
 
-def _behind_env(found: NodeCommand, words: Sequence[str]) -> NodeCommand:
+def _behind_env(command: NodeCommand, words: Sequence[str]) -> NodeCommand:
     """Apply the options and assignments of `env` to a command."""
     for position, word in enumerate(words):
         if _SPLITTING.fullmatch(word):
-            return replace(found, hidden=_SCRIPT)
+            return replace(command, hidden=_SCRIPT)
         if _CLEARING.fullmatch(word):
-            found = replace(found, variables={}, cleared=True)
+            command = replace(command, variables={}, cleared=True)
         elif position and words[position - 1] in {"-u", "--unset"}:
-            found = replace(found, variables={**found.variables, word: None})
+            command = replace(command, variables={**command.variables, word: None})
         elif removal := _REMOVAL.fullmatch(word):
-            found = replace(found, variables={**found.variables, removal[1]: None})
+            command = replace(command, variables={**command.variables, removal[1]: None})
         elif assignment := _ASSIGNMENT.fullmatch(word):
-            found = replace(found, variables={**found.variables, assignment[1]: assignment[2]})
-    return found
+            command = replace(command, variables={**command.variables, assignment[1]: assignment[2]})
+    return command
 
 
 def _handed_on(behind: tuple[str, ...]) -> tuple[str, ...]:
@@ -145,7 +145,7 @@ def _handed_on(behind: tuple[str, ...]) -> tuple[str, ...]:
     return behind[script + 2 :]
 
 
-def _of_unknown_program(found: NodeCommand, words: tuple[str, ...]) -> NodeCommand:
+def _of_unknown_program(command: NodeCommand, words: tuple[str, ...]) -> NodeCommand:
     """Interpret the arguments of an unknown program or of the image's entry point.
 
     If all arguments are flags, they are the node's flags.  Otherwise, the program may also pass hidden
@@ -157,4 +157,4 @@ def _of_unknown_program(found: NodeCommand, words: tuple[str, ...]) -> NodeComma
     hides = bool(program and flags and not flags[0].startswith("--"))
     hides = hides or any(not each.startswith("-") for each in flags[end:])
     what = f"the program {words[0]!r}" if program else "the image's entry point"
-    return replace(found, flags=flags, hidden=what if hides else "")
+    return replace(command, flags=flags, hidden=what if hides else "")

@@ -167,8 +167,8 @@ def _settled_network(settings: _Settings, flag: str) -> str:
 def _network(settings: _Settings) -> str:
     obeyed = settings.find("network-id", "--network")
     named = settings.find(_NAMED_ONLY, "--network") if obeyed is None else settings.literal(_NAMED_ONLY)
-    found = [canonical_network(each.value, each.where) for each in (obeyed, named) if each]
-    match found:
+    networks = [canonical_network(each.value, each.where) for each in (obeyed, named) if each]
+    match networks:
         case []:
             raise NoNetworkError(
                 f"container {settings.container.name!r} has no network setting: set AVAGO_NETWORK_ID or its flag "
@@ -180,7 +180,7 @@ def _network(settings: _Settings) -> str:
                 "the same network (the node uses the network ID)"
             )
         case _:
-            return found[0]
+            return networks[0]
 
 
 def _sync_mode(settings: _Settings, network: str) -> SyncMode:
@@ -189,7 +189,7 @@ def _sync_mode(settings: _Settings, network: str) -> SyncMode:
         return SyncMode.ONLY_P_CHAIN_FULL_SYNC
     content = settings.find("chain-config-content", "--sync-mode")
     if content:
-        more_aliases = [found.where for key in _ALIAS_KEYS if (found := settings.literal(key))]
+        more_aliases = [alias.where for key in _ALIAS_KEYS if (alias := settings.literal(key))]
         chain = _c_chain(content, network, more_aliases)
         return SyncMode.C_CHAIN_STATE_SYNC if chain is None or chain.state_sync else SyncMode.FULL_SYNC
     directory = settings.find("chain-config-dir", "--sync-mode")
@@ -205,7 +205,7 @@ def _is_alone(settings: _Settings, network: str) -> bool:
     """Return whether a node has no node to bootstrap from; false if that is not visible.
 
     AvalancheGo has default nodes for the public networks only (avalanchego `genesis/bootstrappers.go`). A
-    node without sybil protection is its own validator, but waits for the nodes that it is told to use.
+    node without sybil protection is its own validator, but waits for the nodes that its settings name.
     """
     try:
         named = settings.literal("bootstrap-ips")
@@ -299,17 +299,17 @@ def _decode(text: str, where: str) -> bytes:
 
 def _json_object(text: bytes, where: str) -> Mapping[str, Any]:
     try:
-        found = json_value(text)
+        value = json_value(text)
     except ValueError as error:
         raise ConfigurationError(f"{where} is not JSON ({error}): fix it") from error
-    if not isinstance(found, dict):
-        raise ConfigurationError(f"{where} is not a JSON object (found {type(found).__name__}): fix it")
-    return found
+    if not isinstance(value, dict):
+        raise ConfigurationError(f"{where} is not a JSON object (found {type(value).__name__}): fix it")
+    return value
 
 
-def _member(found: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - JSON holds any value
+def _member(members: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - JSON holds any value
     """Return a member of a JSON object as Go decodes structs: ignore case, and use the last match."""
-    values = [value for key, value in found.items() if key.lower() == name.lower()]
+    values = [value for key, value in members.items() if key.lower() == name.lower()]
     return values[-1] if values else None
 
 
@@ -351,9 +351,9 @@ class _Settings:
         Raises:
             ConfigurationError: an invisible source may set it; the message names the source and the remedy.
         """
-        found = self.literal(key)
-        if found:
-            return found
+        setting = self.literal(key)
+        if setting:
+            return setting
         name = _variable(key)
         if name in self._hidden:
             raise self._unseen(f"{name} (from {self._hidden[name]})", key, settled_by)

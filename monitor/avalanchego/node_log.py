@@ -31,7 +31,7 @@ MAX_LINE_CHARACTERS = 16 << 10
 _KEPT_CHARACTERS = 300
 _COMPARED_BYTES = 256
 _PLAIN = re.compile(
-    r"^\[(?P<time>[^\]]{1,40})\] (?P<level>[A-Z]+)(?: <[^>]{1,80}>)? (?P<source>\S+:\d+) (?P<said>.*)$"
+    r"^\[(?P<time>[^\]]{1,40})\] (?P<level>[A-Z]+)(?: <[^>]{1,80}>)? (?P<source>\S+:\d+) (?P<content>.*)$"
 )
 # Coreth pads a message before its fields: `fetching blocks from peer     fetched=224 total=256`.
 _PADDED_FIELDS = re.compile(r"(?<!\s)\s++(?=[A-Za-z]\w*+=)")
@@ -46,28 +46,28 @@ _CHAIN_NAME = re.compile(CHAIN_NAME)
 
 
 class _Line(NamedTuple):
-    """One parsed log line; `said` is the message with its fields, or the whole line if the log is JSON."""
+    """One parsed log line; `content` is the message with its fields, or the whole line if the log is JSON."""
 
     time: str
     level: str
     message: str
-    said: str
+    content: str
     is_json: bool = False
 
     @property
     def fields(self) -> Mapping[str, object]:
         """The fields behind the message."""
         if not self.is_json:
-            return _fields_of(self.said)
-        found = _fields(self.said)
-        padded = _fields_of(str(found.get("msg", "")))
-        return {**padded, **{name: value for name, value in found.items() if name not in _JSON_KEYS}}
+            return _fields_of(self.content)
+        parsed = _fields(self.content)
+        padded = _fields_of(str(parsed.get("msg", "")))
+        return {**padded, **{name: value for name, value in parsed.items() if name not in _JSON_KEYS}}
 
     @property
     def text(self) -> str:
         """The message with its fields."""
         if not self.is_json:
-            return self.said
+            return self.content
         try:
             return f"{self.message} {json_text(self.fields)}"
         except ValueError:  # an infinite number
@@ -76,7 +76,7 @@ class _Line(NamedTuple):
     @property
     def kept(self) -> str:
         """The time and text of the line, shortened, to distinguish it from other lines."""
-        return one_line(f"[{self.time}] {self.said}", _KEPT_CHARACTERS)
+        return one_line(f"[{self.time}] {self.content}", _KEPT_CHARACTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class _Tail:
     """The end of one log file, parsed; `changed_at` is the file's modification time (Unix seconds).
 
     `state` is that of the complete lines from byte `begins` to byte `ends`; `last` are the bytes before
-    `ends`.  They tell appended lines from a file that was replaced.
+    `ends`.  They distinguish appended lines from a replaced file.
     """
 
     identity: tuple[int, int, int]
@@ -194,7 +194,7 @@ class LogState:
     """The state of a node and a chain, accumulated from log lines."""
 
     def __init__(self) -> None:
-        self._said = _Said()
+        self._chain = _ChainState()
         self._fatal: _Line | None = None
         self._newer: _Line | None = None
 
@@ -211,35 +211,35 @@ class LogState:
             if message is None:
                 continue
             if message.meaning is Meaning.NEW_PROCESS:
-                self._said = _Said(transitioned=self._said.transitioned)
+                self._chain = _ChainState(transitioned=self._chain.transitioned)
             else:
-                self._said.hear(message, line)
+                self._chain.hear(message, line)
 
     def with_line(self, line: str) -> LogState:
         """Return the state after an incomplete last line; this state stays as it is."""
         if not line:
             return self
         state = copy(self)
-        state._said = copy(self._said)  # noqa: SLF001 - of the same class
+        state._chain = copy(self._chain)  # noqa: SLF001 - of the same class
         state.add(line)
         return state
 
     def chain_log(self, changed_at: float) -> ChainLog | None:
         """Return the state of the chain, or `None` if no line names a stage."""
-        said = self._said
-        if said.stage is None:
+        chain = self._chain
+        if chain.stage is None:
             return None
-        through = said.stage in {ChainActivity.WAITING, ChainActivity.DONE}
-        fields = said.staged.fields if said.staged else {}
+        through = chain.stage in {ChainActivity.WAITING, ChainActivity.DONE}
+        fields = chain.staged.fields if chain.staged else {}
         eta_seconds = None if through else _eta_seconds(fields)
         return ChainLog(
-            activity=said.stage,
+            activity=chain.stage,
             ratio=1.0 if through else _ratio(fields),
             end_at=None if eta_seconds is None else moment(changed_at + eta_seconds),
-            progress=said.progress.kept if said.progress else "",
-            summary=said.summary.kept if said.summary else "",
-            skipped=said.skipped,
-            transitioned=said.transitioned,
+            progress=chain.progress.kept if chain.progress else "",
+            summary=chain.summary.kept if chain.summary else "",
+            skipped=chain.skipped,
+            transitioned=chain.transitioned,
             written_at=changed_at,
         )
 
@@ -254,7 +254,7 @@ class LogState:
         )
 
 
-class _Said:
+class _ChainState:
     """The state of a chain, accumulated from its log line by line; fields are parsed only when needed."""
 
     def __init__(self, *, transitioned: bool = False) -> None:
@@ -268,7 +268,7 @@ class _Said:
     def hear(self, message: Message, line: _Line) -> None:
         """Update the state from one line and the table entry of its message."""
         meaning = message.meaning
-        if message.field and message.field not in line.said:
+        if message.field and message.field not in line.content:
             meaning = Meaning.STAGE
         if meaning is Meaning.ENDS_STAGE and line.fields.get("halted") is True:
             return  # interrupted work does not end the stage
@@ -293,8 +293,8 @@ class _Said:
 
 def _is_of_another_release(fields: Mapping[str, object]) -> bool:
     """Return whether a peer's version differs in more than the patch version, which is compatible."""
-    ours, theirs = (_RELEASE.search(str(fields.get(name, ""))) for name in ("myVersion", "peerVersion"))
-    return theirs is not None and (ours is None or ours[0] != theirs[0])
+    own, peer = (_RELEASE.search(str(fields.get(name, ""))) for name in ("myVersion", "peerVersion"))
+    return peer is not None and (own is None or own[0] != peer[0])
 
 
 def _lines(text: str) -> Iterator[_Line]:
@@ -309,8 +309,8 @@ def _plain_line(line: str) -> _Line | None:
     parsed = _PLAIN.match(line)
     if parsed is None:
         return None
-    said = parsed["said"].strip()
-    return _Line(parsed["time"], parsed["level"], _message_of(said), said)
+    content = parsed["content"].strip()
+    return _Line(parsed["time"], parsed["level"], _message_of(content), content)
 
 
 def _json_line(line: str) -> _Line | None:
@@ -325,16 +325,16 @@ def _json_line(line: str) -> _Line | None:
     return _Line(time, level.upper(), _message_of(message.strip()), line, is_json=True)
 
 
-def _message_of(said: str) -> str:
+def _message_of(content: str) -> str:
     """Return the message of a line without its fields."""
-    message = said.partition(" {")[0].rstrip() if said.endswith("}") else said
+    message = content.partition(" {")[0].rstrip() if content.endswith("}") else content
     padded = _PADDED_FIELDS.search(message) if "=" in message else None
     return message[: padded.start()] if padded else message
 
 
-def _fields_of(said: str) -> Mapping[str, object]:
+def _fields_of(content: str) -> Mapping[str, object]:
     """Return the fields after a message: JSON, or padded `name=value` pairs as Coreth writes them."""
-    message, brace, rest = said.partition(" {")
+    message, brace, rest = content.partition(" {")
     padded = {name: value.strip('"') for name, value in _PADDED_FIELD.findall(message)}
     return {**padded, **(_fields("{" + rest) if brace and rest.endswith("}") else {})}
 

@@ -18,8 +18,8 @@ _RUNTIME_ERRORS = ("panic: ", "fatal error: ")
 def last_words(output: str) -> str:
     """Return the line of a process's output that says why it ended, or its last line; empty if it has none."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    said = (line for line in reversed(lines) if line.startswith((*_REJECTIONS, *_RUNTIME_ERRORS)))
-    return next(said, lines[-1] if lines else "")
+    causes = (line for line in reversed(lines) if line.startswith((*_REJECTIONS, *_RUNTIME_ERRORS)))
+    return next(causes, lines[-1] if lines else "")
 
 
 def rejects_configuration(words: str) -> bool:

@@ -79,7 +79,7 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
             session.console.print(RESUME_HINT)
             return INTERRUPTED
         Volume(settings.data_dir).clear()  # no longer needed, and large
-        _mark(ledger, settings, reading, told_runs=settings.runs)
+        _mark(ledger, settings, reading, reported_runs=settings.runs)
         return _report_result(settings, comparison, plan)
 
 
@@ -113,21 +113,21 @@ def _claim(ledger: Ledger, settings: LocalSettings, pair: JsonObject) -> None:
                 f"{data_dir} has runs or a node's data of another tester, which a comparison would delete: "
                 "use another --data-dir"
             )
-        _mark(ledger, settings, pair, told_runs=None)
+        _mark(ledger, settings, pair, reported_runs=None)
         return
-    told_runs = mark.value["told_runs"]
-    if told_runs not in {None, settings.runs}:
+    reported_runs = mark.value["told_runs"]
+    if reported_runs not in {None, settings.runs}:
         raise ConfigurationError(
-            f"--runs {settings.runs}: the comparison in {data_dir} has already reported its result for {told_runs} "
-            f"runs; a result after more or fewer runs would be biased. Use --runs {told_runs} to see it again, or "
+            f"--runs {settings.runs}: the comparison in {data_dir} has already reported its result for {reported_runs} "
+            f"runs; a result after more or fewer runs would be biased. Use --runs {reported_runs} to see it again, or "
             "another --data-dir for a new comparison"
         )
-    _mark(ledger, settings, pair, told_runs=told_runs)
+    _mark(ledger, settings, pair, reported_runs=reported_runs)
 
 
-def _mark(ledger: Ledger, settings: LocalSettings, pair: JsonObject, told_runs: int | None) -> None:
+def _mark(ledger: Ledger, settings: LocalSettings, pair: JsonObject, reported_runs: int | None) -> None:
     """Record that the folder belongs to a comparison of a pair, and the runs of its reported result."""
-    reading = {**pair, "told_runs": told_runs}
+    reading = {**pair, "told_runs": reported_runs}
     ledger.record(SystemClock()(), settings.testbed, readings={COMPARISON: reading})
 
 

@@ -10,7 +10,7 @@ from monitor.domain.image_reference import ImageReference
 from monitor.errors import ConfigurationError, MonitorError, NotPermittedError
 from monitor.flags import parse
 from monitor.k8s.cluster import Cluster
-from monitor.k8s.container_settings import given_by
+from monitor.k8s.container_settings import effective_settings
 from monitor.registry import AbsentError, Registry, RegistryOptions
 from monitor.settings import CheckSettings, PodSettings
 
@@ -49,4 +49,4 @@ def _sidecar_settings() -> PodSettings | None:
     except ConfigurationError:
         return None
     with closing(Cluster.connect(asked.namespace)) as cluster:
-        return given_by(cluster.read_pod(asked.pod_name), asked).settings
+        return effective_settings(cluster.read_pod(asked.pod_name), asked).settings

@@ -27,7 +27,7 @@ class LocalSession:
         self.stopping = Stopping()
         self._tester: LocalTester | None = None
         self._ports = Ports()
-        stop_on_signals(self.stopping, LAST_RESORT_SECONDS, at_once=self._end_at_once)
+        stop_on_signals(self.stopping, LAST_RESORT_SECONDS, on_second_interrupt=self._stop_node)
 
     def watch(self, settings: LocalSettings, arguments: Sequence[str], goal: Goal | None = None) -> None:
         """Run a tester until `stopping` is set or its goal is reached, with the folder locked by the caller.
@@ -57,6 +57,6 @@ class LocalSession:
         )
         tester.run()
 
-    def _end_at_once(self) -> None:
+    def _stop_node(self) -> None:
         if self._tester is not None:
             self._tester.supervisor.kill_node()

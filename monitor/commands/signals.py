@@ -38,27 +38,27 @@ def stop_on_signals(
     stopping: threading.Event,
     last_resort_seconds: float,
     on_stop: Callable[[], None] = lambda: None,
-    at_once: Callable[[], None] | None = None,
+    on_second_interrupt: Callable[[], None] | None = None,
 ) -> None:
     """Set `stopping` on SIGTERM and SIGINT, and end the process after `last_resort_seconds` in any case.
 
-    If `at_once` is given, a second Ctrl-C calls it and ends the process. It must not take a lock, which the
-    interrupted thread may hold.
+    If `on_second_interrupt` is set, a second Ctrl-C calls it and ends the process. It must not take a lock,
+    which the interrupted thread may hold.
     """
 
     def stop(*_: object) -> None:
         # A second signal within `Event.set` would wait for the lock that the first one holds.
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
-        if at_once is not None:
+        if on_second_interrupt is not None:
             signal.signal(signal.SIGINT, end)
         end_before_long(last_resort_seconds)
         on_stop()
         stopping.set()
 
     def end(*_: object) -> None:
-        if at_once is not None:
-            at_once()
+        if on_second_interrupt is not None:
+            on_second_interrupt()
         if os.isatty(_STANDARD_ERROR):
             os.write(_STANDARD_ERROR, _LINE_GIVEN_BACK)
         os._exit(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""`local --until`: finds the run that is the verdict on a build, and requests a run if there is none."""
+"""`local --until`: finds the run that is the verdict on a build, or requests a run."""
 
 from __future__ import annotations
 

@@ -42,12 +42,8 @@ REVERT_BACK_OFF_SECONDS = 600.0
 
 
 def decide_init(state: InitState) -> InitDecision:
-    """Return the decision of the first rule of `init` that matches."""
-    for rule in INIT_RULES:
-        decision = rule(state)
-        if decision is not None:
-            return decision
-    raise AssertionError("the last rule always answers")
+    """Return the decision of the first rule of `init` that matches; the last rule always does."""
+    return next(decision for rule in INIT_RULES if (decision := rule(state)) is not None)
 
 
 def image_follows_nothing(state: InitState) -> InitDecision | None:

@@ -148,12 +148,12 @@ def node_crashes(state: WaitState) -> WaitDecision | None:
     if run is None:
         return None
     tracking = run.tracking
-    vain = tracking.node_restarts - tracking.restarts_at_progress
-    if vain < state.policy.crash_limit and tracking.node_restarts < MAX_RESTARTS:
+    restarts_without_progress = tracking.node_restarts - tracking.restarts_at_progress
+    if restarts_without_progress < state.policy.crash_limit and tracking.node_restarts < MAX_RESTARTS:
         return None
     times = (
-        f"{vain} times without progress"
-        if vain >= state.policy.crash_limit
+        f"{restarts_without_progress} times without progress"
+        if restarts_without_progress >= state.policy.crash_limit
         else f"{tracking.node_restarts} times"
     )
     process = _process(state)
@@ -282,12 +282,12 @@ def _measured_since(state: WaitState, run: Run, streak: HealthyStreak) -> bool:
 
 def _where(run: Run) -> str:
     """Return the stage of each chain as text in parentheses; empty if no chain has shown one."""
-    said = [
+    details = [
         f"{chain_name(name)} {chain_text(watch.log)}"
         for name, watch in sorted(run.tracking.chains.items())
         if watch.log is not None
     ]
-    return f" ({', '.join(said)})" if said else ""
+    return f" ({', '.join(details)})" if details else ""
 
 
 def _unseen_queue(state: WaitState, run: Run) -> str:

@@ -109,15 +109,15 @@ def _with_broken_streak(tracking: RunTracking, before: RunTracking, uid: str | N
     twice.
     """
     streak, now_healthy, seconds = before.healthy, tracking.healthy, before.healthy_seconds
-    goes_on = streak and now_healthy and streak.since_boot_seconds == now_healthy.since_boot_seconds
+    continues = streak and now_healthy and streak.since_boot_seconds == now_healthy.since_boot_seconds
     replaced = uid is not None and before.process_uid not in {"", uid}
-    if streak is not None and (replaced or not goes_on):
+    if streak is not None and (replaced or not continues):
         seconds += before.active_seconds - streak.active_seconds_at_start
     if not replaced:
         return replace(tracking, healthy_seconds=seconds)
     return replace(
         tracking,
-        healthy=None if goes_on else now_healthy,
+        healthy=None if continues else now_healthy,
         healthy_seconds=0.0,
         replaced_healthy_seconds=tracking.replaced_healthy_seconds + seconds,
     )

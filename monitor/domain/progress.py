@@ -171,23 +171,23 @@ def _heard(watch: ChainWatch | None, name: str, poll: Poll) -> ChainWatch:
 
     Lines that have left the log stay known for the rest of the process.
     """
-    watch, said = watch or ChainWatch(), poll.log.chains.get(name)
+    watch, log = watch or ChainWatch(), poll.log.chains.get(name)
     if poll.new_process:
         watch = ChainWatch(idle_seconds=watch.idle_seconds)
-    if _has_counters(name, poll) or said is not None:
+    if _has_counters(name, poll) or log is not None:
         watch = replace(watch, seen=True)
-    if said is None:
+    if log is None:
         return watch
     if watch.log is None:
-        return replace(watch, log=said, visible=False)
+        return replace(watch, log=log, visible=False)
     kept = replace(
-        said,
-        progress=said.progress or watch.log.progress,
-        summary=said.summary or watch.log.summary,
-        skipped=said.skipped or (watch.log.skipped and not said.summary),
-        transitioned=said.transitioned or watch.log.transitioned,
+        log,
+        progress=log.progress or watch.log.progress,
+        summary=log.summary or watch.log.summary,
+        skipped=log.skipped or (watch.log.skipped and not log.summary),
+        transitioned=log.transitioned or watch.log.transitioned,
     )
-    return replace(watch, log=kept, visible=watch.visible and said.activity is watch.log.activity)
+    return replace(watch, log=kept, visible=watch.visible and log.activity is watch.log.activity)
 
 
 def _is_through(name: str, chains: Chains, counts: Counts, poll: Poll) -> bool:

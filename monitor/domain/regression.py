@@ -114,7 +114,8 @@ def regressions(successes: Sequence[Success], sync_mode: SyncMode) -> Regression
             first.
         sync_mode: the sync mode of the successes.
     """
-    return {measure: _judged(_measured(successes, measure)) for measure in measures(sync_mode)}
+    compared = _compared(successes)
+    return {measure: _judged(_measured(compared, measure)) for measure in measures(sync_mode)}
 
 
 def run_verdicts(
@@ -132,12 +133,11 @@ def run_verdicts(
     groups: dict[tuple[object, ...], list[Success]] = {}
     for success in filter(comparable, successes):
         run = success.run
-        synced = success.state_synced if run.sync_mode is SyncMode.C_CHAIN_STATE_SYNC else None
         test = (
             run.network,
             run.sync_mode,
             run.testbed,
-            synced,
+            _state_synced(success),
             not baseline_begins or run.number >= baseline_begins,
         )
         groups.setdefault(test, []).append(success)
@@ -165,7 +165,7 @@ def _own(value: float, verdict: Verdict, limit: Limit | None) -> Verdict:
 
 def usual_duration_seconds(successes: Sequence[Success]) -> float | None:
     """Return the usual active time of such runs, in seconds; `None` if too few are comparable."""
-    limit = limit_for_next([seconds for _, seconds in _measured(successes, Measure.DURATION)])
+    limit = limit_for_next([seconds for _, seconds in _measured(_compared(successes), Measure.DURATION)])
     return limit.baseline if limit else None
 
 
@@ -223,22 +223,20 @@ def is_late(run: Run, limit: Limit | None) -> bool | None:
     return run.tracking.bootstrap_seconds > limit.limit
 
 
-def _measured(successes: Sequence[Success], measure: Measure) -> Sequence[tuple[Run, float]]:
-    """Return the runs that are compared by a measure, each with its value."""
-    of = _VALUES[measure]
+def _compared(successes: Sequence[Success]) -> Sequence[Success]:
+    """Return the comparable runs that synced the C-Chain's state as the newest one did."""
     compared = [success for success in successes if comparable(success)]
-    return [
-        (success.run, value)
-        for success in compared
-        if _did_the_same(success, compared[-1]) and (value := of(success)) is not None
-    ]
+    return [success for success in compared if _state_synced(success) is _state_synced(compared[-1])]
 
 
-def _did_the_same(success: Success, newest: Success) -> bool:
-    """Return whether both runs synced the C-Chain's state, or neither did."""
-    if newest.run.sync_mode is not SyncMode.C_CHAIN_STATE_SYNC:
-        return True
-    return success.state_synced is newest.state_synced
+def _state_synced(success: Success) -> bool | None:
+    return success.state_synced if success.run.sync_mode is SyncMode.C_CHAIN_STATE_SYNC else None
+
+
+def _measured(compared: Sequence[Success], measure: Measure) -> Sequence[tuple[Run, float]]:
+    """Return the runs that have a value of a measure, each with its value."""
+    of = _VALUES[measure]
+    return [(success.run, value) for success in compared if (value := of(success)) is not None]
 
 
 def _judged(measured: Sequence[tuple[Run, float]]) -> Regression:

@@ -65,7 +65,7 @@ class Observation:
 
     @property
     def blocked(self) -> str:
-        """Reason why the node cannot reach the network; empty if there is none."""
+        """Reason why the node cannot reach the network; empty if it can."""
         return blocked_reason(self.reading, alone=self.workload is not None and self.workload.alone)
 
 

@@ -7,11 +7,10 @@ first event as an increase.
 from __future__ import annotations
 
 import platform
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
-
-from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from monitor import __version__
 from monitor.engine.problem_log import ProblemLog
@@ -57,37 +56,39 @@ OWN_FAMILIES = (IMAGE_CHECKS, TASK_LAST_SUCCESS, TASK_DURATION, ERRORS, BUILD_IN
 
 
 class Activity:
-    """Thread-safe metrics of one process in a registry, and the problem log that the jobs report to."""
+    """Thread-safe metrics of one process, and the problem log that the jobs report to."""
 
     def __init__(self, problems: ProblemLog | None = None) -> None:
-        self.problems, self.registry = problems or ProblemLog(), CollectorRegistry()
-        self._image_checks = Counter(*IMAGE_CHECKS, registry=self.registry)
-        self._last_success = Gauge(*TASK_LAST_SUCCESS, registry=self.registry)
-        self._duration = Gauge(*TASK_DURATION, registry=self.registry)
-        self._errors = Counter(*ERRORS, registry=self.registry)
-        info = Gauge(*BUILD_INFO, registry=self.registry)
-        info.labels(__version__, platform.python_version()).set(1)
+        self.problems = problems or ProblemLog()
+        self._lock = threading.Lock()
+        self._values: dict[OwnFamily, dict[tuple[str, ...], float]] = {family: {} for family in OWN_FAMILIES}
+        self._values[BUILD_INFO][__version__, platform.python_version()] = 1.0
+
+    def values(self, family: OwnFamily) -> dict[tuple[str, ...], float]:
+        """Return the current values of a metric by their labels, in the order of the family's labels."""
+        with self._lock:
+            return dict(self._values[family])
 
     def expect(self, operation: str) -> None:
         """Initialize the error counter of an operation to 0."""
-        self._errors.labels(operation)
+        self._add(ERRORS, (operation,), 0)
 
     def expect_image_checks(self, source: str) -> None:
         """Initialize the lookup counters of a source to 0, so that the metric lists the sources in use."""
         for result in IMAGE_CHECK_RESULTS:
-            self._image_checks.labels(source, result)
+            self._add(IMAGE_CHECKS, (source, result), 0)
 
     def error(self, operation: str) -> None:
         """Count an error of an operation."""
-        self._errors.labels(operation).inc()
+        self._add(ERRORS, (operation,), 1)
 
     def image_check(self, source: str, result: str) -> None:
         """Count a lookup of a newer build; `result` is one of `IMAGE_CHECK_RESULTS`."""
         self.expect_image_checks(source)
-        self._image_checks.labels(source, result).inc()
+        self._add(IMAGE_CHECKS, (source, result), 1)
 
     @contextmanager
-    def looking(self, source: str) -> Iterator[None]:
+    def counted_lookup(self, source: str) -> Iterator[None]:
         """Count the lookup in the `with` block as a success or as an error."""
         try:
             yield
@@ -99,5 +100,11 @@ class Activity:
     def task_finished(self, task: str, seconds: float, wall: float) -> None:
         """Record the success of a task: its duration in seconds, and its end (`wall`, Unix seconds)."""
         self.expect(task)
-        self._duration.labels(task).set(seconds)
-        self._last_success.labels(task).set(wall)
+        with self._lock:
+            self._values[TASK_DURATION][task,] = seconds
+            self._values[TASK_LAST_SUCCESS][task,] = wall
+
+    def _add(self, family: OwnFamily, labels: tuple[str, ...], amount: int) -> None:
+        with self._lock:
+            values = self._values[family]
+            values[labels] = values.get(labels, 0.0) + amount

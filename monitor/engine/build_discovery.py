@@ -47,7 +47,7 @@ class CountedSource:
 
     def newest(self) -> Build:
         """Look up the newest build and count the lookup."""
-        with self._activity.looking(self._name):
+        with self._activity.counted_lookup(self._name):
             return self._source.newest()
 
     def poll(self) -> Build:
@@ -84,7 +84,7 @@ class ImageRunner(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Lookup:
     """Build under the tag.
 
     `digest` is the digest that the registry returned (empty: none).  `settled` is true if a pod could add
@@ -126,12 +126,12 @@ class Discovery:
         self._open_tag, self._pods, self._known, self._activity = open_tag, pods, known, activity
         self._backoff, self._pod_interval_seconds, self._clock = backoff, pod_interval_seconds, clock
         self._tag: TagReader | None = None
-        self._latest: _Found | None = None
+        self._latest: _Lookup | None = None
         # If the registry is unavailable at the start, wait before using a pod: the monitor may restart often.
-        self._looked_at, self._unlearned_at = clock(), float("-inf")
+        self._looked_up_at, self._unlearned_at = clock(), float("-inf")
         self._unlearned: Counter[str] = Counter()
-        for part, tells in ((REGISTRY, open_tag), (VERSIONS, pods)):
-            if tells is None:  # a problem from earlier settings may be stored
+        for part, reader in ((REGISTRY, open_tag), (VERSIONS, pods)):
+            if reader is None:  # a problem from earlier settings may be stored
                 activity.problems.clear(part)
         for source, asked in (("registry", open_tag), ("pod", pods)):
             if asked is not None:
@@ -144,28 +144,28 @@ class Discovery:
         """
         if self._open_tag is None:
             return self._by_pod()
-        found = self._found()
-        if found is not None:
-            return found.build if found.settled else self._learned(found)
+        lookup = self._look_up()
+        if lookup is not None:
+            return lookup.build if lookup.settled else self._learned(lookup)
         if self._pods is None:
             return None
         # Pods pull from the registry too: after it asked for a pause, use them less often.
         seldom = _PAUSED_POD_INTERVAL_SECONDS if self._backoff.asked_for_pause else 0.0
-        if self._clock() - self._looked_at < max(self._pod_interval_seconds, seldom):
+        if self._clock() - self._looked_up_at < max(self._pod_interval_seconds, seldom):
             return None
-        looked_at, self._looked_at = self._looked_at, self._clock()
+        looked_up_at, self._looked_up_at = self._looked_up_at, self._clock()
         try:
             return self._by_pod()
         except OutageError:
-            self._looked_at = looked_at
+            self._looked_up_at = looked_up_at
             raise
 
     def poll(self) -> Build | None:
         """Return the newest build of the registry with the data known about it, without starting a pod."""
-        found = self._found()
-        return found.build if found else None
+        lookup = self._look_up()
+        return lookup.build if lookup else None
 
-    def _found(self) -> _Found | None:
+    def _look_up(self) -> _Lookup | None:
         """Look up the build in the registry; `None` if the registry is not due or, with pods, cannot be read.
 
         Raises:
@@ -176,7 +176,7 @@ class Discovery:
             return None
         self._tag = tag = self._tag or self._open_tag()
         try:
-            with self._activity.looking("registry"):
+            with self._activity.counted_lookup("registry"):
                 self._latest = self._looked_up(tag)
         except (RegistryError, ConfigurationError) as error:
             self._backoff.failed(error.after_seconds if isinstance(error, RegistryError) else None)
@@ -189,10 +189,10 @@ class Discovery:
         if self._latest.build.versions is not None:
             self._activity.problems.clear(VERSIONS)
         self._backoff.succeeded()
-        self._looked_at = self._clock()
+        self._looked_up_at = self._clock()
         return self._latest
 
-    def _looked_up(self, tag: TagReader) -> _Found:
+    def _looked_up(self, tag: TagReader) -> _Lookup:
         """Return the build under the tag, with one HEAD request.
 
         For a new digest, also read the manifest: a recorded build may have only another of its digests.
@@ -210,8 +210,8 @@ class Discovery:
         met = met or self._met(digests)
         build = Build(tag.image(digest), digests)
         if met is None:
-            return _Found(digest, build, settled=self._pods is None)
-        return _Found(digest, _joined(met, build), settled=True)
+            return _Lookup(digest, build, settled=self._pods is None)
+        return _Lookup(digest, _joined(met, build), settled=True)
 
     def _met(self, digests: frozenset[str]) -> Build | None:
         """Return the build with one of these digests from the last lookup or from the ledger."""
@@ -220,7 +220,7 @@ class Discovery:
             return latest.build
         return self._known(digests)
 
-    def _learned(self, found: _Found) -> Build | None:
+    def _learned(self, lookup: _Lookup) -> Build | None:
         """Return the build with its versions.
 
         A pod that fails is retried later; after `_LEARNING_TRIES` the versions stay unknown.  An outage of
@@ -232,36 +232,36 @@ class Discovery:
             return None
         self._unlearned_at, why = self._clock(), _NONE_PRINTED
         try:
-            with self._activity.looking("pod"):
-                ran = self._pods.learn(found.build.image)
+            with self._activity.counted_lookup("pod"):
+                ran = self._pods.learn(lookup.build.image)
         except OutageError:
             self._unlearned_at = float("-inf")
             raise
         except MonitorError as error:
-            self._unlearned[found.digest] += 1
+            self._unlearned[lookup.digest] += 1
             may_pass = not isinstance(error, NotPermittedError | ConfigurationError)
-            if may_pass and self._unlearned[found.digest] < _LEARNING_TRIES:
+            if may_pass and self._unlearned[lookup.digest] < _LEARNING_TRIES:
                 raise
-            why, ran = str(error), found.build
+            why, ran = str(error), lookup.build
         self._unlearned_at = float("-inf")
-        build = replace(found.build, digests=found.build.digests | ran.digests, versions=ran.versions)
-        self._latest = replace(found, build=build, settled=True)
-        self._tell_versions(build, why)
+        build = replace(lookup.build, digests=lookup.build.digests | ran.digests, versions=ran.versions)
+        self._latest = replace(lookup, build=build, settled=True)
+        self._report_unknown_versions(build, why)
         return build
 
     def _by_pod(self) -> Build:
         if self._pods is None:
             raise AssertionError("neither a registry nor pods are configured")
-        with self._activity.looking("pod"):
+        with self._activity.counted_lookup("pod"):
             build = self._pods.newest()
         latest = self._latest if self._latest is not None and self._latest.build.same(build) else None
         met = latest.build if latest else self._known(build.digests)
         build = _joined(met, build) if met else build
-        self._latest = _Found(latest.digest if latest else "", build, settled=True)
-        self._tell_versions(build, _NONE_PRINTED)
+        self._latest = _Lookup(latest.digest if latest else "", build, settled=True)
+        self._report_unknown_versions(build, _NONE_PRINTED)
         return build
 
-    def _tell_versions(self, build: Build, why: str) -> None:
+    def _report_unknown_versions(self, build: Build, why: str) -> None:
         """Report that a build's versions are unknown because of `why`; clear the problem if known."""
         if build.versions is not None:
             self._activity.problems.clear(VERSIONS)

@@ -81,7 +81,7 @@ class Init:
             MonitorError: an operator must act, the platform failed, or `init` did not converge.
         """
         configuration = configuration_reading(self.policy.tester, self.policy.testbed, workload)
-        begun = False
+        started = False
         for _ in range(MAX_STEPS):
             decision = decide_init(self.observer.state(workload))
             # Log a failure now, because the error may be raised only after a delay.
@@ -90,9 +90,9 @@ class Init:
             _log.log(level, decision.message, extra={"rule": decision.rule})
             readings = {"configuration": configuration, **_phase(decision)}
             # Do not announce that a run is resumed if this `init` started it.
-            self._record(decision, readings, () if begun else tuple(announcements_of(decision)))
+            self._record(decision, readings, () if started else tuple(announcements_of(decision)))
             self.actor.announce()
-            begun = begun or any(isinstance(each, BeginRun | AdoptRun) for each in decision.records)
+            started = started or any(isinstance(each, BeginRun | AdoptRun) for each in decision.records)
             for action in decision.actions:
                 match action:
                     case Proceed():
@@ -185,7 +185,7 @@ class Tick:
         self._observer, self._ledger, self._actor = observer, ledger, actor
         self._policy, self._measure_soon, self._activity = policy, measure_soon, activity
         activity.expect("announce")
-        self._said = ""
+        self._logged = ""
         self._resting, self._recorded = False, True
         self._unrecorded: TickResult | None = None
         self._retries = Retries(policy.tick_seconds)
@@ -199,13 +199,13 @@ class Tick:
         state = seen.state
         self._report_problems(seen)
         decision = decide_wait(state)
-        if decision.message != self._said:
+        if decision.message != self._logged:
             failed = any(
                 isinstance(each, EndRun) and each.outcome is Outcome.FAILED for each in decision.records
             )
             level = logging.WARNING if failed else logging.INFO
             _log.log(level, decision.message, extra={"rule": decision.rule})
-            self._said = decision.message
+            self._logged = decision.message
         self._recorded = False
         try:
             self._ledger.record(

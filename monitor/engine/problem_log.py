@@ -81,19 +81,19 @@ class ProblemLog:
         """
         message = one_line(message, MESSAGE_CHARACTERS)
         with self._lock:
-            found = self._part(part)
-            found.problem = Problem(cause, message, self._since(found))
-            self._keep(part, found)
+            state = self._part(part)
+            state.problem = Problem(cause, message, self._since(state))
+            self._keep(part, state)
             known = any(
                 message in each.logged
                 for each in self._parts.values()
-                if each is found or each.problem is not None
+                if each is state or each.problem is not None
             )
-            is_news = not known and len(found.logged) < MESSAGES_LOGGED
+            is_news = not known and len(state.logged) < MESSAGES_LOGGED
             if is_news and logs:
                 _log.warning("%s: %s", part, message, extra={"cause": cause})
-            if len(found.logged) < MESSAGES_LOGGED:
-                found.logged.add(message)
+            if len(state.logged) < MESSAGES_LOGGED:
+                state.logged.add(message)
             return is_news
 
     def report_error(self, part: str, error: MonitorError) -> bool:
@@ -103,19 +103,19 @@ class ProblemLog:
     def clear(self, part: str) -> None:
         """Record that a part has no problem, and log the end of the one that it had."""
         with self._lock:
-            found = self._part(part)
-            ended, found.problem = found.problem, None
+            state = self._part(part)
+            ended, state.problem = state.problem, None
             if ended is None:
-                self._keep(part, found)
+                self._keep(part, state)
                 return
             now = self._wall_clock()
-            found.since, found.ended_at = ended.since, now
+            state.since, state.ended_at = ended.since, now
             shared = any(_alike(ended, each.problem) for each in self._parts.values())
-            if not shared and not found.end_logged:
+            if not shared and not state.end_logged:
                 lasted = duration_text(max(0.0, now - ended.since))
                 _log.info("%s: works again after %s", part, lasted, extra={"cause": ended.cause})
-                found.end_logged = True
-            self._keep(part, found)
+                state.end_logged = True
+            self._keep(part, state)
 
     @contextmanager
     def watching(self, part: str) -> Iterator[None]:
@@ -133,21 +133,21 @@ class ProblemLog:
     def current(self) -> Mapping[str, Problem | None]:
         """Return the problem, or `None`, of each part that has reported its state, by name of the reading."""
         with self._lock:
-            return {PROBLEM + part: found.problem for part, found in self._parts.items()}
+            return {PROBLEM + part: state.problem for part, state in self._parts.items()}
 
-    def _since(self, found: _Part) -> float:
+    def _since(self, state: _Part) -> float:
         """Return when the problem of a part started, in Unix seconds.
 
         A problem that recurs within `FLAPPING_SECONDS` keeps its start.  Otherwise, forget the logged
         messages.
         """
-        if found.problem is not None:
-            return found.problem.since
+        if state.problem is not None:
+            return state.problem.since
         now = self._wall_clock()
-        if found.since is not None and found.ended_at is not None and now - found.ended_at < FLAPPING_SECONDS:
-            return found.since
-        found.logged.clear()
-        found.end_logged = False
+        if state.since is not None and state.ended_at is not None and now - state.ended_at < FLAPPING_SECONDS:
+            return state.since
+        state.logged.clear()
+        state.end_logged = False
         return now
 
     def _part(self, part: str) -> _Part:
@@ -163,14 +163,14 @@ class ProblemLog:
             self._parts[part] = _Part(read_problem(stored), stored)
         return self._parts[part]
 
-    def _keep(self, part: str, found: _Part) -> None:
+    def _keep(self, part: str, state: _Part) -> None:
         """Store the problem of a part if it changed; after an error, the next report retries."""
-        value = problem_reading(found.problem)
-        if self._store is None or found.stored == value:
+        value = problem_reading(state.problem)
+        if self._store is None or state.stored == value:
             return
         with suppress(MonitorError):
             self._store.keep_reading(PROBLEM + part, value, self._wall_clock())
-            found.stored = value
+            state.stored = value
 
 
 def _alike(problem: Problem, other: Problem | None) -> bool:

@@ -35,12 +35,12 @@ def problems_of(seen: TickResult) -> Mapping[str, tuple[Cause, str] | None]:
     state = seen.state
     process = state.workload.process if state.workload else None
     error = seen.platform_error
-    found = {
+    problems = {
         "platform": (error.cause, str(error)) if error else None,
         "volume": (Cause.VOLUME_HELD, held_text(state.held_by)) if state.held_by else None,
     }
     node = _of_node(process) if isinstance(state.node, NodeDown) else None
-    return found | {"node": node} if node is not None or _node_works(state.node, process) else found
+    return problems | {"node": node} if node is not None or _node_works(state.node, process) else problems
 
 
 def _node_works(node: NodeReading, process: NodeProcess | None) -> bool:
@@ -57,7 +57,7 @@ def _of_node(process: NodeProcess | None) -> tuple[Cause, str] | None:
     """Return why the node's process is not running, if the platform reports a reason."""
     if process is None or process.running or process.waiting in _STARTING:
         return None
-    said = f": {process.message}" if process.message else ""
+    detail = f": {process.message}" if process.message else ""
     if process.crash_looping:
         last = process.last_exit
         words = f": {one_line(last.message, _WORDS_CHARACTERS)}" if last and last.message else ""
@@ -66,5 +66,5 @@ def _of_node(process: NodeProcess | None) -> tuple[Cause, str] | None:
         code = f" with code {last.code}" if last else ""
         return Cause.NODE_CRASHING, f"the node's process exited{code} and is being restarted{words}"
     if process.waiting in _PULL_FAILURES:
-        return Cause.IMAGE_PULL_FAILED, f"the node's image cannot be pulled ({process.waiting}{said})"
-    return Cause.CONTAINER_NOT_STARTED, f"the node cannot be started ({process.waiting}{said})"
+        return Cause.IMAGE_PULL_FAILED, f"the node's image cannot be pulled ({process.waiting}{detail})"
+    return Cause.CONTAINER_NOT_STARTED, f"the node cannot be started ({process.waiting}{detail})"

@@ -22,7 +22,7 @@ from monitor.domain.sanitize import one_line
 from monitor.engine.folder_walk import Position, for_each_folder, remove_tree
 from monitor.errors import Cause, MonitorError, TemporaryError
 
-_ASIDE_PREFIX = ".bootstrap-monitor-clearing-"
+_MOVED_PREFIX = ".bootstrap-monitor-clearing-"
 _MOUNTS = Path("/proc/self/mountinfo")
 _BLOCK_BYTES = 512
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
@@ -46,7 +46,7 @@ class Volume:
             TemporaryError: the volume cannot be read.
         """
         try:
-            filled = any(self._asides()) or self._filled()
+            filled = any(self._moved_folders()) or self._filled()
             return NodeData(
                 path=str(self.node_folder),
                 state=DataState.PRESENT if filled else DataState.ABSENT,
@@ -72,17 +72,17 @@ class Volume:
             mode = 0o750
             if self._filled():
                 mode = stat.S_IMODE(self.node_folder.stat().st_mode)
-                self.node_folder.rename(self._unused_aside())
+                self.node_folder.rename(self._unused_name())
             if not self.node_folder.exists():
                 self.node_folder.mkdir()
                 self.node_folder.chmod(mode)
             self._sync()
             device = self._data_dir.stat().st_dev
-            for aside in self._asides():
-                if aside.is_symlink() or not aside.is_dir():
-                    aside.unlink()
+            for moved in self._moved_folders():
+                if moved.is_symlink() or not moved.is_dir():
+                    moved.unlink()
                 else:
-                    remove_tree(aside, device)
+                    remove_tree(moved, device)
             self._sync()
         except OSError as error:
             if error.errno == errno.EXDEV:
@@ -157,9 +157,9 @@ class Volume:
         return f"{where} is a separate mount: mount the volume at {self._data_dir} instead"
 
     def _irremovable(self) -> str | None:
-        for root in (self.node_folder, *self._asides()):
+        for root in (self.node_folder, *self._moved_folders()):
             try:
-                _look_for_closed_folders(root)
+                _check_removable(root)
             except OSError as error:
                 if error.errno == errno.EXDEV:
                     return self._mounted(error.filename)
@@ -171,13 +171,13 @@ class Volume:
                 )
         return None
 
-    def _unused_aside(self) -> Path:
+    def _unused_name(self) -> Path:
         """Return a free path to rename the node's folder to; interrupted clearings may have left others."""
-        names = (self._data_dir / f"{_ASIDE_PREFIX}{number}" for number in itertools.count(1))
+        names = (self._data_dir / f"{_MOVED_PREFIX}{number}" for number in itertools.count(1))
         return next(name for name in names if not name.exists() and not name.is_symlink())
 
-    def _asides(self) -> Iterator[Path]:
-        yield from self._data_dir.glob(_ASIDE_PREFIX + "*")
+    def _moved_folders(self) -> Iterator[Path]:
+        yield from self._data_dir.glob(_MOVED_PREFIX + "*")
 
     def _sync(self) -> None:
         directory = os.open(self._data_dir, os.O_RDONLY)
@@ -187,7 +187,7 @@ class Volume:
             os.close(directory)
 
 
-def _look_for_closed_folders(root: Path) -> None:
+def _check_removable(root: Path) -> None:
     """Check that this user can remove all entries of a tree.
 
     Raises:
@@ -294,4 +294,4 @@ def _mount_points() -> list[Path]:
     except OSError:
         return []
     names = (line.split(b" ")[4] for line in lines)
-    return [Path(os.fsdecode(_ESCAPE.sub(lambda found: bytes((int(found[1], 8),)), name))) for name in names]
+    return [Path(os.fsdecode(_ESCAPE.sub(lambda match: bytes((int(match[1], 8),)), name))) for name in names]

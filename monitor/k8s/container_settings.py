@@ -17,7 +17,7 @@ PROGRAM = "bootstrap-monitor"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CommandContainer:
     """A container that runs a command of the monitor, and its settings; an error if they are invalid.
 
     `unseen` names the variables and sources whose values the pod's specification does not show.
@@ -29,12 +29,12 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class EffectiveSettings:
     """The tester's effective `settings`, and the containers of both commands; `None` for a missing one."""
 
     settings: PodSettings
-    init: Told | None
-    wait: Told | None
+    init: CommandContainer | None
+    wait: CommandContainer | None
 
     @property
     def containers(self) -> tuple[Container, ...]:
@@ -42,20 +42,20 @@ class Given:
         return tuple(command.container for command in (self.init, self.wait) if command)
 
 
-def given_by(pod: Pod, asked: CheckSettings) -> Given:
+def effective_settings(pod: Pod, asked: CheckSettings) -> EffectiveSettings:
     """Return the tester's settings: those set for `check`, and otherwise those of the pod's containers."""
-    init = _told(pod, INIT, InitSettings, asked)
-    wait = _told(pod, WAIT, WaitSettings, asked)
+    init = _command_container(pod, INIT, InitSettings, asked)
+    wait = _command_container(pod, WAIT, WaitSettings, asked)
     settings: PodSettings = asked
     for setup in (init, wait):
         if setup and isinstance(setup.settings, PodSettings):
-            settings = setup.settings.model_copy(update=given_flags(asked))
-    return Given(settings, init, wait)
+            settings = setup.settings.model_copy(update=flags_set(asked))
+    return EffectiveSettings(settings, init, wait)
 
 
-def _told(
+def _command_container(
     pod: Pod, command: str, kind: type[InitSettings | WaitSettings], asked: CheckSettings
-) -> Told | None:
+) -> CommandContainer | None:
     for container in pod.containers:
         values = _values(container, pod, asked.namespace)
         words = [expanded(word, values) for word in (*container.command, *container.arguments)]
@@ -69,7 +69,7 @@ def _told(
                 f"--pod-uid={pod.uid}",
                 *flags,
             ]
-            return Told(container, _read(kind, command, named, variables), _unseen(container))
+            return CommandContainer(container, _read(kind, command, named, variables), _unseen(container))
     return None
 
 
@@ -120,6 +120,6 @@ def _unseen(container: Container) -> tuple[str, ...]:
     return (*hidden, *container.environment_sources)
 
 
-def given_flags(asked: CheckSettings) -> dict[str, object]:
+def flags_set(asked: CheckSettings) -> dict[str, object]:
     """Return the settings that were set for `check` itself."""
     return {name: getattr(asked, name) for name in asked.model_fields_set if name in PodSettings.model_fields}

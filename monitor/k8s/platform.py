@@ -162,9 +162,9 @@ class KubernetesPlatform:
 
         Return when `stopping` is set, or after `Timeouts.end_seconds`.
         """
-        begun = self._clock()
+        start = self._clock()
         while not stopping.wait(self._timeouts.again_seconds):
-            if self._clock() - begun >= self._timeouts.end_seconds:
+            if self._clock() - start >= self._timeouts.end_seconds:
                 return
             try:
                 self.recreate(unchanged=self._unchanged)
@@ -244,12 +244,12 @@ class KubernetesPlatform:
         Raises:
             TemporaryError: the controller does not observe the change in time, or the monitor is stopping.
         """
-        begun = self._clock()
+        start = self._clock()
         while True:
             stateful_set = self._stateful_set()
             if stateful_set.observed_generation >= stateful_set.generation:
                 return stateful_set
-            late = self._clock() - begun >= self._timeouts.observed_seconds
+            late = self._clock() - start >= self._timeouts.observed_seconds
             if late or self._pause(self._timeouts.poll_seconds):
                 raise TemporaryError(
                     f"StatefulSet {stateful_set.name!r} is at generation {stateful_set.generation}, but its controller "

@@ -184,8 +184,10 @@ def unfinished(name: str, image: str, pod: JsonObject) -> str:
     """Return the error message of a failed lookup, with the details in the pod's status."""
     status = pod.get("status", {})
     unmet = (condition for condition in status.get("conditions", ()) if condition.get("status") == "False")
-    said = status.get("message") or next(filter(None, (condition.get("message") for condition in unmet)), "")
-    detail = " ".join(f"{status.get('phase', 'Pending')}: {said}".split()).removesuffix(":")
+    message = status.get("message") or next(
+        filter(None, (condition.get("message") for condition in unmet)), ""
+    )
+    detail = " ".join(f"{status.get('phase', 'Pending')}: {message}".split()).removesuffix(":")
     return (
         f"version pod {name!r} did not report the digest and the versions of {image} ({detail}): "
         "check its Events, or raise --version-pod-timeout"

@@ -17,7 +17,7 @@ class VolumeFullError(TemporaryError):
     """The volume is full, and no part of the reserve was released for the write that failed."""
 
 
-def connected(database: Path | str) -> sqlite3.Connection:
+def connect(database: Path | str) -> sqlite3.Connection:
     """Return a connection to a database: a `Path`, or a string that is a URI or `:memory:`."""
     connection = sqlite3.connect(
         database,

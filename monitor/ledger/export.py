@@ -22,7 +22,7 @@ from monitor.domain.image_reference import ImageReference
 from monitor.domain.run import RequestKind, Run
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import rows, schema
-from monitor.ledger.connection import connected
+from monitor.ledger.connection import connect
 from monitor.ledger.recovery import check_whole
 from monitor.ledger.store import Ledger
 
@@ -63,7 +63,7 @@ def read_history(content: bytes, where: str) -> Ledger:
         ConfigurationError: the content is not a history, is damaged or was written by a newer monitor.  Or
             a run in it cannot be shown or compared.
     """
-    copy = connected(":memory:")
+    copy = connect(":memory:")
     history = Ledger(copy, Path(where))
     try:
         copy.deserialize(content or b"empty")

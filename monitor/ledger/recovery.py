@@ -14,7 +14,7 @@ from monitor.avalanchego.details_file import FILE_NAME, read_details, recovered_
 from monitor.domain.workload import Workload
 from monitor.errors import Cause, MonitorError, TemporaryError
 from monitor.ledger import rows, schema
-from monitor.ledger.connection import connected, temporary, translated
+from monitor.ledger.connection import connect, temporary, translated
 from monitor.ledger.store import Ledger
 from monitor.ledger.writes import insert_run
 
@@ -42,7 +42,7 @@ def open_ledger(data_dir: Path, wall: Callable[[], float] = time.time) -> Ledger
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & _PRIMARY not in _BROKEN:
             raise temporary(path, error) from error
-        set_aside(path, wall())
+        rename_corrupt(path, wall())
     try:
         return _opened(path)
     except sqlite3.DatabaseError as error:
@@ -102,7 +102,7 @@ def recover(ledger: Ledger, data_dir: Path, workload: Workload, testbed: str) ->
     return True
 
 
-def set_aside(path: Path, wall: float) -> None:
+def rename_corrupt(path: Path, wall: float) -> None:
     """Rename a corrupt ledger and its journal to `….corrupt-<time>`; files renamed before are kept.
 
     Raises:
@@ -120,7 +120,7 @@ def set_aside(path: Path, wall: float) -> None:
 
 
 def _opened(path: Path) -> Ledger:
-    ledger = Ledger(_prepared(connected(path), path), path)
+    ledger = Ledger(_prepared(connect(path), path), path)
     ledger.refresh_details(decided=True)
     return ledger
 
@@ -134,7 +134,7 @@ def _existing_path(data_dir: Path) -> Path:
 
 def _existing(path: Path) -> sqlite3.Connection:
     """Return a connection to a file that exists; never create the file."""
-    return connected(f"file:{quote(str(path))}?mode=rw")
+    return connect(f"file:{quote(str(path))}?mode=rw")
 
 
 def _prepared(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:

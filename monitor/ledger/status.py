@@ -85,7 +85,7 @@ def status_of(
     phase, image_check = readings.get("phase", {}), readings.get("image_check", {})
     tick = shown.readings.get("node")
     # `local --compare` alternates two builds, so there is no baseline; it reports its own result at the end.
-    found = read_build(readings.get("new_build"))
+    new_build = read_build(readings.get("new_build"))
     judged = regressions(shown.compared, run.sync_mode) if run and COMPARISON not in readings else {}
     problems = {name: read_problem(value) for name, value in readings.items() if name.startswith(PROBLEM)}
     problems |= own_problems or {}
@@ -113,7 +113,7 @@ def status_of(
         node=read_node(readings.get("node")),
         volume=read_volume(readings.get("volume"), run),
         # A build is no longer new after its run has started.
-        new_build=None if run and found and found.same(run.build) else found,
+        new_build=None if run and new_build and new_build.same(run.build) else new_build,
         last_image_check_at=image_check.get("succeeded_at"),
         results=tuple(each for each in shown.runs if each.outcome is not None)[:RESULTS_SHOWN],
         totals=shown.totals,
@@ -152,7 +152,7 @@ def _lookups_failing_since(problem: Problem | None, image_check: JsonObject) -> 
 
 def _distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Return problems, oldest first; a problem that several parts report is included once."""
-    found: dict[tuple[str, str], Problem] = {}
+    distinct: dict[tuple[str, str], Problem] = {}
     for each in sorted(problems, key=lambda each: each.since):
-        found.setdefault((each.cause, each.message), each)
-    return tuple(found.values())
+        distinct.setdefault((each.cause, each.message), each)
+    return tuple(distinct.values())

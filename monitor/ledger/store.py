@@ -27,7 +27,7 @@ from monitor.domain.workload import Lease, SyncMode
 from monitor.errors import Cause, TemporaryError
 from monitor.ledger import rows, writes
 from monitor.ledger.codecs import ANNOUNCEMENTS, COMPARISON, Reading, read_announcements
-from monitor.ledger.connection import VolumeFullError, connected, translated
+from monitor.ledger.connection import VolumeFullError, connect, translated
 from monitor.ledger.reserve import NO_SPACE, give_up_part, keep_reserve
 from monitor.ledger.status import Snapshot
 
@@ -279,7 +279,7 @@ class Ledger:
             connection.execute("BEGIN")
             try:
                 connection.execute("SELECT 1 FROM runs").fetchone()  # `backup` would wait for a lock forever
-                copy = connected(":memory:")
+                copy = connect(":memory:")
                 connection.backup(copy)
             finally:
                 connection.execute("ROLLBACK")
@@ -448,8 +448,8 @@ class Ledger:
         # These numbers are read before the data, so that a write in between leads to another read.
         written = (self.version(), self._revision)
         with self._reading() as connection:
-            found = connection.execute("SELECT * FROM readings").fetchall()
-            readings = {row["name"]: rows.reading_of(row) for row in found}
+            stored = connection.execute("SELECT * FROM readings").fetchall()
+            readings = {row["name"]: rows.reading_of(row) for row in stored}
         recoveries_at = recovery_times(self._path)
         configuration = readings.get("configuration")
         key = (max_runs, *written, recoveries_at, configuration.value if configuration else None)

@@ -93,17 +93,17 @@ class BuildStore:
     def keep(self, executable: Path) -> str:
         """Copy a file into the store, and return the digest of the copied bytes as `sha256:…`."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        aside = self._folder / ".new"
+        temporary = self._folder / ".new"
         hashed = hashlib.sha256()
-        aside.unlink(missing_ok=True)
-        with executable.open("rb") as source, aside.open("xb") as copy:
+        temporary.unlink(missing_ok=True)
+        with executable.open("rb") as source, temporary.open("xb") as copy:
             while chunk := source.read(_CHUNK_BYTES):
                 hashed.update(chunk)
                 copy.write(chunk)
             copy.flush()
             os.fsync(copy.fileno())
-        aside.chmod(0o755)
-        aside.replace(self._folder / hashed.hexdigest())
+        temporary.chmod(0o755)
+        temporary.replace(self._folder / hashed.hexdigest())
         self._prune()
         return f"sha256:{hashed.hexdigest()}"
 

@@ -110,12 +110,12 @@ class LocalPlatform:
         text = json_text(
             {"image": build.image, "versions": build.versions.to_json() if build.versions else None}
         )
-        aside = self._file.with_suffix(".new")
+        temporary = self._file.with_suffix(".new")
         try:
-            aside.unlink(missing_ok=True)
-            with aside.open("x") as file:
+            temporary.unlink(missing_ok=True)
+            with temporary.open("x") as file:
                 file.write(text)
-            aside.replace(self._file)
+            temporary.replace(self._file)
         except OSError as error:
             raise TemporaryError(f"{self._file}: cannot be written ({error.strerror})") from error
 

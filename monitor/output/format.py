@@ -95,14 +95,14 @@ def build_text(build: Build) -> str:
 
 def blocks_text(chain: str, counts: Counts) -> str:
     """Return how much state a chain synced and how many blocks it fetched and executed; omit zeros."""
-    found = [
+    rates = [
         f"{word} {counts[chain, signal].value:,.0f}"
         for word, signal in (("fetched", "blocks_fetched"), ("executed", "blocks_accepted"))
         if (chain, signal) in counts and counts[chain, signal].value
     ]
     leaves = counts.get((chain, "leaves_synced"))
     synced = [f"synced {leaves.value:,.0f} leaves of the state"] if leaves and leaves.value else []
-    return " · ".join([*synced, *([f"{' · '.join(found)} blocks"] if found else [])])
+    return " · ".join([*synced, *([f"{' · '.join(rates)} blocks"] if rates else [])])
 
 
 def left_text(chain: ChainLog, now_wall: float) -> str:

@@ -244,8 +244,8 @@ class Reporter:
         self._live = Live("", console=console, refresh_per_second=4, transient=True) if rewritable else None
         self._after = after
         self._reported: set[int] = set()
-        self._said: object = None
-        self._said_at = -math.inf
+        self._shown: object = None
+        self._shown_at = -math.inf
 
     @property
     def results_reported(self) -> int:
@@ -293,6 +293,6 @@ class Reporter:
         warns = tuple(_warnings(status, status.run)) if status.run else ()
         changed = (status.phase, status.run.number if status.run else 0, len(warns))
         working = status.run is not None and status.run.open
-        if changed != self._said or (working and status.at - self._said_at >= QUIET_SECONDS):
-            self._said, self._said_at = changed, status.at
+        if changed != self._shown or (working and status.at - self._shown_at >= QUIET_SECONDS):
+            self._shown, self._shown_at = changed, status.at
             self._console.print(progress_text(status, self._named), soft_wrap=True, markup=False)

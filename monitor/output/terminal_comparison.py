@@ -51,12 +51,12 @@ def comparison_table(builds: Sequence[Compared]) -> Table:
     return table
 
 
-def comparison_text(found: Comparison) -> Text:
+def comparison_text(comparison: Comparison) -> Text:
     """Return the verdict in a sentence, with its confidence interval."""
-    longer = f"{abs(100 * (found.ratio - 1)):.1f} % {'longer' if found.ratio >= 1 else 'shorter'}"
-    interval = f"95 % interval {_percent(found.lowest)} to {_percent(found.highest)}"
-    match found.difference:
-        case Difference.NONE if found.chance_may_make_it:
+    longer = f"{abs(100 * (comparison.ratio - 1)):.1f} % {'longer' if comparison.ratio >= 1 else 'shorter'}"
+    interval = f"95 % interval {_percent(comparison.lowest)} to {_percent(comparison.highest)}"
+    match comparison.difference:
+        case Difference.NONE if comparison.chance_may_make_it:
             return Text(
                 f"no real difference: new takes {longer} on average ({interval}), which may be chance"
             )
@@ -73,12 +73,12 @@ def comparison_text(found: Comparison) -> Text:
 
 def failures_text(builds: Sequence[Compared]) -> Text:
     """Return how often each build failed, which the durations do not show."""
-    told = []
+    failures = []
     for build in builds:
         reasons = ", ".join(sorted({run.reason for run in build.failed if run.reason}))
         of_all = f"{len(build.failed)} of {len(build.runs) + len(build.failed)} runs"
-        told.append(f"{build.name} failed in {of_all}" + (f" ({reasons})" if reasons else ""))
-    return Text(f"{', '.join(told)}: failed runs are not compared", style="red")
+        failures.append(f"{build.name} failed in {of_all}" + (f" ({reasons})" if reasons else ""))
+    return Text(f"{', '.join(failures)}: failed runs are not compared", style="red")
 
 
 def _exact_text(seconds: float) -> str:

@@ -35,7 +35,7 @@ def not_compared_text(run: Run, verdicts: RunVerdicts) -> str:
 
 
 def worse_lines(run: Run, verdicts: RunVerdicts, regressions: Regressions) -> Iterable[str]:
-    """Yield the verdicts on a run that are worse than usual; nothing if there are none.
+    """Yield the verdicts on a run that are worse than usual.
 
     `regressions` are those after the run, which name the builds between which a measure became worse. Pass
     none for other runs than the newest one.

@@ -15,7 +15,7 @@ from monitor.domain.container import Container
 from monitor.domain.json_text import json_text
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.k8s.cluster import Cluster
-from monitor.k8s.container_settings import Given, given_by
+from monitor.k8s.container_settings import EffectiveSettings, effective_settings
 from monitor.k8s.containers import node_container
 from monitor.k8s.objects import StatefulSet
 from monitor.k8s.pod import Pod
@@ -85,10 +85,12 @@ class Check:
             return
         inside = self.asked.pod_uid == pod.uid
         yield self._pod_finding(pod, inside=inside)
-        given = given_by(pod, self.asked)
-        yield from settings_findings(given, self.asked)
-        yield from self._permissions(pod.stateful_set, version_pods=given.settings.image_source != "registry")
-        yield from self._of_pod(pod, given, inside=inside)
+        effective = effective_settings(pod, self.asked)
+        yield from settings_findings(effective, self.asked)
+        yield from self._permissions(
+            pod.stateful_set, version_pods=effective.settings.image_source != "registry"
+        )
+        yield from self._of_pod(pod, effective, inside=inside)
 
     def _without_pod(self, error: MonitorError) -> Iterator[Finding]:
         """Run the checks that do not need the pod; the StatefulSet's name is derived from the pod's."""
@@ -132,26 +134,26 @@ class Check:
                 return
             yield permissions.judged_permission(each, refused, self.asked.namespace)
 
-    def _of_pod(self, pod: Pod, given: Given, *, inside: bool) -> Iterator[Finding]:
+    def _of_pod(self, pod: Pod, effective: EffectiveSettings, *, inside: bool) -> Iterator[Finding]:
         stateful_set = self._stateful_set(pod.stateful_set)
         if isinstance(stateful_set, MonitorError):
             yield failure(workload.STATEFUL_SET, stateful_set)
         else:
-            yield from workload.stateful_set_findings(stateful_set, given.settings.node_container_name)
-        node = _node(pod, given)
+            yield from workload.stateful_set_findings(stateful_set, effective.settings.node_container_name)
+        node = _node(pod, effective)
         if isinstance(node, MonitorError):
             yield failure(workload.NODE_CONTAINER, node)
             for subject in _OF_THE_NODE:
                 yield unchecked(subject, "the node's container is unknown")
         else:
             yield workload.node_container_finding(pod, node)
-            yield from self._of_node(pod, node, given, stateful_set)
-            yield asked_registry(node.image, given.settings, inside=inside)
+            yield from self._of_node(pod, node, effective, stateful_set)
+            yield asked_registry(node.image, effective.settings, inside=inside)
         known = node if isinstance(node, Container) else None
         if inside:
-            yield from seen_inside(known, given.settings)
+            yield from seen_inside(known, effective.settings)
         else:
-            yield from seen_from_elsewhere(pod, known, given)
+            yield from seen_from_elsewhere(pod, known, effective)
 
     def _stateful_set(self, name: str) -> StatefulSet | MonitorError:
         try:
@@ -160,25 +162,29 @@ class Check:
             return error
 
     def _of_node(
-        self, pod: Pod, node: Container, given: Given, stateful_set: StatefulSet | MonitorError
+        self,
+        pod: Pod,
+        node: Container,
+        effective: EffectiveSettings,
+        stateful_set: StatefulSet | MonitorError,
     ) -> Iterator[Finding]:
-        tag = given.settings.rolling_tag
+        tag = effective.settings.rolling_tag
         yield workload.image_finding("in the pod", node.image, tag)
         if isinstance(stateful_set, StatefulSet):
             template = stateful_set.images.get(node.name, node.image)
             if template != node.image:
                 yield workload.image_finding("in the StatefulSet's template", template, tag)
-        yield from workload.configuration_findings(node, given.settings)
-        yield from self._volume(pod, node, given)
+        yield from workload.configuration_findings(node, effective.settings)
+        yield from self._volume(pod, node, effective)
 
-    def _volume(self, pod: Pod, node: Container, given: Given) -> Iterator[Finding]:
-        if not given.settings.data_dir.is_absolute():
+    def _volume(self, pod: Pod, node: Container, effective: EffectiveSettings) -> Iterator[Finding]:
+        if not effective.settings.data_dir.is_absolute():
             for subject in (workload.VOLUME, workload.CLAIM):
                 yield unchecked(subject, "the mount path is unknown: set --data-dir")
             return
-        data_dir = str(given.settings.data_dir)
+        data_dir = str(effective.settings.data_dir)
         try:
-            names = workload.volumes_of(pod, node, given.containers, data_dir)
+            names = workload.volumes_of(pod, node, effective.containers, data_dir)
         except ConfigurationError as error:
             yield failure(workload.VOLUME, error)
             yield unchecked(workload.CLAIM, "the check of the volume failed")
@@ -196,8 +202,8 @@ class Check:
             return warning(workload.CLAIM, f"{name!r}: its state and size are unknown: {error}")
 
 
-def _node(pod: Pod, given: Given) -> Container | MonitorError:
-    name = given.settings.node_container_name
+def _node(pod: Pod, effective: EffectiveSettings) -> Container | MonitorError:
+    name = effective.settings.node_container_name
     if not name:
         return ConfigurationError("the node's container is unknown: set --node-container-name")
     try:

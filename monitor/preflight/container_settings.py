@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monitor.errors import ConfigurationError
-from monitor.k8s.container_settings import INIT, PROGRAM, WAIT, Given, Told, given_flags
+from monitor.k8s.container_settings import INIT, PROGRAM, WAIT, CommandContainer, EffectiveSettings, flags_set
 from monitor.preflight.findings import Finding, failure, ok, warning
 from monitor.settings import CheckSettings, PodSettings
 
@@ -14,9 +14,9 @@ SUBJECT = "settings"
 _OWN = frozenset({"log_format", "debug", "namespace", "pod_name", "pod_uid"})
 
 
-def settings_findings(given: Given, asked: CheckSettings) -> Iterator[Finding]:
+def settings_findings(effective: EffectiveSettings, asked: CheckSettings) -> Iterator[Finding]:
     """Check that the pod runs both commands, and that their settings are valid and equal."""
-    for command, parsed in ((INIT, given.init), (WAIT, given.wait)):
+    for command, parsed in ((INIT, effective.init), (WAIT, effective.wait)):
         if parsed is None:
             yield failure(
                 SUBJECT,
@@ -30,11 +30,11 @@ def settings_findings(given: Given, asked: CheckSettings) -> Iterator[Finding]:
             )
         elif isinstance(parsed.settings, ConfigurationError):
             yield failure(SUBJECT, f"container {parsed.container.name!r} cannot start: {parsed.settings}")
-    if given.init and given.wait and not given.init.unseen and not given.wait.unseen:
-        yield from _compared(given.init, given.wait, asked)
+    if effective.init and effective.wait and not effective.init.unseen and not effective.wait.unseen:
+        yield from _compared(effective.init, effective.wait, asked)
 
 
-def _compared(init: Told, wait: Told, asked: CheckSettings) -> Iterator[Finding]:
+def _compared(init: CommandContainer, wait: CommandContainer, asked: CheckSettings) -> Iterator[Finding]:
     first, second = init.settings, wait.settings
     if isinstance(first, ConfigurationError) or isinstance(second, ConfigurationError):
         return
@@ -51,7 +51,7 @@ def _compared(init: Told, wait: Told, asked: CheckSettings) -> Iterator[Finding]
         )
     if not differ:
         taken = sorted(
-            second.model_fields_set.intersection(PodSettings.model_fields) - _OWN - set(given_flags(asked))
+            second.model_fields_set.intersection(PodSettings.model_fields) - _OWN - set(flags_set(asked))
         )
         names = ", ".join(map(_flag, taken)) or "none"
         yield ok(

@@ -17,7 +17,7 @@ from monitor.domain.image_reference import ImageReference
 from monitor.domain.json_text import json_value
 from monitor.engine.volume import Volume, free_space
 from monitor.errors import ConfigurationError, MonitorError
-from monitor.k8s.container_settings import Given
+from monitor.k8s.container_settings import EffectiveSettings
 from monitor.k8s.pod import Pod
 from monitor.ledger import LEDGER_FILE, open_read_only
 from monitor.preflight import components
@@ -61,18 +61,18 @@ def seen_inside(node: Container | None, settings: PodSettings) -> Iterator[Findi
         yield failure(components.NODE, error)
 
 
-def seen_from_elsewhere(pod: Pod, node: Container | None, given: Given) -> Iterator[Finding]:
+def seen_from_elsewhere(pod: Pod, node: Container | None, effective: EffectiveSettings) -> Iterator[Finding]:
     """Check the tester's monitor, and the node as the monitor reports it, from another pod."""
     if node is not None:
-        misplaced = components.node_address_finding(node, given.settings.node_url)
+        misplaced = components.node_address_finding(node, effective.settings.node_url)
         if misplaced:
             yield misplaced
-    obstacle = _unaskable(pod, given)
+    obstacle = _unaskable(pod, effective)
     if obstacle is not None:
         yield obstacle
         yield unchecked(components.NODE, "the monitor could not be queried")
         return
-    host, port = _address(pod, given)
+    host, port = _address(pod, effective)
     answer = monitor_answer(host, port)
     yield components.monitor_finding(f"http://{host}:{port}", answer)
     if isinstance(answer, MonitorAnswer):
@@ -81,23 +81,23 @@ def seen_from_elsewhere(pod: Pod, node: Container | None, given: Given) -> Itera
         yield unchecked(components.NODE, "the monitor could not be queried")
 
 
-def _unaskable(pod: Pod, given: Given) -> Finding | None:
+def _unaskable(pod: Pod, effective: EffectiveSettings) -> Finding | None:
     """Return a finding if a request to the monitor is not possible from here; otherwise `None`."""
-    if given.wait is None:
+    if effective.wait is None:
         return unchecked(components.MONITOR, "the sidecar was not found")
-    state = pod.states.get(given.wait.container.name)
+    state = pod.states.get(effective.wait.container.name)
     if state is not None and not state.running:
-        return components.stopped_monitor_finding(given.wait.container.name, state.reason)
-    if isinstance(given.wait.settings, WaitSettings) and given.wait.settings.tls:
+        return components.stopped_monitor_finding(effective.wait.container.name, state.reason)
+    if isinstance(effective.wait.settings, WaitSettings) and effective.wait.settings.tls:
         return unchecked(
             components.MONITOR, "it serves HTTPS, and its certificate is not valid for the pod's address"
         )
     return None if pod.address else unchecked(components.MONITOR, "the pod has no address yet")
 
 
-def _address(pod: Pod, given: Given) -> tuple[str, int]:
+def _address(pod: Pod, effective: EffectiveSettings) -> tuple[str, int]:
     """Return the monitor's host, as written in a URL, and its port."""
-    settings = given.wait.settings if given.wait else None
+    settings = effective.wait.settings if effective.wait else None
     port = settings.listen[1] if isinstance(settings, WaitSettings) else DEFAULT_PORT
     return f"[{pod.address}]" if ":" in pod.address else pod.address, port
 

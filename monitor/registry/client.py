@@ -156,7 +156,7 @@ class Registry:
         return digest, response.body
 
     def _stated_digest(self, response: HttpResponse) -> str:
-        """Return the digest in the headers of a response for the tag; an empty string if there is none."""
+        """Return the digest in the headers of a response for the tag; empty without that header."""
         digest: str = response.headers.get("Docker-Content-Digest", "").strip()
         if not digest or is_digest(digest):
             return digest

@@ -47,7 +47,7 @@ class Story(ObservedLife):
             status = self.status()
             return bool(status) and (status["run"] or {}).get("run") == number and status["phase"] == phase
 
-        eventually(reached, f"run {number} is {phase}; the monitor said:\n{self.said()}", seconds)
+        eventually(reached, f"run {number} is {phase}; output of the monitor:\n{self.said()}", seconds)
 
     def lives(self) -> AbstractContextManager[None]:
         """Run the tester within the block; stop it and its node afterwards."""

@@ -31,7 +31,7 @@ _CODES: dict[str, CodeType] = {
     "release": Ledger.release.__code__,
     "details": details_file.write_details.__code__,
     "pin": Cluster.pin.__code__,
-    "tell": Cluster.create_event.__code__,
+    "event": Cluster.create_event.__code__,
     "create pod": Cluster.create_pod.__code__,
     "delete pod": Cluster.delete_pod.__code__,
     "clear": Volume.clear.__code__,

@@ -231,7 +231,7 @@ class DeployedTester:
         return until(look, seconds, "another pod runs the node", self.told)
 
     def uid(self) -> str:
-        """Return the UID of the tester's pod; empty if there is none."""
+        """Return the UID of the tester's pod; empty without a pod."""
         pod = self.pod()
         return str(pod["metadata"]["uid"]) if pod else ""
 

@@ -119,7 +119,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
 def _await(server: Prometheus, expression: str, life: Life) -> None:
     eventually(
         lambda: bool(server.now(expression)),
-        f"{server.version} has {expression}; the monitor said:\n{life.said()}",
+        f"{server.version} has {expression}; output of the monitor:\n{life.said()}",
         2 * PATIENCE_SECONDS,
     )
 

@@ -107,7 +107,7 @@ class Life(ObservedLife):
         for number, (_, end) in enumerate(BUILDS, 1):
             eventually(
                 lambda number=number: len(self.runs()) >= number and not self.runs()[number - 1].open,  # type: ignore[misc]
-                f"run {number} has ended; the monitor said:\n{self.said()}",
+                f"run {number} has ended; output of the monitor:\n{self.said()}",
                 RUN_SECONDS,
             )
             run = self.runs()[number - 1]

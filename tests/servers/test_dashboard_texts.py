@@ -113,7 +113,7 @@ def test_a_row_says_why_the_tester_needs_a_look(program: Path, server: Prometheu
     dashboard = json.loads((ROOT / "dashboards" / "fleet.json").read_text())
     texts = shown(program, dashboard, server, lived)
 
-    row = row_of(texts, "Needs a look")
+    row = row_of(texts, "Needs attention")
     assert (row["Attention"], row["Tester"], row["Failed runs in a row"]) == ("failed", TESTER, "3")
     assert (row["Reason"], row["Phase"]) == ("stalled", "bootstrapping")
     tester = row_of(texts, "Testers")

@@ -317,7 +317,9 @@ def history_file() -> bytes:
         assert run is not None
         ledger.record(NOW, "desk", tracking=run, counts={("P", "blocks_accepted"): Count(1, 2, 2)})
         ledger.keep_evidence(run.number, Evidence("its last words", NOW.wall))
-        ledger.record(NOW, "desk", [EndRun(run, Outcome.SUCCEEDED, None, "told", 10.5, 11.5, 2**30, 2**40)])
+        ledger.record(
+            NOW, "desk", [EndRun(run, Outcome.SUCCEEDED, None, "a message", 10.5, 11.5, 2**30, 2**40)]
+        )
         return export_history(ledger)[0]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from monitor.bounded_http import Bounds, connected
+from monitor.bounded_http import Bounds, open_socket
 
 SECONDS = 4.0
 _Address = tuple[Any, ...]
@@ -49,7 +49,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
 ) -> None:
     of_ports(monkeypatch, black_hole, answering)
     bounds, began = Bounds(time.monotonic() + SECONDS, 1), time.monotonic()
-    with closing(connected("registry.example", 443, bounds)) as made:
+    with closing(open_socket("registry.example", 443, bounds)) as made:
         took_seconds = time.monotonic() - began
 
         assert made.getpeername()[1] == answering
@@ -65,7 +65,7 @@ def test_the_last_address_has_all_the_time_that_is_left(
     of_ports(monkeypatch, black_hole)
     began = time.monotonic()
     with pytest.raises(TimeoutError):
-        connected("registry.example", 443, Bounds(began + 0.5, 1))
+        open_socket("registry.example", 443, Bounds(began + 0.5, 1))
     assert 0.4 <= time.monotonic() - began < 2.0
 
 
@@ -75,7 +75,7 @@ def test_a_family_that_this_machine_does_not_have_is_passed_over(
     unknown = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_UDP, "", ("127.0.0.1", answering))
     of_ports(monkeypatch, answering, first=unknown)
 
-    with closing(connected("registry.example", 443, Bounds(time.monotonic() + SECONDS, 1))) as made:
+    with closing(open_socket("registry.example", 443, Bounds(time.monotonic() + SECONDS, 1))) as made:
         assert made.getpeername()[1] == answering
 
 
@@ -83,4 +83,4 @@ def test_a_host_without_an_address_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     of_ports(monkeypatch)
 
     with pytest.raises(OSError, match="the host has no address"):
-        connected("registry.example", 443, Bounds(time.monotonic() + SECONDS, 1))
+        open_socket("registry.example", 443, Bounds(time.monotonic() + SECONDS, 1))

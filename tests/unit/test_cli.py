@@ -394,16 +394,32 @@ def test_help_of_a_command(command: str, words: Sequence[str], tmp_path: Path) -
     assert ended.stdout.startswith(f"usage: bootstrap-monitor {command} [")
 
 
-def test_version_imports_nothing_heavy() -> None:
-    program = (
-        "import sys; from monitor.cli import main; main(['version']); "
-        "print(sorted({'pydantic', 'kubernetes', 'apscheduler', 'rich', 'sqlite3'} & set(sys.modules)))"
-    )
+@pytest.mark.parametrize(
+    ("statement", "output", "unused"),
+    [
+        pytest.param(
+            "from monitor.cli import main; main(['version'])",
+            f"bootstrap-monitor {__version__}\n",
+            {"pydantic", "kubernetes", "apscheduler", "rich", "sqlite3"},
+            id="version",
+        ),
+        pytest.param(
+            "import monitor.cli, monitor.commands.pod",
+            "",
+            {"apscheduler", "http.server", "jinja2", "kubernetes", "prometheus_client", "rich"},
+            id="init",
+        ),
+    ],
+)
+def test_a_command_imports_no_package_that_it_does_not_use(
+    statement: str, output: str, unused: set[str]
+) -> None:
+    program = f"{statement}; import sys; print(sorted({unused} & set(sys.modules)))"
     ended = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
 
-    assert ended.stdout == f"bootstrap-monitor {__version__}\n[]\n"
+    assert ended.stdout == f"{output}[]\n"
 
 
 MISSING = ["status", "--data-dir=/nowhere"]

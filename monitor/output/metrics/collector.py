@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from prometheus_client.samples import Sample
 
 from monitor.domain.status import Status
 from monitor.engine.activity import BUILD_INFO, OWN_FAMILIES, Activity, OwnFamily
@@ -69,14 +68,11 @@ class StatusCollector(Collector):
 
     def _own(self) -> Iterator[Metric]:
         """Yield the monitor's own metrics, labelled with the tester of the last loaded Status."""
-        identity = dict(zip(COMMON_LABELS, map(_encodable, self._identity), strict=True))
-        for metric in self._activity.registry.collect():
-            common = {} if metric.name == BUILD_INFO.name else identity
-            metric.samples = [
-                Sample(sample.name, common | sample.labels, sample.value)
-                for sample in metric.samples
-                if not sample.name.endswith("_created")  # counters have the time of their creation, too
-            ]
+        for family in OWN_FAMILIES:
+            metric = _metric(family)
+            identity = () if family is BUILD_INFO else self._identity
+            for labels, value in self._activity.values(family).items():
+                _add(metric, (*identity, *labels), value)
             yield metric
 
 

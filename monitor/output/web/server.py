@@ -215,8 +215,8 @@ def origin_form(target: str) -> str:
 
 
 def _address(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return found[0][0], found[0][4]
+    addresses = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return addresses[0][0], addresses[0][4]
 
 
 def _obstacle(error: OSError) -> str:

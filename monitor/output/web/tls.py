@@ -43,7 +43,7 @@ class Certificate:
         return self._context
 
     def _stamped(self) -> list[tuple[int, int]]:
-        return [(found.st_ino, found.st_mtime_ns) for found in (path.stat() for path in self._files)]
+        return [(state.st_ino, state.st_mtime_ns) for state in (path.stat() for path in self._files)]
 
     def _read(self) -> ssl.SSLContext:
         # Always create a new context: an incomplete renewal would break the one in use.

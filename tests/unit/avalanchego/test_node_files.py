@@ -111,11 +111,11 @@ def test_a_folder_is_not_a_file(folder: Path) -> None:
 
 def test_a_file_is_read_through_the_links_of_the_volume_itself(folder: Path) -> None:
     (folder / "logs").mkdir()
-    (folder / "logs" / "main.log").write_text("said")
+    (folder / "logs" / "main.log").write_text("text")
     (folder.parent / "volume").symlink_to("data")
     volume = folder.parent / "volume"
     with open_regular(volume / "logs" / "main.log", beneath=volume) as file:
-        assert file.read() == b"said"
+        assert file.read() == b"text"
 
 
 def test_no_descriptor_is_left_open(folder: Path) -> None:
@@ -240,12 +240,12 @@ ALLOWED = {
         "os.open('..', _FOLDER, dir_fd=self.descriptor)": FOLDER,
     },
     "avalanchego/details_file.py": {
-        "aside.open('w')": "in the volume's root, which a node in a pod does not have",
+        "temporary.open('w')": "in the volume's root, which a node in a pod does not have",
         "os.open(path.parent, os.O_RDONLY)": "the volume itself",
     },
     "ledger/reserve.py": {"os.open(path, os.O_RDWR | os.O_CREAT, 384)": "opened for writing: never waits"},
-    "local/build_store.py": {"executable.open('rb')": PERSON, "aside.open('xb')": OWN},
-    "local/platform.py": {"aside.open('x')": OWN},
+    "local/build_store.py": {"executable.open('rb')": PERSON, "temporary.open('xb')": OWN},
+    "local/platform.py": {"temporary.open('x')": OWN},
     "local/processes.py": {
         "Path(f'/proc/{pid}/stat').read_text()": KERNEL,
     },

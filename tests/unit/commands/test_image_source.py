@@ -207,7 +207,7 @@ def idle(tester: Deployed, *flags: str, attempted: str = "") -> Iterator[str]:
 
 
 def listening_on(pid: int) -> int:
-    """Return the port on which a process listens; 0 if there is none yet."""
+    """Return the port on which a process listens; 0 while it does not listen."""
     inodes: set[str] = set()
     with suppress(OSError):
         for each in Path(f"/proc/{pid}/fd").iterdir():

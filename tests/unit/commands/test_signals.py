@@ -21,15 +21,15 @@ WAITING = """
 import os, signal, sys, threading, time
 from monitor.commands.signals import Stopping
 
-def told(*_):
-    print("told", flush=True)
+def handled(*_):
+    print("handled", flush=True)
     os._exit(0)
 
 def missed():
-    print("not told", flush=True)
+    print("not handled", flush=True)
     os._exit(1)
 
-signal.signal(signal.SIGTERM, told)
+signal.signal(signal.SIGTERM, handled)
 threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
 threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
 threading.Timer(15, missed).start()
@@ -52,9 +52,9 @@ def waiting(event: str, seconds: str) -> str:
     return done.stdout.strip() or done.stderr
 
 
-@pytest.mark.parametrize("seconds", ["60", "None"], ids=["for a time", "for good"])
+@pytest.mark.parametrize("seconds", ["60", "None"], ids=["for a time", "without a limit"])
 def test_a_signal_that_woke_nobody_is_heeded_while_one_waits(seconds: str) -> None:
-    assert waiting("Stopping()", seconds) == "told"
+    assert waiting("Stopping()", seconds) == "handled"
 
 
 @pytest.mark.parametrize(("timeout", "expected"), [(0.0, False), (0.05, False), (30.0, True), (None, True)])

@@ -239,7 +239,7 @@ def verdict(state: WaitState) -> tuple[Reason, str] | None:
                 Reason.CRASHED,
                 "the node was restarted 5 times without progress (exit code 2): low on disk space. Shutting down...",
             ),
-            id="5 it said so once, and enough is free again",
+            id="5 the node logged it once, and enough is free again",
         ),
         pytest.param(
             wait_state(

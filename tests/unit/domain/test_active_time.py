@@ -233,7 +233,7 @@ def test_node_restarts_are_counted(looks: list[Look], node_restarts: int) -> Non
             id="the platform reports it first",
         ),
         pytest.param(
-            [Look(10, 0, restarts=0), Look(20, restarts=4)], 4, id="several between two looks, none seen"
+            [Look(10, 0, restarts=0), Look(20, restarts=4)], 4, id="several between two polls, none seen"
         ),
         pytest.param(
             [Look(10, 0, restarts=0), Look(20, 15, uid=None), Look(30, 15, restarts=1)],
@@ -326,7 +326,7 @@ HEALTHY, UNHEALTHY, STALE, UNKNOWN = Health.HEALTHY, Health.UNHEALTHY, Health.ST
 @pytest.mark.parametrize(
     ("looks", "since_and_seconds"),
     [
-        pytest.param([Look(0, 0, UNKNOWN)], None, id="nothing said"),
+        pytest.param([Look(0, 0, UNKNOWN)], None, id="no report"),
         pytest.param([Look(0, 0, UNHEALTHY)], None, id="unhealthy"),
         pytest.param([Look(10, 0, HEALTHY)], (10, 0), id="it begins with nothing watched yet"),
         pytest.param([Look(10, 0, HEALTHY), Look(20, 0, HEALTHY)], (10, 10), id="it grows"),
@@ -419,7 +419,7 @@ def test_the_streak_remembers_the_moment_and_the_active_time_of_the_first_health
                 Look(420, 400, HEALTHY, uid="pod-2"),
             ],
             100,
-            id="the node said that it shuts down before its pod was replaced",
+            id="the node reported its shutdown before its pod was replaced",
         ),
         pytest.param(
             [

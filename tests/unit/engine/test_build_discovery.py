@@ -16,7 +16,6 @@ from support.builders import COMMIT, NEW, OLD, build, workload
 from support.fake_api_server import FakeApiServer, Fault, kubeconfig
 from support.fake_api_server import serving as serving_api
 from support.fake_registry import NAME, FakeRegistry, child, serving
-from support.own_metrics import so_far
 from support.tester_objects import BUILD, D1, D2, VERSION_POD, VERSIONS, Clock, add_tester, run_version_pod
 
 from monitor.commands.pod import known_build, lookup_seconds
@@ -135,7 +134,7 @@ class Looker:
 
     def counts(self) -> dict[str, tuple[float, float]]:
         """Return the numbers of successful and failed lookups by source."""
-        counted = so_far(self.activity, IMAGE_CHECKS)
+        counted = self.activity.values(IMAGE_CHECKS)
         looks = {name: (counted[name, "success"], counted[name, "error"]) for name, _ in counted}
         return {name: each for name, each in looks.items() if any(each)}
 
@@ -388,10 +387,10 @@ class TestAutoWithoutItsRegistry:
         assert caplog.messages == []
 
     def test_who_may_be_asked_is_counted_from_the_beginning(self) -> None:
-        assert so_far(Looker().activity, IMAGE_CHECKS) == {
+        assert Looker().activity.values(IMAGE_CHECKS) == {
             (source, result): 0 for source in ("registry", "pod") for result in ("success", "error")
         }
-        assert {source for source, _ in so_far(Looker("registry").activity, IMAGE_CHECKS)} == {"registry"}
+        assert {source for source, _ in Looker("registry").activity.values(IMAGE_CHECKS)} == {"registry"}
 
     def test_a_pause_that_it_asks_for_is_kept(self) -> None:
         looker = Looker()
@@ -844,4 +843,4 @@ def test_a_counted_source_counts_what_it_tells() -> None:
     with pytest.raises(TemporaryError):
         counted.newest()
 
-    assert so_far(activity, IMAGE_CHECKS) == {("file", "success"): 2, ("file", "error"): 1}
+    assert activity.values(IMAGE_CHECKS) == {("file", "success"): 2, ("file", "error"): 1}

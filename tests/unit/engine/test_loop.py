@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from support.builders import NEW, NOW, POLICY, answering, build, workload
 from support.machine import Machine, begun, init_of, passed, tick_of
-from support.own_metrics import so_far
 
 from monitor.avalanchego.node_log import TAIL_BYTES
 from monitor.decide.decisions import BeginClearing, BeginRun, KeepLogTail, Record
@@ -414,7 +413,7 @@ def test_what_cannot_be_announced_is_counted_and_everything_else_is_done(
     machine.answer = answering(identity=NodeIdentity(1, "avalanchego/1.14.2", build().commit))
     activity = Activity()
     tick, observer = tick_of(machine, tmp_path, activity=activity)
-    before = so_far(activity, ERRORS)
+    before = activity.values(ERRORS)
     tick()
     observer.latest.newest = Standing(build(NEW))
     tick()
@@ -423,7 +422,7 @@ def test_what_cannot_be_announced_is_counted_and_everything_else_is_done(
     assert run is not None
     assert run.reason is Reason.MISCONFIGURED
     assert machine.told == ["pin bbbb", "recreate"]
-    assert (before, so_far(activity, ERRORS)) == ({("announce",): 0}, {("announce",): 2})
+    assert (before, activity.values(ERRORS)) == ({("announce",): 0}, {("announce",): 2})
 
 
 def test_init_goes_on_where_nothing_can_be_announced(machine: Machine, tmp_path: Path) -> None:
@@ -455,7 +454,7 @@ def test_what_an_outage_kept_back_is_announced_once_after_it(
         tick()
         passed(machine, 10)
     assert [at - failed_at for at in machine.tried_at] == [0, 70, 130, 190, 250]
-    assert so_far(activity, ERRORS)["announce",] == 5
+    assert activity.values(ERRORS)["announce",] == 5
     assert [each.levelname for each in caplog.records if "announced later" in each.message] == ["WARNING"]
 
     machine.mute = None

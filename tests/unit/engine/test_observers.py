@@ -556,7 +556,7 @@ def test_what_the_logs_tell_is_read_with_each_look(watch: Watch, tmp_path: Path)
             "compacting database before executing blocks...",
             [1, 2, 2],
             10,
-            id="writes no more since the last look",
+            id="writes no more since the last poll",
         ),
         pytest.param(
             "compacting database before executing blocks...",
@@ -1253,7 +1253,7 @@ KEPT = "as it was"
         pytest.param(
             NodeDown("down"), NodeProcess(False, "ContainerCreating"), KEPT, id="it is about to be started"
         ),
-        pytest.param(NodeDown("down"), None, KEPT, id="the platform has not said"),
+        pytest.param(NodeDown("down"), None, KEPT, id="the platform has not reported"),
     ],
 )
 def test_the_problem_of_a_node_ends_when_it_answers(

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import pytest
 from support.fake_api_server import FakeApiServer, Fault, kubeconfig, serving
-from support.own_metrics import so_far
 from support.simulated_builds import PATIENCE_SECONDS, eventually
 from support.tester_objects import BUILD, add_tester
 
@@ -165,8 +164,8 @@ class TestJobs:
         with running(Daemon((Job("job", work, 0.02),), activity)):
             eventually(lambda: work.done >= 3, "it runs again and again")
 
-        assert so_far(activity, ERRORS) == {("job",): work.done}
-        assert so_far(activity, TASK_LAST_SUCCESS) == so_far(activity, TASK_DURATION) == {}
+        assert activity.values(ERRORS) == {("job",): work.done}
+        assert activity.values(TASK_LAST_SUCCESS) == activity.values(TASK_DURATION) == {}
         problems = [each.getMessage() for each in caplog.records if each.name == "monitor.engine.problem_log"]
         assert problems == [said], "once, however often it fails"
         faults = [each for each in caplog.records if each.exc_info]
@@ -246,7 +245,7 @@ class TestHeartbeats:
             assert lines[0].startswith("tick: late, last done 601 s ago")
             monotonic.set_by = 0.0
             tick.held.set()
-            eventually(lambda: ("tick",) in so_far(activity, TASK_LAST_SUCCESS), "a heartbeat")
+            eventually(lambda: ("tick",) in activity.values(TASK_LAST_SUCCESS), "a heartbeat")
             assert daemon.healthy()[0]
 
     def test_a_job_that_fails_has_a_heartbeat(self) -> None:
@@ -273,11 +272,11 @@ class TestHeartbeats:
     def test_a_heartbeat_is_kept_with_its_duration_and_its_time(self) -> None:
         activity, before = Activity(), time.time()
         with running(Daemon((Job("tick", free(), HOUR),), activity)):
-            eventually(lambda: ("tick",) in so_far(activity, TASK_LAST_SUCCESS), "a heartbeat")
+            eventually(lambda: ("tick",) in activity.values(TASK_LAST_SUCCESS), "a heartbeat")
 
-        assert before - 1 <= so_far(activity, TASK_LAST_SUCCESS)["tick",] <= time.time() + 1
-        assert 0 <= so_far(activity, TASK_DURATION)["tick",] < PATIENCE_SECONDS
-        assert so_far(activity, ERRORS) == {("tick",): 0}
+        assert before - 1 <= activity.values(TASK_LAST_SUCCESS)["tick",] <= time.time() + 1
+        assert 0 <= activity.values(TASK_DURATION)["tick",] < PATIENCE_SECONDS
+        assert activity.values(ERRORS) == {("tick",): 0}
 
 
 class TestWallClock:
@@ -331,7 +330,7 @@ class TestWallClock:
         )
         with running(daemon):
             wall.set_by = -1.5
-            eventually(lambda: ticks.done >= 5, "several looks of the watch")
+            eventually(lambda: ticks.done >= 5, "several polls of the watch")
 
         assert work.done == 1
 
@@ -374,7 +373,7 @@ class TestStop:
             eventually(lambda: work.begun == 1, "the job")
             stopping.set()
 
-        assert (work.done, so_far(activity, ERRORS)) == (1, {("image",): 1})
+        assert (work.done, activity.values(ERRORS)) == (1, {("image",): 1})
         assert not any(activity.problems.current().values())
 
 

@@ -201,7 +201,7 @@ def test_clearing_never_touches_the_ledger_or_anything_beside_the_nodes_folder(t
     ledger.record(NOW, "default", (BeginRun(pod),))
     ledger.close()
     (tmp_path / "bootstrap-monitor.sqlite3-journal").write_bytes(b"")
-    (tmp_path / "bootstrap-monitor.sqlite3.corrupt-1000").write_bytes(b"kept aside")
+    (tmp_path / "bootstrap-monitor.sqlite3.corrupt-1000").write_bytes(b"a corrupt ledger")
     (tmp_path / "bootstrap-monitor.reserve").write_bytes(b"\0" * 4096)
     fill(tmp_path / "builds")
     fill(tmp_path / "avalanchego-of-somebody-else")

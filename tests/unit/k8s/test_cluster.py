@@ -186,7 +186,7 @@ EXIT = {"exitCode": 139, "reason": "Error", "message": "[signal SIGSEGV]"}
 @pytest.mark.parametrize(
     ("status", "state"),
     [
-        pytest.param({}, ContainerState(running=False), id="nothing said"),
+        pytest.param({}, ContainerState(running=False), id="no field"),
         pytest.param(
             {"state": {"running": {"startedAt": "2026-11-24T00:00:00Z"}}},
             ContainerState(running=True),
@@ -460,7 +460,7 @@ class TestReadLogEnd:
         ("name", "previous"),
         [
             pytest.param("tester-0", True, id="400, no process before"),
-            pytest.param("tester-0", False, id="nothing said"),
+            pytest.param("tester-0", False, id="no field"),
             pytest.param("gone-0", True, id="404, no such pod, previous"),
             pytest.param("gone-0", False, id="404, no such pod"),
         ],

@@ -135,7 +135,7 @@ class TestWorkload:
     @pytest.mark.parametrize(
         ("statuses", "process", "loops"),
         [
-            pytest.param([], None, None, id="not said"),
+            pytest.param([], None, None, id="not reported"),
             pytest.param(
                 [{"name": "node", "state": {"waiting": {}}}], NodeProcess(False), False, id="waiting"
             ),
@@ -708,8 +708,8 @@ class TestLogTail:
         [
             pytest.param("panic: before\n", "starting\n", "panic: before\n", id="of the process that ended"),
             pytest.param(None, "starting\n", "starting\n", id="of the first process"),
-            pytest.param("", "starting\n", "starting\n", id="the one before said nothing"),
-            pytest.param(None, None, "", id="it never said anything"),
+            pytest.param("", "starting\n", "starting\n", id="the previous one printed nothing"),
+            pytest.param(None, None, "", id="it never printed anything"),
         ],
     )
     def test_they_are_those_before_the_last_end(

@@ -63,7 +63,7 @@ def end(ledger: Ledger, run: Run, reason: Reason | None = None) -> None:
     """End the run after half an hour."""
     at = replace(NOW, wall=(run.started_at or 0) + 1800)
     outcome = Outcome.FAILED if reason else Outcome.SUCCEEDED
-    ledger.record(at, "desk", [EndRun(run, outcome, reason, "told", 1790.5, 1800.25, 2**30, 2**40)])
+    ledger.record(at, "desk", [EndRun(run, outcome, reason, "a message", 1790.5, 1800.25, 2**30, 2**40)])
 
 
 def fill(ledger: Ledger, *hours: float) -> None:

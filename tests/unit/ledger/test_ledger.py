@@ -231,7 +231,7 @@ def test_a_process_that_is_killed_while_it_records_leaves_the_state_before(
     shown = open_read_only(tmp_path)
     seen = shown.last()
     shown.close()
-    assert seen == run, "also to who only looks, before the monitor is back"
+    assert seen == run, "also to a reader, before the monitor is back"
     assert last_of(ledger) == run
     assert ledger.reading("reading 0") is None
 

@@ -29,7 +29,7 @@ from monitor.domain.workload import SyncMode
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_ledger, open_read_only, recover
 from monitor.ledger.codecs import Reading
-from monitor.ledger.recovery import set_aside
+from monitor.ledger.recovery import rename_corrupt
 from monitor.ledger.schema import VERSION
 
 FILE = "bootstrap-monitor.sqlite3"
@@ -173,7 +173,7 @@ def garbage(_: bytes) -> bytes:
 
 
 def words(_: bytes) -> bytes:
-    return b"this is no database\n" * 100
+    return b"this is not a database\n" * 100
 
 
 def half(whole: bytes) -> bytes:
@@ -275,7 +275,7 @@ def test_no_journal_of_a_broken_ledger_is_left_to_be_applied_to_the_new_one(tmp_
 def test_a_journal_that_is_still_there_is_kept_with_its_ledger(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"ledger")
     (tmp_path / f"{FILE}-journal").write_bytes(b"journal")
-    set_aside(tmp_path / FILE, 1234.5)
+    rename_corrupt(tmp_path / FILE, 1234.5)
 
     assert names(tmp_path) == {f"{FILE}.corrupt-1234", f"{FILE}-journal.corrupt-1234"}
     assert (tmp_path / f"{FILE}.corrupt-1234").read_bytes() == b"ledger"

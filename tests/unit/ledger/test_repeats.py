@@ -1,4 +1,4 @@
-"""Tests of what the ledger tells about runs of the same build: why they started, and what they confirm."""
+"""Tests of what the ledger reports about runs of the same build: why they started, and what they confirm."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def test_the_phase_and_its_sentence_are_shown(phase: Phase) -> None:
         ),
         pytest.param(
             NodeStatus(READ_AT, True, Health.STALE, True, ("network", "diskspace"), 12),
-            id="all that can be said",
+            id="everything known",
         ),
     ],
 )

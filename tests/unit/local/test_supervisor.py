@@ -94,11 +94,11 @@ class Machine:
 PRELUDE = """
 import json, os, signal, subprocess, sys, time
 folder = next(word.partition("=")[2] for word in sys.argv if word.startswith("--data-dir="))
-def tell(**more):
+def report(**more):
     with open(folder + "/lives", "a") as file:
         file.write(json.dumps({"pid": os.getpid(), "arguments": sys.argv[1:], **more}) + "\\n")
 """
-WAITS = "tell(mark=os.environ.get('MARK')); print('hello', flush=True); time.sleep(60)"
+WAITS = "report(mark=os.environ.get('MARK')); print('hello', flush=True); time.sleep(60)"
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_the_node_runs_on_its_own_data_and_ends_with_the_supervisor(machine: Mac
         eventually(lambda: len(machine.lived()) == 1, "the node")
         (life,) = machine.lived()
         assert lives(life["pid"])
-        eventually(lambda: machine.platform.process == NodeProcess(running=True), "it is said to run")
+        eventually(lambda: machine.platform.process == NodeProcess(running=True), "it is reported to run")
         remembered = json.loads((machine.folder / "local-node.json").read_text())
 
     assert life["arguments"] == [f"--data-dir={machine.folder}/avalanchego", "--network-id=fuji"]
@@ -133,7 +133,7 @@ def test_what_the_node_started_ends_with_it(machine: Machine) -> None:
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     machine.node_is(
         f"plugin = subprocess.Popen([sys.executable, '-c', {deaf!r}], stdout=subprocess.PIPE)\n"
-        "plugin.stdout.readline(); tell(plugin=plugin.pid); time.sleep(60)"
+        "plugin.stdout.readline(); report(plugin=plugin.pid); time.sleep(60)"
     )
     with machine.supervised():
         eventually(lambda: len(machine.lived()) == 1, "the node and its plugin")
@@ -150,7 +150,7 @@ def test_a_node_that_ends_is_started_again_without_init(machine: Machine) -> Non
         os.kill(machine.pids()[0], signal.SIGKILL)
         eventually(lambda: len(machine.lived()) == 2, "the second life")
 
-        eventually(lambda: machine.platform.process.running, "it is said to run again")
+        eventually(lambda: machine.platform.process.running, "it is reported to run again")
         process = machine.platform.process
 
     first, second = machine.pids()
@@ -262,7 +262,7 @@ def test_a_build_whose_copy_is_gone_waits_and_is_no_crash(machine: Machine) -> N
     (copy,) = (path for path in (machine.folder / "builds").iterdir())
     kept = copy.rename(machine.folder / "kept")
     with machine.supervised():
-        eventually(lambda: machine.platform.process.waiting != "", "it is said")
+        eventually(lambda: machine.platform.process.waiting != "", "it is logged")
         process = machine.platform.process
         kept.rename(copy)
         eventually(lambda: machine.platform.process == NodeProcess(running=True), "it runs")

@@ -216,13 +216,13 @@ def test_set_up_anew_the_last_stream_alone_is_written_to() -> None:
 @pytest.mark.parametrize(
     ("log_format", "line"),
     [
-        pytest.param("plain", "no disk \ufffd[2J\ufffd said=\ufffd[1m\n", id="plain"),
-        pytest.param("colors", "no disk \ufffd[2J\ufffd said=\ufffd[1m\n", id="colors"),
-        pytest.param("json", '"msg": "no disk \\u001b[2J\\u0007", "said": "\\u001b[1m"}\n', id="JSON"),
+        pytest.param("plain", "no disk \ufffd[2J\ufffd answer=\ufffd[1m\n", id="plain"),
+        pytest.param("colors", "no disk \ufffd[2J\ufffd answer=\ufffd[1m\n", id="colors"),
+        pytest.param("json", '"msg": "no disk \\u001b[2J\\u0007", "answer": "\\u001b[1m"}\n', id="JSON"),
     ],
 )
 def test_nothing_of_a_node_steers_the_terminal(log_format: LogFormat, line: str) -> None:
     """A node's output cannot control the terminal, although a verdict's message ends with its last line."""
-    entry = record(message="no disk \x1b[2J\x07", said="\x1b[1m")
+    entry = record(message="no disk \x1b[2J\x07", answer="\x1b[1m")
 
     assert written(log_format, entry).endswith(line)

@@ -11,7 +11,7 @@ from support.builders import NEW, REPOSITORY
 from monitor.domain.container import Container, EnvironmentVariable
 from monitor.domain.observations import DataState, NodeData
 from monitor.flags import parse
-from monitor.k8s.container_settings import given_by
+from monitor.k8s.container_settings import effective_settings
 from monitor.k8s.pod import Pod, VolumeSource
 from monitor.preflight.components import (
     MonitorAnswer,
@@ -100,7 +100,7 @@ INIT = container("init", "init", *FLAGS)
     ],
 )
 def test_a_container_is_known_by_the_command_that_it_runs(sidecar: Container) -> None:
-    given = given_by(pod(INIT, sidecar), asked())
+    given = effective_settings(pod(INIT, sidecar), asked())
 
     settings = given.settings
     assert isinstance(settings, WaitSettings)
@@ -126,7 +126,7 @@ def test_a_container_is_known_by_the_command_that_it_runs(sidecar: Container) ->
 )
 def test_what_runs_another_program_is_not_taken_for_it(other: Container) -> None:
     sidecar = container("monitor", "wait-for-completion", *FLAGS)
-    given = given_by(pod(other, sidecar), asked())
+    given = effective_settings(pod(other, sidecar), asked())
 
     message = (
         "no container found in the pod that runs bootstrap-monitor init: add it, as the README describes"
@@ -137,7 +137,7 @@ def test_what_runs_another_program_is_not_taken_for_it(other: Container) -> None
 def test_nothing_of_where_the_check_runs_is_taken_for_the_pods(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOOTSTRAP_MONITOR_ROLLING_TAG", "of-the-test-pod")
     monkeypatch.setenv("POD_NAME", "the-test-pod")
-    given = given_by(pod(INIT, container("monitor", "wait-for-completion", *FLAGS)), asked())
+    given = effective_settings(pod(INIT, container("monitor", "wait-for-completion", *FLAGS)), asked())
 
     assert (given.settings.rolling_tag, given.settings.pod_name) == ("latest", "tester-0")
 
@@ -147,14 +147,14 @@ def test_each_container_may_log_as_it_likes() -> None:
     sidecar = container(
         "monitor", "wait-for-completion", *FLAGS, "--log-format=json", "--debug", "--web-listen-address=:1"
     )
-    (found,) = settings_findings(given_by(pod(INIT, sidecar), asked()), asked())
+    (found,) = settings_findings(effective_settings(pod(INIT, sidecar), asked()), asked())
 
     assert found.result is Result.OK
 
 
 def test_every_setting_that_differs_is_named() -> None:
     sidecar = container("monitor", "wait-for-completion", *FLAGS, "--soak=1m", "--network=fuji")
-    found = list(settings_findings(given_by(pod(INIT, sidecar), asked()), asked()))
+    found = list(settings_findings(effective_settings(pod(INIT, sidecar), asked()), asked()))
 
     assert found == [
         failure(
@@ -169,7 +169,7 @@ def test_every_setting_that_differs_is_named() -> None:
 
 def test_what_is_given_to_the_check_itself_wins_and_is_not_called_taken() -> None:
     called = asked("--data-dir=/elsewhere", "--soak=1m")
-    given = given_by(pod(INIT, container("monitor", "wait-for-completion", *FLAGS)), called)
+    given = effective_settings(pod(INIT, container("monitor", "wait-for-completion", *FLAGS)), called)
     (found,) = settings_findings(given, called)
 
     assert (str(given.settings.data_dir), str(given.settings.soak)) == ("/elsewhere", "1m")
@@ -177,7 +177,7 @@ def test_what_is_given_to_the_check_itself_wins_and_is_not_called_taken() -> Non
 
 
 def test_what_no_container_is_told_can_be_given() -> None:
-    given = given_by(pod(), asked(*FLAGS))
+    given = effective_settings(pod(), asked(*FLAGS))
 
     assert isinstance(given.settings, PodSettings)
     assert (str(given.settings.data_dir), given.settings.node_container_name) == ("/data", "node")
@@ -186,7 +186,7 @@ def test_what_no_container_is_told_can_be_given() -> None:
 def test_variables_that_cannot_be_seen_are_no_error() -> None:
     hidden = EnvironmentVariable("BOOTSTRAP_MONITOR_DATA_DIR", None, "configMapKeyRef settings data")
     sidecar = container("monitor", "wait-for-completion", environment=(hidden,))
-    given = given_by(pod(INIT, sidecar), asked())
+    given = effective_settings(pod(INIT, sidecar), asked())
     (found,) = settings_findings(given, asked())
 
     assert str(given.settings.data_dir) == "/data"  # the flag of init
@@ -227,7 +227,7 @@ def test_variables_that_cannot_be_seen_are_no_error() -> None:
     ],
 )
 def test_settings_with_which_a_container_cannot_start_fail(sidecar: Container, message: str) -> None:
-    given = given_by(pod(INIT, sidecar), asked())
+    given = effective_settings(pod(INIT, sidecar), asked())
 
     assert list(settings_findings(given, asked())) == [failure("settings", message)]
     assert str(given.settings.data_dir) == "/data"  # the flag of init
@@ -294,7 +294,7 @@ def test_the_node_is_asked_at_its_own_port(
         (None, Result.WARN, "the monitor has not polled the node yet"),
         ("nonsense", Result.WARN, "the monitor has not polled the node yet"),
     ],
-    ids=["up", "down", "not looked at", "nonsense"],
+    ids=["up", "down", "not read", "nonsense"],
 )
 def test_the_node_is_as_the_monitor_sees_it(node: object, result: Result, message: str) -> None:
     found = seen_node_finding(MonitorAnswer(ready=True, status={"node": node}))

@@ -19,6 +19,13 @@ INSTEAD: Mapping[str, str] = {
     r"meanwhile": "while …, in the meantime",
     r"by and by": "later, gradually",
     r"amiss": "wrong",
+    r"aside": "temporary, moved, apart from",
+    r"told|tells?": "report, show, describe",
+    r"theirs": "the name of the thing",
+    r"whoever": "anyone who",
+    r"at once": "immediately, together",
+    r"for good": "permanently",
+    r"there (?:is|are) none": "not found, empty without",
     r"h[oe]ld against": "compared with",
     r"in vain": "without success",
     r"comes? (?:to an end|along)": "ends, progresses",
@@ -27,7 +34,7 @@ INSTEAD: Mapping[str, str] = {
     r"hindrances?": "problem",
     r"vantage": "the name of the place",
     r"look-ups?": "lookup",
-    r"goes on|went on": "continues",
+    r"go(?:es)? on|went on": "continues",
     r"(?<!there )is no(?! longer| more)": "is not a",
 }
 INSTEAD_OF = ("", *INSTEAD.values())
@@ -40,7 +47,19 @@ DOCUMENTS = sorted(
         *ROOT.glob("deploy/*/README.md"),
     }
 )
-MODULES = sorted(ROOT.glob("monitor/**/*.py"))
+# The words that no identifier has; some of them are right in a text.
+NAMES = re.compile(
+    r"(?:^|_)(?:told|tells?|said|begun|meanwhile|aside|anew|vain|amiss|vantage|glimpse|mend(?:s|ed)?|theirs|whoever"
+    r"|patience|look(?:s|ed|er|ing)?(?!_up)|at_once|for_good|go(?:es)?_on|there_(?:is|are)_none"
+    r"|(?<!there_)(?:is|are)_no(?!_longer))(?:_|$)"
+)
+FOLDERS = ("monitor", "simulated_node", "tests", "bench", "dashboards", "alerts", "docs", "deploy")
+MODULES = sorted(
+    path
+    for folder in FOLDERS
+    for path in ROOT.glob(f"{folder}/**/*.py")
+    if path != Path(__file__).resolve() and "work" not in path.parts  # the test bed's builds
+)
 
 
 def texts_of(path: Path) -> Iterator[tuple[int, str]]:
@@ -62,3 +81,12 @@ def test_a_file_is_written_in_plain_english(path: Path) -> None:
         for match in PATTERN.finditer(line)
     ]
     assert complaints == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_an_identifier_is_made_of_plain_words(path: Path) -> None:
+    tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
+    names = {token.string for token in tokens if token.type == tokenize.NAME}
+    assert [
+        name for name in sorted(names) if NAMES.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
+    ] == []

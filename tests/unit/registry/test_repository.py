@@ -35,7 +35,7 @@ def test_a_repository_is_asked_for_at_its_registry(repository: str, host: str, u
 @pytest.mark.parametrize(
     ("repository", "plain_http", "local_plain_http", "scheme", "takes_credentials"),
     [
-        pytest.param("registry:5000/a", True, True, "http", False, id="another machine, as it is said"),
+        pytest.param("registry:5000/a", True, True, "http", False, id="another machine, as named"),
         pytest.param("registry:5000/a", False, True, "https", True, id="another machine"),
         pytest.param("localhost:5000/a", False, True, "http", True, id="this machine"),
         pytest.param("localhost:5000/a", False, False, "https", True, id="this machine with an authority"),

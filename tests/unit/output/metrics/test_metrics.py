@@ -30,7 +30,6 @@ from support.builders import (
     status,
 )
 from support.builders import full_status as full_status_before_it_was_watched
-from support.own_metrics import so_far
 
 from monitor import __version__
 from monitor.domain.baseline import Limit, Verdict
@@ -667,7 +666,7 @@ def test_a_family_that_cannot_be_made_costs_its_own_series(broken: Family) -> No
     found = names(series(list(parsed(generate_latest(registry).decode()))))
 
     assert names(series(scraped(full_status, busy()))) - found == {broken.name.removeprefix(PREFIX)}
-    assert so_far(activity, ERRORS)["metrics",] == 1
+    assert activity.values(ERRORS)["metrics",] == 1
 
 
 BUILDS = [build(), build(NEW), replace(build(), versions=None), replace(build(NEW), versions=None)]

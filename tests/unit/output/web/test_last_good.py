@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parsed
 from support.local_life import living
-from support.own_metrics import so_far
 from support.simulated_builds import eventually, free_port, write_build
 
 from monitor.engine.activity import ERRORS, Activity
@@ -86,7 +85,7 @@ def test_the_last_value_stands_in_for_a_while_and_counts_as_an_error(
     else:
         with pytest.raises(TemporaryError, match="database is locked"):
             last_good()
-    assert so_far(activity, ERRORS)["metrics",] == (1 if served else 0), "who gets the error counts it"
+    assert activity.values(ERRORS)["metrics",] == (1 if served else 0), "who gets the error counts it"
 
 
 def test_without_a_last_value_the_error_is_raised_and_left_to_the_caller() -> None:
@@ -97,7 +96,7 @@ def test_without_a_last_value_the_error_is_raised_and_left_to_the_caller() -> No
 
     with pytest.raises(TemporaryError):
         LastGood(read, activity)()
-    assert so_far(activity, ERRORS) == {}
+    assert activity.values(ERRORS) == {}
 
 
 @contextmanager
