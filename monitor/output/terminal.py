@@ -62,7 +62,8 @@ def progress_text(status: Status, named: Callable[[Run], str] = run_text, column
     if run is None or status.phase in _BEFORE_A_RUN:
         return printable(f"{phase}: {status.message}") if status.message else phase
     active = f" {duration_text(run.tracking.active_seconds)}" if run.open else ""
-    state = " · ".join((f"{phase}{active}", *_warnings(status, run)))
+    purpose = (f"confirming run {status.confirming.number}",) if status.confirming and run.open else ()
+    state = " · ".join((f"{phase}{active}", *purpose, *_warnings(status, run)))
     chains = " · ".join(_progress_parts(status)) if run.open else ""
     used = status.volume.usage_bytes if status.volume else None
     disk = f"disk {size_text(used)}" if used is not None else ""

@@ -103,6 +103,12 @@ def test_progress_tells_what_the_chains_do_in_the_columns_there_are(columns: int
     assert progress_text(AT_WORK, lambda _: named, columns) == text
 
 
+def test_a_run_that_confirms_another_is_named_so() -> None:
+    shown = progress_text(replace(AT_WORK, confirming=run(number=7)))
+
+    assert shown.startswith("run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · confirming run 7 · ")
+
+
 def test_a_stalled_and_late_run_is_marked_and_has_no_expected_end() -> None:
     progress = replace(AT_WORK.progress, stalled=True) if AT_WORK.progress else None
     tracking = replace(run().tracking, stalled_chain="P", idle_seconds=4000.0)
