@@ -201,6 +201,10 @@ _MISTAKES = {
         "defaults: {podAnnotations: {avalanche.avax.network/avalanchego-versions: ''}}",
         "testers.fuji.podAnnotations: avalanche.avax.network/avalanchego-versions is set by the monitor: remove it",
     ),
+    "a link without its scheme": (
+        "prometheusRule: {runbooks: wiki.corp/runbooks}",
+        "at '/prometheusRule/runbooks': 'wiki.corp/runbooks' does not match pattern '^(https?://[^\\\\s\"]+)?$'",
+    ),
     "a word that adopts nothing": (
         "defaults: {monitor: {settings: {adopt: 'yes'}}}",
         'testers.fuji.monitor.settings.adopt is "yes": it must be keep, or clear:TOKEN with the token from the error',
