@@ -315,3 +315,15 @@ def test_a_runbook_begins_with_its_urgency_and_a_whole_command(name: str) -> Non
     assert re.search(r"^\*\*(Not urgent|Urgent)\b.*\*\*: ", beginning, re.MULTILINE)
     assert "production" in beginning
     assert re.search(r"^```sh\nkubectl (exec|describe) .*-n NAMESPACE TESTER-0", beginning, re.MULTILINE)
+    assert re.search(r"^`NAMESPACE`.* are labels of the alert\.", beginning, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED.runbooks))
+def test_a_command_of_a_runbook_names_its_namespace(name: str) -> None:
+    """A person on call copies a command into a shell whose default namespace is another one."""
+    text = SHIPPED.runbooks[name]
+    commands = re.findall(r"kubectl [a-z-]+ [^`\n]*", text)
+
+    assert [command for command in commands if "-n NAMESPACE" not in command] == []
+    if "`bootstrap-monitor " in text:
+        assert "other `bootstrap-monitor` commands of this page in the same way" in " ".join(text.split())
