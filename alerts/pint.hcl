@@ -34,7 +34,7 @@ rule {
   }
   annotation "runbook_url" {
     value    = "https://.+/{{ $alert }}\\.md"
-    required = true
+    required = false
     severity = "bug"
   }
   annotation "dashboard_url" {

@@ -239,6 +239,9 @@ class TesterSettings(CommonSettings):
 class PodSettings(TesterSettings):
     """The settings of a tester in a pod."""
 
+    tester: str = ""
+    """Name of the tester; default: that of the StatefulSet."""
+
     namespace: str = ""
     """Namespace of this pod; default: POD_NAMESPACE."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from monitor.decide.decisions import (
@@ -16,7 +16,9 @@ from monitor.decide.decisions import (
     ResumeRun,
     WaitDecision,
 )
+from monitor.domain.regression import Regression, Success, verdict_changes
 from monitor.domain.run import AttemptCause, Outcome
+from monitor.domain.verdict_sentence import result_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +66,25 @@ def announcements_of(decision: InitDecision | WaitDecision) -> Iterator[Announce
                 )
             case _:
                 pass
+
+
+def verdict_announcements(successes: Sequence[Success]) -> Iterator[Announcement]:
+    """Yield the announcements of the regression verdicts that the newest success changed.
+
+    `successes` are those that it is compared with, oldest first, up to and including itself.
+    """
+    for change in verdict_changes(successes):
+        text = f"Run {successes[-1].run.number} {result_text(change.measure, change.judged)}"
+        if change.after.is_worse:
+            message = f"{text}: {change.after.verdict}{_commits_text(change.after)}"
+            yield Announcement("BootstrapRegressed", message, warning=True)
+        else:
+            message = f"{text}: no longer {change.before.verdict}"
+            yield Announcement("BootstrapRegressionCleared", message)
+
+
+def _commits_text(regression: Regression) -> str:
+    """Return the commits between which the regression started; empty if one is unknown or both are equal."""
+    good = regression.last_good.build.commit if regression.last_good else ""
+    bad = regression.first_bad.build.commit if regression.first_bad else ""
+    return f"; commits {good[:8]}..{bad[:8]}" if good and bad and good != bad else ""

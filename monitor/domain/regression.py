@@ -14,7 +14,7 @@ measurements. Each measure is judged separately (see `baseline` for the rule):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -79,6 +79,11 @@ class Regression:
     last_good: Run | None = None
     first_bad: Run | None = None
     compared: int = 0
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the measure is suspected or confirmed to have become worse."""
+        return self.verdict in {Verdict.SUSPECTED, Verdict.CONFIRMED}
 
 
 Regressions = Mapping[Measure, Regression]
@@ -161,6 +166,36 @@ def _own(value: float, verdict: Verdict, limit: Limit | None) -> Verdict:
         return Verdict.INSUFFICIENT_DATA
     edge = limit.near_limit if verdict is Verdict.CONFIRMED else limit.limit
     return verdict if value > edge else Verdict.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictChange:
+    """Measure whose verdict the newest run changed: the regression before and after, and that run's own."""
+
+    measure: Measure
+    before: Regression
+    after: Regression
+    judged: RunVerdict
+
+
+def verdict_changes(successes: Sequence[Success]) -> Iterator[VerdictChange]:
+    """Yield the measures that the newest of these successes made worse, or returned to the usual value.
+
+    Args:
+        successes: the successes of one network, sync mode and testbed since the baseline was marked, oldest
+            first.
+    """
+    if not successes or not comparable(successes[-1]):
+        return
+    newest = successes[-1]
+    alike = _compared(successes)
+    before = regressions(alike[:-1], newest.run.sync_mode)
+    after = regressions(alike, newest.run.sync_mode)
+    judged = run_verdicts(alike, 1).get(newest.run.number, {})
+    for measure, own in judged.items():
+        earlier, later = before[measure], after[measure]
+        if earlier.verdict is not later.verdict and (earlier.is_worse or later.is_worse):
+            yield VerdictChange(measure, earlier, later, own)
 
 
 def usual_duration_seconds(successes: Sequence[Success]) -> float | None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from monitor.avalanchego.details_file import FILE_NAME, write_details
-from monitor.decide.decisions import Intervention, Record
-from monitor.decide.events import Announcement, DueAnnouncement
+from monitor.decide.decisions import EndRun, Intervention, Record
+from monitor.decide.events import Announcement, DueAnnouncement, verdict_announcements
 from monitor.decide.state import LastResult
 from monitor.domain.baseline import Verdict
 from monitor.domain.build import Build
@@ -77,7 +77,7 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a transaction may contain queries
         self._details_lock = threading.Lock()
         self._revision = 0
         self._snapshot: tuple[tuple[object, ...], Snapshot] | None = None
@@ -366,7 +366,8 @@ class Ledger:
             readings: The readings by name.
             tracking: The open run with its current tracking data.
             counts: The current counters of the open run.
-            announcements: The announcements of the decision, which stay due until `announced` is called.
+            announcements: The announcements of the decision, which stay due until `announced` is called. Those
+                of a regression verdict that a success changes are added.
 
         Raises:
             VolumeFullError: the volume is full, and the reserve is used up or `decided` is empty.
@@ -399,8 +400,18 @@ class Ledger:
                 writes.write_tracking(connection, tracking, counts)
             for record in decided:
                 writes.write(connection, record, now, testbed)
-            due = [DueAnnouncement(announcement, now.wall) for announcement in announcements]
+            judged = self._verdict_announcements(decided)
+            due = [DueAnnouncement(announcement, now.wall) for announcement in (*announcements, *judged)]
             writes.add_due(connection, due)
+
+    def _verdict_announcements(self, decided: Sequence[Record]) -> Iterator[Announcement]:
+        """Yield the announcements of the regression verdicts that a success just recorded has changed."""
+        for record in decided:
+            if isinstance(record, EndRun) and record.outcome is Outcome.SUCCEEDED:
+                successes = self.successes(record.run)
+                is_newest = successes and successes[-1].run.number == record.run.number
+                if is_newest and self.reading(COMPARISON) is None:  # alternating builds have no baseline
+                    yield from verdict_announcements(successes)
 
     def due_announcements(self) -> tuple[DueAnnouncement, ...]:
         """Return the announcements that are recorded and not sent yet, oldest first."""

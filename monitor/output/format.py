@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from monitor.avalanchego.source_links import compare_link
-from monitor.domain.baseline import MIN_VALUES, Verdict
+from monitor.domain.baseline import Verdict
 from monitor.domain.build import Build
 from monitor.domain.chains import chain_name
 from monitor.domain.duration import duration_text
@@ -13,13 +13,12 @@ from monitor.domain.observations import ChainLog
 from monitor.domain.regression import Measure, Regression
 from monitor.domain.run import Outcome, Run
 from monitor.domain.tracking import Counts
+from monitor.domain.verdict_sentence import measure_text, too_few_text
 from monitor.domain.workload import SyncMode
 from monitor.errors import Cause
 
 MARKS = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.SUPERSEDED: "–"}  # noqa: RUF001 - a dash
 _CLIENT = re.compile(r"^[\w.-]+/")
-_SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
-_STEP = 1024
 SILENT_SECONDS = 120.0  # a tick is due every few seconds; after this time the monitor counts as silent
 LATE = "the open run is over its limit"
 PROGRESS_UNKNOWN = "progress unknown"
@@ -54,14 +53,6 @@ MEASURES = {
     Measure.BLOCK_TIME: "time per block",
     Measure.LEAF_TIME: "time per leaf",
 }
-
-
-def size_text(size_bytes: float) -> str:
-    """Return a size with its binary unit, such as `1.5 GiB`."""
-    unit = 0
-    while size_bytes >= _STEP and unit < len(_SIZES) - 1:
-        size_bytes, unit = size_bytes / _STEP, unit + 1
-    return f"{size_bytes:.0f} {_SIZES[unit]}" if unit == 0 else f"{size_bytes:.1f} {_SIZES[unit]}"
 
 
 def age_text(seconds: float) -> str:
@@ -138,24 +129,6 @@ def active_seconds(run: Run) -> float:
     Time that the node was healthy before the workload was replaced is excluded.
     """
     return run.tracking.bootstrap_seconds if run.duration_seconds is None else run.duration_seconds
-
-
-def measure_text(measure: Measure, value: float) -> str:
-    """Return the value of a measure in its unit."""
-    match measure:
-        case Measure.DURATION:
-            return duration_text(value)
-        case Measure.DISK_USAGE:
-            return size_text(value)
-        case Measure.BLOCK_TIME:
-            return f"{value * 1000:.3g} ms"
-        case Measure.LEAF_TIME:
-            return f"{value * 1e6:.3g} µs"
-
-
-def too_few_text(compared: int) -> str:
-    """Return how many comparable runs there are, of those up to the first verdict."""
-    return f"not enough runs yet ({compared} of {MIN_VALUES})"
 
 
 def regression_sentence(measure: Measure, regression: Regression) -> str:

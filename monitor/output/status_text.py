@@ -9,6 +9,7 @@ from monitor.domain.duration import duration_text
 from monitor.domain.instant import time_text
 from monitor.domain.regression import Regressions, RunVerdicts, left_out
 from monitor.domain.run import Evidence, Outcome, Run
+from monitor.domain.size import size_text
 from monitor.domain.status import Phase, Status
 from monitor.output.format import (
     ACTIONS,
@@ -23,7 +24,6 @@ from monitor.output.format import (
     left_text,
     outcome_text,
     regression_text,
-    size_text,
     stall_text,
     tested_text,
 )

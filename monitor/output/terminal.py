@@ -18,6 +18,7 @@ from monitor.domain.observations import ChainActivity, ChainLog
 from monitor.domain.regression import RunVerdicts
 from monitor.domain.run import Outcome, Run
 from monitor.domain.sanitize import printable
+from monitor.domain.size import size_text
 from monitor.domain.status import Phase, Status
 from monitor.errors import OutputError
 from monitor.output.format import (
@@ -26,7 +27,6 @@ from monitor.output.format import (
     build_text,
     count_text,
     outcome_text,
-    size_text,
     stall_text,
     tested_text,
 )

@@ -12,7 +12,8 @@ from rich.text import Text
 from monitor.domain.comparison import SMALLEST_RATIO, Comparison, Difference, spread
 from monitor.domain.run import Run
 from monitor.domain.sanitize import printable
-from monitor.output.format import build_text, size_text
+from monitor.domain.size import size_text
+from monitor.output.format import build_text
 
 _MINUTE = 60
 

@@ -8,12 +8,12 @@ from monitor.avalanchego.source_links import compare_link
 from monitor.domain.regression import Measure, Regression, Regressions, RunVerdict, RunVerdicts, left_out
 from monitor.domain.run import Run
 from monitor.domain.sanitize import printable
-from monitor.output.format import MEASURES, build_text, measure_text, too_few_text
+from monitor.domain.verdict_sentence import judged_text, result_text, too_few_text
+from monitor.output.format import MEASURES, build_text
 
 WORSE = "⚠"
 # The measures whose mark belongs to the duration of a run; the mark of the others belongs to its disk usage.
 TIMES = (Measure.DURATION, Measure.BLOCK_TIME, Measure.LEAF_TIME)
-_PER = {Measure.BLOCK_TIME: " per block", Measure.LEAF_TIME: " per leaf"}
 
 
 def is_slower(verdicts: RunVerdicts) -> bool:
@@ -43,8 +43,8 @@ def worse_lines(run: Run, verdicts: RunVerdicts, regressions: Regressions) -> It
     for measure, judged in verdicts.items():
         if not judged.is_worse:
             continue
-        did = "used" if measure is Measure.DISK_USAGE else "took"
-        yield printable(f"{WORSE} run {run.number} {did} {_judged_text(measure, judged)}")
+        text = f"{WORSE} run {run.number} {result_text(measure, judged)}"
+        yield printable(_with_verdict(text, judged))
         if measure in regressions:
             yield from _origin_lines(measure, regressions[measure])
 
@@ -55,19 +55,16 @@ def compared_lines(verdicts: RunVerdicts, regressions: Regressions) -> Iterable[
     `regressions` are those after the run.
     """
     for measure, judged in verdicts.items():
-        yield f"compared  {MEASURES[measure]}: {_judged_text(measure, judged)}"
+        yield f"compared  {MEASURES[measure]}: {_with_verdict(judged_text(measure, judged), judged)}"
         if judged.is_worse and measure in regressions:
             yield from (f"        {line}" for line in _origin_lines(measure, regressions[measure]))
 
 
-def _judged_text(measure: Measure, judged: RunVerdict) -> str:
+def _with_verdict(text: str, judged: RunVerdict) -> str:
+    """Return what a run was compared with, and the verdict unless there are too few runs."""
     if judged.limit is None:
-        return too_few_text(judged.position)
-    value, usual, limit = (
-        measure_text(measure, number) for number in (judged.value, judged.limit.baseline, judged.limit.limit)
-    )
-    verdict = judged.verdict if judged.is_worse else "as usual"
-    return f"{value}{_PER.get(measure, '')}, usually {usual} (limit {limit}): {verdict}"
+        return text
+    return f"{text}: {judged.verdict if judged.is_worse else 'as usual'}"
 
 
 def _origin_lines(measure: Measure, regression: Regression) -> Iterable[str]:

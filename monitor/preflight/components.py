@@ -12,9 +12,9 @@ from monitor.domain.container import Container
 from monitor.domain.network_names import network_name
 from monitor.domain.observations import NodeAnswering, NodeData, NodeReading
 from monitor.domain.run import Run
+from monitor.domain.size import size_text
 from monitor.domain.status import Phase
 from monitor.errors import ConfigurationError, MonitorError
-from monitor.output.format import size_text
 from monitor.preflight.findings import Finding, failure, ok, warning
 from monitor.settings import PodSettings
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,16 @@ def test_every_value_is_described() -> None:
     values = [row for row in rows if len(row) == 4 and row[0].startswith(("| `defaults", "| `testers"))]
     assert len(values) > len(settings())
     assert all(row[3].strip(" |") for row in values), values
+
+
+def test_the_table_of_values_is_about_values() -> None:
+    """A value's default is that of the chart, and a text names other values, not the flags of the monitor."""
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| (.*) \|$", (CHART / "README.md").read_text(), re.MULTILINE))
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text())["defaults"]["monitor"]["settings"]
+
+    for name, default in defaults.items():
+        assert f" | `{json.dumps(default)}` | " in rows[f"defaults.monitor.settings.{name}"]
+    assert [row for row in rows.values() if "--" in row] == []
 
 
 def test_the_versions_of_chart_and_monitor_agree() -> None:

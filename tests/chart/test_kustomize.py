@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,24 @@ def test_a_prefix_may_be_set_below(component: str, tmp_path: Path) -> None:
     _kustomization(tmp_path / "node", node="node-a", namePrefix="prod-")
     objects = kustomized(_kustomization(tmp_path / "above", resources=["../node"], components=[component]))
     _assert_granted(objects, "prod-node-a")
+
+
+def test_the_readme_s_commands_are_about_the_example(objects: list[JsonObject]) -> None:
+    commands = re.findall(r"^kubectl (.*)$", (_EXAMPLE.parent / "README.md").read_text(), re.MULTILINE)
+    stateful_set = named(objects, "StatefulSet", _NAME)["metadata"]
+    create, apply, *executed = commands
+
+    assert create == f"create namespace {stateful_set['namespace']}"
+    assert (PROJECT / apply.rpartition(" ")[2]).samefile(_EXAMPLE)
+    for command in executed:
+        words, _, own = command.partition(" -- bootstrap-monitor ")
+        sidecar = containers(_spec(objects))[0]["name"]
+        assert words == f"exec -n {stateful_set['namespace']} {_NAME}-0 -c {sidecar}"
+        assert own in {"check --wait 5m", "history"}
+
+
+def test_the_pods_do_not_have_the_labels_of_the_chart_s(objects: list[JsonObject]) -> None:
+    """docs/scraping.md says so, because its PodMonitor selects the chart's label."""
+    labels = named(objects, "StatefulSet", _NAME)["spec"]["template"]["metadata"]["labels"]
+
+    assert labels == {"app": _NAME}

@@ -25,6 +25,8 @@ _MAX_LENGTH = (
 _REPOSITORY = "it must be [host[:port]/]name, and the tag must be set in image.tag"
 _LETTERS = "but it must start with a letter and have only lowercase letters, digits and hyphens: set fullnameOverride"
 _LONG = "a-tester-whose-name-says-more-than-anybody-wants-to-read"
+_STALL_TIMEOUT = "testers.fuji.monitor.settings.stallTimeout"
+_HOST = "it must be host[:port], such as auth.example or auth.example:8443"
 
 # For each mistake: the change, as YAML merged into the values above, and the expected sentence. REMOVED
 # deletes a value.
@@ -201,6 +203,54 @@ _MISTAKES = {
         "defaults: {podAnnotations: {avalanche.avax.network/avalanchego-versions: ''}}",
         "testers.fuji.podAnnotations: avalanche.avax.network/avalanchego-versions is set by the monitor: remove it",
     ),
+    "a link without its scheme": (
+        "prometheusRule: {runbooks: wiki.corp/runbooks}",
+        "at '/prometheusRule/runbooks': 'wiki.corp/runbooks' does not match pattern '^(https?://[^\\\\s\"]+)?$'",
+    ),
+    "a stall that fails before it is shown": (
+        "defaults: {monitor: {settings: {stallTimeout: 20m, stallWarning: 1h30m}}}",
+        f'{_STALL_TIMEOUT} is "20m": it must not be shorter than stallWarning, which is "1h30m"',
+    ),
+    "a stall that fails before the default warning": (
+        "testers: {fuji: {monitor: {settings: {stallTimeout: 29m59.9s}}}}",
+        f'{_STALL_TIMEOUT} is "29m59.9s": it must not be shorter than stallWarning, which is "30m"',
+    ),
+    "a warning after the default stall": (
+        "testers: {fuji: {monitor: {settings: {stallWarning: 1d}}}}",
+        f'{_STALL_TIMEOUT} is "12h": it must not be shorter than stallWarning, which is "1d"',
+    ),
+    "a node without a scheme": (
+        "defaults: {monitor: {settings: {nodeUrl: '127.0.0.1:9650'}}}",
+        'testers.fuji.monitor.settings.nodeUrl is "127.0.0.1:9650": it must be http://HOST:PORT',
+    ),
+    "a node by HTTPS": (
+        "defaults: {monitor: {settings: {nodeUrl: 'https://127.0.0.1:9650'}}}",
+        'testers.fuji.monitor.settings.nodeUrl is "https://127.0.0.1:9650": it must be http://HOST:PORT',
+    ),
+    "a token service with a scheme": (
+        "defaults: {monitor: {settings: {registryAuthHost: 'https://auth.example'}}}",
+        f'testers.fuji.monitor.settings.registryAuthHost is "https://auth.example": {_HOST}',
+    ),
+    "two authorities": (
+        "defaults: {monitor: {registry: {caConfigMap: a, caSecret: b}}}",
+        "testers.fuji.monitor.registry has a caConfigMap and a caSecret: remove one of them",
+    ),
+    "a storage class in words": (
+        "defaults: {storage: {className: Fast SSD}}",
+        'testers.fuji.storage.className is "Fast SSD": it must be the name of a StorageClass: kubectl get storageclass',
+    ),
+    "a storage class as an object": (
+        "defaults: {storage: {className: {name: fast}}}",
+        "at '/defaults/storage/className': got object, want null or string",
+    ),
+    "a storage class as a number": (
+        "testers: {fuji: {storage: {className: 5}}}",
+        "at '/testers/fuji/storage/className': got number, want null or string",
+    ),
+    "the storage class by the name that Kubernetes has": (
+        "defaults: {storage: {storageClassName: fast}}",
+        "at '/defaults/storage': additional properties 'storageClassName' not allowed",
+    ),
     "a word that adopts nothing": (
         "defaults: {monitor: {settings: {adopt: 'yes'}}}",
         'testers.fuji.monitor.settings.adopt is "yes": it must be keep, or clear:TOKEN with the token from the error',
@@ -225,6 +275,32 @@ def test_a_mistake_is_told_in_one_sentence(helm4: Helm, tmp_path: Path, change: 
     with pytest.raises(RefusedError) as refused:
         helm4.render(written(tmp_path, values))
     assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(
+            "defaults: {monitor: {settings: {stallTimeout: 1h30m, stallWarning: 90m}}}", id="equal stalls"
+        ),
+        pytest.param("defaults: {monitor: {settings: {stallTimeout: 1.5d, stallWarning: 36h}}}", id="days"),
+        pytest.param(
+            "defaults: {monitor: {settings: {stallTimeout: 2s, stallWarning: 1500ms}}}", id="milliseconds"
+        ),
+        pytest.param(
+            "defaults: {monitor: {settings: {stallWarning: ~, stallTimeout: 30m}}}", id="no warning"
+        ),
+        pytest.param("defaults: {monitor: {settings: {nodeUrl: 'http://[::1]:9650'}}}", id="IPv6"),
+        pytest.param("defaults: {monitor: {settings: {registryAuthHost: 'auth.example:8443'}}}", id="a port"),
+        pytest.param("defaults: {storage: {className: managed-csi.premium}}", id="a storage class"),
+        pytest.param("defaults: {storage: {className: ''}}", id="no storage class"),
+        pytest.param("defaults: {storage: {className: ~}}", id="the default storage class"),
+    ],
+)
+def test_what_the_monitor_accepts_is_rendered(helm4: Helm, tmp_path: Path, change: str) -> None:
+    values = _laid_over(yaml.safe_load(_RIGHT), yaml.safe_load(change))
+
+    assert helm4.render(written(tmp_path, values))
 
 
 def test_a_cluster_without_native_sidecars_is_named(helm4: Helm, tmp_path: Path) -> None:

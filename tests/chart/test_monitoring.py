@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from chart.helm import CHART, PROJECT, Helm, JsonObject, named, of_kind
+from chart.helm import CHART, PROJECT, Helm, JsonObject, named, of_kind, written
 from chart.restricted import containers
 
 from monitor.k8s.version_pod_manifest import version_pod
@@ -64,10 +65,19 @@ def test_the_rules_are_those_of_the_project_but_for_their_links(objects: list[Js
     assert rules.keys() == expected.keys()
     for name, rule in rules.items():
         links = {key: rule["annotations"].pop(key) for key in ("runbook_url", "dashboard_url")}
-        assert links["runbook_url"].startswith("https://wiki.example/runbooks/")
+        assert links["runbook_url"] == f"https://wiki.example/runbooks/{rule['alert']}.md"
         assert links["dashboard_url"].startswith("https://grafana.example/d/bootstrap-monitor-")
         kept = {key: text for key, text in expected[name]["annotations"].items() if key not in links}
         assert rule == expected[name] | {"annotations": kept}
+
+
+def test_without_addresses_the_rules_are_those_of_the_project(helm4: Helm, tmp_path: Path) -> None:
+    values = yaml.safe_load((CHART / "ci" / "minimal.yaml").read_text()) | {
+        "prometheusRule": {"enabled": True}
+    }
+    (found,) = of_kind(helm4.render(written(tmp_path, values)), "PrometheusRule")
+
+    assert found["spec"] == _RULES
 
 
 def _alerts(rules: Any) -> dict[str, Any]:

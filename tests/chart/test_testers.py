@@ -261,6 +261,8 @@ def test_notes_say_what_to_do_next(helm4: Helm, tmp_path: Path) -> None:
         "helm test prod",
         "port-forward -n testers prod-one-0",
         "history",
+        "kubectl delete pvc -n testers prod-one-data\n",
+        "admissionPolicy.enabled=true",
     ):
         assert said in notes
     assert "No testers are configured" in helm4.notes(written(tmp_path, {}))

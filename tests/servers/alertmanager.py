@@ -102,12 +102,18 @@ def chat_of(page: Path) -> JsonObject:
     return chat
 
 
-# Debian's Alertmanager reads its templates below /usr/share, although it is unpacked elsewhere.
-_WITH_TEMPLATES = (
-    *("unshare", "--user", "--map-root-user", "--mount", "sh", "-c"),
-    'mount -t overlay -o "lowerdir=$1:/usr/share" none /usr/share && shift && exec "$@"',
-    "sh",
-)
+def command_of(program: Path) -> list[str]:
+    """Return the command that runs Debian's Alertmanager, without its flags.
+
+    It reads its templates below /usr/share, although it is unpacked elsewhere.
+    """
+    return [
+        *("unshare", "--user", "--map-root-user", "--mount", "sh", "-c"),
+        'mount -t overlay -o "lowerdir=$1:/usr/share" none /usr/share && shift && exec "$@"',
+        "sh",
+        str(program.parents[1] / "share"),
+        str(program),
+    ]
 
 
 @dataclass(frozen=True)
@@ -129,9 +135,7 @@ def alertmanager(program: Path, folder: Path, address: str, configured: JsonObje
     file = folder / "alertmanager.yml"
     file.write_text(json.dumps(configured))  # JSON is valid YAML
     command: list[str | Path] = [
-        *_WITH_TEMPLATES,
-        program.parents[1] / "share",
-        program,
+        *command_of(program),
         f"--config.file={file}",
         f"--storage.path={folder / 'data'}",
         f"--web.listen-address={address}",

@@ -1,4 +1,4 @@
-"""The commands of docs/tutorial.md, run as written, produce an alert and then a working build.
+"""The commands of docs/tutorial.md, run as written, deliver an alert and then find a working build.
 
 A comment before a block says how to run it: `by hand` means that it is skipped, `keeps running` that it
 runs in the background until the end. Only the ports are replaced, with free ones.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,10 +19,11 @@ from pathlib import Path
 
 import pytest
 from servers import tools
+from servers.alertmanager import command_of
 from servers.conftest import found
 from servers.prometheus import Prometheus
 from support.local_life import environment
-from support.simulated_builds import PATIENCE_SECONDS, free_port, processes_of
+from support.simulated_builds import PATIENCE_SECONDS, eventually, free_port, processes_of
 
 from monitor.domain.run import Outcome, Reason
 from monitor.ledger import open_read_only
@@ -34,7 +36,7 @@ BLOCK = re.compile(
 BY_HAND, KEEPS_RUNNING = "by hand", "keeps running"
 # The time limit of a block, which allows for a busy machine.
 BLOCK_SECONDS = 120.0
-PORTS = ("9641", "9099")
+PORTS = ("9641", "9099", "9098", "9097")
 # Debian's version, which the page installs.
 VERSION = "2.42"
 
@@ -138,12 +140,17 @@ def ended(process: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture
 def story(tmp_path: Path) -> Iterator[Story]:
-    """Yield a reader with Prometheus on the PATH; check afterwards that no process of the tutorial runs."""
+    """Yield a reader with the servers on the PATH; check afterwards that no process of the tutorial runs."""
     folder = clone(tmp_path / "clone")
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "prometheus").symlink_to(found(tools.PROMETHEUS[VERSION]))
     (programs / "promtool").symlink_to(found(tools.PROMTOOL[VERSION]))
+    alertmanager = found(tools.ALERTMANAGER)
+    (programs / "amtool").symlink_to(alertmanager.with_name("amtool"))
+    wrapper = programs / "prometheus-alertmanager"
+    wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(command_of(alertmanager))} "$@"\n')
+    wrapper.chmod(0o755)
     path = os.pathsep.join((str(programs), str(Path(sys.prefix) / "bin"), os.environ["PATH"]))
     with ExitStack() as running:
         yield Story(folder, path, {port: free_port() for port in PORTS}, running)
@@ -156,9 +163,10 @@ def test_it_ends_with_an_alert_and_a_build_that_works(story: Story) -> None:
         story.run(block)
 
     with closing(open_read_only(story.folder / "tutorial" / "data")) as ledger:
-        succeeded, failed = ledger.runs(10)
+        succeeded, confirming, failed = ledger.runs(10)
         evidence = ledger.evidence(failed.number)
-    assert (failed.outcome, failed.reason) == (Outcome.FAILED, Reason.STALLED), failed.message
+    for run in (failed, confirming):
+        assert (run.outcome, run.reason) == (Outcome.FAILED, Reason.STALLED), run.message
     assert succeeded.outcome is Outcome.SUCCEEDED
     assert evidence is not None
     assert evidence.text.splitlines()[-1] in story.said
@@ -168,6 +176,12 @@ def test_it_ends_with_an_alert_and_a_build_that_works(story: Story) -> None:
     assert "exit code 1\n" in story.said
     prometheus = Prometheus(VERSION, f"http://127.0.0.1:{story.ports['9099']}")
     assert prometheus.firing() == {"BootstrapFailed"}
+    delivered = r"^firing BootstrapFailed tutorial \(fuji, c-chain-state-sync\): run 1 failed: stalled: "
+    eventually(
+        lambda: bool(re.search(delivered, story.logs(), re.MULTILINE)),
+        f"the receiver prints the alert:\n{story.logs()}",
+        PATIENCE_SECONDS,
+    )
     story.running.close()
     story.run(clean_up)
     assert not (story.folder / "tutorial").exists()

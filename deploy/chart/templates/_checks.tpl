@@ -18,6 +18,11 @@ Checks that the schema cannot express, or not with a clear message.  Takes root 
 {{- if not (regexMatch "^[0-9]+(\\.[0-9]+)?([KMGTPE]i|[kMGTPE])$" (include "bootstrap-monitor.text" ($tester.storage.size | default "1Gi"))) -}}
 {{- fail (printf "%s.storage.size is %s: it must be a number with a unit, such as 500Gi or 2Ti" $where (toJson $tester.storage.size)) -}}
 {{- end -}}
+{{- with $tester.storage.className -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" .) -}}
+{{- fail (printf "%s.storage.className is %q: it must be the name of a StorageClass: kubectl get storageclass" $where .) -}}
+{{- end -}}
+{{- end -}}
 {{- range $other, $values := .root.Values.testers -}}
 {{- $storage := get $values "storage" | default dict -}}
 {{- $claim := hasKey $storage "existingClaim" | ternary (get $storage "existingClaim") $.root.Values.defaults.storage.existingClaim -}}
@@ -105,6 +110,9 @@ Checks that the schema cannot express, or not with a clear message.  Takes root 
 {{- end -}}
 
 {{- define "bootstrap-monitor.checked-monitor" -}}
+{{- if and .tester.monitor.registry.caConfigMap .tester.monitor.registry.caSecret -}}
+{{- fail (printf "testers.%s.monitor.registry has a caConfigMap and a caSecret: remove one of them" .tester.key) -}}
+{{- end -}}
 {{- range $name := list "POD_NAME" "POD_NAMESPACE" "POD_UID" "BOOTSTRAP_MONITOR_DATA_DIR" -}}
 {{- if hasKey ($.tester.monitor.env | default dict) $name -}}
 {{- fail (printf "testers.%s.monitor.env: %s is set by the chart: remove it" $.tester.key $name) -}}
@@ -112,11 +120,22 @@ Checks that the schema cannot express, or not with a clear message.  Takes root 
 {{- end -}}
 {{- end -}}
 
+{{/* The seconds of a duration such as 1h30m. */}}
+{{- define "bootstrap-monitor.seconds" -}}
+{{- $units := dict "ns" 1e-9 "us" 1e-6 "ms" 1e-3 "s" 1.0 "m" 60.0 "h" 3600.0 "d" 86400.0 -}}
+{{- $seconds := 0.0 -}}
+{{- range regexFindAll "[0-9.]+(ns|us|ms|s|m|h|d)" . -1 -}}
+{{- $unit := regexFind "[a-z]+$" . -}}
+{{- $seconds = addf $seconds (mulf (trimSuffix $unit . | float64) (get $units $unit)) -}}
+{{- end -}}
+{{- $seconds -}}
+{{- end -}}
+
 {{- define "bootstrap-monitor.checked-settings" -}}
 {{- $where := printf "testers.%s.monitor.settings" .tester.key -}}
 {{- $known := .root.Files.Get "files/settings.yaml" | fromYaml -}}
 {{- $settings := .tester.monitor.settings | default dict -}}
-{{- range $name := $known.durations -}}
+{{- range $name, $_ := $known.durations -}}
 {{- if hasKey $settings $name -}}
 {{- $value := get $settings $name -}}
 {{- if not (or (and (eq $name "deadline") (eq $value "auto")) (regexMatch "^(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|ms|s|m|h|d))+$" $value)) -}}
@@ -125,6 +144,22 @@ Checks that the schema cannot express, or not with a clear message.  Takes root 
 {{- if not (regexMatch "[1-9]" $value | or (eq $value "auto")) -}}
 {{- fail (printf "%s.%s is %q: it must be longer than zero" $where $name $value) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $durations := mergeOverwrite (deepCopy $known.durations) $settings -}}
+{{- $warning := $durations.stallWarning -}}
+{{- $timeout := $durations.stallTimeout -}}
+{{- if lt (include "bootstrap-monitor.seconds" $timeout | float64) (include "bootstrap-monitor.seconds" $warning | float64) -}}
+{{- fail (printf "%s.stallTimeout is %q: it must not be shorter than stallWarning, which is %q" $where $timeout $warning) -}}
+{{- end -}}
+{{- with $settings.nodeUrl -}}
+{{- if not (regexMatch "^http://([^/@\\s]+@)?([^/:@?#\\s]+|\\[[0-9a-fA-F:.]+\\])(:[0-9]+)?(/.*)?$" .) -}}
+{{- fail (printf "%s.nodeUrl is %q: it must be http://HOST:PORT" $where .) -}}
+{{- end -}}
+{{- end -}}
+{{- with $settings.registryAuthHost -}}
+{{- if not (regexMatch "^([A-Za-z0-9_.-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]{1,5})?$" .) -}}
+{{- fail (printf "%s.registryAuthHost is %q: it must be host[:port], such as auth.example or auth.example:8443" $where .) -}}
 {{- end -}}
 {{- end -}}
 {{- if and (hasKey $settings "diskFloor") (ge $settings.diskFloor 100.0) -}}

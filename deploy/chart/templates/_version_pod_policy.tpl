@@ -116,7 +116,7 @@ before it evaluates a policy: the scheduling of the RuntimeClass, and the defaul
   expression: >-
     !variables.creates || (
     has(variables.spec.activeDeadlineSeconds) && variables.spec.activeDeadlineSeconds
-    <= duration({{ $settings.versionPodTimeout | default $known.versionPodTimeout | toJson }}).getSeconds() + 1
+    <= duration({{ $settings.versionPodTimeout | default $known.durations.versionPodTimeout | toJson }}).getSeconds() + 1
     && variables.spec.restartPolicy == "Never" && variables.spec.terminationGracePeriodSeconds <= 30)
 - message: the version pod must have the placement and the priority that the values set for its tester
   reason: Forbidden

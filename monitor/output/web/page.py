@@ -22,7 +22,9 @@ from monitor.domain.instant import time_text
 from monitor.domain.regression import Measure, left_out
 from monitor.domain.run import Evidence, Outcome
 from monitor.domain.sanitize import printable
+from monitor.domain.size import size_text
 from monitor.domain.status import Phase, Status
+from monitor.domain.verdict_sentence import measure_text
 from monitor.output import format as formats
 from monitor.output.repeat_text import repeat_lines
 from monitor.output.web.chart import SLOWER, chart_of
@@ -111,9 +113,11 @@ TEMPLATES.globals |= {
     "in_order": in_order,
     "is_silent": is_silent,
     "left_out": left_out,
+    "measure_text": measure_text,
     "printable": printable,
     "repeat_lines": repeat_lines,
     "formats": formats,
+    "size_text": size_text,
     "tiles_of": tiles_of,
     "time_text": time_text,
 }

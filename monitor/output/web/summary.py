@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from monitor.domain.duration import duration_text
 from monitor.domain.regression import Measure, Regression
 from monitor.domain.run import Run
+from monitor.domain.size import size_text
 from monitor.domain.status import Phase, Status
-from monitor.output.format import active_seconds, regression_sentence, size_text
+from monitor.output.format import active_seconds, regression_sentence
 
 BEFORE_THE_NODE = frozenset({Phase.DISCOVERING, Phase.CLEARING, Phase.STARTING})
 """Phases in which a node that is down is not an error."""

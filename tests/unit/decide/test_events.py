@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from support.builders import NEW, build, run, workload
+from support.builders import NEW, OLD, build, ended, run, workload
 
 from monitor.decide.decisions import (
     AdoptRun,
@@ -24,19 +25,20 @@ from monitor.decide.decisions import (
     Recreate,
     ResumeRun,
 )
-from monitor.decide.events import Announcement, announcements_of
+from monitor.decide.events import Announcement, announcements_of, verdict_announcements
+from monitor.domain.regression import Success
 from monitor.domain.run import AttemptCause, Outcome, Reason
 
 IMAGE, NEW_IMAGE = build().image, build(NEW).image
 POD = workload(build())
 
 
-def ended(outcome: Outcome, reason: Reason | None = None, message: str = "") -> EndRun:
+def end_of(outcome: Outcome, reason: Reason | None = None, message: str = "") -> EndRun:
     """Return a record that ends run 1."""
     return EndRun(run(), outcome, reason, message, 10.0, 20.0, 30, 40)
 
 
-def told(*records: Record) -> list[Announcement]:
+def announced(*records: Record) -> list[Announcement]:
     """Return the announcements of a decision with these records."""
     decision: InitDecision = Decision("rule", "message", records=records)
     return list(announcements_of(decision))
@@ -59,13 +61,13 @@ def told(*records: Record) -> list[Announcement]:
             id="an open run is resumed",
         ),
         pytest.param(
-            ended(Outcome.SUCCEEDED),
+            end_of(Outcome.SUCCEEDED),
             Announcement("BootstrapSucceeded", f"Run 1 of {IMAGE} succeeded"),
             id="success",
         ),
         *(
             pytest.param(
-                ended(Outcome.FAILED, reason, "so it went"),
+                end_of(Outcome.FAILED, reason, "so it went"),
                 Announcement(
                     "BootstrapFailed", f"Run 1 of {IMAGE} failed ({reason.value}): so it went", warning=True
                 ),
@@ -96,7 +98,7 @@ def told(*records: Record) -> list[Announcement]:
     ],
 )
 def test_what_is_told(record: Record, expected: Announcement) -> None:
-    assert told(record) == [expected]
+    assert announced(record) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -104,14 +106,14 @@ def test_what_is_told(record: Record, expected: Announcement) -> None:
     [
         pytest.param(BeginClearing(POD, "clearing"), id="clearing begins"),
         pytest.param(ResumeRun(replace(run(), outcome=Outcome.SUCCEEDED), POD), id="a finished run is kept"),
-        pytest.param(ended(Outcome.SUPERSEDED), id="superseded"),
+        pytest.param(end_of(Outcome.SUPERSEDED), id="superseded"),
         pytest.param(RecordIntervention(Intervention.PIN, "pod-1", IMAGE), id="a pin"),
         pytest.param(RecordIntervention(Intervention.RECREATE_STRAY, "pod-1"), id="a stray pod"),
         pytest.param(IssueToken("token"), id="a token, which is nobody else's"),
     ],
 )
 def test_what_is_not_told(record: Record) -> None:
-    assert told(record) == []
+    assert announced(record) == []
 
 
 def test_all_records_are_told_in_their_order() -> None:
@@ -121,7 +123,7 @@ def test_all_records_are_told_in_their_order() -> None:
         RecordAttempt(build(NEW), AttemptCause.NEW_BUILD, "pod-1"),
     )
 
-    assert [each.reason for each in told(*records)] == ["PinReverted", "NewBuildFound"]
+    assert [announcement.reason for announcement in announced(*records)] == ["PinReverted", "NewBuildFound"]
 
 
 def test_actions_alone_are_not_told() -> None:
@@ -136,16 +138,123 @@ def test_reasons_are_words_as_kubernetes_has_them() -> None:
 
     The cause of a failure is in the message.
     """
-    everything = told(
+    everything = announced(
         BeginRun(POD),
         ResumeRun(run(), POD),
-        ended(Outcome.SUCCEEDED),
-        ended(Outcome.FAILED, Reason.STALLED),
+        end_of(Outcome.SUCCEEDED),
+        end_of(Outcome.FAILED, Reason.STALLED),
         RecordAttempt(build(), AttemptCause.RETRY, "pod-1"),
         RecordAttempt(build(), AttemptCause.NEW_BUILD, "pod-1"),
         RecordIntervention(Intervention.PIN_REVERT, "pod-1"),
     )
 
-    assert len({each.reason for each in everything}) == 7
-    assert all(each.reason.isalpha() and each.reason[0].isupper() for each in everything)
-    assert [each.reason for each in everything if each.warning] == ["BootstrapFailed", "PinReverted"]
+    assert len({announcement.reason for announcement in everything}) == 7
+    assert all(
+        announcement.reason.isalpha() and announcement.reason[0].isupper() for announcement in everything
+    )
+    assert [announcement.reason for announcement in everything if announcement.warning] == [
+        "BootstrapFailed",
+        "PinReverted",
+    ]
+
+
+GOOD_COMMIT, BAD_COMMIT = "a" * 40, "b" * 40
+GIB = 2**30
+
+
+def success(
+    number: int, seconds: float, commit: str = GOOD_COMMIT, size_bytes: int = GIB, blocks: float = 0.0
+) -> Success:
+    """Return a success with a duration, a disk usage and a commit of its build."""
+    of = build(NEW, commit) if commit == BAD_COMMIT else build(OLD, commit)
+    done = ended(
+        number, build=of, duration_seconds=seconds, wall_seconds=seconds, disk_usage_bytes=size_bytes
+    )
+    return Success(done, blocks_accepted=blocks)
+
+
+USUAL = [success(number, 5.0) for number in range(1, 11)]
+SLOW = success(11, 6.6, BAD_COMMIT)
+# The baseline grows by half of the assumed 0.5 % a run.
+LIMITS = "usually 5.1s (limit 5.7s)"
+
+
+@pytest.mark.parametrize(
+    ("successes", "expected"),
+    [
+        pytest.param(USUAL, [], id="as usual"),
+        pytest.param(
+            [*USUAL, SLOW],
+            [
+                Announcement(
+                    "BootstrapRegressed",
+                    f"Run 11 took 6.6s, {LIMITS}: suspected; commits aaaaaaaa..bbbbbbbb",
+                    warning=True,
+                )
+            ],
+            id="suspected",
+        ),
+        pytest.param(
+            [*USUAL, SLOW, success(12, 6.7, BAD_COMMIT)],
+            [
+                Announcement(
+                    "BootstrapRegressed",
+                    f"Run 12 took 6.7s, {LIMITS}: confirmed; commits aaaaaaaa..bbbbbbbb",
+                    warning=True,
+                )
+            ],
+            id="confirmed",
+        ),
+        pytest.param(
+            [*USUAL, SLOW, success(12, 6.7, BAD_COMMIT), success(13, 6.7, BAD_COMMIT)],
+            [],
+            id="still confirmed",
+        ),
+        pytest.param(
+            [*USUAL, SLOW, success(12, 5.0)],
+            [Announcement("BootstrapRegressionCleared", f"Run 12 took 5s, {LIMITS}: no longer suspected")],
+            id="cleared",
+        ),
+        pytest.param(
+            [*USUAL, success(11, 6.6)],
+            [Announcement("BootstrapRegressed", f"Run 11 took 6.6s, {LIMITS}: suspected", warning=True)],
+            id="the same build became slower",
+        ),
+        pytest.param(
+            [*USUAL, success(11, 6.6, "")],
+            [Announcement("BootstrapRegressed", f"Run 11 took 6.6s, {LIMITS}: suspected", warning=True)],
+            id="no commit is known",
+        ),
+        pytest.param(
+            [*USUAL, success(11, 5.0, BAD_COMMIT, 2 * GIB)],
+            [
+                Announcement(
+                    "BootstrapRegressed",
+                    "Run 11 used 2.0 GiB, usually 1.0 GiB (limit 1.1 GiB): suspected; "
+                    "commits aaaaaaaa..bbbbbbbb",
+                    warning=True,
+                )
+            ],
+            id="disk usage",
+        ),
+        pytest.param(
+            [
+                *(success(number, 5.0, blocks=500) for number in range(1, 11)),
+                success(11, 5.0, BAD_COMMIT, blocks=250),
+            ],
+            [
+                Announcement(
+                    "BootstrapRegressed",
+                    "Run 11 took 20 ms per block, usually 10.2 ms (limit 11.5 ms): suspected; "
+                    "commits aaaaaaaa..bbbbbbbb",
+                    warning=True,
+                )
+            ],
+            id="time per block",
+        ),
+    ],
+)
+def test_changed_verdicts_are_announced(
+    successes: Sequence[Success], expected: Sequence[Announcement]
+) -> None:
+    assert list(verdict_announcements(successes)) == expected

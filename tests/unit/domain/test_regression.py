@@ -22,6 +22,7 @@ from monitor.domain.regression import (
     regressions,
     run_verdicts,
     usual_duration_seconds,
+    verdict_changes,
 )
 from monitor.domain.run import Outcome, Reason, Run
 from monitor.domain.tracking import RunTracking
@@ -333,3 +334,88 @@ def test_a_run_that_is_not_compared_has_no_verdict() -> None:
 def test_a_run_is_worse_by_its_verdict() -> None:
     worse = {verdict for verdict in Verdict if RunVerdict(verdict).is_worse}
     assert worse == {Verdict.SUSPECTED, Verdict.CONFIRMED}
+
+
+DURATION_CHANGE = [(Measure.DURATION, Verdict.NONE, Verdict.SUSPECTED)]
+USUAL = [success(number, HOUR) for number in range(1, 9)]
+
+
+def slower(number: int, seconds: float, **changes: Any) -> Success:
+    """Return a success of this duration that used the usual disk space."""
+    return success(number, seconds, disk_usage_bytes=int(HOUR), **changes)
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        pytest.param([], [], id="no success"),
+        pytest.param(USUAL[:3], [], id="too few runs"),
+        pytest.param(USUAL, [], id="as usual"),
+        pytest.param([*USUAL, slower(9, SLOW)], DURATION_CHANGE, id="suspected"),
+        pytest.param(
+            [*USUAL, slower(9, SLOW), slower(10, SLOW)],
+            [(Measure.DURATION, Verdict.SUSPECTED, Verdict.CONFIRMED)],
+            id="confirmed",
+        ),
+        pytest.param([*USUAL, *(slower(number, SLOW) for number in (9, 10, 11))], [], id="still confirmed"),
+        pytest.param(
+            [*USUAL, slower(9, SLOW), slower(10, HOUR)],
+            [(Measure.DURATION, Verdict.SUSPECTED, Verdict.NONE)],
+            id="a suspicion is cleared",
+        ),
+        pytest.param(
+            [
+                *USUAL,
+                slower(9, SLOW),
+                slower(10, SLOW),
+                slower(11, HOUR),
+                slower(12, HOUR),
+            ],
+            [(Measure.DURATION, Verdict.CONFIRMED, Verdict.NONE)],
+            id="a confirmed regression is cleared",
+        ),
+        pytest.param(
+            [*USUAL, success(9, SLOW)],
+            [
+                *DURATION_CHANGE,
+                (Measure.DISK_USAGE, Verdict.NONE, Verdict.SUSPECTED),
+            ],
+            id="two measures",
+        ),
+        pytest.param(
+            [*USUAL, slower(9, SLOW), slower(10, HOUR, settings_changed=True)],
+            [],
+            id="the newest success is not compared",
+        ),
+        pytest.param(
+            [
+                *USUAL,
+                slower(9, SLOW, settings_changed=True),
+                slower(10, HOUR),
+            ],
+            [],
+            id="the one before it is not compared",
+        ),
+    ],
+)
+def test_the_newest_success_changes_a_verdict(
+    runs: Sequence[Success], expected: Sequence[tuple[Measure, Verdict, Verdict]]
+) -> None:
+    changes = [
+        (change.measure, change.before.verdict, change.after.verdict) for change in verdict_changes(runs)
+    ]
+
+    assert changes == expected
+
+
+def test_a_success_with_state_sync_changes_no_verdict_of_successes_without() -> None:
+    """The node skipped the state sync in the slow run, so neither run before it is compared with it."""
+    synced = [
+        replace(success(number, HOUR, sync_mode=SyncMode.C_CHAIN_STATE_SYNC), state_synced=True)
+        for number in range(1, 9)
+    ]
+    skipped = replace(success(9, SLOW, sync_mode=SyncMode.C_CHAIN_STATE_SYNC), state_synced=False)
+    again = replace(success(10, HOUR, sync_mode=SyncMode.C_CHAIN_STATE_SYNC), state_synced=True)
+
+    assert list(verdict_changes([*synced, skipped])) == []
+    assert list(verdict_changes([*synced, skipped, again])) == []

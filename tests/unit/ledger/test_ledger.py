@@ -43,7 +43,7 @@ from monitor.engine.actor import Actor
 from monitor.engine.volume import Volume
 from monitor.errors import Cause, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_existing, open_ledger, open_read_only
-from monitor.ledger.codecs import Reading, configuration_reading
+from monitor.ledger.codecs import COMPARISON, Reading, configuration_reading
 from monitor.ledger.reserve import RESERVE_BYTES
 
 ROOT = Path(__file__).parents[3]
@@ -613,6 +613,57 @@ def test_announcements_are_due_until_they_are_sent_and_no_more_than_twenty(ledge
         (Announcement("R", f"message {number}", warning=number % 2 == 1), NOW.wall + number)
         for number in range(5, 25)
     ]
+
+
+def timed(ledger: Ledger, number: int, seconds: float) -> None:
+    """Record a run of a build of its own with a duration, and announce everything before it."""
+    run = started(ledger, workload(build(f"sha256:{number:064x}", f"{number:040x}")), number * 10_000)
+    for due in ledger.due_announcements():
+        ledger.announced(due)
+    success = replace(end_of(run), duration_seconds=seconds, wall_seconds=seconds)
+    ledger.record(later(number * 10_000 + 5000), "default", (success,))
+
+
+def due_reasons(ledger: Ledger) -> list[str]:
+    """Return the reasons of the announcements that are due."""
+    return [due.announcement.reason for due in ledger.due_announcements()]
+
+
+def test_a_changed_verdict_is_announced_with_the_result_that_changed_it(ledger: Ledger) -> None:
+    """An outcome is recorded once, and so is the announcement."""
+    reasons = {}
+    for number, seconds in enumerate([4000.0] * 8 + [6000.0, 6000.0, 6000.0, 4000.0, 4000.0], 1):
+        timed(ledger, number, seconds)
+        reasons[number] = due_reasons(ledger)
+    changed = {number: found for number, found in reasons.items() if found}
+
+    assert changed == {
+        9: ["BootstrapRegressed"],
+        10: ["BootstrapRegressed"],
+        13: ["BootstrapRegressionCleared"],
+    }
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        pytest.param(
+            lambda ledger: ledger.ask(RequestKind.MARK_BASELINE, "10", NOW.wall), id="a baseline after it"
+        ),
+        pytest.param(
+            lambda ledger: ledger.keep_reading(COMPARISON, {}, NOW.wall), id="a comparison of two builds"
+        ),
+    ],
+)
+def test_a_result_that_is_compared_with_no_other_changes_no_verdict(
+    ledger: Ledger, alter: Callable[[Ledger], None]
+) -> None:
+    for number in range(1, 9):
+        timed(ledger, number, 4000.0)
+    alter(ledger)
+    timed(ledger, 9, 6000.0)
+
+    assert due_reasons(ledger) == []
 
 
 def test_announcements_that_another_version_wrote_are_none(ledger: Ledger) -> None:

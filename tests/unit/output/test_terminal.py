@@ -17,10 +17,11 @@ from monitor.domain.observations import ChainActivity, ChainLog
 from monitor.domain.regression import Measure, Regression, Regressions, RunVerdict, RunVerdicts
 from monitor.domain.run import Run
 from monitor.domain.sanitize import printable
+from monitor.domain.size import size_text
 from monitor.domain.status import Phase, ProgressStatus, Status, VolumeStatus
 from monitor.domain.tracking import Count, RunTracking
 from monitor.domain.workload import SyncMode
-from monitor.output.format import regression_text, size_text
+from monitor.output.format import regression_text
 from monitor.output.terminal import (
     Reporter,
     ResultPrinter,

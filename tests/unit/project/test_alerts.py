@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.shipped_alerts import ALERTS, CHECKS, EXPECTED, RUNBOOK_BASE, Shipped, inhibited, problems
+from support.shipped_alerts import ALERTS, CHECKS, EXPECTED, Shipped, inhibited, problems
 
 SHIPPED = Shipped.load()
 
@@ -79,6 +79,10 @@ def _without_annotation(shipped: Shipped) -> None:
     del shipped.alert("BootstrapLate")["annotations"]["summary"]
 
 
+def _with_runbook(shipped: Shipped) -> None:
+    shipped.alert("BootstrapLate")["annotations"]["runbook_url"] = "https://example.org/BootstrapLate.md"
+
+
 def _another_dashboard(shipped: Shipped) -> None:
     shipped.dashboard["uid"] = "another"
 
@@ -121,7 +125,7 @@ def _inhibits_nothing(shipped: Shipped) -> None:
         pytest.param(_severity("critical"), "BootstrapLate: critical", id="critical for nothing"),
         pytest.param(
             _without_annotation,
-            "BootstrapLate: annotations ['dashboard_url', 'description', 'runbook_url']",
+            "BootstrapLate: annotations ['dashboard_url', 'description']",
             id="an annotation is missing",
         ),
         pytest.param(
@@ -135,9 +139,9 @@ def _inhibits_nothing(shipped: Shipped) -> None:
             id="a description without its network",
         ),
         pytest.param(
-            _replaced("BootstrapLate", "BootstrapLate.md", "BootstrapLater.md"),
-            f"BootstrapLate: the runbook is {RUNBOOK_BASE}BootstrapLater.md",
-            id="a link to no runbook",
+            _with_runbook,
+            "BootstrapLate: annotations ['dashboard_url', 'description', 'runbook_url', 'summary']",
+            id="a link to an address that is nobody's",
         ),
         pytest.param(
             _another_dashboard,
@@ -270,7 +274,7 @@ def _example(page: str, language: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["rules.yaml", "prometheus-rule.yaml"])
-def test_one_command_changes_all_links(tmp_path: Path, name: str) -> None:
+def test_one_command_sets_all_links(tmp_path: Path, name: str) -> None:
     for each in ("rules.yaml", "prometheus-rule.yaml"):
         (tmp_path / each).write_bytes((ALERTS / each).read_bytes())
     subprocess.run(
@@ -278,12 +282,13 @@ def test_one_command_changes_all_links(tmp_path: Path, name: str) -> None:
     )
     changed = yaml.safe_load((tmp_path / name).read_text())
     (group,) = changed.get("spec", changed)["groups"]
-    texts = [rule["annotations"] for rule in group["rules"] if "alert" in rule]
+    rules = [rule for rule in group["rules"] if "alert" in rule]
 
-    assert {each["runbook_url"].rpartition("/")[0] for each in texts} == {"https://wiki.corp/runbooks"}
-    assert {each["dashboard_url"].partition("?")[0] for each in texts} == {
-        "https://grafana.corp/d/bootstrap-monitor-tester"
-    }
+    assert len(rules) == len(SHIPPED.alerts())
+    for rule in rules:
+        links = rule["annotations"]
+        assert links["runbook_url"] == f"https://wiki.corp/runbooks/{rule['alert']}.md"
+        assert links["dashboard_url"].partition("?")[0] == "https://grafana.corp/d/bootstrap-monitor-tester"
 
 
 def test_the_patch_of_the_readme_is_of_the_rule_that_it_names() -> None:
@@ -310,3 +315,15 @@ def test_a_runbook_begins_with_its_urgency_and_a_whole_command(name: str) -> Non
     assert re.search(r"^\*\*(Not urgent|Urgent)\b.*\*\*: ", beginning, re.MULTILINE)
     assert "production" in beginning
     assert re.search(r"^```sh\nkubectl (exec|describe) .*-n NAMESPACE TESTER-0", beginning, re.MULTILINE)
+    assert re.search(r"^`NAMESPACE`.* are labels of the alert\.", beginning, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED.runbooks))
+def test_a_command_of_a_runbook_names_its_namespace(name: str) -> None:
+    """A person on call copies a command into a shell whose default namespace is another one."""
+    text = SHIPPED.runbooks[name]
+    commands = re.findall(r"kubectl [a-z-]+ [^`\n]*", text)
+
+    assert [command for command in commands if "-n NAMESPACE" not in command] == []
+    if "`bootstrap-monitor " in text:
+        assert "other `bootstrap-monitor` commands of this page in the same way" in " ".join(text.split())

@@ -190,6 +190,16 @@ def test_each_phase_reason_and_cause_is_explained() -> None:
         assert f"`{each}`" in first_cells, f"docs/how-it-works.md has no row of {each}"
 
 
+def test_each_event_is_explained() -> None:
+    reasons = re.findall(r'Announcement\(\s*"(\w+)"', (ROOT / "monitor/decide/events.py").read_text())
+    section = (
+        HOW_IT_WORKS.read_text(encoding="utf-8").partition("## Kubernetes Events")[2].partition("## ")[0]
+    )
+    explained = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (.*?) \|", section, re.MULTILINE)))
+
+    assert sorted(explained) == sorted({*reasons})
+
+
 def test_each_signal_of_progress_is_in_the_table() -> None:
     table = HOW_IT_WORKS.read_text(encoding="utf-8").partition("<!-- signals")[2].partition("<!-- end")[0]
 
