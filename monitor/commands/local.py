@@ -116,7 +116,7 @@ def _until_verdict(
         if run is not None:
             results = ResultPrinter(session.console)
             results.print(result_text(run))
-            for line in worse_lines(run, ledger.verdicts(MAX_HISTORY).get(run.number, {}), {}):
+            for line in worse_lines(run, ledger.verdicts(MAX_HISTORY).get(run.number, {})):
                 results.print(Text(line))
             session.console.print("result of an earlier run; use --again to bootstrap the build again")
             return _exit_code(session, settings, run, ledger)

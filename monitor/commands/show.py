@@ -9,7 +9,6 @@ from pathlib import Path
 
 from monitor.commands.local_folder import is_left
 from monitor.domain.json_text import json_text
-from monitor.domain.regression import regressions
 from monitor.domain.sanitize import printable
 from monitor.domain.status import RESULTS_SHOWN
 from monitor.errors import ConfigurationError, MonitorError
@@ -102,8 +101,7 @@ def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
         shown = history_json(run, verdicts) | {"evidence": evidence.text if evidence else None}
         print(json_text(shown, indent=2))
         return 0
-    then = regressions(ledger.successes(run, until=run.number), run.sync_mode)  # when it was the newest run
-    for line in run_lines(run, evidence, verdicts, then):
+    for line in run_lines(run, evidence, verdicts):
         print(printable(line))
     return 0
 

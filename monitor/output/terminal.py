@@ -280,12 +280,9 @@ class Reporter:
         for run in reversed(status.results):
             if run.number > self._after and run.number not in self._reported:
                 self._result(result_text(run, self._named))
-                newest = run is status.results[0]
-                for line in worse_lines(
-                    run, status.verdicts.get(run.number, {}), status.regressions if newest else {}
-                ):
+                for line in worse_lines(run, status.verdicts.get(run.number, {})):
                     self._result(Text(line, style="yellow"))
-                if newest and (line := withdrawn_text(status)):
+                if run is status.results[0] and (line := withdrawn_text(status)):
                     self._result(Text(line))
                 self._reported.add(run.number)
         if self._live:

@@ -14,7 +14,7 @@ from support.shown_runs import FAILED, SUCCEEDED, status
 from monitor.domain.baseline import Limit, Verdict
 from monitor.domain.build import Versions
 from monitor.domain.observations import ChainActivity, ChainLog
-from monitor.domain.regression import Measure, Regression, Regressions, RunVerdict, RunVerdicts
+from monitor.domain.regression import Measure, Regression, RunVerdict, RunVerdicts
 from monitor.domain.run import Run
 from monitor.domain.sanitize import printable
 from monitor.domain.status import Phase, ProgressStatus, Status, VolumeStatus
@@ -178,8 +178,10 @@ SLOW = Limit(3600.0, 4000.0, 9)
 VERDICTS = {
     2: {Measure.DURATION: RunVerdict(Verdict.NONE, SLOW, 3700.0, 8)},
     3: {
-        Measure.DURATION: RunVerdict(Verdict.CONFIRMED, SLOW, 5400.0, 9),
-        Measure.DISK_USAGE: RunVerdict(Verdict.SUSPECTED, Limit(2e9, 3e9, 9), 4e9, 9),
+        Measure.DURATION: RunVerdict(Verdict.CONFIRMED, SLOW, 5400.0, 9, REGRESSIONS[Measure.DURATION]),
+        Measure.DISK_USAGE: RunVerdict(
+            Verdict.SUSPECTED, Limit(2e9, 3e9, 9), 4e9, 9, REGRESSIONS[Measure.DISK_USAGE]
+        ),
         Measure.BLOCK_TIME: RunVerdict(Verdict.SUSPECTED, Limit(0.01, 0.0125, 9), 0.015, 9),
     },
     4: {Measure.DURATION: RunVerdict(Verdict.INSUFFICIENT_DATA, None, 5400.0, 3)},
@@ -189,23 +191,12 @@ LINK = f"https://github.com/ava-labs/avalanchego/compare/{COMMIT}...{'d' * 40}"
 
 
 @pytest.mark.parametrize(
-    ("judged", "regressions", "lines"),
+    ("judged", "lines"),
     [
-        pytest.param(2, REGRESSIONS, [], id="as usual"),
-        pytest.param(4, REGRESSIONS, [], id="too few runs"),
+        pytest.param(2, [], id="as usual"),
+        pytest.param(4, [], id="too few runs"),
         pytest.param(
             3,
-            {},
-            [
-                "⚠ run 3 took 1h30m, usually 1h (limit 1h06m): confirmed",
-                "⚠ run 3 used 3.7 GiB, usually 1.9 GiB (limit 2.8 GiB): suspected",
-                "⚠ run 3 took 15 ms per block, usually 10 ms (limit 12.5 ms): suspected",
-            ],
-            id="worse in every measure",
-        ),
-        pytest.param(
-            3,
-            REGRESSIONS,
             [
                 "⚠ run 3 took 1h30m, usually 1h (limit 1h06m): confirmed",
                 "  slower since run 3 of 1.14.2 (dddddddd); last good: run 2 of 1.14.2 (cccccccc)",
@@ -214,20 +205,18 @@ LINK = f"https://github.com/ava-labs/avalanchego/compare/{COMMIT}...{'d' * 40}"
                 "  bigger since run 3 of sha256:aaaaaaaaaaaa",
                 "⚠ run 3 took 15 ms per block, usually 10 ms (limit 12.5 ms): suspected",
             ],
-            id="the newest run, with the builds",
+            id="worse in every measure, with the known builds",
         ),
     ],
 )
-def test_a_result_that_is_worse_than_usual_is_reported(
-    judged: int, regressions: Regressions, lines: list[str]
-) -> None:
-    assert list(worse_lines(replace(SUCCEEDED, number=judged), VERDICTS[judged], regressions)) == lines
+def test_a_result_that_is_worse_than_usual_is_reported(judged: int, lines: list[str]) -> None:
+    assert list(worse_lines(replace(SUCCEEDED, number=judged), VERDICTS[judged])) == lines
 
 
 def test_a_regression_follows_the_result_it_is_about(capsys: pytest.CaptureFixture[str]) -> None:
     messages = Console(file=io.StringIO(), width=200, force_terminal=True)
     reporter = Reporter(messages, results=ResultPrinter(messages))
-    reporter.report(replace(status(SLOWER, phase=Phase.IDLE), verdicts=VERDICTS, regressions=REGRESSIONS))
+    reporter.report(replace(status(SLOWER, phase=Phase.IDLE), verdicts=VERDICTS))
 
     assert capsys.readouterr().out.splitlines()[:3] == [
         "✓ run 3 succeeded · 1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB",
