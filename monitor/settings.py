@@ -417,6 +417,9 @@ class LocalSettings(TesterSettings, WebSettings):
     fail_if_slower: bool = False
     """Exit with code 1 if BUILD is slower: than OLD with --compare, than earlier runs allow with --until."""
 
+    json_output: bool = Field(default=False, alias="json")
+    """Print the result of --compare as JSON."""
+
 
 class DemoSettings(WebSettings):
     """Watch the whole lifecycle on a simulated node, in about a minute."""
@@ -452,6 +455,9 @@ class StatusSettings(ShowSettings):
 
     json_output: bool = Field(default=False, alias="json")
     """Print JSON, as served at /api/v1/status."""
+
+    watch: bool = False
+    """Show the status again every 2 s, until Ctrl-C."""
 
 
 class RequestSettings(ShowSettings):

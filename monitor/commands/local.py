@@ -83,6 +83,8 @@ def _refuse_flags_without_use(settings: LocalSettings) -> None:
             raise ConfigurationError("--again requires --until succeeded")
         if "runs" in settings.model_fields_set:
             raise ConfigurationError("--runs requires --compare OLD")
+        if settings.json_output:
+            raise ConfigurationError("--json requires --compare OLD; history --json shows the runs")
         if settings.fail_if_slower and settings.until is None:
             raise ConfigurationError("--fail-if-slower requires --until succeeded or --compare OLD")
     elif settings.until is not None:

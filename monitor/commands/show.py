@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from monitor.commands.local_folder import is_left
@@ -24,15 +26,24 @@ WIDE_COLUMNS = 200
 
 def run_status(settings: StatusSettings) -> int:
     """Print what the tester is doing."""
-    folder = folder_of(settings)
-    ledger = open_read_only(folder)
-    status = status_of(ledger.snapshot(RESULTS_SHOWN + 1), time.time())
-    if settings.json_output:
-        print(json_text(status_json(status), indent=2))
+    text = partial(_status_text, folder_of(settings), as_json=settings.json_output)
+    if not settings.watch:
+        print(text())
         return 0
-    for line in status_lines(status, is_left=is_left(folder)):
-        print(printable(line))
+    from rich.console import Console  # noqa: PLC0415 - only needed with --watch
+
+    from monitor.commands.status_watch import watch  # noqa: PLC0415
+
+    watch(text, Console(highlight=False))
     return 0
+
+
+def _status_text(folder: Path, *, as_json: bool) -> str:
+    with closing(open_read_only(folder)) as ledger:
+        status = status_of(ledger.snapshot(RESULTS_SHOWN + 1), time.time())
+    if as_json:
+        return json_text(status_json(status), indent=2)
+    return "\n".join(printable(line) for line in status_lines(status, is_left=is_left(folder)))
 
 
 def run_history(settings: HistorySettings) -> int:

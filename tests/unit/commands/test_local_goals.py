@@ -249,6 +249,7 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
     fails_once.touch()
     code, out, said = ended(compare(tester, "--crash-limit=1"))
     again = ended(compare(tester, "--fail-if-slower"))
+    as_json = ended(compare(tester, "--fail-if-slower", "--json"))
     longer, tested = ended(compare(tester, runs=5)), ended(tester.start())
 
     order = [run.build.commit for run in reversed(tester.runs()) if run.outcome is Outcome.SUCCEEDED]
@@ -267,6 +268,9 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
     assert "has already reported its result for 4 runs" in longer[2][-1]
     assert "belongs to a comparison, which clears it before each run" in tested[2][-1]
     assert again[1] == out
+    result = json.loads("\n".join(as_json[1]))
+    assert (as_json[0], result["result"], result["text"]) == (1, "slower", out[3])
+    assert [len(result[name]["runs"]) for name in ("old", "new")] == [4, 4]
     assert again[2] == [f"old is {tester.folder}/old, new is {tester.build}; 4 runs of each"]
     assert list((tester.data_dir / "avalanchego").iterdir()) == []
 
@@ -359,12 +363,21 @@ def test_local(telling: Mapping[str, Future[None]], story: str) -> None:
     [
         (["--runs=7"], "--runs requires --compare OLD"),
         (["--fail-if-slower"], "--fail-if-slower requires --until succeeded or --compare OLD"),
+        (["--json"], "--json requires --compare OLD; history --json shows the runs"),
         (["--runs=5", "--fail-if-slower", "--until=succeeded"], "--runs requires --compare OLD"),
         (["--until=succeeded", "--compare=old"], "--until and --compare cannot be combined: "),
         (["--again"], "--again requires --until succeeded"),
         (["--again", "--compare=old"], "--again and --compare cannot be combined: "),
     ],
-    ids=["runs", "fail-if-slower", "both, with until", "until and compare", "again", "again and compare"],
+    ids=[
+        "runs",
+        "fail-if-slower",
+        "json",
+        "both, with until",
+        "until and compare",
+        "again",
+        "again and compare",
+    ],
 )
 def test_flags_that_would_do_nothing_are_refused(flags: Sequence[str], said: str) -> None:
     settings = parse(LocalSettings, "local", ["./avalanchego", *flags], {})
