@@ -25,7 +25,13 @@ from monitor.engine.volume import Volume
 from monitor.errors import ConfigurationError
 from monitor.ledger import Ledger
 from monitor.ledger.codecs import COMPARISON
-from monitor.local.build_store import BUILDS_FOLDER, BuildStore, FileSource, content_digest
+from monitor.local.build_store import (
+    BUILDS_FOLDER,
+    BuildStore,
+    FileSource,
+    content_digest,
+    refuse_other_program,
+)
 from monitor.output.comparison_json import comparison_json
 from monitor.output.format import build_text
 from monitor.output.terminal_comparison import Compared, comparison_table, comparison_text, failures_text
@@ -51,6 +57,8 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
             f"{paths[0]} and {paths[1]} are the same program: compare two different builds"
         )
     configuration = configuration_of_node(settings, arguments, os.environ)
+    for path in paths:
+        refuse_other_program(path)
     usual = usual_folder(configuration, os.environ)
     pair = "-".join(digest.removeprefix("sha256:")[:8] for digest in digests)
     if not settings.tester:

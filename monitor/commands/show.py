@@ -11,6 +11,7 @@ from pathlib import Path
 
 from monitor.commands.local_folder import is_left
 from monitor.domain.json_text import json_text
+from monitor.domain.plural import plural
 from monitor.domain.sanitize import printable
 from monitor.domain.status import RESULTS_SHOWN
 from monitor.errors import ConfigurationError, MonitorError
@@ -94,10 +95,10 @@ def _exchange(settings: HistorySettings) -> int:
     folder = folder_of(settings)
     if settings.import_file is not None:
         added, known = import_from(settings.import_file, folder)
-        print(f"imported {added} runs; {known} were already in the ledger", file=sys.stderr)
+        print(f"imported {plural(added, 'run')}; {known} already in the ledger", file=sys.stderr)
     elif settings.export_file is not None:
         count = export_to(settings.export_file, open_read_only(folder))
-        print(f"exported {count} ended runs; history --import reads the file", file=sys.stderr)
+        print(f"exported {plural(count, 'ended run')}; history --import reads the file", file=sys.stderr)
     else:
         write_csv(open_read_only(folder), sys.stdout)
     return 0

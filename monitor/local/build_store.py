@@ -65,6 +65,41 @@ def signature_of(executable: Path) -> tuple[int, int, int]:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
+def refuse_other_program(executable: Path) -> None:
+    """Raise if a file is not an AvalancheGo; do not raise if that is unknown, as while the file is written.
+
+    Raises:
+        ConfigurationError: the file is missing or not executable, prints something other than versions, or is
+            not for this machine.
+    """
+    signature = signature_of(executable)
+    if time.time() - executable.stat().st_mtime < STABLE_SECONDS:
+        return
+    for last_try in (False, False, True):
+        try:
+            Versions.parse(_printed([executable, "--version-json"]).decode())
+        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno not in _NOT_FOR_THIS_MACHINE:
+                return
+            if isinstance(error, subprocess.TimeoutExpired) or signature_of(executable) != signature:
+                return
+            if last_try:
+                raise _not_a_node(executable, error) from error
+        else:
+            return
+
+
+def _not_a_node(executable: Path, error: Exception) -> ConfigurationError:
+    if isinstance(error, OSError):
+        return ConfigurationError(
+            f"{executable} cannot be run ({error.strerror}): specify a program for this machine"
+        )
+    return ConfigurationError(
+        f"{executable} --version-json prints no versions ({_reason(error)}): is it an AvalancheGo? "
+        "Specify the node's executable"
+    )
+
+
 class BuildStore:
     """A folder with copies of builds, named by the SHA-256 of their content."""
 
@@ -178,10 +213,9 @@ class FileSource:
         try:
             return Versions.parse(_printed([self._builds.path(build), "--version-json"]).decode())
         except OSError as error:
-            failed = f"{self._executable} cannot be run ({error.strerror})"
             if error.errno in _NOT_FOR_THIS_MACHINE:
-                raise ConfigurationError(f"{failed}: specify a program for this machine") from error
-            raise TemporaryError(failed) from error
+                raise _not_a_node(self._executable, error) from error
+            raise TemporaryError(f"{self._executable} cannot be run ({error.strerror})") from error
         except (subprocess.SubprocessError, ValueError) as error:
             tries = 1 + (self._tried[1] if self._tried and self._tried[0] == signature else 0)
             self._tried = signature, tries
@@ -190,10 +224,7 @@ class FileSource:
                 raise TemporaryError(
                     f"{self._executable} --version-json prints no versions ({_reason(error)})"
                 ) from error
-            raise ConfigurationError(
-                f"{self._executable} --version-json prints no versions ({_reason(error)}): is it an AvalancheGo? "
-                "Specify the node's executable"
-            ) from error
+            raise _not_a_node(self._executable, error) from error
 
 
 def _printed(command: Sequence[str | Path]) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from monitor.domain.chains import chain_name, chain_text
 from monitor.domain.duration import duration_text
 from monitor.domain.instant import time_text
+from monitor.domain.plural import plural
 from monitor.domain.regression import RunVerdicts, left_out
 from monitor.domain.run import Evidence, Outcome, Run
 from monitor.domain.status import Phase, Status
@@ -50,7 +51,7 @@ def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
     if status.node:
         node = status.node
         failing = f": {', '.join(node.failing_checks)}" if node.failing_checks else ""
-        peers = f" · {node.peers} peers" if node.peers is not None else ""
+        peers = f" · {plural(node.peers, 'peer')}" if node.peers is not None else ""
         up = "up" if node.up else "down"
         yield f"node      {up} · {node.health}{failing}{peers} · polled {time_text(node.seen_at)}"
     if status.volume:

@@ -39,9 +39,9 @@ QUIET_SECONDS = 300.0  # regular lines show that the process is alive
 _LEFT_OUT = ((), ("WALL",), ("WALL", "STARTED (UTC)"), ("WALL", "STARTED (UTC)", "DISK"))
 _UNBOUNDED = 10_000
 _AT_WORK = frozenset(ChainActivity) - {ChainActivity.WAITING, ChainActivity.DONE}
-# The messages of these phases name an image, but the build of `local` is a file.
+# The message of clearing names a folder inside the tester's own.
 _BEFORE_A_RUN: Mapping[Phase | None, str] = {
-    Phase.DISCOVERING: "looking up the build",
+    Phase.DISCOVERING: "looking up the newest build",
     Phase.CLEARING: "clearing the node's data",
 }
 _NO_VERDICTS: Mapping[int, RunVerdicts] = {}
@@ -59,11 +59,11 @@ def progress_text(status: Status, named: Callable[[Run], str] = run_text, column
     phase = status.phase.value if status.phase else Phase.STARTING.value
     if status.phase in _BEFORE_A_RUN and not status.problems:
         return _BEFORE_A_RUN[status.phase]
-    if run is None or status.phase in _BEFORE_A_RUN:
+    if run is None or not run.open or status.phase in _BEFORE_A_RUN:
         return printable(f"{phase}: {status.message}") if status.message else phase
-    active = f" {duration_text(run.tracking.active_seconds)}" if run.open else ""
-    state = " · ".join((f"{phase}{active}", *_warnings(status, run)))
-    chains = " · ".join(_progress_parts(status)) if run.open else ""
+    active = duration_text(run.tracking.active_seconds)
+    state = " · ".join((f"{phase} {active}", *_warnings(status, run)))
+    chains = " · ".join(_progress_parts(status))
     used = status.volume.usage_bytes if status.volume else None
     disk = f"disk {size_text(used)}" if used is not None else ""
     name = named(run)

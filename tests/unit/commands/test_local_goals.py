@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import signal
 import socket
 import sqlite3
@@ -125,13 +126,15 @@ def until_succeeded_ends_with_3_where_the_node_rejects_its_flags(tester: LocalLi
 
 
 def a_program_without_versions_is_refused_before_anything_is_cleared(tester: LocalLife) -> None:
-    tester.data_dir.mkdir()
+    """Test that the data folder is not even created."""
     write_program(tester.build, "#!/bin/sh\nexit 0\n")
+    os.utime(tester.build, (0, 0))  # it is not being written
     code, _, said = ended(tester.start())
 
-    assert (code, tester.runs(), tester.nodes()) == (2, (), set())
-    assert "--version-json prints no versions" in said[-1]
-    assert said[-1].endswith(": is it an AvalancheGo? Specify the node's executable")
+    assert (code, tester.data_dir.exists(), tester.nodes()) == (2, False, set())
+    (line,) = said
+    assert "--version-json prints no versions" in line
+    assert line.endswith(": is it an AvalancheGo? Specify the node's executable")
 
 
 def until_succeeded_ends_with_3_where_nothing_would_come(tester: LocalLife) -> None:

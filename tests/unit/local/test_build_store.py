@@ -17,7 +17,14 @@ from support.simulated_builds import COMMITS, write_build, write_program
 
 from monitor.domain.build import Build, Versions
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
-from monitor.local.build_store import BUILDS_KEPT, STABLE_SECONDS, VERSIONS_TRIES, BuildStore, FileSource
+from monitor.local.build_store import (
+    BUILDS_KEPT,
+    STABLE_SECONDS,
+    VERSIONS_TRIES,
+    BuildStore,
+    FileSource,
+    refuse_other_program,
+)
 
 
 def digest_of(content: bytes) -> str:
@@ -243,3 +250,39 @@ class TestSource:
         with pytest.raises(TemporaryError) as caught:
             compiler.source().newest()
         assert str(caught.value) == f"{compiler.executable}: cannot be copied (File exists)"
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        pytest.param(
+            "#!/bin/sh\nexit 2\n",
+            "{} --version-json prints no versions (it exited with code 2): is it an AvalancheGo? Specify the node's "
+            "executable",
+            id="another program",
+        ),
+        pytest.param(
+            "#!/nowhere/interpreter\n",
+            "{} cannot be run (No such file or directory): specify a program for this machine",
+            id="not for this machine",
+        ),
+    ],
+)
+def test_another_program_is_refused_unless_it_is_being_written(
+    tmp_path: Path, content: str, error: str
+) -> None:
+    program = tmp_path / "program"
+    write_program(program, content)
+    refuse_other_program(program)  # it was written less than a second ago
+    os.utime(program, (0, 0))
+
+    with pytest.raises(ConfigurationError) as caught:
+        refuse_other_program(program)
+    assert str(caught.value) == error.format(program)
+
+
+def test_a_build_is_not_refused(tmp_path: Path) -> None:
+    write_build(tmp_path / "node")
+    os.utime(tmp_path / "node", (0, 0))
+
+    refuse_other_program(tmp_path / "node")

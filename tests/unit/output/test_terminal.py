@@ -46,8 +46,8 @@ def test_a_size_is_readable(size_bytes: float, text: str) -> None:
     [
         pytest.param(status(phase=None), "starting", id="nothing yet"),
         pytest.param(
-            status(phase=Phase.DISCOVERING, message="looking up the build of avalanchego:latest"),
-            "looking up the build",
+            status(phase=Phase.DISCOVERING, message="looking up the newest build"),
+            "looking up the newest build",
             id="no run yet",
         ),
         pytest.param(
@@ -60,10 +60,14 @@ def test_a_size_is_readable(size_bytes: float, text: str) -> None:
             "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k",
             id="bootstrapping",
         ),
-        pytest.param(status(SUCCEEDED, phase=Phase.IDLE), "run 1 · 1.14.2 (cccccccc) · idle", id="idle"),
         pytest.param(
-            replace(status(SUCCEEDED, phase=Phase.IDLE), volume=VolumeStatus(0, 2**20, 2**30, 2**29)),
-            "run 1 · 1.14.2 (cccccccc) · idle · disk 1.0 MiB",
+            status(SUCCEEDED, phase=Phase.IDLE, message="waiting for a new build"),
+            "idle: waiting for a new build",
+            id="idle, without the run that has ended",
+        ),
+        pytest.param(
+            replace(status(run()), volume=VolumeStatus(0, 2**20, 2**30, 2**29)),
+            "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k · disk 1.0 MiB",
             id="with a measured disk",
         ),
     ],
@@ -350,12 +354,13 @@ def test_nothing_of_a_node_steers_the_terminal() -> None:
     odd = replace(FAILED, build=replace(build(), versions=versions), message=MESSAGE)
     file = io.StringIO()
     reporter = Reporter(Console(file=file, width=300))
+    reporter.report(status(replace(odd, outcome=None), phase=Phase.SOAKING))
     reporter.report(status(odd, phase=Phase.IDLE, message=MESSAGE))
     reporter.report(status(phase=Phase.STARTING, message=MESSAGE))
     said = "\n".join([file.getvalue(), *history_lines(300, odd)])
 
     assert said.count("[31m[bold]") == 3, "as it was printed: in the result, the progress and the history"
-    assert said.count("[31m[/red]") == 2, "in the result, and while there is no run"
+    assert said.count("[31m[/red]") == 3, "in the result, after it, and while there is no run"
     assert {each for each in said if not each.isprintable()} == {"\n"}
 
 
@@ -371,7 +376,7 @@ def test_a_file_gets_a_line_for_each_change_and_each_result_once() -> None:
     assert file.getvalue().splitlines() == [
         "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k",
         "✓ run 1 succeeded · 1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB",
-        "run 1 · 1.14.2 (cccccccc) · idle",
+        "idle",
     ]
 
 
@@ -391,7 +396,7 @@ def test_a_result_that_was_known_before_is_no_news() -> None:
     reporter = Reporter(Console(file=file, width=200), after=SUCCEEDED.number)
     reporter.report(status(SUCCEEDED, phase=Phase.IDLE))
 
-    assert file.getvalue().splitlines() == ["run 1 · 1.14.2 (cccccccc) · idle"]
+    assert file.getvalue().splitlines() == ["idle"]
 
 
 def test_a_file_shows_now_and_then_that_an_open_run_lives() -> None:
