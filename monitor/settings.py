@@ -467,11 +467,12 @@ class RequestSettings(ShowSettings):
 class RerunSettings(ShowSettings):
     """Bootstrap a build again, once no run is open."""
 
-    image: CliPositionalArg[str] = ""
-    """The image, pinned by digest; default: that of the last run."""
+    run_or_image: CliPositionalArg[str] = ""
+    """The build: a run's number, the first characters of its digest or commit, or an image pinned by digest;
+    default: that of the last run."""
 
     unchecked: bool = False
-    """Do not check that the registry has IMAGE."""
+    """Do not check that the registry has the image."""
 
 
 class MarkBaselineSettings(ShowSettings):

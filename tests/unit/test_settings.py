@@ -168,7 +168,7 @@ WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key"
             },
             id="history",
         ),
-        pytest.param(RerunSettings, COMMON | {"image": "", "unchecked": False}, id="rerun"),
+        pytest.param(RerunSettings, COMMON | {"run_or_image": "", "unchecked": False}, id="rerun"),
         pytest.param(MarkBaselineSettings, COMMON | {"from_run": None}, id="mark-baseline"),
         pytest.param(RequestSettings, COMMON, id="pause and resume"),
     ],
@@ -230,7 +230,7 @@ SETTINGS: list[Any] = [
 
 def test_every_setting_is_in_these_tables() -> None:
     fields = {name for kind in REQUIRED for name in kind.model_fields}
-    elsewhere = {"build", "image", "from_run", "web_tls_certificate", "web_tls_key"}
+    elsewhere = {"build", "run_or_image", "from_run", "web_tls_certificate", "web_tls_key"}
     elsewhere |= {"export_file", "import_file"}  # flags with an alias; see test_history_files
     switches = {
         "debug",
@@ -342,8 +342,8 @@ def test_the_deadline_is_a_duration_or_auto(
 
 
 def test_the_image_to_run_again_is_a_word() -> None:
-    assert read(RerunSettings, ["node@sha256:1"]).image == "node@sha256:1"
-    assert read(RerunSettings).image == ""
+    assert read(RerunSettings, ["node@sha256:1"]).run_or_image == "node@sha256:1"
+    assert read(RerunSettings).run_or_image == ""
 
 
 @pytest.mark.parametrize(
