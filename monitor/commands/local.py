@@ -18,6 +18,7 @@ from monitor.commands.local_folder import (
     with_folder,
 )
 from monitor.commands.local_session import RESUME_HINT, LocalSession
+from monitor.commands.own_command import own_command
 from monitor.commands.signals import INTERRUPTED
 from monitor.commands.startup import opened_ledger, tried
 from monitor.domain.run import Outcome, Run
@@ -137,8 +138,8 @@ def _until_verdict(
 def _exit_code(session: LocalSession, settings: LocalSettings, run: Run, ledger: Ledger) -> int:
     if run.outcome is Outcome.SUCCEEDED:
         return _exit_code_by_speed(session, run, ledger) if settings.fail_if_slower else 0
-    where = f"history --run {run.number} --data-dir {settings.data_dir}"
-    session.console.print(f"{where} shows the node's log tail", soft_wrap=True)
+    history = own_command("history", "--run", run.number, "--data-dir", settings.data_dir)
+    session.console.print(f"this command shows the node's log tail:\n  {history}", soft_wrap=True)
     if run.is_conclusive:
         return 1
     session.console.print(

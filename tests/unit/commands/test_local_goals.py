@@ -59,12 +59,14 @@ def until_succeeded_ends_with_the_verdict_and_knows_it_again(tester: LocalLife) 
 
 
 def until_succeeded_ends_with_1_where_it_failed(tester: LocalLife) -> None:
-    """Test that `--until` ends with 1 after a failure, and names the command that shows the log tail."""
+    """Test that `--until` ends with 1 after a failure, and that the command that it prints shows the log tail."""
     write_failing_build(tester.build)
     code, _, said = ended(tester.start("--until=succeeded", "--crash-limit=1"))
 
     assert (code, tester.nodes()) == (1, set())
-    assert said[-1] == f"history --run 1 --data-dir {tester.data_dir} shows the node's log tail"
+    assert said[-2] == "this command shows the node's log tail:"
+    shown = subprocess.run(["sh", "-c", said[-1]], cwd="/", capture_output=True, text=True, check=True)
+    assert "evidence  log tail of the node" in shown.stdout
 
 
 def until_succeeded_does_not_take_another_tests_result(tester: LocalLife) -> None:
@@ -123,6 +125,23 @@ def until_succeeded_ends_with_3_where_the_node_rejects_its_flags(tester: LocalLi
     assert {run.message for run in tester.runs()} == {
         "the node rejects its flags or its configuration: couldn't configure flags: unknown flag: --foo"
     }
+
+
+def until_succeeded_ends_soon_where_a_resumed_node_rejects_its_flags(tester: LocalLife) -> None:
+    """Test that the run stays open, and that the command with correct flags continues it."""
+    write_build(tester.build, bootstrap_seconds=4, blocks=50)
+    process = tester.start("--until=succeeded")
+    tester.watched()
+    stopped(process, signal.SIGINT)
+    wrong = ended(tester.start("--until=succeeded", node=("--network-id=fuji", "--nonsense")))
+    (run,) = tester.runs()
+
+    assert (wrong[0], run.open) == (3, True)
+    assert wrong[2][-1] == (
+        "bootstrap-monitor: run 1 stays open, because the node rejects its flags or its configuration: couldn't "
+        "configure flags: unknown flag: --nonsense: correct the node's arguments, and run the same command again"
+    )
+    assert ended(tester.start("--until=succeeded"))[0] == 0
 
 
 def a_program_without_versions_is_refused_before_anything_is_cleared(tester: LocalLife) -> None:
@@ -336,6 +355,7 @@ STORIES: Sequence[Callable[[LocalLife], None]] = (
     until_succeeded_does_not_take_another_tests_result,
     until_succeeded_ends_with_3_where_the_testbed_failed,
     until_succeeded_ends_with_3_where_the_node_rejects_its_flags,
+    until_succeeded_ends_soon_where_a_resumed_node_rejects_its_flags,
     a_program_without_versions_is_refused_before_anything_is_cleared,
     until_succeeded_ends_with_3_where_nothing_would_come,
     until_succeeded_ends_with_1_where_the_build_is_slower,
