@@ -139,7 +139,7 @@ def _exit_code(session: LocalSession, settings: LocalSettings, run: Run, ledger:
     if run.outcome is Outcome.SUCCEEDED:
         return _exit_code_by_speed(session, run, ledger) if settings.fail_if_slower else 0
     history = own_command("history", "--run", run.number, "--data-dir", settings.data_dir)
-    session.console.print(f"this command shows the node's log tail:\n  {history}", soft_wrap=True)
+    session.console.print(f"this command shows the details of the run:\n  {history}", soft_wrap=True)
     if run.is_conclusive:
         return 1
     session.console.print(

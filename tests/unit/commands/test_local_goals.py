@@ -64,9 +64,9 @@ def until_succeeded_ends_with_1_where_it_failed(tester: LocalLife) -> None:
     code, _, said = ended(tester.start("--until=succeeded", "--crash-limit=1"))
 
     assert (code, tester.nodes()) == (1, set())
-    assert said[-2] == "this command shows the node's log tail:"
+    assert said[-2] == "this command shows the details of the run:"
     shown = subprocess.run(["sh", "-c", said[-1]], cwd="/", capture_output=True, text=True, check=True)
-    assert "evidence  log tail of the node" in shown.stdout
+    assert "message   the node was restarted 1 time without progress" in shown.stdout
 
 
 def until_succeeded_does_not_take_another_tests_result(tester: LocalLife) -> None:
