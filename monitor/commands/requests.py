@@ -21,7 +21,7 @@ from monitor.ledger import Ledger, open_existing
 from monitor.ledger.codecs import COMPARISON
 from monitor.ledger.status import status_of
 from monitor.local.build_store import BUILDS_FOLDER, BuildStore
-from monitor.output.format import SILENT_SECONDS
+from monitor.output.format import SILENT_SECONDS, build_text
 from monitor.settings import MarkBaselineSettings, RequestSettings, RerunSettings
 
 
@@ -54,7 +54,7 @@ def run_rerun(settings: RerunSettings) -> int:
                 from monitor.commands.image_presence import refuse_absent  # noqa: PLC0415 - only needed for an image
 
                 refuse_absent(wanted)
-        _refuse_lost_copy(copies, image or last.build.image)
+        _refuse_lost_copy(copies, image or last.build.image, ledger)
         ledger.ask(RequestKind.RERUN, image, time.time())
         when = f"once the open run {last.number} has ended" if last.open else "at the next poll"
         paused = "; the tester is paused, so this run also waits for resume" if ledger.paused() else ""
@@ -75,15 +75,19 @@ def _unread(folder: Path, ledger: Ledger) -> str:
     return f"; the monitor has been silent since {time_text(tick_at)}, so this run also waits until it works again"
 
 
-def _refuse_lost_copy(folder: Path, image: str) -> None:
+def _refuse_lost_copy(folder: Path, image: str, ledger: Ledger) -> None:
     """Raise if `local` has no copy of the build, as only copies can run again."""
     if not folder.is_dir():
         return
     kept = BuildStore(folder).kept()
-    if ImageReference.parse(image).digest not in kept:
-        raise ConfigurationError(
-            f"no copy of {image} is left: there are copies of {', '.join(kept) or 'no build'}"
-        )
+    if ImageReference.parse(image).digest in kept:
+        return
+    builds = [ledger.build_of(frozenset({digest})) for digest in kept]
+    names = [build_text(build) if build else digest for build, digest in zip(builds, kept, strict=True)]
+    raise ConfigurationError(
+        f"no copy of {image} is left: name one of the builds that have a copy ({', '.join(names) or 'none'}), or run "
+        "local with that program again"
+    )
 
 
 def run_mark_baseline(settings: MarkBaselineSettings) -> int:

@@ -39,9 +39,16 @@ def watch(
                     raise
                 text = shown
             if live:
-                live.update(Text(f"{text}\n\n{_NOTE}"), refresh=True)
+                live.update(Text(_folded(f"{text}\n\n{_NOTE}", console.width)), refresh=True)
             elif text != shown:
                 console.out(f"{text}\n", highlight=False)
                 console.file.flush()
             shown = text
             wait(WATCH_SECONDS)
+
+
+def _folded(text: str, columns: int) -> str:
+    """Return a text whose lines fit, cut as a terminal does; rich would start a new line before a long word."""
+    return "\n".join(
+        line[at : at + columns] for line in text.splitlines() for at in range(0, max(1, len(line)), columns)
+    )

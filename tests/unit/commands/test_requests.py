@@ -393,7 +393,10 @@ class TestRerunOfLocal:
         with pytest.raises(ConfigurationError) as caught:
             rerun(copied, image)
 
-        assert str(caught.value) == f"no copy of {image} is left: there are copies of {NEW}"
+        assert str(caught.value) == (
+            f"no copy of {image} is left: name one of the builds that have a copy (1.14.2 (cccccccc)), or run local "
+            "with that program again"
+        )
         assert asked(copied) == (None, False)
 
 

@@ -47,6 +47,12 @@ def test_without_a_terminal_each_change_is_printed(
     assert (printed, str(ended)) == (output, error)
 
 
+def test_on_a_terminal_a_long_line_is_cut_as_the_terminal_does() -> None:
+    printed, _ = watched([f"image  {'y' * 90}"], is_terminal=True)
+
+    assert f"image  {'y' * 53}\n{'y' * 37}\n" in printed.replace("\r", "")
+
+
 def test_on_a_terminal_the_status_is_updated_in_place() -> None:
     printed, _ = watched(["one\nidle", "one\nopen"], is_terminal=True)
     first, _, second = printed.partition("\x1b[1A")  # the cursor goes up
