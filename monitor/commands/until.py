@@ -17,9 +17,8 @@ from monitor.ledger import Ledger
 from monitor.ledger.codecs import PROBLEM, read_problem
 from monitor.output.terminal import run_text
 
-# The node is started a second time ten seconds after it has rejected its flags. A problem of an earlier call is
-# gone by then, unless it persists.
-REJECTED_SECONDS = 20.0
+# After this time, a node that rejects its flags has been started again at least once.
+REJECTED_SECONDS = 5.0
 
 
 def mismatch(run: Run, configuration: NodeConfiguration, testbed: str) -> str:
@@ -94,8 +93,8 @@ class Obstacle:
         if run.tracking.process_start_boot_seconds is None or tick is None or problem is None:
             return None
         rejected = read_problem(problem.value)
-        is_current = tick.read_at >= self._began_at + REJECTED_SECONDS
-        if not is_current or rejected is None or rejected.cause is not Cause.CONFIGURATION_INVALID:
+        lasts = self._began_at <= problem.read_at <= tick.read_at - REJECTED_SECONDS
+        if not lasts or rejected is None or rejected.cause is not Cause.CONFIGURATION_INVALID:
             return None
         return InconclusiveError(
             f"run {run.number} stays open, because {rejected.message}: correct the node's arguments, and run the same "

@@ -38,6 +38,7 @@ QUIET_SECONDS = 300.0  # regular lines show that the process is alive
 # Columns to omit on a narrow terminal, in steps.
 _LEFT_OUT = ((), ("WALL",), ("WALL", "STARTED (UTC)"), ("WALL", "STARTED (UTC)", "DISK"))
 _UNBOUNDED = 10_000
+_IDLE = "idle: waiting for a new build"
 _AT_WORK = frozenset(ChainActivity) - {ChainActivity.WAITING, ChainActivity.DONE}
 # The message of clearing names a folder inside the tester's own.
 _BEFORE_A_RUN: Mapping[Phase | None, str] = {
@@ -59,6 +60,8 @@ def progress_text(status: Status, named: Callable[[Run], str] = run_text, column
     phase = status.phase.value if status.phase else Phase.STARTING.value
     if status.phase in _BEFORE_A_RUN and not status.problems:
         return _BEFORE_A_RUN[status.phase]
+    if run is not None and not run.open and status.phase is Phase.IDLE:
+        return _IDLE  # the message of the phase may be the result, which has a line of its own
     if run is None or not run.open or status.phase in _BEFORE_A_RUN:
         return printable(f"{phase}: {status.message}") if status.message else phase
     active = duration_text(run.tracking.active_seconds)
@@ -272,8 +275,8 @@ class Reporter:
         else:
             self._results.print(text)
 
-    def report(self, status: Status) -> None:
-        """Show a status, and the results of newly ended runs."""
+    def report(self, status: Status, *, ends: bool = False) -> None:
+        """Show a status, and the results of newly ended runs; if the tester `ends`, only the results."""
         if self._live:
             text = progress_text(status, self._named, self._console.width)
             self._live.update(Text(text, no_wrap=True, overflow="ellipsis"))
@@ -285,7 +288,7 @@ class Reporter:
                 if run is status.results[0] and (line := withdrawn_text(status)):
                     self._result(Text(line))
                 self._reported.add(run.number)
-        if self._live:
+        if self._live or ends:
             return
         warns = tuple(_warnings(status, status.run)) if status.run else ()
         changed = (status.phase, status.run.number if status.run else 0, len(warns))

@@ -170,17 +170,18 @@ def turns(ledger: Ledger, stopping: threading.Event) -> Goal:
 
 
 @pytest.mark.parametrize(
-    ("polled_after_seconds", "cause", "answered", "ends"),
+    ("begins", "lasts_seconds", "cause", "answered", "ends"),
     [
-        pytest.param(REJECTED_SECONDS, Cause.CONFIGURATION_INVALID, True, True, id="rejected again"),
-        pytest.param(REJECTED_SECONDS - 1, Cause.CONFIGURATION_INVALID, True, False, id="by an earlier call"),
-        pytest.param(REJECTED_SECONDS, Cause.CONFIGURATION_INVALID, False, False, id="the run will fail"),
-        pytest.param(REJECTED_SECONDS, Cause.NODE_CRASHING, True, False, id="another problem"),
-        pytest.param(REJECTED_SECONDS, None, True, False, id="no problem"),
+        pytest.param(0, REJECTED_SECONDS, Cause.CONFIGURATION_INVALID, True, True, id="rejected again"),
+        pytest.param(0, 1, Cause.CONFIGURATION_INVALID, True, False, id="rejected once"),
+        pytest.param(-1, REJECTED_SECONDS, Cause.CONFIGURATION_INVALID, True, False, id="in an earlier call"),
+        pytest.param(0, REJECTED_SECONDS, Cause.CONFIGURATION_INVALID, False, False, id="the run will fail"),
+        pytest.param(0, REJECTED_SECONDS, Cause.NODE_CRASHING, True, False, id="another problem"),
+        pytest.param(0, REJECTED_SECONDS, None, True, False, id="no problem"),
     ],
 )
 def test_a_resumed_run_whose_node_rejects_its_flags_ends_the_call(
-    ledger: Ledger, polled_after_seconds: float, cause: Cause | None, *, answered: bool, ends: bool
+    ledger: Ledger, begins: float, lasts_seconds: float, cause: Cause | None, *, answered: bool, ends: bool
 ) -> None:
     begin(ledger, BUILD)
     last = ledger.last()
@@ -189,15 +190,10 @@ def test_a_resumed_run_whose_node_rejects_its_flags_ends_the_call(
     ledger.record(NOW, TESTBED, tracking=replace(last, tracking=tracking), counts={})
     obstacle = Obstacle(ledger, CONFIGURATION, PATIENCE_SECONDS, lambda: NOW.wall)
     problem = Problem(cause, "the node rejects its flags: unknown flag: --x", NOW.wall) if cause else None
-    polled_at = NOW.wall + polled_after_seconds
-    ledger.record(
-        replace(NOW, wall=polled_at),
-        TESTBED,
-        readings={
-            "problem.node": problem_reading(problem),
-            "node": node_reading(NodeStatus(polled_at, up=False, health=Health.UNKNOWN)),
-        },
-    )
+    ledger.keep_reading("problem.node", problem_reading(problem), NOW.wall + begins)
+    polled_at = NOW.wall + begins + lasts_seconds
+    node = node_reading(NodeStatus(polled_at, up=False, health=Health.UNKNOWN))
+    ledger.record(replace(NOW, wall=polled_at), TESTBED, readings={"node": node})
     error = obstacle.error()
 
     assert (str(error) if error else None) == (

@@ -61,7 +61,7 @@ def test_a_size_is_readable(size_bytes: float, text: str) -> None:
             id="bootstrapping",
         ),
         pytest.param(
-            status(SUCCEEDED, phase=Phase.IDLE, message="waiting for a new build"),
+            status(SUCCEEDED, phase=Phase.IDLE, message="run 1 of avalanchego@sha256:1 succeeded"),
             "idle: waiting for a new build",
             id="idle, without the run that has ended",
         ),
@@ -355,7 +355,7 @@ def test_nothing_of_a_node_steers_the_terminal() -> None:
     file = io.StringIO()
     reporter = Reporter(Console(file=file, width=300))
     reporter.report(status(replace(odd, outcome=None), phase=Phase.SOAKING))
-    reporter.report(status(odd, phase=Phase.IDLE, message=MESSAGE))
+    reporter.report(status(odd, phase=Phase.PAUSED, message=MESSAGE))
     reporter.report(status(phase=Phase.STARTING, message=MESSAGE))
     said = "\n".join([file.getvalue(), *history_lines(300, odd)])
 
@@ -376,8 +376,15 @@ def test_a_file_gets_a_line_for_each_change_and_each_result_once() -> None:
     assert file.getvalue().splitlines() == [
         "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k",
         "✓ run 1 succeeded · 1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB",
-        "idle",
+        "idle: waiting for a new build",
     ]
+
+
+def test_at_the_end_only_the_results_are_printed() -> None:
+    file = io.StringIO()
+    Reporter(Console(file=file, width=200)).report(status(SUCCEEDED, phase=Phase.IDLE), ends=True)
+
+    assert file.getvalue() == "✓ run 1 succeeded · 1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB\n"
 
 
 def test_a_file_gets_a_line_when_a_run_stalls_and_when_it_progresses_again() -> None:
@@ -396,7 +403,7 @@ def test_a_result_that_was_known_before_is_no_news() -> None:
     reporter = Reporter(Console(file=file, width=200), after=SUCCEEDED.number)
     reporter.report(status(SUCCEEDED, phase=Phase.IDLE))
 
-    assert file.getvalue().splitlines() == ["idle"]
+    assert file.getvalue().splitlines() == ["idle: waiting for a new build"]
 
 
 def test_a_file_shows_now_and_then_that_an_open_run_lives() -> None:
