@@ -30,7 +30,7 @@ from monitor.local.build_store import (
     BuildStore,
     FileSource,
     content_digest,
-    refuse_other_program,
+    refuse_mistakes,
 )
 from monitor.output.comparison_json import comparison_json
 from monitor.output.format import build_text
@@ -56,9 +56,9 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
         raise ConfigurationError(
             f"{paths[0]} and {paths[1]} are the same program: compare two different builds"
         )
-    configuration = configuration_of_node(settings, arguments, os.environ)
     for path in paths:
-        refuse_other_program(path)
+        refuse_mistakes(path, arguments)
+    configuration = configuration_of_node(settings, arguments, os.environ)
     usual = usual_folder(configuration, os.environ)
     pair = "-".join(digest.removeprefix("sha256:")[:8] for digest in digests)
     if not settings.tester:

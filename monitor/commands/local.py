@@ -24,7 +24,7 @@ from monitor.commands.startup import opened_ledger, tried
 from monitor.domain.run import Outcome, Run
 from monitor.errors import BuildFailedError, ConfigurationError, InconclusiveError, MonitorError
 from monitor.ledger import Ledger
-from monitor.local.build_store import BUILDS_FOLDER, BuildStore, FileSource, refuse_other_program
+from monitor.local.build_store import BUILDS_FOLDER, BuildStore, FileSource, refuse_mistakes
 from monitor.output.terminal import ResultPrinter, result_text
 from monitor.output.verdict_text import is_slower, not_compared_text, worse_lines
 from monitor.settings import MAX_HISTORY, LocalSettings
@@ -60,7 +60,7 @@ def _code_1_is_for_builds() -> Iterator[None]:
 
 
 def _run(settings: LocalSettings, arguments: Sequence[str]) -> int:
-    refuse_other_program(settings.build)
+    refuse_mistakes(settings.build, arguments)
     session = LocalSession()
     configuration = configuration_of_node(settings, arguments, os.environ)
     settings = with_folder(settings, usual_folder(configuration, os.environ))

@@ -13,8 +13,10 @@ from pathlib import Path
 from threading import Lock
 
 from monitor.avalanchego.conventions import EXECUTABLE
+from monitor.avalanchego.node_output import last_words, rejects_configuration
 from monitor.domain.build import Build, Versions
 from monitor.domain.image_reference import ImageReference
+from monitor.domain.sanitize import one_line
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.local.processes import end_group
 
@@ -27,6 +29,7 @@ BUILDS_FOLDER = "builds"
 # Neither the content of the file nor its permissions change without its signature.
 _NOT_FOR_THIS_MACHINE = frozenset({errno.ENOEXEC, errno.EACCES, errno.ENOENT})
 _CHUNK_BYTES = 2**20
+_WORDS_CHARACTERS = 300
 _COPIES = "[0-9a-f]" * 64
 # The repository in the image of every build, so that renaming the executable does not start another test.
 REPOSITORY = EXECUTABLE
@@ -65,20 +68,26 @@ def signature_of(executable: Path) -> tuple[int, int, int]:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def refuse_other_program(executable: Path) -> None:
-    """Raise if a file is not an AvalancheGo; do not raise if that is unknown, as while the file is written.
+def refuse_mistakes(executable: Path, arguments: Sequence[str]) -> None:
+    """Raise if a file is not an AvalancheGo, or rejects its arguments, which it reads before `--version-json`.
+
+    Do not raise if that is unknown, for example while the file is being written.
 
     Raises:
-        ConfigurationError: the file is missing or not executable, prints something other than versions, or is
-            not for this machine.
+        ConfigurationError: the file is missing or not executable, rejects the arguments, prints something other
+            than versions, or is not for this machine.
     """
     signature = signature_of(executable)
     if time.time() - executable.stat().st_mtime < STABLE_SECONDS:
         return
     for last_try in (False, False, True):
         try:
-            Versions.parse(_printed([executable, "--version-json"]).decode())
+            Versions.parse(_printed([executable, "--version-json", *arguments]).decode())
         except (OSError, subprocess.SubprocessError, ValueError) as error:
+            if words := _rejection(error):
+                raise ConfigurationError(
+                    f"the node rejects its arguments after --: {words}; {executable} --help lists its flags"
+                ) from error
             if isinstance(error, OSError) and error.errno not in _NOT_FOR_THIS_MACHINE:
                 return
             if isinstance(error, subprocess.TimeoutExpired) or signature_of(executable) != signature:
@@ -87,6 +96,14 @@ def refuse_other_program(executable: Path) -> None:
                 raise _not_a_node(executable, error) from error
         else:
             return
+
+
+def _rejection(error: Exception) -> str:
+    """Return the words in which the node rejects its arguments; empty for another error."""
+    if not isinstance(error, subprocess.CalledProcessError):
+        return ""
+    words = one_line(last_words((error.stdout or b"").decode(errors="replace")), _WORDS_CHARACTERS)
+    return words if rejects_configuration(words) else ""
 
 
 def _not_a_node(executable: Path, error: Exception) -> ConfigurationError:
@@ -262,7 +279,7 @@ def _printed(command: Sequence[str | Path]) -> bytes:
     if len(printed) > VERSIONS_BYTES:
         raise ValueError(f"it prints more than {VERSIONS_BYTES} bytes")
     if code:
-        raise subprocess.CalledProcessError(code, command)
+        raise subprocess.CalledProcessError(code, command, printed)
     return printed
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
@@ -23,7 +24,7 @@ from monitor.local.build_store import (
     VERSIONS_TRIES,
     BuildStore,
     FileSource,
-    refuse_other_program,
+    refuse_mistakes,
 )
 
 
@@ -256,33 +257,69 @@ class TestSource:
     ("content", "error"),
     [
         pytest.param(
-            "#!/bin/sh\nexit 2\n",
+            "exit 2",
             "{} --version-json prints no versions (it exited with code 2): is it an AvalancheGo? Specify the node's "
             "executable",
             id="another program",
         ),
         pytest.param(
-            "#!/nowhere/interpreter\n",
-            "{} cannot be run (No such file or directory): specify a program for this machine",
-            id="not for this machine",
+            "echo unknown option; exit 2",
+            "{} --version-json prints no versions (it exited with code 2): is it an AvalancheGo? Specify the node's "
+            "executable",
+            id="another program that has flags",
+        ),
+        pytest.param(
+            'echo "couldn\'t configure flags: unknown flag: $2"; exit 1',
+            "the node rejects its arguments after --: couldn't configure flags: unknown flag: --nonsense; {} --help "
+            "lists its flags",
+            id="a node that rejects its arguments",
         ),
     ],
 )
-def test_another_program_is_refused_unless_it_is_being_written(
+def test_a_mistake_is_refused_unless_the_file_is_being_written(
     tmp_path: Path, content: str, error: str
 ) -> None:
     program = tmp_path / "program"
-    write_program(program, content)
-    refuse_other_program(program)  # it was written less than a second ago
+    write_program(program, f"#!/bin/sh\n{content}\n")
+    refuse_mistakes(program, ["--nonsense"])  # it was written less than a second ago
     os.utime(program, (0, 0))
 
     with pytest.raises(ConfigurationError) as caught:
-        refuse_other_program(program)
+        refuse_mistakes(program, ["--nonsense"])
     assert str(caught.value) == error.format(program)
 
 
-def test_a_build_is_not_refused(tmp_path: Path) -> None:
+def test_a_program_for_another_machine_is_refused(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    write_program(program, "#!/nowhere/interpreter\n")
+    os.utime(program, (0, 0))
+
+    with pytest.raises(ConfigurationError) as caught:
+        refuse_mistakes(program, [])
+    assert str(caught.value) == (
+        f"{program} cannot be run (No such file or directory): specify a program for this machine"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        pytest.param(["--network-id=fuji", "--http-port", "0"], "", id="right"),
+        pytest.param(
+            ["--netwrk-id=fuji"],
+            "the node rejects its arguments after --: couldn't configure flags: unknown flag: --netwrk-id; {} "
+            "--help lists its flags",
+            id="a typo",
+        ),
+    ],
+)
+def test_the_arguments_of_a_build_are_checked_without_a_run(
+    tmp_path: Path, arguments: list[str], error: str
+) -> None:
     write_build(tmp_path / "node")
     os.utime(tmp_path / "node", (0, 0))
+    with pytest.raises(ConfigurationError) if error else nullcontext() as caught:
+        refuse_mistakes(tmp_path / "node", arguments)
 
-    refuse_other_program(tmp_path / "node")
+    assert (str(caught.value) if caught else "") == error.format(tmp_path / "node")
+    assert [path.name for path in tmp_path.iterdir()] == ["node"]
