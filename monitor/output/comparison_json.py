@@ -34,5 +34,5 @@ def _build_json(build: Compared) -> JsonObject:
         "durationsSeconds": durations,
         "meanSeconds": geometric_mean(durations),
         "spreadRatio": spread(durations),
-        "diskUsageBytes": median(disk) if disk else None,
+        "diskUsageBytes": round(median(disk)) if disk else None,
     }
