@@ -137,12 +137,16 @@ $(VENV)/bin/python:
 	  || { echo "$(PYTHON) cannot make virtual environments: install the package python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
+# Prints a dot each second; if it fails, what pip said.
+INSTALL = printf 'setting up $(VENV), once '; \
+  $(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(1) > $(VENV)/pip.log 2>&1 & pip=$$!; \
+  while kill -0 $$pip 2> /dev/null; do printf .; sleep 1; done; echo; \
+  wait $$pip || { cat $(VENV)/pip.log >&2; exit 1; }
+
 $(VENV)/demo: requirements.txt | $(VENV)/bin/python
-	@echo "setting up $(VENV)"
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(call INSTALL,requirements.txt)
 	@touch $@
 
 $(VENV)/test: requirements-dev.txt | $(VENV)/bin/python
-	@echo "setting up $(VENV)"
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(call INSTALL,requirements-dev.txt)
 	@touch $@

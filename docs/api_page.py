@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -34,7 +34,20 @@ def _words(kind: type[StrEnum]) -> str:
     return ", ".join(f"`{each}`" for each in kind)
 
 
-_EPOCH = "s since 1970"
+_EPOCH, _RFC3339 = "s since 1970", "RFC 3339"
+_SUFFIX = "Rfc3339"
+
+
+def _with_texts(fields: Mapping[str, Field]) -> dict[str, Field]:
+    """Return the fields, with the text of each time after it."""
+    every: dict[str, Field] = {}
+    for name, field in fields.items():
+        every[name] = field
+        if field.unit == _EPOCH:
+            every[name + _SUFFIX] = replace(field, kind="string", unit=_RFC3339)
+    return every
+
+
 _ENDED = {
     Outcome.SUCCEEDED: "succeeded",
     Outcome.FAILED: "failed",
@@ -109,7 +122,27 @@ _RUN = {
         nullable=True,
     ),
 }
-HISTORY = {
+_BUILDS = {
+    "regressions.{measure}.lastGoodRun": Field(
+        "integer", "", "The last run before the regression; null without a regression.", nullable=True
+    ),
+    "regressions.{measure}.lastGoodCommit": Field(
+        "string", "", "Commit of `lastGoodRun`; may be empty.", nullable=True
+    ),
+    "regressions.{measure}.firstBadRun": Field(
+        "integer", "", "The first run of the regression; null without one.", nullable=True
+    ),
+    "regressions.{measure}.firstBadCommit": Field(
+        "string", "", "Commit of `firstBadRun`; may be empty.", nullable=True
+    ),
+    "regressions.{measure}.compareUrl": Field(
+        "string",
+        "",
+        "URL of the changes between the two commits; null if one of them is unknown.",
+        nullable=True,
+    ),
+}
+_HISTORY = {
     **_RUN,
     "verdict": Field(
         "string",
@@ -134,8 +167,9 @@ HISTORY = {
     "regressions.{measure}.limit": Field(
         "number", "s, B, s per block or leaf", "The limit of the run; null without a baseline.", nullable=True
     ),
+    **_BUILDS,
 }
-STATUS = {
+_STATUS = {
     "at": Field("number", _EPOCH, "When this response was created."),
     "tester": Field("string", "", "The tester's name."),
     "network": Field("string", "", "The network that is tested now; `run.network` may differ."),
@@ -165,7 +199,9 @@ STATUS = {
         "executed block, in s since 1970.",
     ),
     "progress[].value": Field(
-        "number", "", "Sum over the node's processes; for `chain_time` and `height_executed`, the last value."
+        "number",
+        "",
+        "Sum over the node's processes; for `chain_time` and `height_executed`, the last value.",
     ),
     "progress[].maximum": Field("number", "", "The highest value in one process of the node."),
     "node": Field("object", "", "The node as last polled.", nullable=True),
@@ -231,26 +267,11 @@ STATUS = {
     "regressions.{measure}.limit": Field(
         "number", "s, B, s per block or leaf", "The limit above which a value is unusual.", nullable=True
     ),
-    "regressions.{measure}.lastGoodRun": Field(
-        "integer", "", "The last run before the regression; null without a regression.", nullable=True
-    ),
-    "regressions.{measure}.lastGoodCommit": Field(
-        "string", "", "Commit of `lastGoodRun`; may be empty.", nullable=True
-    ),
-    "regressions.{measure}.firstBadRun": Field(
-        "integer", "", "The first run of the regression; null without one.", nullable=True
-    ),
-    "regressions.{measure}.firstBadCommit": Field(
-        "string", "", "Commit of `firstBadRun`; may be empty.", nullable=True
-    ),
-    "regressions.{measure}.compareUrl": Field(
-        "string",
-        "",
-        "URL of the changes between the two commits; null if one of them is unknown.",
-        nullable=True,
-    ),
+    **_BUILDS,
     "chains": Field(
-        "object", "", "Each chain of the open run by the node's log, at most 16; empty without an open run."
+        "object",
+        "",
+        "Each chain of the open run by the node's log, at most 16; empty without an open run.",
     ),
     "chains.{chain}.activity": Field("string", "", f"Stage of the chain: one of {_words(ChainActivity)}."),
     "chains.{chain}.ratio": Field(
@@ -322,7 +343,10 @@ STATUS = {
         "Number of runs that failed since the last success, of the network and sync mode that are tested now.",
     ),
     "lastSuccessAt": Field(
-        "number", _EPOCH, "When the last successful run of that network and sync mode ended.", nullable=True
+        "number",
+        _EPOCH,
+        "When the last successful run of that network and sync mode ended.",
+        nullable=True,
     ),
     "testerSince": Field("number", _EPOCH, "When the first run started.", nullable=True),
     "tickAt": Field(
@@ -332,6 +356,7 @@ STATUS = {
         nullable=True,
     ),
 }
+HISTORY, STATUS = _with_texts(_HISTORY), _with_texts(_STATUS)
 _TEXT = """\
 # The API
 
@@ -346,7 +371,9 @@ curl http://127.0.0.1:9641/api/v1/status
 - An error is one line of text: 405 for a method other than GET or HEAD, 404 for an unknown path, 503 if the ledger
   cannot be read.
 - An unknown value is null, never a default. The field is always present.
-- Numbers are in the unit of the table; `s since 1970` are seconds since the Unix epoch, with fractions.
+- Numbers are in the unit of the table. Each time is in two fields: in seconds since the Unix epoch, with fractions, and
+  as RFC 3339 text in UTC, with the suffix `Rfc3339`: `"startedAt": 1796045372.25, "startedAtRfc3339":
+  "2026-11-30T13:29:32.250Z"`.
 - Texts may come from a node or an image: escape them before you display them.
 
 `bootstrap-monitor status --json` and `history --json` print the same JSON without the server. `history --run N --json`
@@ -379,5 +406,9 @@ def api_page() -> str:
 
 def _rows(fields: dict[str, Field]) -> Iterable[str]:
     for name, field in fields.items():
-        kind = f"{field.kind} or null" if field.nullable else field.kind
-        yield f"| `{name}` | {kind} | {field.unit} | {field.meaning} |"
+        if field.unit == _RFC3339:
+            continue  # in the row of the time
+        kind, names, unit = field.kind, f"`{name}`", field.unit
+        if unit == _EPOCH:
+            kind, names, unit = "number, string", f"{names}, `{name}{_SUFFIX}`", f"{unit}, {_RFC3339}"
+        yield f"| {names} | {kind + ' or null' * field.nullable} | {unit} | {field.meaning} |"

@@ -66,7 +66,7 @@ _COMMANDS = {
     "status": _Command("show what a tester is doing", "StatusSettings", "commands.show:run_status"),
     "history": _Command("show the runs of a tester", "HistorySettings", "commands.show:run_history"),
     "rerun": _Command(
-        "bootstrap the last build, or IMAGE, again",
+        "bootstrap the last build, or that of RUN-OR-IMAGE, again",
         "RerunSettings",
         "commands.requests:run_rerun",
     ),

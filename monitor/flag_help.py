@@ -75,6 +75,7 @@ _EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "history": ("--limit 5", "--run 3"),
     "mark-baseline": ("", "12"),
+    "rerun": ("", "3", "900d900d"),
     "check": ("--wait 5m",),
 }
 _VALUES = ((Duration, "DURATION"), (Path, "FILE"), (str, "NAME"), (int, "N"))

@@ -27,6 +27,21 @@ from monitor.settings import ENVIRONMENT_PREFIX, Duration, LocalSettings, offere
 _SERVICE_VARIABLE = re.compile(r".*SERVICE_(HOST|PORT(_.+)?)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?")
 _MIN_SIMILARITY = 0.7  # a transposition in a word of four letters has 0.75
 
+# What a value must be, by the type of pydantic's error, whose own texts describe its parser.
+_REQUIREMENTS = {
+    "bool_parsing": "it must be true or false",
+    "finite_number": "it must be a finite number",
+    "float_parsing": "it must be a number",
+    "greater_than_equal": "it must be at least {ge:g}",
+    "int_from_float": "it must be a whole number",
+    "int_parsing": "it must be a whole number",
+    "int_parsing_size": "it must have fewer digits",
+    "less_than": "it must be less than {lt:g}",
+    "less_than_equal": "it must be at most {le:g}",
+    "literal_error": "it must be {expected}",
+    "string_too_short": "it must not be empty",
+}
+
 _Settings = TypeVar("_Settings", bound=BaseSettings)
 
 
@@ -159,7 +174,12 @@ def _mistake(error: ErrorDetails, fields: Mapping[str, FieldInfo]) -> str:
     where = flag.upper() if positional else f"--{flag} ({variable})"
     if error["type"] == "missing":
         return f"{where} is required"
-    message = error["msg"].removeprefix("Value error, ")
+    requirement = _REQUIREMENTS.get(error["type"])
+    message = (
+        requirement.format_map(error.get("ctx", {})).replace("'", "")
+        if requirement
+        else error["msg"].removeprefix("Value error, ")
+    )
     value = error["input"]
     # Only a default is a Duration before parsing; its text is shown without quotes.
     shown = "is not set" if value is None else f"is {value if isinstance(value, Duration) else repr(value)}"

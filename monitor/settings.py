@@ -420,6 +420,9 @@ class LocalSettings(TesterSettings, WebSettings):
     fail_if_slower: bool = False
     """Exit with code 1 if BUILD is slower: than OLD with --compare, than earlier runs allow with --until."""
 
+    json_output: bool = Field(default=False, alias="json")
+    """Print the result of --compare as JSON."""
+
 
 class DemoSettings(WebSettings):
     """Watch the whole lifecycle on a simulated node, in about a minute."""
@@ -456,6 +459,9 @@ class StatusSettings(ShowSettings):
     json_output: bool = Field(default=False, alias="json")
     """Print JSON, as served at /api/v1/status."""
 
+    watch: bool = False
+    """Show the status again every 2 s, until Ctrl-C."""
+
 
 class RequestSettings(ShowSettings):
     """Stop or resume taking new builds; an open run continues in both cases."""
@@ -464,11 +470,12 @@ class RequestSettings(ShowSettings):
 class RerunSettings(ShowSettings):
     """Bootstrap a build again, once no run is open."""
 
-    image: CliPositionalArg[str] = ""
-    """The image, pinned by digest; default: that of the last run."""
+    run_or_image: CliPositionalArg[str] = ""
+    """The build: a run's number, the first characters of its digest or commit, or an image pinned by digest;
+    default: that of the last run."""
 
     unchecked: bool = False
-    """Do not check that the registry has IMAGE."""
+    """Do not check that the registry has the image."""
 
 
 class MarkBaselineSettings(ShowSettings):

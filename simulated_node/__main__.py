@@ -12,28 +12,25 @@ from pathlib import Path
 from threading import Thread
 
 from simulated_node.api import Server
+from simulated_node.flags import FlagError, read_arguments
 from simulated_node.node import Node, NodeDeathError
 from simulated_node.options import Simulation, own_options, simulation_of, versions_json
 from simulated_node.settings import settings_of
-
-_SWITCHES = {"help", "version-json", "partial-sync-primary-network"} | {
-    "simulate-" + option.name.replace("_", "-") for option in fields(Simulation) if option.type is bool
-}
 
 
 def main(
     arguments: Sequence[str], environment: Mapping[str, str], carried: Mapping[str, str] | None = None
 ) -> int:
     """Run the node, or write a build; return the exit code. `carried` are the options of this build."""
-    flags = read_arguments(arguments)
     try:
+        flags = read_arguments(arguments)
         simulation = simulation_of(flags, environment, carried)
         if "help" in flags or "version-json" in flags:
             sys.stdout.write((help_text() if "help" in flags else versions_json(simulation)) + "\n")
             return 0
         settings = settings_of(flags, environment)
     except ValueError as error:
-        return _failed("load node config", error)
+        return _failed("configure flags" if isinstance(error, FlagError) else "load node config", error)
     if "write-build" in flags:
         from simulated_node.build import write_build  # noqa: PLC0415 - a node does not need it
 
@@ -85,18 +82,6 @@ def process_started_at() -> float:
     ticks = Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()[19]
     kernel = dict(line.split(" ", 1) for line in Path("/proc/stat").read_text("utf-8").splitlines())
     return float(kernel["btime"]) + int(ticks) / os.sysconf("SC_CLK_TCK")
-
-
-def read_arguments(arguments: Sequence[str]) -> dict[str, str]:
-    """Parse flags in AvalancheGo's forms: `--name=value`, `--name value` or `--switch`."""
-    flags, rest = {}, list(arguments)
-    while rest:
-        name, equals, value = rest.pop(0).lstrip("-").partition("=")
-        if not equals:
-            bare = name in _SWITCHES or not rest or rest[0].startswith("-")
-            value = "true" if bare else rest.pop(0)
-        flags[name] = value
-    return flags
 
 
 def help_text() -> str:

@@ -1,4 +1,4 @@
-"""AvalancheGo's flags and `AVAGO_*` variables, as far as the node simulates them; it ignores the others."""
+"""AvalancheGo's flags and `AVAGO_*` variables, as far as the node simulates them; the others have no effect."""
 
 import binascii
 import json

@@ -17,15 +17,22 @@ from monitor.commands.signals import INTERRUPTED
 from monitor.commands.startup import opened_ledger, tried
 from monitor.domain.build import Build
 from monitor.domain.compared_pair import pair_json
-from monitor.domain.comparison import Difference, compared
-from monitor.domain.json_text import JsonObject
+from monitor.domain.comparison import Comparison, Difference, compared
+from monitor.domain.json_text import JsonObject, json_text
 from monitor.domain.observations import DataState
 from monitor.engine.clock import SystemClock
 from monitor.engine.volume import Volume
 from monitor.errors import ConfigurationError
 from monitor.ledger import Ledger
 from monitor.ledger.codecs import COMPARISON
-from monitor.local.build_store import BUILDS_FOLDER, BuildStore, FileSource, content_digest
+from monitor.local.build_store import (
+    BUILDS_FOLDER,
+    BuildStore,
+    FileSource,
+    content_digest,
+    refuse_mistakes,
+)
+from monitor.output.comparison_json import comparison_json
 from monitor.output.format import build_text
 from monitor.output.terminal_comparison import Compared, comparison_table, comparison_text, failures_text
 from monitor.settings import Duration, LocalSettings
@@ -49,6 +56,8 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
         raise ConfigurationError(
             f"{paths[0]} and {paths[1]} are the same program: compare two different builds"
         )
+    for path in paths:
+        refuse_mistakes(path, arguments)
     configuration = configuration_of_node(settings, arguments, os.environ)
     usual = usual_folder(configuration, os.environ)
     pair = "-".join(digest.removeprefix("sha256:")[:8] for digest in digests)
@@ -152,9 +161,16 @@ def _report_result(settings: LocalSettings, comparison: ComparisonRuns, plan: Pl
         for build in (plan.old, plan.new)
     )
     difference = compared(old.durations, new.durations)
+    if settings.json_output:
+        print(json_text(comparison_json(old, new, difference), indent=2))
+        return _exit_code(settings, difference)
     console = Console(highlight=False)
     console.print(comparison_table((old, new)))
     console.print(comparison_text(difference), soft_wrap=True)
     if old.failed or new.failed:
         console.print(failures_text((old, new)), soft_wrap=True)
+    return _exit_code(settings, difference)
+
+
+def _exit_code(settings: LocalSettings, difference: Comparison) -> int:
     return int(settings.fail_if_slower and difference.difference is Difference.SLOWER)

@@ -54,7 +54,7 @@ class ComparisonRuns:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._plan, self._ledger, self._stopping, self._wall = plan, ledger, stopping, wall
-        self._obstacle = Obstacle(ledger, plan.configuration, blocked_timeout_seconds)
+        self._obstacle = Obstacle(ledger, plan.configuration, blocked_timeout_seconds, wall)
         self._old_runs = ended_before(ledger)
         self.failure: MonitorError | None = None
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from monitor.avalanchego.conventions import EXECUTABLE
 from monitor.commands.free_ports import Ports
 from monitor.commands.local_folder import exclusively
 from monitor.commands.local_tester import LAST_RESORT_SECONDS, LocalTester
+from monitor.commands.own_command import own_command
 from monitor.commands.signals import Stopping, stop_on_signals
 from monitor.domain.baseline import MIN_VALUES
 from monitor.domain.duration import duration_text
@@ -76,7 +76,7 @@ def run_demo(settings: DemoSettings) -> int:
     finally:
         if settings.keep:
             console.print(f"the files are kept in {folder}; this command shows the runs:", soft_wrap=True)
-            console.print(f"  {sys.executable} -m monitor history --data-dir {folder}/data", soft_wrap=True)
+            console.print(f"  {own_command('history', '--data-dir', folder / 'data')}", soft_wrap=True)
         else:
             shutil.rmtree(folder, ignore_errors=True)
     if interrupted.is_set() and len(outcomes) < len(BUILDS):
@@ -142,9 +142,12 @@ def conclusion_text(run: Run, verdicts: RunVerdicts) -> str:
     build = build_text(run.build)
     if run.outcome is Outcome.FAILED:
         return printable(f"{build} cannot bootstrap: {run.reason}")
-    limit = verdicts[Measure.DURATION].limit
+    limit, regression = verdicts[Measure.DURATION].limit, verdicts[Measure.DURATION].regression
+    good = regression.last_good if regression else None
+    than = f" than {build_text(good.build)}" if good else ""
     usual = f", usually {duration_text(limit.baseline)}" if limit else ""
-    return f"{build} is slower: its bootstrap took {duration_text(run.duration_seconds or 0.0)}{usual}"
+    took = duration_text(run.duration_seconds or 0.0)
+    return printable(f"{build} is slower{than}: its bootstrap took {took}{usual}")
 
 
 def _replace_builds(
@@ -169,7 +172,7 @@ def _replace_builds(
                 _conclude(tester, console)
                 console.print("page and metrics are served until Ctrl-C; this command shows the tester:")
                 data_dir = executable.parent / "data"
-                console.print(f"  {sys.executable} -m monitor status --data-dir {data_dir}", soft_wrap=True)
+                console.print(f"  {own_command('status', '--watch', '--data-dir', data_dir)}", soft_wrap=True)
 
 
 def _install(executable: Path, index: int) -> None:

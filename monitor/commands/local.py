@@ -18,12 +18,13 @@ from monitor.commands.local_folder import (
     with_folder,
 )
 from monitor.commands.local_session import RESUME_HINT, LocalSession
+from monitor.commands.own_command import own_command
 from monitor.commands.signals import INTERRUPTED
 from monitor.commands.startup import opened_ledger, tried
 from monitor.domain.run import Outcome, Run
 from monitor.errors import BuildFailedError, ConfigurationError, InconclusiveError, MonitorError
 from monitor.ledger import Ledger
-from monitor.local.build_store import BUILDS_FOLDER, BuildStore, FileSource, signature_of
+from monitor.local.build_store import BUILDS_FOLDER, BuildStore, FileSource, refuse_mistakes
 from monitor.output.terminal import ResultPrinter, result_text
 from monitor.output.verdict_text import is_slower, not_compared_text, worse_lines
 from monitor.settings import MAX_HISTORY, LocalSettings
@@ -59,7 +60,7 @@ def _code_1_is_for_builds() -> Iterator[None]:
 
 
 def _run(settings: LocalSettings, arguments: Sequence[str]) -> int:
-    signature_of(settings.build)
+    refuse_mistakes(settings.build, arguments)
     session = LocalSession()
     configuration = configuration_of_node(settings, arguments, os.environ)
     settings = with_folder(settings, usual_folder(configuration, os.environ))
@@ -83,6 +84,8 @@ def _refuse_flags_without_use(settings: LocalSettings) -> None:
             raise ConfigurationError("--again requires --until succeeded")
         if "runs" in settings.model_fields_set:
             raise ConfigurationError("--runs requires --compare OLD")
+        if settings.json_output:
+            raise ConfigurationError("--json requires --compare OLD; history --json shows the runs")
         if settings.fail_if_slower and settings.until is None:
             raise ConfigurationError("--fail-if-slower requires --until succeeded or --compare OLD")
     elif settings.until is not None:
@@ -116,7 +119,7 @@ def _until_verdict(
         if run is not None:
             results = ResultPrinter(session.console)
             results.print(result_text(run))
-            for line in worse_lines(run, ledger.verdicts(MAX_HISTORY).get(run.number, {}), {}):
+            for line in worse_lines(run, ledger.verdicts(MAX_HISTORY).get(run.number, {})):
                 results.print(Text(line))
             session.console.print("result of an earlier run; use --again to bootstrap the build again")
             return _exit_code(session, settings, run, ledger)
@@ -135,8 +138,8 @@ def _until_verdict(
 def _exit_code(session: LocalSession, settings: LocalSettings, run: Run, ledger: Ledger) -> int:
     if run.outcome is Outcome.SUCCEEDED:
         return _exit_code_by_speed(session, run, ledger) if settings.fail_if_slower else 0
-    where = f"history --run {run.number} --data-dir {settings.data_dir}"
-    session.console.print(f"{where} shows the node's log tail", soft_wrap=True)
+    history = own_command("history", "--run", run.number, "--data-dir", settings.data_dir)
+    session.console.print(f"this command shows the details of the run:\n  {history}", soft_wrap=True)
     if run.is_conclusive:
         return 1
     session.console.print(

@@ -10,6 +10,7 @@ import re
 import resource
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from monitor.avalanchego.conventions import HTTP_PORT, STAKING_PORT
@@ -48,8 +49,15 @@ def configuration_of_node(
     try:
         configuration = configuration_of(container, settings.network or None, settings.settled_sync_mode)
     except NoNetworkError as error:
+        names = {word.lstrip("-").partition("=")[0]: word for word in arguments}
+        near = get_close_matches("network-id", names, 1)
         raise ConfigurationError(
-            "the node's network is not set: end the command with -- --network-id=fuji, or mainnet"
+            "the node's network is not set: "
+            + (
+                f"{names[near[0]]} is not its flag (did you mean --network-id?)"
+                if near
+                else "end the command with -- --network-id=fuji, or mainnet"
+            )
         ) from error
     if hazard := state_sync_hazard(container, configuration):
         _log.warning("%s", hazard)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,7 @@ from monitor.engine.build_discovery import BuildLookup, CountedSource
 from monitor.engine.problem_log import ProblemLog
 from monitor.engine.scheduler import Job
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
+from monitor.ledger.codecs import PROBLEM, problem_reading
 from monitor.local.build_store import BUILDS_FOLDER, REPOSITORY, BuildStore, FileSource
 from monitor.local.platform import LocalPlatform
 from monitor.local.supervisor import NODE_STOP_SECONDS, Supervisor
@@ -128,7 +130,7 @@ class LocalTester:
                 node.join()
         finally:
             with suppress(MonitorError):
-                self._report()
+                self._reporter.report(self.monitor.status(), ends=True)
             self._reporter.stop()
         if self._failure is not None:
             raise self._failure
@@ -181,6 +183,8 @@ def _tester(
     holder = ledger.holder()
     if holder is not None:
         ledger.release(holder.uid)  # the folder is locked, so no other process uses it
+    # No node runs now, so the problem of the last one is over. `Obstacle` needs the time of a new one.
+    ledger.keep_reading(f"{PROBLEM}node", problem_reading(None), time.time())
     policy = settings.policy(settings.tester or f"{workload.network}-{workload.sync_mode}")
     # A late tick may renew the lease of a workload that was since replaced; waiting for that holder is
     # useless.

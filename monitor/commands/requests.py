@@ -10,12 +10,18 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from monitor.commands.local_folder import is_left
+from monitor.commands.named_build import named_image
 from monitor.commands.show import folder_of
 from monitor.domain.image_reference import ImageReference
+from monitor.domain.instant import time_text
 from monitor.domain.run import RequestKind
 from monitor.errors import ConfigurationError, MonitorError
-from monitor.ledger import open_existing
+from monitor.ledger import Ledger, open_existing
+from monitor.ledger.codecs import COMPARISON
+from monitor.ledger.status import status_of
 from monitor.local.build_store import BUILDS_FOLDER, BuildStore
+from monitor.output.format import SILENT_SECONDS, build_text
 from monitor.settings import MarkBaselineSettings, RequestSettings, RerunSettings
 
 
@@ -24,14 +30,22 @@ def run_rerun(settings: RerunSettings) -> int:
     folder = folder_of(settings)
     copies = folder / BUILDS_FOLDER
     with closing(open_existing(folder)) as ledger:
+        if ledger.reading(COMPARISON) is not None:
+            raise ConfigurationError(
+                f"{folder} belongs to a comparison, which repeats runs itself: run local --compare again"
+            )
         last = ledger.last()
         if last is None:
             raise MonitorError("no run to repeat yet; the first one starts automatically")
-        image = settings.image
+        image = settings.run_or_image
         if image:
-            wanted, had = ImageReference.parse(image), ImageReference.parse(last.build.image)
+            had = ImageReference.parse(last.build.image)
+            image = named_image(image, ledger.runs(-1), had.repository)
+            wanted = ImageReference.parse(image)
             if wanted.digest is None:
-                raise ConfigurationError(f"{image} is not pinned: name it by digest, as history --json does")
+                raise ConfigurationError(
+                    f"{image} is not pinned: name a run by its number, or the image by digest"
+                )
             if wanted.repository != had.repository and not copies.is_dir():
                 raise ConfigurationError(
                     f"{image} is not from {had.repository}, the repository of this tester"
@@ -40,23 +54,40 @@ def run_rerun(settings: RerunSettings) -> int:
                 from monitor.commands.image_presence import refuse_absent  # noqa: PLC0415 - only needed for an image
 
                 refuse_absent(wanted)
-        _refuse_lost_copy(copies, image or last.build.image)
+        _refuse_lost_copy(copies, image or last.build.image, ledger)
         ledger.ask(RequestKind.RERUN, image, time.time())
         when = f"once the open run {last.number} has ended" if last.open else "at the next poll"
         paused = "; the tester is paused, so this run also waits for resume" if ledger.paused() else ""
-        print(f"{image or last.build.image} will be bootstrapped again {when}{paused}")
+        print(
+            f"{image or last.build.image} will be bootstrapped again {when}{paused}{_unread(folder, ledger)}"
+        )
     return 0
 
 
-def _refuse_lost_copy(folder: Path, image: str) -> None:
+def _unread(folder: Path, ledger: Ledger) -> str:
+    """Return that no monitor reads the request, and until when; empty if one does, or if that is unknown."""
+    if is_left(folder):
+        return f"; local is not running in {folder}, so this run also waits until you start it again"
+    now = time.time()
+    tick_at = status_of(ledger.snapshot(1), now).tick_at
+    if tick_at is None or now - tick_at <= SILENT_SECONDS:
+        return ""
+    return f"; the monitor has been silent since {time_text(tick_at)}, so this run also waits until it works again"
+
+
+def _refuse_lost_copy(folder: Path, image: str, ledger: Ledger) -> None:
     """Raise if `local` has no copy of the build, as only copies can run again."""
     if not folder.is_dir():
         return
     kept = BuildStore(folder).kept()
-    if ImageReference.parse(image).digest not in kept:
-        raise ConfigurationError(
-            f"no copy of {image} is left: there are copies of {', '.join(kept) or 'no build'}"
-        )
+    if ImageReference.parse(image).digest in kept:
+        return
+    builds = [ledger.build_of(frozenset({digest})) for digest in kept]
+    names = [build_text(build) if build else digest for build, digest in zip(builds, kept, strict=True)]
+    raise ConfigurationError(
+        f"no copy of {image} is left: name one of the builds that have a copy ({', '.join(names) or 'none'}), or run "
+        "local with that program again"
+    )
 
 
 def run_mark_baseline(settings: MarkBaselineSettings) -> int:

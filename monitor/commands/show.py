@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from monitor.commands.local_folder import is_left
 from monitor.domain.json_text import json_text
-from monitor.domain.regression import regressions
+from monitor.domain.plural import plural
 from monitor.domain.sanitize import printable
 from monitor.domain.status import RESULTS_SHOWN
 from monitor.errors import ConfigurationError, MonitorError
@@ -25,15 +27,24 @@ WIDE_COLUMNS = 200
 
 def run_status(settings: StatusSettings) -> int:
     """Print what the tester is doing."""
-    folder = folder_of(settings)
-    ledger = open_read_only(folder)
-    status = status_of(ledger.snapshot(RESULTS_SHOWN + 1), time.time())
-    if settings.json_output:
-        print(json_text(status_json(status), indent=2))
+    text = partial(_status_text, folder_of(settings), as_json=settings.json_output)
+    if not settings.watch:
+        print(text())
         return 0
-    for line in status_lines(status, is_left=is_left(folder)):
-        print(printable(line))
+    from rich.console import Console  # noqa: PLC0415 - only needed with --watch
+
+    from monitor.commands.status_watch import watch  # noqa: PLC0415
+
+    watch(text, Console(highlight=False))
     return 0
+
+
+def _status_text(folder: Path, *, as_json: bool) -> str:
+    with closing(open_read_only(folder)) as ledger:
+        status = status_of(ledger.snapshot(RESULTS_SHOWN + 1), time.time())
+    if as_json:
+        return json_text(status_json(status), indent=2)
+    return "\n".join(printable(line) for line in status_lines(status, is_left=is_left(folder)))
 
 
 def run_history(settings: HistorySettings) -> int:
@@ -84,10 +95,10 @@ def _exchange(settings: HistorySettings) -> int:
     folder = folder_of(settings)
     if settings.import_file is not None:
         added, known = import_from(settings.import_file, folder)
-        print(f"imported {added} runs; {known} were already in the ledger", file=sys.stderr)
+        print(f"imported {plural(added, 'run')}; {known} already in the ledger", file=sys.stderr)
     elif settings.export_file is not None:
         count = export_to(settings.export_file, open_read_only(folder))
-        print(f"exported {count} ended runs; history --import reads the file", file=sys.stderr)
+        print(f"exported {plural(count, 'ended run')}; history --import reads the file", file=sys.stderr)
     else:
         write_csv(open_read_only(folder), sys.stdout)
     return 0
@@ -102,8 +113,7 @@ def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
         shown = history_json(run, verdicts) | {"evidence": evidence.text if evidence else None}
         print(json_text(shown, indent=2))
         return 0
-    then = regressions(ledger.successes(run, until=run.number), run.sync_mode)  # when it was the newest run
-    for line in run_lines(run, evidence, verdicts, then):
+    for line in run_lines(run, evidence, verdicts):
         print(printable(line))
     return 0
 

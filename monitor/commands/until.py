@@ -12,9 +12,13 @@ from monitor.decide.next_build import RETRIES
 from monitor.domain.build import Build
 from monitor.domain.duration import duration_text
 from monitor.domain.run import Outcome, Reason, RequestKind, Run
-from monitor.errors import InconclusiveError
+from monitor.errors import Cause, InconclusiveError
 from monitor.ledger import Ledger
+from monitor.ledger.codecs import PROBLEM, read_problem
 from monitor.output.terminal import run_text
+
+# After this time, a node that rejects its flags has been started again at least once.
+REJECTED_SECONDS = 5.0
 
 
 def mismatch(run: Run, configuration: NodeConfiguration, testbed: str) -> str:
@@ -48,30 +52,54 @@ class Obstacle:
         configuration: the configuration of the node in this call.
         blocked_timeout_seconds: how long a node may find no peers; the timers of its run are paused during
             that time.
+        wall: the clock of the ledger's readings, in Unix seconds.
     """
 
     def __init__(
-        self, ledger: Ledger, configuration: NodeConfiguration, blocked_timeout_seconds: float
+        self,
+        ledger: Ledger,
+        configuration: NodeConfiguration,
+        blocked_timeout_seconds: float,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._ledger, self._configuration = ledger, configuration
+        self._began_at = wall()
         self._blocked_timeout_seconds = blocked_timeout_seconds
         last = ledger.last()
         self._run = last.number if last else 0
         self._blocked_before = last.tracking.blocked_seconds if last else 0.0
 
     def error(self) -> InconclusiveError | None:
-        """Return an error if the tester is paused without an open run, or has been blocked for too long."""
+        """Return an error if the tester is paused without an open run, or a run cannot continue."""
         ledger = self._ledger
         last = ledger.last()
         if last is None or ledger.attempt() or ledger.clearing():
             return None
         if last.open:
-            return self._blocked(last)
+            return self._rejected(last) or self._blocked(last)
         if ledger.paused() and same_target(last, self._configuration):
             return InconclusiveError(
                 "the tester is paused, so no run starts: resume it, and run this command again"
             )
         return None
+
+    def _rejected(self, run: Run) -> InconclusiveError | None:
+        """Return an error if a run that worked before cannot be resumed, as its node rejects its flags.
+
+        Such a run stays open for a day, so that it resumes once the flags are correct. A run whose node never
+        answered fails on its own.
+        """
+        tick, problem = self._ledger.reading("node"), self._ledger.reading(f"{PROBLEM}node")
+        if run.tracking.process_start_boot_seconds is None or tick is None or problem is None:
+            return None
+        rejected = read_problem(problem.value)
+        lasts = self._began_at <= problem.read_at <= tick.read_at - REJECTED_SECONDS
+        if not lasts or rejected is None or rejected.cause is not Cause.CONFIGURATION_INVALID:
+            return None
+        return InconclusiveError(
+            f"run {run.number} stays open, because {rejected.message}: correct the node's arguments, and run the same "
+            "command again"
+        )
 
     def _blocked(self, run: Run) -> InconclusiveError | None:
         blocked_seconds = run.tracking.blocked_seconds
@@ -117,7 +145,7 @@ class Until:
         again: bool = False,
     ) -> None:
         self._wanted, self._ledger, self._stopping, self._wall = wanted, ledger, stopping, wall
-        self._obstacle = Obstacle(ledger, wanted.configuration, blocked_timeout_seconds)
+        self._obstacle = Obstacle(ledger, wanted.configuration, blocked_timeout_seconds, wall)
         self._old_runs = ended_before(ledger)
         self._again = again
         self.failure: InconclusiveError | None = None

@@ -104,7 +104,7 @@ def build_unresolved(state: InitState) -> InitDecision | None:
     if state.newest is None:
         return Decision(
             rule="build_unresolved",
-            message=f"looking up the build of {state.workload.image}",
+            message="looking up the newest build",
             phase=Phase.DISCOVERING,
             actions=(LookUpNewest(),),
         )

@@ -13,6 +13,7 @@ from monitor.domain.chains import chain_name, chain_text
 from monitor.domain.duration import duration_text
 from monitor.domain.instant import Instant, time_text
 from monitor.domain.observations import NodeAnswering, NodeLog, VolumeReading
+from monitor.domain.plural import plural
 from monitor.domain.policy import Policy
 from monitor.domain.run import Outcome, Reason, Run, identity_difference
 from monitor.domain.sanitize import one_line
@@ -152,9 +153,9 @@ def node_crashes(state: WaitState) -> WaitDecision | None:
     if restarts_without_progress < state.policy.crash_limit and tracking.node_restarts < MAX_RESTARTS:
         return None
     times = (
-        f"{restarts_without_progress} times without progress"
+        f"{plural(restarts_without_progress, 'time')} without progress"
         if restarts_without_progress >= state.policy.crash_limit
-        else f"{tracking.node_restarts} times"
+        else plural(tracking.node_restarts, "time")
     )
     process = _process(state)
     last = process.last_exit if process else None

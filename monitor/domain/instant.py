@@ -27,6 +27,13 @@ def time_text(unix_seconds: float | None) -> str:
     return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
+def rfc3339_text(unix_seconds: float | None) -> str | None:
+    """Return a time in UTC as RFC 3339 describes it, to the millisecond; `None` for `None`."""
+    if unix_seconds is None:
+        return None
+    return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def minute_text(unix_seconds: float | None) -> str:
     """Return a time in UTC, to the minute; empty for `None`."""
     return time_text(unix_seconds)[:16]

@@ -15,7 +15,7 @@ measurements. Each measure is judged separately (see `baseline` for the rule):
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from monitor.domain.baseline import (
@@ -94,13 +94,15 @@ class RunVerdict:
     """Verdict on one measure of one run, compared with the runs before it, and the limit of that run.
 
     `value` is the measured value, in the unit of the limit. `position` is the number of comparable runs up to
-    this one.
+    this one. `regression` is the verdict after this run, with the runs between which the measure became worse
+    (`None`: the run is not worse).
     """
 
     verdict: Verdict
     limit: Limit | None = None
     value: float = 0.0
     position: int = 0
+    regression: Regression | None = None
 
     @property
     def is_worse(self) -> bool:
@@ -154,9 +156,11 @@ def run_verdicts(
             start = max(0, len(values) - newest)
             judged = zip(measured[start:], verdicts(values, start), limits(values, start), strict=True)
             for position, ((run, value), verdict, limit) in enumerate(judged, start + 1):
-                by_run.setdefault(run.number, {})[measure] = RunVerdict(
-                    _own(value, verdict, limit), limit, value, position
-                )
+                own = RunVerdict(_own(value, verdict, limit), limit, value, position)
+                if own.is_worse:
+                    until = measured[max(0, position - MAX_COMPARED) : position]
+                    own = replace(own, regression=_judged(until))
+                by_run.setdefault(run.number, {})[measure] = own
     return by_run
 
 

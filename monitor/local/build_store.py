@@ -13,8 +13,10 @@ from pathlib import Path
 from threading import Lock
 
 from monitor.avalanchego.conventions import EXECUTABLE
+from monitor.avalanchego.node_output import last_words, rejects_configuration
 from monitor.domain.build import Build, Versions
 from monitor.domain.image_reference import ImageReference
+from monitor.domain.sanitize import one_line
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.local.processes import end_group
 
@@ -27,6 +29,7 @@ BUILDS_FOLDER = "builds"
 # Neither the content of the file nor its permissions change without its signature.
 _NOT_FOR_THIS_MACHINE = frozenset({errno.ENOEXEC, errno.EACCES, errno.ENOENT})
 _CHUNK_BYTES = 2**20
+_WORDS_CHARACTERS = 300
 _COPIES = "[0-9a-f]" * 64
 # The repository in the image of every build, so that renaming the executable does not start another test.
 REPOSITORY = EXECUTABLE
@@ -63,6 +66,55 @@ def signature_of(executable: Path) -> tuple[int, int, int]:
     if not os.access(executable, os.X_OK):
         raise ConfigurationError(f"{executable} is not executable: chmod +x it")
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def refuse_mistakes(executable: Path, arguments: Sequence[str]) -> None:
+    """Raise if a file is not an AvalancheGo, or rejects its arguments, which it reads before `--version-json`.
+
+    Do not raise if that is unknown, for example while the file is being written.
+
+    Raises:
+        ConfigurationError: the file is missing or not executable, rejects the arguments, prints something other
+            than versions, or is not for this machine.
+    """
+    signature = signature_of(executable)
+    if time.time() - executable.stat().st_mtime < STABLE_SECONDS:
+        return
+    for last_try in (False, False, True):
+        try:
+            Versions.parse(_printed([executable, "--version-json", *arguments]).decode())
+        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            if words := _rejection(error):
+                raise ConfigurationError(
+                    f"the node rejects its arguments after --: {words}; {executable} --help lists its flags"
+                ) from error
+            if isinstance(error, OSError) and error.errno not in _NOT_FOR_THIS_MACHINE:
+                return
+            if isinstance(error, subprocess.TimeoutExpired) or signature_of(executable) != signature:
+                return
+            if last_try:
+                raise _not_a_node(executable, error) from error
+        else:
+            return
+
+
+def _rejection(error: Exception) -> str:
+    """Return the words in which the node rejects its arguments; empty for another error."""
+    if not isinstance(error, subprocess.CalledProcessError):
+        return ""
+    words = one_line(last_words((error.stdout or b"").decode(errors="replace")), _WORDS_CHARACTERS)
+    return words if rejects_configuration(words) else ""
+
+
+def _not_a_node(executable: Path, error: Exception) -> ConfigurationError:
+    if isinstance(error, OSError):
+        return ConfigurationError(
+            f"{executable} cannot be run ({error.strerror}): specify a program for this machine"
+        )
+    return ConfigurationError(
+        f"{executable} --version-json prints no versions ({_reason(error)}): is it an AvalancheGo? "
+        "Specify the node's executable"
+    )
 
 
 class BuildStore:
@@ -178,10 +230,9 @@ class FileSource:
         try:
             return Versions.parse(_printed([self._builds.path(build), "--version-json"]).decode())
         except OSError as error:
-            failed = f"{self._executable} cannot be run ({error.strerror})"
             if error.errno in _NOT_FOR_THIS_MACHINE:
-                raise ConfigurationError(f"{failed}: specify a program for this machine") from error
-            raise TemporaryError(failed) from error
+                raise _not_a_node(self._executable, error) from error
+            raise TemporaryError(f"{self._executable} cannot be run ({error.strerror})") from error
         except (subprocess.SubprocessError, ValueError) as error:
             tries = 1 + (self._tried[1] if self._tried and self._tried[0] == signature else 0)
             self._tried = signature, tries
@@ -190,10 +241,7 @@ class FileSource:
                 raise TemporaryError(
                     f"{self._executable} --version-json prints no versions ({_reason(error)})"
                 ) from error
-            raise ConfigurationError(
-                f"{self._executable} --version-json prints no versions ({_reason(error)}): is it an AvalancheGo? "
-                "Specify the node's executable"
-            ) from error
+            raise _not_a_node(self._executable, error) from error
 
 
 def _printed(command: Sequence[str | Path]) -> bytes:
@@ -231,7 +279,7 @@ def _printed(command: Sequence[str | Path]) -> bytes:
     if len(printed) > VERSIONS_BYTES:
         raise ValueError(f"it prints more than {VERSIONS_BYTES} bytes")
     if code:
-        raise subprocess.CalledProcessError(code, command)
+        raise subprocess.CalledProcessError(code, command, printed)
     return printed
 
 

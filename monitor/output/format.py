@@ -43,7 +43,7 @@ ACTIONS = {
     Cause.VOLUME_HELD: "Stop the other pod or process. If it has died, its lease expires after --holder-timeout.",
     Cause.VOLUME_UNUSABLE: "Make the volume writable for the monitor's user, and free some space.",
     Cause.DATA_UNKNOWN: "Set --adopt to keep or clear the data, as the message describes.",
-    Cause.CONFIGURATION_INVALID: "Correct what the message names. In a pod, bootstrap-monitor check shows the rest.",
+    Cause.CONFIGURATION_INVALID: "Correct what the message names.",
     Cause.OTHER: "Read the monitor's log.",
 }
 """The action for an operator, by the cause of a problem."""

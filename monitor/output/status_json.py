@@ -6,6 +6,7 @@ from monitor.avalanchego.source_links import compare_link
 from monitor.domain.baseline import Verdict
 from monitor.domain.build import Build
 from monitor.domain.build_results import BuildResults
+from monitor.domain.instant import rfc3339_text
 from monitor.domain.json_text import JsonObject
 from monitor.domain.regression import Regression, RunVerdicts
 from monitor.domain.run import Outcome, Run
@@ -25,8 +26,8 @@ def run_json(run: Run) -> JsonObject:
         "network": run.network,
         "syncMode": run.sync_mode,
         "testbed": run.testbed,
-        "startedAt": run.started_at,
-        "endedAt": run.ended_at,
+        **_time("startedAt", run.started_at),
+        **_time("endedAt", run.ended_at),
         "outcome": run.outcome,
         "reason": run.reason,
         "message": run.message,
@@ -35,7 +36,7 @@ def run_json(run: Run) -> JsonObject:
         "diskUsageBytes": run.disk_usage_bytes,
         "activeSeconds": run.tracking.active_seconds,
         "nodeRestarts": run.tracking.node_restarts,
-        "lastProgressAt": run.tracking.progress_at,
+        **_time("lastProgressAt", run.tracking.progress_at),
         "recovered": run.recovered,
         "settingsChanged": run.settings_changed,
         "stateSynced": run.tracking.state_synced,
@@ -53,6 +54,7 @@ def history_json(run: Run, verdicts: RunVerdicts) -> JsonObject:
                 "verdict": judged.verdict,
                 "baseline": judged.limit.baseline if judged.limit else None,
                 "limit": judged.limit.limit if judged.limit else None,
+                **_builds_json(judged.regression),
             }
             for measure, judged in verdicts.items()
         },
@@ -62,7 +64,7 @@ def history_json(run: Run, verdicts: RunVerdicts) -> JsonObject:
 def status_json(status: Status) -> JsonObject:
     """Return the Status as in `/api/v1/status`."""
     return {
-        "at": status.at,
+        **_time("at", status.at),
         "tester": status.tester,
         "network": status.network,
         "syncMode": status.sync_mode,
@@ -74,7 +76,7 @@ def status_json(status: Status) -> JsonObject:
             {
                 "cause": each.cause,
                 "message": each.message,
-                "since": each.since,
+                **_time("since", each.since),
                 "action": ACTIONS[each.cause],
             }
             for each in status.problems
@@ -85,7 +87,7 @@ def status_json(status: Status) -> JsonObject:
             for (chain, signal), count in sorted(status.counts.items())
         ],
         "node": {
-            "seenAt": status.node.seen_at,
+            **_time("seenAt", status.node.seen_at),
             "up": status.node.up,
             "health": status.node.health,
             "bootstrapped": status.node.bootstrapped,
@@ -101,13 +103,13 @@ def status_json(status: Status) -> JsonObject:
         "baselineBeginsWithRun": status.baseline_begins or None,
         "regressions": {measure: _regression_json(each) for measure, each in status.regressions.items()},
         "chains": {
-            name: {"activity": chain.activity, "ratio": chain.ratio, "endAt": chain.end_at}
+            name: {"activity": chain.activity, "ratio": chain.ratio, **_time("endAt", chain.end_at)}
             for name, chain in sorted(status.progress.chains.items())
         }
         if status.progress
         else {},
         "volume": {
-            "measuredAt": status.volume.measured_at,
+            **_time("measuredAt", status.volume.measured_at),
             "usageBytes": status.volume.usage_bytes,
             "sizeBytes": status.volume.size_bytes,
             "availableBytes": status.volume.available_bytes,
@@ -119,15 +121,15 @@ def status_json(status: Status) -> JsonObject:
         "buildResults": _results_json(status.build_results),
         "paused": status.paused,
         "requestedBuild": _build_json(status.requested),
-        "lastImageCheckAt": status.last_image_check_at,
+        **_time("lastImageCheckAt", status.last_image_check_at),
         "runsTotal": {
             outcome: sum(count for (each, _), count in status.totals.items() if each == outcome)
             for outcome in Outcome
         },
         "consecutiveFailures": status.consecutive_failures,
-        "lastSuccessAt": status.last_success.ended_at if status.last_success else None,
-        "testerSince": status.tester_since,
-        "tickAt": status.tick_at,
+        **_time("lastSuccessAt", status.last_success.ended_at if status.last_success else None),
+        **_time("testerSince", status.tester_since),
+        **_time("tickAt", status.tick_at),
     }
 
 
@@ -145,20 +147,34 @@ def _results_json(results: BuildResults) -> JsonObject | None:
     }
 
 
+def _time(name: str, unix_seconds: float | None) -> JsonObject:
+    """Return a time as two fields: Unix seconds, and RFC 3339 text."""
+    return {name: unix_seconds, f"{name}Rfc3339": rfc3339_text(unix_seconds)}
+
+
 def _build_json(build: Build | None) -> JsonObject | None:
     return {"image": build.image, "version": build.version, "commit": build.commit} if build else None
 
 
 def _regression_json(regression: Regression) -> JsonObject:
-    limit, good, bad = regression.limit, regression.last_good, regression.first_bad
+    limit = regression.limit
     return {
         "verdict": regression.verdict,
         "samples": regression.samples,
         "baseline": limit.baseline if limit else None,
         "limit": limit.limit if limit else None,
+        **_builds_json(regression),
+    }
+
+
+def _builds_json(regression: Regression | None) -> JsonObject:
+    """Return the runs between which a measure became worse; all fields are null without a regression."""
+    good = regression.last_good if regression else None
+    bad = regression.first_bad if regression else None
+    return {
         "lastGoodRun": good.number if good else None,
         "lastGoodCommit": good.build.commit if good else None,
         "firstBadRun": bad.number if bad else None,
         "firstBadCommit": bad.build.commit if bad else None,
-        "compareUrl": compare_link(regression) or None,
+        "compareUrl": (compare_link(regression) if regression else "") or None,
     }

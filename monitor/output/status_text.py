@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from monitor.domain.chains import chain_name, chain_text
 from monitor.domain.duration import duration_text
 from monitor.domain.instant import time_text
-from monitor.domain.regression import Regressions, RunVerdicts, left_out
+from monitor.domain.plural import plural
+from monitor.domain.regression import RunVerdicts, left_out
 from monitor.domain.run import Evidence, Outcome, Run
 from monitor.domain.size import size_text
 from monitor.domain.status import Phase, Status
@@ -50,7 +51,7 @@ def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
     if status.node:
         node = status.node
         failing = f": {', '.join(node.failing_checks)}" if node.failing_checks else ""
-        peers = f" · {node.peers} peers" if node.peers is not None else ""
+        peers = f" · {plural(node.peers, 'peer')}" if node.peers is not None else ""
         up = "up" if node.up else "down"
         yield f"node      {up} · {node.health}{failing}{peers} · polled {time_text(node.seen_at)}"
     if status.volume:
@@ -120,16 +121,8 @@ def _chain_lines(status: Status) -> Iterable[str]:
         yield f"stalled   {stall_text(status.run)}"
 
 
-def run_lines(
-    run: Run,
-    evidence: Evidence | None,
-    verdicts: RunVerdicts | None = None,
-    regressions: Regressions | None = None,
-) -> Iterable[str]:
-    """Yield all details of a run, with the verdicts on it, and the log tail of its node if the run failed.
-
-    `regressions` are those after the run.
-    """
+def run_lines(run: Run, evidence: Evidence | None, verdicts: RunVerdicts | None = None) -> Iterable[str]:
+    """Yield all details of a run, with the verdicts on it, and the log tail of its node if the run failed."""
     yield f"run       {run.number} · {outcome_text(run)}"
     yield f"image     {run.build.image}"
     yield f"version   {run.build.version or 'unknown'} · commit {run.build.commit or 'unknown'}"
@@ -146,7 +139,7 @@ def run_lines(
     yield f"restarts  {run.tracking.node_restarts}"
     if reason := left_out(run):
         yield f"compared  with no other run: {reason}"
-    yield from compared_lines(verdicts or {}, regressions or {})
+    yield from compared_lines(verdicts or {})
     if run.message and run.outcome is not Outcome.SUCCEEDED:
         yield f"message   {run.message}"
     if evidence is not None:

@@ -38,10 +38,11 @@ QUIET_SECONDS = 300.0  # regular lines show that the process is alive
 # Columns to omit on a narrow terminal, in steps.
 _LEFT_OUT = ((), ("WALL",), ("WALL", "STARTED (UTC)"), ("WALL", "STARTED (UTC)", "DISK"))
 _UNBOUNDED = 10_000
+_IDLE = "idle: waiting for a new build"
 _AT_WORK = frozenset(ChainActivity) - {ChainActivity.WAITING, ChainActivity.DONE}
-# The messages of these phases name an image, but the build of `local` is a file.
+# The message of clearing names a folder inside the tester's own.
 _BEFORE_A_RUN: Mapping[Phase | None, str] = {
-    Phase.DISCOVERING: "looking up the build",
+    Phase.DISCOVERING: "looking up the newest build",
     Phase.CLEARING: "clearing the node's data",
 }
 _NO_VERDICTS: Mapping[int, RunVerdicts] = {}
@@ -59,12 +60,14 @@ def progress_text(status: Status, named: Callable[[Run], str] = run_text, column
     phase = status.phase.value if status.phase else Phase.STARTING.value
     if status.phase in _BEFORE_A_RUN and not status.problems:
         return _BEFORE_A_RUN[status.phase]
-    if run is None or status.phase in _BEFORE_A_RUN:
+    if run is not None and not run.open and status.phase is Phase.IDLE:
+        return _IDLE  # the message of the phase may be the result, which has a line of its own
+    if run is None or not run.open or status.phase in _BEFORE_A_RUN:
         return printable(f"{phase}: {status.message}") if status.message else phase
-    active = f" {duration_text(run.tracking.active_seconds)}" if run.open else ""
-    purpose = (f"confirming run {status.confirming.number}",) if status.confirming and run.open else ()
-    state = " · ".join((f"{phase}{active}", *purpose, *_warnings(status, run)))
-    chains = " · ".join(_progress_parts(status)) if run.open else ""
+    active = duration_text(run.tracking.active_seconds)
+    purpose = (f"confirming run {status.confirming.number}",) if status.confirming else ()
+    state = " · ".join((f"{phase} {active}", *purpose, *_warnings(status, run)))
+    chains = " · ".join(_progress_parts(status))
     used = status.volume.usage_bytes if status.volume else None
     disk = f"disk {size_text(used)}" if used is not None else ""
     name = named(run)
@@ -273,23 +276,20 @@ class Reporter:
         else:
             self._results.print(text)
 
-    def report(self, status: Status) -> None:
-        """Show a status, and the results of newly ended runs."""
+    def report(self, status: Status, *, ends: bool = False) -> None:
+        """Show a status, and the results of newly ended runs; if the tester `ends`, only the results."""
         if self._live:
             text = progress_text(status, self._named, self._console.width)
             self._live.update(Text(text, no_wrap=True, overflow="ellipsis"))
         for run in reversed(status.results):
             if run.number > self._after and run.number not in self._reported:
                 self._result(result_text(run, self._named))
-                newest = run is status.results[0]
-                for line in worse_lines(
-                    run, status.verdicts.get(run.number, {}), status.regressions if newest else {}
-                ):
+                for line in worse_lines(run, status.verdicts.get(run.number, {})):
                     self._result(Text(line, style="yellow"))
-                if newest and (line := withdrawn_text(status)):
+                if run is status.results[0] and (line := withdrawn_text(status)):
                     self._result(Text(line))
                 self._reported.add(run.number)
-        if self._live:
+        if self._live or ends:
             return
         warns = tuple(_warnings(status, status.run)) if status.run else ()
         changed = (status.phase, status.run.number if status.run else 0, len(warns))

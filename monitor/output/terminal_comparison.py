@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.domain.comparison import SMALLEST_RATIO, Comparison, Difference, spread
+from monitor.domain.plural import plural
 from monitor.domain.run import Run
 from monitor.domain.sanitize import printable
 from monitor.domain.size import size_text
@@ -77,7 +78,7 @@ def failures_text(builds: Sequence[Compared]) -> Text:
     failures = []
     for build in builds:
         reasons = ", ".join(sorted({run.reason for run in build.failed if run.reason}))
-        of_all = f"{len(build.failed)} of {len(build.runs) + len(build.failed)} runs"
+        of_all = f"{len(build.failed)} of {plural(len(build.runs) + len(build.failed), 'run')}"
         failures.append(f"{build.name} failed in {of_all}" + (f" ({reasons})" if reasons else ""))
     return Text(f"{', '.join(failures)}: failed runs are not compared", style="red")
 

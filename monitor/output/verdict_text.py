@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from monitor.avalanchego.source_links import compare_link
-from monitor.domain.regression import Measure, Regression, Regressions, RunVerdict, RunVerdicts, left_out
+from monitor.domain.regression import Measure, Regression, RunVerdict, RunVerdicts, left_out
 from monitor.domain.run import Run
 from monitor.domain.sanitize import printable
 from monitor.domain.verdict_sentence import judged_text, result_text, too_few_text
@@ -34,30 +34,23 @@ def not_compared_text(run: Run, verdicts: RunVerdicts) -> str:
     return too_few_text(judged.position) if judged.limit is None else ""
 
 
-def worse_lines(run: Run, verdicts: RunVerdicts, regressions: Regressions) -> Iterable[str]:
-    """Yield the verdicts on a run that are worse than usual.
-
-    `regressions` are those after the run, which name the builds between which a measure became worse. Pass
-    none for other runs than the newest one.
-    """
+def worse_lines(run: Run, verdicts: RunVerdicts) -> Iterable[str]:
+    """Yield the verdicts on a run that are worse than usual, with their builds."""
     for measure, judged in verdicts.items():
         if not judged.is_worse:
             continue
         text = f"{WORSE} run {run.number} {result_text(measure, judged)}"
         yield printable(_with_verdict(text, judged))
-        if measure in regressions:
-            yield from _origin_lines(measure, regressions[measure])
+        if judged.regression is not None:
+            yield from _origin_lines(measure, judged.regression)
 
 
-def compared_lines(verdicts: RunVerdicts, regressions: Regressions) -> Iterable[str]:
-    """Yield with what each measure of a run was compared, and the verdict with its builds.
-
-    `regressions` are those after the run.
-    """
+def compared_lines(verdicts: RunVerdicts) -> Iterable[str]:
+    """Yield with what each measure of a run was compared, and the verdict with its builds."""
     for measure, judged in verdicts.items():
         yield f"compared  {MEASURES[measure]}: {_with_verdict(judged_text(measure, judged), judged)}"
-        if judged.is_worse and measure in regressions:
-            yield from (f"        {line}" for line in _origin_lines(measure, regressions[measure]))
+        if judged.regression is not None:
+            yield from (f"        {line}" for line in _origin_lines(measure, judged.regression))
 
 
 def _with_verdict(text: str, judged: RunVerdict) -> str:

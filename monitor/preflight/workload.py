@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from monitor.avalanchego.node_config import check_node_data, configuration_of, state_sync_hazard
 from monitor.domain.container import Container
 from monitor.domain.image_reference import ImageReference
+from monitor.domain.plural import plural
 from monitor.errors import ConfigurationError
 from monitor.k8s.cluster import listing
 from monitor.k8s.containers import monitor_container
@@ -26,7 +27,7 @@ def stateful_set_findings(stateful_set: StatefulSet, node_container_name: str) -
     faults = []
     if stateful_set.replicas != 1:
         faults.append(
-            f"has {stateful_set.replicas} replicas, but a tester is one pod: set spec.replicas to 1"
+            f"has {plural(stateful_set.replicas, 'replica')}, but a tester is one pod: set spec.replicas to 1"
         )
     if stateful_set.update_strategy != "RollingUpdate":
         faults.append(
@@ -55,7 +56,7 @@ def node_container_finding(pod: Pod, node: Container) -> Finding:
         return warning(
             NODE_CONTAINER, f"{node.name!r} is not running ({reason}): see kubectl describe pod {pod.name}"
         )
-    return ok(NODE_CONTAINER, f"{node.name!r} runs; restarted {state.restarts} times")
+    return ok(NODE_CONTAINER, f"{node.name!r} runs; restarted {plural(state.restarts, 'time')}")
 
 
 def image_finding(where: str, image: str, rolling_tag: str) -> Finding:

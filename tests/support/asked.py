@@ -11,7 +11,7 @@ from monitor.settings import HistorySettings, RequestSettings, RerunSettings, St
 
 def rerun(data_dir: Path, image: str = "", *, unchecked: bool = True) -> int:
     """Run `rerun`; by default without asking a registry, as most tests have none."""
-    return run_rerun(RerunSettings(data_dir=data_dir, image=image, unchecked=unchecked))
+    return run_rerun(RerunSettings(data_dir=data_dir, run_or_image=image, unchecked=unchecked))
 
 
 def pause(data_dir: Path) -> int:

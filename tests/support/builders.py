@@ -302,7 +302,9 @@ FAILING_SINCE = BuildResults(
 
 VERDICTS = {
     3: {
-        Measure.DURATION: RunVerdict(Verdict.CONFIRMED, Limit(3600.0, 4000.0, 9)),
+        Measure.DURATION: RunVerdict(
+            Verdict.CONFIRMED, Limit(3600.0, 4000.0, 9), regression=REGRESSIONS[Measure.DURATION]
+        ),
         Measure.DISK_USAGE: RunVerdict(Verdict.NONE, Limit(2e9, 4e9, 8)),
     },
     1: {Measure.DURATION: RunVerdict(Verdict.INSUFFICIENT_DATA)},

@@ -129,6 +129,18 @@ NODE = ["--", "--network-id=fuji"]
             id="no network",
         ),
         pytest.param(
+            ["local", "avalanchego", "--", "--netwrk-id=fuji"],
+            {},
+            "the node's network is not set: --netwrk-id=fuji is not its flag (did you mean --network-id?)",
+            id="a typo in the flag of the network",
+        ),
+        pytest.param(
+            ["local", "avalanchego", "--", "network-id=fuji", "--http-port=1"],
+            {},
+            "the node's network is not set: network-id=fuji is not its flag (did you mean --network-id?)",
+            id="the flag of the network without dashes",
+        ),
+        pytest.param(
             ["local", "avalanchego", "--network=fuyi"],
             {},
             "--network is 'fuyi', which is not a network: use one of "
@@ -303,7 +315,7 @@ def test_the_log_goes_to_standard_error_in_the_chosen_format(tmp_path: Path) -> 
     logged = [json.loads(line) for line in ended.stderr.splitlines() if line.startswith("{")]
 
     assert ended.stdout == ""
-    assert {"msg": "looking up the build of avalanchego:latest", "level": "info"}.items() <= next(
+    assert {"msg": "looking up the newest build", "level": "info"}.items() <= next(
         entry for entry in logged if entry.get("rule") == "build_unresolved"
     ).items()
 

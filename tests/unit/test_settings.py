@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -138,6 +139,7 @@ WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key"
                 "runs": 7,
                 "fail_if_slower": False,
                 "again": False,
+                "json_output": False,
             },
             id="local",
         ),
@@ -152,7 +154,7 @@ WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key"
             },
             id="demo",
         ),
-        pytest.param(StatusSettings, COMMON | {"json_output": False}, id="status"),
+        pytest.param(StatusSettings, COMMON | {"json_output": False, "watch": False}, id="status"),
         pytest.param(
             HistorySettings,
             COMMON
@@ -166,7 +168,7 @@ WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key"
             },
             id="history",
         ),
-        pytest.param(RerunSettings, COMMON | {"image": "", "unchecked": False}, id="rerun"),
+        pytest.param(RerunSettings, COMMON | {"run_or_image": "", "unchecked": False}, id="rerun"),
         pytest.param(MarkBaselineSettings, COMMON | {"from_run": None}, id="mark-baseline"),
         pytest.param(RequestSettings, COMMON, id="pause and resume"),
     ],
@@ -228,11 +230,12 @@ SETTINGS: list[Any] = [
 
 def test_every_setting_is_in_these_tables() -> None:
     fields = {name for kind in REQUIRED for name in kind.model_fields}
-    elsewhere = {"build", "image", "from_run", "web_tls_certificate", "web_tls_key"}
+    elsewhere = {"build", "run_or_image", "from_run", "web_tls_certificate", "web_tls_key"}
     elsewhere |= {"export_file", "import_file"}  # flags with an alias; see test_history_files
     switches = {
         "debug",
         "keep",
+        "watch",
         "json_output",
         "registry_plain_http",
         "confirm_regressions",
@@ -249,8 +252,8 @@ def test_every_setting_is_in_these_tables() -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        pytest.param(["foo"], "FROM-RUN is 'foo': input should be a valid integer", id="no number"),
-        pytest.param(["0"], "FROM-RUN is '0': input should be greater than or equal to 1", id="no run"),
+        pytest.param(["foo"], "FROM-RUN is 'foo': it must be a whole number", id="no number"),
+        pytest.param(["0"], "FROM-RUN is '0': it must be at least 1", id="no run"),
         pytest.param(["--from-run=2"], "--from-run is not a flag; see", id="as a flag"),
     ],
 )
@@ -339,8 +342,8 @@ def test_the_deadline_is_a_duration_or_auto(
 
 
 def test_the_image_to_run_again_is_a_word() -> None:
-    assert read(RerunSettings, ["node@sha256:1"]).image == "node@sha256:1"
-    assert read(RerunSettings).image == ""
+    assert read(RerunSettings, ["node@sha256:1"]).run_or_image == "node@sha256:1"
+    assert read(RerunSettings).run_or_image == ""
 
 
 @pytest.mark.parametrize(
@@ -455,25 +458,25 @@ TOGETHER = "--web-tls-certificate and --web-tls-key must be set together"
         pytest.param(
             InitSettings,
             ["--disk-floor=-1"],
-            "--disk-floor is '-1': input should be greater than or equal to 0",
+            "--disk-floor is '-1': it must be at least 0",
             id="a floor under nothing",
         ),
         pytest.param(
             InitSettings,
             ["--disk-floor=100"],
-            "--disk-floor is '100': input should be less than 100",
+            "--disk-floor is '100': it must be less than 100",
             id="a floor that nothing reaches",
         ),
         pytest.param(
             InitSettings,
             ["--disk-floor=10%"],
-            "--disk-floor is '10%': input should be a valid number, unable to parse string as a number",
+            "--disk-floor is '10%': it must be a number",
             id="a floor with its unit",
         ),
         pytest.param(
             InitSettings,
             ["--disk-floor=nan"],
-            "--disk-floor is 'nan': input should be a finite number",
+            "--disk-floor is 'nan': it must be a finite number",
             id="a floor that is not a number",
         ),
         pytest.param(
@@ -485,13 +488,13 @@ TOGETHER = "--web-tls-certificate and --web-tls-key must be set together"
         pytest.param(
             InitSettings,
             ["--crash-limit=0"],
-            "--crash-limit is '0': input should be greater than or equal to 1",
+            "--crash-limit is '0': it must be at least 1",
             id="a limit of no crash",
         ),
         pytest.param(
             InitSettings,
             ["--crash-limit=2.5"],
-            "--crash-limit is '2.5': input should be a valid integer, unable to parse string as an integer",
+            "--crash-limit is '2.5': it must be a whole number",
             id="half a crash",
         ),
         pytest.param(
@@ -545,26 +548,25 @@ TOGETHER = "--web-tls-certificate and --web-tls-key must be set together"
         pytest.param(
             LocalSettings,
             ["--runs=3"],
-            "--runs is '3': input should be greater than or equal to 4",
+            "--runs is '3': it must be at least 4",
             id="three runs",
         ),
         pytest.param(
             InitSettings,
             ["--sync-mode=fast"],
-            "--sync-mode is 'fast': "
-            "input should be 'c-chain-state-sync', 'only-p-chain-full-sync' or 'full-sync'",
+            "--sync-mode is 'fast': it must be c-chain-state-sync, only-p-chain-full-sync or full-sync",
             id="sync mode",
         ),
         pytest.param(
             InitSettings,
             ["--on-new-build=stop"],
-            "--on-new-build is 'stop': input should be 'finish' or 'restart'",
+            "--on-new-build is 'stop': it must be finish or restart",
             id="on new build",
         ),
         pytest.param(
             InitSettings,
             ["--log-format=xml"],
-            "--log-format is 'xml': input should be 'auto', 'plain', 'colors' or 'json'",
+            "--log-format is 'xml': it must be auto, plain, colors or json",
             id="log format",
         ),
         pytest.param(
@@ -585,7 +587,7 @@ TOGETHER = "--web-tls-certificate and --web-tls-key must be set together"
         pytest.param(
             InitSettings,
             ["--rolling-tag="],
-            "--rolling-tag is '': string should have at least 1 character",
+            "--rolling-tag is '': it must not be empty",
             id="empty rolling tag",
         ),
         pytest.param(
@@ -654,9 +656,29 @@ def test_a_bad_variable_is_named_alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_bad_switch_is_named_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOOTSTRAP_MONITOR_JSON", "maybe")
-    line = "--json (BOOTSTRAP_MONITOR_JSON) is 'maybe': input should be a valid boolean, "
+    line = "--json (BOOTSTRAP_MONITOR_JSON) is 'maybe': it must be true or false"
 
-    assert mistake(StatusSettings, ["--data-dir=/data"]).startswith(line)
+    assert mistake(StatusSettings, ["--data-dir=/data"]) == line
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1.5", "nan", "9" * 5000])
+@pytest.mark.parametrize("kind", REQUIRED, ids=lambda kind: kind.__name__)
+def test_no_mistake_is_told_in_the_words_of_a_parser(
+    kind: type[BaseSettings], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message says what the value must be, in one sentence without "should" or "input"."""
+    mistakes = []
+    for name in kind.model_fields:
+        variable = (kind.model_fields[name].alias or name).upper()
+        monkeypatch.setenv(f"BOOTSTRAP_MONITOR_{variable}", text)
+        try:
+            read(kind)
+        except ConfigurationError as error:
+            mistakes.append(str(error))
+        monkeypatch.delenv(f"BOOTSTRAP_MONITOR_{variable}")
+
+    assert mistakes
+    assert not [line for line in mistakes if re.search(r"should|[Ii]nput|parse", line)]
 
 
 def test_all_that_is_missing_is_named_at_once() -> None:

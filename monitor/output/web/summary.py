@@ -61,7 +61,8 @@ def _elapsed(status: Status, run: Run) -> Tile:
     seconds = active_seconds(run)
     value = duration_text(seconds)
     if judged is None or judged.limit is None:
-        return Tile("Active", value, details=("no baseline yet",) if judged else ())
+        details = (regression_sentence(Measure.DURATION, judged),) if judged else ()
+        return Tile("Active", value, details=details)
     limit = judged.limit
     usual = regression_sentence(Measure.DURATION, Regression(judged.verdict, judged.samples, limit))
     whole = max(seconds, limit.limit * 1.15)

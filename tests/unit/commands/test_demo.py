@@ -52,7 +52,7 @@ def test_it_shows_a_failure_and_a_slower_build_between_good_ones(tmp_path: Path)
     assert any(f"slower since run {slower} of 1.14.4 (a510a510); last good: " in line for line in lines)
     assert table > lines.index(next(line for line in lines if line.startswith(f"✓ run {good} ")))
     assert lines[-2] == "1.14.3 (badbadba) cannot bootstrap: crashed"
-    assert lines[-1].startswith("1.14.4 (a510a510) is slower: its bootstrap took ")
+    assert lines[-1].startswith("1.14.4 (a510a510) is slower than 1.14.2 (66666666): its bootstrap took ")
     assert not [line for line in done.stderr.splitlines() if "succeeded" in line or "failed" in line]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import signal
 import socket
 import sqlite3
@@ -58,12 +59,14 @@ def until_succeeded_ends_with_the_verdict_and_knows_it_again(tester: LocalLife) 
 
 
 def until_succeeded_ends_with_1_where_it_failed(tester: LocalLife) -> None:
-    """Test that `--until` ends with 1 after a failure, and names the command that shows the log tail."""
+    """Test that `--until` ends with 1 after a failure, and that the command that it prints shows the log tail."""
     write_failing_build(tester.build)
     code, _, said = ended(tester.start("--until=succeeded", "--crash-limit=1"))
 
     assert (code, tester.nodes()) == (1, set())
-    assert said[-1] == f"history --run 1 --data-dir {tester.data_dir} shows the node's log tail"
+    assert said[-2] == "this command shows the details of the run:"
+    shown = subprocess.run(["sh", "-c", said[-1]], cwd="/", capture_output=True, text=True, check=True)
+    assert "message   the node was restarted 1 time without progress" in shown.stdout
 
 
 def until_succeeded_does_not_take_another_tests_result(tester: LocalLife) -> None:
@@ -124,14 +127,36 @@ def until_succeeded_ends_with_3_where_the_node_rejects_its_flags(tester: LocalLi
     }
 
 
+def until_succeeded_ends_soon_where_a_resumed_node_rejects_its_configuration(tester: LocalLife) -> None:
+    """Test that the run stays open, and that the command with correct flags continues it."""
+    write_build(tester.build, bootstrap_seconds=4, blocks=50)
+    process = tester.start("--until=succeeded")
+    tester.watched()
+    stopped(process, signal.SIGINT)
+    wrong, again = (
+        ended(tester.start("--until=succeeded", node=("--network-id=fuji", "--log-level=loud")))
+        for _ in range(2)
+    )
+    (run,) = tester.runs()
+
+    assert (wrong[0], again[0], run.open) == (3, 3, True)
+    assert wrong[2][-1] == (
+        "bootstrap-monitor: run 1 stays open, because the node rejects its flags or its configuration: couldn't "
+        'load node config: unknown log level: "loud": correct the node\'s arguments, and run the same command again'
+    )
+    assert ended(tester.start("--until=succeeded"))[0] == 0
+
+
 def a_program_without_versions_is_refused_before_anything_is_cleared(tester: LocalLife) -> None:
-    tester.data_dir.mkdir()
+    """Test that the data folder is not even created."""
     write_program(tester.build, "#!/bin/sh\nexit 0\n")
+    os.utime(tester.build, (0, 0))  # it is not being written
     code, _, said = ended(tester.start())
 
-    assert (code, tester.runs(), tester.nodes()) == (2, (), set())
-    assert "--version-json prints no versions" in said[-1]
-    assert said[-1].endswith(": is it an AvalancheGo? Specify the node's executable")
+    assert (code, tester.data_dir.exists(), tester.nodes()) == (2, False, set())
+    (line,) = said
+    assert "--version-json prints no versions" in line
+    assert line.endswith(": is it an AvalancheGo? Specify the node's executable")
 
 
 def until_succeeded_ends_with_3_where_nothing_would_come(tester: LocalLife) -> None:
@@ -249,6 +274,7 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
     fails_once.touch()
     code, out, said = ended(compare(tester, "--crash-limit=1"))
     again = ended(compare(tester, "--fail-if-slower"))
+    as_json = ended(compare(tester, "--fail-if-slower", "--json"))
     longer, tested = ended(compare(tester, runs=5)), ended(tester.start())
 
     order = [run.build.commit for run in reversed(tester.runs()) if run.outcome is Outcome.SUCCEEDED]
@@ -267,6 +293,9 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
     assert "has already reported its result for 4 runs" in longer[2][-1]
     assert "belongs to a comparison, which clears it before each run" in tested[2][-1]
     assert again[1] == out
+    result = json.loads("\n".join(as_json[1]))
+    assert (as_json[0], result["result"], result["text"]) == (1, "slower", out[3])
+    assert [len(result[name]["runs"]) for name in ("old", "new")] == [4, 4]
     assert again[2] == [f"old is {tester.folder}/old, new is {tester.build}; 4 runs of each"]
     assert list((tester.data_dir / "avalanchego").iterdir()) == []
 
@@ -329,6 +358,7 @@ STORIES: Sequence[Callable[[LocalLife], None]] = (
     until_succeeded_does_not_take_another_tests_result,
     until_succeeded_ends_with_3_where_the_testbed_failed,
     until_succeeded_ends_with_3_where_the_node_rejects_its_flags,
+    until_succeeded_ends_soon_where_a_resumed_node_rejects_its_configuration,
     a_program_without_versions_is_refused_before_anything_is_cleared,
     until_succeeded_ends_with_3_where_nothing_would_come,
     until_succeeded_ends_with_1_where_the_build_is_slower,
@@ -359,12 +389,21 @@ def test_local(telling: Mapping[str, Future[None]], story: str) -> None:
     [
         (["--runs=7"], "--runs requires --compare OLD"),
         (["--fail-if-slower"], "--fail-if-slower requires --until succeeded or --compare OLD"),
+        (["--json"], "--json requires --compare OLD; history --json shows the runs"),
         (["--runs=5", "--fail-if-slower", "--until=succeeded"], "--runs requires --compare OLD"),
         (["--until=succeeded", "--compare=old"], "--until and --compare cannot be combined: "),
         (["--again"], "--again requires --until succeeded"),
         (["--again", "--compare=old"], "--again and --compare cannot be combined: "),
     ],
-    ids=["runs", "fail-if-slower", "both, with until", "until and compare", "again", "again and compare"],
+    ids=[
+        "runs",
+        "fail-if-slower",
+        "json",
+        "both, with until",
+        "until and compare",
+        "again",
+        "again and compare",
+    ],
 )
 def test_flags_that_would_do_nothing_are_refused(flags: Sequence[str], said: str) -> None:
     settings = parse(LocalSettings, "local", ["./avalanchego", *flags], {})

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.asked import pause, rerun, resume, status
-from support.builders import NEW, NOW, OLD, REPOSITORY, build, workload
+from support.builders import COMMIT, NEW, NOW, OLD, REPOSITORY, build, workload
 from support.fake_api_server import FakeApiServer, kubeconfig
 from support.fake_api_server import serving as serving_api
 from support.fake_registry import NAME, FakeRegistry, config, sending, serving
@@ -19,9 +21,13 @@ from support.tester_objects import add_tester
 from monitor.commands.requests import run_mark_baseline
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
 from monitor.domain.build import Build
+from monitor.domain.instant import time_text
+from monitor.domain.observations import Health
 from monitor.domain.run import Outcome
+from monitor.domain.status import NodeStatus
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import open_ledger, open_read_only
+from monitor.ledger.codecs import COMPARISON, node_reading
 from monitor.ledger.recovery import FILE
 from monitor.local.build_store import BUILDS_FOLDER
 from monitor.registry.manifests import architecture
@@ -31,6 +37,8 @@ ROOT = Path(__file__).parents[3]
 THIRD = f"sha256:{'3' * 64}"
 PAUSED = "paused: an open run continues, and no other run starts until resume\n"
 RESUMED = "resumed\n"
+NO_PROCESS = 2**22 + 1  # greater than the greatest process ID of Linux
+LEFT = "; local is not running in {folder}, so this run also waits until you start it again"
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +100,98 @@ class TestRerun:
         said = f"{image or build(NEW).image} will be bootstrapped again at the next poll\n"
         assert capsys.readouterr().out == said
 
+    @pytest.mark.parametrize(
+        ("text", "requested"),
+        [
+            pytest.param("1", build(), id="a run's number"),
+            pytest.param(OLD, build(), id="a digest"),
+            pytest.param(OLD.removeprefix("sha256:"), build(), id="a digest without its algorithm"),
+            pytest.param(OLD[:11], build(), id="the first characters of a digest"),
+            pytest.param("D" * 8, build(NEW, "d" * 40), id="the first characters of a commit"),
+            pytest.param(
+                THIRD, Build(f"{REPOSITORY}@{THIRD}", frozenset({THIRD})), id="a digest that never ran"
+            ),
+        ],
+    )
+    def test_is_asked_for_by_a_short_name(self, tmp_path: Path, text: str, requested: Build) -> None:
+        begin(tmp_path, build())
+        begin(tmp_path, build(NEW, "d" * 40))
+        begin(tmp_path, build(NEW, "d" * 40))
+
+        assert rerun(tmp_path, text) == 0
+        assert asked(tmp_path) == (requested, False)
+
+    @pytest.mark.parametrize(
+        ("text", "error"),
+        [
+            pytest.param("9", "run 9 not found: history lists the existing runs", id="no such run"),
+            pytest.param(
+                "12345", "run 12345 not found: history lists the existing runs", id="no such number"
+            ),
+            pytest.param(
+                "sha256:0123",
+                "no run has a build sha256:0123: history lists the existing runs",
+                id="no digest",
+            ),
+            pytest.param(
+                COMMIT[:7],
+                f"{COMMIT[:7]} matches several builds: name one by its run: run 2 of 1.14.2 (cccccccc), "
+                "run 1 of 1.14.2 (cccccccc)",
+                id="a commit of two builds",
+            ),
+        ],
+    )
+    def test_of_a_name_that_is_not_one_build_is_refused(self, idle: Path, text: str, error: str) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            rerun(idle, text)
+
+        assert str(caught.value) == error
+        assert asked(idle) == (None, False)
+
+    def test_in_the_folder_of_a_comparison_is_refused(self, idle: Path) -> None:
+        with closing(open_ledger(idle)) as ledger:
+            ledger.record(NOW, "default", readings={COMPARISON: {"told_runs": None}})
+        with pytest.raises(ConfigurationError) as caught:
+            rerun(idle)
+
+        assert str(caught.value) == (
+            f"{idle} belongs to a comparison, which repeats runs itself: run local --compare again"
+        )
+        assert asked(idle) == (None, False)
+
+    @pytest.mark.parametrize(
+        ("silent_seconds", "process", "said"),
+        [
+            pytest.param(1, None, "", id="in a pod"),
+            pytest.param(
+                3600,
+                None,
+                "; the monitor has been silent since {since}, so this run also waits until it works again",
+                id="in a pod that is gone",
+            ),
+            pytest.param(3600, NO_PROCESS, LEFT, id="of local, which has ended"),
+            pytest.param(1, NO_PROCESS, LEFT, id="of local, which has just ended"),
+        ],
+    )
+    def test_that_no_monitor_reads_says_so(
+        self,
+        idle: Path,
+        capsys: pytest.CaptureFixture[str],
+        silent_seconds: float,
+        process: int | None,
+        said: str,
+    ) -> None:
+        polled_at = time.time() - silent_seconds
+        node = NodeStatus(polled_at, up=True, health=Health.HEALTHY)
+        with closing(open_ledger(idle)) as ledger:
+            ledger.record(replace(NOW, wall=polled_at), "default", readings={"node": node_reading(node)})
+        if process is not None:
+            (idle / "local.lock").write_text(str(process))
+
+        assert rerun(idle) == 0
+        when = f"{build(NEW).image} will be bootstrapped again at the next poll"
+        assert capsys.readouterr().out == when + said.format(since=time_text(polled_at), folder=idle) + "\n"
+
     def test_while_a_run_is_open_comes_after_it(self, idle: Path, capsys: pytest.CaptureFixture[str]) -> None:
         begin(idle, build(), end=False)
         rerun(idle)
@@ -130,7 +230,7 @@ class TestRerun:
         [
             pytest.param(
                 f"{REPOSITORY}:latest",
-                f"{REPOSITORY}:latest is not pinned: name it by digest, as history --json does",
+                f"{REPOSITORY}:latest is not pinned: name a run by its number, or the image by digest",
                 2,
                 id="not pinned",
             ),
@@ -237,7 +337,7 @@ class TestLedger:
             ["rerun", f"{REPOSITORY}:latest", "--data-dir={}"],
             2,
             "",
-            f"{REPOSITORY}:latest is not pinned: name it by digest, as history --json does",
+            f"{REPOSITORY}:latest is not pinned: name a run by its number, or the image by digest",
             id="not pinned",
         ),
         pytest.param(
@@ -293,7 +393,10 @@ class TestRerunOfLocal:
         with pytest.raises(ConfigurationError) as caught:
             rerun(copied, image)
 
-        assert str(caught.value) == f"no copy of {image} is left: there are copies of {NEW}"
+        assert str(caught.value) == (
+            f"no copy of {image} is left: name one of the builds that have a copy (1.14.2 (cccccccc)), or run local "
+            "with that program again"
+        )
         assert asked(copied) == (None, False)
 
 

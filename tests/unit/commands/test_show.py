@@ -454,8 +454,7 @@ def test_a_tester_of_local_is_found_where_there_is_one_only(
         pytest.param(
             ["history", "--run=first", "--data-dir={}"],
             2,
-            "--run (BOOTSTRAP_MONITOR_RUN) is 'first': "
-            "input should be a valid integer, unable to parse string as an integer",
+            "--run (BOOTSTRAP_MONITOR_RUN) is 'first': it must be a whole number",
             id="one run, no number",
         ),
         pytest.param(

@@ -16,12 +16,16 @@ from support.recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end
 from monitor.avalanchego.node_config import NodeConfiguration
 from monitor.commands.comparison_runs import ComparisonRuns, Plan
 from monitor.commands.local_tester import Goal
-from monitor.commands.until import Obstacle, Until, Wanted
+from monitor.commands.until import REJECTED_SECONDS, Obstacle, Until, Wanted
 from monitor.decide.decisions import RecordAttempt
 from monitor.domain.build import Build
+from monitor.domain.observations import Health
 from monitor.domain.run import AttemptCause, RequestKind
+from monitor.domain.status import NodeStatus, Problem
 from monitor.domain.workload import SyncMode
+from monitor.errors import Cause
 from monitor.ledger import Ledger
+from monitor.ledger.codecs import node_reading, problem_reading
 
 BUILD, OTHER = build(NEW, "b" * 40), build(OLD, "a" * 40)
 CONFIGURATION = NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings")
@@ -163,6 +167,41 @@ def turns(ledger: Ledger, stopping: threading.Event) -> Goal:
     """Return the goal of both builds."""
     plan = Plan(OTHER, BUILD, 4, CONFIGURATION, TESTBED)
     return ComparisonRuns(plan, ledger, stopping, PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("begins", "lasts_seconds", "cause", "answered", "ends"),
+    [
+        pytest.param(0, REJECTED_SECONDS, Cause.CONFIGURATION_INVALID, True, True, id="rejected again"),
+        pytest.param(0, 1, Cause.CONFIGURATION_INVALID, True, False, id="rejected once"),
+        pytest.param(-1, REJECTED_SECONDS, Cause.CONFIGURATION_INVALID, True, False, id="in an earlier call"),
+        pytest.param(0, REJECTED_SECONDS, Cause.CONFIGURATION_INVALID, False, False, id="the run will fail"),
+        pytest.param(0, REJECTED_SECONDS, Cause.NODE_CRASHING, True, False, id="another problem"),
+        pytest.param(0, REJECTED_SECONDS, None, True, False, id="no problem"),
+    ],
+)
+def test_a_resumed_run_whose_node_rejects_its_flags_ends_the_call(
+    ledger: Ledger, begins: float, lasts_seconds: float, cause: Cause | None, *, answered: bool, ends: bool
+) -> None:
+    begin(ledger, BUILD)
+    last = ledger.last()
+    assert last is not None
+    tracking = replace(last.tracking, process_start_boot_seconds=1.0 if answered else None)
+    ledger.record(NOW, TESTBED, tracking=replace(last, tracking=tracking), counts={})
+    obstacle = Obstacle(ledger, CONFIGURATION, PATIENCE_SECONDS, lambda: NOW.wall)
+    problem = Problem(cause, "the node rejects its flags: unknown flag: --x", NOW.wall) if cause else None
+    ledger.keep_reading("problem.node", problem_reading(problem), NOW.wall + begins)
+    polled_at = NOW.wall + begins + lasts_seconds
+    node = node_reading(NodeStatus(polled_at, up=False, health=Health.UNKNOWN))
+    ledger.record(replace(NOW, wall=polled_at), TESTBED, readings={"node": node})
+    error = obstacle.error()
+
+    assert (str(error) if error else None) == (
+        "run 1 stays open, because the node rejects its flags: unknown flag: --x: correct the node's arguments, and "
+        "run the same command again"
+        if ends
+        else None
+    )
 
 
 @pytest.mark.parametrize("made", [until, turns])

@@ -278,6 +278,16 @@ def test_each_run_is_judged_by_the_runs_before_it() -> None:
     assert list(found.values()) == expected
 
 
+@pytest.mark.parametrize("number", range(1, 13))
+def test_a_run_that_is_worse_has_the_regression_of_when_it_was_the_newest_run(number: int) -> None:
+    found = successes(*[100.0] * 8, 150.0, 150.0, 100.0, 150.0)
+    judged = run_verdicts(found, 20)[number][Measure.DURATION]
+
+    then = regressions(found[:number], SyncMode.FULL_SYNC)[Measure.DURATION]
+    assert judged.is_worse == (number in {9, 10, 12})
+    assert judged.regression == (then if judged.is_worse else None)
+
+
 def test_only_the_newest_runs_are_judged_by_all_runs_before_them() -> None:
     found = successes(*[100.0] * 9, 150.0, 100.0, 150.0)
     every = run_verdicts(found, 20)

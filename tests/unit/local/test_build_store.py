@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
@@ -17,7 +18,14 @@ from support.simulated_builds import COMMITS, write_build, write_program
 
 from monitor.domain.build import Build, Versions
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
-from monitor.local.build_store import BUILDS_KEPT, STABLE_SECONDS, VERSIONS_TRIES, BuildStore, FileSource
+from monitor.local.build_store import (
+    BUILDS_KEPT,
+    STABLE_SECONDS,
+    VERSIONS_TRIES,
+    BuildStore,
+    FileSource,
+    refuse_mistakes,
+)
 
 
 def digest_of(content: bytes) -> str:
@@ -243,3 +251,75 @@ class TestSource:
         with pytest.raises(TemporaryError) as caught:
             compiler.source().newest()
         assert str(caught.value) == f"{compiler.executable}: cannot be copied (File exists)"
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        pytest.param(
+            "exit 2",
+            "{} --version-json prints no versions (it exited with code 2): is it an AvalancheGo? Specify the node's "
+            "executable",
+            id="another program",
+        ),
+        pytest.param(
+            "echo unknown option; exit 2",
+            "{} --version-json prints no versions (it exited with code 2): is it an AvalancheGo? Specify the node's "
+            "executable",
+            id="another program that has flags",
+        ),
+        pytest.param(
+            'echo "couldn\'t configure flags: unknown flag: $2"; exit 1',
+            "the node rejects its arguments after --: couldn't configure flags: unknown flag: --nonsense; {} --help "
+            "lists its flags",
+            id="a node that rejects its arguments",
+        ),
+    ],
+)
+def test_a_mistake_is_refused_unless_the_file_is_being_written(
+    tmp_path: Path, content: str, error: str
+) -> None:
+    program = tmp_path / "program"
+    write_program(program, f"#!/bin/sh\n{content}\n")
+    refuse_mistakes(program, ["--nonsense"])  # it was written less than a second ago
+    os.utime(program, (0, 0))
+
+    with pytest.raises(ConfigurationError) as caught:
+        refuse_mistakes(program, ["--nonsense"])
+    assert str(caught.value) == error.format(program)
+
+
+def test_a_program_for_another_machine_is_refused(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    write_program(program, "#!/nowhere/interpreter\n")
+    os.utime(program, (0, 0))
+
+    with pytest.raises(ConfigurationError) as caught:
+        refuse_mistakes(program, [])
+    assert str(caught.value) == (
+        f"{program} cannot be run (No such file or directory): specify a program for this machine"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        pytest.param(["--network-id=fuji", "--http-port", "0"], "", id="right"),
+        pytest.param(
+            ["--netwrk-id=fuji"],
+            "the node rejects its arguments after --: couldn't configure flags: unknown flag: --netwrk-id; {} "
+            "--help lists its flags",
+            id="a typo",
+        ),
+    ],
+)
+def test_the_arguments_of_a_build_are_checked_without_a_run(
+    tmp_path: Path, arguments: list[str], error: str
+) -> None:
+    write_build(tmp_path / "node")
+    os.utime(tmp_path / "node", (0, 0))
+    with pytest.raises(ConfigurationError) if error else nullcontext() as caught:
+        refuse_mistakes(tmp_path / "node", arguments)
+
+    assert (str(caught.value) if caught else "") == error.format(tmp_path / "node")
+    assert [path.name for path in tmp_path.iterdir()] == ["node"]

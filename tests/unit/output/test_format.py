@@ -68,10 +68,21 @@ def test_an_open_run_takes_the_same_in_each_output() -> None:
     assert [mark.title for mark in drawn.marks if f", {taken}, " in mark.title]
 
 
-@pytest.mark.parametrize("cause", [Cause.CONTAINER_NOT_STARTED, Cause.NODE_CRASHING, Cause.OTHER], ids=str)
+@pytest.mark.parametrize(
+    "cause",
+    [
+        Cause.CONTAINER_NOT_STARTED,
+        Cause.NODE_CRASHING,
+        Cause.CONFIGURATION_INVALID,
+        Cause.VOLUME_HELD,
+        Cause.VOLUME_UNUSABLE,
+        Cause.OTHER,
+    ],
+    ids=str,
+)
 def test_what_to_do_is_true_for_a_tester_without_kubernetes(cause: Cause) -> None:
     """Advice about a problem also applies to `local`, which has no pod."""
-    assert "kubectl" not in re.sub(r"In Kubernetes, [^.]*\.", "", ACTIONS[cause])
+    assert not re.search("kubectl|monitor check", re.sub(r"In Kubernetes, [^.]*\.", "", ACTIONS[cause]))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from support.builders import (
     OLD,
     REGRESSIONS,
     REPOSITORY,
+    VERDICTS,
     build,
     ended,
     full_status,
@@ -24,7 +25,7 @@ from monitor.domain.observations import ChainActivity, ChainLog
 from monitor.domain.run import Outcome, Reason
 from monitor.domain.status import ProgressStatus, Status
 from monitor.domain.tracking import RunTracking
-from monitor.output.status_json import run_json, status_json
+from monitor.output.status_json import history_json, run_json, status_json
 
 PROGRESS = ProgressStatus(
     {
@@ -41,8 +42,18 @@ def test_progress_in_json() -> None:
 
     assert shown["stalled"] is True
     assert list(shown["chains"]) == ["C", "P", "X"]
-    assert shown["chains"]["C"] == {"activity": "syncing_state", "ratio": None, "endAt": None}
-    assert shown["chains"]["X"] == {"activity": "executing", "ratio": 0.5, "endAt": NOW.wall + 60}
+    assert shown["chains"]["C"] == {
+        "activity": "syncing_state",
+        "ratio": None,
+        "endAt": None,
+        "endAtRfc3339": None,
+    }
+    assert shown["chains"]["X"] == {
+        "activity": "executing",
+        "ratio": 0.5,
+        "endAt": NOW.wall + 60,
+        "endAtRfc3339": "1970-01-12T13:47:40.000Z",
+    }
 
 
 @pytest.mark.parametrize(
@@ -85,7 +96,9 @@ def test_a_run_in_json() -> None:
         "syncMode": "full-sync",
         "testbed": "default",
         "startedAt": NOW.wall - 10_000,
+        "startedAtRfc3339": "1970-01-12T11:00:00.000Z",
         "endedAt": NOW.wall - 993,
+        "endedAtRfc3339": "1970-01-12T13:30:07.000Z",
         "outcome": "failed",
         "reason": "stalled",
         "message": "P stood still",
@@ -95,6 +108,7 @@ def test_a_run_in_json() -> None:
         "activeSeconds": 5500.0,
         "nodeRestarts": 2,
         "lastProgressAt": NOW.wall - 3000,
+        "lastProgressAtRfc3339": "1970-01-12T12:56:40.000Z",
         "recovered": False,
         "settingsChanged": False,
         "stateSynced": None,
@@ -107,8 +121,8 @@ def test_what_an_open_run_does_not_have_yet_is_null_in_json() -> None:
     absent = {key for key, value in shown.items() if value is None}
 
     assert absent == {
-        *("endedAt", "outcome", "reason", "durationSeconds", "wallSeconds", "diskUsageBytes"),
-        *("lastProgressAt", "stateSynced", "otherBuild"),
+        *("endedAt", "endedAtRfc3339", "outcome", "reason", "durationSeconds", "wallSeconds"),
+        *("diskUsageBytes", "lastProgressAt", "lastProgressAtRfc3339", "stateSynced", "otherBuild"),
     }
     assert (shown["version"], shown["commit"]) == ("", "")
 
@@ -116,6 +130,7 @@ def test_what_an_open_run_does_not_have_yet_is_null_in_json() -> None:
 def test_the_status_in_json_of_a_tester_of_which_nothing_is_known() -> None:
     assert status_json(status()) == {
         "at": NOW.wall,
+        "atRfc3339": "1970-01-12T13:46:40.000Z",
         "tester": "tester",
         "network": "fuji",
         "syncMode": "full-sync",
@@ -141,11 +156,15 @@ def test_the_status_in_json_of_a_tester_of_which_nothing_is_known() -> None:
         "paused": False,
         "requestedBuild": None,
         "lastImageCheckAt": None,
+        "lastImageCheckAtRfc3339": None,
         "runsTotal": {"succeeded": 0, "failed": 0, "superseded": 0},
         "consecutiveFailures": 0,
         "lastSuccessAt": None,
+        "lastSuccessAtRfc3339": None,
         "testerSince": None,
+        "testerSinceRfc3339": None,
         "tickAt": None,
+        "tickAtRfc3339": None,
     }
 
 
@@ -163,6 +182,7 @@ def test_the_status_in_json_of_a_tester_that_has_seen_everything() -> None:
     ]
     assert shown["node"] == {
         "seenAt": NOW.wall - 3,
+        "seenAtRfc3339": "1970-01-12T13:46:37.000Z",
         "up": True,
         "health": "unhealthy",
         "bootstrapped": False,
@@ -171,6 +191,7 @@ def test_the_status_in_json_of_a_tester_that_has_seen_everything() -> None:
     }
     assert shown["volume"] == {
         "measuredAt": NOW.wall - 60,
+        "measuredAtRfc3339": "1970-01-12T13:45:40.000Z",
         "usageBytes": 2**30,
         "sizeBytes": 10 * 2**30,
         "availableBytes": 8 * 2**30,
@@ -209,3 +230,29 @@ def test_a_regression_in_json_names_its_runs_and_commits() -> None:
         "compareUrl": f"https://github.com/ava-labs/avalanchego/compare/{COMMIT}...{'d' * 40}",
     }
     assert shown["regressions"]["disk_usage"]["compareUrl"] is None
+
+
+def test_a_run_that_is_slower_names_the_last_good_build_in_json() -> None:
+    shown = history_json(ended(3), VERDICTS[3])
+
+    assert shown["verdict"] == "confirmed"
+    assert shown["regressions"]["duration"] == {
+        "verdict": "confirmed",
+        "baseline": 3600.0,
+        "limit": 4000.0,
+        "lastGoodRun": 2,
+        "lastGoodCommit": COMMIT,
+        "firstBadRun": 3,
+        "firstBadCommit": "d" * 40,
+        "compareUrl": f"https://github.com/ava-labs/avalanchego/compare/{COMMIT}...{'d' * 40}",
+    }
+    assert shown["regressions"]["disk_usage"] == {
+        "verdict": "none",
+        "baseline": 2e9,
+        "limit": 4e9,
+        "lastGoodRun": None,
+        "lastGoodCommit": None,
+        "firstBadRun": None,
+        "firstBadCommit": None,
+        "compareUrl": None,
+    }

@@ -14,7 +14,7 @@ from support.shown_runs import FAILED, SUCCEEDED, status
 from monitor.domain.baseline import Limit, Verdict
 from monitor.domain.build import Versions
 from monitor.domain.observations import ChainActivity, ChainLog
-from monitor.domain.regression import Measure, Regression, Regressions, RunVerdict, RunVerdicts
+from monitor.domain.regression import Measure, Regression, RunVerdict, RunVerdicts
 from monitor.domain.run import Run
 from monitor.domain.sanitize import printable
 from monitor.domain.size import size_text
@@ -47,8 +47,8 @@ def test_a_size_is_readable(size_bytes: float, text: str) -> None:
     [
         pytest.param(status(phase=None), "starting", id="nothing yet"),
         pytest.param(
-            status(phase=Phase.DISCOVERING, message="looking up the build of avalanchego:latest"),
-            "looking up the build",
+            status(phase=Phase.DISCOVERING, message="looking up the newest build"),
+            "looking up the newest build",
             id="no run yet",
         ),
         pytest.param(
@@ -61,10 +61,14 @@ def test_a_size_is_readable(size_bytes: float, text: str) -> None:
             "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k",
             id="bootstrapping",
         ),
-        pytest.param(status(SUCCEEDED, phase=Phase.IDLE), "run 1 · 1.14.2 (cccccccc) · idle", id="idle"),
         pytest.param(
-            replace(status(SUCCEEDED, phase=Phase.IDLE), volume=VolumeStatus(0, 2**20, 2**30, 2**29)),
-            "run 1 · 1.14.2 (cccccccc) · idle · disk 1.0 MiB",
+            status(SUCCEEDED, phase=Phase.IDLE, message="run 1 of avalanchego@sha256:1 succeeded"),
+            "idle: waiting for a new build",
+            id="idle, without the run that has ended",
+        ),
+        pytest.param(
+            replace(status(run()), volume=VolumeStatus(0, 2**20, 2**30, 2**29)),
+            "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k · disk 1.0 MiB",
             id="with a measured disk",
         ),
     ],
@@ -185,8 +189,10 @@ SLOW = Limit(3600.0, 4000.0, 9)
 VERDICTS = {
     2: {Measure.DURATION: RunVerdict(Verdict.NONE, SLOW, 3700.0, 8)},
     3: {
-        Measure.DURATION: RunVerdict(Verdict.CONFIRMED, SLOW, 5400.0, 9),
-        Measure.DISK_USAGE: RunVerdict(Verdict.SUSPECTED, Limit(2e9, 3e9, 9), 4e9, 9),
+        Measure.DURATION: RunVerdict(Verdict.CONFIRMED, SLOW, 5400.0, 9, REGRESSIONS[Measure.DURATION]),
+        Measure.DISK_USAGE: RunVerdict(
+            Verdict.SUSPECTED, Limit(2e9, 3e9, 9), 4e9, 9, REGRESSIONS[Measure.DISK_USAGE]
+        ),
         Measure.BLOCK_TIME: RunVerdict(Verdict.SUSPECTED, Limit(0.01, 0.0125, 9), 0.015, 9),
     },
     4: {Measure.DURATION: RunVerdict(Verdict.INSUFFICIENT_DATA, None, 5400.0, 3)},
@@ -196,23 +202,12 @@ LINK = f"https://github.com/ava-labs/avalanchego/compare/{COMMIT}...{'d' * 40}"
 
 
 @pytest.mark.parametrize(
-    ("judged", "regressions", "lines"),
+    ("judged", "lines"),
     [
-        pytest.param(2, REGRESSIONS, [], id="as usual"),
-        pytest.param(4, REGRESSIONS, [], id="too few runs"),
+        pytest.param(2, [], id="as usual"),
+        pytest.param(4, [], id="too few runs"),
         pytest.param(
             3,
-            {},
-            [
-                "⚠ run 3 took 1h30m, usually 1h (limit 1h06m): confirmed",
-                "⚠ run 3 used 3.7 GiB, usually 1.9 GiB (limit 2.8 GiB): suspected",
-                "⚠ run 3 took 15 ms per block, usually 10 ms (limit 12.5 ms): suspected",
-            ],
-            id="worse in every measure",
-        ),
-        pytest.param(
-            3,
-            REGRESSIONS,
             [
                 "⚠ run 3 took 1h30m, usually 1h (limit 1h06m): confirmed",
                 "  slower since run 3 of 1.14.2 (dddddddd); last good: run 2 of 1.14.2 (cccccccc)",
@@ -221,20 +216,18 @@ LINK = f"https://github.com/ava-labs/avalanchego/compare/{COMMIT}...{'d' * 40}"
                 "  bigger since run 3 of sha256:aaaaaaaaaaaa",
                 "⚠ run 3 took 15 ms per block, usually 10 ms (limit 12.5 ms): suspected",
             ],
-            id="the newest run, with the builds",
+            id="worse in every measure, with the known builds",
         ),
     ],
 )
-def test_a_result_that_is_worse_than_usual_is_reported(
-    judged: int, regressions: Regressions, lines: list[str]
-) -> None:
-    assert list(worse_lines(replace(SUCCEEDED, number=judged), VERDICTS[judged], regressions)) == lines
+def test_a_result_that_is_worse_than_usual_is_reported(judged: int, lines: list[str]) -> None:
+    assert list(worse_lines(replace(SUCCEEDED, number=judged), VERDICTS[judged])) == lines
 
 
 def test_a_regression_follows_the_result_it_is_about(capsys: pytest.CaptureFixture[str]) -> None:
     messages = Console(file=io.StringIO(), width=200, force_terminal=True)
     reporter = Reporter(messages, results=ResultPrinter(messages))
-    reporter.report(replace(status(SLOWER, phase=Phase.IDLE), verdicts=VERDICTS, regressions=REGRESSIONS))
+    reporter.report(replace(status(SLOWER, phase=Phase.IDLE), verdicts=VERDICTS))
 
     assert capsys.readouterr().out.splitlines()[:3] == [
         "✓ run 3 succeeded · 1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB",
@@ -368,12 +361,13 @@ def test_nothing_of_a_node_steers_the_terminal() -> None:
     odd = replace(FAILED, build=replace(build(), versions=versions), message=MESSAGE)
     file = io.StringIO()
     reporter = Reporter(Console(file=file, width=300))
-    reporter.report(status(odd, phase=Phase.IDLE, message=MESSAGE))
+    reporter.report(status(replace(odd, outcome=None), phase=Phase.SOAKING))
+    reporter.report(status(odd, phase=Phase.PAUSED, message=MESSAGE))
     reporter.report(status(phase=Phase.STARTING, message=MESSAGE))
     said = "\n".join([file.getvalue(), *history_lines(300, odd)])
 
     assert said.count("[31m[bold]") == 3, "as it was printed: in the result, the progress and the history"
-    assert said.count("[31m[/red]") == 2, "in the result, and while there is no run"
+    assert said.count("[31m[/red]") == 3, "in the result, after it, and while there is no run"
     assert {each for each in said if not each.isprintable()} == {"\n"}
 
 
@@ -389,8 +383,15 @@ def test_a_file_gets_a_line_for_each_change_and_each_result_once() -> None:
     assert file.getvalue().splitlines() == [
         "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k",
         "✓ run 1 succeeded · 1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB",
-        "run 1 · 1.14.2 (cccccccc) · idle",
+        "idle: waiting for a new build",
     ]
+
+
+def test_at_the_end_only_the_results_are_printed() -> None:
+    file = io.StringIO()
+    Reporter(Console(file=file, width=200)).report(status(SUCCEEDED, phase=Phase.IDLE), ends=True)
+
+    assert file.getvalue() == "✓ run 1 succeeded · 1.14.2 (cccccccc) · 1h30m · disk 3.0 GiB\n"
 
 
 def test_a_file_gets_a_line_when_a_run_stalls_and_when_it_progresses_again() -> None:
@@ -409,7 +410,7 @@ def test_a_result_that_was_known_before_is_no_news() -> None:
     reporter = Reporter(Console(file=file, width=200), after=SUCCEEDED.number)
     reporter.report(status(SUCCEEDED, phase=Phase.IDLE))
 
-    assert file.getvalue().splitlines() == ["run 1 · 1.14.2 (cccccccc) · idle"]
+    assert file.getvalue().splitlines() == ["idle: waiting for a new build"]
 
 
 def test_a_file_shows_now_and_then_that_an_open_run_lives() -> None:

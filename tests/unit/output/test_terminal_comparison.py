@@ -6,29 +6,34 @@ A table shows both builds, and a sentence says which is faster and how certain t
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
-from support.builders import NOW, run
+from support.builders import COMMIT, NOW, run
 
 from monitor.domain.comparison import compared
 from monitor.domain.run import Outcome, Reason
+from monitor.output.comparison_json import comparison_json
 from monitor.output.terminal_comparison import Compared, comparison_table, comparison_text, failures_text
 
 SUCCEEDED = replace(run(), outcome=Outcome.SUCCEEDED, ended_at=NOW.wall, disk_usage_bytes=3 * 2**30)
 
 
-def compared_lines(slower: float, noise: float = 1.0) -> list[str]:
-    """Return a comparison on 80 columns with a build that takes `slower` times as long.
-
-    A `noise` of 1 is 0.4 %.
-    """
+def compared_builds(slower: float, noise: float = 1.0) -> tuple[Compared, Compared]:
+    """Return two builds, of which the new one takes `slower` times as long; a `noise` of 1 is 0.4 %."""
     seconds = tuple(3600.0 + noise * each for each in (0.0, 40.0, -20.0, 10.0))
     old, new = (
         Compared(name, [replace(SUCCEEDED, duration_seconds=ratio * each) for each in seconds])
         for name, ratio in (("old", 1.0), ("new", slower))
     )
+    return old, new
+
+
+def compared_lines(slower: float, noise: float = 1.0) -> list[str]:
+    """Return the comparison of such builds on 80 columns."""
+    old, new = compared_builds(slower, noise)
     file = io.StringIO()
     console = Console(file=file, width=80)
     console.print(comparison_table((old, new)))
@@ -92,3 +97,28 @@ def test_a_duration_is_told_so_that_a_difference_shows(seconds: float, text: str
     Console(file=file, width=80).print(comparison_table([build]))
 
     assert file.getvalue().split().count(text) == 3
+
+
+@pytest.mark.parametrize(
+    ("ratio", "result"), [(1.5, "slower"), (0.5, "faster"), (1.01, "none")], ids=["slower", "faster", "none"]
+)
+def test_a_comparison_in_json_has_its_result_and_both_builds(ratio: float, result: str) -> None:
+    old, new = compared_builds(ratio)
+    difference = compared(old.durations, new.durations)
+    shown = comparison_json(old, replace(new, failed=[replace(SUCCEEDED, number=9)]), difference)
+
+    assert json.loads(json.dumps(shown, allow_nan=False)) == shown
+    assert (shown["result"], shown["ratio"]) == (result, pytest.approx(ratio))
+    assert shown["ratioLowest"] < shown["ratio"] < shown["ratioHighest"]
+    assert shown["text"] == comparison_text(difference).plain
+    assert shown["new"].pop("spreadRatio") == pytest.approx(0.007, rel=0.1)
+    assert shown["new"] == {
+        "image": SUCCEEDED.build.image,
+        "version": "avalanchego/1.14.2",
+        "commit": COMMIT,
+        "runs": [SUCCEEDED.number] * 4,
+        "failedRuns": [9],
+        "durationsSeconds": new.durations,
+        "meanSeconds": pytest.approx(ratio * 3607.4, rel=1e-4),
+        "diskUsageBytes": 3 * 2**30,
+    }

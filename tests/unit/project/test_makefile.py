@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
+
+import pytest
 
 PROJECT = Path(__file__).parents[3]
 TESTS = PROJECT / "tests"
@@ -32,3 +35,33 @@ def reached(target: str) -> set[str]:
     """Return all targets that this target makes, directly or through other targets."""
     called = re.findall(r"\$\(MAKE\)(?: --jobs=\d)? (.+)", RECIPES[target])
     return {target}.union(*(reached(each) for line in called for each in line.split()))
+
+
+@pytest.mark.parametrize(
+    ("pip", "code", "output", "error"),
+    [
+        pytest.param("sleep 1.5", 0, r"setting up \S+, once \.{2,}\n", r"", id="dots while it installs"),
+        pytest.param(
+            "echo no space; exit 2", 2, r"setting up \S+, once \.\n", r"no space\nmake.*", id="a failure"
+        ),
+    ],
+)
+def test_the_setup_shows_that_it_progresses(
+    tmp_path: Path, pip: str, code: int, output: str, error: str
+) -> None:
+    (tmp_path / "bin").mkdir()
+    for name, script in {"pip": pip, "python": "true"}.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    done = subprocess.run(
+        ["make", f"VENV={tmp_path}", str(tmp_path / "demo")],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == code
+    assert re.fullmatch(output, done.stdout), done.stdout
+    assert re.fullmatch(error, done.stderr, re.DOTALL), done.stderr
+    assert (tmp_path / "demo").exists() == (code == 0)

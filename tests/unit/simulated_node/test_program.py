@@ -23,6 +23,7 @@ from support.simulated_builds import PATIENCE_SECONDS, eventually, free_port, wr
 from monitor.avalanchego.node_api import NodeClient
 from monitor.domain.observations import NodeAnswering, NodeDown, NodeIdentity, NodeSilent
 from simulated_node.__main__ import main
+from simulated_node.flags import read_arguments
 from simulated_node.go import SettingError, go_duration, seconds_of
 from simulated_node.metrics import CHAIN_TIME
 from simulated_node.options import COMMIT, Simulation, simulation_of
@@ -334,6 +335,50 @@ class TestOptions:
         assert (out.count("\n"), errors) == (1, "")
         assert out.startswith(f"couldn't load node config: {message}")
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        ("words", "error"),
+        [
+            pytest.param(["--nope=1"], "unknown flag: --nope", id="unknown"),
+            pytest.param(
+                ["--nope", "--version-json"], "unknown flag: --nope", id="unknown, before a question"
+            ),
+            pytest.param(
+                ["-network-id=fuji"], "unknown shorthand flag: 'n' in -network-id=fuji", id="one dash"
+            ),
+            pytest.param(["--http-port"], "flag needs an argument: --http-port", id="without its value"),
+        ],
+    )
+    def test_a_wrong_flag_is_refused_as_avalanchego_does(
+        self, capsys: pytest.CaptureFixture[str], words: list[str], error: str
+    ) -> None:
+        assert main(words, {}) == 1
+        assert capsys.readouterr().out == f"couldn't configure flags: {error}\n"
+
+    @pytest.mark.parametrize(
+        ("words", "flags"),
+        [
+            pytest.param(
+                ["--http-port=1", "--http-host", "::"], {"http-port": "1", "http-host": "::"}, id="values"
+            ),
+            pytest.param(
+                ["--index-enabled", "false", "--tx-fee", "-1"],
+                {"index-enabled": "true", "tx-fee": "-1"},
+                id="a switch takes no separate value",
+            ),
+            pytest.param(["node", "-", "--", "--nope"], {}, id="other words"),
+            pytest.param(["-h"], {"help": "true"}, id="help"),
+            pytest.param(
+                ["--simulate-forget", "--simulate-blocks", "2"],
+                {"simulate-forget": "true", "simulate-blocks": "2"},
+                id="of the simulation",
+            ),
+        ],
+    )
+    def test_flags_are_read_as_avalanchego_reads_them(
+        self, words: list[str], flags: Mapping[str, str]
+    ) -> None:
+        assert read_arguments(words) == flags
 
     def test_help_has_a_line_for_each(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["--help"], {}) == 0

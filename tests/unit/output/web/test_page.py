@@ -32,9 +32,11 @@ from support.builders import (
 
 import monitor
 from monitor.avalanchego.source_links import SOURCE_URL
+from monitor.domain.baseline import Verdict
 from monitor.domain.build import Versions
 from monitor.domain.compared_pair import ComparedBuild, ComparedPair
 from monitor.domain.observations import ChainActivity, ChainLog, Health
+from monitor.domain.regression import Measure, Regression
 from monitor.domain.run import Evidence, Outcome, Reason, Run
 from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status
 from monitor.domain.tracking import Count, HealthyStreak, RunTracking
@@ -302,6 +304,11 @@ def test_it_shows_how_the_run_comes_along(part: str, changes: dict[str, Any], wo
     [
         pytest.param(
             {"regressions": REGRESSIONS}, "Active 15m usually 1h, at most 1h06m", id="against what is usual"
+        ),
+        pytest.param(
+            {"regressions": {Measure.DURATION: Regression(Verdict.INSUFFICIENT_DATA, compared=3)}},
+            "Active 15m not enough runs yet (3 of 7)",
+            id="without a baseline",
         ),
         pytest.param({}, "Expected end unknown no estimate in the node's log yet", id="no estimate"),
         pytest.param(

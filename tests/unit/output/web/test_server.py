@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families as parsed
-from support.builders import NOW, VERDICTS, build, workload
+from support.builders import COMMIT, NOW, VERDICTS, build, workload
 from support.certificates import self_signed
 from support.served import HOST, Shown, serving
 
@@ -228,6 +228,11 @@ def test_the_api_is_the_status_as_json(server: WebServer, tester: Shown) -> None
         "verdict": "confirmed",
         "baseline": 3600.0,
         "limit": 4000.0,
+        "lastGoodRun": 2,
+        "lastGoodCommit": COMMIT,
+        "firstBadRun": 3,
+        "firstBadCommit": "d" * 40,
+        "compareUrl": f"https://github.com/ava-labs/avalanchego/compare/{COMMIT}...{'d' * 40}",
     }
 
 
