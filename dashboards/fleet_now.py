@@ -7,6 +7,7 @@ from dashboards.links import to_tester_of_row
 from dashboards.panels import (
     About,
     AnyPanel,
+    name,
     number,
     thresholds,
 )
@@ -22,6 +23,7 @@ from dashboards.queries import (
     newest,
     number_of,
     of_today,
+    ok_of_all,
     or_none,
     phase_since,
     renamed,
@@ -59,9 +61,16 @@ def _counts() -> list[AnyPanel]:
     open_runs = aggregated("max", series("run_active_seconds"))
     confirmed = aggregated("max", series("regression", 'verdict="confirmed"'))
     return [
-        number(
-            About("Answering", "Testers that Prometheus can scrape now.", 4, 4, none="no tester answers"),
-            f"count({present})",
+        name(
+            About(
+                "Testers ok",
+                "Testers that need no look, of all that were scraped in this time range. The others are listed below.",
+                4,
+                4,
+                none="no tester",
+            ),
+            ok_of_all(),
+            "text",
         ),
         number(
             About(
@@ -156,7 +165,7 @@ def _needs_a_look() -> AnyPanel:
 
 def _testers() -> AnyPanel:
     result = aggregated("group", of_today(series("last_run_info")), "outcome")
-    no_answer = f'label_replace({absent()}, "phase", "{NO_ANSWER}", "", "")'
+    no_answer = f'label_replace({absent()}, "phase", "{NO_ANSWER.text}", "", "")'
     return merged(
         About(
             "Testers",
@@ -177,7 +186,7 @@ def _testers() -> AnyPanel:
         Column(
             "Phase",
             label="phase",
-            mappings=label_mapping(PHASES, **{NO_ANSWER: ATTENTION[9]}),
+            mappings=label_mapping(PHASES, **{NO_ANSWER.text: NO_ANSWER}),
             cell=COLOURED_CELL,
             width=105,
         ),
@@ -205,7 +214,7 @@ def _testers() -> AnyPanel:
         ),
         Column(
             "Last success",
-            milliseconds(aggregated("max", of_today(series("last_success_timestamp_seconds")))),
+            milliseconds(largest("last_success_timestamp_seconds")),
             unit="dateTimeFromNow",
             width=100,
         ),

@@ -16,18 +16,18 @@ from dashboards.panels import (
 )
 from dashboards.queries import (
     largest,
+    newest_of_builds,
     number_of,
-    of_newest_success,
     on_tester,
-    outcomes_by_build,
 )
 from dashboards.regressions import regressions
 from dashboards.states import (
     LAST_OUTCOME,
     OUTCOMES,
-    PHASES,
+    PHASE_NUMBERS,
     label_mapping,
     mapping_of,
+    value_mapping,
 )
 from dashboards.tables import Column, matrix
 
@@ -47,9 +47,9 @@ def _phases() -> AnyPanel:
                 24,
                 14,
             ),
-            Line(number_of(PHASES)),
+            Line(largest("phase_number")),
         )
-        .mappings(mapping_of(PHASES))
+        .mappings(value_mapping(PHASE_NUMBERS))
         .data_links([to_tester_of_series()])
     )
 
@@ -76,12 +76,12 @@ def _results_by_build() -> AnyPanel:
         About(
             "Results by build",
             "The newest result of the five newest builds on each tester, newest build first. A red column is a bad "
-            "build. A red row is a problem of that tester.",
+            "build. A red row is a problem of that tester. Build searches for one, by a part of its name.",
             12,
             12,
         ),
-        outcomes_by_build(5),
-        rows=Column("Tester", label="column", width=200),
+        newest_of_builds(5),
+        rows=Column("Tester", label="name", width=200),
         columns="build",
         values="outcome",
         mappings=label_mapping(OUTCOMES),
@@ -94,7 +94,6 @@ def worse_row() -> list[AnyPanel]:
 
 
 def _against_limit() -> AnyPanel:
-    newest_success = of_newest_success("result_duration_seconds")
     panel = over_time(
         About(
             "Newest duration against its limit",
@@ -104,7 +103,7 @@ def _against_limit() -> AnyPanel:
             8,
             unit="percentunit",
         ),
-        Line(f"{newest_success} / {on_tester()} {largest('duration_limit_seconds')}"),
+        Line(f"{largest('last_duration_seconds')} / {on_tester()} {largest('duration_limit_seconds')}"),
     )
     return with_line_at(panel, (None, "transparent"), (1, "red"))
 

@@ -17,9 +17,12 @@ from grafana_foundation_sdk.models.common import (
     TableColoredBackgroundCellOptions,
 )
 from grafana_foundation_sdk.models.dashboard import (
+    DashboardRegexMapOptions,
     DataTransformerConfig,
     DynamicConfigValue,
+    RegexMap,
     ValueMapping,
+    ValueMappingResult,
 )
 
 from dashboards.panels import About, framed, now, thresholds
@@ -65,6 +68,16 @@ class Column:
         set_ = {name: value for name, value in properties.items() if value or name in self.more}
         # The panel's own text is for a table without rows.
         return [DynamicConfigValue(name, value) for name, value in {**set_, "noValue": ""}.items()]
+
+
+def commit(title: str, label: str, *links: dict[str, object], width: int) -> Column:
+    """Return a column with the first 8 digits of a commit; its links use the whole commit."""
+    short = RegexMap(
+        options=DashboardRegexMapOptions(
+            pattern="^(.{8}).*$", result=ValueMappingResult(text="$1", color="text", index=0)
+        )
+    )
+    return Column(title, label=label, links=links, mappings=[short], width=width)
 
 
 def merged(
