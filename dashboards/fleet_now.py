@@ -41,7 +41,7 @@ from dashboards.states import (
     mapping_of,
     value_mapping,
 )
-from dashboards.tables import COLOURED_CELL, COLOURED_TEXT, GAUGE, Column, merged
+from dashboards.tables import COLOURED_CELL, COLOURED_TEXT, Column, merged
 
 _BAD_ABOVE_NONE = thresholds((None, "green"), (1, "red"))
 _ODD_ABOVE_NONE = thresholds((None, "green"), (1, "orange"))
@@ -49,7 +49,7 @@ _ODD_ABOVE_NONE = thresholds((None, "green"), (1, "orange"))
 
 def now_rows() -> list[AnyPanel]:
     """Return the firing alerts, six figures, the testers that need attention, and all testers."""
-    return [firing(), *_counts(), _needs_a_look(), _testers()]
+    return [firing(8), *_counts(), _needs_attention(), _testers()]
 
 
 def _counts() -> list[AnyPanel]:
@@ -64,7 +64,7 @@ def _counts() -> list[AnyPanel]:
         name(
             About(
                 "Testers ok",
-                "Testers that need no look, of all that were scraped in this time range. The others are listed below.",
+                "Testers that need no attention, of all that were scraped in this time range. The others are listed below.",
                 4,
                 4,
                 none="no tester",
@@ -130,7 +130,7 @@ def _counts() -> list[AnyPanel]:
     ]
 
 
-def _needs_a_look() -> AnyPanel:
+def _needs_attention() -> AnyPanel:
     failure = largest("last_failure_timestamp_seconds", "reason", "message")
     return merged(
         About(
@@ -151,7 +151,7 @@ def _needs_a_look() -> AnyPanel:
         Column("Tester", label="tester", links=[to_tester_of_row()], width=160),
         Column("Phase", label="phase", mappings=label_mapping(PHASES), width=110),
         Column("In phase since", phase_since(), unit="dateTimeFromNow", width=120),
-        Column("Failed runs in a row", f"{largest(PRESENCE)} > 0", width=130),
+        Column("Failed in a row", f"{largest(PRESENCE)} > 0", width=120),
         Column("Last failure", milliseconds(newest(failure)), unit="dateTimeFromNow", width=110),
         Column("Reason", label="reason", width=110),
         Column("Message", label="message"),
@@ -172,7 +172,7 @@ def _testers() -> AnyPanel:
             "One row for each tester, most urgent first. The name links to the tester. Last result and last success "
             "are for the current network and sync mode.",
             24,
-            16,
+            13,
             none="no tester",
         ),
         Column(
@@ -197,9 +197,7 @@ def _testers() -> AnyPanel:
             "Progress",
             aggregated("min", series("run_progress_ratio")),
             unit="percentunit",
-            cell=GAUGE,
-            more={"min": 0, "max": 1},
-            width=85,
+            width=80,
         ),
         Column(expr=newest(result)),
         Column(

@@ -61,7 +61,7 @@ def _last_results() -> AnyPanel:
                 "Last result over time",
                 "The result of the newest ended run over time. Lasting red in one row: no build succeeds on that "
                 "tester. Red in all rows at the same time: a bad build or a network outage.",
-                12,
+                8,
                 12,
             ),
             Line(number_of(LAST_OUTCOME)),
@@ -77,11 +77,11 @@ def _results_by_build() -> AnyPanel:
             "Results by build",
             "The newest result of the five newest builds on each tester, newest build first. A red column is a bad "
             "build. A red row is a problem of that tester. Build searches for one, by a part of its name.",
-            12,
+            16,
             12,
         ),
         newest_of_builds(5),
-        rows=Column("Tester", label="name", width=200),
+        rows=Column("Tester", label="name", width=220),
         columns="build",
         values="outcome",
         mappings=label_mapping(OUTCOMES),
@@ -109,16 +109,15 @@ def _against_limit() -> AnyPanel:
 
 
 def _free_space() -> AnyPanel:
-    free = f"{largest('volume_available_bytes')} / {on_tester()} {largest('volume_size_bytes')}"
     panel = over_time(
         About(
-            "Free space",
-            "The free share of each volume. If it stays below 10 %, the run fails as disk_full: expand the volume "
-            "before that.",
+            "Expected free space",
+            "The share of each volume that is left if the open run needs as much disk as the last success. Below 12 %, "
+            "the alert BootstrapVolumeFillingUp fires: expand the volume before the run fails as disk_full.",
             12,
             8,
             unit="percentunit",
         ),
-        Line(free),
+        Line(largest("run_expected_free_ratio")),
     )
-    return with_line_at(panel.min(0).max(1), (None, "red"), (0.1, "transparent"))
+    return with_line_at(panel.max(1), (None, "red"), (0.12, "transparent"))

@@ -41,7 +41,7 @@ _NO_OPEN_RUN = "no open run"
 
 def now_row() -> list[AnyPanel]:
     """Return the firing alerts, and figures with the current state of the tester."""
-    return [firing(), *_run_now(), *_results_now()]
+    return [firing(5), *_run_now(), *_results_now()]
 
 
 def _run_now() -> list[AnyPanel]:

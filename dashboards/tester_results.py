@@ -19,7 +19,7 @@ from dashboards.queries import (
 )
 from dashboards.regressions import MEASURES, magnitudes, regressions
 from dashboards.states import OUTCOMES, VERDICTS, label_mapping, mapping_of, value_mapping
-from dashboards.tables import COLOURED_CELL, GAUGE, Column, commit, merged
+from dashboards.tables import COLOURED_CELL, GAUGE, Column, commit, merged, shortened
 
 _RUN = ("network", "sync_mode", "run")
 # Without `fieldMinMax`, the greatest value of all columns would be the end of each gauge.
@@ -138,7 +138,7 @@ def _table() -> AnyPanel:
         Column("Duration", largest("result_duration_seconds", *_RUN), unit="s", cell=GAUGE, more=_OWN_RANGE),
         Column("Wall time", largest("result_wall_seconds", *_RUN), unit="s", width=100),
         Column("Disk", largest("result_disk_usage_bytes", *_RUN), unit="bytes", cell=GAUGE, more=_OWN_RANGE),
-        Column("Image", label="image"),
+        Column("Image", label="image", mappings=[shortened("^.*sha256:(.{12}).*$")]),
         hidden=(*TESTER, "network", "sync_mode"),
         sort_by="Ended",
         descending=True,

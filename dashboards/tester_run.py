@@ -156,7 +156,7 @@ def _since_progress() -> AnyPanel:
         ),
         Line(hours(largest("run_no_progress_seconds")), "without progress"),
     )
-    return with_line_at(panel.min(0), (None, "transparent"), (3, "orange"), (12, "red"))
+    return with_line_at(panel.min(0).axis_soft_max(4), (None, "transparent"), (3, "orange"), (12, "red"))
 
 
 def _restarts() -> AnyPanel:
@@ -172,4 +172,4 @@ def _restarts() -> AnyPanel:
         Line(largest("node_restarts_total"), "restarts in this run"),
         Line(largest(PRESENCE), "failed in a row"),
     )
-    return with_line_at(panel.min(0).decimals(0), (None, "transparent"), (5, "red"))
+    return with_line_at(panel.min(0).axis_soft_max(6).decimals(0), (None, "transparent"), (5, "red"))

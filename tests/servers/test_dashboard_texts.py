@@ -116,12 +116,12 @@ def test_a_dashboard_is_readable(name: str, program: Path, server: Prometheus, l
     assert list(problems(shown(program, dashboard, server, lived))) == []
 
 
-def test_a_row_says_why_the_tester_needs_a_look(program: Path, server: Prometheus, lived: Lived) -> None:
+def test_a_row_says_why_the_tester_needs_attention(program: Path, server: Prometheus, lived: Lived) -> None:
     dashboard = json.loads((ROOT / "dashboards" / "fleet.json").read_text())
     texts = shown(program, dashboard, server, lived)
 
     row = row_of(texts, "Needs attention")
-    assert (row["Attention"], row["Tester"], row["Failed runs in a row"]) == ("failed", TESTER, "3")
+    assert (row["Attention"], row["Tester"], row["Failed in a row"]) == ("failed", TESTER, "3")
     assert (row["Reason"], row["Phase"]) == ("stalled", "bootstrapping")
     tester = row_of(texts, "Testers")
     (ok,) = (panel for panel in texts if panel["title"] == "Testers ok")

@@ -1,4 +1,4 @@
-"""Derives the most urgent reason to look at a tester from a Status."""
+"""Derives the most urgent reason why a tester needs attention from a Status."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNHEALTHY_SECONDS = 3600.0
 
 
 class Attention(StrEnum):
-    """Reason to look at a tester, from the least urgent to the most urgent one."""
+    """Reason why a tester needs attention, from the least urgent to the most urgent one."""
 
     NONE = "none"
     LATE = "late"
@@ -27,7 +27,7 @@ class Attention(StrEnum):
 
 
 def attention(status: Status) -> list[of.Sample]:
-    """Return the number of the most urgent reason to look at the tester, which is the label."""
+    """Return the number of the most urgent reason why the tester needs attention, which is the label."""
     number, reason = max(
         (number, reason) for number, reason in enumerate(Attention) if _CONDITIONS[reason](status)
     )

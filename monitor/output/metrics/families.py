@@ -34,7 +34,7 @@ def _numbered(words: Iterable[str]) -> str:
 FAMILIES = (
     Family(
         "bootstrap_monitor_attention",
-        "The most urgent reason to look at the tester, as a label and as a number: 0 none, "
+        "The most urgent reason why the tester needs attention, as a label and as a number: 0 none, "
         f"{_numbered(list(Attention)[1:])}.",
         attention,
         ("reason",),

@@ -1,4 +1,4 @@
-"""Tests of the reason to look at a tester, which is the most urgent one."""
+"""Tests of the reason why a tester needs attention, which is the most urgent one."""
 
 from __future__ import annotations
 
