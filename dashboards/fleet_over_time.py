@@ -81,7 +81,7 @@ def _results_by_build() -> AnyPanel:
             12,
         ),
         newest_of_builds(5),
-        rows=Column("Tester", label="name", width=220),
+        rows=Column("Tester", label="name", width=240),
         columns="build",
         values="outcome",
         mappings=label_mapping(OUTCOMES),

@@ -22,10 +22,11 @@ _BYTES_PER_BYTE = 45_000.0
 _VOLUME_BYTES = 300 * 2**30
 _OTHER_BYTES = 20 * 2**30
 _MIN_TIME = 1e9
+_PER_COUNT = ("bootstrap_monitor_block_time_", "bootstrap_monitor_leaf_time_")
 # Durations that do not depend on the scenario.
 _CONSTANT = ("task_duration_seconds", "trying_limit_seconds")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "B": 1.0, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?) ?([KMG]iB|ms|[hmsB])")
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?) ?([KMG]iB|ms|µs|[hmsB])")
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ class Stretch:
         if name.endswith("timestamp_seconds") or name == "ALERTS_FOR_STATE":
             return self.when(value) if value > _MIN_TIME else value
         if name.endswith("_seconds") and not name.endswith(_CONSTANT):
-            factor = SECONDS_PER_SECOND / (_BLOCKS_PER_BLOCK if "block_time" in name else 1)
-        elif "_blocks_" in name:
+            factor = SECONDS_PER_SECOND / (_BLOCKS_PER_BLOCK if name.startswith(_PER_COUNT) else 1)
+        elif "_blocks_" in name or name.endswith("_leaves"):
             factor = _BLOCKS_PER_BLOCK
         elif "disk_usage_" in name:
             factor = _BYTES_PER_BYTE
@@ -96,7 +97,7 @@ def _text(text: str) -> str:
     """Return the text of a stretched duration, size or time per block."""
     parts = _QUANTITY.findall(text)
     unit = parts[0][1]
-    if unit == "ms":
-        return f"{float(parts[0][0]) * SECONDS_PER_SECOND / _BLOCKS_PER_BLOCK:.3g} ms"
+    if unit in {"ms", "µs"}:
+        return f"{float(parts[0][0]) * SECONDS_PER_SECOND / _BLOCKS_PER_BLOCK:.3g} {unit}"
     total = sum(float(number) * _UNITS[unit] for number, unit in parts)
     return size_text(total * _BYTES_PER_BYTE) if "B" in unit else duration_text(total * SECONDS_PER_SECOND)
