@@ -37,7 +37,7 @@ EVERYTHING = dict.fromkeys(("cluster", "namespace", "network", "sync_mode", "tes
 ONE = {**EVERYTHING, "tester": "mainnet-state-sync", "cluster": "west"}
 DASHBOARDS = {"fleet": EVERYTHING, "tester": ONE}
 THEMES = {"light": "", "dark": "-dark"}
-WIDTH = 1400
+WIDTH = 1320
 # The pictures end above these panels.
 CUT = {"fleet": "Last result over time", "tester": "Run"}
 _TITLE_PIXELS, _ROW_PIXELS = 48, 38

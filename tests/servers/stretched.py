@@ -26,7 +26,7 @@ _PER_COUNT = ("bootstrap_monitor_block_time_", "bootstrap_monitor_leaf_time_")
 # Durations that do not depend on the scenario.
 _CONSTANT = ("task_duration_seconds", "trying_limit_seconds")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "B": 1.0, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?) ?([KMG]iB|ms|µs|[hmsB])")
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]\d+)?) ?([KMG]iB|ms|µs|[hmsB])")
 
 
 @dataclass(frozen=True)
