@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all static testbed lint unit slow crash fault fault-matrix bootstraps chart browser cluster kind servers screenshots generate bench-regression bench-comparison bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster image-size format lock clean
+.PHONY: help demo test test-all static testbed lint unit slow crash fault fault-matrix bootstraps chart browser cluster kind servers screenshots dashboard-pictures generate bench-regression bench-comparison bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster image-size format lock clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ servers: $(VENV)/test ## rules and dashboards against a real Prometheus, old and
 
 screenshots: $(VENV)/test ## take the documents' pictures of the page from a real run (2 minutes)
 	PYTHONPATH=.:tests $(VENV)/bin/python -m browser.screenshots
+
+dashboard-pictures: $(VENV)/test ## draw the documents' pictures of the dashboards from real monitors (6 minutes)
+	PYTHONPATH=.:tests $(VENV)/bin/python -m servers.dashboard_pictures
 
 generate: $(VENV)/test ## write what is made from code: pages of docs, dashboards, the PrometheusRule, the chart's values
 	$(VENV)/bin/python -m docs.generate

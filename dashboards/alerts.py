@@ -11,7 +11,7 @@ from dashboards.tables import COLOURED_CELL, Column, merged
 _SEVERITIES = {"critical": State("critical", "red"), "warning": State("warning", "orange")}
 
 
-def firing() -> AnyPanel:
+def firing(height: int) -> AnyPanel:
     """Return a table of the firing alerts, critical ones first."""
     return merged(
         About(
@@ -19,7 +19,7 @@ def firing() -> AnyPanel:
             "The alerts of this project that fire for the chosen testers, critical ones first. The name of an alert "
             "links to its runbook. Empty as well if this Prometheus does not evaluate the rules.",
             24,
-            6,
+            height,
             none="no alert fires",
         ),
         Column(

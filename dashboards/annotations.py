@@ -17,8 +17,6 @@ from dashboards.queries import (
     aggregated,
     largest,
     milliseconds,
-    named_by_build,
-    of_results,
     series,
 )
 from dashboards.variables import DATASOURCE
@@ -34,24 +32,23 @@ def events() -> list[AnnotationQuery]:
 
 
 def _run_started() -> AnnotationQuery:
-    started = milliseconds(largest("run_start_timestamp_seconds", "run", "version", "commit"))
-    return _annotation(
-        "Run started", named_by_build(f"{started} {_IN_RANGE}"), "blue", value_for_time=True
-    ).text_format("{{tester}} started run {{run}} of {{build}}")
+    started = milliseconds(largest("run_start_timestamp_seconds", "run", "build"))
+    return _annotation("Run started", f"{started} {_IN_RANGE}", "blue", value_for_time=True).text_format(
+        "{{tester}} started run {{run}} of {{build}}"
+    )
 
 
 def _run_ended() -> AnnotationQuery:
-    ended = of_results("result_end_timestamp_seconds", "version", "commit", "outcome", "reason")
-    expr = named_by_build(f"{milliseconds(ended)} {_IN_RANGE}")
+    ended = milliseconds(largest("result_end_timestamp_seconds", "run", "build", "outcome", "reason"))
     # A missing label would be shown as its own name.
-    end = f'label_join({expr}, "end", " ", "outcome", "reason")'
+    end = f'label_join({ended} {_IN_RANGE}, "end", " ", "outcome", "reason")'
     return _annotation("Run ended", end, "purple", value_for_time=True).text_format(
         "{{tester}}: run {{run}} of {{build}} {{end}}"
     )
 
 
 def _build_waits() -> AnnotationQuery:
-    expr = named_by_build(aggregated("group", series("new_build_info"), "version", "commit"))
+    expr = aggregated("group", series("new_build_info"), "build")
     return _annotation("New build", expr, "green", value_for_time=False).text_format(
         "{{tester}} found {{build}}, which is not tested yet"
     )
@@ -67,6 +64,6 @@ def _annotation(name: str, expr: str, color: str, *, value_for_time: bool) -> An
         .expr(expr)
         .step(_STEP)
         .title_format(name)
-        .tag_keys("tester,version,outcome,reason")
+        .tag_keys("tester,build,outcome,reason")
         .use_value_for_time(value_for_time)
     )

@@ -7,6 +7,7 @@ from dashboards.links import to_tester_of_row
 from dashboards.panels import (
     About,
     AnyPanel,
+    name,
     number,
     thresholds,
 )
@@ -22,6 +23,7 @@ from dashboards.queries import (
     newest,
     number_of,
     of_today,
+    ok_of_all,
     or_none,
     phase_since,
     renamed,
@@ -39,7 +41,7 @@ from dashboards.states import (
     mapping_of,
     value_mapping,
 )
-from dashboards.tables import COLOURED_CELL, COLOURED_TEXT, GAUGE, Column, merged
+from dashboards.tables import COLOURED_CELL, COLOURED_TEXT, Column, merged
 
 _BAD_ABOVE_NONE = thresholds((None, "green"), (1, "red"))
 _ODD_ABOVE_NONE = thresholds((None, "green"), (1, "orange"))
@@ -47,7 +49,7 @@ _ODD_ABOVE_NONE = thresholds((None, "green"), (1, "orange"))
 
 def now_rows() -> list[AnyPanel]:
     """Return the firing alerts, six figures, the testers that need attention, and all testers."""
-    return [firing(), *_counts(), _needs_a_look(), _testers()]
+    return [firing(8), *_counts(), _needs_attention(), _testers()]
 
 
 def _counts() -> list[AnyPanel]:
@@ -59,9 +61,16 @@ def _counts() -> list[AnyPanel]:
     open_runs = aggregated("max", series("run_active_seconds"))
     confirmed = aggregated("max", series("regression", 'verdict="confirmed"'))
     return [
-        number(
-            About("Answering", "Testers that Prometheus can scrape now.", 4, 4, none="no tester answers"),
-            f"count({present})",
+        name(
+            About(
+                "Testers ok",
+                "Testers that need no attention, of all that were scraped in this time range. The others are below.",
+                4,
+                4,
+                none="no tester",
+            ),
+            ok_of_all(),
+            "text",
         ),
         number(
             About(
@@ -121,7 +130,7 @@ def _counts() -> list[AnyPanel]:
     ]
 
 
-def _needs_a_look() -> AnyPanel:
+def _needs_attention() -> AnyPanel:
     failure = largest("last_failure_timestamp_seconds", "reason", "message")
     return merged(
         About(
@@ -142,7 +151,7 @@ def _needs_a_look() -> AnyPanel:
         Column("Tester", label="tester", links=[to_tester_of_row()], width=160),
         Column("Phase", label="phase", mappings=label_mapping(PHASES), width=110),
         Column("In phase since", phase_since(), unit="dateTimeFromNow", width=120),
-        Column("Failed runs in a row", f"{largest(PRESENCE)} > 0", width=130),
+        Column("Failed in a row", f"{largest(PRESENCE)} > 0", width=120),
         Column("Last failure", milliseconds(newest(failure)), unit="dateTimeFromNow", width=110),
         Column("Reason", label="reason", width=110),
         Column("Message", label="message"),
@@ -156,14 +165,14 @@ def _needs_a_look() -> AnyPanel:
 
 def _testers() -> AnyPanel:
     result = aggregated("group", of_today(series("last_run_info")), "outcome")
-    no_answer = f'label_replace({absent()}, "phase", "{NO_ANSWER}", "", "")'
+    no_answer = f'label_replace({absent()}, "phase", "{NO_ANSWER.text}", "", "")'
     return merged(
         About(
             "Testers",
             "One row for each tester, most urgent first. The name links to the tester. Last result and last success "
             "are for the current network and sync mode.",
             24,
-            16,
+            13,
             none="no tester",
         ),
         Column(
@@ -177,7 +186,7 @@ def _testers() -> AnyPanel:
         Column(
             "Phase",
             label="phase",
-            mappings=label_mapping(PHASES, **{NO_ANSWER: ATTENTION[9]}),
+            mappings=label_mapping(PHASES, **{NO_ANSWER.text: NO_ANSWER}),
             cell=COLOURED_CELL,
             width=105,
         ),
@@ -188,9 +197,7 @@ def _testers() -> AnyPanel:
             "Progress",
             aggregated("min", series("run_progress_ratio")),
             unit="percentunit",
-            cell=GAUGE,
-            more={"min": 0, "max": 1},
-            width=85,
+            width=80,
         ),
         Column(expr=newest(result)),
         Column(
@@ -205,7 +212,7 @@ def _testers() -> AnyPanel:
         ),
         Column(
             "Last success",
-            milliseconds(aggregated("max", of_today(series("last_success_timestamp_seconds")))),
+            milliseconds(largest("last_success_timestamp_seconds")),
             unit="dateTimeFromNow",
             width=100,
         ),

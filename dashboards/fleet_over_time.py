@@ -16,18 +16,18 @@ from dashboards.panels import (
 )
 from dashboards.queries import (
     largest,
+    newest_of_builds,
     number_of,
-    of_newest_success,
     on_tester,
-    outcomes_by_build,
 )
 from dashboards.regressions import regressions
 from dashboards.states import (
     LAST_OUTCOME,
     OUTCOMES,
-    PHASES,
+    PHASE_NUMBERS,
     label_mapping,
     mapping_of,
+    value_mapping,
 )
 from dashboards.tables import Column, matrix
 
@@ -47,9 +47,9 @@ def _phases() -> AnyPanel:
                 24,
                 14,
             ),
-            Line(number_of(PHASES)),
+            Line(largest("phase_number")),
         )
-        .mappings(mapping_of(PHASES))
+        .mappings(value_mapping(PHASE_NUMBERS))
         .data_links([to_tester_of_series()])
     )
 
@@ -61,7 +61,7 @@ def _last_results() -> AnyPanel:
                 "Last result over time",
                 "The result of the newest ended run over time. Lasting red in one row: no build succeeds on that "
                 "tester. Red in all rows at the same time: a bad build or a network outage.",
-                12,
+                8,
                 12,
             ),
             Line(number_of(LAST_OUTCOME)),
@@ -76,12 +76,12 @@ def _results_by_build() -> AnyPanel:
         About(
             "Results by build",
             "The newest result of the five newest builds on each tester, newest build first. A red column is a bad "
-            "build. A red row is a problem of that tester.",
-            12,
+            "build. A red row is a problem of that tester. Build searches for one, by a part of its name.",
+            16,
             12,
         ),
-        outcomes_by_build(5),
-        rows=Column("Tester", label="column", width=200),
+        newest_of_builds(5),
+        rows=Column("Tester", label="name", width=240),
         columns="build",
         values="outcome",
         mappings=label_mapping(OUTCOMES),
@@ -94,7 +94,6 @@ def worse_row() -> list[AnyPanel]:
 
 
 def _against_limit() -> AnyPanel:
-    newest_success = of_newest_success("result_duration_seconds")
     panel = over_time(
         About(
             "Newest duration against its limit",
@@ -104,22 +103,21 @@ def _against_limit() -> AnyPanel:
             8,
             unit="percentunit",
         ),
-        Line(f"{newest_success} / {on_tester()} {largest('duration_limit_seconds')}"),
+        Line(f"{largest('last_duration_seconds')} / {on_tester()} {largest('duration_limit_seconds')}"),
     )
     return with_line_at(panel, (None, "transparent"), (1, "red"))
 
 
 def _free_space() -> AnyPanel:
-    free = f"{largest('volume_available_bytes')} / {on_tester()} {largest('volume_size_bytes')}"
     panel = over_time(
         About(
-            "Free space",
-            "The free share of each volume. If it stays below 10 %, the run fails as disk_full: expand the volume "
-            "before that.",
+            "Expected free space",
+            "The share of each volume that is left if the open run needs as much disk as the last success. Below 12 %, "
+            "the alert BootstrapVolumeFillingUp fires: expand the volume before the run fails as disk_full.",
             12,
             8,
             unit="percentunit",
         ),
-        Line(free),
+        Line(largest("run_expected_free_ratio")),
     )
-    return with_line_at(panel.min(0).max(1), (None, "red"), (0.1, "transparent"))
+    return with_line_at(panel.max(1), (None, "red"), (0.12, "transparent"))

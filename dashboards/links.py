@@ -29,6 +29,15 @@ def to_tester_of_series() -> DashboardLink:
     return DashboardLink("Open this tester").url(f"/d/{TESTER_UID}?{_SAME_VIEW}{chosen}")
 
 
+def to_build_of_row() -> dict[str, object]:
+    """Return a link from a row with a build to the results of this build on all testers."""
+    return _link(
+        "This build on all testers",
+        f"/d/{FLEET_UID}?{_SAME_VIEW}&var-build=${{__data.fields.build}}",
+        new_tab=False,
+    )
+
+
 def to_commit() -> dict[str, object]:
     """Return a link from a cell with a commit to its changes."""
     return _link("Open this commit", f"{SOURCE_URL}/commit/${{__value.raw}}")

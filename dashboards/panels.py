@@ -167,7 +167,7 @@ def over_time(about: About, *lines: Line) -> timeseries.Panel:
     """Return a panel with values over time."""
     return (
         framed(timeseries.Panel(), about, [_range(line) for line in lines])
-        .color_scheme(FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .color_scheme(FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
         .line_width(2)
         .show_points(VisibilityMode.AUTO)
         .legend(_legend(beside=any(line.name == BY_TESTER for line in lines)))

@@ -15,7 +15,7 @@ All expressions work with Prometheus 2.42.
 
 from __future__ import annotations
 
-from dashboards.states import Words
+from dashboards.states import UNANSWERED, Words
 
 TESTER = ("cluster", "namespace", "tester")
 CONFIGURATION = (*TESTER, "network", "sync_mode")
@@ -23,7 +23,7 @@ VARIABLES = ("cluster", "namespace", "network", "sync_mode", "tester")
 # A series that every tester always has exactly once.
 PRESENCE = "consecutive_failures"
 
-_MATCHERS = ", ".join(f'{each}=~"${each}"' for each in VARIABLES)
+MATCHERS = ", ".join(f'{each}=~"${each}"' for each in VARIABLES)
 _SECONDS_TO_MILLISECONDS = 1000
 _SECONDS_AN_HOUR = 3600
 # A node may be down for shorter while its pod starts.
@@ -48,7 +48,7 @@ def matcher_of_names(label: str, pattern: str) -> str:
 
 
 def _selector(metric: str, *matchers: str) -> str:
-    return f"{metric}{{{', '.join((_MATCHERS, *matchers))}}}"
+    return f"{metric}{{{', '.join((MATCHERS, *matchers))}}}"
 
 
 def aggregated(operator: str, expr: str, *labels: str) -> str:
@@ -121,19 +121,16 @@ def run_end_estimate() -> str:
 
 def attention() -> str:
     """Return an expression of each tester's number in `ATTENTION`, also of testers that do not answer."""
-    ranked = (
-        f"{absent()} * 0 + 9",
-        f"{series('last_failure_timestamp_seconds')} * 0 + 8",
-        f"{series('regression_info', matcher('verdict', 'confirmed'))} + 6",
-        f"{series('run_stalled_seconds')} * 0 + 6",
-        f"{_blocked()} * 0 + 5",
-        f"{series('run_progress_unknown_seconds')} * 0 + 4",
-        f"({age(series('node_unhealthy_since_timestamp_seconds'))} > 3600) * 0 + 3",
-        f"({age(series('trying_since_timestamp_seconds'))} > {series('trying_limit_seconds')}) * 0 + 2",
-        f"{series('run_late_seconds')} * 0 + 1",
-        f"{series(PRESENCE)} * 0",
-    )
-    return aggregated("max", " or ".join(ranked))
+    last = aggregated("max", f"present_over_time({series('attention')}[$__range])")
+    return f"{largest('attention')} or {last} * 0 + {UNANSWERED}"
+
+
+def ok_of_all() -> str:
+    """Return an expression with the label `text`: how many testers are ok, such as "7 of 8"."""
+    ok = f"sum({largest('attention')} == bool 0)"
+    seen = aggregated("group", f"present_over_time({series('attention')}[$__range])")
+    both = f'count_values("ok", {ok}) * on () group_left (all) count_values("all", count({seen}))'
+    return f'label_join({both}, "text", " of ", "ok", "all")'
 
 
 def absent() -> str:
@@ -190,28 +187,14 @@ def age(expr: str) -> str:
     return f"time() - {expr}"
 
 
-def named_by_build(expr: str) -> str:
-    """Return the expression with the label `build`: its version's number, and 8 digits of its commit."""
-    joined = f'label_join({expr}, "build", " ", "version", "commit")'
-    short = f'label_replace({joined}, "build", "$1 $2", "build", "(?:avalanchego/)?(.*) (.{{0,8}}).*")'
-    return f'label_replace({short}, "build", "unknown", "build", " ")'
-
-
-def without_prefix(expr: str, label: str) -> str:
-    """Return the expression with a version as `1.14.0` instead of `avalanchego/1.14.0` in a label."""
-    return f'label_replace({expr}, "{label}", "$1", "{label}", "avalanchego/(.*)")'
-
-
 def current_build() -> str:
     """Return an expression of the current run's build as the label `build`, one series for each tester."""
-    run = largest("run_info", "run", "version", "commit")
-    return newest(aggregated("group", named_by_build(run), "build"))
+    return newest(largest("run_info", "build"))
 
 
 def new_build() -> str:
     """Return an expression of the build that waits for its test as the label `build`."""
-    build = largest("new_build_info", "version", "commit")
-    return newest(aggregated("group", named_by_build(build), "build"))
+    return newest(largest("new_build_info", "build"))
 
 
 def renamed(label: str, new: str, expr: str) -> str:
@@ -219,41 +202,32 @@ def renamed(label: str, new: str, expr: str) -> str:
     return aggregated("group", f'label_replace({expr}, "{new}", "$1", "{label}", "(.*)")', new)
 
 
-def of_results(metric: str, *labels: str) -> str:
-    """Return an expression of a metric of the ended runs, with `labels` of `result_info`."""
-    each = aggregated("group", series("result_info"), "run", *labels)
-    return f"{each} * {on_tester('run')} group_left () {largest(metric, 'run')}"
-
-
 def newest(expr: str, *labels: str) -> str:
     """Return an expression of the greatest series, such as the newest time, by tester and `labels`."""
     return f"topk by ({', '.join((*TESTER, *labels))}) (1, {expr})"
 
 
-def of_newest_success(metric: str) -> str:
-    """Return an expression of a metric of the newest success, one series for each tester.
-
-    The expression is evaluated at each point of the range, so over time it steps from run to run.
-    """
-    last = aggregated("max", of_today(series("last_success_timestamp_seconds")))
-    of_last = f"({series('result_end_timestamp_seconds')} == {on_tester()} group_left () {last})"
-    return aggregated("max", f"{series(metric)} and {on_tester('run')} {of_last}")
-
-
-def outcomes_by_build(builds: int) -> str:
+def newest_of_builds(builds: int) -> str:
     """Return an expression of the newest run of each of the newest builds: when it ended.
 
-    The labels are `build`, `column`, the full name of the tester, and `outcome`.
+    The labels are `build`, `outcome`, and `name`, the full name of the tester.
     """
-    of_build = ("version", "commit")
-    last = newest(of_results("result_end_timestamp_seconds", *of_build, "outcome"), *of_build)
-    ends = of_results("result_end_timestamp_seconds", *of_build)
-    recent = f"topk({builds}, max by (version, commit) ({ends}))"
-    named = _named_in_full(named_by_build(f"{last} and on (version, commit) {recent}"))
-    return f"max by (build, column, outcome) ({named})"
+    end = "result_end_timestamp_seconds"
+    last = newest(largest(end, "build", "outcome"), "build")
+    chosen = series(end, 'build=~".*${build:regex}.*"')
+    recent = f"topk({builds}, max by (build) ({chosen}))"
+    return f'label_join({last} and on (build) {recent}, "name", " ", "tester", "namespace", "cluster")'
 
 
-def _named_in_full(expr: str) -> str:
-    """Return the expression with the label `column`: cluster and namespace, if any, and tester."""
-    joined = f'label_join({expr}, "column", " ", "cluster", "namespace", "tester")'
-    return f'label_replace({joined}, "column", "$1", "column", " *(.*)")'
+def excess() -> str:
+    """Return an expression: by which share the newest success exceeds its baseline, by measure.
+
+    The labels `newest`, `baseline` and `limit` are the values as texts.
+    """
+    of_measure = largest("last_success_excess_ratio", "measure", "newest", "baseline", "limit")
+    return newest(of_measure, "measure")
+
+
+def overdue() -> str:
+    """Return an expression of the testers that have been trying to succeed for longer than their limit."""
+    return f"{age(series('trying_since_timestamp_seconds'))} > {series('trying_limit_seconds')}"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from dashboards.links import to_commit, to_comparison, to_tester_of_row
 from dashboards.panels import About, AnyPanel
-from dashboards.queries import largest, of_newest_success, on_tester, series
+from dashboards.queries import excess, largest, on_tester, series
 from dashboards.states import VERDICTS, State, label_mapping, value_mapping
-from dashboards.tables import COLOURED_CELL, Column, merged
+from dashboards.tables import COLOURED_CELL, Column, commit, merged
 from monitor.domain.regression import Measure
 
 MEASURES: Mapping[str, State] = {
@@ -17,7 +17,6 @@ MEASURES: Mapping[str, State] = {
     Measure.BLOCK_TIME: State("time per block", "text"),
     Measure.LEAF_TIME: State("time per leaf", "text"),
 }
-_UNITS = {Measure.DURATION: "seconds", Measure.DISK_USAGE: "bytes", Measure.BLOCK_TIME: "seconds"}
 _COMMITS = ("commit_good", "commit_bad")
 
 
@@ -28,8 +27,8 @@ def regressions() -> AnyPanel:
         About(
             "Regressions",
             "Measures that became worse, and the commits between which they did. Confirmed: several runs agree, so "
-            "review the changes. Suspected: the newest run was over its limit, so wait for the next one. The newest "
-            "success and the limit are shown relative to the usual value, the baseline.",
+            "review the changes. Suspected: the newest run was over its limit, so wait for the next one. Usual is the "
+            "baseline.",
             24,
             7,
             none="no regression",
@@ -38,41 +37,24 @@ def regressions() -> AnyPanel:
         Column("Measure", label="measure", mappings=value_mapping(MEASURES), width=120),
         Column("Verdict", label="verdict", mappings=label_mapping(VERDICTS), cell=COLOURED_CELL, width=100),
         Column(expr=found),
-        Column("Over usual", _of_regressed(newest_against_usual()), unit="percentunit", width=90),
-        Column("Allowed", _of_regressed(limit_against_usual()), unit="percentunit", width=80),
-        Column("Last good commit", label="commit_good", links=[to_commit()]),
-        Column("First bad commit", label="commit_bad", links=[to_commit(), to_comparison()]),
+        *magnitudes(_of_regressed(excess())),
+        commit("Last good commit", "commit_good", to_commit(), width=130),
+        commit("First bad commit", "commit_bad", to_commit(), to_comparison(), width=130),
         Column("Namespace", label="namespace", width=100),
         Column("Cluster", label="cluster", width=80),
         sort_by="Verdict",
     )
 
 
-def newest_against_usual() -> str:
-    """Return an expression: how much more the newest success needed than usual, as a ratio, by measure.
-
-    The time per block of a success is not exported.
-    """
-    duration = of_newest_success("result_duration_seconds")
-    newest = {Measure.DURATION: duration, Measure.DISK_USAGE: largest("last_disk_usage_bytes")}
-    return _by_measure({measure: _against_usual(expr, measure) for measure, expr in newest.items()})
-
-
-def limit_against_usual() -> str:
-    """Return an expression: how much more than usual the limit allows, as a ratio, by measure."""
-    limits = {measure: largest(f"{measure}_limit_{unit}") for measure, unit in _UNITS.items()}
-    return _by_measure({measure: _against_usual(expr, measure) for measure, expr in limits.items()})
-
-
-def _against_usual(expr: str, measure: Measure) -> str:
-    return f"{expr} / {on_tester()} {largest(f'{measure}_baseline_{_UNITS[measure]}')} - 1"
-
-
-def _by_measure(exprs: Mapping[Measure, str]) -> str:
-    return " or ".join(
-        f'label_replace({expr}, "measure", "{measure}", "", "")' for measure, expr in exprs.items()
-    )
+def magnitudes(expr: str) -> list[Column]:
+    """Return the columns with the newest value of a measure, and what it is compared with."""
+    return [
+        Column("Over usual", expr, unit="percentunit", width=90),
+        Column("Newest", label="newest", width=85),
+        Column("Usual", label="baseline", width=85),
+        Column("Limit", label="limit", width=85),
+    ]
 
 
 def _of_regressed(expr: str) -> str:
-    return f"({expr}) and {on_tester('measure')} {series('regression_info')}"
+    return f"{expr} and {on_tester('measure')} {series('regression_info')}"

@@ -15,6 +15,7 @@ from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMapping, Valu
 
 from monitor.domain.run import Outcome
 from monitor.domain.status import Phase
+from monitor.output.metrics.attention import Attention
 
 GREY = "#8e8e8e"
 
@@ -94,19 +95,22 @@ PACE = {
     4: State("waits", "orange"),
 }
 # Whether a tester needs attention, and why; the greatest is the most urgent.
-ATTENTION = {
-    0: State("ok", "green"),
-    1: State("late", "orange"),
-    2: State("no success", "orange"),
-    3: State("unhealthy", "orange"),
-    4: State("unknown", "orange"),
-    5: State("blocked", "orange"),
-    6: State("stalled", "red"),
-    7: State("regressed", "red"),
-    8: State("failed", "red"),
-    9: State("no answer", "red"),
+_REASONS = {
+    Attention.NONE: State("ok", "green"),
+    Attention.LATE: State("late", "orange"),
+    Attention.NO_SUCCESS: State("no success", "orange"),
+    Attention.UNHEALTHY: State("unhealthy", "orange"),
+    Attention.PROGRESS_UNKNOWN: State("unknown", "orange"),
+    Attention.BLOCKED: State("blocked", "orange"),
+    Attention.STALLED: State("stalled", "red"),
+    Attention.REGRESSED: State("regressed", "red"),
+    Attention.FAILED: State("failed", "red"),
 }
-NO_ANSWER = "no answer"
+UNANSWERED = len(Attention)
+NO_ANSWER = State("no answer", "red")
+ATTENTION = {number: _REASONS[reason] for number, reason in enumerate(Attention)} | {UNANSWERED: NO_ANSWER}
+# The phases by their numbers in `phase_number`.
+PHASE_NUMBERS = {number: PHASES.states[phase] for number, phase in enumerate(Phase, 1)}
 
 
 def mapping_of(words: Words) -> list[ValueMapping]:

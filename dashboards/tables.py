@@ -17,9 +17,12 @@ from grafana_foundation_sdk.models.common import (
     TableColoredBackgroundCellOptions,
 )
 from grafana_foundation_sdk.models.dashboard import (
+    DashboardRegexMapOptions,
     DataTransformerConfig,
     DynamicConfigValue,
+    RegexMap,
     ValueMapping,
+    ValueMappingResult,
 )
 
 from dashboards.panels import About, framed, now, thresholds
@@ -57,6 +60,8 @@ class Column:
             "unit": "string" if self.label else self.unit,
             "custom.width": self.width,
             "mappings": list(self.mappings),
+            # Without it, a number that is shown as a word would be at the right.
+            "custom.align": "left" if self.mappings else "",
             "custom.cellOptions": self.cell,
             "links": list(self.links),
             "thresholds": thresholds(*steps).build() if steps else None,
@@ -65,6 +70,17 @@ class Column:
         set_ = {name: value for name, value in properties.items() if value or name in self.more}
         # The panel's own text is for a table without rows.
         return [DynamicConfigValue(name, value) for name, value in {**set_, "noValue": ""}.items()]
+
+
+def commit(title: str, label: str, *links: dict[str, object], width: int) -> Column:
+    """Return a column with the first 8 digits of a commit; its links use the whole commit."""
+    return Column(title, label=label, links=links, mappings=[shortened("^(.{8}).*$")], width=width)
+
+
+def shortened(pattern: str) -> ValueMapping:
+    """Return a mapping of a text to the first group of a pattern."""
+    first = ValueMappingResult(text="$1", color="text", index=0)
+    return RegexMap(options=DashboardRegexMapOptions(pattern=pattern, result=first))
 
 
 def merged(
@@ -120,6 +136,7 @@ def matrix(
         framed(table.Panel(), about, [now(expr)])
         .thresholds(thresholds((None, "transparent")))
         .unit("string")
+        .min_width(130)
         .mappings(mappings)
         .cell_options(TableColoredBackgroundCellOptions(mode=TableCellBackgroundDisplayMode.BASIC))
         .with_transformation(DataTransformerConfig("sortBy", options=newest_first))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
+
 from dashboards.alerts import firing
 from dashboards.panels import (
     About,
     AnyPanel,
     name,
+    now,
     number,
     word,
 )
@@ -19,6 +22,8 @@ from dashboards.queries import (
     newest,
     number_of,
     of_today,
+    on_tester,
+    overdue,
     phase_since,
     run_end_estimate,
     series,
@@ -36,7 +41,7 @@ _NO_OPEN_RUN = "no open run"
 
 def now_row() -> list[AnyPanel]:
     """Return the firing alerts, and figures with the current state of the tester."""
-    return [firing(), *_run_now(), *_results_now()]
+    return [firing(5), *_run_now(), *_results_now()]
 
 
 def _run_now() -> list[AnyPanel]:
@@ -123,18 +128,7 @@ def _results_now() -> list[AnyPanel]:
             label_mapping(LAST_OUTCOME),
             label="outcome",
         ),
-        number(
-            About(
-                "Last success",
-                "When the last run succeeded. If that is longer ago than two runs take, builds fail or there are no "
-                "new builds.",
-                6,
-                4,
-                unit="dateTimeFromNow",
-                none="none yet",
-            ),
-            milliseconds(aggregated("max", of_today(series("last_success_timestamp_seconds")))),
-        ),
+        _last_success(),
         word(
             About(
                 "Regression",
@@ -151,3 +145,22 @@ def _results_now() -> list[AnyPanel]:
             "build",
         ),
     ]
+
+
+def _last_success() -> AnyPanel:
+    at = largest("last_success_timestamp_seconds")
+    panel = number(
+        About(
+            "Last success",
+            "When the last run succeeded. Orange: the tester has been trying for longer than its own limit, which is "
+            "three times the limit of the duration, and at least three days.",
+            6,
+            4,
+            unit="dateTimeFromNow",
+            none="none yet",
+        ),
+        milliseconds(f"({at} unless {on_tester()} {overdue()})"),
+    )
+    late = now(milliseconds(f"({at} and {on_tester()} {overdue()})")).ref_id("B")
+    orange = DynamicConfigValue("color", {"mode": "fixed", "fixedColor": "orange"})
+    return panel.with_target(late).override_by_query("B", [orange])

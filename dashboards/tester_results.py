@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import timeseries
 
-from dashboards.links import to_commit
+from dashboards.links import to_build_of_row, to_commit
 from dashboards.panels import About, AnyPanel, Line, logarithmic, steps, with_band
 from dashboards.queries import (
     HOURS,
     TESTER,
     aggregated,
+    excess,
     hours,
     largest,
     milliseconds,
     number_of,
-    of_newest_success,
     on_tester,
-    without_prefix,
 )
-from dashboards.regressions import MEASURES, limit_against_usual, newest_against_usual, regressions
+from dashboards.regressions import MEASURES, magnitudes, regressions
 from dashboards.states import OUTCOMES, VERDICTS, label_mapping, mapping_of, value_mapping
-from dashboards.tables import COLOURED_CELL, GAUGE, Column, merged
+from dashboards.tables import COLOURED_CELL, GAUGE, Column, commit, merged, shortened
 
 _RUN = ("network", "sync_mode", "run")
 # Without `fieldMinMax`, the greatest value of all columns would be the end of each gauge.
@@ -42,7 +41,7 @@ def _duration() -> AnyPanel:
             9,
             unit=HOURS,
         ),
-        Line(hours(of_newest_success("result_duration_seconds")), "newest success"),
+        Line(hours(largest("last_duration_seconds")), "newest success"),
         Line(hours(largest("run_active_seconds")), "open run"),
         baseline=hours(largest("duration_baseline_seconds")),
         limit=hours(largest("duration_limit_seconds")),
@@ -95,9 +94,8 @@ def _verdicts() -> AnyPanel:
     return merged(
         About(
             "Regression verdicts",
-            "The verdict on each measure. The newest success and the limit are shown relative to the usual value, the "
-            "baseline. Suspected: the newest run was over its limit, so wait for the next one. Too few runs: no "
-            "verdict yet.",
+            "The verdict on each measure. Usual is the baseline. Suspected: the newest run was over its limit, so "
+            "wait for the next one. Too few runs: no verdict yet.",
             14,
             8,
         ),
@@ -109,8 +107,7 @@ def _verdicts() -> AnyPanel:
             cell=COLOURED_CELL,
             width=110,
         ),
-        Column("Over usual", newest_against_usual(), unit="percentunit", width=90),
-        Column("Allowed", limit_against_usual(), unit="percentunit", width=90),
+        *magnitudes(excess()),
         Column("Samples", largest("baseline_samples", "measure"), width=90),
         hidden=TESTER,
         sort_by="Measure",
@@ -118,33 +115,30 @@ def _verdicts() -> AnyPanel:
 
 
 def _table() -> AnyPanel:
-    of_run = without_prefix(
-        largest("result_info", *_RUN, "image", "version", "commit", "outcome", "reason"), "version"
-    )
     return merged(
         About(
             "Results",
-            "The most recent runs, newest first. A wall time far above the duration is an outage. A commit links to "
-            "its changes.",
+            "The most recent runs, newest first. A wall time far above the duration is an outage. A build links to its "
+            "results on all testers, and a commit to its changes.",
             24,
             10,
         ),
         Column("Run", label="run", width=60),
-        Column(expr=of_run),
+        Column(expr=largest("result_info", *_RUN, "image", "commit", "outcome", "reason")),
         Column(
             "Ended",
-            milliseconds(largest("result_end_timestamp_seconds", *_RUN)),
+            milliseconds(largest("result_end_timestamp_seconds", *_RUN, "build")),
             unit="dateTimeAsIso",
             width=170,
         ),
-        Column("Version", label="version", width=180),
-        Column("Commit", label="commit", links=[to_commit()], width=110),
+        Column("Build", label="build", links=[to_build_of_row()], width=170),
+        commit("Commit", "commit", to_commit(), width=90),
         Column("Result", label="outcome", mappings=label_mapping(OUTCOMES), cell=COLOURED_CELL, width=110),
         Column("Reason", label="reason", width=120),
         Column("Duration", largest("result_duration_seconds", *_RUN), unit="s", cell=GAUGE, more=_OWN_RANGE),
         Column("Wall time", largest("result_wall_seconds", *_RUN), unit="s", width=100),
         Column("Disk", largest("result_disk_usage_bytes", *_RUN), unit="bytes", cell=GAUGE, more=_OWN_RANGE),
-        Column("Image", label="image"),
+        Column("Image", label="image", mappings=[shortened("^.*sha256:(.{12}).*$")]),
         hidden=(*TESTER, "network", "sync_mode"),
         sort_by="Ended",
         descending=True,

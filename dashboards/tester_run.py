@@ -21,7 +21,6 @@ from dashboards.queries import (
     largest,
     node_health,
     node_process,
-    number_of,
     run_lateness,
     run_progress,
     series,
@@ -29,10 +28,9 @@ from dashboards.queries import (
 from dashboards.states import (
     HEALTHY,
     LATE,
-    PHASES,
+    PHASE_NUMBERS,
     PROGRESS,
     UP,
-    mapping_of,
     value_mapping,
 )
 
@@ -55,12 +53,12 @@ def _run_timeline() -> AnyPanel:
             24,
             8,
         ),
-        Line(number_of(PHASES), "phase"),
+        Line(largest("phase_number"), "phase"),
         Line(node_process(), "process"),
         Line(node_health(), "health"),
         Line(run_progress(), "progress"),
         Line(run_lateness(), "time"),
-    ).mappings(mapping_of(PHASES))
+    ).mappings(value_mapping(PHASE_NUMBERS))
     for letter, states in (("B", UP), ("C", HEALTHY), ("D", PROGRESS), ("E", LATE)):
         panel = panel.override_by_query(letter, [DynamicConfigValue("mappings", value_mapping(states))])
     return panel
@@ -147,17 +145,18 @@ def _time_left() -> AnyPanel:
 
 
 def _since_progress() -> AnyPanel:
-    return over_time(
+    panel = over_time(
         About(
             "Time without progress",
-            "How long the slowest unfinished chain has made no progress. The time grows while the node compacts. At "
-            "the stall timeout (12 h by default) the run fails.",
+            "How long the slowest unfinished chain has made no progress. The time grows while the node compacts. The "
+            "alert BootstrapStalled fires after 3 h. At the stall timeout (12 h by default) the run fails.",
             6,
             7,
             unit=HOURS,
         ),
         Line(hours(largest("run_no_progress_seconds")), "without progress"),
     )
+    return with_line_at(panel.min(0).axis_soft_max(4), (None, "transparent"), (3, "orange"), (12, "red"))
 
 
 def _restarts() -> AnyPanel:
@@ -173,4 +172,4 @@ def _restarts() -> AnyPanel:
         Line(largest("node_restarts_total"), "restarts in this run"),
         Line(largest(PRESENCE), "failed in a row"),
     )
-    return with_line_at(panel.min(0).decimals(0), (None, "transparent"), (5, "red"))
+    return with_line_at(panel.min(0).axis_soft_max(6).decimals(0), (None, "transparent"), (5, "red"))

@@ -39,7 +39,8 @@ def variables(*, one_tester: bool) -> list[Builder[VariableModel]]:
     chosen = [_choice(label, VARIABLES[:index]) for index, label in enumerate(VARIABLES)]
     if one_tester:
         chosen[-1] = _query(VARIABLES[-1], VARIABLES[:-1]).multi(False).include_all(False)
-    return [_datasource(), *chosen, _runbooks()]
+        return [_datasource(), *chosen, _runbooks()]
+    return [_datasource(), *chosen, _build(), _runbooks()]
 
 
 def _datasource() -> DatasourceVariable:
@@ -75,6 +76,18 @@ def _query(label: str, before: Sequence[str]) -> QueryVariable:
         .definition(definition)
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(VariableSort.NATURAL_ASC)
+    )
+
+
+def _build() -> TextBoxVariable:
+    return (
+        TextBoxVariable("build")
+        .label("Build")
+        .description(
+            "A part of a version or commit, to which Results by build is limited; empty for all builds."
+        )
+        .default_value("")
+        .current(VariableOption(selected=True, text="", value=""))
     )
 
 

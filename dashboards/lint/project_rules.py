@@ -15,7 +15,7 @@ from dashboards.expressions import Kind, expressions, panels
 from dashboards.links import FLEET_UID, TESTER_UID
 from dashboards.lint.grafana_rules import Dashboard, Found, named, trees
 from dashboards.lint.promql import OF_A_POD, Labels, matched, nodes, parsed, selectors
-from dashboards.queries import VARIABLES
+from dashboards.queries import MATCHERS, VARIABLES
 
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 
@@ -24,9 +24,13 @@ _GRID_COLUMNS = 24
 # Widths in px; a column without a width of its own shares the rest of the table, and may become this narrow.
 _MAX_TABLE_WIDTH = 1300
 _MIN_COLUMN_WIDTH = 100
+_MAX_LINES = 3
+_LINE_CHARACTERS = 110
 # The functions of Prometheus 2.42 that these dashboards use; newer ones must not be used.
 FUNCTIONS = {"time", "rate", "increase", "present_over_time", "label_join", "label_replace"}
 _DASHBOARD_LINK = re.compile(r"^/d/([\w-]+)")
+# The matchers of a selector, which may have variables in braces.
+_SELECTOR = re.compile(r"(?<!\$)\{((?:\$\{[^{}]*\}|[^{}])*)\}")
 _METRIC = re.compile(r"\b(?:bootstrap_monitor_|ALERTS)")
 _RUNBOOK_LINK = re.compile(r"^\$\{runbooks:raw\}/(\w+)\.md$")
 _RUNBOOK_OF_ALERT = "${runbooks:raw}/${__data.fields.alertname}.md"
@@ -58,7 +62,7 @@ def target_testers(dashboard: Dashboard) -> Found:
     """Report a selector that also selects testers that were not chosen."""
     for expression in expressions(dashboard):
         if expression.kind is not Kind.VARIABLE:
-            chosen = re.findall(r"\{([^{}]*\$\w+[^{}]*)\}", expression.expr)
+            chosen = [matchers for matchers in _SELECTOR.findall(expression.expr) if "$" in matchers]
             missing = {each for each in VARIABLES for one in chosen if f'{each}=~"${each}"' not in one}
             if missing or len(chosen) != len(_METRIC.findall(expression.expr)):
                 yield (
@@ -96,6 +100,20 @@ def target_functions(dashboard: Dashboard) -> Found:
                 )
 
 
+def target_length(dashboard: Dashboard) -> Found:
+    """Report an expression of more than three lines, which nobody can check at a glance.
+
+    The matchers of the variables, which every selector has, do not count.
+    """
+    for expression in expressions(dashboard):
+        length = len(expression.expr.replace(MATCHERS, ""))
+        if length > _MAX_LINES * _LINE_CHARACTERS:
+            yield (
+                expression.panel,
+                f"{expression.ref}: the expression has {length} characters: export what it derives as a metric",
+            )
+
+
 def mapping_text_and_colour(dashboard: Dashboard) -> Found:
     """Report a value mapping without a text or without a colour."""
     for panel in panels(dashboard):
@@ -105,7 +123,8 @@ def mapping_text_and_colour(dashboard: Dashboard) -> Found:
             mappings += [
                 one for each in override["properties"] if each["id"] == "mappings" for one in each["value"]
             ]
-        for value, shown in ((value, shown) for each in mappings for value, shown in each["options"].items()):
+        of_values = [each["options"] for each in mappings if each["type"] == "value"]
+        for value, shown in (item for options in of_values for item in options.items()):
             if not shown.get("text") or not shown.get("color"):
                 yield panel["title"], f"the mapping of {value} lacks a text or a colour"
 
@@ -249,6 +268,7 @@ RULES = dict(
         named("target-exposition-rule", target_exposition),
         named("target-moved-pod-rule", target_moved_pod),
         named("target-functions-rule", target_functions),
+        named("target-length-rule", target_length),
         named("mapping-text-and-colour-rule", mapping_text_and_colour),
         named("table-columns-rule", table_columns),
         named("table-width-rule", table_width),

@@ -29,7 +29,7 @@ OF_A_TARGET = frozenset({"cluster", "namespace", "pod", "container", "endpoint",
 # The labels that change when a pod moves or is scraped in another way.
 OF_A_POD = OF_A_TARGET - {"cluster", "namespace"}
 
-_ANYTHING = dict.fromkeys((*VARIABLES, "datasource"), ".*")
+_ANYTHING = dict.fromkeys((*VARIABLES, "datasource", "build"), ".*")
 _NOTHING: frozenset[str] = frozenset()
 _LABELLED = {"label_replace": slice(3, 4), "label_join": slice(3, None)}
 
@@ -103,6 +103,8 @@ class Labels:
 
     def _of_aggregate(self, expr: parser.AggregateExpr) -> frozenset[str]:
         inner = self.of(expr.expr)
+        if isinstance(expr.param, parser.StringLiteral):  # the label that count_values adds
+            return frozenset(expr.modifier.labels if expr.modifier else ()) | {expr.param.val}
         if expr.modifier is None:
             return _NOTHING if expr.param is None else inner
         listed = frozenset(expr.modifier.labels)

@@ -25,11 +25,12 @@ _RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice
 
 @dataclass(frozen=True)
 class View:
-    """The display of a page: its width in pixels, dark or light, with or without scripts."""
+    """The display of a page: its size in pixels, dark or light, with or without scripts."""
 
     width: int = DESKTOP
     dark: bool = False
     scripts: bool = True
+    height: int = HEIGHT
 
     def __str__(self) -> str:
         """Return a name such as `360-dark`."""
@@ -69,7 +70,7 @@ class Browser:
         """Change the display of the current page."""
         color = {"name": "prefers-color-scheme", "value": "dark" if view.dark else "light"}
         self._command("Emulation.setEmulatedMedia", features=[color])
-        self._resize(view.width, HEIGHT)
+        self._resize(view.width, view.height)
 
     def run(self, script: str, *arguments: object) -> Any:
         """Return the result of a test's script; the page's content security policy does not apply to it."""

@@ -119,9 +119,11 @@ def configuration(
 
 
 @contextlib.contextmanager
-def prometheus(version: str, program: Path, folder: Path, configured: JsonObject) -> Iterator[Prometheus]:
-    """Run a server with this configuration in a folder of its own."""
-    folder.mkdir(parents=True)
+def prometheus(
+    version: str, program: Path, folder: Path, configured: JsonObject, *flags: str
+) -> Iterator[Prometheus]:
+    """Run a server with this configuration and these flags in a folder, which may have data in `data`."""
+    folder.mkdir(parents=True, exist_ok=True)
     file = folder / "prometheus.yml"
     file.write_text(json.dumps(configured))  # JSON is valid YAML
     address = f"127.0.0.1:{free_port()}"
@@ -132,6 +134,7 @@ def prometheus(version: str, program: Path, folder: Path, configured: JsonObject
         f"--web.listen-address={address}",
         "--log.level=warn",
         f"--rules.alert.resend-delay={RESEND_SECONDS}s",
+        *flags,
     ]
     with served(command, f"http://{address}/-/ready", folder / "log"):
         yield Prometheus(version, f"http://{address}")

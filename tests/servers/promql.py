@@ -82,8 +82,10 @@ def named(expression: str) -> Named:
             selectors.append(_selector(node.vector_selector))
         elif isinstance(node, VectorSelector):
             selectors.append(_selector(node))
-        elif isinstance(node, AggregateExpr) and node.modifier:
-            labels.update(node.modifier.labels)
+        elif isinstance(node, AggregateExpr):
+            labels.update(node.modifier.labels if node.modifier else ())
+            if isinstance(node.param, StringLiteral):  # the label that count_values creates
+                made.add(node.param.val)
         elif isinstance(node, BinaryExpr):
             papered_over = papered_over or (_operator(node) == "or" and _makes_series(node.rhs))
             labels.update(_of_matching(node))

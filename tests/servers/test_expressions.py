@@ -15,6 +15,7 @@ from servers.rules import hasty, loaded, rules_of
 from support.local_life import ROOT
 
 from dashboards.expressions import expressions, filled
+from dashboards.queries import on_tester
 from dashboards.states import NO_ANSWER
 from monitor.output.metrics import EVERY_FAMILY, label_names
 
@@ -32,7 +33,9 @@ LIVED_ALERTS = {
 NEVER_A_PROBLEM = "bootstrap_monitor_problem_since_timestamp_seconds"
 NEVER_BLOCKED = 'phase="blocked"'
 # The tester answers from start to end.
-NEVER_GONE = f'"{NO_ANSWER}"'
+NEVER_GONE = f'"{NO_ANSWER.text}"'
+# The limit of days is longer than the scenario.
+NEVER_OVERDUE = f"and {on_tester()} time() - bootstrap_monitor_trying_since_timestamp_seconds"
 # Labels of alerts that do not fire in the scenario.
 MORE_OF_ALERTS = {"cause", "operation"}
 CHOSEN = {
@@ -41,6 +44,7 @@ CHOSEN = {
     "network": NETWORK,
     "sync_mode": SYNC_MODE,
     "tester": TESTER,
+    "build": "",
 }
 
 
@@ -50,7 +54,8 @@ def of_dashboard(name: str) -> Iterator[Asked]:
     for each in expressions(dashboard):
         if NEVER_SYNCED not in each.expr:
             where = f"{name}: {each.panel} {each.ref}"
-            yield Asked(where, filled(each.expr, CHOSEN), lived=NEVER_GONE not in each.expr)
+            lived = NEVER_GONE not in each.expr and NEVER_OVERDUE not in each.expr
+            yield Asked(where, filled(each.expr, CHOSEN), lived=lived)
 
 
 def of_rules() -> Iterator[Asked]:

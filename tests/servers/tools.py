@@ -72,6 +72,16 @@ def dashboard_texts() -> Path:
     return Path(said(PROVISION, "--where", "texts")) / "texts.cjs"
 
 
+def dashboard_pictures() -> Path:
+    """Return the folder of the script and the style that draw a dashboard in a browser.
+
+    Raises:
+        MissingError: npm is unavailable.
+    """
+    said(PROVISION, "pictures")
+    return Path(said(PROVISION, "--where", "pictures"))
+
+
 @functools.cache
 def _version(path: Path) -> str:
     """Return the line in which a program prints its version."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitor.domain.regression import Measure
+from monitor.domain.status import Phase
 from monitor.output.format import active_seconds
 from monitor.output.metrics import samples as of
+from monitor.output.metrics.attention import Attention, attention
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +26,35 @@ _BUILD_LABELS = ("run", "version", "commit")
 _CHAIN_LABELS = ("run", "chain")
 _RESULT_LABELS = ("run", "version")
 
+
+def _numbered(words: Iterable[str]) -> str:
+    return ", ".join(f"{number} {word}" for number, word in enumerate(words, 1))
+
+
 FAMILIES = (
+    Family(
+        "bootstrap_monitor_attention",
+        "The most urgent reason why the tester needs attention, as a label and as a number: 0 none, "
+        f"{_numbered(list(Attention)[1:])}.",
+        attention,
+        ("reason",),
+    ),
     Family(
         "bootstrap_monitor_run_info",
         "The current run, open or ended, and the build it bootstraps; always 1.",
         of.run_info,
-        ("run", "image", "version", "commit", "testbed"),
+        ("run", "image", "version", "commit", "build", "testbed"),
     ),
     Family(
         "bootstrap_monitor_run_phase",
         "What the tester is doing: 1 for the phase it is in, 0 for the others.",
         of.phases,
         ("phase",),
+    ),
+    Family(
+        "bootstrap_monitor_phase_number",
+        f"The phase of the tester as a number: {_numbered(Phase)}.",
+        of.phase_number,
     ),
     Family(
         "bootstrap_monitor_phase_since_timestamp_seconds",
@@ -45,8 +65,8 @@ FAMILIES = (
     Family(
         "bootstrap_monitor_run_start_timestamp_seconds",
         "When the open run started, in seconds since the Unix epoch.",
-        of.open_run(lambda _, run: run.started_at),
-        _BUILD_LABELS,
+        of.run_start,
+        (*_BUILD_LABELS, "build"),
     ),
     Family(
         "bootstrap_monitor_run_active_seconds",
@@ -201,9 +221,9 @@ FAMILIES = (
     ),
     Family(
         "bootstrap_monitor_result_end_timestamp_seconds",
-        "When the run ended, in seconds since the Unix epoch.",
-        of.results(lambda run: run.ended_at),
-        _RESULT_LABELS,
+        "When the run ended, in seconds since the Unix epoch. The reason is empty unless it failed.",
+        of.result_ends,
+        (*_RESULT_LABELS, "build", "outcome", "reason"),
     ),
     Family(
         "bootstrap_monitor_result_info",
@@ -262,6 +282,11 @@ FAMILIES = (
         of.last_success(lambda run: run.ended_at),
     ),
     Family(
+        "bootstrap_monitor_last_duration_seconds",
+        "How long the node's process ran until it was healthy, in seconds, in the last successful run.",
+        of.last_success(lambda run: run.duration_seconds),
+    ),
+    Family(
         "bootstrap_monitor_last_disk_usage_bytes",
         "Disk usage of the node's data at the end of the last successful run, in bytes.",
         of.last_success(lambda run: run.disk_usage_bytes),
@@ -309,6 +334,13 @@ FAMILIES = (
         ("measure",),
     ),
     Family(
+        "bootstrap_monitor_last_success_excess_ratio",
+        "By which share the last successful run exceeds the baseline that it was compared with, by measure, with the "
+        "values as texts; absent if it was not compared.",
+        of.excess_ratios,
+        ("measure", "newest", "baseline", "limit"),
+    ),
+    Family(
         "bootstrap_monitor_regression",
         "Whether the newest runs are worse than usual, by measure: 1 for the verdict, 0 for the others.",
         of.verdicts,
@@ -344,7 +376,7 @@ FAMILIES = (
         "bootstrap_monitor_new_build_info",
         "A build that was found and is not tested yet; always 1.",
         of.new_build,
-        ("image", "version", "commit"),
+        ("image", "version", "commit", "build"),
     ),
     Family(
         "bootstrap_monitor_last_image_check_success_timestamp_seconds",

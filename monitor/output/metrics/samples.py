@@ -16,7 +16,9 @@ from monitor.domain.regression import Measure, Regression
 from monitor.domain.run import Outcome, Reason, Run
 from monitor.domain.sanitize import one_line
 from monitor.domain.status import NodeStatus, Phase, Status
+from monitor.domain.verdict_sentence import measure_text
 from monitor.domain.workload import SyncMode
+from monitor.output.format import build_text
 
 
 class Sample(NamedTuple):
@@ -69,6 +71,20 @@ def results(value: Callable[[Run], float | None]) -> Samples:
     return lambda status: [
         Sample(run, (str(run.number), run.build.version), value(run)) for run in status.results
     ]
+
+
+def result_ends(status: Status) -> list[Sample]:
+    """Return when each ended run ended, with its build and how it ended."""
+    return [
+        Sample(run, (str(run.number), run.build.version, build_text(run.build), *_end(run)), run.ended_at)
+        for run in status.results
+    ]
+
+
+def run_start(status: Status) -> list[Sample]:
+    """Return when the open run started, with its build."""
+    run = status.run
+    return [Sample(run, (*build_of(run), build_text(run.build)), run.started_at)] if run and run.open else []
 
 
 def leaves(status: Status) -> list[Sample]:
@@ -192,6 +208,26 @@ def verdicts(status: Status) -> list[Sample]:
     ]
 
 
+def excess_ratios(status: Status) -> list[Sample]:
+    """Return by which share the last success exceeds its baseline, with the values and the limit as texts."""
+    run = status.last_success
+    judged = status.verdicts.get(run.number, {}) if run else {}
+    return [
+        Sample(
+            status,
+            (
+                measure,
+                measure_text(measure, verdict.value),
+                measure_text(measure, verdict.limit.baseline),
+                measure_text(measure, verdict.limit.limit),
+            ),
+            verdict.value / verdict.limit.baseline - 1,
+        )
+        for measure, verdict in judged.items()
+        if verdict.limit and verdict.limit.baseline
+    ]
+
+
 def regression_commits(status: Status) -> list[Sample]:
     """Return the verdict, the version and the commits of each regression; an unknown commit is empty."""
     return [
@@ -233,7 +269,8 @@ def run_info(status: Status) -> list[Sample]:
     if run is None:
         return []
     build = run.build
-    return [Sample(run, (str(run.number), build.image, build.version, build.commit, run.testbed), 1)]
+    labels = (str(run.number), build.image, build.version, build.commit, build_text(build), run.testbed)
+    return [Sample(run, labels, 1)]
 
 
 def result_info(status: Status) -> list[Sample]:
@@ -247,6 +284,11 @@ def result_info(status: Status) -> list[Sample]:
 def phases(status: Status) -> list[Sample]:
     """Return 1 for the tester's phase, and 0 for the other phases."""
     return [Sample(status, (phase,), phase is status.phase) for phase in Phase if status.phase]
+
+
+def phase_number(status: Status) -> list[Sample]:
+    """Return the number of the tester's phase, from 1."""
+    return [Sample(status, (), list(Phase).index(status.phase) + 1)] if status.phase else []
 
 
 def phase_since(status: Status) -> list[Sample]:
@@ -312,7 +354,7 @@ def history_changed(status: Status) -> list[Sample]:
 def new_build(status: Status) -> list[Sample]:
     """Return the build that was found and is not tested yet."""
     build = status.new_build
-    return [Sample(status, (build.image, build.version, build.commit), 1)] if build else []
+    return [Sample(status, (build.image, build.version, build.commit, build_text(build)), 1)] if build else []
 
 
 def problems(status: Status) -> list[Sample]:

@@ -189,6 +189,7 @@ BROKEN = {
     "a metric that is not there": ("target-exposition-rule", asks(UP.replace("node_up", "node_down"))),
     "a series for each pod": ("target-moved-pod-rule", asks(f"bootstrap_monitor_node_up{{{CHOSEN}}}")),
     "0 where there is nothing": ("target-functions-rule", asks(f"{UP} or vector(0)")),
+    "more than three lines": ("target-length-rule", asks(" or ".join([UP] * 8))),
     "a colour without a text": ("mapping-text-and-colour-rule", mapping_without("text")),
     "a label without a column": ("table-columns-rule", column_dropped),
     "a table wider than a screen": ("table-width-rule", widened),

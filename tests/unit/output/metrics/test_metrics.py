@@ -35,7 +35,7 @@ from monitor import __version__
 from monitor.domain.baseline import Limit, Verdict
 from monitor.domain.build import Build, Versions
 from monitor.domain.observations import ChainActivity, ChainLog, Health
-from monitor.domain.regression import Measure, Regression, Success
+from monitor.domain.regression import Measure, Regression, RunVerdict, Success
 from monitor.domain.run import Outcome, Reason, Run
 from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status, VolumeStatus
 from monitor.domain.tracking import Count, RunTracking
@@ -55,10 +55,11 @@ RUN_6 = {"run": "6", "version": "avalanchego/1.14.2", "commit": COMMIT}
 
 # Metric names and their own labels, as in the design; those of a new tester follow.
 OF_A_FULL_STATUS = {
-    "run_info": ("run", "image", "version", "commit", "testbed"),
+    "run_info": (*BUILD, "image", "build", "testbed"),
     "run_phase": ("phase",),
+    "phase_number": (),
     "phase_since_timestamp_seconds": ("phase",),
-    "run_start_timestamp_seconds": BUILD,
+    "run_start_timestamp_seconds": (*BUILD, "build"),
     "run_active_seconds": BUILD,
     "run_last_progress_timestamp_seconds": BUILD,
     "run_no_progress_seconds": BUILD,
@@ -83,13 +84,14 @@ OF_A_FULL_STATUS = {
     "result_duration_seconds": RESULT,
     "result_wall_seconds": RESULT,
     "result_disk_usage_bytes": RESULT,
-    "result_end_timestamp_seconds": RESULT,
+    "result_end_timestamp_seconds": (*RESULT, "build", "outcome", "reason"),
     "result_info": (*BUILD, "image", "outcome", "reason"),
     "last_run_info": (*BUILD, "outcome", "reason"),
     "last_failure_timestamp_seconds": (*BUILD, "reason", "message"),
     "trying_since_timestamp_seconds": (),
     "trying_limit_seconds": (),
     "last_success_timestamp_seconds": (),
+    "last_duration_seconds": (),
     "last_disk_usage_bytes": (),
     "tester_since_timestamp_seconds": (),
     "duration_baseline_seconds": (),
@@ -100,13 +102,14 @@ OF_A_FULL_STATUS = {
     "block_time_limit_seconds": (),
     "leaf_time_baseline_seconds": (),
     "leaf_time_limit_seconds": (),
+    "last_success_excess_ratio": ("measure", "newest", "baseline", "limit"),
     "baseline_samples": ("measure",),
     "regression": ("measure", "verdict"),
     "regression_info": ("measure", "verdict", "version", "commit_good", "commit_bad"),
     "confirming_run_info": BUILD,
     "build_failure_ratio": ("version", "commit", "verdict"),
     "history_changed_timestamp_seconds": (*BUILD, "run_good"),
-    "new_build_info": ("image", "version", "commit"),
+    "new_build_info": ("image", "version", "commit", "build"),
     "last_image_check_success_timestamp_seconds": (),
     "image_checks_failing_since_timestamp_seconds": (),
     "recent_pin_reverts": (),
@@ -114,6 +117,7 @@ OF_A_FULL_STATUS = {
     "problem_since_timestamp_seconds": ("cause",),
 }
 OF_ANY_STATUS = {
+    "attention": ("reason",),
     "runs_total": ("outcome",),
     "run_failures_total": ("reason",),
     "consecutive_failures": (),
@@ -162,6 +166,12 @@ def full_status(**changes: Any) -> Status:
         "recent_pin_reverts": 1,
         "recovered_at": NOW.wall - 10**5,
         "regressions": REGRESSIONS,
+        "verdicts": {
+            3: {
+                Measure.DURATION: RunVerdict(Verdict.CONFIRMED, Limit(3600.0, 4000.0, 9), 7056.0),
+                Measure.BLOCK_TIME: RunVerdict(Verdict.INSUFFICIENT_DATA, value=0.01),
+            }
+        },
         "problems": PROBLEMS,
         "confirming": ended(5),
         "build_results": FAILING_SINCE,
@@ -265,9 +275,11 @@ def test_openmetrics_is_well_formed_too() -> None:
     [
         (
             "run_info",
-            {"run": "6", "version": "avalanchego/1.14.2", "commit": COMMIT, "testbed": "default"},
+            {"run": "6", "commit": COMMIT, "build": f"1.14.2 ({COMMIT[:8]})", "testbed": "default"},
             1,
         ),
+        ("attention", {"reason": "failed"}, 8),
+        ("phase_number", {}, 4),
         ("run_start_timestamp_seconds", {}, NOW.wall - 10_000),
         ("run_active_seconds", RUN_6, 4900),
         ("run_last_progress_timestamp_seconds", {}, NOW.wall - 40),
@@ -285,6 +297,13 @@ def test_openmetrics_is_well_formed_too() -> None:
         ("disk_usage_limit_bytes", {}, 3e9),
         ("block_time_baseline_seconds", {}, 0.01),
         ("block_time_limit_seconds", {}, 0.0125),
+        (
+            "last_success_excess_ratio",
+            {"measure": "duration", "newest": "1h57m", "baseline": "1h", "limit": "1h06m"},
+            0.96,
+        ),
+        ("last_success_excess_ratio", {"measure": "block_time"}, None),
+        ("last_success_excess_ratio", {"measure": "disk_usage"}, None),
         ("baseline_samples", {"measure": "disk_usage"}, 8),
         ("regression", {"measure": "duration", "verdict": "confirmed"}, 1),
         ("regression", {"measure": "duration", "verdict": "suspected"}, 0),
@@ -322,6 +341,11 @@ def test_openmetrics_is_well_formed_too() -> None:
         ("result_wall_seconds", {"run": "3"}, 5460),
         ("result_disk_usage_bytes", {"run": "3"}, 3 * 2**30),
         ("result_end_timestamp_seconds", {"run": "2"}, NOW.wall - 998),
+        (
+            "result_end_timestamp_seconds",
+            {"run": "5", "build": f"1.14.2 ({COMMIT[:8]})", "outcome": "failed", "reason": "stalled"},
+            NOW.wall - 995,
+        ),
         ("result_info", {"run": "5", "outcome": "failed", "reason": "stalled"}, 1),
         ("result_info", {"run": "1", "image": f"{REPOSITORY}@{NEW}", "version": "", "commit": ""}, 1),
         ("last_run_info", {"run": "5", "commit": COMMIT, "outcome": "failed", "reason": "stalled"}, 1),
@@ -342,6 +366,7 @@ def test_openmetrics_is_well_formed_too() -> None:
         ("run_failures_total", {"reason": "deadline"}, 0),
         ("consecutive_failures", {}, 1),
         ("last_success_timestamp_seconds", {}, NOW.wall - 997),
+        ("last_duration_seconds", {}, 5400),
         ("last_disk_usage_bytes", {}, 3 * 2**30),
         ("tester_since_timestamp_seconds", {}, NOW.wall - 10**6),
         ("confirming_run_info", {"run": "5", "version": "avalanchego/1.14.2", "commit": COMMIT}, 1),
@@ -472,6 +497,10 @@ def test_a_long_message_is_cut_to_one_line() -> None:
         ({"node": NodeStatus(0, up=False, health=Health.UNKNOWN)}, "node_healthy"),
         ({"volume": VolumeStatus(0, None, 10, 5)}, "disk_usage_bytes"),
         ({"last_success": ended(3, disk_usage_bytes=None)}, "last_disk_usage_bytes"),
+        ({"last_success": ended(3, duration_seconds=None)}, "last_duration_seconds"),
+        ({"last_success": ended(2)}, "last_success_excess_ratio"),
+        ({"last_success": None}, "last_success_excess_ratio"),
+        ({"phase": None}, "phase_number"),
         ({"results": ()}, "last_run_info"),
         ({"run": ended(6)}, "run_last_progress_timestamp_seconds"),
         ({"run": run(number=6)}, "run_last_progress_timestamp_seconds"),
@@ -509,7 +538,8 @@ def test_a_long_message_is_cut_to_one_line() -> None:
         ({"recent_pin_reverts": 0}, "recent_pin_reverts"),
     ],
     ids=[
-        *("no_open_run", "no_open_run_active", "stale", "unknown", "not_measured", "no_usage", "no_result"),
+        *("no_open_run", "no_open_run_active", "stale", "unknown", "not_measured", "no_usage", "no_duration"),
+        *("not_compared", "no_success", "no_phase", "no_result"),
         *("no_open_run_progress", "no_progress_yet", "no_open_run_idle", "no_watch", "no_watch_unknown"),
         *("no_leaves", "no_limit", "not_judged", "not_judged_info"),
         *("few_samples", "few_samples_limit", "no_regression", "no_run_samples"),
@@ -621,8 +651,8 @@ def test_a_run_keeps_the_network_and_mode_it_was_of() -> None:
 )
 def test_a_version_may_be_any_text(text: str, shown: str) -> None:
     odd = replace(build(OLD), versions=Versions(text, "", 0, COMMIT, ""))
-    image = f"{REPOSITORY}@{OLD}"
-    assert of(status(new_build=odd), "new_build_info", image=image, version=shown, commit=COMMIT) == 1
+    labels = {"image": f"{REPOSITORY}@{OLD}", "commit": COMMIT, "build": f"{shown} ({COMMIT[:8]})"}
+    assert of(status(new_build=odd), "new_build_info", version=shown, **labels) == 1
 
 
 @pytest.mark.parametrize(
