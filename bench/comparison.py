@@ -42,7 +42,7 @@ class Scene:
 class Claim:
     """The required share of some verdicts in a scene, in percent of the draws: an upper or a lower bound."""
 
-    told: str
+    statement: str
     scene: Scene
     called: frozenset[Difference]
     at_most: float = 100.0
@@ -113,7 +113,9 @@ def main(arguments: Sequence[str]) -> int:
         reached = claim.percent(verdicts(claim.scene, asked.draws, asked.seed))
         held = held and claim.holds(reached)
         bound = f"≥ {claim.at_least:g} %" if claim.at_least else f"≤ {claim.at_most:g} %"
-        rows.append((claim.told, bound, f"{reached:.1f} %{'' if claim.holds(reached) else ' **missed**'}"))
+        rows.append(
+            (claim.statement, bound, f"{reached:.1f} %{'' if claim.holds(reached) else ' **missed**'}")
+        )
     table(f"Of {asked.draws:,} comparisons of 7 runs each at 5 % noise:", ("", "claimed", "reached"), rows)
     table(
         "Comparisons of 100 in which the new build is called slower, or at +0 % anything:",

@@ -63,12 +63,12 @@ def measured(surroundings: Pod, minutes: float, *, soak: str, at_rest: bool) -> 
             await_success(surroundings)
         time.sleep(WARM_UP_SECONDS)
         surroundings.node.on_poll = polled
-        before, begun = cpu_seconds(process), time.monotonic()
+        before, started = cpu_seconds(process), time.monotonic()
         scrapes = round(60 * minutes / SCRAPE_SECONDS)
         for _ in range(scrapes):
             time.sleep(SCRAPE_SECONDS)
             surroundings.scrape()
-        return Use(to_serve, cpu_seconds(process) - before, time.monotonic() - begun, polls, scrapes)
+        return Use(to_serve, cpu_seconds(process) - before, time.monotonic() - started, polls, scrapes)
 
 
 def await_success(surroundings: Pod) -> None:

@@ -59,9 +59,9 @@ def du(root: Path) -> int:
 
 def timed(call: Callable[[Path], int | None], root: Path) -> tuple[float, int | None]:
     """Return the seconds that a call takes, and its result."""
-    begun = time.perf_counter()
+    started = time.perf_counter()
     found = call(root)
-    return time.perf_counter() - begun, found
+    return time.perf_counter() - started, found
 
 
 def serve(pipe: Connection) -> None:
@@ -127,8 +127,8 @@ def measured(root: Path, rounds: int) -> Found:
             wrong += found != reference
 
     with node() as client, ThreadPoolExecutor(1) as pool:
-        begun = time.monotonic()
-        at_rest = polls(client, lambda: time.monotonic() - begun > rounds)
+        started = time.monotonic()
+        at_rest = polls(client, lambda: time.monotonic() - started > rounds)
         walking = pool.submit(walk)
         during = polls(client, walking.done)
         walking.result()
@@ -142,19 +142,19 @@ def removed_under_way(root: Path) -> str:
     Raises:
         SystemExit: a walk returns more bytes than before the removal, or no result.
     """
-    before, said = disk_usage_bytes(root), []
+    before, sizes = disk_usage_bytes(root), []
     remover = threading.Thread(target=subprocess.run, args=(["rm", "-r", str(root)],))
     remover.start()
     while remover.is_alive():
-        said.append(disk_usage_bytes(root))
+        sizes.append(disk_usage_bytes(root))
     remover.join()
-    if disk_usage_bytes(root) != 0 or any(each is None or before is None or each > before for each in said):
-        raise SystemExit(f"wrong while files were removed: {said}")
-    under_way = sum(1 for each in said if each)
+    if disk_usage_bytes(root) != 0 or any(each is None or before is None or each > before for each in sizes):
+        raise SystemExit(f"wrong while files were removed: {sizes}")
+    under_way = sum(1 for each in sizes if each)
     return f"{under_way} walks during the removal: each ended, and none reported more than before."
 
 
-def tell(files: int, rounds: int, found: Found) -> None:
+def report(files: int, rounds: int, found: Found) -> None:
     """Print the results."""
     reference = median(found.references)
     walks = {
@@ -192,7 +192,7 @@ def main(arguments: Sequence[str]) -> int:
         vanished = removed_under_way(root)
     finally:
         shutil.rmtree(root.parent)
-    tell(asked.files, asked.rounds, found)
+    report(asked.files, asked.rounds, found)
     sys.stdout.write(f"\n{vanished}\n")
     ratio = median(found.beside_polls) / median(found.references)
     return concluded(

@@ -43,7 +43,7 @@ from servers import tools  # noqa: E402 - found through the line above
 from servers.prometheus import Prometheus, Target, configuration, prometheus  # noqa: E402
 
 RULES = ROOT / "alerts" / "rules.yaml"
-LOOKED_AT, EVALUATIONS = 30, 5
+SCRAPED, EVALUATIONS = 30, 5
 SCRAPE_SECONDS, EVALUATION_SECONDS, POLL_SECONDS = 5, 20, 0.2
 SCRAPES_TIMED = 300
 ONE_REGRESSED_OF = 10
@@ -163,7 +163,7 @@ def _own_metrics(server: Prometheus) -> str:
 
 def scraped(server: Prometheus, fleet: int) -> None:
     """Wait until each tester has been scraped as often as the rules need."""
-    asked = f"count(count_over_time(up[15m]) >= {LOOKED_AT}) == {fleet}"
+    asked = f"count(count_over_time(up[15m]) >= {SCRAPED}) == {fleet}"
     while not server.now(asked):
         time.sleep(1)
 
@@ -181,14 +181,14 @@ def of_rules(
             for number in range(fleet)
         ]
         targets = [Target(address, label, f"/tester-{number}/metrics") for number, label in enumerate(labels)]
-        told = configuration(
+        configured = configuration(
             targets,
             "bootstrap-monitor",
             [RULES, bare],
             scrape_seconds=SCRAPE_SECONDS,
             evaluation_seconds=EVALUATION_SECONDS,
         )
-        with prometheus(version, program, folder / version, told) as server:
+        with prometheus(version, program, folder / version, configured) as server:
             scraped(server, fleet)
             took = evaluation_seconds(server)
     return sum(seconds for group, seconds in took.items() if group != BARE), took[BARE]
@@ -232,9 +232,9 @@ def main() -> None:
     )
     parser.add_argument("--testers", type=int, default=1000, help="how many testers are scraped")
     parser.add_argument("--versions", nargs="+", default=tools.VERSIONS, choices=tools.VERSIONS)
-    told = parser.parse_args()
-    table = Table("what", "measured", "to reach", "of it", "up == 0", title=f"{told.testers:,} testers")
-    for cost in measured(told.testers, told.versions):
+    arguments = parser.parse_args()
+    table = Table("what", "measured", "to reach", "of it", "up == 0", title=f"{arguments.testers:,} testers")
+    for cost in measured(arguments.testers, arguments.versions):
         table.add_row(*cost.row)
     Console().print(table)
 

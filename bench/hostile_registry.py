@@ -30,13 +30,13 @@ MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Lookup:
     """One lookup and its cost."""
 
     name: str
     seconds: float
     peak_mib: float
-    said: str
+    message: str
     sent_elsewhere: int = 0
 
     @property
@@ -47,22 +47,22 @@ class Look:
             f"{self.seconds:.1f}",
             f"{self.peak_mib:.1f}",
             f"{self.sent_elsewhere}",
-            self.said,
+            self.message,
         )
         return tuple(each.replace("|", "\\|") for each in cells)
 
 
-def look(name: str, registry: Registry) -> Look:
+def measured_lookup(name: str, registry: Registry) -> Lookup:
     """Resolve the tag once, and read the manifest."""
     tracemalloc.start()
-    began, said = time.monotonic(), ""
+    began, message = time.monotonic(), ""
     try:
         registry.digests(registry.digest())
     except RegistryError as error:
-        said = str(error)
+        message = str(error)
     seconds, peak_bytes = time.monotonic() - began, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    return Look(name, seconds, peak_bytes / MIB, said)
+    return Lookup(name, seconds, peak_bytes / MIB, message)
 
 
 def reader(fake: FakeRegistry, folder: Path, ca: Path | None = None) -> Registry:
@@ -70,13 +70,13 @@ def reader(fake: FakeRegistry, folder: Path, ca: Path | None = None) -> Registry
     return Registry(fake.repository, "latest", RegistryOptions(config(folder, fake.address), ca))
 
 
-def misbehaved(folder: Path) -> Iterator[Look]:
+def misbehaved(folder: Path) -> Iterator[Lookup]:
     """Yield a lookup for each misbehaviour of a registry."""
     for each in MISBEHAVIOURS:
         with serving() as fake:
             fake.push_build(1)
             fake.instead = each.instead
-            yield look(each.name, reader(fake, folder))
+            yield measured_lookup(each.name, reader(fake, folder))
 
 
 @contextmanager
@@ -87,54 +87,56 @@ def elsewhere() -> Iterator[tuple[FakeRegistry, FakeRegistry]]:
         yield fake, other
 
 
-def sent_elsewhere(folder: Path) -> Iterator[Look]:
+def sent_elsewhere(folder: Path) -> Iterator[Lookup]:
     """Yield a lookup with a redirect to another host, and one with a token service there."""
     with elsewhere() as (fake, other):
         fake.instead = sending(
             f"HTTP/1.1 307 No\r\nLocation: {other.url}/v2/{NAME}/manifests/latest\r\n\r\n".encode()
         )
-        yield _with_what_came(look("a redirect to another host", reader(fake, folder)), other)
+        yield _with_what_came(measured_lookup("a redirect to another host", reader(fake, folder)), other)
     with elsewhere() as (fake, other):
         fake.wants, fake.realm = "bearer", f"{other.url}/token"
-        yield _with_what_came(look("a token service on another host", reader(fake, folder)), other)
+        yield _with_what_came(measured_lookup("a token service on another host", reader(fake, folder)), other)
 
 
-def _with_what_came(made: Look, other: FakeRegistry) -> Look:
+def _with_what_came(made: Lookup, other: FakeRegistry) -> Lookup:
     if not other.asked:
         raise AssertionError(f"nobody came for {made.name}")
     came = len([each for each in other.asked if each.authorization or each.form])
-    return Look(made.name, made.seconds, made.peak_mib, made.said, came)
+    return Lookup(made.name, made.seconds, made.peak_mib, made.message, came)
 
 
-def mistrusted(folder: Path) -> Iterator[Look]:
+def mistrusted(folder: Path) -> Iterator[Lookup]:
     """Yield a lookup with a certificate of an authority that is not trusted."""
     right, wrong = certificate(folder, "right"), certificate(folder, "wrong")
     with serving(right) as fake:
-        yield look("a certificate of another authority", reader(fake, folder, wrong[0]))
+        yield measured_lookup("a certificate of another authority", reader(fake, folder, wrong[0]))
 
 
 def main() -> int:
     """Run the benchmark, and return 1 if a claim does not hold."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        looks = [*misbehaved(folder), *sent_elsewhere(folder), *mistrusted(folder)]
+        lookups = [*misbehaved(folder), *sent_elsewhere(folder), *mistrusted(folder)]
     table(
         "A registry that answers with",
         ("", "s until given up", "MiB at most", "credentials sent elsewhere", "message"),
-        [each.row for each in looks],
+        [each.row for each in lookups],
     )
-    lines = [len(each.said.splitlines()) for each in looks]
+    lines = [len(each.message.splitlines()) for each in lookups]
     return concluded(
         [
-            Claim("until the longest lookup is given up", max(each.seconds for each in looks), _most(), " s"),
+            Claim(
+                "until the longest lookup is given up", max(each.seconds for each in lookups), _most(), " s"
+            ),
             Claim(
                 "the most memory that a lookup takes",
-                max(each.peak_mib for each in looks),
+                max(each.peak_mib for each in lookups),
                 BUDGET_MIB,
                 " MiB",
             ),
             Claim("lookups with more or less than one line", sum(each != 1 for each in lines), 0),
-            Claim("times that another host got credentials", sum(each.sent_elsewhere for each in looks), 0),
+            Claim("times that another host got credentials", sum(each.sent_elsewhere for each in lookups), 0),
         ]
     )
 

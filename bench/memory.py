@@ -55,11 +55,11 @@ def imported(stages: Sequence[tuple[str, str]]) -> Iterator[tuple[str, float]]:
         "print(re.search(r'Rss: *(\\d+)', pathlib.Path('/proc/self/smaps_rollup').read_text())[1])\n"
         for _, modules in stages
     )
-    said = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
     )
     before = 0.0
-    for (name, _), line in zip(stages, said.stdout.splitlines(), strict=True):
+    for (name, _), line in zip(stages, done.stdout.splitlines(), strict=True):
         now = int(line) / 1024
         yield name, now - before
         before = now

@@ -43,7 +43,7 @@ class Found:
     seconds: float
     asked: Mapping[str, Asked]
     memory: Mapping[str, list[Memory]]
-    looks: Mapping[str, float]
+    lookups: Mapping[str, float]
     switches: list[Switch]
 
 
@@ -68,7 +68,7 @@ def await_idle(tester: DeployedTester) -> None:
     tester.await_idle()
 
 
-def looks_of(tester: DeployedTester) -> float:
+def lookups_of(tester: DeployedTester) -> float:
     """Return the number of successful lookups of a newer build."""
     name, wanted = "bootstrap_monitor_image_checks_total", {"source": "registry", "result": "success"}
     return sum(count for labels, count in tester.samples().get(name, ()) if wanted.items() <= labels.items())
@@ -80,7 +80,7 @@ def measured(
     """Observe some testers while another one gets new builds."""
     for each in (*(each.tester for each in testers), pushed):
         await_idle(each)
-    looks = {each.words: looks_of(each.tester) for each in testers}
+    lookups = {each.words: lookups_of(each.tester) for each in testers}
     begin = time.time()
     with scraped(testers) as memory:
         switches = []
@@ -94,12 +94,12 @@ def measured(
         seconds=end - begin,
         asked={each.words: each.asked(log, begin, end) for each in testers},
         memory=memory,
-        looks={each.words: looks_of(each.tester) - looks[each.words] for each in testers},
+        lookups={each.words: lookups_of(each.tester) - lookups[each.words] for each in testers},
         switches=switches,
     )
 
 
-def told_requests(testers: Sequence[Standing], found: Found) -> list[Claim]:
+def request_claims(testers: Sequence[Standing], found: Found) -> list[Claim]:
     """Print the requests of each tester, and return the claims about them."""
     rows, claims = [], []
     for each in testers:
@@ -129,7 +129,7 @@ def told_requests(testers: Sequence[Standing], found: Found) -> list[Claim]:
     return claims
 
 
-def told_memory(testers: Sequence[Standing], found: Found, kinds: Mapping[str, float]) -> list[Claim]:
+def memory_claims(testers: Sequence[Standing], found: Found, kinds: Mapping[str, float]) -> list[Claim]:
     """Print the memory of each sidecar, and return the claims about it."""
     rows = []
     for each in testers:
@@ -139,7 +139,7 @@ def told_memory(testers: Sequence[Standing], found: Found, kinds: Mapping[str, f
             (
                 each.words,
                 f"{len(held)}",
-                f"{found.looks[each.words]:.0f}",
+                f"{found.lookups[each.words]:.0f}",
                 f"{held[0].resident:.1f}",
                 f"{last.resident:.1f}",
                 f"{max(one.resident for one in held):.1f}",
@@ -160,7 +160,7 @@ def told_memory(testers: Sequence[Standing], found: Found, kinds: Mapping[str, f
     return [Claim(f"resident, {testers[0].words}", found.memory[testers[0].words][-1].resident, 60, " MiB")]
 
 
-def told_switches(switches: Sequence[Switch]) -> list[Claim]:
+def switch_claims(switches: Sequence[Switch]) -> list[Claim]:
     """Print the time of each step to a new build, and return the claims about it."""
     table(
         "From the end of a push to the new run's start, default intervals, s:",
@@ -212,9 +212,9 @@ def main(arguments: Sequence[str]) -> int:
         found = measured(testers, made[2], log, asked.minutes, asked.pushes)
         kinds = memory_by_kind(testers[0].process())
     claims = [
-        *told_requests(testers, found),
-        *told_memory(testers, found, kinds),
-        *told_switches(found.switches),
+        *request_claims(testers, found),
+        *memory_claims(testers, found, kinds),
+        *switch_claims(found.switches),
     ]
     return concluded(claims)
 

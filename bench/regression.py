@@ -78,7 +78,7 @@ def percent(total: Counter[str], counted: str, of: str = "histories") -> float:
 class Claim:
     """The required result of the shipped rule in a scene, in percent: an upper or a lower bound."""
 
-    told: str
+    statement: str
     scene: Scene
     counted: str
     of: str = "histories"
@@ -145,7 +145,11 @@ def tables(results: Results) -> Iterator[str]:
     """Yield the lines of the tables, in Markdown."""
     reached = {claim: claim.percent(results) for claim in CLAIMS}
     claims = [
-        (claim.told, claim.bound, f"{found:.2f} %" if claim.holds(found) else f"{found:.2f} % **missed**")
+        (
+            claim.statement,
+            claim.bound,
+            f"{found:.2f} %" if claim.holds(found) else f"{found:.2f} % **missed**",
+        )
         for claim, found in reached.items()
     ]
     yield from _table("What is claimed, at 5 % noise:", ("", "claimed", "reached"), claims)
@@ -232,11 +236,11 @@ def main(arguments: Sequence[str]) -> int:
     begin = time.monotonic()
     results = simulate(asked.histories, asked.seed)
     heading = f"{asked.histories:,} histories in each scene (`--seed {asked.seed}`)."
-    told = "\n".join([heading, *tables(results)])
-    sys.stdout.write(f"{told}\n\n{time.monotonic() - begin:.0f} s\n")
+    section = "\n".join([heading, *tables(results)])
+    sys.stdout.write(f"{section}\n\n{time.monotonic() - begin:.0f} s\n")
     if asked.write:
         document = DOCUMENT.read_text(encoding="utf-8")
-        DOCUMENT.write_text(marked(DOCUMENT.name, document, BEGIN, END, f"\n{told}\n"), encoding="utf-8")
+        DOCUMENT.write_text(marked(DOCUMENT.name, document, BEGIN, END, f"\n{section}\n"), encoding="utf-8")
     return 0 if all(claim.holds(claim.percent(results)) for claim in CLAIMS) else 1
 
 

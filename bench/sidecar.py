@@ -189,15 +189,15 @@ def _fill(data_dir: Path, build: Build) -> None:
     older = replace(build, image=build.image.replace(D1, digest), digests=frozenset({digest}))
     workload = Workload("before", older.image, older, "fuji", SyncMode.C_CHAIN_STATE_SYNC, "settings")
     for number in range(MAX_COMPARED):
-        begun = replace(now, wall=now.wall - (MAX_COMPARED - number) * _RUN_SECONDS)
-        ledger.record(begun, "default", (BeginClearing(workload, "a new build"),))
-        ledger.record(begun, "default", (BeginRun(workload),))
+        started = replace(now, wall=now.wall - (MAX_COMPARED - number) * _RUN_SECONDS)
+        ledger.record(started, "default", (BeginClearing(workload, "a new build"),))
+        ledger.record(started, "default", (BeginRun(workload),))
         run = ledger.last()
         if run is None:
             raise AssertionError("a run has started")
         seconds = _RUN_SECONDS / 2 + 10 * (number % 7)
         end = EndRun(run, Outcome.SUCCEEDED, None, "healthy", seconds, seconds, 10**11 + number * 10**8)
-        ledger.record(replace(begun, wall=begun.wall + seconds), "default", (end,))
+        ledger.record(replace(started, wall=started.wall + seconds), "default", (end,))
     ledger.release(workload.uid)
     ledger.close()
 

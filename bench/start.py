@@ -39,9 +39,9 @@ def timed(pod: Pod, rounds: int) -> Sequence[Mapping[str, float]]:
     for _ in range(rounds + 1):
         seconds = dict.fromkeys(starts, 0.0)
         for name in ORDER:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             starts[name]()
-            seconds[name] += (time.perf_counter() - begun) / ORDER.count(name)
+            seconds[name] += (time.perf_counter() - started) / ORDER.count(name)
         found.append(seconds)
     return found[1:]  # in the first round, files are not cached and the run has not started
 

@@ -19,7 +19,7 @@ class Claim:
     not fail.
     """
 
-    told: str
+    statement: str
     reached: float
     at_most: float
     unit: str = ""
@@ -34,7 +34,7 @@ class Claim:
     def row(self) -> tuple[str, str, str]:
         """The cells of the table row."""
         missed = "" if self.holds else " **missed**"
-        return self.told, f"≤ {self.at_most:g}{self.unit}", f"{self.reached:.3g}{self.unit}{missed}"
+        return self.statement, f"≤ {self.at_most:g}{self.unit}", f"{self.reached:.3g}{self.unit}{missed}"
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

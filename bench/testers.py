@@ -55,11 +55,11 @@ def write_history(folder: Path, *, regressed: bool) -> Ledger:
     begin = now - 2 * 3600 - ENDED_RUNS * (RUN_SECONDS + GAP_SECONDS)
     for number in range(1, ENDED_RUNS + 1):
         started_at = begin + (number - 1) * (RUN_SECONDS + GAP_SECONDS)
-        run = _begun(ledger, number, started_at)
+        run = _begin_run(ledger, number, started_at)
         from_end = ENDED_RUNS - number
         slower = regressed and from_end < SLOWER_RUNS
         _end(ledger, run, started_at, RUN_SECONDS * (1.5 if slower else 1.0), from_end)
-    _watch(ledger, _begun(ledger, ENDED_RUNS + 1, now - 2 * 3600), now)
+    _watch(ledger, _begin_run(ledger, ENDED_RUNS + 1, now - 2 * 3600), now)
     return ledger
 
 
@@ -90,7 +90,7 @@ def _build(number: int) -> Build:
     return Build(f"registry.example.org/avalanche/avalanchego@{digest}", frozenset({digest}), versions)
 
 
-def _begun(ledger: Ledger, number: int, at: float) -> Run:
+def _begin_run(ledger: Ledger, number: int, at: float) -> Run:
     build = _build(number)
     workload = Workload("pod", build.image, build, NETWORK, SYNC_MODE, "settings")
     ledger.record(_moment(at), "bench", (BeginClearing(workload, "a new build"),))

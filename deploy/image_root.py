@@ -77,12 +77,12 @@ def shared_libraries(binaries: Iterable[Path]) -> set[Path]:
     Raises:
         SystemExit: a library is missing.
     """
-    told = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=True).stdout
-    if "not found" in told:
-        raise SystemExit(f"shared libraries are missing; install them:\n{told}")
+    listing = subprocess.run(["ldd", *binaries], capture_output=True, text=True, check=True).stdout
+    if "not found" in listing:
+        raise SystemExit(f"shared libraries are missing; install them:\n{listing}")
     cache = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
     by_name = [line for line in cache.splitlines() if line.split(" ", 1)[0].strip() == OPENED_BY_NAME]
-    named = re.findall(r"^\s+(?:\S+ => )?(/\S+) \(0x", told, re.MULTILINE)
+    named = re.findall(r"^\s+(?:\S+ => )?(/\S+) \(0x", listing, re.MULTILINE)
     return {Path(each) for each in (*named, *(line.rsplit(" => ")[1] for line in by_name))}
 
 

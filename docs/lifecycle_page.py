@@ -65,7 +65,7 @@ def diagram(rules: Sequence[_Rule], ends: Mapping[str, str]) -> str:
 
 def _nodes(rules: Sequence[_Rule], ends: Mapping[str, str]) -> Iterator[str]:
     for position, rule in enumerate(rules):
-        number, text = _told(rule)
+        number, text = _number_and_text(rule)
         name = rule.__name__
         yield f'    {name}["<b>{number} {name}</b><br>{_escaped(text)}"]'
         yield f'    {name} -- matches --> {name}_end(["{_escaped(ends[name])}"])'
@@ -73,7 +73,7 @@ def _nodes(rules: Sequence[_Rule], ends: Mapping[str, str]) -> Iterator[str]:
             yield f"    {rules[position - 1].__name__} -- else --> {name}"
 
 
-def _told(rule: _Rule) -> tuple[str, str]:
+def _number_and_text(rule: _Rule) -> tuple[str, str]:
     """Return the number and the text in the first line of a rule's docstring."""
     first = (rule.__doc__ or "").partition("\n")[0]
     found = _RULE.fullmatch(first)

@@ -42,7 +42,9 @@ def signals_table() -> str:
 def _rows(stage: ChainActivity | None) -> Iterator[_Row]:
     yield from (_counter_row(stage, counter) for counter in COUNTERS if stage in counter.stages)
     for meaning in Meaning:
-        messages = [text for text, said in MESSAGES.items() if (said.stage, said.meaning) == (stage, meaning)]
+        messages = [
+            text for text, message in MESSAGES.items() if (message.stage, message.meaning) == (stage, meaning)
+        ]
         if messages:
             yield _name(stage), "log line", _codes(messages), _proof(stage, meaning), _ABSENT[meaning]
     if stage is ChainActivity.SYNCING_STATE:

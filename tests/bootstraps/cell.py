@@ -52,8 +52,8 @@ def shown(mode_name: str, condition_name: str, node: str, folder: Path) -> str:
         if condition.freezes:
             _freeze(watch, made, mode, node)
         _until(watch, lambda: watch.run is not None and not watch.run.open, "the run has ended")
-        _, said = stopped(process, signal.SIGINT)
-    _check(watch, mode, condition, node, said)
+        _, stderr = stopped(process, signal.SIGINT)
+    _check(watch, mode, condition, node, stderr)
     frozen = "; shown as stalled while frozen" if condition.freezes else ""
     return f"succeeded; stages and duration correct{frozen}"
 
@@ -92,8 +92,8 @@ def _kill(watch: Watch, made: Subject, mode: SyncMode, condition: Condition) -> 
             watch.step()
             stepped_at = time.monotonic()
         share = made.share(chain, stage)
-        assert time.monotonic() < deadline, f"{chain} did not reach {stage}; {_told(watch)}"
-        assert watch.run is None or watch.run.outcome is None, _told(watch)
+        assert time.monotonic() < deadline, f"{chain} did not reach {stage}; {_details(watch)}"
+        assert watch.run is None or watch.run.outcome is None, _details(watch)
     watch.kill()
     assert share < condition.before, f"{chain} had done {share:.0%} of {stage} before it was killed"
 
@@ -113,30 +113,30 @@ def _until(watch: Watch, true: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + MAX_SECONDS
     while not true():
         watch.step()
-        assert time.monotonic() < deadline, f"not within {MAX_SECONDS:.0f} s: {what}; {_told(watch)}"
-        assert watch.run is None or watch.run.outcome is not Outcome.FAILED, _told(watch)
+        assert time.monotonic() < deadline, f"not within {MAX_SECONDS:.0f} s: {what}; {_details(watch)}"
+        assert watch.run is None or watch.run.outcome is not Outcome.FAILED, _details(watch)
         time.sleep(STEP_SECONDS)
 
 
-def _check(watch: Watch, mode: SyncMode, condition: Condition, node: str, said: Sequence[str]) -> None:
+def _check(watch: Watch, mode: SyncMode, condition: Condition, node: str, stderr: Sequence[str]) -> None:
     """Check the conditions that hold in every cell."""
-    run, told = watch.run, "\n".join((_told(watch), *said[-10:]))
-    assert run is not None, told
-    assert (run.outcome, run.sync_mode) == (Outcome.SUCCEEDED, mode), told
-    assert run.tracking.node_restarts == int(condition.kills), told
-    assert run.duration_seconds is not None, told
+    run, details = watch.run, "\n".join((_details(watch), *stderr[-10:]))
+    assert run is not None, details
+    assert (run.outcome, run.sync_mode) == (Outcome.SUCCEEDED, mode), details
+    assert run.tracking.node_restarts == int(condition.kills), details
+    assert run.duration_seconds is not None, details
     least, most = watch.active_seconds
-    assert least - TOLERANCE_SECONDS <= run.duration_seconds <= most + TOLERANCE_SECONDS, told
-    assert watch.stalled == condition.freezes, told
+    assert least - TOLERANCE_SECONDS <= run.duration_seconds <= most + TOLERANCE_SECONDS, details
+    assert watch.stalled == condition.freezes, details
     for chain in ("P", "C"):
         places = [_ORDER.index(each) for each in watch.stages.get(chain, []) if each in _ORDER]
         steps_back = sum(after < before for before, after in pairwise(places))
-        assert steps_back <= int(condition.kills), told
+        assert steps_back <= int(condition.kills), details
     if condition.readable:
         chain = chain_of(mode, stage_of(mode, condition))
         seen = watch.stages.get(chain, [])
-        assert seen[-1:] == [ChainActivity.DONE], told
-        assert stage_of(mode, condition) in seen or _is_short(node, chain, condition), told
+        assert seen[-1:] == [ChainActivity.DONE], details
+        assert stage_of(mode, condition) in seen or _is_short(node, chain, condition), details
 
 
 def _is_short(node: str, chain: str, condition: Condition) -> bool:
@@ -147,7 +147,7 @@ def _is_short(node: str, chain: str, condition: Condition) -> bool:
     return (NODES[node].dialect, chain, condition.stage) == (None, "P", ChainActivity.EXECUTING)
 
 
-def _told(watch: Watch) -> str:
+def _details(watch: Watch) -> str:
     """Describe the observations, for failure messages."""
     least, most = watch.active_seconds
     stages = "; ".join(f"{chain}: {', '.join(seen)}" for chain, seen in sorted(watch.stages.items()))

@@ -19,7 +19,7 @@ from support.cells import DOCUMENT, FAILED, all_cells, cell_of, leave_out, with_
 from support.provisioned import MissingError, required
 from testbed import bed
 
-SIMULATED_AT_ONCE = 3
+MAX_SIMULATED = 3
 FOLDER = Path(__file__).parent
 Result = Callable[[Cell], str]
 
@@ -44,22 +44,22 @@ def result(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     missing = _missing() if any(_is_real(cell) for cell in cells) else ""
     running: dict[Cell, Future[str]] = {}
 
-    def told(cell: Cell) -> str:
+    def result_of(cell: Cell) -> str:
         if cell not in running:
             with required():
                 raise MissingError(missing)
         return running[cell].result()
 
-    with ThreadPoolExecutor(1) as real, ThreadPoolExecutor(SIMULATED_AT_ONCE) as simulated:
+    with ThreadPoolExecutor(1) as real, ThreadPoolExecutor(MAX_SIMULATED) as simulated:
         for cell in cells:
             if not (missing and _is_real(cell)):
                 pool = real if _is_real(cell) else simulated
                 running[cell] = pool.submit(shown, *cell, folder / "-".join(cell))
-        yield told
+        yield result_of
         for pool in (real, simulated):
             pool.shutdown(cancel_futures=True)
     if all_cells(request.config) and set(running) == set(CELLS):
-        text = written({cell: _told(each) for cell, each in running.items()})
+        text = written({cell: _result(each) for cell, each in running.items()})
         DOCUMENT.write_text(with_section(DOCUMENT.read_text(), text))
 
 
@@ -76,5 +76,5 @@ def _missing() -> str:
     return ""
 
 
-def _told(cell: Future[str]) -> str:
+def _result(cell: Future[str]) -> str:
     return FAILED if cell.cancelled() or cell.exception() is not None else cell.result()

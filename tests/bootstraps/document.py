@@ -34,16 +34,16 @@ def rows() -> dict[tuple[str, str], tuple[str, str]]:
     return {(mode, name): (mode, each.title) for mode in MODES for name, each in CONDITIONS.items()}
 
 
-def written(told: Mapping[Cell, str]) -> str:
+def written(results: Mapping[Cell, str]) -> str:
     """Return the section of the document, from the result of each cell."""
     lines = [
         row("mode", "condition", *(node.title for node in NODES.values())),
         row(*("---" for _ in range(2 + len(NODES)))),
-        *(row(*titles, *(_cell(told, *of, node) for node in NODES)) for of, titles in rows().items()),
+        *(row(*titles, *(_cell(results, *of, node) for node in NODES)) for of, titles in rows().items()),
     ]
     return _INTRODUCTION + "\n" + "\n".join(lines) + "\n"
 
 
-def _cell(told: Mapping[Cell, str], mode: str, condition: str, node: str) -> str:
+def _cell(results: Mapping[Cell, str], mode: str, condition: str, node: str) -> str:
     why = IMPOSSIBLE.get((mode, condition))
-    return told[mode, condition, node] if why is None else CANNOT + why
+    return results[mode, condition, node] if why is None else CANNOT + why

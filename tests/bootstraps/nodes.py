@@ -84,7 +84,7 @@ def _real(mode: SyncMode, condition: Condition, tester: LocalLife) -> Iterator[S
     with running(program, source_data, source), link(staking_port, delay_seconds) as port:
         start_seconds = time.monotonic() - began
         (pid,) = processes_of_folder(program, source_data)
-        told = _flags(network["environment"] | genesis) | {
+        flags = _flags(network["environment"] | genesis) | {
             "bootstrap-ips": f"127.0.0.1:{port}",
             "bootstrap-ids": network["node_id"],
             "staking-port": str(free_port()),
@@ -95,12 +95,12 @@ def _real(mode: SyncMode, condition: Condition, tester: LocalLife) -> Iterator[S
         }
         if mode is SyncMode.C_CHAIN_STATE_SYNC:
             options = {"state-sync-min-blocks": 1, "state-sync-request-size": LEAVES_A_REQUEST}
-            told["chain-config-content"] = chain_configuration({"state-sync-enabled": True, **options})
+            flags["chain-config-content"] = chain_configuration({"state-sync-enabled": True, **options})
         elif mode is SyncMode.FULL_SYNC:
-            told["chain-config-content"] = chain_configuration({"state-sync-enabled": False})
+            flags["chain-config-content"] = chain_configuration({"state-sync-enabled": False})
         try:
             yield Subject(
-                arguments=(*(f"--{name}={value}" for name, value in told.items()), *_mode_flags(mode)),
+                arguments=(*(f"--{name}={value}" for name, value in flags.items()), *_mode_flags(mode)),
                 share=lambda chain, stage: _real_share(tester, network, chain, stage),
                 freeze=lambda: os.kill(pid, signal.SIGSTOP),
                 thaw=lambda: os.kill(pid, signal.SIGCONT),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
-from support.provisioned import said
+from support.provisioned import provision
 
 PROVISION = Path(__file__).with_name("provision")
 PHONE, DESKTOP = 360, 1400
@@ -47,8 +47,8 @@ def axe() -> str:
     Raises:
         MissingError: one of them is unavailable on this machine.
     """
-    said(PROVISION)
-    return Path(said(PROVISION, "--where-axe")).read_text()
+    provision(PROVISION)
+    return Path(provision(PROVISION, "--where-axe")).read_text()
 
 
 class Browser:
@@ -63,10 +63,10 @@ class Browser:
         self._log("performance")
         self._log("browser")
         self._command("Emulation.setScriptExecutionDisabled", value=not view.scripts)
-        self.look(view)
+        self.set_display(view)
         self._driver.get(url)
 
-    def look(self, view: View) -> None:
+    def set_display(self, view: View) -> None:
         """Change the display of the current page."""
         color = {"name": "prefers-color-scheme", "value": "dark" if view.dark else "light"}
         self._command("Emulation.setEmulatedMedia", features=[color])

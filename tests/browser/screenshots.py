@@ -59,7 +59,7 @@ def _take(window: Browser, story: Story) -> None:
     """Take all screenshots of one moment: the page is loaded once and not refreshed between them."""
     window.open(story.page)
     for name, view in PICTURES.items():
-        window.look(view)
+        window.set_display(view)
         window.screenshot(IMAGES / name, view.width, MAX_HEIGHT[view.width])
         sys.stdout.write(f"{IMAGES / name}\n")
 

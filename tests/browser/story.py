@@ -12,7 +12,7 @@ from typing import Any
 
 from support.local_life import ROOT, environment
 from support.observed_life import RUN_SECONDS, ObservedLife
-from support.simulated_builds import PATIENCE_SECONDS, eventually
+from support.simulated_builds import TIMEOUT_SECONDS, eventually
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Story(ObservedLife):
     def status(self) -> dict[str, Any]:
         """Return the tester's current status; empty while the monitor does not answer."""
         try:
-            with urllib.request.urlopen(f"{self.page}api/v1/status", timeout=PATIENCE_SECONDS) as answer:
+            with urllib.request.urlopen(f"{self.page}api/v1/status", timeout=TIMEOUT_SECONDS) as answer:
                 found: dict[str, Any] = json.load(answer)
         except OSError:
             return {}
@@ -47,7 +47,7 @@ class Story(ObservedLife):
             status = self.status()
             return bool(status) and (status["run"] or {}).get("run") == number and status["phase"] == phase
 
-        eventually(reached, f"run {number} is {phase}; output of the monitor:\n{self.said()}", seconds)
+        eventually(reached, f"run {number} is {phase}; output of the monitor:\n{self.last_output()}", seconds)
 
     def lives(self) -> AbstractContextManager[None]:
         """Run the tester within the block; stop it and its node afterwards."""

@@ -328,7 +328,7 @@ class Upgradable(Site):
         return replace(found, body=found.body.replace(old, new)) if Upgradable.upgraded else found
 
 
-def test_after_an_upgrade_of_the_monitor_the_page_is_loaded_anew(
+def test_after_an_upgrade_of_the_monitor_the_page_is_reloaded(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = Shown().site()

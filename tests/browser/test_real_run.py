@@ -22,24 +22,24 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         yield found
 
 
-def looked_at(browser: Browser, story: Story, name: str, folder: Path) -> str:
+def checked_text(browser: Browser, story: Story, name: str, folder: Path) -> str:
     """Return the text of the page, after checking the page in every view."""
     browser.open(story.page)
-    said = browser.text("main")
+    text = browser.text("main")
     for view in VIEWS:
-        browser.look(view)
+        browser.set_display(view)
         browser.screenshot(folder / f"{name}-{view}.png", view.width)
         assert browser.overflow_pixels() == 0
     assert set(browser.asked_for()) == {story.page}
     assert browser.complaints() == []
-    return said
+    return text
 
 
 # The tests share one tester: each continues where the previous test ended.
 @pytest.mark.parametrize("phase", ["starting", "blocked", "bootstrapping", "soaking", "idle"])
 def test_each_phase_is_shown(browser: Browser, story: Story, phase: str, tmp_path: Path) -> None:
     story.reach(1, phase)
-    assert phase in looked_at(browser, story, phase, tmp_path)
+    assert phase in checked_text(browser, story, phase, tmp_path)
 
 
 def test_the_version_that_the_node_reports_stays_text(browser: Browser, story: Story) -> None:
@@ -51,12 +51,10 @@ def test_the_version_that_the_node_reports_stays_text(browser: Browser, story: S
     assert browser.barriers() == []
 
 
-def test_a_crash_is_shown_with_what_the_node_said_last(
-    browser: Browser, story: Story, tmp_path: Path
-) -> None:
+def test_a_crash_is_shown_with_the_nodes_log_tail(browser: Browser, story: Story, tmp_path: Path) -> None:
     story.install(2, bootstrap_seconds=2, crash_at_share=0.5)
     story.reach(2, "idle")
-    looked_at(browser, story, "failed", tmp_path)
+    checked_text(browser, story, "failed", tmp_path)
     browser.run("document.querySelector('#summary-2').click()")
     assert "FATAL" in browser.text("#words-2")
     assert browser.barriers() == []
@@ -69,4 +67,4 @@ def test_a_stall_is_seen_on_a_page_that_was_open_all_the_time(
     story.install(3, bootstrap_seconds=3, hang_at_share=0.3)
     eventually(lambda: "stalled: no progress" in browser.text("#phase"), "it shows as stalled", 60)
     assert set(browser.asked_for()) == {story.page}
-    looked_at(browser, story, "stalled", tmp_path)
+    checked_text(browser, story, "stalled", tmp_path)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from support.provisioned import MissingError, said
+from support.provisioned import MissingError, provision
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
@@ -26,7 +26,7 @@ TESTBED = PROJECT / "tests" / "testbed" / "provision"
 JsonObject = dict[str, Any]
 
 # The versions that the end-to-end tests run on, such as 1.34.4, and the form that Helm gets: 1.34.
-_TESTBED_VERSIONS = tuple(said(TESTBED, "--kubernetes-versions").split())
+_TESTBED_VERSIONS = tuple(provision(TESTBED, "--kubernetes-versions").split())
 KUBERNETES_VERSIONS = tuple(version.rpartition(".")[0] for version in _TESTBED_VERSIONS)
 
 
@@ -104,8 +104,8 @@ def helm(version: str) -> Helm:
         MissingError: the program cannot be built on this machine.
     """
     name = f"helm{version}"
-    said(PROVISION, name)
-    return Helm(Path(said(PROVISION, "--where", name)) / "helm")
+    provision(PROVISION, name)
+    return Helm(Path(provision(PROVISION, "--where", name)) / "helm")
 
 
 @functools.cache
@@ -115,8 +115,8 @@ def custom_resource_definitions() -> tuple[Path, ...]:
     Raises:
         MissingError: the definitions are unavailable on this machine.
     """
-    said(PROVISION, "operator")
-    return tuple(sorted(Path(said(PROVISION, "--where", "operator")).glob("*.yaml")))
+    provision(PROVISION, "operator")
+    return tuple(sorted(Path(provision(PROVISION, "--where", "operator")).glob("*.yaml")))
 
 
 @functools.cache
@@ -126,8 +126,8 @@ def actionlint() -> Path:
     Raises:
         MissingError: the program cannot be built on this machine.
     """
-    said(PROVISION, "actionlint")
-    return Path(said(PROVISION, "--where", "actionlint")) / "actionlint"
+    provision(PROVISION, "actionlint")
+    return Path(provision(PROVISION, "--where", "actionlint")) / "actionlint"
 
 
 @functools.cache
@@ -137,7 +137,9 @@ def kubectl() -> Path:
     Raises:
         MissingError: there is no kubectl on this machine.
     """
-    made = [Path(said(TESTBED, "--where-kubernetes", version)) / "kubectl" for version in _TESTBED_VERSIONS]
+    made = [
+        Path(provision(TESTBED, "--where-kubernetes", version)) / "kubectl" for version in _TESTBED_VERSIONS
+    ]
     path = next((each for each in made if each.exists()), None) or shutil.which("kubectl")
     if path is None:
         raise MissingError("kubectl is missing: have one on the PATH, or run tests/testbed/provision")

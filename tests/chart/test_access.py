@@ -183,13 +183,13 @@ def test_the_policy_names_all_that_a_version_pod_has(helm4: Helm, values: str) -
         )
         pod = _version_pod(objects, owner)
         (container,) = pod["spec"]["containers"]
-        said = str([each["expression"] for each in policy["spec"]["validations"]])
+        expressions = str([each["expression"] for each in policy["spec"]["validations"]])
         given = {**pod["metadata"], **pod["spec"], **container, **container["securityContext"]}
-        assert not re.search(r"(in|==) null\b", said)
-        assert [name for name in given if f'"{name}"' not in said] == []
+        assert not re.search(r"(in|==) null\b", expressions)
+        assert [name for name in given if f'"{name}"' not in expressions] == []
         most = {each["name"]: each["expression"] for each in policy["spec"]["variables"]}["mostResources"]
         assert json.loads(most).items() >= container["resources"]["limits"].items()
-        assert f'in ["{pod["spec"]["priorityClassName"]}"]' in said
+        assert f'in ["{pod["spec"]["priorityClassName"]}"]' in expressions
 
 
 def test_an_affinity_that_the_api_server_changes_is_refused_with_a_policy(

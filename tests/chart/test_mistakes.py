@@ -270,7 +270,9 @@ def test_without_the_mistakes_it_is_rendered(helm4: Helm, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("change", "sentence"), _MISTAKES.values(), ids=_MISTAKES.keys())
-def test_a_mistake_is_told_in_one_sentence(helm4: Helm, tmp_path: Path, change: str, sentence: str) -> None:
+def test_a_mistake_is_reported_in_one_sentence(
+    helm4: Helm, tmp_path: Path, change: str, sentence: str
+) -> None:
     values = _laid_over(yaml.safe_load(_RIGHT), yaml.safe_load(change))
     with pytest.raises(RefusedError) as refused:
         helm4.render(written(tmp_path, values))

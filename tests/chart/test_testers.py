@@ -125,7 +125,7 @@ def test_a_starved_monitor_is_not_restarted(rendered: list[JsonObject]) -> None:
         assert all(sidecar[each]["timeoutSeconds"] >= 5 for each in PROBES)
 
 
-def test_a_stateful_set_that_is_stuck_can_be_mended(rendered: list[JsonObject]) -> None:
+def test_a_stuck_stateful_set_can_be_fixed(rendered: list[JsonObject]) -> None:
     for each in of_kind(rendered, "StatefulSet"):
         spec = each["spec"]
         assert (spec["replicas"], spec["podManagementPolicy"]) == (1, "Parallel")
@@ -179,7 +179,7 @@ def test_a_claim_that_is_there_already_is_taken(helm4: Helm, tmp_path: Path) -> 
         pytest.param({"crashLimit": 5000000}, {}, ["--crash-limit=5000000"], id="a large number stays one"),
     ],
 )
-def test_what_is_said_of_a_tester_wins_over_defaults(
+def test_the_values_of_a_tester_win_over_defaults(
     helm4: Helm, tmp_path: Path, default: JsonObject, own: JsonObject, expected: list[str]
 ) -> None:
     monitor = MINIMAL["monitor"] | {"settings": own}  # type: ignore[operator] # a mapping, defined above
@@ -199,7 +199,7 @@ def test_what_is_said_of_a_tester_wins_over_defaults(
         *("podMonitor/interval", "podMonitor/scheme", "networkPolicy/stakingPort"),
     ],
 )
-def test_what_must_be_said_cannot_be_taken_away(helm4: Helm, tmp_path: Path, path: str) -> None:
+def test_a_required_value_cannot_be_removed(helm4: Helm, tmp_path: Path, path: str) -> None:
     where, _, name = path.rpartition("/")
     values: Any = None
     for part in reversed(path.split("/")):
@@ -245,7 +245,7 @@ def test_the_log_of_a_test_can_be_read_when_it_has_ended(rendered: list[JsonObje
     assert hooks == {"helm.sh/hook": "test", "helm.sh/hook-delete-policy": "before-hook-creation"}
 
 
-def test_a_test_tells_before_helm_gives_up(rendered: list[JsonObject]) -> None:
+def test_a_test_reports_before_helm_gives_up(rendered: list[JsonObject]) -> None:
     for pod in of_kind(rendered, "Pod"):
         (container,) = pod["spec"]["containers"]
         command, *flags = container["args"]
@@ -256,7 +256,7 @@ def test_a_test_tells_before_helm_gives_up(rendered: list[JsonObject]) -> None:
 
 def test_notes_say_what_to_do_next(helm4: Helm, tmp_path: Path) -> None:
     notes = helm4.notes(written(tmp_path, {"testers": {"one": MINIMAL}}))
-    for said in (
+    for note in (
         "prod-one: fuji, c-chain-state-sync",
         "helm test prod",
         "port-forward -n testers prod-one-0",
@@ -264,5 +264,5 @@ def test_notes_say_what_to_do_next(helm4: Helm, tmp_path: Path) -> None:
         "kubectl delete pvc -n testers prod-one-data\n",
         "admissionPolicy.enabled=true",
     ):
-        assert said in notes
+        assert note in notes
     assert "No testers are configured" in helm4.notes(written(tmp_path, {}))

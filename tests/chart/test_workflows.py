@@ -43,14 +43,14 @@ def test_there_is_something_to_check() -> None:
 
 
 def test_actionlint_finds_nothing(actionlint: Path) -> None:
-    said = complaint(actionlint, "-no-color", *WORKFLOWS)
-    assert not said, said
+    complaints = complaint(actionlint, "-no-color", *WORKFLOWS)
+    assert not complaints, complaints
 
 
 def test_zizmor_finds_nothing() -> None:
     zizmor = Path(sys.executable).with_name("zizmor")
-    said = complaint(zizmor, "--offline", "--persona=auditor", "--no-progress", "--color=never", GITHUB)
-    assert not said, said
+    complaints = complaint(zizmor, "--offline", "--persona=auditor", "--no-progress", "--color=never", GITHUB)
+    assert not complaints, complaints
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

@@ -46,7 +46,7 @@ class Watch:
     starts: dict[int, set[float | None]] = field(default_factory=dict)
     results: dict[int, set[tuple[object, ...]]] = field(default_factory=dict)
 
-    def look(self) -> tuple[Run, ...]:
+    def read_runs(self) -> tuple[Run, ...]:
         """Return up to ten runs, newest first; empty if there is no ledger."""
         try:
             ledger = open_read_only(self.data_dir)
@@ -110,7 +110,7 @@ class PodLife:
     def _done(self) -> bool:
         if time.monotonic() > self._until:
             raise LifeError(f"no {self.results} results after {SECONDS} s\n{self.details()}")
-        runs = self.watch.look()
+        runs = self.watch.read_runs()
         ended = [run for run in runs if run.outcome is not None]
         self._push(len(ended))
         return len(ended) >= self.results
@@ -127,8 +127,8 @@ class PodLife:
 
     def details(self) -> str:
         """Return the crossings and the output of the processes, for failure messages."""
-        said = (self._folder / "log").read_text(errors="replace").splitlines()[-40:]
-        return "\n".join([*self.crossings.read_text().splitlines(), "", *said])
+        log = (self._folder / "log").read_text(errors="replace").splitlines()[-40:]
+        return "\n".join([*self.crossings.read_text().splitlines(), "", *log])
 
     def _new_pod(self) -> dict[str, Any]:
         self._pods += 1
@@ -220,7 +220,7 @@ class PodLife:
     def _node(self) -> Iterator[None]:
         """Run the node of the pod's image, and check that the data of its run was never cleared."""
         folder = self.data_dir / "avalanchego"
-        runs = self.watch.look()
+        runs = self.watch.read_runs()
         marker = folder / f"of-run-{runs[0].number}"
         if any(folder.glob("of-run-*")) and not marker.exists():
             raise LifeError(f"the data of another run is under run {runs[0].number}\n{self.details()}")
@@ -293,7 +293,7 @@ class RepeatedLife(PodLife):
         return [(self.images[0], outcome) for outcome in outcomes]
 
     def bootstrap_seconds(self) -> float:
-        (newest, *_) = self.watch.look()
+        (newest, *_) = self.watch.read_runs()
         return 600.0 if newest.number == 1 else 0.3
 
     def _push(self, ended: int) -> None:

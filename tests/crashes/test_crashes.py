@@ -21,7 +21,7 @@ from support.fake_registry import serving as serving_registry
 from monitor.avalanchego.details_file import FILE_NAME, read_details
 from monitor.domain.run import AttemptCause
 
-AT_ONCE = 8  # the scenarios mostly wait
+MAX_CONCURRENT = 8  # the scenarios mostly wait
 # A process of a deleted pod may end before its last crossings, so a scenario may have fewer of them.
 UNMET = 6
 # The steps that the scenario must reach; otherwise the kills prove nothing.
@@ -69,7 +69,7 @@ def lived(kind: type[Life], folder: Path, fatal: int, source: str) -> Life:
     with serving() as api, serving_registry() as registry:
         life = kind(api, registry, folder, fatal, source)
         life.live()
-    runs = sorted(life.watch.look(), key=lambda run: run.number)[: life.results]
+    runs = sorted(life.watch.read_runs(), key=lambda run: run.number)[: life.results]
     story = life.details()
     assert [(run.build.image, run.outcome) for run in runs] == life.expected(), story
     assert len(runs) == life.results, story
@@ -125,7 +125,7 @@ def test_a_kill_at_any_crossing_leaves_one_start_one_result_and_the_data(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_kill_around_a_pod_that_tells_of_new_builds_leaves_the_same(tmp_path: Path) -> None:
+def test_a_kill_around_a_version_pod_changes_no_result(tmp_path: Path) -> None:
     """Later crossings are left out, because their number depends on the speed of the machine."""
     found = undisturbed(tmp_path / "undisturbed", "pod")
     until = next(number for number, each in enumerate(found, 1) if "record RecordAttempt" in each)
@@ -164,6 +164,6 @@ def killed_at_each(
             return "", life.kills
         return f"--- crossing {fatal} was met {life.kills} times\n{life.details()}", life.kills
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(MAX_CONCURRENT) as pool:
         lives = [*pool.map(killed_at, numbers)]
     return [wrong for wrong, _ in lives if wrong], sum(kills for _, kills in lives)

@@ -166,7 +166,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
     report = yield
     if report.when == "call" and report.failed and isinstance(item, pytest.Function):
         for tester in DeployedTester.present:
-            report.sections.append((f"tester {tester.namespace}", tester.told()))
+            report.sections.append((f"tester {tester.namespace}", tester.details()))
     return report
 
 

@@ -19,7 +19,7 @@ JsonObject = dict[str, Any]
 RELEASE, KEY = "bed", "tester"
 # Settings that keep the waits of tests short.
 QUICK = {"soak": "3s", "healthCheckInterval": "1s", "diskCheckInterval": "5s", "holderTimeout": "10s"}
-QUICK_LOOKS = {"imageCheckInterval": "5s"}
+QUICK_LOOKUPS = {"imageCheckInterval": "5s"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Tester:
     sync_mode: str = "c-chain-state-sync"
     node_environment: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
-    pace: Mapping[str, str] = field(default_factory=lambda: {**QUICK, **QUICK_LOOKS})
+    pace: Mapping[str, str] = field(default_factory=lambda: {**QUICK, **QUICK_LOOKUPS})
     node_resources: Mapping[str, Any] = field(default_factory=dict)
     monitor_resources: Mapping[str, Any] = field(default_factory=dict)
     volume_mib: int = 0

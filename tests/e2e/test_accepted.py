@@ -57,6 +57,6 @@ def test_a_field_that_is_misspelt_would_be_seen(prepared: Bed) -> None:
     found = next(each for each in helm("4").render(VALUES[0]) if each["kind"] == "StatefulSet")
     found["spec"]["template"]["spec"]["containers"][0]["imgae"] = "typo"
     arguments = ("create", "--dry-run=server", "--validate=strict", "--filename=-")
-    said = prepared.run(*arguments, stdin=yaml.safe_dump(found), check=False)
+    output = prepared.run(*arguments, stdin=yaml.safe_dump(found), check=False)
 
-    assert 'unknown field "spec.template.spec.containers[0].imgae"' in said
+    assert 'unknown field "spec.template.spec.containers[0].imgae"' in output

@@ -377,9 +377,9 @@ def changed(pod: JsonObject, part: str, fields: JsonObject) -> JsonObject:
     return pod
 
 
-@pytest.mark.parametrize(("part", "fields", "said"), VIOLATIONS.values(), ids=VIOLATIONS.keys())
-def test_it_starts_no_other_version_pod(holder: Holder, part: str, fields: JsonObject, said: str) -> None:
-    assert said in holder.created(changed(holder.version_pod(), part, fields))
+@pytest.mark.parametrize(("part", "fields", "message"), VIOLATIONS.values(), ids=VIOLATIONS.keys())
+def test_it_starts_no_other_version_pod(holder: Holder, part: str, fields: JsonObject, message: str) -> None:
+    assert message in holder.created(changed(holder.version_pod(), part, fields))
 
 
 @pytest.mark.every_kubernetes
@@ -388,32 +388,32 @@ def test_it_deletes_no_other_pod(holder: Holder) -> None:
     other = holder.version_pod()
     other["metadata"] = {"name": "another", "namespace": namespace}
     bed.apply(other)
-    said = holder.tried("delete", "pod", "another", f"--namespace={namespace}", "--wait=false")
+    message = holder.tried("delete", "pod", "another", f"--namespace={namespace}", "--wait=false")
 
-    assert ("may delete only its own pod" if holder.granted else "forbidden") in said
+    assert ("may delete only its own pod" if holder.granted else "forbidden") in message
     assert bed.get("pod", "another", namespace) is not None
 
 
 @pytest.mark.every_kubernetes
 @pytest.mark.parametrize(
-    ("kind", "said_by_policy"),
+    ("kind", "policy_message"),
     [
         pytest.param("Secret", "may only update its StatefulSet", id="Secret"),
         pytest.param("ServiceAccount", "may only update its StatefulSet", id="ServiceAccount"),
     ],
 )
-def test_it_makes_nothing_else(holder: Holder, kind: str, said_by_policy: str) -> None:
-    said = holder.created({"apiVersion": "v1", "kind": kind, "metadata": {"name": "another"}})
+def test_it_makes_nothing_else(holder: Holder, kind: str, policy_message: str) -> None:
+    message = holder.created({"apiVersion": "v1", "kind": kind, "metadata": {"name": "another"}})
 
-    assert (said_by_policy if holder.granted else "forbidden") in said
+    assert (policy_message if holder.granted else "forbidden") in message
 
 
 @pytest.mark.every_kubernetes
 def test_it_writes_nothing_outside_its_namespace(holder: Holder) -> None:
     """In the tester's namespace, this pod is allowed."""
-    said = holder.created(holder.version_pod(), "default")
+    message = holder.created(holder.version_pod(), "default")
 
-    assert ("may not write outside" if holder.granted else "forbidden") in said
+    assert ("may not write outside" if holder.granted else "forbidden") in message
 
 
 @pytest.mark.parametrize(
@@ -432,6 +432,6 @@ def test_its_role_lets_it_read_nothing_else(holder: Holder, asked: tuple[str, ..
         if any(each.startswith("--namespace") for each in asked)
         else (f"--namespace={holder.tester.namespace}",)
     )
-    said = holder.tried(*asked, *where)
+    message = holder.tried(*asked, *where)
 
-    assert said == "" if holder.granted else "forbidden" in said
+    assert message == "" if holder.granted else "forbidden" in message

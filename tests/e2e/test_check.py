@@ -15,7 +15,7 @@ def test_all_is_well_with_a_tester_that_works(deploy: Deploy, *, native: bool) -
     environment = {"SIMULATE_BOOTSTRAP_SECONDS": "2"}
     tester = deploy(repository="avalanchego-simulated", node_environment=environment, native_sidecar=native)
     ended = tester.await_end(1)
-    assert ended["outcome"] == "succeeded", tester.told()
+    assert ended["outcome"] == "succeeded", tester.details()
 
     inside = json.loads(tester.monitor("check", "--json"))
     wrong = [each for each in inside["checks"] if each["result"] != "ok"]
@@ -23,11 +23,11 @@ def test_all_is_well_with_a_tester_that_works(deploy: Deploy, *, native: bool) -
 
     tester.await_idle()
     for version in ("4", "3"):
-        said = Release(tester.bed, [tester.tester]).helm("test", RELEASE, "--logs", version=version)
-        lines = [each for each in said.splitlines() if each.startswith(("ok ", "warn ", "FAIL "))]
-        assert lines, said
-        assert all(each.startswith("ok ") for each in lines), said
+        output = Release(tester.bed, [tester.tester]).helm("test", RELEASE, "--logs", version=version)
+        lines = [each for each in output.splitlines() if each.startswith(("ok ", "warn ", "FAIL "))]
+        assert lines, output
+        assert all(each.startswith("ok ") for each in lines), output
 
     newer = tester.push_variant({"COMMIT": "2" * 40})
-    assert tester.await_end(2)["outcome"] == "succeeded", tester.told()
+    assert tester.await_end(2)["outcome"] == "succeeded", tester.details()
     assert tester.image().endswith(newer)

@@ -21,7 +21,7 @@ def version_pods(tester: DeployedTester) -> list[str]:
     return [each for each in tester.bed.names("pods", tester.namespace) if each != tester.tester.pod]
 
 
-def test_a_tester_pins_bootstraps_records_and_goes_on_with_the_next_build(
+def test_a_tester_pins_bootstraps_records_and_continues_with_the_next_build(
     deploy: Deploy, source: dict[str, Any]
 ) -> None:
     tester = deploy(**full_sync(source))
@@ -34,7 +34,7 @@ def test_a_tester_pins_bootstraps_records_and_goes_on_with_the_next_build(
 
     ended = tester.await_end(1)
     assert ended["startedAt"] == first["startedAt"]
-    assert (ended["outcome"], ended["commit"]) == ("succeeded", COMMITS["first"]), tester.told()
+    assert (ended["outcome"], ended["commit"]) == ("succeeded", COMMITS["first"]), tester.details()
     assert ended["durationSeconds"] > 0
     assert ended["diskUsageBytes"] > 2**16
     progress = {(each["chain"], each["signal"]): each["value"] for each in tester.status()["progress"]}
@@ -52,13 +52,13 @@ def test_a_tester_pins_bootstraps_records_and_goes_on_with_the_next_build(
     newer = tester.push("second")
     second = tester.await_end(2)
     assert tester.image() == f"{repository}@{newer}"
-    assert (second["outcome"], second["commit"]) == ("succeeded", COMMITS["second"]), tester.told()
+    assert (second["outcome"], second["commit"]) == ("succeeded", COMMITS["second"]), tester.details()
     assert second["startedAt"] > ended["endedAt"]
     assert tester.versions()["commit"] == COMMITS["second"]
     assert not tester.marked(), "the volume was cleared for the new run"
     assert [each["run"] for each in tester.history()] == [2, 1]
     assert tester.history()[1] == ended
-    until(lambda: not version_pods(tester), 60, "no version pod is left", tester.told)
+    until(lambda: not version_pods(tester), 60, "no version pod is left", tester.details)
     assert tester.version_pods_started() == 2, (
         "one for each digest, also if its pod was recreated during the lookup"
     )
@@ -91,8 +91,8 @@ def test_an_interrupted_run_resumes(
     deploy: Deploy, source: dict[str, Any], held_source: Callable[[], None]
 ) -> None:
     tester = deploy(**full_sync(source))
-    begun = tester.await_run(1)
-    assert begun["outcome"] is None
+    opened = tester.await_run(1)
+    assert opened["outcome"] is None
     tester.mark()
     uid = tester.uid()
     tester.delete_pod()
@@ -101,7 +101,7 @@ def test_an_interrupted_run_resumes(
     held_source()
 
     ended = tester.await_end(1)
-    assert (ended["outcome"], ended["startedAt"]) == ("succeeded", begun["startedAt"]), tester.told()
+    assert (ended["outcome"], ended["startedAt"]) == ("succeeded", opened["startedAt"]), tester.details()
     assert tester.marked(), "nothing was cleared"
     assert ended["nodeRestarts"] == 0, "a moved pod is not a node restart"
     assert [each["run"] for each in tester.history()] == [1]
@@ -111,7 +111,7 @@ def test_the_rolling_tag_set_back_by_hand_clears_nothing(
     deploy: Deploy, source: dict[str, Any], held_source: Callable[[], None]
 ) -> None:
     tester = deploy(**full_sync(source))
-    begun = tester.await_run(1)
+    opened = tester.await_run(1)
     pinned, rolling = tester.image(), tester.tester.image
     tester.mark()
 
@@ -121,12 +121,12 @@ def test_the_rolling_tag_set_back_by_hand_clears_nothing(
         uid = tester.uid()
         tester.set_image(rolling)
         tester.await_other_pod(uid)
-        until(lambda: tester.image() == pinned, 120, "the open run's build is pinned again", tester.told)
+        until(lambda: tester.image() == pinned, 120, "the open run's build is pinned again", tester.details)
         resumed = tester.await_run(1, uid_other_than=uid)
-        assert (resumed["outcome"], resumed["startedAt"]) == (None, begun["startedAt"]), tester.told()
+        assert (resumed["outcome"], resumed["startedAt"]) == (None, opened["startedAt"]), tester.details()
         assert tester.marked(), "nothing was cleared"
 
     held_source()
     assert tester.await_end(1)["outcome"] == "succeeded"
     second = tester.await_end(2)
-    assert (second["outcome"], second["commit"]) == ("succeeded", COMMITS["second"]), tester.told()
+    assert (second["outcome"], second["commit"]) == ("succeeded", COMMITS["second"]), tester.details()

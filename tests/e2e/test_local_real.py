@@ -29,8 +29,8 @@ def arguments(network: Mapping[str, str], node_id: str, staking_port: int) -> tu
     """Return the node's flags: those for the network's variables, and those for the source of the history."""
     c_chain = base64.b64encode(json.dumps({"state-sync-enabled": False}).encode()).decode()
     chains = base64.b64encode(json.dumps({"C": {"Config": c_chain, "Upgrade": None}}).encode()).decode()
-    told = {name.removeprefix("AVAGO_").lower().replace("_", "-"): value for name, value in network.items()}
-    told |= {
+    flags = {name.removeprefix("AVAGO_").lower().replace("_", "-"): value for name, value in network.items()}
+    flags |= {
         "bootstrap-ips": f"127.0.0.1:{staking_port}",
         "bootstrap-ids": node_id,
         "chain-config-content": chains,
@@ -40,7 +40,7 @@ def arguments(network: Mapping[str, str], node_id: str, staking_port: int) -> tu
         "system-tracker-disk-required-available-space-percentage": "0",
         "system-tracker-disk-warning-available-space-percentage": "0",
     }
-    return tuple(f"--{name}={value}" for name, value in told.items())
+    return tuple(f"--{name}={value}" for name, value in flags.items())
 
 
 def phase(tester: LocalLife) -> object:
@@ -63,24 +63,24 @@ def test_a_real_history_is_bootstrapped_over_an_interruption_without_its_source(
         "AVAGO_STAKING_PORT": str(staking_port),
     }
     program = testbed.avalanchego("first")
-    told = arguments(network["environment"], network["node_id"], staking_port)
+    flags = arguments(network["environment"], network["node_id"], staking_port)
     with living(tmp_path) as tester:
         shutil.copy2(program, tester.build)
-        first = tester.start(*FLAGS, node=told)
+        first = tester.start(*FLAGS, node=flags)
         eventually(lambda: bool(tester.runs()) and bool(tester.nodes()), "the node runs", RUN_SECONDS)
         eventually(lambda: phase(tester) == Phase.BLOCKED, "it finds nobody", RUN_SECONDS)
-        (begun,) = tester.runs()
-        code, said = stopped(first, signal.SIGINT)
-        assert (code, RESUME_HINT in "\n".join(said)) == (0, True), said
+        (opened,) = tester.runs()
+        code, stderr = stopped(first, signal.SIGINT)
+        assert (code, RESUME_HINT in "\n".join(stderr)) == (0, True), stderr
         assert tester.nodes() == set(), "its node has ended with it"
         assert [run.outcome for run in tester.runs()] == [None]
 
         with running(program, tmp_path / "source", environment):
-            second = tester.start(*FLAGS, node=told)
+            second = tester.start(*FLAGS, node=flags)
             eventually(lambda: not tester.runs()[0].open, "the run has ended", RUN_SECONDS)
-            _, said = stopped(second, signal.SIGINT)
+            _, stderr = stopped(second, signal.SIGINT)
         (ended,) = tester.runs()
-        assert (ended.outcome, ended.started_at) == (Outcome.SUCCEEDED, begun.started_at), (ended, said)
+        assert (ended.outcome, ended.started_at) == (Outcome.SUCCEEDED, opened.started_at), (ended, stderr)
         assert (ended.network, ended.sync_mode) == ("network-54321", SyncMode.FULL_SYNC)
         assert ended.build.commit == "1" * 40
         assert ended.duration_seconds is not None

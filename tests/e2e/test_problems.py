@@ -49,10 +49,10 @@ def partitioned(tester: DeployedTester) -> Undo:
 def await_problem(tester: DeployedTester, cause: str) -> JsonObject:
     """Return the problem with this cause, once the API reports it."""
 
-    def look() -> JsonObject | None:
+    def poll() -> JsonObject | None:
         return next((each for each in tester.status().get("problems", ()) if each["cause"] == cause), None)
 
-    return until(look, 120, f"the status has the problem {cause}", tester.told)
+    return until(poll, 120, f"the status has the problem {cause}", tester.details)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_hinders_a_rerun_is_shown_until_it_is_gone(
     tester.monitor("rerun", "--data-dir=/data")
     problem = await_problem(tester, cause)
     at = tester.status()["tickAt"]
-    until(lambda: tester.status().get("tickAt", 0) > at + 5, 60, "ticks meet it again", tester.told)
+    until(lambda: tester.status().get("tickAt", 0) > at + 5, 60, "ticks meet it again", tester.details)
     shown = tester.monitor("status", "--data-dir=/data")
     sampled = {labels["cause"]: value for labels, value in tester.samples()[METRIC]}
     logged = [line for line in tester.log(MONITOR).splitlines() if words in line]
@@ -90,7 +90,7 @@ def test_what_hinders_a_rerun_is_shown_until_it_is_gone(
     assert tester.history() == [ended], "nothing is lost by it"
     undo()
     assert tester.await_end(2)["outcome"] == "succeeded"
-    until(lambda: tester.status().get("problems") == [], 60, "the problem is over", tester.told)
+    until(lambda: tester.status().get("problems") == [], 60, "the problem is over", tester.details)
 
 
 def test_an_image_that_cannot_be_pulled_is_named_with_the_kubelets_reason(deploy: Deploy) -> None:
@@ -109,5 +109,5 @@ def test_an_image_that_cannot_be_pulled_is_named_with_the_kubelets_reason(deploy
     assert "problem   image_pull_failed since " in shown
     tester.set_image(image)
     tester.delete_pod()
-    until(lambda: tester.status().get("problems") == [], 180, "the problem is over", tester.told)
+    until(lambda: tester.status().get("problems") == [], 180, "the problem is over", tester.details)
     assert tester.history()[-1]["outcome"] == "succeeded", "its result stays"

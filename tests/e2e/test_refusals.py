@@ -29,7 +29,7 @@ def without(verb: str, resource: str) -> Callable[[JsonObject], None]:
     return change
 
 
-def told_of(verb: str, resource: str) -> str:
+def forbidden_message(verb: str, resource: str) -> str:
     """Return the text with which the monitor reports a missing permission."""
     return f"allow {verb} on {resource} in its Role"
 
@@ -37,7 +37,7 @@ def told_of(verb: str, resource: str) -> str:
 def refusal(tester: DeployedTester) -> str:
     """Return the exit code and the error of `init`: the one line of its output that is not a log record."""
 
-    def look() -> str | None:
+    def poll() -> str | None:
         pod = tester.pod()
         for each in (pod or {}).get("status", {}).get("initContainerStatuses", ()):
             if each["name"] != INIT:
@@ -48,7 +48,7 @@ def refusal(tester: DeployedTester) -> str:
                     return f"{ended['exitCode']}"
         return None
 
-    code = until(look, 180, "init has ended with an error", tester.told)
+    code = until(poll, 180, "init has ended with an error", tester.details)
     log = tester.log(INIT) + tester.log(INIT, previous=True)
     errors = [each for each in log.splitlines() if each.startswith("bootstrap-monitor: ")]
     assert errors, log
@@ -67,10 +67,10 @@ def refusal(tester: DeployedTester) -> str:
 )
 def test_a_permission_that_lacks_is_named(deploy: Deploy, verb: str, resource: str, source: str) -> None:
     tester = deploy(repository=SIMULATED, settings={"imageSource": source}, change=without(verb, resource))
-    said = refusal(tester)
+    message = refusal(tester)
 
-    assert said.startswith("1 "), said
-    assert told_of(verb, resource) in said
+    assert message.startswith("1 "), message
+    assert forbidden_message(verb, resource) in message
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_a_permission_that_lacks_is_named(deploy: Deploy, verb: str, resource: s
         pytest.param("create", "events", MONITOR, id="say it on the StatefulSet"),
     ],
 )
-def test_without_what_it_can_do_without_it_goes_on_and_says_so(
+def test_without_an_optional_permission_it_continues_and_reports_it(
     deploy: Deploy, verb: str, resource: str, container: str
 ) -> None:
     tester = deploy(repository=SIMULATED, change=without(verb, resource))
-    first = tester.log_until(container, told_of(verb, resource))
+    first = tester.log_until(container, forbidden_message(verb, resource))
     ended = tester.await_end(1)
 
     assert ended["outcome"] == "succeeded", first
@@ -106,7 +106,7 @@ def test_a_pod_that_it_may_not_recreate_is_named_and_loses_nothing(deploy: Deplo
     ended = tester.await_end(1)
     tester.monitor("rerun", "--data-dir=/data")
 
-    tester.log_until(MONITOR, told_of(verb, resource))
+    tester.log_until(MONITOR, forbidden_message(verb, resource))
     assert tester.history() == [ended]
 
 
@@ -116,13 +116,13 @@ def test_a_recreated_service_account_is_named_and_costs_no_build(deploy: Deploy)
     first = tester.await_end(1)
     tester.recreate_service_account()
     tester.push_variant({"COMMIT": "2" * 40})
-    said = tester.log_until(MONITOR, "probably because its ServiceAccount was recreated: delete the pod")
-    assert "(401: Unauthorized)" in said
+    message = tester.log_until(MONITOR, "probably because its ServiceAccount was recreated: delete the pod")
+    assert "(401: Unauthorized)" in message
     assert tester.history() == [first]
 
     tester.delete_pod()
     second = tester.await_end(2)
-    assert (second["outcome"], second["commit"]) == ("succeeded", "2" * 40), tester.told()
+    assert (second["outcome"], second["commit"]) == ("succeeded", "2" * 40), tester.details()
     assert len(tester.events("BootstrapSucceeded", about="Run 2")) == 1
 
 
@@ -146,7 +146,7 @@ def test_check_names_what_lacks_to_it(deploy: Deploy) -> None:
     tester = deploy(repository=SIMULATED, change=without(verb, resource))
     tester.await_run(1)
 
-    assert told_of(verb, resource) in tester.monitor("check")
+    assert forbidden_message(verb, resource) in tester.monitor("check")
 
 
 def test_by_its_registry_alone_a_tester_needs_no_pods(deploy: Deploy) -> None:
@@ -167,11 +167,11 @@ def test_a_container_that_is_not_there_is_named(deploy: Deploy) -> None:
                 right = f"--node-container-name={NODE}"
                 each["args"] = [arg.replace(right, "--node-container-name=avalanche") for arg in each["args"]]
 
-    said = refusal(deploy(repository=SIMULATED, change=misnamed))
+    message = refusal(deploy(repository=SIMULATED, change=misnamed))
 
-    assert said.startswith("2 "), said
+    assert message.startswith("2 "), message
     names = ", ".join(f"{each!r}" for each in (MONITOR, INIT, NODE))
-    assert f"has no container 'avalanche' (it has {names})" in said
+    assert f"has no container 'avalanche' (it has {names})" in message
 
 
 def test_a_simulated_node_is_tested_like_a_real_one(deploy: Deploy) -> None:

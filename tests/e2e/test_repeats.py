@@ -61,7 +61,7 @@ def test_a_slower_build_is_confirmed_by_its_own_run(deploy: Deploy) -> None:
         lambda: tester.status() if tester.status().get("confirmingRun") == 2 else None,
         60,
         "the status shows that run 2 is being confirmed",
-        tester.told,
+        tester.details,
     )
     confirming = tester.await_end(3)
 

@@ -8,10 +8,10 @@ from e2e.tester import INIT, MONITOR, DeployedTester
 from testbed.bed import until
 
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-SAID = "these are the words of the P-Chain"
+LOG_TAIL = "these are the words of the P-Chain"
 # The monitor's container mounts this volume too. There, the link leads to the monitor's token.
 REPLACE_LOGS = f"""
-cd /data/avalanchego/logs && echo '{SAID}' >> P.log
+cd /data/avalanchego/logs && echo '{LOG_TAIL}' >> P.log
 for log in main X C; do ln -sf {TOKEN} $log.log || exit 1; done
 """
 LEDGER = """
@@ -58,8 +58,10 @@ def tester(deploy: Deploy) -> DeployedTester:
     found.await_run(1)
     found.execute(REPLACE_LOGS)
     ended = found.await_end(1)
-    assert (ended["outcome"], ended["reason"]) == ("failed", "crashed"), found.told()
-    until(lambda: found.events("BootstrapFailed", "Run 1 of"), 30, "an Event reports the failure", found.told)
+    assert (ended["outcome"], ended["reason"]) == ("failed", "crashed"), found.details()
+    until(
+        lambda: found.events("BootstrapFailed", "Run 1 of"), 30, "an Event reports the failure", found.details
+    )
     return found
 
 
@@ -72,5 +74,5 @@ def test_a_log_that_links_to_the_token_shows_nothing_of_it(tester: DeployedTeste
     assert by_link == token, "the link leads to the token in the monitor's container"
     assert leaked(token, f"[11-23|23:18:37] {token} {{}}"), "a token that is shown is found"
     for where in ("ledger", "history --run", "page"):
-        assert SAID in found[where], f"the end of the node's log is in {where}"
+        assert LOG_TAIL in found[where], f"the end of the node's log is in {where}"
     assert {where: leaked(token, text) for where, text in found.items()} == dict.fromkeys(found, 0)

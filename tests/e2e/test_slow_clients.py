@@ -36,6 +36,6 @@ def test_slow_clients_leave_room_for_probes_and_scrapes(deploy: Deploy) -> None:
 
     assert connected >= SLOW, "the slow clients were connected"
     assert len(answers) > 1
-    assert set(answers) == {(True, True)}, tester.told()
-    assert tester.restarts(MONITOR) == restarts, tester.told()
+    assert set(answers) == {(True, True)}, tester.details()
+    assert tester.restarts(MONITOR) == restarts, tester.details()
     assert tester.sidecar_resident_mib() - resident_mib < GROWTH_MIB

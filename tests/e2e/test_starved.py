@@ -64,7 +64,9 @@ def test_a_starved_monitor_lives_through_a_run(bed: Bed) -> None:
         stack.enter_context(busy())
         Release(bed, [tester.tester]).install()
         # Poll the Events: each request to the monitor would take half a second of its CPU.
-        until(lambda: tester.events("BootstrapSucceeded", "Run 1 "), 420, "run 1 has succeeded", tester.told)
+        until(
+            lambda: tester.events("BootstrapSucceeded", "Run 1 "), 420, "run 1 has succeeded", tester.details
+        )
         throttled = tester.python(CPU_STAT)
         restarts = {name: tester.restarts(name) for name in (MONITOR, INIT, NODE)}
         events = tester.pod_events(MONITOR)

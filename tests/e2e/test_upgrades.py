@@ -27,16 +27,18 @@ class Opened:
     def __init__(self, tester: DeployedTester, version: str) -> None:
         self.tester, self.version = tester, version
         self.release = Release(tester.bed, [tester.tester])
-        self.begun: dict[str, object] = {}
+        self.opened: dict[str, object] = {}
         self.pinned = ""
 
     def check(self, uid: str) -> None:
         """Check that another pod resumed the open run, with its build and its data."""
         tester = self.tester
         tester.await_other_pod(uid)
-        until(lambda: tester.image() == self.pinned, 120, "the open run's build is pinned", tester.told)
+        until(lambda: tester.image() == self.pinned, 120, "the open run's build is pinned", tester.details)
         resumed = tester.await_run(1, uid_other_than=uid)
-        assert (resumed["outcome"], resumed["startedAt"]) == (None, self.begun["startedAt"]), tester.told()
+        assert (resumed["outcome"], resumed["startedAt"]) == (None, self.opened["startedAt"]), (
+            tester.details()
+        )
         assert [each["run"] for each in tester.history()] == [1]
         assert tester.marked(), "nothing was cleared"
 
@@ -56,7 +58,7 @@ def open_run(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Opened]:
         found.release.helm("install", RELEASE, EARLIER, version=found.version)
         tester.await_run(1)
         tester.mark()
-        found.begun, found.pinned = tester.history()[0], tester.image()
+        found.opened, found.pinned = tester.history()[0], tester.image()
         assert not found.pinned.endswith(tester.push_variant({"COMMIT": "2" * 40}))
         yield found
 
@@ -89,10 +91,10 @@ def test_an_upgrade_and_its_rollback_clear_nothing(open_run: Opened) -> None:
 
 
 @pytest.mark.parametrize("open_run", ["4"], indirect=True, ids=["Helm 4"])
-def test_uninstalled_and_installed_again_it_goes_on(open_run: Opened) -> None:
+def test_uninstalled_and_installed_again_it_continues(open_run: Opened) -> None:
     tester, release = open_run.tester, open_run.release
     uid = tester.uid()
     release.helm("uninstall", RELEASE)
-    until(lambda: not tester.uid(), 60, "its pod is gone", tester.told)
+    until(lambda: not tester.uid(), 60, "its pod is gone", tester.details)
     release.install()
     open_run.check(uid)

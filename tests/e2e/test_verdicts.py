@@ -56,7 +56,7 @@ def run_next(tester: DeployedTester, behaviour: Mapping[str, str]) -> dict[str, 
     commit = hashlib.sha1(repr((number, behaviour)).encode(), usedforsecurity=False).hexdigest()
     tester.push_variant({"COMMIT": commit, **behaviour})
     ended = tester.await_end(number)
-    assert ended["commit"] == commit, tester.told()
+    assert ended["commit"] == commit, tester.details()
     return ended
 
 
@@ -118,13 +118,13 @@ def test_a_bad_build_fails_with_its_reason(
 ) -> None:
     ended = run_next(tester, behaviour)
 
-    assert (ended["outcome"], ended["reason"]) == ("failed", reason), tester.told()
+    assert (ended["outcome"], ended["reason"]) == ("failed", reason), tester.details()
     assert message in str(ended["message"])
-    told = until(
+    events = until(
         lambda: tester.events("BootstrapFailed", f"Run {ended['run']} of"), 30, "an Event reports it"
     )
-    assert len(told) == 1
-    assert f"({reason}): {ended['message']}" in told[0]
+    assert len(events) == 1
+    assert f"({reason}): {ended['message']}" in events[0]
 
 
 def test_a_build_that_fills_its_volume_is_the_testbeds_fault(deploy: Deploy) -> None:
@@ -138,8 +138,8 @@ def test_a_build_that_fills_its_volume_is_the_testbeds_fault(deploy: Deploy) -> 
     full = run_next(found, {"BOOTSTRAP_SECONDS": "60", "FILL_VOLUME_MIB": "400"})
     good = run_next(found, GOOD)
 
-    assert (full["outcome"], full["reason"]) == ("failed", "disk_full"), found.told()
-    assert good["outcome"] == "succeeded", found.told()
+    assert (full["outcome"], full["reason"]) == ("failed", "disk_full"), found.details()
+    assert good["outcome"] == "succeeded", found.details()
 
 
 FILL = """
@@ -162,14 +162,14 @@ def test_a_neighbour_that_fills_the_volume_for_a_while_ends_no_run(deploy: Deplo
         volume_mib=96,
         node_environment={"AVAGO_SYSTEM_TRACKER_DISK_REQUIRED_AVAILABLE_SPACE_PERCENTAGE": "3"},
     )
-    begun = found.await_run(1)
+    opened = found.await_run(1)
     assert found.python(FILL).strip() == "full"
-    until(lambda: node_restarts(found) > 0, 120, "the node has stopped", found.told)
+    until(lambda: node_restarts(found) > 0, 120, "the node has stopped", found.details)
     time.sleep(BURST_SECONDS)
     found.python(EMPTY)
     ended = found.await_end(1, 600)
 
-    assert (ended["outcome"], ended["startedAt"]) == ("succeeded", begun["startedAt"]), found.told()
+    assert (ended["outcome"], ended["startedAt"]) == ("succeeded", opened["startedAt"]), found.details()
 
 
 def node_restarts(tester: DeployedTester) -> int:
@@ -185,7 +185,7 @@ def mistyped(each: dict[str, Any]) -> None:
         next(found for found in containers if found["name"] == NODE)["command"] = ["/avalanchegoo"]
 
 
-def test_a_command_that_cannot_be_started_is_no_failure_of_the_build(deploy: Deploy) -> None:
+def test_a_command_that_cannot_be_started_is_not_a_build_failure(deploy: Deploy) -> None:
     """The run is retried after the command is changed."""
     settings = {"startTimeout": "20s", "imageSource": "registry"}
     found = deploy(repository="avalanchego-simulated", settings=settings, change=mistyped)
@@ -196,17 +196,17 @@ def test_a_command_that_cannot_be_started_is_no_failure_of_the_build(deploy: Dep
     )
     again = found.await_end(2)
 
-    assert (failed["outcome"], failed["reason"]) == ("failed", "not_started"), found.told()
+    assert (failed["outcome"], failed["reason"]) == ("failed", "not_started"), found.details()
     assert re.search(
         r"\((StartError|RunContainerError|CreateContainerError): .*avalanchegoo", failed["message"]
     )
-    assert (again["outcome"], again["image"]) == ("succeeded", failed["image"]), found.told()
+    assert (again["outcome"], again["image"]) == ("succeeded", failed["image"]), found.details()
 
 
 def test_a_run_on_whose_data_another_build_ran_is_compared_with_none(deploy: Deploy) -> None:
     """A change of the image in the pod runs no `init`. After the pod is recreated, the run continues."""
     found = deploy(repository="avalanchego-simulated", settings={"soak": "90s"})
-    begun = found.await_run(1)
+    opened = found.await_run(1)
     uid = found.uid()
     digest = found.push_variant({"COMMIT": "e" * 40, **GOOD})
     other = f"{found.image().partition('@')[0]}@{digest}"
@@ -215,32 +215,32 @@ def test_a_run_on_whose_data_another_build_ran_is_compared_with_none(deploy: Dep
     found.await_other_pod(uid)
     ended = found.await_end(1, 600)
 
-    assert (ended["outcome"], ended["startedAt"]) == ("succeeded", begun["startedAt"]), found.told()
-    assert ended["otherBuild"] == other, found.told()
-    assert found.await_end(2)["otherBuild"] is None, found.told()
-    told = found.monitor("history", "--run=1", "--data-dir=/data")
-    assert f"compared  with no other run: another build ran on its data: {other}" in told
+    assert (ended["outcome"], ended["startedAt"]) == ("succeeded", opened["startedAt"]), found.details()
+    assert ended["otherBuild"] == other, found.details()
+    assert found.await_end(2)["otherBuild"] is None, found.details()
+    history = found.monitor("history", "--run=1", "--data-dir=/data")
+    assert f"compared  with no other run: another build ran on its data: {other}" in history
 
 
-def test_restarts_with_progress_between_are_no_crash_loop(tester: DeployedTester) -> None:
+def test_restarts_with_progress_between_are_not_a_crash_loop(tester: DeployedTester) -> None:
     """The node restarts more often than the limit, progresses further each time, and succeeds.
 
     Three processes of 8 s do not finish 25 s of work. The fourth completes the rest and the soak.
     """
     ended = run_next(tester, {"CRASH_AFTER_SECONDS": "8", "BOOTSTRAP_SECONDS": "25", "BLOCKS": "400"})
 
-    assert ended["outcome"] == "succeeded", tester.told()
-    assert ended["nodeRestarts"] > 2, tester.told()
+    assert ended["outcome"] == "succeeded", tester.details()
+    assert ended["nodeRestarts"] > 2, tester.details()
 
 
-def test_a_network_that_is_away_is_no_fault_of_the_build(tester: DeployedTester) -> None:
+def test_an_unreachable_network_is_not_a_build_failure(tester: DeployedTester) -> None:
     """The run is blocked for longer than every timeout, and continues when the peers are back."""
     number = tester.history()[0]["run"] + 1
     tester.push_variant({"COMMIT": "b" * 40, "BOOTSTRAP_SECONDS": "4", "NO_PEERS_SECONDS": "40"})
-    until(lambda: tester.status().get("phase") == "blocked", 120, "the run is blocked", tester.told)
+    until(lambda: tester.status().get("phase") == "blocked", 120, "the run is blocked", tester.details)
     ended = tester.await_end(number)
 
-    assert (ended["outcome"], ended["nodeRestarts"]) == ("succeeded", 0), tester.told()
+    assert (ended["outcome"], ended["nodeRestarts"]) == ("succeeded", 0), tester.details()
     assert ended["durationSeconds"] < 40 < ended["wallSeconds"]
 
 
@@ -251,14 +251,14 @@ def test_a_digest_that_is_gone_is_the_testbeds_fault(tester: DeployedTester) -> 
     tester.set_image(f"{repository}@sha256:{'0' * 64}")
     ended = tester.await_end(number)
 
-    assert (ended["outcome"], ended["reason"]) == ("failed", "not_started"), tester.told()
+    assert (ended["outcome"], ended["reason"]) == ("failed", "not_started"), tester.details()
     assert "Image" in str(ended["message"])
 
 
 def test_a_good_build_succeeds_after_all_of_them(tester: DeployedTester) -> None:
     ended = run_next(tester, GOOD)
 
-    assert ended["outcome"] == "succeeded", tester.told()
+    assert ended["outcome"] == "succeeded", tester.details()
     numbers = [each["run"] for each in tester.history()]
     assert numbers == sorted(numbers, reverse=True), "one result each"
     log_tail = tester.monitor("history", "--run=2", "--data-dir=/data")

@@ -190,52 +190,52 @@ class DeployedTester:
     def log_until(self, container: str, words: str, seconds: float = 180) -> str:
         """Return the log of a container, once it contains a text."""
 
-        def look() -> str | None:
-            said = self.log(container) + self.log(container, previous=True)
-            return said if words in said else None
+        def poll() -> str | None:
+            text = self.log(container) + self.log(container, previous=True)
+            return text if words in text else None
 
-        return until(look, seconds, f"{container} says {words!r}", self.told)
+        return until(poll, seconds, f"{container} says {words!r}", self.details)
 
     def await_run(self, number: int, seconds: float = 240, *, uid_other_than: str = "") -> JsonObject:
         """Return a run as JSON, once it exists and the node's container runs."""
 
-        def look() -> JsonObject | None:
+        def poll() -> JsonObject | None:
             pod = self.pod()
             if pod is None or pod["metadata"]["uid"] == uid_other_than or not _node_runs(pod):
                 return None
             return next((each for each in self.history() if each["run"] == number), None)
 
-        return until(look, seconds, f"run {number} is there", self.told)
+        return until(poll, seconds, f"run {number} is there", self.details)
 
     def await_end(self, number: int, seconds: float = 300) -> JsonObject:
         """Return a run as JSON, once it has an outcome."""
 
-        def look() -> JsonObject | None:
+        def poll() -> JsonObject | None:
             return next((each for each in self.history() if each["run"] == number and each["outcome"]), None)
 
-        return until(look, seconds, f"run {number} has ended", self.told)
+        return until(poll, seconds, f"run {number} has ended", self.details)
 
     def await_idle(self, seconds: float = 60) -> None:
         """Wait until the tester is idle and waits for the next build."""
-        until(lambda: self.status().get("phase") == "idle", seconds, "it waits for a build", self.told)
+        until(lambda: self.status().get("phase") == "idle", seconds, "it waits for a build", self.details)
 
     def await_other_pod(self, uid: str, seconds: float = 120) -> str:
         """Return the UID of the pod that replaced another one, once its node runs."""
 
-        def look() -> str | None:
+        def poll() -> str | None:
             pod = self.pod()
             if pod is None or pod["metadata"]["uid"] == uid:
                 return None
             return str(pod["metadata"]["uid"]) if _node_runs(pod) else None
 
-        return until(look, seconds, "another pod runs the node", self.told)
+        return until(poll, seconds, "another pod runs the node", self.details)
 
     def uid(self) -> str:
         """Return the UID of the tester's pod; empty without a pod."""
         pod = self.pod()
         return str(pod["metadata"]["uid"]) if pod else ""
 
-    def told(self) -> str:
+    def details(self) -> str:
         """Return a description of the tester's pods and the ends of their logs, for failure reports."""
         parts = [
             self.bed.run("describe", "pods", f"--namespace={self.namespace}", check=False)[-6000:],

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from faults.harness import PATIENCE_SECONDS
+from faults.harness import TIMEOUT_SECONDS
 from faults.matrix import FAULTS, STARTING, shown, sidecar_starts_read_only
 from faults.volumes import ISOLATED
 
@@ -18,7 +18,7 @@ class CellError(AssertionError):
     """A cell did not show the expected result."""
 
 
-def told_by(fault: str, moment: str, folder: Path) -> str:
+def cell_result(fault: str, moment: str, folder: Path) -> str:
     """Run a cell in a process of its own, in a mount namespace if it needs one, and return its output.
 
     Raises:
@@ -31,7 +31,7 @@ def told_by(fault: str, moment: str, folder: Path) -> str:
         check=False,
         capture_output=True,
         text=True,
-        timeout=2 * PATIENCE_SECONDS,
+        timeout=2 * TIMEOUT_SECONDS,
     )
     if process.returncode:
         raise CellError(f"{fault}-{moment}\n{process.stderr}")

@@ -11,13 +11,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from faults.cell import told_by
+from faults.cell import cell_result
 from faults.covering import BRIEF, COVERING, LOCAL_BRIEF
 from faults.document import written
 from faults.matrix import CELLS
 from support.cells import DOCUMENT, FAILED, all_cells, brief, cell_of, leave_out, with_section
 
-AT_ONCE = 3
+MAX_CONCURRENT = 3
 FOLDER = Path(__file__).parent
 Cell = tuple[str, str]
 Result = Callable[[Cell], str]
@@ -37,16 +37,16 @@ def result(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     cells = [
         (cell[0], cell[1]) for each in request.session.items if (cell := cell_of(each, FOLDER)) is not None
     ]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(MAX_CONCURRENT) as pool:
         running: dict[Cell, Future[str]] = {
-            cell: pool.submit(told_by, *cell, folder / "-".join(cell)) for cell in cells
+            cell: pool.submit(cell_result, *cell, folder / "-".join(cell)) for cell in cells
         }
         yield lambda cell: running[cell].result()
         pool.shutdown(cancel_futures=True)
     if all_cells(request.config) and set(running) == set(CELLS):
-        text = written({cell: _told(each) for cell, each in running.items()})
+        text = written({cell: _result(each) for cell, each in running.items()})
         DOCUMENT.write_text(with_section(DOCUMENT.read_text(), text))
 
 
-def _told(cell: Future[str]) -> str:
+def _result(cell: Future[str]) -> str:
     return FAILED if cell.cancelled() or cell.exception() is not None else cell.result()

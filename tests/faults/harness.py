@@ -36,7 +36,7 @@ REPOSITORY = "10.0.0.1:5000/node"
 COMMITS = ("a1" * 20, "b2" * 20, "c3" * 20)
 DIGESTS = tuple(f"sha256:{commit[:2] * 32}" for commit in COMMITS)
 STEP_SECONDS = 0.03
-PATIENCE_SECONDS = 80.0
+TIMEOUT_SECONDS = 80.0
 # The intervals of these tests are about a hundredth of their defaults; so is the kubelet's backoff here.
 FIRST_BACK_OFF_SECONDS, MAX_BACKOFF_SECONDS = 0.1, 3.0
 GRACE_SECONDS = 10.0
@@ -44,7 +44,7 @@ RUNNER = Path(__file__).with_name("under_faults.py")
 
 
 @dataclass(frozen=True)
-class Look:
+class Snapshot:
     """The content of the ledger at one moment."""
 
     runs: tuple[Run, ...]
@@ -124,14 +124,14 @@ class Tester:
         self.pods: list[Pod] = []
         self.kubelet_away = self.registry_down = self.unschedulable = False
         self.node_closed = self.node_silent = False
-        self.meetings = self.looks = 0
+        self.meetings = self.snapshots = 0
         self._filling = self._node_ran = False
         self.node_seconds: dict[int, float] = {}
-        self.look = Look((), clearing=False, image_checked_at=0.0)
+        self.snapshot = Snapshot((), clearing=False, image_checked_at=0.0)
         self._uids = 0
         self._markers: set[int] = set()
         self._stepped_at = time.monotonic()
-        self._until = self._stepped_at + PATIENCE_SECONDS
+        self._until = self._stepped_at + TIMEOUT_SECONDS
         self._log, self._log_read = (folder / "log").open("ab"), 0
         (folder / WHO).write_text(holdable)
         machine.boot(folder)
@@ -145,10 +145,10 @@ class Tester:
         """Run steps until a condition is true."""
         while not true():
             if time.monotonic() > self._until:
-                raise LifeError(f"not within {PATIENCE_SECONDS:g} s: {what}\n{self.details()}")
+                raise LifeError(f"not within {TIMEOUT_SECONDS:g} s: {what}\n{self.details()}")
             self.step()
 
-    def go_on(self, seconds: float) -> None:
+    def run_for(self, seconds: float) -> None:
         """Run steps for a number of seconds."""
         until = time.monotonic() + seconds
         self.until(lambda: time.monotonic() >= until, f"{seconds} s pass")
@@ -193,19 +193,19 @@ class Tester:
 
     def details(self) -> str:
         """Return the output of the processes and the known runs, for failure messages."""
-        said = (self.folder / "log").read_text(errors="replace").splitlines()[-60:]
+        output = (self.folder / "log").read_text(errors="replace").splitlines()[-60:]
         runs = [
-            f"run {run.number} of {run.build.image}: {run.outcome} {run.reason}" for run in self.look.runs
+            f"run {run.number} of {run.build.image}: {run.outcome} {run.reason}" for run in self.snapshot.runs
         ]
-        return "\n".join([*said, "", *runs])
+        return "\n".join([*output, "", *runs])
 
-    def forget_said(self) -> None:
-        """Start `said` from here."""
+    def forget_output(self) -> None:
+        """Start `output` from here."""
         self._log_read = (self.folder / "log").stat().st_size
 
     @property
-    def said(self) -> str:
-        """The output of the processes since `forget_said`."""
+    def output(self) -> str:
+        """The output of the processes since `forget_output`."""
         return (self.folder / "log").read_bytes()[self._log_read :].decode(errors="replace")
 
     def close(self) -> None:
@@ -304,14 +304,14 @@ class Tester:
             pod.node.waiting = "ImagePullBackOff"
         elif any(each.node.runs for each in self.pods):
             pod.node.waiting = "CrashLoopBackOff"
-        elif runs := self.watch.look():
+        elif runs := self.watch.read_runs():
             self._mark(runs[0].number)
             pod.node.started(self._node(pod))
 
     def _keep_full(self) -> None:
         if self._filling and self._reserve_is_whole():
             self._own_file_system().fill()
-            self.meetings += "SQLITE_FULL" in self.said
+            self.meetings += "SQLITE_FULL" in self.output
         elif self._filling:
             self.meetings += 1
 
@@ -350,20 +350,20 @@ class Tester:
         now = time.monotonic()
         passed, self._stepped_at = now - self._stepped_at, now
         gone = {number for number in self._markers if not self._marker(number).exists()}
-        look = self._looked()
-        self.look = look or self.look
-        number = self.look.runs[0].number if self.look.runs else 0
+        snapshot = self._take_snapshot()
+        self.snapshot = snapshot or self.snapshot
+        number = self.snapshot.runs[0].number if self.snapshot.runs else 0
         ran, self._node_ran = self._node_ran, any(pod.node.runs for pod in self.pods)
         if ran or self._node_ran:
             self.node_seconds[number] = self.node_seconds.get(number, 0.0) + passed
-        if look is None:
+        if snapshot is None:
             return
-        self.looks += 1
-        if number in gone and not look.clearing:
+        self.snapshots += 1
+        if number in gone and not snapshot.clearing:
             raise LifeError(f"the data of run {number} was cleared though none was due\n{self.details()}")
         self._markers -= gone
 
-    def _looked(self) -> Look | None:
+    def _take_snapshot(self) -> Snapshot | None:
         """Read the ledger. The clearing is read before the runs, so that its run is among them."""
         try:
             ledger = open_read_only(self.volume.path)
@@ -378,8 +378,8 @@ class Tester:
             ledger.close()
         if node is not None and (self.node_closed or self.node_silent):
             self.meetings += node.value["up"] is not self.node_closed and node.value["bootstrapped"] is None
-        runs = self.watch.look()
-        return Look(runs, clearing, checked.read_at if checked else 0.0) if runs or clearing else None
+        runs = self.watch.read_runs()
+        return Snapshot(runs, clearing, checked.read_at if checked else 0.0) if runs or clearing else None
 
     def _mark(self, number: int) -> None:
         """Mark the node's data with the run's number before the node starts."""

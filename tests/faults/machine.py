@@ -29,9 +29,9 @@ class Clocks:
 
     def write(self, folder: Path) -> None:
         """Set the machine's clocks."""
-        aside = folder / (FILE + ".new")
-        aside.write_text(json.dumps(asdict(self)))
-        aside.replace(folder / FILE)
+        temporary = folder / (FILE + ".new")
+        temporary.write_text(json.dumps(asdict(self)))
+        temporary.replace(folder / FILE)
 
     @staticmethod
     def read(folder: Path) -> Clocks:

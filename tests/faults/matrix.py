@@ -63,7 +63,7 @@ class Fault:
     def is_met(self, made: Tester) -> bool:
         """Return whether the commands noticed the fault."""
         counted = made.meetings > 0 or not self.counted
-        return counted and (not self.signs or any(sign in made.said for sign in self.signs))
+        return counted and (not self.signs or any(sign in made.output for sign in self.signs))
 
 
 class Lasting(list[Answer]):
@@ -263,31 +263,31 @@ def shown(fault_name: str, moment: str, folder: Path) -> str:
     holdable = "init" if fault_name == "init-killed" or moment == "clearing" else "wait-for-completion"
     with tester(folder, holdable, own_file_system=fault.own_file_system) as made:
         at = _brought_to(made, fault_name, moment)
-        made.forget_said()
+        made.forget_output()
         fault.begin(made)
         made.let_go()
-        made.go_on(fault.seconds)
+        made.run_for(fault.seconds)
         made.until(lambda: fault.met_afterwards or fault.is_met(made), f"the commands notice: {fault.title}")
         fault.end(made)
         affected = made.newest + 1
-        made.until(lambda: made.look.results == affected, f"a result of run {affected}")
+        made.until(lambda: made.snapshot.results == affected, f"a result of run {affected}")
         made.newest += 1
-        made.until(lambda: made.look.results == affected + 1, "a result of the build pushed after it")
+        made.until(lambda: made.snapshot.results == affected + 1, "a result of the build pushed after it")
         _check(made, fault, moment, at, affected)
-        return _words(made.look.runs, affected, moment)
+        return _words(made.snapshot.runs, affected, moment)
 
 
 def sidecar_starts_read_only(folder: Path) -> str:
     """Restart a sidecar while the volume is read-only; the new one must write once the volume is writable."""
     with tester(folder, "", own_file_system=True) as made:
-        made.until(lambda: made.look.results == 1, "the first result")
+        made.until(lambda: made.snapshot.results == 1, "the first result")
         made.freeze()
         killed(made.pod.sidecar)
         made.until(lambda: made.pod.sidecar.runs, "the sidecar is started again")
-        made.go_on(FAULT_SECONDS)
+        made.run_for(FAULT_SECONDS)
         made.thaw()
         made.newest += 1
-        made.until(lambda: made.look.results == 2, "a result of the build pushed after it")
+        made.until(lambda: made.snapshot.results == 2, "a result of the build pushed after it")
         assert all(len(each) == 1 for each in made.watch.results.values()), made.details()
         return "the sidecar wrote again"
 
@@ -295,7 +295,7 @@ def sidecar_starts_read_only(folder: Path) -> str:
 def _brought_to(made: Tester, fault_name: str, moment: str) -> At:
     """Bring a tester to a moment, and hold the process that reaches it."""
     if moment == "clearing" or (moment == "pinning" and fault_name != "init-killed"):
-        made.until(lambda: made.look.results == 1, "the first result")
+        made.until(lambda: made.snapshot.results == 1, "the first result")
         made.arm(moment)
         made.newest = 1
     else:
@@ -305,33 +305,33 @@ def _brought_to(made: Tester, fault_name: str, moment: str) -> At:
             made.until(lambda: _soaks(made), "the run soaks")
         made.arm(moment)
     made.until(lambda: made.held, f"the moment: {MOMENTS[moment]}")
-    looks = made.looks
+    snapshots = made.snapshots
     made.until(
-        lambda: made.looks > looks or not made.look.runs,
+        lambda: made.snapshots > snapshots or not made.snapshot.runs,
         "a poll of the ledger's runs while the process is held",
     )
-    run = made.look.runs[0] if made.look.runs else None
+    run = made.snapshot.runs[0] if made.snapshot.runs else None
     healthy = run.tracking.healthy if run is not None else None
     return At(run, healthy.active_seconds_at_start if healthy is not None else None)
 
 
 def _soaks(made: Tester) -> bool:
     """Return whether the node has been healthy for some ticks; new chains make it unhealthy at first."""
-    healthy = made.look.runs[0].tracking.healthy if made.look.runs else None
+    healthy = made.snapshot.runs[0].tracking.healthy if made.snapshot.runs else None
     return healthy is not None and healthy.observed_seconds >= STEADY_SECONDS
 
 
 def _is_idle(made: Tester) -> bool:
     """Return whether the tester has a result, and has looked for a newer build since."""
-    ended = made.look.runs[0].ended_at if made.look.runs else None
-    return ended is not None and made.look.image_checked_at > ended
+    ended = made.snapshot.runs[0].ended_at if made.snapshot.runs else None
+    return ended is not None and made.snapshot.image_checked_at > ended
 
 
 def _check(made: Tester, fault: Fault, moment: str, at: At, affected: int) -> None:
     """Check the conditions that hold in every cell."""
     story = made.details()
     assert fault.is_met(made), f"the commands did not notice: {fault.title}\n{story}"
-    runs = sorted(made.look.runs, key=lambda run: run.number)
+    runs = sorted(made.snapshot.runs, key=lambda run: run.number)
     images = [f"{REPOSITORY}@{digest}" for digest in DIGESTS[: affected + 1]]
     assert [run.build.image for run in runs] == images, story
     assert all(run.build.versions for run in runs), story
@@ -352,7 +352,7 @@ def _check(made: Tester, fault: Fault, moment: str, at: At, affected: int) -> No
     if moment in {"recorded", "idle"}:
         assert at.run == runs[-2], (at, story)
     made.until(
-        lambda: _details_say(made.volume.path, images[-1], affected + 1),
+        lambda: _check_details(made.volume.path, images[-1], affected + 1),
         "the details file reports the success",
     )
 
@@ -365,7 +365,7 @@ def _untold(made: Tester, runs: list[Run]) -> list[str]:
     return [each for each in expected if sum(found.startswith(each) for found in messages) != 1]
 
 
-def _details_say(data_dir: Path, image: str, number: int) -> bool:
+def _check_details(data_dir: Path, image: str, number: int) -> bool:
     """Return whether the details file, which is written after the ledger, reports this success."""
     found = read_details(data_dir / FILE_NAME)
     expected = (image, number, Outcome.SUCCEEDED)

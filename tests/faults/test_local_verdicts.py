@@ -18,7 +18,7 @@ from support.simulated_builds import COMMITS, eventually, write_build
 
 from monitor.domain.run import Outcome, Reason, Run
 
-AT_ONCE = 3
+MAX_CONCURRENT = 3
 LONG_SECONDS = 120.0
 FLAGS = (
     "--crash-limit=2",
@@ -114,7 +114,7 @@ def running(
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.path == Path(__file__)
     )
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(MAX_CONCURRENT) as pool:
         yield {
             name: pool.submit(runs_of, CASES[name], folder / str(number)) for number, name in enumerate(names)
         }
@@ -137,7 +137,7 @@ def test_a_build_that(name: str, running: Mapping[str, Future[tuple[Run, Run]]])
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", ["crashes, but comes further each time"])
-def test_restarts_with_progress_between_are_no_crash_loop(
+def test_restarts_with_progress_between_are_not_a_crash_loop(
     name: str, running: Mapping[str, Future[tuple[Run, Run]]]
 ) -> None:
     first, _ = running[name].result()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from faults.cell import told_by
+from faults.cell import cell_result
 from faults.covering import BRIEF, COVERING
 from faults.matrix import CELLS, FAULTS, MOMENTS, STARTING
 from faults.volumes import may_mount
@@ -27,10 +27,10 @@ def test_a_fault_costs_no_result_and_no_data(
 
 
 @pytest.mark.timeout(400)
-def test_a_sidecar_that_starts_on_a_read_only_volume_goes_on_once_that_is_writable(tmp_path: Path) -> None:
+def test_a_sidecar_on_a_read_only_volume_continues_once_it_is_writable(tmp_path: Path) -> None:
     if not may_mount():
         pytest.skip("this system lets only root mount a file system")
-    assert told_by("volume-read-only", STARTING, tmp_path / "cell")
+    assert cell_result("volume-read-only", STARTING, tmp_path / "cell")
 
 
 def test_the_covering_set_has_every_fault_once_and_every_moment_twice() -> None:

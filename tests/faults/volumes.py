@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 SIZE_MIB = 48
-PATIENCE_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 ISOLATED = ("unshare", "--user", "--map-root-user", "--mount", "--")
 _FILLER = "filler"
 _PIECES = (bytes(1 << 16), bytes(1 << 12))
@@ -56,7 +56,7 @@ class OwnFileSystem(Folder):
 
     def remount(self, option: str) -> None:
         """Remount as `ro` or `rw`, once no process has a file open for writing."""
-        until = time.monotonic() + PATIENCE_SECONDS
+        until = time.monotonic() + TIMEOUT_SECONDS
         command = ["mount", "-o", f"remount,{option}", str(self.path)]
         while subprocess.run(command, check=False, capture_output=True).returncode:
             assert time.monotonic() < until, f"the volume cannot be remounted {option}"

@@ -153,15 +153,16 @@ class Delivery:
     alertmanager: Alertmanager
     hook: Hook
 
-    def await_all(self, fire: set[str], told: Sequence[str]) -> None:
-        """Wait until the alerts `fire` have arrived, and the alerts `told` are delivered."""
+    def await_all(self, fire: set[str], delivered: Sequence[str]) -> None:
+        """Wait until the alerts `fire` have arrived, and the alerts `delivered` are delivered."""
         self.until(lambda: self.server.firing() >= fire, "all alerts fire")
-        self.until(lambda: {each["labels"]["alertname"] for each in self.told()} >= fire, "all arrived")
+        self.until(lambda: {each["labels"]["alertname"] for each in self.received()} >= fire, "all arrived")
         self.until(
-            lambda: all(self.hook.alerts(name) for name in told), f"{' and '.join(told)} are delivered"
+            lambda: all(self.hook.alerts(name) for name in delivered),
+            f"{' and '.join(delivered)} are delivered",
         )
 
-    def told(self, name: str = "", run: str = "") -> list[JsonObject]:
+    def received(self, name: str = "", run: str = "") -> list[JsonObject]:
         """Return the alerts that the Alertmanager received, optionally only those of one name or one run."""
         return [
             each
@@ -169,7 +170,7 @@ class Delivery:
             if name in {"", each["labels"]["alertname"]} and run in {"", each["labels"].get("run")}
         ]
 
-    def runs_told(self, name: str) -> set[str]:
+    def delivered_runs(self, name: str) -> set[str]:
         """Return the runs whose alerts with this name were delivered."""
         return {each["labels"]["run"] for each in self.hook.alerts(name)}
 
@@ -185,6 +186,6 @@ def delivery(
     """Run an Alertmanager with the project's configuration, apart from receiver addresses and the changes."""
     configured: dict[str, Any] = yaml.safe_load((ALERTS / "alertmanager.yaml").read_text())
     with hook() as receivers:
-        told = delivering(configured | changes, chat_of(ALERTS / "README.md"), receivers.url, ALERTS)
-        with alertmanager(program, folder, address, told) as running:
+        configuration = delivering(configured | changes, chat_of(ALERTS / "README.md"), receivers.url, ALERTS)
+        with alertmanager(program, folder, address, configuration) as running:
             yield Delivery(server, running, receivers)

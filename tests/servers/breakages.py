@@ -6,24 +6,24 @@ from typing import Any
 
 import pytest
 
-_LOOKED_BACK = "max_over_time(bootstrap_monitor_last_run_info[30m])"
-_UNLESS_ENDED = f"\n          unless on (cluster, namespace, tester, run) {_LOOKED_BACK}"
+_OVER_TIME = "max_over_time(bootstrap_monitor_last_run_info[30m])"
+_UNLESS_ENDED = f"\n          unless on (cluster, namespace, tester, run) {_OVER_TIME}"
 
 
 def _of_open_run(alert: str, metric: str, threshold: str, lower: str) -> list[Any]:
     """Return the mistakes that an alert about the open run would make if one part of its rule were missing."""
-    looked_back, name = f"max_over_time({metric}[30m])", alert.removeprefix("Bootstrap")
+    over_time, name = f"max_over_time({metric}[30m])", alert.removeprefix("Bootstrap")
     ended = f") {threshold}{_UNLESS_ENDED}"
     scraped = ended.replace("[30m])", "").replace("max_over_time(", "")
     return [
         pytest.param(alert, f") {threshold}\n", f") {lower}\n", id=f"{name}: fires too early"),
         pytest.param(alert, ended, f") {threshold}", id=f"{name}: fires after the result was scraped"),
         pytest.param(alert, ended, scraped, id=f"{name}: fires again while the pod is replaced"),
-        pytest.param(alert, looked_back, metric, id=f"{name}: ends while a pod moves"),
+        pytest.param(alert, over_time, metric, id=f"{name}: ends while a pod moves"),
         pytest.param(
             alert,
-            f"run, version, commit) (\n            {looked_back}",
-            f"run, version, commit, pod) (\n            {looked_back}",
+            f"run, version, commit) (\n            {over_time}",
+            f"run, version, commit, pod) (\n            {over_time}",
             id=f"{name}: two alerts after a pod has moved",
         ),
     ]

@@ -54,8 +54,8 @@ class Seen:
         if asked.lived and not series:
             found.append(f"no data for {asked.expression}")
         if not asked.lived:
-            looked_for = {str(each): _ELSEWHERE.sub(_HERE, str(each)) for each in what.selectors}
-            found += [f"no data for {each}" for each, here in looked_for.items() if not self._series(here)]
+            queries = {str(each): _ELSEWHERE.sub(_HERE, str(each)) for each in what.selectors}
+            found += [f"no data for {each}" for each, here in queries.items() if not self._series(here)]
         strangers = {each["metric"].get("tester", TESTER) for each in series} - {TESTER}
         return found + [f"data of {stranger}" for stranger in sorted(strangers)]
 

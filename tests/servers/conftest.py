@@ -17,11 +17,11 @@ from servers.prometheus import Prometheus, Target, configuration, prometheus
 from servers.rules import hasty, loaded
 from servers.tools import VERSIONS, Tool
 from support.provisioned import required
-from support.simulated_builds import PATIENCE_SECONDS, eventually, free_port
+from support.simulated_builds import TIMEOUT_SECONDS, eventually, free_port
 
 UNINHIBITED = "without inhibition"
 # The end of the scenario; it is scraped and evaluated soon after.
-TOLD = (
+LAST_EXPRESSIONS = (
     "bootstrap_monitor_new_build_info",
     "bootstrap_monitor_run_late_seconds",
     "bootstrap_monitor_run_progress_ratio",
@@ -87,7 +87,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
     }
     start = time.time()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(life.begun())
+        stack.enter_context(life.started())
         servers = {
             version: stack.enter_context(
                 prometheus(
@@ -111,7 +111,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
         deliveries[UNINHIBITED] = notified(UNINHIBITED, "3", 1, inhibit_rules=[])
         life.live()
         for server in servers.values():
-            for expression in TOLD:
+            for expression in LAST_EXPRESSIONS:
                 _await(server, expression, life)
         yield Lived(life, start, time.time(), servers, deliveries)
 
@@ -119,8 +119,8 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
 def _await(server: Prometheus, expression: str, life: Life) -> None:
     eventually(
         lambda: bool(server.now(expression)),
-        f"{server.version} has {expression}; output of the monitor:\n{life.said()}",
-        2 * PATIENCE_SECONDS,
+        f"{server.version} has {expression}; output of the monitor:\n{life.last_output()}",
+        2 * TIMEOUT_SECONDS,
     )
 
 

@@ -92,7 +92,7 @@ class Life(ObservedLife):
         return self.newest_runs(100)[::-1]
 
     @contextlib.contextmanager
-    def begun(self) -> Iterator[None]:
+    def started(self) -> Iterator[None]:
         """Run the command; stop it and its node afterwards."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.install(1, **BUILDS[0][0])
@@ -107,13 +107,13 @@ class Life(ObservedLife):
         for number, (_, end) in enumerate(BUILDS, 1):
             eventually(
                 lambda number=number: len(self.runs()) >= number and not self.runs()[number - 1].open,  # type: ignore[misc]
-                f"run {number} has ended; output of the monitor:\n{self.said()}",
+                f"run {number} has ended; output of the monitor:\n{self.last_output()}",
                 RUN_SECONDS,
             )
             run = self.runs()[number - 1]
-            assert (run.outcome, run.reason) == end, f"run {number}: {run.message}\n{self.said()}"
+            assert (run.outcome, run.reason) == end, f"run {number}: {run.message}\n{self.last_output()}"
             if number + 1 not in CONFIRMING:
                 self.install(number + 1, **(BUILDS[number][0] if number < len(BUILDS) else OPEN))
         last = len(BUILDS) + 1
-        eventually(lambda: len(self.runs()) == last, f"run {last} is open; {self.said()}", RUN_SECONDS)
+        eventually(lambda: len(self.runs()) == last, f"run {last} is open; {self.last_output()}", RUN_SECONDS)
         self.install(last + 1, **GOOD)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from support.simulated_builds import PATIENCE_SECONDS, eventually
+from support.simulated_builds import TIMEOUT_SECONDS, eventually
 
 JsonObject = dict[str, Any]
 _END_SECONDS = 30.0
@@ -22,7 +22,7 @@ def get(url: str, parameters: Sequence[tuple[str, str]] = ()) -> JsonObject:
     """Return the JSON at an address, including the JSON of an error response."""
     query = f"?{urlencode(parameters)}" if parameters else ""
     try:
-        with urllib.request.urlopen(f"{url}{query}", timeout=PATIENCE_SECONDS) as answer:
+        with urllib.request.urlopen(f"{url}{query}", timeout=TIMEOUT_SECONDS) as answer:
             found: JsonObject = json.load(answer)
     except urllib.error.HTTPError as error:
         found = json.loads(error.read())
@@ -40,13 +40,13 @@ def served(command: Sequence[str | Path], ready: str, log: Path) -> Iterator[Non
     def answers() -> bool:
         assert process.poll() is None, f"{command[0]} ended:\n{log.read_text()}"
         try:
-            with urllib.request.urlopen(ready, timeout=PATIENCE_SECONDS) as answer:
+            with urllib.request.urlopen(ready, timeout=TIMEOUT_SECONDS) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
 
     try:
-        eventually(answers, f"{ready} answers", 2 * PATIENCE_SECONDS)
+        eventually(answers, f"{ready} answers", 2 * TIMEOUT_SECONDS)
         yield
     finally:
         process.terminate()

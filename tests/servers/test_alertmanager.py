@@ -44,7 +44,7 @@ def delivered(request: pytest.FixtureRequest, deliveries: Mapping[str, Delivery]
     return deliveries[request.param]
 
 
-def test_a_regression_is_told(delivered: Delivery) -> None:
+def test_a_regression_is_delivered(delivered: Delivery) -> None:
     (alert,) = (
         each
         for each in delivered.hook.alerts("BootstrapRegressed")
@@ -77,7 +77,7 @@ def test_every_text_is_filled_in(delivered: Delivery) -> None:
     """If a template fails, Alertmanager delivers the error as its text."""
     texts = {
         f"{alert['labels']['alertname']} {name}": text
-        for alert in delivered.told()
+        for alert in delivered.received()
         for name, text in alert["annotations"].items()
     }
     broken = {
@@ -101,12 +101,12 @@ def test_a_chat_reads_the_same(delivered: Delivery) -> None:
     assert "<no value>" not in chat["text"]
 
 
-def test_who_must_act_now_is_told_of_what_is_critical_only(delivered: Delivery) -> None:
-    told = functools.partial(delivered.hook.alerts, receiver="on-call")
+def test_the_person_on_call_gets_only_critical_alerts(delivered: Delivery) -> None:
+    notified = functools.partial(delivered.hook.alerts, receiver="on-call")
 
-    delivered.until(lambda: bool(told("BootstrapFailingRepeatedly")), "the person on call is notified")
-    assert {each["labels"]["severity"] for each in told("BootstrapFailingRepeatedly")} == {"critical"}
-    assert (told("BootstrapRegressed"), told("BootstrapFailed")) == ([], [])
+    delivered.until(lambda: bool(notified("BootstrapFailingRepeatedly")), "the person on call is notified")
+    assert {each["labels"]["severity"] for each in notified("BootstrapFailingRepeatedly")} == {"critical"}
+    assert (notified("BootstrapRegressed"), notified("BootstrapFailed")) == ([], [])
 
 
 TEXTS = {
@@ -132,7 +132,7 @@ TEXTS = {
     ("name", "run"), [pytest.param(*key, id=f"{key[0]} of run {key[1]}") for key in TEXTS]
 )
 def test_the_message_about_a_run_says_what_happened(delivered: Delivery, name: str, run: int) -> None:
-    delivered.until(lambda: str(run) in delivered.runs_told(name), f"{name} of run {run} is delivered")
+    delivered.until(lambda: str(run) in delivered.delivered_runs(name), f"{name} of run {run} is delivered")
     (alert,) = (each for each in delivered.hook.alerts(name) if each["labels"]["run"] == str(run))
 
     expected = rf"{TESTER} \({NETWORK}, {SYNC_MODE}\): {TEXTS[name, run]}"
@@ -152,14 +152,14 @@ def test_no_alert_about_an_open_run_outlasts_its_result(lived: Lived, version: s
 
 
 def test_repeated_failures_silence_the_lack_of_success(delivered: Delivery) -> None:
-    (target,) = delivered.told("BootstrapNoRecentSuccess")
-    sources = {each["fingerprint"] for each in delivered.told("BootstrapFailingRepeatedly")}
+    (target,) = delivered.received("BootstrapNoRecentSuccess")
+    sources = {each["fingerprint"] for each in delivered.received("BootstrapFailingRepeatedly")}
 
     assert target["status"]["state"] == "suppressed"
     assert sources & set(target["status"]["inhibitedBy"])
 
 
-def test_without_the_inhibition_it_is_told(deliveries: Mapping[str, Delivery]) -> None:
+def test_without_the_inhibition_it_is_delivered(deliveries: Mapping[str, Delivery]) -> None:
     found = deliveries[UNINHIBITED]
 
     found.until(

@@ -84,8 +84,8 @@ class Pusher:
     def _send(self, method: str, path: str, body: bytes, media_type: str = "application/octet-stream") -> str:
         self._connection.request(method, path, body, {**self._headers, "Content-Type": media_type})
         answer = self._connection.getresponse()
-        said = answer.read()
-        assert answer.status // 100 == 2, said
+        received = answer.read()
+        assert answer.status // 100 == 2, received
         return answer.getheader("Location", "")
 
 

@@ -22,7 +22,7 @@ ALERTS = ROOT / "alerts"
 TESTED = sorted(path.stem for path in (ALERTS / "tests").glob("*.yaml"))
 
 
-def said(*command: str | Path) -> tuple[int, str]:
+def result_of(*command: str | Path) -> tuple[int, str]:
     """Return the exit code and the output of a program."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     return done.returncode, done.stdout + done.stderr
@@ -44,7 +44,7 @@ def broken(folder: Path, old: str, new: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_promtool_accepts_the_rules(promtools: Mapping[str, Path], version: str) -> None:
-    code, text = said(promtools[version], "check", "rules", ALERTS / "rules.yaml")
+    code, text = result_of(promtools[version], "check", "rules", ALERTS / "rules.yaml")
 
     assert code == 0, text
 
@@ -52,7 +52,7 @@ def test_promtool_accepts_the_rules(promtools: Mapping[str, Path], version: str)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_promtool_finds_a_broken_rule(promtools: Mapping[str, Path], version: str, copied: Path) -> None:
     broken(copied, "max by (cluster", "mux by (cluster")
-    code, text = said(promtools[version], "check", "rules", copied / "rules.yaml")
+    code, text = result_of(promtools[version], "check", "rules", copied / "rules.yaml")
 
     assert code != 0, text
 
@@ -60,7 +60,7 @@ def test_promtool_finds_a_broken_rule(promtools: Mapping[str, Path], version: st
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("alert", TESTED)
 def test_an_alert_passes_its_tests(promtools: Mapping[str, Path], version: str, alert: str) -> None:
-    code, text = said(promtools[version], "test", "rules", ALERTS / "tests" / f"{alert}.yaml")
+    code, text = result_of(promtools[version], "test", "rules", ALERTS / "tests" / f"{alert}.yaml")
 
     assert code == 0, text
 
@@ -70,7 +70,7 @@ def test_a_broken_alert_fails_its_tests(
     promtools: Mapping[str, Path], copied: Path, alert: str, old: str, new: str
 ) -> None:
     broken(copied, old, new)
-    code, text = said(promtools["3"], "test", "rules", copied / "tests" / f"{alert}.yaml")
+    code, text = result_of(promtools["3"], "test", "rules", copied / "tests" / f"{alert}.yaml")
 
     assert code != 0, text
     assert "exp" in text, "it fails by what fires, not by how it is written"
@@ -83,7 +83,7 @@ def test_there_is_a_breakage_of_each_alert() -> None:
 def pint_of(pint: Path, folder: Path) -> tuple[int, str]:
     """Return the exit code and the report of pint, down to the lowest severity."""
     severity = ("--min-severity=info", "--fail-on=info")
-    return said(
+    return result_of(
         pint,
         "--no-color",
         "--offline",
@@ -136,7 +136,7 @@ def amtool(alertmanager_program: Path) -> Path:
 
 
 def test_amtool_accepts_the_example(amtool: Path) -> None:
-    code, text = said(amtool, "check-config", ALERTS / "alertmanager.yaml")
+    code, text = result_of(amtool, "check-config", ALERTS / "alertmanager.yaml")
 
     assert code == 0, text
     assert "1 templates" in text
@@ -150,7 +150,7 @@ def test_amtool_accepts_the_readme_s_receiver(amtool: Path, copied: Path) -> Non
     names = [each["name"] for each in configured["receivers"]]
     configured["receivers"][names.index(receiver["name"])] = receiver
     file.write_text(yaml.safe_dump(configured))
-    code, text = said(amtool, "check-config", file)
+    code, text = result_of(amtool, "check-config", file)
 
     assert code == 0, text
 
@@ -166,7 +166,7 @@ def test_amtool_accepts_the_readme_s_receiver(amtool: Path, copied: Path) -> Non
 )
 def test_who_hears_of_it(amtool: Path, labels: Sequence[str], receivers: str) -> None:
     config = f"--config.file={ALERTS / 'alertmanager.yaml'}"
-    code, text = said(amtool, "config", "routes", "test", config, *labels)
+    code, text = result_of(amtool, "config", "routes", "test", config, *labels)
 
     assert (code, text.splitlines()[0]) == (0, receivers)
 
@@ -174,15 +174,15 @@ def test_who_hears_of_it(amtool: Path, labels: Sequence[str], receivers: str) ->
 def message(amtool: Path, folder: Path, template: str, alerts: list[dict[str, object]]) -> str:
     """Return the text that a template renders for the alerts of one group."""
     common = {"alertname": "BootstrapRegressed", "network": "fuji"}
-    told = {"status": "firing", "commonLabels": common, "groupLabels": common, "alerts": alerts}
-    (folder / "told.json").write_text(json.dumps(told))
-    code, text = said(
+    data = {"status": "firing", "commonLabels": common, "groupLabels": common, "alerts": alerts}
+    (folder / "data.json").write_text(json.dumps(data))
+    code, text = result_of(
         amtool,
         "template",
         "render",
         f"--template.glob={ALERTS / 'bootstrap-monitor.tmpl'}",
         f'--template.text={{{{ template "{template}" . }}}}',
-        f"--template.data={folder / 'told.json'}",
+        f"--template.data={folder / 'data.json'}",
     )
     assert code == 0, text
     return text.strip()

@@ -23,7 +23,7 @@ from servers.alertmanager import command_of
 from servers.conftest import found
 from servers.prometheus import Prometheus
 from support.local_life import environment
-from support.simulated_builds import PATIENCE_SECONDS, eventually, free_port, processes_of
+from support.simulated_builds import TIMEOUT_SECONDS, eventually, free_port, processes_of
 
 from monitor.domain.run import Outcome, Reason
 from monitor.ledger import open_read_only
@@ -75,7 +75,7 @@ class Story:
     path: str
     ports: Mapping[str, int]
     running: ExitStack
-    said: str = ""
+    output: str = ""
 
     def run(self, block: Block) -> None:
         """Run a block as its marker says, or skip it."""
@@ -83,10 +83,10 @@ class Story:
         for port, free in self.ports.items():
             commands = commands.replace(port, str(free))
         if block.how == KEEPS_RUNNING:
-            self.running.enter_context(self._begun(commands))
+            self.running.enter_context(self._start(commands))
         elif block.how != BY_HAND:
             done = self._done(commands)
-            self.said += f"{done.stdout}{done.stderr}"
+            self.output += f"{done.stdout}{done.stderr}"
             assert done.returncode == 0, f"{commands}\n{done.stdout}{done.stderr}\n{self.logs()}"
 
     def _done(self, commands: str) -> subprocess.CompletedProcess[str]:
@@ -108,7 +108,7 @@ class Story:
         """Return the output of the commands that run in the background."""
         return "\n".join(log.read_text() for log in sorted(self.folder.glob("log-*")))
 
-    def _begun(self, commands: str) -> ExitStack:
+    def _start(self, commands: str) -> ExitStack:
         number = len([*self.folder.glob("log-*")])
         log = (self.folder / f"log-{number}").open("w")
         process = subprocess.Popen(
@@ -132,7 +132,7 @@ def ended(process: subprocess.Popen[bytes]) -> None:
     """Stop a process as Ctrl-C does."""
     process.send_signal(signal.SIGINT)
     try:
-        process.wait(PATIENCE_SECONDS)
+        process.wait(TIMEOUT_SECONDS)
     finally:
         process.kill()
         process.wait()
@@ -158,8 +158,8 @@ def story(tmp_path: Path) -> Iterator[Story]:
 
 
 def test_it_ends_with_an_alert_and_a_build_that_works(story: Story) -> None:
-    *told, clean_up = blocks()
-    for block in told:
+    *steps, clean_up = blocks()
+    for block in steps:
         story.run(block)
 
     with closing(open_read_only(story.folder / "tutorial" / "data")) as ledger:
@@ -169,25 +169,25 @@ def test_it_ends_with_an_alert_and_a_build_that_works(story: Story) -> None:
         assert (run.outcome, run.reason) == (Outcome.FAILED, Reason.STALLED), run.message
     assert succeeded.outcome is Outcome.SUCCEEDED
     assert evidence is not None
-    assert evidence.text.splitlines()[-1] in story.said
+    assert evidence.text.splitlines()[-1] in story.output
     assert re.search(
-        r"^⚠ run 7 took .*: suspected\n  slower since run 7 of .*last good: run 6", story.said, re.MULTILINE
+        r"^⚠ run 7 took .*: suspected\n  slower since run 7 of .*last good: run 6", story.output, re.MULTILINE
     )
-    assert "exit code 1\n" in story.said
+    assert "exit code 1\n" in story.output
     prometheus = Prometheus(VERSION, f"http://127.0.0.1:{story.ports['9099']}")
     assert prometheus.firing() == {"BootstrapFailed"}
     delivered = r"^firing BootstrapFailed tutorial \(fuji, c-chain-state-sync\): run 1 failed: stalled: "
     eventually(
         lambda: bool(re.search(delivered, story.logs(), re.MULTILINE)),
         f"the receiver prints the alert:\n{story.logs()}",
-        PATIENCE_SECONDS,
+        TIMEOUT_SECONDS,
     )
     story.running.close()
     story.run(clean_up)
     assert not (story.folder / "tutorial").exists()
 
 
-def test_what_is_left_to_the_reader_is_said_so_in_the_text() -> None:
+def test_the_text_names_the_steps_that_the_reader_does_by_hand() -> None:
     """Only this test reads the markers, so readers of the page need the words."""
     marked = [each.how for each in blocks()]
 

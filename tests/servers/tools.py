@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.provisioned import MissingError, said
+from support.provisioned import MissingError, provision
 
 PROVISION = Path(__file__).resolve().parent / "provision"
 # The lowest supported version of Prometheus, and a current one.
@@ -35,8 +35,8 @@ class Tool:
             path = shutil.which(name)
             if path is not None and self._is(Path(path)):
                 return Path(path)
-        said(PROVISION, self.provisioned)
-        made = Path(said(PROVISION, "--where", self.provisioned)) / self.file
+        provision(PROVISION, self.provisioned)
+        made = Path(provision(PROVISION, "--where", self.provisioned)) / self.file
         if not self._is(made):
             raise MissingError(
                 f"{made.name} {self.version}x is missing, as this system's is another: have it on the PATH"
@@ -68,8 +68,8 @@ def dashboard_texts() -> Path:
     Raises:
         MissingError: npm is unavailable.
     """
-    said(PROVISION, "texts")
-    return Path(said(PROVISION, "--where", "texts")) / "texts.cjs"
+    provision(PROVISION, "texts")
+    return Path(provision(PROVISION, "--where", "texts")) / "texts.cjs"
 
 
 def dashboard_pictures() -> Path:
@@ -78,8 +78,8 @@ def dashboard_pictures() -> Path:
     Raises:
         MissingError: npm is unavailable.
     """
-    said(PROVISION, "pictures")
-    return Path(said(PROVISION, "--where", "pictures"))
+    provision(PROVISION, "pictures")
+    return Path(provision(PROVISION, "--where", "pictures"))
 
 
 @functools.cache

@@ -130,7 +130,7 @@ class FakeApiServer:
             case ("GET", _):
                 return self._read(resource, name)
             case ("POST", "pods" | "events"):
-                return self._create(body) if resource == "pods" else self._tell(body)
+                return self._create(body) if resource == "pods" else self._create_event(body)
             case ("DELETE", "pods"):
                 return self._delete(name, body)
             case ("PATCH", "statefulsets"):
@@ -167,7 +167,7 @@ class FakeApiServer:
         text = tail.encode()[: int(request.query["limitBytes"])]
         return HTTPStatus.OK, {"Content-Type": "text/plain"}, text
 
-    def _tell(self, event: JsonObject) -> Response:
+    def _create_event(self, event: JsonObject) -> Response:
         metadata, about = event["metadata"], event["involvedObject"]
         if metadata["namespace"] != about["namespace"]:
             return status_response(

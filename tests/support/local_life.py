@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from support.simulated_builds import PATIENCE_SECONDS, eventually, free_port, processes_of, write_build
+from support.simulated_builds import TIMEOUT_SECONDS, eventually, free_port, processes_of, write_build
 
 from monitor.domain.run import Run
 from monitor.errors import MonitorError
@@ -132,32 +132,32 @@ def end(process: subprocess.Popen[str]) -> None:
     """
     if process.poll() is None:
         process.terminate()
-        sys.stderr.write(process.communicate(timeout=PATIENCE_SECONDS)[1])
+        sys.stderr.write(process.communicate(timeout=TIMEOUT_SECONDS)[1])
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, list[str], list[str]]:
     """Wait until a process ends; return its exit code and its lines of standard output and error."""
-    out, said = process.communicate(timeout=2 * PATIENCE_SECONDS)
-    return process.returncode, out.splitlines(), said.splitlines()
+    stdout, stderr = process.communicate(timeout=2 * TIMEOUT_SECONDS)
+    return process.returncode, stdout.splitlines(), stderr.splitlines()
 
 
 def stopped(process: subprocess.Popen[str], signal_number: int) -> tuple[int, list[str]]:
     """Send a signal to a process; return its exit code and its lines of standard error."""
     process.send_signal(signal_number)
-    _, said = process.communicate(timeout=PATIENCE_SECONDS)
-    return process.returncode, said.splitlines()
+    _, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
+    return process.returncode, stderr.splitlines()
 
 
 @contextmanager
-def all_told(
+def running_stories(
     stories: Sequence[Callable[[LocalLife], None]], folders: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, Future[None]]]:
     """Run all stories in parallel, as each mostly waits; yield their futures by the names of the stories."""
     with ThreadPoolExecutor(len(stories)) as pool:
-        yield {story.__name__: pool.submit(told, story, folders.mktemp("local")) for story in stories}
+        yield {story.__name__: pool.submit(run_story, story, folders.mktemp("local")) for story in stories}
 
 
-def told(story: Callable[[LocalLife], None], folder: Path) -> None:
+def run_story(story: Callable[[LocalLife], None], folder: Path) -> None:
     """Run a story with a new tester."""
     with living(folder) as tester:
         write_build(tester.build, bootstrap_seconds=60, blocks=50)

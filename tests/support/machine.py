@@ -31,7 +31,7 @@ from monitor.ledger import Ledger
 class Machine:
     """A fake platform, build source, node and clock.
 
-    `told` records the calls. `recorded_before` records for each pin whether the ledger had an attempt, as 1
+    `calls` records the calls. `recorded_before` records for each pin whether the ledger had an attempt, as 1
     or 0.
     """
 
@@ -41,7 +41,7 @@ class Machine:
     answer: NodeReading = field(default_factory=lambda: NodeDown("refused"))
     now: Instant = NOW
     name: str = "pod"
-    told: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
     recorded_before: list[int] = field(default_factory=list)
     announced: list[Announcement] = field(default_factory=list)
     announced_of: list[float] = field(default_factory=list)
@@ -60,16 +60,16 @@ class Machine:
     def pin(self, build: Build) -> None:
         if self.broken:
             raise self.broken
-        self.told.append(f"pin {build.image.rpartition(':')[2][:4]}")
+        self.calls.append(f"pin {build.image.rpartition(':')[2][:4]}")
         attempt = self.ledger.attempt()
         self.recorded_before.append(0 if attempt is None else 1)
 
     def recreate(self, *, unchanged: bool) -> None:
-        self.told.append("recreate, unchanged" if unchanged else "recreate")
+        self.calls.append("recreate, unchanged" if unchanged else "recreate")
 
     def await_end(self, stopping: threading.Event) -> None:
         assert not stopping.is_set()
-        self.told.append("await end")
+        self.calls.append("await end")
 
     def announce(self, announcement: Announcement, made_at: float) -> None:
         self.tried_at.append(self.now.wall)
@@ -130,7 +130,7 @@ def tick_of(
     return tick, observer
 
 
-def begun(machine: Machine, folder: Path) -> None:
+def begin_run(machine: Machine, folder: Path) -> None:
     """Open a run of the usual build in this machine's pod."""
     init_of(machine, folder).run(workload(build()))
     machine.pod = workload(build())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.local_life import ROOT, Home, environment
-from support.simulated_builds import PATIENCE_SECONDS, free_port, write_build
+from support.simulated_builds import TIMEOUT_SECONDS, free_port, write_build
 
 RUN_SECONDS = 120.0
 
@@ -41,7 +41,7 @@ class ObservedLife(Home):
         """The path of the tester's output."""
         return self.folder / "log"
 
-    def said(self) -> str:
+    def last_output(self) -> str:
         """Return the last 20 lines of the tester's output."""
         return "\n".join(self.log.read_text().splitlines()[-20:])
 
@@ -72,7 +72,7 @@ class ObservedLife(Home):
         finally:
             process.terminate()
             try:
-                process.wait(PATIENCE_SECONDS)
+                process.wait(TIMEOUT_SECONDS)
             finally:
                 process.kill()
                 process.wait()

@@ -17,7 +17,7 @@ class MissingError(Exception):
 
 
 @functools.cache
-def said(program: Path, *arguments: str) -> str:
+def provision(program: Path, *arguments: str) -> str:
     """Return the output of a `provision` script, which runs once for equal arguments.
 
     Raises:

@@ -13,7 +13,7 @@ from monitor.domain.workload import SyncMode
 from monitor.ledger import Ledger
 
 TESTBED = "desk"
-PATIENCE_SECONDS = 3600.0  # the time that a call waits for its network
+TIMEOUT_SECONDS = 3600.0  # the time that a call waits for its network
 
 
 def begin(
@@ -25,7 +25,7 @@ def begin(
     ledger.record(NOW, testbed, [BeginClearing(node, "clearing"), BeginRun(node)])
 
 
-def go_on(ledger: Ledger, settings: str) -> None:
+def resume(ledger: Ledger, settings: str) -> None:
     """Resume the open run with other arguments of the node."""
     last = ledger.last()
     assert last is not None

@@ -14,7 +14,7 @@ from simulated_node.node import Node
 from simulated_node.options import simulation_of
 from simulated_node.settings import settings_of
 
-PATIENCE_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
 COMMITS = ("a1" * 20, "b2" * 20)
 
 
@@ -34,10 +34,10 @@ def write_failing_build(executable: Path, words: str = "") -> None:
 
 def write_program(executable: Path, text: str) -> None:
     """Write an executable program to a path in one step."""
-    aside = executable.with_name(executable.name + ".new")
-    aside.write_text(text)
-    aside.chmod(0o755)
-    aside.replace(executable)
+    temporary = executable.with_name(executable.name + ".new")
+    temporary.write_text(text)
+    temporary.chmod(0o755)
+    temporary.replace(executable)
 
 
 class SteppedNode:
@@ -88,7 +88,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(true: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+def eventually(true: Callable[[], bool], what: str, seconds: float = TIMEOUT_SECONDS) -> None:
     """Wait until a condition is true."""
     until = time.monotonic() + seconds
     while not true():

@@ -142,7 +142,7 @@ class World:
     process_began: float = 0.0
     restarts: int = 0
     blocks: float = 0.0
-    looks: int = 0
+    polls: int = 0
     away: bool = False
     full: bool = False
     announced: list[Announcement] = field(default_factory=list)
@@ -209,7 +209,7 @@ class World:
     # ---- The node ----
 
     def read(self) -> NodeReading:
-        self.looks += 1
+        self.polls += 1
         if self.kind == "crashing":
             self.restart_node()
         if self.kind == "silent":
@@ -224,7 +224,7 @@ class World:
             self.blocks += 1
         report = HealthReport(
             healthy=healthy,
-            oldest_check=str(self.looks),
+            oldest_check=str(self.polls),
             failing_checks=() if healthy else ("C",),
         )
         began_wall = self.now.wall - (self.now.boot_seconds - self.process_began)

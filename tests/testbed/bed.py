@@ -103,15 +103,15 @@ class Bed:
 
 
 def until(
-    look: Callable[[], _Found | None], seconds: float, what: str, details: Callable[[], str] = str
+    poll: Callable[[], _Found | None], seconds: float, what: str, details: Callable[[], str] = str
 ) -> _Found:
-    """Return the first result of `look` that is true; raise an error after a number of seconds.
+    """Return the first result of `poll` that is true; raise an error after a number of seconds.
 
     `details` returns details for the error.
     """
     deadline = time.monotonic() + seconds
     while True:
-        found = look()
+        found = poll()
         if found:
             return found
         if time.monotonic() > deadline:

@@ -207,10 +207,10 @@ def number(text: str) -> int:
     return int(text, 16)
 
 
-def until(look: Callable[[], Found | None], seconds: float, complaint: str) -> Found:
-    """Return the first result of `look` that is not `None`."""
+def until(poll: Callable[[], Found | None], seconds: float, complaint: str) -> Found:
+    """Return the first result of `poll` that is not `None`."""
     deadline = time.monotonic() + seconds
-    while (found := look()) is None:
+    while (found := poll()) is None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{complaint} after {seconds} s")
         time.sleep(0.1)

@@ -211,10 +211,10 @@ def add_build(folder: Path) -> Path:
     return path
 
 
-def test_without_a_cluster_it_says_what_it_looked_for(tmp_path: Path) -> None:
-    code, said, line = complained(monitor(tmp_path, ["init", *POD, f"--data-dir={tmp_path}"]))
+def test_without_a_cluster_the_error_names_the_kubeconfig(tmp_path: Path) -> None:
+    code, stdout, line = complained(monitor(tmp_path, ["init", *POD, f"--data-dir={tmp_path}"]))
 
-    assert (code, said) == (2, "")
+    assert (code, stdout) == (2, "")
     assert line.startswith(f"kubeconfig '{tmp_path}/.kube/config' cannot be used (")
     assert line.endswith("): set KUBECONFIG to a valid file, or run in a pod with a ServiceAccount")
 
@@ -247,9 +247,9 @@ def in_pod(api: FakeApiServer, folder: Path, *more: str) -> tuple[int, str, str]
 
 def test_a_wrong_container_of_the_node_ends_with_2(api: FakeApiServer, tmp_path: Path) -> None:
     add_tester(api, str(tmp_path / "data"))
-    code, said, line = in_pod(api, tmp_path, "--node-container-name=avago")
+    code, stdout, line = in_pod(api, tmp_path, "--node-container-name=avago")
 
-    assert (code, said) == (2, "")
+    assert (code, stdout) == (2, "")
     assert line == (
         "pod 'tester-0' has no container 'avago' (it has 'monitor', 'node'): check --node-container-name"
     )
@@ -260,9 +260,9 @@ def test_a_network_that_cannot_be_seen_ends_with_2(api: FakeApiServer, tmp_path:
     for pod in api.pods.values():
         source = {"secretKeyRef": {"name": "s", "key": "network"}}
         node_of(pod)["env"][0] = {"name": "AVAGO_NETWORK_ID", "valueFrom": source}
-    code, said, line = in_pod(api, tmp_path)
+    code, stdout, line = in_pod(api, tmp_path)
 
-    assert (code, said) == (2, "")
+    assert (code, stdout) == (2, "")
     assert line == (
         "container 'node': AVAGO_NETWORK_ID (from secretKeyRef s network) may set network-id, "
         "which is not visible to the monitor: set --network"
@@ -271,9 +271,9 @@ def test_a_network_that_cannot_be_seen_ends_with_2(api: FakeApiServer, tmp_path:
 
 def test_a_pod_that_is_not_there_ends_with_2(api: FakeApiServer, tmp_path: Path) -> None:
     api.add(api.stateful_sets, stateful_set())
-    code, said, line = in_pod(api, tmp_path)
+    code, stdout, line = in_pod(api, tmp_path)
 
-    assert (code, said) == (2, "")
+    assert (code, stdout) == (2, "")
     assert line == "pod 'tester-0' not found in namespace 'tests': check --pod-name and --namespace"
 
 
@@ -471,7 +471,7 @@ def test_what_nobody_thought_of_is_one_line_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["help"], ["status", "--help"]], ids=["program", "command"])
-def test_a_reader_that_has_gone_is_no_error_of_ours(words: Sequence[str], tmp_path: Path) -> None:
+def test_a_reader_that_has_gone_is_not_an_error(words: Sequence[str], tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     ended = subprocess.run(

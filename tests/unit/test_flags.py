@@ -182,7 +182,7 @@ def test_a_variable_that_no_setting_has_is_refused(name: str, problem: str) -> N
         pytest.param("BOOTSTRAP_MONITOR_FUJI_PORT", id="its address"),
     ],
 )
-def test_what_kubernetes_injects_for_a_service_is_no_mistake(name: str) -> None:
+def test_a_variable_that_kubernetes_injects_for_a_service_is_not_an_error(name: str) -> None:
     found = parse(StatusSettings, "status", ["--data-dir=/data"], {name: "tcp://10.0.0.1:9641"})
 
     assert found.data_dir == Path("/data")

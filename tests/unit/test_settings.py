@@ -319,7 +319,7 @@ def test_a_switch(kind: type[BaseSettings], name: str, field: str, monkeypatch: 
     assert (by_flag, by_variable, against_variable) == (True, True, False)
 
 
-def test_a_variable_without_the_prefix_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_without_the_prefix_is_not_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JSON", "true")
     monkeypatch.setenv("SOAK", "1s")
 
@@ -410,10 +410,10 @@ def test_a_token_service_is_named_by_host_and_port_alone(text: str) -> None:
     )
 
 
-def test_the_number_of_runs_is_told_with_its_bounds() -> None:
-    told = LocalSettings.model_fields["runs"].description or ""
+def test_the_help_of_the_number_of_runs_has_its_bounds() -> None:
+    description = LocalSettings.model_fields["runs"].description or ""
 
-    assert told.endswith(f": {MIN_RUNS} to {MAX_RUNS}.")
+    assert description.endswith(f": {MIN_RUNS} to {MAX_RUNS}.")
 
 
 def test_of_a_flag_given_twice_the_last_holds() -> None:
@@ -663,7 +663,7 @@ def test_a_bad_switch_is_named_alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1.5", "nan", "9" * 5000])
 @pytest.mark.parametrize("kind", REQUIRED, ids=lambda kind: kind.__name__)
-def test_no_mistake_is_told_in_the_words_of_a_parser(
+def test_no_error_has_the_words_of_a_parser(
     kind: type[BaseSettings], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message says what the value must be, in one sentence without "should" or "input"."""
@@ -681,7 +681,7 @@ def test_no_mistake_is_told_in_the_words_of_a_parser(
     assert not [line for line in mistakes if re.search(r"should|[Ii]nput|parse", line)]
 
 
-def test_all_that_is_missing_is_named_at_once() -> None:
+def test_all_missing_settings_are_named_together() -> None:
     assert mistake(InitSettings, []) == (
         "--data-dir (BOOTSTRAP_MONITOR_DATA_DIR) is required; "
         f"--namespace (BOOTSTRAP_MONITOR_NAMESPACE) is '': {NOT_GIVEN}; "
@@ -690,7 +690,7 @@ def test_all_that_is_missing_is_named_at_once() -> None:
     )
 
 
-def test_a_setting_of_another_command_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_of_another_command_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOOTSTRAP_MONITOR_SOAK", "1m")
     monkeypatch.setenv("BOOTSTRAP_MONITOR_NODE_CONTAINER_NAME", "node")
 

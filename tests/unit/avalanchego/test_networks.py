@@ -66,7 +66,7 @@ def test_a_network_has_one_name(text: str, name: str) -> None:
         pytest.param("9" * 5000, id="a number beyond all bounds"),
     ],
 )
-def test_what_is_no_network_is_refused_where_it_stands(text: str) -> None:
+def test_an_invalid_network_is_refused_with_its_source(text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         canonical_network(text, "AVAGO_NETWORK_ID")
 

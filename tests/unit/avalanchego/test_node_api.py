@@ -396,7 +396,7 @@ PAGE = 'avalanche_proposervm_last_accepted_timestamp{block_type="%s",chain="%s"}
         ),
     ],
 )
-def test_what_the_metrics_page_tells(page: str, expected: NodeMetrics) -> None:
+def test_the_metrics_page_is_parsed(page: str, expected: NodeMetrics) -> None:
     with serving({"/ext/metrics": (200, page.encode())}) as node:
         reading = NodeClient(node.url).read()
 

@@ -49,7 +49,7 @@ def bare(log: ChainLog | None) -> ChainLog | None:
     return log and replace(log, progress="", summary="", written_at=0.0)
 
 
-def said(text: str) -> ChainLog | None:
+def state_after(text: str) -> ChainLog | None:
     """Return the activity of the C-Chain at the end of the text."""
     return bare(chain_log_of(text, AT))
 
@@ -76,7 +76,7 @@ def read(folder: Path, logs: NodeLogs | None = None) -> dict[str, ChainLog | Non
     ],
 )
 def test_the_lines_of_a_real_node(text: str, expected: ChainLog | None) -> None:
-    assert said(text) == expected
+    assert state_after(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_the_lines_of_a_real_node(text: str, expected: ChainLog | None) -> None:
     ],
 )
 def test_what_a_chain_does(text: str, expected: ChainLog | None) -> None:
-    assert said(text) == expected
+    assert state_after(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,9 @@ def test_what_a_chain_does(text: str, expected: ChainLog | None) -> None:
     ],
 )
 def test_a_share_is_between_none_and_all(percent: str, ratio: float | None) -> None:
-    assert said(line(f'executing blocks {{"pctComplete": {percent}}}')) == ChainLog(EXECUTING, ratio=ratio)
+    assert state_after(line(f'executing blocks {{"pctComplete": {percent}}}')) == ChainLog(
+        EXECUTING, ratio=ratio
+    )
 
 
 @pytest.mark.parametrize(
@@ -209,15 +211,20 @@ def test_the_fatal_line(text: str, expected: str) -> None:
 
 @given(st.text(max_size=300), st.text(max_size=300))
 @example('{"numFetchedBlocks": ' * 2000, "")
-def test_whatever_follows_raises_nothing(said: str, fields: str) -> None:
-    for text in (said, line(said), line(f"executing blocks {said}"), line(f"fetching blocks {{{fields}}}")):
+def test_whatever_follows_raises_nothing(state_after: str, fields: str) -> None:
+    for text in (
+        state_after,
+        line(state_after),
+        line(f"executing blocks {state_after}"),
+        line(f"fetching blocks {{{fields}}}"),
+    ):
         node_log_of(text)
         found = chain_log_of(text, AT)
         assert found is None or found.ratio is None or 0.0 <= found.ratio <= 1.0
 
 
 @pytest.mark.parametrize(
-    "said",
+    "state_after",
     [
         pytest.param(" " * TAIL_BYTES + "x", id="blanks"),
         pytest.param(" {}" * (TAIL_BYTES // 3) + "x", id="braces"),
@@ -226,9 +233,14 @@ def test_whatever_follows_raises_nothing(said: str, fields: str) -> None:
         pytest.param('{"a":' * (TAIL_BYTES // 5), id="deep JSON"),
     ],
 )
-def test_a_huge_line_takes_little_time(said: str) -> None:
+def test_a_huge_line_takes_little_time(state_after: str) -> None:
     began = time.process_time()
-    for text in (said, line(said), line(f"executing blocks{said}"), line("executing blocks {" + said + "}")):
+    for text in (
+        state_after,
+        line(state_after),
+        line(f"executing blocks{state_after}"),
+        line("executing blocks {" + state_after + "}"),
+    ):
         chain_log_of(text, AT)
         node_log_of(text)
 
@@ -360,7 +372,7 @@ def test_a_log_in_json_says_the_same(name: str) -> None:
     plain = (NODES / name).read_text()
     as_json = "".join(json_line(each) + "\n" for each in plain.splitlines())
 
-    assert said(as_json) == said(plain)
+    assert state_after(as_json) == state_after(plain)
 
 
 def json_line(plain: str) -> str:
@@ -444,14 +456,14 @@ def test_the_log_of_another_chain_is_read_by_its_name(folder: Path, chain: str, 
     assert (chain in NodeLogs(folder).read({chain}).chains) is is_read
 
 
-def test_the_nodes_own_log_is_no_chains(folder: Path) -> None:
+def test_the_nodes_own_log_is_not_a_chains(folder: Path) -> None:
     write(folder, "main", real("C"))
 
     assert NodeLogs(folder).read() == NodeLog()
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["an empty folder", "no folder"])
-def test_without_logs_nothing_is_said(folder: Path, *, there: bool) -> None:
+def test_without_logs_nothing_is_reported(folder: Path, *, there: bool) -> None:
     if not there:
         folder.rmdir()
     logs = NodeLogs(folder)

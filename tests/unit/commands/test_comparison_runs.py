@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.builders import NEW, NOW, OLD, build
-from support.recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end, go_on
+from support.recorded_runs import TESTBED, TIMEOUT_SECONDS, begin, done, end, resume
 
 from monitor.avalanchego.node_config import NodeConfiguration
 from monitor.commands.comparison_runs import MAX_LOST, ComparisonRuns, Plan
@@ -35,7 +35,7 @@ def plan(runs: int = 4) -> Plan:
 
 def turns(ledger: Ledger, runs: int = 4) -> ComparisonRuns:
     """Return the comparison's runs as one invocation of the command creates them."""
-    return ComparisonRuns(plan(runs), ledger, threading.Event(), PATIENCE_SECONDS, lambda: NOW.wall)
+    return ComparisonRuns(plan(runs), ledger, threading.Event(), TIMEOUT_SECONDS, lambda: NOW.wall)
 
 
 def test_the_order_favours_neither(ledger: Ledger) -> None:
@@ -142,7 +142,7 @@ class Watched(Ledger):
         return found
 
 
-def test_a_run_that_begins_meanwhile_is_not_asked_for_again(tmp_path: Path, ledger: Ledger) -> None:
+def test_a_run_that_begins_in_the_meantime_is_not_requested_again(tmp_path: Path, ledger: Ledger) -> None:
     done(ledger, OLD_BUILD, NEW_BUILD, NEW_BUILD)
     ledger.record(NOW, TESTBED, [RecordAttempt(OLD_BUILD, AttemptCause.REQUEST, "local-1")])
     with closing(open_ledger(tmp_path)) as other:
@@ -158,19 +158,19 @@ def test_a_run_that_begins_meanwhile_is_not_asked_for_again(tmp_path: Path, ledg
 def test_it_ends_with_the_last_run(ledger: Ledger) -> None:
     done(ledger, *[OLD_BUILD, NEW_BUILD] * 4)
     stopping = threading.Event()
-    found = ComparisonRuns(plan(), ledger, stopping, PATIENCE_SECONDS)
+    found = ComparisonRuns(plan(), ledger, stopping, TIMEOUT_SECONDS)
     found.advance()
 
     assert (stopping.is_set(), found.failure, ledger.requested()) == (True, None, None)
 
 
-def test_it_ends_where_a_build_goes_on_failing(ledger: Ledger) -> None:
+def test_it_ends_if_a_build_keeps_failing(ledger: Ledger) -> None:
     """The command ends if a build fails repeatedly.
 
     Only failures of this invocation count, so the next one tries again.
     """
     stopping = threading.Event()
-    found = ComparisonRuns(plan(), ledger, stopping, PATIENCE_SECONDS)
+    found = ComparisonRuns(plan(), ledger, stopping, TIMEOUT_SECONDS)
     for _ in range(MAX_LOST):
         assert not stopping.is_set()
         failed(ledger)
@@ -220,7 +220,7 @@ def test_what_failed_before_this_call_is_forgiven_while_a_run_is_open(ledger: Le
 def reconfigured(ledger: Ledger) -> None:
     """Record a run whose node's arguments changed during the run."""
     begin(ledger, OLD_BUILD)
-    go_on(ledger, settings="other")
+    resume(ledger, settings="other")
     end(ledger)
 
 
@@ -265,7 +265,9 @@ def given_up(ledger: Ledger) -> None:
         (before_a_baseline, "it is before the marked baseline"),
     ],
 )
-def test_why_runs_do_not_count_is_said(ledger: Ledger, run: Callable[[Ledger], None], why: str) -> None:
+def test_the_reason_why_runs_do_not_count_is_reported(
+    ledger: Ledger, run: Callable[[Ledger], None], why: str
+) -> None:
     found = turns(ledger)
     for _ in range(MAX_LOST):
         run(ledger)

@@ -64,7 +64,7 @@ def test_other_shells_have_scripts_too(shell: str) -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["tcl"], ["bash", "zsh"]], ids=["none", "another", "two"])
-def test_what_is_no_shell_is_one_line(words: Sequence[str]) -> None:
+def test_an_unknown_shell_is_one_line(words: Sequence[str]) -> None:
     with pytest.raises(
         ConfigurationError,
         match=r"^completion needs one shell: bash, zsh, fish; see bootstrap-monitor completion --help",

@@ -385,7 +385,7 @@ def test_a_file_that_will_not_do_is_one_line(filled: Path, flags: list[str], err
 
 
 @pytest.mark.parametrize("content", [b"{}\n", b"\xff\xfe\x00"], ids=["text", "bytes"])
-def test_what_is_no_history_makes_no_ledger(tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_history_creates_no_ledger(tmp_path: Path, content: bytes) -> None:
     file, new = tmp_path / "history.sqlite3", tmp_path / "new"
     file.write_bytes(content)
     new.mkdir()

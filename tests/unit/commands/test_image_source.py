@@ -61,7 +61,7 @@ class Deployed:
         """The file with the commands' log output."""
         return self.folder / "log"
 
-    def said(self) -> str:
+    def logged(self) -> str:
         """Return the log output so far."""
         return self.log.read_text()
 
@@ -79,7 +79,7 @@ class Deployed:
         """Wait until the condition is true."""
         until = time.monotonic() + SECONDS
         while not what():
-            assert time.monotonic() < until, self.said()
+            assert time.monotonic() < until, self.logged()
             time.sleep(0.05)
 
 
@@ -117,7 +117,9 @@ class TestInit:
             pytest.param("pod", VERSIONS.commit, 1, id="a pod alone"),
         ],
     )
-    def test_who_tells_what_is_pinned(self, tester: Deployed, source: str, commit: str, pods: int) -> None:
+    def test_each_source_finds_the_pinned_build(
+        self, tester: Deployed, source: str, commit: str, pods: int
+    ) -> None:
         digest = tester.registry.push_build(1)
         tester.api.logs["tester-version-check"] = VERSIONS.to_json()
         tester.api.on_create = lambda pod: run_version_pod(pod, digest)
@@ -141,7 +143,7 @@ class TestInit:
         tester.api.on_create = lambda pod: run_version_pod(pod, digest)
         self.pinned(tester, digest, "--image-source=auto")
 
-        assert "denies anonymous access to ava/node: set credentials in --registry-config" in tester.said()
+        assert "denies anonymous access to ava/node: set credentials in --registry-config" in tester.logged()
         assert pods_created(tester.api) == 1
 
     def test_credentials_are_those_of_the_file(self, tester: Deployed) -> None:
@@ -153,7 +155,7 @@ class TestInit:
     def test_a_file_that_cannot_be_used_ends_it_with_2(self, tester: Deployed) -> None:
         with tester.start("init", "--registry-config=/nowhere/config.json") as init:
             assert init.wait(SECONDS) == 2
-        assert tester.said().splitlines()[-1] == (
+        assert tester.logged().splitlines()[-1] == (
             "bootstrap-monitor: /nowhere/config.json cannot be read (No such file or directory)"
         )
         assert tester.registry.asked == []
@@ -266,10 +268,10 @@ class TestWaitForCompletion:
             tester.registry.instead = lambda _asked, _client: False
             digest = tester.registry.push_build(2)
             tester.eventually(lambda: tester.image() == f"{tester.registry.repository}@{digest}")
-        assert "Traceback" not in tester.said()
+        assert "Traceback" not in tester.logged()
         assert pods_created(tester.api) == 0
 
-    def test_a_build_whose_run_has_not_begun_yet_costs_no_pod(self, tester: Deployed) -> None:
+    def test_a_build_whose_run_has_not_started_yet_costs_no_pod(self, tester: Deployed) -> None:
         """A build whose run has not started yet is looked up without a pod.
 
         The sidecar of the pinned pod starts before `init`, which clears the volume first.
@@ -279,15 +281,15 @@ class TestWaitForCompletion:
         tester.api.on_create = lambda pod: run_version_pod(pod, digest)
         flags = ("--image-source=auto", "--image-check-interval=100ms")
         with idle(tester, *flags, attempted=digest) as address:
-            looks = 'image_checks_total{network="fuji",result="success",source="registry"'
-            tester.eventually(lambda: sample(address, looks) >= 3)
+            metric = 'image_checks_total{network="fuji",result="success",source="registry"'
+            tester.eventually(lambda: sample(address, metric) >= 3)
         assert pods_created(tester.api) == 0
 
     def test_a_build_that_is_known_costs_no_pod_and_a_new_one_costs_one(self, tester: Deployed) -> None:
         tester.registry.push_build(1)
         with idle(tester, "--image-source=auto", "--image-check-interval=100ms") as address:
-            looks = 'image_checks_total{network="fuji",result="success",source="registry"'
-            tester.eventually(lambda: sample(address, looks) >= 5)
+            metric = 'image_checks_total{network="fuji",result="success",source="registry"'
+            tester.eventually(lambda: sample(address, metric) >= 5)
             assert pods_created(tester.api) == 0
 
             digest = tester.registry.push_build(2)

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from support.local_life import RESUME_HINT, LocalLife, all_told, ended, environment, stopped
+from support.local_life import RESUME_HINT, LocalLife, ended, environment, running_stories, stopped
 from support.simulated_builds import (
     COMMITS,
-    PATIENCE_SECONDS,
+    TIMEOUT_SECONDS,
     eventually,
     write_build,
     write_failing_build,
@@ -51,7 +51,7 @@ def each_build_that_the_file_holds_gets_a_result(tester: LocalLife) -> None:
     write_build(tester.build, COMMITS[1], bootstrap_seconds=0.3, blocks=50)
     eventually(lambda: len(tester.runs()) == 2 and not tester.runs()[0].open, "the second result")
     process.send_signal(signal.SIGTERM)
-    code, out, said = ended(process)
+    code, out, stderr = ended(process)
 
     results = [(run.number, run.outcome, run.build.commit) for run in reversed(tester.runs())]
     assert results == [(1, Outcome.SUCCEEDED, COMMITS[0]), (2, Outcome.SUCCEEDED, COMMITS[1])]
@@ -61,17 +61,17 @@ def each_build_that_the_file_holds_gets_a_result(tester: LocalLife) -> None:
         configuration = ledger.reading("configuration")
     assert configuration is not None
     assert configuration.value["tester"] == "fuji-c-chain-state-sync"
-    assert (code, said[-1], tester.nodes()) == (0, RESUME_HINT, set())
+    assert (code, stderr[-1], tester.nodes()) == (0, RESUME_HINT, set())
     for number, commit in enumerate(COMMITS, 1):
         (line,) = (line for line in out if line.startswith(f"✓ run {number} succeeded"))
         assert f"({commit[:8]})" in line
-    (line,) = (line for line in said if line.startswith("data in "))
+    (line,) = (line for line in stderr if line.startswith("data in "))
     first, _, port = line.strip("/").rpartition(":")
     assert first == f"data in {tester.data_dir}; page and metrics at http://127.0.0.1"
     assert int(port) > 0
 
 
-def what_is_interrupted_goes_on_with_the_same_run(tester: LocalLife) -> None:
+def an_interrupted_run_is_continued(tester: LocalLife) -> None:
     """Test that a run is resumed after Ctrl-C, SIGTERM and SIGKILL.
 
     SIGKILL leaves the node running, and the next start stops it.
@@ -81,8 +81,8 @@ def what_is_interrupted_goes_on_with_the_same_run(tester: LocalLife) -> None:
     run = tester.watched()
     kept = tester.data_dir / "avalanchego" / "kept"
     kept.touch()
-    code, said = stopped(process, signal.SIGINT)
-    assert (code, said[-1], tester.nodes()) == (0, RESUME_HINT, set())
+    code, stderr = stopped(process, signal.SIGINT)
+    assert (code, stderr[-1], tester.nodes()) == (0, RESUME_HINT, set())
 
     process = tester.start()
     second_node = tester.node()
@@ -94,8 +94,8 @@ def what_is_interrupted_goes_on_with_the_same_run(tester: LocalLife) -> None:
     process = tester.start()
     eventually(lambda: tester.nodes().isdisjoint({first_node, second_node}), "the one left behind is ended")
     third_node = tester.node()
-    code, said = stopped(process, signal.SIGTERM)
-    assert (code, said[-1], tester.nodes()) == (0, RESUME_HINT, set())
+    code, stderr = stopped(process, signal.SIGTERM)
+    assert (code, stderr[-1], tester.nodes()) == (0, RESUME_HINT, set())
 
     assert third_node not in {first_node, second_node}
     (same,) = tester.runs()
@@ -104,7 +104,7 @@ def what_is_interrupted_goes_on_with_the_same_run(tester: LocalLife) -> None:
     assert kept.exists()
     assert (
         f"stopping the node that an earlier bootstrap-monitor left running (process {second_node})"
-        in "\n".join(said)
+        in "\n".join(stderr)
     )
 
 
@@ -114,10 +114,10 @@ def a_node_that_ends_by_itself_is_started_again(tester: LocalLife) -> None:
     run = tester.watched()
     os.kill(first, signal.SIGKILL)
     eventually(lambda: first not in tester.nodes() and len(tester.nodes()) == 1, "another process")
-    code, said = stopped(process, signal.SIGTERM)
+    code, stderr = stopped(process, signal.SIGTERM)
 
     assert [each.started_at for each in tester.runs()] == [run.started_at]
-    assert sum("the node exited (exit code" in line and "restarting in 1 s" in line for line in said) == 1
+    assert sum("the node exited (exit code" in line and "restarting in 1 s" in line for line in stderr) == 1
     assert (code, tester.nodes()) == (0, set())
 
 
@@ -129,17 +129,17 @@ def a_build_that_never_runs_fails_and_the_next_one_is_tested(tester: LocalLife) 
     write_build(tester.build, COMMITS[1], bootstrap_seconds=0.3, blocks=50)
     eventually(lambda: len(tester.runs()) == 2 and not tester.runs()[0].open, "the next build's result")
     process.send_signal(signal.SIGTERM)
-    code, out, said = ended(process)
+    code, out, stderr = ended(process)
 
     second, first = tester.runs()
     assert (first.outcome, first.reason) == (Outcome.FAILED, Reason.CRASHED)
     assert first.message.endswith("(exit code 9)")
     assert (second.outcome, second.build.commit) == (Outcome.SUCCEEDED, COMMITS[1])
-    assert (code, tester.nodes(), said[-1]) == (0, set(), RESUME_HINT)
+    assert (code, tester.nodes(), stderr[-1]) == (0, set(), RESUME_HINT)
     assert len([line for line in out if line.startswith("✗ run 1 failed")]) == 1
 
 
-def a_build_that_does_not_tell_its_versions_at_once_is_asked_again(tester: LocalLife) -> None:
+def a_build_that_prints_no_versions_at_first_is_retried(tester: LocalLife) -> None:
     """Test that a build that does not report its versions is asked again, since the machine may be busy."""
     asked, node = tester.folder / "asked", tester.folder / "node"
     write_build(node, bootstrap_seconds=60)
@@ -149,9 +149,9 @@ def a_build_that_does_not_tell_its_versions_at_once_is_asked_again(tester: Local
     )
     process = tester.start()
     tester.node()
-    code, said = stopped(process, signal.SIGTERM)
+    code, stderr = stopped(process, signal.SIGTERM)
 
-    (line,) = (line for line in said if "retrying in" in line)
+    (line,) = (line for line in stderr if "retrying in" in line)
     assert "--version-json prints no versions" in line
     assert line.endswith("; retrying in 1 s")
     assert (code, tester.nodes()) == (0, set())
@@ -183,7 +183,7 @@ def a_late_beat_of_an_earlier_workload_holds_up_nothing(tester: LocalLife) -> No
         eventually(lambda: tester.runs()[0].tracking.active_seconds > seen + 0.2, "ticks continue to judge")
     finally:
         stopping.set()
-        thread.join(PATIENCE_SECONDS)
+        thread.join(TIMEOUT_SECONDS)
         local.ledger.close()
 
     assert (thread.is_alive(), tester.nodes()) == (False, set())
@@ -207,7 +207,7 @@ def a_file_of_another_name_lets_the_open_run_end(tester: LocalLife) -> None:
     ]
 
 
-def an_open_run_that_came_under_another_name_goes_on(tester: LocalLife) -> None:
+def an_open_run_of_another_name_continues(tester: LocalLife) -> None:
     """Test that an open run of another file name is resumed with the ledger alone, as after an import."""
     write_build(tester.build, bootstrap_seconds=0.5)
     tester.data_dir.mkdir()
@@ -232,50 +232,50 @@ def a_port_in_use_is_one_line_and_leaves_no_node(tester: LocalLife) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         process = tester.start(f"--web-listen-address={address}")
-        _, said = process.communicate(timeout=PATIENCE_SECONDS)
+        _, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
 
-    last = said.splitlines()[-1]
+    last = stderr.splitlines()[-1]
     assert process.returncode in {1, 2}
     assert last.startswith("bootstrap-monitor: ")
     assert address.rpartition(":")[2] in last
-    assert ("Traceback" in said, tester.nodes()) == (False, set())
+    assert ("Traceback" in stderr, tester.nodes()) == (False, set())
 
 
 def a_build_that_is_not_there_is_one_line(tester: LocalLife) -> None:
     tester.build.unlink()
     process = tester.start()
-    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    _, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
 
     error = f"{tester.build}: not found (No such file or directory); specify the node's executable"
-    assert said.splitlines()[-1] == f"bootstrap-monitor: {error}"
-    assert (process.returncode, "Traceback" in said, tester.nodes()) == (2, False, set())
+    assert stderr.splitlines()[-1] == f"bootstrap-monitor: {error}"
+    assert (process.returncode, "Traceback" in stderr, tester.nodes()) == (2, False, set())
 
 
 STORIES = (
     each_build_that_the_file_holds_gets_a_result,
-    what_is_interrupted_goes_on_with_the_same_run,
+    an_interrupted_run_is_continued,
     a_node_that_ends_by_itself_is_started_again,
     a_build_that_never_runs_fails_and_the_next_one_is_tested,
-    a_build_that_does_not_tell_its_versions_at_once_is_asked_again,
+    a_build_that_prints_no_versions_at_first_is_retried,
     a_late_beat_of_an_earlier_workload_holds_up_nothing,
     a_file_of_another_name_lets_the_open_run_end,
-    an_open_run_that_came_under_another_name_goes_on,
+    an_open_run_of_another_name_continues,
     a_port_in_use_is_one_line_and_leaves_no_node,
     a_build_that_is_not_there_is_one_line,
 )
 
 
 @pytest.fixture(scope="module")
-def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[None]]]:
-    with all_told(STORIES, tmp_path_factory) as futures:
+def stories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[None]]]:
+    with running_stories(STORIES, tmp_path_factory) as futures:
         yield futures
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("story", [pytest.param(each.__name__, id=each.__name__) for each in STORIES])
-def test_local(telling: Mapping[str, Future[None]], story: str) -> None:
+def test_local(stories: Mapping[str, Future[None]], story: str) -> None:
     """Run the real command in the scenario of this name."""
-    telling[story].result()
+    stories[story].result()
 
 
 def test_a_data_folder_has_one_monitor_at_a_time(tmp_path: Path) -> None:

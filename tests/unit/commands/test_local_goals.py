@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.local_life import RESUME_HINT, LocalLife, all_told, ended, stopped
+from support.local_life import RESUME_HINT, LocalLife, ended, running_stories, stopped
 from support.simulated_builds import (
     COMMITS,
     eventually,
@@ -61,11 +61,11 @@ def until_succeeded_ends_with_the_verdict_and_knows_it_again(tester: LocalLife) 
 def until_succeeded_ends_with_1_where_it_failed(tester: LocalLife) -> None:
     """Test that `--until` ends with 1 after a failure, and that the command that it prints shows the log tail."""
     write_failing_build(tester.build)
-    code, _, said = ended(tester.start("--until=succeeded", "--crash-limit=1"))
+    code, _, stderr = ended(tester.start("--until=succeeded", "--crash-limit=1"))
 
     assert (code, tester.nodes()) == (1, set())
-    assert said[-2] == "this command shows the details of the run:"
-    shown = subprocess.run(["sh", "-c", said[-1]], cwd="/", capture_output=True, text=True, check=True)
+    assert stderr[-2] == "this command shows the details of the run:"
+    shown = subprocess.run(["sh", "-c", stderr[-1]], cwd="/", capture_output=True, text=True, check=True)
     assert "message   the node was restarted 1 time without progress" in shown.stdout
 
 
@@ -100,13 +100,13 @@ def until_succeeded_ends_with_3_where_the_testbed_failed(tester: LocalLife) -> N
     The next invocation tries again, because the cause may be gone.
     """
     write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
-    failed, _, said = ended(
+    failed, _, stderr = ended(
         tester.start("--until=succeeded", "--disk-floor=99.99", "--unhealthy-timeout=200ms")
     )
     again, _, _ = ended(tester.start("--until=succeeded", "--disk-floor=0"))
 
     assert (failed, again, tester.nodes()) == (3, 0, set())
-    assert said[-1] == (
+    assert stderr[-1] == (
         "disk_full is caused by this machine or the command line, not by the build: fix it, and run the same "
         "command again"
     )
@@ -151,10 +151,10 @@ def a_program_without_versions_is_refused_before_anything_is_cleared(tester: Loc
     """Test that the data folder is not even created."""
     write_program(tester.build, "#!/bin/sh\nexit 0\n")
     os.utime(tester.build, (0, 0))  # it is not being written
-    code, _, said = ended(tester.start())
+    code, _, stderr = ended(tester.start())
 
     assert (code, tester.data_dir.exists(), tester.nodes()) == (2, False, set())
-    (line,) = said
+    (line,) = stderr
     assert "--version-json prints no versions" in line
     assert line.endswith(": is it an AvalancheGo? Specify the node's executable")
 
@@ -165,16 +165,18 @@ def until_succeeded_ends_with_3_where_nothing_would_come(tester: LocalLife) -> N
     assert ended(tester.start("--until=succeeded"))[0] == 0
     write_build(tester.build, COMMITS[1], bootstrap_seconds=QUICK_SECONDS, no_peers_seconds=8)
     ask(tester, RequestKind.PAUSE)
-    paused, _, told = ended(tester.start("--until=succeeded"))
+    paused, _, paused_stderr = ended(tester.start("--until=succeeded"))
     ask(tester, RequestKind.RESUME)
-    alone, _, said = ended(tester.start("--until=succeeded", "--stall-warning=1s", "--stall-timeout=2s"))
+    alone, _, stderr = ended(tester.start("--until=succeeded", "--stall-warning=1s", "--stall-timeout=2s"))
     again, _, _ = ended(tester.start("--until=succeeded", "--stall-warning=1s", "--stall-timeout=2s"))
     back, _, _ = ended(tester.start("--until=succeeded"))
 
     assert (paused, alone, again, back, tester.nodes()) == (3, 3, 3, 0, set())
-    assert told[-1].endswith("the tester is paused, so no run starts: resume it, and run this command again")
-    assert said[-1].startswith("bootstrap-monitor: run 2 was blocked for 2")
-    assert "because its node has no peers or too few: " in said[-1]
+    assert paused_stderr[-1].endswith(
+        "the tester is paused, so no run starts: resume it, and run this command again"
+    )
+    assert stderr[-1].startswith("bootstrap-monitor: run 2 was blocked for 2")
+    assert "because its node has no peers or too few: " in stderr[-1]
 
 
 def until_succeeded_ends_with_1_where_the_build_is_slower(tester: LocalLife) -> None:
@@ -211,20 +213,20 @@ def ask(tester: LocalLife, kind: RequestKind) -> None:
         ledger.ask(kind, "", time.time())
 
 
-def until_succeeded_is_interrupted_and_goes_on(tester: LocalLife) -> None:
+def an_interrupted_until_succeeded_continues(tester: LocalLife) -> None:
     write_build(tester.build, bootstrap_seconds=2, blocks=50)
     process = tester.start("--until=succeeded")
     tester.node()
     tester.watched()
-    code, said = stopped(process, signal.SIGINT)
-    assert (code, said[-1], tester.nodes()) == (130, RESUME_HINT, set())
+    code, stderr = stopped(process, signal.SIGINT)
+    assert (code, stderr[-1], tester.nodes()) == (130, RESUME_HINT, set())
 
     code, _, _ = ended(tester.start("--until=succeeded"))
 
     assert (code, [run.number for run in tester.runs()]) == (0, [1])
 
 
-def a_second_interrupt_ends_it_at_once(tester: LocalLife) -> None:
+def a_second_interrupt_ends_it_immediately(tester: LocalLife) -> None:
     """Test that a second interrupt stops the command and kills a node that ignores SIGTERM."""
     write_build(tester.folder / "node")
     node = f"exec {tester.folder}/node --version-json"
@@ -237,9 +239,9 @@ def a_second_interrupt_ends_it_at_once(tester: LocalLife) -> None:
     assert process.stderr is not None
     assert any(line.strip() == waits for line in process.stderr), "it ended before it was asked to"
     begin = time.monotonic()
-    code, said = stopped(process, signal.SIGINT)
+    code, stderr = stopped(process, signal.SIGINT)
 
-    assert (code, said, tester.nodes()) == (130, [], set())
+    assert (code, stderr, tester.nodes()) == (130, [], set())
     assert time.monotonic() - begin < NODE_STOP_SECONDS / 2, "it did not wait for the node"
 
 
@@ -268,11 +270,11 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
     process = compare(tester)
     eventually(lambda: len(tester.runs()) == 2 and tester.runs()[0].open, "the second run")
     eventually(lambda: tester.runs()[0].tracking.active_seconds > 0, "a tick of it")
-    code, said = stopped(process, signal.SIGTERM)
-    assert (code, said[-1], tester.nodes()) == (130, RESUME_HINT, set())
+    code, stderr = stopped(process, signal.SIGTERM)
+    assert (code, stderr[-1], tester.nodes()) == (130, RESUME_HINT, set())
 
     fails_once.touch()
-    code, out, said = ended(compare(tester, "--crash-limit=1"))
+    code, out, stderr = ended(compare(tester, "--crash-limit=1"))
     again = ended(compare(tester, "--fail-if-slower"))
     as_json = ended(compare(tester, "--fail-if-slower", "--json"))
     longer, tested = ended(compare(tester, runs=5)), ended(tester.start())
@@ -303,13 +305,13 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
 def a_build_that_fails_again_and_again_ends_a_comparison(tester: LocalLife) -> None:
     write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
     write_failing_build(tester.build)
-    code, out, said = ended(compare(tester, "--crash-limit=1"))
+    code, out, stderr = ended(compare(tester, "--crash-limit=1"))
 
     assert (code, out, tester.nodes()) == (1, [], set())
-    assert said[-1].startswith(
+    assert stderr[-1].startswith(
         "bootstrap-monitor: 3 runs of the new build are not valid; the last one is run 4:"
     )
-    assert "crashed: the node was restarted" in said[-1]
+    assert "crashed: the node was restarted" in stderr[-1]
 
 
 def what_cannot_be_compared_is_one_line(tester: LocalLife) -> None:
@@ -322,18 +324,18 @@ def what_cannot_be_compared_is_one_line(tester: LocalLife) -> None:
     same = ended(compare(tester))
     assert ended(tester.start("--until=succeeded"))[0] == 0
     write_build(tester.build, COMMITS[1], bootstrap_seconds=QUICK_SECONDS)
-    theirs = ended(compare(tester))
+    foreign = ended(compare(tester))
     assert len(tester.runs()) == 1
     for path in tester.data_dir.glob("bootstrap*"):
         path.unlink()
     unknown = ended(compare(tester))
 
-    assert (same[0], theirs[0], unknown[0]) == (2, 2, 2)
+    assert (same[0], foreign[0], unknown[0]) == (2, 2, 2)
     assert same[2][-1].endswith("are the same program: compare two different builds")
     refusal = (
         "has runs or a node's data of another tester, which a comparison would delete: use another --data-dir"
     )
-    assert theirs[2][-1].endswith(refusal)
+    assert foreign[2][-1].endswith(refusal)
     assert unknown[2][-1].endswith(refusal)
     assert list((tester.data_dir / "avalanchego").iterdir()) != []
 
@@ -346,10 +348,10 @@ def each_comparison_has_its_own_folder(tester: LocalLife) -> None:
     tester.watched()
     stopped(process, signal.SIGTERM)
     write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=SLOW_SECONDS)
-    code, _, said = ended(compare(tester))
+    code, _, stderr = ended(compare(tester))
 
     assert code == 2
-    assert said[-1].endswith("which is not compared here: use another --data-dir")
+    assert stderr[-1].endswith("which is not compared here: use another --data-dir")
 
 
 STORIES: Sequence[Callable[[LocalLife], None]] = (
@@ -362,8 +364,8 @@ STORIES: Sequence[Callable[[LocalLife], None]] = (
     a_program_without_versions_is_refused_before_anything_is_cleared,
     until_succeeded_ends_with_3_where_nothing_would_come,
     until_succeeded_ends_with_1_where_the_build_is_slower,
-    until_succeeded_is_interrupted_and_goes_on,
-    a_second_interrupt_ends_it_at_once,
+    an_interrupted_until_succeeded_continues,
+    a_second_interrupt_ends_it_immediately,
     two_builds_are_compared_in_turns,
     a_build_that_fails_again_and_again_ends_a_comparison,
     what_cannot_be_compared_is_one_line,
@@ -372,20 +374,20 @@ STORIES: Sequence[Callable[[LocalLife], None]] = (
 
 
 @pytest.fixture(scope="module")
-def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[None]]]:
-    with all_told(STORIES, tmp_path_factory) as futures:
+def stories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[None]]]:
+    with running_stories(STORIES, tmp_path_factory) as futures:
         yield futures
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("story", [pytest.param(each.__name__, id=each.__name__) for each in STORIES])
-def test_local(telling: Mapping[str, Future[None]], story: str) -> None:
+def test_local(stories: Mapping[str, Future[None]], story: str) -> None:
     """Run the real command in the scenario of this name."""
-    telling[story].result()
+    stories[story].result()
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "stderr"),
     [
         (["--runs=7"], "--runs requires --compare OLD"),
         (["--fail-if-slower"], "--fail-if-slower requires --until succeeded or --compare OLD"),
@@ -405,10 +407,10 @@ def test_local(telling: Mapping[str, Future[None]], story: str) -> None:
         "again and compare",
     ],
 )
-def test_flags_that_would_do_nothing_are_refused(flags: Sequence[str], said: str) -> None:
+def test_flags_that_would_do_nothing_are_refused(flags: Sequence[str], stderr: str) -> None:
     settings = parse(LocalSettings, "local", ["./avalanchego", *flags], {})
 
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(ConfigurationError, match=stderr):
         run_local(settings, ["--network-id=fuji"])
 
 

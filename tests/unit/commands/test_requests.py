@@ -97,8 +97,8 @@ class TestRerun:
     ) -> None:
         assert rerun(idle, image) == 0
         assert asked(idle) == (requested, False)
-        said = f"{image or build(NEW).image} will be bootstrapped again at the next poll\n"
-        assert capsys.readouterr().out == said
+        expected_output = f"{image or build(NEW).image} will be bootstrapped again at the next poll\n"
+        assert capsys.readouterr().out == expected_output
 
     @pytest.mark.parametrize(
         ("text", "requested"),
@@ -160,7 +160,7 @@ class TestRerun:
         assert asked(idle) == (None, False)
 
     @pytest.mark.parametrize(
-        ("silent_seconds", "process", "said"),
+        ("silent_seconds", "process", "expected_output"),
         [
             pytest.param(1, None, "", id="in a pod"),
             pytest.param(
@@ -179,7 +179,7 @@ class TestRerun:
         capsys: pytest.CaptureFixture[str],
         silent_seconds: float,
         process: int | None,
-        said: str,
+        expected_output: str,
     ) -> None:
         polled_at = time.time() - silent_seconds
         node = NodeStatus(polled_at, up=True, health=Health.HEALTHY)
@@ -190,22 +190,27 @@ class TestRerun:
 
         assert rerun(idle) == 0
         when = f"{build(NEW).image} will be bootstrapped again at the next poll"
-        assert capsys.readouterr().out == when + said.format(since=time_text(polled_at), folder=idle) + "\n"
+        assert (
+            capsys.readouterr().out
+            == when + expected_output.format(since=time_text(polled_at), folder=idle) + "\n"
+        )
 
     def test_while_a_run_is_open_comes_after_it(self, idle: Path, capsys: pytest.CaptureFixture[str]) -> None:
         begin(idle, build(), end=False)
         rerun(idle)
 
-        said = f"{build().image} will be bootstrapped again once the open run 3 has ended\n"
-        assert capsys.readouterr().out == said
+        expected_output = f"{build().image} will be bootstrapped again once the open run 3 has ended\n"
+        assert capsys.readouterr().out == expected_output
 
     def test_while_paused_waits_for_resume(self, idle: Path, capsys: pytest.CaptureFixture[str]) -> None:
         pause(idle)
         rerun(idle)
 
         assert asked(idle) == (build(NEW), True)
-        said = f"{build(NEW).image} will be bootstrapped again at the next poll; the tester is paused, "
-        assert capsys.readouterr().out == f"{PAUSED}{said}so this run also waits for resume\n"
+        expected_output = (
+            f"{build(NEW).image} will be bootstrapped again at the next poll; the tester is paused, "
+        )
+        assert capsys.readouterr().out == f"{PAUSED}{expected_output}so this run also waits for resume\n"
 
     def test_of_local_a_build_of_another_name_is_asked_for_where_its_copy_is(self, idle: Path) -> None:
         """`rerun` accepts an earlier file name of a build whose copy still exists.
@@ -268,7 +273,7 @@ class TestPause:
     """`pause`: the monitor takes no new build until it is resumed."""
 
     @pytest.mark.parametrize(
-        ("commands", "paused", "said"),
+        ("commands", "paused", "expected_output"),
         [
             pytest.param([pause], True, PAUSED, id="paused"),
             pytest.param([pause, pause, resume], False, PAUSED * 2 + RESUMED, id="resumed"),
@@ -282,10 +287,10 @@ class TestPause:
         capsys: pytest.CaptureFixture[str],
         commands: Sequence[Callable[[Path], int]],
         paused: bool,  # noqa: FBT001 - the expected value
-        said: str,
+        expected_output: str,
     ) -> None:
         assert [command(idle) for command in commands] == [0] * len(commands)
-        assert (asked(idle), capsys.readouterr().out) == ((None, paused), said)
+        assert (asked(idle), capsys.readouterr().out) == ((None, paused), expected_output)
 
     def test_may_come_before_the_first_run(self, tmp_path: Path) -> None:
         open_ledger(tmp_path).close()
@@ -308,7 +313,7 @@ class TestLedger:
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "out", "said"),
+    ("words", "code", "out", "expected_output"),
     [
         pytest.param(
             ["rerun", "--data-dir={}"],
@@ -363,11 +368,11 @@ class TestLedger:
         ),
     ],
 )
-def test_the_command_line(idle: Path, words: list[str], code: int, out: str, said: str) -> None:
+def test_the_command_line(idle: Path, words: list[str], code: int, out: str, expected_output: str) -> None:
     arguments = [word.format(idle) for word in words]
     ended = run_forked(arguments, ROOT, os.environ | {"XDG_DATA_HOME": f"{idle}/share"})
 
-    expected = f"bootstrap-monitor: {said.format(idle)}\n" if said else ""
+    expected = f"bootstrap-monitor: {expected_output.format(idle)}\n" if expected_output else ""
     assert (ended.returncode, ended.stdout, ended.stderr) == (code, out, expected)
 
 
@@ -470,7 +475,9 @@ class TestRerunAsksTheRegistry:
 
         assert self.refused(tmp_path, image) == (error, 2)
 
-    def test_what_it_does_not_tell_is_not_known(self, registry: FakeRegistry, tmp_path: Path) -> None:
+    def test_an_unavailable_registry_leaves_the_image_unknown(
+        self, registry: FakeRegistry, tmp_path: Path
+    ) -> None:
         """An unavailable registry leaves the image unknown.
 
         Without an answer the image is not reported as missing, and `--unchecked` overrides the error.
@@ -521,7 +528,7 @@ class TestRerunAsksTheRegistry:
         assert "try again later" not in error
         assert (code, registry.asked) == (2, [])
 
-    def test_where_pods_look_for_builds_no_registry_is_asked(
+    def test_with_pods_as_source_no_registry_is_queried(
         self, registry: FakeRegistry, api: FakeApiServer, tmp_path: Path
     ) -> None:
         api.pods["tester-0"]["spec"]["containers"][0]["args"].append("--image-source=pod")
@@ -547,7 +554,7 @@ class TestMarkBaseline:
             pytest.param(3, True, 3, id="the next run, by its number"),
         ],
     )
-    def test_it_is_written_and_said(
+    def test_a_mark_is_recorded_and_reported(
         self,
         tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
@@ -570,10 +577,10 @@ class TestMarkBaseline:
     def test_run_1_reverts_a_mark(self, idle: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for first in (2, 1):
             run_mark_baseline(MarkBaselineSettings(data_dir=idle, from_run=first))
-        said = capsys.readouterr().out.splitlines()[-1]
+        expected_output = capsys.readouterr().out.splitlines()[-1]
         status(idle)
 
-        assert said == "baselines use all runs"
+        assert expected_output == "baselines use all runs"
         assert "marked" not in capsys.readouterr().out
         with closing(open_read_only(idle)) as ledger:
             assert ledger.baseline_begins() == 0

@@ -158,17 +158,17 @@ class TestHistory:
         assert [row.split()[0] for row in rows] == ["3", "2"]
 
     @pytest.mark.parametrize(
-        ("json_output", "said"), [(False, "no run yet\n"), (True, "[]\n")], ids=["table", "JSON"]
+        ("json_output", "output"), [(False, "no run yet\n"), (True, "[]\n")], ids=["table", "JSON"]
     )
     def test_without_runs(
         self,
         empty: Path,
         capsys: pytest.CaptureFixture[str],
         json_output: bool,  # noqa: FBT001 - a test parameter
-        said: str,
+        output: str,
     ) -> None:
         assert history(empty, json_output=json_output) == 0
-        assert capsys.readouterr().out == said
+        assert capsys.readouterr().out == output
 
 
 class TestOneRun:
@@ -325,8 +325,8 @@ class TestStatus:
         (filled / "local.lock").write_text(str(os.getpid() if lives else ended.pid))
         status(filled)
 
-        said = f"monitor   is not running: the values below are from {time_text(NOW.wall)}\n"
-        assert (said in capsys.readouterr().out) is not lives
+        output = f"monitor   is not running: the values below are from {time_text(NOW.wall)}\n"
+        assert (output in capsys.readouterr().out) is not lives
 
     def test_nothing_of_a_node_steers_the_terminal(
         self, filled: Path, capsys: pytest.CaptureFixture[str]
@@ -397,7 +397,7 @@ def test_a_run_names_the_builds_of_its_regression_after_it_is_over(
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "output"),
     [
         (["fuji-full-sync"], None),
         (
@@ -409,7 +409,7 @@ def test_a_run_names_the_builds_of_its_regression_after_it_is_over(
 )
 def test_a_tester_of_local_is_found_where_there_is_one_only(
     names: list[str],
-    said: str | None,
+    output: str | None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -421,17 +421,17 @@ def test_a_tester_of_local_is_found_where_there_is_one_only(
         fill(folder)
     settings = parse(HistorySettings, "history", [], {})
 
-    if said is None:
+    if output is None:
         assert run_history(settings) == 0
         assert "succeeded" in capsys.readouterr().out
     else:
         with pytest.raises(ConfigurationError) as caught:
             run_history(settings)
-        assert str(caught.value) == said.format(tmp_path / "bootstrap-monitor")
+        assert str(caught.value) == output.format(tmp_path / "bootstrap-monitor")
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "output"),
     [
         pytest.param(
             ["status", "--data-dir={}"],
@@ -466,10 +466,10 @@ def test_a_tester_of_local_is_found_where_there_is_one_only(
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(
-    tmp_path: Path, words: list[str], code: int, said: str
+    tmp_path: Path, words: list[str], code: int, output: str
 ) -> None:
     arguments = [word.format(tmp_path) for word in words]
     ended = run_forked(arguments, ROOT, os.environ | {"XDG_DATA_HOME": str(tmp_path)})
 
-    expected = f"bootstrap-monitor: {said.format(tmp_path)}\n"
+    expected = f"bootstrap-monitor: {output.format(tmp_path)}\n"
     assert (ended.returncode, ended.stdout, ended.stderr) == (code, "", expected)

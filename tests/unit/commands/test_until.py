@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support.builders import NEW, NOW, OLD, build
-from support.recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end, go_on
+from support.recorded_runs import TESTBED, TIMEOUT_SECONDS, begin, done, end, resume
 
 from monitor.avalanchego.node_config import NodeConfiguration
 from monitor.commands.until import Until, Wanted
@@ -29,7 +29,7 @@ WANTED = Wanted(BUILD, NodeConfiguration("fuji", SyncMode.FULL_SYNC, "settings")
 
 def until(ledger: Ledger, wanted: Wanted = WANTED) -> Until:
     """Return the goal as one invocation of the command creates it."""
-    return Until(wanted, ledger, threading.Event(), PATIENCE_SECONDS, lambda: NOW.wall)
+    return Until(wanted, ledger, threading.Event(), TIMEOUT_SECONDS, lambda: NOW.wall)
 
 
 def asked(ledger: Ledger, wanted: Wanted = WANTED) -> Build | None:
@@ -41,7 +41,7 @@ def asked(ledger: Ledger, wanted: Wanted = WANTED) -> Build | None:
 def test_a_success_is_the_verdict_and_ends_the_call(ledger: Ledger) -> None:
     done(ledger, BUILD)
     stopping = threading.Event()
-    found = Until(WANTED, ledger, stopping, PATIENCE_SECONDS)
+    found = Until(WANTED, ledger, stopping, TIMEOUT_SECONDS)
     found.advance()
     run = found.verdict()
 
@@ -68,7 +68,7 @@ def test_a_failure_of_the_build_is_the_verdict(ledger: Ledger) -> None:
         pytest.param({"testbed": "laptop"}, BUILD, id="another testbed"),
     ],
 )
-def test_another_tests_result_is_no_verdict(
+def test_a_result_of_another_test_is_not_a_verdict(
     ledger: Ledger, wanted: dict[str, Any], asked_for: Build | None
 ) -> None:
     done(ledger, BUILD)
@@ -80,10 +80,10 @@ def test_another_tests_result_is_no_verdict(
     assert asked(ledger, other) == asked_for
 
 
-def test_a_run_whose_arguments_changed_is_no_verdict(ledger: Ledger) -> None:
+def test_a_run_whose_arguments_changed_is_not_a_verdict(ledger: Ledger) -> None:
     begin(ledger, BUILD, settings="settings")
-    go_on(ledger, settings="other")
-    go_on(ledger, settings="settings")
+    resume(ledger, settings="other")
+    resume(ledger, settings="settings")
     end(ledger)
 
     assert until(ledger).verdict() is None
@@ -112,13 +112,13 @@ def test_there_is_no_verdict_while_another_run_of_the_build_comes(
     done(ledger, BUILD)
     coming(ledger)
     stopping = threading.Event()
-    Until(WANTED, ledger, stopping, PATIENCE_SECONDS).advance()
+    Until(WANTED, ledger, stopping, TIMEOUT_SECONDS).advance()
 
     assert not stopping.is_set()
 
 
 @pytest.mark.parametrize("reason", [Reason.DISK_FULL, Reason.MISCONFIGURED, Reason.NOT_STARTED])
-def test_a_failure_of_the_testbed_is_no_verdict_and_the_next_call_tries_again(
+def test_a_failure_of_the_testbed_is_not_a_verdict_and_the_next_call_retries(
     ledger: Ledger, reason: Reason
 ) -> None:
     begin(ledger, BUILD)
@@ -132,7 +132,7 @@ def test_a_failure_of_the_testbed_is_no_verdict_and_the_next_call_tries_again(
 @pytest.mark.parametrize("reason", [Reason.DISK_FULL, Reason.MISCONFIGURED])
 def test_a_failure_of_the_testbed_ends_the_call(ledger: Ledger, reason: Reason) -> None:
     stopping = threading.Event()
-    found = Until(WANTED, ledger, stopping, PATIENCE_SECONDS)
+    found = Until(WANTED, ledger, stopping, TIMEOUT_SECONDS)
     begin(ledger, BUILD)
     found.advance()
     assert not stopping.is_set()
@@ -147,7 +147,7 @@ def test_a_failure_of_the_testbed_ends_the_call(ledger: Ledger, reason: Reason) 
 
 def test_a_node_that_did_not_start_is_tried_again_first(ledger: Ledger) -> None:
     stopping = threading.Event()
-    found, ends = Until(WANTED, ledger, stopping, PATIENCE_SECONDS), []
+    found, ends = Until(WANTED, ledger, stopping, TIMEOUT_SECONDS), []
     for _ in range(1 + RETRIES):
         begin(ledger, BUILD)
         end(ledger, reason=Reason.NOT_STARTED)
@@ -166,19 +166,19 @@ def test_a_run_that_was_open_at_the_start_may_end_the_call(ledger: Ledger) -> No
     assert found.obstacle() is not None
 
 
-def test_a_run_that_ends_while_it_is_looked_at_is_not_bootstrapped_once_more(
+def test_a_run_that_ends_during_the_poll_is_not_bootstrapped_again(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(ledger, BUILD)
-    found, look = until(ledger), Until.verdict
+    found, original = until(ledger), Until.verdict
 
-    def looked_and_ended(self: Until) -> Run | None:
-        verdict, last = look(self), ledger.last()
+    def verdict_and_end(self: Until) -> Run | None:
+        verdict, last = original(self), ledger.last()
         if last is not None and last.open:
             end(ledger, reason=Reason.CRASHED)
         return verdict
 
-    monkeypatch.setattr(Until, "verdict", looked_and_ended)
+    monkeypatch.setattr(Until, "verdict", verdict_and_end)
     found.advance()
     found.advance()
 
@@ -246,7 +246,7 @@ def test_a_run_is_asked_for_where_the_tester_would_make_none(
 def test_a_build_that_is_judged_is_bootstrapped_again_if_that_is_asked_for(ledger: Ledger) -> None:
     done(ledger, BUILD)
     stopping = threading.Event()
-    found = Until(WANTED, ledger, stopping, PATIENCE_SECONDS, again=True)
+    found = Until(WANTED, ledger, stopping, TIMEOUT_SECONDS, again=True)
     found.advance()
     assert (found.verdict(), stopping.is_set(), ledger.requested()) == (None, False, BUILD)
 
@@ -261,7 +261,7 @@ def test_a_build_that_is_judged_is_bootstrapped_again_if_that_is_asked_for(ledge
 def test_a_run_that_was_interrupted_is_the_one_that_was_asked_for_again(ledger: Ledger) -> None:
     done(ledger, BUILD)
     begin(ledger, BUILD)
-    found = Until(WANTED, ledger, threading.Event(), PATIENCE_SECONDS, again=True)
+    found = Until(WANTED, ledger, threading.Event(), TIMEOUT_SECONDS, again=True)
     found.advance()
     end(ledger)
     run = found.verdict()

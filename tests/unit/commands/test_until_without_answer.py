@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 from support.builders import NEW, NOW, OLD, build
-from support.recorded_runs import PATIENCE_SECONDS, TESTBED, begin, done, end
+from support.recorded_runs import TESTBED, TIMEOUT_SECONDS, begin, done, end
 
 from monitor.avalanchego.node_config import NodeConfiguration
 from monitor.commands.comparison_runs import ComparisonRuns, Plan
@@ -94,17 +94,17 @@ def paused_while_a_run_is_about_to_begin(ledger: Ledger) -> None:
 
 def without_peers_for_a_while(ledger: Ledger) -> None:
     """Record a time without peers that is still short enough to wait."""
-    blocked(ledger, PATIENCE_SECONDS - 1)
+    blocked(ledger, TIMEOUT_SECONDS - 1)
 
 
 def without_peers_for_too_long(ledger: Ledger) -> None:
     """Record a time without peers that ends the wait."""
-    blocked(ledger, PATIENCE_SECONDS)
+    blocked(ledger, TIMEOUT_SECONDS)
 
 
 def another_build_without_peers(ledger: Ledger) -> None:
     """Record a run of another build without peers; the requested build would have no peers either."""
-    blocked(ledger, PATIENCE_SECONDS, OTHER)
+    blocked(ledger, TIMEOUT_SECONDS, OTHER)
 
 
 CASES = [
@@ -121,23 +121,25 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("happened", "told"), CASES)
-def test_it_is_told(ledger: Ledger, happened: Callable[[Ledger], None], told: str | None) -> None:
-    obstacle = Obstacle(ledger, CONFIGURATION, PATIENCE_SECONDS)
+@pytest.mark.parametrize(("happened", "message"), CASES)
+def test_each_obstacle_is_reported(
+    ledger: Ledger, happened: Callable[[Ledger], None], message: str | None
+) -> None:
+    obstacle = Obstacle(ledger, CONFIGURATION, TIMEOUT_SECONDS)
     happened(ledger)
     found = obstacle.error()
 
-    assert (str(found) if found else None) == told
+    assert (str(found) if found else None) == message
 
 
 @pytest.mark.parametrize(
     ("seconds", "ends"),
     [
-        pytest.param((PATIENCE_SECONDS,), False, id="all of it before"),
-        pytest.param((2 * PATIENCE_SECONDS - 1,), False, id="not as long in this call"),
-        pytest.param((2 * PATIENCE_SECONDS,), True, id="as long again"),
-        pytest.param((0.0, PATIENCE_SECONDS - 1), False, id="peers came, and went a while ago"),
-        pytest.param((0.0, PATIENCE_SECONDS), True, id="peers came, and went for too long"),
+        pytest.param((TIMEOUT_SECONDS,), False, id="all of it before"),
+        pytest.param((2 * TIMEOUT_SECONDS - 1,), False, id="not as long in this call"),
+        pytest.param((2 * TIMEOUT_SECONDS,), True, id="as long again"),
+        pytest.param((0.0, TIMEOUT_SECONDS - 1), False, id="peers came, and went a while ago"),
+        pytest.param((0.0, TIMEOUT_SECONDS), True, id="peers came, and went for too long"),
     ],
 )
 def test_what_an_earlier_call_waited_for_does_not_count(
@@ -147,8 +149,8 @@ def test_what_an_earlier_call_waited_for_does_not_count(
 
     Otherwise no later invocation would poll the node again.
     """
-    blocked(ledger, PATIENCE_SECONDS)
-    obstacle = Obstacle(ledger, CONFIGURATION, PATIENCE_SECONDS)
+    blocked(ledger, TIMEOUT_SECONDS)
+    obstacle = Obstacle(ledger, CONFIGURATION, TIMEOUT_SECONDS)
     assert obstacle.error() is None
     found = []
     for each in seconds:
@@ -160,13 +162,13 @@ def test_what_an_earlier_call_waited_for_does_not_count(
 
 def until(ledger: Ledger, stopping: threading.Event) -> Goal:
     """Return the goal of one build."""
-    return Until(Wanted(BUILD, CONFIGURATION, TESTBED), ledger, stopping, PATIENCE_SECONDS)
+    return Until(Wanted(BUILD, CONFIGURATION, TESTBED), ledger, stopping, TIMEOUT_SECONDS)
 
 
 def turns(ledger: Ledger, stopping: threading.Event) -> Goal:
     """Return the goal of both builds."""
     plan = Plan(OTHER, BUILD, 4, CONFIGURATION, TESTBED)
-    return ComparisonRuns(plan, ledger, stopping, PATIENCE_SECONDS)
+    return ComparisonRuns(plan, ledger, stopping, TIMEOUT_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,7 @@ def test_a_resumed_run_whose_node_rejects_its_flags_ends_the_call(
     assert last is not None
     tracking = replace(last.tracking, process_start_boot_seconds=1.0 if answered else None)
     ledger.record(NOW, TESTBED, tracking=replace(last, tracking=tracking), counts={})
-    obstacle = Obstacle(ledger, CONFIGURATION, PATIENCE_SECONDS, lambda: NOW.wall)
+    obstacle = Obstacle(ledger, CONFIGURATION, TIMEOUT_SECONDS, lambda: NOW.wall)
     problem = Problem(cause, "the node rejects its flags: unknown flag: --x", NOW.wall) if cause else None
     ledger.keep_reading("problem.node", problem_reading(problem), NOW.wall + begins)
     polled_at = NOW.wall + begins + lasts_seconds
@@ -239,7 +241,9 @@ def test_what_happens_once_a_call_ends_changes_nothing(
 
 
 @pytest.mark.parametrize("made", [until, turns])
-def test_an_interrupt_is_no_failure(ledger: Ledger, made: Callable[[Ledger, threading.Event], Goal]) -> None:
+def test_an_interrupt_is_not_a_failure(
+    ledger: Ledger, made: Callable[[Ledger, threading.Event], Goal]
+) -> None:
     stopping = threading.Event()
     call = made(ledger, stopping)
     without_peers_for_too_long(ledger)
@@ -249,11 +253,11 @@ def test_an_interrupt_is_no_failure(ledger: Ledger, made: Callable[[Ledger, thre
     assert call.failure is None
 
 
-def test_a_verdict_that_is_known_is_told_though_it_is_paused(ledger: Ledger) -> None:
+def test_a_known_verdict_is_reported_while_the_tester_is_paused(ledger: Ledger) -> None:
     done(ledger, BUILD)
     pause(ledger)
     stopping = threading.Event()
-    call = Until(Wanted(BUILD, CONFIGURATION, TESTBED), ledger, stopping, PATIENCE_SECONDS)
+    call = Until(Wanted(BUILD, CONFIGURATION, TESTBED), ledger, stopping, TIMEOUT_SECONDS)
     call.advance()
 
     assert (call.failure, call.verdict()) == (None, ledger.last())

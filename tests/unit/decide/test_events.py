@@ -97,7 +97,7 @@ def announced(*records: Record) -> list[Announcement]:
         ),
     ],
 )
-def test_what_is_told(record: Record, expected: Announcement) -> None:
+def test_each_of_these_records_is_announced(record: Record, expected: Announcement) -> None:
     assert announced(record) == [expected]
 
 
@@ -112,11 +112,11 @@ def test_what_is_told(record: Record, expected: Announcement) -> None:
         pytest.param(IssueToken("token"), id="a token, which is nobody else's"),
     ],
 )
-def test_what_is_not_told(record: Record) -> None:
+def test_other_records_are_not_announced(record: Record) -> None:
     assert announced(record) == []
 
 
-def test_all_records_are_told_in_their_order() -> None:
+def test_all_records_are_announced_in_their_order() -> None:
     records = (
         RecordIntervention(Intervention.PIN_REVERT, "pod-1", "node:latest"),
         RecordIntervention(Intervention.PIN, "pod-1", IMAGE),
@@ -126,7 +126,7 @@ def test_all_records_are_told_in_their_order() -> None:
     assert [announcement.reason for announcement in announced(*records)] == ["PinReverted", "NewBuildFound"]
 
 
-def test_actions_alone_are_not_told() -> None:
+def test_actions_alone_are_not_announced() -> None:
     actions = (LookUpNewest(), Pin(build()), Recreate(unchanged=True))
     decision: InitDecision = Decision("rule", "message", actions=actions)
 

@@ -27,8 +27,8 @@ from monitor.domain.baseline import (
 )
 
 SUFFICE = 7  # values needed for a verdict: five of the baseline, the one left out, and the judged one
-LIMIT_LOOKS_BACK = 21  # values that determine a limit: the one left out, and the twenty before it
-LOOKS_BACK = LIMIT_LOOKS_BACK + 3  # values that determine a verdict
+LIMIT_WINDOW = 21  # values that determine a limit: the one left out, and the twenty before it
+VERDICT_WINDOW = LIMIT_WINDOW + 3  # values that determine a verdict
 STEADY = [100.0] * 12  # baseline 101.5 with assumed growth; limit 114.7; near it from 111.4 on
 values_of_runs = st.lists(st.floats(1, 1e6), max_size=40)
 
@@ -168,7 +168,7 @@ def test_the_limit_is_farther_on_a_noisy_testbed(count: int, margin: float | Non
 @pytest.mark.parametrize(
     "growth", [pytest.param(0, id="standing"), pytest.param(0.01, id="1 %"), pytest.param(0.02, id="2 %")]
 )
-def test_a_chain_that_grows_is_no_regression(growth: float) -> None:
+def test_a_chain_that_grows_is_not_a_regression(growth: float) -> None:
     found = Counter(verdicts([(1 + growth) ** run for run in range(300)]))
 
     assert found == {Verdict.INSUFFICIENT_DATA: SUFFICE - 1, Verdict.NONE: 300 - SUFFICE + 1}
@@ -195,14 +195,14 @@ def test_the_unit_does_not_matter(values: list[float], exponent: int) -> None:
 
 
 @given(st.floats(-1e9, 1e9), st.integers(SUFFICE, 40))
-def test_equal_runs_are_no_regression(value: float, count: int) -> None:
+def test_equal_runs_are_not_a_regression(value: float, count: int) -> None:
     assert assess([value] * count).verdict is Verdict.NONE
 
 
-@given(st.lists(st.floats(1, 1e6), min_size=LOOKS_BACK, max_size=LOOKS_BACK), values_of_runs)
+@given(st.lists(st.floats(1, 1e6), min_size=VERDICT_WINDOW, max_size=VERDICT_WINDOW), values_of_runs)
 def test_what_was_long_ago_does_not_matter(values: list[float], older: list[float]) -> None:
     assert verdicts(older + values)[-1] == verdicts(values)[-1]
-    newest = values[-LIMIT_LOOKS_BACK:]
+    newest = values[-LIMIT_WINDOW:]
     assert limit_for_next(older + newest) == limit_for_next(newest)
 
 
@@ -254,7 +254,7 @@ def _missed(claim: Claim, rule: Rule) -> str:
     )
 
 
-@pytest.mark.parametrize("claim", [pytest.param(claim, id=claim.told) for claim in CLAIMS])
+@pytest.mark.parametrize("claim", [pytest.param(claim, id=claim.statement) for claim in CLAIMS])
 def test_the_rule_is_as_good_as_claimed(claim: Claim) -> None:
     assert _missed(claim, SHIPPED) == ""
 
@@ -268,11 +268,13 @@ def test_a_rule_that_knows_no_growth_would_not_do() -> None:
 
 def test_the_document_shows_what_the_bench_found_and_no_failure() -> None:
     document = DOCUMENT.read_text(encoding="utf-8")
-    told = document.partition(BEGIN)[2].partition(END)[0]
+    section = document.partition(BEGIN)[2].partition(END)[0]
 
-    assert f"{HISTORIES:,} histories in each scene (`--seed 1`)." in told
-    assert [claim.told for claim in CLAIMS if f"| {claim.told} | {claim.bound} |" not in told] == []
-    assert "missed" not in told
+    assert f"{HISTORIES:,} histories in each scene (`--seed 1`)." in section
+    assert [
+        claim.statement for claim in CLAIMS if f"| {claim.statement} | {claim.bound} |" not in section
+    ] == []
+    assert "missed" not in section
 
 
 def test_the_tables_replace_those_of_before_and_nothing_else() -> None:

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from support.builders import NOW, build
-from support.machine import Machine, begun, passed, tick_of
+from support.machine import Machine, begin_run, passed, tick_of
 from support.parsed_logs import chain_log_of
 
 from monitor.avalanchego.node_api import NodeClient
@@ -77,7 +77,7 @@ def test_a_moment_is_one_of_a_calendar_or_unknown(unix_seconds: float, expected:
         pytest.param("1s", -1e18, id="a file from before all years"),
     ],
 )
-def test_an_end_that_is_no_time_is_unknown(eta: str, written_at: float) -> None:
+def test_an_end_that_is_not_a_time_is_unknown(eta: str, written_at: float) -> None:
     found = chain_log_of(f'[11-23] INFO <C Chain> a.go:1 executing blocks {{"eta": "{eta}"}}', written_at)
 
     assert found is not None
@@ -179,7 +179,7 @@ def test_whatever_a_node_counts_is_shown_exported_and_read_back(
         closing(open_ledger(Path(name))) as ledger,
     ):
         machine = Machine(ledger)
-        begun(machine, Path(name))
+        begin_run(machine, Path(name))
         tick, _ = tick_of(machine, Path(name))
         log = Path(name, "avalanchego", "logs", "C.log")
         log.parent.mkdir(parents=True)
@@ -211,7 +211,7 @@ def test_whatever_a_node_counts_is_shown_exported_and_read_back(
 
 def test_a_part_of_the_page_that_cannot_be_made_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:
     with tempfile.TemporaryDirectory() as name, closing(open_ledger(Path(name))) as ledger:
-        begun(Machine(ledger), Path(name))
+        begin_run(Machine(ledger), Path(name))
         status = status_of(ledger.snapshot(RESULTS_SHOWN + 1), NOW.wall)
     assert status.run is not None
     html = page(replace(status, run=replace(status.run, started_at=1e18)))

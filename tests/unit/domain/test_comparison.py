@@ -22,11 +22,11 @@ def scaled(ratio: float, durations: Sequence[float] = OLD) -> list[float]:
     return [ratio * each for each in reversed(durations)]
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=[claim.told for claim in CLAIMS])
+@pytest.mark.parametrize("claim", CLAIMS, ids=[claim.statement for claim in CLAIMS])
 def test_on_drawn_durations(claim: Claim) -> None:
     reached = claim.percent(verdicts(claim.scene, DRAWS, SEED))
 
-    assert claim.holds(reached, TOLERANCE_PERCENT), f"{claim.told}: {reached:.1f} % of {DRAWS}"
+    assert claim.holds(reached, TOLERANCE_PERCENT), f"{claim.statement}: {reached:.1f} % of {DRAWS}"
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def chance_of_slower(old: Sequence[float], new: Sequence[float]) -> float:
     """Return the share of all permutations in which the new build is at least as slow."""
     values = [math.log(each) for each in (*old, *new)]
     ways = list(combinations(range(len(values)), len(new)))
-    told = fmean(values[len(old) :])
-    as_slow = sum(fmean(values[index] for index in way) >= told - 1e-12 for way in ways)
+    mean = fmean(values[len(old) :])
+    as_slow = sum(fmean(values[index] for index in way) >= mean - 1e-12 for way in ways)
     return as_slow / len(ways)
 
 

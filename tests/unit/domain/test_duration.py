@@ -88,7 +88,7 @@ def test_a_duration_stays_what_it_is() -> None:
         pytest.param("9" * 400 + "h", TOO_LONG, id="longer than any number"),
     ],
 )
-def test_what_is_no_duration_is_refused(text: object, problem: str) -> None:
+def test_an_invalid_duration_is_refused(text: object, problem: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
         Duration.parse(text)
 

@@ -78,7 +78,7 @@ def test_a_reference_is_taken_apart(text: str, repository: str, tag: str | None,
         pytest.param("docker-pullable://node", id="a runtime's prefix"),
     ],
 )
-def test_what_is_no_reference_is_refused_in_one_line(text: str) -> None:
+def test_an_invalid_reference_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         ImageReference.parse(text)
 

@@ -58,7 +58,7 @@ hostile = pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 
 
 @hostile
-def test_what_is_no_json_is_a_value_error(text: str) -> None:
+def test_invalid_json_is_a_value_error(text: str) -> None:
     for given_text in (text, text.encode()):
         with pytest.raises(ValueError, match=r"."):
             json_value(given_text)
@@ -74,7 +74,7 @@ def test_what_is_no_json_is_a_value_error(text: str) -> None:
         pytest.param(" " * MAX_BYTES + "1", id="too large a text"),
     ],
 )
-def test_what_is_no_text_of_a_bounded_size_is_a_value_error(text: str | bytes) -> None:
+def test_a_text_without_a_bounded_size_is_a_value_error(text: str | bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         json_value(text)
 

@@ -163,9 +163,11 @@ def at(**values: float) -> Reading:
     return {(name[0], name[2:]): value for name, value in values.items()}
 
 
-def logs(**said: ChainLog | ChainActivity) -> NodeLog:
+def logs(**chains: ChainLog | ChainActivity) -> NodeLog:
     """Return the logs of chains by their names."""
-    return NodeLog({name: log if isinstance(log, ChainLog) else ChainLog(log) for name, log in said.items()})
+    return NodeLog(
+        {name: log if isinstance(log, ChainLog) else ChainLog(log) for name, log in chains.items()}
+    )
 
 
 @dataclass
@@ -428,7 +430,7 @@ def test_where_no_signal_of_the_stage_can_be_read_progress_is_unknown(reading: R
         pytest.param([1, 1, 1], [5, 6, 7], True, id="X executes what an earlier process fetched"),
     ],
 )
-def test_a_chain_that_keeps_up_is_told_from_one_at_work_by_its_counters(
+def test_counters_distinguish_a_chain_that_keeps_up_from_one_at_work(
     fetched: list[float], accepted: list[float], *, known: bool
 ) -> None:
     run = Watched()

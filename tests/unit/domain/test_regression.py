@@ -134,7 +134,7 @@ def test_the_verdict_is_that_of_the_baseline(durations: Sequence[float], verdict
     assert found[Measure.DURATION].limit == limit_for_next(durations)
 
 
-def test_each_measure_is_judged_by_itself() -> None:
+def test_each_measure_is_judged_separately() -> None:
     usual = successes(*STEADY)
     bigger = [success(number, HOUR, disk_usage_bytes=int(2 * HOUR)) for number in (13, 14)]
     found = regressions([*usual, *bigger], SyncMode.FULL_SYNC)
@@ -146,7 +146,7 @@ def test_each_measure_is_judged_by_itself() -> None:
     }
 
 
-def test_a_chain_that_grew_is_no_slower_block() -> None:
+def test_a_longer_chain_is_not_a_slower_block() -> None:
     """A longer chain does not slow down a block.
 
     With twice the blocks in twice the time, the duration regressed but the block time did not.
@@ -310,7 +310,7 @@ def test_three_runs_near_their_limit_are_confirmed_together() -> None:
         pytest.param({}, 8, id="a marked baseline"),
     ],
 )
-def test_runs_of_another_test_are_no_baseline(changes: dict[str, Any], begins: int) -> None:
+def test_runs_of_another_test_are_not_a_baseline(changes: dict[str, Any], begins: int) -> None:
     slow = [replace(each, run=replace(each.run, **changes)) for each in successes(*[100.0] * 7, 150.0)[7:]]
     found = [*successes(*[100.0] * 7), *slow]
 

@@ -41,7 +41,7 @@ def test_both_results_of_a_source_are_there_once_it_was_asked() -> None:
     assert activity.values(IMAGE_CHECKS) == {("pod", "success"): 2, ("pod", "error"): 0}
 
 
-def test_a_look_is_counted_by_how_it_ends() -> None:
+def test_a_lookup_is_counted_by_its_result() -> None:
     activity = Activity()
     with activity.counted_lookup("registry"):
         assert not activity.values(IMAGE_CHECKS), "not before its end"

@@ -94,7 +94,7 @@ class Pods:
 
 
 @dataclass
-class Looker:
+class Lookups:
     """A discovery and its dependencies."""
 
     mode: str = "auto"
@@ -135,39 +135,39 @@ class Looker:
     def counts(self) -> dict[str, tuple[float, float]]:
         """Return the numbers of successful and failed lookups by source."""
         counted = self.activity.values(IMAGE_CHECKS)
-        looks = {name: (counted[name, "success"], counted[name, "error"]) for name, _ in counted}
-        return {name: each for name, each in looks.items() if any(each)}
+        counts_by_source = {name: (counted[name, "success"], counted[name, "error"]) for name, _ in counted}
+        return {name: each for name, each in counts_by_source.items() if any(each)}
 
 
 class TestAuto:
     def test_a_build_that_is_known_costs_a_head_and_no_pod(self) -> None:
-        looker = Looker(known=[build(OLD)])
+        lookups = Lookups(known=[build(OLD)])
 
-        assert [looker.later() for _ in range(100)] == [
+        assert [lookups.later() for _ in range(100)] == [
             replace(build(OLD), image=f"{REPOSITORY}@{OLD}")
         ] * 100
-        assert looker.tag.asked == ["digest", "digests"] + ["digest"] * 99
-        assert (looker.pods.ran, looker.opened) == ([], 1)
-        assert looker.counts() == {"registry": (100, 0)}
+        assert lookups.tag.asked == ["digest", "digests"] + ["digest"] * 99
+        assert (lookups.pods.ran, lookups.opened) == ([], 1)
+        assert lookups.counts() == {"registry": (100, 0)}
 
     def test_a_new_one_costs_one_pod_which_runs_that_very_digest(self) -> None:
-        looker = Looker(known=[build(OLD)])
-        looker.later()
-        looker.tag.now = NEW
+        lookups = Lookups(known=[build(OLD)])
+        lookups.later()
+        lookups.tag.now = NEW
 
-        assert [looker.later() for _ in range(3)] == [
+        assert [lookups.later() for _ in range(3)] == [
             Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED)
         ] * 3
-        assert looker.pods.ran == [f"{REPOSITORY}@{NEW}"]
-        assert looker.tag.asked == ["digest", "digests", "digest", "digests", "digest", "digest"]
-        assert looker.counts() == {"registry": (4, 0), "pod": (1, 0)}
+        assert lookups.pods.ran == [f"{REPOSITORY}@{NEW}"]
+        assert lookups.tag.asked == ["digest", "digests", "digest", "digests", "digest", "digest"]
+        assert lookups.counts() == {"registry": (4, 0), "pod": (1, 0)}
 
     def test_versions_that_cannot_be_learned_are_not_asked_for_again(self) -> None:
-        looker = Looker()
-        looker.pods.versions = None
+        lookups = Lookups()
+        lookups.pods.versions = None
 
-        assert [looker.later() for _ in range(3)] == [Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))] * 3
-        assert len(looker.pods.ran) == 1
+        assert [lookups.later() for _ in range(3)] == [Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))] * 3
+        assert len(lookups.pods.ran) == 1
 
     @pytest.mark.parametrize(
         ("known", "reports"),
@@ -179,13 +179,13 @@ class TestAuto:
     def test_the_digest_of_the_platform_is_the_same_build(
         self, known: list[Build], reports: dict[str, str]
     ) -> None:
-        looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}), known=known)
-        looker.pods.reports = reports
-        found = looker.later()
+        lookups = Lookups(tag=Tag(NEW, {NEW: {PLATFORM}}), known=known)
+        lookups.pods.reports = reports
+        found = lookups.later()
 
         assert found is not None
         assert (found.image, found.digests) == (f"{REPOSITORY}@{NEW}", frozenset({NEW, PLATFORM}))
-        assert bool(looker.pods.ran) is not bool(known)
+        assert bool(lookups.pods.ran) is not bool(known)
 
     def test_a_build_that_is_known_keeps_its_image(self) -> None:
         """A known build keeps its image.
@@ -193,9 +193,9 @@ class TestAuto:
         Pinned to another digest, a pod would not be recognized as the known build.
         """
         met = Build(f"{REPOSITORY}@{PLATFORM}", frozenset({PLATFORM}), LEARNED)
-        looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}), known=[met])
+        lookups = Lookups(tag=Tag(NEW, {NEW: {PLATFORM}}), known=[met])
 
-        assert looker.later() == replace(met, digests=frozenset({NEW, PLATFORM}))
+        assert lookups.later() == replace(met, digests=frozenset({NEW, PLATFORM}))
 
     def test_the_manifest_of_a_build_that_is_known_is_read_once_too(self) -> None:
         """The manifest of a known build is read only once.
@@ -203,40 +203,40 @@ class TestAuto:
         The known digest may be one of several.
         """
         known = Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED)
-        looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}), known=[known])
+        lookups = Lookups(tag=Tag(NEW, {NEW: {PLATFORM}}), known=[known])
 
-        assert [looker.later() for _ in range(3)] == [replace(known, digests=frozenset({NEW, PLATFORM}))] * 3
-        assert looker.tag.asked == ["digest", "digests", "digest", "digest"]
+        assert [lookups.later() for _ in range(3)] == [replace(known, digests=frozenset({NEW, PLATFORM}))] * 3
+        assert lookups.tag.asked == ["digest", "digests", "digest", "digest"]
 
-    def test_a_build_that_is_known_is_told_though_its_manifest_cannot_be_read(self) -> None:
-        looker = Looker(known=[build(OLD)])
-        looker.tag.unreadable = RegistryError("it shows no manifest")
+    def test_a_known_build_is_returned_although_its_manifest_cannot_be_read(self) -> None:
+        lookups = Lookups(known=[build(OLD)])
+        lookups.tag.unreadable = RegistryError("it shows no manifest")
 
-        assert looker.later() == replace(build(OLD), image=f"{REPOSITORY}@{OLD}")
-        assert looker.pods.ran == []
+        assert lookups.later() == replace(build(OLD), image=f"{REPOSITORY}@{OLD}")
+        assert lookups.pods.ran == []
 
-    def test_an_index_that_only_attests_anew_is_no_new_build(self) -> None:
-        looker = Looker(tag=Tag(OLD, {OLD: {PLATFORM}, NEW: {PLATFORM}}))
-        first = looker.later()
-        looker.tag.now = NEW
-        second = looker.later()
+    def test_an_index_with_only_new_attestations_is_not_a_new_build(self) -> None:
+        lookups = Lookups(tag=Tag(OLD, {OLD: {PLATFORM}, NEW: {PLATFORM}}))
+        first = lookups.later()
+        lookups.tag.now = NEW
+        second = lookups.later()
 
         assert first is not None
         assert second is not None
         assert second.same(first)
         assert (second.image, second.versions) == (f"{REPOSITORY}@{OLD}", LEARNED)
-        assert len(looker.pods.ran) == 1
+        assert len(lookups.pods.ran) == 1
 
-    def test_a_pod_that_fails_is_not_started_again_at_once(self) -> None:
-        looker = Looker()
-        looker.pods.error = TemporaryError("it cannot be pulled")
+    def test_a_pod_that_fails_is_not_started_again_immediately(self) -> None:
+        lookups = Lookups()
+        lookups.pods.error = TemporaryError("it cannot be pulled")
         with pytest.raises(TemporaryError, match="it cannot be pulled"):
-            looker.later()
-        assert [looker.later() for _ in range(9)] == [None] * 9
-        looker.pods.error = None
+            lookups.later()
+        assert [lookups.later() for _ in range(9)] == [None] * 9
+        lookups.pods.error = None
 
-        assert looker.later() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
-        assert looker.counts() == {"registry": (11, 0), "pod": (1, 1)}
+        assert lookups.later() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
+        assert lookups.counts() == {"registry": (11, 0), "pod": (1, 1)}
 
     @pytest.mark.parametrize(
         ("error", "fails"),
@@ -250,101 +250,103 @@ class TestAuto:
         self, error: MonitorError, fails: int, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Pods that cannot run do not stop the tester, because the digest suffices without versions."""
-        looker = Looker()
-        looker.pods.error = error
+        lookups = Lookups()
+        lookups.pods.error = error
         for _ in range(fails - 1):
             with pytest.raises(TemporaryError, match="quota"):
-                looker.later(300.0)
+                lookups.later(300.0)
         unknown = Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
 
-        assert [looker.later(300.0) for _ in range(3)] == [unknown] * 3
-        assert looker.pods.ran == [unknown.image] * fails
+        assert [lookups.later(300.0) for _ in range(3)] == [unknown] * 3
+        assert lookups.pods.ran == [unknown.image] * fails
         assert caplog.messages == [f"versions: the versions of {unknown.image} are unknown: {error}"]
-        looker.tag.now, looker.pods.error = NEW, None
-        assert looker.later() == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED), "those of the next"
+        lookups.tag.now, lookups.pods.error = NEW, None
+        assert lookups.later() == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}), LEARNED), "those of the next"
 
-    def test_a_lookup_that_an_outage_cuts_off_is_no_try(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_lookup_that_an_outage_interrupts_is_not_an_attempt(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         """A lookup that an outage interrupts does not count as an attempt, and is repeated without limit."""
-        looker = Looker()
-        looker.pods.error = OutageError("no answer from the API server")
+        lookups = Lookups()
+        lookups.pods.error = OutageError("no answer from the API server")
         for _ in range(5):
             with pytest.raises(OutageError):
-                looker.later()
-        looker.pods.error = TemporaryError("the quota is used up")
+                lookups.later()
+        lookups.pods.error = TemporaryError("the quota is used up")
         for _ in range(2):
             with pytest.raises(TemporaryError, match="quota"):
-                looker.later(300.0)
-        looker.pods.error = OutageError("no answer from the API server")
+                lookups.later(300.0)
+        lookups.pods.error = OutageError("no answer from the API server")
         with pytest.raises(OutageError):
-            looker.later(300.0)
-        looker.pods.error = None
+            lookups.later(300.0)
+        lookups.pods.error = None
 
-        assert looker.later() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
+        assert lookups.later() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
         assert caplog.messages == [], "the versions do not stay unknown"
 
     def test_failures_are_counted_for_each_digest(self) -> None:
-        looker = Looker()
-        looker.pods.error = TemporaryError("the quota is used up")
+        lookups = Lookups()
+        lookups.pods.error = TemporaryError("the quota is used up")
         for digest in (OLD, OLD, NEW, NEW):
-            looker.tag.now = digest
+            lookups.tag.now = digest
             with pytest.raises(TemporaryError, match="quota"):
-                looker.later(300.0)
+                lookups.later(300.0)
 
-        assert looker.later(300.0) == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}))
+        assert lookups.later(300.0) == Build(f"{REPOSITORY}@{NEW}", frozenset({NEW}))
 
     def test_a_poll_never_starts_a_pod(self) -> None:
-        looker = Looker()
+        lookups = Lookups()
 
-        assert looker.discovery.poll() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
-        assert looker.pods.ran == []
+        assert lookups.discovery.poll() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
+        assert lookups.pods.ran == []
         assert (
-            looker.later()
-            == looker.discovery.poll()
+            lookups.later()
+            == lookups.discovery.poll()
             == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
         ), "and then it knows what a pod reported"
 
 
 class TestAutoWithoutItsRegistry:
-    def test_a_pod_looks_instead_every_five_minutes(self) -> None:
-        looker = Looker()
-        looker.tag.error = RegistryError("it is away")
-        found = [looker.later() for _ in range(31)]
+    def test_a_pod_replaces_the_lookup_every_five_minutes(self) -> None:
+        lookups = Lookups()
+        lookups.tag.error = RegistryError("it is away")
+        found = [lookups.later() for _ in range(31)]
 
         assert [(index + 1) * 30 for index, each in enumerate(found) if each] == [300, 600, 900]
-        assert looker.pods.ran == ["the tag"] * 3
-        registry, pod = looker.counts()["registry"], looker.counts()["pod"]
+        assert lookups.pods.ran == ["the tag"] * 3
+        registry, pod = lookups.counts()["registry"], lookups.counts()["pod"]
         assert (registry[0], pod) == (0, (3, 0))
         assert registry[1] < 10, "the registry is left alone longer and longer"
 
-    def test_a_pod_that_an_outage_cuts_off_looks_again_soon(self) -> None:
-        looker = Looker()
-        looker.tag.error = RegistryError("it is away")
-        looker.pods.error = OutageError("no answer from the API server")
+    def test_a_pod_that_an_outage_interrupts_is_retried_soon(self) -> None:
+        lookups = Lookups()
+        lookups.tag.error = RegistryError("it is away")
+        lookups.pods.error = OutageError("no answer from the API server")
         for _ in range(3):
             with pytest.raises(OutageError):
-                looker.later(300.0 if not looker.pods.ran else 30.0)
-        looker.pods.error = None
+                lookups.later(300.0 if not lookups.pods.ran else 30.0)
+        lookups.pods.error = None
 
-        assert looker.later() is not None
-        assert looker.later() is None, "and once it has looked, it waits"
+        assert lookups.later() is not None
+        assert lookups.later() is None, "and once it has looked, it waits"
 
     def test_a_hiccup_costs_no_pod(self) -> None:
-        looker = Looker(known=[build(OLD)])
-        looker.later()
-        looker.tag.error = RegistryError("it is away")
-        assert looker.later() is None
-        looker.tag.error = None
+        lookups = Lookups(known=[build(OLD)])
+        lookups.later()
+        lookups.tag.error = RegistryError("it is away")
+        assert lookups.later() is None
+        lookups.tag.error = None
 
-        assert looker.later() is not None
-        assert looker.pods.ran == []
+        assert lookups.later() is not None
+        assert lookups.pods.ran == []
 
-    def test_why_is_said_once_and_also_when_it_is_over(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_reason_and_its_end_are_logged_once(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO)
-        looker = Looker(known=[build(OLD)])
+        lookups = Lookups(known=[build(OLD)])
         for error in (RegistryError("it is away"), None, RegistryError("it is away again")):
-            looker.tag.error = error
+            lookups.tag.error = error
             for _ in range(20):
-                looker.later(60.0)
+                lookups.later(60.0)
 
         assert caplog.messages == [
             "registry: it is away; until the registry can be read, pods look up new builds while no run is open",
@@ -352,11 +354,11 @@ class TestAutoWithoutItsRegistry:
             "registry: it is away again; until the registry can be read, pods look up new builds while no run is open",
         ]
 
-    def test_each_reason_is_said_once(self, caplog: pytest.LogCaptureFixture) -> None:
-        looker = Looker(known=[build(OLD)])
+    def test_each_reason_is_logged_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        lookups = Lookups(known=[build(OLD)])
         for number in range(60):
-            looker.tag.error = RegistryError(f"reason {number % 3}" if number < 30 else f"another {number}")
-            looker.later(600.0)
+            lookups.tag.error = RegistryError(f"reason {number % 3}" if number < 30 else f"another {number}")
+            lookups.later(600.0)
 
         assert len(caplog.messages) == 10, "also of one that finds ever new ones"
         assert [each.partition(";")[0] for each in caplog.messages[:3]] == [
@@ -367,117 +369,115 @@ class TestAutoWithoutItsRegistry:
 
     def test_what_is_set_wrong_about_it_stops_no_tester(self) -> None:
         """An invalid setting does not stop the tester, for example a Secret without valid credentials."""
-        looker = Looker()
-        looker.tag.error = ConfigurationError("it is not a Docker configuration")
+        lookups = Lookups()
+        lookups.tag.error = ConfigurationError("it is not a Docker configuration")
 
-        assert looker.later(300.0) is not None
-        assert looker.pods.ran == ["the tag"]
+        assert lookups.later(300.0) is not None
+        assert lookups.pods.ran == ["the tag"]
 
-    def test_a_ledger_that_is_busy_is_no_fault_of_the_registry(
-        self, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        looker = Looker()
-        looker.ledger_error = TemporaryError("the ledger is busy")
+    def test_a_busy_ledger_is_not_a_problem_of_the_registry(self, caplog: pytest.LogCaptureFixture) -> None:
+        lookups = Lookups()
+        lookups.ledger_error = TemporaryError("the ledger is busy")
         with pytest.raises(TemporaryError, match="the ledger is busy"):
-            looker.later(300.0)
-        looker.ledger_error = None
+            lookups.later(300.0)
+        lookups.ledger_error = None
 
-        assert looker.later() is not None
-        assert looker.pods.ran == [f"{REPOSITORY}@{OLD}"], "it runs the digest that the registry reported"
+        assert lookups.later() is not None
+        assert lookups.pods.ran == [f"{REPOSITORY}@{OLD}"], "it runs the digest that the registry reported"
         assert caplog.messages == []
 
     def test_who_may_be_asked_is_counted_from_the_beginning(self) -> None:
-        assert Looker().activity.values(IMAGE_CHECKS) == {
+        assert Lookups().activity.values(IMAGE_CHECKS) == {
             (source, result): 0 for source in ("registry", "pod") for result in ("success", "error")
         }
-        assert {source for source, _ in Looker("registry").activity.values(IMAGE_CHECKS)} == {"registry"}
+        assert {source for source, _ in Lookups("registry").activity.values(IMAGE_CHECKS)} == {"registry"}
 
     def test_a_pause_that_it_asks_for_is_kept(self) -> None:
-        looker = Looker()
-        looker.tag.error = RegistryError("too often", 1000.0)
-        assert [looker.later() for _ in range(33)] == [None] * 33
+        lookups = Lookups()
+        lookups.tag.error = RegistryError("too often", 1000.0)
+        assert [lookups.later() for _ in range(33)] == [None] * 33
 
-        assert looker.tag.asked == ["digest"]
-        assert looker.pods.ran == [], "they would pull from that very registry"
-        looker.later(60.0)
-        assert looker.tag.asked == ["digest"] * 2
+        assert lookups.tag.asked == ["digest"]
+        assert lookups.pods.ran == [], "they would pull from that very registry"
+        lookups.later(60.0)
+        assert lookups.tag.asked == ["digest"] * 2
 
     def test_a_registry_that_asks_for_one_pause_after_another_does_not_keep_new_builds_away(self) -> None:
-        looker = Looker()
-        looker.tag.error = RegistryError("too often", 3600.0)
-        found = [looker.later() for _ in range(4 * 120)]
+        lookups = Lookups()
+        lookups.tag.error = RegistryError("too often", 3600.0)
+        found = [lookups.later() for _ in range(4 * 120)]
 
         assert 6 <= len([each for each in found if each]) <= 8, "twice an hour at most"
-        assert len(looker.tag.asked) <= 5, "and it is left alone"
+        assert len(lookups.tag.asked) <= 5, "and it is left alone"
 
     def test_once_a_pause_is_over_pods_stand_in_again(self) -> None:
-        looker = Looker()
-        looker.tag.error = RegistryError("too often", 1000.0)
-        looker.later()
-        looker.tag.error = RegistryError("it is away")
+        lookups = Lookups()
+        lookups.tag.error = RegistryError("too often", 1000.0)
+        lookups.later()
+        lookups.tag.error = RegistryError("it is away")
 
-        assert looker.later(1002.0) is not None
-        assert looker.pods.ran == ["the tag"]
+        assert lookups.later(1002.0) is not None
+        assert lookups.pods.ran == ["the tag"]
 
-    def test_what_a_pod_told_is_known_once_the_registry_is_back(self) -> None:
-        looker = Looker(tag=Tag(NEW, {NEW: {PLATFORM}}))
-        looker.pods.reports = {NEW: PLATFORM}
-        looker.tag.error = RegistryError("it is away")
-        looker.later(300.0)
-        looker.tag.error = None
+    def test_a_digest_from_a_pod_is_known_once_the_registry_is_back(self) -> None:
+        lookups = Lookups(tag=Tag(NEW, {NEW: {PLATFORM}}))
+        lookups.pods.reports = {NEW: PLATFORM}
+        lookups.tag.error = RegistryError("it is away")
+        lookups.later(300.0)
+        lookups.tag.error = None
 
-        assert looker.later(60.0) == Build(f"{REPOSITORY}@{PLATFORM}", frozenset({NEW, PLATFORM}), LEARNED)
-        assert looker.pods.ran == ["the tag"]
+        assert lookups.later(60.0) == Build(f"{REPOSITORY}@{PLATFORM}", frozenset({NEW, PLATFORM}), LEARNED)
+        assert lookups.pods.ran == ["the tag"]
 
-    def test_what_a_pod_tells_is_the_build_that_is_known_by_that_digest(self) -> None:
+    def test_a_digest_from_a_pod_belongs_to_the_known_build(self) -> None:
         """A digest that a pod reports belongs to the known build.
 
         The ledger has the digests of index and platform, and the kubelet reports either of them.
         """
         known = Build(f"{REPOSITORY}@{OLD}", frozenset({OLD, PLATFORM}), LEARNED)
-        looker = Looker(tag=Tag(OLD, error=RegistryError("it is away")), known=[known])
-        looker.pods.reports, looker.pods.versions = {OLD: PLATFORM}, None
+        lookups = Lookups(tag=Tag(OLD, error=RegistryError("it is away")), known=[known])
+        lookups.pods.reports, lookups.pods.versions = {OLD: PLATFORM}, None
 
-        assert looker.later(300.0) == known
+        assert lookups.later(300.0) == known
 
-    def test_what_the_registry_told_is_known_to_pods(self) -> None:
-        looker = Looker(tag=Tag(OLD, {OLD: {PLATFORM}}))
-        looker.later()
-        looker.tag.error, looker.pods.reports = RegistryError("it is away"), {OLD: PLATFORM}
-        found = looker.later(300.0)
-
-        assert found is not None
-        assert found.digests == {OLD, PLATFORM}
-
-    def test_a_manifest_is_read_once_the_registry_is_back_also_of_a_digest_that_a_pod_told(self) -> None:
-        looker = Looker(tag=Tag(OLD, {OLD: {PLATFORM}}, error=RegistryError("it is away")))
-        looker.later(300.0)
-        looker.tag.error = None
-        looker.later(60.0)
-        looker.tag.error = RegistryError("it is away")
-        looker.later(300.0)
-        looker.tag.error = None
-        found = looker.later(60.0)
+    def test_digests_from_the_registry_are_known_to_pods(self) -> None:
+        lookups = Lookups(tag=Tag(OLD, {OLD: {PLATFORM}}))
+        lookups.later()
+        lookups.tag.error, lookups.pods.reports = RegistryError("it is away"), {OLD: PLATFORM}
+        found = lookups.later(300.0)
 
         assert found is not None
         assert found.digests == {OLD, PLATFORM}
-        assert looker.tag.asked.count("digests") == 1
-        assert looker.pods.ran == ["the tag"] * 2
+
+    def test_the_manifest_of_a_digest_from_a_pod_is_read_once_the_registry_is_back(self) -> None:
+        lookups = Lookups(tag=Tag(OLD, {OLD: {PLATFORM}}, error=RegistryError("it is away")))
+        lookups.later(300.0)
+        lookups.tag.error = None
+        lookups.later(60.0)
+        lookups.tag.error = RegistryError("it is away")
+        lookups.later(300.0)
+        lookups.tag.error = None
+        found = lookups.later(60.0)
+
+        assert found is not None
+        assert found.digests == {OLD, PLATFORM}
+        assert lookups.tag.asked.count("digests") == 1
+        assert lookups.pods.ran == ["the tag"] * 2
 
     def test_a_poll_shows_nothing_and_starts_nothing(self) -> None:
-        looker = Looker()
-        looker.tag.error = RegistryError("it is away")
+        lookups = Lookups()
+        lookups.tag.error = RegistryError("it is away")
 
-        assert looker.discovery.poll() is None
-        assert looker.pods.ran == []
+        assert lookups.discovery.poll() is None
+        assert lookups.pods.ran == []
 
     def test_a_permission_that_lacks_is_an_error(self) -> None:
         """A missing permission is an error if no other source knows the digest."""
-        looker = Looker()
-        looker.tag.error = RegistryError("it is away")
-        looker.pods.error = NotPermittedError("allow create on pods")
+        lookups = Lookups()
+        lookups.tag.error = RegistryError("it is away")
+        lookups.pods.error = NotPermittedError("allow create on pods")
         with pytest.raises(NotPermittedError):
-            looker.later(300.0)
+            lookups.later(300.0)
 
     @pytest.mark.parametrize(
         ("flags", "seconds"),
@@ -502,39 +502,39 @@ class TestAutoWithoutItsRegistry:
 
 class TestRegistryAlone:
     def test_nothing_is_started_and_versions_stay_unknown(self) -> None:
-        looker = Looker("registry")
+        lookups = Lookups("registry")
 
-        assert looker.later() == looker.discovery.poll() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
-        assert looker.pods.ran == []
+        assert lookups.later() == lookups.discovery.poll() == Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}))
+        assert lookups.pods.ran == []
 
     def test_what_is_known_of_a_build_is_kept(self) -> None:
-        looker = Looker("registry", known=[build(OLD)])
-        found = looker.later()
+        lookups = Lookups("registry", known=[build(OLD)])
+        found = lookups.later()
 
         assert found is not None
         assert found.versions == build(OLD).versions
 
-    def test_its_errors_are_told_each_time_it_is_asked(self) -> None:
-        looker = Looker("registry")
-        looker.tag.error = RegistryError("it is away")
-        for look in (looker.later, looker.discovery.poll):
+    def test_its_errors_are_raised_at_each_lookup(self) -> None:
+        lookups = Lookups("registry")
+        lookups.tag.error = RegistryError("it is away")
+        for lookup in (lookups.later, lookups.discovery.poll):
             with pytest.raises(RegistryError, match="it is away"):
-                look()
-            assert looker.later(1.0) is None, "not asked again so soon"
-            looker.clock.now += 1000.0
-        assert looker.counts() == {"registry": (0, 2)}
+                lookup()
+            assert lookups.later(1.0) is None, "not asked again so soon"
+            lookups.clock.now += 1000.0
+        assert lookups.counts() == {"registry": (0, 2)}
 
 
 class TestPodsAlone:
-    def test_each_look_is_a_pod(self) -> None:
-        looker = Looker("pod")
+    def test_each_lookup_is_a_pod(self) -> None:
+        lookups = Lookups("pod")
 
-        assert [looker.later() for _ in range(2)] == [
+        assert [lookups.later() for _ in range(2)] == [
             Build(f"{REPOSITORY}@{OLD}", frozenset({OLD}), LEARNED)
         ] * 2
-        assert looker.discovery.poll() is None
-        assert (looker.pods.ran, looker.opened) == (["the tag"] * 2, 0)
-        assert looker.counts() == {"pod": (2, 0)}
+        assert lookups.discovery.poll() is None
+        assert (lookups.pods.ran, lookups.opened) == (["the tag"] * 2, 0)
+        assert lookups.counts() == {"pod": (2, 0)}
 
 
 # ---- On a cluster and a registry that speak their protocols ------------------------------------------------
@@ -607,7 +607,7 @@ def kubelet(api: FakeApiServer, digest: Callable[[], str]) -> None:
     api.on_create = lambda pod: run_version_pod(pod, digest())
 
 
-def test_an_index_is_told_by_its_registry_and_a_pod(
+def test_an_index_is_resolved_by_its_registry_and_a_pod(
     api: FakeApiServer, registry: FakeRegistry, discovery: Discovery
 ) -> None:
     digest = registry.push_index(child(D2), child(ATTESTED, "unknown"))
@@ -664,7 +664,7 @@ def test_an_outage_at_any_moment_of_a_lookup_leaves_no_versions_unknown(
     """
     digest = registry.push_build(2)
     kubelet(api, lambda: digest)
-    with looking(api, tmp_path) as discovery:
+    with discovering(api, tmp_path) as discovery:
         for _ in range(4):
             api.faults = [Fault()] * answers + [NOTHING] * ANSWERS
             with suppress(OutageError):  # the outage hides what the lookup had already found
@@ -697,7 +697,7 @@ def test_a_refusal_is_a_try_where_the_server_is_there(
     kubelet(api, lambda: digest)
     unknown = Build(f"{registry.repository}@{digest}", frozenset({digest}))
     found: list[Build | None] = []
-    with looking(api, tmp_path, pod_interval_seconds=0.0) as discovery:
+    with discovering(api, tmp_path, pod_interval_seconds=0.0) as discovery:
         discovery.poll()  # the repository is read only once
         for _ in range(5):
             api.faults = list(faults)
@@ -720,7 +720,7 @@ def test_a_kubelet_that_gives_no_log_costs_three_pods(
     digest = registry.push_build(2)
     kubelet(api, lambda: digest)
     unknown = Build(f"{registry.repository}@{digest}", frozenset({digest}))
-    with looking(api, tmp_path) as discovery:
+    with discovering(api, tmp_path) as discovery:
         discovery.poll()  # the repository is read only once
         # Own pod; for each version pod: absence, creation and end, log and a read; then its deletion.
         api.faults = [Fault()] + ([Fault()] * 3 + [fault] * 3 + [Fault()] * 3) * 3
@@ -729,7 +729,7 @@ def test_a_kubelet_that_gives_no_log_costs_three_pods(
     assert len(pods_made(api)) == 3
 
 
-def test_a_version_pod_given_up_at_the_end_is_no_try(api: FakeApiServer, cluster: Cluster) -> None:
+def test_a_version_pod_given_up_at_the_end_is_not_an_attempt(api: FakeApiServer, cluster: Cluster) -> None:
     """A version pod that is given up on shutdown does not count as an attempt.
 
     As the third attempt, it would leave the versions unknown for the next process as well.
@@ -748,7 +748,7 @@ def test_a_left_over_version_pod_that_cannot_be_deleted_is_a_try(
     digest = registry.push_build(2)
     left_over = {"metadata": {"name": VERSION_POD, "uid": "left-over", "labels": dict(MANAGED_BY)}}
     found: list[Build | None] = []
-    with looking(api, tmp_path, pod_interval_seconds=0.0) as discovery:
+    with discovering(api, tmp_path, pod_interval_seconds=0.0) as discovery:
         discovery.poll()  # the repository is read only once
         for _ in range(3):
             api.pods[VERSION_POD] = left_over
@@ -771,13 +771,13 @@ def test_a_digest_that_the_own_pod_is_pinned_to_costs_no_pod(
     digest = registry.push_build(2)
     pinned = Build(f"{registry.repository}@{digest}", frozenset({digest}), VERSIONS)
     add_tester(api, pinned_to=pinned)
-    with looking(api, tmp_path) as discovery:
+    with discovering(api, tmp_path) as discovery:
         assert discovery.newest() == pinned
     assert pods_made(api) == []
 
 
 @pytest.mark.parametrize(
-    ("pin_says", "ledger_says", "expected"),
+    ("pin_versions", "ledger_versions", "expected"),
     [
         pytest.param(VERSIONS, None, VERSIONS, id="the pin: a run began before they were known"),
         pytest.param(None, LEARNED, LEARNED, id="the ledger: a person pinned the digest"),
@@ -789,12 +789,12 @@ def test_the_versions_of_a_build_that_was_met_are_whose_that_has_them(
     api: FakeApiServer,
     cluster: Cluster,
     tmp_path: Path,
-    pin_says: Versions | None,
-    ledger_says: Versions | None,
+    pin_versions: Versions | None,
+    ledger_versions: Versions | None,
     expected: Versions | None,
 ) -> None:
-    add_tester(api, pinned_to=replace(BUILD, versions=pin_says))
-    met = replace(BUILD, versions=ledger_says)
+    add_tester(api, pinned_to=replace(BUILD, versions=pin_versions))
+    met = replace(BUILD, versions=ledger_versions)
     platform = KubernetesPlatform(cluster, OwnPod("tester-0", "node", "/data"))
     with closing(open_ledger(tmp_path)) as ledger:
         ledger.record(
@@ -810,13 +810,13 @@ def test_a_digest_that_was_pinned_by_hand_is_learned_by_a_pod(
     pinned = Build(f"{registry.repository}@{digest}", frozenset({digest}))
     add_tester(api, pinned_to=pinned)
     kubelet(api, lambda: digest)
-    with looking(api, tmp_path) as discovery:
+    with discovering(api, tmp_path) as discovery:
         assert discovery.newest() == replace(pinned, versions=VERSIONS)
     assert pods_made(api) == [pinned.image]
 
 
 @contextmanager
-def looking(api: FakeApiServer, folder: Path, pod_interval_seconds: float = 300.0) -> Iterator[Discovery]:
+def discovering(api: FakeApiServer, folder: Path, pod_interval_seconds: float = 300.0) -> Iterator[Discovery]:
     """Start a discovery that retries without a pause and has an empty ledger."""
     environment = {"KUBECONFIG": str(kubeconfig(folder, api.url))}
     with (
@@ -827,7 +827,7 @@ def looking(api: FakeApiServer, folder: Path, pod_interval_seconds: float = 300.
         yield put_together(connected, platform, ledger, pod_interval_seconds)
 
 
-def test_a_counted_source_counts_what_it_tells() -> None:
+def test_a_counted_source_counts_its_results() -> None:
     class Source:
         error: MonitorError | None = None
 

@@ -28,7 +28,7 @@ def test_the_boot_clock_counts_from_the_machines_boot() -> None:
     assert before <= now.boot_seconds <= time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def test_the_boot_clock_goes_on_as_real_time_does() -> None:
+def test_the_boot_clock_advances_as_real_time_does() -> None:
     clock = SystemClock()
     first, started = clock(), time.monotonic()
     time.sleep(0.05)

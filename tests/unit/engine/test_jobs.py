@@ -238,7 +238,7 @@ class TestBuildWatch:
         assert watch.shown() == (build(NEW).image, LATER.wall)
         assert watch.newest() == taken
 
-    def test_what_is_told_of_the_last_runs_build_is_kept_in_the_ledger(self, watch: Watch) -> None:
+    def test_new_digests_of_the_last_runs_build_are_stored_in_the_ledger(self, watch: Watch) -> None:
         """New digests of the last run's build are stored in the ledger.
 
         After a restart, another source may report another digest while the registry is unreachable.
@@ -325,7 +325,7 @@ class TestBuildWatch:
 
         assert (watch.source.asked, watch.shown()) == (["poll"], (None, LATER.wall))
 
-    def test_a_look_that_fails_changes_nothing(self, watch: Watch) -> None:
+    def test_a_lookup_that_fails_changes_nothing(self, watch: Watch) -> None:
         begin(watch.ledger, build(OLD))
         end(watch.ledger, Outcome.SUCCEEDED)
         watch.poll()
@@ -351,7 +351,7 @@ class TestProblem:
         """Return the problem of the lookups."""
         return watch.problems.current()[PROBLEM + IMAGE]
 
-    def test_a_look_that_cannot_be_recorded_leaves_it(
+    def test_a_lookup_that_cannot_be_recorded_leaves_it(
         self, watch: Watch, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A lookup that cannot be recorded leaves the problem in place.
@@ -370,7 +370,7 @@ class TestProblem:
         watch.poll()
         assert self.problem(watch) is None
 
-    def test_it_ends_where_a_run_makes_looks_needless(self, watch: Watch) -> None:
+    def test_it_ends_if_a_run_makes_lookups_unnecessary(self, watch: Watch) -> None:
         """The problem ends if an open run makes lookups unnecessary.
 
         A version pod that failed before the run would otherwise be a problem for days.
@@ -379,7 +379,7 @@ class TestProblem:
 
         assert (watch.source.asked, self.problem(watch)) == (["poll"], None)
 
-    def test_it_lasts_while_a_look_is_needed_and_not_due(self, watch: Watch) -> None:
+    def test_it_lasts_while_a_lookup_is_needed_and_not_due(self, watch: Watch) -> None:
         end(watch.ledger, Outcome.SUCCEEDED)
         watch.source.found = None
         watch.poll()
@@ -391,14 +391,14 @@ class TestProblem:
 
         A registry that failed is asked again only later.
         """
-        look = watch.job()
-        look()
+        run_job = watch.job()
+        run_job()
         watch.problems.report(IMAGE, Cause.REGISTRY_UNAVAILABLE, "the registry does not answer")
-        look()
+        run_job()
         assert self.problem(watch) is not None
 
         watch.source.shown = build(NEW)
-        look()
+        run_job()
         assert self.problem(watch) is None
 
     def test_it_ends_once_the_ledger_can_be_read_again(
@@ -408,14 +408,14 @@ class TestProblem:
 
         If new builds are looked up only with pods, nothing else would end the problem.
         """
-        look = watch.job()
-        look()
+        run_job = watch.job()
+        run_job()
         watch.problems.report(IMAGE, Cause.VOLUME_UNUSABLE, "the ledger cannot be read")
         with monkeypatch.context() as unreadable:
             unreadable.setattr(watch.ledger, "last", raising(TemporaryError("the ledger cannot be read")))
             with pytest.raises(TemporaryError, match="the ledger cannot be read"):
-                look()
-        look()
+                run_job()
+        run_job()
 
         assert self.problem(watch) is None
 
@@ -447,18 +447,18 @@ class TestSettling:
         assert watch.source.asked == ["newest", "poll", "poll"]
         assert watch.observer.latest.newest == Standing(build(NEW), 3, 2 * SETTLING_SECONDS)
 
-    def test_another_build_meanwhile_leaves_none_to_take(self, watch: Watch) -> None:
+    def test_another_build_in_the_meantime_leaves_none_to_take(self, watch: Watch) -> None:
         watch.source.shown = replace(build(OLD), versions=None)
         watch.poll()
 
         assert watch.source.asked == ["newest", "poll"]
         assert watch.observer.latest.newest is None
 
-    def test_without_the_registry_the_next_looks_count(self, watch: Watch) -> None:
-        look = watch.job()
+    def test_without_the_registry_the_next_lookups_count(self, watch: Watch) -> None:
+        run_job = watch.job()
         counted = []
         for _ in range(3):
-            look()
+            run_job()
             watch.paused(300.0)
             assert watch.observer.latest.newest is not None
             counted.append(watch.observer.latest.newest.lookups)
@@ -466,7 +466,7 @@ class TestSettling:
         assert counted == [1, 2, 3]
         assert watch.source.asked == ["newest", "poll", "newest", "poll", "newest"]
 
-    def test_it_stops_when_it_is_told_to(self, watch: Watch) -> None:
+    def test_it_stops_on_request(self, watch: Watch) -> None:
         watch.source.shown, watch.stops = build(NEW), True
         watch.poll()
 
@@ -492,10 +492,10 @@ class TestSettling:
         """A tag that alternates between two digests restarts nothing; registries behind caches show this."""
         shown = cycle((build(NEW), build(OLD)))
         watch.source.poll = watch.source.newest = lambda: next(shown)  # type: ignore[method-assign]
-        look = watch.job()
+        run_job = watch.job()
         decided = []
         for _ in range(10):
-            look()
+            run_job()
             watch.paused(30.0)
             found = watch.observer.latest.newest
             state = wait_state(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support.builders import NEW, NOW, POLICY, answering, build, workload
-from support.machine import Machine, begun, init_of, passed, tick_of
+from support.machine import Machine, begin_run, init_of, passed, tick_of
 
 from monitor.avalanchego.node_log import TAIL_BYTES
 from monitor.decide.decisions import BeginClearing, BeginRun, KeepLogTail, Record
@@ -59,7 +59,7 @@ def phase(ledger: Ledger) -> Phase | None:
 
 def test_a_rolling_tag_is_resolved_pinned_and_the_pod_recreated(machine: Machine, tmp_path: Path) -> None:
     assert init_of(machine, tmp_path).run(machine.pod) is False
-    assert machine.told == ["pin aaaa", "recreate", "await end"]
+    assert machine.calls == ["pin aaaa", "recreate", "await end"]
     assert phase(machine.ledger) == Phase.DISCOVERING
 
 
@@ -68,7 +68,7 @@ def test_a_pinned_pod_on_an_empty_volume_starts_a_run(machine: Machine, tmp_path
 
     run = machine.ledger.last()
     assert run is not None
-    assert (run.number, run.open, run.started_at, machine.told) == (1, True, NOW.wall, [])
+    assert (run.number, run.open, run.started_at, machine.calls) == (1, True, NOW.wall, [])
     assert machine.announced == [
         Announcement("BootstrapStarted", f"A run of {build().image} started"),
     ]
@@ -102,7 +102,7 @@ def test_an_error_of_a_rule_ends_init_and_nothing_is_done(machine: Machine, tmp_
     pod = workload(image="registry.example:5000/node:v1.14.2")
     with pytest.raises(ConfigurationError, match="neither pinned by digest nor has the tag 'latest'"):
         init_of(machine, tmp_path).run(pod)
-    assert (machine.told, machine.ledger.last()) == ([], None)
+    assert (machine.calls, machine.ledger.last()) == ([], None)
 
 
 def test_data_that_nobody_knows_is_cleared_only_with_the_token_of_the_error(
@@ -169,7 +169,7 @@ def test_a_success_is_recorded_once_and_then_the_next_build_is_run(machine: Mach
     observer.latest.newest = Standing(build(NEW))
     tick()
     tick()
-    assert machine.told == ["pin bbbb", "recreate"] * 2
+    assert machine.calls == ["pin bbbb", "recreate"] * 2
     assert machine.recorded_before == [1, 1], "the attempt is in the ledger before anything is pinned"
     assert machine.announced[2:] == [
         Announcement("NewBuildFound", f"Next build to bootstrap: {build(NEW).image}"),
@@ -181,7 +181,7 @@ def test_a_success_is_recorded_once_and_then_the_next_build_is_run(machine: Mach
 
 def at_rest(machine: Machine, folder: Path, policy: Policy = POLICY) -> tuple[Tick, WaitObserver]:
     """Return a tick after a successful run of the usual build, with nothing left to do."""
-    begun(machine, folder)
+    begin_run(machine, folder)
     tick, observer = tick_of(machine, folder, policy=replace(policy, soak_seconds=20.0))
     for number in range(10):
         report = HealthReport(healthy=True, oldest_check=str(number))
@@ -244,7 +244,7 @@ def find(_: Ledger, observer: WaitObserver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "told"),
+    ("event", "calls"),
     [
         pytest.param(rerun, ["pin aaaa", "recreate, unchanged"], id="rerun"),
         pytest.param(resume, ["pin bbbb", "recreate"], id="resume"),
@@ -252,14 +252,14 @@ def find(_: Ledger, observer: WaitObserver) -> None:
     ],
 )
 def test_at_rest_the_next_tick_takes_up(
-    machine: Machine, tmp_path: Path, event: Callable[[Ledger, WaitObserver], None], told: list[str]
+    machine: Machine, tmp_path: Path, event: Callable[[Ledger, WaitObserver], None], calls: list[str]
 ) -> None:
     tick, observer = at_rest(machine, tmp_path)
     with closing(open_existing(tmp_path)) as others:
         event(others, observer)
     tick()
 
-    assert machine.told == told
+    assert machine.calls == calls
 
 
 def test_at_rest_a_run_that_init_begins_is_watched_from_the_next_tick_on(
@@ -278,7 +278,7 @@ def test_at_rest_a_run_that_init_begins_is_watched_from_the_next_tick_on(
 
 def test_an_action_that_fails_is_done_by_the_next_tick(machine: Machine, tmp_path: Path) -> None:
     test_a_success_is_recorded_once_and_then_the_next_build_is_run(machine, tmp_path)
-    machine.told.clear()
+    machine.calls.clear()
     tick, _ = tick_of(machine, tmp_path)
     machine.broken = TemporaryError("no answer")
     with pytest.raises(TemporaryError):
@@ -287,7 +287,7 @@ def test_an_action_that_fails_is_done_by_the_next_tick(machine: Machine, tmp_pat
     passed(machine, POLICY.tick_seconds)
     tick()
 
-    assert machine.told == ["pin bbbb", "recreate"]
+    assert machine.calls == ["pin bbbb", "recreate"]
 
 
 def test_a_tick_shows_that_this_pod_lives(machine: Machine, tmp_path: Path) -> None:
@@ -352,14 +352,14 @@ def test_a_pin_that_is_fought_over_ends_init_and_is_announced(
 
     assert machine.reasons == ["PinReverted"]
     assert phase(machine.ledger) == Phase.BLOCKED
-    told = [each.message for each in caplog.records if each.levelname == "WARNING"]
-    assert ["then delete the pod" in each for each in told] == [True], "before it waits to fail"
+    calls = [each.message for each in caplog.records if each.levelname == "WARNING"]
+    assert ["then delete the pod" in each for each in calls] == [True], "before it waits to fail"
 
 
 def test_a_failure_is_announced_and_keeps_the_ends_of_the_nodes_logs(
     machine: Machine, tmp_path: Path
 ) -> None:
-    begun(machine, tmp_path)
+    begin_run(machine, tmp_path)
     logs = tmp_path / "avalanchego" / "logs"
     logs.mkdir(parents=True)
     (logs / "main.log").write_text("the last line\n")
@@ -396,7 +396,7 @@ def test_a_failure_is_announced_and_keeps_the_ends_of_the_nodes_logs(
 def test_where_the_node_has_no_logs_its_platform_is_asked_for_the_log_tail(
     machine: Machine, tmp_path: Path, words: str, broken: MonitorError | None, kept: str | None
 ) -> None:
-    begun(machine, tmp_path)
+    begin_run(machine, tmp_path)
     machine.words, machine.broken = words, broken
     actor = Actor(machine, machine.ledger, Volume(tmp_path), POLICY, machine.clock, threading.Event())
     actor.perform(KeepLogTail(1))
@@ -408,7 +408,7 @@ def test_where_the_node_has_no_logs_its_platform_is_asked_for_the_log_tail(
 def test_what_cannot_be_announced_is_counted_and_everything_else_is_done(
     machine: Machine, tmp_path: Path
 ) -> None:
-    begun(machine, tmp_path)
+    begin_run(machine, tmp_path)
     machine.mute = TemporaryError("events are not permitted")
     machine.answer = answering(identity=NodeIdentity(1, "avalanchego/1.14.2", build().commit))
     activity = Activity()
@@ -421,11 +421,11 @@ def test_what_cannot_be_announced_is_counted_and_everything_else_is_done(
     run = machine.ledger.last()
     assert run is not None
     assert run.reason is Reason.MISCONFIGURED
-    assert machine.told == ["pin bbbb", "recreate"]
+    assert machine.calls == ["pin bbbb", "recreate"]
     assert (before, activity.values(ERRORS)) == ({("announce",): 0}, {("announce",): 2})
 
 
-def test_init_goes_on_where_nothing_can_be_announced(machine: Machine, tmp_path: Path) -> None:
+def test_init_continues_if_nothing_can_be_announced(machine: Machine, tmp_path: Path) -> None:
     machine.mute = TemporaryError("events are not permitted")
 
     assert init_of(machine, tmp_path).run(workload(build()))
@@ -442,7 +442,7 @@ def test_what_an_outage_kept_back_is_announced_once_after_it(
 
     During the outage it is not sent in every tick.
     """
-    begun(machine, tmp_path)
+    begin_run(machine, tmp_path)
     machine.tried_at.clear()
     machine.announced_of.clear()
     machine.mute = OUTAGE
@@ -507,7 +507,7 @@ def test_what_was_announced_is_not_announced_again_while_the_ledger_cannot_be_wr
     assert (machine.announced, machine.ledger.due_announcements()) == (announcements, ())
 
 
-def test_a_decision_without_anything_to_tell_is_told(machine: Machine, tmp_path: Path) -> None:
+def test_a_decision_without_announcements_is_done(machine: Machine, tmp_path: Path) -> None:
     actor = Actor(machine, machine.ledger, Volume(tmp_path), POLICY, machine.clock, threading.Event())
 
     assert actor.announce()
@@ -516,7 +516,7 @@ def test_a_decision_without_anything_to_tell_is_told(machine: Machine, tmp_path:
 
 HOUR = 3600.0
 IMAGE_GONE = workload(build(), process=NodeProcess(running=False, waiting="ImagePullBackOff"))
-SAID_BAD = HealthReport(healthy=False, oldest_check="", failing_checks=("C",))
+REPORTED_BAD = HealthReport(healthy=False, oldest_check="", failing_checks=("C",))
 
 
 @pytest.mark.parametrize(
@@ -529,7 +529,7 @@ SAID_BAD = HealthReport(healthy=False, oldest_check="", failing_checks=("C",))
         pytest.param(IMAGE_GONE, NodeDown("refused"), 0.5, HOUR, Reason.NOT_STARTED, id="it never starts"),
         pytest.param(
             workload(build()),
-            answering(health=SAID_BAD, bootstrapped=True),
+            answering(health=REPORTED_BAD, bootstrapped=True),
             0.5,
             HOUR,
             Reason.UNHEALTHY,
@@ -552,7 +552,7 @@ def test_a_verdict_falls_when_its_time_was_observed_and_not_before(
     Each tick takes five minutes. A report is fresh if its timestamps move, so the second report is the
     first fresh one.
     """
-    begun(machine, tmp_path)
+    begin_run(machine, tmp_path)
     machine.pod = pod
     policy = replace(POLICY, tick_seconds=300.0)
     tick, observer = tick_of(machine, tmp_path, policy=policy, free=lambda _: (1000, int(1000 * free)))
@@ -596,7 +596,7 @@ class FullLedger:
 def test_on_a_full_volume_time_is_counted_in_memory_and_the_end_is_recorded(
     machine: Machine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    begun(machine, tmp_path)
+    begin_run(machine, tmp_path)
     machine.answer = NodeSilent("busy")
     full: Any = FullLedger(machine.ledger)
     observer = WaitObserver(
@@ -619,8 +619,8 @@ def test_on_a_full_volume_time_is_counted_in_memory_and_the_end_is_recorded(
         "0.0% of the volume is free, less than the floor of 10% for 1h",
     )
     assert ended.tracking.low_disk_seconds == HOUR
-    said = [each.getMessage() for each in caplog.records if "are kept in memory" in each.getMessage()]
-    assert len(said) == 1
+    messages = [each.getMessage() for each in caplog.records if "are kept in memory" in each.getMessage()]
+    assert len(messages) == 1
 
 
 @pytest.mark.parametrize(
@@ -628,7 +628,7 @@ def test_on_a_full_volume_time_is_counted_in_memory_and_the_end_is_recorded(
     [
         pytest.param(IMAGE_GONE, NodeDown("refused"), id="down"),
         pytest.param(workload(build()), NodeSilent(""), id="silent"),
-        pytest.param(workload(build()), answering(health=SAID_BAD, bootstrapped=True), id="unhealthy"),
+        pytest.param(workload(build()), answering(health=REPORTED_BAD, bootstrapped=True), id="unhealthy"),
         pytest.param(workload(build()), answering(), id="without progress"),
     ],
 )
@@ -636,7 +636,7 @@ def test_on_a_full_volume_time_is_counted_in_memory_and_the_end_is_recorded(
 def test_a_tester_that_was_off_for_longer_than_every_time_out_judges_nothing_by_it(
     machine: Machine, tmp_path: Path, pod: Workload, answer: NodeReading, *, new_process: bool
 ) -> None:
-    begun(machine, tmp_path)
+    begin_run(machine, tmp_path)
     machine.pod, machine.answer = pod, answer
     tick, observer = tick_of(machine, tmp_path)
     tick()

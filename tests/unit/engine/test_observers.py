@@ -181,7 +181,7 @@ def test_a_platform_that_does_not_answer_is_asked_again_after_a_while(
     assert edge.asked == 12
 
 
-def test_a_node_that_went_away_must_be_healthy_anew(
+def test_a_node_that_went_away_must_become_healthy_again(
     edge: Edge, ledger: Ledger, observer: WaitObserver
 ) -> None:
     streaks = []
@@ -197,7 +197,7 @@ def test_a_node_that_went_away_must_be_healthy_anew(
     assert streaks == [False, True, False]
 
 
-def test_a_node_that_came_back_must_show_fresh_health_anew(edge: Edge, observer: WaitObserver) -> None:
+def test_a_node_that_came_back_must_report_fresh_health(edge: Edge, observer: WaitObserver) -> None:
     edge.now, edge.answer = later(0), answering(health=HEALTHY)
     observer.poll()
     edge.now, edge.answer = later(10), answering(health=replace(HEALTHY, oldest_check="t2"))
@@ -275,16 +275,16 @@ def test_active_time_runs_by_the_process_not_by_the_wall_clock(edge: Edge, obser
     assert (before.tracking.active_seconds, after.tracking.node_restarts) == (100, 0)
 
 
-def test_another_holder_is_told_until_it_was_silent_for_long(
+def test_another_holder_is_reported_until_its_lease_expires(
     edge: Edge, observer: WaitObserver, ledger: Ledger
 ) -> None:
     ledger.renew("pod-0")
-    told = []
+    holders = []
     for seconds in (0, 100, POLICY.holder_timeout_seconds):
         edge.now = later(seconds)
-        told.append(observer.poll().state.held_by)
+        holders.append(observer.poll().state.held_by)
 
-    assert told == ["pod-0", "pod-0", None]
+    assert holders == ["pod-0", "pod-0", None]
 
 
 def test_another_holder_that_beats_is_never_taken_for_dead(
@@ -496,7 +496,7 @@ def test_a_queue_that_is_shown_no_more_holds_no_success_up(watch: Watch) -> None
     assert watch.tracking(20, bare).healthy is not None
 
 
-def test_a_new_process_and_a_new_monitor_are_no_progress_and_lose_no_count(watch: Watch, edge: Edge) -> None:
+def test_a_new_process_or_monitor_is_not_progress_and_loses_no_count(watch: Watch, edge: Edge) -> None:
     edge.pod = workload(build(), process=NodeProcess(running=True))
     watch.tracking(0, running(100))
     watch.tracking(10, NodeDown("refused"))
@@ -528,7 +528,7 @@ def test_a_crash_loop_in_which_only_p_catches_up_comes_no_further(watch: Watch, 
     assert decide_wait(seen.state).rule == "node_crashes"
 
 
-def test_what_the_logs_tell_is_read_with_each_look(watch: Watch, tmp_path: Path) -> None:
+def test_the_logs_are_read_at_each_poll(watch: Watch, tmp_path: Path) -> None:
     log(tmp_path, "C", 'fetching blocks {"numFetchedBlocks": 70, "pctComplete": 7}')
     first = watch.poll(0, NodeSilent(""))
     log(tmp_path, "C", 'fetching blocks {"numFetchedBlocks": 80, "pctComplete": 8}')
@@ -542,7 +542,7 @@ def test_what_the_logs_tell_is_read_with_each_look(watch: Watch, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("said", "written", "lifeless_seconds"),
+    ("log_lines", "written", "lifeless_seconds"),
     [
         pytest.param(
             "compacting database before executing blocks...", [1, 2, 3], 0, id="compacts, and writes"
@@ -574,21 +574,21 @@ def test_what_the_logs_tell_is_read_with_each_look(watch: Watch, tmp_path: Path)
     ],
 )
 def test_life_is_writing_while_a_chain_compacts_or_executes(
-    watch: Watch, tmp_path: Path, said: str | None, written: list[float | None], lifeless_seconds: float
+    watch: Watch, tmp_path: Path, log_lines: str | None, written: list[float | None], lifeless_seconds: float
 ) -> None:
     """While a chain compacts or executes, writes to the disk show activity.
 
     The first answer of a node counts as progress, from which lifeless time is counted.
     """
-    if said:
-        log(tmp_path, "C", said)
+    if log_lines:
+        log(tmp_path, "C", log_lines)
     watch.tracking(0, running(5))
     tracking = [watch.tracking(10 * n, running(5, each)) for n, each in enumerate(written, start=1)][-1]
 
     assert (tracking.lifeless_seconds, tracking.idle_seconds) == (lifeless_seconds, 30)
 
 
-def test_p_that_compacts_while_it_keeps_up_is_no_life_of_the_run(watch: Watch, tmp_path: Path) -> None:
+def test_p_that_compacts_while_it_keeps_up_is_not_activity_of_the_run(watch: Watch, tmp_path: Path) -> None:
     log(tmp_path, "P", "compacting database before executing blocks...")
     log(tmp_path, "C", "fetching blocks")
     watch.tracking(0, running(5, 1))
@@ -600,7 +600,7 @@ HOUR = 3600.0
 
 
 @pytest.mark.parametrize(
-    ("said", "writes", "hours", "verdict"),
+    ("log_lines", "writes", "hours", "verdict"),
     [
         pytest.param(
             "compacting database before executing blocks...",
@@ -631,14 +631,14 @@ def test_a_stall_and_a_compaction_of_the_same_length(
     edge: Edge,
     ledger: Ledger,
     tmp_path: Path,
-    said: str,
+    log_lines: str,
     hours: int,
     verdict: str,
     *,
     writes: bool,
 ) -> None:
     watch, tick_seconds = Watch(edge, ledger, tmp_path, 300.0), 300
-    log(tmp_path, "C", said)
+    log(tmp_path, "C", log_lines)
     rules = []
     for tick in range(int(hours * HOUR / tick_seconds) + 1):
         seen = watch.poll(tick * tick_seconds, running(5, 1000.0 + (tick if writes else 0)))
@@ -672,10 +672,10 @@ def test_blocked_time_is_neither_observed_nor_active_nor_counted(watch: Watch, b
     assert clocks == [[0, 10, 0, 0, 0], [0, 10, 0, 0, 0], [10, 20, 10, 0, 0]]
 
 
-@pytest.mark.parametrize("said", ["executing blocks", "compacting database before executing blocks..."])
-def test_a_node_that_works_without_peers_is_not_blocked(watch: Watch, tmp_path: Path, said: str) -> None:
+@pytest.mark.parametrize("log_lines", ["executing blocks", "compacting database before executing blocks..."])
+def test_a_node_that_works_without_peers_is_not_blocked(watch: Watch, tmp_path: Path, log_lines: str) -> None:
     """Work without peers is active time; the state sync of the same node would wait for peers."""
-    log(tmp_path, "C", said)
+    log(tmp_path, "C", log_lines)
     watch.tracking(0, running(5, written=1, peers=0))
     works = watch.poll(10, running(5, written=2, peers=0))
     rests = watch.poll(20, running(5, written=2, peers=0))
@@ -716,7 +716,7 @@ def test_a_node_that_is_alone_by_its_configuration_is_not_blocked(watch: Watch, 
         pytest.param(answering(), 40, id="an answer without health and metrics"),
     ],
 )
-def test_time_without_network_counts_until_the_node_has_told_of_it(
+def test_time_without_network_counts_until_the_node_reports_peers(
     watch: Watch, answer: NodeReading, seconds: float
 ) -> None:
     """Time without a network counts until the node reports peers.
@@ -757,7 +757,7 @@ def test_the_times_of_the_newest_restarts_are_kept(watch: Watch, edge: Edge) -> 
     assert times == (first + 690,) * MAX_RESTART_TIMES
 
 
-def test_a_restart_that_the_platform_tells_late_counts(watch: Watch, edge: Edge) -> None:
+def test_a_restart_that_the_platform_reports_late_counts(watch: Watch, edge: Edge) -> None:
     """A restart that the platform reports late still counts.
 
     The node answers again before its pod shows the restart, and the run may end before the pod is read
@@ -791,7 +791,7 @@ def test_a_restart_while_the_platform_was_away_counts_once(
 
 
 @pytest.mark.parametrize("away", [False, True], ids=["the platform answers", "it was away in that time"])
-def test_a_moved_pod_is_no_node_restart(watch: Watch, edge: Edge, ledger: Ledger, *, away: bool) -> None:
+def test_a_moved_pod_is_not_a_node_restart(watch: Watch, edge: Edge, ledger: Ledger, *, away: bool) -> None:
     edge.pod = restarted(3)
     before = watch.tracking(0, running(5))
     ledger.release("pod-1")
@@ -937,7 +937,7 @@ def test_a_node_that_is_down_is_not_started_where_its_platform_says_so(
     assert watch.tracking(20).not_started_seconds == not_started_seconds
 
 
-def test_what_the_platform_said_long_ago_is_not_held_for_what_it_says(watch: Watch, edge: Edge) -> None:
+def test_an_outdated_answer_of_the_platform_is_discarded(watch: Watch, edge: Edge) -> None:
     """An outdated answer of the platform is discarded.
 
     The last one was that the node waits for an image; since then the platform has not answered.
@@ -1036,8 +1036,8 @@ def test_how_long_the_tag_shows_a_build_and_when_that_was_superseded(
 def test_a_build_that_was_superseded_twice_counts_from_the_last_time(
     observer: WaitObserver, ledger: Ledger, edge: Edge
 ) -> None:
-    for seconds, begun in ((10, build(NEW)), (20, build()), (60, build(NEW))):
-        pod = workload(begun)
+    for seconds, new_build in ((10, build(NEW)), (20, build()), (60, build(NEW))):
+        pod = workload(new_build)
         ledger.record(later(seconds), "default", [BeginClearing(pod, ""), BeginRun(pod)])
     edge.now = later(90)
     observer.latest.newest = Standing(build())
@@ -1060,9 +1060,7 @@ def test_init_reads_who_reverted_only_where_a_pin_was_reverted(
     assert (second.reverts_today, second.reverter) == (1, "kubectl-edit")
 
 
-def test_a_pod_that_followed_one_that_was_not_pinned_either_is_no_revert(
-    edge: Edge, ledger: Ledger, tmp_path: Path
-) -> None:
+def test_a_pod_after_another_unpinned_pod_is_not_a_revert(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
     """A pod that follows another unpinned pod is not a revert, because no pin could be set."""
     observer = InitObserver(edge, Unasked(), ledger, Volume(tmp_path), POLICY, edge.clock)
     ledger.record(NOW, "default", (RecordIntervention(Intervention.PIN, "pod-7", "node@sha256:1"),))
@@ -1085,7 +1083,7 @@ class Unasked:
         raise AssertionError("it was asked")
 
 
-def test_init_cannot_go_on_without_an_answer(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
+def test_init_cannot_continue_without_an_answer(edge: Edge, ledger: Ledger, tmp_path: Path) -> None:
     """`init` raises a temporary error without an answer, such as from a registry that asked for a pause."""
 
     class Silent:
@@ -1125,7 +1123,7 @@ def test_health_counts_once_sae_has_executed_what_it_had_accepted(watch: Watch) 
 
 
 @pytest.mark.parametrize("queued", [0, None], ids=["an empty queue", "no queue"])
-def test_health_counts_at_once_where_nothing_waits(watch: Watch, queued: float | None) -> None:
+def test_health_counts_immediately_if_nothing_waits(watch: Watch, queued: float | None) -> None:
     watch.tracking(0, healthy(0, 100, queued))
 
     assert watch.tracking(10, healthy(10, 100, queued)).healthy is not None
@@ -1140,7 +1138,7 @@ def test_a_queue_that_drains_no_more_stalls(watch: Watch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "synced"),
+    ("log_lines", "synced"),
     [
         pytest.param(["starting state sync"], None, id="not known yet"),
         pytest.param(
@@ -1154,9 +1152,9 @@ def test_a_queue_that_drains_no_more_stalls(watch: Watch) -> None:
     ],
 )
 def test_whether_the_state_was_synced_is_what_the_node_did(
-    watch: Watch, tmp_path: Path, said: list[str], *, synced: bool | None
+    watch: Watch, tmp_path: Path, log_lines: list[str], *, synced: bool | None
 ) -> None:
-    log(tmp_path, "C", *said)
+    log(tmp_path, "C", *log_lines)
 
     assert watch.tracking(0, running()).state_synced is synced
 

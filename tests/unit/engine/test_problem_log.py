@@ -178,7 +178,7 @@ def test_one_that_two_parts_meet_is_logged_once_and_ends_with_the_last(
     assert caplog.messages == ["platform: not permitted to get pods", "image: works again after 5s"]
 
 
-def test_the_next_process_goes_on_with_it(
+def test_the_next_process_continues_the_problem(
     problems: ProblemLog, store: Store, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     problems.report("tick", *DENIED)
@@ -258,7 +258,7 @@ def test_the_status_has_what_the_ledger_has_and_what_only_this_process_knows(led
         pytest.param(lambda value: value | {"since": None}, id="a time that is none"),
     ],
 )
-def test_what_another_version_wrote_is_no_problem(
+def test_a_value_of_another_version_is_not_a_problem(
     ledger: Ledger, change: Callable[[JsonObject], JsonObject]
 ) -> None:
     value: JsonObject = {"cause": DENIED[0], "message": DENIED[1], "since": 1000.0}

@@ -43,7 +43,7 @@ from monitor.output.metrics import StatusCollector
 from monitor.output.web.page import page
 from monitor.settings import StatusSettings
 
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 OTHER_TICKS = 8
 BY_ROLE = 'pods is forbidden: User "monitor" cannot {verb} resource "pods"'
 WAIT, INIT = "wait-for-completion", "init"
@@ -368,7 +368,7 @@ def outputs(bed: Bed, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 
 def await_problem(bed: Bed, process: subprocess.Popen[bytes], cause: Cause) -> None:
     """Wait until the ledger has the problem, and for some more ticks that find the problem again."""
-    until = time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + TIMEOUT_SECONDS
     while cause not in {each.cause for each in bed.status().problems}:
         assert time.monotonic() < until, f"no {cause} in {bed.status().problems}\n{bed.log()}"
         time.sleep(0.05)
@@ -398,12 +398,12 @@ def test_each_output_names_what_hinders_the_tester(
         process.kill()
         process.wait()
     (problem,) = (each for each in bed.status().problems if each.cause is cause)
-    (told,) = (each for each in json.loads(found["API"])["problems"] if each["cause"] == cause)
+    (reported,) = (each for each in json.loads(found["API"])["problems"] if each["cause"] == cause)
     logged = [line for line in bed.log().splitlines() if words in line and " WARNING " in line]
 
     assert words in problem.message
-    assert 0 <= time.time() - problem.since < PATIENCE_SECONDS
-    assert told == {
+    assert 0 <= time.time() - problem.since < TIMEOUT_SECONDS
+    assert reported == {
         "cause": cause,
         "message": problem.message,
         "since": problem.since,
@@ -434,7 +434,7 @@ def test_what_works_again_is_a_problem_no_more(bed: Bed) -> None:
     try:
         await_problem(bed, process, Cause.PERMISSION_MISSING)
         bed.api.denied.clear()
-        until = time.monotonic() + PATIENCE_SECONDS
+        until = time.monotonic() + TIMEOUT_SECONDS
         while bed.status().problems:
             assert time.monotonic() < until, bed.log()
             time.sleep(0.05)

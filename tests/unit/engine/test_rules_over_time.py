@@ -108,16 +108,16 @@ class RulesOverTime(SimulatedTester, RuleBasedStateMachine):
             self.turn()
 
     @rule(kind=st.sampled_from(KINDS), turns=st.integers(1, 8))
-    def goes_on(self, kind: str, turns: int) -> None:
+    def continues_with(self, kind: str, turns: int) -> None:
         self.world.kind = kind
         for _ in range(turns):
             self.turn()
 
     @rule(kind=st.sampled_from(KINDS), crossings=st.none() | st.integers(0, 8), takes_pod=st.booleans())
-    def goes_on_for_long(self, kind: str, crossings: int | None, *, takes_pod: bool) -> None:
+    def continues_for_long(self, kind: str, crossings: int | None, *, takes_pod: bool) -> None:
         """Continue for longer than every timeout; with `crossings`, kill the monitor at the end."""
         self.world.fuse.left, self.kill_takes_pod = crossings, takes_pod
-        self.goes_on(kind=kind, turns=15)
+        self.continues_with(kind=kind, turns=15)
 
     @rule(kind=st.sampled_from(KINDS), crossings=st.none() | st.integers(0, 30), takes_pod=st.booleans())
     def new_build_is_taken(self, kind: str, crossings: int | None, *, takes_pod: bool) -> None:
@@ -125,10 +125,10 @@ class RulesOverTime(SimulatedTester, RuleBasedStateMachine):
 
         Whether the build is taken depends on the state of the tester.
         """
-        self.goes_on(kind="healthy", turns=7)
+        self.continues_with(kind="healthy", turns=7)
         self.build_is_pushed()
         self.world.fuse.left, self.kill_takes_pod = crossings, takes_pod
-        self.goes_on(kind=kind, turns=16)
+        self.continues_with(kind=kind, turns=16)
 
     @rule()
     def monitor_restarts(self) -> None:
@@ -168,11 +168,11 @@ class RulesOverTime(SimulatedTester, RuleBasedStateMachine):
     )
     def is_away(self, seconds: float, kind: str, *, new_monitor: bool) -> None:
         """Suspend or stop the monitor; it observes the previous state again afterwards."""
-        self.goes_on(kind=kind, turns=3)
+        self.continues_with(kind=kind, turns=3)
         self.world.passed(seconds)
         if new_monitor:
             self.end_monitor()
-        self.goes_on(kind=kind, turns=2)
+        self.continues_with(kind=kind, turns=2)
 
     @rule(seconds=st.sampled_from([-2 * DAY, -HOUR, -1.0, HOUR, 2 * DAY]))
     def clock_is_set(self, seconds: float) -> None:
@@ -188,14 +188,14 @@ class RulesOverTime(SimulatedTester, RuleBasedStateMachine):
     @rule(kind=st.sampled_from(KINDS), turns=st.integers(1, 12))
     def platform_does_not_answer(self, kind: str, turns: int) -> None:
         self.world.away = True
-        self.goes_on(kind=kind, turns=turns)
+        self.continues_with(kind=kind, turns=turns)
         self.world.away = False
 
     @rule(kind=st.sampled_from(KINDS), turns=st.integers(1, 12))
     def volume_fills(self, kind: str, turns: int) -> None:
         """Fill the volume for a moment, or for longer than a run can continue."""
         self.world.full = True
-        self.goes_on(kind=kind, turns=turns)
+        self.continues_with(kind=kind, turns=turns)
         self.world.full = False
 
     # ---- Invariants -----------
@@ -214,7 +214,7 @@ class RulesOverTime(SimulatedTester, RuleBasedStateMachine):
         assert [run.number for run in runs if run.open] in ([], [run.number for run in runs[:1]])
 
     @invariant()
-    def no_run_is_judged_by_time_in_which_nobody_looked(self) -> None:
+    def unobserved_time_counts_for_no_run(self) -> None:
         for run in self.ledger.runs(-1):
             most = 2 * self.policy.tick_seconds * self.ticks[run.number]
             assert run.tracking.observed_seconds <= most
@@ -228,13 +228,13 @@ class RulesOverTime(SimulatedTester, RuleBasedStateMachine):
         assert set(counts.values()) <= {1}, counts
 
     @invariant()
-    def a_result_is_told_once(self) -> None:
-        told = [
+    def a_result_is_announced_once(self) -> None:
+        announced_runs = [
             each.message.split(" of ")[0]
             for each in self.world.announced
             if each.reason in {"BootstrapSucceeded", "BootstrapFailed"}
         ]
-        assert len(told) == len(set(told))
+        assert len(announced_runs) == len(set(announced_runs))
 
     @invariant()
     def an_open_runs_data_is_there_and_no_others(self) -> None:
@@ -258,19 +258,19 @@ class RulesOverTime(SimulatedTester, RuleBasedStateMachine):
                 world.passed(HOUR)
             done = [run for run in self.ledger.runs(-1) if run.build.same(world.builds[-1])]
             if any(run.outcome is Outcome.SUCCEEDED for run in done):
-                self._every_result_is_told()
+                self._every_result_is_announced()
                 return
         raise AssertionError(f"the good build has no success, but {done}; {self.ledger.last()}")
 
-    def _every_result_is_told(self) -> None:
+    def _every_result_is_announced(self) -> None:
         """Check that every result is announced, after any kill and any outage of the platform."""
         for _ in range(2 * RETRY_TICKS):
             if self.ledger.due_announcements():
                 self.turn()
-        told = {each.message.split(" of ")[0] for each in self.world.announced}
+        announced_runs = {each.message.split(" of ")[0] for each in self.world.announced}
         judged = (Outcome.SUCCEEDED, Outcome.FAILED)
         ended = {f"Run {run.number}" for run in self.ledger.runs(-1) if run.outcome in judged}
-        assert ended <= told
+        assert ended <= announced_runs
         assert self.ledger.due_announcements() == ()
 
 

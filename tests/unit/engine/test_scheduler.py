@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 from support.fake_api_server import FakeApiServer, Fault, kubeconfig, serving
-from support.simulated_builds import PATIENCE_SECONDS, eventually
+from support.simulated_builds import TIMEOUT_SECONDS, eventually
 from support.tester_objects import BUILD, add_tester
 
 from monitor.engine.activity import ERRORS, TASK_DURATION, TASK_LAST_SUCCESS, Activity
@@ -51,9 +51,9 @@ class Work:
     """The work of a job, which counts its runs and its highest concurrency; a test can block it."""
 
     held: threading.Event = field(default_factory=threading.Event)
-    begun: int = 0
+    started: int = 0
     done: int = 0
-    most_at_once: int = 0
+    max_concurrent: int = 0
     fails_with: BaseException | None = None
     fails_at_the_end: MonitorError | None = None
     _now: int = 0
@@ -61,13 +61,13 @@ class Work:
 
     def __call__(self) -> None:
         with self._lock:
-            self.begun += 1
+            self.started += 1
             self._now += 1
-            self.most_at_once = max(self.most_at_once, self._now)
+            self.max_concurrent = max(self.max_concurrent, self._now)
         try:
             if self.fails_with is not None:
                 raise self.fails_with
-            self.held.wait(PATIENCE_SECONDS)
+            self.held.wait(TIMEOUT_SECONDS)
             if self.fails_at_the_end is not None:
                 raise self.fails_at_the_end
         finally:
@@ -95,14 +95,14 @@ def running(daemon: Daemon, *held: Work) -> Iterator[threading.Event]:
         stopping.set()
         for work in held:
             work.held.set()
-        thread.join(PATIENCE_SECONDS)
+        thread.join(TIMEOUT_SECONDS)
         assert not thread.is_alive()
 
 
 class TestJobs:
     """Jobs that run at their intervals, independently of each other."""
 
-    def test_a_job_runs_at_once_and_then_at_its_interval(self) -> None:
+    def test_a_job_runs_immediately_and_then_at_its_interval(self) -> None:
         often, seldom = free(), free()
         daemon = Daemon((Job("often", often, 0.05), Job("seldom", seldom, HOUR)), Activity())
         with running(daemon):
@@ -115,13 +115,13 @@ class TestJobs:
         daemon = Daemon((Job("slow", slow, 0.01), Job("other", other, 0.01)), Activity())
         with running(daemon, slow):
             eventually(
-                lambda: slow.begun == 1 and other.done >= 10, "the other continues beside the slow one"
+                lambda: slow.started == 1 and other.done >= 10, "the other continues beside the slow one"
             )
-            assert (slow.begun, slow.done) == (1, 0)
+            assert (slow.started, slow.done) == (1, 0)
             slow.held.set()
             eventually(lambda: slow.done >= 5, "the slow one continues after it has finished")
 
-        assert (slow.most_at_once, other.most_at_once) == (1, 1)
+        assert (slow.max_concurrent, other.max_concurrent) == (1, 1)
 
     def test_a_job_may_be_asked_for_before_its_time(self) -> None:
         work = free()
@@ -132,22 +132,22 @@ class TestJobs:
             daemon.run_soon("disk")
             eventually(lambda: work.done == 2, "the run that was asked for")
 
-        assert work.begun == 2
+        assert work.started == 2
 
     def test_asking_for_a_job_that_is_under_way_does_not_run_it_again(self) -> None:
         work, other = Work(), free()
         daemon = Daemon((Job("disk", work, HOUR), Job("other", other, 0.01)), Activity())
         with running(daemon, work):
-            eventually(lambda: work.begun == 1, "the first run")
+            eventually(lambda: work.started == 1, "the first run")
             daemon.run_soon("disk")
             work.held.set()
             seen = other.done
             eventually(lambda: other.done >= seen + 10, "time for another run, if there were one")
 
-        assert work.begun == 1
+        assert work.started == 1
 
     @pytest.mark.parametrize(
-        ("error", "said"),
+        ("error", "message"),
         [
             pytest.param(TemporaryError("the volume is busy"), "job: the volume is busy", id="an error"),
             pytest.param(
@@ -157,8 +157,8 @@ class TestJobs:
             ),
         ],
     )
-    def test_a_job_that_fails_is_counted_said_and_run_again(
-        self, error: Exception, said: str, caplog: pytest.LogCaptureFixture
+    def test_a_job_that_fails_is_counted_logged_and_run_again(
+        self, error: Exception, message: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         work, activity = Work(fails_with=error), Activity()
         with running(Daemon((Job("job", work, 0.02),), activity)):
@@ -167,7 +167,7 @@ class TestJobs:
         assert activity.values(ERRORS) == {("job",): work.done}
         assert activity.values(TASK_LAST_SUCCESS) == activity.values(TASK_DURATION) == {}
         problems = [each.getMessage() for each in caplog.records if each.name == "monitor.engine.problem_log"]
-        assert problems == [said], "once, however often it fails"
+        assert problems == [message], "once, however often it fails"
         faults = [each for each in caplog.records if each.exc_info]
         assert len(faults) == (0 if isinstance(error, TemporaryError) else 1), "where it failed, once"
 
@@ -227,7 +227,7 @@ class TestHeartbeats:
 
         assert daemon.healthy() == (healthy, [line])
 
-    def test_a_loop_that_hangs_is_unhealthy_until_it_goes_on(self) -> None:
+    def test_a_loop_that_hangs_is_unhealthy_until_it_continues(self) -> None:
         """A loop that hangs is unhealthy until it continues.
 
         The process lives and its other jobs run, so only the missing heartbeat shows the problem.
@@ -237,7 +237,7 @@ class TestHeartbeats:
         jobs = (Job("tick", tick, 0.05, essential=True), Job("disk", disk, 0.05))
         daemon = Daemon(jobs, activity, monotonic=monotonic)
         with running(daemon, tick):
-            eventually(lambda: tick.begun == 1, "the tick that hangs")
+            eventually(lambda: tick.started == 1, "the tick that hangs")
             assert daemon.healthy()[0]
             monotonic.set_by = 5 * 0.05 + HEARTBEAT_GRACE_SECONDS + 1
             seen, lines = daemon.healthy()
@@ -275,7 +275,7 @@ class TestHeartbeats:
             eventually(lambda: ("tick",) in activity.values(TASK_LAST_SUCCESS), "a heartbeat")
 
         assert before - 1 <= activity.values(TASK_LAST_SUCCESS)["tick",] <= time.time() + 1
-        assert 0 <= activity.values(TASK_DURATION)["tick",] < PATIENCE_SECONDS
+        assert 0 <= activity.values(TASK_DURATION)["tick",] < TIMEOUT_SECONDS
         assert activity.values(ERRORS) == {("tick",): 0}
 
 
@@ -283,14 +283,14 @@ class TestWallClock:
     """The wall clock, which APScheduler uses; changing the clock must not stop the jobs."""
 
     @pytest.mark.parametrize(
-        ("set_by", "said"),
+        ("set_by", "message"),
         [
             pytest.param(-HOUR, "the wall clock jumped by -3600 s: running all jobs now", id="back"),
             pytest.param(HOUR, "the wall clock jumped by +3600 s: running all jobs now", id="forward"),
         ],
     )
     def test_when_it_is_set_every_job_runs_once_more(
-        self, set_by: float, said: str, caplog: pytest.LogCaptureFixture
+        self, set_by: float, message: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         first, second, wall = free(), free(), Clock(time.time)
         daemon = Daemon(
@@ -301,9 +301,9 @@ class TestWallClock:
             wall.set_by = set_by
             eventually(lambda: first.done == second.done == 2, "a run of each after the clock was set")
 
-        assert [record.getMessage() for record in caplog.records] == [said]
+        assert [record.getMessage() for record in caplog.records] == [message]
 
-    def test_a_job_that_is_under_way_meanwhile_is_not_forgotten(self) -> None:
+    def test_a_job_that_runs_while_the_clock_is_set_back_is_not_forgotten(self) -> None:
         """A job that runs while the clock is set back continues at its interval.
 
         The next run of APScheduler would otherwise be an hour ahead.
@@ -314,14 +314,14 @@ class TestWallClock:
             (Job("slow", slow, 0.5), Job("watch", watch, HOUR)), Activity(), wall, watch_seconds=0.05
         )
         with running(daemon, slow):
-            eventually(lambda: slow.begun == watch.done == 1, "the first runs")
+            eventually(lambda: slow.started == watch.done == 1, "the first runs")
             put_off(daemon, "slow", HOUR)
             wall.set_by = -HOUR
             eventually(lambda: watch.done == 2, "the clock's setting was noticed")
             slow.held.set()
             eventually(lambda: slow.done >= 2, "the slow job runs again")
 
-        assert slow.most_at_once == 1
+        assert slow.max_concurrent == 1
 
     def test_a_clock_that_only_drifts_runs_nothing(self) -> None:
         work, ticks, wall = free(), free(), Clock(time.time)
@@ -350,18 +350,18 @@ class TestStop:
         stopping = threading.Event()
         thread = threading.Thread(target=daemon.run, args=(stopping,))
         thread.start()
-        eventually(lambda: work.begun == 1 and often.done > 0, "both jobs")
+        eventually(lambda: work.started == 1 and often.done > 0, "both jobs")
         stopping.set()
-        eventually(lambda: often.begun == often.done, "the other one's last run")
+        eventually(lambda: often.started == often.done, "the other one's last run")
         thread.join(0.2)
-        begun = often.begun
+        started = often.started
         assert thread.is_alive()
         thread.join(0.2)
-        assert (thread.is_alive(), often.begun) == (True, begun)
+        assert (thread.is_alive(), often.started) == (True, started)
         work.held.set()
-        thread.join(PATIENCE_SECONDS)
+        thread.join(TIMEOUT_SECONDS)
 
-        assert (thread.is_alive(), work.done, often.begun) == (False, 1, begun)
+        assert (thread.is_alive(), work.done, often.started) == (False, 1, started)
 
     def test_a_job_given_up_at_the_end_has_no_problem(self) -> None:
         """A job that is given up on shutdown leaves no problem for the next process to report."""
@@ -370,7 +370,7 @@ class TestStop:
             Activity(),
         )
         with running(Daemon((Job("image", work, HOUR),), activity), work) as stopping:
-            eventually(lambda: work.begun == 1, "the job")
+            eventually(lambda: work.started == 1, "the job")
             stopping.set()
 
         assert (work.done, activity.values(ERRORS)) == (1, {("image",): 1})
@@ -406,7 +406,7 @@ class Watcher:
 
     def hold_ledger(self) -> None:
         """Lock the ledger from another process."""
-        connection = sqlite3.connect(self.data_dir / FILE, timeout=PATIENCE_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(self.data_dir / FILE, timeout=TIMEOUT_SECONDS, isolation_level=None)
         self.held.enter_context(contextlib.closing(connection))
         connection.execute("BEGIN EXCLUSIVE")
 
@@ -473,7 +473,7 @@ class End:
 
     code: int
     seconds: float
-    said: str
+    message: str
 
 
 @pytest.fixture(scope="module")
@@ -496,8 +496,8 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, End]:
             for name, watcher in watchers.items():
                 code = watcher.process.poll()
                 if code is not None and name not in found:
-                    said = (watcher.data_dir / "stderr").read_text()
-                    found[name] = End(code, time.monotonic() - sent, said)
+                    message = (watcher.data_dir / "stderr").read_text()
+                    found[name] = End(code, time.monotonic() - sent, message)
             time.sleep(0.02)
         return found
 
@@ -522,7 +522,7 @@ def test_a_sigterm_ends_the_command_beside(ends: dict[str, End], obstacle: str, 
     end = ends[obstacle]
 
     assert end.code in codes
-    assert "Traceback" not in end.said
+    assert "Traceback" not in end.message
     assert end.seconds < STOPS_WITHIN_SECONDS
 
 
@@ -533,7 +533,7 @@ def test_the_volume_is_given_up_at_the_end(tmp_path: Path) -> None:
         ledger = open_ledger(tmp_path)
         eventually(lambda: ledger.holder() is not None, "it holds the volume")
         watcher.process.send_signal(signal.SIGTERM)
-        assert watcher.process.wait(PATIENCE_SECONDS) == 0
+        assert watcher.process.wait(TIMEOUT_SECONDS) == 0
 
     assert ledger.holder() is None
     ledger.close()

@@ -214,8 +214,8 @@ def live() -> Iterator[Callable[..., Life]]:
         def begin(
             dialect: str, sync_mode: SyncMode, *, tick_seconds: float = TICK_SECONDS, **flags: Any
         ) -> Life:
-            told = {**SIZES, **DIALECTS[dialect], **MODES[sync_mode], **flags}
-            life = Life(folder / "data", told, sync_mode, tick_seconds)
+            options = {**SIZES, **DIALECTS[dialect], **MODES[sync_mode], **flags}
+            life = Life(folder / "data", options, sync_mode, tick_seconds)
             stack.enter_context(closing(life.ledger))
             return life
 
@@ -314,8 +314,8 @@ SHORT = {"simulate_bootstrap_seconds": 8 * HOUR, "simulate_p_share": 0.3}
 
 def plan(dialect: str, sync_mode: SyncMode) -> tuple[Stage, ...]:
     """Return the stages of a bootstrap."""
-    told = {**SIZES, **SHORT, **DIALECTS[dialect]}
-    simulation = simulation_of({name.replace("_", "-"): str(value) for name, value in told.items()}, {})
+    options = {**SIZES, **SHORT, **DIALECTS[dialect]}
+    simulation = simulation_of({name.replace("_", "-"): str(value) for name, value in options.items()}, {})
     mode = {STATE_SYNC: "state-sync", SyncMode.FULL_SYNC: "full-sync"}.get(sync_mode, "only-p")
     return plan_of(mode, simulation)
 

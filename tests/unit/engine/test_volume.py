@@ -29,7 +29,7 @@ from monitor.engine.volume import Volume, disk_usage_bytes
 from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger import open_ledger
 
-ASIDE = ".bootstrap-monitor-clearing-1-0"
+MOVED = ".bootstrap-monitor-clearing-1-0"
 
 
 def fill(folder: Path) -> Path:
@@ -91,17 +91,17 @@ def a_link_to_itself(data_dir: Path) -> None:
     (data_dir / "avalanchego").symlink_to("avalanchego")
 
 
-def begun_clearing(data_dir: Path) -> None:
-    fill(data_dir / ASIDE)
+def started_clearing(data_dir: Path) -> None:
+    fill(data_dir / MOVED)
 
 
-def begun_clearing_and_an_empty_folder(data_dir: Path) -> None:
-    fill(data_dir / ASIDE)
+def started_clearing_and_an_empty_folder(data_dir: Path) -> None:
+    fill(data_dir / MOVED)
     (data_dir / "avalanchego").mkdir()
 
 
-def begun_clearing_and_new_data(data_dir: Path) -> None:
-    fill(data_dir / ASIDE)
+def started_clearing_and_new_data(data_dir: Path) -> None:
+    fill(data_dir / MOVED)
     fill(data_dir / "avalanchego")
 
 
@@ -124,9 +124,12 @@ LINK = "{} is a link, and the monitor does not follow links: replace it with the
         ),
         pytest.param(only_a_hidden_file, DataState.PRESENT, None, id="unknown data: a hidden file"),
         pytest.param(data_of_another_layout, DataState.ABSENT, None, id="what lies beside the node's folder"),
-        pytest.param(begun_clearing, DataState.PRESENT, None, id="a clearing that was started"),
+        pytest.param(started_clearing, DataState.PRESENT, None, id="a clearing that was started"),
         pytest.param(
-            begun_clearing_and_an_empty_folder, DataState.PRESENT, None, id="a clearing that was nearly ended"
+            started_clearing_and_an_empty_folder,
+            DataState.PRESENT,
+            None,
+            id="a clearing that was nearly ended",
         ),
         pytest.param(
             a_file_in_its_place, DataState.PRESENT, "{} is not a folder: remove it", id="a file in its place"
@@ -153,9 +156,9 @@ def test_what_is_found(
         pytest.param(empty_folder, id="an empty folder"),
         pytest.param(filled_folder, id="a node's data"),
         pytest.param(only_a_hidden_file, id="a hidden file"),
-        pytest.param(begun_clearing, id="a clearing that was killed after the rename"),
-        pytest.param(begun_clearing_and_an_empty_folder, id="a clearing that was killed while it removed"),
-        pytest.param(begun_clearing_and_new_data, id="an old clearing and data beside it"),
+        pytest.param(started_clearing, id="a clearing that was killed after the rename"),
+        pytest.param(started_clearing_and_an_empty_folder, id="a clearing that was killed while it removed"),
+        pytest.param(started_clearing_and_new_data, id="an old clearing and data beside it"),
     ],
 )
 def test_clearing_leaves_an_empty_folder_and_nothing_else(
@@ -259,7 +262,7 @@ def test_a_volume_that_is_reached_through_a_link_is_cleared(tmp_path: Path) -> N
         pytest.param(a_file_in_its_place, "{} is not a folder: remove it", id="a file in its place"),
     ],
 )
-def test_what_is_no_folder_is_neither_moved_nor_cleared(
+def test_a_file_is_neither_moved_nor_cleared(
     tmp_path: Path, prepare: Callable[[Path], None], message: str
 ) -> None:
     prepare(tmp_path)
@@ -298,8 +301,8 @@ def test_a_mount_within_the_nodes_folder_is_refused_by_whatever_name_the_volume_
     (data_dir / "link").symlink_to(".")
     shown = lines_on_a_mount(data_dir / "avalanchego" / "db", FOREIGN, str(data_dir))
 
-    said = " is a separate mount: mount the volume at"
-    mount = one_line(f"{data_dir}/avalanchego/db", 300) + said
+    ending = " is a separate mount: mount the volume at"
+    mount = one_line(f"{data_dir}/avalanchego/db", 300) + ending
     assert shown == [
         *[f"{mount} {data_dir} instead"] * 2,
         *[f"{mount} . instead"] * 2,
@@ -325,17 +328,17 @@ print([path.name for path in data_dir.glob("*/db/*")] + [path.name for path in d
 """
 
 
-def test_a_mount_that_the_kernel_does_not_tell_of_is_not_cleared_either(tmp_path: Path) -> None:
+def test_a_mount_that_the_kernel_does_not_list_is_not_cleared_either(tmp_path: Path) -> None:
     (tmp_path / "avalanchego" / "db").mkdir(parents=True)
     obstacle, refused, kept = lines_on_a_mount(tmp_path / "avalanchego" / "db", UNSEEN, str(tmp_path))
 
-    said = f"db is a separate mount: mount the volume at {tmp_path} instead"
-    assert obstacle == f"{tmp_path}/avalanchego/{said}"
-    assert refused.endswith(f"/{said}")
+    ending = f"db is a separate mount: mount the volume at {tmp_path} instead"
+    assert obstacle == f"{tmp_path}/avalanchego/{ending}"
+    assert refused.endswith(f"/{ending}")
     assert "kept" in kept
 
 
-def test_a_mount_whose_name_is_no_text_is_no_error(tmp_path: Path) -> None:
+def test_a_mount_with_an_undecodable_name_is_not_an_error(tmp_path: Path) -> None:
     mounted = tmp_path / os.fsdecode(b"\xff\xfe")
     mounted.mkdir()
     filled_folder(tmp_path)
@@ -345,11 +348,11 @@ def test_a_mount_whose_name_is_no_text_is_no_error(tmp_path: Path) -> None:
     assert lines_on_a_mount(mounted, script, str(tmp_path)) == ["None"]
 
 
-def test_a_link_with_the_name_of_a_begun_clearing_is_removed_not_followed(tmp_path: Path) -> None:
+def test_a_link_with_the_name_of_a_started_clearing_is_removed_not_followed(tmp_path: Path) -> None:
     outside = fill(tmp_path / "outside")
     before = contents(outside)
     (tmp_path / "volume").mkdir()
-    (tmp_path / "volume" / ASIDE).symlink_to(outside)
+    (tmp_path / "volume" / MOVED).symlink_to(outside)
     Volume(tmp_path / "volume").clear()
 
     assert contents(outside) == before
@@ -396,7 +399,7 @@ def test_a_closed_folder_of_the_node_cannot_be_read_which_is_not_the_same_as_emp
     assert str(refused.value) == f"{node}: cannot be read (Permission denied)"
 
 
-def test_what_cannot_be_removed_is_not_where_the_node_looks_and_goes_once_it_can() -> None:
+def test_data_that_cannot_be_removed_is_moved_and_removed_later() -> None:
     with ordinary_user() as data_dir:
         fill(data_dir / "avalanchego")
         closed = Path("db", "fuji", "v1.4.5")
@@ -407,8 +410,8 @@ def test_what_cannot_be_removed_is_not_where_the_node_looks_and_goes_once_it_can
             match=r"cannot be removed \(Permission denied\); fix its permissions, and the monitor will retry",
         ):
             volume.clear()
-        (aside,) = data_dir.glob(".bootstrap-monitor-clearing-*")
-        (aside / closed).chmod(0o700)
+        (moved,) = data_dir.glob(".bootstrap-monitor-clearing-*")
+        (moved / closed).chmod(0o700)
 
         assert list((data_dir / "avalanchego").iterdir()) == []
         assert volume.node_data() == NodeData(f"{data_dir}/avalanchego", DataState.PRESENT, None)
@@ -652,7 +655,7 @@ def test_whatever_tree_a_node_makes_is_measured_and_cleared(
 def test_a_clearing_that_was_cut_short_ends_on_whatever_tree(
     tmp_path: Path, make: Callable[[Path], Path]
 ) -> None:
-    make(tmp_path / ASIDE)
+    make(tmp_path / MOVED)
     assert Volume(tmp_path).node_data().obstacle is None
     Volume(tmp_path).clear()
 
@@ -721,7 +724,7 @@ def test_any_tree_is_measured_and_cleared(tree: object) -> None:
 @pytest.mark.parametrize(
     "make", [Path.touch, os.mkfifo, lambda path: path.symlink_to("nowhere")], ids=["file", "fifo", "link"]
 )
-def test_what_only_has_the_name_of_a_begun_clearing_is_no_obstacle(
+def test_a_name_like_a_started_clearing_is_not_an_obstacle(
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
     filled_folder(tmp_path)

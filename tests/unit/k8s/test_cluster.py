@@ -465,7 +465,7 @@ class TestReadLogEnd:
             pytest.param("gone-0", False, id="404, no such pod"),
         ],
     )
-    def test_where_there_is_none_it_is_empty(
+    def test_a_missing_log_is_empty(
         self,
         api: FakeApiServer,
         cluster: Cluster,
@@ -502,7 +502,7 @@ class TestReadLogEnd:
             cluster.read_log_end("tester-0", "node", 9, previous=False)
 
 
-class TestTell:
+class TestEvents:
     """`create_event`: an Event about the StatefulSet, next to the cluster's own Events."""
 
     def test_it_is_an_event_as_the_api_server_takes_it(self, api: FakeApiServer, cluster: Cluster) -> None:
@@ -549,8 +549,8 @@ class TestTell:
             cluster.create_event("tester", "u", "tester-0", other, 1.0)
         cluster.create_event("tester", "u", "tester-0", Announcement("R", "m"), 1.5)
 
-        told = [(each["reason"], each["message"]) for each in api.events]
-        assert told == [("R", "m"), ("R", "another"), ("S", "m"), ("R", "m")]
+        events = [(each["reason"], each["message"]) for each in api.events]
+        assert events == [("R", "m"), ("R", "another"), ("S", "m"), ("R", "m")]
 
     @pytest.mark.parametrize(
         ("warning", "kind"), [(True, "Warning"), (False, "Normal")], ids=["warning", "normal"]
@@ -699,7 +699,7 @@ def test_an_error_says_what_where_and_what_to_do(
         ),
     ],
 )
-def test_absence_and_conflict_are_told_by_who_asked(
+def test_absence_and_conflict_are_described_by_the_request(
     cluster: Cluster, act: Callable[[Cluster], object], message: str
 ) -> None:
     """The message for absence and conflict depends on the request, since the meaning of the status does."""
@@ -880,7 +880,7 @@ class TestCredentials:
         assert "\n" not in message
 
     @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: install the package openssl")
-    def test_a_rotated_token_is_read_anew(self, tmp_path: Path, pauses: Pauses) -> None:
+    def test_a_rotated_token_is_read_again(self, tmp_path: Path, pauses: Pauses) -> None:
         """A rotated token is read again.
 
         As in a pod, TLS uses the ServiceAccount's CA, and the token comes from a file.

@@ -303,7 +303,7 @@ class TestWorkload:
         assert found == process
         assert (found.crash_looping if found else None) is loops
 
-    def test_it_tells_the_revision_of_its_template(
+    def test_it_reports_the_revision_of_its_template(
         self, api: FakeApiServer, platform: KubernetesPlatform
     ) -> None:
         api.pods[POD]["metadata"]["labels"] = {"controller-revision-hash": "tester-5d4f"}
@@ -486,7 +486,7 @@ class TestRecreate:
     ) -> None:
         """`recreate` gives up if the controller manager is unavailable."""
         platform.pin(NEW_BUILD)
-        begun = clock.now
+        start = clock.now
 
         with pytest.raises(TemporaryError) as caught:
             platform.recreate(unchanged=False)
@@ -495,7 +495,7 @@ class TestRecreate:
             "check that the controller manager runs"
         )
         assert caught.value.cause is Cause.STATEFULSET_NOT_OBSERVED
-        assert (api.deleted, clock.now - begun) == ([], 30.0)
+        assert (api.deleted, clock.now - start) == ([], 30.0)
 
     def test_leaves_the_updated_revision(self, api: FakeApiServer, platform: KubernetesPlatform) -> None:
         """A pod of the updated revision is not deleted."""
@@ -515,7 +515,7 @@ class TestRecreate:
         assert api.deleted == [UID]
 
     @pytest.mark.parametrize("unchanged", [True, False])
-    def test_leaves_what_is_no_more_its_own(
+    def test_a_pod_with_another_uid_is_not_deleted(
         self,
         api: FakeApiServer,
         platform: KubernetesPlatform,
@@ -630,7 +630,9 @@ class TestAwaitEnd:
         platform.await_end(waiting)
         assert (api.deleted, waiting.waits) == ([UID] * 3, 3)
 
-    def test_ends_when_told_to(self, api: FakeApiServer, platform: KubernetesPlatform, clock: Clock) -> None:
+    def test_the_wait_ends_on_a_signal(
+        self, api: FakeApiServer, platform: KubernetesPlatform, clock: Clock
+    ) -> None:
         """`await_end` returns on a signal, which it waits for."""
         platform.recreate(unchanged=True)
         waiting = Interrupted(clock, after=0)
@@ -682,7 +684,7 @@ class TestAnnounce:
         assert event["reportingInstance"] == POD
         assert event["firstTimestamp"] == "1970-01-12T13:46:40Z", "when it was decided"
 
-    def test_it_is_told_also_where_the_pod_is_gone_by_now(
+    def test_the_event_is_sent_even_if_the_pod_is_gone(
         self, api: FakeApiServer, platform: KubernetesPlatform
     ) -> None:
         """The Event is sent even if the pod is gone, as after a recreation."""

@@ -102,7 +102,7 @@ def damage(path: Path, table: str, column: str, value: object) -> bool:
     return True
 
 
-def looked_at(folder: Path) -> None:
+def read_everything(folder: Path) -> None:
     """Read everything that users and the monitor read from a ledger."""
     with closing(open_read_only(folder)) as ledger:
         status = status_of(ledger.snapshot(RESULTS_SHOWN + 1), NOW.wall)
@@ -123,7 +123,7 @@ def looked_at(folder: Path) -> None:
         for name, value in VALUES.items()
     ],
 )
-def test_whatever_cell_is_damaged_the_monitor_goes_on(tmp_path: Path, value: object) -> None:
+def test_the_monitor_continues_after_damage_to_any_cell(tmp_path: Path, value: object) -> None:
     """After any damage to a cell, the monitor continues.
 
     Either the value is valid, or the file is renamed and the details file recovers the run.
@@ -138,7 +138,7 @@ def test_whatever_cell_is_damaged_the_monitor_goes_on(tmp_path: Path, value: obj
         if not damage(folder / FILE, table, column, value):
             continue
         with suppress(MonitorError):
-            looked_at(folder)
+            read_everything(folder)
         with suppress(MonitorError):
             open_existing(folder).close()
         with closing(open_ledger(folder)) as ledger:
@@ -148,7 +148,7 @@ def test_whatever_cell_is_damaged_the_monitor_goes_on(tmp_path: Path, value: obj
             with suppress(MonitorError):
                 tick()
             assert ledger.known(), f"{table}.{column}"
-        looked_at(folder)
+        read_everything(folder)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_row_that_cannot_be_decoded_is_a_corrupt_ledger(
 
 def test_a_count_beyond_all_numbers_is_shown_and_exported_as_the_largest(tmp_path: Path) -> None:
     damage(filled(tmp_path), "counts", "last", float("inf"))
-    looked_at(tmp_path)
+    read_everything(tmp_path)
     with closing(open_ledger(tmp_path)) as ledger:
         content, count = export_history(ledger)
         with closing(read_history(content, "file")) as history:
@@ -216,7 +216,7 @@ def test_a_reading_that_another_version_wrote_costs_no_ledger(
     filled(tmp_path)
     with closing(open_ledger(tmp_path)) as ledger:
         ledger.record(NOW, "default", readings={name: value})
-    looked_at(tmp_path)
+    read_everything(tmp_path)
     with closing(open_ledger(tmp_path)) as ledger:
         reading, recoveries = ledger.reading(name), len(ledger.snapshot(1).recoveries_at)
 

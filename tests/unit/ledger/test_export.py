@@ -457,12 +457,12 @@ for number in itertools.count():
             histories = [file_of(old) for _ in range(20)]
         finally:
             process.kill()
-    told = []
+    messages = []
     for data in histories:
         with closing(read_history(data, "file")) as history:
-            told.append([run.message for run in history.runs(-1)])
-    assert [one for one, other in told if one != other] == []
-    assert len({one for one, _ in told}) > 1, "nothing was written in that time"
+            messages.append([run.message for run in history.runs(-1)])
+    assert [one for one, other in messages if one != other] == []
+    assert len({one for one, _ in messages}) > 1, "nothing was written in that time"
 
 
 def test_a_ledger_that_another_process_holds_is_not_waited_for_forever(
@@ -645,7 +645,7 @@ OUT_OF_RANGE = "run 1 has a time or a size that is out of range"
         ),
     ],
 )
-def test_what_is_no_history_is_one_line_and_nothing_is_taken(
+def test_an_invalid_history_is_one_line_and_nothing_is_imported(
     opened: Opened, one: bytes, change: str, error: str
 ) -> None:
     new = opened("new")
@@ -653,10 +653,10 @@ def test_what_is_no_history_is_one_line_and_nothing_is_taken(
 
     with pytest.raises(ConfigurationError) as caught:
         taken(new, hostile)
-    told = str(caught.value)
-    assert told.startswith(f"file cannot be imported ({error}")
-    assert told.endswith("): set --import to a file that history --export wrote")
-    assert ("\n" in told, numbers(new)) == (False, [])
+    message = str(caught.value)
+    assert message.startswith(f"file cannot be imported ({error}")
+    assert message.endswith("): set --import to a file that history --export wrote")
+    assert ("\n" in message, numbers(new)) == (False, [])
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_a_new_ledger_knows_nothing(ledger: Ledger) -> None:
     )
 
 
-def test_a_clearing_that_began_is_known_and_is_no_run_yet(ledger: Ledger) -> None:
+def test_a_clearing_that_began_is_known_and_is_not_a_run_yet(ledger: Ledger) -> None:
     ledger.record(NOW, "big-disk", (BeginClearing(POD, "clearing"),))
     clearing = ledger.clearing()
 
@@ -843,7 +843,7 @@ def test_repeated_failures_are_counted_by_build_and_in_a_row(
     assert ledger.repeated_failures() == count
 
 
-def test_failures_are_no_repetition_under_another_reason_or_another_template(ledger: Ledger) -> None:
+def test_failures_with_another_reason_or_template_are_not_a_repetition(ledger: Ledger) -> None:
     counts = []
     for number, (reason, revision) in enumerate(
         [
@@ -1001,7 +1001,7 @@ def test_a_request_makes_no_details_file(ledger: Ledger, tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == [FILE]
 
 
-def test_a_broken_ledger_is_not_moved_aside_by_a_request(tmp_path: Path) -> None:
+def test_a_request_does_not_rename_a_corrupt_ledger(tmp_path: Path) -> None:
     """A request leaves a corrupt ledger in place.
 
     Only the monitor renames it, and then recovers the run.
@@ -1263,7 +1263,7 @@ def test_a_volume_is_given_up_by_its_holder_only(ledger: Ledger, by: str, left: 
         pytest.param(AdoptRun(POD), id="an adoption"),
     ],
 )
-def test_whoever_begins_something_on_the_volume_holds_it(ledger: Ledger, record: Record) -> None:
+def test_a_pod_that_begins_something_on_the_volume_holds_it(ledger: Ledger, record: Record) -> None:
     ledger.renew("pod-0")
     ledger.record(NOW, "default", (record,))
 
@@ -1446,7 +1446,7 @@ def test_a_ledger_that_was_closed_says_so(ledger: Ledger, tmp_path: Path) -> Non
     assert (tmp_path / FILE).is_file()
 
 
-def test_nothing_is_recorded_through_a_ledger_that_is_open_to_look_at(ledger: Ledger, tmp_path: Path) -> None:
+def test_nothing_is_recorded_through_a_read_only_ledger(ledger: Ledger, tmp_path: Path) -> None:
     run = started(ledger)
     shown = open_read_only(tmp_path)
     with pytest.raises(TemporaryError) as refused:
@@ -1621,7 +1621,7 @@ print(ledger.holder())
 """
 
 
-def test_where_no_reserve_can_be_taken_none_is_left_half_and_the_ledger_goes_on(tmp_path: Path) -> None:
+def test_a_reserve_that_cannot_be_taken_is_removed_and_the_ledger_works(tmp_path: Path) -> None:
     shown = subprocess.run(
         [sys.executable, "-c", TOO_FULL, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
     )

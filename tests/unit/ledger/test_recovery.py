@@ -216,7 +216,7 @@ def break_ledger(folder: Path, damage: Callable[[bytes], bytes]) -> bytes:
 
 
 @pytest.mark.parametrize("damage", BROKEN)
-def test_a_broken_ledger_is_kept_aside_and_counted_and_a_new_one_is_made(
+def test_a_corrupt_ledger_is_renamed_and_counted_and_a_new_one_is_created(
     tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
     with_a_run(tmp_path)
@@ -282,7 +282,7 @@ def test_a_journal_that_is_still_there_is_kept_with_its_ledger(tmp_path: Path) -
     assert (tmp_path / f"{FILE}-journal.corrupt-1234").read_bytes() == b"journal"
 
 
-def test_a_broken_ledger_that_cannot_be_moved_aside_is_left_alone() -> None:
+def test_a_corrupt_ledger_that_cannot_be_renamed_is_left_alone() -> None:
     with ordinary_user() as folder:
         with_a_run(folder)
         broken = break_ledger(folder, garbage)
@@ -309,7 +309,7 @@ def test_two_ledgers_that_broke_at_one_time_by_a_clock_that_stands_are_both_kept
     assert kept == {b"first" * 1000, b"second" * 1000}
 
 
-def test_a_ledger_that_breaks_while_it_is_open_says_so_and_is_kept_aside_by_the_next_start(
+def test_a_ledger_that_breaks_while_open_is_reported_and_renamed_at_the_next_start(
     tmp_path: Path,
 ) -> None:
     with_a_run(tmp_path)
@@ -404,7 +404,7 @@ def test_a_ledger_of_a_newer_schema_is_left_to_the_monitor_that_wrote_it(
     assert (tmp_path / FILE).read_bytes() == newer
 
 
-def test_a_ledger_can_be_looked_at_while_its_monitor_records(tmp_path: Path) -> None:
+def test_a_ledger_can_be_read_while_its_monitor_records(tmp_path: Path) -> None:
     with_a_run(tmp_path)
     ledger, shown = open_ledger(tmp_path), open_read_only(tmp_path)
     ledger.record(NOW, "default", readings={"phase": {"phase": "idle"}})
@@ -416,7 +416,7 @@ def test_a_ledger_can_be_looked_at_while_its_monitor_records(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["a folder", "disk #1", "50%25", "what?mode=rwc", "ä&b=c"])
-def test_a_ledger_can_be_looked_at_whatever_its_folder_is_called(tmp_path: Path, name: str) -> None:
+def test_a_ledger_can_be_read_whatever_its_folder_is_called(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()
     before = with_a_run(folder)
@@ -427,7 +427,7 @@ def test_a_ledger_can_be_looked_at_whatever_its_folder_is_called(tmp_path: Path,
     assert seen == before
 
 
-def test_a_ledger_that_may_not_be_written_can_be_looked_at() -> None:
+def test_a_ledger_that_may_not_be_written_can_be_read() -> None:
     with ordinary_user() as folder:
         before = with_a_run(folder)
         (folder / FILE).chmod(0o400)
@@ -440,7 +440,7 @@ def test_a_ledger_that_may_not_be_written_can_be_looked_at() -> None:
     assert seen == before
 
 
-def test_to_look_where_there_is_no_ledger_makes_none(tmp_path: Path) -> None:
+def test_reading_a_missing_ledger_creates_none(tmp_path: Path) -> None:
     with pytest.raises(MonitorError) as refused:
         open_read_only(tmp_path)
 
@@ -451,7 +451,7 @@ def test_to_look_where_there_is_no_ledger_makes_none(tmp_path: Path) -> None:
     assert names(tmp_path) == set()
 
 
-def test_to_look_at_a_broken_ledger_moves_nothing(tmp_path: Path) -> None:
+def test_reading_a_corrupt_ledger_renames_nothing(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(garbage(b""))
     with pytest.raises(TemporaryError) as refused:
         open_read_only(tmp_path)
@@ -493,7 +493,7 @@ def test_the_details_file_says_what_the_newest_run_is(tmp_path: Path) -> None:
 
 
 def test_the_details_file_follows_the_run_to_its_end_and_on_to_the_next(tmp_path: Path) -> None:
-    ledger, said = open_ledger(tmp_path), []
+    ledger, details = open_ledger(tmp_path), []
     ledger.record(NOW, "default", (BeginClearing(POD, "clearing"),))
     assert names(tmp_path) == {FILE}, "no run started yet"
     for decided in (
@@ -505,10 +505,12 @@ def test_the_details_file_follows_the_run_to_its_end_and_on_to_the_next(tmp_path
     ):
         ledger.record(NOW, "default", (decided(),))
         found = json.loads(text(tmp_path))
-        said.append((found["run"], found["image"].rpartition(":")[2][0], found["outcome"], found["reason"]))
+        details.append(
+            (found["run"], found["image"].rpartition(":")[2][0], found["outcome"], found["reason"])
+        )
     ledger.close()
 
-    assert said == [
+    assert details == [
         (1, "a", None, None),
         (1, "a", "failed", "stalled"),
         (1, "a", "failed", "stalled"),
@@ -586,7 +588,7 @@ def test_a_tester_comes_from_the_go_monitor_goes_back_and_comes_again(tmp_path: 
     assert (tmp_path / "avalanchego" / "db").is_dir()
 
 
-SAID = {
+RUN_DETAILS = {
     "image": f"{REPOSITORY}@{OLD}",
     "startTime": "2024-11-05T13:27:42Z",
     "network": "mainnet",
@@ -597,9 +599,9 @@ SAID = {
 }
 
 
-def recovered_of(folder: Path, said: dict[str, Any], of: Build | None = None) -> Run:
+def recovered_of(folder: Path, details: dict[str, Any], of: Build | None = None) -> Run:
     """Return the run that is recovered from a details file on a new volume."""
-    (folder / DETAILS).write_text(json.dumps(said))
+    (folder / DETAILS).write_text(json.dumps(details))
     ledger = open_ledger(folder)
     assert recover(ledger, folder, workload(of or build()), "big-disk")
     found = last_of(ledger)
@@ -608,7 +610,7 @@ def recovered_of(folder: Path, said: dict[str, Any], of: Build | None = None) ->
 
 
 def test_a_run_is_recovered_with_all_that_the_file_says(tmp_path: Path) -> None:
-    found = recovered_of(tmp_path, SAID)
+    found = recovered_of(tmp_path, RUN_DETAILS)
 
     assert (found.number, found.outcome, found.reason) == (7, Outcome.FAILED, Reason.STALLED)
     assert (found.network, found.sync_mode) == ("mainnet", SyncMode.ONLY_P_CHAIN_FULL_SYNC)
@@ -616,7 +618,7 @@ def test_a_run_is_recovered_with_all_that_the_file_says(tmp_path: Path) -> None:
 
 
 def test_a_recovered_run_is_measured_by_nothing_and_takes_no_time(tmp_path: Path) -> None:
-    found = recovered_of(tmp_path, SAID)
+    found = recovered_of(tmp_path, RUN_DETAILS)
 
     assert (found.duration_seconds, found.wall_seconds, found.disk_usage_bytes) == (None, None, None)
     assert found.tracking.active_seconds == found.tracking.observed_seconds == 0.0
@@ -644,11 +646,11 @@ def test_a_recovered_run_is_measured_by_nothing_and_takes_no_time(tmp_path: Path
 def test_a_run_is_recovered_of_its_own_build(
     tmp_path: Path, image: str, pod_of: Build, expected: Build
 ) -> None:
-    assert recovered_of(tmp_path, {**SAID, "image": image}, pod_of).build == expected
+    assert recovered_of(tmp_path, {**RUN_DETAILS, "image": image}, pod_of).build == expected
 
 
 def test_the_next_run_is_numbered_on_from_the_recovered_one(tmp_path: Path) -> None:
-    recovered_of(tmp_path, SAID)
+    recovered_of(tmp_path, RUN_DETAILS)
     ledger = open_ledger(tmp_path)
     ledger.record(NOW, "default", (BeginClearing(POD, "clearing"),))
     ledger.record(NOW, "default", (BeginRun(POD),))
@@ -659,11 +661,11 @@ def test_the_next_run_is_numbered_on_from_the_recovered_one(tmp_path: Path) -> N
 
 
 def without(name: str) -> str:
-    return json.dumps({key: value for key, value in SAID.items() if key != name})
+    return json.dumps({key: value for key, value in RUN_DETAILS.items() if key != name})
 
 
 def saying(**changes: object) -> str:
-    return json.dumps({**SAID, **changes})
+    return json.dumps({**RUN_DETAILS, **changes})
 
 
 @pytest.mark.parametrize(
@@ -729,7 +731,7 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> Non
 def test_a_ledger_that_knows_a_run_recovers_none(tmp_path: Path) -> None:
     before = with_a_run(tmp_path)
     ledger = open_ledger(tmp_path)
-    (tmp_path / DETAILS).write_text(json.dumps(SAID))
+    (tmp_path / DETAILS).write_text(json.dumps(RUN_DETAILS))
     recovered, after = recover(ledger, tmp_path, POD, "default"), ledger.runs(10)
     ledger.close()
 
@@ -739,7 +741,7 @@ def test_a_ledger_that_knows_a_run_recovers_none(tmp_path: Path) -> None:
 def test_a_ledger_that_knows_a_clearing_recovers_none_as_the_data_is_half_gone(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     ledger.record(NOW, "default", (BeginClearing(POD, "clearing"),))
-    (tmp_path / DETAILS).write_text(json.dumps(SAID))
+    (tmp_path / DETAILS).write_text(json.dumps(RUN_DETAILS))
     recovered, last = recover(ledger, tmp_path, POD, "default"), ledger.last()
     ledger.close()
 
@@ -795,7 +797,7 @@ JSON = st.recursive(
 )
 
 
-CONTENTS = JSON | st.fixed_dictionaries({name: st.just(value) | JSON for name, value in SAID.items()})
+CONTENTS = JSON | st.fixed_dictionaries({name: st.just(value) | JSON for name, value in RUN_DETAILS.items()})
 
 
 @given(CONTENTS)

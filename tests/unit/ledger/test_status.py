@@ -136,7 +136,7 @@ def test_a_new_build_is_shown_as_it_was_found(found: Build | None) -> None:
     assert with_reading("new_build", build_reading(found)).new_build == found
 
 
-def test_a_build_is_not_new_any_more_once_its_run_has_begun() -> None:
+def test_a_build_is_no_longer_new_once_its_run_has_started() -> None:
     readings = {"new_build": Reading(build_reading(build(NEW)), READ_AT)}
     shown = [
         status_of(snapshot(readings=readings, runs=(run(build=of),)), NOW.wall).new_build
@@ -146,7 +146,7 @@ def test_a_build_is_not_new_any_more_once_its_run_has_begun() -> None:
     assert shown == [build(NEW), None]
 
 
-def test_a_notice_and_the_last_look_for_a_build_are_shown() -> None:
+def test_a_notice_and_the_last_lookup_of_a_build_are_shown() -> None:
     assert with_reading("notice", {"message": "pod-0 holds the volume"}).notice == "pod-0 holds the volume"
     assert with_reading("image_check", {"succeeded_at": 990_000.0}).last_image_check_at == 990_000.0
     assert with_reading("image_check", {}).last_image_check_at is None

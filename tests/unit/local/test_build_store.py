@@ -89,7 +89,7 @@ class Compiler:
     """A build's file, and the event that happens while the source waits for the file to be complete."""
 
     folder: Path
-    meanwhile: Callable[[], None] = lambda: None
+    during_wait: Callable[[], None] = lambda: None
     waited: list[float] = field(default_factory=list)
 
     @property
@@ -105,7 +105,7 @@ class Compiler:
     def sleep(self, seconds: float) -> None:
         """Record the seconds and trigger the event."""
         self.waited.append(seconds)
-        self.meanwhile()
+        self.during_wait()
 
     def source(self) -> FileSource:
         """Return the source that reads the file."""
@@ -137,7 +137,7 @@ class TestSource:
         assert (compiler.folder / "builds" / digest.removeprefix("sha256:")).is_file()
         assert compiler.waited == [STABLE_SECONDS]
 
-    def test_two_that_ask_at_once_take_turns(self, compiler: Compiler) -> None:
+    def test_concurrent_lookups_take_turns(self, compiler: Compiler) -> None:
         """Concurrent lookups by `init` and the build watch take turns.
 
         Otherwise one would write to the copy that the other executes.
@@ -147,19 +147,19 @@ class TestSource:
         found: list[Build] = []
         other = Thread(target=lambda: found.append(source.newest()))
 
-        def ask_as_well() -> None:
+        def look_up_concurrently() -> None:
             other.start()
             other.join(0.2)
             assert found == [], "it waits"
 
-        compiler.meanwhile = ask_as_well
+        compiler.during_wait = look_up_concurrently
         first = source.newest()
         other.join()
 
         assert found == [first]
         assert (compiler.asked(), compiler.waited) == (1, [STABLE_SECONDS])
 
-    def test_what_did_not_change_is_not_looked_at_again(self, compiler: Compiler) -> None:
+    def test_an_unchanged_file_is_not_read_again(self, compiler: Compiler) -> None:
         compiler.writes('echo \'{"application": "a/1"}\'')
         source = compiler.source()
 
@@ -175,7 +175,7 @@ class TestSource:
 
         assert ([first.version, second.version], first.same(second)) == (["a/1", "a/2"], False)
 
-    def test_the_same_content_anew_is_the_same_build(self, compiler: Compiler) -> None:
+    def test_the_same_content_written_again_is_the_same_build(self, compiler: Compiler) -> None:
         compiler.writes('echo \'{"application": "a/1"}\'')
         source = compiler.source()
         first = source.newest()
@@ -183,16 +183,16 @@ class TestSource:
 
         assert source.newest() == first
 
-    def test_a_file_that_is_being_written_is_looked_at_later(self, compiler: Compiler) -> None:
+    def test_a_file_that_is_being_written_is_read_later(self, compiler: Compiler) -> None:
         compiler.writes('echo \'{"application": "a/1"}\'')
-        compiler.meanwhile = lambda: compiler.writes('echo \'{"application": "a/2"}\'')
+        compiler.during_wait = lambda: compiler.writes('echo \'{"application": "a/2"}\'')
         source = compiler.source()
         with pytest.raises(TemporaryError) as caught:
             source.newest()
         assert str(caught.value) == f"{compiler.executable} is being written: polled again later"
         assert not (compiler.folder / "builds").exists()
 
-        compiler.meanwhile = lambda: None
+        compiler.during_wait = lambda: None
         assert source.newest().version == "a/2"
 
     @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ class TestSource:
         compiler.writes('echo \'{"application": "a/1"}\'')
         assert source.newest().version == "a/1", "another file is another program"
 
-    def test_a_file_that_is_no_program_is_refused(self, compiler: Compiler) -> None:
+    def test_a_file_that_is_not_a_program_is_refused(self, compiler: Compiler) -> None:
         write_program(compiler.executable, "no program")
         with pytest.raises(ConfigurationError) as caught:
             compiler.source().newest()
@@ -239,7 +239,7 @@ class TestSource:
             f"{compiler.executable}: not found (No such file or directory); specify the node's executable"
         )
 
-    def test_a_folder_is_no_build(self, compiler: Compiler) -> None:
+    def test_a_folder_is_not_a_build(self, compiler: Compiler) -> None:
         compiler.executable.mkdir()
         with pytest.raises(ConfigurationError) as caught:
             compiler.source().newest()

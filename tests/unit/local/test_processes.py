@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from support.simulated_builds import PATIENCE_SECONDS, eventually, lives
+from support.simulated_builds import TIMEOUT_SECONDS, eventually, lives
 
 from monitor.errors import TemporaryError
 from monitor.local.processes import Orphan, end_group, end_process
@@ -58,7 +58,7 @@ def first_line(child: subprocess.Popen[bytes]) -> str:
 @pytest.mark.parametrize(
     ("script", "timeout_seconds", "ended_by"),
     [
-        pytest.param(POLITE, PATIENCE_SECONDS, signal.SIGTERM, id="asked"),
+        pytest.param(POLITE, TIMEOUT_SECONDS, signal.SIGTERM, id="asked"),
         pytest.param(DEAF, 0.1, signal.SIGKILL, id="killed where it does not listen"),
     ],
 )
@@ -75,7 +75,7 @@ def test_a_child_is_asked_to_end_and_then_ended(
 def test_what_a_child_left_behind_is_ended_by_its_group(start: Start) -> None:
     child = start(LEAVES_ONE_BEHIND)
     left = int(first_line(child))
-    end_process(child, PATIENCE_SECONDS)
+    end_process(child, TIMEOUT_SECONDS)
     assert lives(left)
     end_group(child.pid)
 
@@ -101,7 +101,7 @@ class TestOrphan:
         Orphan(path).remember(child.pid)
         Orphan(path, timeout_seconds=0.2).end()
 
-        assert child.wait(PATIENCE_SECONDS) == -ended_by
+        assert child.wait(TIMEOUT_SECONDS) == -ended_by
         assert not path.exists()
 
     def test_what_it_left_behind_is_ended_with_it(self, start: Start, tmp_path: Path) -> None:
@@ -125,14 +125,14 @@ class TestOrphan:
     def test_one_that_ended_is_forgotten(self, start: Start, tmp_path: Path) -> None:
         child, path = start(POLITE), tmp_path / "node.json"
         Orphan(path).remember(child.pid)
-        end_process(child, PATIENCE_SECONDS)
+        end_process(child, TIMEOUT_SECONDS)
         Orphan(path).end()
 
         assert not path.exists()
 
     def test_a_process_that_was_gone_before_it_was_remembered(self, start: Start, tmp_path: Path) -> None:
         child, path = start("pass"), tmp_path / "node.json"
-        child.wait(PATIENCE_SECONDS)
+        child.wait(TIMEOUT_SECONDS)
         Orphan(path).remember(child.pid)
 
         assert json.loads(path.read_text()) == {"pid": child.pid, "start": None}
@@ -158,7 +158,7 @@ class TestOrphan:
 
         assert not path.exists()
 
-    def test_what_cannot_be_remembered_is_said(self, start: Start, tmp_path: Path) -> None:
+    def test_a_state_file_that_cannot_be_written_is_reported(self, start: Start, tmp_path: Path) -> None:
         path = tmp_path / "node.json"
         path.symlink_to("/dev/full")
         with pytest.raises(TemporaryError) as caught:

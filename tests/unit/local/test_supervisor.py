@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.simulated_builds import PATIENCE_SECONDS, eventually, free_port, lives, write_program
+from support.simulated_builds import TIMEOUT_SECONDS, eventually, free_port, lives, write_program
 
 from monitor.domain.build import Build
 from monitor.domain.workload import NodeExit, NodeProcess, Workload
@@ -87,7 +87,7 @@ class Machine:
             yield
         finally:
             self.stopping.set()
-            thread.join(PATIENCE_SECONDS)
+            thread.join(TIMEOUT_SECONDS)
             assert not thread.is_alive()
 
 
@@ -231,7 +231,7 @@ def test_a_node_on_the_rolling_tag_is_never_started(machine: Machine) -> None:
         pytest.param(lambda copy: copy.chmod(0o600), "Permission denied", id="this user may not run it"),
     ],
 )
-def test_a_build_that_cannot_be_started_waits_and_is_no_crash(
+def test_a_build_that_cannot_be_started_waits_and_is_not_a_crash(
     machine: Machine, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], object], why: str
 ) -> None:
     """A build that cannot be started is retried with backoff, and the next build runs."""
@@ -248,12 +248,12 @@ def test_a_build_that_cannot_be_started_waits_and_is_no_crash(
     message = f"{copy} cannot be run ({why})"
     assert process == NodeProcess(running=False, waiting=message)
     assert not process.crash_looping
-    said = [record.getMessage() for record in caplog.records]
-    assert said[:2] == [f"{message}; restarting in {seconds} s" for seconds in (1, 2)]
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages[:2] == [f"{message}; restarting in {seconds} s" for seconds in (1, 2)]
     assert (machine.failure, machine.inits) == (None, ["uid-1", "uid-2"])
 
 
-def test_a_build_whose_copy_is_gone_waits_and_is_no_crash(machine: Machine) -> None:
+def test_a_build_whose_copy_is_gone_waits_and_is_not_a_crash(machine: Machine) -> None:
     """A build without its copy waits like an image that its registry no longer has.
 
     The node starts once the copy is back.
@@ -298,12 +298,12 @@ def test_what_cannot_be_written_leaves_no_node_that_nobody_knows(
     with machine.supervised():
         eventually(lambda: remembered.exists() and not remembered.is_symlink(), "a second start")
 
-    said = f"{remembered}: cannot be written (Not a regular file, or behind a link); restarting in 1 s"
-    assert said in [record.getMessage() for record in caplog.records]
+    messages = f"{remembered}: cannot be written (Not a regular file, or behind a link); restarting in 1 s"
+    assert messages in [record.getMessage() for record in caplog.records]
     assert not any(lives(pid) for pid in machine.pids())
 
 
-def test_a_large_log_of_the_node_is_kept_aside(machine: Machine) -> None:
+def test_a_large_log_of_the_node_is_rotated(machine: Machine) -> None:
     machine.node_is(WAITS)
     log = machine.folder / "node.log"
     with log.open("wb") as file:

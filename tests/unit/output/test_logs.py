@@ -204,7 +204,7 @@ def test_what_is_logged(*, debug: bool, level: int, logged: list[str]) -> None:
     assert [json.loads(line)["msg"] for line in stream.getvalue().splitlines()] == logged
 
 
-def test_set_up_anew_the_last_stream_alone_is_written_to() -> None:
+def test_a_second_setup_replaces_the_stream() -> None:
     first, second = io.StringIO(), io.StringIO()
     set_up_logs("plain", debug=False, stream=first)
     set_up_logs("plain", debug=False, stream=second)

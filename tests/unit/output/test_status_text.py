@@ -19,7 +19,7 @@ from monitor.domain.workload import SyncMode
 from monitor.output.status_text import run_lines, status_lines
 
 
-def test_status_tells_what_is_known_and_leaves_out_what_is_not() -> None:
+def test_status_shows_known_values_and_omits_unknown_ones() -> None:
     bare = list(status_lines(status(phase=None)))
     full = list(
         status_lines(
@@ -44,11 +44,11 @@ def test_a_failed_run_says_why() -> None:
     assert f"why       {FAILED.message}" in list(status_lines(status(FAILED)))
 
 
-@pytest.mark.parametrize(("first", "told"), [(0, False), (7, True)], ids=["not marked", "marked"])
-def test_a_mark_is_told(first: int, *, told: bool) -> None:
+@pytest.mark.parametrize(("first", "is_marked"), [(0, False), (7, True)], ids=["not marked", "marked"])
+def test_a_mark_is_shown(first: int, *, is_marked: bool) -> None:
     lines = list(status_lines(replace(status(run()), baseline_begins=first)))
 
-    assert ("baseline  marked: run 7 and later runs" in lines) is told
+    assert ("baseline  marked: run 7 and later runs" in lines) is is_marked
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_mark_is_told(first: int, *, told: bool) -> None:
         ),
     ],
 )
-def test_what_a_person_asked_for_is_told_before_a_monitor_looks(shown: Status, lines: list[str]) -> None:
+def test_requests_are_shown_before_a_monitor_reads_them(shown: Status, lines: list[str]) -> None:
     assert [line for line in status_lines(shown) if line.startswith(("paused", "rerun"))] == lines
 
 
@@ -110,14 +110,14 @@ def test_what_a_person_asked_for_is_told_before_a_monitor_looks(shown: Status, l
         ),
     ],
 )
-def test_what_is_old_is_told(seconds: float, lines: list[str], *, is_left: bool) -> None:
+def test_outdated_values_are_marked(seconds: float, lines: list[str], *, is_left: bool) -> None:
     shown = replace(status(run()), tick_at=NOW.wall - seconds)
 
     assert [line for line in status_lines(shown, is_left=is_left) if line.startswith("monitor")] == lines
 
 
 @pytest.mark.parametrize("late", [True, False, None], ids=["late", "in time", "no limit"])
-def test_a_late_run_is_told(*, late: bool | None) -> None:
+def test_a_late_run_is_shown(*, late: bool | None) -> None:
     lines = list(status_lines(replace(status(run()), late=late)))
 
     assert ("late      the open run is over its limit" in lines) is bool(late)
@@ -198,7 +198,7 @@ def watched(progress: ProgressStatus | None, **tracking: Any) -> list[str]:
         ),
     ],
 )
-def test_status_tells_what_each_chain_does(
+def test_status_shows_the_activity_of_each_chain(
     progress: ProgressStatus | None, tracking: dict[str, Any], lines: list[str]
 ) -> None:
     assert watched(progress, **tracking) == lines

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support.builders import NEW, NOW, build, workload
 from support.local_life import ROOT, LocalLife, environment, living
-from support.simulated_builds import PATIENCE_SECONDS, write_build, write_failing_build
+from support.simulated_builds import TIMEOUT_SECONDS, write_build, write_failing_build
 
 from monitor.commands.local_folder import exclusively
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
@@ -43,7 +43,7 @@ def run(command: Sequence[str], redirection: str, **variables: str) -> subproces
             stdin=subprocess.DEVNULL,
             capture_output=True,
             pass_fds=[writing],
-            timeout=2 * PATIENCE_SECONDS,
+            timeout=2 * TIMEOUT_SECONDS,
             check=False,
         )
     finally:
@@ -92,11 +92,11 @@ def test_a_result_that_cannot_be_written_has_an_exit_code_of_its_own(
     data_dir: Path, arguments: list[str], redirection: str
 ) -> None:
     done = run(of_folder(arguments, data_dir), redirection)
-    said = done.stderr.decode()
+    stderr = done.stderr.decode()
 
-    assert done.returncode == OUTPUT_LOST, said
-    assert "Traceback" not in said
-    assert said.count("bootstrap-monitor: standard output cannot be written (") == (redirection != "gone")
+    assert done.returncode == OUTPUT_LOST, stderr
+    assert "Traceback" not in stderr
+    assert stderr.count("bootstrap-monitor: standard output cannot be written (") == (redirection != "gone")
 
 
 @pytest.mark.parametrize("arguments", [["help"], ["status"], ["history"]], ids=" ".join)

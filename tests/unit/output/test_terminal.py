@@ -102,7 +102,7 @@ CHAINS = "bootstrapping 0s · P 1.2k executing 43% (12m30s left) · X fetching"
         pytest.param(20, f"run 1 · {CHAINS}", id="what the terminal cuts"),
     ],
 )
-def test_progress_tells_what_the_chains_do_in_the_columns_there_are(columns: int, text: str) -> None:
+def test_progress_fits_the_activity_of_the_chains_into_the_columns(columns: int, text: str) -> None:
     named = "new 1/4 · 1.14.2"
 
     assert progress_text(AT_WORK, lambda _: named, columns) == text
@@ -149,7 +149,7 @@ L1 = "2Z36RnQuk1hvsnFeGWzfZUfXNr7w1SjzmDQ78YxfTVNAkDq3nZ"
         pytest.param({}, True, "P 1.2k · 2Z36RnQuk1h… 7 · progress unknown", id="unknown"),
     ],
 )
-def test_progress_tells_the_stage_of_each_chain_at_work(
+def test_progress_shows_the_stage_of_each_chain_at_work(
     chains: dict[str, ChainLog], text: str, *, unknown: bool
 ) -> None:
     shown = replace(
@@ -282,7 +282,7 @@ def test_a_narrow_terminal_gets_fewer_columns_of_the_history(columns: int, heade
     assert " ".join(file.getvalue().splitlines()[1].split()) == header
 
 
-def test_history_tells_what_was_tested_where_that_differs() -> None:
+def test_history_shows_the_tested_configuration_if_it_differs() -> None:
     header, *lines = history_lines(120, replace(FAILED, network="mainnet"), SUCCEEDED)
 
     assert header.split()[:5] == ["RUN", "OUTCOME", "BUILD", "TESTED", "STARTED"]
@@ -290,7 +290,7 @@ def test_history_tells_what_was_tested_where_that_differs() -> None:
 
 
 @pytest.mark.parametrize("columns", [80, 200])
-def test_history_tells_a_skipped_state_sync_in_full(columns: int) -> None:
+def test_history_shows_a_skipped_state_sync_in_full(columns: int) -> None:
     """A skipped state sync is wrapped on a narrow terminal, and not truncated."""
     mode = SyncMode.C_CHAIN_STATE_SYNC
     skipped = replace(FAILED, tracking=RunTracking(state_synced=False), sync_mode=mode)
@@ -333,7 +333,7 @@ def test_history_tells_a_skipped_state_sync_in_full(columns: int) -> None:
         ),
     ],
 )
-def test_a_regression_is_told_in_a_sentence(measure: Measure, regression: Regression, text: str) -> None:
+def test_a_regression_is_described_in_a_sentence(measure: Measure, regression: Regression, text: str) -> None:
     assert regression_text(measure, regression) == text
 
 
@@ -364,11 +364,11 @@ def test_nothing_of_a_node_steers_the_terminal() -> None:
     reporter.report(status(replace(odd, outcome=None), phase=Phase.SOAKING))
     reporter.report(status(odd, phase=Phase.PAUSED, message=MESSAGE))
     reporter.report(status(phase=Phase.STARTING, message=MESSAGE))
-    said = "\n".join([file.getvalue(), *history_lines(300, odd)])
+    output = "\n".join([file.getvalue(), *history_lines(300, odd)])
 
-    assert said.count("[31m[bold]") == 3, "as it was printed: in the result, the progress and the history"
-    assert said.count("[31m[/red]") == 3, "in the result, after it, and while there is no run"
-    assert {each for each in said if not each.isprintable()} == {"\n"}
+    assert output.count("[31m[bold]") == 3, "as it was printed: in the result, the progress and the history"
+    assert output.count("[31m[/red]") == 3, "in the result, after it, and while there is no run"
+    assert {each for each in output if not each.isprintable()} == {"\n"}
 
 
 def test_a_file_gets_a_line_for_each_change_and_each_result_once() -> None:
@@ -405,7 +405,7 @@ def test_a_file_gets_a_line_when_a_run_stalls_and_when_it_progresses_again() -> 
     assert [("no progress" in line) for line in lines] == [False, True, False]
 
 
-def test_a_result_that_was_known_before_is_no_news() -> None:
+def test_a_result_that_was_known_before_is_not_reported() -> None:
     file = io.StringIO()
     reporter = Reporter(Console(file=file, width=200), after=SUCCEEDED.number)
     reporter.report(status(SUCCEEDED, phase=Phase.IDLE))

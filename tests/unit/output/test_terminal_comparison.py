@@ -70,14 +70,14 @@ def test_a_comparison_ends_with_a_sentence(ratio: float, begin: str, end: str) -
 
 
 @pytest.mark.parametrize(("ratio", "difference"), [(1.025, "2.5 % longer"), (0.975, "2.5 % shorter")])
-def test_a_small_difference_that_is_no_chance_is_not_called_chance(ratio: float, difference: str) -> None:
+def test_a_small_significant_difference_is_not_called_chance(ratio: float, difference: str) -> None:
     sentence = compared_lines(ratio, noise=0.1)[3]
 
     assert sentence.startswith(f"no relevant difference: new takes {difference} on average (95 % interval ")
     assert sentence.endswith(" %); unlikely to be chance, but less than 3 % may come from the machine")
 
 
-def test_failures_are_told_beside_the_verdict() -> None:
+def test_failures_are_reported_beside_the_verdict() -> None:
     failures = [
         replace(run(), outcome=Outcome.FAILED, reason=reason) for reason in (Reason.STALLED, Reason.CRASHED)
     ]
@@ -91,7 +91,7 @@ def test_failures_are_told_beside_the_verdict() -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"), [(4.376, "4.38s"), (59.9, "59.90s"), (61.2, "1m01s"), (7325.0, "2h02m05s")], ids=str
 )
-def test_a_duration_is_told_so_that_a_difference_shows(seconds: float, text: str) -> None:
+def test_a_duration_is_shown_precisely_enough_for_a_difference(seconds: float, text: str) -> None:
     build = Compared("old", [replace(SUCCEEDED, duration_seconds=seconds)] * 4)
     file = io.StringIO()
     Console(file=file, width=80).print(comparison_table([build]))

@@ -72,7 +72,7 @@ class CheckedTester:
         found: JsonObject = self.pod["spec"]["initContainers"][0]
         return found
 
-    def tell(self, *flags: str) -> None:
+    def add_flags(self, *flags: str) -> None:
         """Add flags to both of the monitor's containers."""
         self.init["args"] += flags
         self.sidecar["args"] += flags
@@ -148,12 +148,12 @@ def test_inside_its_pod_all_that_is_well_is_a_line(
         CheckSettings, "check", ["--namespace=tests", f"--pod-name={POD}", f"--pod-uid={UID}"], {}
     )
     code = run_check(settings)
-    said = capsys.readouterr().out.splitlines()
-    room = next(line for line in said if " data folder " in line).partition("cleared, ")[2]
+    printed = capsys.readouterr().out.splitlines()
+    room = next(line for line in printed if " data folder " in line).partition("cleared, ")[2]
     image, data_dir = f"{tester.registry.repository}:latest", tester.data_dir
     digest = next(iter(tester.registry.manifests))
 
-    assert (code, said) == (
+    assert (code, printed) == (
         0,
         [
             "ok    pod             'tester-0' of StatefulSet 'tester' in namespace 'tests', checked from inside",
@@ -189,15 +189,17 @@ def test_inside_its_pod_all_that_is_well_is_a_line(
 class TestWaiting:
     """`check --wait`, right after an installation."""
 
-    def looked(self, tester: CheckedTester, capsys: pytest.CaptureFixture[str], mended_after: int) -> str:
+    def repeated_check(
+        self, tester: CheckedTester, capsys: pytest.CaptureFixture[str], fixed_after: int
+    ) -> str:
         """Return the number of checks, the exit code, and the final result for the claim."""
-        looks = 0
+        checks = 0
         now = 0.0
 
         def sleep(seconds: float) -> None:
-            nonlocal looks, now
-            looks, now = looks + 1, now + seconds
-            if looks == mended_after:
+            nonlocal checks, now
+            checks, now = checks + 1, now + seconds
+            if checks == fixed_after:
                 tester.api.claims[CLAIM]["status"]["phase"] = "Bound"
 
         tester.api.claims[CLAIM]["status"]["phase"] = "Pending"
@@ -205,15 +207,15 @@ class TestWaiting:
         code = run_check(parse(CheckSettings, "check", words, {}), clock=lambda: now, sleep=sleep)
         lines = capsys.readouterr().out.splitlines()
         (claim,) = (line.split()[0] for line in lines if "  claim " in line)
-        return f"{looks} {code} {claim}"
+        return f"{checks} {code} {claim}"
 
-    def test_it_looks_again_until_nothing_fails(
+    def test_it_checks_again_until_nothing_fails(
         self, tester: CheckedTester, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert self.looked(tester, capsys, 2) == "2 0 ok"
+        assert self.repeated_check(tester, capsys, 2) == "2 0 ok"
 
     def test_it_gives_up(self, tester: CheckedTester, capsys: pytest.CaptureFixture[str]) -> None:
-        assert self.looked(tester, capsys, 1000) == "12 1 FAIL"
+        assert self.repeated_check(tester, capsys, 1000) == "12 1 FAIL"
 
 
 def test_what_is_asked_changes_nothing(tester: CheckedTester, capsys: pytest.CaptureFixture[str]) -> None:
@@ -250,7 +252,7 @@ def test_permissions_are_asked_for_in_the_words_of_kubernetes(
 def test_with_the_registry_alone_no_version_pod_is_permitted(
     tester: CheckedTester, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tester.tell("--image-source=registry")
+    tester.add_flags("--image-source=registry")
     _, lines = check(capsys)
 
     assert [message for _, subject, message in lines if subject == "permission"] == [
@@ -468,7 +470,7 @@ def link_node_folder(tester: CheckedTester) -> None:
             id="a claim that is being deleted",
         ),
         pytest.param(
-            lambda tester: tester.tell("--registry-config=/nowhere"),
+            lambda tester: tester.add_flags("--registry-config=/nowhere"),
             "registry",
             "/nowhere cannot be read (No such file or directory)",
             id="credentials that cannot be read",
@@ -529,7 +531,7 @@ def test_what_keeps_it_from_working_fails_and_hides_nothing(
             id="no ledger",
         ),
         pytest.param(
-            lambda tester: tester.tell("--node-url=http://127.0.0.1:9"),
+            lambda tester: tester.add_flags("--node-url=http://127.0.0.1:9"),
             "node",
             "127.0.0.1:9 refuses connections: the node may be starting; if this persists, "
             "set --node-url to the node's address",
@@ -578,10 +580,10 @@ def test_what_only_makes_it_worse_is_a_warning(
     assert (code, worse(lines)) == (0, [("warn", subject, expected)])
 
 
-def test_where_only_the_registry_tells_it_must_be_read(
+def test_the_registry_must_be_readable_if_it_is_the_only_source(
     tester: CheckedTester, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tester.tell("--image-source=registry")
+    tester.add_flags("--image-source=registry")
     tester.registry.manifests.clear()
 
     code, lines = check(capsys)
@@ -708,7 +710,7 @@ class TestFromAnotherPod:
         self, tester: CheckedTester, monitor: WebServer, capsys: pytest.CaptureFixture[str]
     ) -> None:
         address(tester, monitor.port)
-        tester.tell("--registry-config=/nowhere")
+        tester.add_flags("--registry-config=/nowhere")
         code, lines = check(capsys, uid="uid-of-the-test")
 
         message = "not checked: /nowhere is not mounted here, but in the tester's pod"

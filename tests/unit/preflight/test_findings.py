@@ -176,14 +176,14 @@ def test_what_is_given_to_the_check_itself_wins_and_is_not_called_taken() -> Non
     assert found.message.endswith("; check uses their settings: --node-container-name")
 
 
-def test_what_no_container_is_told_can_be_given() -> None:
+def test_settings_that_no_container_has_can_be_flags() -> None:
     given = effective_settings(pod(), asked(*FLAGS))
 
     assert isinstance(given.settings, PodSettings)
     assert (str(given.settings.data_dir), given.settings.node_container_name) == ("/data", "node")
 
 
-def test_variables_that_cannot_be_seen_are_no_error() -> None:
+def test_invisible_variables_are_not_an_error() -> None:
     hidden = EnvironmentVariable("BOOTSTRAP_MONITOR_DATA_DIR", None, "configMapKeyRef settings data")
     sidecar = container("monitor", "wait-for-completion", environment=(hidden,))
     given = effective_settings(pod(INIT, sidecar), asked())
@@ -302,7 +302,7 @@ def test_the_node_is_as_the_monitor_sees_it(node: object, result: Result, messag
     assert (found.result, found.message[: len(message)]) == (result, message)
 
 
-def test_too_little_room_is_told_before_a_run_fails_of_it() -> None:
+def test_too_little_space_is_reported_before_a_run_fails() -> None:
     data = NodeData("/data/avalanchego", DataState.ABSENT, None)
     found = data_folder_finding(data, 1000, 99, asked("--data-dir=/data"))
 

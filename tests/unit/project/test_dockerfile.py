@@ -59,7 +59,7 @@ def test_all_that_is_copied_is_in_the_context() -> None:
     assert [path for path in copied if not (PROJECT / path).exists()] == []
 
 
-def test_all_that_is_copied_makes_the_test_bed_build_it_anew() -> None:
+def test_every_copied_file_makes_the_test_bed_rebuild_the_image() -> None:
     build = (PROJECT / "tests" / "testbed" / "build-images").read_text()
     parts = re.search(r"for part in Dockerfile \.dockerignore (.+); do", build)
     assert parts

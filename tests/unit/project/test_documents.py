@@ -80,19 +80,19 @@ def test_the_exposition_has_what_the_page_says_of_a_metric() -> None:
                 (line for line in page.splitlines() if f"| `{sample.name}` |" in line),
                 "| | | none | |",
             )
-            told = set(row.split("|")[3].replace("`", "").replace(",", " ").split())
-            assert told == {*sample.labels} - {*COMMON_LABELS}, sample.name
+            documented = set(row.split("|")[3].replace("`", "").replace(",", " ").split())
+            assert documented == {*sample.labels} - {*COMMON_LABELS}, sample.name
 
 
 @pytest.mark.parametrize("command", settings_of_commands())
 def test_each_flag_of_a_command_is_on_the_page_of_settings(command: str) -> None:
     fields = settings_of_commands()[command].model_fields
-    told = {
+    documented = {
         each.lower().lstrip("-").replace("-", "_")
         for each in re.findall(r"^\| `([^`]+)` \|", SETTINGS.read_text(encoding="utf-8"), re.MULTILINE)
     }
 
-    assert {field.alias or name for name, field in fields.items()} <= told
+    assert {field.alias or name for name, field in fields.items()} <= documented
 
 
 def whole_status() -> Status:
@@ -172,14 +172,14 @@ def test_the_page_of_the_api_describes_no_field_that_is_gone(
     ("rules", "ends"),
     [pytest.param(INIT_RULES, INIT_ENDS, id="init"), pytest.param(WAIT_RULES, WAIT_ENDS, id="wait")],
 )
-def test_each_rule_is_told_with_the_reasons_that_it_gives(
+def test_each_rule_is_documented_with_its_reasons(
     rules: tuple[Callable[..., object], ...], ends: Mapping[str, str]
 ) -> None:
     assert list(ends) == [rule.__name__ for rule in rules]
     for rule in rules:
         given = {each for each in Reason if each.name in rule.__code__.co_names}
-        told = {each for each in Reason if re.search(rf"\b{each}\b", ends[rule.__name__])}
-        assert told == given, rule.__name__
+        documented = {each for each in Reason if re.search(rf"\b{each}\b", ends[rule.__name__])}
+        assert documented == given, rule.__name__
 
 
 def test_each_phase_reason_and_cause_is_explained() -> None:

@@ -46,7 +46,7 @@ def test_failures_make_it_wait(jitter: float, pauses: list[float]) -> None:
     assert [paced.pause() for _ in pauses] == pauses
 
 
-def test_an_answer_makes_it_due_at_once() -> None:
+def test_an_answer_makes_it_due_immediately() -> None:
     paced = Paced(lambda: 0.5)
     paced.pause()
     paced.pause()
@@ -71,7 +71,7 @@ def test_a_registry_that_asks_for_a_pause_gets_it(first: float, after: float | N
     assert Paced(lambda: 0.5, first).pause(after) == pause
 
 
-def test_many_failures_are_no_overflow() -> None:
+def test_many_failures_do_not_overflow() -> None:
     paced = Paced(lambda: 0.5)
     for _ in range(5000):
         paced.backoff.failed(None)
@@ -114,7 +114,7 @@ def test_retry_after(header: str | None, seconds: float | None) -> None:
         pytest.param([5.0], 6.0, False, id="though ours is longer"),
     ],
 )
-def test_a_pause_that_was_asked_for_is_told_from_one_of_our_own(
+def test_a_requested_pause_is_distinguished_from_the_backoff(
     failures: list[float | None],
     seconds_later: float,
     asked: bool,  # noqa: FBT001 - a test parameter

@@ -91,7 +91,9 @@ def test_user_and_password_are_sent_where_they_are_wanted(
 @pytest.mark.parametrize(
     "challenge", ["", "=, Basic=", "Negotiate", "Digest realm=a", "BasicBearer", "," * 60_000], ids=range(6)
 )
-def test_no_known_way_in_is_said(fake: FakeRegistry, tmp_path: Path, challenge: str) -> None:
+def test_an_unknown_authentication_scheme_is_reported(
+    fake: FakeRegistry, tmp_path: Path, challenge: str
+) -> None:
     challenging(fake, challenge)
 
     with pytest.raises(RegistryError, match="offers neither Basic nor Bearer"):

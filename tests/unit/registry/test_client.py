@@ -94,7 +94,7 @@ class TestDigest:
         assert fake.seen() == [TAG, TAG.replace("HEAD", "GET")]
 
     @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
-    def test_a_connection_that_the_registry_closed_meanwhile_is_made_anew(
+    def test_a_connection_that_the_registry_closed_is_opened_again(
         self, tmp_path: Path, *, tls: bool
     ) -> None:
         files = certificate(tmp_path, "own") if tls else None
@@ -249,9 +249,7 @@ class TestWaysIn:
         assert (wanted["scope"], wanted["service"]) == ([f"repository:{NAME}:pull"], ["the registry"])
         assert [request.authorization for request in fake.asked[2:]] == ["Bearer token-1"] * 2
 
-    def test_what_is_refused_though_it_was_good_is_asked_for_anew_once(
-        self, fake: FakeRegistry, tmp_path: Path
-    ) -> None:
+    def test_a_refused_token_is_requested_again_once(self, fake: FakeRegistry, tmp_path: Path) -> None:
         """After a refusal of a valid token, a new token is requested once.
 
         Some registries refuse an old token with 403 and without a challenge.
@@ -316,9 +314,7 @@ class TestWaysIn:
 
         assert registry.digest() == digest
 
-    def test_credentials_are_read_anew_where_they_are_refused(
-        self, fake: FakeRegistry, tmp_path: Path
-    ) -> None:
+    def test_refused_credentials_are_read_again(self, fake: FakeRegistry, tmp_path: Path) -> None:
         fake.wants, digest = "basic", fake.push_build(1)
         registry = reader(
             fake, RegistryOptions(config(tmp_path, fake.address, username="user", password="old"))
@@ -330,7 +326,7 @@ class TestWaysIn:
         assert registry.digest() == digest
 
     @pytest.mark.parametrize("wants", ["basic", "bearer"])
-    def test_without_credentials_it_is_said_how_to_give_them(self, fake: FakeRegistry, wants: str) -> None:
+    def test_without_credentials_the_error_names_the_setting(self, fake: FakeRegistry, wants: str) -> None:
         fake.wants = wants
         fake.push_build(1)
         with pytest.raises(
@@ -338,7 +334,7 @@ class TestWaysIn:
         ):
             reader(fake).digest()
 
-    def test_an_identity_token_is_no_password(self, fake: FakeRegistry, tmp_path: Path) -> None:
+    def test_an_identity_token_is_not_a_password(self, fake: FakeRegistry, tmp_path: Path) -> None:
         fake.wants = "basic"
         options = RegistryOptions(config(tmp_path, fake.address, identitytoken=IDENTITY))
         with pytest.raises(RegistryError, match="requires a user and password"):
@@ -587,7 +583,7 @@ class TestCheck:
             pytest.param({}, "its manifest is neither an image manifest nor an index", id="no manifest"),
         ],
     )
-    def test_a_platform_that_is_not_told_is_not_known(
+    def test_an_unnamed_platform_is_unknown(
         self, fake: FakeRegistry, manifest: dict[str, Any], error: str
     ) -> None:
         fake.push_build(1)

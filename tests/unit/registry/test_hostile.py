@@ -33,10 +33,10 @@ from monitor.errors import MonitorError
 from monitor.registry import Registry, RegistryError, RegistryOptions, Timeouts
 from monitor.registry.http import Transport
 
-ANSWER_SECONDS, LOOK_SECONDS = 0.6, 2.0
+ANSWER_SECONDS, LOOKUP_SECONDS = 0.6, 2.0
 # A lookup ends within its time; the rest is a margin for a busy machine.
-BUDGET_SECONDS = LOOK_SECONDS + 2.0
-PATIENCE = Timeouts(answer_seconds=ANSWER_SECONDS, lookup_seconds=LOOK_SECONDS)
+BUDGET_SECONDS = LOOKUP_SECONDS + 2.0
+TIMEOUTS = Timeouts(answer_seconds=ANSWER_SECONDS, lookup_seconds=LOOKUP_SECONDS)
 BUDGET_BYTES = 24 << 20
 
 
@@ -58,7 +58,7 @@ def elsewhere() -> Iterator[FakeRegistry]:
 def reader(fake: FakeRegistry, folder: Path, auth_host: str = "") -> Registry:
     """Return a client with credentials for the registry."""
     options = RegistryOptions(config(folder, fake.address), auth_host=auth_host)
-    return Registry(fake.repository, "latest", options, timeouts=PATIENCE, architecture="amd64")
+    return Registry(fake.repository, "latest", options, timeouts=TIMEOUTS, architecture="amd64")
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def test_a_registry_that_does_not_behave_costs_a_line(
         pytest.param(b"\xff\xfe", "is not JSON", id="no text"),
     ],
 )
-def test_what_is_no_manifest_is_said(
+def test_an_invalid_manifest_is_reported(
     fake: FakeRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture, body: bytes, says: str
 ) -> None:
     fake.says_digest = False
@@ -183,7 +183,7 @@ def test_no_spelling_of_an_address_leads_inside(
         f"registry.invalid:{port}/{NAME}",
         "latest",
         RegistryOptions(plain_http=True),
-        timeouts=PATIENCE,
+        timeouts=TIMEOUTS,
     )
     assert "is an internal address: a registry must not redirect the monitor there" in failure(
         registry, caplog
@@ -196,7 +196,7 @@ def test_a_localhost_that_is_another_machine_gets_nothing_over_plain_http(
     caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     options = RegistryOptions(config(tmp_path, "localhost:5000"))
-    registry = Registry(f"localhost:5000/{NAME}", "latest", options, timeouts=PATIENCE)
+    registry = Registry(f"localhost:5000/{NAME}", "latest", options, timeouts=TIMEOUTS)
     assert "192.0.2.1 is not an address of this machine" in failure(registry, caplog)
 
 
@@ -261,9 +261,9 @@ class TestElsewhere:
         self, fake: FakeRegistry, elsewhere: FakeRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         fake.wants, fake.realm = "bearer", f"{elsewhere.url}/token"
-        said = failure(reader(fake, tmp_path), caplog)
+        message = failure(reader(fake, tmp_path), caplog)
 
-        assert f"is correct, set --registry-auth-host {elsewhere.address}" in said
+        assert f"is correct, set --registry-auth-host {elsewhere.address}" in message
         assert [each.authorization for each in elsewhere.asked] == [""]
         assert not any(basic() in each.authorization for each in fake.asked)
 
@@ -300,18 +300,18 @@ class TestElsewhere:
                 environment={"HTTP_PROXY": f"http://127.0.0.1:{port}"}, timeout_seconds=ANSWER_SECONDS
             )
             options = RegistryOptions(config(tmp_path, fake.address), auth_host=f"registry.invalid:{port}")
-            registry = Registry(fake.repository, "latest", options, timeouts=PATIENCE, transport=proxied)
-            said = failure(registry, caplog)
+            registry = Registry(fake.repository, "latest", options, timeouts=TIMEOUTS, transport=proxied)
+            message = failure(registry, caplog)
 
-            assert f"names the token service http://registry.invalid:{port}" in said
-            assert "credentials are not sent over plain HTTP: the token service must use HTTPS" in said
+            assert f"names the token service http://registry.invalid:{port}" in message
+            assert "credentials are not sent over plain HTTP: the token service must use HTTPS" in message
             assert [each.authorization for each in elsewhere.asked] == [""]
 
     @pytest.mark.parametrize(
         "realm",
         ["", "token", "ftp://127.0.0.1/token", "http://user@127.0.0.1/", "http://[::1/", "http://a b/"],
     )
-    def test_a_realm_that_is_no_address_is_said(
+    def test_a_realm_that_is_not_an_address_is_reported(
         self, fake: FakeRegistry, tmp_path: Path, caplog: pytest.LogCaptureFixture, realm: str
     ) -> None:
         challenge = (
@@ -357,17 +357,17 @@ class TestElsewhere:
 
 
 class TestTls:
-    def test_an_authority_that_is_not_trusted_is_said(
+    def test_an_untrusted_authority_is_reported(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         right, wrong = certificate(tmp_path, "right"), certificate(tmp_path, "wrong")
         with serving(right) as fake:
             options = RegistryOptions(config(tmp_path, fake.address), ca=wrong[0])
-            registry = Registry(fake.repository, "latest", options, timeouts=PATIENCE)
-            said = failure(registry, caplog)
+            registry = Registry(fake.repository, "latest", options, timeouts=TIMEOUTS)
+            message = failure(registry, caplog)
 
-            assert "certificate verify failed" in said
-            assert "check --registry-ca" in said
+            assert "certificate verify failed" in message
+            assert "check --registry-ca" in message
             assert fake.asked == []
 
     def test_a_handshake_that_never_comes_is_given_up(
@@ -381,7 +381,7 @@ class TestTls:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             for address in (fake.address, f"127.0.0.1:{silent.getsockname()[1]}"):
                 options = RegistryOptions(ca=trusted)
-                registry = Registry(f"{address}/{NAME}", "latest", options, timeouts=PATIENCE)
+                registry = Registry(f"{address}/{NAME}", "latest", options, timeouts=TIMEOUTS)
                 assert f"request to https://{address} failed (" in failure(registry, caplog)
 
     @pytest.mark.parametrize(
@@ -405,22 +405,22 @@ class TestTls:
             fake.push_build(1)
             fake.instead = instead
             options = RegistryOptions(ca=files[0])
-            registry = Registry(fake.repository, "latest", options, timeouts=PATIENCE)
+            registry = Registry(fake.repository, "latest", options, timeouts=TIMEOUTS)
 
             assert says in failure(registry, caplog)
 
 
-def test_a_registry_that_is_not_there_is_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreachable_registry_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         address = f"127.0.0.1:{gone.getsockname()[1]}"
     names: dict[str, Callable[[str], bool]] = {
-        address: lambda said: "Connection refused" in said,
-        "registry.invalid": lambda said: "cannot resolve the host name" in said,
+        address: lambda message: "Connection refused" in message,
+        "registry.invalid": lambda message: "cannot resolve the host name" in message,
     }
     for host, expected in names.items():
-        registry = Registry(f"{host}/{NAME}", "latest", RegistryOptions(), timeouts=PATIENCE)
-        said = failure(registry, caplog)
-        assert expected(said), said
+        registry = Registry(f"{host}/{NAME}", "latest", RegistryOptions(), timeouts=TIMEOUTS)
+        message = failure(registry, caplog)
+        assert expected(message), message
 
 
 def test_errors_are_this_programs() -> None:

@@ -73,6 +73,6 @@ def test_what_is_asked_directly(excluded: str, url: str, direct: bool) -> None: 
 @pytest.mark.parametrize(
     "text", ["https://proxy.example", "socks5://proxy.example", "http://", "http://p:x", "://"]
 )
-def test_what_is_no_proxy_is_said_without_its_password(text: str) -> None:
+def test_an_invalid_proxy_is_reported_without_its_password(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"HTTPS_PROXY must be http://\[USER"):
         proxy_for(URL, {"HTTPS_PROXY": text})

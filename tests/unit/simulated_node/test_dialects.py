@@ -16,7 +16,7 @@ from simulated_node.metrics import CHAIN_TIME
 from simulated_node.options import Simulation
 
 DATA = Path(__file__).parents[2] / "data"
-LINE = re.compile(r"^\[[^]]+\] (?P<level>[A-Z]+) <(?P<chain>\S+) Chain> (?P<source>\S+:\d+) (?P<said>.*)$")
+LINE = re.compile(r"^\[[^]]+\] (?P<level>[A-Z]+) <(?P<chain>\S+) Chain> (?P<source>\S+:\d+) (?P<content>.*)$")
 # Each stage of a recording starts with one of these messages; the order of lines within a stage varies.
 STAGES = {
     "checking for transition marker",
@@ -57,9 +57,9 @@ def stages(lines: list[str], chain: str = "C") -> list[list[str]]:
     """
     all_stages: list[list[str]] = []
     for line in filter(None, map(LINE.match, lines)):
-        if line["chain"] != chain or "trie_sync_stats" in line["source"] or '"eta"' in line["said"]:
+        if line["chain"] != chain or "trie_sync_stats" in line["source"] or '"eta"' in line["content"]:
             continue
-        message, names, name = parts(line["said"])
+        message, names, name = parts(line["content"])
         source = re.sub(r"@v[^/]+", "", line["source"])
         if message in STAGES or not all_stages:
             all_stages.append([])
@@ -67,12 +67,12 @@ def stages(lines: list[str], chain: str = "C") -> list[list[str]]:
     return [sorted(set(stage)) for stage in all_stages]
 
 
-def parts(said: str) -> tuple[str, list[str], str]:
+def parts(content: str) -> tuple[str, list[str], str]:
     """Return a line's message, the names of its fields, and the value of `name`."""
-    if said.endswith("}"):
-        message, _, fields = said.partition(" {")
+    if content.endswith("}"):
+        message, _, fields = content.partition(" {")
         return message, list(json.loads("{" + fields)), ""
-    message, _, fields = re.sub(r" +(?=\w+=)", "\t", said, count=1).partition("\t")
+    message, _, fields = re.sub(r" +(?=\w+=)", "\t", content, count=1).partition("\t")
     name = re.search(r'name="([^"]+)"', fields)
     return message, re.findall(r"(\w+)=", fields), name[1] if name else ""
 
@@ -132,9 +132,9 @@ class TestLogs:
         assert stages(second.log("C")) == stages(recorded("nodes/C-helicon-transition-1.15.0-fuji.log"))
         skipping = SteppedNode(tmp_path / "configured", **(flags | {"chain_config_content": ""}))
         skipping.run(3700)
-        said = "\n".join(skipping.log("C"))
-        assert 'skipping state sync {"reason": "no acceptable summaries found"}' in said
-        assert "accepted state summary" not in said
+        log = "\n".join(skipping.log("C"))
+        assert 'skipping state sync {"reason": "no acceptable summaries found"}' in log
+        assert "accepted state summary" not in log
 
     @pytest.mark.parametrize("chain", ["P", "X", "C"])
     def test_a_full_sync(self, tmp_path: Path, chain: str) -> None:
@@ -158,7 +158,7 @@ class TestLogs:
         node = SteppedNode(tmp_path, **flags)
         node.run(3700)
 
-        messages = [parts(line["said"])[0] for line in filter(None, map(LINE.match, node.log("C")))]
+        messages = [parts(line["content"])[0] for line in filter(None, map(LINE.match, node.log("C")))]
         distinct = [message for message, _ in groupby(messages)]
         expected = (
             "transitioning eagerly to state sync as the post-transition chain",
@@ -185,7 +185,7 @@ class TestLogs:
         node = SteppedNode(tmp_path, **(HOUR | P_ONLY), simulate_blocks=180_000)
         node.run(3700, step_seconds=5)
 
-        lines = [parts(line["said"])[0] for line in filter(None, map(LINE.match, node.log("P")))]
+        lines = [parts(line["content"])[0] for line in filter(None, map(LINE.match, node.log("P")))]
         fields_of_lines = [json.loads(line[line.index("{") :]) for line in node.log("P") if '"eta"' in line]
         fetching = [fields["numFetchedBlocks"] for fields in fields_of_lines if "numFetchedBlocks" in fields]
         executing = [fields["numExecuted"] for fields in fields_of_lines if "numExecuted" in fields]
@@ -288,12 +288,12 @@ class TestMetrics:
         first.run(2200)
         second = SteppedNode(tmp_path, wall_seconds=first.wall(), **HOUR)
         second.run(1)
-        begun = second.metric(leaves)
+        first_count = second.metric(leaves)
         second.run(3700)
 
         counts = [first.metric(leaves), second.metric(leaves)]
-        assert begun is not None
-        assert begun <= 2
+        assert first_count is not None
+        assert first_count <= 2
         assert None not in counts
         assert sum(filter(None, counts)) == Simulation().leaves
         assert min(filter(None, counts)) > 500

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import urllib3
-from support.simulated_builds import PATIENCE_SECONDS, eventually, free_port, write_build
+from support.simulated_builds import TIMEOUT_SECONDS, eventually, free_port, write_build
 
 from monitor.avalanchego.node_api import NodeClient
 from monitor.domain.observations import NodeAnswering, NodeDown, NodeIdentity, NodeSilent
@@ -86,7 +86,7 @@ class Running:
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, list[str]]:
         """Send a signal, and return the exit code and the output."""
         self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=PATIENCE_SECONDS)
+        output, _ = self.process.communicate(timeout=TIMEOUT_SECONDS)
         return self.process.returncode, output.splitlines()
 
 
@@ -213,18 +213,18 @@ class TestShapes:
         assert bootstrapped.request("POST", "/nowhere", {})[::2] == (404, "404 page not found\n")
 
     def test_the_monitor_understands_all_of_it(self, bootstrapped: Running, starting: Running) -> None:
-        done, begun = bootstrapped.reading(), starting.reading()
+        done, before = bootstrapped.reading(), starting.reading()
 
         assert done.identity == NodeIdentity(5, "avalanchego/1.14.2", COMMIT)
-        assert (done.bootstrapped, begun.bootstrapped) == (True, False)
+        assert (done.bootstrapped, before.bootstrapped) == (True, False)
         assert done.health is not None
-        assert begun.health is not None
+        assert before.health is not None
         assert (done.health.healthy, done.health.failing_checks) == (True, ())
-        assert (begun.health.healthy, set(begun.health.failing_checks)) == (False, {"P", "bootstrapped"})
+        assert (before.health.healthy, set(before.health.failing_checks)) == (False, {"P", "bootstrapped"})
         assert done.metrics is not None
         assert done.metrics.peers == 20
         assert done.metrics.process_started_at is not None
-        assert abs(done.metrics.process_started_at - time.time()) < PATIENCE_SECONDS * 10
+        assert abs(done.metrics.process_started_at - time.time()) < TIMEOUT_SECONDS * 10
         assert {chain for chain, _ in done.metrics.counters} == {"P", "X", "C"}
         assert done.metrics.counters["C", "blocks_accepted"] == 50
         assert {chain for chain, _ in starting.counters()} == {"P"}
@@ -451,7 +451,7 @@ class TestEnds:
             ),
         ],
     )
-    def test_by_itself(self, tmp_path: Path, flags: list[str], code: int, last: str) -> None:
+    def test_the_program_alone(self, tmp_path: Path, flags: list[str], code: int, last: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
             words = command(tmp_path, 0, *(word.replace("TAKEN", port) for word in flags))

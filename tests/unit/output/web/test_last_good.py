@@ -26,11 +26,11 @@ HELD_SECONDS = 6.0
 
 def test_calls_with_equal_arguments_share_one_read_that_hangs() -> None:
     asked: list[int] = []
-    go_on = threading.Event()
+    released = threading.Event()
 
     def read(number: int) -> int:
         asked.append(number)
-        assert go_on.wait(10)
+        assert released.wait(10)
         return number
 
     bounded = Bounded(read, wait_seconds=0.05)
@@ -40,7 +40,7 @@ def test_calls_with_equal_arguments_share_one_read_that_hangs() -> None:
         ):
             bounded(number)
     assert asked == [1, 2]
-    go_on.set()
+    released.set()
     eventually(lambda: bounded(1) == 1, "the read continues")
 
 

@@ -58,7 +58,7 @@ class Page(HTMLParser):
         self.ids: list[str] = []
         self.links: list[str] = []
         self.rows: list[list[str]] = []
-        self.said: list[tuple[tuple[str, ...], str]] = []
+        self.texts: list[tuple[tuple[str, ...], str]] = []
         self.feed(text)
         self.close()
 
@@ -85,13 +85,13 @@ class Page(HTMLParser):
         inside = {tag for tag, _ in self.open}
         if inside & {"style", "script"}:
             return
-        self.said.append((tuple(found for _, found in self.open if found), data))
+        self.texts.append((tuple(found for _, found in self.open if found), data))
         if inside & {"td", "th"}:
             self.rows[-1][-1] += data
 
     def text(self, part: str = "") -> str:
         """Return the text of the page, or of the element with the ID `part`."""
-        words = [data for ids, data in self.said if not part or part in ids]
+        words = [data for ids, data in self.texts if not part or part in ids]
         return " ".join(" ".join(words).split())
 
 
@@ -432,7 +432,7 @@ def test_it_shows_the_results() -> None:
     assert {len(row) for row in (stalled, superseded, succeeded, recovered, nameless)} == {len(heads)}
 
 
-def test_it_tells_what_was_tested_where_that_is_not_the_same_for_all() -> None:
+def test_it_shows_the_tested_configuration_if_runs_differ() -> None:
     results = (ended(2), ended(1, sync_mode=SyncMode.C_CHAIN_STATE_SYNC), SKIPPED)
     heads, *rows = page_of(full_status(results=results)).rows
     at = heads.index("Tested")

@@ -70,7 +70,7 @@ def ask(
         connection.close()
 
 
-def said(server: WebServer, sent: bytes) -> bytes:
+def reply(server: WebServer, sent: bytes) -> bytes:
     """Send the bytes, and return the whole response."""
     with socket.create_connection((HOST, server.port), timeout=5) as client:
         client.sendall(sent)
@@ -78,7 +78,7 @@ def said(server: WebServer, sent: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_path_answers_and_tells_nothing_of_python(server: WebServer, path: str) -> None:
+def test_every_path_answers_without_a_mention_of_python(server: WebServer, path: str) -> None:
     response, body = ask(server, path)
     assert response.status == 200
     assert body.endswith(b"\n")
@@ -136,7 +136,7 @@ def test_a_query_is_accepted(server: WebServer, path: str, query: str) -> None:
     ids=["no_http", "no_version", "http_2", "long", "negative", "no_number", "old", "slashes", "pipelined"],
 )
 def test_odd_requests(server: WebServer, sent: bytes, first_line: bytes) -> None:
-    answer = said(server, sent)
+    answer = reply(server, sent)
     assert answer.partition(b"\r\n")[0] == first_line
     assert answer.count(b"HTTP/1.1 ") <= 1
     assert b"Traceback" not in answer
@@ -181,7 +181,7 @@ def test_a_whole_url_as_the_target_is_answered_as_its_path(
     """
     assert origin_form(target) == origin
     assert origin_form(origin) == origin
-    answer = said(server, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    answer = reply(server, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
@@ -271,9 +271,7 @@ def test_health_and_readiness_are_codes_that_probes_understand(*, good: bool) ->
 
 
 @pytest.mark.parametrize("asked_for", [False, True], ids=["by default", "asked for"])
-def test_what_a_failed_node_said_last_is_served_only_where_that_is_asked_for(
-    tmp_path: Path, *, asked_for: bool
-) -> None:
+def test_the_log_tail_of_a_failed_node_is_served_only_on_request(tmp_path: Path, *, asked_for: bool) -> None:
     """The log tail is served only on request, because it may hold confidential data.
 
     Everyone who can read the volume can read it.
@@ -393,11 +391,11 @@ def test_clients_of_one_address_do_not_close_the_connection_of_another(tester: S
 
 def test_pages_that_take_long_leave_room_for_probes(tester: Shown) -> None:
     """Slow pages leave capacity for probes; they are not closed, since no client causes the delay."""
-    asked, go_on = threading.Semaphore(0), threading.Event()
+    asked, released = threading.Semaphore(0), threading.Event()
 
     def load() -> Status:
         asked.release()
-        assert go_on.wait(10)
+        assert released.wait(10)
         return tester.status
 
     slow = Site(CollectorRegistry(), load, tester.history, lambda: (True, []))
@@ -414,18 +412,18 @@ def test_pages_that_take_long_leave_room_for_probes(tester: Shown) -> None:
         assert (refused.status, body) == (503, b"too many requests at the same time: try again later\n")
         for _ in range(2 * PATIENT_OF_FOUR.connections):
             assert ask(server, "/-/healthy")[0].status == 200
-        go_on.set()
+        released.set()
         for thread in waiting:
             thread.join()
         assert answers == [200] * PATIENT_OF_FOUR.answers
 
 
 def test_a_slow_answer_holds_up_nobody() -> None:
-    tester, asked, go_on = Shown(), threading.Event(), threading.Event()
+    tester, asked, released = Shown(), threading.Event(), threading.Event()
 
     def load() -> Status:
         asked.set()
-        go_on.wait(5)
+        released.wait(5)
         return tester.status
 
     slow = Site(CollectorRegistry(), load, tester.history, lambda: (True, []))
@@ -435,12 +433,12 @@ def test_a_slow_answer_holds_up_nobody() -> None:
         waiting.start()
         assert asked.wait(5)
         assert ask(server, "/-/ready")[0].status == 200
-        go_on.set()
+        released.set()
         waiting.join()
         assert answers == [200]
 
 
-def test_it_stops_at_once_with_connections_open(tester: Shown) -> None:
+def test_it_stops_immediately_with_connections_open(tester: Shown) -> None:
     server = WebServer((HOST, 0), tester.site())
     server.start()
     port = server.port
@@ -486,7 +484,7 @@ def test_an_address_that_is_not_this_machines_is_one_line(tester: Shown, host: s
     [(("", 0), ("127.0.0.1", "::1")), (("::1", 0), ("::1",)), (("localhost", 0), ("localhost",))],
     ids=["every", "ipv6", "name"],
 )
-def test_it_listens_where_it_is_told(
+def test_it_listens_on_the_set_address(
     tester: Shown, listen: tuple[str, int], reached: tuple[str, ...]
 ) -> None:
     if not socket.has_dualstack_ipv6():
@@ -530,7 +528,7 @@ def test_https_is_served_and_no_handshake_holds_up_another(
         socket.create_connection((HOST, server.port)) as silent,
     ):
         assert ask_encrypted(server, "first", files[0]).endswith(b"\r\n\r\nready\n")
-        assert b"HTTP" not in said(server, b"GET / HTTP/1.1\r\n\r\n")
+        assert b"HTTP" not in reply(server, b"GET / HTTP/1.1\r\n\r\n")
         assert ask_encrypted(server, "first", files[0]).endswith(b"ready\n")
         began = time.monotonic()
         server.stop()
@@ -545,9 +543,9 @@ def test_a_renewed_certificate_is_served_once_it_is_whole(
     served = tmp_path / "tls.pem", tmp_path / "tls.key"
 
     def install(source: Path, target: Path) -> None:
-        aside = target.with_suffix(".next")
-        aside.write_bytes(source.read_bytes())
-        os.replace(aside, target)  # noqa: PTH105 - a renewal calls this function
+        temporary = target.with_suffix(".next")
+        temporary.write_bytes(source.read_bytes())
+        os.replace(temporary, target)  # noqa: PTH105 - a renewal calls this function
 
     for source, target in zip(old, served, strict=True):
         install(source, target)
