@@ -45,9 +45,9 @@ def import_earlier_runs(tester: DeployedTester) -> None:
             {"usual": USUAL_SECONDS},
         )
         history.commit()
-        told = base64.b64encode(history.serialize()).decode()
+        imported = base64.b64encode(history.serialize()).decode()
     tester.python(
-        f'{HISTORY}subprocess.run([*command, "--import=-"], input=base64.b64decode("{told}"), check=True)'
+        f'{HISTORY}subprocess.run([*command, "--import=-"], input=base64.b64decode("{imported}"), check=True)'
     )
 
 

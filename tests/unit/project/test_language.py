@@ -58,7 +58,8 @@ MODULES = sorted(
     path
     for folder in FOLDERS
     for path in ROOT.glob(f"{folder}/**/*.py")
-    if path != Path(__file__).resolve() and "work" not in path.parts  # the test bed's builds
+    if path != Path(__file__).resolve()
+    and "work" not in path.relative_to(ROOT).parts  # the test bed's builds
 )
 
 
