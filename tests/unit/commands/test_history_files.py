@@ -143,8 +143,8 @@ def test_a_file_takes_the_history_to_another_folder(
     assert captured.out == ""
     assert captured.err.splitlines() == [
         "exported 4 ended runs; history --import reads the file",
-        "imported 4 runs; 0 were already in the ledger",
-        "imported 0 runs; 4 were already in the ledger",
+        "imported 4 runs; 0 already in the ledger",
+        "imported 0 runs; 4 already in the ledger",
     ]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("history")] == [
         "history.sqlite3"
