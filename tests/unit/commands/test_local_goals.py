@@ -127,26 +127,6 @@ def until_succeeded_ends_with_3_where_the_node_rejects_its_flags(tester: LocalLi
     }
 
 
-def until_succeeded_ends_soon_where_a_resumed_node_rejects_its_configuration(tester: LocalLife) -> None:
-    """Test that the run stays open, and that the command with correct flags continues it."""
-    write_build(tester.build, bootstrap_seconds=4, blocks=50)
-    process = tester.start("--until=succeeded")
-    tester.watched()
-    stopped(process, signal.SIGINT)
-    wrong, again = (
-        ended(tester.start("--until=succeeded", node=("--network-id=fuji", "--log-level=loud")))
-        for _ in range(2)
-    )
-    (run,) = tester.runs()
-
-    assert (wrong[0], again[0], run.open) == (3, 3, True)
-    assert wrong[2][-1] == (
-        "bootstrap-monitor: run 1 stays open, because the node rejects its flags or its configuration: couldn't "
-        'load node config: unknown log level: "loud": correct the node\'s arguments, and run the same command again'
-    )
-    assert ended(tester.start("--until=succeeded"))[0] == 0
-
-
 def a_program_without_versions_is_refused_before_anything_is_cleared(tester: LocalLife) -> None:
     """Test that the data folder is not even created."""
     write_program(tester.build, "#!/bin/sh\nexit 0\n")
@@ -214,12 +194,22 @@ def ask(tester: LocalLife, kind: RequestKind) -> None:
 
 
 def an_interrupted_until_succeeded_continues(tester: LocalLife) -> None:
+    """Test that an interrupted run continues, also after a call with wrong arguments, which ends soon."""
     write_build(tester.build, bootstrap_seconds=2, blocks=50)
     process = tester.start("--until=succeeded")
     tester.node()
     tester.watched()
     code, stderr = stopped(process, signal.SIGINT)
     assert (code, stderr[-1], tester.nodes()) == (130, RESUME_HINT, set())
+
+    wrong, _, stderr = ended(
+        tester.start("--until=succeeded", node=("--network-id=fuji", "--log-level=loud"))
+    )
+    assert (wrong, tester.runs()[0].open) == (3, True)
+    assert stderr[-1] == (
+        "bootstrap-monitor: run 1 stays open, because the node rejects its flags or its configuration: couldn't "
+        'load node config: unknown log level: "loud": correct the node\'s arguments, and run the same command again'
+    )
 
     code, _, _ = ended(tester.start("--until=succeeded"))
 
@@ -360,7 +350,6 @@ STORIES: Sequence[Callable[[LocalLife], None]] = (
     until_succeeded_does_not_take_another_tests_result,
     until_succeeded_ends_with_3_where_the_testbed_failed,
     until_succeeded_ends_with_3_where_the_node_rejects_its_flags,
-    until_succeeded_ends_soon_where_a_resumed_node_rejects_its_configuration,
     a_program_without_versions_is_refused_before_anything_is_cleared,
     until_succeeded_ends_with_3_where_nothing_would_come,
     until_succeeded_ends_with_1_where_the_build_is_slower,

@@ -31,6 +31,7 @@ from support.tester_objects import POD, UID, add_tester, node_of
 from monitor.commands.show import run_status
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, Intervention, RecordIntervention
 from monitor.domain.build import Build
+from monitor.domain.instant import rfc3339_text
 from monitor.domain.run import Outcome, RequestKind
 from monitor.domain.status import RESULTS_SHOWN, Status
 from monitor.domain.workload import SyncMode
@@ -407,6 +408,7 @@ def test_each_output_names_what_hinders_the_tester(
         "cause": cause,
         "message": problem.message,
         "since": problem.since,
+        "sinceRfc3339": rfc3339_text(problem.since),
         "action": ACTIONS[cause],
     }
     assert re.search(
