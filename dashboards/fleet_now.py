@@ -64,7 +64,7 @@ def _counts() -> list[AnyPanel]:
         name(
             About(
                 "Testers ok",
-                "Testers that need no attention, of all that were scraped in this time range. The others are listed below.",
+                "Testers that need no attention, of all that were scraped in this time range. The others are below.",
                 4,
                 4,
                 none="no tester",

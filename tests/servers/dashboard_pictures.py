@@ -102,9 +102,9 @@ def _stretched(folder: Path) -> Iterator[tuple[Prometheus, float, float]]:
     load = ["tsdb", "create-blocks-from", "openmetrics", str(page), str(data)]
     subprocess.run([PROMTOOL[VERSION].found(), *load], check=True, capture_output=True)
     configured = configuration([], JOB, [])
-    look_back = f"--query.lookback-delta={1.5 * STEP_SECONDS:.0f}s"
+    lookback = f"--query.lookback-delta={1.5 * STEP_SECONDS:.0f}s"
     with prometheus(
-        VERSION, PROMETHEUS[VERSION].found(), folder / "stretched", configured, look_back
+        VERSION, PROMETHEUS[VERSION].found(), folder / "stretched", configured, lookback
     ) as server:
         yield server, stretch.when(lived.start), stretch.now
 

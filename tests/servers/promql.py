@@ -76,7 +76,7 @@ def named(expression: str) -> Named:
     made: set[str] = set()
     papered_over = False
 
-    def look(node: Expr) -> None:
+    def visit(node: Expr) -> None:
         nonlocal papered_over
         if isinstance(node, MatrixSelector):
             selectors.append(_selector(node.vector_selector))
@@ -95,7 +95,7 @@ def named(expression: str) -> Named:
             read = words[_MAKES_LABEL[node.func.name]]
             labels.update(each for each in read if each)
 
-    walk(parse(expression), look)
+    walk(parse(expression), visit)
     return Named(tuple(dict.fromkeys(selectors)), frozenset(labels), frozenset(made), papered_over)
 
 
@@ -140,9 +140,9 @@ def _makes_series(node: Expr) -> bool:
     """Return whether an expression returns a series without any data: `vector(0)`, also if nested."""
     found = False
 
-    def look(inner: Expr) -> None:
+    def visit(inner: Expr) -> None:
         nonlocal found
         found = found or (isinstance(inner, Call) and inner.func.name == "vector")
 
-    walk(node, look)
+    walk(node, visit)
     return found
