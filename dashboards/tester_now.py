@@ -41,7 +41,7 @@ _NO_OPEN_RUN = "no open run"
 
 def now_row() -> list[AnyPanel]:
     """Return the firing alerts, and figures with the current state of the tester."""
-    return [firing(5), *_run_now(), *_results_now()]
+    return [firing(6), *_run_now(), *_results_now()]
 
 
 def _run_now() -> list[AnyPanel]:
@@ -81,7 +81,7 @@ def _run_now() -> list[AnyPanel]:
         ),
         number(
             About(
-                "Done (estimate)",
+                "Stage ends",
                 "The end of the current stage of the slowest chain, estimated by the node. Later stages are not "
                 "included. Unknown while the tester is blocked.",
                 3,

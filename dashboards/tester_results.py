@@ -28,7 +28,7 @@ _OWN_RANGE: dict[str, object] = {"min": 0, "fieldMinMax": True}
 
 def results() -> list[AnyPanel]:
     """Return the panels of the results."""
-    return [_table(), _verdicts(), _block_time(), regressions(), _duration(), _disk_usage()]
+    return [_table(), _verdicts(), _block_time(), _duration(), _disk_usage(), regressions()]
 
 
 def _duration() -> AnyPanel:

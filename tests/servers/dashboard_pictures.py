@@ -39,7 +39,7 @@ DASHBOARDS = {"fleet": EVERYTHING, "tester": ONE}
 THEMES = {"light": "", "dark": "-dark"}
 WIDTH = 1320
 # The pictures end above these panels.
-CUT = {"fleet": "Last result over time", "tester": "Run"}
+CUT = {"fleet": "Last result over time", "tester": "Regressions"}
 _TITLE_PIXELS, _ROW_PIXELS = 48, 38
 _HEIGHT = 4000
 # A point for every second of the scenario.

@@ -18,11 +18,13 @@ from monitor.domain.size import size_text
 
 SECONDS_PER_SECOND = 3600.0
 _BLOCKS_PER_BLOCK = 20_000.0
+_LEAVES_PER_LEAF = 500_000.0
 _BYTES_PER_BYTE = 45_000.0
 _VOLUME_BYTES = 300 * 2**30
 _OTHER_BYTES = 20 * 2**30
 _MIN_TIME = 1e9
-_PER_COUNT = ("bootstrap_monitor_block_time_", "bootstrap_monitor_leaf_time_")
+_PER_COUNT = {"_block_time_": _BLOCKS_PER_BLOCK, "_leaf_time_": _LEAVES_PER_LEAF}
+_COUNTS = {"ms": _BLOCKS_PER_BLOCK, "µs": _LEAVES_PER_LEAF}
 # Durations that do not depend on the scenario.
 _CONSTANT = ("task_duration_seconds", "trying_limit_seconds")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "B": 1.0, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -71,9 +73,11 @@ class Stretch:
         if name.endswith("timestamp_seconds") or name == "ALERTS_FOR_STATE":
             return self.when(value) if value > _MIN_TIME else value
         if name.endswith("_seconds") and not name.endswith(_CONSTANT):
-            factor = SECONDS_PER_SECOND / (_BLOCKS_PER_BLOCK if name.startswith(_PER_COUNT) else 1)
-        elif "_blocks_" in name or name.endswith("_leaves"):
+            factor = SECONDS_PER_SECOND / next((_PER_COUNT[part] for part in _PER_COUNT if part in name), 1)
+        elif "_blocks_" in name:
             factor = _BLOCKS_PER_BLOCK
+        elif name.endswith("_leaves"):
+            factor = _LEAVES_PER_LEAF
         elif "disk_usage_" in name:
             factor = _BYTES_PER_BYTE
         return value * factor
@@ -97,7 +101,7 @@ def _text(text: str) -> str:
     """Return the text of a stretched duration, size or time per block."""
     parts = _QUANTITY.findall(text)
     unit = parts[0][1]
-    if unit in {"ms", "µs"}:
-        return f"{float(parts[0][0]) * SECONDS_PER_SECOND / _BLOCKS_PER_BLOCK:.3g} {unit}"
+    if unit in _COUNTS:
+        return f"{float(parts[0][0]) * SECONDS_PER_SECOND / _COUNTS[unit]:.3g} {unit}"
     total = sum(float(number) * _UNITS[unit] for number, unit in parts)
     return size_text(total * _BYTES_PER_BYTE) if "B" in unit else duration_text(total * SECONDS_PER_SECOND)
