@@ -17,10 +17,14 @@ def measure_text(measure: Measure, value: float) -> str:
             return duration_text(value)
         case Measure.DISK_USAGE:
             return size_text(value)
-        case Measure.BLOCK_TIME:
-            return f"{value * 1000:.3g} ms"
-        case Measure.LEAF_TIME:
-            return f"{value * 1e6:.3g} µs"
+        case Measure.BLOCK_TIME | Measure.LEAF_TIME:
+            return _short_text(value)
+
+
+def _short_text(seconds: float) -> str:
+    """Return a duration of less than a few seconds with three digits."""
+    factor, unit = next((each for each in ((1, "s"), (1e3, "ms")) if seconds * each[0] >= 1), (1e6, "µs"))
+    return f"{seconds * factor:.3g} {unit}"
 
 
 def too_few_text(compared: int) -> str:

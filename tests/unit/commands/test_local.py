@@ -122,19 +122,20 @@ def a_node_that_ends_by_itself_is_started_again(tester: LocalLife) -> None:
 
 
 def a_build_that_never_runs_fails_and_the_next_one_is_tested(tester: LocalLife) -> None:
-    """Test that a build that never runs fails, and that the next build is tested."""
+    """Test that a build that never runs fails, also in its confirming run, and that the next build is tested."""
     write_failing_build(tester.build)
     process = tester.start("--crash-limit=2")
     eventually(lambda: bool(tester.runs()) and not tester.runs()[0].open, "a verdict")
     write_build(tester.build, COMMITS[1], bootstrap_seconds=0.3, blocks=50)
-    eventually(lambda: len(tester.runs()) == 2 and not tester.runs()[0].open, "the next build's result")
+    eventually(lambda: len(tester.runs()) == 3 and not tester.runs()[0].open, "the next build's result")
     process.send_signal(signal.SIGTERM)
     code, out, stderr = ended(process)
 
-    second, first = tester.runs()
+    third, second, first = tester.runs()
     assert (first.outcome, first.reason) == (Outcome.FAILED, Reason.CRASHED)
     assert first.message.endswith("(exit code 9)")
-    assert (second.outcome, second.build.commit) == (Outcome.SUCCEEDED, COMMITS[1])
+    assert (second.outcome, second.build.same(first.build)) == (Outcome.FAILED, True)
+    assert (third.outcome, third.build.commit) == (Outcome.SUCCEEDED, COMMITS[1])
     assert (code, tester.nodes(), stderr[-1]) == (0, set(), RESUME_HINT)
     assert len([line for line in out if line.startswith("✗ run 1 failed")]) == 1
 
