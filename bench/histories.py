@@ -161,12 +161,14 @@ def bootstrap(scene: Scene, seed: str, *, confirms: bool) -> Counter[str]:
     that are `found_by_first`, `found_by_second` or `found_by_third` build.
     """
     chance = random.Random(seed)  # noqa: S311 - a simulation, which must be reproducible
-    counts, values, verdict = Counter(histories=1), list[float](), Verdict.NONE
+    counts, values, builds, verdict = Counter(histories=1), list[float](), list[int](), Verdict.NONE
     found_by = math.inf
     for build in range(scene.before + scene.after):
         for attempt in range(2):
             values.append(_measured(scene, chance, len(values), is_slower=build >= scene.before))
-            earlier, verdict = verdict, verdicts(values, len(values) - 1)[-1]
+            builds.append(build)
+            newest = verdicts(values, len(values) - 1, lambda one, other: builds[one] == builds[other])
+            earlier, verdict = verdict, newest[-1]
             if build >= scene.before:
                 counts.update(
                     runs=1,

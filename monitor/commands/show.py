@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from monitor.commands.local_folder import is_left
+from monitor.domain.build_results import results_by_build
 from monitor.domain.json_text import json_text
 from monitor.domain.plural import plural
 from monitor.domain.sanitize import printable
@@ -68,7 +69,7 @@ def run_history(settings: HistorySettings) -> int:
         width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE_COLUMNS
         console = Console(highlight=False, width=width)
         console.print(history_table(runs, console.width, verdicts))
-        for line in history_notes(runs, verdicts):
+        for line in history_notes(runs, verdicts, results_by_build(ledger.runs(MAX_HISTORY))):
             console.print(line, soft_wrap=True)
     return 0
 

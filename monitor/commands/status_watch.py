@@ -1,4 +1,4 @@
-"""`status --watch`: shows what a tester is doing, again and again."""
+"""`status --watch`: shows what a tester is doing, every two seconds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def watch(
     """Show the status until `wait` raises an exception, as `sleep` does at Ctrl-C.
 
     On a terminal, the status is updated in place. Elsewhere, it is printed after each change. While the ledger
-    is busy, the last status stays.
+    cannot be read, the last status stays, and a terminal shows the reason.
 
     Raises:
         MonitorError: the status cannot be read.
@@ -32,14 +32,15 @@ def watch(
     shown = ""
     with live or nullcontext():
         while True:
+            note = _NOTE
             try:
                 text = status_text()
-            except TemporaryError:
+            except TemporaryError as error:
                 if not shown:
                     raise
-                text = shown
+                text, note = shown, f"not updated: {error}; Ctrl-C to stop"
             if live:
-                live.update(Text(_folded(f"{text}\n\n{_NOTE}", console.width)), refresh=True)
+                live.update(Text(_folded(f"{text}\n\n{note}", console.width)), refresh=True)
             elif text != shown:
                 console.out(f"{text}\n", highlight=False)
                 console.file.flush()

@@ -75,7 +75,7 @@ def verdict_announcements(successes: Sequence[Success]) -> Iterator[Announcement
     """
     for change in verdict_changes(successes):
         text = f"Run {successes[-1].run.number} {result_text(change.measure, change.judged)}"
-        if change.after.is_worse:
+        if change.after.verdict.is_worse:
             message = f"{text}: {change.after.verdict}{_commits_text(change.after)}"
             yield Announcement("BootstrapRegressed", message, warning=True)
         else:

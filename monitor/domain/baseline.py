@@ -8,7 +8,7 @@ The rule:
 - The *limit* is 13 % above the baseline, or higher on a noisy testbed.
 - A regression is *suspected* if the newest run is over its limit. It is *confirmed* if two of the last three
   runs are over their limits. It is also confirmed if all three are more than three quarters of the way from
-  baseline to limit.
+  baseline to limit. A run does not count if a later run of the same build was within its limit.
 
 The reasons:
 
@@ -29,7 +29,7 @@ one tester, network, sync mode and testbed. Values are ordered from oldest to ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -64,6 +64,11 @@ class Verdict(StrEnum):
     SUSPECTED = "suspected"
     CONFIRMED = "confirmed"
 
+    @property
+    def is_worse(self) -> bool:
+        """Whether a regression is suspected or confirmed."""
+        return self in {Verdict.SUSPECTED, Verdict.CONFIRMED}
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -80,6 +85,12 @@ class Limit:
 
 
 _Judged: TypeAlias = tuple[float, Limit | None]  # a value and its limit
+# Whether the values at two indices are of one build.
+OfOneBuild: TypeAlias = Callable[[int, int], bool]
+
+
+def _differ(_: int, __: int) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +122,20 @@ def limits(values: Sequence[float], start: int = 0) -> list[Limit | None]:
     return [_limit(values, index) for index in range(start, len(values))]
 
 
-def verdicts(values: Sequence[float], start: int = 0) -> list[Verdict]:
+def verdicts(values: Sequence[float], start: int = 0, of_one_build: OfOneBuild = _differ) -> list[Verdict]:
     """Return the verdict after each value from the index `start` on."""
     earliest = max(start - JUDGED_TOGETHER + 1, 0)
-    judged = list(zip(values[earliest:], limits(values, earliest), strict=True))
-    ends = range(start - earliest + 1, len(judged) + 1)
-    return [_verdict(judged[max(end - JUDGED_TOGETHER, 0) : end]) for end in ends]
+    judged = dict(enumerate(zip(values[earliest:], limits(values, earliest), strict=True), earliest))
+    return [_verdict(_together(judged, end, of_one_build)) for end in range(start + 1, len(values) + 1)]
 
 
-def assess(values: Sequence[float]) -> Assessment:
+def assess(values: Sequence[float], of_one_build: OfOneBuild = _differ) -> Assessment:
     """Return the verdict on the newest values, and where the regression started."""
     if not values:
         return Assessment(Verdict.INSUFFICIENT_DATA)
     start = max(len(values) - JUDGED_TOGETHER, 0)
-    newest = list(zip(values[start:], limits(values, start), strict=True))
+    judged = dict(enumerate(zip(values[start:], limits(values, start), strict=True), start))
+    newest = _together(judged, len(values), of_one_build)
     verdict, limit = _verdict(newest), newest[-1][1]
     if verdict in (Verdict.INSUFFICIENT_DATA, Verdict.NONE):
         return Assessment(verdict, limit)
@@ -135,6 +146,19 @@ def assess(values: Sequence[float]) -> Assessment:
     while is_bad((values[first_bad - 1], _limit(values, first_bad - 1))):
         first_bad -= 1
     return Assessment(verdict, limit, first_bad, first_bad - 1)
+
+
+def _together(judged: Mapping[int, _Judged], end: int, of_one_build: OfOneBuild) -> list[_Judged]:
+    """Return the last three values before an index; a value that a later run of its build cleared has no limit."""
+
+    def is_cleared(index: int) -> bool:
+        later = (judged[other] for other in range(index + 1, end) if of_one_build(index, other))
+        return _is_over(judged[index]) and any(
+            limit is not None and value <= limit.limit for value, limit in later
+        )
+
+    indices = [index for index in range(max(end - JUDGED_TOGETHER, 0), end) if index in judged]
+    return [(judged[index][0], None) if is_cleared(index) else judged[index] for index in indices]
 
 
 def _verdict(judged: Sequence[_Judged]) -> Verdict:

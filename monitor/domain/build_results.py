@@ -47,33 +47,30 @@ class BuildResults:
 
     @property
     def change(self) -> tuple[Run, Run] | None:
-        """The last success and the first failure after it, if the build failed in its newest two runs.
+        """The last success and the first failure, if the build always succeeded before and failed at least twice since.
 
-        The build did not change between them, so the network's history or the testbed did.
+        Neither the build nor the node's arguments changed between them, so the network's history or the testbed
+        did. A build that failed before it succeeded is flaky: its failures show no change.
         """
         if self.verdict is not BuildVerdict.FAILED or not self.are_mixed:
             return None
-        succeeded = next(index for index, run in enumerate(self.runs) if run.outcome is Outcome.SUCCEEDED)
-        return self.runs[succeeded], self.runs[succeeded - 1]
+        failures = self.failures
+        succeeded, failed = self.runs[failures], self.runs[failures - 1]
+        is_split = all(run.outcome is Outcome.SUCCEEDED for run in self.runs[failures:])
+        return (
+            (succeeded, failed) if is_split and succeeded.settings_digest == failed.settings_digest else None
+        )
 
 
 def results_by_build(runs: Iterable[Run]) -> Sequence[BuildResults]:
     """Return the results of each build in each test; runs and results are ordered newest first."""
     groups: list[list[Run]] = []
     for run in runs:
-        if not run.is_conclusive:
+        if not run.judges_build:
             continue
-        group = next((group for group in groups if _is_alike(group[0], run)), None)
+        group = next((group for group in groups if run.repeats(group[0])), None)
         if group is None:
             groups.append([run])
         else:
             group.append(run)
     return [BuildResults(tuple(group)) for group in groups]
-
-
-def _is_alike(run: Run, other: Run) -> bool:
-    return run.build.same(other.build) and (run.network, run.sync_mode, run.testbed) == (
-        other.network,
-        other.sync_mode,
-        other.testbed,
-    )

@@ -20,6 +20,7 @@ from enum import StrEnum
 
 from monitor.domain.baseline import (
     Limit,
+    OfOneBuild,
     Verdict,
     assess,
     limit_for_next,
@@ -80,11 +81,6 @@ class Regression:
     first_bad: Run | None = None
     compared: int = 0
 
-    @property
-    def is_worse(self) -> bool:
-        """Whether the measure is suspected or confirmed to have become worse."""
-        return self.verdict in {Verdict.SUSPECTED, Verdict.CONFIRMED}
-
 
 Regressions = Mapping[Measure, Regression]
 
@@ -103,11 +99,6 @@ class RunVerdict:
     value: float = 0.0
     position: int = 0
     regression: Regression | None = None
-
-    @property
-    def is_worse(self) -> bool:
-        """Whether the run is worse than the runs before it allow."""
-        return self.verdict in {Verdict.SUSPECTED, Verdict.CONFIRMED}
 
 
 RunVerdicts = Mapping[Measure, RunVerdict]
@@ -154,10 +145,11 @@ def run_verdicts(
             measured = _measured(group, measure)
             values = [value for _, value in measured]
             start = max(0, len(values) - newest)
-            judged = zip(measured[start:], verdicts(values, start), limits(values, start), strict=True)
+            after = verdicts(values, start, _of_one_build(measured))
+            judged = zip(measured[start:], after, limits(values, start), strict=True)
             for position, ((run, value), verdict, limit) in enumerate(judged, start + 1):
                 own = RunVerdict(_own(value, verdict, limit), limit, value, position)
-                if own.is_worse:
+                if own.verdict.is_worse:
                     until = measured[max(0, position - MAX_COMPARED) : position]
                     own = replace(own, regression=_judged(until))
                 by_run.setdefault(run.number, {})[measure] = own
@@ -198,7 +190,7 @@ def verdict_changes(successes: Sequence[Success]) -> Iterator[VerdictChange]:
     judged = run_verdicts(alike, 1).get(newest.run.number, {})
     for measure, own in judged.items():
         earlier, later = before[measure], after[measure]
-        if earlier.verdict is not later.verdict and (earlier.is_worse or later.is_worse):
+        if earlier.verdict is not later.verdict and (earlier.verdict.is_worse or later.verdict.is_worse):
             yield VerdictChange(measure, earlier, later, own)
 
 
@@ -278,9 +270,13 @@ def _measured(compared: Sequence[Success], measure: Measure) -> Sequence[tuple[R
     return [(success.run, value) for success in compared if (value := of(success)) is not None]
 
 
+def _of_one_build(measured: Sequence[tuple[Run, float]]) -> OfOneBuild:
+    return lambda one, other: measured[one][0].build.same(measured[other][0].build)
+
+
 def _judged(measured: Sequence[tuple[Run, float]]) -> Regression:
     values = [value for _, value in measured]
-    assessment = assess(values)
+    assessment = assess(values, _of_one_build(measured))
     last_good = None if assessment.last_good is None else measured[assessment.last_good][0]
     first_bad = None if assessment.first_bad is None else measured[assessment.first_bad][0]
     if last_good and first_bad and not last_good.build.same(first_bad.build):

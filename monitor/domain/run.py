@@ -84,6 +84,21 @@ class Run:
             return self.reason is not None and self.reason.is_build_failure
         return self.outcome is Outcome.SUCCEEDED
 
+    @property
+    def judges_build(self) -> bool:
+        """Whether the outcome is attributed to the build alone."""
+        return self.is_conclusive and not (
+            self.recovered or self.settings_changed or self.tracking.other_build
+        )
+
+    def repeats(self, other: Run) -> bool:
+        """Return whether both are runs of one build, on one network and testbed and in one sync mode."""
+        return self.build.same(other.build) and (self.network, self.sync_mode, self.testbed) == (
+            other.network,
+            other.sync_mode,
+            other.testbed,
+        )
+
     def is_of(self, workload: Workload) -> bool:
         """Return whether the run bootstraps the workload's build, on its network and in its sync mode."""
         return (

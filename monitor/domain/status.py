@@ -136,6 +136,7 @@ class Status:
     problems: tuple[Problem, ...] = ()
     last_failure: Run | None = None
     build_failures: int = 0
+    failed_builds: int = 0
     trying_since: float | None = None
     phase_since: float | None = None
     lookups_failing_since: float | None = None

@@ -29,7 +29,6 @@ from monitor.engine.volume import free_space
 from monitor.engine.workload_observer import WORKLOAD_KEPT_SECONDS, WorkloadFollower
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, recover
-from monitor.ledger.codecs import COMPARISON
 
 # A tester whose node was polled longer than two minutes ago is shown as silent (`output.format`).
 REST_SECONDS = 60.0
@@ -91,7 +90,7 @@ class WaitObserver:
         self._rest_known: tuple[object, ...] = ()
         self.latest = latest
         self._other: tuple[Lease, float] | None = None
-        self._baseline: tuple[tuple[int, int], float | None] | None = None
+        self._baseline: tuple[tuple[int, int, int], float | None] | None = None
         self._last_result: tuple[tuple[int, int], LastResult] | None = None
 
     def rests(self) -> bool:
@@ -237,19 +236,19 @@ class WaitObserver:
     def _baseline_seconds(self, run: Run) -> float | None:
         """Return the usual active time of comparable runs in seconds; `None` if it is unknown.
 
-        While a run is open, only `mark-baseline` changes this value.  A comparison of two builds
-        (`local --compare`) has no baseline.
+        While a run is open, only another process changes this value: `mark-baseline`, or an import.  A comparison
+        of two builds (`local --compare`) has no baseline.
         """
-        key = (run.number, self._ledger.baseline_begins())
+        key = (run.number, self._ledger.baseline_begins(), self._ledger.version())
         if self._baseline is None or self._baseline[0] != key:
             # Cached: with sixty runs to compare, this would take a quarter of the time of every tick.
-            compares = self._ledger.reading(COMPARISON) is not None
+            compares = self._ledger.is_comparison()
             self._baseline = (key, None if compares else usual_duration_seconds(self._ledger.successes(run)))
         return self._baseline[1]
 
     def _result(self, run: Run) -> LastResult:
-        """Return what decides whether an ended run must be confirmed; cached, as only `mark-baseline` changes it."""
-        key = (run.number, self._ledger.baseline_begins())
+        """Return what decides whether an ended run must be confirmed; cached until another process writes."""
+        key = (run.number, self._ledger.version())
         if self._last_result is None or self._last_result[0] != key:
             self._last_result = (key, self._ledger.last_result(run))
         return self._last_result[1]

@@ -56,6 +56,7 @@ class Snapshot:
     last_success: Run | None
     failures: Mapping[str, int] = field(default_factory=dict)
     last_failure: Run | None = None
+    failed_builds: int = 0
     ended_after_success_at: float | None = None
     pin_reverts_at: tuple[float, ...] = ()
     recoveries_at: tuple[float, ...] = ()
@@ -133,6 +134,7 @@ def status_of(
         requested=shown.requested,
         problems=_distinct(filter(None, problems.values())),
         last_failure=shown.last_failure,
+        failed_builds=shown.failed_builds,
         build_failures=sum(shown.failures.get(reason, 0) for reason in Reason if reason.is_build_failure),
         trying_since=shown.ended_after_success_at
         or (run.started_at if run and run.open and is_tested_now else None),

@@ -21,7 +21,7 @@ from monitor.domain.image_reference import ImageReference
 from monitor.domain.instant import Instant
 from monitor.domain.json_text import JsonObject
 from monitor.domain.regression import MAX_COMPARED, RunVerdicts, Success, run_verdicts
-from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, RequestKind, Run
+from monitor.domain.run import Attempt, AttemptCause, Evidence, Outcome, Reason, RequestKind, Run
 from monitor.domain.tracking import Counts
 from monitor.domain.workload import Lease, SyncMode
 from monitor.errors import Cause, TemporaryError
@@ -33,6 +33,7 @@ from monitor.ledger.status import Snapshot
 
 _ALIKE = "network = ? AND sync_mode = ?"
 _FAILED = f"outcome = '{Outcome.FAILED}' AND {_ALIKE} AND number > ?"
+_OF_BUILD = tuple(str(reason) for reason in Reason if reason.is_build_failure)
 _PIN_REVERTS = (
     "SELECT MIN(made_at) AS made_at FROM interventions WHERE kind = ? GROUP BY uid ORDER BY 1 DESC LIMIT 10"
 )
@@ -53,7 +54,8 @@ SELECT *,
   (SELECT SUM(before + last) FROM counts WHERE run = number AND signal = 'blocks_accepted') AS blocks_accepted,
   EXISTS (SELECT 1 FROM counts WHERE run = number AND signal = 'leaves_synced' AND before > 0 AND last > 0)
     AS state_synced_again,
-  (SELECT SUM(before + last) FROM counts WHERE run = number AND signal = 'leaves_synced') AS leaves_synced
+  (SELECT SUM(before + last) FROM counts WHERE run = number AND chain = 'C' AND signal = 'leaves_synced')
+    AS leaves_synced
 FROM runs
 WHERE outcome = ?
 """
@@ -224,16 +226,30 @@ class Ledger:
             newest_first = connection.execute(_SUCCESS + _COMPARED, values).fetchall()
             return tuple(rows.success_of(row) for row in reversed(newest_first))
 
+    def is_comparison(self) -> bool:
+        """Return whether the ledger belongs to `local --compare`, whose alternating builds have no baseline."""
+        return self.reading(COMPARISON) is not None
+
     def results_of(self, run: Run) -> BuildResults:
-        """Return the results of a run's build on its network, in its sync mode and on its testbed."""
+        """Return the results of a run's build on its network, in its sync mode and on its testbed.
+
+        Runs that another build, other arguments or a lost ledger may explain are left out.
+        """
         condition = f"outcome IS NOT NULL AND {_ALIKE} AND testbed = ? AND {rows.SAME_BUILD}"
         values = (run.network, run.sync_mode, run.testbed, rows.digests_text(run.build.digests))
-        return BuildResults(tuple(each for each in self._runs(condition, -1, values) if each.is_conclusive))
+        return BuildResults(tuple(each for each in self._runs(condition, -1, values) if each.judges_build))
 
     def cause_of(self, run: Run) -> AttemptCause | None:
-        """Return why a run was started; `None` if no attempt of it was recorded."""
+        """Return why a run was started; `None` if no attempt of it was recorded.
+
+        A run on another network than the run before it, for example, does not confirm that one.
+        """
         attempt = self._first(rows.attempt_of, _ATTEMPT_OF, run.number, run.number)
-        return attempt.cause if attempt and attempt.build.same(run.build) else None
+        if attempt is None or not attempt.build.same(run.build):
+            return None
+        before = self.run(attempt.after_run)
+        is_another_test = before is None or not run.repeats(before)
+        return None if attempt.cause is AttemptCause.CONFIRM and is_another_test else attempt.cause
 
     def last_result(self, run: Run) -> LastResult:
         """Return what decides whether an ended run must be confirmed."""
@@ -247,7 +263,7 @@ class Ledger:
 
     def verdicts_of(self, run: Run) -> RunVerdicts:
         """Return the verdicts on one run; none if it is not compared."""
-        if self.reading(COMPARISON) is not None:  # alternating builds have no baseline
+        if self.is_comparison():
             return {}
         return run_verdicts(self.successes(run, run.number), 1).get(run.number, {})
 
@@ -256,10 +272,11 @@ class Ledger:
         attempt = self._first(rows.attempt_of, "SELECT * FROM attempts ORDER BY id DESC LIMIT 1")
         if attempt is None or attempt.cause is not AttemptCause.CONFIRM:
             return None
+        confirmed = self.run(attempt.after_run)
         newer = self._runs("number > ? AND started_at IS NOT NULL", -1, (attempt.after_run,))
-        if any(not run.open or not run.build.same(attempt.build) for run in newer):
+        if confirmed is None or any(not run.open or not run.repeats(confirmed) for run in newer):
             return None
-        return self.run(attempt.after_run)
+        return confirmed
 
     def all_successes(self) -> tuple[Success, ...]:
         """Return all successful runs, oldest first."""
@@ -269,7 +286,7 @@ class Ledger:
 
     def verdicts(self, newest: int) -> Mapping[int, RunVerdicts]:
         """Return the verdicts on at most `newest` compared runs of each test, by number."""
-        if self.reading(COMPARISON) is not None:  # alternating builds have no baseline
+        if self.is_comparison():
             return {}
         return run_verdicts(self.all_successes(), newest, self.baseline_begins())
 
@@ -410,7 +427,7 @@ class Ledger:
             if isinstance(record, EndRun) and record.outcome is Outcome.SUCCEEDED:
                 successes = self.successes(record.run)
                 is_newest = successes and successes[-1].run.number == record.run.number
-                if is_newest and self.reading(COMPARISON) is None:  # alternating builds have no baseline
+                if is_newest and not self.is_comparison():
                     yield from verdict_announcements(successes)
 
     def due_announcements(self) -> tuple[DueAnnouncement, ...]:
@@ -491,6 +508,10 @@ class Ledger:
                 f"SELECT COALESCE(reason, '') AS reason, COUNT(*) AS runs FROM runs WHERE {_FAILED} GROUP BY 1",  # noqa: S608 - literals
                 (*alike, after),
             ).fetchall()
+            (failed_builds,) = connection.execute(
+                f"SELECT COUNT(DISTINCT image) FROM runs WHERE {_FAILED} AND reason IN {_OF_BUILD}",  # noqa: S608 - literals
+                (*alike, after),
+            ).fetchone()
             (ended_at,) = connection.execute(
                 f"SELECT MIN(ended_at) FROM runs WHERE outcome IS NOT NULL AND {_ALIKE} AND number > ?",  # noqa: S608 - literals
                 (*alike, after),
@@ -510,11 +531,19 @@ class Ledger:
             requested=self.requested(),
             failures={row["reason"]: row["runs"] for row in failures},
             last_failure=self._run(_FAILED, *alike, after),
+            failed_builds=failed_builds,
             ended_after_success_at=ended_at,
             pin_reverts_at=tuple(row["made_at"] for row in reverts),
             recoveries_at=recoveries_at,
             confirming=self.confirming(),
-            build_results=next((self.results_of(run) for run in runs if run.outcome), BuildResults()),
+            build_results=next(
+                (
+                    self.results_of(run)
+                    for run in runs
+                    if run.outcome and (run.network, run.sync_mode) == alike
+                ),
+                BuildResults(),
+            ),
         )
 
     def _run(self, condition: str, *values: object) -> Run | None:

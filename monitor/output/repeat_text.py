@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitor.domain.build_results import BuildResults
+from monitor.domain.baseline import Verdict
+from monitor.domain.build_results import BuildResults, BuildVerdict
 from monitor.domain.sanitize import printable
 from monitor.domain.status import Status
 from monitor.output.format import build_text
@@ -25,11 +26,12 @@ def withdrawn_text(status: Status) -> str:
     if len(status.results) < 2:  # noqa: PLR2004 - a run and the one before
         return ""
     newest, before = status.results[:2]
-    own, suspected = (status.verdicts.get(run.number, {}) for run in (newest, before))
-    worse = [measure for measure, judged in suspected.items() if judged.is_worse]
-    if not worse or not newest.build.same(before.build) or any(each.is_worse for each in own.values()):
+    own, earlier = (status.verdicts.get(run.number, {}) for run in (newest, before))
+    suspected = {measure for measure, judged in earlier.items() if judged.verdict is Verdict.SUSPECTED}
+    good = {measure for measure, judged in own.items() if judged.verdict is Verdict.NONE}
+    if not suspected or not suspected <= good or not newest.repeats(before):
         return ""
-    if not own.keys() >= set(worse):
+    if any(regression.verdict.is_worse for regression in status.regressions.values()):
         return ""
     return f"run {newest.number} of the same build is within its limits: run {before.number} was an outlier"
 
@@ -46,4 +48,5 @@ def mixed_text(results: BuildResults) -> str:
             "the network's history or the testbed changed, not the build"
         )
     text = f"{results.failures} of {len(results.runs)} runs of {name} failed because of the build"
-    return f"flaky: {text}" if results.verdict == "flaky" else f"{text}; its newest two succeeded"
+    newest = "succeeded" if results.verdict is BuildVerdict.SUCCEEDED else "failed"
+    return f"flaky: {text}" if results.verdict is BuildVerdict.FLAKY else f"{text}; its newest two {newest}"

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from monitor.domain.build_results import results_by_build
+from monitor.domain.build_results import BuildResults
 from monitor.domain.chains import chain_name, chain_text, in_order
 from monitor.domain.duration import duration_text
 from monitor.domain.instant import minute_text
@@ -155,14 +155,24 @@ def history_table(
     return next(fits, _history_table(runs, _LEFT_OUT[-1], verdicts))
 
 
-def history_notes(runs: Sequence[Run], verdicts: Mapping[int, RunVerdicts]) -> Iterable[str]:
-    """Yield what the marks in the table mean, and how to see the comparison of a marked run."""
+def history_notes(
+    runs: Sequence[Run], verdicts: Mapping[int, RunVerdicts], builds: Iterable[BuildResults]
+) -> Iterable[str]:
+    """Yield what the marks in the table mean, how to see a comparison, and which builds succeed and fail.
+
+    `builds` are the results of all runs, of which the table may show only some.
+    """
     worse = [
-        run.number for run in runs if any(each.is_worse for each in verdicts.get(run.number, {}).values())
+        run.number
+        for run in runs
+        if any(each.verdict.is_worse for each in verdicts.get(run.number, {}).values())
     ]
     if worse:
         yield f"{WORSE} over the usual limit; history --run {worse[0]} shows with what the run is compared"
-    yield from filter(None, map(mixed_text, results_by_build(runs)))
+    shown = {run.number for run in runs}
+    yield from filter(
+        None, (mixed_text(results) for results in builds if any(run.number in shown for run in results.runs))
+    )
 
 
 def _history_table(

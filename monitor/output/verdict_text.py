@@ -18,12 +18,12 @@ TIMES = (Measure.DURATION, Measure.BLOCK_TIME, Measure.LEAF_TIME)
 
 def is_slower(verdicts: RunVerdicts) -> bool:
     """Return whether a run took longer than the runs before it allow, in all, per block or per leaf."""
-    return any(verdicts[measure].is_worse for measure in TIMES if measure in verdicts)
+    return any(verdicts[measure].verdict.is_worse for measure in TIMES if measure in verdicts)
 
 
 def is_bigger(verdicts: RunVerdicts) -> bool:
     """Return whether a run used more disk than the runs before it allow."""
-    return Measure.DISK_USAGE in verdicts and verdicts[Measure.DISK_USAGE].is_worse
+    return Measure.DISK_USAGE in verdicts and verdicts[Measure.DISK_USAGE].verdict.is_worse
 
 
 def not_compared_text(run: Run, verdicts: RunVerdicts) -> str:
@@ -37,7 +37,7 @@ def not_compared_text(run: Run, verdicts: RunVerdicts) -> str:
 def worse_lines(run: Run, verdicts: RunVerdicts) -> Iterable[str]:
     """Yield the verdicts on a run that are worse than usual, with their builds."""
     for measure, judged in verdicts.items():
-        if not judged.is_worse:
+        if not judged.verdict.is_worse:
             continue
         text = f"{WORSE} run {run.number} {result_text(measure, judged)}"
         yield printable(_with_verdict(text, judged))
@@ -57,7 +57,7 @@ def _with_verdict(text: str, judged: RunVerdict) -> str:
     """Return what a run was compared with, and the verdict unless there are too few runs."""
     if judged.limit is None:
         return text
-    return f"{text}: {judged.verdict if judged.is_worse else 'as usual'}"
+    return f"{text}: {judged.verdict if judged.verdict.is_worse else 'as usual'}"
 
 
 def _origin_lines(measure: Measure, regression: Regression) -> Iterable[str]:

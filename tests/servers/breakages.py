@@ -71,14 +71,14 @@ BREAKAGES: tuple[Any, ...] = (
     pytest.param("BootstrapFailingRepeatedly", ">= 3", ">= 2", id="repeatedly: fires too early"),
     pytest.param(
         "BootstrapFailingRepeatedly",
-        "(bootstrap_monitor_consecutive_build_failures)",
-        "(bootstrap_monitor_consecutive_failures)",
+        "(bootstrap_monitor_consecutive_failed_builds) >= 3\n        keep",
+        "(bootstrap_monitor_consecutive_failures) >= 3\n        keep",
         id="repeatedly: is critical for failures of the testbed",
     ),
     pytest.param(
         "BootstrapFailingRepeatedly",
         "\n          unless max by (cluster, namespace, tester, network, sync_mode) "
-        "(bootstrap_monitor_consecutive_build_failures) >= 3",
+        "(bootstrap_monitor_consecutive_failed_builds) >= 3",
         "",
         id="repeatedly: warns beside a critical alert",
     ),

@@ -25,7 +25,7 @@ LAST_EXPRESSIONS = (
     "bootstrap_monitor_new_build_info",
     "bootstrap_monitor_run_late_seconds",
     "bootstrap_monitor_run_progress_ratio",
-    "bootstrap_monitor_consecutive_failures == 4",
+    "bootstrap_monitor_consecutive_failures == 6",
 )
 
 

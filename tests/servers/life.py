@@ -1,6 +1,6 @@
-"""A scenario with a real monitor: good builds, a regression, a crash, a stall, and a run that stays open.
+"""A scenario with a real monitor: good builds, a regression, crashes, a stall, and a run that stays open.
 
-The regression, the crash and the stall are each confirmed by another run of the build.
+The regression, each crash and the stall are confirmed by another run of the build.
 
 The scenario runs `local` on simulated builds, with timeouts of seconds, and is scraped from start to end.
 It waits for conditions instead of times, so the tests find their data when it ends.
@@ -45,12 +45,12 @@ BUILDS: tuple[tuple[Mapping[str, float | str], tuple[Outcome, Reason | None]], .
     *((GOOD, SUCCEEDED),) * 6,
     *((QUICK, SUCCEEDED),) * 2,
     *((SLOW, SUCCEEDED),) * 2,
-    *(({**GOOD, "crash_at_share": 0.3}, (Outcome.FAILED, Reason.CRASHED)),) * 2,
+    *(({**GOOD, "crash_at_share": 0.3}, (Outcome.FAILED, Reason.CRASHED)),) * 4,
     *(({**GOOD, "hang_at_share": 0.5}, (Outcome.FAILED, Reason.STALLED)),) * 2,
 )
-LAST_GOOD, FIRST_BAD, STALLED = 8, 9, 13
+LAST_GOOD, FIRST_BAD, STALLED = 8, 9, 15
 # The runs that confirm the one before: they have its build, which a newer one may not replace.
-CONFIRMING = {10, 12, 14}
+CONFIRMING = {10, 12, 14, 16}
 # The run that stays open and becomes late, and the build that waits for its end. A node's log shows a ratio
 # from its tenth sample on, which comes soon.
 OPEN: Mapping[str, float | str] = {

@@ -21,7 +21,7 @@ DESCRIPTION = (
 )
 AWAITED = {"BootstrapRegressed", "BootstrapFailed", "BootstrapLate", "BootstrapNoRecentSuccess"}
 DELIVERED = ("BootstrapRegressed", "BootstrapFailed", "BootstrapLate")
-# The first crash is confirmed by run 12, whose build is that of run 11.
+# The last crash confirms the one before, and so has its build.
 CRASHED, CRASHING_BUILD = STALLED - 1, STALLED - 2
 LATE = STALLED + 2
 CONFIRMED = r"( Another run of the build is confirming this\.)?"

@@ -121,7 +121,7 @@ def test_a_row_says_why_the_tester_needs_attention(program: Path, server: Promet
     texts = shown(program, dashboard, server, lived)
 
     row = row_of(texts, "Needs attention")
-    assert (row["Attention"], row["Tester"], row["Failed in a row"]) == ("failed", TESTER, "4")
+    assert (row["Attention"], row["Tester"], row["Failed in a row"]) == ("failed", TESTER, "6")
     assert (row["Reason"], row["Phase"]) == ("stalled", "bootstrapping")
     tester = row_of(texts, "Testers")
     (ok,) = (panel for panel in texts if panel["title"] == "Testers ok")

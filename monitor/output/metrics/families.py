@@ -266,6 +266,11 @@ FAMILIES = (
         of.tester(lambda status: status.build_failures),
     ),
     Family(
+        "bootstrap_monitor_consecutive_failed_builds",
+        "Builds of the runs that failed because of the build since the last one that succeeded.",
+        of.tester(lambda status: status.failed_builds),
+    ),
+    Family(
         "bootstrap_monitor_trying_since_timestamp_seconds",
         "The end of the first unsuccessful run after the newest success, or else the start of the open run; "
         "present until a run succeeds.",

@@ -129,14 +129,14 @@ def _seconds(run: Run) -> float | None:
 
 def _kind(run: Run, status: Status) -> str:
     verdict = status.verdicts.get(run.number, {}).get(Measure.DURATION)
-    return SLOWER if verdict is not None and verdict.is_worse else run.outcome or "open"
+    return SLOWER if verdict is not None and verdict.verdict.is_worse else run.outcome or "open"
 
 
 def _title(run: Run, status: Status) -> str:
     seconds = _seconds(run)
     took = "duration unknown" if seconds is None else duration_text(seconds)
     verdict = status.verdicts.get(run.number, {}).get(Measure.DURATION)
-    limit = verdict.limit if verdict is not None and verdict.is_worse else None
+    limit = verdict.limit if verdict is not None and verdict.verdict.is_worse else None
     over = f", over its limit of {duration_text(limit.limit)}" if limit else ""
     return f"Run {run.number}: {outcome_text(run)}, {took}{over}, {build_text(run.build)}"
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from support.builders import NEW, build, ended
 
 from monitor.domain.build_results import BuildResults, BuildVerdict, results_by_build
 from monitor.domain.run import Outcome, Reason, Run
+from monitor.domain.tracking import RunTracking
 
 GOOD, BAD = "S", "F"
 
@@ -34,7 +37,8 @@ def results(outcomes: str) -> BuildResults:
         pytest.param("SFF", (BuildVerdict.FAILED, "mixed"), (1, 2), id="fails since its second run"),
         pytest.param("SSFFF", (BuildVerdict.FAILED, "mixed"), (2, 3), id="fails since its third run"),
         pytest.param("FSS", (BuildVerdict.SUCCEEDED, "mixed"), None, id="its newest two succeeded"),
-        pytest.param("FSFF", (BuildVerdict.FAILED, "mixed"), (2, 3), id="failed before the last success too"),
+        pytest.param("FSFF", (BuildVerdict.FAILED, "mixed"), None, id="failed before the last success too"),
+        pytest.param("SFSFF", (BuildVerdict.FAILED, "mixed"), None, id="failed between two successes"),
     ],
 )
 def test_a_build_is_judged_by_its_newest_two_runs(
@@ -46,6 +50,13 @@ def test_a_build_is_judged_by_its_newest_two_runs(
     assert (tuple(run.number for run in found.change) if found.change else None) == change
 
 
+def test_other_arguments_of_the_node_explain_a_change() -> None:
+    failed, failed_first, succeeded = results("SFF").runs
+    found = BuildResults((failed, replace(failed_first, settings_digest="other"), succeeded))
+
+    assert (found.verdict, found.change) == (BuildVerdict.FAILED, None)
+
+
 @pytest.mark.parametrize(
     ("other", "groups"),
     [
@@ -54,6 +65,11 @@ def test_a_build_is_judged_by_its_newest_two_runs(
         pytest.param(ended(2, network="mainnet"), [[2], [1]], id="another network"),
         pytest.param(ended(2, testbed="desk"), [[2], [1]], id="another testbed"),
         pytest.param(ended(2, Outcome.SUPERSEDED), [[1]], id="an inconclusive run"),
+        pytest.param(ended(2, settings_changed=True), [[1]], id="a run with other arguments"),
+        pytest.param(ended(2, recovered=True), [[1]], id="a run of a lost ledger"),
+        pytest.param(
+            ended(2, tracking=RunTracking(other_build="x")), [[1]], id="a run with another build's data"
+        ),
     ],
 )
 def test_runs_are_grouped_by_build_and_test(other: Run, groups: list[list[int]]) -> None:

@@ -13,7 +13,6 @@ from monitor.avalanchego.source_links import compare_link
 from monitor.domain.baseline import LAG, MIN_SAMPLES, Limit, Verdict, limit_for_next
 from monitor.domain.regression import (
     Measure,
-    RunVerdict,
     Success,
     comparable,
     is_late,
@@ -38,7 +37,7 @@ def success(number: int, seconds: float, **changes: Any) -> Success:
 
     The run used as many bytes as seconds, and took 10 ms for each block.
     """
-    of = build(OLD, f"{number:040x}")
+    of = build(f"sha256:{number:064x}", f"{number:040x}")
     measured = {"duration_seconds": seconds, "wall_seconds": seconds + 1, "disk_usage_bytes": int(seconds)}
     return Success(ended(number, build=of, **{**measured, **changes}), blocks_accepted=seconds * 100)
 
@@ -284,8 +283,8 @@ def test_a_run_that_is_worse_has_the_regression_of_when_it_was_the_newest_run(nu
     judged = run_verdicts(found, 20)[number][Measure.DURATION]
 
     then = regressions(found[:number], SyncMode.FULL_SYNC)[Measure.DURATION]
-    assert judged.is_worse == (number in {9, 10, 12})
-    assert judged.regression == (then if judged.is_worse else None)
+    assert judged.verdict.is_worse == (number in {9, 10, 12})
+    assert judged.regression == (then if judged.verdict.is_worse else None)
 
 
 def test_only_the_newest_runs_are_judged_by_all_runs_before_them() -> None:
@@ -341,8 +340,28 @@ def test_a_run_that_is_not_compared_has_no_verdict() -> None:
     assert 8 not in run_verdicts(found, 20)
 
 
+def test_an_outlier_that_its_own_build_cleared_confirms_nothing() -> None:
+    """The next slow build is suspected, and the regression lies between the cleared build and the slow one."""
+    slow, usual = build(OLD, "1" * 40), [success(number, HOUR) for number in range(1, 10)]
+    cleared = [
+        replace(each, run=replace(each.run, build=build(NEW)))
+        for each in (success(10, SLOW), success(11, HOUR))
+    ]
+    newest = replace(
+        success(12, SLOW), run=replace(success(12, SLOW).run, build=replace(slow, digests=frozenset("x")))
+    )
+    of_duration = regressions([*usual, *cleared, newest], SyncMode.FULL_SYNC)[Measure.DURATION]
+
+    assert regressions([*usual, *cleared], SyncMode.FULL_SYNC)[Measure.DURATION].verdict is Verdict.NONE
+    assert of_duration.verdict is Verdict.SUSPECTED
+    assert (of_duration.last_good, of_duration.first_bad) == (cleared[1].run, newest.run)
+    again = replace(newest, run=replace(newest.run, number=13))
+    confirmed = regressions([*usual, *cleared, newest, again], SyncMode.FULL_SYNC)[Measure.DURATION]
+    assert (confirmed.verdict, confirmed.first_bad) == (Verdict.CONFIRMED, newest.run)
+
+
 def test_a_run_is_worse_by_its_verdict() -> None:
-    worse = {verdict for verdict in Verdict if RunVerdict(verdict).is_worse}
+    worse = {verdict for verdict in Verdict if verdict.is_worse}
     assert worse == {Verdict.SUSPECTED, Verdict.CONFIRMED}
 
 

@@ -69,6 +69,7 @@ def test_a_run_without_an_attempt_has_no_cause(ledger: Ledger) -> None:
 
 def test_the_cause_of_an_earlier_run_is_not_that_of_the_next(ledger: Ledger) -> None:
     """A pod that an operator set to an image starts a run without an attempt."""
+    ended(ledger)
     attempted(ledger, AttemptCause.CONFIRM)
     confirmation = ended(ledger)
 
@@ -127,6 +128,18 @@ def test_the_last_result_is_compared_with_those_before(
     attempted(ledger, AttemptCause.NEW_BUILD, build(NEW))
 
     assert ledger.last_result(ended(ledger, build(NEW), last_seconds, reason)) == expected
+
+
+def test_a_run_on_another_network_confirms_nothing(ledger: Ledger) -> None:
+    ended(ledger, reason=Reason.CRASHED)
+    attempted(ledger, AttemptCause.CONFIRM)
+    pod = workload(build(), network="mainnet")
+    for record in (BeginClearing(pod, "clearing"), BeginRun(pod)):
+        ledger.record(NOW, "default", (record,))
+    run = ledger.last()
+    assert run is not None
+
+    assert (ledger.confirming(), ledger.cause_of(run)) == (None, None)
 
 
 def test_only_conclusive_failures_of_the_same_build_before_the_run_count(ledger: Ledger) -> None:

@@ -302,7 +302,7 @@ def test_the_newest_run_is_held_against_those_before_it() -> None:
     assert shown.regressions == regressions(SLOWER_AND_LATE.compared, SyncMode.FULL_SYNC)
     assert shown.regressions[Measure.DURATION].verdict is Verdict.CONFIRMED
     assert shown.late is True
-    slow = {number for number, judged in shown.verdicts.items() if judged[Measure.DURATION].is_worse}
+    slow = {number for number, judged in shown.verdicts.items() if judged[Measure.DURATION].verdict.is_worse}
     assert slow == {10, 11}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.builders import NEW, build, ended, status
+from support.builders import NEW, REGRESSIONS, build, ended, status
 
 from monitor.domain.baseline import Limit, Verdict
 from monitor.domain.build_results import BuildResults
@@ -14,6 +14,7 @@ from monitor.output.repeat_text import repeat_lines
 
 LIMIT = Limit(5000.0, 5650.0, 9)
 SLOW = {Measure.DURATION: RunVerdict(Verdict.SUSPECTED, LIMIT)}
+TOO_FEW = {Measure.DURATION: RunVerdict(Verdict.INSUFFICIENT_DATA)}
 USUAL = {Measure.DURATION: RunVerdict(Verdict.NONE, LIMIT)}
 
 CHANGED = (
@@ -52,6 +53,21 @@ def failed(number: int) -> Run:
             status(results=(ended(12), ended(11)), verdicts={11: SLOW}),
             [],
             id="a run that is not compared withdraws nothing",
+        ),
+        pytest.param(
+            status(results=(ended(12), ended(11)), verdicts={12: TOO_FEW, 11: SLOW}),
+            [],
+            id="a run that is compared with too few withdraws nothing",
+        ),
+        pytest.param(
+            status(results=(ended(12), ended(11)), verdicts={12: USUAL, 11: SLOW}, regressions=REGRESSIONS),
+            [],
+            id="another regression stands",
+        ),
+        pytest.param(
+            status(build_results=BuildResults((failed(4), failed(3), ended(2), failed(1)))),
+            ["3 of 4 runs of 1.14.2 (cccccccc) failed because of the build; its newest two failed"],
+            id="failed before too",
         ),
         pytest.param(
             status(build_results=BuildResults((ended(2), failed(1)))),

@@ -13,9 +13,10 @@ from support.shown_runs import FAILED, SUCCEEDED, status
 
 from monitor.domain.baseline import Limit, Verdict
 from monitor.domain.build import Versions
+from monitor.domain.build_results import BuildResults
 from monitor.domain.observations import ChainActivity, ChainLog
 from monitor.domain.regression import Measure, Regression, RunVerdict, RunVerdicts
-from monitor.domain.run import Run
+from monitor.domain.run import Outcome, Reason, Run
 from monitor.domain.sanitize import printable
 from monitor.domain.size import size_text
 from monitor.domain.status import Phase, ProgressStatus, Status, VolumeStatus
@@ -242,10 +243,21 @@ def test_history_marks_what_is_worse_than_usual() -> None:
     assert [line.count("⚠") for line in lines] == [0, 0, 2, 0]
     assert "⚠ 1h30m" in lines[2]
     assert "⚠ 3.0 GiB" in lines[2]
-    assert list(history_notes([SLOWER], VERDICTS)) == [
+    assert list(history_notes([SLOWER], VERDICTS, ())) == [
         "⚠ over the usual limit; history --run 3 shows with what the run is compared"
     ]
-    assert list(history_notes([replace(SUCCEEDED, number=2)], VERDICTS)) == []
+    assert list(history_notes([replace(SUCCEEDED, number=2)], VERDICTS, ())) == []
+
+
+def test_the_notes_name_each_build_of_the_table_that_succeeds_and_fails() -> None:
+    """Older runs of the build count too."""
+    failed = replace(FAILED, outcome=Outcome.FAILED, reason=Reason.STALLED, number=7)
+    flaky = BuildResults((failed, replace(failed, number=5, outcome=Outcome.SUCCEEDED, reason=None)))
+
+    assert list(history_notes([failed], {}, [flaky])) == [
+        "flaky: 1 of 2 runs of 1.14.2 (cccccccc) failed because of the build"
+    ]
+    assert list(history_notes([replace(failed, number=8)], {}, [flaky])) == []
 
 
 def history_lines(width: int, *runs: Run, verdicts: Mapping[int, RunVerdicts] | None = None) -> list[str]:

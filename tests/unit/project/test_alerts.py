@@ -15,6 +15,8 @@ import pytest
 import yaml
 from support.shipped_alerts import ALERTS, CHECKS, EXPECTED, Shipped, inhibited, problems
 
+from monitor.domain.run import Reason
+
 SHIPPED = Shipped.load()
 
 
@@ -265,6 +267,16 @@ def test_a_problem_mutes_only_the_errors_that_it_causes(target: dict[str, str], 
     For example, a ledger that was renamed has lost its history, independent of other problems.
     """
     assert inhibited(SHIPPED, {"alertname": "BootstrapProblem"}, target) is expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [pytest.param(reason, reason.is_build_failure, id=reason) for reason in Reason],
+)
+def test_a_changed_history_mutes_only_failures_of_the_build(reason: Reason, *, expected: bool) -> None:
+    target = {"alertname": "BootstrapFailed", "reason": reason}
+
+    assert inhibited(SHIPPED, {"alertname": "BootstrapHistoryChanged"}, target) is expected
 
 
 def _example(page: str, language: str) -> str:

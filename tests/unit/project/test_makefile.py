@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -56,6 +57,7 @@ def test_the_setup_shows_that_it_progresses(
     done = subprocess.run(
         ["make", f"VENV={tmp_path}", str(tmp_path / "demo")],
         cwd=PROJECT,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))},
         capture_output=True,
         text=True,
         check=False,

@@ -12,8 +12,9 @@ from monitor.domain.baseline import Limit, Verdict
 from monitor.domain.observations import Health
 from monitor.domain.regression import Measure, Regression
 from monitor.domain.run import Outcome
-from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status
+from monitor.domain.status import NodeStatus, Phase, Problem, ProgressStatus, Status, VolumeStatus
 from monitor.domain.tracking import RunTracking
+from monitor.errors import Cause
 from monitor.output.metrics.attention import Attention, attention
 
 DAY = 86400.0
@@ -38,6 +39,19 @@ def idle(hours: float | None) -> Status:
     return status(run=ended(5), last_success=ended(5), node=node)
 
 
+def problem(seconds: float) -> Status:
+    return status(problems=(Problem(Cause.PERMISSION_MISSING, "not permitted", NOW.wall - seconds),))
+
+
+def tracked(**changes: Any) -> Status:
+    return status(run=run(number=6, tracking=RunTracking(**changes)))
+
+
+def filling(available_bytes: int) -> Status:
+    """Return a tester with an open run on a volume of 1000 bytes."""
+    return status(run=OPEN, volume=VolumeStatus(NOW.wall, None, 1000, available_bytes))
+
+
 @pytest.mark.parametrize(
     ("status_now", "reason"),
     [
@@ -51,6 +65,15 @@ def idle(hours: float | None) -> Status:
         pytest.param(idle(0.9), "none", id="a node down for less than an hour"),
         pytest.param(idle(1.1), "unhealthy", id="a node down for more than an hour"),
         pytest.param(status(**UNKNOWN), "progress_unknown", id="unknown progress"),
+        pytest.param(problem(1300), "problem", id="a lasting problem"),
+        pytest.param(problem(1100), "none", id="a problem that began a while ago"),
+        pytest.param(status(recent_pin_reverts=2), "problem", id="an image that is reverted repeatedly"),
+        pytest.param(tracked(down_seconds=1900.0), "node_down", id="a node that is down"),
+        pytest.param(tracked(down_seconds=1700.0), "none", id="a node that restarts"),
+        pytest.param(tracked(restarted_at=(NOW.wall,) * 3), "restarting", id="three restarts"),
+        pytest.param(tracked(restarted_at=(NOW.wall,) * 2), "none", id="two restarts"),
+        pytest.param(filling(110), "volume", id="a volume that is too small"),
+        pytest.param(filling(130), "none", id="a volume that is large enough"),
         pytest.param(status(phase=Phase.BLOCKED), "blocked", id="blocked"),
         pytest.param(status(**STALLED, phase=Phase.BLOCKED), "blocked", id="blocked, so not stalled"),
         pytest.param(status(**STALLED), "stalled", id="stalled"),
