@@ -137,8 +137,8 @@ class TesterSettings(CommonSettings):
     failure."""
 
     retest_after: Duration | None = None
-    """Bootstrap the newest build again this long after the last run started, if there is no newer build; for a tag
-    of releases, 7d."""
+    """Bootstrap the newest build again this long after the last run started, if there is no newer build; useful where
+    new builds are rare, such as 7d under a release tag."""
 
     soak: Duration = Duration(300)
     """How long the node must stay healthy before a run succeeds."""

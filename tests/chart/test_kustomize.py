@@ -162,6 +162,44 @@ def test_the_readme_s_commands_are_about_the_example(objects: list[JsonObject]) 
         assert own in {"check --wait 5m", "history"}
 
 
+def _patched(folder: Path, component: str, containing: str, node: str) -> JsonObject:
+    """Return the pod's spec of a StatefulSet with the README's patch that contains a text."""
+    readme = (_EXAMPLE.parent / "README.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    (patch,) = (block for block in blocks if containing in block)
+    _kustomization(folder, resources=["node.yaml"], components=[component], **yaml.safe_load(patch))
+    (folder / "node.yaml").write_text(node)
+    return _spec(kustomized(folder))
+
+
+def test_a_patch_of_the_readme_sets_flags_of_both_commands(component: str, tmp_path: Path) -> None:
+    node = (_EXAMPLE / "node.yaml").read_text()
+    spec = _patched(tmp_path / "node", component, "--retest-after", node)
+
+    for container in spec["initContainers"]:
+        assert container["args"][-2:] == ["--rolling-tag=v1.14.2", "--retest-after=7d"]
+
+
+def test_a_patch_of_the_readme_is_for_other_names_and_init_containers(component: str, tmp_path: Path) -> None:
+    own = "initContainers: [{name: own, image: own}]\n      containers:"
+    node = (_EXAMPLE / "node.yaml").read_text().replace("containers:", own)
+    node = node.replace("name: avalanchego\n", "name: node\n").replace("node-data", "data")
+    spec = _patched(tmp_path / "node", component, "--node-container-name", node)
+    *monitor, last = spec["initContainers"]
+
+    assert last["name"] == "own"
+    assert spec["containers"][0]["name"] == "node"
+    for container in monitor:
+        assert "--node-container-name=node" in container["args"]
+        assert container["volumeMounts"][0] == {"name": "data", "mountPath": "/data"}
+    assert "node-data" not in json.dumps(spec)
+
+
+def test_the_example_meets_the_requirements_of_the_readme(objects: list[JsonObject]) -> None:
+    assert named(objects, "StatefulSet", _NAME)["spec"]["podManagementPolicy"] == "Parallel"
+    assert _spec(objects)["containers"][0]["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+
 def test_the_pods_do_not_have_the_labels_of_the_chart_s(objects: list[JsonObject]) -> None:
     """docs/scraping.md says so, because its PodMonitor selects the chart's label."""
     labels = named(objects, "StatefulSet", _NAME)["spec"]["template"]["metadata"]["labels"]

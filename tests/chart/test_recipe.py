@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from chart.helm import CHART, PROJECT, Helm, of_kind
+from chart.helm import CHART, PROJECT, Helm, named, of_kind
 
 _README = (PROJECT / "README.md").read_text()
 _BLOCK = re.compile(r"^```(sh|yaml)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -29,6 +29,17 @@ def test_the_values_are_those_of_two_testers_with_the_image_that_was_built(
     for tester in testers:
         assert [each["image"] for each in tester["spec"]["template"]["spec"]["initContainers"]] == [image] * 2
     assert f"docker push {image}\n" in build
+
+
+def test_a_tester_of_a_release_is_retested(helm4: Helm, tmp_path: Path) -> None:
+    (values,), (release,) = _blocks("yaml", "testers:"), _blocks("yaml", "retestAfter")
+    file = tmp_path / "values.yaml"
+    file.write_text(values.replace("  fuji:\n", f"  fuji:\n{release}"))
+    tester = named(helm4.render(file), "StatefulSet", "prod-fuji")["spec"]["template"]["spec"]
+
+    for container in tester["initContainers"]:
+        assert {"--rolling-tag=v1.14.2", "--retest-after=7d"} <= {*container["args"]}
+    assert tester["containers"][0]["image"].endswith(":v1.14.2")
 
 
 def test_the_commands_name_the_chart_and_the_release_of_the_other_examples() -> None:
