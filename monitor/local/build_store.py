@@ -82,7 +82,7 @@ def refuse_mistakes(executable: Path, arguments: Sequence[str]) -> None:
         return
     for last_try in (False, False, True):
         try:
-            Versions.parse(_printed([executable, "--version-json", *arguments]).decode())
+            Versions.parse(_printed([executable.absolute(), "--version-json", *arguments]).decode())
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             if words := _rejection(error):
                 raise ConfigurationError(

@@ -301,6 +301,17 @@ def test_a_program_for_another_machine_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_a_program_in_the_current_folder_is_not_looked_up_in_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `Path` drops the `./` before the name."""
+    write_build(tmp_path / "node")
+    os.utime(tmp_path / "node", (0, 0))
+    monkeypatch.chdir(tmp_path)
+
+    refuse_mistakes(Path("./node"), [])
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
