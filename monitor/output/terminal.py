@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from monitor.decide.wait_rules import WAITING
 from monitor.domain.build_results import BuildResults
 from monitor.domain.chains import chain_name, chain_text, in_order
 from monitor.domain.duration import duration_text
@@ -38,7 +39,6 @@ QUIET_SECONDS = 300.0  # regular lines show that the process is alive
 # Columns to omit on a narrow terminal, in steps.
 _LEFT_OUT = ((), ("WALL",), ("WALL", "STARTED (UTC)"), ("WALL", "STARTED (UTC)", "DISK"))
 _UNBOUNDED = 10_000
-_WAITING = "waiting for a new build"
 _AT_WORK = frozenset(ChainActivity) - {ChainActivity.WAITING, ChainActivity.DONE}
 # The message of clearing names a folder inside the tester's own.
 _BEFORE_A_RUN: Mapping[Phase | None, str] = {
@@ -59,7 +59,7 @@ def progress_text(
     named: Callable[[Run], str] = run_text,
     columns: float = math.inf,
     *,
-    idle: str = _WAITING,
+    idle: str = WAITING,
 ) -> str:
     """Return the tester's progress on one line; the least important parts are omitted if space is short.
 
@@ -70,7 +70,9 @@ def progress_text(
     if status.phase in _BEFORE_A_RUN and not status.problems:
         return _BEFORE_A_RUN[status.phase]
     if run is not None and not run.open and status.phase is Phase.IDLE:
-        return f"idle: {idle}"  # the message of the phase may be the result, which has a line of its own
+        # The message may also be the result, which has a line of its own.
+        waits = idle == WAITING and status.message.startswith(WAITING)
+        return printable(f"idle: {status.message if waits else idle}")
     if run is None or not run.open or status.phase in _BEFORE_A_RUN:
         return printable(f"{phase}: {status.message}") if status.message else phase
     active = duration_text(run.tracking.active_seconds)
@@ -256,7 +258,7 @@ class Reporter:
         named: Callable[[Run], str] = run_text,
         after: float = -math.inf,
         results: ResultPrinter | None = None,
-        idle: str = _WAITING,
+        idle: str = WAITING,
     ) -> None:
         """Show results only of the runs with a number greater than `after`.
 

@@ -68,6 +68,13 @@ def test_a_size_is_readable(size_bytes: float, text: str) -> None:
             id="idle, without the run that has ended",
         ),
         pytest.param(
+            status(
+                SUCCEEDED, phase=Phase.IDLE, message="waiting for a new build; retest of this one at 12:00"
+            ),
+            "idle: waiting for a new build; retest of this one at 12:00",
+            id="idle until a retest",
+        ),
+        pytest.param(
             replace(status(run()), volume=VolumeStatus(0, 2**20, 2**30, 2**29)),
             "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k · disk 1.0 MiB",
             id="with a measured disk",
