@@ -19,12 +19,14 @@ from pydantic_settings import BaseSettings, CliSettingsSource, EnvSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
 from monitor import settings
+from monitor.avalanchego.conventions import COMMON_FLAGS
 from monitor.errors import ConfigurationError
 from monitor.flag_help import POSITIONAL, command_help
 from monitor.settings import ENVIRONMENT_PREFIX, Duration, LocalSettings, offered
 
 # Variables that Kubernetes injects for a Service whose name begins with `bootstrap-monitor`.
 _SERVICE_VARIABLE = re.compile(r".*SERVICE_(HOST|PORT(_.+)?)|(.*_)?PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?")
+_OFF_WORDS = frozenset({"0", "f", "false", "n", "no", "off"})
 _MIN_SIMILARITY = 0.7  # a transposition in a word of four letters has 0.75
 
 # What a value must be, by the type of pydantic's error, whose own texts describe its parser.
@@ -91,7 +93,9 @@ def _namespace(
         namespace, unknown = parser.parse_known_args(arguments)
     except ArgumentError as error:
         problem, flag = str(error), error.argument_name or ""
-        if flag in arguments:
+        if misused := _misused_switch(flag.split("/"), arguments):
+            problem = misused
+        elif flag in arguments:
             words = _choices(fields, flag)
             problem = f"{flag} needs a value" + (f": one of {', '.join(words)}" if words else "")
     except SettingsError:
@@ -100,26 +104,30 @@ def _namespace(
         unknown += [word for word in arguments if word.partition("=")[0] in without_use]
         if not unknown:
             return namespace
-        problem = _unknown(unknown, fields)
+        problem = _unknown(unknown, command, fields)
         if kind is LocalSettings and problem.startswith("--"):
-            problem += "; the node's own flags go after --"
+            problem = _of_the_node(unknown) or f"{problem}; the node's own flags go after --"
     raise ConfigurationError(f"{problem}; see bootstrap-monitor {command} --help")
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
-    kinds = [
-        kind for kind in vars(settings).values() if isinstance(kind, type) and issubclass(kind, BaseSettings)
-    ]
-    known = sorted({flag.replace("-", "_").upper() for kind in kinds for flag in _fields(kind)})
+    known = sorted(flag.replace("-", "_").upper() for flag in _fields_of_all_commands())
     for name in sorted(environment):
         rest = name.removeprefix(ENVIRONMENT_PREFIX)
         if rest == name or rest in known or _SERVICE_VARIABLE.fullmatch(rest):
             continue
-        near = _nearest(rest.upper(), known)
+        near = _nearest(rest.upper(), known) or _only_beginning_with(f"{rest.upper()}_", known)
         raise ConfigurationError(
             f"{name} is not a setting: "
             + (f"did you mean {ENVIRONMENT_PREFIX}{near}?" if near else "remove it")
         )
+
+
+def _fields_of_all_commands() -> dict[str, FieldInfo]:
+    kinds = [
+        kind for kind in vars(settings).values() if isinstance(kind, type) and issubclass(kind, BaseSettings)
+    ]
+    return {flag: field for kind in kinds for flag, field in _fields(kind).items()}
 
 
 def _fields(kind: type[BaseSettings]) -> dict[str, FieldInfo]:
@@ -136,6 +144,22 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     return next(iter(get_close_matches(word, sorted(known), 1, _MIN_SIMILARITY)), "")
 
 
+def _only_beginning_with(start: str, known: Iterable[str]) -> str:
+    """Return the word with a beginning; empty unless exactly one has it."""
+    words = [word for word in known if word.startswith(start)]
+    return words[0] if len(words) == 1 else ""
+
+
+def _misused_switch(names: Sequence[str], arguments: Sequence[str]) -> str:
+    """Return the error of a switch with a value; empty if none of the names is such an argument."""
+    for name, equals, value in (word.partition("=") for word in arguments):
+        if equals and name in names and len(names) > 1:
+            off = value.lower() in _OFF_WORDS
+            meant = next((other for other in names if (other != name) == off), name)
+            return f"{name} takes no value; use {meant}"
+    return ""
+
+
 def _missing(fields: Mapping[str, FieldInfo], arguments: Sequence[str]) -> str:
     for flag, word in pairwise(arguments):  # a flag without a value has consumed the missing argument
         words = _choices(fields, flag)
@@ -149,13 +173,27 @@ def _missing(fields: Mapping[str, FieldInfo], arguments: Sequence[str]) -> str:
     return f"{name.upper()} is missing: {text[:1].lower()}{text[1:].rstrip('.')}"
 
 
-def _unknown(words: Sequence[str], fields: Mapping[str, FieldInfo]) -> str:
+def _unknown(words: Sequence[str], command: str, fields: Mapping[str, FieldInfo]) -> str:
     flag = next((word.partition("=")[0] for word in words if word.startswith("--")), "")
     if not flag:
         return f"{words[0].partition(chr(10))[0]!r} is not expected here"
-    flags = (name for name, field in fields.items() if POSITIONAL not in field.metadata)
+    other = _fields_of_all_commands().get(flag.removeprefix("--"))
+    if other is not None and POSITIONAL not in other.metadata:
+        return f"{flag} is not a flag of {command}"
+    flags = [name for name, field in fields.items() if POSITIONAL not in field.metadata]
+    if flag.startswith("--no-"):
+        flags = [f"no-{name}" for name in flags if fields[name].annotation is bool]
     near = _nearest(flag.removeprefix("--"), flags)
     return f"{flag} is not a flag" + (f" (did you mean --{near}?)" if near else "")
+
+
+def _of_the_node(words: Sequence[str]) -> str:
+    """Return the error of a node's flag before `--`; empty if the first unknown flag is not a known one."""
+    word = next(word for word in words if word.startswith("--"))
+    flag = word.partition("=")[0]
+    if flag.removeprefix("--") not in COMMON_FLAGS:
+        return ""
+    return f"{flag} is a flag of the node: put it after --, as in local BUILD -- {word}"
 
 
 def _choices(fields: Mapping[str, FieldInfo], flag: str) -> tuple[str, ...]:

@@ -32,10 +32,7 @@ def main(
     except ValueError as error:
         return _failed("configure flags" if isinstance(error, FlagError) else "load node config", error)
     if "write-build" in flags:
-        from simulated_node.build import write_build  # noqa: PLC0415 - a node does not need it
-
-        write_build(Path(flags["write-build"]), **own_options(flags, "simulate-"))
-        return 0
+        return _write_build(flags)
     if simulation.exit_at_start:
         return _failed("start node", "simulated")
     try:
@@ -43,6 +40,16 @@ def main(
     except (OSError, ValueError) as error:
         return _failed("start node", error)
     return _run(node)
+
+
+def _write_build(flags: Mapping[str, str]) -> int:
+    from simulated_node.build import write_build  # noqa: PLC0415 - a node does not need it
+
+    try:
+        write_build(Path(flags["write-build"]), **own_options(flags, "simulate-"))
+    except OSError as error:
+        return _failed(f"write the build {flags['write-build']}", error.strerror)
+    return 0
 
 
 def _run(node: Node) -> int:

@@ -88,8 +88,10 @@ def own_options(source: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {name.replace("-", "_").lower(): text for name, text in own.items()}
 
 
-def parsed(kind: type, texts: Mapping[str, str]) -> dict[str, Any]:
+def parsed(kind: type, texts: Mapping[str, str], prefix: str = "--") -> dict[str, Any]:
     """Return the values of a dataclass's fields that are given as text; ignore other names.
+
+    An error names the flag of a field, which begins with `prefix`.
 
     Raises:
         ValueError: a text is not a value of the field.
@@ -99,9 +101,15 @@ def parsed(kind: type, texts: Mapping[str, str]) -> dict[str, Any]:
     for name in texts.keys() & options.keys():
         reader: Any = options[name].type
         choices = options[name].metadata.get("choices")
-        values[name] = truth(texts[name], name) if reader is bool else reader(texts[name])
+        flag = prefix + name.replace("_", "-")
+        try:
+            values[name] = truth(texts[name], flag) if reader is bool else reader(texts[name])
+        except SettingError:
+            raise
+        except ValueError as error:
+            raise SettingError(f"{flag} is {texts[name]!r}: it must be a number") from error
         if choices and texts[name] not in choices:
-            raise SettingError(f"{name} is {texts[name]}: it must be one of {', '.join(choices)}")
+            raise SettingError(f"{flag} is {texts[name]}: it must be one of {', '.join(choices)}")
     return values
 
 
@@ -115,13 +123,14 @@ def simulation_of(
     """
     texts = {**(carried or {}), **own_options(environment, "SIMULATE_"), **own_options(flags, "simulate-")}
     if unknown := texts.keys() - {option.name for option in fields(Simulation)}:
-        raise SettingError(f"unknown simulation option: {', '.join(sorted(unknown))}; --help lists all")
-    simulation = Simulation(**parsed(Simulation, texts))
+        names = ", ".join(f"--simulate-{name.replace('_', '-')}" for name in sorted(unknown))
+        raise SettingError(f"unknown simulation option: {names}; --help lists all")
+    simulation = Simulation(**parsed(Simulation, texts, "--simulate-"))
     seconds = simulation.bootstrap_seconds
     if not 0 < seconds < NEVER:
-        raise SettingError(f"bootstrap_seconds is {seconds}: it must be longer than zero")
+        raise SettingError(f"--simulate-bootstrap-seconds is {seconds}: it must be longer than zero")
     if simulation.transition != "none" and simulation.dialect == "1.14":
-        raise SettingError("transition needs dialect 1.15")
+        raise SettingError("--simulate-transition needs --simulate-dialect=1.15")
     return simulation
 
 

@@ -94,6 +94,10 @@ def _refuse_flags_without_use(settings: LocalSettings) -> None:
         raise ConfigurationError(
             "--again and --compare cannot be combined: use another --data-dir to compare again"
         )
+    elif settings.retest_after is not None:
+        raise ConfigurationError(
+            "--retest-after and --compare cannot be combined: --compare ends after its runs"
+        )
 
 
 def _until_verdict(

@@ -24,6 +24,7 @@ from monitor.avalanchego.node_config import (
 from monitor.avalanchego.node_files import open_regular
 from monitor.commands.free_ports import Ports
 from monitor.commands.startup import opened_ledger
+from monitor.domain.container import Container
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger.codecs import COMPARISON
 from monitor.local.platform import node_container
@@ -43,7 +44,7 @@ def configuration_of_node(
     """Return the test's configuration from the node's arguments and environment; log a state sync hazard.
 
     Raises:
-        ConfigurationError: the arguments and the environment do not name the network.
+        ConfigurationError: the node's arguments and environment do not name the network.
     """
     container = node_container("node", arguments, environment)
     try:
@@ -59,9 +60,27 @@ def configuration_of_node(
                 else "end the command with -- --network-id=fuji, or mainnet"
             )
         ) from error
+    if settings.network:
+        _refuse_network_of_no_node(settings, container)
     if hazard := state_sync_hazard(container, configuration):
         _log.warning("%s", hazard)
     return configuration
+
+
+def _refuse_network_of_no_node(settings: LocalSettings, container: Container) -> None:
+    """Raise if only `--network` names the network: it does not configure the node, which would join mainnet.
+
+    Raises:
+        ConfigurationError: no argument, variable or configuration file of the node may set its network.
+    """
+    try:
+        configuration_of(container, None, settings.settled_sync_mode)
+    except NoNetworkError as error:
+        raise ConfigurationError(
+            f"--network {settings.network} does not set the node's network: add -- --network-id={settings.network}"
+        ) from error
+    except ConfigurationError:
+        return  # a file that the monitor cannot read may set it
 
 
 def usual_folder(configuration: NodeConfiguration, environment: Mapping[str, str]) -> Path:

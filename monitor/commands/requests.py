@@ -15,7 +15,8 @@ from monitor.commands.named_build import named_image
 from monitor.commands.show import folder_of
 from monitor.domain.image_reference import ImageReference
 from monitor.domain.instant import time_text
-from monitor.domain.run import RequestKind
+from monitor.domain.run import RequestKind, Run
+from monitor.domain.sanitize import printable
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import Ledger, open_existing
 from monitor.ledger.codecs import COMPARISON
@@ -44,7 +45,7 @@ def run_rerun(settings: RerunSettings) -> int:
             wanted = ImageReference.parse(image)
             if wanted.digest is None:
                 raise ConfigurationError(
-                    f"{image} is not pinned: name a run by its number, or the image by digest"
+                    f"{image} is not pinned: name a run by its number, a build by its commit, or the image by digest"
                 )
             if wanted.repository != had.repository and not copies.is_dir():
                 raise ConfigurationError(
@@ -56,12 +57,19 @@ def run_rerun(settings: RerunSettings) -> int:
                 refuse_absent(wanted)
         _refuse_lost_copy(copies, image or last.build.image, ledger)
         ledger.ask(RequestKind.RERUN, image, time.time())
-        when = f"once the open run {last.number} has ended" if last.open else "at the next poll"
-        paused = "; the tester is paused, so this run also waits for resume" if ledger.paused() else ""
-        print(
-            f"{image or last.build.image} will be bootstrapped again {when}{paused}{_unread(folder, ledger)}"
-        )
+        number = settings.run_or_image or str(last.number)
+        run = next((run for run in ledger.runs(-1) if str(run.number) == number), None)
+        name = printable(f"{build_text(run.build)}, the build of run {run.number},") if run else image
+        print(f"{name} will be bootstrapped again {_when(last, ledger)}{_unread(folder, ledger)}")
     return 0
+
+
+def _when(last: Run, ledger: Ledger) -> str:
+    """Return when a requested run starts if a monitor reads the request."""
+    if not last.open:
+        return "once the tester is resumed" if ledger.paused() else "at the next poll"
+    paused = "; the tester is paused, so this run also waits for resume" if ledger.paused() else ""
+    return f"once the open run {last.number} has ended{paused}"
 
 
 def _unread(folder: Path, ledger: Ledger) -> str:

@@ -13,6 +13,7 @@ from monitor.commands.local_folder import is_left
 from monitor.domain.build_results import results_by_build
 from monitor.domain.json_text import json_text
 from monitor.domain.plural import plural
+from monitor.domain.run import AttemptCause, Run
 from monitor.domain.sanitize import printable
 from monitor.domain.status import RESULTS_SHOWN
 from monitor.errors import ConfigurationError, MonitorError
@@ -114,9 +115,18 @@ def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
         shown = history_json(run, verdicts) | {"evidence": evidence.text if evidence else None}
         print(json_text(shown, indent=2))
         return 0
-    for line in run_lines(run, evidence, verdicts):
+    for line in run_lines(run, evidence, verdicts, _confirmed_run(ledger, run)):
         print(printable(line))
     return 0
+
+
+def _confirmed_run(ledger: Ledger, run: Run) -> int | None:
+    """Return the number of the run whose result a run confirms: the one before of the same build."""
+    if ledger.cause_of(run) is not AttemptCause.CONFIRM:
+        return None
+    return max(
+        (other.number for other in ledger.runs_of(run.build) if other.number < run.number), default=None
+    )
 
 
 def folder_of(settings: ShowSettings) -> Path:

@@ -30,7 +30,7 @@ def next_build(state: WaitState, run: Run) -> tuple[Build, AttemptCause] | None:
         return newest, AttemptCause.NEW_BUILD
     if _retry_is_due(state, run):
         return run.build, AttemptCause.RETRY
-    if newest is not None and _retest_is_due(state, run, newest):
+    if newest is not None and _retest_is_due(state, run):
         return newest, AttemptCause.RETEST
     return None
 
@@ -52,16 +52,21 @@ def _must_be_confirmed(state: WaitState, run: Run) -> bool:
             return False
 
 
-def _retest_is_due(state: WaitState, run: Run, newest: Build) -> bool:
-    """Return whether no run has started for so long that the newest build is bootstrapped again.
+def retest_at(state: WaitState, run: Run) -> float | None:
+    """Return when the newest build is bootstrapped again if no run starts before (Unix seconds; `None`: never).
 
     The network's history grows, and an upgrade of the network may exclude a build that has bootstrapped.
     """
-    after_seconds = state.policy.retest_seconds
-    if after_seconds is None or run.open or run.started_at is None:
-        return False
+    after_seconds, newest = state.policy.retest_seconds, state.newest
+    if after_seconds is None or run.open or run.started_at is None or newest is None:
+        return None
     is_known = state.newest_judged or newest.same(run.build)
-    return is_known and state.now.wall - run.started_at >= after_seconds
+    return run.started_at + after_seconds if is_known else None
+
+
+def _retest_is_due(state: WaitState, run: Run) -> bool:
+    due_at = retest_at(state, run)
+    return due_at is not None and state.now.wall >= due_at
 
 
 def _has_settled(state: WaitState, run: Run) -> bool:

@@ -18,7 +18,7 @@ from monitor.decide.decisions import (
     Recreate,
     WaitDecision,
 )
-from monitor.decide.next_build import next_build
+from monitor.decide.next_build import next_build, retest_at
 from monitor.decide.state import WaitState
 from monitor.decide.verdict_rules import (
     IDENTITY_HIDDEN,
@@ -39,6 +39,7 @@ from monitor.decide.verdict_rules import (
 from monitor.domain.build import Build
 from monitor.domain.chains import chain_name
 from monitor.domain.duration import duration_text
+from monitor.domain.instant import rfc3339_text
 from monitor.domain.observations import NodeAnswering, NodeDown
 from monitor.domain.run import AttemptCause, Run
 from monitor.domain.status import Phase
@@ -47,6 +48,7 @@ from monitor.domain.tracking import RunTracking
 STRAY_RECREATION_SECONDS = 600.0
 PROGRESS_UNKNOWN = "progress unknown: no metric or log line shows it, and the node's data does not grow"
 BLOCKED_LONG_SECONDS = 86400.0
+WAITING = "waiting for a new build"
 
 
 WaitRule = Callable[[WaitState], WaitDecision | None]
@@ -112,8 +114,16 @@ def nothing_to_do(state: WaitState) -> WaitDecision:
     if run is None or not run.open:
         if state.paused:
             return Decision("nothing_to_do", "no new build is taken until resume", Phase.PAUSED)
-        return Decision("nothing_to_do", "waiting for a new build", Phase.IDLE)
+        return Decision("nothing_to_do", _idle_text(state, run), Phase.IDLE)
     return _waiting_for(state, run)
+
+
+def _idle_text(state: WaitState, run: Run | None) -> str:
+    """Return what an idle tester waits for; a retry may precede the retest after a failure of the testbed."""
+    if run is None or not run.is_conclusive or (at := retest_at(state, run)) is None:
+        return WAITING
+    which = "this" if state.newest and state.newest.same(run.build) else "the newest"
+    return f"{WAITING}; retest of {which} one at {rfc3339_text(at)}"
 
 
 def _waiting_for(state: WaitState, run: Run) -> WaitDecision:

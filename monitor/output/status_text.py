@@ -121,12 +121,22 @@ def _chain_lines(status: Status) -> Iterable[str]:
         yield f"stalled   {stall_text(status.run)}"
 
 
-def run_lines(run: Run, evidence: Evidence | None, verdicts: RunVerdicts | None = None) -> Iterable[str]:
-    """Yield all details of a run, with the verdicts on it, and the log tail of its node if the run failed."""
+def run_lines(
+    run: Run,
+    evidence: Evidence | None,
+    verdicts: RunVerdicts | None = None,
+    confirmed_run: int | None = None,
+) -> Iterable[str]:
+    """Yield all details of a run, with the verdicts on it, and the log tail of its node if the run failed.
+
+    `confirmed_run` is the number of the run whose result this run confirms (`None`: of no run).
+    """
     yield f"run       {run.number} · {outcome_text(run)}"
     yield f"image     {run.build.image}"
     yield f"version   {run.build.version or 'unknown'} · commit {run.build.commit or 'unknown'}"
     yield f"tested    {tested_text(run)} · testbed {run.testbed}"
+    if confirmed_run is not None:
+        yield f"confirms  run {confirmed_run}"
     yield f"started   {time_text(run.started_at)}"
     if run.ended_at is not None:
         yield f"ended     {time_text(run.ended_at)}"
@@ -142,6 +152,8 @@ def run_lines(run: Run, evidence: Evidence | None, verdicts: RunVerdicts | None 
     yield from compared_lines(verdicts or {})
     if run.message and run.outcome is not Outcome.SUCCEEDED:
         yield f"message   {run.message}"
+    if run.outcome is Outcome.FAILED:
+        yield f"cause     {'the build' if run.is_conclusive else 'the testbed; inconclusive for the build'}"
     if evidence is not None:
         yield f"evidence  log tail of the node, saved {time_text(evidence.taken_at)}:"
         yield evidence.text.rstrip("\n")

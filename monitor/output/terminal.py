@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from monitor.decide.wait_rules import WAITING
 from monitor.domain.build_results import BuildResults
 from monitor.domain.chains import chain_name, chain_text, in_order
 from monitor.domain.duration import duration_text
@@ -38,7 +39,6 @@ QUIET_SECONDS = 300.0  # regular lines show that the process is alive
 # Columns to omit on a narrow terminal, in steps.
 _LEFT_OUT = ((), ("WALL",), ("WALL", "STARTED (UTC)"), ("WALL", "STARTED (UTC)", "DISK"))
 _UNBOUNDED = 10_000
-_IDLE = "idle: waiting for a new build"
 _AT_WORK = frozenset(ChainActivity) - {ChainActivity.WAITING, ChainActivity.DONE}
 # The message of clearing names a folder inside the tester's own.
 _BEFORE_A_RUN: Mapping[Phase | None, str] = {
@@ -54,14 +54,25 @@ def run_text(run: Run) -> str:
     return f"run {run.number} · {build_text(run.build)}"
 
 
-def progress_text(status: Status, named: Callable[[Run], str] = run_text, columns: float = math.inf) -> str:
-    """Return the tester's progress on one line; the least important parts are omitted if space is short."""
+def progress_text(
+    status: Status,
+    named: Callable[[Run], str] = run_text,
+    columns: float = math.inf,
+    *,
+    idle: str = WAITING,
+) -> str:
+    """Return the tester's progress on one line; the least important parts are omitted if space is short.
+
+    `idle` describes a tester without an open run.
+    """
     run = status.run
     phase = status.phase.value if status.phase else Phase.STARTING.value
     if status.phase in _BEFORE_A_RUN and not status.problems:
         return _BEFORE_A_RUN[status.phase]
     if run is not None and not run.open and status.phase is Phase.IDLE:
-        return _IDLE  # the message of the phase may be the result, which has a line of its own
+        # The message may also be the result, which has a line of its own.
+        waits = idle == WAITING and status.message.startswith(WAITING)
+        return printable(f"idle: {status.message if waits else idle}")
     if run is None or not run.open or status.phase in _BEFORE_A_RUN:
         return printable(f"{phase}: {status.message}") if status.message else phase
     active = duration_text(run.tracking.active_seconds)
@@ -168,7 +179,7 @@ def history_notes(
         if any(each.verdict.is_worse for each in verdicts.get(run.number, {}).values())
     ]
     if worse:
-        yield f"{WORSE} over the usual limit; history --run {worse[0]} shows with what the run is compared"
+        yield f"{WORSE} over the usual limit; history --run {worse[0]} shows the limit and the commits"
     shown = {run.number for run in runs}
     yield from filter(
         None, (mixed_text(results) for results in builds if any(run.number in shown for run in results.runs))
@@ -247,12 +258,14 @@ class Reporter:
         named: Callable[[Run], str] = run_text,
         after: float = -math.inf,
         results: ResultPrinter | None = None,
+        idle: str = WAITING,
     ) -> None:
         """Show results only of the runs with a number greater than `after`.
 
         Results are printed with `results`; by default, as everything else, on `console`.
+        `idle` describes a tester without an open run.
         """
-        self._console, self._named = console, named
+        self._console, self._named, self._idle = console, named, idle
         self._results = results
         rewritable = console.is_terminal and not console.is_dumb_terminal
         self._live = Live("", console=console, refresh_per_second=4, transient=True) if rewritable else None
@@ -289,7 +302,7 @@ class Reporter:
     def report(self, status: Status, *, ends: bool = False) -> None:
         """Show a status, and the results of newly ended runs; if the tester `ends`, only the results."""
         if self._live:
-            text = progress_text(status, self._named, self._console.width)
+            text = progress_text(status, self._named, self._console.width, idle=self._idle)
             self._live.update(Text(text, no_wrap=True, overflow="ellipsis"))
         for run in reversed(status.results):
             if run.number > self._after and run.number not in self._reported:
@@ -306,4 +319,6 @@ class Reporter:
         working = status.run is not None and status.run.open
         if changed != self._shown or (working and status.at - self._shown_at >= QUIET_SECONDS):
             self._shown, self._shown_at = changed, status.at
-            self._console.print(progress_text(status, self._named), soft_wrap=True, markup=False)
+            self._console.print(
+                progress_text(status, self._named, idle=self._idle), soft_wrap=True, markup=False
+            )

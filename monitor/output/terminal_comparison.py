@@ -55,7 +55,7 @@ def comparison_table(builds: Sequence[Compared]) -> Table:
 
 def comparison_text(comparison: Comparison) -> Text:
     """Return the verdict in a sentence, with its confidence interval."""
-    longer = f"{abs(100 * (comparison.ratio - 1)):.1f} % {'longer' if comparison.ratio >= 1 else 'shorter'}"
+    longer = f"{abs(100 * (comparison.ratio - 1)):.1f} % {'longer' if comparison.ratio >= 1 else 'less time'}"
     interval = f"95 % interval {_percent(comparison.lowest)} to {_percent(comparison.highest)}"
     match comparison.difference:
         case Difference.NONE if comparison.chance_may_make_it:

@@ -129,6 +129,12 @@ NODE = ["--", "--network-id=fuji"]
             id="no network",
         ),
         pytest.param(
+            ["local", "avalanchego", "--network=fuji"],
+            {},
+            "--network fuji does not set the node's network: add -- --network-id=fuji",
+            id="a network that the node does not have",
+        ),
+        pytest.param(
             ["local", "avalanchego", "--", "--netwrk-id=fuji"],
             {},
             "the node's network is not set: --netwrk-id=fuji is not its flag (did you mean --network-id?)",

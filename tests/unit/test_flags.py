@@ -74,7 +74,7 @@ COMMANDS: dict[type[BaseSettings], str] = {
         pytest.param(
             InitSettings,
             [*IN_POD, "--web-listen-address=:1"],
-            "--web-listen-address is not a flag; see bootstrap-monitor init --help",
+            "--web-listen-address is not a flag of init; see bootstrap-monitor init --help",
             id="one of another command",
         ),
         pytest.param(
@@ -123,14 +123,49 @@ COMMANDS: dict[type[BaseSettings], str] = {
         pytest.param(
             StatusSettings,
             ["--data-dir=/data", "--json=5"],
-            "argument --json/--no-json: ignored explicit argument '5'; see bootstrap-monitor status --help",
+            "--json takes no value; use --json; see bootstrap-monitor status --help",
             id="a value for a switch",
+        ),
+        pytest.param(
+            WaitSettings,
+            [*IN_POD, "--confirm-regressions=false"],
+            "--confirm-regressions takes no value; use --no-confirm-regressions; "
+            "see bootstrap-monitor wait-for-completion --help",
+            id="a switch set to false",
+        ),
+        pytest.param(
+            WaitSettings,
+            [*IN_POD, "--no-confirm-regressions=false"],
+            "--no-confirm-regressions takes no value; use --confirm-regressions; "
+            "see bootstrap-monitor wait-for-completion --help",
+            id="a negative switch set to false",
+        ),
+        pytest.param(
+            WaitSettings,
+            [*IN_POD, "--no-confirm-regression"],
+            "--no-confirm-regression is not a flag (did you mean --no-confirm-regressions?); "
+            "see bootstrap-monitor wait-for-completion --help",
+            id="a typo of a negative switch",
         ),
         pytest.param(
             StatusSettings,
             [""],
             "'' is not expected here; see bootstrap-monitor status --help",
             id="an empty word",
+        ),
+        pytest.param(
+            LocalSettings,
+            ["./old", "--network-id=fuji"],
+            "--network-id is a flag of the node: put it after --, as in local BUILD -- --network-id=fuji; "
+            "see bootstrap-monitor local --help",
+            id="a flag of the node",
+        ),
+        pytest.param(
+            LocalSettings,
+            ["./old", "--namespace=tests"],
+            "--namespace is not a flag of local; the node's own flags go after --; "
+            "see bootstrap-monitor local --help",
+            id="a flag of a command in a pod",
         ),
         pytest.param(
             LocalSettings,
@@ -157,6 +192,8 @@ def test_a_wrong_call_is_one_line(kind: type[BaseSettings], flags: Sequence[str]
         pytest.param(
             "CHECK_POD_TIMEOUT", "did you mean BOOTSTRAP_MONITOR_VERSION_POD_TIMEOUT?", id="renamed"
         ),
+        pytest.param("RETEST", "did you mean BOOTSTRAP_MONITOR_RETEST_AFTER?", id="the beginning of one"),
+        pytest.param("WEB", "remove it", id="the beginning of several"),
         pytest.param("JSON_OUTPUT", "remove it", id="not as its flag is called"),
         pytest.param("XYZZY_PLUGH", "remove it", id="nothing like it"),
     ],

@@ -385,6 +385,10 @@ def test_local(stories: Mapping[str, Future[None]], story: str) -> None:
         (["--until=succeeded", "--compare=old"], "--until and --compare cannot be combined: "),
         (["--again"], "--again requires --until succeeded"),
         (["--again", "--compare=old"], "--again and --compare cannot be combined: "),
+        (
+            ["--retest-after=7d", "--compare=old"],
+            "--retest-after and --compare cannot be combined: ",
+        ),
     ],
     ids=[
         "runs",
@@ -394,6 +398,7 @@ def test_local(stories: Mapping[str, Future[None]], story: str) -> None:
         "until and compare",
         "again",
         "again and compare",
+        "retest and compare",
     ],
 )
 def test_flags_that_would_do_nothing_are_refused(flags: Sequence[str], stderr: str) -> None:

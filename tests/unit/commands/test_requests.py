@@ -38,6 +38,7 @@ THIRD = f"sha256:{'3' * 64}"
 PAUSED = "paused: an open run continues, and no other run starts until resume\n"
 RESUMED = "resumed\n"
 NO_PROCESS = 2**22 + 1  # greater than the greatest process ID of Linux
+LAST = "1.14.2 (cccccccc), the build of run 2,"
 LEFT = "; local is not running in {folder}, so this run also waits until you start it again"
 
 
@@ -97,7 +98,7 @@ class TestRerun:
     ) -> None:
         assert rerun(idle, image) == 0
         assert asked(idle) == (requested, False)
-        expected_output = f"{image or build(NEW).image} will be bootstrapped again at the next poll\n"
+        expected_output = f"{image or LAST} will be bootstrapped again at the next poll\n"
         assert capsys.readouterr().out == expected_output
 
     @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ class TestRerun:
             (idle / "local.lock").write_text(str(process))
 
         assert rerun(idle) == 0
-        when = f"{build(NEW).image} will be bootstrapped again at the next poll"
+        when = f"{LAST} will be bootstrapped again at the next poll"
         assert (
             capsys.readouterr().out
             == when + expected_output.format(since=time_text(polled_at), folder=idle) + "\n"
@@ -199,18 +200,24 @@ class TestRerun:
         begin(idle, build(), end=False)
         rerun(idle)
 
-        expected_output = f"{build().image} will be bootstrapped again once the open run 3 has ended\n"
-        assert capsys.readouterr().out == expected_output
+        expected_output = (
+            "1.14.2 (cccccccc), the build of run 3, will be bootstrapped again once the open run 3 has ended"
+        )
+        assert capsys.readouterr().out == f"{expected_output}\n"
+
+        pause(idle)
+        rerun(idle, "1")
+        expected_output = expected_output.replace("build of run 3", "build of run 1")
+        paused = "; the tester is paused, so this run also waits for resume"
+        assert capsys.readouterr().out == f"{PAUSED}{expected_output}{paused}\n"
 
     def test_while_paused_waits_for_resume(self, idle: Path, capsys: pytest.CaptureFixture[str]) -> None:
         pause(idle)
         rerun(idle)
 
         assert asked(idle) == (build(NEW), True)
-        expected_output = (
-            f"{build(NEW).image} will be bootstrapped again at the next poll; the tester is paused, "
-        )
-        assert capsys.readouterr().out == f"{PAUSED}{expected_output}so this run also waits for resume\n"
+        expected_output = f"{LAST} will be bootstrapped again once the tester is resumed\n"
+        assert capsys.readouterr().out == f"{PAUSED}{expected_output}"
 
     def test_of_local_a_build_of_another_name_is_asked_for_where_its_copy_is(self, idle: Path) -> None:
         """`rerun` accepts an earlier file name of a build whose copy still exists.
@@ -235,7 +242,8 @@ class TestRerun:
         [
             pytest.param(
                 f"{REPOSITORY}:latest",
-                f"{REPOSITORY}:latest is not pinned: name a run by its number, or the image by digest",
+                f"{REPOSITORY}:latest is not pinned: name a run by its number, a build by its commit, or the image by "
+                "digest",
                 2,
                 id="not pinned",
             ),
@@ -318,7 +326,7 @@ class TestLedger:
         pytest.param(
             ["rerun", "--data-dir={}"],
             0,
-            f"{build(NEW).image} will be bootstrapped again at the next poll\n",
+            f"{LAST} will be bootstrapped again at the next poll\n",
             "",
             id="rerun",
         ),
@@ -342,7 +350,8 @@ class TestLedger:
             ["rerun", f"{REPOSITORY}:latest", "--data-dir={}"],
             2,
             "",
-            f"{REPOSITORY}:latest is not pinned: name a run by its number, or the image by digest",
+            f"{REPOSITORY}:latest is not pinned: name a run by its number, a build by its commit, or the image by "
+            "digest",
             id="not pinned",
         ),
         pytest.param(

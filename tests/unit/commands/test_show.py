@@ -19,11 +19,11 @@ from support.forked import run_forked
 from support.recorded_runs import begin, end
 
 from monitor.commands.show import run_history
-from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, RecordAttempt
 from monitor.domain.build import Build
 from monitor.domain.instant import time_text
 from monitor.domain.observations import ChainActivity, ChainLog, Health, VolumeReading
-from monitor.domain.run import Evidence, Outcome, Reason, RequestKind
+from monitor.domain.run import AttemptCause, Evidence, Outcome, Reason, RequestKind
 from monitor.domain.status import NodeStatus, Phase, ProgressStatus
 from monitor.domain.tracking import Count
 from monitor.errors import ConfigurationError, MonitorError
@@ -184,6 +184,30 @@ class TestOneRun:
         assert lines[1] == f"image     {build().image}"
         assert "message   P stood still" in lines
         assert lines[lines.index("==> main.log <==") - 1].startswith("evidence  log tail of the node, saved ")
+
+    def test_of_a_confirmation_names_the_run_that_it_confirms(
+        self, filled: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with closing(open_ledger(filled)) as ledger:
+            last = ledger.last()
+            assert last is not None
+            pod = replace(workload(build()), uid="confirming")
+            ledger.record(
+                NOW,
+                "machine-1",
+                [
+                    EndRun(last, Outcome.FAILED, Reason.STALLED, "", None, None, None),
+                    RecordAttempt(build(), AttemptCause.CONFIRM, workload(build()).uid),
+                ],
+            )
+            ledger.record(NOW, "machine-1", [BeginClearing(pod, "")])
+            ledger.record(NOW, "machine-1", [BeginRun(pod)])
+
+        confirms = []
+        for number in (3, 4):
+            assert history(filled, run=number) == 0
+            confirms += [line for line in capsys.readouterr().out.splitlines() if line.startswith("confirms")]
+        assert confirms == ["confirms  run 3"]
 
     def test_nothing_of_the_log_steers_the_terminal(
         self, filled: Path, capsys: pytest.CaptureFixture[str]

@@ -12,6 +12,7 @@ from monitor.decide.next_build import next_build
 from monitor.decide.state import LastResult, WaitState
 from monitor.decide.wait_rules import decide_wait
 from monitor.domain.build import Build
+from monitor.domain.instant import rfc3339_text
 from monitor.domain.run import AttemptCause, Outcome, Reason, Run
 
 DAY = 86400.0
@@ -19,6 +20,7 @@ RETESTING = replace(POLICY, retest_seconds=7 * DAY)
 RESTARTING = replace(POLICY, restart_on_new_build=True)
 SLOW = ended(9)
 FAILED = ended(9, Outcome.FAILED, reason=Reason.CRASHED)
+MISCONFIGURED = ended(9, Outcome.FAILED, reason=Reason.MISCONFIGURED)
 SUSPECTED = LastResult(AttemptCause.NEW_BUILD, is_suspected=True)
 FIRST = LastResult(AttemptCause.NEW_BUILD)
 OLD_BUILD, NEW_BUILD = build(), build(NEW)
@@ -212,3 +214,32 @@ def test_a_repeated_build_is_announced_with_the_reason(
 )
 def test_a_paused_tester_repeats_nothing(last: Run, state: dict[str, object]) -> None:
     assert decide_wait(wait_state(last=last, paused=True, **state)).rule == "nothing_to_do"
+
+
+@pytest.mark.parametrize(
+    ("last", "state", "retest"),
+    [
+        pytest.param(started_ago(6), {}, "; retest of this one at {at}", id="after a success"),
+        pytest.param(started_ago(6, FAILED), {}, "; retest of this one at {at}", id="a failed build"),
+        pytest.param(started_ago(6, MISCONFIGURED), {}, "", id="a failure of the testbed"),
+        pytest.param(
+            started_ago(6),
+            {"newest": NEW_BUILD, "newest_judged": True},
+            "; retest of the newest one at {at}",
+            id="an older build that a person ran",
+        ),
+        pytest.param(
+            started_ago(6),
+            {"newest": NEW_BUILD, "policy": replace(RETESTING, settled_lookups=2)},
+            "",
+            id="a newer build settles",
+        ),
+        pytest.param(started_ago(6), {"newest": None}, "", id="the newest build is unknown"),
+        pytest.param(started_ago(6), {"policy": POLICY}, "", id="off"),
+    ],
+)
+def test_an_idle_tester_shows_when_it_retests(last: Run, state: dict[str, object], retest: str) -> None:
+    decision = decide_wait(wait_state(last=last, **{"policy": RETESTING, "newest": OLD_BUILD} | state))
+
+    at = rfc3339_text((last.started_at or 0.0) + 7 * DAY)
+    assert decision.message == "waiting for a new build" + retest.format(at=at)

@@ -12,7 +12,7 @@ from support.shown_runs import FAILED, SUCCEEDED, status
 from monitor.domain.baseline import Limit, Verdict
 from monitor.domain.observations import ChainActivity, ChainLog, Health
 from monitor.domain.regression import Measure, RunVerdict
-from monitor.domain.run import Evidence
+from monitor.domain.run import Evidence, Reason
 from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status, VolumeStatus
 from monitor.domain.tracking import Count, RunTracking
 from monitor.domain.workload import SyncMode
@@ -306,6 +306,13 @@ def test_a_run_that_failed_has_its_reason_and_the_log_tail_of_its_node() -> None
     assert lines[5:] == [
         "restarts  5",
         "message   P stood still",
+        "cause     the build",
         "evidence  log tail of the node, saved 1970-01-12 13:46:40Z:",
         "first\nlast",
     ]
+
+
+def test_a_failure_of_the_testbed_is_not_attributed_to_the_build() -> None:
+    lines = list(run_lines(replace(FAILED, reason=Reason.DISK_FULL), None))
+
+    assert lines[-1] == "cause     the testbed; inconclusive for the build"

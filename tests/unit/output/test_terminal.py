@@ -68,6 +68,13 @@ def test_a_size_is_readable(size_bytes: float, text: str) -> None:
             id="idle, without the run that has ended",
         ),
         pytest.param(
+            status(
+                SUCCEEDED, phase=Phase.IDLE, message="waiting for a new build; retest of this one at 12:00"
+            ),
+            "idle: waiting for a new build; retest of this one at 12:00",
+            id="idle until a retest",
+        ),
+        pytest.param(
             replace(status(run()), volume=VolumeStatus(0, 2**20, 2**30, 2**29)),
             "run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k · disk 1.0 MiB",
             id="with a measured disk",
@@ -244,7 +251,7 @@ def test_history_marks_what_is_worse_than_usual() -> None:
     assert "⚠ 1h30m" in lines[2]
     assert "⚠ 3.0 GiB" in lines[2]
     assert list(history_notes([SLOWER], VERDICTS, ())) == [
-        "⚠ over the usual limit; history --run 3 shows with what the run is compared"
+        "⚠ over the usual limit; history --run 3 shows the limit and the commits"
     ]
     assert list(history_notes([replace(SUCCEEDED, number=2)], VERDICTS, ())) == []
 
@@ -423,6 +430,16 @@ def test_a_result_that_was_known_before_is_not_reported() -> None:
     reporter.report(status(SUCCEEDED, phase=Phase.IDLE))
 
     assert file.getvalue().splitlines() == ["idle: waiting for a new build"]
+
+
+def test_a_comparison_waits_for_its_next_run_between_two_runs() -> None:
+    file = io.StringIO()
+    reporter = Reporter(
+        Console(file=file, width=200), after=SUCCEEDED.number, idle="waiting for the next run"
+    )
+    reporter.report(status(SUCCEEDED, phase=Phase.IDLE, message="waiting for a new build"))
+
+    assert file.getvalue().splitlines() == ["idle: waiting for the next run"]
 
 
 def test_a_file_shows_now_and_then_that_an_open_run_lives() -> None:

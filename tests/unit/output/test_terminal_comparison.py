@@ -53,7 +53,7 @@ def test_a_comparison_shows_both_builds_in_80_columns() -> None:
     ("ratio", "begin", "end"),
     [
         (1.5, "new is slower: it takes 50.0 % longer on average (95 % interval +4", " %)"),
-        (0.5, "new is faster: it takes 50.0 % shorter on average (95 % interval -5", " %)"),
+        (0.5, "new is faster: it takes 50.0 % less time on average (95 % interval -5", " %)"),
         (
             1.01,
             "no real difference: new takes 1.0 % longer on average (95 % interval ",
@@ -69,7 +69,7 @@ def test_a_comparison_ends_with_a_sentence(ratio: float, begin: str, end: str) -
     assert sentence.endswith(end)
 
 
-@pytest.mark.parametrize(("ratio", "difference"), [(1.025, "2.5 % longer"), (0.975, "2.5 % shorter")])
+@pytest.mark.parametrize(("ratio", "difference"), [(1.025, "2.5 % longer"), (0.975, "2.5 % less time")])
 def test_a_small_significant_difference_is_not_called_chance(ratio: float, difference: str) -> None:
     sentence = compared_lines(ratio, noise=0.1)[3]
 

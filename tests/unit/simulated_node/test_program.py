@@ -276,8 +276,17 @@ class TestBuilds:
         }
         assert executable.read_bytes() == other.read_bytes()
 
+    def test_a_folder_that_is_missing_is_one_line(self, tmp_path: Path) -> None:
+        executable = tmp_path / "none" / "avalanchego"
+        written = subprocess.run(
+            [*PROGRAM, f"--write-build={executable}"], capture_output=True, text=True, check=False, cwd=ROOT
+        )
+
+        line = f"couldn't write the build {executable}: No such file or directory\n"
+        assert (written.returncode, written.stdout, written.stderr) == (1, line, "")
+
     def test_an_unknown_option_makes_no_build(self, tmp_path: Path) -> None:
-        with pytest.raises(SettingError, match="unknown simulation option: nonsense"):
+        with pytest.raises(SettingError, match="unknown simulation option: --simulate-nonsense;"):
             write_build(tmp_path / "avalanchego", nonsense=1)
         assert list(tmp_path.iterdir()) == []
 
@@ -298,27 +307,35 @@ class TestOptions:
         ("flag", "message"),
         [
             pytest.param(
-                "--simulate-nonsense=1", "unknown simulation option: nonsense; --help lists all", id="unknown"
+                "--simulate-nonsense=1",
+                "unknown simulation option: --simulate-nonsense; --help lists all",
+                id="unknown",
             ),
             pytest.param(
-                "--simulate-blocks=many", "invalid literal for int() with base 10: 'many'", id="no number"
+                "--simulate-blocks=many", "--simulate-blocks is 'many': it must be a number", id="no number"
             ),
             pytest.param(
                 "--simulate-bootstrap-seconds=0",
-                "bootstrap_seconds is 0.0: it must be longer than zero",
+                "--simulate-bootstrap-seconds is 0.0: it must be longer than zero",
                 id="no time at all",
             ),
             pytest.param(
                 "--simulate-bootstrap-seconds=nan",
-                "bootstrap_seconds is nan: it must be longer than zero",
+                "--simulate-bootstrap-seconds is nan: it must be longer than zero",
                 id="not a number",
             ),
-            pytest.param("--simulate-forget=yes", 'invalid boolean "yes" for "forget"', id="no boolean"),
             pytest.param(
-                "--simulate-dialect=1.13", "dialect is 1.13: it must be one of 1.14, 1.15", id="no dialect"
+                "--simulate-forget=yes", 'invalid boolean "yes" for "--simulate-forget"', id="no boolean"
             ),
             pytest.param(
-                "--simulate-transition=eager", "transition needs dialect 1.15", id="transition of 1.14"
+                "--simulate-dialect=1.13",
+                "--simulate-dialect is 1.13: it must be one of 1.14, 1.15",
+                id="no dialect",
+            ),
+            pytest.param(
+                "--simulate-transition=eager",
+                "--simulate-transition needs --simulate-dialect=1.15",
+                id="transition of 1.14",
             ),
             pytest.param("--network-id=moon", "failed to parse network name: 'moon'", id="no network"),
             pytest.param("--health-check-frequency=1", 'time: invalid duration "1"', id="no duration"),
