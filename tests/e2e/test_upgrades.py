@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def open_run(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Opened]:
             "avalanchego-simulated",
             node_environment={"SIMULATE_BOOTSTRAP_SECONDS": "3600"},
         )
+        tester.tester = replace(tester.tester, settings={})  # the earlier chart has fewer settings
         found = Opened(tester, request.param)
         found.release.helm("install", RELEASE, EARLIER, version=found.version)
         tester.await_run(1)
