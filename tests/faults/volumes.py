@@ -57,6 +57,7 @@ class OwnFileSystem(Folder):
     def remount(self, option: str) -> None:
         """Remount as `ro` or `rw`, once no process has a file open for writing."""
         until = time.monotonic() + TIMEOUT_SECONDS
-        command = ["mount", "-o", f"remount,{option}", str(self.path)]
+        # With a source, mount adds none of the options that a user namespace may not set.
+        command = ["mount", "-o", f"remount,{option},size={SIZE_MIB}m", "none", str(self.path)]
         while subprocess.run(command, check=False, capture_output=True).returncode:
             assert time.monotonic() < until, f"the volume cannot be remounted {option}"
