@@ -88,6 +88,7 @@ class CommonSettings(BaseSettings):
         use_attribute_docstrings=True,
         validate_default=True,
         frozen=True,
+        defer_build=True,  # each command needs the validator of one class only
         extra="forbid",
     )
 
