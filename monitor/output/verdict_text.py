@@ -35,14 +35,17 @@ def not_compared_text(run: Run, verdicts: RunVerdicts) -> str:
 
 
 def worse_lines(run: Run, verdicts: RunVerdicts) -> Iterable[str]:
-    """Yield the verdicts on a run that are worse than usual, with their builds."""
+    """Yield the verdicts on a run that are worse than usual, with their builds, which are often the same."""
+    shown: set[tuple[str, ...]] = set()
     for measure, judged in verdicts.items():
         if not judged.verdict.is_worse:
             continue
         text = f"{WORSE} run {run.number} {result_text(measure, judged)}"
         yield printable(_with_verdict(text, judged))
-        if judged.regression is not None:
-            yield from _origin_lines(measure, judged.regression)
+        origin = tuple(_origin_lines(measure, judged.regression)) if judged.regression else ()
+        if origin not in shown:
+            yield from origin
+        shown.add(origin)
 
 
 def compared_lines(verdicts: RunVerdicts) -> Iterable[str]:

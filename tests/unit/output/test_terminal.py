@@ -201,7 +201,9 @@ VERDICTS = {
         Measure.DISK_USAGE: RunVerdict(
             Verdict.SUSPECTED, Limit(2e9, 3e9, 9), 4e9, 9, REGRESSIONS[Measure.DISK_USAGE]
         ),
-        Measure.BLOCK_TIME: RunVerdict(Verdict.SUSPECTED, Limit(0.01, 0.0125, 9), 0.015, 9),
+        Measure.BLOCK_TIME: RunVerdict(
+            Verdict.SUSPECTED, Limit(0.01, 0.0125, 9), 0.015, 9, REGRESSIONS[Measure.DURATION]
+        ),
     },
     4: {Measure.DURATION: RunVerdict(Verdict.INSUFFICIENT_DATA, None, 5400.0, 3)},
 }
