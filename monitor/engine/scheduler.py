@@ -87,8 +87,8 @@ class Daemon:
                 seconds=job.interval_seconds,
                 next_run_time=datetime.now(UTC),
             )
+        ahead = self._wall() - self._monotonic()  # before the first job, whose time depends on the clock
         self._scheduler.start()
-        ahead = self._wall() - self._monotonic()
         while not stopping.wait(self._watch_seconds):
             jump = self._wall() - self._monotonic() - ahead
             if abs(jump) > CLOCK_JUMP_SECONDS:
