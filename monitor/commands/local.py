@@ -27,7 +27,7 @@ from monitor.ledger import Ledger
 from monitor.local.build_store import BUILDS_FOLDER, BuildStore, FileSource, refuse_mistakes
 from monitor.output.terminal import ResultPrinter, result_text
 from monitor.output.verdict_text import is_slower, not_compared_text, worse_lines
-from monitor.settings import MAX_HISTORY, LocalSettings
+from monitor.settings import LocalSettings
 
 
 def run_local(settings: LocalSettings, arguments: Sequence[str]) -> int:
@@ -123,7 +123,7 @@ def _until_verdict(
         if run is not None:
             results = ResultPrinter(session.console)
             results.print(result_text(run))
-            for line in worse_lines(run, ledger.verdicts(MAX_HISTORY).get(run.number, {})):
+            for line in worse_lines(run, ledger.verdicts_of(run)):
                 results.print(Text(line))
             session.console.print("result of an earlier run; use --again to bootstrap the build again")
             return _exit_code(session, settings, run, ledger)
@@ -156,7 +156,7 @@ def _exit_code(session: LocalSession, settings: LocalSettings, run: Run, ledger:
 
 def _exit_code_by_speed(session: LocalSession, run: Run, ledger: Ledger) -> int:
     """Return 1 if a success is slower than the runs before it allow, and 0 if it is not or too few are known."""
-    verdicts = ledger.verdicts(MAX_HISTORY).get(run.number, {})
+    verdicts = ledger.verdicts_of(run)
     if reason := not_compared_text(run, verdicts):
         session.console.print(f"run {run.number} is not compared with earlier ones: {reason}", soft_wrap=True)
     return int(is_slower(verdicts))

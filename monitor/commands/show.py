@@ -110,7 +110,7 @@ def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
     run = ledger.run(number)
     if run is None or run.started_at is None:
         raise MonitorError(f"run {number} not found: history lists the existing runs")
-    evidence, verdicts = ledger.evidence(number), ledger.verdicts(MAX_HISTORY).get(number, {})
+    evidence, verdicts = ledger.evidence(number), ledger.verdicts_of(run)
     if as_json:
         shown = history_json(run, verdicts) | {"evidence": evidence.text if evidence else None}
         print(json_text(shown, indent=2))
