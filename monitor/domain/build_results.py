@@ -65,12 +65,15 @@ class BuildResults:
 def results_by_build(runs: Iterable[Run]) -> Sequence[BuildResults]:
     """Return the results of each build in each test; runs and results are ordered newest first."""
     groups: list[list[Run]] = []
+    by_digest: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
         if not run.judges_build:
             continue
-        group = next((group for group in groups if run.repeats(group[0])), None)
+        names = [(digest, run.network, run.sync_mode, run.testbed) for digest in run.build.digests]
+        group = next((by_digest[name] for name in names if name in by_digest), None)
         if group is None:
-            groups.append([run])
-        else:
-            group.append(run)
+            group = []
+            groups.append(group)
+        group.append(run)
+        by_digest.update(dict.fromkeys(names, group))
     return [BuildResults(tuple(group)) for group in groups]
