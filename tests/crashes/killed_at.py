@@ -85,9 +85,13 @@ class Killer:
         if inside_decision and not getattr(self._deciding, "now", False):
             return
         with self._lock:
+            is_fatal = len(self._crossings.read_text().splitlines()) + 1 == self._fatal
+            if is_fatal and threading.current_thread() is threading.main_thread():
+                # The handler of SIGTERM raises, and the crossing would be counted but not fatal.
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
             with self._crossings.open("a") as file:
                 file.write(f"{self._command}: {side} {what}\n")
-            if len(self._crossings.read_text().splitlines()) == self._fatal:
+            if is_fatal:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
