@@ -390,6 +390,17 @@ def test_the_clock_of_a_chain_survives_a_restart_and_ends_with_progress() -> Non
     assert run.poll(at(C_blocks_fetched=1, X_blocks_fetched=0), log).idle_seconds == 0
 
 
+def test_a_node_whose_chains_all_wait_is_idle_for_as_long_as_the_newest_of_them() -> None:
+    run = Watched()
+    fetching = logs(X=EXECUTING, C=FETCHING)
+    run.poll(ALL | at(X_blocks_accepted=1), fetching)
+    standing = run.poll(ALL | at(X_blocks_accepted=2), fetching)
+    waiting = run.poll(ALL | at(X_blocks_accepted=2), logs(X=WAITING, C=WAITING))
+
+    assert (standing.stalled_chain, standing.idle_seconds) == ("C", 10)
+    assert (waiting.stalled_chain, waiting.idle_seconds) == ("", 10)
+
+
 def test_paused_timers_stand() -> None:
     run = Watched()
     run.poll(P_ONLY)
@@ -470,6 +481,17 @@ def test_progress_that_was_seen_once_in_a_stage_is_known_from_there_on() -> None
     ]
     restarted = run.poll(dark, logs(X=WAITING, C=lines[0]), new_process=True)
     assert (restarted.known, restarted.idle_seconds) == (False, 0.0), "the new process has shown nothing yet"
+
+
+def test_progress_of_the_next_stage_is_unknown_until_a_signal_of_it_is_read() -> None:
+    run = Watched()
+    readings = [at(C_blocks_fetched=1), at(C_blocks_fetched=2), {}, {}]
+    stages = [FETCHING, FETCHING, EXECUTING, EXECUTING]
+
+    polls = [
+        run.poll(reading, logs(X=WAITING, C=stage)) for reading, stage in zip(readings, stages, strict=True)
+    ]
+    assert [poll.known for poll in polls] == [True, True, False, False]
 
 
 def test_a_node_that_does_not_answer_stands_still_itself() -> None:

@@ -334,6 +334,18 @@ def test_imported_runs_before_the_first_one_are_in_the_baseline() -> None:
     assert duration_verdicts(older)[1] is Verdict.NONE
 
 
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        pytest.param(None, "the ledger was lost while it was open", id="open: once it succeeds"),
+        pytest.param(Outcome.SUCCEEDED, "the ledger was lost while it was open", id="a success"),
+        pytest.param(Outcome.SUPERSEDED, "", id="no success is expected"),
+    ],
+)
+def test_the_reason_why_a_success_is_not_compared(outcome: Outcome | None, reason: str) -> None:
+    assert left_out(success(1, HOUR, outcome=outcome, recovered=True).run) == reason
+
+
 def test_a_run_that_is_not_compared_has_no_verdict() -> None:
     found = [*successes(*[100.0] * 7), success(8, 100.0, settings_changed=True)]
 

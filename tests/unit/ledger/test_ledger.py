@@ -44,7 +44,7 @@ from monitor.engine.volume import Volume
 from monitor.errors import Cause, MonitorError, TemporaryError
 from monitor.ledger import Ledger, open_existing, open_ledger, open_read_only
 from monitor.ledger.codecs import COMPARISON, Reading, configuration_reading
-from monitor.ledger.reserve import RESERVE_BYTES
+from monitor.ledger.reserve import PART_BYTES, RESERVE_BYTES, give_up_part, keep_reserve
 
 ROOT = Path(__file__).parents[3]
 FILE = "bootstrap-monitor.sqlite3"
@@ -163,6 +163,16 @@ def test_a_run_that_is_cleared_away_is_superseded_in_the_same_transaction(ledger
     assert (old.outcome, old.ended_at, old.message) == (Outcome.SUPERSEDED, NOW.wall + 100, "a new build")
     assert clearing is not None
     assert clearing.number == 2
+
+
+def test_the_time_since_a_build_was_superseded_counts_from_the_last_time(ledger: Ledger) -> None:
+    for start_seconds in (0, 1000):
+        started(ledger, seconds=start_seconds)
+        superseding = BeginClearing(workload(build(NEW)), "a new build")
+        ledger.record(later(start_seconds + 100), "default", (superseding,))
+
+    assert ledger.superseded_seconds(build(OLD), NOW.wall + 1160) == 60
+    assert ledger.superseded_seconds(build(NEW), NOW.wall + 1160) is None
 
 
 def test_data_that_is_adopted_is_a_run_that_is_compared_with_no_other(ledger: Ledger) -> None:
@@ -1595,6 +1605,14 @@ def test_a_volume_that_was_cleared_has_its_reserve_again(ledger: Ledger, tmp_pat
 
     assert (tmp_path / RESERVE).stat().st_size == RESERVE_BYTES
     assert not (tmp_path / "avalanchego" / "filler").exists()
+
+
+def test_the_reserve_has_as_many_parts_as_can_be_given_up(tmp_path: Path) -> None:
+    reserve = tmp_path / RESERVE
+    keep_reserve(reserve)
+
+    parts = sum(give_up_part(reserve) for _ in range(10))
+    assert (parts, reserve.exists()) == (RESERVE_BYTES // PART_BYTES, False)
 
 
 def test_a_reserve_that_was_left_half_is_taken_whole(ledger: Ledger, tmp_path: Path) -> None:
