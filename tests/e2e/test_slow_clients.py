@@ -31,7 +31,7 @@ def test_slow_clients_leave_room_for_probes_and_scrapes(deploy: Deploy) -> None:
     with ThreadPoolExecutor(1) as pool:
         attack = pool.submit(tester.bed.run, *where, "--", "python3", "-c", PROGRAM)
         while not attack.done():
-            answers.append((tester.healthy(), "bootstrap_monitor_build_info" in tester.samples()))
+            answers.append((tester.healthy(), "bootstrap_monitor_build_info" in tester.answer("/metrics")))
         connected = int(attack.result())
 
     assert connected >= SLOW, "the slow clients were connected"

@@ -16,6 +16,7 @@ VERSIONS_ANNOTATION = "avalanche.avax.network/avalanchego-versions"
 MARKER = "/data/avalanchego/marker"
 NODE, MONITOR, INIT = "avalanchego", "bootstrap-monitor", "bootstrap-monitor-init"
 WEB_PORT = 9641
+ANSWER_SECONDS = 120.0
 JsonObject = dict[str, Any]
 
 
@@ -164,15 +165,14 @@ class DeployedTester:
         return self.execute(f"test -e {MARKER} && echo yes || echo no").strip() == "yes"
 
     def history(self) -> list[JsonObject]:
-        """Return the tester's runs, newest first; empty while the monitor does not answer."""
-        text = self.served("/api/v1/history")
-        found: list[JsonObject] = json.loads(text) if text else []
-        return found
+        """Return the tester's runs, newest first."""
+        runs: list[JsonObject] = json.loads(self.served("/api/v1/history"))
+        return runs
 
     def status(self) -> JsonObject:
-        """Return the tester's status; empty while the monitor does not answer."""
-        found: JsonObject = json.loads(self.served("/api/v1/status") or "{}")
-        return found
+        """Return the tester's status."""
+        status: JsonObject = json.loads(self.served("/api/v1/status"))
+        return status
 
     def samples(self) -> dict[str, list[tuple[dict[str, str], float]]]:
         """Return the labels and the value of each sample of the tester's metrics, by metric name."""
@@ -203,7 +203,7 @@ class DeployedTester:
             pod = self.pod()
             if pod is None or pod["metadata"]["uid"] == uid_other_than or not _node_runs(pod):
                 return None
-            return next((each for each in self.history() if each["run"] == number), None)
+            return self._run(number)
 
         return until(poll, seconds, f"run {number} is there", self.details)
 
@@ -211,7 +211,8 @@ class DeployedTester:
         """Return a run as JSON, once it has an outcome."""
 
         def poll() -> JsonObject | None:
-            return next((each for each in self.history() if each["run"] == number and each["outcome"]), None)
+            run = self._run(number)
+            return run if run and run["outcome"] else None
 
         return until(poll, seconds, f"run {number} has ended", self.details)
 
@@ -244,14 +245,20 @@ class DeployedTester:
         return "\n".join(parts)
 
     def served(self, path: str) -> str:
-        """Return the page that the monitor serves at a path; empty while it does not answer."""
+        """Return what the monitor serves at a path, once it answers: a busy machine may cut a request off."""
+        return until(lambda: self.answer(path), ANSWER_SECONDS, f"{path} is served", self.details)
+
+    def answer(self, path: str) -> str:
+        """Return the answer of the monitor to one request; empty if it does not answer."""
         pod = f"/api/v1/namespaces/{self.namespace}/pods/{self.tester.pod}:{WEB_PORT}"
-        text = self.bed.run("get", "--raw", f"{pod}/proxy{path}", check=False)
-        return "" if text.startswith("Error from server") else text
+        try:
+            return self.bed.run("get", "--raw", f"{pod}/proxy{path}")
+        except AssertionError:
+            return ""
 
     def healthy(self) -> bool:
         """Return whether `/-/healthy` is answered with 200."""
-        return self.served("/-/healthy").startswith("healthy")
+        return self.answer("/-/healthy").startswith("healthy")
 
     def restarts(self, container: str) -> int:
         """Return how often the kubelet restarted a container of the tester's pod."""
@@ -263,6 +270,11 @@ class DeployedTester:
         """Return the resident memory, in MiB, of the monitor: the first process of its container."""
         text = self.python("print(open('/proc/1/status').read())")
         return int(text.partition("VmRSS:")[2].split()[0]) / 1024
+
+    def _run(self, number: int) -> JsonObject | None:
+        """Return a run as JSON; `None` if it does not exist, or the monitor does not answer."""
+        runs: list[JsonObject] = json.loads(self.answer("/api/v1/history") or "[]")
+        return next((run for run in runs if run["run"] == number), None)
 
     def _template(self) -> JsonObject:
         found = self.bed.get("statefulset", self.tester.name, self.namespace)
