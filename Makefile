@@ -66,7 +66,7 @@ browser: $(VENV)/test ## the status page in a real Chromium: barriers, requests,
 cluster: $(VENV)/test ## end to end: a real AvalancheGo on a real Kubernetes (root on Debian, or kind)
 	$(VENV)/bin/pytest -q --numprocesses=auto --dist=loadscope --no-loadscope-reorder tests/e2e $(ARGS)
 
-kind: $(VENV)/test ## the steps of deploy/kind/README.md, and end-to-end tests on kind (docker with kind, or root on Debian: 9 to 12 minutes cold)
+kind: $(VENV)/test ## the steps of deploy/kind/README.md, and end-to-end tests on kind (docker with kind, or root on Debian: builds for 9 to 12 minutes, once)
 	PYTHON=$(abspath $(VENV))/bin/python tests/kind/run $(ARGS)
 
 servers: $(VENV)/test ## rules and dashboards against a real Prometheus, old and new, and a real Alertmanager
