@@ -37,10 +37,12 @@ lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+# The tests wait for a third of their time, so three workers fill two processors.
+UNIT_WORKERS = $$((($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2))
 unit: $(VENV)/test ## a minute of tests that need neither network nor root; the rules by every branch
 	$(VENV)/bin/pytest -q --no-header --brief --cov=monitor.decide --cov-branch --cov-fail-under=100 --cov-report= \
 	  tests/unit/decide
-	$(VENV)/bin/pytest -q --brief --numprocesses=auto --dist=worksteal --ignore=tests/unit/decide tests/unit $(ARGS)
+	$(VENV)/bin/pytest -q --brief --numprocesses=$(UNIT_WORKERS) --dist=worksteal --ignore=tests/unit/decide tests/unit $(ARGS)
 
 slow: $(VENV)/test ## the unit tests that unit leaves out: those of real processes, and all examples of property tests
 	$(VENV)/bin/pytest -q --numprocesses=auto --dist=loadfile -m "slow or hypothesis" tests/unit $(ARGS)

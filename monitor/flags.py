@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentError, ArgumentParser, Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from types import NoneType
 from typing import Literal, TypeVar, get_args, get_origin
@@ -60,12 +60,7 @@ def parse(
         SystemExit: `--help` was printed.
     """
     _refuse_unknown(environment)
-    flags = CliSettingsSource[_Settings](
-        kind,
-        cli_prog_name=f"bootstrap-monitor {command}",
-        parse_args_method=partial(_namespace, kind, command),
-        cli_parse_args=list(arguments),
-    )
+    flags = _flag_source(kind, command)(args=list(arguments))
     variables = EnvSettingsSource(kind)
     variables.env_vars = {name.lower(): value for name, value in environment.items()}
     try:
@@ -73,6 +68,16 @@ def parse(
     except ValidationError as error:
         mistakes = (_mistake(details, _fields(kind)) for details in error.errors())
         raise ConfigurationError("; ".join(mistakes)) from error
+
+
+@cache
+def _flag_source(kind: type[BaseSettings], command: str) -> CliSettingsSource[BaseSettings]:
+    """Return the parser of a command's flags; `check` parses those of both containers again and again."""
+    return CliSettingsSource(
+        kind,
+        cli_prog_name=f"bootstrap-monitor {command}",
+        parse_args_method=partial(_namespace, kind, command),
+    )
 
 
 def _namespace(

@@ -11,7 +11,7 @@ from socketserver import BaseServer
 @contextmanager
 def running(server: BaseServer) -> Iterator[None]:
     """Serve requests within the block; the caller closes the server."""
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.005,), daemon=True)
     thread.start()
     try:
         yield

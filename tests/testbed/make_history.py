@@ -25,8 +25,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from eth_account import Account
-
 NETWORK_ID = 54321
 BLOCKS = 36
 START_SECONDS = 120
@@ -162,6 +160,8 @@ def ready_uri(node: subprocess.Popen[bytes], data: Path) -> str | None:
 
 def make_blocks(uri: str) -> None:
     """Send transfers one after the other; each produces a block."""
+    from eth_account import Account  # noqa: PLC0415 - takes a second, and only a new network needs it
+
     account = Account.from_key(FUNDED_KEY)
     chain_id = number(call(uri, "/ext/bc/C/rpc", "eth_chainId"))
     for height in range(1, BLOCKS + 1):

@@ -241,9 +241,9 @@ def test_a_regression_lies_between_a_good_run_and_a_bad_one(values: list[float])
 def _missed(claim: Claim, rule: Rule) -> str:
     """Return the rule's rate if it misses the claim by over two standard errors of the sample; else empty."""
     if claim.rule == CONFIRMING:
-        _, total = bootstrap_all(claim.scene, 1, range(500))
+        _, total = bootstrap_all(claim.scene, 1, range(250))
     else:
-        (total,) = judge(claim.scene, 1, range(2000), [rule])
+        (total,) = judge(claim.scene, 1, range(1000), [rule])
     bound = next(bound for bound in (claim.at_most, claim.at_least) if bound is not None) / 100
     tolerance = 200 * math.sqrt(bound * (1 - bound) / total[claim.of])
     reached = percent(total, claim.counted, claim.of)

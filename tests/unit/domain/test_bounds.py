@@ -164,16 +164,16 @@ def shown(ledger: Ledger) -> None:
 HOSTILE = ("1e300", "9e999", "1e308", "1e308", "9" * 40, "1e308", "1e308")
 
 
-@given(TICKS)
+@given(ticks=TICKS)
 @example([(HOSTILE, "1e400", "2000000000h", "1e400", 2.0**53)])
 @example([(("0", "0", "9e15", "9e15", "9e15", "9e15", "9e15"), "5", "1h", "5", 0.0)] * 2)
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_a_node_counts_is_shown_exported_and_read_back(
-    ticks: list[tuple[tuple[str, ...], str, str, str, float]],
+    tmp_path_factory: pytest.TempPathFactory, ticks: list[tuple[tuple[str, ...], str, str, str, float]]
 ) -> None:
-    pages = [""]
+    pages, folder = [""], tmp_path_factory.getbasetemp()  # in a brief run, in memory
     with (
-        tempfile.TemporaryDirectory() as name,
+        tempfile.TemporaryDirectory(dir=folder) as name,
         metrics_pages(pages) as port,
         closing(NodeClient(f"http://127.0.0.1:{port}")) as node,
         closing(open_ledger(Path(name))) as ledger,
@@ -198,7 +198,7 @@ def test_whatever_a_node_counts_is_shown_exported_and_read_back(
         shown(ledger)
         content, _ = export_history(ledger)
         with (
-            tempfile.TemporaryDirectory() as other,
+            tempfile.TemporaryDirectory(dir=folder) as other,
             closing(open_ledger(Path(other))) as copy,
             closing(read_history(content, "history")) as history,
         ):

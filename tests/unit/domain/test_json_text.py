@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,6 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.builders import altered, history_file
 from support.parsed_logs import chain_log_of
+from support.running_server import running
 
 from monitor.avalanchego.details_file import read_details
 from monitor.avalanchego.node_api import NodeClient
@@ -251,14 +251,8 @@ def answering(text: str) -> Iterator[int]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    with HTTPServer(("127.0.0.1", 0), Handler) as server, running(server):
+        yield server.server_port
 
 
 def an_answer_of_the_node(_: Path, text: str) -> object:

@@ -18,10 +18,10 @@ from monitor.domain.baseline import MIN_VALUES
 from monitor.domain.run import AttemptCause, Outcome
 
 HOUR, DAY = 3600.0, 86400.0
-TICK_SECONDS = 7200.0
+TICK_SECONDS = 10_800.0
 RETEST_DAYS = 7
-USUAL_TICKS = 6
-SLOW_TICKS = 9
+USUAL_TICKS = 4
+SLOW_TICKS = 6
 FAILS = 0
 
 
@@ -131,7 +131,7 @@ FIRST = [(0, "first", SUCCEEDED), *((number, NEW, SUCCEEDED) for number in range
             id="a newer build waits for the confirmation, and is not starved",
         ),
         pytest.param(
-            [(14.0, [SLOW_TICKS]), (15.2, [USUAL_TICKS])],
+            [(14.0, [SLOW_TICKS]), (15.5, [USUAL_TICKS])],
             18,
             {"restart_on_new_build": True},
             [(7, NEW, SUCCEEDED), (7, CONFIRM, SUPERSEDED), (8, NEW, SUCCEEDED)],
@@ -146,12 +146,12 @@ FIRST = [(0, "first", SUCCEEDED), *((number, NEW, SUCCEEDED) for number in range
         ),
         pytest.param(
             [],
-            12 + 3 * RETEST_DAYS + 2,
+            12 + 2 * RETEST_DAYS + 2,
             {},
-            [(6, RETEST, SUCCEEDED)] * 3,
+            [(6, RETEST, SUCCEEDED)] * 2,
             id="no newer build: a retest at each interval",
         ),
-        pytest.param([], 40, {"retest_seconds": None}, [], id="no retest by default"),
+        pytest.param([], 12 + RETEST_DAYS + 4, {"retest_seconds": None}, [], id="no retest by default"),
         pytest.param(
             [(14.0, [USUAL_TICKS, FAILS])],
             14 + 2 * RETEST_DAYS + 2,

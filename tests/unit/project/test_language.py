@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -54,40 +54,43 @@ NAMES = re.compile(
     r"|(?<!there_)(?:is|are)_no(?!_longer))(?:_|$)"
 )
 FOLDERS = ("monitor", "simulated_node", "tests", "bench", "dashboards", "alerts", "docs", "deploy")
-MODULES = sorted(
-    path
-    for folder in FOLDERS
-    for path in ROOT.glob(f"{folder}/**/*.py")
-    if path != Path(__file__).resolve()
-    and "work" not in path.relative_to(ROOT).parts  # the test bed's builds
-)
 
 
-def texts_of(path: Path) -> Iterator[tuple[int, str]]:
-    """Return the lines of a document, or the comments and strings of a module, with their line numbers."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix != ".py":
-        yield from enumerate(text.splitlines(), 1)
-        return
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type in (tokenize.COMMENT, tokenize.STRING):
-            yield from enumerate(token.string.splitlines(), token.start[0])
-
-
-@pytest.mark.parametrize("path", [*DOCUMENTS, *MODULES], ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_is_written_in_plain_english(path: Path) -> None:
-    complaints = [
+def complaints(text: str, first_line: int = 1) -> list[str]:
+    """Return the words of a text to replace, with their line numbers."""
+    return [
         f"line {number}: {match[0]!r}: write {INSTEAD_OF[match.lastindex or 0]!r}"
-        for number, line in texts_of(path)
+        for number, line in enumerate(text.splitlines(), first_line)
         for match in PATTERN.finditer(line)
     ]
-    assert complaints == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_an_identifier_is_made_of_plain_words(path: Path) -> None:
-    tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
-    names = {token.string for token in tokens if token.type == tokenize.NAME}
-    assert [
-        name for name in sorted(names) if NAMES.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
-    ] == []
+def complaints_of_module(path: Path) -> list[str]:
+    """Return the words to replace in comments and strings, and the identifiers to rename."""
+    tokens = list(tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline))
+    texts = [token for token in tokens if token.type in (tokenize.COMMENT, tokenize.STRING)]
+    names = sorted({token.string for token in tokens if token.type == tokenize.NAME})
+    return [
+        *(line for token in texts for line in complaints(token.string, token.start[0])),
+        *(name for name in names if NAMES.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())),
+    ]
+
+
+def test_documents_are_written_in_plain_english() -> None:
+    by_path = {str(path): complaints(path.read_text(encoding="utf-8")) for path in DOCUMENTS}
+
+    assert {path: lines for path, lines in by_path.items() if lines} == {}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_texts_and_names_of_modules_are_plain_words(folder: str) -> None:
+    modules = [
+        path
+        for path in (ROOT / folder).rglob("*.py")
+        if path != Path(__file__).resolve()
+        and "work" not in path.relative_to(ROOT).parts  # the test bed's builds
+    ]
+    by_path = {str(path): complaints_of_module(path) for path in modules}
+
+    assert modules
+    assert {path: lines for path, lines in by_path.items() if lines} == {}
