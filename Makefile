@@ -1,6 +1,8 @@
 # What a person types here; `make help` lists it.
 PYTHON ?= python3
 VENV := .venv
+# Without cached bytecode, each process of a test compiles the modules and pytest's assertions again.
+export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all static testbed lint unit slow crash fault fault-matrix bootstraps chart browser cluster kind servers screenshots dashboard-pictures generate bench-regression bench-comparison bench-fleet bench-registry bench-disk bench-start bench-memory bench-cpu bench-cluster image-size format lock clean
 
