@@ -43,7 +43,7 @@ from monitor.engine.activity import Activity
 from monitor.engine.actor import Actor
 from monitor.engine.init_observer import InitObserver
 from monitor.engine.problem_log import ProblemLog
-from monitor.engine.problems import problems_of
+from monitor.engine.problems import NODE, problems_of
 from monitor.engine.wait_observer import TickResult, WaitObserver
 from monitor.errors import MonitorError
 from monitor.ledger import Ledger, VolumeFullError
@@ -239,11 +239,14 @@ class Tick:
         self._observer.latest.at_rest = self._resting
 
     def _report_problems(self, seen: TickResult) -> None:
+        last, problems = seen.state.last, self._activity.problems
         for part, problem in problems_of(seen).items():
             if problem is None:
-                self._activity.problems.clear(part)
+                problems.clear(part)
+            elif part == NODE and last is not None:
+                problems.report(part, *problem, run_started_at=last.started_at or 0.0)
             else:
-                self._activity.problems.report(part, *problem)
+                problems.report(part, *problem)
 
     def _readings(self, seen: TickResult, decision: WaitDecision) -> Mapping[str, JsonObject]:
         state, node = seen.state, seen.state.node

@@ -5,7 +5,7 @@ logged when a problem starts, changes or ends.  A problem that several parts rep
 first of them.
 
 If a part has a problem again within ten minutes, the previous problem continues: its start is unchanged, and
-no line is logged again.
+no line is logged again.  A problem of a run does not continue one of an earlier run.
 """
 
 from __future__ import annotations
@@ -74,15 +74,18 @@ class ProblemLog:
         self._lock = threading.Lock()
         self._parts: dict[str, _Part] = {}
 
-    def report(self, part: str, cause: Cause, message: str, *, logs: bool = True) -> bool:
+    def report(
+        self, part: str, cause: Cause, message: str, *, logs: bool = True, run_started_at: float = 0.0
+    ) -> bool:
         """Record the problem of a part, and log it if it is new; return whether it is new.
 
-        With `logs=False` the caller does the logging.
+        With `logs=False` the caller does the logging.  For a problem of a run, `run_started_at` is when that run
+        started, in Unix seconds.
         """
         message = one_line(message, MESSAGE_CHARACTERS)
         with self._lock:
             state = self._part(part)
-            state.problem = Problem(cause, message, self._since(state))
+            state.problem = Problem(cause, message, self._since(state, run_started_at))
             self._keep(part, state)
             known = any(
                 message in each.logged
@@ -135,17 +138,19 @@ class ProblemLog:
         with self._lock:
             return {PROBLEM + part: state.problem for part, state in self._parts.items()}
 
-    def _since(self, state: _Part) -> float:
+    def _since(self, state: _Part, run_started_at: float) -> float:
         """Return when the problem of a part started, in Unix seconds.
 
-        A problem that recurs within `FLAPPING_SECONDS` keeps its start.  Otherwise, forget the logged
-        messages.
+        A problem that recurs within `FLAPPING_SECONDS` in the same run keeps its start.  Otherwise, forget the
+        logged messages.
         """
+        now, since = self._wall_clock(), state.since
         if state.problem is not None:
-            return state.problem.since
-        now = self._wall_clock()
-        if state.since is not None and state.ended_at is not None and now - state.ended_at < FLAPPING_SECONDS:
-            return state.since
+            since = state.problem.since
+        elif state.ended_at is None or now - state.ended_at >= FLAPPING_SECONDS:
+            since = None
+        if since is not None and since >= run_started_at:
+            return since
         state.logged.clear()
         state.end_logged = False
         return now

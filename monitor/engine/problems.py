@@ -11,6 +11,8 @@ from monitor.domain.workload import NodeProcess
 from monitor.engine.wait_observer import TickResult
 from monitor.errors import Cause
 
+NODE = "node"
+"""Name of the part whose problems belong to a run."""
 _PULL_FAILURES = frozenset(
     {
         "ErrImagePull",
@@ -40,7 +42,7 @@ def problems_of(seen: TickResult) -> Mapping[str, tuple[Cause, str] | None]:
         "volume": (Cause.VOLUME_HELD, held_text(state.held_by)) if state.held_by else None,
     }
     node = _of_node(process) if isinstance(state.node, NodeDown) else None
-    return problems | {"node": node} if node is not None or _node_works(state.node, process) else problems
+    return problems | {NODE: node} if node is not None or _node_works(state.node, process) else problems
 
 
 def _node_works(node: NodeReading, process: NodeProcess | None) -> bool:

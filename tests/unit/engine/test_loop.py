@@ -43,6 +43,7 @@ from monitor.engine.volume import Volume
 from monitor.engine.wait_observer import WaitObserver
 from monitor.errors import ConfigurationError, MonitorError, NotPermittedError, OutageError, TemporaryError
 from monitor.ledger import Ledger, VolumeFullError, open_existing, open_ledger
+from monitor.ledger.codecs import PROBLEM, read_problem
 from monitor.ledger.recovery import FILE
 
 
@@ -571,6 +572,48 @@ def test_a_verdict_falls_when_its_time_was_observed_and_not_before(
     assert (run.outcome, run.reason) == (Outcome.FAILED, reason)
     assert seconds <= observed - 300 <= seconds + 300
     assert machine.reasons == ["BootstrapFailed"]
+
+
+@pytest.mark.parametrize(
+    ("works_between", "restarts"),
+    [
+        pytest.param(False, False, id="it lasts"),
+        pytest.param(True, False, id="the node works for a while"),
+        pytest.param(False, True, id="another process of the monitor"),
+    ],
+)
+def test_a_problem_of_the_node_starts_again_with_a_new_run(
+    machine: Machine, tmp_path: Path, *, works_between: bool, restarts: bool
+) -> None:
+    def new_tick() -> Tick:
+        log = ProblemLog(machine.ledger, lambda: machine.now.wall)
+        return tick_of(machine, tmp_path, activity=Activity(log))[0]
+
+    def since() -> float:
+        reading = machine.ledger.reading(f"{PROBLEM}node")
+        problem = read_problem(reading.value if reading else None)
+        assert problem is not None
+        return problem.since - NOW.wall
+
+    begin_run(machine, tmp_path)
+    machine.pod, machine.answer = IMAGE_GONE, NodeDown("refused")
+    tick = new_tick()
+    starts = []
+    for _ in range(2):
+        passed(machine, 60)
+        tick()
+        starts.append(since())
+    passed(machine, 60)
+    init_of(machine, tmp_path).run(workload(build(NEW)))
+    if works_between:
+        machine.pod, machine.answer = workload(build(NEW)), answering()
+        tick()
+    passed(machine, 60)
+    tick = new_tick() if restarts else tick
+    machine.pod, machine.answer = replace(IMAGE_GONE, build=build(NEW)), NodeDown("refused")
+    tick()
+
+    assert [*starts, since()] == [60, 60, 240]
 
 
 class FullLedger:
