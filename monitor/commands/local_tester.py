@@ -20,11 +20,12 @@ from monitor.commands.startup import opened_ledger
 from monitor.commands.tester import Tester
 from monitor.commands.until import ended_before
 from monitor.domain.image_reference import ImageReference
-from monitor.domain.run import Run
+from monitor.domain.run import Outcome, Run
 from monitor.domain.workload import Workload
 from monitor.engine.activity import Activity
 from monitor.engine.build_discovery import BuildLookup, CountedSource
 from monitor.engine.problem_log import ProblemLog
+from monitor.engine.problems import NODE
 from monitor.engine.scheduler import Job
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
 from monitor.ledger.codecs import PROBLEM, problem_reading
@@ -106,6 +107,7 @@ class LocalTester:
             self._run_init,
             self._tester.release,
             address_of(settings.node_url),
+            self._run_has_failed,
         )
         self._failure: MonitorError | None = None
 
@@ -150,6 +152,13 @@ class LocalTester:
                 return False
             raise
 
+    def _run_has_failed(self) -> bool:
+        """Return whether the newest run has failed; False if the ledger cannot be read now."""
+        with suppress(TemporaryError):
+            last = self.ledger.last()
+            return last is not None and last.outcome is Outcome.FAILED
+        return False
+
     def _supervise(self) -> None:
         try:
             self.supervisor.run(self.stopping)
@@ -188,14 +197,14 @@ def _tester(
     if holder is not None:
         ledger.release(holder.uid)  # the folder is locked, so no other process uses it
     # No node runs now, so the problem of the last one is over. `Obstacle` needs the time of a new one.
-    ledger.keep_reading(f"{PROBLEM}node", problem_reading(None), time.time())
+    ledger.keep_reading(PROBLEM + NODE, problem_reading(None), time.time())
     policy = settings.policy(settings.tester or f"{workload.network}-{workload.sync_mode}")
     # A late tick may renew the lease of a workload that was since replaced; waiting for that holder is
     # useless.
     policy = replace(policy, holder_timeout_seconds=0.0)
     if settings.until or settings.compare:  # one result was asked for
         policy = replace(policy, confirm_regressions=False, retest_seconds=None)
-    activity = Activity(ProblemLog(ledger))
+    activity = Activity(ProblemLog(ledger, parts_logged_elsewhere=frozenset({NODE})))  # by the supervisor
     source = CountedSource(builds, "file", activity)
     return Tester(settings.data_dir, policy, platform, source, ledger, activity, stopping), platform
 

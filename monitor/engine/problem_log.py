@@ -67,10 +67,14 @@ class ProblemLog:
     """Thread-safe log of the problems of one process."""
 
     def __init__(
-        self, store: ProblemStore | None = None, wall_clock: Callable[[], float] = time.time
+        self,
+        store: ProblemStore | None = None,
+        wall_clock: Callable[[], float] = time.time,
+        parts_logged_elsewhere: frozenset[str] = frozenset(),
     ) -> None:
         """Store problems in `store`; without a store, keep them only in memory."""
         self._store, self._wall_clock = store, wall_clock
+        self._logged_elsewhere = parts_logged_elsewhere
         self._lock = threading.Lock()
         self._parts: dict[str, _Part] = {}
 
@@ -93,7 +97,7 @@ class ProblemLog:
                 if each is state or each.problem is not None
             )
             is_news = not known and len(state.logged) < MESSAGES_LOGGED
-            if is_news and logs:
+            if is_news and logs and part not in self._logged_elsewhere:
                 _log.warning("%s: %s", part, message, extra={"cause": cause})
             if len(state.logged) < MESSAGES_LOGGED:
                 state.logged.add(message)

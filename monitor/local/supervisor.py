@@ -50,10 +50,13 @@ class Supervisor:
         init: Callable[[Workload], bool],
         release: Callable[[str], None],
         address: tuple[str, int],
+        run_has_failed: Callable[[], bool],
     ) -> None:
+        """Log no exit of the node as a warning while `run_has_failed` returns True: the result reports it."""
         self._platform, self._builds, self._data_dir = platform, builds, data_dir
         self._arguments, self._environment = tuple(arguments), dict(environment)
         self._init, self._release, self._address = init, release, address
+        self._run_has_failed = run_has_failed
         self._orphan = Orphan(data_dir / "local-node.json")
         self._child: int | None = None
         self._output_begins = 0
@@ -97,14 +100,16 @@ class Supervisor:
                 self._platform.stopped()
                 return
             words = one_line(last_words(self._platform.log_tail(self._output_begins)), LAST_LINE_CHARACTERS)
+            detail = f": {words}" if words else ""
+            reason = obstacle or f"the node exited (exit code {code}; see {log}){detail}"
+            back_off = FIRST_RESTART_SECONDS if seconds > STEADY_SECONDS else back_off
+            # Log before the platform reports the exit, which may end the run.
+            level = logging.DEBUG if self._run_has_failed() else logging.WARNING
+            _log.log(level, "%s; restarting in %.0f s", reason, back_off)
             if code is None:
                 self._platform.waits(obstacle)
             else:
                 self._platform.ended(code, words)
-            detail = f": {words}" if words else ""
-            reason = obstacle or f"the node exited (exit code {code}; see {log}){detail}"
-            back_off = FIRST_RESTART_SECONDS if seconds > STEADY_SECONDS else back_off
-            _log.warning("%s; restarting in %.0f s", reason, back_off)
             _wait_any(back_off, stopping, self._platform.recreated)
             back_off = min(2 * back_off, MAX_RESTART_SECONDS)
 

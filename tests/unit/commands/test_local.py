@@ -138,6 +138,9 @@ def a_build_that_never_runs_fails_and_the_next_one_is_tested(tester: LocalLife) 
     assert (third.outcome, third.build.commit) == (Outcome.SUCCEEDED, COMMITS[1])
     assert (code, tester.nodes(), stderr[-1]) == (0, set(), RESUME_HINT)
     assert len([line for line in out if line.startswith("✗ run 1 failed")]) == 1
+    exits = [line for line in stderr if "exited" in line]
+    assert exits
+    assert all("the node exited (exit code 9; see " in line for line in exits), "one line for each exit"
 
 
 def a_build_that_prints_no_versions_at_first_is_retried(tester: LocalLife) -> None:

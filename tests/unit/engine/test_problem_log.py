@@ -147,6 +147,17 @@ def test_one_that_comes_again(
     assert (len(begins), len(ends), len(caplog.messages)) == (logged, min(logged, 4), logged + min(logged, 4))
 
 
+def test_one_that_is_logged_elsewhere_is_stored_only(
+    store: Store, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    problems = ProblemLog(store, clock, frozenset({"node"}))
+    for part in ("node", "tick"):
+        problems.report(part, Cause.OTHER, f"the {part} failed")
+
+    assert caplog.messages == ["tick: the tick failed"]
+    assert store.problem("node") == Problem(Cause.OTHER, "the node failed", 1000.0)
+
+
 def test_messages_that_alternate_are_logged_once_each(
     problems: ProblemLog, caplog: pytest.LogCaptureFixture
 ) -> None:

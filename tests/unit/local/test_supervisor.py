@@ -36,6 +36,7 @@ class Machine:
     port: int = field(default_factory=free_port)
     inits: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
+    run_has_failed: bool = False
     failure: BaseException | None = None
 
     def node_is(self, script: str) -> None:
@@ -62,6 +63,7 @@ class Machine:
             init,
             self.released.append,
             ("127.0.0.1", self.port),
+            lambda: self.run_has_failed,
         )
         try:
             supervisor.run(self.stopping)
@@ -171,6 +173,19 @@ def test_a_node_that_keeps_ending_is_counted(machine: Machine) -> None:
 
     assert process.last_exit == NodeExit(7, message="no database")
     assert words.startswith("no database\nno database\n")
+
+
+def test_the_exits_are_logged_until_the_run_has_failed(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine.node_is("print('no database', flush=True); sys.exit(7)")
+    with machine.supervised():
+        eventually(lambda: machine.platform.process.restarts >= 1, "one exit")
+        machine.run_has_failed = True
+        eventually(lambda: machine.platform.process.restarts >= 2, "another exit")
+
+    text = f"the node exited (exit code 7; see {machine.folder}/node.log): no database; restarting in 1 s"
+    assert caplog.messages == [text]
 
 
 def test_the_last_words_are_those_of_the_last_process(machine: Machine) -> None:
