@@ -204,7 +204,7 @@ def measured(fleet: int, versions: Sequence[str]) -> list[Cost]:
         site = Site(
             registry,
             lambda: testers.status(ledger),
-            lambda: ledger.runs(HISTORY_SHOWN),
+            lambda: [(run, None) for run in ledger.runs(HISTORY_SHOWN)],
             lambda: (True, ()),
         )
         page = generate_latest(registry)

@@ -11,7 +11,7 @@ from monitor.domain.baseline import Verdict
 from monitor.domain.build_results import BuildVerdict
 from monitor.domain.observations import ChainActivity, Health
 from monitor.domain.regression import Measure
-from monitor.domain.run import Outcome, Reason
+from monitor.domain.run import AttemptCause, Outcome, Reason
 from monitor.domain.signals import SIGNALS
 from monitor.domain.status import HISTORY_SHOWN, Phase
 from monitor.domain.workload import SyncMode
@@ -144,6 +144,13 @@ _BUILDS = {
 }
 _HISTORY = {
     **_RUN,
+    "cause": Field(
+        "string",
+        "",
+        f"Why the run was started: one of {_words(AttemptCause)}; null if the monitor did not decide it, or if "
+        "the run was imported.",
+        nullable=True,
+    ),
     "verdict": Field(
         "string",
         "",

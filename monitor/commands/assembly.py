@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry
 
 from monitor.avalanchego.node_api import NodeClient
 from monitor.commands.tester import Tester
+from monitor.domain.run import AttemptCause, Run
 from monitor.domain.status import HISTORY_SHOWN, RESULTS_SHOWN, Status
 from monitor.engine.jobs import IMAGE, SETTLING_SECONDS, BuildWatch, Measurement
 from monitor.engine.latest_readings import LatestReadings
@@ -13,6 +16,7 @@ from monitor.engine.loop import Tick
 from monitor.engine.scheduler import Daemon, Job
 from monitor.engine.wait_observer import WaitObserver
 from monitor.engine.workload_observer import WORKLOAD_KEPT_SECONDS
+from monitor.ledger import Ledger
 from monitor.ledger.status import status_of
 from monitor.output.metrics import StatusCollector
 from monitor.output.web import Bounded, Certificate, LastGood, Site, WebServer
@@ -117,9 +121,16 @@ class Monitor:
         site = Site(
             registry,
             shown,
-            Bounded(lambda: ledger.runs(HISTORY_SHOWN)),
+            Bounded(lambda: _history(ledger)),
             self._daemon.healthy,
             Bounded(ledger.evidence) if settings.web_evidence else None,
             Bounded(lambda: ledger.verdicts(HISTORY_SHOWN)),
         )
         return WebServer(settings.listen, site, Certificate(*settings.tls) if settings.tls else None)
+
+
+def _history(ledger: Ledger) -> Sequence[tuple[Run, AttemptCause | None]]:
+    """Return the newest runs, newest first, each with why it was started."""
+    runs = ledger.runs(HISTORY_SHOWN)
+    causes = ledger.causes(runs)
+    return [(run, causes.get(run.number)) for run in runs]

@@ -59,7 +59,9 @@ def run_history(settings: HistorySettings) -> int:
         return _show_run(ledger, settings.run, as_json=settings.json_output)
     runs, verdicts = ledger.runs(settings.limit), ledger.verdicts(settings.limit)
     if settings.json_output:
-        print(json_text([history_json(run, verdicts.get(run.number, {})) for run in runs], indent=2))
+        causes = ledger.causes(runs)
+        shown = [history_json(run, verdicts.get(run.number, {}), causes.get(run.number)) for run in runs]
+        print(json_text(shown, indent=2))
     elif not runs:
         print("no run yet")
     else:
@@ -112,8 +114,8 @@ def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
         raise MonitorError(f"run {number} not found: history lists the existing runs")
     evidence, verdicts = ledger.evidence(number), ledger.verdicts_of(run)
     if as_json:
-        shown = history_json(run, verdicts) | {"evidence": evidence.text if evidence else None}
-        print(json_text(shown, indent=2))
+        shown = history_json(run, verdicts, ledger.cause_of(run))
+        print(json_text(shown | {"evidence": evidence.text if evidence else None}, indent=2))
         return 0
     for line in run_lines(run, evidence, verdicts, _confirmed_run(ledger, run)):
         print(printable(line))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -42,11 +43,11 @@ SELECT * FROM attempts
 WHERE after_run >= (SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL)
 ORDER BY id DESC LIMIT 1
 """
-_ATTEMPT_OF = """
+_ATTEMPTS_OF = """
 SELECT * FROM attempts
 WHERE after_run < ?
   AND after_run >= (SELECT COALESCE(MAX(number), 0) FROM runs WHERE started_at IS NOT NULL AND number < ?)
-ORDER BY id DESC LIMIT 1
+ORDER BY id
 """
 # A state sync that restarted after leaves had been counted was repeated at least in part.
 _SUCCESS = """
@@ -240,16 +241,34 @@ class Ledger:
         return BuildResults(tuple(each for each in self._runs(condition, -1, values) if each.judges_build))
 
     def cause_of(self, run: Run) -> AttemptCause | None:
-        """Return why a run was started; `None` if no attempt of it was recorded.
+        """Return why a run was started; `None` if no attempt of it was recorded."""
+        return self.causes((run,)).get(run.number)
 
-        A run on another network than the run before it, for example, does not confirm that one.
+    def causes(self, runs: Sequence[Run]) -> Mapping[int, AttemptCause]:
+        """Return why consecutive runs were started, by number; a run without a recorded attempt is absent.
+
+        `runs` are newest first.  A run on another network than the run before it, for example, does not confirm
+        that one.
         """
-        attempt = self._first(rows.attempt_of, _ATTEMPT_OF, run.number, run.number)
-        if attempt is None or not attempt.build.same(run.build):
-            return None
-        before = self.run(attempt.after_run)
-        is_another_test = before is None or not run.repeats(before)
-        return None if attempt.cause is AttemptCause.CONFIRM and is_another_test else attempt.cause
+        if not runs:
+            return {}
+        with self._reading() as connection:
+            oldest_first = connection.execute(_ATTEMPTS_OF, (runs[0].number, runs[-1].number)).fetchall()
+            attempts = [rows.attempt_of(row) for row in oldest_first]
+        by_number = {run.number: run for run in reversed(runs)}
+        numbers = list(by_number)
+        newest = {numbers[bisect_right(numbers, attempt.after_run)]: attempt for attempt in attempts}
+        return {
+            number: attempt.cause
+            for number, attempt in newest.items()
+            if attempt.build.same(by_number[number].build)
+            and (attempt.cause is not AttemptCause.CONFIRM or self._repeats(by_number, number, attempt))
+        }
+
+    def _repeats(self, runs: Mapping[int, Run], number: int, attempt: Attempt) -> bool:
+        """Return whether a run repeats the run before its attempt, which `runs` may not contain."""
+        before = runs.get(attempt.after_run) or self.run(attempt.after_run)
+        return before is not None and runs[number].repeats(before)
 
     def last_result(self, run: Run) -> LastResult:
         """Return what decides whether an ended run must be confirmed."""

@@ -9,7 +9,7 @@ from monitor.domain.build_results import BuildResults
 from monitor.domain.instant import rfc3339_text
 from monitor.domain.json_text import JsonObject
 from monitor.domain.regression import Regression, RunVerdicts
-from monitor.domain.run import Outcome, Run
+from monitor.domain.run import AttemptCause, Outcome, Run
 from monitor.domain.status import Status
 from monitor.output.format import ACTIONS
 
@@ -44,10 +44,11 @@ def run_json(run: Run) -> JsonObject:
     }
 
 
-def history_json(run: Run, verdicts: RunVerdicts) -> JsonObject:
-    """Return a run with the verdicts on it; they are empty if the run is not compared."""
+def history_json(run: Run, verdicts: RunVerdicts, cause: AttemptCause | None) -> JsonObject:
+    """Return a run with its cause and the verdicts on it; they are empty if the run is not compared."""
     shown = {judged.verdict for judged in verdicts.values()}
     return run_json(run) | {
+        "cause": cause,
         "verdict": next((verdict for verdict in _WORST_FIRST if verdict in shown), None),
         "regressions": {
             measure: {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 from support.builders import VERDICTS, ended, full_status, run
 
-from monitor.domain.run import Outcome, Reason, Run
+from monitor.domain.run import AttemptCause, Outcome, Reason, Run
 from monitor.domain.status import Status
 from monitor.engine.activity import Activity
 from monitor.output.metrics import StatusCollector
@@ -32,9 +32,10 @@ class Shown:
             raise self.error
         return self.status
 
-    def history(self) -> list[Run]:
+    def history(self) -> list[tuple[Run, AttemptCause | None]]:
         self.load()
-        return [run(number=3), ended(2, Outcome.FAILED, reason=Reason.CRASHED), ended(1)]
+        failed = ended(2, Outcome.FAILED, reason=Reason.CRASHED)
+        return [(run(number=3), AttemptCause.CONFIRM), (failed, None), (ended(1), None)]
 
     def site(self) -> Site:
         registry = CollectorRegistry()

@@ -17,7 +17,7 @@ from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from monitor.domain.json_text import json_text
 from monitor.domain.regression import RunVerdicts
-from monitor.domain.run import Evidence, Outcome, Run
+from monitor.domain.run import AttemptCause, Evidence, Outcome, Run
 from monitor.domain.status import Status
 from monitor.errors import MonitorError, TemporaryError
 from monitor.output.status_json import history_json, status_json
@@ -51,14 +51,15 @@ def line(status: HTTPStatus, text: str, **headers: str) -> Response:
 class Site:
     """The sources of the responses.
 
-    `verdicts` returns the verdicts on the compared runs of the history, by number.
+    `history` returns the newest runs, each with why it was started. `verdicts` returns the verdicts on the
+    compared runs of the history, by number.
     `healthy` returns whether every task of the process runs on time, with a line for each. `evidence` returns
     the evidence of a failed run; `None` if evidence must not be served.
     """
 
     registry: CollectorRegistry
     load: Callable[[], Status]
-    history: Callable[[], Sequence[Run]]
+    history: Callable[[], Sequence[tuple[Run, AttemptCause | None]]]
     healthy: Callable[[], tuple[bool, Sequence[str]]]
     evidence: Callable[[int], Evidence | None] | None = None
     verdicts: Callable[[], Mapping[int, RunVerdicts]] = dict
@@ -89,7 +90,9 @@ class Site:
 
     def _history(self) -> Response:
         verdicts = self.verdicts()
-        return _json([history_json(run, verdicts.get(run.number, {})) for run in self.history()])
+        return _json(
+            [history_json(run, verdicts.get(run.number, {}), cause) for run, cause in self.history()]
+        )
 
     def _page(self) -> Response:
         # Jinja2 needs memory, which a tester whose page nobody opens can save.

@@ -151,6 +151,17 @@ class TestHistory:
         assert (runs[0]["activeSeconds"], runs[0]["nodeRestarts"]) == (900.0, 2)
         assert [run["verdict"] for run in runs] == [None, "insufficient_data", None]
 
+    def test_as_json_with_the_cause_of_each_run(
+        self, filled: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with closing(open_ledger(filled)) as ledger:
+            ledger.record(NOW, "machine-1", (RecordAttempt(build(), AttemptCause.REQUEST, "pod-1"),))
+            for record in (BeginClearing(workload(build()), ""), BeginRun(workload(build()))):
+                ledger.record(NOW, "machine-1", (record,))
+        history(filled, json_output=True)
+
+        assert [run["cause"] for run in json.loads(capsys.readouterr().out)] == ["request", None, None, None]
+
     def test_of_the_newest_runs_only(self, filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert run_history(parse(HistorySettings, "history", [f"--data-dir={filled}", "--limit=2"], {})) == 0
 

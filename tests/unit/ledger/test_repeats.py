@@ -84,6 +84,30 @@ def test_an_attempt_of_another_build_is_not_the_cause(ledger: Ledger) -> None:
     assert ledger.cause_of(started(ledger, build(NEW))) is None
 
 
+@pytest.mark.parametrize("most", [1, 2, 3, -1])
+def test_the_causes_of_many_runs_are_those_of_each(ledger: Ledger, most: int) -> None:
+    ended(ledger)
+    attempted(ledger, AttemptCause.NEW_BUILD)
+    attempted(ledger, AttemptCause.CONFIRM)
+    ended(ledger)
+    ended(ledger)
+    attempted(ledger, AttemptCause.CONFIRM, build(NEW))
+    ended(ledger, build(NEW))
+    attempted(ledger, AttemptCause.RETEST, build(NEW))
+    ended(ledger, build(NEW))
+    attempted(ledger, AttemptCause.REQUEST)
+
+    runs = ledger.runs(most)
+    expected = {5: AttemptCause.RETEST, 2: AttemptCause.CONFIRM}  # run 4 is of another build than run 3
+    assert ledger.causes(runs) == {
+        number: cause for number, cause in expected.items() if number in {run.number for run in runs}
+    }
+
+
+def test_no_run_has_no_cause(ledger: Ledger) -> None:
+    assert ledger.causes(()) == {}
+
+
 def test_a_run_confirms_another_until_it_ends(ledger: Ledger) -> None:
     surprising = ended(ledger, reason=Reason.CRASHED)
     shown = [ledger.confirming()]

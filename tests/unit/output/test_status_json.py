@@ -233,7 +233,7 @@ def test_a_regression_in_json_names_its_runs_and_commits() -> None:
 
 
 def test_a_run_that_is_slower_names_the_last_good_build_in_json() -> None:
-    shown = history_json(ended(3), VERDICTS[3])
+    shown = history_json(ended(3), VERDICTS[3], None)
 
     assert shown["verdict"] == "confirmed"
     assert shown["regressions"]["duration"] == {

@@ -31,7 +31,7 @@ from monitor.avalanchego.chain_signals import MESSAGES, NEWER_PEER
 from monitor.decide.init_rules import INIT_RULES
 from monitor.decide.wait_rules import WAIT_RULES
 from monitor.domain.observations import ChainActivity, ChainLog
-from monitor.domain.run import Reason
+from monitor.domain.run import AttemptCause, Reason
 from monitor.domain.signals import COUNTERS
 from monitor.domain.status import Phase, ProgressStatus, Status
 from monitor.engine.activity import Activity
@@ -141,9 +141,13 @@ def fits(value: object, field: Field) -> bool:
     [
         pytest.param(STATUS, status_json(whole_status()), id="a full status"),
         pytest.param(STATUS, status_json(full_status(run=ended(1))), id="with a run that has ended"),
-        pytest.param(HISTORY, history_json(ended(1), VERDICTS[3]), id="a run in the history"),
         pytest.param(
-            HISTORY, history_json(run(build=replace(build(OLD), versions=None)), {}), id="one that is open"
+            HISTORY, history_json(ended(1), VERDICTS[3], AttemptCause.CONFIRM), id="a run in the history"
+        ),
+        pytest.param(
+            HISTORY,
+            history_json(run(build=replace(build(OLD), versions=None)), {}, None),
+            id="one that is open",
         ),
     ],
 )
@@ -159,7 +163,7 @@ def test_each_field_of_the_api_is_on_its_page_with_its_type(
     ("fields", "found"),
     [
         pytest.param(STATUS, status_json(whole_status()), id="status"),
-        pytest.param(HISTORY, history_json(run(), VERDICTS[3]), id="history"),
+        pytest.param(HISTORY, history_json(run(), VERDICTS[3], None), id="history"),
     ],
 )
 def test_the_page_of_the_api_describes_no_field_that_is_gone(

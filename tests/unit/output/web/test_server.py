@@ -220,10 +220,10 @@ def test_the_api_is_the_status_as_json(server: WebServer, tester: Shown) -> None
     assert response.headers["Content-Type"] == "application/json"
     assert json.loads(body) == json.loads(json.dumps(status_json(tester.status)))
     _, body = ask(server, "/api/v1/history")
-    verdicts = {number: VERDICTS.get(number, {}) for number in (3, 2, 1)}
-    expected = [history_json(each, verdicts[each.number]) for each in tester.history()]
+    expected = [history_json(run, VERDICTS.get(run.number, {}), cause) for run, cause in tester.history()]
     assert json.loads(body) == json.loads(json.dumps(expected))
     assert [each["verdict"] for each in expected] == ["confirmed", None, "insufficient_data"]
+    assert [each["cause"] for each in expected] == ["confirm", None, None]
     assert expected[0]["regressions"]["duration"] == {
         "verdict": "confirmed",
         "baseline": 3600.0,
@@ -293,7 +293,7 @@ def test_the_log_tail_of_a_failed_node_is_served_only_on_request(tmp_path: Path,
         site = Site(
             registry,
             load,
-            lambda: ledger.runs(100),
+            lambda: [(run, None) for run in ledger.runs(100)],
             lambda: (True, []),
             ledger.evidence if asked_for else None,
         )
