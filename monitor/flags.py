@@ -188,7 +188,8 @@ def _unknown(words: Sequence[str], command: str, fields: Mapping[str, FieldInfo]
     flags = [name for name, field in fields.items() if POSITIONAL not in field.metadata]
     if flag.startswith("--no-"):
         flags = [f"no-{name}" for name in flags if fields[name].annotation is bool]
-    near = _nearest(flag.removeprefix("--"), flags)
+    name = flag.removeprefix("--")
+    near = _only_beginning_with(name, flags) or _nearest(name, flags)
     return f"{flag} is not a flag" + (f" (did you mean --{near}?)" if near else "")
 
 

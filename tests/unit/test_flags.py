@@ -49,7 +49,7 @@ COMMANDS: dict[type[BaseSettings], str] = {
         pytest.param(
             InitSettings,
             [*IN_POD, "--health=3s"],
-            "--health is not a flag; see bootstrap-monitor init --help",
+            "--health is not a flag (did you mean --health-check-interval?); see bootstrap-monitor init --help",
             id="the beginning of one",
         ),
         pytest.param(
@@ -82,6 +82,26 @@ COMMANDS: dict[type[BaseSettings], str] = {
             [*IN_POD, "--soak"],
             "--soak needs a value; see bootstrap-monitor init --help",
             id="no value",
+        ),
+        pytest.param(
+            LocalSettings,
+            ["avalanchego", "--net", "fuji"],
+            "--net is not a flag (did you mean --network?); the node's own flags go after --; "
+            "see bootstrap-monitor local --help",
+            id="the beginning of one flag, which is too short to be similar",
+        ),
+        pytest.param(
+            LocalSettings,
+            ["avalanchego", "--no-conf"],
+            "--no-conf is not a flag (did you mean --no-confirm-regressions?); the node's own flags go after --; "
+            "see bootstrap-monitor local --help",
+            id="the beginning of one flag, more similar to another",
+        ),
+        pytest.param(
+            LocalSettings,
+            ["avalanchego", "--disk"],
+            "--disk is not a flag; the node's own flags go after --; see bootstrap-monitor local --help",
+            id="the beginning of several flags",
         ),
         pytest.param(
             LocalSettings,
