@@ -30,6 +30,7 @@ from monitor.local.build_store import (
     BuildStore,
     FileSource,
     content_digest,
+    program_text,
     refuse_mistakes,
 )
 from monitor.output.comparison_json import comparison_json
@@ -51,10 +52,10 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
     if not settings.debug:
         logging.getLogger("monitor").setLevel(logging.WARNING)  # there are dozens of results
     session, paths = LocalSession(has_result_of_its_own=True), (old, settings.build)
-    digests = [content_digest(path) for path in paths]
+    digests, names = [content_digest(path) for path in paths], [program_text(path) for path in paths]
     if digests[0] == digests[1]:
         raise ConfigurationError(
-            f"{paths[0]} and {paths[1]} are the same program: compare two different builds"
+            f"{names[0]} and {names[1]} are the same program: compare two different builds"
         )
     for path in paths:
         refuse_mistakes(path, arguments)
@@ -62,7 +63,7 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
     usual = usual_folder(configuration, os.environ)
     pair = "-".join(digest.removeprefix("sha256:")[:8] for digest in digests)
     if not settings.tester:
-        settings = settings.model_copy(update={"tester": f"{old} against {settings.build}"})
+        settings = settings.model_copy(update={"tester": " against ".join(names)})
     settings = with_folder(
         _with_short_intervals(settings), usual.parent / "comparisons" / f"{usual.name}-{pair}"
     )
@@ -70,14 +71,14 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
         exclusively(settings.data_dir),
         closing(opened_ledger(settings.data_dir, session.stopping)) as ledger,
     ):
-        reading = pair_json((str(old), digests[0]), (str(settings.build), digests[1]), settings.runs)
+        reading = pair_json((names[0], digests[0]), (names[1], digests[1]), settings.runs)
         _claim(ledger, settings, reading)
         builds = [_stored_build(session, settings, path) for path in paths]
         plan = Plan(builds[0], builds[1], settings.runs, configuration, settings.testbed)
         _refuse_other_builds(ledger, plan, settings.data_dir)
         comparison = ComparisonRuns(plan, ledger, session.stopping, settings.stall_timeout)
         session.console.print(
-            f"old is {old}, new is {settings.build}; {settings.runs} runs of each", soft_wrap=True
+            f"old is {names[0]}, new is {names[1]}; {settings.runs} runs of each", soft_wrap=True
         )
         comparison.advance()
         if comparison.due() is not None and comparison.failure is None:

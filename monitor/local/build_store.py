@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shlex
 import subprocess
 import threading
 import time
@@ -35,6 +36,11 @@ _COPIES = "[0-9a-f]" * 64
 REPOSITORY = EXECUTABLE
 
 
+def program_text(executable: Path) -> str:
+    """Return the path of a program as a shell runs it: with `./` in front of a name without a folder."""
+    return shlex.quote(str(executable) if "/" in str(executable) else f"./{executable}")
+
+
 def content_digest(executable: Path) -> str:
     """Return the digest that a copy of the file would have, as `sha256:…`.
 
@@ -46,7 +52,7 @@ def content_digest(executable: Path) -> str:
         with executable.open("rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
     except OSError as error:
-        raise ConfigurationError(f"{executable}: cannot be read ({error.strerror})") from error
+        raise ConfigurationError(f"{program_text(executable)}: cannot be read ({error.strerror})") from error
 
 
 def signature_of(executable: Path) -> tuple[int, int, int]:
@@ -59,12 +65,12 @@ def signature_of(executable: Path) -> tuple[int, int, int]:
         status = executable.stat()
     except OSError as error:
         raise ConfigurationError(
-            f"{executable}: not found ({error.strerror}); specify the node's executable"
+            f"{program_text(executable)}: not found ({error.strerror}); specify the node's executable"
         ) from error
     if not executable.is_file():
-        raise ConfigurationError(f"{executable} is not a file: specify the node's executable")
+        raise ConfigurationError(f"{program_text(executable)} is not a file: specify the node's executable")
     if not os.access(executable, os.X_OK):
-        raise ConfigurationError(f"{executable} is not executable: chmod +x it")
+        raise ConfigurationError(f"{program_text(executable)} is not executable: chmod +x it")
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
@@ -86,7 +92,8 @@ def refuse_mistakes(executable: Path, arguments: Sequence[str]) -> None:
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             if words := _rejection(error):
                 raise ConfigurationError(
-                    f"the node rejects its arguments after --: {words}; {executable} --help lists its flags"
+                    f"the node rejects its arguments after --: {words}; {program_text(executable)} --help lists its "
+                    "flags"
                 ) from error
             if isinstance(error, OSError) and error.errno not in _NOT_FOR_THIS_MACHINE:
                 return
@@ -109,10 +116,10 @@ def _rejection(error: Exception) -> str:
 def _not_a_node(executable: Path, error: Exception) -> ConfigurationError:
     if isinstance(error, OSError):
         return ConfigurationError(
-            f"{executable} cannot be run ({error.strerror}): specify a program for this machine"
+            f"{program_text(executable)} cannot be run ({error.strerror}): specify a program for this machine"
         )
     return ConfigurationError(
-        f"{executable} --version-json prints no versions ({_reason(error)}): is it an AvalancheGo? "
+        f"{program_text(executable)} --version-json prints no versions ({_reason(error)}): is it an AvalancheGo? "
         "Specify the node's executable"
     )
 
@@ -183,6 +190,7 @@ class FileSource:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._executable, self._builds, self._sleep = executable, builds, sleep
+        self._name = program_text(executable)
         self._asking = Lock()
         self._known: tuple[tuple[int, int, int], Build] | None = None
         self._tried: tuple[tuple[int, int, int], int] | None = None
@@ -204,11 +212,11 @@ class FileSource:
             raise ConfigurationError(self._refused[1])  # do not copy a large file at every poll
         self._sleep(STABLE_SECONDS)
         if signature_of(self._executable) != signature:
-            raise TemporaryError(f"{self._executable} is being written: polled again later")
+            raise TemporaryError(f"{self._name} is being written: polled again later")
         try:
             digest = self._builds.keep(self._executable)
         except OSError as error:
-            raise TemporaryError(f"{self._executable}: cannot be copied ({error.strerror})") from error
+            raise TemporaryError(f"{self._name}: cannot be copied ({error.strerror})") from error
         image = ImageReference(REPOSITORY).with_digest(digest)
         build = Build(image, frozenset({digest}))
         try:
@@ -232,14 +240,14 @@ class FileSource:
         except OSError as error:
             if error.errno in _NOT_FOR_THIS_MACHINE:
                 raise _not_a_node(self._executable, error) from error
-            raise TemporaryError(f"{self._executable} cannot be run ({error.strerror})") from error
+            raise TemporaryError(f"{self._name} cannot be run ({error.strerror})") from error
         except (subprocess.SubprocessError, ValueError) as error:
             tries = 1 + (self._tried[1] if self._tried and self._tried[0] == signature else 0)
             self._tried = signature, tries
             # A busy machine may be too slow for the program, as often as it is tried.
             if tries < VERSIONS_TRIES or isinstance(error, subprocess.TimeoutExpired):
                 raise TemporaryError(
-                    f"{self._executable} --version-json prints no versions ({_reason(error)})"
+                    f"{self._name} --version-json prints no versions ({_reason(error)})"
                 ) from error
             raise _not_a_node(self._executable, error) from error
 

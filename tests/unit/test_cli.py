@@ -184,8 +184,8 @@ def test_a_wrong_call_ends_with_2(
 @pytest.mark.parametrize(
     ("mode", "line"),
     [
-        (None, "avalanchego: not found (No such file or directory); specify the node's executable"),
-        (0o644, "avalanchego is not executable: chmod +x it"),
+        (None, "./avalanchego: not found (No such file or directory); specify the node's executable"),
+        (0o644, "./avalanchego is not executable: chmod +x it"),
     ],
     ids=["no file", "not executable"],
 )
@@ -305,9 +305,7 @@ def test_folder_of_a_local_tester(
     add_build(tmp_path)
     arguments = ["local", "./avalanchego", "--web-listen-address=127.0.0.1:0", *flags, *NODE]
     ended = monitor(tmp_path, arguments, environment)
-    line = (
-        "bootstrap-monitor: avalanchego cannot be run (Exec format error): specify a program for this machine"
-    )
+    line = "bootstrap-monitor: ./avalanchego cannot be run (Exec format error): specify a program for this machine"
 
     assert (ended.returncode, ended.stdout, ended.stderr.splitlines()[-1]) == (2, "", line)
     ledgers = [found.relative_to(tmp_path) for found in tmp_path.rglob("bootstrap-monitor.sqlite3")]

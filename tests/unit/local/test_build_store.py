@@ -24,6 +24,7 @@ from monitor.local.build_store import (
     VERSIONS_TRIES,
     BuildStore,
     FileSource,
+    program_text,
     refuse_mistakes,
 )
 
@@ -299,6 +300,18 @@ def test_a_program_for_another_machine_is_refused(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{program} cannot be run (No such file or directory): specify a program for this machine"
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        pytest.param("./node", "./node", id="in this folder"),
+        pytest.param("build/node", "build/node", id="in another folder"),
+        pytest.param("/build/my node", "'/build/my node'", id="with a space"),
+    ],
+)
+def test_the_name_of_a_program_can_be_copied_to_a_shell(typed: str, shown: str) -> None:
+    assert program_text(Path(typed)) == shown
 
 
 def test_a_program_in_the_current_folder_is_not_looked_up_in_the_path(
