@@ -65,6 +65,7 @@ _METAVARS = {
     "pod_uid": "UID",
     "registry_auth_host": "HOST[:PORT]",
     "rolling_tag": "TAG",
+    "run": "RUN",
     "web_listen_address": "[HOST]:PORT",
 }
 _EXAMPLES: Mapping[str, tuple[str, ...]] = {

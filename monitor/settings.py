@@ -489,8 +489,9 @@ class MarkBaselineSettings(ShowSettings):
 class HistorySettings(ShowSettings):
     """Show the runs of a tester, newest first."""
 
-    run: int | None = None
-    """Show one run, with the log tail of its node if the run failed."""
+    run: str | None = None
+    """Show one run, with the log tail of its node if the run failed. Name it by its number, or by the first characters
+    of a digest or a commit that only this run tested."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_HISTORY)] = HISTORY_SHOWN
     """Maximum number of runs to show, newest first."""

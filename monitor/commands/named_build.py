@@ -1,4 +1,4 @@
-"""The build that a user names in `rerun`."""
+"""The runs that a user names in `rerun` and `history --run`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from monitor.domain.build import Build
 from monitor.domain.run import Run
 from monitor.domain.sanitize import printable
-from monitor.errors import ConfigurationError
+from monitor.errors import ConfigurationError, MonitorError
 from monitor.output.format import build_text
 
 _HEXADECIMAL = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
@@ -27,28 +27,65 @@ def named_image(text: str, runs: Sequence[Run], repository: str) -> str:
     Raises:
         ConfigurationError: no run has the number, the digest or the commit, or several builds match.
     """
-    numbered = next((run for run in runs if str(run.number) == text), None)
-    if numbered is not None:
-        return numbered.build.image
     match = _HEXADECIMAL.fullmatch(text.lower())
-    if match is None and not text.isdecimal():
+    if match is None and not is_number(text):
         return text
-    beginning = match[1] if match else text
     newest: dict[frozenset[str], Run] = {}
-    for run in runs:
-        if any(name.startswith(beginning) for name in _names(run.build)):
-            newest.setdefault(run.build.digests, run)
+    for run in runs_named(text, runs):
+        newest.setdefault(run.build.digests, run)
     match list(newest.values()):
         case [run]:
             return run.build.image
+        case [] if match is not None and len(match[1]) == _DIGEST_CHARACTERS:
+            return f"{repository}@sha256:{match[1]}"
         case []:
-            if len(beginning) == _DIGEST_CHARACTERS:
-                return f"{repository}@sha256:{beginning}"
-            what = f"run {text} not found" if text.isdecimal() else f"no run has a build {text}"
+            what = f"run {text} not found" if is_number(text) else f"no run has a build {text}"
             raise ConfigurationError(f"{what}: history lists the existing runs")
         case several:
             builds = ", ".join(f"run {run.number} of {printable(build_text(run.build))}" for run in several)
             raise ConfigurationError(f"{text} matches several builds: name one by its run: {builds}")
+
+
+def run_named(text: str, runs: Sequence[Run]) -> Run:
+    """Return the run with a number, or the only run of a build.
+
+    Args:
+        text: the run's number, or the first characters of a digest or a commit.
+        runs: the runs of the tester, newest first.
+
+    Raises:
+        ConfigurationError: the text is neither, or several runs match.
+        MonitorError: no run matches.
+    """
+    if not is_number(text) and _HEXADECIMAL.fullmatch(text.lower()) is None:
+        raise ConfigurationError(
+            f"--run {text} is not a run: use its number, or the first characters (at least 4) of a commit or a digest"
+        )
+    match runs_named(text, runs):
+        case [run]:
+            return run
+        case []:
+            what = f"run {text}" if is_number(text) else f"a run of {text}"
+            raise MonitorError(f"{what} not found: history lists the existing runs")
+        case several:
+            numbers = ", ".join(str(run.number) for run in several)
+            raise ConfigurationError(
+                f"{text} was tested by several runs ({numbers}): name one by its number, such as "
+                f"--run {several[0].number}"
+            )
+
+
+def runs_named(text: str, runs: Sequence[Run]) -> Sequence[Run]:
+    """Return the run with a number, or else the runs of builds whose digest or commit begins with a text."""
+    if numbered := [run for run in runs if str(run.number) == text]:
+        return numbered
+    match = _HEXADECIMAL.fullmatch(text.lower())
+    return [run for run in runs if match and any(name.startswith(match[1]) for name in _names(run.build))]
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is a whole number; imported runs may have negative numbers."""
+    return text.removeprefix("-").isdecimal()
 
 
 def _names(build: Build) -> Iterable[str]:

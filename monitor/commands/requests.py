@@ -39,9 +39,10 @@ def run_rerun(settings: RerunSettings) -> int:
         if last is None:
             raise MonitorError("no run to repeat yet; the first one starts automatically")
         image = settings.run_or_image
+        runs = ledger.runs(-1)
         if image:
             had = ImageReference.parse(last.build.image)
-            image = named_image(image, ledger.runs(-1), had.repository)
+            image = named_image(image, runs, had.repository)
             wanted = ImageReference.parse(image)
             if wanted.digest is None:
                 raise ConfigurationError(
@@ -57,8 +58,10 @@ def run_rerun(settings: RerunSettings) -> int:
                 refuse_absent(wanted)
         _refuse_lost_copy(copies, image or last.build.image, ledger)
         ledger.ask(RequestKind.RERUN, image, time.time())
-        number = settings.run_or_image or str(last.number)
-        run = next((run for run in ledger.runs(-1) if str(run.number) == number), None)
+        digest = ImageReference.parse(image or last.build.image).digest
+        run = next((run for run in runs if str(run.number) == settings.run_or_image), None) or next(
+            (run for run in runs if digest in run.build.digests), None
+        )
         name = printable(f"{build_text(run.build)}, the build of run {run.number},") if run else image
         print(f"{name} will be bootstrapped again {_when(last, ledger)}{_unread(folder, ledger)}")
     return 0

@@ -10,13 +10,14 @@ from functools import partial
 from pathlib import Path
 
 from monitor.commands.local_folder import is_left
+from monitor.commands.named_build import run_named
 from monitor.domain.build_results import results_by_build
 from monitor.domain.json_text import json_text
 from monitor.domain.plural import plural
 from monitor.domain.run import AttemptCause, Run
 from monitor.domain.sanitize import printable
 from monitor.domain.status import RESULTS_SHOWN
-from monitor.errors import ConfigurationError, MonitorError
+from monitor.errors import ConfigurationError
 from monitor.ledger import LEDGER_FILE, Ledger, open_read_only
 from monitor.ledger.status import status_of
 from monitor.output.status_json import history_json, status_json
@@ -108,11 +109,9 @@ def _exchange(settings: HistorySettings) -> int:
     return 0
 
 
-def _show_run(ledger: Ledger, number: int, *, as_json: bool) -> int:
-    run = ledger.run(number)
-    if run is None or run.started_at is None:
-        raise MonitorError(f"run {number} not found: history lists the existing runs")
-    evidence, verdicts = ledger.evidence(number), ledger.verdicts_of(run)
+def _show_run(ledger: Ledger, name: str, *, as_json: bool) -> int:
+    run = run_named(name, ledger.runs(-1))
+    evidence, verdicts = ledger.evidence(run.number), ledger.verdicts_of(run)
     if as_json:
         shown = history_json(run, verdicts, ledger.cause_of(run))
         print(json_text(shown | {"evidence": evidence.text if evidence else None}, indent=2))

@@ -137,7 +137,9 @@ def test_a_rerun_of_what_the_registry_does_not_have_is_refused(deploy: Deploy) -
     assert f"{absent} not found: check the name and the digest; no run was requested" in str(refused.value)
     assert tester.history() == [ended]
 
-    assert f"{pinned} will be bootstrapped again" in tester.monitor("rerun", "--data-dir=/data", pinned)
+    assert "the build of run 1, will be bootstrapped again" in tester.monitor(
+        "rerun", "--data-dir=/data", pinned
+    )
     assert tester.await_end(2)["outcome"] == "succeeded"
 
 

@@ -29,6 +29,7 @@ def status(data_dir: Path, *, json_output: bool = False) -> int:
     return run_status(StatusSettings(data_dir=data_dir, json=json_output))
 
 
-def history(data_dir: Path, *, json_output: bool = False, run: int | None = None) -> int:
+def history(data_dir: Path, *, json_output: bool = False, run: int | str | None = None) -> int:
     """Run `history`."""
-    return run_history(HistorySettings(data_dir=data_dir, json=json_output, run=run))
+    name = None if run is None else str(run)
+    return run_history(HistorySettings(data_dir=data_dir, json=json_output, run=name))

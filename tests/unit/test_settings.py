@@ -221,7 +221,7 @@ SETTINGS: list[Any] = [
         (LocalSettings, "until", "succeeded", "succeeded"),
         (LocalSettings, "compare", "./old", Path("old")),
         (LocalSettings, "runs", "10", 10),
-        (HistorySettings, "run", "12", 12),
+        (HistorySettings, "run", "12", "12"),
         (HistorySettings, "limit", "5", 5),
         (DemoSettings, "web_listen_address", ":0", ":0"),
     ]

@@ -38,7 +38,9 @@ THIRD = f"sha256:{'3' * 64}"
 PAUSED = "paused: an open run continues, and no other run starts until resume\n"
 RESUMED = "resumed\n"
 NO_PROCESS = 2**22 + 1  # greater than the greatest process ID of Linux
+FIRST = "1.14.2 (cccccccc), the build of run 1,"
 LAST = "1.14.2 (cccccccc), the build of run 2,"
+SECOND, THIRD_RUN = (f"1.14.2 (dddddddd), the build of run {number}," for number in (2, 3))
 LEFT = "; local is not running in {folder}, so this run also waits until you start it again"
 
 
@@ -81,46 +83,54 @@ class TestRerun:
     """`rerun`: one more run of the last build or of a named build."""
 
     @pytest.mark.parametrize(
-        ("image", "requested"),
+        ("image", "requested", "name"),
         [
-            pytest.param("", build(NEW), id="the last build"),
-            pytest.param(f"{REPOSITORY}@{OLD}", build(), id="one of before"),
+            pytest.param("", build(NEW), LAST, id="the last build"),
+            pytest.param(f"{REPOSITORY}@{OLD}", build(), FIRST, id="one of before"),
             pytest.param(
                 f"{REPOSITORY}@{THIRD}",
                 Build(f"{REPOSITORY}@{THIRD}", frozenset({THIRD})),
+                f"{REPOSITORY}@{THIRD}",
                 id="one that never ran",
             ),
-            pytest.param(f"{REPOSITORY}:v1@{OLD}", build(), id="with a tag too"),
+            pytest.param(f"{REPOSITORY}:v1@{OLD}", build(), FIRST, id="with a tag too"),
         ],
     )
     def test_is_asked_for(
-        self, idle: Path, capsys: pytest.CaptureFixture[str], image: str, requested: Build
+        self, idle: Path, capsys: pytest.CaptureFixture[str], image: str, requested: Build, name: str
     ) -> None:
         assert rerun(idle, image) == 0
         assert asked(idle) == (requested, False)
-        expected_output = f"{image or LAST} will be bootstrapped again at the next poll\n"
+        expected_output = f"{name} will be bootstrapped again at the next poll\n"
         assert capsys.readouterr().out == expected_output
 
     @pytest.mark.parametrize(
-        ("text", "requested"),
+        ("text", "requested", "name"),
         [
-            pytest.param("1", build(), id="a run's number"),
-            pytest.param(OLD, build(), id="a digest"),
-            pytest.param(OLD.removeprefix("sha256:"), build(), id="a digest without its algorithm"),
-            pytest.param(OLD[:11], build(), id="the first characters of a digest"),
-            pytest.param("D" * 8, build(NEW, "d" * 40), id="the first characters of a commit"),
+            pytest.param("1", build(), FIRST, id="a run's number"),
+            pytest.param("2", build(NEW, "d" * 40), SECOND, id="the number of an earlier run of its build"),
+            pytest.param(OLD, build(), FIRST, id="a digest"),
+            pytest.param(OLD.removeprefix("sha256:"), build(), FIRST, id="a digest without its algorithm"),
+            pytest.param(OLD[:11], build(), FIRST, id="the first characters of a digest"),
+            pytest.param("D" * 8, build(NEW, "d" * 40), THIRD_RUN, id="the first characters of a commit"),
             pytest.param(
-                THIRD, Build(f"{REPOSITORY}@{THIRD}", frozenset({THIRD})), id="a digest that never ran"
+                THIRD,
+                Build(f"{REPOSITORY}@{THIRD}", frozenset({THIRD})),
+                f"{REPOSITORY}@{THIRD}",
+                id="a digest that never ran",
             ),
         ],
     )
-    def test_is_asked_for_by_a_short_name(self, tmp_path: Path, text: str, requested: Build) -> None:
+    def test_is_asked_for_by_a_short_name(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, requested: Build, name: str
+    ) -> None:
         begin(tmp_path, build())
         begin(tmp_path, build(NEW, "d" * 40))
         begin(tmp_path, build(NEW, "d" * 40))
 
         assert rerun(tmp_path, text) == 0
         assert asked(tmp_path) == (requested, False)
+        assert capsys.readouterr().out == f"{name} will be bootstrapped again at the next poll\n"
 
     @pytest.mark.parametrize(
         ("text", "error"),
@@ -333,7 +343,7 @@ class TestLedger:
         pytest.param(
             ["rerun", "--data-dir={}", "--unchecked", f"{REPOSITORY}@{OLD}"],
             0,
-            f"{REPOSITORY}@{OLD} will be bootstrapped again at the next poll\n",
+            f"{FIRST} will be bootstrapped again at the next poll\n",
             "",
             id="rerun of an image",
         ),

@@ -287,6 +287,46 @@ class TestOneRun:
         assert str(caught.value) == f"run {number} not found: history lists the existing runs"
         assert (caught.value.exit_code, capsys.readouterr().out) == (1, "")
 
+    @pytest.mark.parametrize(
+        ("name", "code", "error"),
+        [
+            pytest.param(
+                COMMIT[:7],
+                2,
+                f"{COMMIT[:7]} was tested by several runs (3, 1): name one by its number, such as --run 3",
+                id="a commit of several runs",
+            ),
+            pytest.param(
+                "0123456", 1, "run 0123456 not found: history lists the existing runs", id="no such number"
+            ),
+            pytest.param(
+                "ffff000",
+                1,
+                "a run of ffff000 not found: history lists the existing runs",
+                id="no such commit",
+            ),
+            pytest.param(
+                "first",
+                2,
+                "--run first is not a run: use its number, or the first characters (at least 4) of a commit or a "
+                "digest",
+                id="neither",
+            ),
+        ],
+    )
+    def test_whose_name_is_not_one_run(self, filled: Path, name: str, code: int, error: str) -> None:
+        with pytest.raises(MonitorError) as caught:
+            history(filled, run=name)
+
+        assert (caught.value.exit_code, str(caught.value)) == (code, error)
+
+    @pytest.mark.parametrize("name", ["d" * 40, "DDDDDDD"])
+    def test_of_a_commit_that_one_run_tested(
+        self, filled: Path, capsys: pytest.CaptureFixture[str], name: str
+    ) -> None:
+        assert history(filled, run=name) == 0
+        assert capsys.readouterr().out.startswith("run       2 · succeeded\n")
+
     def test_whose_clearing_only_began(self, filled: Path) -> None:
         """A run whose data is still being cleared does not exist yet."""
         with closing(open_ledger(filled)) as ledger:
@@ -485,12 +525,6 @@ def test_a_tester_of_local_is_found_where_there_is_one_only(
             1,
             f"no ledger at {{}}/{FILE}: set --data-dir to that of a tester that has run",
             id="one run, no ledger",
-        ),
-        pytest.param(
-            ["history", "--run=first", "--data-dir={}"],
-            2,
-            "--run (BOOTSTRAP_MONITOR_RUN) is 'first': it must be a whole number",
-            id="one run, no number",
         ),
         pytest.param(
             ["history"],
