@@ -89,8 +89,14 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
             session.console.print(RESUME_HINT)
             return INTERRUPTED
         Volume(settings.data_dir).clear()  # no longer needed, and large
-        _mark(ledger, settings, reading, reported_runs=settings.runs)
-        return _report_result(settings, comparison, plan)
+        results = [
+            Compared(plan.name_of(build), comparison.counted(build), comparison.failed(build))
+            for build in (plan.old, plan.new)
+        ]
+        difference = compared(results[0].durations, results[1].durations)
+        result = comparison_text(difference).plain
+        _mark(ledger, settings, {**reading, "result": result}, reported_runs=settings.runs)
+        return _report_result(settings, results, difference)
 
 
 def _with_short_intervals(settings: LocalSettings) -> LocalSettings:
@@ -132,7 +138,7 @@ def _claim(ledger: Ledger, settings: LocalSettings, pair: JsonObject) -> None:
             f"runs; a result after more or fewer runs would be biased. Use --runs {reported_runs} to see it again, or "
             "another --data-dir for a new comparison"
         )
-    _mark(ledger, settings, pair, reported_runs=reported_runs)
+    _mark(ledger, settings, {**mark.value, **pair}, reported_runs=reported_runs)
 
 
 def _mark(ledger: Ledger, settings: LocalSettings, pair: JsonObject, reported_runs: int | None) -> None:
@@ -155,13 +161,9 @@ def _refuse_other_builds(ledger: Ledger, plan: Plan, data_dir: Path) -> None:
             )
 
 
-def _report_result(settings: LocalSettings, comparison: ComparisonRuns, plan: Plan) -> int:
-    """Print the result and return the exit code."""
-    old, new = (
-        Compared(plan.name_of(build), comparison.counted(build), comparison.failed(build))
-        for build in (plan.old, plan.new)
-    )
-    difference = compared(old.durations, new.durations)
+def _report_result(settings: LocalSettings, results: Sequence[Compared], difference: Comparison) -> int:
+    """Print the results of the old and the new build and their difference, and return the exit code."""
+    old, new = results
     if settings.json_output:
         print(json_text(comparison_json(old, new, difference), indent=2))
         return _exit_code(settings, difference)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from monitor.avalanchego.node_config import NodeConfiguration
 from monitor.commands.until import Obstacle, ended_before, mismatch
 from monitor.domain.build import Build
-from monitor.domain.comparison import order
+from monitor.domain.comparison import next_is_new
 from monitor.domain.regression import comparable, left_out
 from monitor.domain.run import Outcome, RequestKind, Run
 from monitor.errors import BuildFailedError, InconclusiveError, MonitorError
@@ -87,12 +87,8 @@ class ComparisonRuns:
     def due(self) -> Build | None:
         """Return the build to run next; `None` once all runs are done."""
         plan = self._plan
-        done = {True: len(self.counted(plan.new)), False: len(self.counted(plan.old))}
-        for is_new in order(plan.runs):
-            if done[is_new] == 0:
-                return plan.new if is_new else plan.old
-            done[is_new] -= 1
-        return None
+        is_new = next_is_new(plan.runs, len(self.counted(plan.old)), len(self.counted(plan.new)))
+        return None if is_new is None else plan.new if is_new else plan.old
 
     def counted(self, build: Build) -> Sequence[Run]:
         """Return the valid runs of a build, oldest first, at most the requested number."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from monitor.commands.local_folder import is_left
 from monitor.commands.named_build import run_named
 from monitor.domain.build_results import results_by_build
+from monitor.domain.compared_pair import pair_of
 from monitor.domain.json_text import json_text
 from monitor.domain.plural import plural
 from monitor.domain.run import AttemptCause, Run
@@ -19,6 +20,7 @@ from monitor.domain.sanitize import printable
 from monitor.domain.status import RESULTS_SHOWN
 from monitor.errors import ConfigurationError
 from monitor.ledger import LEDGER_FILE, Ledger, open_read_only
+from monitor.ledger.codecs import COMPARISON
 from monitor.ledger.status import status_of
 from monitor.output.status_json import history_json, status_json
 from monitor.output.status_text import run_lines, status_lines
@@ -72,8 +74,10 @@ def run_history(settings: HistorySettings) -> int:
 
         width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE_COLUMNS
         console = Console(highlight=False, width=width)
-        console.print(history_table(runs, console.width, verdicts))
-        for line in history_notes(runs, verdicts, results_by_build(ledger.runs(MAX_HISTORY))):
+        comparison = ledger.reading(COMPARISON)
+        pair = pair_of(comparison.value if comparison else None, ())
+        console.print(history_table(runs, console.width, verdicts, pair))
+        for line in history_notes(runs, verdicts, results_by_build(ledger.runs(MAX_HISTORY)), pair):
             console.print(line, soft_wrap=True)
     return 0
 

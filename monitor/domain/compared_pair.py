@@ -8,6 +8,7 @@ from statistics import geometric_mean
 from typing import Any
 
 from monitor.domain.build import Build
+from monitor.domain.comparison import next_is_new
 from monitor.domain.regression import Success, comparable
 
 OLD, NEW = "OLD", "NEW"
@@ -29,10 +30,26 @@ class ComparedBuild:
 
 @dataclass(frozen=True, slots=True)
 class ComparedPair:
-    """The two builds, by their names `OLD` and `NEW`, and the number of runs that each of them gets."""
+    """The two builds, by their names `OLD` and `NEW`, and the number of runs that each of them gets.
+
+    `result` is the reported result of the comparison; empty before its end.
+    """
 
     builds: Mapping[str, ComparedBuild]
     runs: int
+    result: str = ""
+
+    @property
+    def next_text(self) -> str:
+        """What the comparison does after the newest run: the next run, or its result."""
+        if self.result:
+            return f"comparison finished: {self.result}"
+        old_runs, new_runs = (len(self.builds[name].durations) for name in (OLD, NEW))
+        is_new = next_is_new(self.runs, old_runs, new_runs)
+        if is_new is None:
+            return "all runs have ended"
+        name, done = (NEW, new_runs) if is_new else (OLD, old_runs)
+        return f"next: {name}, run {done + 1} of {self.runs}"
 
     def name_of(self, build: Build) -> str:
         """Return the name of a build; empty if it is not one of the pair."""
@@ -61,4 +78,4 @@ def pair_of(value: Mapping[str, Any] | None, successes: Iterable[Success]) -> Co
         )
         for name in (OLD, NEW)
     }
-    return ComparedPair(builds, value["runs"])
+    return ComparedPair(builds, value["runs"], value.get("result", ""))

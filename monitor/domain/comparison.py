@@ -102,6 +102,16 @@ def order(runs: int) -> list[bool]:
     return [is_new for pair in range(runs) for is_new in ((False, True), (True, False))[pair % 2]]
 
 
+def next_is_new(runs: int, old_runs: int, new_runs: int) -> bool | None:
+    """Return whether the next of `runs` runs of each build is of the new one; `None` once all are done."""
+    done = {False: old_runs, True: new_runs}
+    for is_new in order(runs):
+        if done[is_new] == 0:
+            return is_new
+        done[is_new] -= 1
+    return None
+
+
 def _cut(once_in: int, gaps: int) -> int:
     """Return how many gaps to cut off at an end.
 

@@ -94,6 +94,8 @@ def status_of(
     chains = first_chains({chain for chain, _ in shown.counts}.union(progress.chains if progress else ()))
     network = str(configuration.get("network", run.network if run else ""))
     sync_mode = str(configuration.get("sync_mode", run.sync_mode if run else SyncMode.C_CHAIN_STATE_SYNC))
+    pair = pair_of(readings.get(COMPARISON), shown.compared)
+    current_phase = Phase(phase["phase"]) if phase.get("phase") in set(Phase) else None
     is_tested_now = run is not None and (run.network, run.sync_mode) == (network, sync_mode)
     return Status(
         at=now_wall,
@@ -101,8 +103,9 @@ def status_of(
         network=network,
         sync_mode=sync_mode,
         testbed=str(configuration.get("testbed", run.testbed if run else "")),
-        phase=Phase(phase["phase"]) if phase.get("phase") in set(Phase) else None,
-        message=str(phase.get("message", "")),
+        phase=current_phase,
+        # A comparison waits for its own next run, not for a new build.
+        message=pair.next_text if pair and current_phase is Phase.IDLE else str(phase.get("message", "")),
         notice=str(readings.get("notice", {}).get("message", "")),
         run=run,
         counts={key: count for key, count in shown.counts.items() if key[0] in chains},
@@ -127,7 +130,7 @@ def status_of(
         regressions=judged,
         baseline_begins=shown.baseline_begins,
         verdicts=run_verdicts(shown.compared, RESULTS_SHOWN) if judged else {},
-        pair=pair_of(readings.get(COMPARISON), shown.compared),
+        pair=pair,
         late=is_late(run, judged[Measure.DURATION].limit) if run and judged else None,
         tick_at=tick.read_at if tick else None,
         paused=shown.paused,

@@ -13,6 +13,7 @@ from rich.text import Text
 from monitor.decide.wait_rules import WAITING
 from monitor.domain.build_results import BuildResults
 from monitor.domain.chains import chain_name, chain_text, in_order
+from monitor.domain.compared_pair import ComparedPair
 from monitor.domain.duration import duration_text
 from monitor.domain.instant import minute_text
 from monitor.domain.observations import ChainActivity, ChainLog
@@ -58,21 +59,16 @@ def progress_text(
     status: Status,
     named: Callable[[Run], str] = run_text,
     columns: float = math.inf,
-    *,
-    idle: str = WAITING,
 ) -> str:
-    """Return the tester's progress on one line; the least important parts are omitted if space is short.
-
-    `idle` describes a tester without an open run.
-    """
+    """Return the tester's progress on one line; the least important parts are omitted if space is short."""
     run = status.run
     phase = status.phase.value if status.phase else Phase.STARTING.value
     if status.phase in _BEFORE_A_RUN and not status.problems:
         return _BEFORE_A_RUN[status.phase]
     if run is not None and not run.open and status.phase is Phase.IDLE:
         # The message may also be the result, which has a line of its own.
-        waits = idle == WAITING and status.message.startswith(WAITING)
-        return printable(f"idle: {status.message if waits else idle}")
+        waits = status.pair is not None or status.message.startswith(WAITING)
+        return printable(f"idle: {status.message if waits else WAITING}")
     if run is None or not run.open or status.phase in _BEFORE_A_RUN:
         return printable(f"{phase}: {status.message}") if status.message else phase
     active = duration_text(run.tracking.active_seconds)
@@ -153,26 +149,34 @@ def result_text(run: Run, named: Callable[[Run], str] = run_text) -> Text:
 
 
 def history_table(
-    runs: Sequence[Run], columns: float = math.inf, verdicts: Mapping[int, RunVerdicts] = _NO_VERDICTS
+    runs: Sequence[Run],
+    columns: float = math.inf,
+    verdicts: Mapping[int, RunVerdicts] = _NO_VERDICTS,
+    pair: ComparedPair | None = None,
 ) -> Table:
     """Return a table with one row for each run; a mark shows which ones are slower or bigger than usual.
 
     If all runs have the same network and sync mode, the title shows them. Columns that do not fit are
-    omitted.
+    omitted. The builds of a `pair` have its names in front.
     """
-    tables = (_history_table(runs, left_out, verdicts) for left_out in _LEFT_OUT)
+    tables = (_history_table(runs, left_out, verdicts, pair) for left_out in _LEFT_OUT)
     measure = Console(width=_UNBOUNDED)
     fits = (table for table in tables if measure.measure(table).maximum <= columns)
-    return next(fits, _history_table(runs, _LEFT_OUT[-1], verdicts))
+    return next(fits, _history_table(runs, _LEFT_OUT[-1], verdicts, pair))
 
 
 def history_notes(
-    runs: Sequence[Run], verdicts: Mapping[int, RunVerdicts], builds: Iterable[BuildResults]
+    runs: Sequence[Run],
+    verdicts: Mapping[int, RunVerdicts],
+    builds: Iterable[BuildResults],
+    pair: ComparedPair | None = None,
 ) -> Iterable[str]:
     """Yield what the marks in the table mean, how to see a comparison, and which builds succeed and fail.
 
     `builds` are the results of all runs, of which the table may show only some.
     """
+    if pair is not None:
+        yield printable(", ".join(f"{name} is {build.path}" for name, build in pair.builds.items()))
     worse = [
         run.number
         for run in runs
@@ -187,12 +191,15 @@ def history_notes(
 
 
 def _history_table(
-    runs: Sequence[Run], left_out: Sequence[str], verdicts: Mapping[int, RunVerdicts]
+    runs: Sequence[Run],
+    left_out: Sequence[str],
+    verdicts: Mapping[int, RunVerdicts],
+    pair: ComparedPair | None,
 ) -> Table:
     tested = {tested_text(run) for run in runs}
     title = tested.pop() if len(tested) == 1 else ""
-    names = ("RUN", "OUTCOME", "BUILD", "TESTED", "STARTED (UTC)", "DURATION", "WALL", "DISK")
-    shown = [name for name in names if name not in left_out and not (title and name == "TESTED")]
+    columns = ("RUN", "OUTCOME", "BUILD", "TESTED", "STARTED (UTC)", "DURATION", "WALL", "DISK")
+    shown = [name for name in columns if name not in left_out and not (title and name == "TESTED")]
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", title=title, title_justify="left")
     for name in shown:
         table.add_column(
@@ -203,10 +210,11 @@ def _history_table(
     for run in runs:
         judged = verdicts.get(run.number, {})
         disk = size_text(run.disk_usage_bytes) if run.disk_usage_bytes is not None else ""
+        names = filter(None, (pair.name_of(run.build) if pair else "", build_text(run.build)))
         cells: Mapping[str, str | Text] = {
             "RUN": str(run.number),
             "OUTCOME": Text(outcome_text(run), style=_COLORS[run.outcome] if run.outcome else ""),
-            "BUILD": Text(printable(build_text(run.build))),
+            "BUILD": Text(printable(" ".join(names))),
             "TESTED": tested_text(run).replace(" (", "\n("),
             "STARTED (UTC)": minute_text(run.started_at),
             "DURATION": _marked(_duration(run), is_worse=is_slower(judged)),
@@ -258,14 +266,12 @@ class Reporter:
         named: Callable[[Run], str] = run_text,
         after: float = -math.inf,
         results: ResultPrinter | None = None,
-        idle: str = WAITING,
     ) -> None:
         """Show results only of the runs with a number greater than `after`.
 
         Results are printed with `results`; by default, as everything else, on `console`.
-        `idle` describes a tester without an open run.
         """
-        self._console, self._named, self._idle = console, named, idle
+        self._console, self._named = console, named
         self._results = results
         rewritable = console.is_terminal and not console.is_dumb_terminal
         self._live = Live("", console=console, refresh_per_second=4, transient=True) if rewritable else None
@@ -302,7 +308,7 @@ class Reporter:
     def report(self, status: Status, *, ends: bool = False) -> None:
         """Show a status, and the results of newly ended runs; if the tester `ends`, only the results."""
         if self._live:
-            text = progress_text(status, self._named, self._console.width, idle=self._idle)
+            text = progress_text(status, self._named, self._console.width)
             self._live.update(Text(text, no_wrap=True, overflow="ellipsis"))
         for run in reversed(status.results):
             if run.number > self._after and run.number not in self._reported:
@@ -319,6 +325,4 @@ class Reporter:
         working = status.run is not None and status.run.open
         if changed != self._shown or (working and status.at - self._shown_at >= QUIET_SECONDS):
             self._shown, self._shown_at = changed, status.at
-            self._console.print(
-                progress_text(status, self._named, idle=self._idle), soft_wrap=True, markup=False
-            )
+            self._console.print(progress_text(status, self._named), soft_wrap=True, markup=False)

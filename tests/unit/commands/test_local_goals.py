@@ -32,7 +32,8 @@ from monitor.commands.local_folder import configuration_of_node, fitted_argument
 from monitor.domain.run import Outcome, Reason, RequestKind
 from monitor.errors import ConfigurationError
 from monitor.flags import parse
-from monitor.ledger import LEDGER_FILE, open_ledger
+from monitor.ledger import LEDGER_FILE, open_ledger, open_read_only
+from monitor.ledger.status import status_of
 from monitor.local.supervisor import NODE_STOP_SECONDS
 from monitor.settings import LocalSettings
 
@@ -269,6 +270,8 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
     as_json = ended(compare(tester, "--fail-if-slower", "--json"))
     longer, tested = ended(compare(tester, runs=5)), ended(tester.start())
 
+    with closing(open_read_only(tester.data_dir)) as ledger:
+        assert status_of(ledger.snapshot(1), 0.0).message == f"comparison finished: {out[3]}"
     order = [run.build.commit for run in reversed(tester.runs()) if run.outcome is Outcome.SUCCEEDED]
     assert order.count(COMMITS[0]) == 4
     assert order[:1] + order[-1:] == [COMMITS[0]] * 2

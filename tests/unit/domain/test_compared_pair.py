@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from support.builders import NEW, OLD, build, ended
 
 from monitor.domain.compared_pair import pair_json, pair_of
@@ -34,6 +35,25 @@ def test_each_build_has_its_valid_runs() -> None:
         "NEW",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("old_runs", "new_runs", "result", "text"),
+    [
+        pytest.param(0, 0, "", "next: OLD, run 1 of 5", id="the first run"),
+        pytest.param(1, 1, "", "next: NEW, run 2 of 5", id="the builds alternate"),
+        pytest.param(4, 5, "", "next: OLD, run 5 of 5", id="the last run of one build"),
+        pytest.param(5, 5, "", "all runs have ended", id="before the result"),
+        pytest.param(5, 5, "new is slower", "comparison finished: new is slower", id="the result"),
+    ],
+)
+def test_a_comparison_knows_what_is_next(old_runs: int, new_runs: int, result: str, text: str) -> None:
+    runs = [*(ended(number) for number in range(old_runs))]
+    runs += [ended(number, build=build(NEW)) for number in range(10, 10 + new_runs)]
+    pair = pair_of({**STORED, "result": result}, map(Success, runs))
+
+    assert pair is not None
+    assert pair.next_text == text
 
 
 def test_before_the_first_run_there_is_no_mean() -> None:

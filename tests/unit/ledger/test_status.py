@@ -296,6 +296,25 @@ def test_the_builds_of_a_comparison_are_named() -> None:
     assert {name: len(each.durations) for name, each in shown.pair.builds.items()} == {"OLD": 11, "NEW": 0}
 
 
+@pytest.mark.parametrize(
+    ("phase", "message"),
+    [
+        pytest.param(Phase.IDLE, "next: NEW, run 12 of 20", id="between two runs"),
+        pytest.param(Phase.STARTING, "of the ledger", id="during a run"),
+    ],
+)
+def test_a_comparison_waits_for_its_own_next_run(phase: Phase, message: str) -> None:
+    readings = {
+        COMPARISON: Reading(pair_json(("./old", OLD), ("./new", NEW), 20), READ_AT),
+        "phase": Reading(phase_reading(phase, "of the ledger"), READ_AT),
+    }
+    runs = [replace(success, run=replace(success.run, build=build())) for success in SLOWER_AND_LATE.compared]
+    new = replace(runs[0], run=replace(runs[0].run, number=99, build=build(NEW)))
+    shown = replace(SLOWER_AND_LATE, readings=readings, compared=(*runs, *[new] * 11))
+
+    assert status_of(shown, NOW.wall).message == message
+
+
 def test_the_newest_run_is_held_against_those_before_it() -> None:
     shown = status_of(SLOWER_AND_LATE, NOW.wall)
 

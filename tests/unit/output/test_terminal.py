@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
-from support.builders import COMMIT, NOW, REGRESSIONS, build, run
+from support.builders import COMMIT, NEW, NOW, OLD, REGRESSIONS, build, run
 from support.shown_runs import FAILED, SUCCEEDED, status
 
 from monitor.domain.baseline import Limit, Verdict
 from monitor.domain.build import Versions
 from monitor.domain.build_results import BuildResults
+from monitor.domain.compared_pair import ComparedBuild, ComparedPair
 from monitor.domain.observations import ChainActivity, ChainLog
 from monitor.domain.regression import Measure, Regression, RunVerdict, RunVerdicts
 from monitor.domain.run import Outcome, Reason, Run
@@ -85,6 +86,7 @@ def test_progress_is_one_line(shown: Status, text: str) -> None:
     assert progress_text(shown) == text
 
 
+PAIR = ComparedPair({"OLD": ComparedBuild("./old", OLD), "NEW": ComparedBuild("./new", NEW)}, 5)
 WAITING = ChainLog(ChainActivity.WAITING, ratio=1.0)
 AT_WORK = replace(
     status(run()),
@@ -256,6 +258,17 @@ def test_history_marks_what_is_worse_than_usual() -> None:
         "⚠ over the usual limit; history --run 3 shows the limit and the commits"
     ]
     assert list(history_notes([replace(SUCCEEDED, number=2)], VERDICTS, ())) == []
+
+
+def test_the_history_of_a_comparison_names_its_builds() -> None:
+    new = replace(SUCCEEDED, number=2, build=build(NEW))
+    other = replace(SUCCEEDED, number=3, build=build(f"sha256:{'d' * 64}"))
+    file = io.StringIO()
+    Console(file=file, width=80).print(history_table([other, new, SUCCEEDED], 80, {}, PAIR))
+
+    builds = [line.split()[2:4] for line in file.getvalue().splitlines()[2:]]
+    assert builds == [["1.14.2", "(cccccccc)"], ["NEW", "1.14.2"], ["OLD", "1.14.2"]]
+    assert list(history_notes([SUCCEEDED], {}, (), PAIR)) == ["OLD is ./old, NEW is ./new"]
 
 
 def test_the_notes_name_each_build_of_the_table_that_succeeds_and_fails() -> None:
@@ -436,12 +449,11 @@ def test_a_result_that_was_known_before_is_not_reported() -> None:
 
 def test_a_comparison_waits_for_its_next_run_between_two_runs() -> None:
     file = io.StringIO()
-    reporter = Reporter(
-        Console(file=file, width=200), after=SUCCEEDED.number, idle="waiting for the next run"
-    )
-    reporter.report(status(SUCCEEDED, phase=Phase.IDLE, message="waiting for a new build"))
+    reporter = Reporter(Console(file=file, width=200), after=SUCCEEDED.number)
+    idle = status(SUCCEEDED, phase=Phase.IDLE, message=PAIR.next_text)
+    reporter.report(replace(idle, pair=PAIR))
 
-    assert file.getvalue().splitlines() == ["idle: waiting for the next run"]
+    assert file.getvalue().splitlines() == ["idle: next: OLD, run 1 of 5"]
 
 
 def test_a_file_shows_now_and_then_that_an_open_run_lives() -> None:
