@@ -46,7 +46,7 @@ def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
         yield f"          {ACTIONS[each.cause]}"
     yield from _asked_lines(status)
     if status.run:
-        yield from _newest_run_lines(status.run)
+        yield from _newest_run_lines(status, status.run)
     yield from _chain_lines(status)
     if status.node:
         node = status.node
@@ -65,16 +65,16 @@ def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
         yield f"baseline  {MEASURES[measure]}: {regression_text(measure, regression)}"
     if status.late:
         yield f"late      {LATE}"
-    yield from (f"repeated  {text}" for text in repeat_lines(status))
     if status.new_build:
         yield f"new build {status.new_build.version} {status.new_build.image}"
 
 
-def _newest_run_lines(run: Run) -> Iterable[str]:
+def _newest_run_lines(status: Status, run: Run) -> Iterable[str]:
     started = time_text(run.started_at)
     yield f"run       {run.number} of {build_text(run.build)} · {outcome_text(run)} · started {started}"
     if run.outcome is Outcome.FAILED:
         yield f"why       {run.message}"
+    yield from (f"repeated  {text}" for text in repeat_lines(status))
     yield f"image     {run.build.image}"
     yield f"active    {duration_text(active_seconds(run))} · node restarts {run.tracking.node_restarts}"
 

@@ -12,7 +12,7 @@ from support.shown_runs import FAILED, SUCCEEDED, status
 from monitor.domain.baseline import Limit, Verdict
 from monitor.domain.observations import ChainActivity, ChainLog, Health
 from monitor.domain.regression import Measure, RunVerdict
-from monitor.domain.run import Evidence, Reason
+from monitor.domain.run import Evidence, Reason, Run
 from monitor.domain.status import NodeStatus, Phase, ProgressStatus, Status, VolumeStatus
 from monitor.domain.tracking import Count, RunTracking
 from monitor.domain.workload import SyncMode
@@ -38,6 +38,19 @@ def test_status_shows_known_values_and_omits_unknown_ones() -> None:
         *("tester", "phase", "notice", "run", "image", "active", "chain", "node", "disk"),
         *("baseline", "baseline", "baseline", "new"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("newest", "words"),
+    [
+        pytest.param(run(), ["run", "repeated", "image"], id="while a run is open"),
+        pytest.param(FAILED, ["run", "why", "repeated", "image"], id="after a failure"),
+    ],
+)
+def test_what_a_repetition_shows_is_below_its_run(newest: Run, words: list[str]) -> None:
+    lines = [line.split()[0] for line in status_lines(replace(status(newest), confirming=FAILED))]
+
+    assert lines[2 : 2 + len(words)] == words
 
 
 def test_a_failed_run_says_why() -> None:
