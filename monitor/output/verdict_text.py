@@ -26,6 +26,19 @@ def is_bigger(verdicts: RunVerdicts) -> bool:
     return Measure.DISK_USAGE in verdicts and verdicts[Measure.DISK_USAGE].verdict.is_worse
 
 
+def change_of(run: Run, verdicts: RunVerdicts) -> Regression | None:
+    """Return the regression that began with a run, if the commits between which it began are known."""
+    begun = (judged.regression for judged in verdicts.values() if judged.regression is not None)
+    return next(
+        (
+            each
+            for each in begun
+            if each.first_bad and each.first_bad.number == run.number and compare_link(each)
+        ),
+        None,
+    )
+
+
 def not_compared_text(run: Run, verdicts: RunVerdicts) -> str:
     """Return why the duration of a success is not compared with earlier ones; empty if it is compared."""
     judged = verdicts.get(Measure.DURATION)

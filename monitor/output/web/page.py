@@ -27,6 +27,7 @@ from monitor.domain.status import Phase, Status
 from monitor.domain.verdict_sentence import measure_text
 from monitor.output import format as formats
 from monitor.output.repeat_text import repeat_lines
+from monitor.output.verdict_text import change_of
 from monitor.output.web.chart import SLOWER, chart_of
 from monitor.output.web.headline import DOTS, headline_of, is_silent
 from monitor.output.web.summary import BEFORE_THE_NODE, bar_of, tiles_of
@@ -104,6 +105,7 @@ TEMPLATES.globals |= {
     "SOURCE_URL": SOURCE_URL,
     "STYLE": _STYLE,
     "bar_of": bar_of,
+    "change_of": change_of,
     "chain_name": chain_name,
     "chain_text": chain_text,
     "chart_of": chart_of,

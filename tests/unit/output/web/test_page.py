@@ -386,6 +386,24 @@ def test_a_slow_run_is_marked_in_chart_and_table() -> None:
     assert page(full_status(verdicts=VERDICTS)).count('<svg class="slower" x=') == 1
 
 
+@pytest.mark.parametrize(
+    ("first_bad", "commits"),
+    [
+        pytest.param(3, f"{COMMIT} changes since run 2", id="the first slower run, with a later result"),
+        pytest.param(2, COMMIT, id="a slower run after the first one"),
+    ],
+)
+def test_the_first_slower_run_keeps_its_commits_in_the_table(first_bad: int, commits: str) -> None:
+    regression = REGRESSIONS[Measure.DURATION]
+    bad = replace(regression, first_bad=ended(first_bad, build=build(NEW, "d" * 40)))
+    judged = replace(VERDICTS[3][Measure.DURATION], regression=bad)
+    shown = full_status(verdicts={3: {Measure.DURATION: judged}}, regressions={})
+    cells = {row[0]: row[-2] for row in page_of(shown).rows}
+
+    assert (cells["3"], cells["2"]) == (commits, COMMIT)
+    assert (f"/compare/{COMMIT}...{'d' * 40}" in page(shown)) is (first_bad == 3)
+
+
 def test_a_comparison_names_its_builds_and_shows_the_standing() -> None:
     pair = ComparedPair(
         {"OLD": ComparedBuild("./a", OLD, (3600.0, 3960.0)), "NEW": ComparedBuild("./b", NEW)}, 10
