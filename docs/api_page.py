@@ -147,8 +147,8 @@ _HISTORY = {
     "cause": Field(
         "string",
         "",
-        f"Why the run was started: one of {_words(AttemptCause)}; null if the monitor did not decide it, or if "
-        "the run was imported.",
+        f"Why the run was started: one of {_words(AttemptCause)}; null if no decision is "
+        "recorded, as for the first run of `local` or an imported run.",
         nullable=True,
     ),
     "verdict": Field(

@@ -28,15 +28,12 @@ def is_bigger(verdicts: RunVerdicts) -> bool:
 
 def change_of(run: Run, verdicts: RunVerdicts) -> Regression | None:
     """Return the regression that began with a run, if the commits between which it began are known."""
-    begun = (judged.regression for judged in verdicts.values() if judged.regression is not None)
-    return next(
-        (
-            each
-            for each in begun
-            if each.first_bad and each.first_bad.number == run.number and compare_link(each)
-        ),
-        None,
-    )
+    regressions = (judged.regression for judged in verdicts.values() if judged.regression is not None)
+    for regression in regressions:
+        first = regression.first_bad
+        if first is not None and first.number == run.number and compare_link(regression):
+            return regression
+    return None
 
 
 def not_compared_text(run: Run, verdicts: RunVerdicts) -> str:
