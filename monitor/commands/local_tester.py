@@ -88,7 +88,9 @@ class LocalTester:
         # Do not report runs that ended before this call: a script that reads the lines would take them for
         # new ones.
         name_of, last_run = goal.name_of if goal else run_text, ended_before(self.ledger)
-        self._reporter = Reporter(console, name_of, last_run, results)
+        self._reporter = Reporter(
+            console, name_of, last_run, results, waits_for_builds=settings.until is None
+        )
         jobs = [Job("report", self._report, REPORT_SECONDS)]
         jobs += [Job("goal", goal.advance, GOAL_SECONDS)] if goal else []
         self.monitor = Monitor(

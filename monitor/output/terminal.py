@@ -266,13 +266,16 @@ class Reporter:
         named: Callable[[Run], str] = run_text,
         after: float = -math.inf,
         results: ResultPrinter | None = None,
+        *,
+        waits_for_builds: bool = True,
     ) -> None:
         """Show results only of the runs with a number greater than `after`.
 
-        Results are printed with `results`; by default, as everything else, on `console`.
+        Results are printed with `results`; by default, as everything else, on `console`. A tester that
+        `waits_for_builds` is reported as idle; another one ends after its result.
         """
         self._console, self._named = console, named
-        self._results = results
+        self._results, self._waits_for_builds = results, waits_for_builds
         rewritable = console.is_terminal and not console.is_dumb_terminal
         self._live = Live("", console=console, refresh_per_second=4, transient=True) if rewritable else None
         self._after = after
@@ -318,7 +321,7 @@ class Reporter:
                 if run is status.results[0] and (line := withdrawn_text(status)):
                     self._result(Text(line))
                 self._reported.add(run.number)
-        if self._live or ends:
+        if self._live or ends or (status.phase is Phase.IDLE and not self._waits_for_builds):
             return
         warns = tuple(_warnings(status, status.run)) if status.run else ()
         changed = (status.phase, status.run.number if status.run else 0, len(warns))

@@ -447,6 +447,16 @@ def test_a_result_that_was_known_before_is_not_reported() -> None:
     assert file.getvalue().splitlines() == ["idle: waiting for a new build"]
 
 
+def test_a_tester_that_ends_after_its_result_waits_for_no_build() -> None:
+    file = io.StringIO()
+    reporter = Reporter(Console(file=file, width=200), waits_for_builds=False)
+    reporter.report(status(run()))
+    reporter.report(status(SUCCEEDED, phase=Phase.IDLE, message="waiting for a new build"))
+
+    working, result = file.getvalue().splitlines()
+    assert (working.split()[:2], result.split()[:2]) == (["run", "1"], ["✓", "run"])
+
+
 def test_a_comparison_waits_for_its_next_run_between_two_runs() -> None:
     file = io.StringIO()
     reporter = Reporter(Console(file=file, width=200), after=SUCCEEDED.number)
