@@ -39,8 +39,8 @@ lint: $(VENV)/test ## ruff, mypy --strict, import-linter
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-# The tests wait for a third of their time, so three workers fill two processors.
-UNIT_WORKERS = $$((($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2))
+# The tests wait for a third of their time, so two workers fill a processor.
+UNIT_WORKERS = $$(($$(getconf _NPROCESSORS_ONLN) * 2))
 unit: $(VENV)/test ## a minute of tests that need neither network nor root; the rules by every branch
 	$(VENV)/bin/pytest -q --no-header --brief --cov=monitor.decide --cov-branch --cov-fail-under=100 --cov-report= \
 	  tests/unit/decide
