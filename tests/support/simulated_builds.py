@@ -14,7 +14,7 @@ from simulated_node.node import Node
 from simulated_node.options import simulation_of
 from simulated_node.settings import settings_of
 
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = 100.0
 COMMITS = ("a1" * 20, "b2" * 20)
 
 

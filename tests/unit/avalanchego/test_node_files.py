@@ -197,7 +197,7 @@ def local(folder: Path) -> LocalPlatform:
 
 
 @traps
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "read",
     [

@@ -32,7 +32,7 @@ from monitor.ledger import open_ledger
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 30.0
+SECONDS = 100.0
 FLAGS = ("--namespace=ns", "--pod-name=tester-0", "--node-container-name=node", "--log-format=plain")
 
 

@@ -279,6 +279,7 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, F
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # all stories run at the same time
 @pytest.mark.parametrize("story", [pytest.param(each.__name__, id=each.__name__) for each in STORIES])
 def test_local(stories: Mapping[str, Future[None]], story: str) -> None:
     """Run the real command in the scenario of this name."""
