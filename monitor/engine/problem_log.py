@@ -153,7 +153,8 @@ class ProblemLog:
             since = state.problem.since
         elif state.ended_at is None or now - state.ended_at >= FLAPPING_SECONDS:
             since = None
-        if since is not None and since >= run_started_at:
+        # A run that seems to start in the future started before the clock was set back.
+        if since is not None and not since < run_started_at <= now:
             return since
         state.logged.clear()
         state.end_logged = False

@@ -147,6 +147,27 @@ def test_one_that_comes_again(
     assert (len(begins), len(ends), len(caplog.messages)) == (logged, min(logged, 4), logged + min(logged, 4))
 
 
+@pytest.mark.parametrize(
+    ("run_started_at", "since"),
+    [
+        pytest.param(900.0, 1000.0, id="an earlier run"),
+        pytest.param(1005.0, 1010.0, id="a newer run"),
+        pytest.param(5000.0, 1000.0, id="the clock was set back since the run started"),
+    ],
+)
+def test_one_of_a_run_lasts_as_long_as_the_run(
+    problems: ProblemLog, store: Store, clock: Clock, run_started_at: float, since: float
+) -> None:
+    problems.report("tick", *DENIED)
+    for _ in range(3):
+        clock.now += 10
+        problems.report("tick", *DENIED, run_started_at=run_started_at)
+
+    problem = store.problem()
+    assert problem is not None
+    assert problem.since == since
+
+
 def test_one_that_is_logged_elsewhere_is_stored_only(
     store: Store, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
