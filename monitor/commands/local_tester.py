@@ -87,9 +87,9 @@ class LocalTester:
             settings = settings.model_copy(update={"node_url": node_url})
         # Do not report runs that ended before this call: a script that reads the lines would take them for
         # new ones.
-        name_of, last_run = goal.name_of if goal else run_text, ended_before(self.ledger)
+        name_of, self._last_run = goal.name_of if goal else run_text, ended_before(self.ledger)
         self._reporter = Reporter(
-            console, name_of, last_run, results, waits_for_builds=settings.until is None
+            console, name_of, self._last_run, results, waits_for_builds=settings.until is None
         )
         jobs = [Job("report", self._report, REPORT_SECONDS)]
         jobs += [Job("goal", goal.advance, GOAL_SECONDS)] if goal else []
@@ -151,10 +151,10 @@ class LocalTester:
             raise
 
     def _run_has_failed(self) -> bool:
-        """Return whether the newest run has failed; False if the ledger cannot be read now."""
+        """Return whether the newest run has failed since the start; False if the ledger cannot be read now."""
         with suppress(TemporaryError):
             last = self.ledger.last()
-            return last is not None and last.outcome is Outcome.FAILED
+            return last is not None and last.number > self._last_run and last.outcome is Outcome.FAILED
         return False
 
     def _supervise(self) -> None:

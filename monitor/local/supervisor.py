@@ -104,7 +104,7 @@ class Supervisor:
             reason = obstacle or f"the node exited (exit code {code}; see {log}){detail}"
             back_off = FIRST_RESTART_SECONDS if seconds > STEADY_SECONDS else back_off
             # Log before the platform reports the exit, which may end the run.
-            level = logging.DEBUG if self._run_has_failed() else logging.WARNING
+            level = logging.DEBUG if not obstacle and self._run_has_failed() else logging.WARNING
             _log.log(level, "%s; restarting in %.0f s", reason, back_off)
             if code is None:
                 self._platform.waits(obstacle)

@@ -143,6 +143,26 @@ def a_build_that_never_runs_fails_and_the_next_one_is_tested(tester: LocalLife) 
     assert all("the node exited (exit code 9; see " in line for line in exits), "one line for each exit"
 
 
+def the_exits_after_a_failure_of_an_earlier_call_are_logged(tester: LocalLife) -> None:
+    """Test that no exit is hidden by a result that this call does not report."""
+    starts = tester.folder / "starts"
+    write_failing_build(tester.build)
+    write_program(
+        tester.build, tester.build.read_text().replace("exit 9", f"echo started >> {starts}; exit 9")
+    )
+    flags = ("--crash-limit=1", "--no-confirm-regressions")
+    process = tester.start(*flags)
+    eventually(lambda: bool(tester.runs()) and not tester.runs()[0].open, "a verdict")
+    stopped(process, signal.SIGTERM)
+    earlier = len(starts.read_text().splitlines())
+    process = tester.start(*flags)
+    eventually(lambda: len(starts.read_text().splitlines()) >= earlier + 2, "an exit and another start")
+    _, stderr = stopped(process, signal.SIGTERM)
+
+    assert len(tester.runs()) == 1
+    assert any("the node exited (exit code 9; see " in line for line in stderr), stderr
+
+
 def a_build_that_prints_no_versions_at_first_is_retried(tester: LocalLife) -> None:
     """Test that a build that does not report its versions is asked again, since the machine may be busy."""
     asked, node = tester.folder / "asked", tester.folder / "node"
@@ -263,6 +283,7 @@ STORIES = (
     an_interrupted_run_is_continued,
     a_node_that_ends_by_itself_is_started_again,
     a_build_that_never_runs_fails_and_the_next_one_is_tested,
+    the_exits_after_a_failure_of_an_earlier_call_are_logged,
     a_build_that_prints_no_versions_at_first_is_retried,
     a_late_beat_of_an_earlier_workload_holds_up_nothing,
     a_file_of_another_name_lets_the_open_run_end,
