@@ -310,8 +310,9 @@ class Reporter:
 
     def report(self, status: Status, *, ends: bool = False) -> None:
         """Show a status, and the results of newly ended runs; if the tester `ends`, only the results."""
+        ends = ends or (status.phase is Phase.IDLE and not self._waits_for_builds)
         if self._live:
-            text = progress_text(status, self._named, self._console.width)
+            text = "" if ends else progress_text(status, self._named, self._console.width)
             self._live.update(Text(text, no_wrap=True, overflow="ellipsis"))
         for run in reversed(status.results):
             if run.number > self._after and run.number not in self._reported:
@@ -321,7 +322,7 @@ class Reporter:
                 if run is status.results[0] and (line := withdrawn_text(status)):
                     self._result(Text(line))
                 self._reported.add(run.number)
-        if self._live or ends or (status.phase is Phase.IDLE and not self._waits_for_builds):
+        if self._live or ends:
             return
         warns = tuple(_warnings(status, status.run)) if status.run else ()
         changed = (status.phase, status.run.number if status.run else 0, len(warns))

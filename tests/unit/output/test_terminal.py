@@ -491,13 +491,15 @@ def test_a_terminal_that_cannot_be_rewritten_gets_lines(monkeypatch: pytest.Monk
     assert file.getvalue().splitlines() == ["run 1 · 1.14.2 (cccccccc) · bootstrapping 0s · P 1.2k"]
 
 
-def test_a_terminal_keeps_one_line_and_removes_it() -> None:
+@pytest.mark.parametrize("waits_for_builds", [True, False], ids=["it continues", "it ends with its result"])
+def test_a_terminal_keeps_one_line_and_removes_it(*, waits_for_builds: bool) -> None:
     file = io.StringIO()
-    reporter = Reporter(Console(file=file, force_terminal=True, width=80))
+    reporter = Reporter(Console(file=file, force_terminal=True, width=80), waits_for_builds=waits_for_builds)
     reporter.start()
     reporter.report(status(run()))
-    reporter.report(status(SUCCEEDED, phase=Phase.IDLE))
+    reporter.report(status(SUCCEEDED, phase=Phase.IDLE, message="waiting for a new build"))
     reporter.stop()
 
     assert "succeeded" in file.getvalue()
+    assert ("waiting for a new build" in file.getvalue()) is waits_for_builds
     assert file.getvalue().count("\n") <= 6
