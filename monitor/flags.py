@@ -72,7 +72,7 @@ def parse(
 
 @cache
 def _flag_source(kind: type[BaseSettings], command: str) -> CliSettingsSource[BaseSettings]:
-    """Return the parser of a command's flags; `check` parses those of both containers again and again."""
+    """Return the parser of a command's flags, once a process: `check --wait` parses them repeatedly."""
     return CliSettingsSource(
         kind,
         cli_prog_name=f"bootstrap-monitor {command}",

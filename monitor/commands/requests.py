@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from monitor.commands.local_folder import is_left
-from monitor.commands.named_build import named_image
+from monitor.commands.named_runs import named_image
 from monitor.commands.show import folder_of
 from monitor.domain.image_reference import ImageReference
 from monitor.domain.instant import time_text

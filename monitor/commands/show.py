@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from monitor.commands.local_folder import is_left
-from monitor.commands.named_build import run_named
+from monitor.commands.named_runs import run_named
 from monitor.domain.build_results import results_by_build
 from monitor.domain.compared_pair import pair_of
 from monitor.domain.json_text import json_text

@@ -13,6 +13,8 @@ from monitor.output.format import build_text
 
 _HEXADECIMAL = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
 _DIGEST_CHARACTERS = 64
+_MIN_COMMIT_DIGITS = 7  # fewer digits alone are always the number of a run
+_SEVERAL_SHOWN = 5
 
 
 def named_image(text: str, runs: Sequence[Run], repository: str) -> str:
@@ -28,7 +30,7 @@ def named_image(text: str, runs: Sequence[Run], repository: str) -> str:
         ConfigurationError: no run has the number, the digest or the commit, or several builds match.
     """
     match = _HEXADECIMAL.fullmatch(text.lower())
-    if match is None and not is_number(text):
+    if match is None and not _is_number(text):
         return text
     newest: dict[frozenset[str], Run] = {}
     for run in runs_named(text, runs):
@@ -39,7 +41,7 @@ def named_image(text: str, runs: Sequence[Run], repository: str) -> str:
         case [] if match is not None and len(match[1]) == _DIGEST_CHARACTERS:
             return f"{repository}@sha256:{match[1]}"
         case []:
-            what = f"run {text} not found" if is_number(text) else f"no run has a build {text}"
+            what = f"run {text} not found" if _is_number(text) else f"no run has a build {text}"
             raise ConfigurationError(f"{what}: history lists the existing runs")
         case several:
             builds = ", ".join(f"run {run.number} of {printable(build_text(run.build))}" for run in several)
@@ -57,7 +59,7 @@ def run_named(text: str, runs: Sequence[Run]) -> Run:
         ConfigurationError: the text is neither, or several runs match.
         MonitorError: no run matches.
     """
-    if not is_number(text) and _HEXADECIMAL.fullmatch(text.lower()) is None:
+    if not _is_number(text) and _HEXADECIMAL.fullmatch(text.lower()) is None:
         raise ConfigurationError(
             f"--run {text} is not a run: use its number, or the first characters (at least 4) of a commit or a digest"
         )
@@ -65,10 +67,12 @@ def run_named(text: str, runs: Sequence[Run]) -> Run:
         case [run]:
             return run
         case []:
-            what = f"run {text}" if is_number(text) else f"a run of {text}"
+            what = f"run {text}" if _is_number(text) else f"a run of {text}"
             raise MonitorError(f"{what} not found: history lists the existing runs")
         case several:
-            numbers = ", ".join(str(run.number) for run in several)
+            numbers = ", ".join(str(run.number) for run in several[:_SEVERAL_SHOWN])
+            more = len(several) - _SEVERAL_SHOWN
+            numbers += f" and {more} more" if more > 0 else ""
             raise ConfigurationError(
                 f"{text} was tested by several runs ({numbers}): name one by its number, such as "
                 f"--run {several[0].number}"
@@ -77,13 +81,14 @@ def run_named(text: str, runs: Sequence[Run]) -> Run:
 
 def runs_named(text: str, runs: Sequence[Run]) -> Sequence[Run]:
     """Return the run with a number, or else the runs of builds whose digest or commit begins with a text."""
-    if numbered := [run for run in runs if str(run.number) == text]:
+    numbered = [run for run in runs if str(run.number) == text]
+    if numbered or (_is_number(text) and len(text) < _MIN_COMMIT_DIGITS):
         return numbered
     match = _HEXADECIMAL.fullmatch(text.lower())
     return [run for run in runs if match and any(name.startswith(match[1]) for name in _names(run.build))]
 
 
-def is_number(text: str) -> bool:
+def _is_number(text: str) -> bool:
     """Return whether a text is a whole number; imported runs may have negative numbers."""
     return text.removeprefix("-").isdecimal()
 
