@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -980,3 +982,13 @@ def test_a_folder_from_elsewhere_has_to_be_written_out(variable: str, key: str) 
         f"container 'node': {variable} (from secret s) may set {key}, which is not visible to the monitor: "
         "set it as a literal value"
     )
+
+
+def test_the_value_in_the_page_of_kustomize_is_that_of_a_full_sync() -> None:
+    page = (Path(__file__).parents[3] / "deploy" / "kustomize" / "README.md").read_text()
+    ((network, content),) = re.findall(
+        rf"name: {NETWORK_ID}, value: (\w+)}}\n- {{name: {CONTENT}, value: (\S+)}}", page
+    )
+    found = configuration_of(node({NETWORK_ID: network, CONTENT: content}), None, None)
+
+    assert (found.network, found.sync_mode) == ("mainnet", FULL_SYNC)
