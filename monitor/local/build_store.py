@@ -36,9 +36,14 @@ _COPIES = "[0-9a-f]" * 64
 REPOSITORY = EXECUTABLE
 
 
+def program_path(executable: Path) -> str:
+    """Return the path of a program, with `./` in front of a name without a folder."""
+    return str(executable) if "/" in str(executable) else f"./{executable}"
+
+
 def program_text(executable: Path) -> str:
-    """Return the path of a program as a shell runs it: with `./` in front of a name without a folder."""
-    return shlex.quote(str(executable) if "/" in str(executable) else f"./{executable}")
+    """Return the path of a program as a command contains it, with shell quotes where needed."""
+    return shlex.quote(program_path(executable))
 
 
 def content_digest(executable: Path) -> str:

@@ -24,6 +24,7 @@ from monitor.local.build_store import (
     VERSIONS_TRIES,
     BuildStore,
     FileSource,
+    program_path,
     program_text,
     refuse_mistakes,
 )
@@ -300,6 +301,10 @@ def test_a_program_for_another_machine_is_refused(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{program} cannot be run (No such file or directory): specify a program for this machine"
     )
+
+
+def test_the_path_of_a_program_has_no_quotes() -> None:
+    assert program_path(Path("my node")) == "./my node"
 
 
 @pytest.mark.parametrize(
