@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -16,13 +16,13 @@ from monitor.commands.local_session import RESUME_HINT, LocalSession
 from monitor.commands.signals import INTERRUPTED
 from monitor.commands.startup import opened_ledger, tried
 from monitor.domain.build import Build
-from monitor.domain.compared_pair import pair_json
+from monitor.domain.compared_pair import NEW, OLD, pair_json
 from monitor.domain.comparison import Comparison, Difference, compared
 from monitor.domain.json_text import JsonObject, json_text
 from monitor.domain.observations import DataState
 from monitor.engine.clock import SystemClock
 from monitor.engine.volume import Volume
-from monitor.errors import ConfigurationError
+from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import Ledger
 from monitor.ledger.codecs import COMPARISON
 from monitor.local.build_store import (
@@ -30,7 +30,7 @@ from monitor.local.build_store import (
     BuildStore,
     FileSource,
     content_digest,
-    program_text,
+    program_path,
     refuse_mistakes,
 )
 from monitor.output.comparison_json import comparison_json
@@ -52,7 +52,7 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
     if not settings.debug:
         logging.getLogger("monitor").setLevel(logging.WARNING)  # there are dozens of results
     session, paths = LocalSession(has_result_of_its_own=True), (old, settings.build)
-    digests, names = [content_digest(path) for path in paths], [program_text(path) for path in paths]
+    digests, names = [content_digest(path) for path in paths], [program_path(path) for path in paths]
     if digests[0] == digests[1]:
         raise ConfigurationError(
             f"{names[0]} and {names[1]} are the same program: compare two different builds"
@@ -61,29 +61,33 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
         refuse_mistakes(path, arguments)
     configuration = configuration_of_node(settings, arguments, os.environ)
     usual = usual_folder(configuration, os.environ)
-    pair = "-".join(digest.removeprefix("sha256:")[:8] for digest in digests)
+    suffix = "-".join(digest.removeprefix("sha256:")[:8] for digest in digests)
     if not settings.tester:
         settings = settings.model_copy(update={"tester": " against ".join(names)})
     settings = with_folder(
-        _with_short_intervals(settings), usual.parent / "comparisons" / f"{usual.name}-{pair}"
+        _with_short_intervals(settings), usual.parent / "comparisons" / f"{usual.name}-{suffix}"
     )
     with (
         exclusively(settings.data_dir),
         closing(opened_ledger(settings.data_dir, session.stopping)) as ledger,
     ):
-        reading = pair_json((names[0], digests[0]), (names[1], digests[1]), settings.runs)
-        _claim(ledger, settings, reading)
+        old_and_new = ((names[0], digests[0]), (names[1], digests[1]))
+        pair = pair_json(*old_and_new, settings.runs, configuration.settings_digest, settings.testbed)
+        reported_runs = _claim(ledger, settings, pair)
         builds = [_stored_build(session, settings, path) for path in paths]
         plan = Plan(builds[0], builds[1], settings.runs, configuration, settings.testbed)
         _refuse_other_builds(ledger, plan, settings.data_dir)
+        _mark(ledger, settings, pair, reported_runs)
         comparison = ComparisonRuns(plan, ledger, session.stopping, settings.stall_timeout)
         session.console.print(
-            f"old is {names[0]}, new is {names[1]}; {settings.runs} runs of each", soft_wrap=True
+            f"{OLD} is {names[0]}, {NEW} is {names[1]}; {settings.runs} runs of each", soft_wrap=True
         )
         comparison.advance()
         if comparison.due() is not None and comparison.failure is None:
             session.watch(settings, arguments, comparison)
         if comparison.failure is not None:
+            with suppress(MonitorError):  # a full volume must not hide the failure
+                _mark(ledger, settings, {**pair, "failure": str(comparison.failure)}, reported_runs)
             raise comparison.failure
         if comparison.due() is not None:
             session.console.print(RESUME_HINT)
@@ -95,7 +99,7 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
         ]
         difference = compared(results[0].durations, results[1].durations)
         result = comparison_text(difference).plain
-        _mark(ledger, settings, {**reading, "result": result}, reported_runs=settings.runs)
+        _mark(ledger, settings, {**pair, "result": result}, reported_runs=settings.runs)
         return _report_result(settings, results, difference)
 
 
@@ -112,8 +116,11 @@ def _stored_build(session: LocalSession, settings: LocalSettings, path: Path) ->
     return tried(source.newest, session.stopping.wait)
 
 
-def _claim(ledger: Ledger, settings: LocalSettings, pair: JsonObject) -> None:
+def _claim(ledger: Ledger, settings: LocalSettings, pair: JsonObject) -> int | None:
     """Claim an empty folder for this comparison, or verify that it is one's: its data will be deleted.
+
+    Return the number of runs of the reported result; `None` before a result. Only an empty folder is changed,
+    because a check that follows may refuse the folder of a comparison.
 
     The error rate of the result holds only for a number of runs that is fixed in advance. Choosing another
     number after seeing a result would bias the comparison.
@@ -130,15 +137,15 @@ def _claim(ledger: Ledger, settings: LocalSettings, pair: JsonObject) -> None:
                 "use another --data-dir"
             )
         _mark(ledger, settings, pair, reported_runs=None)
-        return
-    reported_runs = mark.value["told_runs"]
+        return None
+    reported_runs: int | None = mark.value["told_runs"]
     if reported_runs not in {None, settings.runs}:
         raise ConfigurationError(
             f"--runs {settings.runs}: the comparison in {data_dir} has already reported its result for {reported_runs} "
             f"runs; a result after more or fewer runs would be biased. Use --runs {reported_runs} to see it again, or "
             "another --data-dir for a new comparison"
         )
-    _mark(ledger, settings, {**mark.value, **pair}, reported_runs=reported_runs)
+    return reported_runs
 
 
 def _mark(ledger: Ledger, settings: LocalSettings, pair: JsonObject, reported_runs: int | None) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from monitor.avalanchego.node_config import NodeConfiguration
 from monitor.commands.until import Obstacle, ended_before, mismatch
 from monitor.domain.build import Build
+from monitor.domain.compared_pair import NEW, OLD
 from monitor.domain.comparison import next_is_new
 from monitor.domain.regression import comparable, left_out
 from monitor.domain.run import Outcome, RequestKind, Run
@@ -35,8 +36,8 @@ class Plan:
     testbed: str
 
     def name_of(self, build: Build) -> str:
-        """Return the name of a build in all output, `old` or `new`."""
-        return "new" if build.same(self.new) else "old"
+        """Return the name of a build in all output, `OLD` or `NEW`."""
+        return NEW if build.same(self.new) else OLD
 
 
 class ComparisonRuns:
@@ -113,7 +114,7 @@ class ComparisonRuns:
 
     def name_of(self, run: Run) -> str:
         """Return the displayed name of a run: its number, and its position among the runs of its build."""
-        number = sum(1 for each in self.counted(run.build) if each.number < run.number) + 1
+        number = sum(1 for earlier in self.counted(run.build) if earlier.number < run.number) + 1
         head, _, build = run_text(run).partition(" · ")
         return f"{head} · {self._plan.name_of(run.build)} {number}/{self._plan.runs} · {build}"
 
@@ -128,7 +129,9 @@ class ComparisonRuns:
         if len(lost) < MAX_LOST:
             return False
         run, name = lost[0], self._plan.name_of(build)
-        of_the_build = all(each.is_conclusive and each.outcome is not Outcome.SUCCEEDED for each in lost)
+        of_the_build = all(
+            invalid.is_conclusive and invalid.outcome is not Outcome.SUCCEEDED for invalid in lost
+        )
         kind = BuildFailedError if of_the_build else InconclusiveError
         self.failure = kind(
             f"{len(lost)} runs of the {name} build are not valid; the last one is run {run.number}: "
@@ -145,7 +148,9 @@ class ComparisonRuns:
         """Return why a run is not valid."""
         if run.outcome is not Outcome.SUCCEEDED:
             return f"{run.reason or run.outcome}: {run.message}"
-        success = next(each for each in self._ledger.all_successes() if each.run.number == run.number)
+        success = next(
+            success for success in self._ledger.all_successes() if success.run.number == run.number
+        )
         reason = left_out(run, state_synced_again=success.state_synced_again)
         return self._mismatch(run) or reason or "it is before the marked baseline"
 

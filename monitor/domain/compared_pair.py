@@ -32,40 +32,65 @@ class ComparedBuild:
 class ComparedPair:
     """The two builds, by their names `OLD` and `NEW`, and the number of runs that each of them gets.
 
-    `result` is the reported result of the comparison; empty before its end.
+    `result` is the reported result of the comparison, and `failure` is why it ended without one. Both are
+    empty before its end.
     """
 
     builds: Mapping[str, ComparedBuild]
     runs: int
     result: str = ""
+    failure: str = ""
 
     @property
     def next_text(self) -> str:
-        """What the comparison does after the newest run: the next run, or its result."""
+        """What the comparison does after the newest run: the next run, its result, or why it has none."""
         if self.result:
             return f"comparison finished: {self.result}"
+        if self.failure:
+            return f"comparison ended without a result: {self.failure}"
         old_runs, new_runs = (len(self.builds[name].durations) for name in (OLD, NEW))
         is_new = next_is_new(self.runs, old_runs, new_runs)
         if is_new is None:
             return "all runs have ended"
         name, done = (NEW, new_runs) if is_new else (OLD, old_runs)
-        return f"next: {name}, run {done + 1} of {self.runs}"
+        return f"next: {name} {done + 1}/{self.runs}"
 
     def name_of(self, build: Build) -> str:
         """Return the name of a build; empty if it is not one of the pair."""
         return next((name for name, one in self.builds.items() if one.digest in build.digests), "")
 
 
-def pair_json(old: tuple[str, str], new: tuple[str, str], runs: int) -> dict[str, Any]:
-    """Return the pair as the ledger stores it; each build is its path and its digest."""
-    return {"runs": runs, OLD: {"path": old[0], "digest": old[1]}, NEW: {"path": new[0], "digest": new[1]}}
+def pair_json(
+    old: tuple[str, str], new: tuple[str, str], runs: int, settings_digest: str, testbed: str
+) -> dict[str, Any]:
+    """Return the pair as the ledger stores it; each build is its path and its digest.
+
+    The runs of the comparison have this digest of the node's settings, and this testbed.
+    """
+    return {
+        "runs": runs,
+        "settings_digest": settings_digest,
+        "testbed": testbed,
+        OLD: {"path": old[0], "digest": old[1]},
+        NEW: {"path": new[0], "digest": new[1]},
+    }
 
 
 def pair_of(value: Mapping[str, Any] | None, successes: Iterable[Success]) -> ComparedPair | None:
-    """Return the stored pair with its runs so far; `None` if nothing is stored, or an older monitor stored it."""
+    """Return the stored pair with its runs so far; `None` if nothing is stored, or an older monitor stored it.
+
+    A folder may also have runs with other node arguments or of another testbed, which are not counted. If an
+    older monitor stored neither, all runs are counted.
+    """
     if value is None or not {"runs", OLD, NEW} <= value.keys():
         return None
-    runs = [success.run for success in successes if comparable(success)]
+    runs = [
+        success.run
+        for success in successes
+        if comparable(success)
+        and value.get("settings_digest", success.run.settings_digest) == success.run.settings_digest
+        and value.get("testbed", success.run.testbed) == success.run.testbed
+    ]
     builds = {
         name: ComparedBuild(
             value[name]["path"],
@@ -78,4 +103,4 @@ def pair_of(value: Mapping[str, Any] | None, successes: Iterable[Success]) -> Co
         )
         for name in (OLD, NEW)
     }
-    return ComparedPair(builds, value["runs"], value.get("result", ""))
+    return ComparedPair(builds, value["runs"], value.get("result", ""), value.get("failure", ""))

@@ -60,17 +60,17 @@ def comparison_text(comparison: Comparison) -> Text:
     match comparison.difference:
         case Difference.NONE if comparison.chance_may_make_it:
             return Text(
-                f"no real difference: new takes {longer} on average ({interval}), which may be chance"
+                f"no real difference: NEW takes {longer} on average ({interval}), which may be chance"
             )
         case Difference.NONE:
             return Text(
-                f"no relevant difference: new takes {longer} on average ({interval}); unlikely to be chance, but "
+                f"no relevant difference: NEW takes {longer} on average ({interval}); unlikely to be chance, but "
                 f"less than {100 * (SMALLEST_RATIO - 1):.0f} % may come from the machine"
             )
         case Difference.SLOWER:
-            return Text(f"new is slower: it takes {longer} on average ({interval})", style="red")
+            return Text(f"NEW is slower: it takes {longer} on average ({interval})", style="red")
         case Difference.FASTER:
-            return Text(f"new is faster: it takes {longer} on average ({interval})", style="green")
+            return Text(f"NEW is faster: it takes {longer} on average ({interval})", style="green")
 
 
 def failures_text(builds: Sequence[Compared]) -> Text:

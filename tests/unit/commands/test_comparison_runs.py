@@ -179,7 +179,7 @@ def test_it_ends_if_a_build_keeps_failing(ledger: Ledger) -> None:
     assert stopping.is_set()
     assert not isinstance(found.failure, InconclusiveError), "for the build this is enough"
     assert str(found.failure) == (
-        "3 runs of the old build are not valid; the last one is run 3: crashed: no luck; "
+        "3 runs of the OLD build are not valid; the last one is run 3: crashed: no luck; "
         "a fixed build is a different build: compare it in another folder"
     )
     again = turns(ledger)
@@ -300,8 +300,8 @@ def test_a_run_is_called_by_its_build_and_number(ledger: Ledger) -> None:
     begin(ledger, NEW_BUILD)
 
     assert [turns(ledger).name_of(run) for run in reversed(ledger.runs(-1))] == [
-        "run 1 · old 1/4 · 1.14.2 (aaaaaaaa)",
-        "run 2 · new 1/4 · 1.14.2 (bbbbbbbb)",
-        "run 3 · old 2/4 · 1.14.2 (aaaaaaaa)",
-        "run 4 · new 2/4 · 1.14.2 (bbbbbbbb)",
+        "run 1 · OLD 1/4 · 1.14.2 (aaaaaaaa)",
+        "run 2 · NEW 1/4 · 1.14.2 (bbbbbbbb)",
+        "run 3 · OLD 2/4 · 1.14.2 (aaaaaaaa)",
+        "run 4 · NEW 2/4 · 1.14.2 (bbbbbbbb)",
     ]

@@ -29,7 +29,9 @@ from support.simulated_builds import (
 from monitor.commands.free_ports import Ports
 from monitor.commands.local import run_local
 from monitor.commands.local_folder import configuration_of_node, fitted_arguments
+from monitor.domain.compared_pair import ComparedPair
 from monitor.domain.run import Outcome, Reason, RequestKind
+from monitor.domain.status import Status
 from monitor.errors import ConfigurationError
 from monitor.flags import parse
 from monitor.ledger import LEDGER_FILE, open_ledger, open_read_only
@@ -236,9 +238,24 @@ def a_second_interrupt_ends_it_immediately(tester: LocalLife) -> None:
     assert time.monotonic() - begin < NODE_STOP_SECONDS / 2, "it did not wait for the node"
 
 
-def compare(tester: LocalLife, *flags: str, runs: int = 4) -> subprocess.Popen[str]:
+def compare(
+    tester: LocalLife, *flags: str, runs: int = 4, node: Sequence[str] = ("--network-id=fuji",)
+) -> subprocess.Popen[str]:
     """Compare the build `old` with the tester's own build, with `runs` runs of each."""
-    return tester.start(f"--compare={tester.folder / 'old'}", f"--runs={runs}", *flags)
+    return tester.start(f"--compare={tester.folder / 'old'}", f"--runs={runs}", *flags, node=node)
+
+
+def status_shown(tester: LocalLife) -> Status:
+    """Return the status that the command `status` shows."""
+    with closing(open_read_only(tester.data_dir)) as ledger:
+        return status_of(ledger.snapshot(1), 0.0)
+
+
+def pair_shown(tester: LocalLife) -> ComparedPair:
+    """Return the two builds of the comparison that the status has."""
+    pair = status_shown(tester).pair
+    assert pair is not None
+    return pair
 
 
 def write_wayward_build(tester: LocalLife, bootstrap_seconds: float) -> Path:
@@ -270,19 +287,19 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
     as_json = ended(compare(tester, "--fail-if-slower", "--json"))
     longer, tested = ended(compare(tester, runs=5)), ended(tester.start())
 
-    with closing(open_read_only(tester.data_dir)) as ledger:
-        assert status_of(ledger.snapshot(1), 0.0).message == f"comparison finished: {out[3]}"
+    assert status_shown(tester).message == f"comparison finished: {out[3]}"
+    assert status_shown(tester).tester == f"{tester.folder}/old against {tester.build}"
     order = [run.build.commit for run in reversed(tester.runs()) if run.outcome is Outcome.SUCCEEDED]
     assert order.count(COMMITS[0]) == 4
     assert order[:1] + order[-1:] == [COMMITS[0]] * 2
     assert (code, again[0], tester.nodes()) == (0, 1, set())
     assert [line.split()[:4] for line in out[1:3]] == [
-        ["old", "1.14.2", "(a1a1a1a1)", "4"],
-        ["new", "1.14.2", "(b2b2b2b2)", "4"],
+        ["OLD", "1.14.2", "(a1a1a1a1)", "4"],
+        ["NEW", "1.14.2", "(b2b2b2b2)", "4"],
     ]
-    assert out[3].startswith("new is slower: it takes ")
+    assert out[3].startswith("NEW is slower: it takes ")
     assert out[4] == (
-        "old failed in 0 of 4 runs, new failed in 1 of 5 runs (crashed): failed runs are not compared"
+        "OLD failed in 0 of 4 runs, NEW failed in 1 of 5 runs (crashed): failed runs are not compared"
     )
     assert (longer[0], tested[0]) == (2, 2)
     assert "has already reported its result for 4 runs" in longer[2][-1]
@@ -291,7 +308,7 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
     result = json.loads("\n".join(as_json[1]))
     assert (as_json[0], result["result"], result["text"]) == (1, "slower", out[3])
     assert [len(result[name]["runs"]) for name in ("old", "new")] == [4, 4]
-    assert again[2] == [f"old is {tester.folder}/old, new is {tester.build}; 4 runs of each"]
+    assert again[2] == [f"OLD is {tester.folder}/old, NEW is {tester.build}; 4 runs of each"]
     assert list((tester.data_dir / "avalanchego").iterdir()) == []
 
 
@@ -302,9 +319,33 @@ def a_build_that_fails_again_and_again_ends_a_comparison(tester: LocalLife) -> N
 
     assert (code, out, tester.nodes()) == (1, [], set())
     assert stderr[-1].startswith(
-        "bootstrap-monitor: 3 runs of the new build are not valid; the last one is run 4:"
+        "bootstrap-monitor: 3 runs of the NEW build are not valid; the last one is run 4:"
     )
     assert "crashed: the node was restarted" in stderr[-1]
+    reason = stderr[-1].removeprefix("bootstrap-monitor: ")
+    assert status_shown(tester).message == f"comparison ended without a result: {reason}"
+
+    process = compare(tester, "--crash-limit=1")
+    eventually(lambda: pair_shown(tester).next_text == "next: NEW 1/4", "the next attempt")
+    stopped(process, signal.SIGTERM)
+
+
+def a_comparison_with_other_arguments_has_no_result_at_its_start(tester: LocalLife) -> None:
+    """Test that the runs and the result of other node arguments in the folder are not shown."""
+    write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=QUICK_SECONDS)
+    code, out, _ = ended(compare(tester))
+    finished = f"comparison finished: {out[3]}"
+    assert (code, status_shown(tester).message) == (0, finished)
+
+    process = compare(tester, node=("--network-id=fuji", "--snow-sample-size=20"))
+    eventually(lambda: pair_shown(tester).next_text == "next: OLD 1/4", "the start of the comparison")
+    eventually(lambda: pair_shown(tester).next_text == "next: NEW 1/4", "the first run")
+    stopped(process, signal.SIGTERM)
+    again = ended(compare(tester))
+
+    assert again[:2] == (0, out)
+    assert pair_shown(tester).next_text == finished
 
 
 def what_cannot_be_compared_is_one_line(tester: LocalLife) -> None:
@@ -340,10 +381,11 @@ def each_comparison_has_its_own_folder(tester: LocalLife) -> None:
     process = compare(tester)
     tester.watched()
     stopped(process, signal.SIGTERM)
+    shown = pair_shown(tester)
     write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=SLOW_SECONDS)
-    code, _, stderr = ended(compare(tester))
+    code, _, stderr = ended(compare(tester, runs=5))
 
-    assert code == 2
+    assert (code, pair_shown(tester)) == (2, shown)
     assert stderr[-1].endswith("which is not compared here: use another --data-dir")
 
 
@@ -360,6 +402,7 @@ STORIES: Sequence[Callable[[LocalLife], None]] = (
     a_second_interrupt_ends_it_immediately,
     two_builds_are_compared_in_turns,
     a_build_that_fails_again_and_again_ends_a_comparison,
+    a_comparison_with_other_arguments_has_no_result_at_its_start,
     what_cannot_be_compared_is_one_line,
     each_comparison_has_its_own_folder,
 )
@@ -373,7 +416,7 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, F
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # all stories run at the same time
-@pytest.mark.parametrize("story", [pytest.param(each.__name__, id=each.__name__) for each in STORIES])
+@pytest.mark.parametrize("story", [pytest.param(story.__name__, id=story.__name__) for story in STORIES])
 def test_local(stories: Mapping[str, Future[None]], story: str) -> None:
     """Run the real command in the scenario of this name."""
     stories[story].result()

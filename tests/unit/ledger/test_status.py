@@ -289,7 +289,7 @@ def test_builds_that_are_compared_in_turns_have_no_baseline() -> None:
 
 
 def test_the_builds_of_a_comparison_are_named() -> None:
-    stored = {"told_runs": None, **pair_json(("./old", OLD), ("./new", NEW), 20)}
+    stored = {"told_runs": None, **pair_json(("./old", OLD), ("./new", NEW), 20, "settings", "default")}
     shown = status_of(replace(SLOWER_AND_LATE, readings={COMPARISON: Reading(stored, READ_AT)}), NOW.wall)
 
     assert shown.pair is not None
@@ -299,13 +299,13 @@ def test_the_builds_of_a_comparison_are_named() -> None:
 @pytest.mark.parametrize(
     ("phase", "message"),
     [
-        pytest.param(Phase.IDLE, "next: NEW, run 12 of 20", id="between two runs"),
+        pytest.param(Phase.IDLE, "next: NEW 12/20", id="between two runs"),
         pytest.param(Phase.STARTING, "of the ledger", id="during a run"),
     ],
 )
 def test_a_comparison_waits_for_its_own_next_run(phase: Phase, message: str) -> None:
     readings = {
-        COMPARISON: Reading(pair_json(("./old", OLD), ("./new", NEW), 20), READ_AT),
+        COMPARISON: Reading(pair_json(("./old", OLD), ("./new", NEW), 20, "settings", "default"), READ_AT),
         "phase": Reading(phase_reading(phase, "of the ledger"), READ_AT),
     }
     runs = [replace(success, run=replace(success.run, build=build())) for success in SLOWER_AND_LATE.compared]

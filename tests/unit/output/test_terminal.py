@@ -106,14 +106,14 @@ CHAINS = "bootstrapping 0s · P 1.2k executing 43% (12m30s left) · X fetching"
 @pytest.mark.parametrize(
     ("columns", "text"),
     [
-        pytest.param(200, f"new 1/4 · 1.14.2 · {CHAINS} · disk 1.0 MiB", id="all of it"),
-        pytest.param(95, f"new 1/4 · {CHAINS} · disk 1.0 MiB", id="without the build"),
+        pytest.param(200, f"NEW 1/4 · 1.14.2 · {CHAINS} · disk 1.0 MiB", id="all of it"),
+        pytest.param(95, f"NEW 1/4 · {CHAINS} · disk 1.0 MiB", id="without the build"),
         pytest.param(90, f"run 1 · {CHAINS}", id="by its number only, and without the disk"),
         pytest.param(20, f"run 1 · {CHAINS}", id="what the terminal cuts"),
     ],
 )
 def test_progress_fits_the_activity_of_the_chains_into_the_columns(columns: int, text: str) -> None:
-    named = "new 1/4 · 1.14.2"
+    named = "NEW 1/4 · 1.14.2"
 
     assert progress_text(AT_WORK, lambda _: named, columns) == text
 
@@ -463,7 +463,7 @@ def test_a_comparison_waits_for_its_next_run_between_two_runs() -> None:
     idle = status(SUCCEEDED, phase=Phase.IDLE, message=PAIR.next_text)
     reporter.report(replace(idle, pair=PAIR))
 
-    assert file.getvalue().splitlines() == ["idle: next: OLD, run 1 of 5"]
+    assert file.getvalue().splitlines() == ["idle: next: OLD 1/5"]
 
 
 def test_a_file_shows_now_and_then_that_an_open_run_lives() -> None:

@@ -26,7 +26,7 @@ def compared_builds(slower: float, noise: float = 1.0) -> tuple[Compared, Compar
     seconds = tuple(3600.0 + noise * each for each in (0.0, 40.0, -20.0, 10.0))
     old, new = (
         Compared(name, [replace(SUCCEEDED, duration_seconds=ratio * each) for each in seconds])
-        for name, ratio in (("old", 1.0), ("new", slower))
+        for name, ratio in (("OLD", 1.0), ("NEW", slower))
     )
     return old, new
 
@@ -44,19 +44,19 @@ def compared_lines(slower: float, noise: float = 1.0) -> list[str]:
 def test_a_comparison_shows_both_builds_in_80_columns() -> None:
     assert compared_lines(1.5)[:3] == [
         "     BUILD              RUNS      MEAN  SHORTEST   LONGEST  SPREAD     DISK",
-        "old  1.14.2 (cccccccc)     4  1h00m07s    59m40s  1h00m40s  ±0.7 %  3.0 GiB",
-        "new  1.14.2 (cccccccc)     4  1h30m11s  1h29m30s  1h31m00s  ±0.7 %  3.0 GiB",
+        "OLD  1.14.2 (cccccccc)     4  1h00m07s    59m40s  1h00m40s  ±0.7 %  3.0 GiB",
+        "NEW  1.14.2 (cccccccc)     4  1h30m11s  1h29m30s  1h31m00s  ±0.7 %  3.0 GiB",
     ]
 
 
 @pytest.mark.parametrize(
     ("ratio", "begin", "end"),
     [
-        (1.5, "new is slower: it takes 50.0 % longer on average (95 % interval +4", " %)"),
-        (0.5, "new is faster: it takes 50.0 % less time on average (95 % interval -5", " %)"),
+        (1.5, "NEW is slower: it takes 50.0 % longer on average (95 % interval +4", " %)"),
+        (0.5, "NEW is faster: it takes 50.0 % less time on average (95 % interval -5", " %)"),
         (
             1.01,
-            "no real difference: new takes 1.0 % longer on average (95 % interval ",
+            "no real difference: NEW takes 1.0 % longer on average (95 % interval ",
             " %), which may be chance",
         ),
     ],
@@ -73,7 +73,7 @@ def test_a_comparison_ends_with_a_sentence(ratio: float, begin: str, end: str) -
 def test_a_small_significant_difference_is_not_called_chance(ratio: float, difference: str) -> None:
     sentence = compared_lines(ratio, noise=0.1)[3]
 
-    assert sentence.startswith(f"no relevant difference: new takes {difference} on average (95 % interval ")
+    assert sentence.startswith(f"no relevant difference: NEW takes {difference} on average (95 % interval ")
     assert sentence.endswith(" %); unlikely to be chance, but less than 3 % may come from the machine")
 
 
@@ -81,10 +81,10 @@ def test_failures_are_reported_beside_the_verdict() -> None:
     failures = [
         replace(run(), outcome=Outcome.FAILED, reason=reason) for reason in (Reason.STALLED, Reason.CRASHED)
     ]
-    old, new = Compared("old", [SUCCEEDED] * 7), Compared("new", [SUCCEEDED] * 7, failures)
+    old, new = Compared("OLD", [SUCCEEDED] * 7), Compared("NEW", [SUCCEEDED] * 7, failures)
 
     assert failures_text((old, new)).plain == (
-        "old failed in 0 of 7 runs, new failed in 2 of 9 runs (crashed, stalled): failed runs are not compared"
+        "OLD failed in 0 of 7 runs, NEW failed in 2 of 9 runs (crashed, stalled): failed runs are not compared"
     )
 
 
@@ -92,7 +92,7 @@ def test_failures_are_reported_beside_the_verdict() -> None:
     ("seconds", "text"), [(4.376, "4.38s"), (59.9, "59.90s"), (61.2, "1m01s"), (7325.0, "2h02m05s")], ids=str
 )
 def test_a_duration_is_shown_precisely_enough_for_a_difference(seconds: float, text: str) -> None:
-    build = Compared("old", [replace(SUCCEEDED, duration_seconds=seconds)] * 4)
+    build = Compared("OLD", [replace(SUCCEEDED, duration_seconds=seconds)] * 4)
     file = io.StringIO()
     Console(file=file, width=80).print(comparison_table([build]))
 
