@@ -92,7 +92,9 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
         if comparison.due() is not None:
             session.console.print(RESUME_HINT)
             return INTERRUPTED
-        Volume(settings.data_dir).clear()  # no longer needed, and large
+        last = ledger.last()
+        if last is None or not last.open:  # a run with other arguments may be open
+            Volume(settings.data_dir).clear()  # no longer needed, and large
         results = [
             Compared(plan.name_of(build), comparison.counted(build), comparison.failed(build))
             for build in (plan.old, plan.new)

@@ -114,9 +114,12 @@ class ComparisonRuns:
 
     def name_of(self, run: Run) -> str:
         """Return the displayed name of a run: its number, and its position among the runs of its build."""
-        number = sum(1 for earlier in self.counted(run.build) if earlier.number < run.number) + 1
+        counted = [valid.number for valid in self.counted(run.build)]
+        place = f"{sum(number < run.number for number in counted) + 1}/{self._plan.runs}"
+        if run.outcome is Outcome.SUCCEEDED and run.number not in counted:
+            place = f"not counted ({self._why(run)})"
         head, _, build = run_text(run).partition(" · ")
-        return f"{head} · {self._plan.name_of(run.build)} {number}/{self._plan.runs} · {build}"
+        return f"{head} · {self._plan.name_of(run.build)} {place} · {build}"
 
     def _lost(self, build: Build) -> bool:
         """Return whether a build has too many invalid runs since the start, and if so, set `failure`."""

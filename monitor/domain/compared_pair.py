@@ -55,6 +55,12 @@ class ComparedPair:
         name, done = (NEW, new_runs) if is_new else (OLD, old_runs)
         return f"next: {name} {done + 1}/{self.runs}"
 
+    @property
+    def progress_text(self) -> str:
+        """How many of the runs of each build have ended."""
+        runs = (f"{name} {len(build.durations)} of {self.runs}" for name, build in self.builds.items())
+        return f"{', '.join(runs)} runs"
+
     def name_of(self, build: Build) -> str:
         """Return the name of a build; empty if it is not one of the pair."""
         return next((name for name, one in self.builds.items() if one.digest in build.digests), "")

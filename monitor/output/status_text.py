@@ -72,6 +72,8 @@ def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
 def _newest_run_lines(status: Status, run: Run) -> Iterable[str]:
     started = time_text(run.started_at)
     yield f"run       {run.number} of {build_text(run.build)} · {outcome_text(run)} · started {started}"
+    if status.pair:
+        yield f"compared  {status.pair.progress_text}; run {run.number} is of {status.pair.name_of(run.build)}"
     if run.outcome is Outcome.FAILED:
         yield f"why       {run.message}"
     yield from (f"repeated  {text}" for text in repeat_lines(status))

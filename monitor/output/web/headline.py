@@ -112,11 +112,7 @@ def _worse(status: Status) -> Headline | None:
 
 
 def _compared(status: Status) -> Headline | None:
-    pair = status.pair
-    if pair is None:
-        return None
-    runs = (f"{name} {len(build.durations)} of {pair.runs}" for name, build in pair.builds.items())
-    return Headline("going", f"comparing: {', '.join(runs)} runs")
+    return Headline("going", f"comparing: {status.pair.progress_text}") if status.pair else None
 
 
 def _succeeded(status: Status) -> Headline | None:

@@ -297,11 +297,13 @@ def test_what_failed_is_known_by_build(ledger: Ledger) -> None:
 def test_a_run_is_called_by_its_build_and_number(ledger: Ledger) -> None:
     done(ledger, OLD_BUILD, NEW_BUILD)
     failed(ledger)
+    synced_again(ledger)
     begin(ledger, NEW_BUILD)
 
     assert [turns(ledger).name_of(run) for run in reversed(ledger.runs(-1))] == [
         "run 1 · OLD 1/4 · 1.14.2 (aaaaaaaa)",
         "run 2 · NEW 1/4 · 1.14.2 (bbbbbbbb)",
         "run 3 · OLD 2/4 · 1.14.2 (aaaaaaaa)",
-        "run 4 · NEW 2/4 · 1.14.2 (bbbbbbbb)",
+        "run 4 · OLD not counted (a restart of the node restarted its state sync) · 1.14.2 (aaaaaaaa)",
+        "run 5 · NEW 2/4 · 1.14.2 (bbbbbbbb)",
     ]

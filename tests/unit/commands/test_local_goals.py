@@ -346,6 +346,8 @@ def a_comparison_with_other_arguments_has_no_result_at_its_start(tester: LocalLi
 
     assert again[:2] == (0, out)
     assert pair_shown(tester).next_text == finished
+    kept = any((tester.data_dir / "avalanchego").iterdir())
+    assert kept is tester.runs()[0].open, "the data of an open run is kept"
 
 
 def what_cannot_be_compared_is_one_line(tester: LocalLife) -> None:

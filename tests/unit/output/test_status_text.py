@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.builders import NOW, build, run
+from support.builders import NEW, NOW, OLD, build, run
 from support.shown_runs import FAILED, SUCCEEDED, status
 
 from monitor.domain.baseline import Limit, Verdict
+from monitor.domain.compared_pair import ComparedBuild, ComparedPair
 from monitor.domain.observations import ChainActivity, ChainLog, Health
 from monitor.domain.regression import Measure, RunVerdict
 from monitor.domain.run import Evidence, Reason, Run
@@ -51,6 +52,14 @@ def test_what_a_repetition_shows_is_below_its_run(newest: Run, words: list[str])
     lines = [line.split()[0] for line in status_lines(replace(status(newest), confirming=FAILED))]
 
     assert lines[2 : 2 + len(words)] == words
+
+
+def test_a_comparison_shows_its_runs_so_far_and_which_build_runs() -> None:
+    pair = ComparedPair({"OLD": ComparedBuild("./old", OLD, (1.0,)), "NEW": ComparedBuild("./new", NEW)}, 4)
+
+    assert list(status_lines(replace(status(run()), pair=pair)))[3] == (
+        "compared  OLD 1 of 4, NEW 0 of 4 runs; run 1 is of OLD"
+    )
 
 
 def test_a_failed_run_says_why() -> None:
