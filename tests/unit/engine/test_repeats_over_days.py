@@ -190,7 +190,7 @@ def repeated(tester: SimulatedTester, crossing: int, *, takes_pod: bool) -> int:
     tester.policy = replace(tester.policy, retest_seconds=DAY)
     tester.world.fuse.left, tester.kill_takes_pod = crossing, takes_pod
     life = Life(tester, [(0.0, [FAILS, USUAL_TICKS])])
-    life.live(3)
+    life.live(4)
     assert life.runs()[: len(REPEATED)] == REPEATED, f"killed at crossing {crossing}"
     return tester.world.fuse.left or 0
 
