@@ -13,7 +13,7 @@ from monitor.avalanchego.node_config import NodeConfiguration
 from monitor.commands.local_folder import (
     configuration_of_node,
     exclusively,
-    refuse_comparison,
+    refuse_folder_of_others,
     usual_folder,
     with_folder,
 )
@@ -65,7 +65,7 @@ def _run(settings: LocalSettings, arguments: Sequence[str]) -> int:
     configuration = configuration_of_node(settings, arguments, os.environ)
     settings = with_folder(settings, usual_folder(configuration, os.environ))
     with exclusively(settings.data_dir):
-        refuse_comparison(settings.data_dir, session.stopping)
+        refuse_folder_of_others(settings.data_dir, configuration, session.stopping)
         if settings.until is not None:
             return _until_verdict(session, settings, configuration, arguments)
         session.watch(settings, arguments)

@@ -25,6 +25,8 @@ from monitor.avalanchego.node_files import open_regular
 from monitor.commands.free_ports import Ports
 from monitor.commands.startup import opened_ledger
 from monitor.domain.container import Container
+from monitor.domain.run import Run
+from monitor.domain.workload import Workload
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger.codecs import COMPARISON
 from monitor.local.platform import node_container
@@ -146,17 +148,39 @@ def is_left(data_dir: Path) -> bool:
     return False
 
 
-def refuse_comparison(data_dir: Path, stopping: threading.Event) -> None:
-    """Raise if the folder is a comparison's, which would delete a tester's runs.
+def refuse_folder_of_others(
+    data_dir: Path, configuration: NodeConfiguration, stopping: threading.Event
+) -> None:
+    """Raise if the folder is a comparison's, which would delete a tester's runs, or if its runs are of another test.
 
     Raises:
-        ConfigurationError: the folder belongs to a comparison.
+        ConfigurationError: the folder belongs to a comparison, or its newest run is of another network or sync
+            mode.
     """
     with contextlib.closing(opened_ledger(data_dir, stopping)) as ledger:
         if ledger.reading(COMPARISON) is not None:
             raise ConfigurationError(
                 f"{data_dir} belongs to a comparison, which clears it before each run: use another --data-dir"
             )
+        last = ledger.last()
+    if last is not None:
+        refuse_another_test(last, configuration, data_dir)
+
+
+def refuse_another_test(last: Run, wanted: NodeConfiguration | Workload, data_dir: Path) -> None:
+    """Raise if the newest run is of another network or sync mode, so that a mistyped flag starts no run.
+
+    Raises:
+        ConfigurationError: the network or the sync mode differs.
+    """
+    was, now = f"{last.network}, {last.sync_mode}", f"{wanted.network}, {wanted.sync_mode}"
+    if was != now:
+        runs = (
+            f"run {last.number} in {data_dir} is open and tests"
+            if last.open
+            else f"the runs in {data_dir} are of"
+        )
+        raise ConfigurationError(f"{runs} {was}, but this command tests {now}: use another --data-dir")
 
 
 def fitted_arguments(

@@ -9,13 +9,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console
 
 from monitor.avalanchego.node_api import address_of
 from monitor.commands.assembly import Monitor
+from monitor.commands.local_folder import refuse_another_test
 from monitor.commands.startup import opened_ledger
 from monitor.commands.tester import Tester
 from monitor.commands.until import ended_before
@@ -27,7 +27,7 @@ from monitor.engine.build_discovery import BuildLookup, CountedSource
 from monitor.engine.problem_log import ProblemLog
 from monitor.engine.problems import NODE
 from monitor.engine.scheduler import Job
-from monitor.errors import ConfigurationError, MonitorError, TemporaryError
+from monitor.errors import MonitorError, TemporaryError
 from monitor.ledger.codecs import PROBLEM, problem_reading
 from monitor.local.build_store import BUILDS_FOLDER, REPOSITORY, BuildStore, FileSource
 from monitor.local.platform import LocalPlatform
@@ -190,7 +190,8 @@ def _tester(
         ImageReference.parse(last.build.image).repository if last else REPOSITORY,
     )
     workload = platform.workload()
-    _refuse_another_test(last, workload, settings.data_dir)
+    if last is not None and last.open:  # `local` refuses ended runs earlier; those of a comparison may differ
+        refuse_another_test(last, workload, settings.data_dir)
     holder = ledger.holder()
     if holder is not None:
         ledger.release(holder.uid)  # the folder is locked, so no other process uses it
@@ -205,19 +206,3 @@ def _tester(
     activity = Activity(ProblemLog(ledger, parts_logged_elsewhere=frozenset({NODE})))  # by the supervisor
     source = CountedSource(builds, "file", activity)
     return Tester(settings.data_dir, policy, platform, source, ledger, activity, stopping), platform
-
-
-def _refuse_another_test(last: Run | None, workload: Workload, data_dir: Path) -> None:
-    """Raise if the open run is of another configuration, so that a mistyped flag does not end it.
-
-    Raises:
-        ConfigurationError: the open run is of another network or sync mode.
-    """
-    if last is None or not last.open:
-        return
-    was, now = f"{last.network}, {last.sync_mode}", f"{workload.network}, {workload.sync_mode}"
-    if was != now:
-        raise ConfigurationError(
-            f"run {last.number} in {data_dir} is open and tests {was}, but this command tests {now}: "
-            "use another --data-dir, or remove that folder to discard the run"
-        )

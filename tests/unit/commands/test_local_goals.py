@@ -73,28 +73,71 @@ def until_succeeded_ends_with_1_where_it_failed(tester: LocalLife) -> None:
 
 
 def until_succeeded_does_not_take_another_tests_result(tester: LocalLife) -> None:
-    """Test that other node arguments, testbeds and networks each get exactly one run of their own."""
+    """Test that other node arguments and testbeds each get exactly one run of their own."""
     write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
-    fuji, mainnet = "--network-id=fuji", "--network-id=mainnet"
+    fuji = "--network-id=fuji"
     calls = [
         ended(tester.start("--until=succeeded", *flags, node=node))
         for flags, node in (
             ((), (fuji,)),
             ((), (fuji, "--snow-sample-size=20")),
             (("--testbed=laptop",), (fuji, "--snow-sample-size=20")),
-            ((), (mainnet,)),
             ((), (fuji,)),
         )
     ]
 
-    assert [code for code, _, _ in calls] == [0] * 5
-    assert [(run.network, run.testbed) for run in reversed(tester.runs())] == [
-        ("fuji", "default"),
-        ("fuji", "default"),
-        ("fuji", "laptop"),
-        ("mainnet", "default"),
-    ]
+    assert [code for code, _, _ in calls] == [0] * 4
+    assert [run.testbed for run in reversed(tester.runs())] == ["default", "default", "laptop"]
     assert calls[-1][1][0].startswith("✓ run 1 succeeded")
+
+
+def another_network_is_refused_before_anything_is_written(tester: LocalLife) -> None:
+    """Test that a call for another network or sync mode starts nothing, after an ended run and an open one."""
+    write_build(tester.build, bootstrap_seconds=QUICK_SECONDS)
+    assert ended(tester.start("--until=succeeded"))[0] == 0
+    write_build(tester.build, COMMITS[1], bootstrap_seconds=60)
+    before = ledger_text(tester), files(tester)
+    mainnet, partial = ("--network-id=mainnet",), ("--network-id=fuji", "--partial-sync-primary-network")
+    refused = [
+        ended(tester.start(*flags, node=node))
+        for flags in ((), ("--until=succeeded",))
+        for node in (mainnet, partial)
+    ]
+    assert (ledger_text(tester), files(tester)) == before
+
+    process = tester.start()
+    eventually(lambda: tester.runs()[0].number == 2 and bool(tester.nodes()), "the run of the new build")
+    stopped(process, signal.SIGINT)
+    refused_open = ended(tester.start(node=mainnet))
+
+    was = "fuji, c-chain-state-sync, but this command tests"
+    now = ["mainnet, c-chain-state-sync", "fuji, only-p-chain-full-sync"] * 2
+    assert refused == [
+        (
+            2,
+            [],
+            [f"bootstrap-monitor: the runs in {tester.data_dir} are of {was} {test}: use another --data-dir"],
+        )
+        for test in now
+    ]
+    assert refused_open == (
+        *(2, []),
+        [
+            f"bootstrap-monitor: run 2 in {tester.data_dir} is open and tests {was} {now[0]}: use another --data-dir"
+        ],
+    )
+    assert tester.runs()[0].open
+
+
+def ledger_text(tester: LocalLife) -> list[str]:
+    """Return the content of the tester's ledger."""
+    with closing(sqlite3.connect(tester.data_dir / LEDGER_FILE)) as connection:
+        return list(connection.iterdump())
+
+
+def files(tester: LocalLife) -> list[Path]:
+    """Return the files of the tester except those that the ledger has beside it while it is open."""
+    return sorted(path for path in tester.data_dir.rglob("*") if not path.name.startswith(LEDGER_FILE))
 
 
 def until_succeeded_ends_with_3_where_the_testbed_failed(tester: LocalLife) -> None:
@@ -395,6 +438,7 @@ STORIES: Sequence[Callable[[LocalLife], None]] = (
     until_succeeded_ends_with_the_verdict_and_knows_it_again,
     until_succeeded_ends_with_1_where_it_failed,
     until_succeeded_does_not_take_another_tests_result,
+    another_network_is_refused_before_anything_is_written,
     until_succeeded_ends_with_3_where_the_testbed_failed,
     until_succeeded_ends_with_3_where_the_node_rejects_its_flags,
     a_program_without_versions_is_refused_before_anything_is_cleared,
