@@ -76,7 +76,7 @@ _EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "history": ("--limit 5", "--run 3"),
     "mark-baseline": ("", "12"),
-    "rerun": ("", "3", "900d900d"),
+    "rerun": ("", "3", "900d900d", "--cancel"),
     "check": ("--wait 5m",),
 }
 _VALUES = ((Duration, "DURATION"), (Path, "FILE"), (str, "NAME"), (int, "N"))

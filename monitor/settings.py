@@ -478,6 +478,9 @@ class RerunSettings(ShowSettings):
     unchecked: bool = False
     """Do not check that the registry has the image."""
 
+    cancel: bool = False
+    """Withdraw the requested rerun, which has not started, instead of requesting one."""
+
 
 class MarkBaselineSettings(ShowSettings):
     """Exclude the runs before a known change from baselines, which then use only later runs."""

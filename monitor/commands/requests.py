@@ -7,15 +7,17 @@ in the pod with `kubectl exec`.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from monitor.commands.local_folder import is_left
 from monitor.commands.named_runs import named_image
 from monitor.commands.show import folder_of
+from monitor.domain.build import Build
 from monitor.domain.image_reference import ImageReference
 from monitor.domain.instant import time_text
-from monitor.domain.run import RequestKind, Run
+from monitor.domain.run import AttemptCause, RequestKind, Run
 from monitor.domain.sanitize import printable
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import Ledger, open_existing
@@ -27,7 +29,7 @@ from monitor.settings import MarkBaselineSettings, RequestSettings, RerunSetting
 
 
 def run_rerun(settings: RerunSettings) -> int:
-    """Request another run."""
+    """Request another run, or withdraw the request."""
     folder = folder_of(settings)
     copies = folder / BUILDS_FOLDER
     with closing(open_existing(folder)) as ledger:
@@ -35,6 +37,8 @@ def run_rerun(settings: RerunSettings) -> int:
             raise ConfigurationError(
                 f"{folder} belongs to a comparison, which repeats runs itself: run local --compare again"
             )
+        if settings.cancel:
+            return _cancel_rerun(settings, ledger)
         last = ledger.last()
         if last is None:
             raise MonitorError("no run to repeat yet; the first one starts automatically")
@@ -57,14 +61,46 @@ def run_rerun(settings: RerunSettings) -> int:
 
                 refuse_absent(wanted)
         _refuse_lost_copy(copies, image or last.build.image, ledger)
-        ledger.ask(RequestKind.RERUN, image, time.time())
+        replaced = ledger.ask(RequestKind.RERUN, image, time.time())
         digest = ImageReference.parse(image or last.build.image).digest
         run = next((run for run in runs if str(run.number) == settings.run_or_image), None) or next(
             (run for run in runs if digest in run.build.digests), None
         )
-        name = printable(f"{build_text(run.build)}, the build of run {run.number},") if run else image
-        print(f"{name} will be bootstrapped again {_when(last, ledger)}{_unread(folder, ledger)}")
+        name = f"{_name(run.build, [run])}," if run else image
+        instead = ""
+        if replaced is not None and digest not in replaced.digests:
+            instead = f", instead of the requested run of {_name(replaced, runs)},"
+        print(f"{name} will be bootstrapped again{instead} {_when(last, ledger)}{_unread(folder, ledger)}")
     return 0
+
+
+def _cancel_rerun(settings: RerunSettings, ledger: Ledger) -> int:
+    """Withdraw the requested rerun, and report a requested run that is already starting.
+
+    Raises:
+        ConfigurationError: a build or `--unchecked` is set too.
+        MonitorError: no rerun is requested.
+    """
+    if unused := settings.run_or_image or ("--unchecked" if settings.unchecked else ""):
+        raise ConfigurationError(
+            f"--cancel and {unused} cannot be combined: --cancel withdraws the requested rerun"
+        )
+    withdrawn, attempt, runs = ledger.withdraw_rerun(time.time()), ledger.attempt(), ledger.runs(-1)
+    starting = ""
+    if attempt is not None and attempt.cause is AttemptCause.REQUEST:
+        starting = (
+            f"; the requested run of {_name(attempt.build, runs)}, is already starting and is not withdrawn"
+        )
+    if withdrawn is None:
+        raise MonitorError(f"no rerun is requested{starting}")
+    print(f"withdrawn: the requested run of {_name(withdrawn, runs)}{starting}")
+    return 0
+
+
+def _name(build: Build, runs: Sequence[Run]) -> str:
+    """Return the name of a build with its newest run; its image if it has no run."""
+    run = next((run for run in runs if run.build.same(build)), None)
+    return printable(f"{build_text(run.build)}, the build of run {run.number}") if run else build.image
 
 
 def _when(last: Run, ledger: Ledger) -> str:

@@ -192,12 +192,24 @@ class Ledger:
         with self.transaction(only_readings=True) as connection:
             connection.execute("DELETE FROM holder WHERE uid = ?", (uid,))
 
-    def ask(self, kind: RequestKind, argument: str, now_wall: float) -> None:
-        """Record an operator's request; `argument` is the image or the run number that it refers to."""
+    def ask(self, kind: RequestKind, argument: str, now_wall: float) -> Build | None:
+        """Record an operator's request; return the build of the rerun that a new rerun replaces.
+
+        `argument` is the image or the run number that the request refers to.
+        """
         with self.transaction() as connection:
+            replaced = self.requested() if kind is RequestKind.RERUN else None
             connection.execute(
                 "INSERT INTO requests (kind, argument, made_at) VALUES (?, ?, ?)", (kind, argument, now_wall)
             )
+        return replaced
+
+    def withdraw_rerun(self, now_wall: float) -> Build | None:
+        """Withdraw the requested rerun and return its build; a recorded attempt is not withdrawn."""
+        with self.transaction() as connection:
+            withdrawn = self.requested()
+            writes.close_reruns(connection, now_wall)
+        return withdrawn
 
     def paused(self) -> bool:
         """Return whether an operator paused the tester, so that it takes no new builds."""

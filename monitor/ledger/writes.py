@@ -234,10 +234,14 @@ def _attempt(connection: sqlite3.Connection, record: RecordAttempt, now: Instant
         rows.build_columns(record.build) | {"cause": record.cause, "uid": record.uid, "now": now.wall},
     )
     if record.cause is AttemptCause.REQUEST:
-        connection.execute(
-            "UPDATE requests SET done_at = ? WHERE kind = ? AND done_at IS NULL",
-            (now.wall, RequestKind.RERUN),
-        )
+        close_reruns(connection, now.wall)
+
+
+def close_reruns(connection: sqlite3.Connection, now_wall: float) -> None:
+    """Close all requests of a rerun, because an attempt carries them out or an operator withdraws them."""
+    connection.execute(
+        "UPDATE requests SET done_at = ? WHERE kind = ? AND done_at IS NULL", (now_wall, RequestKind.RERUN)
+    )
 
 
 def _end(connection: sqlite3.Connection, record: EndRun, now: Instant) -> None:

@@ -14,6 +14,11 @@ def rerun(data_dir: Path, image: str = "", *, unchecked: bool = True) -> int:
     return run_rerun(RerunSettings(data_dir=data_dir, run_or_image=image, unchecked=unchecked))
 
 
+def cancel_rerun(data_dir: Path, image: str = "", *, unchecked: bool = False) -> int:
+    """Run `rerun --cancel`."""
+    return run_rerun(RerunSettings(data_dir=data_dir, run_or_image=image, unchecked=unchecked, cancel=True))
+
+
 def pause(data_dir: Path) -> int:
     """Run `pause`."""
     return run_pause(RequestSettings(data_dir=data_dir))

@@ -168,7 +168,9 @@ WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key"
             },
             id="history",
         ),
-        pytest.param(RerunSettings, COMMON | {"run_or_image": "", "unchecked": False}, id="rerun"),
+        pytest.param(
+            RerunSettings, COMMON | {"run_or_image": "", "unchecked": False, "cancel": False}, id="rerun"
+        ),
         pytest.param(MarkBaselineSettings, COMMON | {"from_run": None}, id="mark-baseline"),
         pytest.param(RequestSettings, COMMON, id="pause and resume"),
     ],
@@ -242,6 +244,7 @@ def test_every_setting_is_in_these_tables() -> None:
         "fail_if_slower",
         "again",
         "unchecked",
+        "cancel",
         "csv_output",
         "web_evidence",
     }
@@ -305,6 +308,7 @@ def test_a_flag_wins_over_a_variable(
         pytest.param(LocalSettings, "fail-if-slower", "fail_if_slower", id="fail-if-slower"),
         pytest.param(LocalSettings, "again", "again", id="again"),
         pytest.param(RerunSettings, "unchecked", "unchecked", id="unchecked"),
+        pytest.param(RerunSettings, "cancel", "cancel", id="cancel"),
         pytest.param(StatusSettings, "json", "json_output", id="status as JSON"),
         pytest.param(HistorySettings, "json", "json_output", id="history as JSON"),
         pytest.param(HistorySettings, "csv", "csv_output", id="history as CSV"),

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.asked import pause, rerun, resume, status
+from support.asked import cancel_rerun, pause, rerun, resume, status
 from support.builders import COMMIT, NEW, NOW, OLD, REPOSITORY, build, workload
 from support.fake_api_server import FakeApiServer, kubeconfig
 from support.fake_api_server import serving as serving_api
@@ -19,11 +19,11 @@ from support.forked import run_forked
 from support.tester_objects import add_tester
 
 from monitor.commands.requests import run_mark_baseline
-from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
+from monitor.decide.decisions import BeginClearing, BeginRun, EndRun, RecordAttempt
 from monitor.domain.build import Build
 from monitor.domain.instant import time_text
 from monitor.domain.observations import Health
-from monitor.domain.run import Outcome
+from monitor.domain.run import AttemptCause, Outcome
 from monitor.domain.status import NodeStatus
 from monitor.errors import ConfigurationError, MonitorError
 from monitor.ledger import open_ledger, open_read_only
@@ -248,6 +248,30 @@ class TestRerun:
         assert asked(idle) == (build(NEW), False)
 
     @pytest.mark.parametrize(
+        ("first", "instead"),
+        [
+            pytest.param("2", "", id="of the same build"),
+            pytest.param(
+                "1", ", instead of the requested run of 1.14.2 (cccccccc), the build of run 1,", id="of a run"
+            ),
+            pytest.param(
+                f"{REPOSITORY}@{THIRD}",
+                f", instead of the requested run of {REPOSITORY}@{THIRD},",
+                id="of a build that never ran",
+            ),
+        ],
+    )
+    def test_reports_the_request_that_it_replaces(
+        self, idle: Path, capsys: pytest.CaptureFixture[str], first: str, instead: str
+    ) -> None:
+        rerun(idle, first)
+        capsys.readouterr()
+        rerun(idle, "2")
+
+        assert asked(idle) == (build(NEW), False)
+        assert capsys.readouterr().out == f"{LAST} will be bootstrapped again{instead} at the next poll\n"
+
+    @pytest.mark.parametrize(
         ("image", "error", "code"),
         [
             pytest.param(
@@ -285,6 +309,76 @@ class TestRerun:
 
         error = "no run to repeat yet; the first one starts automatically"
         assert (str(caught.value), caught.value.exit_code) == (error, 1)
+
+
+class TestCancel:
+    """`rerun --cancel`: withdraw the requested rerun, unless its attempt is recorded."""
+
+    @pytest.mark.parametrize(
+        ("requested", "withdrawn"),
+        [
+            pytest.param([""], LAST, id="of the last build"),
+            pytest.param(["1"], FIRST, id="of a run"),
+            pytest.param([f"{REPOSITORY}@{THIRD}"], f"{REPOSITORY}@{THIRD}", id="of a build that never ran"),
+            pytest.param(["2", "1"], FIRST, id="of two requests, the newer one"),
+        ],
+    )
+    def test_withdraws_every_request_and_names_the_build(
+        self, idle: Path, capsys: pytest.CaptureFixture[str], requested: Sequence[str], withdrawn: str
+    ) -> None:
+        for image in requested:
+            rerun(idle, image)
+        capsys.readouterr()
+
+        assert (cancel_rerun(idle), asked(idle)) == (0, (None, False))
+        assert capsys.readouterr().out == f"withdrawn: the requested run of {withdrawn.rstrip(',')}\n"
+
+    def test_keeps_a_pause(self, idle: Path) -> None:
+        pause(idle)
+        rerun(idle)
+        cancel_rerun(idle)
+
+        assert asked(idle) == (None, True)
+
+    def test_without_a_request_is_an_error(self, idle: Path) -> None:
+        with pytest.raises(MonitorError) as caught:
+            cancel_rerun(idle)
+
+        assert (str(caught.value), caught.value.exit_code) == ("no rerun is requested", 1)
+
+    def test_does_not_withdraw_a_recorded_attempt(
+        self, idle: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        rerun(idle, "1")
+        with closing(open_ledger(idle)) as ledger:
+            ledger.record(NOW, "default", [RecordAttempt(build(), AttemptCause.REQUEST, "pod-1")])
+            starting = f"; the requested run of {FIRST} is already starting and is not withdrawn"
+            with pytest.raises(MonitorError) as caught:
+                cancel_rerun(idle)
+            rerun(idle, "2")
+            capsys.readouterr()
+            cancel_rerun(idle)
+            attempt = ledger.attempt()
+
+        assert (str(caught.value), caught.value.exit_code) == (f"no rerun is requested{starting}", 1)
+        assert capsys.readouterr().out == f"withdrawn: the requested run of {LAST.rstrip(',')}{starting}\n"
+        assert attempt is not None
+        assert (attempt.build, asked(idle)) == (build(), (None, False))
+
+    @pytest.mark.parametrize(
+        ("image", "unchecked", "unused"),
+        [pytest.param("1", False, "1", id="a run"), pytest.param("", True, "--unchecked", id="unchecked")],
+    )
+    def test_with_what_it_does_not_use_is_refused(
+        self, idle: Path, image: str, unused: str, *, unchecked: bool
+    ) -> None:
+        rerun(idle)
+        with pytest.raises(ConfigurationError) as caught:
+            cancel_rerun(idle, image, unchecked=unchecked)
+
+        error = f"--cancel and {unused} cannot be combined: --cancel withdraws the requested rerun"
+        assert str(caught.value) == error
+        assert asked(idle) == (build(NEW), False)
 
 
 class TestPause:
@@ -347,6 +441,7 @@ class TestLedger:
             "",
             id="rerun of an image",
         ),
+        pytest.param(["rerun", "--cancel", "--data-dir={}"], 1, "", "no rerun is requested", id="no rerun"),
         pytest.param(["pause", "--data-dir={}"], 0, PAUSED, "", id="pause"),
         pytest.param(["resume", "--data-dir={}"], 0, RESUMED, "", id="resume"),
         pytest.param(

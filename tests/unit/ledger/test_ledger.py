@@ -816,6 +816,20 @@ def test_a_request_after_the_attempt_asks_for_another_run(ledger: Ledger) -> Non
     assert ledger.requested() == build()
 
 
+def test_a_withdrawn_request_is_not_carried_out_and_its_attempt_is_kept(ledger: Ledger) -> None:
+    ended(ledger)
+    ended(ledger, workload(build(NEW)), seconds=6000)
+    ledger.ask(RERUN, "", NOW.wall)
+    ledger.record(later(10), "default", (attempted(build(), cause=AttemptCause.REQUEST),))
+    first = ledger.withdraw_rerun(NOW.wall)
+    replaced = [ledger.ask(RERUN, f"{REPOSITORY}@{digest}", NOW.wall) for digest in (OLD, NEW)]
+    withdrawn = [ledger.withdraw_rerun(NOW.wall) for _ in range(2)]
+    attempt = ledger.attempt()
+
+    assert (first, replaced, withdrawn) == (None, [None, build()], [build(NEW), None])
+    assert (ledger.requested(), attempt and attempt.build) == (None, build())
+
+
 def test_a_request_that_is_not_recorded_whole_stays(ledger: Ledger) -> None:
     ended(ledger)
     ledger.ask(RERUN, "", NOW.wall)
