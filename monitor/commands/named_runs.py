@@ -12,6 +12,8 @@ from monitor.errors import ConfigurationError, MonitorError
 from monitor.output.format import build_text
 
 _HEXADECIMAL = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
+# An image that is pinned has an @, so such a word can only be meant as a commit or a digest.
+_BARE_WORD = re.compile(r"(?:sha256:)?[0-9a-z]*")
 _DIGEST_CHARACTERS = 64
 _MIN_COMMIT_DIGITS = 7  # fewer digits alone are always the number of a run
 _SEVERAL_SHOWN = 5
@@ -27,10 +29,16 @@ def named_image(text: str, runs: Sequence[Run], repository: str) -> str:
         repository: the repository of an image that no run has.
 
     Raises:
-        ConfigurationError: no run has the number, the digest or the commit, or several builds match.
+        ConfigurationError: no run has the number, the digest or the commit, several builds match, or the text
+            is none of these.
     """
     match = _HEXADECIMAL.fullmatch(text.lower())
     if match is None and not _is_number(text):
+        if _BARE_WORD.fullmatch(text.lower()):
+            raise ConfigurationError(
+                f"{text} is not a run or a build: use a run's number, the first characters (at least 4) of a commit or "
+                "a digest, or an image pinned by digest"
+            )
         return text
     newest: dict[frozenset[str], Run] = {}
     for run in runs_named(text, runs):

@@ -144,6 +144,20 @@ class TestRerun:
                 "no run has a build sha256:0123: history lists the existing runs",
                 id="no digest",
             ),
+            *(
+                pytest.param(
+                    text,
+                    f"{text} is not a run or a build: use a run's number, the first characters (at least 4) of a "
+                    "commit or a digest, or an image pinned by digest",
+                    id=name,
+                )
+                for text, name in (
+                    (COMMIT[:3], "too few characters of a commit"),
+                    ("AAA", "too few in capital letters"),
+                    ("sha256:ab", "too few characters of a digest"),
+                    ("900d900g", "a word that is not hexadecimal"),
+                )
+            ),
             pytest.param(
                 COMMIT[:7],
                 f"{COMMIT[:7]} matches several builds: name one by its run: run 2 of 1.14.2 (cccccccc), "
