@@ -330,7 +330,11 @@ _STATUS = {
         "integer", "", "The last success of a build that has failed twice in a row since.", nullable=True
     ),
     "buildResults.firstFailedRun": Field(
-        "integer", "", "The first failure after `lastGoodRun`; null without it.", nullable=True
+        "integer",
+        "",
+        "The first failure after `lastGoodRun`; null without it. From this run on, failures are attributed to the "
+        "network's history or the testbed, not to the build.",
+        nullable=True,
     ),
     "paused": Field("boolean", "", "Whether an operator paused the tester: no run starts until `resume`."),
     "requestedBuild": Field(

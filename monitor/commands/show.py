@@ -120,7 +120,7 @@ def _show_run(ledger: Ledger, name: str, *, as_json: bool) -> int:
         shown = history_json(run, verdicts, ledger.cause_of(run))
         print(json_text(shown | {"evidence": evidence.text if evidence else None}, indent=2))
         return 0
-    for line in run_lines(run, evidence, verdicts, _confirmed_run(ledger, run)):
+    for line in run_lines(run, evidence, verdicts, _confirmed_run(ledger, run), ledger.results_of(run)):
         print(printable(line))
     return 0
 

@@ -61,6 +61,11 @@ class BuildResults:
             (succeeded, failed) if is_split and succeeded.settings_digest == failed.settings_digest else None
         )
 
+    def success_before(self, failure: Run) -> Run | None:
+        """Return the last success of the build if `failure` is one of the failures since a `change`."""
+        failures = {run.number for run in self.runs[: self.failures]}
+        return self.change[0] if self.change and failure.number in failures else None
+
 
 def results_by_build(runs: Iterable[Run]) -> Sequence[BuildResults]:
     """Return the results of each build in each test; runs and results are ordered newest first."""

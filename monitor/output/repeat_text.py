@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from monitor.domain.baseline import Verdict
 from monitor.domain.build_results import BuildResults, BuildVerdict
+from monitor.domain.run import Run
 from monitor.domain.sanitize import printable
 from monitor.domain.status import Status
 from monitor.output.format import build_text
@@ -19,6 +20,16 @@ def repeat_lines(status: Status) -> Iterable[str]:
         yield text
     if text := mixed_text(status.build_results):
         yield text
+
+
+def cause_text(run: Run, builds: Iterable[BuildResults]) -> str:
+    """Return what a run's failure is attributed to; `builds` are the results of its build, and of any others."""
+    if not run.is_conclusive:
+        return "the testbed; inconclusive for the build"
+    succeeded = next(filter(None, (results.success_before(run) for results in builds)), None)
+    if succeeded is None:
+        return "the build"
+    return f"the network's history or the testbed, because the build succeeded in run {succeeded.number}"
 
 
 def withdrawn_text(status: Status) -> str:

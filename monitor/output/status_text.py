@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from monitor.domain.build_results import BuildResults
 from monitor.domain.chains import chain_name, chain_text
 from monitor.domain.duration import duration_text
 from monitor.domain.instant import time_text
@@ -28,7 +29,7 @@ from monitor.output.format import (
     stall_text,
     tested_text,
 )
-from monitor.output.repeat_text import repeat_lines
+from monitor.output.repeat_text import cause_text, repeat_lines
 from monitor.output.verdict_text import compared_lines
 
 
@@ -128,10 +129,12 @@ def run_lines(
     evidence: Evidence | None,
     verdicts: RunVerdicts | None = None,
     confirmed_run: int | None = None,
+    results: BuildResults | None = None,
 ) -> Iterable[str]:
     """Yield all details of a run, with the verdicts on it, and the log tail of its node if the run failed.
 
-    `confirmed_run` is the number of the run whose result this run confirms (`None`: of no run).
+    `confirmed_run` is the number of the run whose result this run confirms (`None`: of no run). `results` are
+    those of the run's build.
     """
     yield f"run       {run.number} · {outcome_text(run)}"
     yield f"image     {run.build.image}"
@@ -155,7 +158,7 @@ def run_lines(
     if run.message and run.outcome is not Outcome.SUCCEEDED:
         yield f"message   {run.message}"
     if run.outcome is Outcome.FAILED:
-        yield f"cause     {'the build' if run.is_conclusive else 'the testbed; inconclusive for the build'}"
+        yield f"cause     {cause_text(run, (results,) if results else ())}"
     if evidence is not None:
         yield f"evidence  log tail of the node, saved {time_text(evidence.taken_at)}:"
         yield evidence.text.rstrip("\n")

@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from monitor.avalanchego.source_links import COMMIT, SOURCE_URL, compare_link
+from monitor.domain.build_results import BuildResults
 from monitor.domain.chains import chain_name, chain_text, in_order
 from monitor.domain.duration import duration_text
 from monitor.domain.instant import time_text
@@ -26,7 +27,7 @@ from monitor.domain.size import size_text
 from monitor.domain.status import Phase, Status
 from monitor.domain.verdict_sentence import measure_text
 from monitor.output import format as formats
-from monitor.output.repeat_text import repeat_lines
+from monitor.output.repeat_text import cause_text, repeat_lines
 from monitor.output.verdict_text import change_of
 from monitor.output.web.chart import SLOWER, chart_of
 from monitor.output.web.headline import DOTS, headline_of, is_silent
@@ -55,19 +56,25 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-def page(status: Status, evidence: Mapping[int, Evidence] | None = None) -> str:
-    """Return the status as HTML; `evidence` of its failed runs is `None` if it must not be served."""
+def page(
+    status: Status,
+    evidence: Mapping[int, Evidence] | None = None,
+    builds: Sequence[BuildResults] = (),
+) -> str:
+    """Return the status as HTML.
+
+    `evidence` of its failed runs is `None` if it must not be served. `builds` are the results of the builds of
+    its failed runs; those of the newest build are part of the status.
+    """
+    values = {"status": status, "evidence": evidence, "builds": (status.build_results, *builds)}
     headline = headline_of(status)
-    return (
-        _html("page", status=status, headline=headline, part=lambda name: _part(name, status, evidence))
-        + "\n"
-    )
+    return _html("page", status=status, headline=headline, part=lambda name: _part(name, values)) + "\n"
 
 
-def _part(name: str, status: Status, evidence: Mapping[int, Evidence] | None) -> Markup:
+def _part(name: str, values: Mapping[str, object]) -> Markup:
     """Return a part of the page; if it cannot be rendered, the other parts still are."""
     try:
-        return _html(name, status=status, evidence=evidence)
+        return _html(name, **values)
     except Exception:  # noqa: BLE001 - logged; the rest of the page does not depend on it
         _log.exception("a part of the status page cannot be rendered")
         return _html("failed")
@@ -105,6 +112,7 @@ TEMPLATES.globals |= {
     "SOURCE_URL": SOURCE_URL,
     "STYLE": _STYLE,
     "bar_of": bar_of,
+    "cause_text": cause_text,
     "change_of": change_of,
     "chain_name": chain_name,
     "chain_text": chain_text,

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
+from monitor.domain.build_results import BuildResults, results_by_build
 from monitor.domain.json_text import json_text
 from monitor.domain.regression import RunVerdicts
 from monitor.domain.run import AttemptCause, Evidence, Outcome, Run
@@ -99,21 +100,26 @@ class Site:
         from monitor.output.web.page import CONTENT_SECURITY_POLICY, page  # noqa: PLC0415
 
         status = self.load()
-        html = page(status, self._kept(status)).encode(errors="replace")
+        html = page(status, *self._kept(status)).encode(errors="replace")
         policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
         return Response(HTTPStatus.OK, "text/html; charset=utf-8", html, policy)
 
-    def _kept(self, status: Status) -> Mapping[int, Evidence] | None:
-        """Return the evidence of the shown failed runs; incomplete if the ledger stops answering."""
-        if self.evidence is None:
-            return None
+    def _kept(self, status: Status) -> tuple[Mapping[int, Evidence] | None, Sequence[BuildResults]]:
+        """Return the evidence of the shown failed runs, and the results of their builds.
+
+        Both are incomplete if the ledger stops answering.
+        """
         shown: dict[int, Evidence] = {}
-        failed = (run.number for run in status.results if run.outcome is Outcome.FAILED)
+        builds: Sequence[BuildResults] = ()
+        failed = [run for run in status.results if run.outcome is Outcome.FAILED]
+        newest = status.build_results.runs
         with suppress(TemporaryError):
-            for number in failed:
-                if (kept := self.evidence(number)) is not None:
-                    shown[number] = kept
-        return shown
+            if any(run.judges_build and run not in newest for run in failed):
+                builds = results_by_build(run for run, _ in self.history())
+            for run in failed:
+                if self.evidence and (kept := self.evidence(run.number)) is not None:
+                    shown[run.number] = kept
+        return None if self.evidence is None else shown, builds
 
     def _health(self) -> Response:
         healthy, lines = self.healthy()

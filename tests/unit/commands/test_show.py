@@ -196,6 +196,37 @@ class TestOneRun:
         assert "message   P stood still" in lines
         assert lines[lines.index("==> main.log <==") - 1].startswith("evidence  log tail of the node, saved ")
 
+    @pytest.mark.parametrize(
+        ("number", "cause"),
+        [
+            pytest.param(1, None, id="the success"),
+            pytest.param(
+                2,
+                "the network's history or the testbed, because the build succeeded in run 1",
+                id="a failure since then",
+            ),
+            pytest.param(4, "the build", id="a failure of another build"),
+        ],
+    )
+    def test_a_failure_since_the_history_changed_is_not_attributed_to_the_build(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], number: int, cause: str | None
+    ) -> None:
+        with closing(open_ledger(tmp_path)) as ledger:
+            for of, reason in (
+                (build(), None),
+                (build(), Reason.CRASHED),
+                (build(), Reason.CRASHED),
+                (build(NEW), Reason.CRASHED),
+            ):
+                begin(ledger, of)
+                end(ledger, reason=reason)
+        assert history(tmp_path, run=number) == 0
+
+        lines = capsys.readouterr().out.splitlines()
+        assert [line for line in lines if line.startswith("cause")] == (
+            [f"cause     {cause}"] if cause else []
+        )
+
     def test_of_a_confirmation_names_the_run_that_it_confirms(
         self, filled: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -58,6 +58,25 @@ def test_other_arguments_of_the_node_explain_a_change() -> None:
 
 
 @pytest.mark.parametrize(
+    ("outcomes", "number", "success"),
+    [
+        pytest.param("SSFFF", 3, 2, id="the first failure since the change"),
+        pytest.param("SSFFF", 5, 2, id="the newest failure"),
+        pytest.param("SSFFF", 2, None, id="a success"),
+        pytest.param("SSFFF", 6, None, id="a run of another build"),
+        pytest.param("SF", 2, None, id="a failure that is not confirmed"),
+        pytest.param("FSFF", 4, None, id="a build that failed before too"),
+    ],
+)
+def test_only_failures_since_a_change_have_a_success_before(
+    outcomes: str, number: int, success: int | None
+) -> None:
+    before = results(outcomes).success_before(ended(number))
+
+    assert (before.number if before else None) == success
+
+
+@pytest.mark.parametrize(
     ("other", "groups"),
     [
         pytest.param(ended(2), [[2, 1]], id="the same build"),

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -34,6 +34,7 @@ import monitor
 from monitor.avalanchego.source_links import SOURCE_URL
 from monitor.domain.baseline import Verdict
 from monitor.domain.build import Versions
+from monitor.domain.build_results import BuildResults
 from monitor.domain.compared_pair import ComparedBuild, ComparedPair
 from monitor.domain.observations import ChainActivity, ChainLog, Health
 from monitor.domain.regression import Measure, Regression
@@ -496,6 +497,33 @@ def test_a_failure_of_the_testbed_blames_no_build() -> None:
     ).text("failure-5")
 
 
+CHANGED = BuildResults(
+    (
+        ended(5, Outcome.FAILED, reason=Reason.CRASHED),
+        ended(4, Outcome.FAILED, reason=Reason.CRASHED),
+        ended(3),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("newest", "builds"),
+    [
+        pytest.param(CHANGED, (), id="the newest build"),
+        pytest.param(
+            BuildResults(), (BuildResults((ended(6, build=build(NEW)),)), CHANGED), id="an older build"
+        ),
+    ],
+)
+def test_failures_since_the_history_changed_blame_no_build(
+    newest: BuildResults, builds: Sequence[BuildResults]
+) -> None:
+    found = Page(page(full_status(results=CHANGED.runs, build_results=newest), None, builds))
+    cause = "Caused by the network's history or the testbed, because the build succeeded in run 3 Commit"
+
+    assert [cause in found.text(f"failure-{number}") for number in (5, 4)] == [True, True]
+
+
 def test_the_page_of_a_tester_that_has_seen_nothing() -> None:
     found = page_of(status(tester="", network="", testbed=""))
     for words in (
@@ -575,7 +603,7 @@ def test_a_template_escapes_all_and_uses_only_names_that_exist(path: Path) -> No
         *(each.name for each in template.find_all(nodes.Macro)),
         *(str(name) for each in template.find_all(nodes.FromImport) for name in each.names),
     }
-    given = {"status", "evidence", "headline", "part", "loop", *LOADED.globals}
+    given = {"status", "evidence", "builds", "headline", "part", "loop", *LOADED.globals}
     attributes = [each for each in template.find_all(nodes.Getattr) if isinstance(each.node, nodes.Name)]
 
     assert not re.search(r"\|\s*safe|autoescape|Markup", text)

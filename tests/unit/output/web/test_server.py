@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import html
 import json
 import os
 import re
@@ -21,12 +22,12 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families as parsed
-from support.builders import COMMIT, NOW, VERDICTS, build, workload
+from support.builders import COMMIT, NEW, NOW, VERDICTS, build, ended, full_status, workload
 from support.certificates import self_signed
 from support.served import HOST, Shown, serving
 
 from monitor.decide.decisions import BeginClearing, BeginRun, EndRun
-from monitor.domain.run import Evidence, Outcome, Reason
+from monitor.domain.run import AttemptCause, Evidence, Outcome, Reason, Run
 from monitor.domain.status import Status
 from monitor.engine.activity import Activity
 from monitor.errors import ConfigurationError, MonitorError, TemporaryError
@@ -303,6 +304,33 @@ def test_the_log_tail_of_a_failed_node_is_served_only_on_request(tmp_path: Path,
     assert [path for path, body in bodies.items() if b"secret" in body] == (["/"] if asked_for else [])
     assert b"it crashed" in bodies["/"]
     assert b"it crashed" in bodies["/api/v1/history"]
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        pytest.param(None, b"because the build succeeded in run 1", id="by the history"),
+        pytest.param(
+            TemporaryError("the ledger is busy"), b"the build", id="without an answer of the ledger"
+        ),
+    ],
+)
+def test_the_page_attributes_failures_of_an_older_build_by_all_its_runs(
+    error: Exception | None, cause: bytes
+) -> None:
+    crashed = [ended(number, Outcome.FAILED, reason=Reason.CRASHED) for number in (3, 2)]
+
+    def runs() -> list[tuple[Run, AttemptCause | None]]:
+        if error:
+            raise error
+        return [(each, None) for each in (*crashed, ended(1))]
+
+    shown = full_status(results=(ended(4, build=build(NEW)), *crashed))
+    site = Site(CollectorRegistry(), lambda: shown, runs, lambda: (True, []))
+    with serving(site) as server:
+        page = html.unescape(ask(server, "/")[1].decode()).encode()
+
+    assert page.count(cause + b"</dd>") == len(crashed)
 
 
 def test_the_page_may_use_its_own_style_and_script_and_nothing_else(server: WebServer) -> None:
