@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry
 
 from monitor.avalanchego.node_api import NodeClient
+from monitor.commands.own_command import own_command
 from monitor.commands.tester import Tester
 from monitor.domain.run import AttemptCause, Run
 from monitor.domain.status import HISTORY_SHOWN, RESULTS_SHOWN, Status
@@ -18,6 +19,7 @@ from monitor.engine.wait_observer import WaitObserver
 from monitor.engine.workload_observer import WORKLOAD_KEPT_SECONDS
 from monitor.ledger import Ledger
 from monitor.ledger.status import status_of
+from monitor.output.format import HISTORY_COMMAND
 from monitor.output.metrics import StatusCollector
 from monitor.output.web import Bounded, Certificate, LastGood, Site, WebServer
 from monitor.settings import LocalSettings, WaitSettings
@@ -125,6 +127,9 @@ class Monitor:
             self._daemon.healthy,
             Bounded(ledger.evidence) if settings.web_evidence else None,
             Bounded(lambda: ledger.verdicts(HISTORY_SHOWN)),
+            own_command("history", "--data-dir", settings.data_dir)
+            if isinstance(settings, LocalSettings)
+            else HISTORY_COMMAND,
         )
         return WebServer(settings.listen, site, Certificate(*settings.tls) if settings.tls else None)
 

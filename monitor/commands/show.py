@@ -11,6 +11,7 @@ from pathlib import Path
 
 from monitor.commands.local_folder import is_left
 from monitor.commands.named_runs import run_named
+from monitor.commands.own_command import own_command
 from monitor.domain.build_results import results_by_build
 from monitor.domain.compared_pair import pair_of
 from monitor.domain.json_text import json_text
@@ -77,9 +78,16 @@ def run_history(settings: HistorySettings) -> int:
         comparison = ledger.reading(COMPARISON)
         pair = pair_of(comparison.value if comparison else None, ())
         console.print(history_table(runs, console.width, verdicts, pair))
-        for line in history_notes(runs, verdicts, results_by_build(ledger.runs(MAX_HISTORY)), pair):
-            console.print(line, soft_wrap=True)
+        builds = results_by_build(ledger.runs(MAX_HISTORY))
+        for line in history_notes(runs, verdicts, builds, pair, _history_command(settings)):
+            console.print(line, soft_wrap=True, markup=False)
     return 0
+
+
+def _history_command(settings: HistorySettings) -> str:
+    """Return the `history` command with the folder that the user gave, as it works in any folder."""
+    is_given = "data_dir" in settings.model_fields_set
+    return own_command("history", *(("--data-dir", settings.data_dir.absolute()) if is_given else ()))
 
 
 def _refuse_two_ways(settings: HistorySettings) -> None:

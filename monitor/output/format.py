@@ -25,6 +25,8 @@ PROGRESS_UNKNOWN = "progress unknown"
 NOTHING_SHOWS_IT = "no metric or log line of the node shows progress; a stall would not be detected"
 ALL_EXECUTED = "state sync skipped, all blocks executed"
 PAUSED = "no other run starts until resume"
+HISTORY_COMMAND = "bootstrap-monitor history"
+"""The command that prints the runs, in a pod."""
 ACTIONS = {
     Cause.API_SERVER_UNAVAILABLE: "The monitor retries. Check the API server, and the NetworkPolicy of the pod.",
     Cause.API_SERVER_UNAUTHORIZED: "If the ServiceAccount was recreated, delete the pod: a new one gets a new token.",

@@ -24,6 +24,7 @@ from monitor.domain.size import size_text
 from monitor.domain.status import Phase, Status
 from monitor.errors import OutputError
 from monitor.output.format import (
+    HISTORY_COMMAND,
     MARKS,
     PROGRESS_UNKNOWN,
     build_text,
@@ -170,10 +171,11 @@ def history_notes(
     verdicts: Mapping[int, RunVerdicts],
     builds: Iterable[BuildResults],
     pair: ComparedPair | None = None,
+    command: str = HISTORY_COMMAND,
 ) -> Iterable[str]:
     """Yield what the marks in the table mean, how to see a comparison, and which builds succeed and fail.
 
-    `builds` are the results of all runs, of which the table may show only some.
+    `builds` are the results of all runs, of which the table may show only some. `command` prints the table.
     """
     if pair is not None:
         yield printable(", ".join(f"{name} is {build.path}" for name, build in pair.builds.items()))
@@ -183,7 +185,8 @@ def history_notes(
         if any(each.verdict.is_worse for each in verdicts.get(run.number, {}).values())
     ]
     if worse:
-        yield f"{WORSE} over the usual limit; history --run {worse[0]} shows the limit and the commits"
+        yield f"{WORSE} over the usual limit; this command shows the limit and the commits:"
+        yield f"  {command} --run {worse[0]}"
     shown = {run.number for run in runs}
     yield from filter(
         None, (mixed_text(results) for results in builds if any(run.number in shown for run in results.runs))

@@ -60,13 +60,19 @@ def page(
     status: Status,
     evidence: Mapping[int, Evidence] | None = None,
     builds: Sequence[BuildResults] = (),
+    history_command: str = formats.HISTORY_COMMAND,
 ) -> str:
     """Return the status as HTML.
 
     `evidence` of its failed runs is `None` if it must not be served. `builds` are the results of the builds of
-    its failed runs; those of the newest build are part of the status.
+    its failed runs; those of the newest build are part of the status. `history_command` prints the tester's runs.
     """
-    values = {"status": status, "evidence": evidence, "builds": (status.build_results, *builds)}
+    values = {
+        "status": status,
+        "evidence": evidence,
+        "builds": (status.build_results, *builds),
+        "history_command": history_command,
+    }
     headline = headline_of(status)
     return _html("page", status=status, headline=headline, part=lambda name: _part(name, values)) + "\n"
 

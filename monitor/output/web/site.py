@@ -21,6 +21,7 @@ from monitor.domain.regression import RunVerdicts
 from monitor.domain.run import AttemptCause, Evidence, Outcome, Run
 from monitor.domain.status import Status
 from monitor.errors import MonitorError, TemporaryError
+from monitor.output.format import HISTORY_COMMAND
 from monitor.output.status_json import history_json, status_json
 
 PROBES = "/-/"
@@ -55,7 +56,8 @@ class Site:
     `history` returns the newest runs, each with why it was started. `verdicts` returns the verdicts on the
     compared runs of the history, by number.
     `healthy` returns whether every task of the process runs on time, with a line for each. `evidence` returns
-    the evidence of a failed run; `None` if evidence must not be served.
+    the evidence of a failed run; `None` if evidence must not be served. `history_command` prints the tester's
+    runs.
     """
 
     registry: CollectorRegistry
@@ -64,6 +66,7 @@ class Site:
     healthy: Callable[[], tuple[bool, Sequence[str]]]
     evidence: Callable[[int], Evidence | None] | None = None
     verdicts: Callable[[], Mapping[int, RunVerdicts]] = dict
+    history_command: str = HISTORY_COMMAND
 
     def answer(self, target: str, headers: Message) -> Response:
         """Answer a GET of a path with an optional query; an error becomes a response of one line."""
@@ -100,7 +103,7 @@ class Site:
         from monitor.output.web.page import CONTENT_SECURITY_POLICY, page  # noqa: PLC0415
 
         status = self.load()
-        html = page(status, *self._kept(status)).encode(errors="replace")
+        html = page(status, *self._kept(status), self.history_command).encode(errors="replace")
         policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
         return Response(HTTPStatus.OK, "text/html; charset=utf-8", html, policy)
 

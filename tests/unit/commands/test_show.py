@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -484,6 +485,37 @@ class TestLedger:
 
         assert capsys.readouterr().out
         assert {path.name: path.stat().st_mtime_ns for path in filled.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "folder"),
+    [
+        pytest.param(["--data-dir=[red] data"], " --data-dir '{}/bootstrap-monitor/[red] data'", id="given"),
+        pytest.param([], "", id="the only one"),
+    ],
+)
+def test_the_hint_for_a_slow_run_is_a_command_for_any_folder(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+    folder: str,
+) -> None:
+    data_dir = tmp_path / "bootstrap-monitor" / "[red] data"
+    data_dir.mkdir(parents=True)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.chdir(data_dir.parent)
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/bootstrap-monitor"])
+    with closing(open_ledger(data_dir)) as ledger:
+        for number, seconds in enumerate((100.0,) * 7 + (200.0,), 1):
+            begin(ledger, build(f"sha256:{number:064x}", f"{number:040x}"))
+            end(ledger, seconds, seconds)
+    assert run_history(parse(HistorySettings, "history", flags, {})) == 0
+
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "⚠ over the usual limit; this command shows the limit and the commits:",
+        f"  bootstrap-monitor history{folder.format(tmp_path)} --run 8",
+    ]
 
 
 @pytest.mark.parametrize("mark", ["1", "9"], ids=["no mark", "a mark after it"])

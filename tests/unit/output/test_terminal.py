@@ -254,8 +254,9 @@ def test_history_marks_what_is_worse_than_usual() -> None:
     assert [line.count("⚠") for line in lines] == [0, 0, 2, 0]
     assert "⚠ 1h30m" in lines[2]
     assert "⚠ 3.0 GiB" in lines[2]
-    assert list(history_notes([SLOWER], VERDICTS, ())) == [
-        "⚠ over the usual limit; history --run 3 shows the limit and the commits"
+    assert list(history_notes([SLOWER], VERDICTS, (), command="history --data-dir /data")) == [
+        "⚠ over the usual limit; this command shows the limit and the commits:",
+        "  history --data-dir /data --run 3",
     ]
     assert list(history_notes([replace(SUCCEEDED, number=2)], VERDICTS, ())) == []
 
