@@ -67,6 +67,11 @@ class ProgressStatus:
     stalled: bool
     unknown: bool = False
 
+    @property
+    def predicts_end(self) -> bool:
+        """Whether the node's estimates of the end of a stage apply; a stalled node repeats its last one."""
+        return not (self.stalled or self.unknown)
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

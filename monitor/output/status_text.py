@@ -108,13 +108,12 @@ def _chain_lines(status: Status) -> Iterable[str]:
         for chain, signal in status.counts
         if signal in {"blocks_fetched", "blocks_accepted", "leaves_synced"}
     }
-    is_stalled = status.progress is not None and status.progress.stalled
+    predicts_end = status.progress is not None and status.progress.predicts_end
     for chain in sorted(counted | set(logs)):
         parts = [
             blocks_text(chain, status.counts),
             chain_text(logs[chain]) if chain in logs else "",
-            # A stalled node repeats its last estimate.
-            left_text(logs[chain], status.at) if chain in logs and not is_stalled else "",
+            left_text(logs[chain], status.at) if chain in logs and predicts_end else "",
         ]
         if any(parts):
             yield f"chain {chain_name(chain)}   {' · '.join(filter(None, parts))}"

@@ -109,8 +109,7 @@ def _progress_parts(status: Status) -> Iterable[str]:
         log = at_work.get(chain)
         counted = _count_text(status, chain, log)
         if log is not None:
-            # A stalled node repeats its last estimate.
-            end_at = None if status.progress and status.progress.stalled else log.end_at
+            end_at = log.end_at if status.progress and status.progress.predicts_end else None
             left = "" if end_at is None else f" ({duration_text(max(0.0, end_at - status.at))} left)"
             yield f"{chain_name(chain)}{counted} {chain_text(log)}{left}"
         elif counted and not at_work:

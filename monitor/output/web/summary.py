@@ -10,7 +10,7 @@ from monitor.domain.regression import Measure, Regression
 from monitor.domain.run import Run
 from monitor.domain.size import size_text
 from monitor.domain.status import Phase, Status
-from monitor.output.format import active_seconds, regression_sentence
+from monitor.output.format import PROGRESS_UNKNOWN, active_seconds, regression_sentence
 
 BEFORE_THE_NODE = frozenset({Phase.DISCOVERING, Phase.CLEARING, Phase.STARTING})
 """Phases in which a node that is down is not an error."""
@@ -81,7 +81,11 @@ def _end(status: Status, run: Run) -> Tile:
         healthy_at = run.tracking.healthy.since_wall
         value = duration_text(max(0, status.at - healthy_at))
         return Tile("Healthy for", value, "good", at=healthy_at, at_label="since ")
-    chains = status.progress.chains.values() if status.progress else ()
+    progress = status.progress
+    if progress is not None and not progress.predicts_end:
+        state = "stalled" if progress.stalled else PROGRESS_UNKNOWN
+        return Tile("Expected end", _UNKNOWN, details=(state,))
+    chains = progress.chains.values() if progress else ()
     end_at = max((chain.end_at for chain in chains if chain.end_at is not None), default=None)
     if end_at is None:
         return Tile("Expected end", _UNKNOWN, details=("no estimate in the node's log yet",))

@@ -203,6 +203,18 @@ def watched(progress: ProgressStatus | None, **tracking: Any) -> list[str]:
             id="unknown progress",
         ),
         pytest.param(
+            ProgressStatus(
+                {"C": ChainLog(ChainActivity.EXECUTING, end_at=NOW.wall + 60)}, stalled=False, unknown=True
+            ),
+            {},
+            [
+                "chain C   executing",
+                "chain P   fetched 5,678 · executed 1,234 blocks",
+                "progress  unknown: no metric or log line of the node shows progress; a stall would not be detected",
+            ],
+            id="no end of a stage with unknown progress",
+        ),
+        pytest.param(
             replace(
                 PROGRESS,
                 chains={

@@ -161,6 +161,18 @@ SOAKING = RunTracking(active_seconds=900.0, healthy=HealthyStreak(NOW.wall - 60,
         ),
         pytest.param(
             "chains",
+            {"progress": replace(PROGRESS, stalled=True)},
+            "Chain P executing 43% fetched 1,234 · executed 200 blocks Chain C",
+            id="no end of a stage while stalled",
+        ),
+        pytest.param(
+            "chains",
+            {"progress": replace(PROGRESS, unknown=True)},
+            "Chain P executing 43% fetched 1,234 · executed 200 blocks Chain C",
+            id="no end of a stage with unknown progress",
+        ),
+        pytest.param(
+            "chains",
             {"counts": {("C", "leaves_synced"): Count(5_000_000, 1, 1)}},
             "Chain C synced 5,000,001 leaves of the state",
             id="a state sync",
@@ -316,6 +328,19 @@ def test_it_shows_how_the_run_comes_along(part: str, changes: dict[str, Any], wo
             {"progress": PROGRESS}, "Expected end in 5m 1970-01-12 13:51:40Z of this stage", id="an estimate"
         ),
         pytest.param({"progress": PROGRESS, "at": NOW.wall + 301}, "Expected end due", id="overdue"),
+        pytest.param(
+            {"progress": replace(PROGRESS, stalled=True)}, "Expected end unknown stalled Disk", id="stalled"
+        ),
+        pytest.param(
+            {"progress": replace(PROGRESS, stalled=True), "at": NOW.wall + 301},
+            "Expected end unknown stalled Disk",
+            id="stalled and overdue",
+        ),
+        pytest.param(
+            {"progress": replace(PROGRESS, unknown=True)},
+            "Expected end unknown progress unknown Disk",
+            id="unknown progress",
+        ),
         pytest.param(
             {"phase": Phase.SOAKING, "run": run(number=6, tracking=SOAKING)},
             "Healthy for 1m since 1970-01-12 13:45:40Z",
