@@ -37,7 +37,8 @@ ACTIONS = {
     Cause.IMAGE_REVERTED: "Configure the tool that sets the image to ignore it (docs/gitops.md), then delete the pod.",
     Cause.IMAGE_PULL_FAILED: "Check that the registry has the digest, and the pull secrets of the pod.",
     Cause.CONTAINER_NOT_STARTED: "Fix what the message names. In Kubernetes, kubectl describe pod shows the Events.",
-    Cause.NODE_CRASHING: "Read the node's log; an open run fails after --crash-limit restarts without progress.",
+    Cause.NODE_CRASHING: "Read the node's log. An open run fails after --crash-limit restarts without progress; "
+    "the result of an ended run does not change.",
     Cause.VERSION_POD_FAILED: "Fix what the message names. The open run is not affected; new builds are not found.",
     Cause.VERSIONS_UNKNOWN: "No action is needed: the build is tested, but its version and commit are not shown.",
     Cause.REGISTRY_UNAVAILABLE: "The monitor retries. Check the registry, the proxy and the NetworkPolicy of the pod.",

@@ -85,6 +85,11 @@ def test_what_to_do_is_true_for_a_tester_without_kubernetes(cause: Cause) -> Non
     assert not re.search("kubectl|monitor check", re.sub(r"In Kubernetes, [^.]*\.", "", ACTIONS[cause]))
 
 
+@pytest.mark.parametrize("state", ["an open run fails", "an ended run does not change"])
+def test_the_action_for_a_crashing_node_applies_with_and_without_an_open_run(state: str) -> None:
+    assert state in ACTIONS[Cause.NODE_CRASHING].lower()
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
