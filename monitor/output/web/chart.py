@@ -142,7 +142,7 @@ def _title(run: Run, status: Status) -> str:
 
 
 def _band(limit: Limit, top: float, bottom: float) -> Band:
-    return Band(top, bottom, f"from {duration_text(limit.baseline)} to {duration_text(limit.limit)}")
+    return Band(top, bottom, f"usually {duration_text(limit.baseline)}, at most {duration_text(limit.limit)}")
 
 
 def _step(longest_seconds: float) -> int:

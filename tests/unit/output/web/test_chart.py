@@ -126,7 +126,7 @@ def test_the_band_reaches_from_what_is_usual_to_what_is_usual_at_most() -> None:
     top, bottom = band
     assert bottom == pytest.approx(success.y, abs=0.2), "3600 s are usual"
     assert (ZERO - top) / (ZERO - bottom) == pytest.approx(4000 / 3600, rel=0.01)
-    assert "usual: from 1h to 1h06m" in chart(full_status(regressions=REGRESSIONS))
+    assert "</svg>usually 1h, at most 1h06m</span>" in chart(full_status(regressions=REGRESSIONS))
 
 
 def test_without_a_baseline_there_is_no_band() -> None:
