@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from monitor.domain.baseline import Verdict
 from monitor.domain.build_results import BuildResults, BuildVerdict
@@ -22,13 +22,17 @@ def repeat_lines(status: Status) -> Iterable[str]:
         yield text
 
 
-def cause_text(run: Run, builds: Iterable[BuildResults]) -> str:
-    """Return what a run's failure is attributed to; `builds` are the results of its build, and of any others."""
+def cause_text(run: Run, builds: Sequence[BuildResults], *, are_known: bool = True) -> str:
+    """Return what a run's failure is attributed to; `builds` are the results of its build, and of any others.
+
+    `are_known` is whether results are missing only for a run that does not judge its build.
+    """
     if not run.is_conclusive:
         return "the testbed; inconclusive for the build"
     succeeded = next(filter(None, (results.success_before(run) for results in builds)), None)
     if succeeded is None:
-        return "the build"
+        is_known = are_known or any(run in results.runs for results in builds)
+        return "the build" if is_known else "unknown"
     return f"the network's history or the testbed, because the build succeeded in run {succeeded.number}"
 
 

@@ -59,18 +59,20 @@ CONTENT_SECURITY_POLICY = (
 def page(
     status: Status,
     evidence: Mapping[int, Evidence] | None = None,
-    builds: Sequence[BuildResults] = (),
+    builds: Sequence[BuildResults] | None = (),
     history_command: str = formats.HISTORY_COMMAND,
 ) -> str:
     """Return the status as HTML.
 
     `evidence` of its failed runs is `None` if it must not be served. `builds` are the results of the builds of
-    its failed runs; those of the newest build are part of the status. `history_command` prints the tester's runs.
+    its failed runs; those of the newest build are part of the status (`None`: the
+    others are unknown). `history_command` prints the tester's runs.
     """
     values = {
         "status": status,
         "evidence": evidence,
-        "builds": (status.build_results, *builds),
+        "builds": (status.build_results, *(builds or ())),
+        "are_known": builds is not None,
         "history_command": history_command,
     }
     headline = headline_of(status)

@@ -107,18 +107,18 @@ class Site:
         policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
         return Response(HTTPStatus.OK, "text/html; charset=utf-8", html, policy)
 
-    def _kept(self, status: Status) -> tuple[Mapping[int, Evidence] | None, Sequence[BuildResults]]:
+    def _kept(self, status: Status) -> tuple[Mapping[int, Evidence] | None, Sequence[BuildResults] | None]:
         """Return the evidence of the shown failed runs, and the results of their builds.
 
-        Both are incomplete if the ledger stops answering.
+        If the ledger stops answering, the evidence is incomplete, and the results may be `None`.
         """
         shown: dict[int, Evidence] = {}
-        builds: Sequence[BuildResults] = ()
+        builds: Sequence[BuildResults] | None = None
         failed = [run for run in status.results if run.outcome is Outcome.FAILED]
         newest = status.build_results.runs
         with suppress(TemporaryError):
-            if any(run.judges_build and run not in newest for run in failed):
-                builds = results_by_build(run for run, _ in self.history())
+            needs_more = any(run.judges_build and run not in newest for run in failed)
+            builds = results_by_build(run for run, _ in self.history()) if needs_more else ()
             for run in failed:
                 if self.evidence and (kept := self.evidence(run.number)) is not None:
                     shown[run.number] = kept

@@ -628,7 +628,17 @@ def test_a_template_escapes_all_and_uses_only_names_that_exist(path: Path) -> No
         *(each.name for each in template.find_all(nodes.Macro)),
         *(str(name) for each in template.find_all(nodes.FromImport) for name in each.names),
     }
-    given = {"status", "evidence", "builds", "history_command", "headline", "part", "loop", *LOADED.globals}
+    given = {
+        "status",
+        "evidence",
+        "builds",
+        "are_known",
+        "history_command",
+        "headline",
+        "part",
+        "loop",
+        *LOADED.globals,
+    }
     attributes = [each for each in template.find_all(nodes.Getattr) if isinstance(each.node, nodes.Name)]
 
     assert not re.search(r"\|\s*safe|autoescape|Markup", text)

@@ -311,7 +311,9 @@ def test_the_log_tail_of_a_failed_node_is_served_only_on_request(tmp_path: Path,
     [
         pytest.param(None, b"because the build succeeded in run 1", id="by the history"),
         pytest.param(
-            TemporaryError("the ledger is busy"), b"the build", id="without an answer of the ledger"
+            TemporaryError("the ledger is busy"),
+            b"Caused by</dt><dd>unknown",
+            id="without an answer of the ledger",
         ),
     ],
 )
