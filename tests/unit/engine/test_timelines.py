@@ -228,20 +228,10 @@ MAINNET = {"simulate_bootstrap_seconds": 76 * HOUR, "simulate_p_share": 12 / 76}
 STALL_WARNING_SECONDS = 1800.0
 
 
-@pytest.mark.parametrize(
-    "restart_at_hours",
-    [
-        12 + 30,
-        *(pytest.param(hours, marks=pytest.mark.slow) for hours in (None, 12 + 15, 12 + 45)),
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize(
-    "dialect",
-    # The hangs below cover the stages of the other two.
-    [*(pytest.param(dialect, marks=pytest.mark.slow) for dialect in ("1.14", "1.15")), "1.15 in SAE"],
-)
+@pytest.mark.parametrize("restart_at_hours", [None, 12 + 15, 12 + 30, 12 + 45], ids=str)
+@pytest.mark.parametrize("dialect", ["1.14", "1.15", "1.15 in SAE"])
 @pytest.mark.timeout(300)
+@pytest.mark.slow  # quick runs have the hangs below, which cover the same stages
 def test_a_state_sync_of_mainnet_succeeds_over_a_restart(
     live: Callable[..., Life], dialect: str, restart_at_hours: float | None
 ) -> None:
