@@ -216,6 +216,7 @@ class Tick:
                 tracking=seen.watched,
                 counts=seen.counts,
                 announcements=tuple(announcements_of(decision)),
+                requested=state.requested,
             )
         except VolumeFullError as error:
             self._measure_soon()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from monitor.avalanchego.details_file import FILE_NAME, write_details
-from monitor.decide.decisions import EndRun, Intervention, Record
+from monitor.decide.decisions import EndRun, Intervention, Record, RecordAttempt
 from monitor.decide.events import Announcement, DueAnnouncement, verdict_announcements
 from monitor.decide.state import LastResult
 from monitor.domain.baseline import Verdict
@@ -402,6 +402,7 @@ class Ledger:
         tracking: Run | None = None,
         counts: Counts | None = None,
         announcements: Sequence[Announcement] = (),
+        requested: Build | None = None,
     ) -> None:
         """Write a decision and the readings of its tick in one transaction.
 
@@ -416,13 +417,17 @@ class Ledger:
             counts: The current counters of the open run.
             announcements: The announcements of the decision, which stay due until `announced` is called. Those
                 of a regression verdict that a success changes are added.
+            requested: The requested rerun that the decision may carry out.
 
         Raises:
+            TemporaryError: the rerun that the decision carries out was withdrawn or replaced since.
             VolumeFullError: the volume is full, and the reserve is used up or `decided` is empty.
         """
         while True:
             try:
-                self._record(now, testbed, decided, readings or {}, tracking, counts or {}, announcements)
+                self._record(
+                    now, testbed, decided, readings or {}, tracking, counts or {}, announcements, requested
+                )
                 break
             except VolumeFullError:
                 # Retry immediately, before the node uses the released space; readings can wait.
@@ -439,9 +444,12 @@ class Ledger:
         tracking: Run | None,
         counts: Counts,
         announcements: Sequence[Announcement],
+        requested: Build | None,
     ) -> None:
         only_readings = tracking is None and not decided
         with self.transaction(only_readings=only_readings) as connection:
+            if requested is not None:
+                self._refuse_outdated_attempt(decided, requested)
             for name, value in readings.items():
                 writes.keep_reading(connection, name, value, now.wall)
             if tracking is not None:
@@ -451,6 +459,13 @@ class Ledger:
             judged = self._verdict_announcements(decided)
             due = [DueAnnouncement(announcement, now.wall) for announcement in (*announcements, *judged)]
             writes.add_due(connection, due)
+
+    def _refuse_outdated_attempt(self, decided: Sequence[Record], requested: Build) -> None:
+        """Raise if a rerun to carry out was withdrawn or replaced after the decision."""
+        causes = [record.cause for record in decided if isinstance(record, RecordAttempt)]
+        newest = self.requested()
+        if AttemptCause.REQUEST in causes and (newest is None or not newest.same(requested)):
+            raise TemporaryError("the requested rerun was withdrawn or replaced: the next tick decides again")
 
     def _verdict_announcements(self, decided: Sequence[Record]) -> Iterator[Announcement]:
         """Yield the announcements of the regression verdicts that a success just recorded has changed."""

@@ -830,6 +830,24 @@ def test_a_withdrawn_request_is_not_carried_out_and_its_attempt_is_kept(ledger: 
     assert (ledger.requested(), attempt and attempt.build) == (None, build())
 
 
+@pytest.mark.parametrize("replaced_by", [None, NEW], ids=["withdrawn", "replaced"])
+def test_a_rerun_that_changed_after_the_decision_is_not_carried_out(
+    ledger: Ledger, replaced_by: str | None
+) -> None:
+    ended(ledger)
+    ledger.ask(RERUN, "", NOW.wall)
+    requested = ledger.requested()
+    ledger.withdraw_rerun(NOW.wall)
+    if replaced_by:
+        ledger.ask(RERUN, f"{REPOSITORY}@{replaced_by}", NOW.wall)
+    attempt = attempted(build(), cause=AttemptCause.REQUEST)
+    with pytest.raises(TemporaryError, match="the requested rerun was withdrawn or replaced"):
+        ledger.record(later(10), "default", (attempt,), requested=requested)
+
+    assert ledger.attempt() is None
+    assert (ledger.requested() is None) is (replaced_by is None)
+
+
 def test_a_request_that_is_not_recorded_whole_stays(ledger: Ledger) -> None:
     ended(ledger)
     ledger.ask(RERUN, "", NOW.wall)
