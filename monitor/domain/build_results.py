@@ -62,9 +62,14 @@ class BuildResults:
         )
 
     def success_before(self, failure: Run) -> Run | None:
-        """Return the last success of the build if `failure` is one of the failures since a `change`."""
-        failures = {run.number for run in self.runs[: self.failures]}
-        return self.change[0] if self.change and failure.number in failures else None
+        """Return the last success of the build if `failure` is one of the failures since a `change`.
+
+        A failure with other arguments of the node has no such success.
+        """
+        if self.change is None or failure.number not in {run.number for run in self.runs[: self.failures]}:
+            return None
+        succeeded, _ = self.change
+        return succeeded if failure.settings_digest == succeeded.settings_digest else None
 
 
 def results_by_build(runs: Iterable[Run]) -> Sequence[BuildResults]:

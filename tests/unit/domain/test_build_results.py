@@ -76,6 +76,14 @@ def test_only_failures_since_a_change_have_a_success_before(
     assert (before.number if before else None) == success
 
 
+def test_a_failure_with_other_arguments_has_no_success_before() -> None:
+    newest, *others = results("SFF").runs
+    newest = replace(newest, settings_digest="other")
+    found = BuildResults((newest, *others))
+
+    assert (found.success_before(newest), found.success_before(others[0])) == (None, others[1])
+
+
 @pytest.mark.parametrize(
     ("other", "groups"),
     [
