@@ -58,15 +58,15 @@ CONTENT_SECURITY_POLICY = (
 
 def page(
     status: Status,
-    evidence: Mapping[int, Evidence] | None = None,
+    evidence: Mapping[int, Evidence | None] | None = None,
     builds: Sequence[BuildResults] | None = (),
     history_command: str = formats.HISTORY_COMMAND,
 ) -> str:
     """Return the status as HTML.
 
-    `evidence` of its failed runs is `None` if it must not be served. `builds` are the results of the builds of
-    its failed runs; those of the newest build are part of the status (`None`: the
-    others are unknown). `history_command` prints the tester's runs.
+    `evidence` of its failed runs is `None` if it must not be served; it lacks a run if it is unknown. `builds`
+    are the results of the builds of its failed runs; those of the newest build are part of the status. They
+    are `None` if they are unknown. `history_command` prints the tester's runs.
     """
     values = {
         "status": status,

@@ -107,21 +107,24 @@ class Site:
         policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
         return Response(HTTPStatus.OK, "text/html; charset=utf-8", html, policy)
 
-    def _kept(self, status: Status) -> tuple[Mapping[int, Evidence] | None, Sequence[BuildResults] | None]:
+    def _kept(
+        self, status: Status
+    ) -> tuple[Mapping[int, Evidence | None] | None, Sequence[BuildResults] | None]:
         """Return the evidence of the shown failed runs, and the results of their builds.
 
-        If the ledger stops answering, the evidence is incomplete, and the results may be `None`.
+        If the ledger stops answering, runs are missing in the evidence, and the results may be `None`.
         """
-        shown: dict[int, Evidence] = {}
+        shown: dict[int, Evidence | None] = {}
         builds: Sequence[BuildResults] | None = None
         failed = [run for run in status.results if run.outcome is Outcome.FAILED]
         newest = status.build_results.runs
         with suppress(TemporaryError):
             needs_more = any(run.judges_build and run not in newest for run in failed)
             builds = results_by_build(run for run, _ in self.history()) if needs_more else ()
+        with suppress(TemporaryError):
             for run in failed:
-                if self.evidence and (kept := self.evidence(run.number)) is not None:
-                    shown[run.number] = kept
+                if self.evidence:
+                    shown[run.number] = self.evidence(run.number)
         return None if self.evidence is None else shown, builds
 
     def _health(self) -> Response:

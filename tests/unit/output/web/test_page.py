@@ -493,7 +493,8 @@ HISTORY = "bootstrap-monitor history --run 5"
     ("evidence", "words"),
     [
         pytest.param(None, f"log tail is not shown here; {HISTORY} prints it.", id="not served"),
-        pytest.param({}, "No log tail of the node was saved.", id="nothing kept"),
+        pytest.param({5: None}, "No log tail of the node was saved.", id="nothing kept"),
+        pytest.param({}, "The node's log tail is unknown: the ledger does not answer.", id="not read"),
         pytest.param(
             {5: KEPT},
             f"saved 1970-01-12 13:46:40Z just now ( {HISTORY} prints all of it): FATAL no disk\ufffd[31m",
