@@ -84,7 +84,10 @@ def run_comparison(settings: LocalSettings, old: Path, arguments: Sequence[str])
         )
         comparison.advance()
         if comparison.due() is not None and comparison.failure is None:
-            session.watch(settings, arguments, comparison)
+            try:
+                session.watch(settings, arguments, comparison)
+            except MonitorError as error:
+                comparison.failure = error
         if comparison.failure is not None:
             with suppress(MonitorError):  # a full volume must not hide the failure
                 _mark(ledger, settings, {**pair, "failure": str(comparison.failure)}, reported_runs)

@@ -155,7 +155,9 @@ class ComparisonRuns:
             success for success in self._ledger.all_successes() if success.run.number == run.number
         )
         reason = left_out(run, state_synced_again=success.state_synced_again)
-        return self._mismatch(run) or reason or "it is before the marked baseline"
+        return (
+            self._mismatch(run) or reason or "it is before the marked baseline, or its build has enough runs"
+        )
 
     def _mismatch(self, run: Run) -> str:
         return mismatch(run, self._plan.configuration, self._plan.testbed)

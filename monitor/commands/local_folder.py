@@ -178,7 +178,7 @@ def refuse_another_test(last: Run, wanted: NodeConfiguration | Workload, data_di
         runs = (
             f"run {last.number} in {data_dir} is open and tests"
             if last.open
-            else f"the runs in {data_dir} are of"
+            else f"the newest run in {data_dir} tested"
         )
         raise ConfigurationError(f"{runs} {was}, but this command tests {now}: use another --data-dir")
 

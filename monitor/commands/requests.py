@@ -88,9 +88,8 @@ def _cancel_rerun(settings: RerunSettings, ledger: Ledger) -> int:
     withdrawn, attempt, runs = ledger.withdraw_rerun(time.time()), ledger.attempt(), ledger.runs(-1)
     starting = ""
     if attempt is not None and attempt.cause is AttemptCause.REQUEST:
-        starting = (
-            f"; the requested run of {_name(attempt.build, runs)}, is already starting and is not withdrawn"
-        )
+        name = _name(attempt.build, runs)
+        starting = f"; the requested run is already starting and is not withdrawn: {name}"
     if withdrawn is None:
         raise MonitorError(f"no rerun is requested{starting}")
     print(f"withdrawn: the requested run of {_name(withdrawn, runs)}{starting}")

@@ -105,7 +105,7 @@ def pair_of(value: Mapping[str, Any] | None, successes: Iterable[Success]) -> Co
                 run.duration_seconds
                 for run in runs
                 if value[name]["digest"] in run.build.digests and run.duration_seconds is not None
-            ),
+            )[: value["runs"]],
         )
         for name in (OLD, NEW)
     }

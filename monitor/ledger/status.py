@@ -104,8 +104,10 @@ def status_of(
         sync_mode=sync_mode,
         testbed=str(configuration.get("testbed", run.testbed if run else "")),
         phase=current_phase,
-        # A comparison waits for its own next run, not for a new build.
-        message=pair.next_text if pair and current_phase is Phase.IDLE else str(phase.get("message", "")),
+        # A comparison waits for its own next run, not for a new build. A result is of the newest call.
+        message=pair.next_text
+        if pair and (current_phase is Phase.IDLE or pair.result or pair.failure)
+        else str(phase.get("message", "")),
         notice=str(readings.get("notice", {}).get("message", "")),
         run=run,
         counts={key: count for key, count in shown.counts.items() if key[0] in chains},

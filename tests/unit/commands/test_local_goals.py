@@ -116,7 +116,9 @@ def another_network_is_refused_before_anything_is_written(tester: LocalLife) -> 
         (
             2,
             [],
-            [f"bootstrap-monitor: the runs in {tester.data_dir} are of {was} {test}: use another --data-dir"],
+            [
+                f"bootstrap-monitor: the newest run in {tester.data_dir} tested {was} {test}: use another --data-dir"
+            ],
         )
         for test in now
     ]
@@ -381,16 +383,17 @@ def a_comparison_with_other_arguments_has_no_result_at_its_start(tester: LocalLi
     finished = f"comparison finished: {out[3]}"
     assert (code, status_shown(tester).message) == (0, finished)
 
-    process = compare(tester, node=("--network-id=fuji", "--snow-sample-size=20"))
-    eventually(lambda: pair_shown(tester).next_text == "next: OLD 1/4", "the start of the comparison")
-    eventually(lambda: pair_shown(tester).next_text == "next: NEW 1/4", "the first run")
+    process = compare(tester, node=("--network-id=fuji", "--simulate-bootstrap-seconds=60"))
+    eventually(lambda: tester.runs()[0].open and bool(tester.nodes()), "the first run")
+    shown = pair_shown(tester).next_text
     stopped(process, signal.SIGTERM)
     again = ended(compare(tester))
 
     assert again[:2] == (0, out)
-    assert pair_shown(tester).next_text == finished
-    kept = any((tester.data_dir / "avalanchego").iterdir())
-    assert kept is tester.runs()[0].open, "the data of an open run is kept"
+    assert shown == "next: OLD 1/4"
+    assert status_shown(tester).message == finished
+    assert tester.runs()[0].open
+    assert any((tester.data_dir / "avalanchego").iterdir()), "the data of an open run is kept"
 
 
 def what_cannot_be_compared_is_one_line(tester: LocalLife) -> None:

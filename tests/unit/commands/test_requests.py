@@ -366,7 +366,7 @@ class TestCancel:
         rerun(idle, "1")
         with closing(open_ledger(idle)) as ledger:
             ledger.record(NOW, "default", [RecordAttempt(build(), AttemptCause.REQUEST, "pod-1")])
-            starting = f"; the requested run of {FIRST} is already starting and is not withdrawn"
+            starting = f"; the requested run is already starting and is not withdrawn: {FIRST.rstrip(',')}"
             with pytest.raises(MonitorError) as caught:
                 cancel_rerun(idle)
             rerun(idle, "2")

@@ -73,6 +73,13 @@ def test_runs_of_an_earlier_comparison_in_the_folder_are_not_counted(changes: di
     assert pair.next_text == "next: OLD 1/5"
 
 
+def test_no_more_runs_count_than_a_build_gets() -> None:
+    pair = pair_of(STORED | {"runs": 1}, SUCCESSES)
+
+    assert pair is not None
+    assert pair.progress_text == "OLD 1 of 1, NEW 1 of 1 runs"
+
+
 def test_all_runs_count_if_an_older_monitor_stored_the_pair() -> None:
     stored = {name: value for name, value in STORED.items() if name not in {"settings_digest", "testbed"}}
     pair = pair_of(stored, SUCCESSES)
