@@ -332,8 +332,8 @@ _STATUS = {
     "buildResults.firstFailedRun": Field(
         "integer",
         "",
-        "The first failure after `lastGoodRun`; null without it. From this run on, failures are attributed to the "
-        "network's history or the testbed, not to the build.",
+        "The first failure after `lastGoodRun`; null without it. From this run on, failures with its node "
+        "arguments are attributed to the network's history or the testbed, not to the build.",
         nullable=True,
     ),
     "paused": Field("boolean", "", "Whether an operator paused the tester: no run starts until `resume`."),
