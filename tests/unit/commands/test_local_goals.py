@@ -384,7 +384,8 @@ def a_comparison_with_other_arguments_has_no_result_at_its_start(tester: LocalLi
     assert (code, status_shown(tester).message) == (0, finished)
 
     process = compare(tester, node=("--network-id=fuji", "--simulate-bootstrap-seconds=60"))
-    eventually(lambda: tester.runs()[0].open and bool(tester.nodes()), "the first run")
+    node_data = tester.data_dir / "avalanchego"
+    eventually(lambda: tester.runs()[0].open and any(node_data.glob("*")), "the first run")
     shown = pair_shown(tester).next_text
     stopped(process, signal.SIGTERM)
     again = ended(compare(tester))
@@ -393,7 +394,7 @@ def a_comparison_with_other_arguments_has_no_result_at_its_start(tester: LocalLi
     assert shown == "next: OLD 1/4"
     assert status_shown(tester).message == finished
     assert tester.runs()[0].open
-    assert any((tester.data_dir / "avalanchego").iterdir()), "the data of an open run is kept"
+    assert any(node_data.iterdir()), "the data of an open run is kept"
 
 
 def what_cannot_be_compared_is_one_line(tester: LocalLife) -> None:
