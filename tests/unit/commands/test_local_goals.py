@@ -357,7 +357,7 @@ def two_builds_are_compared_in_turns(tester: LocalLife) -> None:
     assert list((tester.data_dir / "avalanchego").iterdir()) == []
 
 
-def a_build_that_fails_again_and_again_ends_a_comparison(tester: LocalLife) -> None:
+def a_build_that_keeps_failing_ends_a_comparison(tester: LocalLife) -> None:
     write_build(tester.folder / "old", COMMITS[0], bootstrap_seconds=QUICK_SECONDS)
     write_failing_build(tester.build)
     code, out, stderr = ended(compare(tester, "--crash-limit=1"))
@@ -451,7 +451,7 @@ STORIES: Sequence[Callable[[LocalLife], None]] = (
     an_interrupted_until_succeeded_continues,
     a_second_interrupt_ends_it_immediately,
     two_builds_are_compared_in_turns,
-    a_build_that_fails_again_and_again_ends_a_comparison,
+    a_build_that_keeps_failing_ends_a_comparison,
     a_comparison_with_other_arguments_has_no_result_at_its_start,
     what_cannot_be_compared_is_one_line,
     each_comparison_has_its_own_folder,
