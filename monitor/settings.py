@@ -471,7 +471,7 @@ class RequestSettings(ShowSettings):
 class RerunSettings(ShowSettings):
     """Bootstrap a build again, once no run is open."""
 
-    run_or_image: CliPositionalArg[str] = ""
+    run_or_image: CliPositionalArg[str | None] = None
     """The build: a run's number, the first characters of its digest or commit, or an image pinned by digest;
     default: that of the last run."""
 

@@ -42,7 +42,11 @@ def run_rerun(settings: RerunSettings) -> int:
         last = ledger.last()
         if last is None:
             raise MonitorError("no run to repeat yet; the first one starts automatically")
-        image = settings.run_or_image
+        if settings.run_or_image == "":
+            raise ConfigurationError(
+                "RUN-OR-IMAGE is empty: name a run or a build, or omit it for the last build"
+            )
+        image = settings.run_or_image or ""
         runs = ledger.runs(-1)
         if image:
             had = ImageReference.parse(last.build.image)

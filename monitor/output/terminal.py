@@ -178,14 +178,20 @@ def history_notes(
     """
     if pair is not None:
         yield printable(", ".join(f"{name} is {build.path}" for name, build in pair.builds.items()))
-    worse = [
-        run.number
+    worse = {
+        run.number: [verdict for verdict in verdicts.get(run.number, {}).values() if verdict.verdict.is_worse]
         for run in runs
-        if any(each.verdict.is_worse for each in verdicts.get(run.number, {}).values())
-    ]
-    if worse:
+    }
+    numbers = [number for number, judged in worse.items() if judged]
+    if numbers:
+        # A run that repeats an earlier build has no last good run.
+        with_commits = (
+            number
+            for number in numbers
+            if any(verdict.regression and verdict.regression.last_good for verdict in worse[number])
+        )
         yield f"{WORSE} over the usual limit; this command shows the limit and the commits:"
-        yield f"  {command} --run {worse[0]}"
+        yield f"  {command} --run {next(with_commits, numbers[0])}"
     shown = {run.number for run in runs}
     yield from filter(
         None, (mixed_text(results) for results in builds if any(run.number in shown for run in results.runs))

@@ -9,12 +9,12 @@ from monitor.commands.show import run_history, run_status
 from monitor.settings import HistorySettings, RequestSettings, RerunSettings, StatusSettings
 
 
-def rerun(data_dir: Path, image: str = "", *, unchecked: bool = True) -> int:
+def rerun(data_dir: Path, image: str | None = None, *, unchecked: bool = True) -> int:
     """Run `rerun`; by default without asking a registry, as most tests have none."""
     return run_rerun(RerunSettings(data_dir=data_dir, run_or_image=image, unchecked=unchecked))
 
 
-def cancel_rerun(data_dir: Path, image: str = "", *, unchecked: bool = False) -> int:
+def cancel_rerun(data_dir: Path, image: str | None = None, *, unchecked: bool = False) -> int:
     """Run `rerun --cancel`."""
     return run_rerun(RerunSettings(data_dir=data_dir, run_or_image=image, unchecked=unchecked, cancel=True))
 

@@ -169,7 +169,7 @@ WEB = {"web_listen_address": ":9641", "web_tls_certificate": None, "web_tls_key"
             id="history",
         ),
         pytest.param(
-            RerunSettings, COMMON | {"run_or_image": "", "unchecked": False, "cancel": False}, id="rerun"
+            RerunSettings, COMMON | {"run_or_image": None, "unchecked": False, "cancel": False}, id="rerun"
         ),
         pytest.param(MarkBaselineSettings, COMMON | {"from_run": None}, id="mark-baseline"),
         pytest.param(RequestSettings, COMMON, id="pause and resume"),
@@ -347,7 +347,7 @@ def test_the_deadline_is_a_duration_or_auto(
 
 def test_the_image_to_run_again_is_a_word() -> None:
     assert read(RerunSettings, ["node@sha256:1"]).run_or_image == "node@sha256:1"
-    assert read(RerunSettings).run_or_image == ""
+    assert read(RerunSettings).run_or_image is None
 
 
 @pytest.mark.parametrize(

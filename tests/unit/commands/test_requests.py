@@ -85,7 +85,7 @@ class TestRerun:
     @pytest.mark.parametrize(
         ("image", "requested", "name"),
         [
-            pytest.param("", build(NEW), LAST, id="the last build"),
+            pytest.param(None, build(NEW), LAST, id="the last build"),
             pytest.param(f"{REPOSITORY}@{OLD}", build(), FIRST, id="one of before"),
             pytest.param(
                 f"{REPOSITORY}@{THIRD}",
@@ -97,7 +97,7 @@ class TestRerun:
         ],
     )
     def test_is_asked_for(
-        self, idle: Path, capsys: pytest.CaptureFixture[str], image: str, requested: Build, name: str
+        self, idle: Path, capsys: pytest.CaptureFixture[str], image: str | None, requested: Build, name: str
     ) -> None:
         assert rerun(idle, image) == 0
         assert asked(idle) == (requested, False)
@@ -331,14 +331,14 @@ class TestCancel:
     @pytest.mark.parametrize(
         ("requested", "withdrawn"),
         [
-            pytest.param([""], LAST, id="of the last build"),
+            pytest.param([None], LAST, id="of the last build"),
             pytest.param(["1"], FIRST, id="of a run"),
             pytest.param([f"{REPOSITORY}@{THIRD}"], f"{REPOSITORY}@{THIRD}", id="of a build that never ran"),
             pytest.param(["2", "1"], FIRST, id="of two requests, the newer one"),
         ],
     )
     def test_withdraws_every_request_and_names_the_build(
-        self, idle: Path, capsys: pytest.CaptureFixture[str], requested: Sequence[str], withdrawn: str
+        self, idle: Path, capsys: pytest.CaptureFixture[str], requested: Sequence[str | None], withdrawn: str
     ) -> None:
         for image in requested:
             rerun(idle, image)
@@ -353,6 +353,13 @@ class TestCancel:
         cancel_rerun(idle)
 
         assert asked(idle) == (None, True)
+
+    def test_an_empty_name_is_refused(self, idle: Path) -> None:
+        """A script may pass an empty variable."""
+        with pytest.raises(ConfigurationError, match=r"^RUN-OR-IMAGE is empty: "):
+            rerun(idle, "")
+
+        assert asked(idle) == (None, False)
 
     def test_without_a_request_is_an_error(self, idle: Path) -> None:
         with pytest.raises(MonitorError) as caught:
@@ -381,10 +388,10 @@ class TestCancel:
 
     @pytest.mark.parametrize(
         ("image", "unchecked", "unused"),
-        [pytest.param("1", False, "1", id="a run"), pytest.param("", True, "--unchecked", id="unchecked")],
+        [pytest.param("1", False, "1", id="a run"), pytest.param(None, True, "--unchecked", id="unchecked")],
     )
     def test_with_what_it_does_not_use_is_refused(
-        self, idle: Path, image: str, unused: str, *, unchecked: bool
+        self, idle: Path, image: str | None, unused: str, *, unchecked: bool
     ) -> None:
         rerun(idle)
         with pytest.raises(ConfigurationError) as caught:
@@ -515,8 +522,8 @@ class TestRerunOfLocal:
         (folder / NEW.removeprefix("sha256:")).write_text("a build")
         return idle
 
-    @pytest.mark.parametrize("image", ["", f"{REPOSITORY}@{NEW}"], ids=["the last build", "by its digest"])
-    def test_a_build_whose_copy_is_kept_is_asked_for(self, copied: Path, image: str) -> None:
+    @pytest.mark.parametrize("image", [None, f"{REPOSITORY}@{NEW}"], ids=["the last build", "by its digest"])
+    def test_a_build_whose_copy_is_kept_is_asked_for(self, copied: Path, image: str | None) -> None:
         assert rerun(copied, image) == 0
         assert asked(copied) == (build(NEW), False)
 

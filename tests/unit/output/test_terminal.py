@@ -261,6 +261,19 @@ def test_history_marks_what_is_worse_than_usual() -> None:
     assert list(history_notes([replace(SUCCEEDED, number=2)], VERDICTS, ())) == []
 
 
+def test_the_notes_name_the_newest_worse_run_with_a_last_good_run() -> None:
+    verdict = VERDICTS[3][Measure.DURATION]
+    assert verdict.regression is not None
+    repeated = replace(verdict, regression=replace(verdict.regression, last_good=None))
+    verdicts = {**VERDICTS, 5: {Measure.DURATION: repeated}}
+    runs = [replace(SLOWER, number=5), SLOWER]
+
+    assert [list(history_notes(shown, verdicts, ()))[1].split()[-1] for shown in (runs, runs[:1])] == [
+        "3",
+        "5",
+    ]
+
+
 def test_the_history_of_a_comparison_names_its_builds() -> None:
     new = replace(SUCCEEDED, number=2, build=build(NEW))
     other = replace(SUCCEEDED, number=3, build=build(f"sha256:{'d' * 64}"))
