@@ -76,7 +76,7 @@ def run_history(settings: HistorySettings) -> int:
         width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE_COLUMNS
         console = Console(highlight=False, width=width)
         comparison = ledger.reading(COMPARISON)
-        pair = pair_of(comparison.value if comparison else None, ())
+        pair = pair_of(comparison.value, ledger.all_successes()) if comparison else None
         console.print(history_table(runs, console.width, verdicts, pair))
         builds = results_by_build(ledger.runs(MAX_HISTORY))
         for line in history_notes(runs, verdicts, builds, pair, _history_command(settings)):

@@ -16,11 +16,15 @@ OLD, NEW = "OLD", "NEW"
 
 @dataclass(frozen=True, slots=True)
 class ComparedBuild:
-    """One of the builds: the path of its program, its digest, and the durations of its valid runs in seconds."""
+    """One of the builds: the path of its program and its digest.
+
+    `durations` are those of its valid runs, in seconds, and `runs` their numbers.
+    """
 
     path: str
     digest: str
     durations: tuple[float, ...] = ()
+    runs: tuple[int, ...] = ()
 
     @property
     def mean_seconds(self) -> float | None:
@@ -97,16 +101,14 @@ def pair_of(value: Mapping[str, Any] | None, successes: Iterable[Success]) -> Co
         and value.get("settings_digest", success.run.settings_digest) == success.run.settings_digest
         and value.get("testbed", success.run.testbed) == success.run.testbed
     ]
-    builds = {
-        name: ComparedBuild(
-            value[name]["path"],
-            value[name]["digest"],
-            tuple(
-                run.duration_seconds
-                for run in runs
-                if value[name]["digest"] in run.build.digests and run.duration_seconds is not None
-            )[: value["runs"]],
+    builds = {}
+    for name in (OLD, NEW):
+        path, digest = value[name]["path"], value[name]["digest"]
+        counted = [run for run in runs if digest in run.build.digests][: value["runs"]]
+        builds[name] = ComparedBuild(
+            path,
+            digest,
+            tuple(run.duration_seconds for run in counted if run.duration_seconds is not None),
+            tuple(run.number for run in counted),
         )
-        for name in (OLD, NEW)
-    }
     return ComparedPair(builds, value["runs"], value.get("result", ""), value.get("failure", ""))

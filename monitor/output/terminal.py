@@ -178,6 +178,11 @@ def history_notes(
     """
     if pair is not None:
         yield printable(", ".join(f"{name} is {build.path}" for name, build in pair.builds.items()))
+        counted = {number for build in pair.builds.values() for number in build.runs}
+        other = [run.number for run in runs if run.outcome is Outcome.SUCCEEDED and run.number not in counted]
+        if other:
+            yield f"runs that are not counted: {', '.join(map(str, other))}; this command shows why:"
+            yield f"  {command} --run {other[0]}"
     worse = {
         run.number: [verdict for verdict in verdicts.get(run.number, {}).values() if verdict.verdict.is_worse]
         for run in runs

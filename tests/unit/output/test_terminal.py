@@ -282,7 +282,13 @@ def test_the_history_of_a_comparison_names_its_builds() -> None:
 
     builds = [line.split()[2:4] for line in file.getvalue().splitlines()[2:]]
     assert builds == [["1.14.2", "(cccccccc)"], ["NEW", "1.14.2"], ["OLD", "1.14.2"]]
-    assert list(history_notes([SUCCEEDED], {}, (), PAIR)) == ["OLD is ./old, NEW is ./new"]
+    counted = replace(PAIR, builds={**PAIR.builds, "OLD": ComparedBuild("./old", OLD, (5400.0,), (1,))})
+    notes = list(history_notes([other, new, SUCCEEDED], {}, (), counted, command="history"))
+    assert notes == [
+        "OLD is ./old, NEW is ./new",
+        "runs that are not counted: 3, 2; this command shows why:",
+        "  history --run 3",
+    ]
 
 
 def test_the_notes_name_each_build_of_the_table_that_succeeds_and_fails() -> None:
