@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +18,7 @@ from pathlib import Path
 from bootstraps.link import link
 from bootstraps.matrix import NODES, Condition, Dialect
 from support.local_life import LocalLife
-from support.simulated_builds import free_port, processes_of, write_build
+from support.simulated_builds import free_port, processes_of, run_new_program, write_build
 from testbed import bed
 from testbed.make_history import running
 from testbed.make_large_history import chain_configuration
@@ -150,7 +149,7 @@ def _simulated(dialect: Dialect, mode: SyncMode, condition: Condition, tester: L
         behaviour |= frozen | {"time_scale": 1}
     write_build(tester.build, **behaviour)  # type: ignore[arg-type]
     began = time.monotonic()
-    subprocess.run([tester.build, "--version-json"], check=True, capture_output=True)
+    run_new_program([tester.build, "--version-json"])
     content = base64.b64encode(json.dumps({"state-sync-enabled": False}).encode()).decode()
     chains = base64.b64encode(json.dumps({"C": {"Config": content, "Upgrade": None}}).encode()).decode()
     full = (f"--chain-config-content={chains}",) if mode is SyncMode.FULL_SYNC else ()

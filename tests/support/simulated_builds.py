@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,24 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def run_new_program(command: Sequence[str | Path]) -> None:
+    """Run a program that this process has just written, and raise an error if it fails.
+
+    A child that another thread is starting keeps the written file open until its own program runs. Until then,
+    the kernel refuses to run the file.
+    """
+    until = time.monotonic() + TIMEOUT_SECONDS
+    while True:
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except OSError as error:
+            if error.errno != errno.ETXTBSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def eventually(true: Callable[[], bool], what: str, seconds: float = TIMEOUT_SECONDS) -> None:
