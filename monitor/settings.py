@@ -145,7 +145,8 @@ class TesterSettings(CommonSettings):
     """How long the node must stay healthy before a run succeeds."""
 
     disk_floor: Annotated[float, Field(ge=0, lt=100, allow_inf_nan=False)] = 10.0
-    """Percentage of the volume that must be free; below it, the node never reports itself healthy."""
+    """Percentage of the volume that must be free. Set it with the node's own limit, below which the node never
+    reports itself healthy: --system-tracker-disk-warning-available-space-percentage."""
 
     start_timeout: Duration = Duration(3600)
     """How long the node's container may fail to start, for example for lack of its image, before the run fails."""

@@ -50,7 +50,7 @@ def named_image(text: str, runs: Sequence[Run], repository: str) -> str:
             return f"{repository}@sha256:{match[1]}"
         case []:
             what = f"run {text} not found" if _is_number(text) else f"no run has a build {text}"
-            raise ConfigurationError(f"{what}: history lists the existing runs")
+            raise ConfigurationError(f"{what}: {_hint(text, runs)}")
         case several:
             builds = ", ".join(f"run {run.number} of {printable(build_text(run.build))}" for run in several)
             raise ConfigurationError(f"{text} matches several builds: name one by its run: {builds}")
@@ -76,7 +76,7 @@ def run_named(text: str, runs: Sequence[Run]) -> Run:
             return run
         case []:
             what = f"run {text}" if _is_number(text) else f"a run of {text}"
-            raise MonitorError(f"{what} not found: history lists the existing runs")
+            raise MonitorError(f"{what} not found: {_hint(text, runs)}")
         case several:
             numbers = ", ".join(str(run.number) for run in several[:_SEVERAL_SHOWN])
             more = len(several) - _SEVERAL_SHOWN
@@ -94,6 +94,13 @@ def runs_named(text: str, runs: Sequence[Run]) -> Sequence[Run]:
         return numbered
     match = _HEXADECIMAL.fullmatch(text.lower())
     return [run for run in runs if match and any(name.startswith(match[1]) for name in _names(run.build))]
+
+
+def _hint(text: str, runs: Sequence[Run]) -> str:
+    """Return what to do if no run has the name."""
+    if any(name.startswith(text) for run in runs for name in _names(run.build)):
+        return f"a commit or a digest that begins with {text} needs {_MIN_COMMIT_DIGITS} characters"
+    return "history lists the existing runs"
 
 
 def _is_number(text: str) -> bool:

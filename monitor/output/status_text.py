@@ -38,7 +38,8 @@ def status_lines(status: Status, *, is_left: bool = False) -> Iterable[str]:
     about = (status.network, status.sync_mode, f"testbed {status.testbed}") if status.network else ()
     yield f"tester    {' · '.join((status.tester or 'none yet', *about))}"
     phase = status.phase.value if status.phase else "not started"
-    yield f"phase     {phase}" + (f": {status.message}" if status.message not in {"", phase} else "")
+    message = status.message.removeprefix(f"{phase}; ")
+    yield f"phase     {phase}" + (f": {message}" if message not in {"", phase} else "")
     yield from _silence_lines(status, is_left=is_left)
     if status.notice and status.notice not in {each.message for each in status.problems}:
         yield f"notice    {status.notice}"

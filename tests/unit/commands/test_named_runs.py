@@ -32,9 +32,10 @@ def test_one_run_has_the_name(text: str, number: int) -> None:
     [
         pytest.param(
             "1042",
-            "run 1042 not found: history lists the existing runs",
+            "run 1042 not found: a commit or a digest that begins with 1042 needs 7 characters",
             id="a number that a digest begins with",
         ),
+        pytest.param("77", "run 77 not found: history lists the existing runs", id="a number of no run"),
         pytest.param(
             "eeee",
             "eeee was tested by several runs (9, 8, 7, 6, 5 and 3 more): "

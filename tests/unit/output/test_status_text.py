@@ -54,6 +54,12 @@ def test_what_a_repetition_shows_is_below_its_run(newest: Run, words: list[str])
     assert lines[2 : 2 + len(words)] == words
 
 
+def test_the_phase_is_not_repeated() -> None:
+    waiting = status(run(), phase=Phase.BOOTSTRAPPING, message="bootstrapping; less than 10% is free")
+
+    assert list(status_lines(waiting))[1] == "phase     bootstrapping: less than 10% is free"
+
+
 def test_a_comparison_shows_its_runs_so_far_and_which_build_runs() -> None:
     pair = ComparedPair({"OLD": ComparedBuild("./old", OLD, (1.0,)), "NEW": ComparedBuild("./new", NEW)}, 4)
 
