@@ -41,7 +41,7 @@ def named_image(text: str, runs: Sequence[Run], repository: str) -> str:
             )
         return text
     newest: dict[frozenset[str], Run] = {}
-    for run in runs_named(text, runs):
+    for run in _runs_named(text, runs):
         newest.setdefault(run.build.digests, run)
     match list(newest.values()):
         case [run]:
@@ -71,7 +71,7 @@ def run_named(text: str, runs: Sequence[Run]) -> Run:
         raise ConfigurationError(
             f"--run {text} is not a run: use its number, or the first characters (at least 4) of a commit or a digest"
         )
-    match runs_named(text, runs):
+    match _runs_named(text, runs):
         case [run]:
             return run
         case []:
@@ -87,7 +87,7 @@ def run_named(text: str, runs: Sequence[Run]) -> Run:
             )
 
 
-def runs_named(text: str, runs: Sequence[Run]) -> Sequence[Run]:
+def _runs_named(text: str, runs: Sequence[Run]) -> Sequence[Run]:
     """Return the run with a number, or else the runs of builds whose digest or commit begins with a text."""
     numbered = [run for run in runs if str(run.number) == text]
     if numbered or (_is_number(text) and len(text) < _MIN_COMMIT_DIGITS):
